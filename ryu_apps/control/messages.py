@@ -1,0 +1,266 @@
+"""The events that enter the control core and the effects that leave it.
+
+Shells (REST, BGP, OVSDB, OpenFlow, timers) post events to the controller thread; the thread calls
+``world.step(event, now)`` and runs the effects it returns.  All are frozen values.  ``now`` is
+seconds from a monotonic clock; the core never reads a clock itself.
+
+``element`` is always the system-id of a hypervisor (``external_ids:system-id`` of its OVSDB).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ryu_apps.control.routes import Nlri, Path
+from vrouter_ovs.state import Key, StateObject
+
+# ---------------------------------------------------------------- events
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChanged:
+    """Committed configuration, in store order.  ``changes``: :class:`model.Change` values."""
+
+    changes: tuple
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigLoaded:
+    """The whole stored configuration was delivered in the ConfigChanged events before this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A row of OVSDB's Interface table on the integration bridge that claims a port.
+
+    ``ofport`` is -1 where OVS could not make it, and then ``error`` says why.
+    """
+
+    name: str
+    iface_id: str
+    ofport: int
+    link_up: bool = True
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelStatus:
+    """A tunnel port as OVSDB shows it.  ``bfd``: "up", "down", "init", "admin_down" or ""."""
+
+    vtep: str
+    ofport: int
+    bfd: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ElementInfo:
+    """Who a hypervisor says it is, from the root row of its OVSDB.
+
+    ``identity``: UUID of the Open_vSwitch row; ``address``: the peer address of the connection.
+    """
+
+    element: str
+    hostname: str
+    vtep: str
+    identity: str
+    address: str
+    ovs_version: str = ""
+    datapath_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ElementConnected:
+    """A hypervisor's OVSDB session ``session`` delivered its first full contents."""
+
+    session: int
+    info: ElementInfo
+    interfaces: tuple[Interface, ...]
+    tunnels: tuple[TunnelStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ElementChanged:
+    """The root row changed (hostname, VTEP, datapath id, version)."""
+
+    session: int
+    info: ElementInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ElementDisconnected:
+    session: int
+    element: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterfacesChanged:
+    """``changes``: interface name -> its new row, or None where it is gone."""
+
+    session: int
+    element: str
+    changes: tuple[tuple[str, Interface | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelsChanged:
+    """``changes``: VTEP address -> its new status, or None where the port is gone."""
+
+    session: int
+    element: str
+    changes: tuple[tuple[str, TunnelStatus | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VrouterConnected:
+    """The OpenFlow channel of an element is up and its flows have been read back."""
+
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
+class VrouterDisconnected:
+    element: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class VrouterAcked:
+    """The switch confirmed every change up to ``revision`` (bundle committed)."""
+
+    element: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRejected:
+    """The switch refused flows of the object ``key``; the rest of the revision was applied."""
+
+    element: str
+    key: Key
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathsReceived:
+    """From one peer, in order within the event: withdrawals first, then announcements."""
+
+    peer: str
+    announced: tuple[Path, ...] = ()
+    withdrawn: tuple[Nlri, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerUp:
+    peer: str
+    info: dict = field(default_factory=dict, hash=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerDown:
+    """Its paths turn stale; they are not withdrawn (RFC 4724 section 4.2)."""
+
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfRib:
+    peer: str
+    family: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed; posted about once a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetElement:
+    """The operator removed a hypervisor: its claims and paths go."""
+
+    element: str
+
+
+# ---------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Change a vrouter's desired state.  Within one effect a key stands once; None deletes.
+
+    ``revision`` grows by one per effect and element, from 1 at the node's start.
+    """
+
+    element: str
+    revision: int
+    changes: tuple[tuple[Key, StateObject | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """While held, a vrouter channel adds flows but neither deletes any nor modifies those of objects
+    that depend on peers: the node has just started and does not know everything yet
+    (the deferral of RFC 4724 section 4.1).  ``held=False`` lets it converge on the desired state."""
+
+    element: str
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptElement:
+    """The session may configure its hypervisor from now on; an older session of it is closed."""
+
+    session: int
+    element: str
+    datapath_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseElement:
+    session: int
+    element: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTunnels:
+    """The VTEPs that this hypervisor must have a tunnel port to; the whole set."""
+
+    element: str
+    vteps: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    nlris: tuple[Nlri, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendEndOfRib:
+    """The node has announced everything it knows from before its restart (RFC 4724 section 4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStatus:
+    """Write (or with None delete) an observed-state record in the store, key below ``/status/``."""
+
+    key: str
+    value: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something an operator should read.  ``level``: "info", "warning" or "error"."""
+
+    level: str
+    subject: str
+    text: str

@@ -1,0 +1,87 @@
+"""BGP routes as the control core sees them: NLRI, attributes, paths.  Pure values, no wire format.
+
+Families in this version: L2VPN EVPN types 2, 3 and 5 (RFC 7432 section 7, RFC 9136 section 3).  A
+path's labels are VNIs (RFC 8365 section 5.1.3).  Route targets are strings "ASN:NUMBER" or
+"A.B.C.D:NUMBER"; route distinguishers "A.B.C.D:NUMBER" or "ASN:NUMBER".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+EVPN = "l2vpn-evpn"
+
+
+class MacIp(NamedTuple):
+    """Type 2, MAC/IP Advertisement.  ``ip`` is "" where the route carries none."""
+
+    rd: str
+    etag: int
+    mac: str
+    ip: str
+
+    route_type = 2
+    family = EVPN
+
+
+class Imet(NamedTuple):
+    """Type 3, Inclusive Multicast Ethernet Tag.  ``ip``: the originating router's address."""
+
+    rd: str
+    etag: int
+    ip: str
+
+    route_type = 3
+    family = EVPN
+
+
+class IpPrefix(NamedTuple):
+    """Type 5, IP Prefix (RFC 9136)."""
+
+    rd: str
+    etag: int
+    prefix: str
+
+    route_type = 5
+    family = EVPN
+
+
+Nlri = MacIp | Imet | IpPrefix
+
+
+class Attributes(NamedTuple):
+    """Path attributes, shared by many paths: intern them.
+
+    ``next_hop``: the VTEP.  ``rts``: sorted route targets.  ``encap``: tunnel type of the
+    encapsulation community (RFC 9012 section 4.1).  ``router_mac``: RFC 9135 section 6.1, or "".
+    ``mobility``: sequence number of the MAC mobility community (RFC 7432 section 7.7), 0 where
+    absent; ``sticky`` its static flag.  ``med`` -1 where absent.
+    """
+
+    next_hop: str
+    rts: tuple[str, ...]
+    encap: str = "vxlan"
+    router_mac: str = ""
+    mobility: int = 0
+    sticky: bool = False
+    local_pref: int = 100
+    as_path: tuple[int, ...] = ()
+    med: int = -1
+    origin: int = 0
+    originator_id: str = ""
+    cluster_list: tuple[str, ...] = ()
+
+
+class Path(NamedTuple):
+    """One route with its attributes.
+
+    ``labels``: (L2 VNI,) or (L2 VNI, L3 VNI) for type 2, (L3 VNI,) for type 5, (L2 VNI,) for type
+    3, where it is the PMSI tunnel label (ingress replication, RFC 7432 section 11.2).
+    ``esi``: ten bytes as 20 hex digits, or "" for all zero.  ``gateway``: type 5 only, or "".
+    """
+
+    nlri: Nlri
+    attrs: Attributes
+    labels: tuple[int, ...]
+    esi: str = ""
+    gateway: str = ""

@@ -1,0 +1,89 @@
+"""The BGP engine contract.
+
+An engine speaks BGP to peers and nothing else: it has no RIB of received paths, imports nothing,
+decides nothing.  It keeps what the node announced, so that it can answer a new session or a
+ROUTE-REFRESH without asking.  It runs in a process of its own.
+
+Callbacks come as events of :mod:`ryu_apps.control.messages` (PathsReceived, PeerUp, PeerDown,
+EndOfRib) through the ``post`` callable given at construction, on a thread of the engine's own, in
+the order in which the peer sent them.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ryu_apps.control.routes import Nlri, Path
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A configured neighbour.  ``name`` identifies it in events; default its address."""
+
+    address: str
+    remote_as: int
+    port: int = 179
+    name: str = ""
+    passive: bool = False
+    password: str = ""
+    hold_time: int = 9
+    connect_retry: float = 1.0
+    max_prefixes: int = 1_000_000
+    families: tuple[str, ...] = ("l2vpn-evpn",)
+
+    @property
+    def id(self) -> str:
+        return self.name or self.address
+
+
+@dataclass(frozen=True)
+class Speaker:
+    """This node's side.  ``listen``: (address, port) pairs; ``local_address``: source of active
+    connections, "" for any.  ``restart_time``: seconds, RFC 4724 section 3."""
+
+    local_as: int
+    router_id: str
+    listen: tuple[tuple[str, int], ...] = (("0.0.0.0", 179),)
+    local_address: str = ""
+    restart_time: int = 120
+    peers: tuple[Peer, ...] = field(default=())
+
+
+class Engine(abc.ABC):
+    @abc.abstractmethod
+    def start(self) -> None:
+        """Listen and connect.  Returns once the process runs; raises OSError if it cannot listen."""
+
+    @abc.abstractmethod
+    def announce(self, paths: Sequence[Path]) -> None:
+        """Announce, or replace what was announced for the same NLRI.  Never blocks on a peer."""
+
+    @abc.abstractmethod
+    def withdraw(self, nlris: Sequence[Nlri]) -> None:
+        """Withdraw; unknown NLRIs are ignored.  Order with ``announce`` is kept."""
+
+    @abc.abstractmethod
+    def end_of_rib(self) -> None:
+        """All that was known before the restart is announced: peers now get End-of-RIB, and later
+        sessions get it after their initial table.  Until then no session sends End-of-RIB."""
+
+    @abc.abstractmethod
+    def add_peer(self, peer: Peer) -> None: ...
+
+    @abc.abstractmethod
+    def remove_peer(self, peer_id: str) -> None: ...
+
+    @abc.abstractmethod
+    def reset_peer(self, peer_id: str) -> None:
+        """Drop and re-establish a session (clear)."""
+
+    @abc.abstractmethod
+    def status(self) -> list[dict]:
+        """One dict a peer: state, uptime, counters of messages and prefixes, last error."""
+
+    @abc.abstractmethod
+    def stop(self) -> None:
+        """End the process within 2 s.  TCP is closed without a NOTIFICATION so that helpers of
+        graceful restart keep the routes (RFC 4724 section 4.2)."""

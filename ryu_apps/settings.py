@@ -1,0 +1,102 @@
+"""Every option of a VNC node, in one place (oslo.config; groups are sections of the file).
+
+os-ken's own options (``ofp_tcp_listen_port``, ``ofp_listen_host``, ``ctl_privkey`` ...) stand in
+``[DEFAULT]`` of the same file.
+"""
+
+from __future__ import annotations
+
+from oslo_config import cfg
+
+NODE = cfg.OptGroup("node", "This VNC node")
+STORE = cfg.OptGroup("store", "The config database")
+OVSDB = cfg.OptGroup("ovsdb", "Hypervisors")
+BGP = cfg.OptGroup("bgp", "Peers")
+API = cfg.OptGroup("api", "REST")
+VPN = cfg.OptGroup("vpn", "How networks become VPNs")
+
+OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
+    NODE: [
+        cfg.StrOpt("name", help="Name of this node; default: the host name."),
+        cfg.IntOpt(
+            "restart_deferral",
+            default=30,
+            min=0,
+            help="After a start, wait at most this many seconds for the hypervisors and peers "
+            "known from before to come back; until then no installed flow is deleted.",
+        ),
+        cfg.IntOpt(
+            "stale_time",
+            default=86400,
+            min=1,
+            help="Keep forwarding along the routes of a peer that went away for this long, in "
+            "seconds.",
+        ),
+    ],
+    STORE: [
+        cfg.StrOpt("backend", default="sqlite", choices=["sqlite", "etcd", "memory"]),
+        cfg.StrOpt("path", default="/var/lib/vnc/config.db", help="File of the SQLite database."),
+        cfg.ListOpt("endpoints", default=["http://127.0.0.1:2379"], help="etcd endpoints."),
+        cfg.StrOpt("prefix", default="/vnc", help="Keys of this system in etcd begin with this."),
+        cfg.IntOpt("session_ttl", default=10, min=2, help="Seconds until a dead node's liveness "
+                   "record goes."),
+        cfg.IntOpt("max_operations", default=128, min=4, help="etcd's --max-txn-ops. Larger bulk "
+                   "requests than this allows are refused."),
+        cfg.StrOpt("ca_file"),
+        cfg.StrOpt("cert_file"),
+        cfg.StrOpt("key_file"),
+        cfg.StrOpt("username"),
+        cfg.StrOpt("password", secret=True),
+    ],
+    OVSDB: [
+        cfg.ListOpt("listen", default=["ptcp:6640:127.0.0.1"], help="Where hypervisors connect: "
+                    "ptcp:PORT[:ADDRESS] or pssl:PORT[:ADDRESS]."),
+        cfg.StrOpt("private_key"),
+        cfg.StrOpt("certificate"),
+        cfg.StrOpt("ca_cert"),
+        cfg.StrOpt("controller_target", help="The OpenFlow target given to bridges, as "
+                   "tcp:ADDRESS:PORT; default: the address the hypervisor connected to."),
+        cfg.IntOpt("probe_interval", default=5, min=1, help="Seconds of silence before a "
+                   "hypervisor is probed."),
+        cfg.IntOpt("bfd_interval", default=1000, min=100, help="BFD between VTEPs, milliseconds; "
+                   "a tunnel is down after three lost."),
+        cfg.IntOpt("max_sessions", default=4096, min=1),
+    ],
+    BGP: [
+        cfg.IntOpt("local_as", default=64512, min=1, max=4294967295),
+        cfg.StrOpt("router_id", help="IPv4 address; required when there are peers."),
+        cfg.ListOpt("listen", default=["127.0.0.1:179"], help="ADDRESS:PORT, more than one "
+                    "allowed; empty: do not listen."),
+        cfg.MultiStrOpt("peer", default=[], help="ADDRESS remote-as N [port N] [name TEXT] "
+                        "[passive] [password TEXT] [hold-time N] [max-prefixes N]; once a peer."),
+        cfg.StrOpt("engine", default="native", choices=["native", "os-ken"], help="native: our "
+                   "sessions on os-ken's codec. os-ken: its BGPSpeaker, with the limits that "
+                   "docs/architecture.md tells."),
+        cfg.IntOpt("restart_time", default=120, min=1, max=4095),
+    ],
+    API: [
+        cfg.StrOpt("host", default="127.0.0.1"),
+        cfg.PortOpt("port", default=9696),
+        cfg.StrOpt("advertise", help="URL under which other nodes and people reach this API; "
+                   "default: http://HOST:PORT."),
+        cfg.IntOpt("threads", default=8, min=2),
+        cfg.IntOpt("max_body", default=16 * 1024 * 1024, help="Bytes."),
+        cfg.IntOpt("max_page", default=10000),
+        cfg.StrOpt("cert_file"),
+        cfg.StrOpt("key_file"),
+        cfg.StrOpt("client_ca_file"),
+    ],
+    VPN: [
+        cfg.StrOpt("vni_range", default="1000-16777214", help="VNIs given to networks and "
+                   "routers, FIRST-LAST."),
+        cfg.StrOpt("mac_prefix", default="fa:16:3e", help="First three bytes of generated MACs."),
+        cfg.IntOpt("mtu", default=1450, min=576, help="MTU of new networks."),
+    ],
+}
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register all options on ``conf``.  Idempotent."""
+    for group, options in OPTIONS.items():
+        conf.register_group(group)
+        conf.register_opts(options, group=group)

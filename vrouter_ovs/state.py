@@ -1,0 +1,245 @@
+"""What one vrouter must do, as small keyed frozen objects: the contract with the control core.
+
+The desired state of a vrouter is a ``dict[Key, StateObject]``.  ``object.key`` is unique within
+one vrouter.  :func:`vrouter_ovs.pipeline.render` turns one object into flows and looks at nothing
+but that object, so whatever needs several inputs (a binding, a route, a MAC) was resolved before.
+
+Identifiers carry no allocation of their own: an EVI is named by its L2 VNI and a VRF by its L3 VNI,
+both 24 bits (RFC 8365 section 5), and a VTEP by its IP address.  The same configuration therefore
+renders to the same bytes on every node and after every restart.
+
+Addresses are strings in canonical form ("10.0.0.1", "fd00::1"), MACs lower case with colons,
+prefixes "10.0.0.0/24".  Both IP families are allowed everywhere an address stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+Key = tuple
+"""``(kind, ...)``; the first element is the object's ``kind``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vrouter:
+    """The bridge itself; exactly one.  ``router_mac`` is the EVPN Router's MAC (RFC 9135 6.1)."""
+
+    kind: ClassVar[str] = "vrouter"
+    router_mac: str
+
+    @property
+    def key(self) -> Key:
+        return ("vrouter",)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """The tunnel port towards one remote VTEP.  ``ofport``: its OpenFlow port number."""
+
+    kind: ClassVar[str] = "tunnel"
+    vtep: str
+    ofport: int
+
+    @property
+    def key(self) -> Key:
+        return ("tunnel", self.vtep)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Evi:
+    """A MAC-VRF present on this vrouter; ``evi`` is its L2 VNI."""
+
+    kind: ClassVar[str] = "evi"
+    evi: int
+
+    @property
+    def key(self) -> Key:
+        return ("evi", self.evi)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Vrf:
+    """An IP-VRF present on this vrouter; ``vrf`` is its L3 VNI.
+
+    ``router_mac``: this vrouter's own Router's MAC, the only inner destination MAC that is
+    accepted with the L3 VNI.
+    """
+
+    kind: ClassVar[str] = "vrf"
+    vrf: int
+    router_mac: str
+
+    @property
+    def key(self) -> Key:
+        return ("vrf", self.vrf)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A router interface: the anycast gateway of an EVI, the same on every vrouter.
+
+    Frames to ``mac`` enter VRF ``vrf``; ARP/ND for ``addresses`` is answered with ``mac``, and an
+    echo request to one of them gets its reply from the switch.
+    """
+
+    kind: ClassVar[str] = "gateway"
+    evi: int
+    vrf: int
+    mac: str
+    addresses: tuple[str, ...]
+
+    @property
+    def key(self) -> Key:
+        return ("gateway", self.evi, self.mac)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPort:
+    """A VM port on this bridge.
+
+    ``allowed``: the (MAC, address or prefix) pairs it may send from; its own come first.  A pair
+    with the address "" allows the MAC alone.  With ``port_security`` off everything is allowed.
+    """
+
+    kind: ClassVar[str] = "port"
+    port_id: str
+    ofport: int
+    evi: int
+    mac: str
+    allowed: tuple[tuple[str, str], ...]
+    port_security: bool = True
+
+    @property
+    def key(self) -> Key:
+        return ("port", self.port_id)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """ARP (or ND) for ``address`` in ``evi`` is answered with ``mac`` by the switch."""
+
+    kind: ClassVar[str] = "neighbor"
+    evi: int
+    address: str
+    mac: str
+    remote: bool = True
+
+    @property
+    def key(self) -> Key:
+        return ("neighbor", self.evi, self.address)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return self.remote
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMac:
+    """Frames to ``mac`` in ``evi`` go to ``vtep`` with the VNI ``vni``."""
+
+    kind: ClassVar[str] = "mac"
+    evi: int
+    mac: str
+    vtep: str
+    vni: int
+
+    @property
+    def key(self) -> Key:
+        return ("mac", self.evi, self.mac)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LocalHop:
+    """Deliver to a port of this bridge: rewrite to ``mac`` from ``gateway_mac``, out ``ofport``."""
+
+    ofport: int
+    evi: int
+    mac: str
+    gateway_mac: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RemoteHop:
+    """Deliver to another VTEP (symmetric IRB, RFC 9135 section 4.2).
+
+    ``label``: the VNI that the egress advertised for its VRF; ``router_mac``: its Router's MAC.
+    """
+
+    vtep: str
+    label: int
+    router_mac: str
+    encap: str = "vxlan"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One prefix of a VRF.  Several hops are ECMP; no hop means: known, and dropped."""
+
+    kind: ClassVar[str] = "route"
+    vrf: int
+    prefix: str
+    hops: tuple[LocalHop | RemoteHop, ...]
+
+    @property
+    def key(self) -> Key:
+        return ("route", self.vrf, self.prefix)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return any(type(hop) is RemoteHop for hop in self.hops)
+
+
+@dataclass(frozen=True, slots=True)
+class Flood:
+    """Where broadcast and multicast of an EVI go: local OpenFlow ports, and (VTEP, VNI) pairs.
+
+    What came from a tunnel goes to local ports only (split horizon, RFC 8365 section 5).
+    """
+
+    kind: ClassVar[str] = "flood"
+    evi: int
+    ports: tuple[int, ...]
+    remotes: tuple[tuple[str, int], ...]
+
+    @property
+    def key(self) -> Key:
+        return ("flood", self.evi)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return True
+
+
+StateObject = (
+    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Neighbor | RemoteMac | Route | Flood
+)
+KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
