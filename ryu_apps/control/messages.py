@@ -32,6 +32,15 @@ class ConfigLoaded:
 
 
 @dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """Observed-state records of all nodes, from the store: (key, record or None) below
+    ``/status/``.  Keys: ``/status/nodes/NAME`` (ephemeral), ``/status/elements/SYSTEM-ID``,
+    ``/status/claims/PORT/SYSTEM-ID``."""
+
+    changes: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
     """A row of OVSDB's Interface table on the integration bridge that claims a port.
 

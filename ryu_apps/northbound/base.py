@@ -1,0 +1,84 @@
+"""What REST asks of the running node: the contract between ``northbound`` and the node.
+
+Every method may be called from any thread and answers from one consistent state of the control
+core.  Returned values are plain JSON-able data that the caller owns.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+
+class PortState(NamedTuple):
+    """What is true of a port now, in the whole system.
+
+    ``status``: "ACTIVE" once the owning switch confirmed its flows; "BUILD" when it is claimed but
+    not confirmed; "DOWN" when nothing claims it or it is administratively down; "ERROR" when the
+    switch refused it.  ``host``: host name of the hypervisor that holds it, or "".
+    """
+
+    status: str
+    host: str
+    element: str = ""
+    reason: str = ""
+
+
+DOWN = PortState("DOWN", "")
+
+
+class Remote(NamedTuple):
+    """The thing belongs to another node; ask there.  ``url``: base URL of that node's API."""
+
+    node: str
+    url: str
+
+
+class NodeView(abc.ABC):
+    @abc.abstractmethod
+    def port_states(self, port_ids: Iterable[str]) -> dict[str, PortState]: ...
+
+    @abc.abstractmethod
+    def port_detail(self, port_id: str) -> dict[str, Any]:
+        """``{"state", "claims": [{"element","host","interface","ofport","holds","reason"}], ...}``"""
+
+    @abc.abstractmethod
+    def health(self) -> dict[str, Any]:
+        """``{"status": "ok"|"degraded", "checks": [{"name","ok","detail"}...], ...}``"""
+
+    @abc.abstractmethod
+    def nodes(self) -> list[dict[str, Any]]: ...
+
+    @abc.abstractmethod
+    def elements(self) -> list[dict[str, Any]]:
+        """All hypervisors of the system with owner, VTEP, connection state, ports, tunnels."""
+
+    @abc.abstractmethod
+    def element_owner(self, element: str) -> Remote | None:
+        """None: ours.  Raises KeyError for an element nobody knows."""
+
+    @abc.abstractmethod
+    def forget_element(self, element: str) -> None:
+        """Raises KeyError when unknown, ValueError while it is connected."""
+
+    @abc.abstractmethod
+    def evis(self) -> list[dict[str, Any]]: ...
+
+    @abc.abstractmethod
+    def vrfs(self) -> list[dict[str, Any]]: ...
+
+    @abc.abstractmethod
+    def rib(self) -> list[dict[str, Any]]:
+        """All paths, best ones marked; filters and paging are the caller's."""
+
+    @abc.abstractmethod
+    def peers(self) -> list[dict[str, Any]]: ...
+
+    @abc.abstractmethod
+    def vrouter_objects(self, element: str) -> list[dict[str, Any]]:
+        """The state objects of one of *our* elements.  Raises KeyError."""
+
+    @abc.abstractmethod
+    def vrouter_flows(self, element: str) -> list[dict[str, Any]]:
+        """Flows as installed: table, priority, match, actions, cookie, object.  Raises KeyError."""
