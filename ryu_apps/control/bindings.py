@@ -1,0 +1,150 @@
+"""Which of the claims of a port holds it, and with which mobility sequence number it is announced.
+
+A claim is an interface with ``external_ids:iface-id``.  The oldest claim that can hold the port
+does, and keeps it until it is gone: a newer one waits.  A claim on another node's hypervisor is
+known by its live type 2 route; while that stands, a claim here waits too.  A move increases the
+sequence number (RFC 7432 section 15), so that copies of the old route lose wherever they still are.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ryu_apps.control.elements import Claim, Elements, Interface
+from ryu_apps.control.instances import Instances, select_mac
+from ryu_apps.control.model import Config, Port
+from ryu_apps.control.rib import Rib
+from ryu_apps.control.routes import Path
+
+
+class Mobility(NamedTuple):
+    """The last announcement of a port's MAC that this node knows of."""
+
+    sequence: int
+    vtep: str
+
+
+class Verdict(NamedTuple):
+    """``claim`` None: nobody here holds the port.  ``refused``: claim -> why it does not hold."""
+
+    claim: Claim | None
+    interface: Interface | None
+    refused: dict[Claim, str]
+
+
+class Bindings:
+    def __init__(
+        self, config: Config, rib: Rib, instances: Instances, elements: Elements
+    ) -> None:
+        self._config = config
+        self._rib = rib
+        self._instances = instances
+        self._elements = elements
+        self.mobility: dict[str, Mobility] = {}
+        """Port id -> what was last seen; only of ports in the configuration."""
+
+    def decide(self, port_id: str, current: Claim | None) -> Verdict:
+        """Who holds a port.  ``current``: the claim that held it until now."""
+        refused: dict[Claim, str] = {}
+        claims = self._elements.claims.get(port_id)
+        if not claims:
+            return Verdict(None, None, refused)
+        port = self._config.ports.get(port_id)
+        objection = self._objection(port_id, port)
+        if objection:
+            return Verdict(None, None, dict.fromkeys(claims, objection))
+        able = {}
+        for claim, interface in claims.items():
+            reason = self._unable(port, claim, interface)
+            if reason:
+                refused[claim] = reason
+            else:
+                able[claim] = interface
+        if not able:
+            return Verdict(None, None, refused)
+        chosen = current if current in able else next(iter(able))
+        held = self._elements.accepted[chosen.element]
+        rival = self._rival(port, held.vtep, announced=chosen == current)
+        for claim in able:
+            if rival is not None:
+                refused[claim] = f"held by {self._host_of(rival.attrs.next_hop)}"
+            elif claim != chosen:
+                refused[claim] = (
+                    f"held by interface {chosen.interface} on {held.info.hostname}; it takes over "
+                    "when that is gone"
+                )
+        if rival is not None:
+            return Verdict(None, None, refused)
+        return Verdict(chosen, able[chosen], refused)
+
+    def _objection(self, port_id: str, port: Port | None) -> str:
+        if port is None:
+            return f"no port has the id {port_id}"
+        if port.is_router_interface:
+            return "the port is a router interface; it has no place of its own"
+        if not port.admin_state_up:
+            return "the port is administratively down"
+        network = self._config.networks.get(port.network_id)
+        if network is None or not network.admin_state_up:
+            return "its network is administratively down"
+        return ""
+
+    def _unable(self, port: Port, claim: Claim, interface: Interface) -> str:
+        element = self._elements.accepted[claim.element]
+        if interface.error:
+            return f"Open vSwitch could not make the interface: {interface.error}"
+        if interface.ofport <= 0:
+            return "Open vSwitch has given the interface no OpenFlow port yet"
+        if port.requested_host not in ("", element.info.hostname, element.info.element):
+            return f"the port is requested on host {port.requested_host}"
+        return ""
+
+    def _rival(self, port: Port, vtep: str, announced: bool) -> Path | None:
+        """The live route of another node for this port's MAC that beats a claim here."""
+        instance = self._instances.by_vni.get(self._config.networks[port.network_id].vni)
+        if instance is None:
+            return None
+        ours = {element.vtep for element in self._elements.accepted.values()}
+        live = [
+            path
+            for path in instance.macs.get(port.mac_address, ())
+            if path.attrs.next_hop not in ours and path.nlri not in self._rib.stale_best
+        ]
+        best = select_mac(live, self._rib.stale_best.__contains__)
+        if best is None or not announced:
+            return best
+        mine = self.mobility.get(port.id)
+        if mine is None or best.attrs.mobility > mine.sequence:
+            return best
+        if best.attrs.mobility == mine.sequence:
+            # RFC 7432 section 15.1: the lowest VTEP wins, on both sides.
+            both = [best, best._replace(attrs=best.attrs._replace(next_hop=vtep))]
+            if select_mac(both, lambda nlri: False) is best:
+                return best
+        return None
+
+    def _host_of(self, vtep: str) -> str:
+        name = self._elements.by_vtep.get(vtep)
+        known = self._elements.records.get(name or "")
+        return f"{known['hostname']} (VTEP {vtep})" if known else f"VTEP {vtep}"
+
+    def sequence(self, port: Port, vtep: str) -> int:
+        """The sequence number with which a port is announced from ``vtep``; remembers it."""
+        last = self.mobility.get(port.id)
+        instance = self._instances.by_vni.get(self._config.networks[port.network_id].vni)
+        for path in instance.macs.get(port.mac_address, ()) if instance else ():
+            if last is None or path.attrs.mobility > last.sequence:
+                last = Mobility(path.attrs.mobility, path.attrs.next_hop)
+        if last is None:
+            last = Mobility(0, vtep)
+        elif last.vtep != vtep:
+            last = Mobility(last.sequence + 1, vtep)
+        self.mobility[port.id] = last
+        return last.sequence
+
+    def saw(self, network_id: str, path: Path) -> None:
+        """A route of another node went away: remember its sequence number for the next move."""
+        for port_id in self._config.ports_by_mac.get((network_id, path.nlri.mac), ()):
+            last = self.mobility.get(port_id)
+            if last is None or path.attrs.mobility >= last.sequence:
+                self.mobility[port_id] = Mobility(path.attrs.mobility, path.attrs.next_hop)

@@ -1,0 +1,105 @@
+"""The desired state of every vrouter, with the changes since the last flush.
+
+Objects belong to a scope, ("element",), ("evi", VNI) or ("vrf", VNI), so that a scope can be
+dropped at once; and the VTEPs that they send to are counted, which is the set of tunnels that a
+vrouter needs.
+"""
+
+from __future__ import annotations
+
+from ryu_apps.control.messages import Program
+from vrouter_ovs.state import Flood, Key, RemoteHop, RemoteMac, Route, StateObject
+
+Scope = tuple
+
+
+def vteps_of(item: StateObject | None) -> tuple[str, ...]:
+    """The VTEPs that an object sends to."""
+    kind = type(item)
+    if kind is RemoteMac:
+        return (item.vtep,)
+    if kind is Route:
+        return tuple(hop.vtep for hop in item.hops if type(hop) is RemoteHop)
+    if kind is Flood:
+        return tuple(vtep for vtep, _ in item.remotes)
+    return ()
+
+
+class Desired:
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[Key, StateObject]] = {}
+        self._scopes: dict[tuple[str, Scope], dict[Key, None]] = {}
+        self._changes: dict[str, dict[Key, StateObject | None]] = {}
+        self._vteps: dict[str, dict[str, int]] = {}
+        self.tunnels_dirty: dict[str, None] = {}
+        """Elements whose set of VTEPs changed since the consumer last emptied it."""
+
+    def add_element(self, element: str) -> None:
+        self.objects.setdefault(element, {})
+        self._vteps.setdefault(element, {})
+
+    def remove_element(self, element: str) -> None:
+        self.objects.pop(element, None)
+        self._changes.pop(element, None)
+        self._vteps.pop(element, None)
+        self.tunnels_dirty.pop(element, None)
+        for place in [place for place in self._scopes if place[0] == element]:
+            del self._scopes[place]
+
+    def vteps(self, element: str) -> frozenset[str]:
+        return frozenset(self._vteps.get(element, ()))
+
+    def get(self, element: str, key: Key) -> StateObject | None:
+        return self.objects[element].get(key)
+
+    def put(self, element: str, scope: Scope, item: StateObject) -> None:
+        objects = self.objects[element]
+        key = item.key
+        old = objects.get(key)
+        if old == item:
+            return
+        objects[key] = item
+        if old is None:
+            self._scopes.setdefault((element, scope), {})[key] = None
+        self._changed(element, key, old, item)
+
+    def delete(self, element: str, scope: Scope, key: Key) -> None:
+        old = self.objects[element].pop(key, None)
+        if old is None:
+            return
+        keys = self._scopes[element, scope]
+        del keys[key]
+        if not keys:
+            del self._scopes[element, scope]
+        self._changed(element, key, old, None)
+
+    def drop_scope(self, element: str, scope: Scope) -> None:
+        objects = self.objects[element]
+        for key in self._scopes.pop((element, scope), ()):
+            self._changed(element, key, objects.pop(key), None)
+
+    def flush(self, element: str, revision: int) -> Program | None:
+        """The changes of one element since the last flush, as the effect ``revision``."""
+        changes = self._changes.pop(element, None)
+        return Program(element, revision, tuple(changes.items())) if changes else None
+
+    def changed_elements(self) -> list[str]:
+        return list(self._changes)
+
+    def _changed(
+        self, element: str, key: Key, old: StateObject | None, new: StateObject | None
+    ) -> None:
+        self._changes.setdefault(element, {})[key] = new
+        before, after = vteps_of(old), vteps_of(new)
+        if before == after:
+            return
+        counts = self._vteps[element]
+        for vtep in after:
+            counts[vtep] = counts.get(vtep, 0) + 1
+            if counts[vtep] == 1:
+                self.tunnels_dirty[element] = None
+        for vtep in before:
+            counts[vtep] -= 1
+            if not counts[vtep]:
+                del counts[vtep]
+                self.tunnels_dirty[element] = None

@@ -1,0 +1,170 @@
+"""The hypervisors of this node: who may join, what they show, and which ports they claim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ryu_apps.control import ids
+from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
+
+RECORDS = "/status/elements/"
+
+
+@dataclass(slots=True)
+class Element:
+    """One hypervisor that was accepted here.  ``session`` None: its OVSDB is not connected; what it
+    showed last stands, because its switch forwards on."""
+
+    info: ElementInfo
+    session: int | None
+    interfaces: dict[str, Interface] = field(default_factory=dict)
+    tunnels: dict[str, TunnelStatus] = field(default_factory=dict)
+    router_mac: str = ""
+    revision: int = 0
+    acked: int = 0
+    openflow: bool = False
+    reason: str = ""
+
+    @property
+    def vtep(self) -> str:
+        return self.info.vtep
+
+    @property
+    def settled(self) -> bool:
+        return self.openflow and self.acked >= self.revision
+
+
+class Claim(NamedTuple):
+    element: str
+    interface: str
+
+
+def record(info: ElementInfo, owner: str, connected: bool) -> dict[str, Any]:
+    """The store's record of an element, below RECORDS."""
+    return {
+        "element": info.element,
+        "hostname": info.hostname,
+        "vtep": info.vtep,
+        "identity": info.identity,
+        "address": info.address,
+        "ovs_version": info.ovs_version,
+        "datapath_id": f"{info.datapath_id:016x}",
+        "owner": owner,
+        "connected": connected,
+    }
+
+
+class Elements:
+    """Accepted elements, refused sessions, the records of other nodes, and all claims."""
+
+    def __init__(self, node: str) -> None:
+        self.node = node
+        self.accepted: dict[str, Element] = {}
+        self.refused: dict[int, tuple[ElementInfo, str]] = {}
+        self.records: dict[str, dict[str, Any]] = {}
+        self.by_vtep: dict[str, str] = {}
+        """VTEP -> system-id, from the records of the whole system."""
+        self.claims: dict[str, dict[Claim, Interface]] = {}
+        """Port id -> its claims, the oldest first."""
+
+    # ------------------------------------------------------------ admission
+
+    def objection(self, session: int, info: ElementInfo) -> str | None:
+        """Why this hypervisor may not join, with what to do about it; None: it may."""
+        for other in self.accepted.values():
+            if other.info.element == info.element:
+                same = other.info.identity == info.identity
+                if other.session not in (None, session) and not same:
+                    return (
+                        f"another hypervisor with system-id {info.element} is connected from "
+                        f"{other.info.address}; give this one its own: ovs-vsctl set Open_vSwitch . "
+                        "external_ids:system-id=$(uuidgen)"
+                    )
+            elif other.vtep == info.vtep:
+                return self._same_vtep(info, other.info.element, other.info.hostname)
+        known = self.records.get(info.element)
+        if (
+            known
+            and known["owner"] != self.node
+            and known["connected"]
+            and known["identity"] != info.identity
+        ):
+            return (
+                f"another hypervisor with system-id {info.element} is connected to node "
+                f"{known['owner']} from {known['address']}; give this one its own: ovs-vsctl set "
+                "Open_vSwitch . external_ids:system-id=$(uuidgen)"
+            )
+        holder = self.by_vtep.get(info.vtep)
+        if holder is not None and holder != info.element and holder in self.records:
+            return self._same_vtep(info, holder, self.records[holder]["hostname"])
+        return None
+
+    @staticmethod
+    def _same_vtep(info: ElementInfo, holder: str, hostname: str) -> str:
+        return (
+            f"VTEP {info.vtep} belongs to hypervisor {hostname} ({holder}); set another address: "
+            "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D, or if that "
+            f"hypervisor is gone for good, DELETE /v1/elements/{holder}"
+        )
+
+    def accept(self, session: int, info: ElementInfo) -> Element:
+        element = self.accepted.get(info.element)
+        if element is None:
+            element = self.accepted[info.element] = Element(info, session)
+        element.info = info
+        element.session = session
+        element.reason = ""
+        element.router_mac = ids.router_mac(info.vtep)
+        self.refused.pop(session, None)
+        return element
+
+    def forget(self, name: str) -> list[str]:
+        """Drop an element; returns the ports that it claimed."""
+        element = self.accepted.pop(name)
+        return self.set_interfaces(element, name, dict.fromkeys(element.interfaces))
+
+    def hears(self, session: int, name: str) -> Element | None:
+        """The element of a session that may speak for it, else None."""
+        element = self.accepted.get(name)
+        return element if element is not None and element.session == session else None
+
+    def set_record(self, name: str, value: dict[str, Any] | None) -> None:
+        old = self.records.pop(name, None)
+        if old is not None and self.by_vtep.get(old["vtep"]) == name:
+            del self.by_vtep[old["vtep"]]
+        if value is not None:
+            self.records[name] = value
+            # Two records with one VTEP: the lower system-id keeps it, on every node alike.
+            holder = self.by_vtep.get(value["vtep"])
+            if holder is None or holder not in self.records or name < holder:
+                self.by_vtep[value["vtep"]] = name
+
+    # ------------------------------------------------------------ claims
+
+    def set_interfaces(
+        self, element: Element, name: str, changes: dict[str, Interface | None]
+    ) -> list[str]:
+        """Apply changed interface rows; returns the ids of the ports whose claims changed.
+
+        A claim keeps its age while its interface names the same port.
+        """
+        touched: dict[str, None] = {}
+        for interface, row in changes.items():
+            old = element.interfaces.get(interface)
+            if old == row:
+                continue
+            claim = Claim(name, interface)
+            if old is not None and (row is None or row.iface_id != old.iface_id):
+                claims = self.claims[old.iface_id]
+                del claims[claim]
+                if not claims:
+                    del self.claims[old.iface_id]
+                touched[old.iface_id] = None
+            if row is None:
+                element.interfaces.pop(interface, None)
+            else:
+                element.interfaces[interface] = row
+                self.claims.setdefault(row.iface_id, {})[claim] = row
+                touched[row.iface_id] = None
+        return list(touched)

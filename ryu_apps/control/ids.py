@@ -1,0 +1,25 @@
+"""Identifiers derived from configuration, never stored twice.  Pure functions."""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+def route_distinguisher(vtep: str, index: int) -> str:
+    """RD of type 1, VTEP:index (RFC 7432 section 7.9); stable over restarts."""
+    return f"{vtep}:{index}"
+
+
+def route_target(asn: int, vni: int) -> str:
+    """RT ASN:VNI (RFC 8365 section 5.1.2.1).  Of a 4-byte AS the low 16 bits stand in the RT, because
+    a two-byte number would not hold a VNI; FRR does the same."""
+    return f"{asn & 0xFFFF}:{vni}"
+
+
+def router_mac(vtep: str) -> str:
+    """A locally administered MAC, one per VTEP: the EVPN Router's MAC (RFC 9135 section 6.1)."""
+    return "02:76:" + ipaddress.IPv4Address(vtep).packed.hex(":")
+
+
+def host_prefix(ip: str) -> str:
+    return f"{ip}/128" if ":" in ip else f"{ip}/32"

@@ -1,0 +1,206 @@
+"""EVI and VRF tables: what route targets import into each, indexed by what lookups ask for.
+
+Each entry holds the candidate paths as a tuple; nearly always there is one.  Which of them is used
+is :func:`select_mac` and :func:`select_hops`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+
+from ryu_apps.control import ids
+from ryu_apps.control.rib import BestChange, Rib
+from ryu_apps.control.routes import Imet, IpPrefix, MacIp, Nlri, Path
+from ryu_apps.control.translate import Spec
+
+Entry = tuple[str, int, str]
+"""("mac"|"ip"|"imet"|"prefix", VNI, MAC | address | "" | prefix): one lookup of one instance."""
+
+
+def _without(paths: tuple[Path, ...], nlri: Nlri) -> tuple[Path, ...]:
+    return tuple(path for path in paths if path.nlri != nlri)
+
+
+class Instance:
+    """The imported routes of one EVI or VRF."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.macs: dict[str, tuple[Path, ...]] = {}
+        self.ips: dict[str, tuple[Path, ...]] = {}
+        self.prefixes: dict[str, tuple[Path, ...]] = {}
+        self.imets: dict[Nlri, Path] = {}
+
+    def places(self, path: Path) -> list[tuple[dict, Entry]]:
+        """The tables of this instance where a path belongs, with its entry in each."""
+        nlri = path.nlri
+        vni = self.spec.vni
+        kind = type(nlri)
+        if self.spec.kind == "evi":
+            if kind is MacIp:
+                places = [(self.macs, ("mac", vni, nlri.mac))]
+                if nlri.ip:
+                    places.append((self.ips, ("ip", vni, nlri.ip)))
+                return places
+            if kind is Imet:
+                return [(self.imets, ("imet", vni, ""))]
+        elif kind is IpPrefix:
+            return [(self.prefixes, ("prefix", vni, nlri.prefix))]
+        elif kind is MacIp and nlri.ip and len(path.labels) == 2:
+            return [(self.prefixes, ("prefix", vni, ids.host_prefix(nlri.ip)))]
+        return []
+
+    def add(self, path: Path, dirty: dict[Entry, None]) -> None:
+        for table, entry in self.places(path):
+            if table is self.imets:
+                table[path.nlri] = path
+            else:
+                held = table.get(entry[2])
+                table[entry[2]] = (*_without(held, path.nlri), path) if held else (path,)
+            dirty[entry] = None
+
+    def remove(self, path: Path, dirty: dict[Entry, None]) -> None:
+        for table, entry in self.places(path):
+            if table is self.imets:
+                table.pop(path.nlri, None)
+            elif held := table.get(entry[2]):
+                rest = _without(held, path.nlri)
+                if rest:
+                    table[entry[2]] = rest
+                else:
+                    del table[entry[2]]
+            dirty[entry] = None
+
+    def entries(self) -> Iterable[Entry]:
+        """Every entry that holds something."""
+        vni = self.spec.vni
+        yield from (("mac", vni, mac) for mac in self.macs)
+        yield from (("ip", vni, ip) for ip in self.ips)
+        yield from (("prefix", vni, prefix) for prefix in self.prefixes)
+        if self.imets:
+            yield ("imet", vni, "")
+
+
+class Instances:
+    """All EVIs and VRFs of the configuration, kept equal to what the RIB's best paths import."""
+
+    def __init__(self, rib: Rib) -> None:
+        self._rib = rib
+        self.by_vni: dict[int, Instance] = {}
+        self._importers: dict[str, dict[int, None]] = {}
+        self._by_target: dict[str, dict[Nlri, None]] = {}
+        """Route target -> NLRIs whose best path carries it; serves a new instance."""
+        self.dirty: dict[Entry, None] = {}
+        """Entries that changed since the consumer last emptied it."""
+
+    def configure(self, spec: Spec) -> None:
+        """Create an instance, or give it other import targets."""
+        old = self.by_vni.get(spec.vni)
+        if old is not None:
+            if old.spec.imports == spec.imports:
+                old.spec = spec
+                return
+            self.remove(spec.vni)
+        instance = self.by_vni[spec.vni] = Instance(spec)
+        for target in spec.imports:
+            self._importers.setdefault(target, {})[spec.vni] = None
+            for nlri in self._by_target.get(target, ()):
+                instance.add(self._rib.best[nlri], self.dirty)
+
+    def remove(self, vni: int) -> None:
+        instance = self.by_vni.pop(vni, None)
+        if instance is None:
+            return
+        self.dirty.update(dict.fromkeys(instance.entries()))
+        for target in instance.spec.imports:
+            importers = self._importers[target]
+            del importers[vni]
+            if not importers:
+                del self._importers[target]
+
+    def follow(self, changes: Iterable[BestChange]) -> None:
+        """Apply changes of the RIB's best paths."""
+        for nlri, old, new, freshness in changes:
+            if freshness:
+                # The same path: only a choice between several candidates can come out differently,
+                # or a claim that waits for this one to go.
+                for vni in self._importing(new.attrs.rts):
+                    for _, entry in self.by_vni[vni].places(new):
+                        self.dirty[entry] = None
+                continue
+            old_rts = old.attrs.rts if old is not None else ()
+            new_rts = new.attrs.rts if new is not None else ()
+            if old_rts != new_rts:
+                for target in old_rts:
+                    nlris = self._by_target[target]
+                    nlris.pop(nlri, None)
+                    if not nlris:
+                        del self._by_target[target]
+                for target in new_rts:
+                    self._by_target.setdefault(target, {})[nlri] = None
+            after = self._importing(new_rts)
+            if old is not None:
+                for vni in self._importing(old_rts):
+                    self.by_vni[vni].remove(old, self.dirty)
+            for vni in after:
+                self.by_vni[vni].add(new, self.dirty)
+
+    def _importing(self, rts: tuple[str, ...]) -> dict[int, None]:
+        found: dict[int, None] = {}
+        for target in rts:
+            importers = self._importers.get(target)
+            if importers:
+                found.update(importers)
+        return found
+
+
+def _vtep_order(path: Path) -> tuple[int, int]:
+    """RFC 7432 section 15.1: of equal sequence numbers the lowest VTEP wins."""
+    vtep = ipaddress.ip_address(path.attrs.next_hop)
+    return -vtep.version, -int(vtep)
+
+
+def select_mac(paths: Iterable[Path], is_stale: Callable[[Nlri], bool]) -> Path | None:
+    """The path that says where a MAC is: live before stale, sticky, highest sequence number, lowest
+    VTEP (RFC 7432 sections 7.7 and 15)."""
+    paths = tuple(paths)
+    if len(paths) < 2:
+        return paths[0] if paths else None
+    return max(
+        paths,
+        key=lambda path: (
+            not is_stale(path.nlri),
+            path.attrs.sticky,
+            path.attrs.mobility,
+            path.attrs.local_pref,
+            _vtep_order(path),
+            path.nlri,
+        ),
+    )
+
+
+def select_hops(
+    paths: tuple[Path, ...], is_stale: Callable[[Nlri], bool]
+) -> tuple[Path, ...]:
+    """The paths a prefix is forwarded along: the MAC/IP route of a host before IP prefix routes,
+    and of those all that are equally good (ECMP)."""
+    hosts = [path for path in paths if type(path.nlri) is MacIp]
+    if hosts:
+        best = select_mac(hosts, is_stale)
+        return (best,)
+    if len(paths) < 2:
+        return paths
+
+    def rank(path: Path):
+        attrs = path.attrs
+        return (
+            not is_stale(path.nlri),
+            attrs.local_pref,
+            -len(attrs.as_path),
+            -attrs.origin,
+            -max(attrs.med, 0),
+        )
+
+    top = max(map(rank, paths))
+    return tuple(path for path in paths if rank(path) == top)

@@ -1,0 +1,150 @@
+"""The RIB: every path a node knows, its own and its peers', and the best one of each NLRI.
+
+A path is known by its NLRI and its source: the peer it came from, or LOCAL.  Paths of a peer whose
+session ended are stale, not gone (RFC 4724 section 4.2): they lose against any live path of the
+same NLRI, and go when the peer's End-of-RIB, or the retention time, says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from ryu_apps.control.routes import Nlri, Path
+
+LOCAL = ""
+
+
+class BestChange(NamedTuple):
+    """The best path of an NLRI changed; None is "no path".  ``freshness`` is True when the path is
+    the same and only went stale or came alive."""
+
+    nlri: Nlri
+    old: Path | None
+    new: Path | None
+    freshness: bool = False
+
+
+class Rib:
+    """``update`` and the other mutators return what they changed, in a deterministic order."""
+
+    def __init__(self) -> None:
+        self.best: dict[Nlri, Path] = {}
+        self._paths: dict[Nlri, tuple[tuple[str, Path], ...]] = {}
+        self._sources: dict[str, dict[Nlri, None]] = {}
+        self._stale: dict[str, dict[Nlri, None]] = {}
+        self.stale_best: set[Nlri] = set()
+        """NLRIs whose best path is stale."""
+
+    def __len__(self) -> int:
+        return len(self.best)
+
+    def update(
+        self, source: str, announced: Iterable[Path] = (), withdrawn: Iterable[Nlri] = ()
+    ) -> list[BestChange]:
+        """Apply one source's withdrawals, then its announcements (which replace)."""
+        changes: list[BestChange] = []
+        known = self._sources.setdefault(source, {})
+        stale = self._stale.get(source)
+        for nlri in withdrawn:
+            if known.pop(nlri, known) is known:
+                continue
+            if stale:
+                stale.pop(nlri, None)
+            rest = tuple(item for item in self._paths[nlri] if item[0] != source)
+            self._replace(nlri, rest, changes)
+        for path in announced:
+            nlri = path.nlri
+            held = self._paths.get(nlri)
+            if nlri in known:
+                if stale:
+                    stale.pop(nlri, None)
+                held = tuple(item for item in held if item[0] != source)
+                self._replace(nlri, (*held, (source, path)), changes)
+            else:
+                known[nlri] = None
+                one = (source, path)
+                self._replace(nlri, (*held, one) if held else (one,), changes)
+        if not known:
+            del self._sources[source]
+        return changes
+
+    def peer_down(self, peer: str) -> list[BestChange]:
+        """All its paths turn stale."""
+        marked = self._stale.setdefault(peer, {})
+        marked.update(self._sources.get(peer, {}))
+        changes: list[BestChange] = []
+        for nlri in list(marked):
+            self._replace(nlri, self._paths[nlri], changes)
+        if not marked:
+            del self._stale[peer]
+        return changes
+
+    def end_of_rib(self, peer: str) -> list[BestChange]:
+        """What the peer did not announce again since it came back goes."""
+        gone = self._stale.pop(peer, None)
+        return self.update(peer, withdrawn=list(gone)) if gone else []
+
+    def drop_peer(self, peer: str) -> list[BestChange]:
+        """Everything from this peer goes (it was removed, or stale for too long)."""
+        self._stale.pop(peer, None)
+        return self.update(peer, withdrawn=list(self._sources.get(peer, ())))
+
+    def is_stale(self, source: str, nlri: Nlri) -> bool:
+        return nlri in self._stale.get(source, ())
+
+    def count(self, source: str) -> int:
+        return len(self._sources.get(source, ()))
+
+    def stale_count(self, source: str) -> int:
+        return len(self._stale.get(source, ()))
+
+    def sources(self) -> list[str]:
+        return list(self._sources)
+
+    def from_source(self, source: str) -> Iterator[Path]:
+        for nlri in self._sources.get(source, ()):
+            yield next(path for held_by, path in self._paths[nlri] if held_by == source)
+
+    def all_paths(self) -> Iterator[tuple[str, Path, bool, bool]]:
+        """(source, path, is best, is stale) of every path."""
+        for nlri, held in self._paths.items():
+            best = self.best[nlri]
+            for source, path in held:
+                yield source, path, path is best, self.is_stale(source, nlri)
+
+    def _replace(self, nlri: Nlri, held: tuple, changes: list[BestChange]) -> None:
+        old = self.best.get(nlri)
+        was_stale = nlri in self.stale_best
+        if not held:
+            del self._paths[nlri], self.best[nlri]
+            self.stale_best.discard(nlri)
+            changes.append(BestChange(nlri, old, None))
+            return
+        self._paths[nlri] = held
+        source, new = held[0] if len(held) == 1 else max(held, key=self._preference)
+        now_stale = bool(self._stale) and self.is_stale(source, nlri)
+        if now_stale != was_stale:
+            (self.stale_best.add if now_stale else self.stale_best.discard)(nlri)
+        if new is not old:
+            self.best[nlri] = new
+        if new != old:
+            changes.append(BestChange(nlri, old, new))
+        elif now_stale != was_stale:
+            changes.append(BestChange(nlri, old, new, freshness=True))
+
+    def _preference(self, item: tuple[str, Path]):
+        """RFC 4271 section 9.1.2.2, with a live path before a stale one and our own first.  The
+        last words are the peer's name, so that the order of arrival decides nothing."""
+        source, path = item
+        attrs = path.attrs
+        return (
+            source == LOCAL,
+            not self.is_stale(source, path.nlri),
+            attrs.local_pref,
+            -len(attrs.as_path),
+            -attrs.origin,
+            -max(attrs.med, 0),
+            -len(attrs.cluster_list),
+            source,
+        )
