@@ -1,0 +1,97 @@
+"""Catch packets in a namespace and show them decoded; watch the changes of a flow table."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lab.hypervisor import OPENFLOW, Hypervisor
+from lab.net import Namespace, run
+from lab.wait import LabTimeout, wait_until
+
+ENCAPSULATED_ICMP = "udp dst port 4789 and udp[39] = 1"
+"""VXLAN with ICMP over IPv4 inside: UDP 8 + VXLAN 8 + Ethernet 14, then byte 9 of IPv4."""
+
+
+class Capture:
+    """A tcpdump that takes ``count`` packets; use it as a context manager around the traffic."""
+
+    def __init__(
+        self, space: Namespace, interface: str, expression: str = "", count: int = 1
+    ) -> None:
+        self._space = space
+        self._argv = [
+            "tcpdump", "-i", interface, "-U", "--immediate-mode", "-n", "-c", str(count),
+        ]
+        self._expression = expression
+        self._directory = tempfile.TemporaryDirectory(prefix="vnc-lab-")
+        self.file = Path(self._directory.name) / "packets.pcap"
+        self._errors = Path(self._directory.name) / "stderr"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Capture:
+        with open(self._errors, "wb") as errors:
+            self._process = subprocess.Popen(
+                [*self._space.prefix, *self._argv, "-Z", "root", "-w", str(self.file),
+                 self._expression],
+                stdout=subprocess.DEVNULL, stderr=errors,
+            )  # fmt: skip
+        wait_until(
+            lambda: b"listening on" in self._errors.read_bytes(), "tcpdump to listen", 10,
+            log=self._errors,
+        )
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(5)
+        self._directory.cleanup()
+
+    def wait(self, timeout: float = 10.0) -> None:
+        """Wait for all ``count`` packets.  Raises LabTimeout when they do not come."""
+        assert self._process is not None
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise LabTimeout(f"no packet in {timeout:g} s: {self._expression}") from None
+
+    def text(self) -> str:
+        """The packets as tcpdump shows them (-n -e -vv), inner frame included."""
+        return run(["tcpdump", "-r", str(self.file), "-n", "-e", "-vv", "-t"]).stdout.strip()
+
+
+class FlowMonitor:
+    """Counts the changes of a bridge's flows from now on (ovs-ofctl(8), monitor ... watch:)."""
+
+    def __init__(self, hypervisor: Hypervisor, bridge: str = "br-int") -> None:
+        self._file = tempfile.NamedTemporaryFile(prefix="vnc-lab-", suffix=".monitor")  # noqa: SIM115
+        # The monitor request is a Nicira extension of OpenFlow 1.0 to 1.3 and 1.4 of its own.
+        self._process = subprocess.Popen(
+            [*hypervisor.space.prefix, "ovs-ofctl", "-O", OPENFLOW, "monitor", bridge,
+             "watch:!initial"],
+            env={**os.environ, **hypervisor.env}, stdout=self._file, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        wait_until(
+            lambda: b"FLOW_MONITOR" in self._read() or b"flow_monitor" in self._read().lower(),
+            "the flow monitor's first reply", 10, log=self._file.name,
+        )
+
+    def _read(self) -> bytes:
+        return Path(self._file.name).read_bytes()
+
+    def stop(self) -> dict[str, int]:
+        """End it; returns how many events of each kind came: ADDED, DELETED, MODIFIED."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(5)
+        self.text = self._read().decode(errors="replace")
+        self._file.close()
+        counts = {"ADDED": 0, "DELETED": 0, "MODIFIED": 0}
+        for event in re.findall(r"event=(\w+)", self.text):
+            counts[event] = counts.get(event, 0) + 1
+        return counts

@@ -1,0 +1,115 @@
+"""Pings between VMs: single ones, many at once, and a stream in the background."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import signal
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lab.net import Namespace
+
+_REPLY = re.compile(r"^\[(\d+\.\d+)\].*icmp_seq=(\d+).*time=([\d.]+) ms")
+_SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received")
+
+
+@dataclass
+class PingResult:
+    """``replies``: sequence number -> (time of day in seconds, round trip in ms)."""
+
+    sent: int = 0
+    received: int = 0
+    replies: dict[int, tuple[float, float]] = field(default_factory=dict)
+    output: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Something was sent and all of it came back."""
+        return 0 < self.sent == self.received
+
+    @property
+    def lost(self) -> int:
+        return self.sent - self.received
+
+    @property
+    def median_ms(self) -> float:
+        times = sorted(time for _, time in self.replies.values())
+        return times[len(times) // 2] if times else float("nan")
+
+    def longest_gap(self) -> float:
+        """The longest time between two replies, in seconds."""
+        times = sorted(when for when, _ in self.replies.values())
+        return max((b - a for a, b in itertools.pairwise(times)), default=0.0)
+
+
+def _parse(output: str) -> PingResult:
+    result = PingResult(output=output)
+    for line in output.splitlines():
+        if match := _REPLY.match(line):
+            result.replies[int(match[2])] = (float(match[1]), float(match[3]))
+        elif match := _SUMMARY.search(line):
+            result.sent, result.received = int(match[1]), int(match[2])
+    return result
+
+
+class PingStream:
+    """A ping that runs until :meth:`stop`."""
+
+    def __init__(
+        self, space: Namespace, address: str, interval: float = 0.01, count: int = 0,
+        wait: float = 1.0, size: int = 56,
+    ) -> None:
+        limit = ["-c", str(count)] if count else []
+        self._process = subprocess.Popen(
+            [*space.prefix, "ping", "-n", "-D", "-i", f"{interval:g}", "-W", f"{wait:g}",
+             "-s", str(size), *limit, address],
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+
+    def stop(self) -> PingResult:
+        """End it and return what it saw."""
+        self._process.send_signal(signal.SIGINT)
+        return self.wait()
+
+    def wait(self, timeout: float = 60.0) -> PingResult:
+        """Wait for its end by itself (with ``count``)."""
+        try:
+            output, _ = self._process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            output, _ = self._process.communicate()
+        return _parse(output)
+
+    def wait_reply(self) -> tuple[float, PingStream]:
+        """Block until the first reply; returns its time of day in seconds and the stream."""
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if match := _REPLY.match(line):
+                return float(match[1]), self
+        raise RuntimeError("ping ended without a reply")
+
+
+def ping(
+    space: Namespace, address: str, count: int = 3, interval: float = 0.05, wait: float = 1.0,
+    size: int = 56,
+) -> PingResult:
+    """Ping ``address`` from ``space``: ``interval`` and ``wait`` in seconds."""
+    return PingStream(space, address, interval, count, wait, size).wait()
+
+
+def ping_all(
+    pairs: Iterable[tuple[Namespace, str]], count: int = 3, interval: float = 0.05,
+    wait: float = 1.0, at_once: int = 24,
+) -> list[PingResult]:
+    """Ping many (from, address) pairs, ``at_once`` of them side by side; results in order."""
+    results: list[PingResult] = []
+    pending = list(pairs)
+    for begin in range(0, len(pending), at_once):
+        streams = [
+            PingStream(space, address, interval, count, wait)
+            for space, address in pending[begin : begin + at_once]
+        ]
+        results += [stream.wait() for stream in streams]
+    return results

@@ -1,0 +1,105 @@
+"""A "VM": a namespace with one veth into a hypervisor, claimed as a port of the API."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+
+from lab.hypervisor import Hypervisor
+from lab.journal import Journal
+from lab.net import Namespace, veth
+
+MTU = 1400
+
+
+@dataclass(frozen=True)
+class PortSpec:
+    """What a VM needs to know of its port: ``address`` as "10.0.1.11/24", ``gateway`` or ""."""
+
+    id: str
+    mac: str
+    address: str
+    gateway: str = ""
+
+    @property
+    def ip(self) -> str:
+        return self.address.partition("/")[0]
+
+    @classmethod
+    def from_api(cls, port: dict, subnet: dict) -> PortSpec:
+        """From the ``port`` and ``subnet`` bodies of the Networking API."""
+        length = ipaddress.ip_network(subnet["cidr"]).prefixlen
+        address = next(
+            fixed["ip_address"] for fixed in port["fixed_ips"] if fixed["subnet_id"] == subnet["id"]
+        )
+        return cls(
+            port["id"], port["mac_address"], f"{address}/{length}", subnet["gateway_ip"] or ""
+        )
+
+
+class Vm:
+    """``hypervisor``: where it is plugged now, or None."""
+
+    def __init__(self, lab: str, name: str, port: PortSpec, journal: Journal) -> None:
+        self.name = name
+        self.port = port
+        self.space = Namespace(lab, name)
+        self.hypervisor: Hypervisor | None = None
+        self._journal = journal
+
+    @property
+    def ip(self) -> str:
+        return self.port.ip
+
+    @property
+    def interface(self) -> str:
+        """Name of the hypervisor's end, as Nova and libvirt form it."""
+        return f"tap{self.port.id[:11]}"
+
+    def create(self) -> None:
+        self.space.create(self._journal)
+        # ARP's usual one-second repetition would hide how fast the network is.
+        self.space.sysctl({
+            "net.ipv4.neigh.default.retrans_time_ms": 10,
+            "net.ipv4.neigh.default.mcast_solicit": 100,
+            "net.ipv4.icmp_ratelimit": 0,
+        })
+
+    def wire(self, hypervisor: Hypervisor) -> None:
+        """Make the veth to ``hypervisor`` and configure it; nothing is claimed yet."""
+        veth(self.space, "eth0", hypervisor.space, self.interface, MTU)
+        commands = [
+            f"link set eth0 address {self.port.mac}",
+            f"address add {self.port.address} dev eth0",
+        ]
+        if self.port.gateway:
+            commands.append(f"route add default via {self.port.gateway}")
+        self.space.batch(commands)
+        self.space.sysctl({"net.ipv4.neigh.eth0.retrans_time_ms": 10,
+                           "net.ipv4.neigh.eth0.mcast_solicit": 100})
+        self.hypervisor = hypervisor
+
+    def claim(self, wait: bool = True) -> None:
+        """Add the interface to br-int with the port's id: what libvirt or Nova do."""
+        assert self.hypervisor is not None
+        self.hypervisor.plug(self.interface, self.port.id, wait)
+
+    def plug(self, hypervisor: Hypervisor) -> None:
+        self.wire(hypervisor)
+        self.claim()
+
+    def unplug(self) -> None:
+        """Take it off its hypervisor; the namespace stays."""
+        if self.hypervisor is not None:
+            self.hypervisor.unplug(self.interface)
+            self.space.batch(["link delete eth0"])
+            self.hypervisor = None
+
+    def move(self, hypervisor: Hypervisor) -> None:
+        """Unplug here, plug there, with the same MAC and address."""
+        self.unplug()
+        self.plug(hypervisor)
+
+    def delete(self) -> None:
+        self.unplug()
+        self.space.delete()
