@@ -1,0 +1,80 @@
+# A distributed virtual network controller: build, show, test, measure.   `make help` lists targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ROOT := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+VENV ?= $(ROOT)/.venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+LAB ?= vnc
+PYTEST ?= $(BIN)/python -m pytest
+# What the lab and the tests run, and the Debian/Ubuntu package it comes from.
+TOOLS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch \
+	etcd:etcd-server etcdctl:etcd-client vtysh:frr ip:iproute2 ethtool:ethtool tcpdump:tcpdump \
+	ping:iputils-ping sysctl:procps
+
+export LAB KEEP API_PORTS PYTHON
+
+.PHONY: help
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' \
+		| expand -t 22
+
+.PHONY: root
+root:
+	@if [ "$$(id -u)" != 0 ]; then \
+		echo "This needs root: it makes network namespaces and runs Open vSwitch in them." >&2; \
+		echo "Run: sudo make $(or $(MAKECMDGOALS),demo)" >&2; exit 1; fi
+
+.PHONY: deps
+deps: ## Install the Debian/Ubuntu packages that are missing (as root)
+	@"$(ROOT)/.ci/packages" $(TOOLS)
+
+$(STAMP): $(ROOT)/requirements.txt $(ROOT)/pyproject.toml
+	@cd "$(ROOT)"; \
+	python=$$(.ci/python); \
+	echo "== virtual environment in $(VENV)"; \
+	[ -x "$(BIN)/python" ] || "$$python" -m venv "$(VENV)"; \
+	"$(BIN)/pip" install --quiet --disable-pip-version-check -r requirements.txt; \
+	"$(BIN)/pip" install --quiet --disable-pip-version-check --no-deps -e .; \
+	touch "$@"
+
+.PHONY: venv
+venv: $(STAMP) ## Make .venv from requirements.txt (only when something changed)
+
+.PHONY: demo
+demo: root deps venv ## The product in a lab on this machine; KEEP=1 leaves it running
+	@cd "$(ROOT)"; "$(BIN)/python" -m lab.demo
+
+.PHONY: demo-down
+demo-down: root ## Remove what the demo made, also after a crash or KEEP=1
+	@cd "$(ROOT)"; if [ -x "$(BIN)/python" ]; then "$(BIN)/python" -m lab down; \
+		else python3 -m lab down; fi
+
+.PHONY: lint
+lint: venv ## ruff, import rules, generated documentation
+	@cd "$(ROOT)"; "$(BIN)/ruff" check .; "$(BIN)/lint-imports" --no-cache; \
+	"$(BIN)/python" -m vrouter_ovs.document --check
+
+.PHONY: test
+test: root deps lint ## Everything: lint and all tests
+	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" $(PYTEST) tests
+
+.PHONY: test-unit
+test-unit: venv ## Tests that need neither root nor Open vSwitch
+	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" $(PYTEST) tests/unit tests/property
+
+.PHONY: test-lab
+test-lab: root deps venv ## End to end: namespaces, traffic, kill -9
+	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" $(PYTEST) tests/lab
+
+.PHONY: bench
+bench: root deps venv ## The benchmarks of docs/benchmarks.md
+	@cd "$(ROOT)"; "$(BIN)/python" -m bench
+
+.PHONY: clean
+clean: ## Remove .venv and caches
+	@rm -rf "$(VENV)" "$(ROOT)"/.pytest_cache "$(ROOT)"/.ruff_cache "$(ROOT)"/.hypothesis \
+		"$(ROOT)"/.import_linter_cache "$(ROOT)"/*.egg-info
