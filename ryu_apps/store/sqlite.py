@@ -37,7 +37,7 @@ def _first_schema(db: sqlite3.Connection) -> None:
 
 
 UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_first_schema]
-"""``UPGRADES[n]`` makes schema n + 1 from schema n (``PRAGMA user_version``); 0 is an empty file."""
+"""``UPGRADES[n]`` makes schema n + 1 from n (``PRAGMA user_version``); 0 is an empty file."""
 
 
 class SqliteStore(LocalStore):

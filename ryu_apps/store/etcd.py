@@ -1,0 +1,340 @@
+"""The config database in etcd (3.4 and newer): the store of a cluster of nodes.
+
+A transaction whose connection breaks is repeated, and happens once all the same: each writes a
+*marker* key of its own connection slot and compares the marker's revision from before, so a second
+attempt either finds the first one's marker or makes the first one impossible.  The markers stand
+beside, not below, the system's prefix and go with the session's lease.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .base import (
+    Batch,
+    Compare,
+    Conflict,
+    Delete,
+    Item,
+    Put,
+    Store,
+    StoreError,
+    TooLarge,
+    Unavailable,
+)
+from .etcd_gateway import NOT_FOUND, OUT_OF_RANGE, EtcdError, Gateway
+from .etcd_keys import decode_key, decode_value, encode_bytes, encode_key, encode_range
+from .etcd_session import Session
+from .etcd_watch import EtcdWatch
+from .keys import check_key, check_transaction
+
+LOG = logging.getLogger(__name__)
+
+PAGE = 5000
+LISTS_REMEMBERED = 8
+
+
+class _Slot:
+    """A marker key, used by one transaction at a time.  ``revision``: of its last write, or 0."""
+
+    __slots__ = ("key", "revision")
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.revision = 0
+
+
+class EtcdStore(Store):
+    """``endpoints``: URLs of the members; ``prefix``: where the keys of this system begin;
+    ``session_ttl`` in seconds; ``max_operations``: etcd's ``--max-txn-ops``, of which one is ours;
+    ``timeout``: seconds until a call raises Unavailable.
+
+    Raises ValueError for a malformed option, StoreError for unusable TLS files.
+    """
+
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        *,
+        prefix: str = "/vnc",
+        session_ttl: int = 10,
+        max_operations: int = 128,
+        timeout: float = 6.0,
+        ca_file: str | None = None,
+        cert_file: str | None = None,
+        key_file: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        self.root = check_key(prefix).rstrip("/")
+        self.gateway = Gateway(
+            endpoints,
+            timeout=timeout,
+            ca_file=ca_file,
+            cert_file=cert_file,
+            key_file=key_file,
+            username=username,
+            password=password,
+        )
+        self._max_operations = max_operations
+        self._lock = threading.Lock()
+        self._session = Session(self.gateway, session_ttl, self._restore_ephemeral)
+        self._instance = secrets.token_hex(8)
+        self._slots: list[_Slot] = []
+        self._slot_count = 0
+        self._ephemeral: dict[str, tuple[int, bytes | None]] = {}
+        """Keys that were put as ephemeral: the revision and value of our last write; None when
+        that was a delete or a lasting put."""
+        self._lists: dict[tuple[str, int], dict[str, int]] = {}
+        self._watches: set[EtcdWatch] = set()
+        self._closed = False
+
+    # ---- reads
+
+    def list(self, prefix: str) -> tuple[list[Item], int]:
+        check_key(prefix)
+        for _ in range(3):
+            try:
+                items, revision = self.list_at(prefix, 0)
+                break
+            except EtcdError as error:
+                # Compacted between two pages: once more from the start.
+                if error.code != OUT_OF_RANGE:
+                    raise
+        else:
+            raise Unavailable("etcd is compacted faster than it can be read", definite=True)
+        # A watch that starts here can find out later what was deleted, whatever etcd forgets.
+        with self._lock:
+            self._lists[prefix, revision] = {item.key: hash(item.value) for item in items}
+            while len(self._lists) > LISTS_REMEMBERED:
+                del self._lists[next(iter(self._lists))]
+        return items, revision
+
+    def list_at(self, prefix: str, revision: int) -> tuple[list[Item], int]:
+        """As :meth:`list`, at a past revision (0: now).  Raises EtcdError OUT_OF_RANGE when etcd
+        does not have it."""
+        span = encode_range(self.root, prefix)
+        items: list[Item] = []
+        while True:
+            request: dict[str, Any] = {**span, "limit": str(PAGE)}
+            if revision:
+                request["revision"] = str(revision)
+            answer = self.gateway.call("/v3/kv/range", request)
+            revision = revision or int(answer["header"]["revision"])
+            kvs = answer.get("kvs", ())
+            items += [
+                Item(decode_key(self.root, kv), decode_value(kv), int(kv["mod_revision"]))
+                for kv in kvs
+            ]
+            if not answer.get("more"):
+                return items, revision
+            span["key"] = encode_bytes((self.root + items[-1].key).encode() + b"\0")
+
+    def get(self, key: str) -> Item | None:
+        request = {"key": encode_key(self.root, check_key(key))}
+        kvs = self.gateway.call("/v3/kv/range", request).get("kvs")
+        if not kvs:
+            return None
+        return Item(key, decode_value(kvs[0]), int(kvs[0]["mod_revision"]))
+
+    def status(self) -> dict:
+        endpoints = []
+        revision, error = 0, ""
+        for index, endpoint in enumerate(self.gateway.endpoints):
+            entry: dict[str, Any] = {"url": endpoint.url, "ok": False, "error": ""}
+            try:
+                answer = self.gateway.call_at(index, "/v3/maintenance/status", {}, 1.0)
+                entry["ok"] = int(answer.get("leader", 0)) != 0 and not answer.get("errors")
+                entry["version"] = answer.get("version", "")
+                entry["leader"] = answer.get("leader") == answer["header"]["member_id"]
+                entry["size"] = int(answer.get("dbSize", 0))
+                entry["error"] = "" if entry["ok"] else "; ".join(
+                    answer.get("errors") or ["it sees no leader"]
+                )
+                revision = max(revision, int(answer["header"]["revision"]))
+            except (OSError, StoreError) as failure:
+                entry["error"] = str(failure)
+            endpoints.append(entry)
+        if not any(entry["ok"] for entry in endpoints):
+            error = "; ".join(f"{entry['url']}: {entry['error']}" for entry in endpoints)
+        return {
+            "kind": "etcd",
+            "ok": not error and not self._closed,
+            "revision": revision,
+            "endpoints": endpoints,
+            "error": error or ("closed" if self._closed else ""),
+        }
+
+    # ---- writes
+
+    def transact(self, compares: Sequence[Compare], operations: Sequence[Put | Delete]) -> int:
+        check_transaction(compares, operations)
+        most = max(len(compares), len(operations)) + 1
+        if most > self._max_operations:
+            raise TooLarge(
+                f"{most - 1} operations or compares in one transaction, etcd takes "
+                f"{self._max_operations - 1} of ours; raise its --max-txn-ops and the option "
+                "max_operations"
+            )
+        if self._closed:
+            raise StoreError("the store is closed")
+        conditions = [_condition(encode_key(self.root, key), rev) for key, rev in compares]
+        if not operations:
+            answer = self.gateway.call("/v3/kv/txn", {"compare": conditions})
+            if not answer.get("succeeded"):
+                raise _conflict(compares)
+            return int(answer["header"]["revision"])
+        expected = [
+            one.key for one in operations if type(one) is Put and one.ephemeral
+        ]
+        if expected:
+            with self._lock:
+                for key in expected:
+                    self._ephemeral.setdefault(key, (0, None))
+        slot = self._take_slot()
+        try:
+            revision = self._attempt(slot, conditions, compares, operations)
+        except (Conflict, TooLarge):
+            self._slots.append(slot)
+            raise
+        # After any other exception the marker is in doubt and never used again.
+        self._slots.append(slot)
+        if self._ephemeral:
+            self._note_ephemeral(operations, revision)
+        return revision
+
+    def _take_slot(self) -> _Slot:
+        try:
+            return self._slots.pop()
+        except IndexError:
+            with self._lock:
+                self._slot_count += 1
+                number = self._slot_count
+            return _Slot(encode_bytes(f"{self.root}-writers/{self._instance}/{number}".encode()))
+
+    def _attempt(
+        self,
+        slot: _Slot,
+        conditions: list[dict],
+        compares: Sequence[Compare],
+        operations: Sequence[Put | Delete],
+    ) -> int:
+        name = encode_bytes(secrets.token_bytes(8))
+        while True:
+            lease = self._session.lease()
+            request = {
+                "compare": [*conditions, _condition(slot.key, slot.revision)],
+                "success": [
+                    {"request_put": {"key": slot.key, "value": name, "lease": str(lease)}},
+                    *(self._operation(one, lease) for one in operations),
+                ],
+                "failure": [{"request_range": {"key": slot.key}}],
+            }
+            try:
+                answer = self.gateway.call("/v3/kv/txn", request)
+            except EtcdError as error:
+                if error.code != NOT_FOUND:
+                    raise
+                self._session.lost(lease)
+                if error.ambiguous:
+                    raise Unavailable(
+                        "the session at etcd ended while a transaction was under way; read what "
+                        "it changed"
+                    ) from error
+                continue
+            if answer.get("succeeded"):
+                slot.revision = int(answer["header"]["revision"])
+                return slot.revision
+            kvs = answer["responses"][0]["response_range"].get("kvs")
+            revision = int(kvs[0]["mod_revision"]) if kvs else 0
+            if kvs and kvs[0].get("value") == name:
+                slot.revision = revision  # an earlier attempt, whose answer was lost
+                return revision
+            if answer["ambiguous"] and not revision:
+                # A lost session removes the marker too, and an earlier attempt may have come
+                # before that.
+                raise Unavailable(
+                    "the session at etcd ended while a transaction was under way; read what it "
+                    "changed"
+                )
+            if revision == slot.revision:
+                raise _conflict(compares)
+            slot.revision = revision
+
+    def _operation(self, operation: Put | Delete, lease: int) -> dict[str, Any]:
+        key = encode_key(self.root, operation.key)
+        if type(operation) is Put:
+            put = {"key": key, "value": encode_bytes(operation.value)}
+            if operation.ephemeral:
+                put["lease"] = str(lease)
+            return {"request_put": put}
+        return {"request_delete_range": {"key": key}}
+
+    # ---- ephemeral keys
+
+    def _note_ephemeral(self, operations: Sequence[Put | Delete], revision: int) -> None:
+        with self._lock:
+            for operation in operations:
+                noted = self._ephemeral.get(operation.key)
+                if noted is not None and revision > noted[0]:
+                    lives = type(operation) is Put and operation.ephemeral
+                    self._ephemeral[operation.key] = (
+                        revision,
+                        operation.value if lives else None,
+                    )
+
+    def _restore_ephemeral(self, lease: int) -> None:
+        """Put the keys that went with a lost lease, unless somebody else has put them."""
+        with self._lock:
+            gone = {key: value for key, (_, value) in self._ephemeral.items() if value is not None}
+        for key, value in gone.items():
+            try:
+                self.transact([Compare(key, 0)], [Put(key, value, ephemeral=True)])
+                LOG.info("%s was put again in the new session", key)
+            except Conflict:
+                LOG.warning("%s is not put again: it exists", key)
+
+    # ---- watches
+
+    def watch(
+        self, prefix: str, revision: int, on_batch: Callable[[Batch], None]
+    ) -> EtcdWatch:
+        check_key(prefix)
+        with self._lock:
+            if self._closed:
+                raise StoreError("the store is closed")
+            known = self._lists.pop((prefix, revision), None)
+            watch = EtcdWatch(self, prefix, revision, known, on_batch)
+            self._watches.add(watch)
+        watch.start()
+        return watch
+
+    def forget_watch(self, watch: EtcdWatch) -> None:
+        with self._lock:
+            self._watches.discard(watch)
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            watches = list(self._watches)
+        # First everything that may wait for etcd is interrupted, so that the end is quick.
+        self.gateway.close()
+        for watch in watches:
+            watch.cancel()
+        self._session.close()
+
+
+def _condition(key: str, revision: int) -> dict[str, str]:
+    return {"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": str(revision)}
+
+
+def _conflict(compares: Sequence[Compare]) -> Conflict:
+    keys = ", ".join(compare.key for compare in compares[:3])
+    more = f" or {len(compares) - 3} more" if len(compares) > 3 else ""
+    return Conflict(f"somebody else changed {keys}{more}")

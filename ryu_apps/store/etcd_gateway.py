@@ -1,0 +1,291 @@
+"""Requests to an etcd cluster: which endpoint, over which connection, and what its errors mean.
+
+etcd 3.4 and newer, JSON gateway under ``/v3``
+(https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .base import StoreError, TooLarge, Unavailable
+from .etcd_http import Connection, parse_endpoint
+
+LOG = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT = 1.0
+ATTEMPT_TIMEOUT = 2.5
+MAX_IDLE = 16
+
+# Codes of gRPC (https://grpc.github.io/grpc/core/md_doc_statuscodes.html).
+NOT_FOUND = 5
+PERMISSION_DENIED = 7
+OUT_OF_RANGE = 11
+UNAUTHENTICATED = 16
+_TRANSIENT = frozenset({1, 2, 4, 10, 13, 14})
+
+_TOO_LARGE = ("too many operations", "request is too large", "message larger than max")
+
+
+class EtcdError(StoreError):
+    """etcd answered with an error.  ``code``: gRPC's.  ``ambiguous``: an earlier attempt at the
+    same request may have been carried out."""
+
+    def __init__(self, code: int, text: str, ambiguous: bool = False):
+        super().__init__(text)
+        self.code = code
+        self.ambiguous = ambiguous
+
+
+class _NotSent(OSError):
+    """No connection; the request never left."""
+
+
+class Gateway:
+    """Thread-safe.  ``timeout``: seconds for a request over all attempts."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[str],
+        *,
+        timeout: float = 6.0,
+        ca_file: str | None = None,
+        cert_file: str | None = None,
+        key_file: str | None = None,
+        username: str | None = None,
+        password: str | None = None,
+    ) -> None:
+        self.endpoints = [parse_endpoint(url) for url in endpoints]
+        if not self.endpoints:
+            raise ValueError("no etcd endpoint is configured")
+        self.timeout = timeout
+        self.context: ssl.SSLContext | None = None
+        if any(endpoint.tls for endpoint in self.endpoints):
+            try:
+                self.context = ssl.create_default_context(cafile=ca_file)
+                if cert_file:
+                    self.context.load_cert_chain(cert_file, key_file)
+            except OSError as error:
+                raise StoreError(f"cannot use the TLS files for etcd: {error}") from error
+        self._username, self._password = username, password or ""
+        self._lock = threading.Lock()
+        self._idle: list[list[Connection]] = [[] for _ in self.endpoints]
+        self._busy: set[Connection] = set()
+        self._token = ""
+        self._token_lock = threading.Lock()
+        self._closed = False
+        self.current = 0
+        """Index of the endpoint that answered last; a hint, so read and written without a lock."""
+        self.last_error = ""
+
+    # ---- connections
+
+    def connect(self, index: int, timeout: float = CONNECT_TIMEOUT) -> Connection:
+        return Connection(self.endpoints[index], self.context, timeout)
+
+    def _exchange(
+        self, index: int, path: str, body: bytes, connect_timeout: float, timeout: float
+    ) -> tuple[int, bytes]:
+        """One request over a connection of the pool.  Raises OSError, ``_NotSent`` among them."""
+        with self._lock:
+            if self._closed:
+                raise StoreError("the store is closed")
+            connection = self._idle[index].pop() if self._idle[index] else None
+        try:
+            if connection is None:
+                connection = self.connect(index, connect_timeout)
+            with self._lock:
+                self._busy.add(connection)
+            token = self.token(connection)
+        except (OSError, StoreError) as error:
+            self._discard(connection)
+            if isinstance(error, OSError):
+                raise _NotSent(str(error)) from error
+            raise
+        try:
+            result = connection.request(path, body, token, timeout)
+        except BaseException:
+            self._discard(connection)
+            raise
+        with self._lock:
+            self._busy.discard(connection)
+            keep = connection.reusable and not self._closed and len(self._idle[index]) < MAX_IDLE
+            if keep:
+                self._idle[index].append(connection)
+        if not keep:
+            connection.close()
+        return result
+
+    def _discard(self, connection: Connection | None) -> None:
+        if connection is not None:
+            with self._lock:
+                self._busy.discard(connection)
+            connection.close()
+
+    def failed(self, index: int, why: object) -> None:
+        """An endpoint did not do its work: its idle connections go, and the next is tried first."""
+        self.last_error = f"{self.endpoints[index].url}: {why}"
+        with self._lock:
+            idle, self._idle[index] = self._idle[index], []
+            if self.current == index:
+                self.current = (index + 1) % len(self.endpoints)
+        for connection in idle:
+            connection.close()
+
+    def close(self) -> None:
+        """Whoever waits for an answer gets a StoreError at once."""
+        with self._lock:
+            self._closed = True
+            connections = [one for idle in self._idle for one in idle] + list(self._busy)
+            for idle in self._idle:
+                idle.clear()
+        for connection in connections:
+            connection.close()
+
+    # ---- requests
+
+    def call(self, path: str, request: dict[str, Any], timeout: float | None = None) -> dict:
+        """POST ``request`` to ``path`` (such as "/v3/kv/range") and return the answer, with
+        ``ambiguous`` added: an earlier attempt may have been carried out too.
+
+        It is repeated at the next endpoint until one answers or ``timeout`` seconds are over, so
+        the request must be one that may be repeated.  Raises Unavailable (``definite`` unless an
+        attempt may have been carried out), TooLarge, EtcdError.
+        """
+        body = json.dumps(request, separators=(",", ":")).encode()
+        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        ambiguous = False
+        attempt = 0
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Unavailable(
+                    f"etcd does not answer ({self.last_error}); is a majority of its members up?",
+                    definite=not ambiguous,
+                )
+            index = self.current
+            try:
+                status, answer = self._exchange(
+                    index, path, body, min(left, CONNECT_TIMEOUT), min(left, ATTEMPT_TIMEOUT)
+                )
+                data = _read(status, answer)
+                data["ambiguous"] = ambiguous
+                return data
+            except OSError as error:
+                ambiguous = ambiguous or not isinstance(error, _NotSent)
+                self.failed(index, error)
+            except EtcdError as error:
+                if error.code == UNAUTHENTICATED and self._username and attempt < 3:
+                    self.drop_token()
+                elif error.code in _TRANSIENT:
+                    ambiguous = True
+                    self.failed(index, error)
+                else:
+                    error.ambiguous = ambiguous
+                    raise
+            attempt += 1
+            if attempt >= len(self.endpoints):
+                # Everyone was asked once; an election takes a second or two.
+                pause = min(0.4, 0.01 * 2 ** (attempt - len(self.endpoints)))
+                time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
+
+    def call_at(self, index: int, path: str, request: dict[str, Any], timeout: float) -> dict:
+        """One attempt at one endpoint.  Raises OSError besides what :meth:`call` raises."""
+        body = json.dumps(request, separators=(",", ":")).encode()
+        try:
+            return _read(*self._exchange(index, path, body, min(timeout, CONNECT_TIMEOUT), timeout))
+        except EtcdError as error:
+            if error.code == UNAUTHENTICATED:
+                self.drop_token()
+            raise
+
+    def farewell(self, path: str, request: dict[str, Any], timeout: float) -> None:
+        """One request after :meth:`close`, at the first endpoint that takes a connection.  Raises
+        Unavailable, EtcdError."""
+        deadline = time.monotonic() + timeout
+        body = json.dumps(request).encode()
+        for offset in range(len(self.endpoints)):
+            index = (self.current + offset) % len(self.endpoints)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            try:
+                connection = self.connect(index, left)
+                try:
+                    _read(*connection.request(path, body, self.token(connection), left))
+                finally:
+                    connection.close()
+                return
+            except OSError as error:
+                self.last_error = f"{self.endpoints[index].url}: {error}"
+        raise Unavailable(f"etcd does not answer ({self.last_error})")
+
+    # ---- users
+
+    def drop_token(self) -> None:
+        """etcd did not take it; the next request asks for a new one."""
+        self._token = ""
+
+    def token(self, connection: Connection) -> str:
+        """What goes into the Authorization header; "" without a user.  Raises OSError,
+        StoreError."""
+        if not self._username or self._token:
+            return self._token
+        with self._token_lock:
+            if not self._token:
+                credentials = {"name": self._username, "password": self._password}
+                status, answer = connection.request(
+                    "/v3/auth/authenticate",
+                    json.dumps(credentials).encode(),
+                    "",
+                    ATTEMPT_TIMEOUT,
+                )
+                try:
+                    self._token = _read(status, answer)["token"]
+                except EtcdError as error:
+                    if error.code in _TRANSIENT:
+                        raise
+                    raise StoreError(
+                        f"etcd does not let the user {self._username} in: {error}"
+                    ) from error
+            return self._token
+
+
+def _read(status: int, answer: bytes) -> dict:
+    try:
+        data = json.loads(answer)
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        # A proxy's page, or something that is no etcd.
+        raise EtcdError(14, f"HTTP status {status} without an answer of etcd's")
+    if status == 200 and "error" not in data:
+        return data
+    raise error_of(data, status)
+
+
+def error_of(data: dict, status: int = 0) -> StoreError:
+    """The exception for the error body of a request or of a stream."""
+    error = data.get("error")
+    if isinstance(error, dict):  # in streams
+        code, text = error.get("grpc_code", 2), error.get("message", "")
+    else:
+        code, text = data.get("code", 2), data.get("message") or error or f"HTTP {status}"
+    text = str(text)
+    if any(words in text for words in _TOO_LARGE):
+        return TooLarge(f"etcd refuses: {text}")
+    if "database space exceeded" in text:
+        return StoreError(
+            "etcd's database is full: compact and defragment it, then `etcdctl alarm disarm`"
+        )
+    if code == PERMISSION_DENIED:
+        return StoreError(f"etcd refuses: {text}; grant the user read and write on the prefix")
+    if "too many requests" in text:
+        code = 14
+    return EtcdError(code if isinstance(code, int) else 2, text)

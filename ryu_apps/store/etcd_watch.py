@@ -1,0 +1,282 @@
+"""A watch at etcd that outlives its endpoint, a compaction and a restored backup.
+
+One thread reads one streaming answer.  When it ends or stays silent, the endpoint is asked for a
+linearizable read, which a member that is dead, paused or cut off from the others cannot answer;
+then the next endpoint goes on from the last revision delivered.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .base import Batch, StoreError, Unavailable, Watch
+from .etcd_gateway import ATTEMPT_TIMEOUT, OUT_OF_RANGE, EtcdError, error_of
+from .etcd_http import MAX_BODY, Connection, HttpError
+from .etcd_keys import decode_key, decode_value, encode_key, encode_range
+
+if TYPE_CHECKING:
+    from .etcd import EtcdStore
+
+LOG = logging.getLogger(__name__)
+
+IDLE = 2.0
+"""Seconds of silence before the endpoint must prove that it is alive."""
+
+
+class _LostHistory(Exception):
+    """The stream cannot go on from where it was; the difference has to be found by listing."""
+
+
+class EtcdWatch(Watch):
+    """``known``: hashes of the values below ``prefix`` at ``revision``, by key; None when they
+    have to be read (if that revision was compacted, deletions before now stay unknown)."""
+
+    def __init__(
+        self,
+        store: EtcdStore,
+        prefix: str,
+        revision: int,
+        known: dict[str, int] | None,
+        on_batch: Callable[[Batch], None],
+    ) -> None:
+        self._store = store
+        self._gateway = store.gateway
+        self._root = store.root
+        self._prefix = prefix
+        self._last = revision
+        self._known = known
+        self._witness: tuple[str, int, int | None] | None = None
+        """Key, revision and hash of the last change delivered: is it there, so is our past."""
+        self._cluster = ""
+        self._on_batch = on_batch
+        self._index = self._gateway.current
+        self._connection: Connection | None = None
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"watch {prefix}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def cancel(self) -> None:
+        self._ended.set()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+        self._store.forget_watch(self)
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._ended.is_set():
+            try:
+                if self._known is None:
+                    self._read_base()
+                self._verify()
+                self._stream(failures)
+            except _LostHistory as lost:
+                try:
+                    self._difference(str(lost))
+                    failures = 0
+                    continue
+                except (OSError, StoreError) as error:
+                    failures = self._failed(error, failures)
+            except (OSError, StoreError) as error:
+                if self._connection is not None:
+                    failures = 0  # it had worked
+                failures = self._failed(error, failures)
+            except Exception:
+                # The thread's outermost boundary: an answer of a shape never seen.
+                LOG.exception("The watch of %s failed; trying again", self._prefix)
+                failures += 1
+            with self._lock:
+                if self._connection is not None:
+                    self._connection.close()
+                    self._connection = None
+            rounds = failures // len(self._gateway.endpoints)
+            if rounds:
+                self._ended.wait(min(1.0, 0.02 * 2 ** min(rounds, 6)))
+
+    def _failed(self, error: Exception, failures: int) -> int:
+        if not self._ended.is_set():
+            if failures == 0:
+                LOG.warning(
+                    "The watch of %s lost %s at revision %d (%s); going on at the next endpoint",
+                    self._prefix, self._gateway.endpoints[self._index].url, self._last, error,
+                )  # fmt: skip
+            self._gateway.failed(self._index, error)
+            self._index = (self._index + 1) % len(self._gateway.endpoints)
+        return failures + 1
+
+    # ---- before a stream
+
+    def _ask(self, request: dict[str, Any]) -> dict:
+        return self._gateway.call_at(self._index, "/v3/kv/range", request, ATTEMPT_TIMEOUT)
+
+    def _read_base(self) -> None:
+        try:
+            items, _ = self._store.list_at(self._prefix, self._last)
+            self._known = {item.key: hash(item.value) for item in items}
+        except EtcdError as error:
+            if error.code != OUT_OF_RANGE:
+                raise
+            # Nobody listed that revision here and etcd has forgotten it or never had it.
+            items, revision = self._store.list(self._prefix)
+            LOG.error(
+                "The watch of %s starts at revision %d, which etcd cannot show any more; keys "
+                "deleted between it and revision %d are not reported", self._prefix, self._last,
+                revision,
+            )  # fmt: skip
+            self._known = {
+                item.key: hash(item.value) for item in items if item.revision <= self._last
+            }
+            raise _LostHistory(str(error)) from error
+
+    def _verify(self) -> None:
+        """Is this the cluster, and the history, that we know?"""
+        key, revision, digest = self._witness or (self._prefix, self._last, None)
+        if revision == 0:
+            header = self._ask({"key": encode_key(self._root, key), "limit": "1"})["header"]
+        else:
+            try:
+                answer = self._ask(
+                    {"key": encode_key(self._root, key), "revision": str(revision)}
+                )
+            except EtcdError as error:
+                if error.code == OUT_OF_RANGE:
+                    raise _LostHistory(str(error)) from error
+                raise
+            header = answer["header"]
+            if self._witness is not None:
+                found = answer.get("kvs")
+                seen = hash(decode_value(found[0])) if found else None
+                if seen != digest or (found and int(found[0]["mod_revision"]) != revision):
+                    raise _LostHistory("etcd holds another history")
+        if self._cluster and header["cluster_id"] != self._cluster:
+            self._cluster = header["cluster_id"]
+            raise _LostHistory("this is another cluster")
+        self._cluster = header["cluster_id"]
+
+    def _difference(self, why: str) -> None:
+        items, revision = self._store.list(self._prefix)
+        known = self._known or {}
+        now = {item.key: hash(item.value) for item in items}
+        changes: list[tuple[str, bytes | None]] = [(key, None) for key in known if key not in now]
+        changes += [
+            (item.key, item.value) for item in items if known.get(item.key) != now[item.key]
+        ]
+        LOG.warning(
+            "The watch of %s cannot go on from revision %d (%s); at revision %d the difference is "
+            "%d keys", self._prefix, self._last, why, revision, len(changes),
+        )  # fmt: skip
+        self._known, self._last, self._witness = now, revision, None
+        if changes:
+            self._deliver(Batch(revision, tuple(sorted(changes))))
+
+    # ---- the stream
+
+    def _stream(self, failures: int) -> None:
+        gateway = self._gateway
+        connection = gateway.connect(self._index)
+        with self._lock:
+            if self._ended.is_set():
+                connection.close()
+                return
+            self._connection = connection
+        request = {
+            "create_request": {
+                **encode_range(self._root, self._prefix),
+                "start_revision": str(self._last + 1),
+            }
+        }
+        token = gateway.token(connection)
+        connection.send("/v3/watch", json.dumps(request).encode(), token, ATTEMPT_TIMEOUT)
+        status, chunked, _ = connection.read_head(time.monotonic() + ATTEMPT_TIMEOUT)
+        if status != 200 or not chunked:
+            raise HttpError(f"the answer to a watch has HTTP status {status}")
+        if failures:
+            LOG.info("The watch of %s goes on at %s", self._prefix, connection.endpoint.url)
+        buffer = bytearray()
+        while not self._ended.is_set():
+            try:
+                chunk = connection.next_chunk(time.monotonic() + IDLE)
+            except TimeoutError:
+                self._prove_alive()
+                continue
+            if not chunk:
+                raise HttpError("etcd ended the watch")
+            searched = len(buffer)
+            buffer += chunk
+            while (end := buffer.find(b"\n", searched)) >= 0:
+                line = bytes(buffer[:end])
+                del buffer[: end + 1]
+                searched = 0
+                self._message(line)
+            if len(buffer) > MAX_BODY:
+                raise HttpError("a message of the watch is too long")
+
+    def _prove_alive(self) -> None:
+        answer = self._ask({"key": encode_key(self._root, self._prefix), "limit": "1"})
+        if int(answer["header"]["revision"]) < self._last:
+            raise _LostHistory("etcd's revision went back")
+
+    def _message(self, line: bytes) -> None:
+        try:
+            message = json.loads(line)
+        except ValueError as error:
+            raise HttpError(f"a message of the watch is not JSON: {error}") from error
+        if "error" in message:
+            error = error_of(message)
+            if isinstance(error, EtcdError) and error.code == OUT_OF_RANGE:
+                raise _LostHistory(str(error))
+            self._gateway.drop_token()
+            raise error
+        result = message.get("result", {})
+        if result.get("canceled"):
+            if "compact_revision" in result:
+                raise _LostHistory(f"compacted up to revision {result['compact_revision']}")
+            self._gateway.drop_token()
+            raise Unavailable(f"etcd ended the watch: {result.get('cancel_reason', 'no reason')}")
+        changes: list[tuple[str, bytes | None]] = []
+        revision = 0
+        for event in result.get("events", ()):
+            kv = event["kv"]
+            at = int(kv["mod_revision"])
+            if at != revision:
+                self._finish(revision, changes)
+                changes = []
+                revision = at
+            deleted = event.get("type") == "DELETE"
+            changes.append((decode_key(self._root, kv), None if deleted else decode_value(kv)))
+        self._finish(revision, changes)
+
+    def _finish(self, revision: int, changes: list[tuple[str, bytes | None]]) -> None:
+        if not changes or revision <= self._last:
+            return
+        changes.sort()
+        known = self._known
+        assert known is not None
+        for key, value in changes:
+            if value is None:
+                known.pop(key, None)
+            else:
+                known[key] = hash(value)
+        self._last = revision
+        self._witness = (key, revision, None if value is None else hash(value))
+        self._deliver(Batch(revision, tuple(changes)))
+
+    def _deliver(self, batch: Batch) -> None:
+        if self._ended.is_set():
+            return
+        try:
+            self._on_batch(batch)
+        except Exception:
+            LOG.exception("A consumer of %s failed at revision %d", self._prefix, batch.revision)
