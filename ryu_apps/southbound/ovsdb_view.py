@@ -1,0 +1,299 @@
+"""What a hypervisor's database says, in the words of the control core.  Pure.
+
+:class:`View` follows a :class:`~ryu_apps.southbound.ovsdb_replica.Replica` and tells after each
+update which claims and tunnels changed; its cost is that of the update, not of the database.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+
+from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
+from ryu_apps.southbound.ovsdb_replica import Replica, Row
+
+IFACE_ID = "iface-id"
+TUNNEL_MARK = "vnc-vtep"
+MAX_IFACE_ID = 255
+MAX_NAME = 255
+_SET_ENCAP = "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D"
+_SET_SYSTEM_ID = "ovs-vsctl set Open_vSwitch . external_ids:system-id=NAME"
+
+
+def bridge_name(root: Row) -> str:
+    """The integration bridge's name: ``br-int`` unless ``external_ids:vnc-bridge`` names one."""
+    name = root["external_ids"].get("vnc-bridge", "")
+    return name if isinstance(name, str) and 0 < len(name) <= 15 else "br-int"
+
+
+def ipv4(text: object) -> str | None:
+    """The canonical unicast IPv4 address in ``text``, or None."""
+    if not isinstance(text, str):
+        return None
+    try:
+        address = ipaddress.IPv4Address(text.strip())
+    except ValueError:
+        return None
+    if address.is_multicast or address.is_unspecified or address == _BROADCAST:
+        return None
+    return str(address)
+
+
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+
+
+def datapath_id(bridge: Row | None) -> int:
+    text = bridge["datapath_id"] if bridge is not None else None
+    try:
+        return int(text, 16) if isinstance(text, str) else 0
+    except ValueError:
+        return 0
+
+
+def describe(
+    replica: Replica, bridge: Row | None, address: str
+) -> tuple[ElementInfo | None, str]:
+    """(who the hypervisor is, or None; what is missing and how to mend it)."""
+    root = replica.root
+    if root is None:
+        return None, "the database has no Open_vSwitch row; run on it: ovs-vsctl --no-wait init"
+    uuid, row = root
+    ids = row["external_ids"]
+    name = ids.get("system-id")
+    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
+        return None, f"external_ids:system-id is missing or bad; run on it: {_SET_SYSTEM_ID}"
+    given = ids.get("vnc-encap-ip")
+    vtep = ipv4(given)
+    if vtep is None:
+        what = "is missing" if given is None else f"is not an IPv4 address ({str(given)[:60]!r})"
+        return None, f"external_ids:vnc-encap-ip {what}; run on it: {_SET_ENCAP}"
+    hostname = ids.get("hostname")
+    return (
+        ElementInfo(
+            element=name,
+            hostname=hostname[:MAX_NAME] if isinstance(hostname, str) else "",
+            vtep=vtep,
+            identity=uuid,
+            address=address,
+            ovs_version=str(row["ovs_version"] or ""),
+            datapath_id=datapath_id(bridge),
+        ),
+        "",
+    )
+
+
+@dataclass
+class Changes:
+    """What one update changed on the integration bridge; ``garbage``: log lines."""
+
+    interfaces: dict[str, Interface | None] = field(default_factory=dict)
+    tunnels: dict[str, TunnelStatus | None] = field(default_factory=dict)
+    configuration: bool = False
+    garbage: list[str] = field(default_factory=list)
+
+
+class View:
+    """The integration bridge's claims and tunnels.
+
+    ``bridge``: (UUID, row) of the integration bridge or None.  ``claims``: interface name -> value.
+    ``tunnels``: VTEP -> status.
+    """
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+        self.bridge: tuple[str, Row] | None = None
+        self.claims: dict[str, Interface] = {}
+        self.tunnels: dict[str, TunnelStatus] = {}
+        self._members: dict[str, str] = {}
+        self._claim_of: dict[str, Interface] = {}
+        self._tunnel_of: dict[str, TunnelStatus] = {}
+        self._tunnels_at: dict[str, set[str]] = {}
+
+    def member(self, interface_uuid: str) -> str | None:
+        """UUID of the integration bridge's Port that holds the interface."""
+        return self._members.get(interface_uuid)
+
+    def our_interfaces(self) -> list[tuple[str, Row]]:
+        """(UUID, row) of the interfaces that bear our tunnel mark."""
+        rows = self.replica.tables["Interface"]
+        return [
+            (uuid, rows[uuid]) for uuids in self._tunnels_at.values() for uuid in uuids
+        ]
+
+    def apply(self, changes: dict[str, dict[str, tuple[Row | None, Row | None]]]) -> Changes:
+        """Follow what :meth:`Replica.apply` returned."""
+        result = Changes()
+        tables = self.replica.tables
+        result.configuration = any(
+            table in changes for table in ("Controller", "Manager", "Flow_Table", "Open_vSwitch")
+        )
+        old_ports = self.bridge[1]["ports"] if self.bridge is not None else frozenset()
+        if "Bridge" in changes or "Open_vSwitch" in changes:
+            self.bridge = self._find_bridge()
+        bridge_changed = changes.get("Bridge", ())
+        for old, new in (bridge_changed.values() if bridge_changed else ()):
+            if old is None or new is None or any(
+                old[column] is not new[column] and old[column] != new[column]
+                for column in new if column not in ("ports", "datapath_id")
+            ):
+                result.configuration = True
+                break
+        new_ports = self.bridge[1]["ports"] if self.bridge is not None else frozenset()
+        touched = set(changes.get("Interface", ()))
+        changed_ports = changes.get("Port", {})
+        for uuid in old_ports - new_ports:
+            row = (changed_ports[uuid][0] if uuid in changed_ports else tables["Port"].get(uuid))
+            self._leave(uuid, row, touched)
+        for uuid, (old, _) in changed_ports.items():
+            if uuid in old_ports and uuid in new_ports:
+                self._leave(uuid, old, touched)
+        for uuid in new_ports - old_ports:
+            self._join(uuid, tables["Port"].get(uuid), touched)
+        for uuid, (_, new) in changed_ports.items():
+            if uuid in old_ports and uuid in new_ports:
+                self._join(uuid, new, touched)
+        self._refresh(touched, changes.get("Interface", {}), result)
+        return result
+
+    def _find_bridge(self) -> tuple[str, Row] | None:
+        root = self.replica.root
+        if root is None:
+            return None
+        name = bridge_name(root[1])
+        bridges = self.replica.tables["Bridge"]
+        for uuid in root[1]["bridges"]:
+            row = bridges.get(uuid)
+            if row is not None and row["name"] == name:
+                return uuid, row
+        return None
+
+    def _leave(self, port: str, row: Row | None, touched: set[str]) -> None:
+        for interface in row["interfaces"] if row is not None else ():
+            if self._members.get(interface) == port:
+                del self._members[interface]
+                touched.add(interface)
+
+    def _join(self, port: str, row: Row | None, touched: set[str]) -> None:
+        for interface in row["interfaces"] if row is not None else ():
+            self._members[interface] = port
+            touched.add(interface)
+
+    def _refresh(
+        self,
+        touched: set[str],
+        changed: dict[str, tuple[Row | None, Row | None]],
+        result: Changes,
+    ) -> None:
+        rows = self.replica.tables["Interface"]
+        vteps: set[str] = set()
+        added: list[Interface] = []
+        for uuid in touched:
+            row = rows.get(uuid) if uuid in self._members else None
+            claim = tunnel = None
+            if row is not None:
+                ids = row["external_ids"]
+                if TUNNEL_MARK in ids:
+                    tunnel = self._tunnel(row, str(ids[TUNNEL_MARK]))
+                elif IFACE_ID in ids:
+                    claim = self._claim(row, ids[IFACE_ID], result)
+            old_claim = self._claim_of.get(uuid)
+            if claim != old_claim:
+                if claim is None:
+                    del self._claim_of[uuid]
+                else:
+                    self._claim_of[uuid] = claim
+                    added.append(claim)
+                if old_claim is not None and (claim is None or claim.name != old_claim.name):
+                    self.claims.pop(old_claim.name, None)
+                    result.interfaces[old_claim.name] = None
+            old_tunnel = self._tunnel_of.get(uuid)
+            if tunnel is not None or old_tunnel is not None:
+                result.configuration |= self._configured(changed.get(uuid), tunnel, old_tunnel)
+            if tunnel != old_tunnel:
+                if old_tunnel is not None:
+                    vteps.add(old_tunnel.vtep)
+                    at = self._tunnels_at[old_tunnel.vtep]
+                    at.discard(uuid)
+                    if not at:
+                        del self._tunnels_at[old_tunnel.vtep]
+                    del self._tunnel_of[uuid]
+                if tunnel is not None:
+                    vteps.add(tunnel.vtep)
+                    self._tunnels_at.setdefault(tunnel.vtep, set()).add(uuid)
+                    self._tunnel_of[uuid] = tunnel
+        for claim in added:
+            self.claims[claim.name] = claim
+            result.interfaces[claim.name] = claim
+        for vtep in vteps:
+            status = self._best(vtep)
+            if status == self.tunnels.get(vtep):
+                continue
+            result.tunnels[vtep] = status
+            if status is None:
+                del self.tunnels[vtep]
+            else:
+                self.tunnels[vtep] = status
+
+    @staticmethod
+    def _configured(
+        rows: tuple[Row | None, Row | None] | None,
+        tunnel: TunnelStatus | None,
+        old_tunnel: TunnelStatus | None,
+    ) -> bool:
+        """Whether more than the status of a tunnel changed."""
+        if rows is None or rows[0] is None or rows[1] is None or tunnel is None \
+                or old_tunnel is None:
+            return True
+        old, new = rows
+        return any(
+            old[column] != new[column]
+            for column in ("name", "type", "options", "bfd", "external_ids")
+        )
+
+    def _best(self, vtep: str) -> TunnelStatus | None:
+        """The one status to show where several ports lead to one VTEP: one that exists."""
+        uuids = self._tunnels_at.get(vtep)
+        if not uuids:
+            return None
+        return max(
+            (self._tunnel_of[uuid] for uuid in uuids),
+            key=lambda status: (status.bfd == "up", status.ofport),
+        )
+
+    @staticmethod
+    def _tunnel(row: Row, vtep: str) -> TunnelStatus:
+        status = row["bfd_status"]
+        return TunnelStatus(
+            vtep=vtep,
+            ofport=_ofport(row),
+            bfd=str(status.get("state", "")) if row["bfd"].get("enable") == "true" else "",
+            error=str(row.get("error") or ""),
+        )
+
+    @staticmethod
+    def _claim(row: Row, iface_id: object, result: Changes) -> Interface | None:
+        if (
+            not isinstance(iface_id, str)
+            or not iface_id
+            or len(iface_id) > MAX_IFACE_ID
+            or not iface_id.isprintable()
+            or "/" in iface_id
+        ):
+            result.garbage.append(
+                f"interface {row['name'][:MAX_NAME]!r} has a bad iface-id "
+                f"{str(iface_id)[:60]!r}: ignored"
+            )
+            return None
+        return Interface(
+            name=row["name"],
+            iface_id=iface_id,
+            ofport=_ofport(row),
+            link_up=row["link_state"] != "down" and row["admin_state"] != "down",
+            error=str(row.get("error") or ""),
+        )
+
+
+def _ofport(row: Row) -> int:
+    """OpenFlow port number; -1 where there is none yet or OVS could not make the port."""
+    number = row["ofport"]
+    return number if type(number) is int and 0 < number < 0xFFFF_FF00 else -1
