@@ -1,0 +1,56 @@
+"""State objects to flows: one function for each kind, one file for each concern.
+
+:func:`render` is pure and looks at nothing but its object.  The bytes of its flows come from
+:func:`vrouter_ovs.encode.encode_object`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.flow import Flow
+from vrouter_ovs.pipeline.arp import render_neighbor
+from vrouter_ovs.pipeline.base import render_vrouter
+from vrouter_ovs.pipeline.flood import render_flood
+from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
+from vrouter_ovs.pipeline.l2 import render_evi, render_remote_mac, render_tunnel
+from vrouter_ovs.pipeline.port import render_port
+from vrouter_ovs.pipeline.route import render_route
+from vrouter_ovs.state import (
+    Evi,
+    Flood,
+    Gateway,
+    LocalPort,
+    Neighbor,
+    RemoteMac,
+    Route,
+    StateObject,
+    Tunnel,
+    Vrf,
+    Vrouter,
+)
+
+__all__ = ["RENDERERS", "PipelineError", "render"]
+
+RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
+    Vrouter: render_vrouter,
+    Tunnel: render_tunnel,
+    Evi: render_evi,
+    Vrf: render_vrf,
+    Gateway: render_gateway,
+    LocalPort: render_port,
+    Neighbor: render_neighbor,
+    RemoteMac: render_remote_mac,
+    Route: render_route,
+    Flood: render_flood,
+}
+
+
+def render(obj: StateObject) -> tuple[Flow, ...]:
+    """The flows of one state object.  Raises PipelineError where it cannot be rendered."""
+    try:
+        renderer = RENDERERS[type(obj)]
+    except KeyError:
+        raise PipelineError(f"nothing renders {type(obj).__name__}") from None
+    return renderer(obj)

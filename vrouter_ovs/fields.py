@@ -1,0 +1,135 @@
+"""Packet fields: OXM headers, widths, and values to bytes and back.
+
+Headers are those that Open vSwitch 3.1 itself writes in an OpenFlow 1.4 flow-stats reply
+(ovs-fields(7)): the standard OXM class where one exists, Nicira's otherwise.  ``order`` is the place
+of a field in the match of such a reply (``nx_put_raw`` in lib/nx-match.c); a match encoded in that
+order reads back byte for byte.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from functools import lru_cache
+
+from vrouter_ovs.errors import PipelineError
+
+OPENFLOW_BASIC = 0x8000
+NXM_1 = 0x0001
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """``width`` in bytes; ``kind``: "int", "mac", "ipv4" or "ipv6"; ``offset`` and ``bits`` name a
+    part of the field (a register's slice), else the whole of it."""
+
+    name: str
+    oxm_class: int
+    number: int
+    width: int
+    order: int
+    kind: str = "int"
+    offset: int = 0
+    bits: int = 0
+
+    @property
+    def nbits(self) -> int:
+        return self.bits or self.width * 8
+
+    @property
+    def whole(self) -> bool:
+        return not self.bits
+
+    @property
+    def header(self) -> int:
+        """The 32-bit OXM header without a mask."""
+        return self.oxm_class << 16 | self.number << 9 | self.width
+
+
+_DECLARED = (
+    # name, OXM field number, width, kind; in the order of a flow-stats reply
+    ("in_port", 0, 4, "int"),
+    ("eth_dst", 3, 6, "mac"),
+    ("eth_src", 4, 6, "mac"),
+    ("eth_type", 5, 2, "int"),
+    ("vlan_vid", 6, 2, "int"),
+    ("ipv4_src", 11, 4, "ipv4"),
+    ("ipv4_dst", 12, 4, "ipv4"),
+    ("ipv6_src", 26, 16, "ipv6"),
+    ("ipv6_dst", 27, 16, "ipv6"),
+    ("ip_ttl", -29, 1, "int"),
+    ("ip_proto", 10, 1, "int"),
+    ("icmpv4_type", 19, 1, "int"),
+    ("icmpv4_code", 20, 1, "int"),
+    ("icmpv6_type", 29, 1, "int"),
+    ("icmpv6_code", 30, 1, "int"),
+    ("nd_target", 31, 16, "ipv6"),
+    ("nd_sll", 32, 6, "mac"),
+    ("nd_tll", 33, 6, "mac"),
+    ("arp_op", 21, 2, "int"),
+    ("arp_spa", 22, 4, "ipv4"),
+    ("arp_tpa", 23, 4, "ipv4"),
+    ("arp_sha", 24, 6, "mac"),
+    ("arp_tha", 25, 6, "mac"),
+    ("tun_id", 38, 8, "int"),
+)
+
+PACKET_FIELDS: dict[str, Field] = {
+    name: Field(name, OPENFLOW_BASIC if number >= 0 else NXM_1, abs(number), width, order, kind)
+    for order, (name, number, width, kind) in enumerate(_DECLARED)
+}
+REGISTER_ORDER = 100
+METADATA_ORDER = 200
+
+
+@lru_cache(maxsize=65536)
+def mac_bytes(mac: str) -> bytes:
+    """"aa:bb:cc:dd:ee:ff" as six bytes."""
+    try:
+        packed = bytes.fromhex(mac.replace(":", ""))
+    except ValueError:
+        packed = b""
+    if len(packed) != 6:
+        raise PipelineError(f"not a MAC address: {mac!r}")
+    return packed
+
+
+def ipv4_bytes(address: str) -> bytes:
+    try:
+        return socket.inet_pton(socket.AF_INET, address)
+    except OSError:
+        raise PipelineError(f"not an IPv4 address: {address!r}") from None
+
+
+def ipv6_bytes(address: str) -> bytes:
+    try:
+        return socket.inet_pton(socket.AF_INET6, address)
+    except OSError:
+        raise PipelineError(f"not an IPv6 address: {address!r}") from None
+
+
+def pack_value(field: Field, value: int | str) -> bytes:
+    """A value of ``field`` as bytes of its full width, an integer shifted to its slice."""
+    if isinstance(value, int):
+        if value < 0 or value >> field.nbits:
+            raise PipelineError(f"{field.name}: {value} does not fit into {field.nbits} bits")
+        return (value << field.offset).to_bytes(field.width, "big")
+    if field.kind == "mac":
+        return mac_bytes(value)
+    if field.kind == "ipv4":
+        return ipv4_bytes(value)
+    if field.kind == "ipv6":
+        return ipv6_bytes(value)
+    raise PipelineError(f"{field.name} takes an integer, not {value!r}")
+
+
+def format_value(field: Field, raw: bytes) -> str:
+    """Bytes of a whole field as text, the way ovs-ofctl(8) writes them."""
+    if field.kind == "mac":
+        return raw.hex(":")
+    if field.kind == "ipv4":
+        return socket.inet_ntop(socket.AF_INET, raw)
+    if field.kind == "ipv6":
+        return socket.inet_ntop(socket.AF_INET6, raw)
+    value = int.from_bytes(raw, "big")
+    return hex(value) if field.name in ("eth_type", "vlan_vid") else str(value)

@@ -1,0 +1,41 @@
+"""Neutral flows: what a flow is, without a byte of OpenFlow.
+
+``match``: a tuple of ``(field, value)`` or ``(field, value, mask)``; field names are those of
+:mod:`vrouter_ovs.fields` and :mod:`vrouter_ovs.registers`, values integers or canonical text.
+
+``actions``, in the order they are done:
+
+=============================  ==================================================================
+``("output", port)``           to an OpenFlow port; ``IN_PORT`` sends it back where it came from
+``("output_reg", register)``   to the port a register names; never back to the in-port
+``("set_field", field, v)``    the whole field becomes v
+``("load", field, v)``         a slice of a register becomes v
+``("move", source, target)``   copy a field or slice to another of the same width
+``("push", f)``, ``("pop", f)``  through the switch's stack
+``("dec_ttl",)``               IPv4 TTL or IPv6 hop limit
+``("multipath", n, register)`` a stable hash of the packet's flow, 0 to n-1, into a register
+``("resubmit", table)``        run a later table, or a smaller part of this one, then go on
+``("goto", table)``            go on in a later table; the last action
+=============================  ==================================================================
+
+No action at all drops the packet.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+IN_PORT = 0xFFFFFFF8
+"""OFPP_IN_PORT of OpenFlow 1.1 and later."""
+
+ARP = 0x0806
+IPV4 = 0x0800
+IPV6 = 0x86DD
+
+
+class Flow(NamedTuple):
+    table: str
+    priority: int
+    match: tuple[tuple, ...]
+    actions: tuple[tuple, ...]
+    cookie: int

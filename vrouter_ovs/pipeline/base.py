@@ -1,0 +1,60 @@
+"""The Vrouter: flows that stand once in every vrouter."""
+
+from __future__ import annotations
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
+from vrouter_ovs.pipeline.addresses import mac_int
+from vrouter_ovs.state import Vrouter
+
+MULTICAST = "01:00:00:00:00:00"
+ICMPV6 = 58
+NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
+
+
+def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
+    tag = cookie(vrouter.key)
+    icmpv6 = (("eth_type", IPV6), ("ip_proto", ICMPV6))
+    flows = [
+        # VLAN tags mean nothing here, in either direction (RFC 7348 section 6.1).
+        Flow("classify", 1000, (("vlan_vid", 0x1000, 0x1000),), (), tag),
+        # IEEE 802.1D table 7-10: never forwarded by a bridge.
+        Flow(
+            "classify", 1000, (("eth_dst", "01:80:c2:00:00:00", "ff:ff:ff:ff:ff:f0"),), (), tag
+        ),
+        Flow("classify", 1000, (("eth_src", MULTICAST, MULTICAST),), (), tag),
+        # A port's own guard flows stand above these two: neighbor discovery that is not its own.
+        Flow("guard", 110, (*icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT)), (), tag),
+        Flow("guard", 110, (*icmpv6, ("icmpv6_type", NEIGHBOR_ADVERT)), (), tag),
+        # No port is a router to the others (RFC 6105).
+        Flow("guard", 130, (*icmpv6, ("icmpv6_type", ROUTER_ADVERT)), (), tag),
+        Flow("guard", 130, (*icmpv6, ("icmpv6_type", REDIRECT)), (), tag),
+        # An ARP reply to one receiver passes; whatever other ARP was not answered ends here.
+        Flow(
+            "proxy",
+            50,
+            (("eth_type", ARP), ("arp_op", 2), ("eth_dst", "00:00:00:00:00:00", MULTICAST)),
+            (("goto", "bridge"),),
+            tag,
+        ),
+        Flow("proxy", 40, (("eth_type", ARP),), (), tag),
+        # Every frame of a local port passes here and only those can be sent to another VTEP, so
+        # this is where a packet learns the MAC that a routed packet leaves with.
+        Flow(
+            "proxy",
+            0,
+            (),
+            (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "bridge")),
+            tag,
+        ),
+        Flow("bridge", 100, (("eth_dst", MULTICAST, MULTICAST),), (("goto", "flood"),), tag),
+        Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
+        Flow("output", 0, (), (("output_reg", "out_port"),), tag),
+    ]
+    # dec_ttl alone would send these to the controller.
+    flows += [
+        Flow("route", 900, (("eth_type", eth_type), ("ip_ttl", ttl)), (), tag)
+        for eth_type in (IPV4, IPV6)
+        for ttl in (0, 1)
+    ]
+    return tuple(flows)

@@ -1,0 +1,77 @@
+"""Flood lists: ingress replication with split horizon (RFC 8365 section 5, RFC 7432 11.2)."""
+
+from __future__ import annotations
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.flow import Flow
+from vrouter_ovs.pipeline.addresses import vni, vtep_id
+from vrouter_ovs.state import Flood
+
+# A flow_mod is at most 65,535 bytes and wrapped in a bundle message: 16 bytes for an output, 48
+# for a remote VTEP, 32 for the call of a part.
+PART_PORTS = 3000
+PART_REMOTES = 1000
+
+
+def render_flood(flood: Flood) -> tuple[Flow, ...]:
+    """Two flows: one for frames of local ports, one for frames from a tunnel.
+
+    A list that is too long for one flow is cut into parts, which these two run one after the
+    other through the bucket register.
+    """
+    tag = cookie(flood.key)
+    evi = ("evi", vni(flood.evi))
+    ports = [("output", port) for port in flood.ports]
+    if len(flood.ports) <= PART_PORTS and len(flood.remotes) * 3 + len(ports) <= PART_PORTS:
+        return (
+            Flow("flood", 100, (evi, ("from_tunnel", 1), ("bucket", 0)), tuple(ports), tag),
+            Flow(
+                "flood",
+                100,
+                (evi, ("from_tunnel", 0), ("bucket", 0)),
+                (*ports, *_remotes(flood.remotes)),
+                tag,
+            ),
+        )
+    parts = [tuple(ports[i : i + PART_PORTS]) for i in range(0, len(ports), PART_PORTS)]
+    local_parts = len(parts)
+    parts += [
+        _remotes(flood.remotes[i : i + PART_REMOTES])
+        for i in range(0, len(flood.remotes), PART_REMOTES)
+    ]
+    calls = [
+        (("set_field", "bucket", number), ("resubmit", "flood"))
+        for number in range(1, len(parts) + 1)
+    ]
+    return (
+        Flow(
+            "flood",
+            100,
+            (evi, ("from_tunnel", 1), ("bucket", 0)),
+            tuple(step for call in calls[:local_parts] for step in call),
+            tag,
+        ),
+        Flow(
+            "flood",
+            100,
+            (evi, ("from_tunnel", 0), ("bucket", 0)),
+            tuple(step for call in calls for step in call),
+            tag,
+        ),
+        *(
+            Flow("flood", 100, (evi, ("bucket", number)), part, tag)
+            for number, part in enumerate(parts, 1)
+        ),
+    )
+
+
+def _remotes(remotes: tuple[tuple[str, int], ...]) -> tuple[tuple, ...]:
+    return tuple(
+        step
+        for vtep, number in remotes
+        for step in (
+            ("set_field", "tun_id", number),
+            ("set_field", "vtep", vtep_id(vtep)),
+            ("resubmit", "encap"),
+        )
+    )

@@ -1,0 +1,50 @@
+"""EVIs, remote MACs and tunnels."""
+
+from __future__ import annotations
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.flow import Flow
+from vrouter_ovs.pipeline.addresses import vni, vtep_id
+from vrouter_ovs.state import Evi, RemoteMac, Tunnel
+
+
+def render_evi(evi: Evi) -> tuple[Flow, ...]:
+    # Below the flows of local ports: what a port sends is never taken for tunnel traffic.
+    return (
+        Flow(
+            "classify",
+            100,
+            (("tun_id", vni(evi.evi)),),
+            (("set_field", "evi", evi.evi), ("load", "from_tunnel", 1), ("goto", "bridge")),
+            cookie(evi.key),
+        ),
+    )
+
+
+def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:
+    # Below a local port's flow: where both are known for a moment (a port that moves), local wins.
+    return (
+        Flow(
+            "bridge",
+            200,
+            (("evi", remote.evi), ("eth_dst", remote.mac)),
+            (
+                ("set_field", "tun_id", remote.vni),
+                ("set_field", "vtep", vtep_id(remote.vtep)),
+                ("goto", "encap"),
+            ),
+            cookie(remote.key),
+        ),
+    )
+
+
+def render_tunnel(tunnel: Tunnel) -> tuple[Flow, ...]:
+    return (
+        Flow(
+            "encap",
+            100,
+            (("vtep", vtep_id(tunnel.vtep)),),
+            (("output", tunnel.ofport),),
+            cookie(tunnel.key),
+        ),
+    )

@@ -1,0 +1,75 @@
+"""Routes: longest prefix match and equal-cost hops.
+
+ECMP takes no group: a route with several hops hashes the packet into a bucket register
+(``multipath``, symmetric_l3l4+udp over addresses, protocol and ports) and the table ``nexthop``
+holds one flow for each bucket.  Groups would need 32-bit ids allocated for each set of hops, the
+same after every restart, and a change of two objects at once; flows are keyed by the prefix, take
+part in the same bundle, and are compared by the same bytes.  The hash is rendezvous (``hrw``): one
+hop more moves only the packets that the new hop takes.
+"""
+
+from __future__ import annotations
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.flow import Flow
+from vrouter_ovs.pipeline.addresses import ip_match, network, vtep_id
+from vrouter_ovs.state import LocalHop, RemoteHop, Route
+
+MAX_HOPS = 256
+
+
+def priority(prefix_length: int) -> int:
+    """100 to 356, in steps of two: a route's variant for tunnel traffic stands one above it."""
+    return 100 + 2 * prefix_length
+
+
+def render_route(route: Route) -> tuple[Flow, ...]:
+    """One flow for no hop or one; with several, one more for each, and one more where local and
+    remote hops are mixed: what came from a tunnel may take the local ones alone."""
+    if len(route.hops) > MAX_HOPS:
+        raise PipelineError(f"route {route.prefix}: {len(route.hops)} hops, at most {MAX_HOPS}")
+    tag = cookie(route.key)
+    match = (("vrf", route.vrf), *ip_match("dst", route.prefix))
+    height = priority(network(route.prefix).prefixlen)
+    if len(route.hops) < 2:
+        actions = deliver(route.hops[0]) if route.hops else ()
+        return (Flow("route", height, match, actions, tag),)
+    # Local hops come first, so that both variants share the flows of the buckets.
+    local = [hop for hop in route.hops if type(hop) is LocalHop]
+    remote = [hop for hop in route.hops if type(hop) is not LocalHop]
+    flows = [Flow("route", height, match, _spread(len(route.hops)), tag)]
+    if local and remote:
+        flows.append(
+            Flow("route", height + 1, (*match, ("from_tunnel", 1)), _spread(len(local)), tag)
+        )
+    flows += [
+        Flow("nexthop", height, (*match, ("bucket", bucket)), deliver(hop), tag)
+        for bucket, hop in enumerate((*local, *remote))
+    ]
+    return tuple(flows)
+
+
+def _spread(buckets: int) -> tuple[tuple, ...]:
+    return (("multipath", buckets, "bucket"), ("goto", "nexthop"))
+
+
+def deliver(hop: LocalHop | RemoteHop) -> tuple[tuple, ...]:
+    if type(hop) is LocalHop:
+        return (
+            ("dec_ttl",),
+            ("set_field", "eth_src", hop.gateway_mac),
+            ("set_field", "eth_dst", hop.mac),
+            ("set_field", "out_port", hop.ofport),
+            ("goto", "output"),
+        )
+    if hop.encap != "vxlan":
+        raise PipelineError(f"no encapsulation {hop.encap!r}")
+    return (
+        ("dec_ttl",),
+        ("move", "router_mac", "eth_src"),
+        ("set_field", "eth_dst", hop.router_mac),
+        ("set_field", "tun_id", hop.label),
+        ("set_field", "vtep", vtep_id(hop.vtep)),
+        ("goto", "encap"),
+    )

@@ -1,0 +1,38 @@
+"""The register map: what each Open vSwitch register means, and nothing is typed twice.
+
+To add a register, add a line; a slice of one is (register, first bit, number of bits).  All start
+at zero for every packet, also for one that came out of a tunnel.
+"""
+
+from __future__ import annotations
+
+from vrouter_ovs.fields import METADATA_ORDER, NXM_1, OPENFLOW_BASIC, REGISTER_ORDER, Field
+
+
+def _register(name: str, index: int, offset: int = 0, bits: int = 0) -> Field:
+    return Field(name, NXM_1, index, 4, REGISTER_ORDER + index, "int", offset, bits)
+
+
+_MAP = (
+    (_register("evi", 0), "the EVI (L2 VNI) the frame is in"),
+    (_register("vrf", 1), "the VRF (L3 VNI) the packet is routed in; 0 before it is routed"),
+    (_register("from_tunnel", 2, 0, 1), "1: came from a tunnel, so it must not enter one again"),
+    (_register("vtep", 3), "the remote VTEP to send to, its IPv4 address"),
+    (_register("out_port", 4), "the OpenFlow port of this bridge to deliver to"),
+    (_register("bucket", 5), "the ECMP bucket, or the part of a long flood list"),
+    (
+        Field("router_mac", OPENFLOW_BASIC, 2, 8, METADATA_ORDER, "int", 0, 48),
+        "the Router's MAC of this vrouter, in the OpenFlow metadata field",
+    ),
+)
+
+REGISTERS: dict[str, Field] = {field.name: field for field, _ in _MAP}
+REGISTER_DOCS: dict[str, str] = {field.name: doc for field, doc in _MAP}
+
+
+def place(field: Field) -> str:
+    """Where a register lives, for people: "reg2[0..0]" or "metadata[0..47]"."""
+    base = "metadata" if field.oxm_class == OPENFLOW_BASIC else f"reg{field.number}"
+    if field.whole:
+        return base
+    return f"{base}[{field.offset}..{field.offset + field.nbits - 1}]"

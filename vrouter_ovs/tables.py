@@ -1,0 +1,202 @@
+"""The declared pipeline: what each table may match, set, and where it may send a packet.
+
+How to add a table:
+
+1. Add a :class:`Table` to ``TABLES`` at its place.  Its id is that place; nothing else names a
+   number, and Open vSwitch gets the name for ``ovs-ofctl --names dump-flows``.
+2. Write it into the ``next`` of the tables that send packets to it.  A table sends to later tables
+   only, which is what OpenFlow's goto allows and what makes a loop impossible.
+3. Render its flows in a file of ``vrouter_ovs/pipeline/``, from the object they belong to, and list
+   that function in ``vrouter_ovs/pipeline/__init__.py``.  A flow which belongs to no single object
+   belongs to the Vrouter.
+4. A new register goes into :mod:`vrouter_ovs.registers`, a new packet field into
+   :mod:`vrouter_ovs.fields`; a new action needs its bytes in ``encode.py`` and its words in ``describe.py``.
+5. ``python -m vrouter_ovs.document`` writes docs/pipeline.md anew.
+
+A flow that matches, sets or reaches what its table did not declare is refused with PipelineError;
+:func:`check` looks at each *shape* of flow once.  A miss with no table named drops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.flow import Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """``next``: tables reached by goto or resubmit (its own name: resubmit of a part of it).
+    ``outputs``: whether packets may leave the switch here.  ``miss``: "drop" or a table."""
+
+    name: str
+    doc: str
+    matches: frozenset[str]
+    sets: frozenset[str] = frozenset()
+    next: tuple[str, ...] = ()
+    outputs: bool = False
+    miss: str = "drop"
+
+
+def _fields(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+TABLES: tuple[Table, ...] = (
+    Table(
+        "classify",
+        "Where a frame belongs: a port's frame is in that port's EVI; a tunnel's VNI names an EVI,"
+        " or with this vrouter's Router's MAC a VRF. Malformed and link-local frames end here.",
+        _fields("in_port tun_id eth_src eth_dst vlan_vid"),
+        _fields("evi vrf from_tunnel"),
+        ("guard", "bridge", "route"),
+    ),
+    Table(
+        "guard",
+        "Anti-spoof: a port sends from its own MAC and addresses only, in Ethernet, IP, ARP and"
+        " neighbor discovery. What is not allowed here is dropped.",
+        _fields(
+            "in_port eth_src eth_type ipv4_src ipv6_src ip_proto arp_spa arp_sha"
+            " icmpv6_type nd_target nd_sll nd_tll"
+        ),
+        frozenset(),
+        ("proxy",),
+    ),
+    Table(
+        "proxy",
+        "ARP requests are answered in the switch, from gateways and known neighbors; no ARP request"
+        " of a port is ever flooded.",
+        _fields("evi eth_dst eth_type arp_op arp_tpa"),
+        _fields("eth_src eth_dst arp_op arp_sha arp_tha arp_spa arp_tpa router_mac"),
+        ("bridge",),
+        outputs=True,
+        miss="bridge",
+    ),
+    Table(
+        "bridge",
+        "The MAC lookup of the EVI: a local port, a remote VTEP, the gateway (then the packet is"
+        " routed), or the flood list for broadcast and multicast. Unknown unicast is dropped.",
+        _fields("evi eth_dst"),
+        _fields("vrf out_port tun_id vtep"),
+        ("route", "flood", "encap", "output"),
+    ),
+    Table(
+        "route",
+        "Longest prefix match in the VRF; the gateway's own addresses (echo reply) before it.",
+        _fields(
+            "vrf from_tunnel eth_type ipv4_dst ipv6_dst ip_proto ip_ttl icmpv4_type icmpv4_code"
+            " icmpv6_type icmpv6_code"
+        ),
+        _fields(
+            "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl"
+            " tun_id vtep out_port bucket"
+        ),
+        ("nexthop", "encap", "output"),
+        outputs=True,
+    ),
+    Table(
+        "nexthop",
+        "The hops of an ECMP route, one flow each: the route has put the bucket of the packet's"
+        " flow into a register.",
+        _fields("vrf bucket eth_type ipv4_dst ipv6_dst"),
+        _fields("eth_src eth_dst ip_ttl tun_id vtep out_port"),
+        ("encap", "output"),
+    ),
+    Table(
+        "flood",
+        "Replication to the local ports and, where the frame came from a local port, to each remote"
+        " VTEP (ingress replication with split horizon).",
+        _fields("evi from_tunnel bucket"),
+        _fields("tun_id vtep bucket"),
+        ("flood", "encap"),
+        outputs=True,
+    ),
+    Table(
+        "encap",
+        "The tunnel to the VTEP. What came from a tunnel never enters one again.",
+        _fields("vtep from_tunnel"),
+        frozenset(),
+        outputs=True,
+    ),
+    Table(
+        "output",
+        "Delivery to a local port, never back to the port the frame came from.",
+        frozenset(),
+        frozenset(),
+        outputs=True,
+    ),
+)
+
+BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}
+TABLE_IDS: dict[str, int] = {table.name: number for number, table in enumerate(TABLES)}
+TABLE_NAMES: dict[int, str] = {number: table.name for number, table in enumerate(TABLES)}
+
+
+def check(flow: Flow) -> None:
+    """Refuse a flow that breaks its table's declaration.  Raises PipelineError."""
+    for action in flow.actions[:-1]:
+        if action[0] == "goto":
+            raise PipelineError(f"table {flow.table}: an action follows goto {action[1]}")
+    _check_shape(
+        flow.table,
+        tuple(term[0] for term in flow.match),
+        tuple(dict.fromkeys(map(_action_shape, flow.actions))),
+    )
+
+
+def _action_shape(action: tuple) -> tuple:
+    """The action without its values."""
+    kind = action[0]
+    if kind == "output":
+        return ("output",)
+    if kind == "multipath":
+        return (kind, action[2])
+    if kind in ("set_field", "load"):
+        return action[:2]
+    return action
+
+
+@lru_cache(maxsize=4096)
+def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]) -> None:
+    table = BY_NAME.get(name)
+    if table is None:
+        raise PipelineError(f"no table is named {name!r}")
+
+    def refuse(what: str) -> None:
+        raise PipelineError(f"table {name} does not declare {what}")
+
+    for field in matches:
+        if field not in table.matches:
+            refuse(f"a match on {field}")
+    if len(set(matches)) != len(matches):
+        raise PipelineError(f"table {name}: a field is matched twice in {matches}")
+    for kind, *args in actions:
+        if kind in ("set_field", "load", "pop", "multipath"):
+            if args[0] not in table.sets:
+                refuse(f"setting {args[0]}")
+        elif kind == "move":
+            if args[1] not in table.sets:
+                refuse(f"setting {args[1]}")
+        elif kind == "dec_ttl":
+            if "ip_ttl" not in table.sets:
+                refuse("setting ip_ttl")
+        elif kind in ("goto", "resubmit"):
+            if args[0] not in table.next:
+                refuse(f"{kind} {args[0]}")
+        elif kind in ("output", "output_reg"):
+            if not table.outputs:
+                refuse("output")
+        elif kind != "push":
+            raise PipelineError(f"table {name}: unknown action {kind!r}")
+
+
+def _check_order() -> None:
+    for number, table in enumerate(TABLES):
+        for target in (*table.next, table.miss):
+            if target != "drop" and TABLE_IDS[target] < number:
+                raise PipelineError(f"table {table.name} leads back to {target}")
+
+
+_check_order()
