@@ -1,0 +1,300 @@
+"""Path attributes to bytes and back, with the error handling of RFC 7606.
+
+Packed attributes leave out MP_REACH_NLRI, which :mod:`ryu_apps.peering.update` builds around the
+NLRI, and come in one form per kind of session (:class:`Session`).
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import NamedTuple
+
+from ryu_apps.control.routes import Attributes
+from ryu_apps.peering.nlri import pack_ip, unpack_ip
+from ryu_apps.peering.wire import AS_TRANS, UPDATE_ERROR, BgpError
+
+ORIGIN, AS_PATH, NEXT_HOP, MED, LOCAL_PREF, ATOMIC, AGGREGATOR, COMMUNITIES = range(1, 9)
+ORIGINATOR_ID, CLUSTER_LIST, MP_REACH, MP_UNREACH, EXT_COMMUNITIES = 9, 10, 14, 15, 16
+AS4_PATH, AS4_AGGREGATOR, PMSI = 17, 18, 22
+
+OPTIONAL, TRANSITIVE, EXTENDED = 0x80, 0x40, 0x10
+_FLAGS = {ORIGIN: 0x40, AS_PATH: 0x40, NEXT_HOP: 0x40, MED: 0x80, LOCAL_PREF: 0x40, ATOMIC: 0x40,
+          AGGREGATOR: 0xC0, COMMUNITIES: 0xC0, ORIGINATOR_ID: 0x80, CLUSTER_LIST: 0x80,
+          MP_REACH: 0x80, MP_UNREACH: 0x80, EXT_COMMUNITIES: 0xC0, AS4_PATH: 0xC0,
+          AS4_AGGREGATOR: 0xC0, PMSI: 0xC0}
+INGRESS_REPLICATION = 6
+
+TUNNEL_TYPES = {"gre": 2, "vxlan": 8, "nvgre": 9, "mpls": 10, "mpls-in-gre": 11, "vxlan-gpe": 12,
+                "mpls-in-udp": 13, "geneve": 19}
+"""RFC 9012 section 4.1 and its registry."""
+_TUNNEL_NAMES = {number: name for name, number in TUNNEL_TYPES.items()}
+MPLS_TUNNELS = frozenset({"gre", "mpls", "mpls-in-gre", "mpls-in-udp"})
+"""Encapsulations whose labels have 20 bits."""
+
+
+class Session(NamedTuple):
+    """What a session's encoding depends on.  ``router_id`` is our own, and our cluster id."""
+
+    local_as: int
+    router_id: str
+    ebgp: bool
+    as4: bool
+
+
+class Parsed(NamedTuple):
+    """``attrs`` is None where the routes are treated as withdrawn.  ``notes``: what was wrong, as
+    (counter, text).  ``pmsi``: VNI of the ingress replication tunnel, or None."""
+
+    attrs: tuple | None
+    pmsi: int | None
+    notes: tuple[tuple[str, str], ...]
+    mpls: bool
+
+
+def _attribute(kind: int, value: bytes) -> bytes:
+    if len(value) > 255:
+        return struct.pack("!BBH", _FLAGS[kind] | EXTENDED, kind, len(value)) + value
+    return bytes((_FLAGS[kind], kind, len(value))) + value
+
+
+def _segments(path: tuple[int, ...], form: str) -> bytes:
+    out = b""
+    for at in range(0, len(path), 255):
+        part = path[at : at + 255]
+        out += struct.pack(f"!BB{len(part)}{form}", 2, len(part), *part)
+    return out
+
+
+def pack_target(text: str) -> bytes:
+    """A route target to its community (RFC 4360, RFC 5668); ValueError where it is none."""
+    admin, _, number = text.rpartition(":")
+    try:
+        if "." in admin:
+            return b"\x01\x02" + socket.inet_aton(admin) + int(number).to_bytes(2, "big")
+        asn = int(admin)
+        if asn < 65536:
+            return b"\x00\x02" + asn.to_bytes(2, "big") + int(number).to_bytes(4, "big")
+        return b"\x02\x02" + asn.to_bytes(4, "big") + int(number).to_bytes(2, "big")
+    except (ValueError, OverflowError, OSError) as error:
+        raise ValueError(f"{text!r} is no route target") from error
+
+
+def _communities(attrs: Attributes) -> bytes:
+    out = [pack_target(text) for text in attrs.rts]
+    if attrs.encap:
+        number = TUNNEL_TYPES.get(attrs.encap)
+        out.append(struct.pack("!HIH", 0x030C, 0, int(attrs.encap) if number is None else number))
+    if attrs.router_mac:
+        out.append(b"\x06\x03" + bytes.fromhex(attrs.router_mac.replace(":", "")))
+    if attrs.mobility or attrs.sticky:
+        out.append(struct.pack("!BBBBI", 6, 0, 1 if attrs.sticky else 0, 0, attrs.mobility))
+    if any(len(part) != 8 for part in out):
+        raise ValueError(f"{attrs.router_mac!r} is no MAC address")
+    return b"".join(out)
+
+
+def pack_attributes(attrs: Attributes, pmsi: tuple[int, str] | None, session: Session
+                    ) -> tuple[bytes, bytes]:
+    """(next hop, attributes) for ``session``.  ``pmsi``: (VNI, tunnel address) for type 3.
+
+    On an external session our AS is put before the path and LOCAL_PREF is left out; the next hop
+    stays the VTEP everywhere (RFC 8365 section 6).  Raises ValueError on what cannot be packed.
+    """
+    out = [_attribute(ORIGIN, bytes((attrs.origin,)))]
+    path = (session.local_as, *attrs.as_path) if session.ebgp else tuple(attrs.as_path)
+    if session.as4:
+        out.append(_attribute(AS_PATH, _segments(path, "I")))
+    else:
+        short = tuple(asn if asn < 65536 else AS_TRANS for asn in path)
+        out.append(_attribute(AS_PATH, _segments(short, "H")))
+    if attrs.med >= 0:
+        out.append(_attribute(MED, attrs.med.to_bytes(4, "big")))
+    if not session.ebgp:
+        out.append(_attribute(LOCAL_PREF, attrs.local_pref.to_bytes(4, "big")))
+        if attrs.originator_id:
+            out.append(_attribute(ORIGINATOR_ID, pack_ip(attrs.originator_id)))
+        if attrs.cluster_list:
+            out.append(_attribute(CLUSTER_LIST, b"".join(map(pack_ip, attrs.cluster_list))))
+    communities = _communities(attrs)
+    if communities:
+        out.append(_attribute(EXT_COMMUNITIES, communities))
+    if not session.as4 and path != short:
+        out.append(_attribute(AS4_PATH, _segments(path, "I")))
+    if pmsi is not None:
+        vni, address = pmsi
+        label = vni << 4 if attrs.encap in MPLS_TUNNELS else vni
+        out.append(_attribute(PMSI, b"\x00\x06" + label.to_bytes(3, "big") + pack_ip(address)))
+    return pack_ip(attrs.next_hop), b"".join(out)
+
+
+class _Withdraw(Exception):
+    """An attribute is malformed in a way that RFC 7606 answers by treat-as-withdraw."""
+
+
+def _need(condition: bool, reason: str) -> None:
+    if not condition:
+        raise _Withdraw(reason)
+
+
+def _parse_path(value: bytes, width: int) -> tuple[int, ...]:
+    out: tuple[int, ...] = ()
+    at, end = 0, len(value)
+    while at < end:
+        _need(at + 2 <= end, "AS_PATH: a single byte remains")
+        kind, count = value[at], value[at + 1]
+        stop = at + 2 + count * width
+        _need(kind in (1, 2), f"AS_PATH: segment type {kind}")
+        _need(count > 0, "AS_PATH: empty segment")
+        _need(stop <= end, "AS_PATH: segment overruns")
+        out += struct.unpack(f"!{count}{'I' if width == 4 else 'H'}", value[at + 2 : stop])
+        at = stop
+    return out
+
+
+def _parse_communities(value: bytes, found: dict) -> None:
+    targets, tunnels = set(), []
+    for at in range(0, len(value), 8):
+        kind, sub = value[at], value[at + 1]
+        if sub == 2 and kind == 0:
+            targets.add("{}:{}".format(*struct.unpack_from("!HI", value, at + 2)))
+        elif sub == 2 and kind == 2:
+            targets.add("{}:{}".format(*struct.unpack_from("!IH", value, at + 2)))
+        elif sub == 2 and kind == 1:
+            targets.add(f"{socket.inet_ntoa(value[at + 2 : at + 6])}:"
+                        f"{int.from_bytes(value[at + 6 : at + 8], 'big')}")
+        elif kind == 3 and sub == 0x0C:
+            tunnels.append(int.from_bytes(value[at + 6 : at + 8], "big"))
+        elif kind == 6 and sub == 3:
+            found["router_mac"] = value[at + 2 : at + 8].hex(":")
+        elif kind == 6 and sub == 0:
+            found["sticky"] = bool(value[at + 2] & 1)
+            found["mobility"] = int.from_bytes(value[at + 4 : at + 8], "big")
+    found["rts"] = tuple(sorted(targets))
+    if tunnels:
+        number = TUNNEL_TYPES["vxlan"] if TUNNEL_TYPES["vxlan"] in tunnels else tunnels[0]
+        found["encap"] = _TUNNEL_NAMES.get(number, str(number))
+
+
+def _parse_pmsi(value: bytes) -> tuple[int, bytes] | None:
+    """(tunnel type, label) (RFC 6514 section 5)."""
+    _need(len(value) >= 5, f"PMSI_TUNNEL of {len(value)} bytes")
+    if value[1] == INGRESS_REPLICATION:
+        _need(len(value) in (9, 21), f"PMSI_TUNNEL: ingress replication with {len(value)} bytes")
+    return value[1], value[2:5]
+
+
+def _parse_one(kind: int, value: bytes, session: Session, found: dict) -> str:
+    """Take one attribute into ``found``; returns why it is discarded, or ""."""
+    size = len(value)
+    if kind == ORIGIN:
+        _need(size == 1 and value[0] <= 2, f"ORIGIN {value[:4].hex()}")
+        found["origin"] = value[0]
+    elif kind == AS_PATH:
+        found["as_path"] = _parse_path(value, 4 if session.as4 else 2)
+    elif kind == NEXT_HOP:
+        _need(size == 4, f"NEXT_HOP of {size} bytes")
+    elif kind == MED:
+        _need(size == 4, f"MED of {size} bytes")
+        found["med"] = int.from_bytes(value, "big")
+    elif kind in (LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST) and session.ebgp:
+        return f"attribute {kind} from an external peer"
+    elif kind == LOCAL_PREF:
+        _need(size == 4, f"LOCAL_PREF of {size} bytes")
+        found["local_pref"] = int.from_bytes(value, "big")
+    elif kind == ORIGINATOR_ID:
+        _need(size == 4, f"ORIGINATOR_ID of {size} bytes")
+        found["originator_id"] = socket.inet_ntoa(value)
+    elif kind == CLUSTER_LIST:
+        _need(size > 0 and size % 4 == 0, f"CLUSTER_LIST of {size} bytes")
+        found["cluster_list"] = tuple(
+            socket.inet_ntoa(value[at : at + 4]) for at in range(0, size, 4))
+    elif kind == EXT_COMMUNITIES:
+        _need(size > 0 and size % 8 == 0, f"EXTENDED_COMMUNITIES of {size} bytes")
+        _parse_communities(value, found)
+    elif kind == COMMUNITIES:
+        _need(size > 0 and size % 4 == 0, f"COMMUNITIES of {size} bytes")
+    elif kind == 32:
+        _need(size > 0 and size % 12 == 0, f"LARGE_COMMUNITY of {size} bytes")
+    elif kind == PMSI:
+        found["pmsi"] = _parse_pmsi(value)
+    elif kind == ATOMIC and size != 0:
+        return f"ATOMIC_AGGREGATE of {size} bytes"
+    elif kind == AGGREGATOR and size != (8 if session.as4 else 6):
+        return f"AGGREGATOR of {size} bytes"
+    elif kind == AS4_PATH:
+        if session.as4:
+            return "AS4_PATH between speakers of 4-byte AS numbers"
+        try:
+            found["as4_path"] = _parse_path(value, 4)
+        except _Withdraw as error:
+            return f"AS4_PATH: {error}"
+    return ""
+
+
+def _next_hop(data: bytes) -> str:
+    text = unpack_ip(data)
+    bad = (data[0] == 0 or data[0] >= 224) if len(data) == 4 else (data[0] == 255 or not any(data))
+    _need(not bad, f"next hop {text}")
+    return text
+
+
+def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session: Session
+                     ) -> Parsed:
+    """Judge and decode the attributes beside MP_REACH/MP_UNREACH.
+
+    ``raw``: (flags, type, value) in order; ``next_hop``: of MP_REACH_NLRI, b"" where there is none.
+    Raises BgpError for the errors that still end a session: an unrecognized well-known attribute
+    (RFC 4271 section 6.3).
+    """
+    found: dict = {}
+    notes: list[tuple[str, str]] = []
+    seen: set[int] = set()
+    broken = False
+    for flags, kind, value in raw:
+        if kind in seen:
+            notes.append(("attributes_discarded", f"attribute {kind} appears twice"))
+            continue
+        seen.add(kind)
+        known = _FLAGS.get(kind)
+        if known is None and not flags & OPTIONAL:
+            raise BgpError(UPDATE_ERROR, 2, bytes((flags, kind, len(value) & 255)) + value,
+                           f"attribute {kind}")
+        try:
+            _need(known is None or flags & 0xC0 == known, f"attribute {kind}: flags {flags:#x}")
+            discarded = _parse_one(kind, value, session, found)
+            if discarded:
+                notes.append(("attributes_discarded", discarded))
+        except _Withdraw as error:
+            broken = True
+            notes.append(("treated_as_withdraw", str(error)))
+    if next_hop and not broken:
+        try:
+            found["next_hop"] = _next_hop(next_hop)
+            for kind, name in ((ORIGIN, "origin"), (AS_PATH, "as_path")):
+                _need(name in found, f"attribute {kind} is missing")
+        except _Withdraw as error:
+            broken = True
+            notes.append(("treated_as_withdraw", str(error)))
+    if broken or not next_hop:
+        return Parsed(None, None, tuple(notes), False)
+    older, newer = found["as_path"], found.pop("as4_path", ())
+    if newer and len(newer) <= len(older):  # RFC 6793 section 4.2.3
+        found["as_path"] = older[: len(older) - len(newer)] + newer
+    pmsi = found.pop("pmsi", None)
+    found.setdefault("rts", ())
+    attrs = Attributes(**found)
+    loop = ""
+    if session.local_as in attrs.as_path:
+        loop = f"own AS in path {attrs.as_path}"
+    elif attrs.originator_id == session.router_id:
+        loop = "own ORIGINATOR_ID"
+    elif session.router_id in attrs.cluster_list:
+        loop = "own id in CLUSTER_LIST"
+    if loop:
+        return Parsed(None, None, (*notes, ("loops", loop)), False)
+    mpls = attrs.encap in MPLS_TUNNELS
+    vni = None
+    if pmsi is not None and pmsi[0] == INGRESS_REPLICATION:
+        vni = int.from_bytes(pmsi[1], "big") >> (4 if mpls else 0)
+    return Parsed(tuple(attrs), vni, tuple(notes), mpls)

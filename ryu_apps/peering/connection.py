@@ -1,0 +1,229 @@
+"""One TCP connection to a neighbour: framing, OPEN exchange, timers (RFC 4271 sections 6 and 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import socket
+from typing import TYPE_CHECKING
+
+from ryu_apps.peering import wire
+from ryu_apps.peering.attributes import Session
+from ryu_apps.peering.update import Decoder
+from ryu_apps.peering.wire import BgpError
+
+if TYPE_CHECKING:
+    from ryu_apps.peering.neighbor import Neighbor
+    from ryu_apps.peering.process import Core
+
+OPEN_DEADLINE = 10.0
+CLOSE_DEADLINE = 2.0
+WRITE_HIGH, WRITE_LOW = 512 * 1024, 128 * 1024
+
+
+class Connection(asyncio.Protocol):
+    """``state``: OpenSent, OpenConfirm, Established or Closed.  ``neighbor`` is known from the
+    start of an active connection, and from the source address of a passive one."""
+
+    def __init__(self, core: Core, neighbor: Neighbor | None) -> None:
+        self.core = core
+        self.loop = core.loop
+        self.neighbor = neighbor
+        self.incoming = neighbor is None
+        self.state = "Connect"
+        self.transport: asyncio.Transport | None = None
+        self.open: wire.Open | None = None
+        self.session: Session | None = None
+        self.decoder: Decoder | None = None
+        self.hold_time = 0
+        self.congested = False
+        self.reason = ""
+        self._rest = b""
+        self._heard = 0.0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    # -- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+        transport.set_write_buffer_limits(high=WRITE_HIGH, low=WRITE_LOW)
+        # asyncio does this only for sockets made with an explicit protocol number.
+        transport.get_extra_info("socket").setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self.neighbor is None:
+            self.neighbor = self.core.admit(self)
+            if self.neighbor is None:
+                self.state = "Closed"
+                transport.abort()
+                return
+        self.neighbor.connections.append(self)
+        self.state = "OpenSent"
+        self._heard = self.loop.time()
+        self._timer("open", OPEN_DEADLINE, self._open_late)
+        self.send(self.neighbor.open_message())
+        if self.core.reading_paused:
+            transport.pause_reading()
+
+    def data_received(self, data: bytes) -> None:
+        if self.state == "Closed":
+            return
+        self._heard = self.loop.time()
+        if self._rest:
+            data = self._rest + data
+        at, end = 0, len(data)
+        try:
+            while end - at >= wire.HEADER:
+                length, kind = wire.check_header(data, at)
+                if end - at < length:
+                    break
+                self._message(kind, data[at + wire.HEADER : at + length])
+                at += length
+                if self.state == "Closed":
+                    return
+            if end - at and end - at < wire.HEADER and data[at : at + 16] != \
+                    wire.MARKER[: end - at]:
+                raise BgpError(wire.HEADER_ERROR, 1, reason="marker is not all ones")
+            self._rest = data[at:]
+        except BgpError as error:
+            self.neighbor.flush_received()
+            self.close(error)
+            return
+        self.neighbor.flush_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._gone(f"connection lost: {exc}" if exc else "closed by peer")
+
+    def pause_writing(self) -> None:
+        self.congested = True
+
+    def resume_writing(self) -> None:
+        self.congested = False
+        if self.state == "Established":
+            self.neighbor.wake()
+
+    # -- timers
+
+    def _timer(self, name: str, delay: float, call) -> None:
+        old = self._timers.pop(name, None)
+        if old is not None:
+            old.cancel()
+        self._timers[name] = self.loop.call_later(delay, call)
+
+    def _open_late(self) -> None:
+        self.close(BgpError(wire.HOLD_EXPIRED, 0, reason=f"no OPEN within {OPEN_DEADLINE:.0f} s"))
+
+    def _check_hold(self) -> None:
+        left = self._heard + self.hold_time - self.loop.time()
+        if left <= 0:
+            self.close(BgpError(wire.HOLD_EXPIRED, 0, reason=f"nothing for {self.hold_time} s"))
+        else:
+            self._timer("hold", left, self._check_hold)
+
+    def _keepalive(self) -> None:
+        self.send(wire.KEEPALIVE_MESSAGE)
+        self.neighbor.counters["keepalives_sent"] += 1
+        self._timer("keepalive", self.hold_time / 3 * random.uniform(0.75, 1), self._keepalive)
+
+    def pause(self, paused: bool) -> None:
+        """Stop or resume reading.  The peer is not to blame for silence while we do not listen."""
+        if self.transport is None or self.state == "Closed":
+            return
+        if paused:
+            self.transport.pause_reading()
+            if "hold" in self._timers:
+                self._timers.pop("hold").cancel()
+        else:
+            self.transport.resume_reading()
+            self._heard = self.loop.time()
+            if self.state in ("OpenConfirm", "Established") and self.hold_time:
+                self._check_hold()
+
+    # -- messages
+
+    def send(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def _message(self, kind: int, body: bytes) -> None:
+        if kind == wire.NOTIFICATION:
+            self._notified(body)
+        elif self.state == "OpenSent":
+            if kind != wire.OPEN:
+                raise BgpError(wire.FSM_ERROR, 1, bytes([kind]), f"message type {kind}")
+            self._opened(wire.parse_open(body))
+        elif self.state == "OpenConfirm":
+            if kind != wire.KEEPALIVE:
+                raise BgpError(wire.FSM_ERROR, 2, bytes([kind]), f"message type {kind}")
+            self.state = "Established"
+            self.neighbor.established(self)
+        elif kind == wire.UPDATE:
+            self.neighbor.received(self.decoder.decode(body))
+        elif kind == wire.KEEPALIVE:
+            self.neighbor.counters["keepalives_received"] += 1
+        elif kind == wire.ROUTE_REFRESH:
+            if len(body) != 4:
+                raise BgpError(wire.REFRESH_ERROR, 1, reason=f"{len(body)} bytes")
+            # A subtype other than 0 belongs to RFC 7313, which is not negotiated.
+            if (int.from_bytes(body[:2], "big"), body[3]) == wire.EVPN_FAMILY and body[2] == 0:
+                self.neighbor.refresh()
+        else:
+            raise BgpError(wire.FSM_ERROR, 3, bytes([kind]), f"message type {kind}")
+
+    def _opened(self, opened: wire.Open) -> None:
+        peer, speaker = self.neighbor.peer, self.core.speaker
+        if opened.asn != peer.remote_as:
+            raise BgpError(wire.OPEN_ERROR, 2, reason=f"{opened.asn}, configured "
+                           f"{peer.remote_as}")
+        ebgp = opened.asn != speaker.local_as
+        if opened.router_id == speaker.router_id and not ebgp:  # RFC 6286 section 2.2
+            raise BgpError(wire.OPEN_ERROR, 3, reason=f"{opened.router_id} is our own")
+        if wire.EVPN_FAMILY not in opened.families:
+            raise BgpError(wire.OPEN_ERROR, 7, b"\x01\x04\x00\x19\x00\x46",
+                           "peer does not announce L2VPN EVPN")
+        self.open = opened
+        if not self.neighbor.wins_collision(self):
+            return
+        self._timers.pop("open").cancel()
+        self.session = Session(speaker.local_as, speaker.router_id, ebgp, opened.as4)
+        self.decoder = Decoder(self.session)
+        self.hold_time = min(peer.hold_time, opened.hold_time)
+        self.state = "OpenConfirm"
+        self.send(wire.KEEPALIVE_MESSAGE)
+        if self.hold_time:
+            self._timer("keepalive", self.hold_time / 3, self._keepalive)
+            self._timer("hold", self.hold_time, self._check_hold)
+        else:
+            self._timer("open", OPEN_DEADLINE, self._confirm_late)
+
+    def _confirm_late(self) -> None:
+        if self.state == "OpenConfirm":
+            self._open_late()
+
+    def _notified(self, body: bytes) -> None:
+        text = f"peer sent {wire.describe(body[0], body[1])}"
+        self.neighbor.counters["notifications_received"] += 1
+        self.neighbor.flush_received()
+        self._gone(text)
+
+    # -- the end
+
+    def close(self, error: BgpError | None, reason: str = "") -> None:
+        """End the connection; with ``error`` its NOTIFICATION goes out first."""
+        if self.state == "Closed" or self.transport is None:
+            return
+        if error is not None:
+            self.neighbor.counters["notifications_sent"] += 1
+            self.transport.write(wire.pack_notification(error))
+        self._gone(reason or str(error), error)
+
+    def _gone(self, reason: str, error: BgpError | None = None) -> None:
+        if self.state == "Closed":
+            return
+        was, self.state, self.reason, self._rest = self.state, "Closed", reason, b""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        if not self.transport.is_closing():
+            self.transport.close()
+            self.loop.call_later(CLOSE_DEADLINE, self.transport.abort)
+        if self.neighbor is not None:
+            self.neighbor.lost(self, was, reason, error)

@@ -1,0 +1,352 @@
+"""An engine in a process of its own: starting, feeding and watching it.
+
+Three threads: callers only put what they announce into dicts, the writer sends what has gathered
+there as one batch, the reader turns what the process says into events.  Everything announced is
+kept, by reference to the caller's own paths, so that a process that died is replaced by one that
+is told all of it again.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import logging
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path as FilePath
+from typing import Any
+
+import msgpack
+
+from ryu_apps.control.messages import EndOfRib, PathsReceived, PeerDown, PeerUp
+from ryu_apps.control.routes import (
+    EVPN,
+    Attributes,
+    Imet,
+    IpPrefix,
+    MacIp,
+    Nlri,
+    Path,
+)
+from ryu_apps.peering.base import Engine, Peer, Speaker
+
+LOG = logging.getLogger(__name__)
+
+BATCH = 1000
+START_TIMEOUT = 15.0
+STOP_TIMEOUT = 1.5
+STATUS_TIMEOUT = 1.0
+BACKOFF_FIRST, BACKOFF_MAX = 0.1, 10.0
+_INTERNED = 100_000
+_NLRI = {2: MacIp, 3: Imet, 5: IpPrefix}
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_ROOT = str(FilePath(__file__).resolve().parents[2])
+
+
+class SubprocessEngine(Engine):
+    """The node's half of an engine.  Subclasses name the module that is the other half."""
+
+    MODULE = ""
+    ENVIRONMENT: dict[str, str] = {}
+
+    def __init__(self, speaker: Speaker, post: Callable[[Any], None]) -> None:
+        self._speaker, self._post = speaker, post
+        self._peers = {peer.id: peer for peer in speaker.peers}
+        self._condition = threading.Condition()
+        self._announced: dict[Nlri, Path] = {}
+        self._dirty: dict[Nlri, Path | None] = {}
+        self._control: collections.deque[list] = collections.deque()
+        self._complete = False
+        self._stopping = False
+        self._dead = False
+        self._up: set[str] = set()
+        self._states: tuple[int, list[dict]] = (0, [])
+        self._tokens = 0
+        self._restarts = 0
+        self._attributes: dict[tuple, Attributes] = {}
+        self._names: dict[str, str] = {}
+        self._process: subprocess.Popen | None = None
+        self._socket: socket.socket | None = None
+        self._reader: threading.Thread | None = None
+        self._writer: threading.Thread | None = None
+
+    @property
+    def listening(self) -> tuple[tuple[str, int], ...]:
+        """The (address, port) pairs listened on, port 0 replaced by what the system chose."""
+        return self._speaker.listen
+
+    @property
+    def pid(self) -> int:
+        """Process id of the engine process; 0 while there is none."""
+        process = self._process
+        return process.pid if process is not None else 0
+
+    # -- Engine
+
+    def start(self) -> None:
+        """Raises OSError where an address cannot be listened on or the process does not start."""
+        self._launch()
+        self._writer = threading.Thread(target=self._write_loop, name="bgp-writer", daemon=True)
+        self._writer.start()
+
+    def announce(self, paths: Sequence[Path]) -> None:
+        with self._condition:
+            announced, dirty = self._announced, self._dirty
+            for path in paths:
+                announced[path.nlri] = dirty[path.nlri] = path
+            self._condition.notify()
+
+    def withdraw(self, nlris: Sequence[Nlri]) -> None:
+        with self._condition:
+            for nlri in nlris:
+                if self._announced.pop(nlri, None) is not None:
+                    self._dirty.pop(nlri, None)
+                    self._dirty[nlri] = None
+            self._condition.notify()
+
+    def _command(self, *message: Any) -> None:
+        with self._condition:
+            self._control.append(list(message))
+            self._condition.notify()
+
+    def end_of_rib(self) -> None:
+        with self._condition:
+            self._complete = True
+        self._command("eor")
+
+    def add_peer(self, peer: Peer) -> None:
+        with self._condition:
+            self._peers[peer.id] = peer
+        self._command("add", dataclasses.asdict(peer))
+
+    def remove_peer(self, peer_id: str) -> None:
+        with self._condition:
+            self._peers.pop(peer_id, None)
+        self._command("remove", peer_id)
+
+    def reset_peer(self, peer_id: str) -> None:
+        self._command("reset", peer_id)
+
+    def status(self) -> list[dict]:
+        """Waits at most a second for the process; then, and on the engine's own threads, returns
+        what it last said."""
+        with self._condition:
+            if self._process is None or threading.current_thread() in (self._reader, self._writer):
+                return self._states[1]
+            self._tokens += 1
+            token = self._tokens
+            self._control.append(["status", token])
+            self._condition.notify_all()
+            self._condition.wait_for(
+                lambda: self._states[0] >= token or self._stopping or self._dead, STATUS_TIMEOUT)
+            return self._states[1]
+
+    def stop(self) -> None:
+        with self._condition:
+            self._stopping = True
+            self._condition.notify_all()
+        self._end_process()
+        for thread in (self._writer, self._reader):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(STOP_TIMEOUT)
+
+    # -- the process
+
+    def _launch(self) -> None:
+        """Start the process and its reader; raises OSError."""
+        ours, theirs = socket.socketpair()
+        environment = dict(os.environ, **self.ENVIRONMENT)
+        environment["PYTHONPATH"] = os.pathsep.join(
+            filter(None, (_ROOT, environment.get("PYTHONPATH"))))
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, "-m", self.MODULE, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL)
+        self._socket, self._process = ours, process
+        unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False, max_buffer_size=1 << 28)
+        speaker = dataclasses.asdict(self._speaker)
+        speaker["peers"] = ()
+        try:
+            ours.settimeout(START_TIMEOUT)
+            ours.sendall(msgpack.packb(["init", speaker]))
+            answer = None
+            while answer is None:
+                data = ours.recv(65536)
+                if not data:
+                    raise OSError("the BGP process ended at its start")
+                unpacker.feed(data)
+                answer = next(unpacker, None)
+            if answer[0] != "started":
+                raise OSError(answer[1], answer[2])
+        except OSError:
+            self._end_process()
+            raise
+        ours.settimeout(None)
+        self._speaker = dataclasses.replace(
+            self._speaker, listen=tuple((host, port) for host, port in answer[1]))
+        with self._condition:
+            self._dead = False
+            self._control.clear()
+            self._control.extend(["add", dataclasses.asdict(p)] for p in self._peers.values())
+            self._dirty = dict(self._announced)
+            if self._complete:
+                self._control.append(["eor"])
+        self._reader = threading.Thread(target=self._read_loop, args=(ours, unpacker),
+                                        name="bgp-reader", daemon=True)
+        self._reader.start()
+
+    def _end_process(self) -> None:
+        """Close the socket pair; the process exits by itself, or is killed."""
+        process, sock = self._process, self._socket
+        if sock is not None:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the other end went first
+            sock.close()
+        if process is not None:
+            try:
+                process.wait(STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._process = self._socket = None
+
+    def _restart(self) -> None:
+        """On the writer thread: report the sessions lost, and try until a process runs again."""
+        code = self._process.poll() if self._process is not None else None
+        LOG.error("the BGP process ended (status %s); it is started again", code)
+        self._end_process()
+        if self._reader is not None:
+            self._reader.join(STOP_TIMEOUT)
+        for peer in sorted(self._up):
+            self._post(PeerDown(peer, "the BGP process ended"))
+        self._up.clear()
+        self._restarts += 1
+        delay = BACKOFF_FIRST
+        while True:
+            with self._condition:
+                if self._condition.wait_for(lambda: self._stopping, delay):
+                    return
+            began = time.monotonic()
+            try:
+                self._launch()
+            except OSError as error:
+                delay = min(delay * 2, BACKOFF_MAX)
+                LOG.error("the BGP process does not start, next attempt in %.1f s: %s", delay,
+                          error)
+                continue
+            if self._stopping:  # stop() came while it was starting
+                self._end_process()
+            LOG.info("the BGP process runs again after %.1f s", time.monotonic() - began)
+            return
+
+    # -- the writer
+
+    def _write_loop(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(
+                    lambda: self._dirty or self._control or self._stopping or self._dead)
+                if self._stopping:
+                    return
+                dead = self._dead
+                if not dead:
+                    dirty, self._dirty = self._dirty, {}
+                    control = list(self._control)
+                    self._control.clear()
+            if dead:
+                self._restart()
+                continue
+            try:
+                self._send(dirty, control)
+            except OSError as error:
+                LOG.error("writing to the BGP process: %s", error)
+                with self._condition:
+                    self._dead = True
+
+    def _send(self, dirty: dict[Nlri, Path | None], control: list[list]) -> None:
+        """Paths first: what a control message closes, such as End-of-RIB, was announced before."""
+        pack, sock = msgpack.Packer().pack, self._socket
+        if sock is None:
+            raise OSError("no process")
+        gone = [(nlri.route_type, nlri) for nlri, path in dirty.items() if path is None]
+        for at in range(0, len(gone), BATCH):
+            sock.sendall(pack(["withdraw", gone[at : at + BATCH]]))
+        paths = [path for path in dirty.values() if path is not None]
+        for at in range(0, len(paths), BATCH):
+            table: dict[Attributes, int] = {}
+            items = [(nlri.route_type, nlri, table.setdefault(attrs, len(table)), labels, esi,
+                      gateway) for nlri, attrs, labels, esi, gateway in paths[at : at + BATCH]]
+            sock.sendall(pack(["announce", list(table), items]))
+        for message in control:
+            sock.sendall(pack(message))
+
+    # -- the reader
+
+    def _read_loop(self, sock: socket.socket, unpacker: msgpack.Unpacker) -> None:
+        handlers = {"paths": self._paths, "up": self._peer_up, "down": self._peer_down,
+                    "eor": self._eor, "status": self._status, "log": self._log}
+        try:
+            while True:
+                for kind, *arguments in unpacker:
+                    handlers[kind](*arguments)
+                data = sock.recv(1 << 18)
+                if not data:
+                    break
+                unpacker.feed(data)
+        except OSError as error:
+            if not self._stopping:
+                LOG.error("reading from the BGP process: %s", error)
+        with self._condition:
+            if sock is self._socket:
+                self._dead = True
+            self._condition.notify_all()
+
+    def _intern(self, values: tuple) -> Attributes:
+        known = self._attributes.get(values)
+        if known is None:
+            if len(self._attributes) >= _INTERNED:
+                self._attributes.clear()
+            known = self._attributes[values] = Attributes(*values)
+        return known
+
+    def _nlri(self, route_type: int, fields: tuple) -> Nlri:
+        """Route distinguishers are shared, as one stands in many routes."""
+        if len(self._names) >= _INTERNED:
+            self._names.clear()
+        return _NLRI[route_type](self._names.setdefault(fields[0], fields[0]), *fields[1:])
+
+    def _paths(self, peer: str, table: tuple, items: tuple, withdrawn: tuple) -> None:
+        shared = [self._intern(values) for values in table]
+        nlri = self._nlri
+        self._post(PathsReceived(
+            peer,
+            tuple(Path(nlri(kind, fields), shared[index], labels, esi, gateway)
+                  for kind, fields, index, labels, esi, gateway in items),
+            tuple(nlri(kind, fields) for kind, fields in withdrawn)))
+
+    def _peer_up(self, peer: str, info: dict) -> None:
+        self._up.add(peer)
+        self._post(PeerUp(peer, info))
+
+    def _peer_down(self, peer: str, reason: str) -> None:
+        self._up.discard(peer)
+        self._post(PeerDown(peer, reason))
+
+    def _eor(self, peer: str) -> None:
+        self._post(EndOfRib(peer, EVPN))
+
+    def _status(self, token: int, states: tuple) -> None:
+        with self._condition:
+            self._states = (token, list(states))
+            self._condition.notify_all()
+
+    @staticmethod
+    def _log(level: str, text: str) -> None:
+        LOG.log(_LEVELS[level], "bgp: %s", text)
