@@ -1,9 +1,10 @@
 """Packet fields: OXM headers, widths, and values to bytes and back.
 
 Headers are those that Open vSwitch 3.1 itself writes in an OpenFlow 1.4 flow-stats reply
-(ovs-fields(7)): the standard OXM class where one exists, Nicira's otherwise.  ``order`` is the place
-of a field in the match of such a reply (``nx_put_raw`` in lib/nx-match.c); a match encoded in that
-order reads back byte for byte.
+(ovs-fields(7)): the standard OXM class where one exists, Nicira's otherwise; but within Nicira's
+own actions (move, load, push, pop) Nicira's where one exists.  ``order`` is the place of a field in
+the match of such a reply (``nx_put_raw`` in lib/nx-match.c); a match encoded in that order reads
+back byte for byte.
 """
 
 from __future__ import annotations
@@ -45,6 +46,12 @@ class Field:
         """The 32-bit OXM header without a mask."""
         return self.oxm_class << 16 | self.number << 9 | self.width
 
+    @property
+    def nicira_header(self) -> int:
+        """The header that Nicira's own actions use."""
+        nxm_class, number = _NXM.get(self.name, (self.oxm_class, self.number))
+        return nxm_class << 16 | number << 9 | self.width
+
 
 _DECLARED = (
     # name, OXM field number, width, kind; in the order of a flow-stats reply
@@ -77,6 +84,24 @@ _DECLARED = (
 PACKET_FIELDS: dict[str, Field] = {
     name: Field(name, OPENFLOW_BASIC if number >= 0 else NXM_1, abs(number), width, order, kind)
     for order, (name, number, width, kind) in enumerate(_DECLARED)
+}
+# Fields that have an older Nicira header beside the OXM one: (class, number).
+_NXM: dict[str, tuple[int, int]] = {
+    "eth_dst": (0, 1),
+    "eth_src": (0, 2),
+    "ipv4_src": (0, 7),
+    "ipv4_dst": (0, 8),
+    "arp_op": (0, 15),
+    "arp_spa": (0, 16),
+    "arp_tpa": (0, 17),
+    "tun_id": (NXM_1, 16),
+    "arp_sha": (NXM_1, 17),
+    "arp_tha": (NXM_1, 18),
+    "ipv6_src": (NXM_1, 19),
+    "ipv6_dst": (NXM_1, 20),
+    "nd_target": (NXM_1, 23),
+    "nd_sll": (NXM_1, 24),
+    "nd_tll": (NXM_1, 25),
 }
 REGISTER_ORDER = 100
 METADATA_ORDER = 200

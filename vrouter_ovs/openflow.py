@@ -26,7 +26,7 @@ _HEADER = struct.Struct("!BBHI")
 _FLOW_MOD = struct.Struct("!BBHIQQBBHHHIIIHHHH")
 _BUNDLED_FLOW_MOD = struct.Struct("!BBHIIHH" + _FLOW_MOD.format[1:])
 _BUNDLE = struct.Struct("!BBHIIHH")
-_FLOW_STATS = struct.Struct("!HB9xH8xQ16xHH")
+_FLOW_STATS = struct.Struct("!HB9xH10xQ16xHH")
 _FLOW_STATS_FIXED = 52
 _PADDING = tuple(bytes(n) for n in range(8))
 
@@ -159,7 +159,8 @@ def decode_error(message: bytes) -> tuple[int, int, int, str]:
         raise ValueError("not an OpenFlow error message")
     xid, kind, code = struct.unpack_from("!IHH", message, 4)
     data = message[12:]
-    text = f"{ERROR_TYPES.get(kind, f'type {kind}')} {ERROR_CODES.get((kind, code), f'code {code}')}"
+    detail = ERROR_CODES.get((kind, code), f"code {code}")
+    text = f"{ERROR_TYPES.get(kind, f'type {kind}')}: {detail}"
     if kind == 0xFFFF:
         if len(data) < 4:
             raise ValueError("a short experimenter error")

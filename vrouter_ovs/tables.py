@@ -10,7 +10,8 @@ How to add a table:
    that function in ``vrouter_ovs/pipeline/__init__.py``.  A flow which belongs to no single object
    belongs to the Vrouter.
 4. A new register goes into :mod:`vrouter_ovs.registers`, a new packet field into
-   :mod:`vrouter_ovs.fields`; a new action needs its bytes in ``encode.py`` and its words in ``describe.py``.
+   :mod:`vrouter_ovs.fields`; a new action needs its bytes in ``wire.py``, its words in
+   ``describe.py``.
 5. ``python -m vrouter_ovs.document`` writes docs/pipeline.md anew.
 
 A flow that matches, sets or reaches what its table did not declare is refused with PipelineError;

@@ -4,7 +4,7 @@ So a flow that was read back equals the flow that was sent, byte for byte, and c
 tables is comparing two dicts.  What that asks of the encoding, and where it is tested against a
 running ovs-vswitchd (tests/ovs/test_vrouter_readback.py): OXM fields in the order of the reply
 (:mod:`vrouter_ovs.fields`), no mask of all ones, no field with a mask of zeros, whole fields by
-set_field, slices of registers by Nicira's load, OXM headers for fields that have both kinds.
+set_field, slices of registers by Nicira's load, Nicira's headers within Nicira's actions.
 """
 
 from __future__ import annotations
@@ -93,19 +93,19 @@ def encode_action(action: tuple) -> bytes:
     if kind == "load":
         where, value = field(action[1]), action[2]
         pack_value(where, value)
-        return _nicira(REG_LOAD, "HIQ", _slice(where), where.header, value)
+        return _nicira(REG_LOAD, "HIQ", _slice(where), where.nicira_header, value)
     if kind == "move":
         source, target = field(action[1]), field(action[2])
         if source.nbits != target.nbits:
             raise PipelineError(f"{action}: widths differ")
         return _nicira(
             REG_MOVE, "HHHII", source.nbits, source.offset, target.offset,
-            source.header, target.header,
+            source.nicira_header, target.nicira_header,
         )  # fmt: skip
     if kind in ("push", "pop"):
         where = field(action[1])
         subtype = STACK_PUSH if kind == "push" else STACK_POP
-        return _nicira(subtype, "HIH6x", where.offset, where.header, where.nbits)
+        return _nicira(subtype, "HIH6x", where.offset, where.nicira_header, where.nbits)
     if kind == "resubmit":
         return _nicira(RESUBMIT_TABLE, "HB3x", NX_IN_PORT, TABLE_IDS[action[1]])
     if kind == "dec_ttl":
