@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lab.net import Namespace
+from lab.wait import wait_until
 
 _REPLY = re.compile(r"^\[(\d+\.\d+)\].*icmp_seq=(\d+).*time=([\d.]+) ms")
 _SUMMARY = re.compile(r"(\d+) packets transmitted, (\d+) received")
@@ -55,17 +58,18 @@ def _parse(output: str) -> PingResult:
 
 
 class PingStream:
-    """A ping that runs until :meth:`stop`."""
+    """A ping that runs until :meth:`stop`.  It writes to a file: a full pipe would stop it."""
 
     def __init__(
         self, space: Namespace, address: str, interval: float = 0.01, count: int = 0,
         wait: float = 1.0, size: int = 56,
     ) -> None:
         limit = ["-c", str(count)] if count else []
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the ping
         self._process = subprocess.Popen(
             [*space.prefix, "ping", "-n", "-D", "-i", f"{interval:g}", "-W", f"{wait:g}",
              "-s", str(size), *limit, address],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            stdout=self._file, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def stop(self) -> PingResult:
@@ -76,19 +80,30 @@ class PingStream:
     def wait(self, timeout: float = 60.0) -> PingResult:
         """Wait for its end by itself (with ``count``)."""
         try:
-            output, _ = self._process.communicate(timeout=timeout)
+            self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            output, _ = self._process.communicate()
-        return _parse(output)
+            self._process.wait()
+        result = self.result()
+        self._file.close()
+        return result
 
-    def wait_reply(self) -> tuple[float, PingStream]:
-        """Block until the first reply; returns its time of day in seconds and the stream."""
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if match := _REPLY.match(line):
-                return float(match[1]), self
-        raise RuntimeError("ping ended without a reply")
+    def result(self) -> PingResult:
+        """What it saw until now; ``sent`` and ``received`` are known only after its end."""
+        # pread: the file's offset belongs to the ping process too.
+        descriptor = self._file.fileno()
+        text = os.pread(descriptor, os.fstat(descriptor).st_size, 0).decode(errors="replace")
+        return _parse(text)
+
+    def wait_reply(self, timeout: float = 20.0) -> float:
+        """Block until there is a reply; returns the time of day of the first, in seconds.
+
+        Raises LabTimeout.
+        """
+        replies = wait_until(
+            lambda: self.result().replies, "a first ping reply", timeout, interval=0.005
+        )
+        return min(when for when, _ in replies.values())
 
 
 def ping(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from dataclasses import dataclass
 
@@ -43,6 +44,8 @@ class Vm:
     def __init__(self, lab: str, name: str, port: PortSpec, journal: Journal) -> None:
         self.name = name
         self.port = port
+        # As Nova and libvirt form it; at most 15 characters.
+        self.interface = f"tap{port.id[:11]}"
         self.space = Namespace(lab, name)
         self.hypervisor: Hypervisor | None = None
         self._journal = journal
@@ -50,11 +53,6 @@ class Vm:
     @property
     def ip(self) -> str:
         return self.port.ip
-
-    @property
-    def interface(self) -> str:
-        """Name of the hypervisor's end, as Nova and libvirt form it."""
-        return f"tap{self.port.id[:11]}"
 
     def create(self) -> None:
         self.space.create(self._journal)
@@ -78,6 +76,10 @@ class Vm:
         self.space.sysctl({"net.ipv4.neigh.eth0.retrans_time_ms": 10,
                            "net.ipv4.neigh.eth0.mcast_solicit": 100})
         self.hypervisor = hypervisor
+
+    def adopt(self, port_id: str) -> None:
+        """Take the id of a port that was created after the VM was wired."""
+        self.port = dataclasses.replace(self.port, id=port_id)
 
     def claim(self, wait: bool = True) -> None:
         """Add the interface to br-int with the port's id: what libvirt or Nova do."""

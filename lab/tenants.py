@@ -1,0 +1,135 @@
+"""Tenants of a lab: two networks joined by a router, and VMs on every hypervisor.
+
+All tenants use the same subnets and addresses on purpose: what keeps them apart is the product.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.client import Client
+from lab.topology import Lab
+from lab.vm import PortSpec, Vm
+
+CIDRS = {"web": "10.0.1.0/24", "db": "10.0.2.0/24"}
+LAYOUT = (
+    ("web1", "hv1"), ("web2", "hv1"), ("web3", "hv2"), ("web4", "hv3"),
+    ("db1", "hv1"), ("db2", "hv2"), ("db3", "hv3"),
+)  # fmt: skip
+"""VM name (its network, a number) and hypervisor; VM n of a network has the address .1n."""
+
+
+@dataclass
+class Tenant:
+    """``vms``: by their short name ("web1"); in the lab they are called "<tenant>-web1"."""
+
+    name: str
+    client: Client
+    project_id: str
+    networks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    subnets: dict[str, dict[str, Any]] = field(default_factory=dict)
+    router: dict[str, Any] = field(default_factory=dict)
+    vms: dict[str, Vm] = field(default_factory=dict)
+
+    def create_networks(self) -> None:
+        """The networks, their subnets and the router between them, through the API."""
+        create = self.client.create
+        for name, cidr in CIDRS.items():
+            network = create("network", name=f"{self.name}-{name}", project_id=self.project_id)
+            self.networks[name] = network
+            self.subnets[name] = create(
+                "subnet", name=f"{self.name}-{name}", network_id=network["id"], cidr=cidr,
+                ip_version=4, project_id=self.project_id,
+            )
+        self.router = create("router", name=self.name, project_id=self.project_id)
+        for subnet in self.subnets.values():
+            self.client.add_router_interface(self.router["id"], subnet["id"])
+
+    def port_body(self, vm: str, address: str = "", **more: Any) -> dict[str, Any]:
+        """Body of a port for the VM ``vm`` ("web3" -> network web, address .13)."""
+        network = vm.rstrip("0123456789")
+        subnet = self.subnets[network]
+        address = address or vm_address(vm)
+        return {
+            "name": f"{self.name}-{vm}", "network_id": self.networks[network]["id"],
+            "project_id": self.project_id,
+            "fixed_ips": [{"subnet_id": subnet["id"], "ip_address": address}], **more,
+        }
+
+    def create_vms(self, lab: Lab, layout: Iterable[tuple[str, str]] = LAYOUT) -> None:
+        """Ports in bulk through the API, then the VMs, wired and claimed."""
+        layout = list(layout)
+        ports = self.client.create_many("port", (self.port_body(vm) for vm, _ in layout))
+        wanted = []
+        for (vm, hypervisor), port in zip(layout, ports, strict=True):
+            subnet = self.subnets[vm.rstrip("0123456789")]
+            wanted.append((f"{self.name}-{vm}", hypervisor, PortSpec.from_api(port, subnet)))
+        for (vm, _), made in zip(layout, lab.add_vms(wanted), strict=True):
+            self.vms[vm] = made
+
+    def create_vm(self, lab: Lab, vm: str, hypervisor: str, address: str = "") -> Vm:
+        """One more VM; ``address`` where it is not the usual one."""
+        port = self.client.create("port", **self.port_body(vm, address))
+        spec = PortSpec.from_api(port, self.subnets[vm.rstrip("0123456789")])
+        self.vms[vm] = lab.add_vm(f"{self.name}-{vm}", hypervisor, spec)
+        return self.vms[vm]
+
+    def remove_vm(self, lab: Lab, vm: str) -> None:
+        made = self.vms.pop(vm)
+        made.delete()
+        lab.vms.pop(made.name, None)
+        self.client.remove("port", made.port.id)
+
+    def wait_active(self, timeout: float = 30.0) -> None:
+        self.client.wait_ports([vm.port.id for vm in self.vms.values()], timeout=timeout)
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """All ordered pairs of different VMs, by short name."""
+        return [(a, b) for a in self.vms for b in self.vms if a != b]
+
+    def gateway(self, network: str) -> str:
+        return self.subnets[network]["gateway_ip"]
+
+    def echo_requests(self) -> int:
+        """How many echo requests its VMs have received altogether (proc(5), net/snmp)."""
+        total = 0
+        for vm in self.vms.values():
+            lines = vm.space.run(["grep", "^Icmp:", "/proc/net/snmp"]).stdout.splitlines()
+            names, values = lines[0].split(), lines[1].split()
+            total += int(values[names.index("InEchos")])
+        return total
+
+
+def vm_address(vm: str) -> str:
+    """The address of the VM "web3": 10.0.1.13."""
+    network = vm.rstrip("0123456789")
+    base = CIDRS[network].rpartition(".")[0]
+    return f"{base}.{10 + int(vm[len(network):])}"
+
+
+def new_tenant(name: str, client: Client) -> Tenant:
+    """A tenant with a project id of its own and nothing in it yet."""
+    tenant = Tenant(name, client, uuid.uuid4().hex)
+    tenant.create_networks()
+    return tenant
+
+
+def relation(lab: Lab, a: Vm, b: Vm) -> tuple[str, str]:
+    """How two VMs of a tenant lie to each other: (same or other network, place)."""
+    network = "within a network" if _network(a) == _network(b) else "between networks"
+    first, second = a.hypervisor, b.hypervisor
+    assert first is not None and second is not None
+    if first is second:
+        place = "same hypervisor"
+    elif lab.owner(first.name) == lab.owner(second.name):
+        place = "two hypervisors, one node"
+    else:
+        place = "two hypervisors, two nodes"
+    return network, place
+
+
+def _network(vm: Vm) -> str:
+    return vm.port.address.rpartition(".")[0]
