@@ -150,9 +150,16 @@ def decode_flow_stats(payload: bytes | memoryview) -> Iterator[Encoded]:
 def decode_error(message: bytes) -> tuple[int, int, int, str]:
     """(xid of the message that failed, type, code, text) of a whole OFPT_ERROR message.
 
-    Open vSwitch sends the failing message's xid and its first 64 bytes.  A message in a bundle is
-    refused with the xid of that message, at once where it cannot be parsed, or at the commit, which then
-    fails with an error of its own.  Type 0xffff is an experimenter's, whose code is its exp_type.
+    Open vSwitch sends the failing message's xid and its first 64 bytes.  What it does with a
+    message in a bundle (3.1, tests/ovs/test_vrouter_errors.py):
+
+    - one that cannot be parsed, or that breaks a prerequisite, names a missing table or a bad port,
+      is refused when it is added, with its xid.  It is then not part of the bundle, and a commit
+      **still succeeds** with all the others: whoever wants all or nothing must discard.
+    - one that fails at the commit (a full table) is refused with its xid, and after it the commit
+      is refused with the commit's xid, type 17 code 13; nothing of the bundle was done.
+
+    Type 0xffff is an experimenter's, and its code is the exp_type.
     Raises ValueError where the message is no error or too short.
     """
     if len(message) < 12 or message[1] != OFPT_ERROR:

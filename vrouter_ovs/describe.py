@@ -1,0 +1,174 @@
+"""Encoded flows as text, for people: the reverse of :mod:`vrouter_ovs.wire`.
+
+Everything that we can emit is named; whatever else a switch holds is shown in hex, so this never
+raises for bytes that came from one.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+from vrouter_ovs import wire
+from vrouter_ovs.fields import PACKET_FIELDS, Field, format_value
+from vrouter_ovs.flow import IN_PORT
+from vrouter_ovs.registers import REGISTERS
+from vrouter_ovs.tables import TABLE_NAMES
+
+_WHOLE: dict[tuple[int, int], Field] = {
+    (f.oxm_class, f.number): f for f in (*PACKET_FIELDS.values(), *REGISTERS.values())
+}
+_HEADERS: dict[int, Field] = {}
+for _field in (*PACKET_FIELDS.values(), *REGISTERS.values()):
+    _HEADERS[_field.header] = _HEADERS[_field.nicira_header] = _field
+_ETH_TYPES = {"0x800": "ip", "0x806": "arp", "0x86dd": "ipv6"}
+
+
+def describe(encoded: wire.Encoded) -> dict[str, Any]:
+    """{"table", "table_id", "priority", "cookie", "match": {field: text}, "actions": [text]}.
+
+    ``match`` values read "value" or "value/mask"; no actions means drop.
+    """
+    key = encoded.key
+    return {
+        "table": TABLE_NAMES.get(key[0], str(key[0])),
+        "table_id": key[0],
+        "priority": int.from_bytes(key[1:3], "big"),
+        "cookie": f"{encoded.cookie:#x}",
+        "match": _match(key[3:]),
+        "actions": list(_instructions(encoded.body)) or ["drop"],
+    }
+
+
+def _match(raw: bytes) -> dict[str, str]:
+    terms: dict[str, str] = {}
+    while len(raw) >= 4:
+        header = int.from_bytes(raw[:4], "big")
+        size = 4 + (header & 0xFF)
+        where = _WHOLE.get((header >> 16, header >> 9 & 0x7F))
+        if where is None or size > len(raw):
+            terms[f"oxm {raw[:4].hex()}"] = raw[4:size].hex()
+        elif not header & 0x100 and header & 0xFF == where.width:
+            terms[where.name] = _value(where, raw[4:size])
+        elif header & 0xFF == 2 * where.width:
+            value, mask = raw[4 : 4 + where.width], raw[4 + where.width : size]
+            terms[where.name] = _masked(where, value, mask)
+        else:
+            terms[where.name] = raw[4:size].hex()
+        raw = raw[size:]
+    if raw:
+        terms["trailing"] = raw.hex()
+    return terms
+
+
+def _value(where: Field, raw: bytes) -> str:
+    if where.name == "eth_type":
+        text = format_value(where, raw)
+        return _ETH_TYPES.get(text, text)
+    if where.name == "vtep":
+        return ".".join(map(str, raw))
+    if where.name == "router_mac":
+        return raw[2:].hex(":")
+    return format_value(where, raw)
+
+
+def _masked(where: Field, value: bytes, mask: bytes) -> str:
+    bits = int.from_bytes(mask, "big")
+    if not where.whole and bits == (1 << where.nbits) - 1 << where.offset:
+        return str(int.from_bytes(value, "big") >> where.offset)
+    size = where.width * 8
+    length = bits.bit_count()
+    if where.kind in ("ipv4", "ipv6") and bits == ((1 << length) - 1) << (size - length):
+        return f"{_value(where, value)}/{length}"
+    return f"{_value(where, value)}/{_value(where, mask)}"
+
+
+def _instructions(body: bytes) -> Iterator[str]:
+    while len(body) >= 4:
+        kind, size = struct.unpack_from("!HH", body)
+        if size < 8 or size > len(body):
+            break
+        if kind == wire.OFPIT_APPLY_ACTIONS:
+            yield from _actions(body[8:size])
+        elif kind == wire.OFPIT_GOTO_TABLE and size == 8:
+            yield f"goto {_table(body[4])}"
+        else:
+            yield f"instruction {body[:size].hex()}"
+        body = body[size:]
+    if body:
+        yield f"instruction {body.hex()}"
+
+
+def _table(number: int) -> str:
+    return TABLE_NAMES.get(number, str(number))
+
+
+def _actions(raw: bytes) -> Iterator[str]:
+    while len(raw) >= 4:
+        size = int.from_bytes(raw[2:4], "big")
+        if size < 8 or size > len(raw):
+            break
+        yield _action(raw[:size]) or f"action {raw[:size].hex()}"
+        raw = raw[size:]
+    if raw:
+        yield f"action {raw.hex()}"
+
+
+def _action(raw: bytes) -> str | None:
+    kind = int.from_bytes(raw[:2], "big")
+    if kind == wire.OFPAT_OUTPUT and len(raw) == 16:
+        port = int.from_bytes(raw[4:8], "big")
+        return "output in_port" if port == IN_PORT else f"output {port}"
+    if kind == wire.OFPAT_DEC_NW_TTL and len(raw) == 8:
+        return "dec_ttl"
+    if kind == wire.OFPAT_SET_FIELD:
+        where = _HEADERS.get(int.from_bytes(raw[4:8], "big"))
+        if where is None or not where.whole or len(raw) < 8 + where.width:
+            return None
+        return f"set {where.name}={_value(where, raw[8 : 8 + where.width])}"
+    if kind == wire.OFPAT_EXPERIMENTER and raw[4:8] == wire.NICIRA.to_bytes(4, "big"):
+        return _nicira(raw)
+    return None
+
+
+def _part(header: int, offset: int, bits: int) -> str | None:
+    where = _HEADERS.get(header)
+    if where is None:
+        return None
+    if (offset, bits) in ((0, where.width * 8), (where.offset, where.nbits)):
+        return where.name
+    return f"{where.name}[{offset}..{offset + bits - 1}]"
+
+
+def _nicira(raw: bytes) -> str | None:
+    subtype = int.from_bytes(raw[8:10], "big")
+    if subtype == wire.RESUBMIT_TABLE and len(raw) == 16:
+        return f"resubmit {_table(raw[12])}"
+    if subtype == wire.REG_LOAD and len(raw) == 24:
+        where, header, value = struct.unpack("!HIQ", raw[10:])
+        name = _part(header, where >> 6, (where & 0x3F) + 1)
+        if name == "router_mac":
+            return f"set {name}={value.to_bytes(6, 'big').hex(':')}"
+        return name and f"set {name}={value}"
+    if subtype == wire.REG_MOVE and len(raw) == 24:
+        bits, source_offset, target_offset, source, target = struct.unpack("!HHHII", raw[10:])
+        one, other = _part(source, source_offset, bits), _part(target, target_offset, bits)
+        return one and other and f"move {one} to {other}"
+    if subtype in (wire.STACK_PUSH, wire.STACK_POP) and len(raw) == 24:
+        offset, header, bits = struct.unpack("!HIH6x", raw[10:])
+        name = _part(header, offset, bits)
+        return name and f"{'push' if subtype == wire.STACK_PUSH else 'pop'} {name}"
+    if subtype == wire.OUTPUT_REG and len(raw) == 24:
+        where, header = struct.unpack("!HIH6x", raw[10:])[:2]
+        name = _part(header, where >> 6, (where & 0x3F) + 1)
+        return name and f"output to {name}"
+    if subtype == wire.MULTIPATH and len(raw) == 32:
+        hashed, _, _, algorithm, last, _, _, where, header = struct.unpack(
+            "!HHHHHIHHI", raw[10:]
+        )
+        name = _part(header, where >> 6, (where & 0x3F) + 1)
+        if hashed != wire.HASH_SYMMETRIC_L3L4_UDP or algorithm != wire.MULTIPATH_HRW:
+            return None
+        return name and f"set {name}=hash of the flow over {last + 1}"
+    return None

@@ -1,0 +1,115 @@
+"""Writes docs/pipeline.md from the declarations: ``python -m vrouter_ovs.document [--check]``.
+
+With ``--check`` nothing is written and the exit status is 1 where the page is out of date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from vrouter_ovs.describe import describe
+from vrouter_ovs.pipeline import render
+from vrouter_ovs.registers import REGISTER_DOCS, REGISTERS, place
+from vrouter_ovs.state import (
+    Evi,
+    Flood,
+    Gateway,
+    LocalHop,
+    LocalPort,
+    Neighbor,
+    RemoteHop,
+    RemoteMac,
+    Route,
+    Tunnel,
+    Vrf,
+    Vrouter,
+)
+from vrouter_ovs.tables import TABLE_IDS, TABLES
+from vrouter_ovs.wire import encode
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "pipeline.md"
+_MAC, _FAR, _GATEWAY = "52:54:00:00:00:05", "52:54:00:00:00:06", "02:00:00:00:00:fe"
+_OWN, _OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
+EXAMPLES = (
+    Vrouter(_OWN),
+    Tunnel("192.0.2.2", 7),
+    Evi(100),
+    Vrf(900, _OWN),
+    Gateway(100, 900, _GATEWAY, ("10.0.0.1",)),
+    LocalPort("p1", 5, 100, _MAC, ((_MAC, "10.0.0.5"),)),
+    Neighbor(100, "10.0.0.6", _FAR),
+    RemoteMac(100, _FAR, "192.0.2.2", 100),
+    Route(900, "10.0.0.5/32", (LocalHop(5, 100, _MAC, _GATEWAY),)),
+    Route(900, "10.0.0.6/32", (RemoteHop("192.0.2.2", 900, _OTHER),)),
+    Route(
+        900,
+        "10.9.0.0/16",
+        (LocalHop(5, 100, _MAC, _GATEWAY), RemoteHop("192.0.2.2", 900, _OTHER)),
+    ),
+    Flood(100, (5, 6), (("192.0.2.2", 100),)),
+)
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    lines = [
+        "# The pipeline",
+        "",
+        "Generated from the declarations in `vrouter_ovs/` by `python -m vrouter_ovs.document`;",
+        "do not edit. How to add a table: the head of `vrouter_ovs/tables.py`.",
+        "",
+        "## Tables",
+        "",
+        "| id | table | does | next | miss |",
+        "|---|---|---|---|---|",
+    ]
+    for table in TABLES:
+        ways = ", ".join((*table.next, *(("a port",) if table.outputs else ())))
+        lines.append(
+            f"| {TABLE_IDS[table.name]} | {table.name} | {table.doc} | {ways} | {table.miss} |"
+        )
+    lines += ["", "## What a table may match and set", ""]
+    for table in TABLES:
+        matches, sets = _names(table.matches), _names(table.sets)
+        lines.append(f"- **{table.name}**: matches {matches}; sets {sets}")
+    lines += ["", "## Registers", "", "| name | place | holds |", "|---|---|---|"]
+    lines += [f"| {name} | {place(REGISTERS[name])} | {doc} |" for name, doc in REGISTER_DOCS.items()]
+    lines += [
+        "",
+        "## Flows of each object",
+        "",
+        "Every flow comes from one object of `vrouter_ovs/state.py`; its cookie says from which.",
+    ]
+    for example in EXAMPLES:
+        lines += ["", f"`{example}`", "", "```"]
+        for flow in render(example):
+            said = describe(encode(flow))
+            match = ", ".join(f"{name}={value}" for name, value in said["match"].items()) or "any"
+            lines.append(f"{said['table']} {said['priority']}: {match}")
+            lines.append(f"    {'; '.join(said['actions'])}")
+        lines.append("```")
+    return "\n".join(lines) + "\n"
+
+
+def _names(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m vrouter_ovs.document", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    wanted = page()
+    if parser.parse_args(arguments).check:
+        if not PAGE.exists() or PAGE.read_text() != wanted:
+            print(f"{PAGE} is out of date: run python -m vrouter_ovs.document", file=sys.stderr)
+            return 1
+        return 0
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
