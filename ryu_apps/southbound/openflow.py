@@ -1,0 +1,140 @@
+"""The OpenFlow side of a node: which switch is which vrouter, and its channel.
+
+The controller thread calls accept, program, hold, forget and stop; none of them waits.  The os-ken
+app calls connected and disconnected.  A connection and its acceptance may come in any order; until
+both are there nothing is sent to the switch.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ryu_apps.control.messages import Program
+from ryu_apps.southbound.openflow_channel import NotConnected, VrouterChannel
+from vrouter_ovs.describe import describe
+from vrouter_ovs.encode import decode_flow_stats
+
+__all__ = ["NotConnected", "OpenFlowSouthbound"]
+
+OPENFLOW_14 = 0x05
+
+
+class OpenFlowSouthbound:
+    """``post``: thread-safe, gets VrouterConnected, VrouterDisconnected, VrouterAcked and
+    FlowRejected.  ``audit_interval``: seconds between two looks at whether a switch still holds
+    what it confirmed."""
+
+    def __init__(self, post: Callable[[object], None], audit_interval: float = 60.0) -> None:
+        self._post = post
+        self.audit_interval = audit_interval
+        self._lock = threading.Lock()
+        self._channels: dict[str, VrouterChannel] = {}
+        self._elements: dict[int, str] = {}
+        self._datapaths: dict[int, Any] = {}
+        self._stopped = False
+
+    # ------------------------------------------------------------ controller thread
+
+    def accept(self, element: str, datapath_id: int) -> None:
+        """The bridge ``datapath_id`` is ``element``'s; its connection is used from now on."""
+        with self._lock:
+            if self._stopped:
+                return
+            for old_id in [i for i, name in self._elements.items()
+                           if name == element and i != datapath_id]:
+                del self._elements[old_id]
+                stray = self._datapaths.get(old_id)
+                if stray is not None:
+                    self._channel(element).disconnected(stray)
+                    stray.disconnect("the element has another bridge now")
+            former = self._elements.get(datapath_id)
+            self._elements[datapath_id] = element
+            datapath = self._datapaths.get(datapath_id)
+            if former not in (None, element) and datapath is not None:
+                self._channels[former].disconnected(datapath)
+            channel = self._channel(element)
+            if datapath is not None:
+                channel.connected(datapath)
+
+    def program(self, effect: Program) -> None:
+        """Change desired objects; confirmed by VrouterAcked with a revision of this or later."""
+        with self._lock:
+            if not self._stopped:
+                self._channel(effect.element).program(effect)
+
+    def hold(self, element: str, held: bool) -> None:
+        """See messages.Hold.  A channel begins held."""
+        with self._lock:
+            if not self._stopped:
+                self._channel(element).hold(held)
+
+    def forget(self, element: str) -> None:
+        """Close the element's connection and drop what is known of it; its flows stay."""
+        with self._lock:
+            for datapath_id in [i for i, name in self._elements.items() if name == element]:
+                del self._elements[datapath_id]
+            channel = self._channels.pop(element, None)
+        if channel is not None:
+            channel.stop("the element was removed")
+
+    def stop(self) -> None:
+        """End all channels.  Not one flow is touched."""
+        with self._lock:
+            self._stopped = True
+            channels = list(self._channels.values())
+        for channel in channels:
+            channel.stop()
+        for channel in channels:
+            channel.join(0.5)
+
+    def _channel(self, element: str) -> VrouterChannel:
+        channel = self._channels.get(element)
+        if channel is None:
+            channel = VrouterChannel(element, self._post, self.audit_interval)
+            self._channels[element] = channel
+        return channel
+
+    # ------------------------------------------------------------ os-ken's app
+
+    def connected(self, datapath: Any) -> None:
+        """A switch finished its handshake.  The newest connection of a datapath id counts."""
+        if datapath.ofproto.OFP_VERSION != OPENFLOW_14:
+            datapath.disconnect("OpenFlow 1.4 is required")
+            return
+        with self._lock:
+            older = self._datapaths.get(datapath.id)
+            self._datapaths[datapath.id] = datapath
+            element = self._elements.get(datapath.id)
+            if element is not None and not self._stopped:
+                self._channel(element).connected(datapath)
+        if older is not None and older is not datapath:
+            older.disconnect("replaced by a newer connection of the same switch")
+
+    def disconnected(self, datapath: Any) -> None:
+        """A connection ended (it may never have finished its handshake)."""
+        with self._lock:
+            if self._datapaths.get(datapath.id) is datapath:
+                del self._datapaths[datapath.id]
+            channel = self._channels.get(self._elements.get(datapath.id, ""))
+        if channel is not None:
+            channel.disconnected(datapath)
+
+    # ------------------------------------------------------------ any thread
+
+    def status(self, element: str) -> dict[str, Any]:
+        """Connected, revisions, counters, refused objects.  KeyError for an unknown element."""
+        with self._lock:
+            channel = self._channels[element]
+        return channel.status()
+
+    def flows(self, element: str, timeout: float = 20.0) -> list[dict[str, Any]]:
+        """Our flows as the switch holds them now, in words.
+
+        Raises KeyError for an unknown element, NotConnected, and TimeoutError.
+        """
+        with self._lock:
+            channel = self._channels[element]
+        payloads = channel.dump().result(timeout)
+        return [describe(flow) for payload in payloads for flow in decode_flow_stats(payload)]

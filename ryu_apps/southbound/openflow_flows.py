@@ -1,0 +1,229 @@
+"""What one vrouter should hold and what it does hold: a pure calculation, no I/O, no threads.
+
+Objects become flows (:func:`vrouter_ovs.encode.encode_object`), flows are compared with what the
+switch holds, byte by byte, and the difference comes out as operations.  A flow is identified by
+``Encoded.key`` (table, priority and match); a later object that renders the same flow as another
+takes it over and gives it back when it goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from itertools import islice
+from typing import NamedTuple
+
+from vrouter_ovs.encode import Encoded, encode_object
+from vrouter_ovs.state import Key, StateObject
+
+STREAM_OBJECTS = 1000
+"""Objects that are encoded before their flows are given out."""
+
+
+class Command(Enum):
+    """ADD also replaces a flow of the same key (OpenFlow 1.4, 6.4)."""
+
+    ADD = "add"
+    DELETE = "delete"
+
+
+class Operation(NamedTuple):
+    command: Command
+    flow: Encoded
+    owner: Key | None
+    """The object it is for; None for a leftover that no object wants."""
+
+
+class VrouterFlows:
+    """Desired objects, their flows, and the flows of the switch.
+
+    A *round* is: :meth:`change` (any number), :meth:`operations`, then :meth:`confirm` or, after
+    :meth:`reject` or :meth:`retry`, :meth:`operations` again.
+    """
+
+    def __init__(self, encode: Callable[[StateObject], Sequence[Encoded]] = encode_object) -> None:
+        self._encode = encode
+        self.objects: dict[Key, StateObject] = {}
+        self.wanted: dict[bytes, Encoded] = {}
+        self.installed: dict[bytes, Encoded] = {}
+        self.rejected: dict[Key, str] = {}
+        """Objects that the encoder or the switch refused, and why."""
+        self.held = True
+        self._owners: dict[bytes, Key] = {}
+        self._rendered: dict[Key, Sequence[Encoded]] = {}
+        self._contested: dict[bytes, list[Key]] = {}
+        self._touched: set[bytes] = set()
+        self._waiting: dict[Key, StateObject] = {}
+        self._before: dict[Key, Sequence[Encoded]] = {}
+        self._refused: list[tuple[Key, str]] = []
+
+    # ------------------------------------------------------------ input
+
+    def change(self, changes: Iterable[tuple[Key, StateObject | None]]) -> None:
+        """Take over new, changed (value) and deleted (None) objects; encoded by operations()."""
+        for key, value in changes:
+            if key not in self._before:
+                self._before[key] = self._rendered.get(key, ())
+            self._withdraw(key)
+            self.rejected.pop(key, None)
+            if value is None:
+                self.objects.pop(key, None)
+                self._waiting.pop(key, None)
+            else:
+                self.objects[key] = value
+                self._waiting[key] = value
+
+    def hold(self, held: bool) -> None:
+        """See messages.Hold.  Letting go makes the next operations() look at every flow."""
+        if self.held and not held:
+            self._touch_differences()
+        self.held = held
+
+    def replace_installed(self, flows: dict[bytes, Encoded]) -> int:
+        """``flows`` is what the switch holds of ours.  Returns how many flows differ from what
+        this object believed.  Everything that is not as wanted is put right by operations()."""
+        old = self.installed
+        differing = sum(1 for key, flow in flows.items() if old.get(key) != flow)
+        differing += sum(1 for key in old if key not in flows)
+        self.installed = flows
+        self._touch_differences()
+        return differing
+
+    def retry_rejected(self) -> None:
+        """Try the refused objects once more (a new connection may be another switch)."""
+        self.change([(key, self.objects[key]) for key in list(self.rejected)
+                     if key in self.objects])
+
+    def _touch_differences(self) -> None:
+        wanted, installed = self.wanted, self.installed
+        self._touched.update(key for key, flow in wanted.items() if installed.get(key) != flow)
+        self._touched.update(key for key in installed if key not in wanted)
+
+    # ------------------------------------------------------------ output
+
+    @property
+    def pending(self) -> bool:
+        """Whether operations() may have something to say."""
+        return bool(self._waiting or self._touched)
+
+    def operations(self) -> Iterator[list[Operation]]:
+        """The changes for the switch, in order and in batches: what is new first, deletions last.
+
+        Exhaust it, then confirm() what was done.  What the encoder refuses is left as it was and
+        told by take_refused().
+        """
+        while self._waiting:
+            fresh: list[bytes] = []
+            batch = list(islice(self._waiting.items(), STREAM_OBJECTS))
+            for key, value in batch:
+                del self._waiting[key]
+                try:
+                    flows = self._encode(value)
+                except (ValueError, TypeError, KeyError, OverflowError) as error:
+                    self.reject(key, f"cannot be encoded: {error}")
+                    continue
+                self._render(key, flows)
+                fresh += [flow.key for flow in flows]
+            additions = self._additions(fresh)
+            if additions:
+                yield additions
+        additions = self._additions(self._touched)
+        if additions:
+            yield additions
+        deletions = self._deletions()
+        if deletions:
+            yield deletions
+
+    def _additions(self, keys: Iterable[bytes]) -> list[Operation]:
+        wanted, installed, owners = self.wanted, self.installed, self._owners
+        found: list[Operation] = []
+        done: list[bytes] = []
+        for key in keys:
+            want = wanted.get(key)
+            if want is None:
+                continue
+            done.append(key)
+            have = installed.get(key)
+            if want == have:
+                continue
+            owner = owners[key]
+            if have is not None and self.held and self.objects[owner].depends_on_peers:
+                continue
+            found.append(Operation(Command.ADD, want, owner))
+        self._touched.difference_update(done)
+        return found
+
+    def _deletions(self) -> list[Operation]:
+        touched, self._touched = self._touched, set()
+        if self.held:
+            return []
+        return [Operation(Command.DELETE, self.installed[key], None)
+                for key in touched if key not in self.wanted and key in self.installed]
+
+    # ------------------------------------------------------------ outcome
+
+    def confirm(self, done: Iterable[Operation]) -> None:
+        """The switch made these changes; the round is over unless reject() was called."""
+        installed = self.installed
+        for command, flow, _ in done:
+            if command is Command.ADD:
+                installed[flow.key] = flow
+            else:
+                installed.pop(flow.key, None)
+
+    def finish(self) -> None:
+        """No change of this round can be refused any more."""
+        self._before.clear()
+
+    def retry(self, undone: Iterable[Operation]) -> None:
+        """These changes were not made: operations() gives them again, where still wanted."""
+        self._touched.update(operation.flow.key for operation in undone)
+
+    def reject(self, key: Key, reason: str) -> None:
+        """The object cannot be had: what it had before this round stays in its place."""
+        self._withdraw(key)
+        self._waiting.pop(key, None)
+        before = self._before.get(key, ())
+        if before and key in self.objects:
+            self._render(key, before)
+        # A second refusal, of what was there before, leaves nothing.
+        self._before[key] = ()
+        self.rejected[key] = reason
+        self._refused.append((key, reason))
+
+    def take_refused(self) -> list[tuple[Key, str]]:
+        """Objects refused since the last call, with reasons."""
+        refused, self._refused = self._refused, []
+        return refused
+
+    # ------------------------------------------------------------ flows of one object
+
+    def _withdraw(self, key: Key) -> None:
+        owners, wanted = self._owners, self.wanted
+        for flow in self._rendered.pop(key, ()):
+            flow_key = flow.key
+            self._touched.add(flow_key)
+            others = self._contested.get(flow_key)
+            if others is not None and key in others:
+                others.remove(key)
+            if owners.get(flow_key) != key:
+                continue
+            del owners[flow_key], wanted[flow_key]
+            if others:
+                heir = others[-1]
+                owners[flow_key] = heir
+                wanted[flow_key] = next(f for f in self._rendered[heir] if f.key == flow_key)
+            if others is not None and len(others) < 2:
+                del self._contested[flow_key]
+
+    def _render(self, key: Key, flows: Sequence[Encoded]) -> None:
+        owners, wanted, touched = self._owners, self.wanted, self._touched
+        for flow in flows:
+            flow_key = flow.key
+            owner = owners.get(flow_key)
+            if owner is not None and owner != key:
+                self._contested.setdefault(flow_key, [owner]).append(key)
+            owners[flow_key] = key
+            wanted[flow_key] = flow
+            touched.add(flow_key)
+        self._rendered[key] = flows
