@@ -324,6 +324,8 @@ class EtcdStore(Store):
             self._closed = True
             watches = list(self._watches)
         # First everything that may wait for etcd is interrupted, so that the end is quick.
+        for watch in watches:
+            watch.interrupt()
         self.gateway.close()
         for watch in watches:
             watch.cancel()

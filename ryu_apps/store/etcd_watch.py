@@ -63,11 +63,15 @@ class EtcdWatch(Watch):
     def start(self) -> None:
         self._thread.start()
 
-    def cancel(self) -> None:
+    def interrupt(self) -> None:
+        """Make the thread end, without waiting for it."""
         self._ended.set()
         with self._lock:
             if self._connection is not None:
                 self._connection.close()
+
+    def cancel(self) -> None:
+        self.interrupt()
         self._store.forget_watch(self)
         if self._thread is not threading.current_thread():
             self._thread.join()
