@@ -50,8 +50,11 @@ class _Slot:
 
 class EtcdStore(Store):
     """``endpoints``: URLs of the members; ``prefix``: where the keys of this system begin;
-    ``session_ttl`` in seconds; ``max_operations``: etcd's ``--max-txn-ops``, of which one is ours;
-    ``timeout``: seconds until a call raises Unavailable.
+    ``session_ttl`` in seconds; ``max_operations``: etcd's ``--max-txn-ops``; ``timeout``: seconds
+    until a call raises Unavailable.
+
+    A transaction of exactly ``max_operations`` has no room for its marker: if its connection breaks
+    it raises Unavailable, not ``definite``.
 
     Raises ValueError for a malformed option, StoreError for unusable TLS files.
     """
@@ -173,12 +176,11 @@ class EtcdStore(Store):
 
     def transact(self, compares: Sequence[Compare], operations: Sequence[Put | Delete]) -> int:
         check_transaction(compares, operations)
-        most = max(len(compares), len(operations)) + 1
+        most = max(len(compares), len(operations))
         if most > self._max_operations:
             raise TooLarge(
-                f"{most - 1} operations or compares in one transaction, etcd takes "
-                f"{self._max_operations - 1} of ours; raise its --max-txn-ops and the option "
-                "max_operations"
+                f"{most} operations or compares in one transaction, etcd takes "
+                f"{self._max_operations}; raise its --max-txn-ops and the option max_operations"
             )
         if self._closed:
             raise StoreError("the store is closed")
@@ -195,17 +197,44 @@ class EtcdStore(Store):
             with self._lock:
                 for key in expected:
                     self._ephemeral.setdefault(key, (0, None))
-        slot = self._take_slot()
-        try:
-            revision = self._attempt(slot, conditions, compares, operations)
-        except (Conflict, TooLarge):
+        if most == self._max_operations:
+            revision = self._attempt_once(conditions, compares, operations)
+        else:
+            slot = self._take_slot()
+            try:
+                revision = self._attempt(slot, conditions, compares, operations)
+            except (Conflict, TooLarge):
+                self._slots.append(slot)
+                raise
+            # After any other exception the marker is in doubt and never used again.
             self._slots.append(slot)
-            raise
-        # After any other exception the marker is in doubt and never used again.
-        self._slots.append(slot)
         if self._ephemeral:
             self._note_ephemeral(operations, revision)
         return revision
+
+    def _attempt_once(
+        self,
+        conditions: list[dict],
+        compares: Sequence[Compare],
+        operations: Sequence[Put | Delete],
+    ) -> int:
+        """A transaction that leaves no room for a marker: repeated only while it never left."""
+        while True:
+            lease = self._session.lease()
+            request = {
+                "compare": conditions,
+                "success": [self._operation(one, lease) for one in operations],
+            }
+            try:
+                answer = self.gateway.call("/v3/kv/txn", request, repeat=False)
+            except EtcdError as error:
+                if error.code != NOT_FOUND:
+                    raise
+                self._session.lost(lease)
+                continue
+            if not answer.get("succeeded"):
+                raise _conflict(compares)
+            return int(answer["header"]["revision"])
 
     def _take_slot(self) -> _Slot:
         try:

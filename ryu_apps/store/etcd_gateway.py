@@ -150,12 +150,19 @@ class Gateway:
 
     # ---- requests
 
-    def call(self, path: str, request: dict[str, Any], timeout: float | None = None) -> dict:
+    def call(
+        self,
+        path: str,
+        request: dict[str, Any],
+        timeout: float | None = None,
+        repeat: bool = True,
+    ) -> dict:
         """POST ``request`` to ``path`` (such as "/v3/kv/range") and return the answer, with
         ``ambiguous`` added: an earlier attempt may have been carried out too.
 
         It is repeated at the next endpoint until one answers or ``timeout`` seconds are over, so
-        the request must be one that may be repeated.  Raises Unavailable (``definite`` unless an
+        the request must be one that may be repeated; with ``repeat`` False it is tried again only
+        where it never left.  Raises Unavailable (``definite`` unless an
         attempt may have been carried out), TooLarge, EtcdError.
         """
         body = json.dumps(request, separators=(",", ":")).encode()
@@ -189,6 +196,8 @@ class Gateway:
                 else:
                     error.ambiguous = ambiguous
                     raise
+            if ambiguous and not repeat:
+                raise Unavailable(f"etcd gave no answer ({self.last_error}); read what it changed")
             attempt += 1
             if attempt >= len(self.endpoints):
                 # Everyone was asked once; an election takes a second or two.

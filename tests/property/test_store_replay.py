@@ -27,7 +27,9 @@ operation = st.one_of(
 operations = st.lists(operation, max_size=4, unique_by=lambda one: one.key)
 step = st.one_of(
     # Compares: of the key's true revision, or of a wrong one.
-    st.tuples(st.just("transact"), st.lists(st.tuples(keys, st.booleans()), max_size=2), operations),
+    st.tuples(
+        st.just("transact"), st.lists(st.tuples(keys, st.booleans()), max_size=2), operations
+    ),
     st.tuples(st.just("watch"), st.sampled_from(PREFIXES)),
     st.tuples(st.just("past"), st.sampled_from(PREFIXES), st.integers(0, 20)),
     st.tuples(st.just("cancel"), st.integers(0, 5)),

@@ -128,10 +128,11 @@ def test_watch_delivers_whole_revisions_in_order(store: Store):
     expected = []
     for number in range(30):
         key = f"/w/{number % 4}"
+        value = b"%d" % number
         revision = store.transact(
-            [], [Put(key, b"%d" % number), Put(f"/other/{number}", b""), Put("/w/z", b"%d" % number)]
+            [], [Put(key, value), Put(f"/other/{number}", b""), Put("/w/z", value)]
         )
-        expected.append((revision, ((key, b"%d" % number), ("/w/z", b"%d" % number))))
+        expected.append((revision, ((key, value), ("/w/z", value))))
         put(store, "/elsewhere")
     expected.append((store.transact([], [Delete("/w/0"), Delete("/w/9")]), (("/w/0", None),)))
     until(lambda: len(replica.batches) >= len(expected))
