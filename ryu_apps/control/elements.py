@@ -9,6 +9,9 @@ from ryu_apps.control import ids
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 
 RECORDS = "/status/elements/"
+OWN_ID = (
+    "give this one its own: ovs-vsctl set Open_vSwitch . external_ids:system-id=$(uuidgen)"
+)
 
 
 @dataclass(slots=True)
@@ -78,8 +81,7 @@ class Elements:
                 if other.session not in (None, session) and not same:
                     return (
                         f"another hypervisor with system-id {info.element} is connected from "
-                        f"{other.info.address}; give this one its own: ovs-vsctl set Open_vSwitch . "
-                        "external_ids:system-id=$(uuidgen)"
+                        f"{other.info.address}; {OWN_ID}"
                     )
             elif other.vtep == info.vtep:
                 return self._same_vtep(info, other.info.element, other.info.hostname)
@@ -92,8 +94,7 @@ class Elements:
         ):
             return (
                 f"another hypervisor with system-id {info.element} is connected to node "
-                f"{known['owner']} from {known['address']}; give this one its own: ovs-vsctl set "
-                "Open_vSwitch . external_ids:system-id=$(uuidgen)"
+                f"{known['owner']} from {known['address']}; {OWN_ID}"
             )
         holder = self.by_vtep.get(info.vtep)
         if holder is not None and holder != info.element and holder in self.records:

@@ -11,8 +11,8 @@ def route_distinguisher(vtep: str, index: int) -> str:
 
 
 def route_target(asn: int, vni: int) -> str:
-    """RT ASN:VNI (RFC 8365 section 5.1.2.1).  Of a 4-byte AS the low 16 bits stand in the RT, because
-    a two-byte number would not hold a VNI; FRR does the same."""
+    """RT ASN:VNI (RFC 8365 section 5.1.2.1).  Of a 4-byte AS the low 16 bits stand in the
+    RT, because a two-byte number would not hold a VNI; FRR does the same."""
     return f"{asn & 0xFFFF}:{vni}"
 
 

@@ -125,7 +125,7 @@ class Instances:
             if freshness:
                 # The same path: only a choice between several candidates can come out differently,
                 # or a claim that waits for this one to go.
-                for vni in self._importing(new.attrs.rts):
+                for vni in self.importing(new.attrs.rts):
                     for _, entry in self.by_vni[vni].places(new):
                         self.dirty[entry] = None
                 continue
@@ -139,14 +139,15 @@ class Instances:
                         del self._by_target[target]
                 for target in new_rts:
                     self._by_target.setdefault(target, {})[nlri] = None
-            after = self._importing(new_rts)
+            after = self.importing(new_rts)
             if old is not None:
-                for vni in self._importing(old_rts):
+                for vni in self.importing(old_rts):
                     self.by_vni[vni].remove(old, self.dirty)
             for vni in after:
                 self.by_vni[vni].add(new, self.dirty)
 
-    def _importing(self, rts: tuple[str, ...]) -> dict[int, None]:
+    def importing(self, rts: tuple[str, ...]) -> dict[int, None]:
+        """The VNIs of the instances that import one of these targets."""
         found: dict[int, None] = {}
         for target in rts:
             importers = self._importers.get(target)

@@ -211,9 +211,9 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """While held, a vrouter channel adds flows but neither deletes any nor modifies those of objects
-    that depend on peers: the node has just started and does not know everything yet
-    (the deferral of RFC 4724 section 4.1).  ``held=False`` lets it converge on the desired state."""
+    """While held, a vrouter channel adds flows but neither deletes any nor modifies those of
+    objects that depend on peers: the node has just started and does not know everything yet
+    (the deferral of RFC 4724 section 4.1).  ``held=False`` lets it converge on what is desired."""
 
     element: str
     held: bool
@@ -233,6 +233,13 @@ class RefuseElement:
     session: int
     element: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseElement:
+    """This node is no longer in charge of the element; what its switch holds stays as it is."""
+
+    element: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From networks and routers to EVIs and VRFs, and from bound ports to BGP paths.  Pure functions."""
+"""From networks and routers to EVIs and VRFs, from bound ports to BGP paths.  Pure functions."""
 
 from __future__ import annotations
 

@@ -1,0 +1,109 @@
+"""Configuration changes: what depends on a network, a subnet, a port or a router."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ryu_apps.control.elements import Elements
+from ryu_apps.control.instances import Instances
+from ryu_apps.control.model import Change, Config, Network, Port, Router, Subnet
+from ryu_apps.control.ports import Ports
+from ryu_apps.control.resolve import Resolver
+from ryu_apps.control.translate import spec
+
+
+class Configurer:
+    """Applies changes to the :class:`Config` and marks dependents.  Within one batch the order of
+    changes does not matter: nothing is computed before all are applied."""
+
+    def __init__(
+        self,
+        config: Config,
+        instances: Instances,
+        elements: Elements,
+        ports: Ports,
+        resolver: Resolver,
+        asn: int,
+    ) -> None:
+        self._config = config
+        self._instances = instances
+        self._elements = elements
+        self._ports = ports
+        self._resolver = resolver
+        self._asn = asn
+
+    def apply(self, changes: Iterable[Change]) -> None:
+        applied = [(change, self._config.apply(change)) for change in changes]
+        for change, old in applied:
+            if change.resource == old:
+                continue
+            match change.kind:
+                case "network":
+                    self._network(old, change.resource)
+                case "subnet":
+                    self._subnet(old, change.resource)
+                case "port":
+                    self._port(old, change.resource)
+                case "router":
+                    self._router(old, change.resource)
+
+    def _claimed(self, port_ids: Iterable[str]) -> None:
+        claims = self._elements.claims
+        self._ports.dirty.update((port, None) for port in port_ids if port in claims)
+
+    def _network(self, old: Network | None, new: Network | None) -> None:
+        if old is not None and (new is None or new.vni != old.vni):
+            self._instances.remove(old.vni)
+        network = new or old
+        if new is not None:
+            self._instances.configure(spec(new, self._asn))
+        port_ids = self._config.ports_by_network.get(network.id, ())
+        self._claimed(port_ids)
+        if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):
+            self._republish(port_ids)
+        for port_id in self._config.interfaces_by_network.get(network.id, ()):
+            self._resolver.routers[self._config.ports[port_id].device_id] = None
+
+    def _subnet(self, old: Subnet | None, new: Subnet | None) -> None:
+        subnet = new or old
+        if old is None or new is None or old.cidr != new.cidr:
+            self._attachment(subnet.id)
+
+    def _attachment(self, subnet_id: str) -> None:
+        """The way out of a subnet may have changed."""
+        for port_id in self._config.interfaces_by_subnet.get(subnet_id, ()):
+            self._resolver.routers[self._config.ports[port_id].device_id] = None
+        self._claimed(self._config.ports_by_subnet.get(subnet_id, ()))
+
+    def _port(self, old: Port | None, new: Port | None) -> None:
+        port = new or old
+        self._claimed((port.id,))
+        for one in (old, new):
+            if one is not None and one.is_router_interface:
+                self._resolver.routers[one.device_id] = None
+                for fixed in one.fixed_ips:
+                    self._attachment(fixed.subnet_id)
+
+    def _router(self, old: Router | None, new: Router | None) -> None:
+        if old is not None and (new is None or new.vni != old.vni):
+            self._instances.remove(old.vni)
+            self._resolver.remove_router(old.vni, old.id)
+        if new is not None:
+            self._instances.configure(spec(new, self._asn))
+        router = new or old
+        self._resolver.routers[router.id] = None
+        for port_id in self._config.ports_by_device.get(router.id, ()):
+            port = self._config.ports[port_id]
+            if port.is_router_interface:
+                for fixed in port.fixed_ips:
+                    subnet_ports = self._config.ports_by_subnet.get(fixed.subnet_id, ())
+                    self._claimed(subnet_ports)
+                    if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):
+                        self._republish(subnet_ports)
+
+    def _republish(self, port_ids: Iterable[str]) -> None:
+        """Paths carry the targets of their instance."""
+        bound = self._ports.bound
+        for port_id in port_ids:
+            if port_id in bound:
+                self._ports.republish[port_id] = None

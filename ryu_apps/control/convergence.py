@@ -1,0 +1,66 @@
+"""After a start: when the node knows enough to delete what it finds in the switches.
+
+A node that restarts finds switches that forward.  Until it has heard again from its own
+hypervisors and from its peers, an installed flow that it does not want may be one that it does not
+want *yet*.  So deletions wait (RFC 4724 section 4.1, the Restarting Speaker): first for the
+configuration and for the hypervisors that the store says are ours, then, after End-of-RIB was sent,
+for End-of-RIB from each peer; at most ``deferral`` seconds in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ryu_apps.control.elements import Elements
+from ryu_apps.control.ports import Ports
+
+
+class Convergence:
+    def __init__(
+        self, elements: Elements, ports: Ports, peers: Iterable[str], deferral: float
+    ) -> None:
+        self._elements = elements
+        self._ports = ports
+        self._deferral = deferral
+        self._deadline: float | None = None
+        self.waiting_peers: dict[str, None] = dict.fromkeys(peers)
+        self.loaded = False
+        self.announced = False
+        """End-of-RIB was sent: all that is ours from before is announced."""
+        self.converged = False
+
+    def start(self, now: float) -> None:
+        if self._deadline is None:
+            self._deadline = now + self._deferral
+
+    def missing_elements(self) -> list[str]:
+        """Hypervisors of ours that have not come back, or not confirmed their flows."""
+        missing = []
+        for name, record in self._elements.records.items():
+            if record["owner"] == self._elements.node:
+                element = self._elements.accepted.get(name)
+                if element is None or not element.settled or name in self._ports.pending:
+                    missing.append(name)
+        return missing
+
+    def step(self, now: float) -> tuple[bool, bool]:
+        """(send End-of-RIB now, release held vrouters now)."""
+        if self.converged or not self.loaded:
+            return False, False
+        late = self._deadline is not None and now >= self._deadline
+        send = release = False
+        if not self.announced and (late or not self.missing_elements()):
+            send = self.announced = True
+        if self.announced and (late or not self.waiting_peers):
+            release = self.converged = True
+        return send, release
+
+    def waiting_for(self) -> str:
+        """For people: what is missing, or ""."""
+        if self.converged:
+            return ""
+        if not self.loaded:
+            return "the configuration"
+        parts = [f"hypervisor {name}" for name in self.missing_elements()]
+        parts += [f"peer {peer}" for peer in self.waiting_peers]
+        return ", ".join(parts)

@@ -1,0 +1,206 @@
+"""Local ports: from claims to bound ports, their vrouter objects, and when they are active.
+
+A port is *active* once the switch confirmed the flows of its LocalPort object.  Only then is it
+announced, so that a type 2 route always means: this VTEP delivers to this port now.
+"""
+
+from __future__ import annotations
+
+from ryu_apps.control import ids
+from ryu_apps.control.bindings import Bindings
+from ryu_apps.control.desired import Desired
+from ryu_apps.control.elements import Claim, Elements
+from ryu_apps.control.instances import Entry
+from ryu_apps.control.messages import Program, RecordStatus
+from ryu_apps.control.model import Config
+from ryu_apps.control.translate import BoundPort, bound_port
+from vrouter_ovs.state import LocalHop, LocalPort
+
+CLAIMS = "/status/claims/"
+
+
+class Ports:
+    def __init__(
+        self, config: Config, elements: Elements, bindings: Bindings, desired: Desired
+    ) -> None:
+        self._config = config
+        self._elements = elements
+        self._bindings = bindings
+        self._desired = desired
+        self.dirty: dict[str, None] = {}
+        self.bound: dict[str, BoundPort] = {}
+        self.refused: dict[str, dict[Claim, str]] = {}
+        """Port id -> claim -> why it does not hold the port."""
+        self.rejected: dict[str, str] = {}
+        """Port id -> the switch's words when it refused the port's flows."""
+        self.active: dict[str, None] = {}
+        self.pending: dict[str, dict[str, int]] = {}
+        """Element -> port id -> the revision whose acknowledgement makes it active."""
+        self.present: dict[int, dict[str, dict[str, int]]] = {}
+        """VNI -> element -> port id -> OpenFlow port: which EVIs are present where."""
+        self.local: dict[tuple[str, Entry], str] = {}
+        """(element, entry) -> the port that stands there."""
+        self.touched: dict[Entry, None] = {}
+        """Entries that local ports changed since the consumer last emptied it."""
+        self.presence: dict[tuple[str, int], None] = {}
+        """(element, VNI) whose set of ports changed, likewise."""
+        self.republish: dict[str, None] = {}
+        """Ports whose paths must be computed again, likewise."""
+        self.records: list[RecordStatus] = []
+        self._recorded: dict[tuple[str, str], str] = {}
+
+    # ------------------------------------------------------------ resolution
+
+    def resolve(self) -> None:
+        """Decide every dirty port and bring objects and indexes in line."""
+        while self.dirty:
+            port_id, _ = self.dirty.popitem()
+            old = self.bound.get(port_id)
+            current = Claim(old.element, old.interface) if old else None
+            verdict = self._bindings.decide(port_id, current)
+            self._note_refusals(port_id, verdict.refused)
+            new = None
+            if verdict.claim is not None:
+                port = self._config.ports[port_id]
+                new = bound_port(
+                    self._config, port, *verdict.claim, verdict.interface.ofport
+                )
+            if new != old:
+                self._move(port_id, old, new)
+            if port_id not in self._config.ports:
+                self._bindings.mobility.pop(port_id, None)
+
+    def _move(self, port_id: str, old: BoundPort | None, new: BoundPort | None) -> None:
+        if old is not None:
+            self._unindex(old)
+            if new is None or new.element != old.element or new.evi != old.evi:
+                self._desired.delete(old.element, ("evi", old.evi), ("port", port_id))
+            if new is None or new.element != old.element:
+                self._deactivate(port_id, old.element)
+        self.rejected.pop(port_id, None)
+        if new is None:
+            del self.bound[port_id]
+        else:
+            self.bound[port_id] = new
+            self._index(new)
+            item = LocalPort(
+                port_id, new.ofport, new.evi, new.mac, new.allowed, new.port_security
+            )
+            if self._desired.get(new.element, item.key) != item:
+                # Known to be active only when the switch has confirmed this very object.
+                self.pending.setdefault(new.element, {})[port_id] = 0
+            self._desired.put(new.element, ("evi", new.evi), item)
+        self.republish[port_id] = None
+
+    def _deactivate(self, port_id: str, element: str) -> None:
+        self.active.pop(port_id, None)
+        waiting = self.pending.get(element)
+        if waiting is not None:
+            waiting.pop(port_id, None)
+            if not waiting:
+                del self.pending[element]
+
+    @staticmethod
+    def _entries(bound: BoundPort):
+        yield "mac", bound.evi, bound.mac
+        for address in bound.addresses:
+            yield "ip", bound.evi, address.ip
+            if address.vrf:
+                yield "prefix", address.vrf, ids.host_prefix(address.ip)
+
+    def _index(self, bound: BoundPort) -> None:
+        places = self.present.setdefault(bound.evi, {})
+        places.setdefault(bound.element, {})[bound.port_id] = bound.ofport
+        self.presence[bound.element, bound.evi] = None
+        for entry in self._entries(bound):
+            self.local[bound.element, entry] = bound.port_id
+            self.touched[entry] = None
+
+    def _unindex(self, bound: BoundPort) -> None:
+        places = self.present[bound.evi]
+        ports = places[bound.element]
+        del ports[bound.port_id]
+        if not ports:
+            del places[bound.element]
+            if not places:
+                del self.present[bound.evi]
+        self.presence[bound.element, bound.evi] = None
+        for entry in self._entries(bound):
+            place = (bound.element, entry)
+            if self.local.get(place) == bound.port_id:
+                del self.local[place]
+            self.touched[entry] = None
+
+    def local_hop(self, element: str, entry: Entry) -> LocalHop | None:
+        """How a host prefix of a port on this very vrouter is delivered."""
+        port_id = self.local.get((element, entry))
+        if port_id is None:
+            return None
+        bound = self.bound[port_id]
+        for address in bound.addresses:
+            if address.vrf == entry[1] and ids.host_prefix(address.ip) == entry[2]:
+                return LocalHop(bound.ofport, bound.evi, bound.mac, address.gateway_mac)
+        return None
+
+    # ------------------------------------------------------------ acknowledgement
+
+    def programmed(self, effect: Program) -> None:
+        """Ports that changed in this effect wait for its revision."""
+        waiting = self.pending.get(effect.element)
+        if waiting:
+            for key, item in effect.changes:
+                if key[0] == "port" and item is not None and key[1] in waiting:
+                    waiting[key[1]] = effect.revision
+
+    def acked(self, element: str, revision: int) -> None:
+        waiting = self.pending.get(element)
+        if not waiting:
+            return
+        for port_id in [port for port, needed in waiting.items() if 0 < needed <= revision]:
+            del waiting[port_id]
+            if port_id not in self.rejected:
+                self.active[port_id] = None
+                self.republish[port_id] = None
+        if not waiting:
+            del self.pending[element]
+
+    def reject(self, port_id: str, reason: str) -> None:
+        self.rejected[port_id] = reason
+        self.active.pop(port_id, None)
+        self.republish[port_id] = None
+
+    def is_pending(self, port_id: str) -> bool:
+        bound = self.bound.get(port_id)
+        return bound is not None and port_id in self.pending.get(bound.element, ())
+
+    # ------------------------------------------------------------ refused claims
+
+    def _note_refusals(self, port_id: str, refused: dict[Claim, str]) -> None:
+        """Keep the reasons, and record conflicts so that every node can show both sides."""
+        if refused:
+            self.refused[port_id] = refused
+        else:
+            self.refused.pop(port_id, None)
+        reasons = {claim.element: reason for claim, reason in refused.items()}
+        recorded = [place for place in self._recorded if place[0] == port_id]
+        for place in recorded:
+            if place[1] not in reasons:
+                del self._recorded[place]
+                self.records.append(RecordStatus(f"{CLAIMS}{port_id}/{place[1]}", None))
+        if port_id not in self._config.ports:
+            return
+        for claim, reason in refused.items():
+            if not reason.startswith("held by"):
+                continue
+            if self._recorded.get((port_id, claim.element)) != reason:
+                self._recorded[port_id, claim.element] = reason
+                info = self._elements.accepted[claim.element].info
+                value = {
+                    "port": port_id,
+                    "element": claim.element,
+                    "host": info.hostname,
+                    "interface": claim.interface,
+                    "reason": reason,
+                    "node": self._elements.node,
+                }
+                self.records.append(RecordStatus(f"{CLAIMS}{port_id}/{claim.element}", value))

@@ -1,0 +1,52 @@
+"""The node's own BGP paths: each belongs to an owner (a port, an EVI or a VRF on a vrouter)."""
+
+from __future__ import annotations
+
+from ryu_apps.control.messages import Announce, Withdraw
+from ryu_apps.control.rib import LOCAL, BestChange, Rib
+from ryu_apps.control.routes import Nlri, Path
+
+Owner = tuple
+"""("port", id), ("evi", element, VNI) or ("vrf", element, VNI)."""
+
+
+class Publisher:
+    def __init__(self, rib: Rib) -> None:
+        self._rib = rib
+        self._paths: dict[Owner, tuple[Path, ...]] = {}
+        self._out: dict[Nlri, Path | None] = {}
+
+    def get(self, owner: Owner) -> tuple[Path, ...]:
+        return self._paths.get(owner, ())
+
+    def owners(self) -> dict[Owner, tuple[Path, ...]]:
+        return self._paths
+
+    def put(self, owner: Owner, paths: tuple[Path, ...]) -> list[BestChange]:
+        """Set all paths of an owner; returns what changed in the RIB."""
+        old = self._paths.get(owner, ())
+        if old == paths:
+            return []
+        if paths:
+            self._paths[owner] = paths
+        else:
+            del self._paths[owner]
+        kept = {path.nlri for path in paths}
+        before = set(old)
+        gone = [path.nlri for path in old if path.nlri not in kept]
+        fresh = [path for path in paths if path not in before]
+        self._out.update(dict.fromkeys(gone))
+        self._out.update((path.nlri, path) for path in fresh)
+        return self._rib.update(LOCAL, fresh, gone)
+
+    def flush(self) -> list[Withdraw | Announce]:
+        """What peers must hear since the last flush."""
+        out, self._out = self._out, {}
+        gone = tuple(nlri for nlri, path in out.items() if path is None)
+        fresh = tuple(path for path in out.values() if path is not None)
+        effects: list[Withdraw | Announce] = []
+        if gone:
+            effects.append(Withdraw(gone))
+        if fresh:
+            effects.append(Announce(fresh))
+        return effects

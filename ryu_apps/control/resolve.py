@@ -1,0 +1,317 @@
+"""From configuration, RIB and bound ports to the objects of each vrouter.
+
+Works entry by entry: an entry is one lookup of one instance (a MAC, an address, a prefix, the flood
+list), and is computed for the vrouters where its instance is present.  :meth:`Resolver.resolve`
+does the entries that became dirty; computing all of them from scratch gives the same objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ryu_apps.control.desired import Desired
+from ryu_apps.control.elements import Elements
+from ryu_apps.control.instances import Entry, Instance, Instances, select_hops, select_mac
+from ryu_apps.control.model import Config
+from ryu_apps.control.ports import Ports
+from ryu_apps.control.rib import Rib
+from ryu_apps.control.translate import connected, router_networks
+from vrouter_ovs.state import (
+    Evi,
+    Flood,
+    Gateway,
+    Key,
+    Neighbor,
+    RemoteHop,
+    RemoteMac,
+    Route,
+    Vrf,
+)
+
+MAX_HOPS = 32
+"""More equal paths than this are left unused."""
+
+
+def _entries(gateway: Gateway) -> list[Entry]:
+    return [
+        ("mac", gateway.evi, gateway.mac),
+        *(("ip", gateway.evi, address) for address in gateway.addresses),
+    ]
+
+
+class Resolver:
+    def __init__(
+        self,
+        config: Config,
+        rib: Rib,
+        instances: Instances,
+        elements: Elements,
+        ports: Ports,
+        desired: Desired,
+    ) -> None:
+        self._config = config
+        self._rib = rib
+        self._instances = instances
+        self._elements = elements
+        self._ports = ports
+        self._desired = desired
+        self.routers: dict[str, None] = {}
+        """Routers whose presence, gateways and connected prefixes must be computed again."""
+        self.republish_vrfs: dict[tuple[str, int], None] = {}
+        self._evis: dict[int, dict[str, None]] = {}
+        self.vrfs: dict[int, dict[str, None]] = {}
+        """L3 VNI -> elements where the VRF is present."""
+        self._connected: dict[int, dict[str, None]] = {}
+        self._gateways: dict[int, dict[Key, Gateway]] = {}
+        self._taken: dict[Entry, None] = {}
+        """MACs and addresses of gateways: no route from a peer can take them."""
+
+    def resolve(self) -> None:
+        """Bring every vrouter's objects in line with what became dirty."""
+        entries: dict[Entry, None] = {}
+        self._resolve_presence(entries)
+        for router_id in self.routers:
+            self._resolve_router(router_id, entries)
+        self.routers.clear()
+        entries.update(self._instances.dirty)
+        self._instances.dirty.clear()
+        entries.update(self._ports.touched)
+        self._ports.touched.clear()
+        for entry in entries:
+            self._resolve_entry(entry, self._where(entry))
+
+    def _where(self, entry: Entry) -> Iterable[str]:
+        present = self.vrfs if entry[0] == "prefix" else self._evis
+        return present.get(entry[1], ())
+
+    # ------------------------------------------------------------ presence
+
+    def _resolve_presence(self, entries: dict[Entry, None]) -> None:
+        for element, vni in self._ports.presence:
+            wanted = element in self._ports.present.get(vni, ())
+            held = element in self._evis.get(vni, ())
+            entries["imet", vni, ""] = None
+            if wanted == held:
+                continue
+            instance = self._instances.by_vni.get(vni)
+            if wanted:
+                self._evis.setdefault(vni, {})[element] = None
+                self._enter_evi(element, vni, instance)
+            else:
+                del self._evis[vni][element]
+                if not self._evis[vni]:
+                    del self._evis[vni]
+                self._desired.drop_scope(element, ("evi", vni))
+            network_id = self._network_of(vni)
+            if network_id is not None:
+                for port_id in self._config.interfaces_by_network.get(network_id, ()):
+                    self.routers[self._config.ports[port_id].device_id] = None
+        self._ports.presence.clear()
+
+    def _network_of(self, vni: int) -> str | None:
+        for kind, id in self._config.by_vni.get(vni, ()):
+            if kind == "network":
+                return id
+        return None
+
+    def _enter_evi(self, element: str, vni: int, instance: Instance | None) -> None:
+        scope = ("evi", vni)
+        self._desired.put(element, scope, Evi(vni))
+        if instance is None:
+            return
+        for entry in instance.entries():
+            self._resolve_entry(entry, (element,))
+
+    def _resolve_router(self, router_id: str, entries: dict[Entry, None]) -> None:
+        router = self._config.routers.get(router_id)
+        if router is None:
+            return
+        vni = router.vni
+        wanted: dict[str, None] = {}
+        prefixes: dict[str, None] = {}
+        if router.admin_state_up:
+            for network_id in router_networks(self._config, router_id):
+                network = self._config.networks.get(network_id)
+                if network is not None:
+                    wanted.update(self._evis.get(network.vni, {}))
+            prefixes = connected(self._config, router_id)
+        old_prefixes = self._connected.get(vni, {})
+        if prefixes != old_prefixes:
+            for prefix in prefixes.keys() ^ old_prefixes.keys():
+                entries["prefix", vni, prefix] = None
+            if prefixes:
+                self._connected[vni] = prefixes
+            else:
+                self._connected.pop(vni, None)
+        self._resolve_gateways(vni, router_id, entries)
+        held = self.vrfs.get(vni, {})
+        for element in wanted.keys() | held.keys():
+            self.republish_vrfs[element, vni] = None
+        for element in [element for element in held if element not in wanted]:
+            self._leave_vrf(element, vni)
+        for element in [element for element in wanted if element not in held]:
+            self._enter_vrf(element, vni)
+
+    def remove_router(self, vni: int, router_id: str) -> None:
+        """The router is gone from the configuration."""
+        self._resolve_gateways(vni, router_id, self._ports.touched)
+        for element in list(self.vrfs.get(vni, ())):
+            self._leave_vrf(element, vni)
+            self.republish_vrfs[element, vni] = None
+        self._connected.pop(vni, None)
+
+    def remove_element(self, element: str) -> None:
+        for vni in [vni for vni, places in self._evis.items() if element in places]:
+            del self._evis[vni][element]
+            if not self._evis[vni]:
+                del self._evis[vni]
+        for vni in [vni for vni, places in self.vrfs.items() if element in places]:
+            del self.vrfs[vni][element]
+            if not self.vrfs[vni]:
+                del self.vrfs[vni]
+            self.republish_vrfs[element, vni] = None
+
+    def _leave_vrf(self, element: str, vni: int) -> None:
+        places = self.vrfs[vni]
+        del places[element]
+        if not places:
+            del self.vrfs[vni]
+        self._desired.drop_scope(element, ("vrf", vni))
+
+    def _enter_vrf(self, element: str, vni: int) -> None:
+        self.vrfs.setdefault(vni, {})[element] = None
+        mac = self._elements.accepted[element].router_mac
+        self._desired.put(element, ("vrf", vni), Vrf(vni, mac))
+        for gateway in self._gateways.get(vni, {}).values():
+            self._desired.put(element, ("vrf", vni), gateway)
+        instance = self._instances.by_vni.get(vni)
+        places: dict[Entry, None] = {}
+        if instance is not None:
+            places.update(dict.fromkeys(instance.entries()))
+        places.update((("prefix", vni, prefix), None) for prefix in self._connected.get(vni, ()))
+        for entry in places:
+            self._resolve_entry(entry, (element,))
+
+    # ------------------------------------------------------------ gateways
+
+    def _resolve_gateways(self, vni: int, router_id: str, entries: dict[Entry, None]) -> None:
+        """A vrouter with the VRF answers for all of its gateways, also of networks that have no
+        port there: a VM may ping any of them."""
+        old = self._gateways.pop(vni, {})
+        new: dict[Key, Gateway] = {}
+        router = self._config.routers.get(router_id)
+        if router is not None and router.admin_state_up:
+            for port_id in sorted(self._config.ports_by_device.get(router_id, ())):
+                port = self._config.ports[port_id]
+                network = self._config.networks.get(port.network_id)
+                if port.is_router_interface and port.admin_state_up and network is not None:
+                    addresses = tuple(sorted(fixed.ip_address for fixed in port.fixed_ips))
+                    item = Gateway(network.vni, vni, port.mac_address, addresses)
+                    new[item.key] = item
+        if new == old:
+            if new:
+                self._gateways[vni] = new
+            return
+        if new:
+            self._gateways[vni] = new
+        before = {entry for gateway in old.values() for entry in _entries(gateway)}
+        after = {entry for gateway in new.values() for entry in _entries(gateway)}
+        for entry in before - after:
+            self._taken.pop(entry, None)
+        self._taken.update(dict.fromkeys(after))
+        entries.update(dict.fromkeys(sorted(before ^ after)))
+        for element in self.vrfs.get(vni, ()):
+            for key in old.keys() - new.keys():
+                self._desired.delete(element, ("vrf", vni), key)
+            for gateway in new.values():
+                self._desired.put(element, ("vrf", vni), gateway)
+
+    # ------------------------------------------------------------ entries
+
+    def _resolve_entry(self, entry: Entry, elements: Iterable[str]) -> None:
+        instance = self._instances.by_vni.get(entry[1])
+        match entry[0]:
+            case "mac":
+                self._resolve_mac(entry, instance, elements)
+            case "ip":
+                self._resolve_ip(entry, instance, elements)
+            case "prefix":
+                self._resolve_prefix(entry, instance, elements)
+            case "imet":
+                self._resolve_flood(entry, instance, elements)
+
+    def _resolve_mac(
+        self, entry: Entry, instance: Instance | None, elements: Iterable[str]
+    ) -> None:
+        _, vni, mac = entry
+        paths = instance.macs.get(mac, ()) if instance and entry not in self._taken else ()
+        path = select_mac(paths, self._rib.stale_best.__contains__)
+        for element in elements:
+            if (
+                path is None
+                or path.attrs.next_hop == self._elements.accepted[element].vtep
+                or (element, entry) in self._ports.local
+            ):
+                self._desired.delete(element, ("evi", vni), ("mac", vni, mac))
+            else:
+                item = RemoteMac(vni, mac, path.attrs.next_hop, path.labels[0])
+                self._desired.put(element, ("evi", vni), item)
+
+    def _resolve_ip(
+        self, entry: Entry, instance: Instance | None, elements: Iterable[str]
+    ) -> None:
+        _, vni, ip = entry
+        free = entry not in self._taken
+        paths = instance.ips.get(ip, ()) if instance and free else ()
+        path = select_mac(paths, self._rib.stale_best.__contains__)
+        for element in elements:
+            port_id = self._ports.local.get((element, entry)) if free else None
+            if port_id is not None:
+                item = Neighbor(vni, ip, self._ports.bound[port_id].mac, remote=False)
+                self._desired.put(element, ("evi", vni), item)
+            elif path is None or path.attrs.next_hop == self._elements.accepted[element].vtep:
+                self._desired.delete(element, ("evi", vni), ("neighbor", vni, ip))
+            else:
+                self._desired.put(element, ("evi", vni), Neighbor(vni, ip, path.nlri.mac))
+
+    def _resolve_prefix(
+        self, entry: Entry, instance: Instance | None, elements: Iterable[str]
+    ) -> None:
+        _, vni, prefix = entry
+        paths = instance.prefixes.get(prefix, ()) if instance else ()
+        paths = select_hops(paths, self._rib.stale_best.__contains__)
+        is_connected = prefix in self._connected.get(vni, ())
+        for element in elements:
+            local = self._ports.local_hop(element, entry)
+            if local is not None:
+                self._desired.put(element, ("vrf", vni), Route(vni, prefix, (local,)))
+                continue
+            if is_connected:
+                # An address of an attached subnet that nobody announced is nowhere.
+                self._desired.put(element, ("vrf", vni), Route(vni, prefix, ()))
+                continue
+            own = self._elements.accepted[element].vtep
+            hops = {
+                RemoteHop(path.attrs.next_hop, path.labels[-1], path.attrs.router_mac)
+                for path in paths
+                if path.attrs.router_mac and path.attrs.next_hop != own
+            }
+            if hops:
+                item = Route(vni, prefix, tuple(sorted(hops)[:MAX_HOPS]))
+                self._desired.put(element, ("vrf", vni), item)
+            else:
+                self._desired.delete(element, ("vrf", vni), ("route", vni, prefix))
+
+    def _resolve_flood(
+        self, entry: Entry, instance: Instance | None, elements: Iterable[str]
+    ) -> None:
+        vni = entry[1]
+        remotes: dict[str, int] = {}
+        if instance is not None:
+            for path in instance.imets.values():
+                remotes[path.attrs.next_hop] = path.labels[0]
+        for element in elements:
+            own = self._elements.accepted[element].vtep
+            ports = tuple(sorted(self._ports.present[vni][element].values()))
+            others = tuple(sorted(item for item in remotes.items() if item[0] != own))
+            self._desired.put(element, ("evi", vni), Flood(vni, ports, others))
