@@ -145,13 +145,29 @@ class Client:
     # ------------------------------------------------------------ /v1
 
     def v1(self, what: str, **query: Any) -> Any:
-        """``GET /v1/<what>``; a body of one list, e.g. {"elements": [...]}, is unwrapped."""
+        """``GET /v1/<what>``; a list comes without its wrapping: v1("rib") -> [path, ...]."""
         answer = self.get(f"/v1/{what}", **query)
-        if isinstance(answer, dict) and len(answer) == 1:
-            (only,) = answer.values()
-            if isinstance(only, list):
-                return only
-        return answer
+        return answer.get(what.rpartition("/")[2], answer)
+
+    def health(self) -> dict[str, Any]:
+        """``GET /v1/health``, whose answer is 503 while the node is degraded."""
+        try:
+            return self.get("/v1/health")
+        except ApiError as error:
+            if error.status != 503 or not isinstance(error.body, dict):
+                raise
+            return error.body
+
+    def wait_healthy(self, timeout: float = 40.0) -> None:
+        """Wait until the node says that it is well.  Raises LabTimeout with what is not."""
+        seen: dict[str, Any] = {}
+
+        def well() -> bool:
+            seen.clear()
+            seen.update(self.health())
+            return seen.get("status") == "ok"
+
+        wait_until(well, _Lazy(f"{self.url}/v1/health to be ok;", seen), timeout, 0.1)
 
 
 class _Lazy:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -152,10 +151,12 @@ class Node:
         return self.daemon.tail(lines)
 
 
-def full_mesh(names: Iterable[str], addresses: dict[str, str], asn: int, name: str) -> tuple[
-    Peer, ...
-]:
-    """iBGP peers of the node ``name`` in a full mesh of ``names``."""
+def full_mesh(
+    addresses: dict[str, str], asn: int, name: str, options: str = ""
+) -> tuple[Peer, ...]:
+    """iBGP peers of the node ``name`` in a full mesh of the nodes in ``addresses``."""
     return tuple(
-        Peer(addresses[other], asn, f"name {other}") for other in names if other != name
+        Peer(address, asn, f"name {other} {options}".strip())
+        for other, address in addresses.items()
+        if other != name
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.client import Client
+from lab.ping import PingStream
 from lab.topology import Lab
 from lab.vm import PortSpec, Vm
 
@@ -20,6 +21,8 @@ LAYOUT = (
     ("db1", "hv1"), ("db2", "hv2"), ("db3", "hv3"),
 )  # fmt: skip
 """VM name (its network, a number) and hypervisor; VM n of a network has the address .1n."""
+
+PROBES = (("web1", "web4"), ("web4", "db1"), ("web3", "db3"), ("db2", "web4"))
 
 
 @dataclass
@@ -85,6 +88,20 @@ class Tenant:
 
     def wait_active(self, timeout: float = 30.0) -> None:
         self.client.wait_ports([vm.port.id for vm in self.vms.values()], timeout=timeout)
+
+    def wait_reachable(self, timeout: float = 10.0) -> None:
+        """Wait until VMs of different hypervisors and networks answered each other once: routes
+        travel between the nodes after the ports are ACTIVE.  Raises LabTimeout."""
+        streams = [
+            PingStream(self.vms[a].space, self.vms[b].ip, interval=0.05)
+            for a, b in PROBES if a in self.vms and b in self.vms
+        ]
+        try:
+            for stream in streams:
+                stream.wait_reply(timeout)
+        finally:
+            for stream in streams:
+                stream.stop()
 
     def pairs(self) -> list[tuple[str, str]]:
         """All ordered pairs of different VMs, by short name."""

@@ -32,7 +32,7 @@ class Lab:
     ``nodes``: node name -> names of the hypervisors that join it.  ``api_ports``: ports of the
     host's loopback that lead to the nodes' APIs, in the order of ``nodes``; 0 takes a free one.
     ``store``: "etcd", or "memory" for each node alone (one node only).  ``settings``: lines added
-    to every node's configuration, by section.
+    to every node's configuration, by section.  ``peer_options``: appended to every peer's line.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Lab:
         store: str = "etcd",
         asn: int = 64512,
         settings: dict[str, tuple[str, ...]] | None = None,
+        peer_options: str = "",
     ) -> None:
         self.name = name
         self.owners = {node: tuple(hvs) for node, hvs in (nodes or DEFAULT_NODES).items()}
@@ -61,7 +62,7 @@ class Lab:
         addresses = {node: f"{MGMT}{index}" for index, node in enumerate(self.owners, 1)}
         for index, (node, address) in enumerate(addresses.items()):
             spec = NodeSpec(
-                node, address, asn, full_mesh(addresses, addresses, asn, node),
+                node, address, asn, full_mesh(addresses, asn, node, peer_options),
                 self._store_lines(), settings or {},
             )
             port = ports[index] if index < len(ports) else 0

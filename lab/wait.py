@@ -25,7 +25,7 @@ def tail(path: Path | str, lines: int = 15) -> str:
 
 def wait_until(
     check: Callable[[], Result],
-    what: str,
+    what: object,
     timeout: float = 20.0,
     interval: float = 0.02,
     log: Path | str | None = None,

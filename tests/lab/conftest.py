@@ -1,0 +1,69 @@
+"""Fixtures of the end-to-end tests: one lab with two nodes and three hypervisors for all of them.
+
+Needs root and the programs that ``make deps`` installs; without them these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from lab.tenants import Tenant, new_tenant
+from lab.topology import Lab
+
+TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping")
+HERE = os.path.dirname(__file__)
+# A peer that cannot be reached is noticed within three seconds, so that tests need not wait long.
+PEER_OPTIONS = "hold-time 3"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything here is marked ``lab``, and skipped where it cannot run."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    reason = "needs root" if os.geteuid() else f"needs {', '.join(missing)}" if missing else ""
+    for item in items:
+        if str(item.path).startswith(HERE):
+            item.add_marker(pytest.mark.lab)
+            item.add_marker(pytest.mark.timeout(120))
+            if reason:
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[Lab]:
+    with Lab(f"vnct{os.getpid()}", peer_options=PEER_OPTIONS) as made:
+        made.wait_converged()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def red(lab: Lab) -> Tenant:
+    return _tenant(lab, "red", "node1")
+
+
+@pytest.fixture(scope="session")
+def blue(lab: Lab) -> Tenant:
+    """The same subnets and addresses as red, made through the other node."""
+    return _tenant(lab, "blue", "node2")
+
+
+def _tenant(lab: Lab, name: str, node: str) -> Tenant:
+    tenant = new_tenant(name, lab.nodes[node].client)
+    tenant.create_vms(lab)
+    tenant.wait_active()
+    tenant.wait_reachable()
+    return tenant
+
+
+@pytest.fixture(autouse=True)
+def whole_again(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After a test that failed half way: every node of the shared lab runs again."""
+    yield
+    if "lab" in request.fixturenames:
+        shared: Lab = request.getfixturevalue("lab")
+        for node in shared.nodes.values():
+            if not node.daemon.alive:
+                node.restart()
