@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import warnings
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)
+with warnings.catch_warnings(record=True):  # a filter would be overridden by eventlet's own
     from ovs.db.error import Error as OvsError
     from ovs.db.schema import DbSchema
     from ovs.jsonrpc import Message

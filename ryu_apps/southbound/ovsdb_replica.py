@@ -227,7 +227,7 @@ class Replica:
         if not changed:
             return
         for uuid, (old, new) in changed.items():
-            if old is not None and new is None and index.get(old["name"]) == uuid:
+            if old is not None and index.get(old["name"]) == uuid:
                 del index[old["name"]]
         for uuid, (_, new) in changed.items():
             if new is not None:

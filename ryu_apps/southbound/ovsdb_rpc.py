@@ -21,8 +21,7 @@ import ssl
 
 from ryu_apps.southbound.ovsdb_lib import Message
 
-READ_SIZE = 256 * 1024
-READ_LIMIT = 2 * 1024 * 1024
+READ_SIZE = 128 * 1024
 """Bytes taken from one connection before the others get their turn."""
 
 _TOKEN = re.compile(rb'[{}]|"[^"\\]*(?:\\.[^"\\]*)*("?)', re.DOTALL)
@@ -166,7 +165,7 @@ class Connection:
         """
         messages: list[bytes] = []
         taken = 0
-        while taken < READ_LIMIT:
+        while taken < READ_SIZE:
             try:
                 data = self.sock.recv(READ_SIZE)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):

@@ -191,7 +191,7 @@ class Session:
         self._log_garbage(changes.garbage)
         if self.state == "forgotten":
             return
-        if changes.configuration:
+        if changes.configuration or self.problems:
             self.dirty = True
         self._identify()
         if self.state not in ("connected", "accepted") or self.info is None:
