@@ -164,9 +164,7 @@ def _nicira(raw: bytes) -> str | None:
         name = _part(header, where >> 6, (where & 0x3F) + 1)
         return name and f"output to {name}"
     if subtype == wire.MULTIPATH and len(raw) == 32:
-        hashed, _, _, algorithm, last, _, _, where, header = struct.unpack(
-            "!HHHHHIHHI", raw[10:]
-        )
+        hashed, _, _, algorithm, last, _, _, where, header = struct.unpack("!HHHHHIHHI", raw[10:])
         name = _part(header, where >> 6, (where & 0x3F) + 1)
         if hashed != wire.HASH_SYMMETRIC_L3L4_UDP or algorithm != wire.MULTIPATH_HRW:
             return None

@@ -75,7 +75,8 @@ def page() -> str:
         matches, sets = _names(table.matches), _names(table.sets)
         lines.append(f"- **{table.name}**: matches {matches}; sets {sets}")
     lines += ["", "## Registers", "", "| name | place | holds |", "|---|---|---|"]
-    lines += [f"| {name} | {place(REGISTERS[name])} | {doc} |" for name, doc in REGISTER_DOCS.items()]
+    for name, doc in REGISTER_DOCS.items():
+        lines.append(f"| {name} | {place(REGISTERS[name])} | {doc} |")
     lines += [
         "",
         "## Flows of each object",

@@ -49,7 +49,7 @@ class Sandbox:
         self._wait(self.dir / "db.sock")
         self.run("ovs-vsctl", f"--db={self.db}", "--no-wait", "init")
         self._spawn(
-            "ovs-vswitchd", self.db, "--enable-dummy=override", "--disable-system",
+            "ovs-vswitchd", self.db, "--enable-dummy", "--disable-system", "--disable-system-route",
             f"--unixctl={self.ctl}", "--no-chdir", "-vconsole:off",
             f"--log-file={self.dir}/ovs-vswitchd.log",
         )  # fmt: skip
@@ -119,13 +119,25 @@ class Sandbox:
             ]  # fmt: skip
         self.vsctl(*args[1:])
 
-    def add_tunnel(self, ofport: int, remote: str, local: str = "192.0.2.1") -> None:
+    def add_underlay(self) -> None:
+        """A bridge with the VTEP address 192.0.2.1/24, which tunnels are routed through."""
+        self.vsctl(
+            "add-br", "br-phy", "--", "set", "bridge", "br-phy", "datapath_type=dummy",
+            "other-config:hwaddr=aa:55:aa:55:00:02", "--",
+            "add-port", "br-phy", "fabric", "--", "set", "interface", "fabric", "type=dummy",
+        )  # fmt: skip
+        self.appctl("netdev-dummy/ip4addr", "br-phy", "192.0.2.1/24")
+        self.appctl("ovs/route/add", "192.0.2.0/24", "br-phy")
+
+    def add_tunnel(self, ofport: int, remote: str) -> None:
+        """A VXLAN port to a VTEP in 192.0.2.0/24, with its neighbor known."""
+        # Without local_ip: a source needs a local route, which the dummy's routing table lacks.
         name = f"t{ofport}"
         self.vsctl(
             "add-port", BRIDGE, name, "--", "set", "interface", name, "type=vxlan",
-            f"ofport_request={ofport}", f"options:remote_ip={remote}",
-            f"options:local_ip={local}", "options:key=flow",
+            f"ofport_request={ofport}", f"options:remote_ip={remote}", "options:key=flow",
         )  # fmt: skip
+        self.appctl("tnl/neigh/set", "br-phy", remote, f"aa:55:aa:55:01:{ofport:02x}")
 
     def trace(self, flow: str) -> str:
         return self.appctl("ofproto/trace", BRIDGE, flow)

@@ -1,0 +1,51 @@
+"""What ofproto/trace says would leave the switch."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from tests.ovs.conftest import Sandbox
+
+_VXLAN = re.compile(r"ipv4\(src=[\d.]+,dst=([\d.]+),.*vni=(0x[0-9a-f]+|\d+)")
+
+
+class Outcome(NamedTuple):
+    """``sent``: port names, and (VTEP, VNI) for what entered a tunnel, in order.
+    ``packet``: fields of the packet at the end, as ovs-ofctl writes them."""
+
+    sent: list
+    packet: dict[str, str]
+    text: str
+
+
+def trace(sandbox: Sandbox, flow: str) -> Outcome:
+    text = sandbox.trace(flow)
+    names = dict(
+        (number, name)
+        for name, number in re.findall(r"^\s+(\S+) \d+/(\d+):", sandbox.appctl("dpif/show"), re.M)
+    )
+    actions = re.search(r"^Datapath actions: (.*)$", text, re.M).group(1)
+    final = re.search(r"^Final flow: (.*)$", text, re.M).group(1)
+    if final == "unchanged":
+        final = re.search(r"^Flow: (.*)$", text, re.M).group(1)
+    packet = dict(term.split("=", 1) for term in final.split(",") if "=" in term)
+    sent: list = []
+    for action in _split(actions):
+        tunnel = _VXLAN.search(action)
+        if tunnel:
+            sent.append((tunnel.group(1), int(tunnel.group(2), 0)))
+        elif action.isdigit() and names[action] != "fabric":
+            sent.append(names[action])
+    return Outcome(sent, packet, text)
+
+
+def _split(actions: str) -> list[str]:
+    """Cut at the commas outside of parentheses."""
+    parts, depth, start = [], 0, 0
+    for place, character in enumerate(actions):
+        depth += (character == "(") - (character == ")")
+        if character == "," and not depth:
+            parts.append(actions[start:place])
+            start = place + 1
+    return [*parts, actions[start:]]
