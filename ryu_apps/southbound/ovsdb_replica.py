@@ -1,9 +1,9 @@
 """A copy of the needed part of one hypervisor's database, kept current by ``update2``.
 
 Values are plain Python: scalar columns a value, optional columns a value or None, sets a frozenset,
-maps a dict; UUIDs are strings.  (``ovs.db.idl`` builds one ``Datum`` and ``Atom`` object for each
-value, which takes 20 times as long for a thousand interfaces, and can't take over an accepted
-connection.)  The schema itself is read and checked by ``ovs.db.schema``.
+maps a dict; UUIDs are strings.  (``ovs.db.idl`` can't take over an accepted connection, parses JSON
+in Python, and builds ``Datum`` and ``Atom`` objects for each value.)  The schema itself is read and
+checked by ``ovs.db.schema``.
 
 Sources: RFC 7047 sections 4.1 and 5.1; ovsdb-server(7), "Monitor_Cond" and "Update2 Notification".
 """
@@ -226,7 +226,7 @@ class Replica:
     def _index(index: dict[str, str], changed: dict | None) -> None:
         if not changed:
             return
-        for uuid, (old, new) in changed.items():
+        for uuid, (old, _) in changed.items():
             if old is not None and index.get(old["name"]) == uuid:
                 del index[old["name"]]
         for uuid, (_, new) in changed.items():

@@ -9,6 +9,7 @@ Sources: ovs-vswitchd.conf.db(5); RFC 7047 section 5.2.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 from collections.abc import Mapping
@@ -55,6 +56,7 @@ class Result:
     problems: list[str] = field(default_factory=list)
 
 
+@functools.lru_cache(maxsize=16384)
 def tunnel_name(vtep: str) -> str:
     """The tunnel port's name, at most 15 characters, the same on every hypervisor and node."""
     address = ipaddress.ip_address(vtep)
