@@ -9,6 +9,7 @@ back byte for byte.
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 from dataclasses import dataclass
 from functools import lru_cache
@@ -155,6 +156,6 @@ def format_value(field: Field, raw: bytes) -> str:
     if field.kind == "ipv4":
         return socket.inet_ntop(socket.AF_INET, raw)
     if field.kind == "ipv6":
-        return socket.inet_ntop(socket.AF_INET6, raw)
+        return str(ipaddress.IPv6Address(raw))
     value = int.from_bytes(raw, "big")
     return hex(value) if field.name in ("eth_type", "vlan_vid") else str(value)

@@ -363,11 +363,11 @@ def test_ecmp_from_a_tunnel_takes_local_hops_only(vrouter: Sandbox) -> None:
 
 def nd(number: int, kind: int, src: str, target: str, option: str = "") -> str:
     name = "nd_sll" if kind == 135 else "nd_tll"
-    return (
+    packet = (
         f"icmp6,dl_src={mac(number)},dl_dst=33:33:ff:00:00:05,ipv6_src={src},ipv6_dst=ff02::1,"
         f"icmpv6_type={kind},icmpv6_code=0,nd_target={target}"
-        + (f",{name}={option}" if option else "")
     )
+    return f"{packet},{name}={option}" if option else packet
 
 
 def test_neighbor_discovery_is_guarded(vrouter: Sandbox) -> None:

@@ -1,0 +1,129 @@
+"""Hypothesis strategies: random valid sets of the state objects of one vrouter."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from hypothesis import strategies as st
+
+from vrouter_ovs.state import (
+    Evi,
+    Flood,
+    Gateway,
+    LocalHop,
+    LocalPort,
+    Neighbor,
+    RemoteHop,
+    RemoteMac,
+    Route,
+    StateObject,
+    Tunnel,
+    Vrf,
+    Vrouter,
+)
+
+vnis = st.integers(1, (1 << 24) - 1)
+ofports = st.integers(1, 0xFEFF)
+# Few different MACs and addresses, so that objects meet on them; unicast, and never the zero MAC.
+macs = st.one_of(
+    st.integers(1, 8).map(lambda n: f"52:54:00:00:00:{n:02x}"),
+    st.binary(min_size=6, max_size=6).map(lambda b: (bytes([b[0] & 0xFC | 2]) + b[1:]).hex(":")),
+)
+ipv4s = st.one_of(
+    st.integers(1, 8).map(lambda n: f"10.0.0.{n}"),
+    st.integers(1, (1 << 32) - 1).map(lambda n: str(ipaddress.IPv4Address(n))),
+)
+ipv6s = st.one_of(
+    st.integers(1, 8).map(lambda n: f"fd00::{n:x}"),
+    st.integers(1, (1 << 128) - 1).map(lambda n: str(ipaddress.IPv6Address(n))),
+)
+addresses = st.one_of(ipv4s, ipv6s)
+
+
+@st.composite
+def prefixes(draw: st.DrawFn) -> str:
+    address = draw(addresses)
+    length = draw(st.integers(0, 128 if ":" in address else 32))
+    return str(ipaddress.ip_network(f"{address}/{length}", strict=False))
+
+
+local_hops = st.builds(LocalHop, ofports, vnis, macs, macs)
+remote_hops = st.builds(RemoteHop, ipv4s, vnis, macs)
+hops = st.lists(st.one_of(local_hops, remote_hops), max_size=4, unique=True).map(
+    lambda found: tuple(sorted(found, key=repr))
+)
+pairs = st.tuples(macs, st.one_of(addresses, prefixes(), st.just("")))
+routes = st.builds(Route, vnis, prefixes(), hops)
+neighbors = st.builds(Neighbor, vnis, addresses, macs, st.booleans())
+remote_macs = st.builds(RemoteMac, vnis, macs, ipv4s, vnis)
+ports = st.builds(
+    LocalPort,
+    st.uuids().map(str),
+    ofports,
+    vnis,
+    macs,
+    st.lists(pairs, min_size=1, max_size=4).map(tuple),
+    st.booleans(),
+)
+floods = st.builds(
+    Flood,
+    vnis,
+    st.lists(ofports, max_size=20, unique=True).map(tuple),
+    st.lists(st.tuples(ipv4s, vnis), max_size=10, unique=True).map(tuple),
+)
+gateways = st.builds(
+    Gateway, vnis, vnis, macs, st.lists(addresses, max_size=3, unique=True).map(tuple)
+)
+objects = st.one_of(
+    st.builds(Vrouter, macs),
+    st.builds(Tunnel, ipv4s, ofports),
+    st.builds(Evi, vnis),
+    st.builds(Vrf, vnis, macs),
+    gateways,
+    ports,
+    neighbors,
+    remote_macs,
+    routes,
+    floods,
+)
+
+
+@st.composite
+def vrouters(draw: st.DrawFn) -> list[StateObject]:
+    """What one vrouter may hold at a time: keys differ, a port number belongs to one port, a MAC
+    of an EVI to one local port, a gateway's address to one gateway of its VRF and EVI."""
+    few_vnis = st.sampled_from(draw(st.lists(vnis, min_size=1, max_size=3, unique=True)))
+    kinds = st.one_of(
+        st.builds(Tunnel, ipv4s, ofports),
+        st.builds(Evi, few_vnis),
+        st.builds(Vrf, few_vnis, macs),
+        st.builds(
+            Gateway, few_vnis, few_vnis, macs, st.lists(addresses, max_size=2).map(tuple)
+        ),
+        st.builds(
+            LocalPort,
+            st.uuids().map(str),
+            ofports,
+            few_vnis,
+            macs,
+            st.lists(pairs, min_size=1, max_size=3).map(tuple),
+            st.booleans(),
+        ),
+        st.builds(Neighbor, few_vnis, addresses, macs, st.booleans()),
+        st.builds(RemoteMac, few_vnis, macs, ipv4s, vnis),
+        st.builds(Route, few_vnis, prefixes(), hops),
+        st.builds(Flood, few_vnis, st.just((1, 2)), st.just((("192.0.2.9", 7),))),
+    )
+    seen: set = set()
+    chosen: list[StateObject] = [Vrouter(draw(macs))]
+    for obj in draw(st.lists(kinds, max_size=25)):
+        claims: set = {obj.key}
+        if type(obj) is LocalPort:
+            claims |= {("ofport", obj.ofport), ("mac of a port", obj.evi, obj.mac)}
+        elif type(obj) is Gateway:
+            for address in obj.addresses:
+                claims |= {("in vrf", obj.vrf, address), ("in evi", obj.evi, address)}
+        if not claims & seen:
+            seen |= claims
+            chosen.append(obj)
+    return chosen

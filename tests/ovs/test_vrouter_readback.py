@@ -1,0 +1,112 @@
+"""Every flow reads back from ovs-vswitchd byte for byte as it was sent."""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+
+from tests.ovs.conftest import OpenFlow, Sandbox
+from tests.ovs.objects import objects, vrouters
+from vrouter_ovs import encode
+from vrouter_ovs.diff import diff
+from vrouter_ovs.document import EXAMPLES
+from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
+from vrouter_ovs.state import Flood, LocalHop, Route, StateObject
+
+ON_A_SWITCH = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def test_each_kind_reads_back(sandbox: Sandbox, openflow: OpenFlow) -> None:
+    assert openflow.read_flows() == {}
+    wanted = openflow.install(list(EXAMPLES))
+    assert openflow.read_flows() == wanted
+    names = sandbox.ofctl("dump-flows")
+    assert "table=classify" in names and "goto_table:guard" in names
+
+
+def test_long_lists_read_back(openflow: OpenFlow) -> None:
+    ports = tuple(range(1, 5001))
+    remotes = tuple((f"192.0.{n >> 8}.{n & 255}", 100 + n % 3) for n in range(2500))
+    hop = tuple(LocalHop(n, 100, "52:54:00:00:00:01", "02:00:00:00:00:fe") for n in range(1, 257))
+    wanted = openflow.install([Flood(100, ports, remotes), Route(9, "10.0.0.0/8", hop)])
+    assert openflow.read_flows() == wanted
+
+
+@ON_A_SWITCH
+@given(vrouters())
+def test_random_vrouters_read_back(openflow: OpenFlow, chosen: list[StateObject]) -> None:
+    openflow.clear()
+    wanted = openflow.install(chosen)
+    assert openflow.read_flows() == wanted
+
+
+@ON_A_SWITCH
+@given(objects)
+def test_random_objects_read_back(openflow: OpenFlow, obj: StateObject) -> None:
+    openflow.clear()
+    wanted = openflow.install([obj])
+    assert openflow.read_flows() == wanted
+
+
+def commit(openflow: OpenFlow, changes: list[tuple[int, Encoded]]) -> list[bytes]:
+    """One bundle; returns the errors before the commit's reply."""
+    bundle = openflow.next_xid()
+    data = [encode.bundle_open(bundle, openflow.next_xid())]
+    for command, flow in changes:
+        data.append(encode.bundle_flow_mod(bundle, command, flow, openflow.next_xid()))
+    xid = openflow.next_xid()
+    data.append(encode.bundle_commit(bundle, xid))
+    openflow.send(b"".join(data))
+    return openflow.until(33, xid)[1]
+
+
+@ON_A_SWITCH
+@given(vrouters(), vrouters())
+def test_a_diff_leads_from_one_vrouter_to_another(
+    openflow: OpenFlow, before: list[StateObject], after: list[StateObject]
+) -> None:
+    openflow.clear()
+    openflow.install(before)
+    installed = openflow.read_flows()
+    wanted = {flow.key: flow for obj in after for flow in encode.encode_object(obj)}
+    changes = diff(wanted, installed)
+    errors = commit(
+        openflow,
+        [
+            *((ADD, flow) for flow in changes.adds),
+            *((MODIFY_STRICT, flow) for flow in changes.modifies),
+            *((DELETE_STRICT, flow) for flow in changes.deletes),
+        ],
+    )
+    assert not errors
+    assert openflow.read_flows() == wanted
+    assert not diff(wanted, openflow.read_flows())
+
+
+def test_modification_keeps_counters_and_cookie(sandbox: Sandbox, openflow: OpenFlow) -> None:
+    sandbox.add_ports(1)
+    (old,) = encode.encode_object(Route(9, "10.0.0.0/8", ()))
+    hop = LocalHop(1, 100, "52:54:00:00:00:01", "02:00:00:00:00:fe")
+    (new,) = encode.encode_object(Route(9, "10.0.0.0/8", (hop,)))
+    openflow.flow_mods(ADD, [old])
+    assert not openflow.flow_mods(MODIFY_STRICT, [new._replace(cookie=encode.cookie(("x",)))])
+    assert openflow.read_flows() == {new.key: new}
+    moved = new._replace(cookie=encode.cookie(("x",)))
+    assert not openflow.flow_mods(ADD, [moved])
+    assert openflow.read_flows() == {new.key: moved}
+
+
+def test_flows_of_others_are_left_alone(sandbox: Sandbox, openflow: OpenFlow) -> None:
+    (ours,) = encode.encode_object(Route(9, "10.0.0.0/8", ()))
+    foreign = ours._replace(cookie=0x1234)
+    assert not openflow.flow_mods(ADD, [foreign])
+    assert openflow.read_flows() == {}
+    hop = LocalHop(1, 100, "52:54:00:00:00:01", "02:00:00:00:00:fe")
+    (new,) = encode.encode_object(Route(9, "10.0.0.0/8", (hop,)))
+    assert not openflow.flow_mods(MODIFY_STRICT, [new])
+    assert not openflow.flow_mods(DELETE_STRICT, [ours])
+    assert "cookie=0x1234" in sandbox.ofctl("dump-flows")
+    sandbox.ofctl("del-flows", "cookie=0x1234/-1")

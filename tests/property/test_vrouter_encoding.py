@@ -1,0 +1,191 @@
+"""The byte encoder: one key for one flow, templates equal to the pipeline, os-ken agrees."""
+
+from __future__ import annotations
+
+import struct
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from os_ken.ofproto import ofproto_parser, ofproto_protocol, ofproto_v1_4_parser
+
+from tests.ovs.objects import neighbors, objects, remote_macs, routes, vrouters
+from vrouter_ovs import encode
+from vrouter_ovs.describe import describe
+from vrouter_ovs.diff import diff
+from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
+from vrouter_ovs.fields import PACKET_FIELDS, pack_value
+from vrouter_ovs.pipeline import render
+from vrouter_ovs.registers import REGISTERS
+from vrouter_ovs.state import LocalPort, Neighbor, RemoteMac, Route, StateObject
+from vrouter_ovs.tables import TABLE_IDS, TABLE_NAMES
+from vrouter_ovs.wire import field
+
+OSKEN = ofproto_protocol.ProtocolDesc(version=5)
+OSKEN_NAMES = {
+    "ip_ttl": "nw_ttl", "tun_id": "tunnel_id", "router_mac": "metadata", "nd_target":
+    "ipv6_nd_target", "nd_sll": "ipv6_nd_sll", "nd_tll": "ipv6_nd_tll", "evi": "reg0",
+    "vrf": "reg1", "from_tunnel": "reg2", "vtep": "reg3", "out_port": "reg4", "bucket": "reg5",
+}  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(vrouters())
+def test_objects_never_share_a_flow(chosen: list[StateObject]) -> None:
+    owners: dict[bytes, StateObject] = {}
+    for obj in chosen:
+        for flow in encode.encode_object(obj):
+            assert flow.key not in owners, (obj, owners[flow.key])
+            owners[flow.key] = obj
+            assert flow.cookie == encode.cookie(obj.key)
+            assert encode.is_ours(flow.cookie)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(routes, neighbors, remote_macs, objects))
+def test_templates_equal_the_pipeline(obj: StateObject) -> None:
+    rendered = render(obj)
+    assert encode.encode_object(obj) == tuple(map(encode.encode, rendered))
+    assert all(flow.cookie == encode.cookie(obj.key) for flow in rendered)
+
+
+@settings(max_examples=200, deadline=None)
+@given(objects)
+def test_few_flows_for_each_object(obj: StateObject) -> None:
+    count = len(render(obj))
+    if type(obj) in (Neighbor, RemoteMac) or (type(obj) is Route and len(obj.hops) < 2):
+        assert count <= 1
+    elif type(obj) is LocalPort and len(obj.allowed) == 1 and ":" not in obj.allowed[0][1]:
+        assert count <= 8 or not obj.allowed[0][1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(objects, st.sampled_from([ADD, MODIFY_STRICT, DELETE_STRICT]), st.integers(0, 2**32 - 1))
+def test_osken_reads_and_writes_the_same_bytes(obj: StateObject, command: int, xid: int) -> None:
+    for flow, encoded in zip(render(obj), encode.encode_object(obj), strict=True):
+        raw = encode.flow_mod(command, encoded, xid)
+        message = ofproto_parser.msg(OSKEN, 5, raw[1], len(raw), xid, raw)
+        assert type(message) is ofproto_v1_4_parser.OFPFlowMod
+        assert (message.table_id, message.priority, message.command, message.cookie) == (
+            TABLE_IDS[flow.table],
+            flow.priority,
+            command,
+            flow.cookie,
+        )
+        assert message.xid == xid
+        assert message.cookie_mask == (0 if command == ADD else encode.COOKIE_MASK)
+        assert set(dict(message.match.items())) == {
+            OSKEN_NAMES.get(term[0], term[0]) for term in flow.match
+        }
+        for name, value, *mask in flow.match:
+            found = message.match[OSKEN_NAMES.get(name, name)]
+            if name == "from_tunnel":
+                assert found == (value, 1)
+            else:
+                assert found == ((value, *mask) if mask else value)
+        if command == DELETE_STRICT:
+            assert message.instructions == []
+        message.buf = None
+        message.serialize()
+        assert bytes(message.buf) == raw
+
+
+@settings(max_examples=100, deadline=None)
+@given(objects, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_bundle_messages_as_osken_writes_them(obj: StateObject, bundle: int, xid: int) -> None:
+    for flow in encode.encode_object(obj):
+        inner = encode.flow_mod(ADD, flow, xid)
+        raw = encode.bundle_flow_mod(bundle, ADD, flow, xid)
+        assert raw == encode.bundle_add(bundle, xid, inner)
+        assert raw[:16] == struct.pack("!BBHIIHH", 5, 34, len(raw), xid, bundle, 0, 3)
+        assert raw[16:] == inner
+        assert len(raw) < 1 << 16
+
+
+def stats_reply(flows: list[Encoded]) -> bytes:
+    entries = []
+    for key, cookie, body in flows:
+        match = struct.pack("!HH", 1, len(key) + 1) + key[3:]
+        match += bytes(-len(match) % 8)
+        size = 48 + len(match) + len(body)
+        head = struct.pack(
+            "!HBxIIHHHHHxxQQQ", size, key[0], 1, 2, key[1] << 8 | key[2], 0, 0, 0, 0, cookie, 5, 6
+        )
+        entries.append(head + match + body)
+    return b"".join(entries)
+
+
+@settings(max_examples=100, deadline=None)
+@given(vrouters())
+def test_flow_stats_are_the_flows(chosen: list[StateObject]) -> None:
+    flows = [flow for obj in chosen for flow in encode.encode_object(obj)]
+    assert list(encode.decode_flow_stats(memoryview(stats_reply(flows)))) == flows
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300))
+def test_garbage_in_flow_stats_is_a_value_error(raw: bytes) -> None:
+    try:
+        list(encode.decode_flow_stats(raw))
+    except ValueError:
+        pass
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=120))
+def test_garbage_in_errors_is_a_value_error(raw: bytes) -> None:
+    for message in (raw, b"\x05\x01\x00\x20" + raw):
+        try:
+            encode.decode_error(message)
+        except ValueError:
+            pass
+
+
+@settings(max_examples=200, deadline=None)
+@given(vrouters(), vrouters())
+def test_a_diff_is_exactly_what_is_missing(
+    before: list[StateObject], after: list[StateObject]
+) -> None:
+    installed, desired = (
+        {flow.key: flow for obj in objects for flow in encode.encode_object(obj)}
+        for objects in (before, after)
+    )
+    changes = diff(desired, installed)
+    table = dict(installed)
+    for flow in changes.deletes:
+        del table[flow.key]
+    for flow in changes.adds:
+        table[flow.key] = flow
+    for flow in changes.modifies:
+        assert table[flow.key].cookie == flow.cookie
+        table[flow.key] = table[flow.key]._replace(body=flow.body)
+    assert table == desired
+    assert not diff(desired, desired)
+    assert changes == diff(dict(reversed(desired.items())), dict(reversed(installed.items())))
+
+
+@settings(max_examples=200, deadline=None)
+@given(objects)
+def test_everything_we_emit_is_described(obj: StateObject) -> None:
+    for flow, encoded in zip(render(obj), encode.encode_object(obj), strict=True):
+        said = describe(encoded)
+        assert (said["table"], said["priority"]) == (flow.table, flow.priority)
+        assert set(said["match"]) == {term[0] for term in flow.match}
+        assert set(said["match"]) <= set(PACKET_FIELDS) | set(REGISTERS)
+        assert len(said["actions"]) == max(1, len(flow.actions))
+        assert not any(word.startswith(("action", "instruction")) for word in said["actions"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(min_size=3, max_size=60), st.binary(max_size=90))
+def test_describing_garbage_is_hex(key: bytes, body: bytes) -> None:
+    said = describe(Encoded(key, 1, body))
+    assert said["table"] == TABLE_NAMES.get(key[0], str(key[0]))
+
+
+@settings(max_examples=200, deadline=None)
+@given(objects, st.integers(0, 10**6), st.integers(0, 255))
+def test_describing_damaged_flows_never_fails(obj: StateObject, place: int, value: int) -> None:
+    for key, cookie, body in encode.encode_object(obj):
+        damaged = bytearray(key + body)
+        damaged[place % len(damaged)] = value
+        describe(Encoded(bytes(damaged[: len(key)]), cookie, bytes(damaged[len(key) :])))

@@ -1,0 +1,218 @@
+"""The declared pipeline, the refusals, and the small parts of the virtual router."""
+
+from __future__ import annotations
+
+import pytest
+
+from vrouter_ovs import document, encode
+from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
+from vrouter_ovs.describe import describe
+from vrouter_ovs.diff import Changes, diff
+from vrouter_ovs.encode import Encoded
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.fields import PACKET_FIELDS
+from vrouter_ovs.flow import Flow
+from vrouter_ovs.pipeline import RENDERERS, render
+from vrouter_ovs.registers import REGISTER_DOCS, REGISTERS, place
+from vrouter_ovs.state import (
+    KINDS,
+    Evi,
+    Flood,
+    Gateway,
+    LocalPort,
+    Neighbor,
+    RemoteHop,
+    RemoteMac,
+    Route,
+    Tunnel,
+    Vrf,
+)
+from vrouter_ovs.tables import TABLE_IDS, TABLE_NAMES, TABLES, check
+from vrouter_ovs.wire import MAX_BODY
+
+MAC = "52:54:00:00:00:01"
+
+
+def test_ids_come_from_the_order() -> None:
+    assert list(TABLE_NAMES) == list(range(len(TABLES)))
+    names = list(TABLE_NAMES.values())
+    wanted = ["classify", "guard", "proxy", "bridge", "route", "flood", "encap", "output"]
+    assert [name for name in names if name in wanted] == wanted
+    assert {TABLE_NAMES[TABLE_IDS[name]] for name in names} == set(names)
+
+
+def test_declarations_name_what_exists() -> None:
+    known = set(PACKET_FIELDS) | set(REGISTERS)
+    for table in TABLES:
+        assert table.matches <= known
+        assert table.sets <= known
+        assert set(table.next) <= set(TABLE_IDS)
+        assert table.doc
+    assert set(REGISTER_DOCS) == set(REGISTERS)
+    places = [place(field) for field in REGISTERS.values()]
+    assert len(set(places)) == len(places)
+
+
+def test_every_kind_is_rendered() -> None:
+    assert set(RENDERERS) == set(KINDS.values())
+
+
+def test_misses_are_flows_where_they_do_not_drop() -> None:
+    flows = [flow for example in document.EXAMPLES for flow in render(example)]
+    for table in TABLES:
+        if table.miss != "drop":
+            (miss,) = [f for f in flows if f.table == table.name and not f.match]
+            assert (miss.priority, miss.actions[-1]) == (0, ("goto", table.miss))
+
+
+def test_what_is_declared_is_used() -> None:
+    flows = [flow for example in document.EXAMPLES for flow in render(example)]
+    for table in TABLES:
+        assert any(flow.table == table.name for flow in flows), table.name
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        Flow("nowhere", 1, (), (), 0),
+        Flow("bridge", 1, (("ipv4_src", "10.0.0.1"),), (), 0),
+        Flow("bridge", 1, (("evi", 1), ("evi", 2)), (), 0),
+        Flow("bridge", 1, (), (("set_field", "eth_src", MAC),), 0),
+        Flow("bridge", 1, (), (("goto", "guard"),), 0),
+        Flow("bridge", 1, (), (("goto", "route"), ("set_field", "vrf", 1)), 0),
+        Flow("bridge", 1, (), (("output", 1),), 0),
+        Flow("guard", 1, (), (("dec_ttl",),), 0),
+        Flow("route", 1, (), (("move", "eth_dst", "evi"),), 0),
+        Flow("route", 1, (), (("pop", "evi"),), 0),
+        Flow("route", 1, (), (("multipath", 2, "evi"),), 0),
+        Flow("route", 1, (), (("explode",),), 0),
+    ],
+)
+def test_what_a_table_did_not_declare_is_refused(flow: Flow) -> None:
+    with pytest.raises(PipelineError):
+        check(flow)
+    with pytest.raises(PipelineError):
+        encode.encode(flow)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        Flow("route", 1, (("ipv4_dst", "10.0.0.0", "0.0.0.0"),), (), 0),
+        Flow("route", 1, (("ipv4_dst", "10.0.0.0", "255.255.255.255"),), (), 0),
+        Flow("route", 1, (("ipv4_dst", "10.0.0.1", "255.255.255.0"),), (), 0),
+        Flow("route", 1, (("ipv4_dst", "10.0.0.300"),), (), 0),
+        Flow("route", 1, (("ip_ttl", 256),), (), 0),
+        Flow("route", 1, (("ip_ttl", "one"),), (), 0),
+        Flow("classify", 1, (), (("set_field", "from_tunnel", 1),), 0),
+        Flow("classify", 1, (), (("load", "from_tunnel", 2),), 0),
+        Flow("route", 1, (), (("move", "ipv4_src", "eth_src"),), 0),
+    ],
+)
+def test_what_has_no_bytes_is_refused(flow: Flow) -> None:
+    with pytest.raises(PipelineError):
+        encode.encode(flow)
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        Evi(0),
+        Evi(1 << 24),
+        Vrf(0, MAC),
+        Tunnel("fd00::1", 5),
+        Tunnel("somewhere", 5),
+        RemoteMac(1, "52:54", "192.0.2.1", 1),
+        RemoteMac(1, MAC, "192.0.2.1", 1 << 70),
+        Neighbor(1, "10.0.0", MAC),
+        LocalPort("p", -1, 100, MAC, ((MAC, "10.0.0.1"),)),
+        LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1/40"),)),
+        Gateway(1, 2, MAC, ("10.0.0.1.1",)),
+        Route(1, "10.0.0.0/33", ()),
+        Route(1, "10.0.0.0/8", (RemoteHop("192.0.2.1", 1, MAC, "mpls"),)),
+        Route(1, "10.0.0.0/8", tuple(RemoteHop("192.0.2.1", n, MAC) for n in range(300))),
+        object(),
+    ],
+)
+def test_bad_objects_are_refused(obj: object) -> None:
+    with pytest.raises(PipelineError):
+        encode.encode_object(obj)
+
+
+def test_a_local_port_takes_five_flows() -> None:
+    assert len(render(LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),)))) == 5
+    assert len(render(LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),), False))) == 3
+
+
+def test_pairs_that_say_the_same_are_one() -> None:
+    once = LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),))
+    twice = LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"), (MAC, "10.0.0.1/32")))
+    assert render(once) == render(twice)
+    whole = LocalPort("p", 1, 100, MAC, ((MAC, "0.0.0.0/0"), (MAC, "")))
+    keys = [flow.key for flow in encode.encode_object(whole)]
+    assert len(set(keys)) == len(keys)
+
+
+def test_long_flood_lists_stay_below_a_message() -> None:
+    ports = tuple(range(1, 10001))
+    remotes = tuple((f"10.0.{n >> 8}.{n & 255}", 100) for n in range(4000))
+    flows = encode.encode_object(Flood(100, ports, remotes))
+    assert len(flows) == 2 + 4 + 4
+    assert all(len(flow.body) <= MAX_BODY for flow in flows)
+    outputs = [
+        action
+        for flow in flows
+        for action in describe(flow)["actions"]
+        if action.startswith("output")
+    ]
+    assert len(outputs) == len(ports)
+
+
+def test_cookies() -> None:
+    assert cookie(("evi", 100)) == cookie(("evi", 100)) != cookie(("evi", 101))
+    assert cookie(("evi", 100)) & COOKIE_MASK == COOKIE_BASE
+    assert is_ours(cookie(("vrouter",)))
+    assert not is_ours(0)
+    assert not is_ours(1 << 63)
+    # On disk in every switch: it must never change.
+    assert cookie(("evi", 100)) == 0x564EB7E7B66AC0BE
+
+
+def test_diff_modifies_adds_and_deletes() -> None:
+    a, b, c, d = (Encoded(bytes((0, 0, n)), 1, b"x") for n in range(4))
+    new_body, new_cookie = b._replace(body=b"y"), c._replace(cookie=2)
+    desired = {f.key: f for f in (new_cookie, new_body, d)}
+    installed = {f.key: f for f in (a, b, c)}
+    assert diff(desired, installed) == Changes((new_cookie, d), (new_body,), (a,))
+
+
+def test_description() -> None:
+    (flow,) = encode.encode_object(Route(900, "10.9.0.0/16", (RemoteHop("192.0.2.2", 77, MAC),)))
+    said = describe(flow)
+    assert said["table"] == "route"
+    assert said["match"] == {"eth_type": "ip", "ipv4_dst": "10.9.0.0/16", "vrf": "900"}
+    assert said["actions"] == [
+        "dec_ttl",
+        "move router_mac to eth_src",
+        f"set eth_dst={MAC}",
+        "set tun_id=77",
+        "set vtep=192.0.2.2",
+        "goto encap",
+    ]
+    assert describe(encode.encode_object(Route(900, "10.0.0.0/8", ()))[0])["actions"] == ["drop"]
+
+
+def test_what_is_not_ours_is_shown_in_hex() -> None:
+    strange = Encoded(
+        bytes((77, 0, 5)) + bytes.fromhex("0001d602abcd"),
+        7,
+        bytes.fromhex("0004001000000000" "0012000800000000"),
+    )
+    said = describe(strange)
+    assert (said["table"], said["table_id"]) == ("77", 77)
+    assert said["match"] == {"oxm 0001d602": "abcd"}
+    assert said["actions"] == ["action 0012000800000000"]
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert document.main(["--check"]) == 0
