@@ -44,12 +44,14 @@ class Session(NamedTuple):
 
 class Parsed(NamedTuple):
     """``attrs`` is None where the routes are treated as withdrawn.  ``notes``: what was wrong, as
-    (counter, text).  ``pmsi``: VNI of the ingress replication tunnel, or None."""
+    (counter, text).  ``pmsi``: VNI of the ingress replication tunnel, or None.  ``loop``: the path
+    led through here already."""
 
     attrs: tuple | None
     pmsi: int | None
     notes: tuple[tuple[str, str], ...]
     mpls: bool
+    loop: bool = False
 
 
 def _attribute(kind: int, value: bytes) -> bytes:
@@ -284,15 +286,9 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
     pmsi = found.pop("pmsi", None)
     found.setdefault("rts", ())
     attrs = Attributes(**found)
-    loop = ""
-    if session.local_as in attrs.as_path:
-        loop = f"own AS in path {attrs.as_path}"
-    elif attrs.originator_id == session.router_id:
-        loop = "own ORIGINATOR_ID"
-    elif session.router_id in attrs.cluster_list:
-        loop = "own id in CLUSTER_LIST"
-    if loop:
-        return Parsed(None, None, (*notes, ("loops", loop)), False)
+    if session.local_as in attrs.as_path or attrs.originator_id == session.router_id \
+            or session.router_id in attrs.cluster_list:
+        return Parsed(None, None, tuple(notes), False, loop=True)
     mpls = attrs.encap in MPLS_TUNNELS
     vni = None
     if pmsi is not None and pmsi[0] == INGRESS_REPLICATION:

@@ -274,6 +274,12 @@ class Neighbor:
             announced.pop(key, None)
             withdrawn[key] = route[1:3]
             prefixes.discard(hash(key))
+        for route in update.looped:
+            counters["loops"] += 1
+            if hash(route.key) in prefixes:  # it replaces one that was no loop
+                announced.pop(route.key, None)
+                withdrawn[route.key] = route[1:3]
+                prefixes.discard(hash(route.key))
         if update.announced:
             attrs, pmsi = update.attrs, update.pmsi
             for key, route_type, fields, labels, esi, gateway in update.announced:

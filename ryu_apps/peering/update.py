@@ -64,10 +64,12 @@ def pack_unreach(keys: Iterable[bytes]) -> list[bytes]:
 
 @dataclass(slots=True)
 class Update:
-    """One UPDATE.  ``withdrawn`` also holds what was announced and is treated as withdrawn."""
+    """One UPDATE.  ``withdrawn`` also holds what was announced and is treated as withdrawn;
+    ``looped`` what came back to where it had been, as from every route reflector."""
 
     announced: list[Route] = field(default_factory=list)
     withdrawn: list[Route] = field(default_factory=list)
+    looped: list[Route] = field(default_factory=list)
     attrs: tuple | None = None
     pmsi: int | None = None
     end_of_rib: bool = False
@@ -154,9 +156,11 @@ class Decoder:
             self._routes(unreach, False, update, update.withdrawn)
             update.end_of_rib = not (unreach or reach or others or trouble)
         if reach:
-            accepted = parsed.attrs is not None
-            self._routes(nlris, parsed.mpls, update,
-                         update.announced if accepted else update.withdrawn)
+            if parsed.attrs is not None:
+                into = update.announced
+            else:
+                into = update.looped if parsed.loop and not trouble else update.withdrawn
+            self._routes(nlris, parsed.mpls, update, into)
             update.attrs, update.pmsi = parsed.attrs, parsed.pmsi
             self._require_pmsi(update)
         elif start + size == len(body) and (MP_REACH not in {k for _, k, _ in special}) and any(

@@ -128,8 +128,9 @@ def imet_path(vtep: str, vni: int = 100) -> Path:
 
 
 def reflected(path: Path, originator: str, reflector: str) -> Path:
+    """What FRR makes of a path that it reflects; where there was no MED it sends 0."""
     return path._replace(attrs=path.attrs._replace(
-        originator_id=originator, cluster_list=(reflector,)))
+        originator_id=originator, cluster_list=(reflector,), med=max(path.attrs.med, 0)))
 
 
 # ---------------------------------------------------------------- namespaces and FRR

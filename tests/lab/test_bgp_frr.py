@@ -29,6 +29,9 @@ pytestmark = [
                        reason="needs root, iproute2 and FRR"),
 ]
 A, B, R = "127.1.0.1", "127.1.0.2", "127.1.0.9"
+VTEP = {A: "10.1.0.1", B: "10.1.0.2"}
+VTEP_A = VTEP[A]
+"""FRR does not take a next hop out of 127.0.0.0/8."""
 
 
 @pytest.fixture
@@ -55,10 +58,10 @@ def through(paths, originator):
 
 def test_frr_understands_every_route_and_reflects_it_unchanged(triangle):
     first, second, frr = triangle
-    paths = [mac_path(A, 1), mac_path(A, 2, ip=""), mac_path(A, 3, ip="v6"),
-             mac_path(A, 4, l3=200), mac_path(A, 5, mobility=7),
-             mac_path(A, 6, mobility=1, sticky=True), imet_path(A), prefix_path(A, 1),
-             prefix_path(A, 2, med=5)]
+    paths = [mac_path(VTEP_A, 1), mac_path(VTEP_A, 2, ip=""), mac_path(VTEP_A, 3, ip="v6"),
+             mac_path(VTEP_A, 4, l3=200), mac_path(VTEP_A, 5, mobility=7),
+             mac_path(VTEP_A, 6, mobility=1, sticky=True), imet_path(VTEP_A),
+             prefix_path(VTEP_A, 1), prefix_path(VTEP_A, 2, med=5)]
     first.engine.announce(paths)
     want = through(paths, A)
     wait(lambda: second.received(R) == want, "the reflected routes")
@@ -77,13 +80,12 @@ def test_frr_understands_every_route_and_reflects_it_unchanged(triangle):
     assert "MM:7" in moved
     prefix = frr.command(f"show bgp l2vpn evpn route rd {paths[7].nlri.rd} type prefix")
     assert "20.0.1.0" in prefix
-    assert frr.command("show bgp neighbors json").count('"remoteGrMode"') >= 0
 
 
 def test_end_of_rib_and_graceful_restart_with_frr(triangle):
     """FRR keeps the routes of a killed engine (helper), so the other side loses nothing."""
     first, second, frr = triangle
-    paths = [mac_path(A, n, l3=200) for n in range(200)] + [imet_path(A)]
+    paths = [mac_path(VTEP_A, n, l3=200) for n in range(200)] + [imet_path(VTEP_A)]
     first.engine.announce(paths)
     want = through(paths, A)
     wait(lambda: second.received(R) == want, "the routes")
@@ -92,7 +94,7 @@ def test_end_of_rib_and_graceful_restart_with_frr(triangle):
     os.kill(first.engine.pid, signal.SIGKILL)
     wait(lambda: len(first.seen(PeerUp, R)) == 2, "the session after the restart")
     assert len(first.seen(PeerDown, R)) == 1
-    extra = mac_path(A, 900)
+    extra = mac_path(VTEP_A, 900)
     first.engine.announce([extra])
     wait(lambda: extra.nlri in second.received(R), "a route after the restart")
     assert second.received(R) == want | through([extra], A)
@@ -109,8 +111,8 @@ def test_churn_ends_equal_everywhere(triangle):
 
     def path(address, number):
         if number % 4 == 3:
-            return prefix_path(address, number, med=rng.randrange(3))
-        return mac_path(address, number, l3=rng.choice((0, 200)), med=rng.randrange(3))
+            return prefix_path(VTEP[address], number, med=rng.randrange(3))
+        return mac_path(VTEP[address], number, l3=rng.choice((0, 200)), med=rng.randrange(3))
 
     for round_ in range(40):
         for node in (first, second):
