@@ -1,0 +1,123 @@
+"""The controller thread: the one place where the control core runs.
+
+Shells post events; the thread takes all that have queued, hands them to the World, flushes once and
+runs the effects.  Queries run on the same thread, so that they see one consistent state.
+"""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from ryu_apps.control.messages import Tick
+from ryu_apps.control.world import World
+
+LOG = logging.getLogger(__name__)
+T = TypeVar("T")
+
+TICK = 1.0
+"""Seconds between two Tick events."""
+BATCH = 5000
+"""At most so many events before a flush, so that effects leave early under load."""
+
+
+class Stopped(RuntimeError):
+    """The controller thread has ended."""
+
+
+class Controller:
+    """``effects``: effect class -> what runs it, on the controller thread; it must not block."""
+
+    def __init__(self, world: World, clock: Callable[[], float] = time.monotonic) -> None:
+        self.world = world
+        self.effects: dict[type, Callable[[Any], None]] = {}
+        self.failures = 0
+        """Events and effects that raised: each is logged with its traceback."""
+        self.handled = 0
+        self._clock = clock
+        self._queue: collections.deque[Any] = collections.deque()
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def post(self, event: Any) -> None:
+        """Hand over an event.  Any thread; never blocks."""
+        with self._wake:
+            self._queue.append(event)
+            self._wake.notify()
+
+    def query(self, function: Callable[[World], T], timeout: float = 10.0) -> T:
+        """``function(world)`` on the controller thread; it must copy what it returns.
+
+        Raises what it raises, TimeoutError after ``timeout`` seconds, Stopped at the end.
+        """
+        if threading.current_thread() is self._thread:
+            return function(self.world)
+        if not self._thread.is_alive():
+            raise Stopped("the node is stopping")
+        result: Future = Future()
+        self.post((function, result))
+        return result.result(timeout)
+
+    def stop(self) -> None:
+        """End after the events at hand.  Events posted later are dropped."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        next_tick = self._clock() + TICK
+        while True:
+            with self._wake:
+                if not self._queue and not self._stopping:
+                    self._wake.wait(max(next_tick - self._clock(), 0))
+                if self._stopping and not self._queue:
+                    return
+                events = [
+                    self._queue.popleft() for _ in range(min(len(self._queue), BATCH))
+                ]
+            now = self._clock()
+            if now >= next_tick:
+                events.append(Tick())
+                next_tick = now + TICK
+            self._process(events, now)
+
+    def _process(self, events: list[Any], now: float) -> None:
+        queries = []
+        for event in events:
+            if type(event) is tuple:
+                queries.append(event)
+                continue
+            self.handled += 1
+            try:
+                self.world.handle(event, now)
+            except Exception:  # one bad event must not end the thread that serves all others
+                self.failures += 1
+                LOG.exception("event %s could not be handled", type(event).__name__)
+        try:
+            effects = self.world.flush(now)
+        except Exception:  # as above; what is marked stays marked and is tried again
+            self.failures += 1
+            LOG.exception("resolving failed")
+            effects = []
+        for effect in effects:
+            try:
+                self.effects[type(effect)](effect)
+            except Exception:  # a shell's failure is not the others'
+                self.failures += 1
+                LOG.exception("effect %s failed", type(effect).__name__)
+        for function, result in queries:
+            try:
+                result.set_result(function(self.world))
+            except Exception as error:  # it belongs to the thread that asked
+                result.set_exception(error)

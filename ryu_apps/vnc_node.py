@@ -1,0 +1,214 @@
+"""The app that is a whole VNC node: ``ryu-manager ryu_apps.vnc_node --config-file FILE``.
+
+Wires the parts: store and configuration, controller thread with the World, OVSDB, OpenFlow, BGP
+engine, REST.  It decides nothing itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import time
+from typing import Any
+
+from os_ken.base import app_manager
+from os_ken.controller import ofp_event
+from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
+from os_ken.ofproto import ofproto_v1_4
+
+from ryu_apps import __version__, node_view
+from ryu_apps import settings as options
+from ryu_apps.configuration import Configuration
+from ryu_apps.control import messages as msg
+from ryu_apps.control.world import NODES, Settings, World
+from ryu_apps.controller import Controller
+from ryu_apps.northbound.server import ApiServer
+from ryu_apps.peering import Engine, Speaker, make_engine, parse_peer
+from ryu_apps.southbound.openflow import OpenFlowSouthbound
+from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound
+from ryu_apps.store import open_store
+
+LOG = logging.getLogger(__name__)
+LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+class SettingsError(ValueError):
+    """An option that makes no sense; the text names it."""
+
+
+class VncNode(app_manager.OSKenApp):
+    """One VNC node.  Raises, from :meth:`start`, what its parts raise when they cannot start."""
+
+    OFP_VERSIONS = [ofproto_v1_4.OFP_VERSION]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        options.register(self.CONF)
+        conf = self.CONF
+        self.node_name = conf.node.name or socket.gethostname()
+        self._started_at = node_view.started()
+        speaker = _speaker(conf)
+        self.controller = Controller(
+            World(
+                Settings(
+                    node=self.node_name,
+                    local_as=conf.bgp.local_as,
+                    peers=tuple(peer.id for peer in speaker.peers),
+                    stale_time=conf.node.stale_time,
+                    restart_deferral=conf.node.restart_deferral,
+                )
+            )
+        )
+        post = self.controller.post
+        self.store = open_store(**_section(conf.store))
+        self.configuration = Configuration(self.store, post, conf)
+        self.openflow = OpenFlowSouthbound(post)
+        self.ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
+        self.engine: Engine | None = None
+        if speaker.peers or speaker.listen:
+            self.engine = make_engine(conf.bgp.engine, speaker, post)
+        self.view = node_view.LiveView(
+            self.controller, self.store, self.openflow, self.ovsdb, self.engine, self.record
+        )
+        self.api = ApiServer(self.configuration, self.view, conf)
+        self._closers: list[Any] = []
+
+    def record(self) -> dict[str, Any]:
+        """This node's record in the store, for the other nodes and for people."""
+        conf = self.CONF
+        return {
+            "node": self.node_name,
+            "url": conf.api.advertise or f"http://{conf.api.host}:{conf.api.port}",
+            "version": __version__,
+            "local_as": conf.bgp.local_as,
+            "router_id": conf.bgp.router_id or "",
+            "started_at": self._started_at,
+        }
+
+    # ------------------------------------------------------------ life
+
+    def start(self) -> Any:
+        """Start the parts, the ones that others need first; then serve."""
+        thread = super().start()
+        begun = time.monotonic()
+        self._wire()
+        try:
+            self._start_parts()
+        except BaseException:
+            self.close()
+            raise
+        LOG.info("node %s is up in %.2f s: API on %s, store %s, %d peers", self.node_name,
+                 time.monotonic() - begun, self.record()["url"], self.CONF.store.backend,
+                 len(self.CONF.bgp.peer))
+        return thread
+
+    def _start_parts(self) -> None:
+        self._closers = [self.store.close]
+        self.controller.start()
+        self._closers.append(self.controller.stop)
+        self.configuration.start()
+        self._closers.append(self.configuration.stop)
+        self._closers.append(self.openflow.stop)
+        self.ovsdb.start()
+        self._closers.append(self.ovsdb.stop)
+        if self.engine is not None:
+            self.engine.start()
+            self._closers.append(self.engine.stop)
+        self.api.start()
+        self._closers.append(self.api.stop)
+        self.configuration.put_status(NODES + self.node_name, self.record(), ephemeral=True)
+
+    def close(self) -> None:
+        """End everything; no flow is touched, and peers keep our routes (graceful restart)."""
+        while self._closers:
+            closer = self._closers.pop()
+            try:
+                closer()
+            except Exception:  # each part must get its chance to close
+                LOG.exception("closing %s failed", getattr(closer, "__qualname__", closer))
+
+    # ------------------------------------------------------------ effects
+
+    def _wire(self) -> None:
+        engine = self.engine
+
+        def nothing(effect: Any) -> None:
+            """Without peers nobody hears of routes."""
+
+        self.controller.effects = {
+            msg.Program: self.openflow.program,
+            msg.Hold: lambda effect: self.openflow.hold(effect.element, effect.held),
+            msg.AcceptElement: self._accept,
+            msg.RefuseElement: lambda effect: self.ovsdb.refuse(effect.session, effect.reason),
+            msg.ReleaseElement: self._release,
+            msg.SetTunnels: lambda effect: self.ovsdb.set_tunnels(effect.element, effect.vteps),
+            msg.Announce: (lambda effect: engine.announce(effect.paths)) if engine else nothing,
+            msg.Withdraw: (lambda effect: engine.withdraw(effect.nlris)) if engine else nothing,
+            msg.SendEndOfRib: (lambda effect: engine.end_of_rib()) if engine else nothing,
+            msg.RecordStatus: lambda effect: self.configuration.put_status(
+                effect.key, effect.value
+            ),
+            msg.Notice: lambda effect: LOG.log(
+                LEVELS[effect.level], "%s: %s", effect.subject, effect.text
+            ),
+        }
+
+    def _accept(self, effect: msg.AcceptElement) -> None:
+        self.ovsdb.accept(effect.session, effect.element)
+        if effect.datapath_id:
+            self.openflow.accept(effect.element, effect.datapath_id)
+
+    def _release(self, effect: msg.ReleaseElement) -> None:
+        self.openflow.forget(effect.element)
+        self.ovsdb.forget(effect.element)
+
+    # ------------------------------------------------------------ switches
+
+    @set_ev_cls(ofp_event.EventOFPStateChange, [MAIN_DISPATCHER, DEAD_DISPATCHER])
+    def _state_changed(self, event: Any) -> None:
+        if event.state == MAIN_DISPATCHER:
+            self.openflow.connected(event.datapath)
+        elif event.datapath.id is not None:
+            self.openflow.disconnected(event.datapath)
+
+
+def _section(group: Any) -> dict[str, Any]:
+    return {name: group[name] for name in group}
+
+
+def _speaker(conf: Any) -> Speaker:
+    try:
+        peers = tuple(parse_peer(text) for text in conf.bgp.peer)
+    except ValueError as error:
+        raise SettingsError(f"[bgp] peer: {error}") from error
+    if peers and not conf.bgp.router_id:
+        raise SettingsError("[bgp] router_id: required when there are peers")
+    listen = []
+    for text in conf.bgp.listen if peers else ():
+        address, _, port = text.rpartition(":")
+        if not port.isdigit() or not address:
+            raise SettingsError(f"[bgp] listen: {text!r} is not ADDRESS:PORT")
+        listen.append((address.strip("[]"), int(port)))
+    return Speaker(
+        local_as=conf.bgp.local_as,
+        router_id=conf.bgp.router_id or "0.0.0.0",
+        listen=tuple(listen),
+        restart_time=conf.bgp.restart_time,
+        peers=peers,
+    )
+
+
+def _ovsdb_settings(conf: Any, node_name: str) -> OvsdbSettings:
+    section = conf.ovsdb
+    return OvsdbSettings(
+        listen=tuple(section.listen),
+        controller_target=section.controller_target,
+        openflow_port=conf.ofp_ssl_listen_port or conf.ofp_tcp_listen_port or 6653,
+        probe_interval=section.probe_interval,
+        bfd_interval=section.bfd_interval,
+        max_sessions=section.max_sessions,
+        private_key=section.private_key,
+        certificate=section.certificate,
+        ca_cert=section.ca_cert,
+        node_name=node_name,
+    )
