@@ -1,0 +1,152 @@
+"""Reading a node's REST API, with errors that say what to do next."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from typing import Any
+
+from .errors import UNREACHABLE, CliError
+
+DEFAULT_URL = "http://127.0.0.1:9696"
+TIMEOUT = 30
+MAX_PAGES = 10_000
+
+
+class Client:
+    """``url``: base URL of a node's API.  ``ca_file``: whom to trust instead of the system's."""
+
+    def __init__(self, url: str, ca_file: str | None = None) -> None:
+        parts = urllib.parse.urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise CliError(f"the URL of a node reads http://HOST:9696, not {url!r}")
+        self.url = url.rstrip("/")
+        handlers: list[Any] = [urllib.request.ProxyHandler({})]
+        if parts.scheme == "https":
+            try:
+                context = ssl.create_default_context(cafile=ca_file)
+            except OSError as error:
+                raise CliError(f"cannot read {ca_file}: {error}") from error
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    def get(self, path: str, accept: tuple[int, ...] = (), **query: Any) -> Any:
+        """GET ``path`` with ``query``; ``accept``: statuses besides 200 whose body is an answer.
+
+        Raises CliError.
+        """
+        wanted = [(key, value) for key, value in query.items() if value not in (None, "")]
+        url = self.url + path
+        if wanted:
+            url += "?" + urllib.parse.urlencode(wanted, doseq=True)
+        request = urllib.request.Request(url, headers={"Accept": "application/json"})
+        try:
+            with self._opener.open(request, timeout=TIMEOUT) as answer:
+                return self._decode(answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                body = error.read()
+            if error.code in accept:
+                return self._decode(body)
+            raise CliError(_refusal(error.code, body, path)) from error
+        except urllib.error.URLError as error:
+            raise CliError(self._unreachable(error.reason), UNREACHABLE) from error
+        except (OSError, http.client.HTTPException) as error:
+            raise CliError(self._unreachable(error), UNREACHABLE) from error
+
+    def _decode(self, body: bytes) -> Any:
+        try:
+            data = json.loads(body)
+        except ValueError as error:
+            raise CliError(
+                f"{self.url} answered with something that is not JSON: is it a VNC node?"
+            ) from error
+        if not isinstance(data, dict):
+            raise CliError(f"{self.url} answered with {type(data).__name__}: is it a VNC node?")
+        return data
+
+    def _unreachable(self, reason: object) -> str:
+        if isinstance(reason, ConnectionRefusedError):
+            return (
+                f"nothing listens at {self.url}. Is the node running (systemctl status vnc-node), "
+                "and is this its [api] host and port? Another node: --url or VNCTL_URL"
+            )
+        if isinstance(reason, TimeoutError):
+            return f"{self.url} gave no answer in {TIMEOUT} s; try another node (--url)"
+        if isinstance(reason, socket.gaierror):
+            return f"the host name in {self.url} is not known; check --url or VNCTL_URL"
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return f"the certificate of {self.url} is not trusted ({reason.verify_message}); --ca"
+        return f"no answer from {self.url}: {reason}"
+
+    # ---- collections
+
+    def networking(self, collection: str, **query: Any) -> list[dict[str, Any]]:
+        """All items of a Networking API collection, over all pages."""
+        items: list[dict[str, Any]] = []
+        path = f"/v2.0/{collection}"
+        for _ in range(MAX_PAGES):
+            answer = self.get(path, **query)
+            items += _items(answer, collection)
+            links = answer.get(f"{collection}_links") or []
+            following = [link["href"] for link in links if link.get("rel") == "next"]
+            if not following:
+                return items
+            # Only the marker counts: the host in the link may be one that we cannot reach.
+            pages = urllib.parse.parse_qs(urllib.parse.urlsplit(following[0]).query)
+            if not pages.get("marker") or pages["marker"] == [query.get("marker")]:
+                raise CliError(f"the node's pages of {collection} do not end")
+            query = {**query, **{key: values[0] for key, values in pages.items()
+                                 if key in ("marker", "limit")}}  # fmt: skip
+        raise CliError(f"the node's pages of {collection} do not end")
+
+    def system(self, path: str, collection: str, **query: Any) -> list[dict[str, Any]]:
+        """All items of a list below /v1, over all pages."""
+        items: list[dict[str, Any]] = []
+        while True:
+            answer = self.get(f"/v1/{path}", offset=len(items) or None, **query)
+            page = _items(answer, collection)
+            items += page
+            if not page or len(items) >= answer.get("total", 0):
+                return items
+
+    def find(self, collection: str, name: str) -> dict[str, Any]:
+        """The one item whose id or name is ``name``.  Raises CliError."""
+        found = self.networking(collection, id=name) or self.networking(collection, name=name)
+        kind = collection.removesuffix("s")
+        if not found:
+            raise CliError(f"no {kind} has the id or name {name}; see `vnctl {collection}`")
+        if len(found) > 1:
+            ids = ", ".join(item["id"] for item in found[:5])
+            raise CliError(f"{len(found)} {collection} are named {name}; use an id: {ids}")
+        return found[0]
+
+
+def quote(name: str) -> str:
+    """``name`` as one segment of a path."""
+    return urllib.parse.quote(name, safe="")
+
+
+def default_url() -> str:
+    return os.environ.get("VNCTL_URL") or DEFAULT_URL
+
+
+def _items(answer: dict[str, Any], collection: str) -> list[dict[str, Any]]:
+    items = answer.get(collection)
+    if not isinstance(items, list):
+        raise CliError(f"the answer has no {collection}: is this a VNC node of this version?")
+    return items
+
+
+def _refusal(status: int, body: bytes, path: str) -> str:
+    try:
+        error = json.loads(body)["NeutronError"]
+        return error["message"] if isinstance(error, dict) else str(error)
+    except (ValueError, KeyError, TypeError):
+        return f"the node answered {path} with HTTP status {status}"

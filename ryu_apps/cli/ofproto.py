@@ -1,0 +1,143 @@
+"""What ``ovs-appctl ofproto/trace`` prints, as data (ovs-vswitchd(8), "ofproto/trace")."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+_BRIDGE = re.compile(r'^bridge\("(.*)"\)$')
+_STEP = re.compile(r"^\s*(\d+)\. (.*)$")
+_RULE = re.compile(r"^(?:(.*), )?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$")
+_PORT_IS = re.compile(r"^-> output port is (\d+)$")
+_TUNNEL_PUSH = re.compile(
+    r"tnl_push\(.*?ipv[46]\(src=([^,]*),dst=([^,)]*).*?vxlan\(flags=0x[0-9a-f]+,vni=(0x[0-9a-f]+)\)"
+)
+_TUNNEL_SET = re.compile(
+    r"set\(tunnel\(tun_id=(0x[0-9a-f]+)(?:,src=([^,)]*))?,(?:ipv6_)?dst=([^,)]*)"
+)
+
+
+@dataclass
+class Step:
+    """One table.  ``match`` None: no flow matched.  ``actions`` come with the switch's remarks,
+    which begin with "-> " or ">> " (what went wrong)."""
+
+    table: int
+    match: str | None
+    priority: int | None = None
+    cookie: str = ""
+    actions: list[str] = field(default_factory=list)
+
+
+class Output(NamedTuple):
+    """``port``: OpenFlow number, -1: back where it came from.  ``problem``: why it was not sent."""
+
+    port: int
+    tunnel: bool
+    problem: str
+
+
+class TunnelHeader(NamedTuple):
+    """What the datapath puts around the packet.  ``src`` is "" where the kernel chooses it."""
+
+    vni: int
+    src: str
+    dst: str
+
+
+@dataclass
+class Trace:
+    """``steps`` and ``outputs`` of the traced bridge; ``final``: the packet's fields at the end."""
+
+    steps: list[Step]
+    outputs: list[Output]
+    tunnels: list[TunnelHeader]
+    final: dict[str, str]
+    datapath: str
+
+
+def parse(text: str, bridge: str) -> Trace:
+    """Read a trace of ``bridge``.  Raises ValueError when it is none."""
+    steps: list[Step] = []
+    here = False
+    start: dict[str, str] = {}
+    final: dict[str, str] = {}
+    datapath: list[str] = []
+    for line in text.splitlines():
+        section = _BRIDGE.match(line)
+        if section:
+            here = section[1] == bridge
+        elif line.startswith("Flow: "):
+            start = start or _fields(line[6:])
+        elif line.startswith("Final flow: "):
+            here = False
+            rest = line[12:]
+            final = _fields(rest) if rest != "unchanged" else final or start
+        elif line.startswith("Datapath actions: "):
+            datapath.append(line[18:])
+        elif here and line.strip() and not line.startswith("---"):
+            _read_line(line, steps)
+    if not datapath or not start:
+        raise ValueError(f"this is no trace: {text.strip()[:200]!r}")
+    actions = ",".join(datapath)
+    return Trace(steps, _outputs(steps), _tunnels(actions), final, actions)
+
+
+def _read_line(line: str, steps: list[Step]) -> None:
+    step = _STEP.match(line)
+    if step is None:
+        if steps:
+            steps[-1].actions.append(line.strip())
+        return
+    rule = _RULE.match(step[2])
+    if rule:
+        steps.append(Step(int(step[1]), rule[1] or "any", int(rule[2]), rule[3] or ""))
+    else:
+        steps.append(Step(int(step[1]), None))
+
+
+def _fields(text: str) -> dict[str, str]:
+    """``icmp,in_port=1`` -> {"icmp": "", "in_port": "1"}."""
+    return dict(part.partition("=")[::2] for part in text.split(","))
+
+
+def _outputs(steps: list[Step]) -> list[Output]:
+    outputs: list[Output] = []
+    for step in steps:
+        current: Output | None = None
+        for action in step.actions:
+            port_is = _PORT_IS.match(action)
+            if port_is and current is not None:
+                current = current._replace(port=int(port_is[1]))
+            elif action.startswith("-> ") and current is not None:
+                current = current._replace(tunnel=current.tunnel or "tunnel" in action)
+            elif action.startswith(">> ") and current is not None:
+                current = current._replace(problem=current.problem or action[3:])
+            elif not action.startswith(("-> ", ">> ")):
+                if current is not None:
+                    outputs.append(current)
+                current = _output(action)
+        if current is not None:
+            outputs.append(current)
+    return [one for one in outputs if one.problem != "skipping output to input port"]
+
+
+def _output(action: str) -> Output | None:
+    if action == "IN_PORT":
+        return Output(-1, False, "")
+    if not action.startswith("output:"):
+        return None
+    number = action[7:]
+    # From a register; the switch's remark says which.
+    return Output(int(number) if number.isdigit() else 0, False, "")
+
+
+def _tunnels(datapath: str) -> list[TunnelHeader]:
+    found = [
+        TunnelHeader(int(vni, 16), src, dst) for src, dst, vni in _TUNNEL_PUSH.findall(datapath)
+    ]
+    found += [
+        TunnelHeader(int(vni, 16), src, dst) for vni, src, dst in _TUNNEL_SET.findall(datapath)
+    ]
+    return found

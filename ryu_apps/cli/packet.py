@@ -1,0 +1,58 @@
+"""The packet that is followed from hop to hop, and how it is told to ``ofproto/trace``."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Packet:
+    """``protocol``: "icmp" (an echo request), "tcp" or "udp"; ``port``: destination port of those.
+
+    ``tunnel``: (VNI, outer source, outer destination) when it arrives through one.
+    """
+
+    eth_src: str
+    eth_dst: str
+    ip_src: str
+    ip_dst: str
+    protocol: str = "icmp"
+    port: int = 0
+    ttl: int = 64
+    tunnel: tuple[int, str, str] | None = None
+
+    @property
+    def version(self) -> int:
+        return ipaddress.ip_address(self.ip_dst).version
+
+    def flow(self, in_port: int) -> str:
+        """In the syntax of ovs-fields(7)."""
+        six = self.version == 6
+        terms = [f"in_port={in_port}"]
+        if self.tunnel:
+            vni, src, dst = self.tunnel
+            v6 = "ipv6_" if ":" in dst else ""
+            terms += [f"tun_id={vni}", f"tun_{v6}src={src}", f"tun_{v6}dst={dst}"]
+        terms.append(self.protocol + ("6" if six else ""))
+        terms += [f"dl_src={self.eth_src}", f"dl_dst={self.eth_dst}"]
+        kind = "ipv6" if six else "nw"
+        terms += [f"{kind}_src={self.ip_src}", f"{kind}_dst={self.ip_dst}", f"nw_ttl={self.ttl}"]
+        if self.protocol == "icmp":
+            terms += [f"icmp_type={128 if six else 8}", "icmp_code=0"]
+        else:
+            terms += ["tp_src=40000", f"tp_dst={self.port}"]
+        return ",".join(terms)
+
+    def after(self, final: dict[str, str]) -> Packet:
+        """As it left a switch whose trace ended with these fields."""
+        kind = "ipv6" if self.version == 6 else "nw"
+        return dataclasses.replace(
+            self,
+            eth_src=final.get("dl_src", self.eth_src),
+            eth_dst=final.get("dl_dst", self.eth_dst),
+            ip_src=final.get(f"{kind}_src", self.ip_src),
+            ip_dst=final.get(f"{kind}_dst", self.ip_dst),
+            ttl=int(final.get("nw_ttl", self.ttl)),
+        )

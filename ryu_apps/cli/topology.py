@@ -1,0 +1,135 @@
+"""Where things are, as the trace needs to know: ports on elements, VTEPs, who answers ARP."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import cached_property
+from typing import Any
+
+from .client import Client, quote
+from .errors import CliError
+from .system import element_id, first
+from .table import Record
+
+ROUTER_INTERFACE = "network:router_interface"
+
+
+class Topology:
+    """Asks the API once for each thing that is needed."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._objects: dict[tuple[str, str], list[dict[str, Any]]] = {}
+
+    @cached_property
+    def elements(self) -> dict[str, Record]:
+        return {element_id(one): one for one in self._client.system("elements", "elements")}
+
+    def element(self, name: str) -> Record:
+        if name not in self.elements:
+            raise CliError(f"the element {name} is not known; see `vnctl elements`")
+        return self.elements[name]
+
+    def by_vtep(self, vtep: str) -> Record | None:
+        return next((one for one in self.elements.values() if one.get("vtep") == vtep), None)
+
+    def objects(self, element: str, kind: str) -> list[dict[str, Any]]:
+        """State objects of one kind; the element's owner is asked by the node."""
+        key = (element, kind)
+        if key not in self._objects:
+            path = f"vrouters/{quote(element)}/objects"
+            self._objects[key] = self._client.system(path, "objects", kind=kind)
+        return self._objects[key]
+
+    # ---- ports of switches
+
+    def claim(self, port: Record) -> tuple[str, int]:
+        """The element that holds a port and its OpenFlow number there.  Raises CliError."""
+        detail = self._client.get(f"/v1/ports/{quote(port['id'])}")
+        claims = detail.get("claims") or []
+        state = detail.get("state") or {}
+        held = [one for one in claims if one.get("holds")] or claims
+        element = state.get("element") or (held[0].get("element") if held else "")
+        if not element:
+            raise CliError(
+                f"no hypervisor claims the port {port['name'] or port['id']}, so it sends nothing; "
+                f"see `vnctl port show {port['id']}`"
+            )
+        for one in held:
+            if one.get("element") == element and (one.get("ofport") or 0) > 0:
+                return element, one["ofport"]
+        for one in self.objects(element, "port"):
+            if one.get("port_id") == port["id"]:
+                return element, one["ofport"]
+        raise CliError(
+            f"the port {port['name'] or port['id']} has no OpenFlow port number on {element} yet "
+            f"(status {state.get('status')}, {state.get('reason') or 'no reason given'})"
+        )
+
+    def tunnel_ofport(self, element: str, remote: str) -> int | None:
+        """The OpenFlow number of the tunnel from ``element`` towards a VTEP."""
+        tunnels = self.element(element).get("tunnels")
+        for one in tunnels if isinstance(tunnels, list) else []:
+            vtep = first(one, "vtep", "remote", "remote_ip") if isinstance(one, dict) else None
+            if vtep == remote and (one.get("ofport") or 0) > 0:
+                return one["ofport"]
+        for one in self.objects(element, "tunnel"):
+            if one.get("vtep") == remote:
+                return one["ofport"]
+        return None
+
+    def port_at(self, element: str, ofport: int) -> dict[str, Any] | None:
+        """The port behind an OpenFlow number: ``{"id", "name", "addresses"}``."""
+        for one in self.objects(element, "port"):
+            if one.get("ofport") == ofport:
+                return self._describe(one["port_id"])
+        return None
+
+    def _describe(self, id: str) -> dict[str, Any]:
+        found = self._client.networking("ports", id=id)
+        port = found[0] if found else {}
+        addresses = [fixed["ip_address"] for fixed in port.get("fixed_ips") or []]
+        return {"id": id, "name": port.get("name") or id, "addresses": addresses}
+
+    # ---- first hop
+
+    def source(self, port: Record, address: str) -> tuple[str, dict[str, Any]]:
+        """The address the port sends from towards ``address``, and that address's subnet."""
+        to = ipaddress.ip_address(address)
+        choices = []
+        for fixed in port.get("fixed_ips") or []:
+            if ipaddress.ip_address(fixed["ip_address"]).version == to.version:
+                subnet = self._client.get(f"/v2.0/subnets/{quote(fixed['subnet_id'])}")["subnet"]
+                choices.append((to not in ipaddress.ip_network(subnet["cidr"]), fixed, subnet))
+        if not choices:
+            raise CliError(
+                f"the port {port['name'] or port['id']} has no IPv{to.version} address to send from"
+            )
+        _, fixed, subnet = min(choices, key=lambda choice: choice[0])
+        return fixed["ip_address"], subnet
+
+    def destination_mac(
+        self, port: Record, element: str, subnet: Record, address: str
+    ) -> tuple[str, str]:
+        """The MAC that the sender's ARP or ND finds for the first hop, and whose it is; the MAC is
+        "" when nobody answers."""
+        to = ipaddress.ip_address(address)
+        if to in ipaddress.ip_network(subnet["cidr"]):
+            target, role = address, f"on-link neighbor {address}"
+        elif subnet.get("gateway_ip"):
+            target, role = subnet["gateway_ip"], f"gateway {subnet['gateway_ip']}"
+        else:
+            return "", f"the subnet {subnet['cidr']} has no gateway"
+        for other in self._client.networking("ports", network_id=port["network_id"]):
+            if any(fixed["ip_address"] == target for fixed in other.get("fixed_ips") or []):
+                if target != address and other.get("device_owner") != ROUTER_INTERFACE:
+                    continue
+                return other["mac_address"], role
+        # Not a port of ours: what the switch itself would answer, from routes of other systems.
+        network = self._client.get(f"/v2.0/networks/{quote(port['network_id'])}")["network"]
+        evi = network.get("provider:segmentation_id")
+        for one in self.objects(element, "neighbor"):
+            if one.get("evi") == evi and one.get("address") == target:
+                return one["mac"], role
+        what = "no router has an interface there" if target != address else "no port has it"
+        return "", f"nobody answers for the {role}: {what}"

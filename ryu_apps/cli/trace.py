@@ -1,0 +1,208 @@
+"""vnctl trace: a packet from a port to an address, through ofproto/trace on every hop."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import ipaddress
+from typing import Any
+
+from vrouter_ovs.tables import TABLE_NAMES
+
+from . import hypervisor
+from .client import Client
+from .command import Command, Result
+from .errors import NEGATIVE, OK, CliError
+from .ofproto import Output, Step, Trace, parse
+from .packet import Packet
+from .system import element_id, host_of
+from .topology import Topology
+from .trace_text import render
+
+MAX_HOPS = 8
+
+WHY = {
+    "classify": "this vrouter does not know the port, or the VNI of the tunnel",
+    "guard": "anti-spoof: the port may not send from this MAC and address",
+    "bridge": "nobody in this EVI is known to have the destination MAC",
+    "route": "the VRF has no route to the destination",
+    "nexthop": "the hop of the route is not installed",
+    "flood": "the EVI has no flood list here",
+    "encap": "there is no tunnel to the VTEP, or the packet came from a tunnel already",
+}
+
+
+def run(client: Client, options: Any) -> Result:
+    protocol, number = ("tcp", options.tcp) if options.tcp is not None else (
+        ("udp", options.udp) if options.udp is not None else ("icmp", 0)
+    )  # fmt: skip
+    try:
+        address = str(ipaddress.ip_address(options.address))
+    except ValueError as error:
+        raise CliError(f"{options.address} is no IP address") from error
+    topology = Topology(client)
+    port = client.find("ports", options.port)
+    element, in_port = topology.claim(port)
+    source, subnet = topology.source(port, address)
+    mac, role = topology.destination_mac(port, element, subnet, address)
+    data: dict[str, Any] = {
+        "port": {"id": port["id"], "name": port["name"]},
+        "address": address,
+        "source": source,
+        "first_hop": role,
+        "hops": [],
+    }
+    if mac:
+        packet = Packet(port["mac_address"], mac, source, address, protocol, number)
+        data.update(_follow(topology, options.template, packet, element, in_port, data["hops"]))
+    else:
+        data.update(verdict="not sent", reason=role)
+    good = data["verdict"] in ("delivered", "answered")
+    return Result(data, render(data), OK if good else NEGATIVE)
+
+
+def _follow(
+    topology: Topology, template: str, packet: Packet, element: str, in_port: int, hops: list
+) -> dict[str, Any]:
+    """Trace hop after hop into ``hops``; returns the verdict."""
+    wanted = packet.ip_dst
+    for _ in range(MAX_HOPS):
+        record = topology.element(element)
+        host = host_of(record)
+        flow = packet.flow(in_port)
+        try:
+            trace = parse(hypervisor.trace(template, host, flow), hypervisor.BRIDGE)
+        except ValueError as error:
+            raise CliError(f"{host}: {error}") from error
+        hop: dict[str, Any] = {
+            "element": element,
+            "host": host,
+            "vtep": record.get("vtep", ""),
+            "flow": flow,
+            "steps": [_step(step) for step in trace.steps],
+            "datapath_actions": trace.datapath,
+            "outcome": "",
+        }
+        hops.append(hop)
+        packet = packet.after(trace.final)
+        verdict = _at_a_port(topology, element, trace, wanted)
+        if verdict is None and (onward := _onward(topology, record, trace)) is not None:
+            vni, here, remote = onward
+            hop["outcome"] = f"VXLAN to {remote}, VNI {vni}"
+            following = topology.by_vtep(remote)
+            if following is None:
+                return {
+                    "verdict": "left",
+                    "reason": f"it leaves for the VTEP {remote}, which is no hypervisor of this "
+                    f"system, with VNI {vni}",
+                }
+            element = element_id(following)
+            number = topology.tunnel_ofport(element, here)
+            if number is None:
+                return {
+                    "verdict": "dropped",
+                    "element": element,
+                    "reason": f"{host_of(following)} has no tunnel to {here}, from where it comes",
+                }
+            in_port = number
+            packet = dataclasses.replace(packet, tunnel=(vni, here, remote))
+            continue
+        verdict = verdict or _drop(element, trace)
+        hop["outcome"] = verdict["verdict"]
+        return {"element": element, "host": host, **verdict}
+    return {"verdict": "looped", "reason": f"it is still on its way after {MAX_HOPS} hops"}
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "table": step.table,
+        "table_name": TABLE_NAMES.get(step.table, str(step.table)),
+        **{key: value for key, value in dataclasses.asdict(step).items() if key != "table"},
+    }
+
+
+def _at_a_port(
+    topology: Topology, element: str, trace: Trace, wanted: str
+) -> dict[str, Any] | None:
+    """The verdict if it came to a local port; the intended one, if it came to several."""
+    if trace.datapath == "drop":
+        return None
+    local = [one for one in trace.outputs if not one.tunnel and not one.problem]
+    if any(one.port == -1 for one in local):
+        return {
+            "verdict": "answered",
+            "reason": "the switch answers it itself, back to where it came from",
+        }
+    found = []
+    for output in local:
+        port = topology.port_at(element, output.port)
+        if port is not None and wanted in port["addresses"]:
+            return {"verdict": "delivered", "reason": "", "to": port}
+        found.append(port or {"id": "", "name": f"OpenFlow port {output.port}", "addresses": []})
+    if not found or any(one.tunnel and not one.problem for one in trace.outputs):
+        return None
+    names = ", ".join(port["name"] for port in found)
+    return {
+        "verdict": "misdelivered",
+        "to": found[0],
+        "reason": f"it came to {names}, which does not have the address {wanted}",
+    }
+
+
+def _onward(topology: Topology, record: Any, trace: Trace) -> tuple[int, str, str] | None:
+    """(VNI, this VTEP, the other VTEP) if the packet goes into a tunnel."""
+    if not trace.tunnels:
+        return None
+    header = trace.tunnels[0]
+    return header.vni, header.src or record.get("vtep", ""), header.dst
+
+
+def _drop(element: str, trace: Trace) -> dict[str, Any]:
+    if "controller(" in trace.datapath:
+        return {"verdict": "to the controller", "reason": "the node decides about it"}
+    problem: Output | None = next((one for one in trace.outputs if one.problem), None)
+    last = trace.steps[-1] if trace.steps else None
+    table = TABLE_NAMES.get(last.table, str(last.table)) if last else ""
+    if problem is not None:
+        reason = problem.problem
+    elif last is None:
+        reason = "the bridge has no flows"
+    elif last.match is None:
+        reason = f"no flow matches in table {table}: {WHY.get(table, 'the packet ends there')}"
+    else:
+        reason = f"the flow in table {table} drops it: {last.match}, priority {last.priority}"
+    flow = f"{last.match}, priority {last.priority}" if last and last.match else None
+    return {"verdict": "dropped", "table": table, "flow": flow, "reason": reason}
+
+
+def _port_number(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port number")
+    return number
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("port", metavar="PORT", help="the sending port: name or id")
+    parser.add_argument("address", metavar="ADDRESS", help="where to: an IP address")
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument("--icmp", action="store_true", help="an echo request (default)")
+    kind.add_argument("--tcp", metavar="N", type=_port_number, help="TCP to this port")
+    kind.add_argument("--udp", metavar="N", type=_port_number, help="UDP to this port")
+    parser.add_argument(
+        "--exec", dest="template", metavar="TEMPLATE", default=hypervisor.default_template(),
+        help="how to run a command on a hypervisor, {host} standing for its name "
+        '(default: %(default)s)',
+    )  # fmt: skip
+
+
+COMMANDS = [
+    Command(
+        "trace", "Follow a packet from a port to an address, hop by hop", run, arguments,
+        (
+            "vnctl trace web1 10.0.2.7",
+            "vnctl trace web1 10.0.2.7 --tcp 443 --json",
+            'vnctl trace web1 10.0.2.7 --exec "ssh root@{host}"',
+        ),
+    ),
+]  # fmt: skip
