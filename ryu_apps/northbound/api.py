@@ -1,0 +1,45 @@
+"""Puts the API together: every route of the WSGI application."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from typing import Any
+
+from ryu_apps.configuration import Configuration
+from ryu_apps.northbound import discovery, openapi
+from ryu_apps.northbound.base import NodeView
+from ryu_apps.northbound.declarations import ALL
+from ryu_apps.northbound.http import Application, Call, Reply, Route
+from ryu_apps.northbound.node import NodeApi
+from ryu_apps.northbound.resources import Environment, Resource
+from ryu_apps.northbound.tags import Tags
+
+
+def build(configuration: Configuration, node_view: NodeView, settings: Any) -> Application:
+    """The WSGI application of a node.  Raises ValueError for settings that make no sense."""
+    environment = Environment(configuration, node_view, settings)
+    routes = discovery.routes()
+    for declaration in ALL:
+        resource = Resource(declaration, environment)
+        routes += resource.routes()
+        routes += Tags(resource, environment).routes()
+    routes += NodeApi(environment).routes()
+    rendered: list[bytes] = []
+
+    def document(call: Call) -> Reply:
+        if not rendered:
+            rendered.append(json.dumps(openapi.document(routes, _version())).encode())
+        return Reply(200, rendered[0])
+
+    routes.append(
+        Route("GET", "/openapi.json", document, "This document", "discovery", None, "Document")
+    )
+    return Application(routes, settings.api.max_body)
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("vnc")
+    except importlib.metadata.PackageNotFoundError:
+        return "0"

@@ -1,0 +1,82 @@
+"""What clients ask first: versions, the resources of v2.0, extensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ryu_apps.northbound.declarations import ALL
+from ryu_apps.northbound.errors import ApiError
+from ryu_apps.northbound.http import Call, Reply, Route
+
+_UPDATED = "2026-01-01T00:00:00-00:00"
+
+EXTENSIONS: dict[str, tuple[str, str]] = {
+    "address-pairs": ("Allowed Address Pairs", "Further addresses that a port may send from"),
+    "allowed-address-pairs": ("Allowed Address Pairs", "Alias of address-pairs"),
+    "binding": ("Port Binding", "Where a port is wanted, and where it is"),
+    "filter-validation": ("Filter parameters validation", "Unknown filters are refused"),
+    "net-mtu": ("Network MTU", "The MTU of a network"),
+    "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be set"),
+    "pagination": ("Pagination support", "limit, marker and page_reverse"),
+    "port-security": ("Port Security", "Anti-spoofing of a port or network can be turned off"),
+    "project-id": ("project_id field enabled", "project_id stands beside tenant_id"),
+    "provider": ("Provider Network", "Type and VNI of a network"),
+    "revision-if-match": ("If-Match constraints", "If-Match: revision_number=N"),
+    "router": ("Neutron L3 Router", "Routers and their interfaces"),
+    "sorting": ("Sorting support", "sort_key and sort_dir"),
+    "standard-attr-description": ("standard-attr-description", "Resources have a description"),
+    "standard-attr-revisions": ("Resource revision numbers", "Resources have revision_number"),
+    "standard-attr-tag": ("Tag support for resources", "Resources have tags"),
+    "standard-attr-timestamp": ("Resource timestamps", "created_at and updated_at"),
+    "vpn": ("VPN attributes", "RD index, VNI and route targets of networks and routers"),
+}
+
+
+def routes() -> list[Route]:
+    return [
+        Route("GET", "/", _versions, "API versions", "discovery", None, "Versions"),
+        Route("GET", "/v2.0", _resources, "Resources of v2.0", "discovery", None, "Resources"),
+        Route("GET", "/v2.0/extensions", _extensions, "List extensions", "discovery", None,
+              "ExtensionList"),
+        Route("GET", "/v2.0/extensions/{alias}", _extension, "Show an extension", "discovery",
+              None, "ExtensionItem"),
+    ]
+
+
+def _versions(call: Call) -> Reply:
+    def version(id: str) -> dict[str, Any]:
+        href = f"{call.base_url()}/{id}/"
+        return {"id": id, "status": "CURRENT", "links": [{"href": href, "rel": "self"}]}
+
+    return Reply(200, {"versions": [version("v2.0")]})
+
+
+def _resources(call: Call) -> Reply:
+    return Reply(200, {
+        "resources": [
+            {
+                "name": declaration.kind,
+                "collection": declaration.collection,
+                "links": [{
+                    "rel": "self", "href": f"{call.base_url()}/v2.0/{declaration.collection}",
+                }],
+            }
+            for declaration in ALL
+        ]
+    })
+
+
+def _view(alias: str) -> dict[str, Any]:
+    name, description = EXTENSIONS[alias]
+    return {"alias": alias, "name": name, "description": description, "links": [],
+            "updated": _UPDATED}
+
+
+def _extensions(call: Call) -> Reply:
+    return Reply(200, {"extensions": [_view(alias) for alias in EXTENSIONS]})
+
+
+def _extension(call: Call, alias: str) -> Reply:
+    if alias not in EXTENSIONS:
+        raise ApiError(404, "ExtensionNotFound", f"Extension {alias} could not be found.")
+    return Reply(200, {"extension": _view(alias)})

@@ -1,0 +1,21 @@
+"""Errors of the API and how they look to a client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class ApiError(Exception):
+    """Answer the request with this.  ``type``: the Networking API's error type."""
+
+    def __init__(
+        self, status: int, type: str, message: str, headers: Mapping[str, str] | None = None
+    ):
+        super().__init__(message)
+        self.status, self.type, self.message = status, type, message
+        self.headers = dict(headers or {})
+
+
+def error_body(type: str, message: str) -> dict[str, Any]:
+    return {"NeutronError": {"type": type, "message": message, "detail": ""}}

@@ -1,0 +1,238 @@
+"""A small WSGI application: routes, JSON in and out, errors, the request log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from webob import Request, Response
+
+from ryu_apps.control.rules import RuleError
+from ryu_apps.northbound.errors import ApiError, error_body
+from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
+
+LOG = logging.getLogger(__name__)
+ACCESS = logging.getLogger("ryu_apps.northbound.access")
+_PARAMETER = re.compile(r"\{(\w+)\}")
+
+
+class Reply(NamedTuple):
+    """``body``: JSON-able data, bytes already in JSON, or None for no content."""
+
+    status: int
+    body: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """``path``: with ``{name}`` parameters; ``handler(request, **parameters) -> Reply``.
+
+    The rest is for the OpenAPI document: schemas by name or inline, and query parameters.
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., Reply]
+    summary: str = ""
+    tag: str = ""
+    request_schema: Any = None
+    response_schema: Any = None
+    status: int = 200
+    query: tuple[tuple[str, str], ...] = field(default=())
+
+
+class Call:
+    """A request, with what handlers ask of it."""
+
+    def __init__(self, request: Request, max_body: int):
+        self.request = request
+        self._max_body = max_body
+
+    @property
+    def query(self) -> Any:
+        """A multidict of the query string.  Raises ApiError 400 when it is not UTF-8."""
+        try:
+            return self.request.GET
+        except UnicodeDecodeError as error:
+            raise ApiError(400, "HTTPBadRequest", "The query string is not UTF-8.") from error
+
+    def header(self, name: str) -> str:
+        return self.request.headers.get(name, "").strip()
+
+    def base_url(self) -> str:
+        return self.request.host_url
+
+    def json(self) -> Any:
+        """The body.  Its content type is not looked at.  Raises ApiError 400 or 413."""
+        length = self.request.content_length
+        if length is not None and length > self._max_body:
+            raise _too_large(self._max_body)
+        raw = self.request.body_file_raw.read(self._max_body + 1) if (
+            length is None and self.request.headers.get("Transfer-Encoding")
+        ) else self.request.body
+        if len(raw) > self._max_body:
+            raise _too_large(self._max_body)
+        if not raw:
+            raise ApiError(400, "HTTPBadRequest", "The request needs a JSON body; it has none.")
+        try:
+            return json.loads(raw, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise ApiError(
+                400, "HTTPBadRequest", f"The body is not valid JSON: {error or 'too deep'}."
+            ) from error
+
+
+def _no_constant(text: str) -> Any:
+    raise ValueError(f"{text} is not JSON")
+
+
+def _too_large(limit: int) -> ApiError:
+    return ApiError(
+        413, "RequestEntityTooLarge", f"The body is larger than {limit} bytes; split the request.",
+        {"Connection": "close"},
+    )
+
+
+class Application:
+    """The WSGI callable.  ``routes`` are matched literally first, then by parameter."""
+
+    def __init__(self, routes: Iterable[Route], max_body: int):
+        self.routes = list(routes)
+        self._max_body = max_body
+        self._exact: dict[str, dict[str, Route]] = {}
+        self._patterns: dict[int, list[tuple[re.Pattern[str], dict[str, Route]]]] = {}
+        by_path: dict[str, dict[str, Route]] = {}
+        for route in self.routes:
+            by_path.setdefault(route.path, {})[route.method] = route
+        for path, methods in by_path.items():
+            if "{" not in path:
+                self._exact[path] = methods
+                continue
+            pattern = re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", path))
+            self._patterns.setdefault(path.count("/"), []).append((pattern, methods))
+        self._counters: dict[int, int] = {}
+        self._counters_lock = threading.Lock()
+
+    def counters(self) -> dict[int, int]:
+        """Answers given so far by HTTP status."""
+        with self._counters_lock:
+            return dict(self._counters)
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
+        started = time.perf_counter()
+        request = Request(environ)
+        reply = self._answer(request)
+        response = _response(reply, request)
+        if request.method == "HEAD":
+            response.body = b""
+        self._log(request, reply, response, started)
+        return response(environ, start_response)
+
+    def _log(self, request: Request, reply: Reply, response: Response, started: float) -> None:
+        with self._counters_lock:
+            self._counters[reply.status] = self._counters.get(reply.status, 0) + 1
+        if ACCESS.isEnabledFor(logging.INFO):
+            ACCESS.info(
+                "%s %s %r %d %d bytes %.1f ms",
+                request.environ.get("REMOTE_ADDR", "-"),
+                request.method,
+                request.environ.get("REQUEST_URI") or request.environ.get("PATH_INFO", ""),
+                reply.status,
+                response.content_length or 0,
+                (time.perf_counter() - started) * 1000,
+            )
+
+    def _answer(self, request: Request) -> Reply:
+        try:
+            handler, parameters = self._find(request)
+            return handler(Call(request, self._max_body), **parameters)
+        except (ApiError, RuleError) as error:
+            return Reply(
+                error.status,
+                error_body(error.type, error.message),
+                tuple(getattr(error, "headers", {}).items()),
+            )
+        except TooLarge as error:
+            return Reply(413, error_body("RequestEntityTooLarge", f"{error}; split the request."))
+        except Conflict as error:
+            return Reply(409, error_body("Conflict", str(error)))
+        except Unavailable as error:
+            happened = "" if error.definite else " The outcome is unknown: read before repeating."
+            return Reply(
+                503,
+                error_body("ServiceUnavailable", f"The config store: {error}.{happened}"),
+                (("Retry-After", "1"),),
+            )
+        except StoreError as error:
+            return Reply(503, error_body("ServiceUnavailable", f"The config store: {error}"))
+        except Exception:  # the outermost boundary of a request
+            reference = uuid.uuid4().hex[:12]
+            LOG.exception(
+                "request %s %s failed, reference %s", request.method,
+                request.environ.get("PATH_INFO"), reference,
+            )
+            return Reply(
+                500,
+                error_body(
+                    "HTTPInternalServerError",
+                    "Request Failed: internal server error. Search this node's log for the "
+                    f"reference {reference}.",
+                ),
+            )
+
+    def _find(self, request: Request) -> tuple[Callable[..., Reply], dict[str, str]]:
+        try:
+            path = request.path_info
+        except UnicodeDecodeError as error:
+            raise ApiError(400, "HTTPBadRequest", "The path is not UTF-8.") from error
+        methods, parameters = self._match(path.rstrip("/") or "/")
+        if methods is None:
+            raise ApiError(
+                404, "HTTPNotFound", f"The resource {path} could not be found; see /openapi.json."
+            )
+        method = "GET" if request.method == "HEAD" else request.method
+        route = methods.get(method)
+        if route is None:
+            allowed = ", ".join(sorted(methods))
+            raise ApiError(
+                405, "HTTPMethodNotAllowed", f"{request.method} is not allowed here: {allowed}.",
+                {"Allow": allowed},
+            )
+        return route.handler, parameters
+
+    def _match(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
+        exact = self._exact.get(path)
+        if exact is not None:
+            return exact, {}
+        for pattern, methods in self._patterns.get(path.count("/"), ()):
+            match = pattern.fullmatch(path)
+            if match:
+                return methods, match.groupdict()
+        return None, {}
+
+
+def _response(reply: Reply, request: Request) -> Response:
+    response = Response(status=reply.status)
+    if reply.body is None:
+        response.headers.pop("Content-Type", None)
+        if reply.status != 204:
+            response.content_length = 0
+    else:
+        response.content_type = "application/json"
+        response.charset = None
+        response.body = (
+            reply.body
+            if isinstance(reply.body, bytes)
+            else json.dumps(reply.body, separators=(",", ":")).encode()
+        )
+    for name, value in reply.headers:
+        response.headers[name] = value
+    return response

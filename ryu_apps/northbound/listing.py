@@ -1,0 +1,212 @@
+"""Lists of the Networking API: filters, sorting, pages, fields (API guide, "Filtering and column
+selection", "Sorting", "Pagination")."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from ryu_apps.northbound.errors import ApiError
+
+RESERVED = frozenset({"fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"})
+TAG_FILTERS = {"tags", "tags-any", "not-tags", "not-tags-any"}
+TRUE, FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+
+View = dict[str, Any]
+
+
+@dataclass
+class Listing:
+    """A parsed query string."""
+
+    filters: dict[str, set[str]] = field(default_factory=dict)
+    tags: dict[str, list[set[str]]] = field(default_factory=dict)
+    fields: set[str] = field(default_factory=set)
+    sort: list[tuple[str, bool]] = field(default_factory=list)
+    """(attribute, descending)"""
+    limit: int | None = None
+    marker: str | None = None
+    reverse: bool = False
+
+    def touches(self, keys: frozenset[str]) -> bool:
+        """Whether filters or sorting look at one of ``keys``."""
+        return not keys.isdisjoint(self.filters) or any(key in keys for key, _ in self.sort)
+
+
+def parse(query: Any, known: Iterable[str], max_page: int) -> Listing:
+    """Read a query string (a multidict) for resources with the attributes ``known``.
+
+    Raises ApiError 400 for an attribute that does not exist or a malformed value: a filter that
+    was ignored would select everything.
+    """
+    known = set(known)
+    listing = Listing()
+    for key in query:
+        values = query.getall(key)
+        if key in TAG_FILTERS:
+            listing.tags[key] = [set(value.split(",")) for value in values]
+        elif key == "fields":
+            listing.fields = {part for value in values for part in value.split(",") if part}
+        elif key not in RESERVED:
+            if key not in known:
+                raise _invalid(f"'{key}' is not an attribute to filter by; there are: "
+                               f"{', '.join(sorted(known))}.")
+            listing.filters[key] = set(values)
+    listing.sort = _sort(query.getall("sort_key"), query.getall("sort_dir"), known)
+    listing.limit = _limit(query.get("limit"), max_page)
+    listing.marker = query.get("marker") or None
+    listing.reverse = (query.get("page_reverse") or "").lower() in TRUE
+    return listing
+
+
+def _sort(keys: list[str], directions: list[str], known: set[str]) -> list[tuple[str, bool]]:
+    if directions and len(directions) != len(keys):
+        raise _invalid("The number of sort_keys and sort_dirs must be same.")
+    found = []
+    for position, key in enumerate(keys):
+        if key not in known:
+            raise _invalid(f"'{key}' is not an attribute to sort by.")
+        direction = directions[position] if directions else "asc"
+        if direction not in ("asc", "desc"):
+            raise _invalid(f"sort_dir is 'asc' or 'desc', not '{direction}'.")
+        found.append((key, direction == "desc"))
+    return found
+
+
+def _limit(text: str | None, max_page: int) -> int:
+    if text is None or text == "":
+        return max_page
+    if not text.isascii() or not text.isdigit():
+        raise _invalid(f"limit must be an integer of 0 or more, not '{text}'.")
+    return min(int(text) or max_page, max_page) if len(text) < 12 else max_page
+
+
+def matcher(listing: Listing) -> Callable[[View], bool]:
+    """A predicate for views."""
+    tests: list[Callable[[View], bool]] = []
+    for key, wanted in listing.filters.items():
+        tests.append(_fixed_ips(wanted) if key == "fixed_ips" else _attribute(key, wanted))
+    for key, groups in listing.tags.items():
+        tests.extend(_tags(key, group) for group in groups)
+    return lambda view: all(test(view) for test in tests)
+
+
+def _attribute(key: str, wanted: set[str]) -> Callable[[View], bool]:
+    lower = {text.lower() for text in wanted}
+
+    def test(view: View) -> bool:
+        value = view[key]
+        if value is True:
+            return not lower.isdisjoint(TRUE)
+        if value is False:
+            return not lower.isdisjoint(FALSE)
+        if type(value) is str:
+            return value in wanted
+        if value is None:
+            return not lower.isdisjoint(("", "none", "null"))
+        if type(value) is list:
+            return any(str(item) in wanted for item in value) or (not value and "" in wanted)
+        return str(value) in wanted
+
+    return test
+
+
+def _fixed_ips(wanted: set[str]) -> Callable[[View], bool]:
+    """``fixed_ips=ip_address=A``, ``subnet_id=S``, ``ip_address_substr=T``: one key repeated is
+    OR, different keys are AND."""
+    groups: dict[str, set[str]] = {}
+    for text in wanted:
+        key, equals, value = text.partition("=")
+        if not equals or key not in ("ip_address", "subnet_id", "ip_address_substr"):
+            raise _invalid(
+                "fixed_ips is filtered as ip_address=A, subnet_id=S or ip_address_substr=T, not "
+                f"'{text}'."
+            )
+        groups.setdefault(key, set()).add(value)
+
+    def test(view: View) -> bool:
+        fixed = view["fixed_ips"]
+        for key, values in groups.items():
+            if key == "ip_address_substr":
+                found = any(part in one["ip_address"] for one in fixed for part in values)
+            else:
+                found = any(one[key] in values for one in fixed)
+            if not found:
+                return False
+        return True
+
+    return test
+
+
+def _tags(key: str, wanted: set[str]) -> Callable[[View], bool]:
+    if key == "tags":
+        return lambda view: wanted.issubset(view["tags"])
+    if key == "tags-any":
+        return lambda view: not wanted.isdisjoint(view["tags"])
+    if key == "not-tags":
+        return lambda view: not wanted.issubset(view["tags"])
+    return lambda view: wanted.isdisjoint(view["tags"])
+
+
+def page(views: list[View], listing: Listing) -> tuple[list[View], bool, bool]:
+    """Sort and cut.  Returns the page, whether there is more before it, and after it.
+
+    ``marker`` is the id of the item before the page (after it, with ``page_reverse``).  Raises
+    ApiError 400 when no item has that id.
+    """
+    views.sort(key=lambda view: view["id"])
+    for key, descending in reversed(listing.sort):
+        views.sort(key=_sort_key(key), reverse=descending)
+    start, end = 0, len(views)
+    if listing.marker is not None:
+        at = next((i for i, view in enumerate(views) if view["id"] == listing.marker), None)
+        if at is None:
+            raise _invalid(
+                f"The marker {listing.marker} is not in the list (any more); start again without."
+            )
+        start, end = (0, at) if listing.reverse else (at + 1, len(views))
+    limit = listing.limit or len(views)
+    if listing.reverse:
+        start = max(start, end - limit)
+    else:
+        end = min(end, start + limit)
+    return views[start:end], start > 0, end < len(views)
+
+
+def _sort_key(key: str) -> Callable[[View], Any]:
+    def value(view: View) -> Any:
+        found = view[key]
+        if found is None:
+            return (0, "")
+        if isinstance(found, (list, dict)):
+            return (1, str(found))
+        return (1, found)
+
+    return value
+
+
+def links(url: str, query: Any, shown: list[View], before: bool, after: bool) -> list[dict]:
+    """The ``<collection>_links`` of a page."""
+    if not shown:
+        return []
+    rest = [(key, value) for key, value in query.items() if key not in ("marker", "page_reverse")]
+    found = []
+    if after:
+        found.append({
+            "href": f"{url}?{urlencode([*rest, ('marker', shown[-1]['id'])])}", "rel": "next",
+        })
+    if before:
+        back = [*rest, ("marker", shown[0]["id"]), ("page_reverse", "True")]
+        found.append({"href": f"{url}?{urlencode(back)}", "rel": "previous"})
+    return found
+
+
+def select(view: View, fields: set[str]) -> View:
+    """Only the attributes asked for; all when none were."""
+    return {key: value for key, value in view.items() if key in fields} if fields else view
+
+
+def _invalid(message: str) -> ApiError:
+    return ApiError(400, "InvalidInput", f"Invalid input for operation: {message}")

@@ -1,0 +1,277 @@
+"""The generic engine of Networking API resources: create (also bulk), show, list, update, delete.
+
+A resource is a :class:`Declaration`; the engine makes its routes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import random
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ryu_apps.configuration import Configuration
+from ryu_apps.control import ipam
+from ryu_apps.control.model import Config
+from ryu_apps.control.rules import Context, Draft
+from ryu_apps.control.rules.draft import not_found
+from ryu_apps.northbound import bodies, listing, views
+from ryu_apps.northbound.base import NodeView
+from ryu_apps.northbound.errors import ApiError
+from ryu_apps.northbound.http import Call, Reply, Route
+
+_IF_MATCH = re.compile(r"\"?revision_number=(\d{1,18})\"?")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One resource of the API.
+
+    ``rules``: a module with create(draft, body, context), update(draft, id, body, context) and
+    delete(draft, id, context).  ``view(resource, extra)``; ``extra(config, resource)`` looks up
+    what the view needs.  ``indexes``: attribute -> name of the Config index that finds ids by it.
+    ``actions``: name of a member action (PUT) -> rule(draft, id, body, context) -> answer.
+    """
+
+    kind: str
+    collection: str
+    create_body: type[bodies.Body]
+    update_body: type[bodies.Body]
+    rules: Any
+    view: Callable[[Any, Any], dict[str, Any]]
+    attributes: frozenset[str]
+    extra: Callable[[Config, Any], Any] = lambda config, item: None
+    indexes: tuple[tuple[str, str], ...] = ()
+    actions: tuple[tuple[str, Callable], ...] = ()
+    state_keys: frozenset[str] = frozenset()
+
+
+class Environment:
+    """What all resources share."""
+
+    def __init__(self, configuration: Configuration, node_view: NodeView, settings: Any):
+        self.configuration = configuration
+        self.node_view = node_view
+        self.settings = settings
+        self.max_page = settings.api.max_page
+        self._vni_range = ipam.parse_range(settings.vpn.vni_range)
+        self._mac_prefix = ipam.canonical_mac(settings.vpn.mac_prefix + ":00:00:01")[:8]
+        self._source = random.Random(os.urandom(16))
+
+    def context(self, call: Call) -> Context:
+        text, if_match = call.header("If-Match"), None
+        if text:
+            match = _IF_MATCH.fullmatch(text)
+            if not match:
+                raise ApiError(
+                    400, "HTTPBadRequest", "If-Match must read 'revision_number=N'."
+                )
+            if_match = int(match[1])
+        now = datetime.datetime.now(datetime.UTC)
+        return Context(
+            now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            new_id=lambda: str(uuid.uuid4()),
+            source=self._source,
+            vni_range=self._vni_range,
+            mac_prefix=self._mac_prefix,
+            mtu=self.settings.vpn.mtu,
+            project_id=scope(call),
+            if_match=if_match,
+        )
+
+
+def scope(call: Call) -> str:
+    """The project the client works in, or "" for all."""
+    return call.header("X-Project-Id")[:255]
+
+
+class Resource:
+    """The handlers of one declaration."""
+
+    def __init__(self, declaration: Declaration, environment: Environment):
+        self.d = declaration
+        self._env = environment
+        self._configuration = environment.configuration
+
+    def routes(self) -> list[Route]:
+        d = self.d
+        root, member = f"/v2.0/{d.collection}", f"/v2.0/{d.collection}/{{id}}"
+        title = d.kind.capitalize()
+        one, many = f"{title}Item", f"{title}List"
+        query = tuple(
+            (name, "")
+            for name in sorted(d.attributes | listing.RESERVED | listing.TAG_FILTERS)
+        )
+        found = [
+            Route("GET", root, self.index, f"List {d.collection}", d.collection, None, many,
+                  query=query),
+            Route("POST", root, self.create, f"Create one {d.kind}, or many at once",
+                  d.collection, f"{title}CreateRequest", one, 201),
+            Route("GET", member, self.show, f"Show a {d.kind}", d.collection, None, one,
+                  query=(("fields", ""),)),
+            Route("PUT", member, self.update, f"Change a {d.kind}", d.collection,
+                  f"{title}UpdateRequest", one),
+            Route("DELETE", member, self.delete, f"Delete a {d.kind}", d.collection, status=204),
+        ]
+        for name, rule in d.actions:
+            found.append(
+                Route("PUT", f"{member}/{name}", self._action(rule),
+                      name.replace("_", " ").capitalize(), d.collection, "InterfaceBody",
+                      "InterfaceAnswer")
+            )
+        return found
+
+    # ------------------------------------------------------------ reading
+
+    def index(self, call: Call) -> Reply:
+        d, query = self.d, call.query
+        wanted = listing.parse(query, d.attributes, self._env.max_page)
+        project = scope(call)
+        pairs = self._configuration.read(
+            lambda config: [
+                (item, d.extra(config, item)) for item in self._candidates(config, wanted.filters)
+            ]
+        )
+        found = [
+            d.view(item, extra)
+            for item, extra in pairs
+            if not project or _visible(item, project)
+        ]
+        early = wanted.touches(d.state_keys)
+        if early:
+            self._add_states(found)
+        if wanted.filters or wanted.tags:
+            found = list(filter(listing.matcher(wanted), found))
+        shown, before, after = listing.page(found, wanted)
+        if not early and (not wanted.fields or wanted.fields & d.state_keys):
+            self._add_states(shown)
+        body: dict[str, Any] = {
+            d.collection: [listing.select(view, wanted.fields) for view in shown]
+        }
+        if (wanted.marker or "limit" in query or after) and (before or after):
+            url = f"{call.base_url()}/v2.0/{d.collection}"
+            body[f"{d.collection}_links"] = listing.links(url, query, shown, before, after)
+        return Reply(200, body)
+
+    def _candidates(self, config: Config, filters: dict[str, set[str]]) -> list[Any]:
+        """Fewer than all, where an id or an index says which can match."""
+        table = config.tables[self.d.kind]
+        ids = filters.get("id")
+        if ids is not None:
+            return [table[id] for id in ids if id in table]
+        for attribute, index in self.d.indexes:
+            values = filters.get(attribute)
+            if values is not None and "" not in values:
+                found = getattr(config, index)
+                return [table[id] for value in values for id in found.get(value, ())]
+        return list(table.values())
+
+    def show(self, call: Call, id: str) -> Reply:
+        fields = {part for text in call.query.getall("fields") for part in text.split(",") if part}
+
+        def find(config: Config) -> tuple[Any, Any]:
+            item = self.visible(config, call, id)
+            return item, self.d.extra(config, item)
+
+        item, extra = self._configuration.read(find)
+        view = self.d.view(item, extra)
+        self._add_states([view])
+        return Reply(200, {self.d.kind: listing.select(view, fields)})
+
+    def visible(self, config: Config, call: Call, id: str) -> Any:
+        """The resource, if the client may see it.  Raises RuleError 404."""
+        item = config.tables[self.d.kind].get(id)
+        project = scope(call)
+        if item is None or (project and not _visible(item, project)):
+            raise not_found(self.d.kind, id)
+        return item
+
+    def _add_states(self, found: list[dict[str, Any]]) -> None:
+        if self.d.state_keys and found:
+            states = self._env.node_view.port_states([view["id"] for view in found])
+            views.add_states(found, states)
+
+    def _reply(self, status: int, items: list[Any], single: bool) -> Reply:
+        extras = self._configuration.read(
+            lambda config: [self.d.extra(config, item) for item in items]
+        )
+        found = [self.d.view(item, extra) for item, extra in zip(items, extras, strict=True)]
+        if status == 201 and self.d.state_keys:
+            views.add_states(found, {})  # just created: no switch can have confirmed it
+        else:
+            self._add_states(found)
+        return Reply(status, {self.d.kind: found[0]} if single else {self.d.collection: found})
+
+    # ------------------------------------------------------------ writing
+
+    def create(self, call: Call) -> Reply:
+        d, data = self.d, call.json()
+        single = type(data) is dict and d.kind in data
+        requests = [self._unwrap(data, d.kind)] if single else self._unwrap(data, d.collection)
+        if type(requests) is not list or not 1 <= len(requests) <= bodies.MAX_BULK:
+            raise ApiError(
+                400, "HTTPBadRequest",
+                f"'{d.collection}' must be a list of 1 to {bodies.MAX_BULK} objects.",
+            )
+        parsed = [bodies.parse(d.create_body, request) for request in requests]
+        context = self._env.context(call)
+
+        def plan(config: Config) -> tuple[list, list]:
+            with Draft(config) as draft:
+                made = [d.rules.create(draft, body, context) for body in parsed]
+                return draft.changes(), made
+
+        return self._reply(201, self._configuration.commit(plan), single)
+
+    def update(self, call: Call, id: str) -> Reply:
+        d = self.d
+        body = bodies.parse(d.update_body, self._unwrap(call.json(), d.kind))
+        context = self._env.context(call)
+        item = self.commit_one(
+            call, id, lambda draft: d.rules.update(draft, id, body, context)
+        )
+        return self._reply(200, [item], True)
+
+    def delete(self, call: Call, id: str) -> Reply:
+        context = self._env.context(call)
+        self.commit_one(call, id, lambda draft: self.d.rules.delete(draft, id, context))
+        return Reply(204)
+
+    def _action(self, rule: Callable) -> Callable[..., Reply]:
+        def handle(call: Call, id: str) -> Reply:
+            body = bodies.parse(bodies.InterfaceBody, call.json())
+            context = self._env.context(call)
+            return Reply(
+                200, self.commit_one(call, id, lambda draft: rule(draft, id, body, context))
+            )
+
+        return handle
+
+    def commit_one(self, call: Call, id: str, change: Callable[[Draft], Any]) -> Any:
+        """Commit ``change(draft)`` to the resource ``id`` that the client may see."""
+
+        def plan(config: Config) -> tuple[list, Any]:
+            self.visible(config, call, id)
+            with Draft(config) as draft:
+                result = change(draft)
+                return draft.changes(), result
+
+        return self._configuration.commit(plan)
+
+    def _unwrap(self, data: Any, name: str) -> Any:
+        if type(data) is not dict or name not in data:
+            raise ApiError(
+                400, "HTTPBadRequest", f"The body must be a JSON object with '{name}' in it."
+            )
+        if len(data) > 1:
+            extra = ", ".join(sorted(str(key) for key in data if key != name))
+            raise ApiError(400, "HTTPBadRequest", f"Unrecognized attribute(s) '{extra}'.")
+        return data[name]
+
+
+def _visible(item: Any, project: str) -> bool:
+    return item.project_id == project or getattr(item, "shared", False)

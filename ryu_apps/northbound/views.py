@@ -1,0 +1,151 @@
+"""How resources look in the API.
+
+A view function takes the resource and what :data:`EXTRAS` looked up for it, and returns every
+attribute; lists are never null.  What only the running node knows (:data:`STATE_KEYS` of ports)
+is added by :func:`add_states`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ryu_apps.control.model import Config, Network, Port, Router, Subnet
+from ryu_apps.northbound.base import DOWN, PortState
+
+STATE_KEYS = frozenset({"status", "binding:host_id", "binding:vif_type"})
+"""Attributes of ports that depend on the node's state."""
+
+
+def _tail(item: Network | Subnet | Port | Router) -> dict[str, Any]:
+    return {
+        "description": item.description,
+        "project_id": item.project_id,
+        "tenant_id": item.project_id,
+        "tags": list(item.tags),
+        "revision_number": item.revision_number,
+        "created_at": item.created_at,
+        "updated_at": item.updated_at,
+    }
+
+
+def network(item: Network, subnets: list[str]) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "status": "ACTIVE" if item.admin_state_up else "DOWN",
+        "admin_state_up": item.admin_state_up,
+        "subnets": subnets,
+        "shared": item.shared,
+        "mtu": item.mtu,
+        "port_security_enabled": item.port_security_enabled,
+        "router:external": False,
+        "is_default": False,
+        "provider:network_type": "vxlan",
+        "provider:physical_network": None,
+        "provider:segmentation_id": item.vni,
+        "availability_zone_hints": [],
+        "availability_zones": [],
+        "vpn:rd_index": item.rd_index,
+        "vpn:import_targets": list(item.import_targets),
+        "vpn:export_targets": list(item.export_targets),
+        **_tail(item),
+    }
+
+
+def subnet(item: Subnet, _extra: Any) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "network_id": item.network_id,
+        "ip_version": item.ip_version,
+        "cidr": item.cidr,
+        "gateway_ip": item.gateway_ip or None,
+        "enable_dhcp": item.enable_dhcp,
+        "allocation_pools": [
+            {"start": pool.start, "end": pool.end} for pool in item.allocation_pools
+        ],
+        "dns_nameservers": list(item.dns_nameservers),
+        "host_routes": [
+            {"destination": route.destination, "nexthop": route.nexthop}
+            for route in item.host_routes
+        ],
+        "ipv6_address_mode": None,
+        "ipv6_ra_mode": None,
+        "subnetpool_id": None,
+        "segment_id": None,
+        "service_types": [],
+        **_tail(item),
+    }
+
+
+def port(item: Port, _extra: Any) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "network_id": item.network_id,
+        "status": "DOWN",
+        "admin_state_up": item.admin_state_up,
+        "mac_address": item.mac_address,
+        "fixed_ips": [
+            {"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address}
+            for fixed in item.fixed_ips
+        ],
+        "device_id": item.device_id,
+        "device_owner": item.device_owner,
+        "binding:host_id": item.requested_host,
+        "binding:profile": {} if item.binding_profile == "{}" else json.loads(item.binding_profile),
+        "binding:vnic_type": "normal",
+        "binding:vif_type": "unbound",
+        "binding:vif_details": {},
+        "port_security_enabled": item.port_security_enabled,
+        "allowed_address_pairs": [
+            {"ip_address": pair.ip_address, "mac_address": pair.mac_address or item.mac_address}
+            for pair in item.allowed_address_pairs
+        ],
+        "security_groups": [],
+        "extra_dhcp_opts": [],
+        **_tail(item),
+    }
+
+
+def router(item: Router, _extra: Any) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "status": "ACTIVE" if item.admin_state_up else "DOWN",
+        "admin_state_up": item.admin_state_up,
+        "distributed": True,
+        "ha": False,
+        "external_gateway_info": None,
+        "routes": [],
+        "availability_zone_hints": [],
+        "availability_zones": [],
+        "vpn:vni": item.vni,
+        "vpn:rd_index": item.rd_index,
+        "vpn:import_targets": list(item.import_targets),
+        "vpn:export_targets": list(item.export_targets),
+        **_tail(item),
+    }
+
+
+def subnets_of(config: Config, item: Network) -> list[str]:
+    return list(config.subnets_by_network.get(item.id, ()))
+
+
+def add_states(views: Iterable[dict[str, Any]], states: dict[str, PortState]) -> None:
+    """Put what is true now into the views of ports: status, and the host where it is bound.
+
+    An interface of a router lives on every vrouter: it is ACTIVE as soon as it is configured.
+    """
+    for view in views:
+        if view["device_owner"] == "network:router_interface":
+            view["status"] = "ACTIVE" if view["admin_state_up"] else "DOWN"
+            view["binding:vif_type"] = "distributed"
+            continue
+        state = states.get(view["id"], DOWN)
+        view["status"] = state.status
+        if state.host:
+            view["binding:host_id"] = state.host
+            view["binding:vif_type"] = "ovs"

@@ -1,0 +1,69 @@
+"""A node's API on a free port with a memory store, and a small client, for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from oslo_config import cfg
+
+from ryu_apps import settings
+from ryu_apps.configuration import Configuration
+from ryu_apps.northbound.server import ApiServer
+from ryu_apps.store.memory import MemoryStore
+from tests.unit.view import DataView
+
+
+def options(**api: Any) -> cfg.ConfigOpts:
+    conf = cfg.ConfigOpts()
+    settings.register(conf)
+    conf([], default_config_files=[])
+    conf.set_override("port", 0, "api")
+    for name, value in api.items():
+        conf.set_override(name, value, "api")
+    return conf
+
+
+class Node:
+    """store + configuration + API server, running."""
+
+    def __init__(self, store: Any = None, conf: cfg.ConfigOpts | None = None):
+        self.store = store or MemoryStore()
+        self.events: list[Any] = []
+        self.view = DataView()
+        self.settings = conf or options()
+        self.configuration = Configuration(self.store, self.events.append, self.settings)
+        self.configuration.start()
+        self.server = ApiServer(self.configuration, self.view, self.settings)
+        self.server.start()
+        self.url = self.server.url
+        self.http = requests.Session()
+        self.http.trust_env = False
+
+    def close(self) -> None:
+        self.http.close()
+        self.server.stop()
+        self.configuration.stop()
+
+    def call(self, method: str, path: str, body: Any = None, status: int | None = None,
+             **kwargs: Any) -> Any:
+        """One request; asserts the status, returns the decoded body."""
+        if body is not None:
+            kwargs["json"] = body
+        answer = self.http.request(method, self.url + path, timeout=10, **kwargs)
+        wanted = status or {"POST": 201, "DELETE": 204}.get(method, 200)
+        assert answer.status_code == wanted, (answer.status_code, answer.text)
+        return answer.json() if answer.content else None
+
+    def make(self, kind: str, **fields: Any) -> dict[str, Any]:
+        return self.call("POST", f"/v2.0/{kind}s", {kind: fields})[kind]
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        return self.call("GET", path, **kwargs)
+
+    def refused(self, method: str, path: str, body: Any, status: int, type: str) -> str:
+        """The request is refused with this status and error type; returns the message."""
+        error = self.call(method, path, body, status)["NeutronError"]
+        assert error["type"] == type, error
+        assert set(error) == {"type", "message", "detail"}
+        return error["message"]

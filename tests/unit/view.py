@@ -1,0 +1,75 @@
+"""A NodeView fed by data, for tests of the API."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from typing import Any
+
+from ryu_apps.northbound.base import DOWN, NodeView, PortState, Remote
+
+
+class DataView(NodeView):
+    """Answers from its attributes; tests fill them."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, PortState] = {}
+        self.details: dict[str, dict[str, Any]] = {}
+        self.connected: set[str] = set()
+        self.element_list: list[dict[str, Any]] = []
+        self.owners: dict[str, Remote] = {}
+        self.paths: list[dict[str, Any]] = []
+        self.objects: dict[str, list[dict[str, Any]]] = {}
+        self.flow_list: dict[str, list[dict[str, Any]]] = {}
+        self.ok = True
+
+    def port_states(self, port_ids: Iterable[str]) -> dict[str, PortState]:
+        return {id: self.states.get(id, DOWN) for id in port_ids}
+
+    def port_detail(self, port_id: str) -> dict[str, Any]:
+        state = self.states.get(port_id, DOWN)._asdict()
+        return {"state": state, "claims": [], **self.details.get(port_id, {})}
+
+    def health(self) -> dict[str, Any]:
+        return {
+            "status": "ok" if self.ok else "degraded",
+            "checks": [{"name": "store", "ok": self.ok, "detail": ""}],
+        }
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"name": "node1"}]
+
+    def elements(self) -> list[dict[str, Any]]:
+        return copy.deepcopy(self.element_list)
+
+    def element_owner(self, element: str) -> Remote | None:
+        if element in self.owners:
+            return self.owners[element]
+        if all(one["id"] != element for one in self.element_list):
+            raise KeyError(element)
+        return None
+
+    def forget_element(self, element: str) -> None:
+        if all(one["id"] != element for one in self.element_list):
+            raise KeyError(element)
+        if element in self.connected:
+            raise ValueError("its OVSDB session is up")
+        self.element_list = [one for one in self.element_list if one["id"] != element]
+
+    def evis(self) -> list[dict[str, Any]]:
+        return [{"evi": 1000}]
+
+    def vrfs(self) -> list[dict[str, Any]]:
+        return []
+
+    def rib(self) -> list[dict[str, Any]]:
+        return copy.deepcopy(self.paths)
+
+    def peers(self) -> list[dict[str, Any]]:
+        return []
+
+    def vrouter_objects(self, element: str) -> list[dict[str, Any]]:
+        return copy.deepcopy(self.objects[element])
+
+    def vrouter_flows(self, element: str) -> list[dict[str, Any]]:
+        return copy.deepcopy(self.flow_list[element])
