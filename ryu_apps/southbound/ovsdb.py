@@ -17,65 +17,21 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from ryu_apps.southbound.ovsdb_rpc import Connection, ProtocolError, reason_of
 from ryu_apps.southbound.ovsdb_session import LOG, Session, Terms, Wanted
+from ryu_apps.southbound.ovsdb_settings import OvsdbSettings, parse_listen, tls_context
 from vrouter_ovs.tables import TABLE_NAMES
 
+__all__ = ["OvsdbSettings", "OvsdbSouthbound", "parse_listen"]
+
 TICK = 0.5
-DEFAULT_PORT = 6640
 EARLY_LIMIT = 1024 * 1024
 """Bytes of one message before the peer showed a schema."""
 MAX_EARLY_PER_SOURCE = 32
 """Connections from one address that have not shown to be an OVSDB server yet."""
 BACKLOG = 1024
-
-
-@dataclass(frozen=True)
-class OvsdbSettings:
-    """``listen``: "ptcp:PORT[:ADDRESS]" or "pssl:PORT[:ADDRESS]", port 0 for any free one.
-
-    ``controller_target``: OpenFlow target given to bridges, or None for
-    ``tcp:`` or ``ssl:<address the hypervisor connected to>:<openflow_port>``.  ``probe_interval``
-    and ``handshake_timeout``: seconds; ``bfd_interval``: milliseconds; ``input_limit``: bytes of
-    one message.  ``private_key``, ``certificate``, ``ca_cert``: PEM files, needed for ``pssl``;
-    the hypervisor's certificate must be signed by ``ca_cert``.  ``node_name`` is written to
-    ``external_ids:vnc-owner`` where it is not empty.
-    """
-
-    listen: tuple[str, ...] = ("ptcp:6640:127.0.0.1",)
-    controller_target: str | None = None
-    openflow_port: int = 6653
-    probe_interval: float = 5.0
-    bfd_interval: int = 1000
-    max_sessions: int = 4096
-    private_key: str | None = None
-    certificate: str | None = None
-    ca_cert: str | None = None
-    node_name: str = ""
-    handshake_timeout: float = 10.0
-    input_limit: int = 64 * 1024 * 1024
-
-
-def parse_listen(text: str) -> tuple[bool, str, int]:
-    """(whether TLS, address, port) of a "ptcp:" or "pssl:" method as in ovsdb(7).
-
-    Raises ValueError.
-    """
-    scheme, _, rest = text.strip().partition(":")
-    port, _, address = rest.partition(":")
-    if scheme not in ("ptcp", "pssl"):
-        raise ValueError(f"ovsdb listen {text!r}: must be ptcp:PORT[:ADDRESS] or pssl:...")
-    if port and not (port.isdigit() and int(port) < 65536):
-        raise ValueError(f"ovsdb listen {text!r}: bad port {port!r}")
-    address = address.strip("[]") or "0.0.0.0"
-    try:
-        ipaddress.ip_address(address)
-    except ValueError:
-        raise ValueError(f"ovsdb listen {text!r}: bad address {address!r}") from None
-    return scheme == "pssl", address, int(port) if port else DEFAULT_PORT
 
 
 class OvsdbSouthbound:
@@ -173,7 +129,8 @@ class OvsdbSouthbound:
         self._do(lambda: self._mark(element, marks))
 
     def forget(self, element: str) -> None:
-        """The element is no longer ours: leave its database as it is."""
+        """The element is no longer ours: leave its database as it is.  Its session goes on and may
+        be accepted again."""
         self._do(lambda: self._forget(element))
 
     def status(self) -> list[dict[str, Any]]:
@@ -198,7 +155,7 @@ class OvsdbSouthbound:
     def _listen(self, text: str) -> None:
         tls, address, port = parse_listen(text)
         if tls and self._tls is None:
-            self._tls = self._context()
+            self._tls = tls_context(self.settings)
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
         self._listeners.append((listener, tls))
@@ -212,25 +169,6 @@ class OvsdbSouthbound:
             ) from error
         listener.setblocking(False)
         self.bound.append(("ssl" if tls else "tcp", address, listener.getsockname()[1]))
-
-    def _context(self) -> ssl.SSLContext:
-        settings = self.settings
-        for name in ("private_key", "certificate", "ca_cert"):
-            if not getattr(settings, name):
-                raise ValueError(f"ovsdb listen pssl: needs the option {name}")
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.verify_mode = ssl.CERT_REQUIRED
-        try:
-            context.load_cert_chain(settings.certificate, settings.private_key)
-            context.load_verify_locations(settings.ca_cert)
-        except OSError as error:
-            raise OSError(
-                error.errno,
-                f"cannot use {settings.certificate}, {settings.private_key} and "
-                f"{settings.ca_cert} for pssl: {error.strerror or error}",
-            ) from error
-        return context
 
     # ------------------------------------------------------------ poller thread
 
@@ -411,7 +349,14 @@ class OvsdbSouthbound:
         self._not_early(session)
         if session.info is not None and self._accepted.get(session.info.element) is session:
             del self._accepted[session.info.element]
+        held = session.state == "accepted"
         session.closed(reason)
+        info = session.info
+        if held and info is not None:
+            # Who was refused because of this one need not wait any longer.
+            for other in [item for item in self._sessions.values() if item.state == "refused"]:
+                if other.info.element == info.element or other.info.vtep == info.vtep:
+                    self._close(other, f"refused: {other.problem}; it may try again")
 
     def _log_closed(self, who: str, reason: str) -> None:
         """One line, but not more than 50 in 10 s: a flood must not fill the disk."""

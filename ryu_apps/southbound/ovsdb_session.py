@@ -63,7 +63,7 @@ class Session:
     the connection must be closed; the caller then calls :meth:`closed`.
 
     ``state``: "handshake", "schema", "contents", "waiting" (something is missing in the database),
-    "connected" (posted), "accepted", "refused" or "forgotten".
+    "connected" (posted), "accepted" or "refused".
     """
 
     def __init__(
@@ -189,8 +189,6 @@ class Session:
             raise ProtocolError("an update that was not asked for")
         changes = self.view.apply(self.replica.apply(params[1]))
         self._log_garbage(changes.garbage)
-        if self.state == "forgotten":
-            return
         if changes.configuration or self.problems:
             self.dirty = True
         self._identify()
@@ -270,10 +268,12 @@ class Session:
             self._refused_until = now + REFUSED_HOLD
 
     def forget(self) -> None:
-        if self.state in ("connected", "accepted"):
-            LOG.info("%s: forgotten until it connects again", self)
-            self.state = "forgotten"
+        """Back to reading only, until it is accepted again."""
+        if self.state == "accepted":
+            LOG.info("%s: released", self)
+            self.state = "connected"
             self.wanted = None
+            self._marks.clear()
 
     def mark(self, names: Mapping[str, bool]) -> None:
         self._marks.update(names)

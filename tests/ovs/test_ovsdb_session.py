@@ -391,6 +391,19 @@ def test_a_newer_session_of_an_element_replaces_the_older(bed):
     until(lambda: [e for e in node.of(ElementDisconnected) if e.session == old], "the first closed")
 
 
+def test_who_was_refused_comes_in_when_the_other_is_gone(bed):
+    node = bed.node(accept=False)
+    first, second = bed.hypervisor("hv1", "10.0.0.1"), bed.hypervisor("hv2", "10.0.0.1")
+    first.join(*node.bound)
+    node.shell.accept(node.connected("hv1").session, "hv1")
+    second.join(*node.bound)
+    refused = node.connected("hv2").session
+    node.shell.refuse(refused, "hv1 has the VTEP 10.0.0.1")
+    until(lambda: node.state("hv2")["state"] == "refused", "refused")
+    first.stop_database()
+    until(lambda: node._current("hv2") and node._current("hv2").session > refused, "it tries again")
+
+
 def test_an_existing_bridge_is_kept_and_completed(bed):
     node = bed.node()
     hypervisor = bed.hypervisor("hv1", "10.0.0.1")
@@ -460,9 +473,12 @@ def test_forget_leaves_the_hypervisor_as_it_is(bed):
     node.shell.set_tunnels("hv1", frozenset({"10.0.0.2"}))
     up(node, "hv1", "10.0.0.2")
     node.shell.forget("hv1")
-    until(lambda: node.state("hv1")["state"] == "forgotten", "forgotten")
+    until(lambda: node.state("hv1")["state"] == "connected", "released")
     before = node.state("hv1")["transactions"]
     hypervisor.vsctl("del-port", "vx0a000002")
     hypervisor.add_port("tap1", "port-1")
-    assert not claims(node, "hv1")
+    until(lambda: "tap1" in claims(node, "hv1"), "still followed")
     assert node.state("hv1")["transactions"] == before
+    node.shell.accept(node.connected("hv1").session, "hv1")
+    node.shell.set_tunnels("hv1", frozenset({"10.0.0.2"}))
+    up(node, "hv1", "10.0.0.2")

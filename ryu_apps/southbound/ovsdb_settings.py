@@ -1,0 +1,75 @@
+"""Settings of the OVSDB side, and what is read from them."""
+
+from __future__ import annotations
+
+import ipaddress
+import ssl
+from dataclasses import dataclass
+
+DEFAULT_PORT = 6640
+
+
+@dataclass(frozen=True)
+class OvsdbSettings:
+    """``listen``: "ptcp:PORT[:ADDRESS]" or "pssl:PORT[:ADDRESS]", port 0 for any free one.
+
+    ``controller_target``: OpenFlow target given to bridges, or None for
+    ``tcp:`` or ``ssl:<address the hypervisor connected to>:<openflow_port>``.  ``probe_interval``
+    and ``handshake_timeout``: seconds; ``bfd_interval``: milliseconds; ``input_limit``: bytes of
+    one message.  ``private_key``, ``certificate``, ``ca_cert``: PEM files, needed for ``pssl``;
+    the hypervisor's certificate must be signed by ``ca_cert``.  ``node_name`` is written to
+    ``external_ids:vnc-owner`` where it is not empty.
+    """
+
+    listen: tuple[str, ...] = ("ptcp:6640:127.0.0.1",)
+    controller_target: str | None = None
+    openflow_port: int = 6653
+    probe_interval: float = 5.0
+    bfd_interval: int = 1000
+    max_sessions: int = 4096
+    private_key: str | None = None
+    certificate: str | None = None
+    ca_cert: str | None = None
+    node_name: str = ""
+    handshake_timeout: float = 10.0
+    input_limit: int = 64 * 1024 * 1024
+
+
+def parse_listen(text: str) -> tuple[bool, str, int]:
+    """(whether TLS, address, port) of a "ptcp:" or "pssl:" method as in ovsdb(7).
+
+    Raises ValueError.
+    """
+    scheme, _, rest = text.strip().partition(":")
+    port, _, address = rest.partition(":")
+    if scheme not in ("ptcp", "pssl"):
+        raise ValueError(f"ovsdb listen {text!r}: must be ptcp:PORT[:ADDRESS] or pssl:...")
+    if port and not (port.isdigit() and int(port) < 65536):
+        raise ValueError(f"ovsdb listen {text!r}: bad port {port!r}")
+    address = address.strip("[]") or "0.0.0.0"
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        raise ValueError(f"ovsdb listen {text!r}: bad address {address!r}") from None
+    return scheme == "pssl", address, int(port) if port else DEFAULT_PORT
+
+
+def tls_context(settings: OvsdbSettings) -> ssl.SSLContext:
+    """For ``pssl`` listeners.  Raises ValueError where an option is missing, and OSError that names
+    the files where they can't be used."""
+    for name in ("private_key", "certificate", "ca_cert"):
+        if not getattr(settings, name):
+            raise ValueError(f"ovsdb listen pssl: needs the option {name}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_cert_chain(settings.certificate, settings.private_key)
+        context.load_verify_locations(settings.ca_cert)
+    except OSError as error:
+        raise OSError(
+            error.errno,
+            f"cannot use {settings.certificate}, {settings.private_key} and "
+            f"{settings.ca_cert} for pssl: {error.strerror or error}",
+        ) from error
+    return context
