@@ -148,7 +148,7 @@ def _nicira(raw: bytes) -> str | None:
     if subtype == wire.REG_LOAD and len(raw) == 24:
         where, header, value = struct.unpack("!HIQ", raw[10:])
         name = _part(header, where >> 6, (where & 0x3F) + 1)
-        if name == "router_mac":
+        if name == "router_mac" and value < 1 << 48:
             return f"set {name}={value.to_bytes(6, 'big').hex(':')}"
         return name and f"set {name}={value}"
     if subtype == wire.REG_MOVE and len(raw) == 24:
