@@ -10,13 +10,14 @@ from .errors import NEGATIVE, OK
 from .table import Column, Record, facts, table
 
 NODES: list[Column] = [
-    ("NAME", "name"),
-    ("STATE", lambda node: node.get("state") or node.get("status")),
-    ("API", lambda node: node.get("url") or node.get("api")),
+    ("NODE", lambda node: first(node, "node", "name")),
+    ("ALIVE", "alive"),
+    ("API", "url"),
+    ("AS", "local_as"),
     ("ROUTER ID", "router_id"),
     ("ELEMENTS", lambda node: count(node.get("elements"))),
     ("VERSION", "version"),
-    ("SINCE", lambda node: node.get("since") or node.get("started_at")),
+    ("SINCE", "started_at"),
 ]
 ELEMENTS: list[Column] = [
     ("ELEMENT", lambda element: element_id(element)),
@@ -27,23 +28,37 @@ ELEMENTS: list[Column] = [
     ("PORTS", lambda element: count(element.get("ports"))),
     ("TUNNELS", lambda element: tunnels_text(element.get("tunnels"))),
     ("OVS", "ovs_version"),
-    ("REASON", lambda element: element.get("reason") or element.get("refused")),
+    ("SETTLED", "settled"),
+    ("REASON", "reason"),
 ]
 PEERS: list[Column] = [
-    ("PEER", lambda peer: peer.get("address") or peer.get("peer")),
-    ("NAME", "name"),
-    ("AS", lambda peer: peer.get("remote_as") or peer.get("as")),
+    ("PEER", "address"),
+    ("NAME", lambda peer: first(peer, "name", "peer")),
+    ("AS", "remote_as"),
     ("STATE", "state"),
-    ("RECEIVED", lambda peer: first(peer, "paths", "received", "routes_received")),
-    ("SENT", lambda peer: first(peer, "sent", "announced", "routes_sent")),
-    ("UPTIME", lambda peer: first(peer, "uptime", "since")),
-    ("LAST ERROR", lambda peer: first(peer, "last_error", "error", "reason")),
+    ("FOR", lambda peer: duration(peer.get("uptime"))),
+    ("PATHS", "paths"),
+    ("STALE", lambda peer: peer.get("stale_paths") or ""),
+    ("PENDING", lambda peer: peer.get("pending") or ""),
+    ("LAST ERROR", "last_error"),
 ]
 
 
 def first(record: Record, *names: str) -> Any:
     """The first of these fields that the record has."""
     return next((record[name] for name in names if record.get(name) is not None), None)
+
+
+def duration(seconds: Any) -> str:
+    """"2d 3h", "3h 5m", "5m 7s"; "" for what is no number."""
+    if not isinstance(seconds, (int, float)) or seconds <= 0:
+        return ""
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days}d {hours}h"
+    return f"{hours}h {minutes}m" if hours else f"{minutes}m {left}s"
 
 
 def count(value: Any) -> Any:

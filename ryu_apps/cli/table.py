@@ -31,7 +31,8 @@ def cell(record: Record, source: str | Callable[[Record], Any]) -> str:
 def table(records: Iterable[Record], columns: Sequence[Column]) -> str:
     """Lines with a heading; columns that no record fills are left out."""
     rows = [[cell(record, source) for _, source in columns] for record in records]
-    used = [i for i in range(len(columns)) if not rows or any(row[i] for row in rows)]
+    used = [i for i in range(len(columns)) if any(row[i] for row in rows)]
+    used = used or list(range(len(columns)))
     lines = [[columns[i][0] for i in used]] + [[row[i] or "-" for i in used] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(

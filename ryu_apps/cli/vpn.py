@@ -12,32 +12,24 @@ from .system import element_id, first, host_of
 from .table import Column, Record, table, text
 
 _VPN: list[Column] = [
+    ("VNI", "vni"),
     ("NAME", "name"),
-    ("RD", "rd"),
     ("RD INDEX", "rd_index"),
-    ("IMPORT", lambda one: first(one, "import_targets", "import", "import_rts")),
-    ("EXPORT", lambda one: first(one, "export_targets", "export", "export_rts")),
+    ("IMPORT", "import_targets"),
+    ("EXPORT", "export_targets"),
+    ("VROUTERS", "vrouters"),
 ]
-EVIS: list[Column] = [
-    ("VNI", lambda evi: first(evi, "evi", "vni")),
-    *_VPN,
-    ("VRF", "vrf"),
-    ("NETWORK", lambda evi: first(evi, "network_id", "network")),
-]
-VRFS: list[Column] = [
-    ("VNI", lambda vrf: first(vrf, "vrf", "vni")),
-    *_VPN,
-    ("ROUTER", lambda vrf: first(vrf, "router_id", "router")),
-]
+EVIS: list[Column] = [*_VPN, ("MACS", "macs"), ("NETWORK", "network")]
+VRFS: list[Column] = [*_VPN, ("PREFIXES", "prefixes"), ("ROUTER", "router")]
 RIB: list[Column] = [
     ("", lambda path: "*" if path.get("best") else ""),
     ("TYPE", "type"),
     ("RD", "rd"),
     ("ROUTE", lambda path: route_text(path)),
     ("NEXT HOP", "next_hop"),
-    ("VNI", lambda path: first(path, "labels", "label", "vnis", "vni")),
-    ("ROUTE TARGETS", lambda path: first(path, "rts", "route_targets", "targets")),
-    ("FROM", lambda path: first(path, "peer", "source")),
+    ("VNI", "labels"),
+    ("ROUTE TARGETS", "rts"),
+    ("FROM", "peer"),
     ("STALE", lambda path: "stale" if path.get("stale") else ""),
 ]
 RIB_FILTERS = ("type", "evi", "vrf", "rt", "mac", "ip", "prefix", "next_hop", "peer", "rd")

@@ -1,0 +1,346 @@
+"""vnctl trace: its parser on traces that a real ovs-vswitchd printed, and whole traces through
+two real switches with the real pipeline."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from ryu_apps.cli.errors import CliError
+from ryu_apps.cli.hypervisor import trace as run_trace
+from ryu_apps.cli.ofproto import Output, TunnelHeader, parse
+from ryu_apps.cli.packet import Packet
+from ryu_apps.cli.vnctl import main
+from ryu_apps.northbound.base import PortState
+from vrouter_ovs.state import (
+    Evi,
+    Flood,
+    Gateway,
+    LocalHop,
+    LocalPort,
+    Neighbor,
+    RemoteHop,
+    RemoteMac,
+    Route,
+    Tunnel,
+    Vrf,
+    Vrouter,
+)
+
+from ..ovs.conftest import Sandbox
+from .api_client import Node
+
+TRACES = Path(__file__).parent / "traces"
+
+
+def read(name: str):
+    return parse((TRACES / f"{name}.txt").read_text(), "br-int")
+
+
+def test_into_a_tunnel():
+    trace = read("to_vtep")
+    assert [step.table for step in trace.steps] == [0, 1, 2, 3, 7]
+    assert trace.steps[0].match == "in_port=1" and trace.steps[0].priority == 200
+    assert trace.steps[2].match == "any" and trace.steps[2].cookie == "0x564eb34c056d3af5"
+    assert trace.outputs == [Output(100, True, "")]
+    assert trace.tunnels == [TunnelHeader(1000, "192.0.2.1", "192.0.2.2")]
+    assert trace.final["dl_dst"] == "fa:16:3e:00:00:03" and trace.final["icmp"] == ""
+
+
+def test_routed_into_a_tunnel():
+    trace = read("routed_to_vtep")
+    assert trace.tunnels == [TunnelHeader(5000, "192.0.2.1", "192.0.2.2")]
+    assert trace.final["dl_src"] == "02:00:00:00:00:01" and trace.final["nw_ttl"] == "63"
+
+
+@pytest.mark.parametrize("name", ["local", "from_vtep", "routed_from_vtep"])
+def test_to_a_port_by_register(name: str):
+    trace = read(name)
+    assert trace.outputs == [Output(2, False, "")] and not trace.tunnels
+
+
+@pytest.mark.parametrize(("name", "table"), [("no_route", 4), ("spoofed", 1)])
+def test_dropped(name: str, table: int):
+    trace = read(name)
+    assert trace.datapath == "drop" and not trace.outputs
+    assert trace.steps[-1].table == table and trace.steps[-1].match is None
+
+
+def test_answered_in_the_switch():
+    assert read("gateway_echo").outputs == [Output(-1, False, "")]
+
+
+def test_flooded():
+    trace = read("flood")
+    assert trace.outputs == [Output(2, False, ""), Output(100, True, "")]
+    assert len(trace.tunnels) == 1
+
+
+def test_a_tunnel_that_cannot_be_reached():
+    text = (TRACES / "to_vtep.txt").read_text()
+    text = text.replace("     -> tunneling to 192.0.2.2 via br-phy\n", "")
+    failed = "     >> native tunnel routing failed\n"
+    lines = [line for line in text.splitlines(True) if "tunneling from" not in line]
+    at = next(i for i, line in enumerate(lines) if "native tunnel" in line)
+    lines.insert(at + 1, failed)
+    trace = parse("".join(lines), "br-int")
+    assert trace.outputs == [Output(100, True, "native tunnel routing failed")]
+
+
+def test_kernel_datapaths_set_the_tunnel():
+    text = (TRACES / "to_vtep.txt").read_text()
+    head, _, _ = text.partition("Datapath actions: ")
+    actions = "set(tunnel(tun_id=0x3e8,dst=192.0.2.2,ttl=64,tp_dst=4789,flags(df|key))),2"
+    trace = parse(f"{head}Datapath actions: {actions}\n", "br-int")
+    assert trace.tunnels == [TunnelHeader(1000, "", "192.0.2.2")]
+    actions = "set(tunnel(tun_id=0x3e8,src=192.0.2.1,dst=192.0.2.2,ttl=64,flags(df|key))),2"
+    trace = parse(f"{head}Datapath actions: {actions}\n", "br-int")
+    assert trace.tunnels == [TunnelHeader(1000, "192.0.2.1", "192.0.2.2")]
+
+
+@pytest.mark.parametrize("text", ["", "br-int: no such bridge", "Flow: x\n", "\0" * 50])
+def test_what_is_no_trace_is_refused(text: str):
+    with pytest.raises(ValueError):
+        parse(text, "br-int")
+
+
+def test_packets_as_flows():
+    packet = Packet("02::1", "02::2", "10.0.0.1", "10.0.0.2")
+    assert packet.flow(3) == (
+        "in_port=3,icmp,dl_src=02::1,dl_dst=02::2,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64,"
+        "icmp_type=8,icmp_code=0"
+    )
+    packet = Packet("a", "b", "fd00::1", "fd00::2", "tcp", 443, 9, (7, "192.0.2.1", "192.0.2.2"))
+    assert packet.flow(1) == (
+        "in_port=1,tun_id=7,tun_src=192.0.2.1,tun_dst=192.0.2.2,tcp6,dl_src=a,dl_dst=b,"
+        "ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=9,tp_src=40000,tp_dst=443"
+    )
+
+
+@pytest.mark.parametrize("host", ["-oProxyCommand=x", "a b", "a;b", "$(x)", ""])
+def test_names_that_would_reach_a_shell_are_refused(host: str):
+    with pytest.raises(CliError, match="no host name"):
+        run_trace("echo {host}", host, "in_port=1")
+    with pytest.raises(CliError, match="cannot be given"):
+        run_trace("echo {host}", "h", "in_port=1;reboot")
+
+
+def test_commands_that_fail_say_what_to_do():
+    for template in ("/nowhere/ssh {host}", "false {host}", "", "'unbalanced"):
+        with pytest.raises(CliError):
+            run_trace(template, "h", "in_port=1")
+    with pytest.raises(CliError, match="VNCTL_EXEC"):
+        run_trace("false", "h", "in_port=1")
+
+
+# ---- two switches
+
+NAMES = ("hv1", "hv2")
+VTEPS = ("192.0.2.1", "192.0.2.2")
+ROUTER_MACS = ("02:00:00:00:00:01", "02:00:00:00:00:02")
+
+
+class Bed:
+    """Networks web and db with a router; web1, web2 and db2 on hv1, hv2, hv2."""
+
+    def __init__(self, directory: Path) -> None:
+        self.node = Node()
+        self.switches = (Sandbox(), Sandbox())
+        script = directory / "run"
+        script.write_text(
+            "#!/bin/sh\nhost=$1; tool=$2; shift 2\ncase $host in\n"
+            + "".join(
+                f"{name}) exec $tool --target={switch.ctl} \"$@\";;\n"
+                for name, switch in zip(NAMES, self.switches, strict=True)
+            )
+            + "esac\nexit 9\n"
+        )
+        script.chmod(0o755)
+        self.template = f"{script} {{host}}"
+        self.clients = []
+
+    def start(self) -> None:
+        make = self.node.make
+        self.web, self.db = make("network", name="web"), make("network", name="db")
+        subnets = [
+            make("subnet", network_id=network["id"], cidr=cidr, ip_version=4)
+            for network, cidr in ((self.web, "10.1.0.0/24"), (self.db, "10.2.0.0/24"))
+        ]
+        self.router = make("router", name="r")
+        for subnet in subnets:
+            self.node.call(
+                "PUT", f"/v2.0/routers/{self.router['id']}/add_router_interface",
+                {"subnet_id": subnet["id"]},
+            )  # fmt: skip
+        self.ports = {
+            name: make("port", network_id=network["id"], name=name)
+            for name, network in (("web1", self.web), ("web2", self.web), ("db2", self.db))
+        }
+        self._program()
+        self._tell()
+
+    def _address(self, name: str) -> str:
+        return self.ports[name]["fixed_ips"][0]["ip_address"]
+
+    def _gateway(self, network: dict, address: str) -> Gateway:
+        query = f"?network_id={network['id']}&device_owner=network:router_interface"
+        (port,) = self.node.call("GET", "/v2.0/ports" + query)["ports"]
+        return Gateway(
+            network["provider:segmentation_id"], 5000, port["mac_address"], (address,)
+        )
+
+    def _program(self) -> None:
+        web, db = (one["provider:segmentation_id"] for one in (self.web, self.db))
+        gateways = [self._gateway(self.web, "10.1.0.1"), self._gateway(self.db, "10.2.0.1")]
+        places = {"web1": (0, web, 11), "web2": (1, web, 12), "db2": (1, db, 13)}
+        self.objects: dict[str, list] = {}
+        for here, (name, switch) in enumerate(zip(NAMES, self.switches, strict=True)):
+            switch.start()
+            switch.add_underlay()
+            if here:
+                switch.appctl("netdev-dummy/ip4addr", "br-phy", f"{VTEPS[1]}/24")
+            switch.add_ports(*(port for at, _, port in places.values() if at == here))
+            switch.add_tunnel(100 + here, VTEPS[1 - here])
+            mine = ROUTER_MACS[here]
+            objects: list = [
+                Vrouter(mine), Tunnel(VTEPS[1 - here], 100 + here), Evi(web), Evi(db),
+                Vrf(5000, mine), *gateways, Flood(web, (), ((VTEPS[1 - here], web),)),
+            ]  # fmt: skip
+            for port_name, (at, evi, ofport) in places.items():
+                port = self.ports[port_name]
+                mac, address = port["mac_address"], self._address(port_name)
+                gateway = gateways[evi == db].mac
+                if at == here:
+                    objects.append(LocalPort(port["id"], ofport, evi, mac, ((mac, address),)))
+                    hop = LocalHop(ofport, evi, mac, gateway)
+                else:
+                    objects.append(RemoteMac(evi, mac, VTEPS[at], evi))
+                    hop = RemoteHop(VTEPS[at], 5000, ROUTER_MACS[at])
+                objects.append(Route(5000, f"{address}/32", (hop,)))
+            # A third party's: known by its route only.
+            objects.append(Neighbor(web, "10.1.0.200", "02:aa:00:00:00:01"))
+            objects.append(RemoteMac(web, "02:aa:00:00:00:01", VTEPS[1 - here], 77))
+            self.clients.append(switch.connect())
+            self.clients[-1].install(objects)
+            self.objects[name] = objects
+
+    def _tell(self) -> None:
+        view = self.node.view
+        view.element_list = [
+            {"id": name, "element": name, "hostname": name, "vtep": vtep}
+            for name, vtep in zip(NAMES, VTEPS, strict=True)
+        ]
+        for name, objects in self.objects.items():
+            view.objects[name] = [
+                {"kind": one.kind, **{f: getattr(one, f) for f in one.__slots__}}
+                for one in objects
+            ]
+            for one in objects:
+                if isinstance(one, LocalPort):
+                    view.states[one.port_id] = PortState("ACTIVE", name, name)
+                    view.details[one.port_id] = {"claims": [
+                        {"element": name, "host": name, "interface": "p", "holds": True,
+                         "ofport": one.ofport if name == "hv1" else None, "reason": ""}
+                    ]}  # fmt: skip
+
+    def trace(self, *words: str) -> tuple[int, str]:
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            status = main(["--url", self.node.url, "trace", *words, "--exec", self.template])
+        return status, out.getvalue()
+
+    def data(self, *words: str) -> dict:
+        return json.loads(self.trace(*words, "--json")[1])
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.close()
+        for switch in self.switches:
+            switch.stop()
+        self.node.close()
+
+
+@pytest.fixture(scope="module")
+def bed(tmp_path_factory):
+    one = Bed(tmp_path_factory.mktemp("vnctl"))
+    try:
+        one.start()
+        yield one
+    finally:
+        one.close()
+
+
+def test_within_a_network_across_hypervisors(bed: Bed):
+    status, shown = bed.trace("web1", bed._address("web2"))
+    assert status == 0, shown
+    assert "DELIVERED to port web2 on hv2" in shown
+    for word in ("hop 1: hv1 (192.0.2.1)", "hop 2: hv2", "classify", "VXLAN to 192.0.2.2"):
+        assert word in shown
+    data = bed.data("web1", bed._address("web2"), "--tcp", "443")
+    assert data["verdict"] == "delivered" and "tp_dst=443" in data["hops"][1]["flow"]
+    assert [step["table_name"] for step in data["hops"][1]["steps"]] == [
+        "classify", "bridge", "output"
+    ]  # fmt: skip
+
+
+def test_between_networks_and_back(bed: Bed):
+    for source, to in (("web1", "db2"), ("db2", "web1")):
+        data = bed.data(source, bed._address(to))
+        assert data["verdict"] == "delivered" and data["to"]["name"] == to, data
+        assert len(data["hops"]) == 2 and "nw_ttl=63" in data["hops"][1]["flow"]
+        assert "tun_id=5000" in data["hops"][1]["flow"]
+
+
+def test_routed_on_one_hypervisor(bed: Bed):
+    data = bed.data("db2", bed._address("web2"), "--udp", "53")
+    assert data["verdict"] == "delivered" and len(data["hops"]) == 1
+
+
+def test_the_gateway_answers(bed: Bed):
+    status, shown = bed.trace("web1", "10.2.0.1")
+    assert status == 0 and "ANSWERED by hv1" in shown, shown
+
+
+def test_no_route(bed: Bed):
+    status, shown = bed.trace("web1", "10.2.0.77")
+    assert status == 1 and "DROPPED on hv1" in shown and "no route" in shown, shown
+
+
+def test_nobody_there(bed: Bed):
+    status, shown = bed.trace("web1", "10.1.0.99")
+    assert status == 1 and "NOT SENT: nobody answers for the on-link neighbor" in shown, shown
+
+
+def test_an_address_of_another_system_is_found_by_its_route(bed: Bed):
+    """hv2 has no EVI with the VNI that it asks for, so the packet ends there and it is said."""
+    data = bed.data("web1", "10.1.0.200")
+    assert data["verdict"] == "dropped" and data["table"] == "classify" and len(data["hops"]) == 2
+
+
+def test_a_vtep_that_is_no_hypervisor(bed: Bed):
+    kept = bed.node.view.element_list
+    bed.node.view.element_list = kept[:1]
+    try:
+        data = bed.data("web1", bed._address("web2"))
+    finally:
+        bed.node.view.element_list = kept
+    assert data["verdict"] == "left" and "192.0.2.2" in data["reason"]
+
+
+def test_a_loop_ends(bed: Bed):
+    """Both switches route an address to each other."""
+    for here, client in enumerate(bed.clients):
+        there = 1 - here
+        hop = RemoteHop(VTEPS[there], 5000, ROUTER_MACS[there])
+        client.install([Route(5000, "10.66.0.0/16", (hop,))])
+    data = bed.data("web1", "10.66.0.1")
+    # Split horizon: what came from a tunnel does not enter one again.
+    assert data["verdict"] == "dropped" and len(data["hops"]) == 2, data["verdict"]
+
+
+def test_a_hypervisor_that_does_not_answer(bed: Bed, capsys):
+    status = main(["--url", bed.node.url, "trace", "web1", "10.2.0.1", "--exec", "false {host}"])
+    assert status == 4 and "VNCTL_EXEC" in capsys.readouterr().err
