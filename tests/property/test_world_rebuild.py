@@ -1,0 +1,41 @@
+"""Whatever happened in whatever order: the tables are what the final inputs alone give."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from .world_model import Driver, Node, check_collisions, rebuild, same
+
+DEEPER = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 1
+operation = st.tuples(
+    st.integers(0, len(Driver.OPERATIONS) - 1),
+    st.integers(0, 14),
+    st.integers(0, 24),
+    st.integers(0, 29),
+)
+operations = st.lists(operation, max_size=60)
+
+
+def _check(node: Node, seed: int) -> None:
+    node.settle()
+    for objects in node.world.desired.objects.values():
+        check_collisions(objects)
+    same(node, rebuild(node, seed))
+
+
+@settings(
+    max_examples=250 * DEEPER, deadline=None, suppress_health_check=list(HealthCheck)
+)
+@given(st.booleans(), st.lists(operations, min_size=1, max_size=3), st.integers(0, 9))
+def test_random_history_equals_a_fresh_world_with_the_final_inputs(populated, parts, seed):
+    node = Node()
+    driver = Driver(node)
+    if populated:
+        driver.populate()
+        node.settle()
+    for part in parts:
+        driver.run(part)
+    _check(node, seed)
