@@ -5,6 +5,7 @@ Any node answers for the whole system: what belongs to another node is asked the
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -44,6 +45,8 @@ class NodeApi:
         return [
             Route("GET", "/v1/health", self.health, "Whether this node works", "node", None,
                   "Health"),
+            Route("GET", "/v1/counts", self.counts, "Totals of this node, cheap to read", "node",
+                  None, "Record"),
             flat("nodes", view.nodes, "nodes", "VNC nodes of the system"),
             flat("elements", view.elements, "elements", "Hypervisors of the system"),
             flat("evis", view.evis, "evis", "EVIs (MAC-VRFs)"),
@@ -71,7 +74,13 @@ class NodeApi:
         found = self._view.health()
         return Reply(200 if found.get("status") == "ok" else 503, found)
 
+    def counts(self, call: Call) -> Reply:
+        return Reply(200, self._view.counts())
+
     def element(self, call: Call, element: str) -> Reply:
+        remote = self._owner(element)
+        if remote is not None:
+            return self._ask(call, remote, "GET", f"/v1/elements/{element}")
         for found in self._view.elements():
             if element in (found.get("id"), found.get("element"), found.get("system_id")):
                 return Reply(200, found)
@@ -96,6 +105,9 @@ class NodeApi:
     def port(self, call: Call, id: str) -> Reply:
         if self._env.configuration.read(lambda config: id not in config.ports):
             raise ApiError(404, "PortNotFound", f"Port {id} could not be found.")
+        remote = self._view.port_owner(id)
+        if remote is not None and not call.header(FORWARDED):
+            return self._ask(call, remote, "GET", f"/v1/ports/{id}")
         return Reply(200, self._view.port_detail(id))
 
     def rib(self, call: Call) -> Reply:
@@ -119,8 +131,7 @@ class NodeApi:
         if remote is not None:
             return self._ask(call, remote, "GET", f"/v1/vrouters/{element}/flows")
         tests = [
-            (lambda flow, name=name, values=set(call.query.getall(name)): _flow_has(
-                flow, name, values))
+            functools.partial(_flow_has, name, set(call.query.getall(name)))
             for name in ("table", "object", "cookie")
             if name in call.query
         ]
@@ -202,7 +213,7 @@ def _rib_test(name: str, values: set[str]) -> Callable[[dict[str, Any]], bool]:
     return test
 
 
-def _flow_has(flow: dict[str, Any], name: str, values: set[str]) -> bool:
+def _flow_has(name: str, values: set[str], flow: dict[str, Any]) -> bool:
     value = flow.get(name)
     if name == "cookie":
         return any(_cookie(text) == _cookie(value) for text in values)

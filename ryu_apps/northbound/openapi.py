@@ -149,26 +149,22 @@ def _resource_schemas(declaration: Declaration) -> dict[str, Any]:
     }
 
 
-_TYPES: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(
-        ("admin_state_up", "shared", "port_security_enabled", "router:external", "is_default",
-         "enable_dhcp", "distributed", "ha"), {"type": "boolean"}),
-    **dict.fromkeys(
-        ("mtu", "provider:segmentation_id", "vpn:rd_index", "vpn:vni", "revision_number",
-         "ip_version"), {"type": "integer"}),
-    **dict.fromkeys(
-        ("subnets", "availability_zone_hints", "availability_zones", "vpn:import_targets",
-         "vpn:export_targets", "tags", "dns_nameservers", "service_types", "security_groups"),
-        {"type": "array", "items": {"type": "string"}}),
-    **dict.fromkeys(
-        ("allocation_pools", "host_routes", "fixed_ips", "allowed_address_pairs",
-         "extra_dhcp_opts", "routes"), _LIST_OF_RECORDS),
-    **dict.fromkeys(("binding:profile", "binding:vif_details"), _OPEN),
-    "external_gateway_info": {"type": ["object", "null"]},
-    "status": {"enum": ["ACTIVE", "BUILD", "DOWN", "ERROR"]},
-    "created_at": {"type": "string", "format": "date-time"},
-    "updated_at": {"type": "string", "format": "date-time"},
-}
+_STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
+_GROUPS: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"type": "boolean"}, "admin_state_up shared port_security_enabled router:external is_default "
+     "enable_dhcp distributed ha"),
+    ({"type": "integer"}, "mtu provider:segmentation_id vpn:rd_index vpn:vni revision_number "
+     "ip_version"),
+    (_STRINGS, "subnets availability_zone_hints availability_zones vpn:import_targets "
+     "vpn:export_targets tags dns_nameservers service_types security_groups"),
+    (_LIST_OF_RECORDS, "allocation_pools host_routes fixed_ips allowed_address_pairs "
+     "extra_dhcp_opts routes"),
+    (_OPEN, "binding:profile binding:vif_details"),
+    ({"type": ["object", "null"]}, "external_gateway_info"),
+    ({"enum": ["ACTIVE", "BUILD", "DOWN", "ERROR"]}, "status"),
+    ({"type": "string", "format": "date-time"}, "created_at updated_at"),
+)
+_TYPES = {name: schema for schema, names in _GROUPS for name in names.split()}
 
 
 def _attribute(name: str) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import select
 import socket
 import ssl
 import threading
@@ -11,86 +10,51 @@ from typing import Any
 
 from cheroot import wsgi
 from cheroot.ssl.builtin import BuiltinSSLAdapter
-from cheroot.workers.threadpool import ThreadPool
 
 from ryu_apps.configuration import Configuration
 from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
+from ryu_apps.northbound.intake import MAX_HEADERS, Intake, Lane
 
 LOG = logging.getLogger(__name__)
 IDLE_TIMEOUT = 10
 """Seconds until a silent connection is closed."""
-MAX_HEADERS = 64 * 1024
-SLOW_THREADS = 8
-SLOW_QUEUE = 64
+QUEUE = 1024
 KEEP_ALIVE = 1000
 
 
-class _Side:
-    """The server as the workers of a second pool see it: a cheroot worker takes its connections
-    from ``server.requests``, which for them must be the queue of their own pool."""
-
-    def __init__(self, server: wsgi.Server) -> None:
-        self._server = server
-        self.requests: ThreadPool | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._server, name)
-
-    @property
-    def interrupt(self) -> Any:
-        return self._server.interrupt
-
-    @interrupt.setter
-    def interrupt(self, value: Any) -> None:
-        self._server.interrupt = value
-
-
 class _Server(wsgi.Server):
-    """A cheroot server with a second pool for connections whose headers are not all here yet.
-
-    A cheroot worker reads its request blocking, so as many clients as there are workers, each with
-    half a request, would stop the API for everybody.  Such connections wait in a pool of their own.
-    """
+    """A cheroot server that gives its workers complete requests only."""
 
     def prepare(self) -> None:
-        super().prepare()
-        side = _Side(self)
-        self._slow = side.requests = ThreadPool(
-            side, min=SLOW_THREADS, max=SLOW_THREADS, accepted_queue_size=SLOW_QUEUE,
-            accepted_queue_timeout=0,
+        self.requests = Lane(
+            self, self.requests.min, self.requests.max, QUEUE, accepted_queue_timeout=0
         )
-        self._slow.start()
+        super().prepare()
+        self.intake = Intake(self, super().process_conn, self.timeout)
+        self.intake.start()
 
     def process_conn(self, conn: Any) -> None:
-        if self.ssl_adapter is not None or _headers_complete(conn.socket):
-            super().process_conn(conn)
-            return
-        try:
-            self._slow.put(conn)
-        except Exception as error:  # queue.Full: too many slow clients, this one is turned away
-            LOG.warning("connection from %s closed: too many half requests (%r)",
-                        conn.remote_addr, error)
-            conn.close()
+        self.intake.take(conn)
 
     def stop(self) -> None:
-        super().stop()
-        slow = getattr(self, "_slow", None)
-        if slow is not None:
-            slow.stop(self.shutdown_timeout)
+        if self.ready:
+            super().stop()
+            self.intake.stop(self.shutdown_timeout)
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         LOG.log(level, "%s", msg, exc_info=traceback)
 
 
-def _headers_complete(sock: socket.socket) -> bool:
-    """Whether the end of the request's headers is in the socket's buffer already."""
-    try:
-        if not select.select([sock], [], [], 0)[0]:
-            return False
-        return b"\r\n\r\n" in sock.recv(MAX_HEADERS, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-    except (OSError, ValueError):
-        return True
+class _Tls(BuiltinSSLAdapter):
+    """Leaves the handshake to the worker that reads first: a client that connects and says nothing
+    must not hold the thread that accepts."""
+
+    def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, Any]]:
+        wrapped = self.context.wrap_socket(
+            sock, do_handshake_on_connect=False, server_side=True
+        )
+        return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
 
 
 class ApiServer:
@@ -129,8 +93,7 @@ class ApiServer:
             server_name="vnc",
             request_queue_size=256,
             timeout=IDLE_TIMEOUT,
-            shutdown_timeout=1,
-            accepted_queue_size=1024,
+            shutdown_timeout=0.5,
         )
         server.max_request_header_size = MAX_HEADERS
         server.max_request_body_size = options.max_body
@@ -153,8 +116,8 @@ class ApiServer:
             self._thread = None
 
 
-def _tls(options: Any) -> BuiltinSSLAdapter:
-    adapter = BuiltinSSLAdapter(options.cert_file, options.key_file)
+def _tls(options: Any) -> _Tls:
+    adapter = _Tls(options.cert_file, options.key_file)
     adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
     if options.client_ca_file:
         adapter.context.load_verify_locations(options.client_ca_file)
