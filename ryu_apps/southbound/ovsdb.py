@@ -27,9 +27,9 @@ from vrouter_ovs.tables import TABLE_NAMES
 __all__ = ["OvsdbSettings", "OvsdbSouthbound", "parse_listen"]
 
 TICK = 0.5
-EARLY_LIMIT = 1024 * 1024
-"""Bytes of one message before the peer showed a schema."""
-MAX_EARLY_PER_SOURCE = 32
+EARLY_LIMIT = 256 * 1024
+"""Bytes of one message before the peer showed a schema; that of OVS 3.1 has 18,000."""
+MAX_EARLY_PER_SOURCE = 256
 """Connections from one address that have not shown to be an OVSDB server yet."""
 BACKLOG = 1024
 

@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 from ryu_apps.control.messages import ElementDisconnected, InterfacesChanged
-from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound, parse_listen
+from ryu_apps.southbound.ovsdb import (
+    MAX_EARLY_PER_SOURCE,
+    OvsdbSettings,
+    OvsdbSouthbound,
+    parse_listen,
+)
 from tests.ovs.ovsdb_bed import SCHEMA, Hypervisor, Node, until
 
 
@@ -183,7 +188,7 @@ def test_sessions_and_early_connections_are_limited(served):
 
 def test_one_source_cannot_take_every_place(served):
     node = served()
-    socks = [connect(node) for _ in range(40)]
+    socks = [connect(node) for _ in range(MAX_EARLY_PER_SOURCE + 8)]
     try:
         until(lambda: node.shell.counters["turned_away"] == 8, "the rest turned away")
     finally:
