@@ -42,7 +42,7 @@ class Packet:
         if self.protocol == "icmp":
             terms += [f"icmp_type={128 if six else 8}", "icmp_code=0"]
         else:
-            terms += ["tp_src=40000", f"tp_dst={self.port}"]
+            terms += [f"{self.protocol}_src=40000", f"{self.protocol}_dst={self.port}"]
         return ",".join(terms)
 
     def after(self, final: dict[str, str]) -> Packet:

@@ -117,7 +117,7 @@ def test_packets_as_flows():
     packet = Packet("a", "b", "fd00::1", "fd00::2", "tcp", 443, 9, (7, "192.0.2.1", "192.0.2.2"))
     assert packet.flow(1) == (
         "in_port=1,tun_id=7,tun_src=192.0.2.1,tun_dst=192.0.2.2,tcp6,dl_src=a,dl_dst=b,"
-        "ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=9,tp_src=40000,tp_dst=443"
+        "ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=9,tcp_src=40000,tcp_dst=443"
     )
 
 
@@ -203,6 +203,8 @@ class Bed:
             switch.add_underlay()
             if here:
                 switch.appctl("netdev-dummy/ip4addr", "br-phy", f"{VTEPS[1]}/24")
+                switch.appctl("ovs/route/del", "192.0.2.0/24")
+                switch.appctl("ovs/route/add", "192.0.2.0/24", "br-phy")
             switch.add_ports(*(port for at, _, port in places.values() if at == here))
             switch.add_tunnel(100 + here, VTEPS[1 - here])
             mine = ROUTER_MACS[here]
@@ -280,7 +282,7 @@ def test_within_a_network_across_hypervisors(bed: Bed):
     for word in ("hop 1: hv1 (192.0.2.1)", "hop 2: hv2", "classify", "VXLAN to 192.0.2.2"):
         assert word in shown
     data = bed.data("web1", bed._address("web2"), "--tcp", "443")
-    assert data["verdict"] == "delivered" and "tp_dst=443" in data["hops"][1]["flow"]
+    assert data["verdict"] == "delivered" and "tcp_dst=443" in data["hops"][1]["flow"]
     assert [step["table_name"] for step in data["hops"][1]["steps"]] == [
         "classify", "bridge", "output"
     ]  # fmt: skip
