@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import logging
 import socket
@@ -35,6 +36,8 @@ UNPARSEABLE_LIMIT = 100
 """Messages with an unreadable body that a connection may bring before it is closed."""
 HANDSHAKE_LENGTH = 4096
 """Longest message accepted before the version is agreed, bytes."""
+PARSE_SECONDS = 1.0
+"""Processor time that os-ken's codec may spend on one message, seconds."""
 _HANDSHAKE_TYPES = frozenset({0, 1, 2, 3})  # HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY
 
 RawHook = Callable[[int, int, bytes], bool]
@@ -222,6 +225,50 @@ def repair_receiving() -> None:
     controller.Datapath._echo_request_loop = lambda self: None
 
 
+class ParseTimeout(Exception):
+    """Raised in a receiving thread that is caught in a loop of the codec."""
+
+
+class _ParseGuard:
+    """Ends a parser that does not: os-ken's codec loops for ever, some loops eating memory, on an
+    element of length 0 (HELLO elements, flow stats, actions, bands, buckets ...).
+
+    Receiving threads say when they begin and end to parse; one thread looks after them.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._parsing: dict[int, float] = {}
+        self._thread: threading.Thread | None = None
+
+    def __enter__(self) -> None:
+        ident = threading.get_ident()
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, daemon=True,
+                                                name="OpenFlow parse guard")
+                self._thread.start()
+            self._parsing[ident] = time.thread_time()
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._parsing.pop(threading.get_ident(), None)
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(PARSE_SECONDS / 2)
+            with self._lock:
+                for ident, began in list(self._parsing.items()):
+                    used = time.clock_gettime(time.pthread_getcpuclockid(ident)) - began
+                    if used > PARSE_SECONDS:
+                        del self._parsing[ident]
+                        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                            ctypes.c_ulong(ident), ctypes.py_object(ParseTimeout))
+
+
+_guard = _ParseGuard()
+
+
 def _recv_loop(self: controller.Datapath) -> str:
     """Returns why the connection ended."""
     opened = self._heard = self._asked = time.monotonic()
@@ -301,7 +348,10 @@ def _deliver(self: controller.Datapath, version: int, kind: int, length: int, xi
     parse = ofproto_parser._MSG_PARSERS.get(version) or (
         ofproto_parser._MSG_PARSERS[self.ofproto.OFP_VERSION])
     try:
-        msg = parse(self, version, kind, length, xid, message)
+        with _guard:
+            msg = parse(self, version, kind, length, xid, message)
+    except ParseTimeout:
+        return f"message of type {kind}, {length} bytes, is malformed (an element of length 0)"
     except Exception as error:  # whatever the codec makes of foreign bytes
         self.unparseable += 1
         text = (f"message of type {kind}, {length} bytes, is malformed "

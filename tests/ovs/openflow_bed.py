@@ -105,6 +105,11 @@ class Switch:
         return sorted(line.strip() for line in text.splitlines() if "priority" in line
                       or "actions" in line)
 
+    def is_up(self) -> bool:
+        """Whether ovs-vswitchd serves the bridge."""
+        return subprocess.run(["ovs-ofctl", "-O", "OpenFlow14", "show", self.bridge],
+                              env=self.environment, capture_output=True).returncode == 0
+
     def close(self) -> None:
         for process in (self.vswitchd, self._server):
             if process.poll() is None:
@@ -186,15 +191,20 @@ class Node:
         self.seen = []
         self.revision = 0
         self.southbound = OpenFlowSouthbound(self.seen.append, **options)
+        for datapath in list(BedApp.datapaths.values()):
+            self.southbound.connected(datapath)
         BedApp.southbound = self.southbound
         return self.southbound
 
     def end(self) -> None:
+        """The southbound is gone; connections stay, to save the switches' waiting time."""
         if self.southbound is not None:
             self.southbound.stop()
         BedApp.southbound = self.southbound = None
+
+    def disconnect_all(self) -> None:
         for datapath in list(BedApp.datapaths.values()):
-            datapath.disconnect("the test is over")
+            datapath.disconnect("as the test wants it")
         eventually(lambda: not BedApp.datapaths, "all disconnected")
 
     def program(self, element: str, *objects, delete=()) -> int:

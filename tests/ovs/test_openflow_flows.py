@@ -1,0 +1,128 @@
+"""VrouterFlows: the incremental result is that of a calculation from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ryu_apps.southbound.openflow_flows import Command, VrouterFlows
+from vrouter_ovs.encode import Encoded
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An object that renders to chosen flow keys, which may be those of another."""
+
+    name: int
+    keys: frozenset
+    value: int
+    depends_on_peers: bool = True
+
+    @property
+    def key(self):
+        return ("thing", self.name)
+
+
+def encode(thing: Thing):
+    if thing.value == 9:
+        raise ValueError("unencodable")
+    return tuple(Encoded(bytes([key]), thing.name, bytes([thing.value])) for key in thing.keys)
+
+
+NAMES = st.integers(0, 4)
+THINGS = st.builds(Thing, NAMES, st.frozensets(st.integers(0, 5), max_size=3),
+                   st.integers(0, 9), st.booleans())
+CHANGES = st.lists(st.one_of(THINGS.map(lambda t: (t.key, t)),
+                             NAMES.map(lambda n: (("thing", n), None))), max_size=4)
+STEPS = st.lists(st.tuples(CHANGES, st.sets(st.integers(0, 8)), st.booleans()), max_size=12)
+
+
+def run_rounds(flows: VrouterFlows, switch: dict, refuse=lambda flow: False) -> None:
+    """A switch that refuses what ``refuse`` says, the whole bundle with it."""
+    for _ in range(100):
+        if not flows.pending:
+            return
+        operations = [operation for batch in flows.operations() for operation in batch]
+        bad = [o for o in operations if o.command is Command.ADD and refuse(o.flow)]
+        if bad:
+            for operation in bad:
+                flows.reject(operation.owner, "refused")
+            flows.retry(operations)
+            continue
+        for operation in operations:
+            if operation.command is Command.ADD:
+                switch[operation.flow.key] = operation.flow
+            else:
+                assert switch.pop(operation.flow.key)
+        flows.confirm(operations)
+        if not flows.pending:
+            flows.finish()
+    raise AssertionError("does not come to an end")
+
+
+@settings(max_examples=400, deadline=None)
+@given(STEPS)
+def test_incremental_is_as_from_scratch(steps):
+    flows, switch = VrouterFlows(encode), {}
+    flows.hold(False)
+    for changes, refused_values, _ in steps:
+        changes = list(dict(changes).items())
+        flows.change(changes)
+        run_rounds(flows, switch, lambda flow, bad=refused_values: flow.body[0] in bad)
+        assert switch == flows.installed == flows.wanted
+        accepted = [t for k, t in flows.objects.items() if k not in flows.rejected]
+        # Every accepted object has its flows, unless another accepted object has the same.
+        keys = {bytes([k]) for thing in accepted for k in thing.keys}
+        assert keys <= set(switch)
+        for key in keys:
+            owners = [t for t in accepted if key[0] in t.keys]
+            if len(owners) == 1 and not flows.rejected:
+                assert switch[key] == Encoded(key, owners[0].name, bytes([owners[0].value]))
+        if not flows.rejected:
+            assert keys == set(switch)
+
+
+@settings(max_examples=300, deadline=None)
+@given(STEPS, st.dictionaries(st.integers(0, 8), st.integers(0, 9)))
+def test_hold_only_adds_and_letting_go_converges(steps, leftovers):
+    installed = {bytes([k]): Encoded(bytes([k]), 99, bytes([v])) for k, v in leftovers.items()}
+    flows, switch = VrouterFlows(encode), dict(installed)
+    flows.replace_installed(dict(installed))
+    for changes, _, reread in steps:
+        before = dict(switch)
+        changes = list(dict(changes).items())
+        flows.change(changes)
+        run_rounds(flows, switch)
+        assert set(before) <= set(switch)
+        if reread:
+            flows.replace_installed(dict(switch))
+            run_rounds(flows, switch)
+            assert set(before) <= set(switch)
+    flows.hold(False)
+    run_rounds(flows, switch)
+    assert switch == flows.wanted == flows.installed
+
+
+@settings(max_examples=200, deadline=None)
+@given(STEPS)
+def test_undoing_everything_leaves_nothing(steps):
+    flows, switch = VrouterFlows(encode), {}
+    flows.hold(False)
+    for changes, bad, _ in steps:
+        flows.change(list(dict(changes).items()))
+        run_rounds(flows, switch, lambda flow, bad=bad: flow.body[0] in bad)
+    flows.change([(key, None) for key in list(flows.objects)])
+    run_rounds(flows, switch)
+    assert switch == flows.wanted == {} and not flows.rejected
+    assert not flows._contested and not flows._owners and not flows._rendered
+
+
+def test_the_same_state_means_no_operations():
+    flows = VrouterFlows(encode)
+    flows.hold(False)
+    things = [Thing(n, frozenset({n}), 1) for n in range(5)]
+    flows.replace_installed({flow.key: flow for thing in things for flow in encode(thing)})
+    flows.change([(thing.key, thing) for thing in things])
+    assert list(flows.operations()) == []
