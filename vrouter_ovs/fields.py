@@ -18,6 +18,7 @@ from vrouter_ovs.errors import PipelineError
 
 OPENFLOW_BASIC = 0x8000
 NXM_1 = 0x0001
+ERICSSON = 0x1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,12 @@ _NXM: dict[str, tuple[int, int]] = {
 REGISTER_ORDER = 100
 METADATA_ORDER = 200
 
+# The flags of a neighbor advertisement and the type of its option.
+PACKET_FIELDS |= {
+    "nd_reserved": Field("nd_reserved", ERICSSON, 1, 4, 90),
+    "nd_options_type": Field("nd_options_type", ERICSSON, 2, 1, 91),
+}
+
 
 @lru_cache(maxsize=65536)
 def mac_bytes(mac: str) -> bytes:
@@ -158,4 +165,4 @@ def format_value(field: Field, raw: bytes) -> str:
     if field.kind == "ipv6":
         return str(ipaddress.IPv6Address(raw))
     value = int.from_bytes(raw, "big")
-    return hex(value) if field.name in ("eth_type", "vlan_vid") else str(value)
+    return hex(value) if field.name in ("eth_type", "vlan_vid", "nd_reserved") else str(value)

@@ -67,13 +67,28 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "proxy",
-        "ARP requests are answered in the switch, from gateways and known neighbors; no ARP request"
-        " of a port is ever flooded.",
-        _fields("evi eth_dst eth_type arp_op arp_tpa"),
-        _fields("eth_src eth_dst arp_op arp_sha arp_tha arp_spa arp_tpa router_mac"),
-        ("bridge",),
+        "ARP requests and neighbor solicitations are answered in the switch for gateways and known"
+        " neighbors. No ARP request of a port is ever flooded; solicitations for what is not known"
+        " here (link-local addresses) and duplicate address detection are.",
+        _fields(
+            "evi eth_dst eth_type arp_op arp_tpa ipv6_src ip_ttl ip_proto icmpv6_type icmpv6_code"
+            " nd_target"
+        ),
+        _fields(
+            "eth_src eth_dst arp_op arp_sha arp_tha arp_spa arp_tpa ipv6_src ipv6_dst icmpv6_type"
+            " nd_reserved router_mac"
+        ),
+        ("advertise", "bridge"),
         outputs=True,
         miss="bridge",
+    ),
+    Table(
+        "advertise",
+        "The last step of a neighbor advertisement: what only an advertisement has can be set only"
+        " where a flow matches one.",
+        _fields("eth_type ip_proto icmpv6_type"),
+        _fields("nd_options_type nd_tll"),
+        outputs=True,
     ),
     Table(
         "bridge",

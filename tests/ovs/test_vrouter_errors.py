@@ -9,6 +9,7 @@ from tests.ovs.test_vrouter_readback import commit
 from vrouter_ovs import encode
 from vrouter_ovs.encode import ADD, Encoded
 from vrouter_ovs.state import Evi, Route
+from vrouter_ovs.tables import TABLE_IDS
 
 COOKIE = encode.cookie(("test",))
 BAD = {
@@ -52,7 +53,7 @@ def test_a_refused_flow_in_a_bundle(openflow: OpenFlow, name: str) -> None:
 
 
 def test_a_failed_commit_does_nothing(sandbox: Sandbox, openflow: OpenFlow) -> None:
-    table = sandbox.vsctl("get", "bridge", "br-int", "flow_tables:4").strip()
+    table = sandbox.vsctl("get", "bridge", "br-int", f"flow_tables:{TABLE_IDS['route']}").strip()
     sandbox.vsctl("set", "Flow_Table", table, "flow_limit=1", "overflow_policy=refuse")
     try:
         flows = [

@@ -61,6 +61,8 @@ OBJECTS: tuple[StateObject, ...] = (
     LocalPort("port-8", 8, 100, mac(8), ((mac(8), "10.1.0.9"), (mac(8), "10.50.0.0/24"))),
     Neighbor(100, "10.1.0.6", mac(2), remote=False),
     Neighbor(100, "10.1.0.7", mac(7)),
+    Neighbor(100, "fd01::7", mac(0x77)),
+    Neighbor(100, "fd01::5", mac(7), remote=False),
     RemoteMac(100, mac(0x70), VTEP2, 100),
     RemoteMac(200, mac(0x70), VTEP3, 200),
     *(
@@ -365,7 +367,7 @@ def nd(number: int, kind: int, src: str, target: str, option: str = "") -> str:
     name = "nd_sll" if kind == 135 else "nd_tll"
     packet = (
         f"icmp6,dl_src={mac(number)},dl_dst=33:33:ff:00:00:05,ipv6_src={src},ipv6_dst=ff02::1,"
-        f"icmpv6_type={kind},icmpv6_code=0,nd_target={target}"
+        f"icmpv6_type={kind},icmpv6_code=0,nw_ttl=255,nd_target={target}"
     )
     return f"{packet},{name}={option}" if option else packet
 
@@ -390,3 +392,30 @@ def test_neighbor_discovery_is_guarded(vrouter: Sandbox) -> None:
         f"icmp6,dl_src={mac(7)},dl_dst=33:33:00:00:00:01,ipv6_src={link_local},icmpv6_type=134",
     ):
         assert send(vrouter, 7, packet).sent == [], packet
+
+
+@pytest.mark.parametrize(
+    ("target", "answer", "flags"),
+    [("fd01::1", GW1, "e0000000"), ("fd01::7", mac(0x77), "60000000")],
+)
+def test_neighbor_solicitation_is_answered(
+    vrouter: Sandbox, target: str, answer: str, flags: str
+) -> None:
+    result = send(vrouter, 7, nd(7, 135, "fd01::5", target, mac(7)))
+    assert result.sent == ["p7"]
+    packet = result.packet
+    assert (packet["dl_src"], packet["dl_dst"]) == (answer, mac(7))
+    assert (packet["ipv6_src"], packet["ipv6_dst"]) == (target, "fd01::5")
+    assert (packet["icmp_type"], packet["nd_target"]) == ("136", target)
+    assert packet["nd_tll"] == answer
+    assert f"nd_reserved=0x{flags},nd_options_type=2" in result.text
+
+
+def test_duplicate_address_detection_is_left_to_the_owner(vrouter: Sandbox) -> None:
+    flooded = ["p1", "p2", "p4", "p8", (VTEP2, 100), (VTEP3, 555)]
+    assert send(vrouter, 7, nd(7, 135, "::", "fd01::5")).sent == flooded
+
+
+def test_a_solicitation_that_was_routed_is_not_answered(vrouter: Sandbox) -> None:
+    packet = nd(7, 135, "fd01::5", "fd01::1", mac(7)).replace("nw_ttl=255", "nw_ttl=254")
+    assert "p7" not in send(vrouter, 7, packet).sent

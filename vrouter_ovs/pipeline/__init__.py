@@ -10,11 +10,11 @@ from collections.abc import Callable
 
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.flow import Flow
-from vrouter_ovs.pipeline.arp import render_neighbor
 from vrouter_ovs.pipeline.base import render_vrouter
 from vrouter_ovs.pipeline.flood import render_flood
 from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
 from vrouter_ovs.pipeline.l2 import render_evi, render_remote_mac, render_tunnel
+from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.port import render_port
 from vrouter_ovs.pipeline.route import render_route
 from vrouter_ovs.state import (

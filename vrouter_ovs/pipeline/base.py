@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
+from vrouter_ovs.flow import ARP, IN_PORT, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
 from vrouter_ovs.state import Vrouter
 
 MULTICAST = "01:00:00:00:00:00"
 ICMPV6 = 58
 NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
+TARGET_LINK_LAYER_ADDRESS = 2
 
 
 def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
     tag = cookie(vrouter.key)
     icmpv6 = (("eth_type", IPV6), ("ip_proto", ICMPV6))
+    # Every frame of a local port passes the proxy and only those can be sent to another VTEP, so
+    # that is where a packet learns the MAC that a routed packet leaves with.
+    onward = (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "bridge"))
     flows = [
         # VLAN tags mean nothing here, in either direction (RFC 7348 section 6.1).
         Flow("classify", 1000, (("vlan_vid", 0x1000, 0x1000),), (), tag),
@@ -38,13 +42,25 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
             tag,
         ),
         Flow("proxy", 40, (("eth_type", ARP),), (), tag),
-        # Every frame of a local port passes here and only those can be sent to another VTEP, so
-        # this is where a packet learns the MAC that a routed packet leaves with.
+        Flow("proxy", 0, (), onward, tag),
+        # Duplicate address detection asks for the asker's own address, which the switch knows: an
+        # answer would say that it is taken.  Only the owner may answer (RFC 4862 section 5.4.3).
         Flow(
             "proxy",
+            320,
+            (*icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT), ("ipv6_src", "::")),
+            onward,
+            tag,
+        ),
+        Flow(
+            "advertise",
             0,
-            (),
-            (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "bridge")),
+            (*icmpv6, ("icmpv6_type", NEIGHBOR_ADVERT)),
+            (
+                ("set_field", "nd_options_type", TARGET_LINK_LAYER_ADDRESS),
+                ("move", "eth_src", "nd_tll"),
+                ("output", IN_PORT),
+            ),
             tag,
         ),
         Flow("bridge", 100, (("eth_dst", MULTICAST, MULTICAST),), (("goto", "flood"),), tag),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import IN_PORT, Flow
 from vrouter_ovs.pipeline.addresses import ip_match, network, vni
-from vrouter_ovs.pipeline.arp import answer
+from vrouter_ovs.pipeline.neighbor import ROUTER, answer
 from vrouter_ovs.state import Gateway, Vrf
 
 ECHO = {
@@ -28,7 +28,7 @@ def render_vrf(vrf: Vrf) -> tuple[Flow, ...]:
 
 
 def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
-    """Per gateway one flow, and per address three (IPv4) or two (IPv6)."""
+    """One flow, and three for each address."""
     tag = cookie(gateway.key)
     evi = vni(gateway.evi)
     flows = [
@@ -43,8 +43,7 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
     for address in dict.fromkeys(gateway.addresses):
         version = network(address).version
         to_gateway = (("vrf", gateway.vrf), *ip_match("dst", address))
-        if version == 4:
-            flows.append(answer(evi, address, gateway.mac, 300, tag))
+        flows.append(answer(evi, address, gateway.mac, 300, tag, ROUTER))
         ip, request, reply = ECHO[version]
         # Every vrouter of the VRF has the gateway, so whoever asks is local: the answer leaves by
         # the port it came in, from the MAC it was sent to, which is the asker's own gateway even
