@@ -18,6 +18,7 @@ from .base import Batch, StoreError, Unavailable, Watch
 from .etcd_gateway import ATTEMPT_TIMEOUT, OUT_OF_RANGE, EtcdError, error_of
 from .etcd_http import MAX_BODY, Connection, HttpError
 from .etcd_keys import decode_key, decode_value, encode_key, encode_range
+from .keys import difference_revision
 
 if TYPE_CHECKING:
     from .etcd import EtcdStore
@@ -174,16 +175,16 @@ class EtcdWatch(Watch):
         known = self._known or {}
         now = {item.key: hash(item.value) for item in items}
         changes: list[tuple[str, bytes | None]] = [(key, None) for key in known if key not in now]
-        changes += [
-            (item.key, item.value) for item in items if known.get(item.key) != now[item.key]
-        ]
+        newer = [item for item in items if known.get(item.key) != now[item.key]]
+        changes += [(item.key, item.value) for item in newer]
         LOG.warning(
             "The watch of %s cannot go on from revision %d (%s); at revision %d the difference is "
             "%d keys", self._prefix, self._last, why, revision, len(changes),
         )  # fmt: skip
+        batch = Batch(difference_revision(newer, revision), tuple(sorted(changes)))
         self._known, self._last, self._witness = now, revision, None
         if changes:
-            self._deliver(Batch(revision, tuple(sorted(changes))))
+            self._deliver(batch)
 
     # ---- the stream
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from .base import Compare, Delete, Put
+from .base import Compare, Delete, Item, Put
 
 
 def check_key(key: str) -> str:
@@ -26,3 +26,9 @@ def check_transaction(compares: Sequence[Compare], operations: Sequence[Put | De
         seen.add(key)
         if type(operation) is Put and not isinstance(operation.value, bytes):
             raise ValueError(f"the value of {key} is {type(operation.value).__name__}, not bytes")
+
+
+def difference_revision(put: Iterable[Item], otherwise: int) -> int:
+    """The revision of a batch that stands for several: that of its newest value, so that a key
+    which every transaction writes can be compared with it; ``otherwise`` when all are deletes."""
+    return max((item.revision for item in put), default=otherwise)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .base import Batch, Compare, Conflict, Delete, Item, Put, Store, StoreError, Watch
-from .keys import check_key, check_transaction
+from .keys import check_key, check_transaction, difference_revision
 
 LOG = logging.getLogger(__name__)
 
@@ -204,17 +204,19 @@ class LocalStore(Store):
         changes: list[tuple[str, bytes | None]] = [
             (key, None) for key in watch.known if key not in self._data
         ]
-        changes += [
-            (item.key, item.value)
+        newer = [
+            item
             for item in self._data.values()
             if item.revision > watch.cursor and item.key.startswith(watch.prefix)
         ]
+        changes += [(item.key, item.value) for item in newer]
         LOG.warning(
             "A watch of %s was at revision %d when the log began at %d; %d changes as one batch",
             watch.prefix, watch.cursor, self._compacted, len(changes),
         )  # fmt: skip
         watch.cursor = self._revision
-        return [Batch(self._revision, tuple(sorted(changes)))] if changes else []
+        revision = difference_revision(newer, self._revision)
+        return [Batch(revision, tuple(sorted(changes)))] if changes else []
 
     def _end_watch(self, watch: LocalWatch) -> None:
         with self._changed:
