@@ -52,6 +52,17 @@ class Opener:
             store.close()
 
 
+@contextmanager
+def opened(etcd: Cluster, order=(0, 1, 2), **options):
+    options.setdefault("prefix", f"/t{time.monotonic_ns()}")
+    urls = [etcd.urls[number] for number in order if number < len(etcd.urls)]
+    store = open_store("etcd", endpoints=urls, **options)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 def until(condition: Callable[[], object], seconds: float = 20) -> None:
     """Wait for what must happen; the limit only ends a test that failed."""
     deadline = time.monotonic() + seconds

@@ -1,0 +1,165 @@
+"""etcd's clients: users, TLS, endpoints that talk nonsense or are silent, and malformed options."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from ryu_apps.store import open_store
+from ryu_apps.store.base import Put, StoreError, Unavailable
+
+from .etcd_cluster import Cluster
+from .store_support import Replica, cluster, opened, until
+
+
+@pytest.fixture(scope="module")
+def etcd():
+    with cluster() as one:
+        yield one
+
+
+def test_users_and_passwords():
+    with cluster() as etcd:
+        for path, request in (
+            ("/v3/auth/user/add", {"name": "root", "password": "r"}),
+            ("/v3/auth/user/grant", {"user": "root", "role": "root"}),
+            ("/v3/auth/user/add", {"name": "vnc", "password": "secret"}),
+            ("/v3/auth/role/add", {"name": "vnc"}),
+            # "/vnc" to "/vnd": the system's keys and its writers' markers.
+            ("/v3/auth/role/grant", {"name": "vnc", "perm": {
+                "permType": "READWRITE", "key": "L3ZuYw==", "range_end": "L3ZuZA=="}}),
+            ("/v3/auth/user/grant", {"user": "vnc", "role": "vnc"}),
+        ):  # fmt: skip
+            try:
+                etcd.call(path, request)
+            except OSError:
+                assert request.get("role") == "root"
+                etcd.call("/v3/auth/role/add", {"name": "root"})
+                etcd.call(path, request)
+        etcd.call("/v3/auth/enable", {})
+        with opened(etcd, prefix="/vnc", username="vnc", password="secret") as store:
+            replica = Replica(store)
+            store.transact([], [Put("/a", b"1")])
+            store.gateway._token = "not.valid"
+            store.transact([], [Put("/a", b"2")])
+            until(lambda: replica.equals(store))
+            # A restart makes all simple tokens void.
+            etcd.kill()
+            etcd.start()
+            store.transact([], [Put("/a", b"3")])
+            until(lambda: replica.equals(store))
+            assert not replica.faults
+        with opened(etcd, prefix="/vnc", username="vnc", password="wrong") as store, pytest.raises(
+            StoreError, match="does not let the user vnc in"
+        ):
+            store.get("/a")
+        with opened(etcd, prefix="/other", username="vnc", password="secret") as store, (
+            pytest.raises(StoreError, match="grant the user")
+        ):
+            store.get("/a")
+
+
+def test_tls(tmp_path):
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], check=True, cwd=tmp_path, capture_output=True)
+
+    openssl(
+        "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-out", "cert.pem",
+        "-days", "2", "-subj", "/CN=etcd", "-addext", "subjectAltName=IP:127.0.0.1",
+    )  # fmt: skip
+    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    etcd = Cluster(
+        tmp_path,
+        1,
+        (f"--cert-file={cert}", f"--key-file={key}", f"--trusted-ca-file={cert}",
+         "--client-cert-auth"),
+    )  # fmt: skip
+    etcd.urls = [etcd.urls[0].replace("http:", "https:")]
+    etcd.wait_ready = lambda member: None
+    etcd.start()
+    try:
+        with opened(etcd, ca_file=cert, cert_file=cert, key_file=key, timeout=20) as store:
+            store.transact([], [Put("/a", b"1")])
+            replica = Replica(store)
+            store.transact([], [Put("/a", b"2")])
+            until(lambda: replica.batches)
+        with opened(etcd, ca_file=cert, timeout=1) as store, pytest.raises(Unavailable):
+            store.get("/a")
+        with opened(etcd, timeout=1) as store, pytest.raises(Unavailable, match="certificate"):
+            store.get("/a")
+        with pytest.raises(StoreError, match="TLS files"):
+            open_store("etcd", endpoints=etcd.urls, ca_file="/nowhere.pem")
+    finally:
+        etcd.kill()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"\x00" * 200,
+        b"HTTP/1.1 200 OK\r\n" + b"x" * 70000,
+        b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nnot json!",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n",
+        b"HTTP/1.1 302 Found\r\nContent-Length: 2\r\n\r\n[]",
+    ],
+)
+def test_an_endpoint_that_talks_nonsense_is_left_for_another(etcd: Cluster, answer: bytes):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            while True:
+                try:
+                    client, _ = listener.accept()
+                except OSError:
+                    return
+                with client:
+                    client.recv(65536)
+                    client.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        bad = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        store = open_store("etcd", endpoints=[bad, etcd.urls[0]], prefix="/nonsense")
+        replica = Replica(store)
+        store.transact([], [Put("/a", answer[:30])])
+        until(lambda: replica.equals(store))
+        store.close()
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:2379", "ftp://x", "http://", "http://h:1/path"])
+def test_malformed_endpoints_are_refused(url: str):
+    with pytest.raises(ValueError, match="endpoint"):
+        open_store("etcd", endpoints=[url])
+
+
+def test_closing_is_quick_when_etcd_is_silent(caplog):
+    """Nobody waits for the timeout of a request that is under way."""
+    caplog.set_level(logging.CRITICAL)
+    with cluster() as etcd:
+        store = open_store("etcd", endpoints=etcd.urls, timeout=600)
+        Replica(store)
+        store.transact([], [Put("/a", b"1")])
+        etcd.signal(0, signal.SIGSTOP)
+        faults: list = []
+
+        def read() -> None:
+            try:
+                store.get("/a")
+            except StoreError as error:
+                faults.append(error)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        time.sleep(0.2)
+        store.close()
+        reader.join()
+        assert faults
