@@ -10,6 +10,7 @@ from typing import Any
 from ryu_apps.control.instances import Instance, select_mac
 from ryu_apps.control.messages import ForgetElement
 from ryu_apps.control.model import Port
+from ryu_apps.control.rib import LOCAL
 from ryu_apps.control.routes import Path
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
@@ -84,6 +85,9 @@ class LiveView(NodeView):
         ok = all(one["ok"] for one in checks)
         return {"status": "ok" if ok else "degraded", **self._record(), "checks": checks}
 
+    def counts(self) -> dict[str, int]:
+        return self._controller.query(_counts)
+
     def nodes(self) -> list[dict[str, Any]]:
         own = self._record()
 
@@ -136,6 +140,16 @@ class LiveView(NodeView):
             return Remote(owner, node["url"])
 
         return self._controller.query(read)
+
+    def port_owner(self, port_id: str) -> Remote | None:
+        def read(world: World) -> str:
+            return "" if port_id in world.ports.bound else port_state(world, port_id).element
+
+        element = self._controller.query(read)
+        try:
+            return self.element_owner(element) if element else None
+        except KeyError:
+            return None  # It has just been forgotten.
 
     def forget_element(self, element: str) -> None:
         def check(world: World) -> None:
@@ -260,6 +274,21 @@ def port_detail(world: World, port_id: str) -> dict[str, Any]:
             "holds": True, "reason": "", "node": record.get("owner", ""),
         })
     return {"id": port_id, "state": state._asdict(), "claims": claims}
+
+
+def _counts(world: World) -> dict[str, int]:
+    """Cheap totals.  ``unconfirmed``: changes that some vrouter of ours has not confirmed yet."""
+    return {
+        "ports": len(world.config.ports),
+        "bound_ports": len(world.ports.bound),
+        "active_ports": len(world.ports.active),
+        "paths": len(world.rib),
+        "local_paths": world.rib.count(LOCAL),
+        "unconfirmed": sum(
+            element.revision - element.acked for element in world.elements.accepted.values()
+        ),
+        "objects": sum(map(len, world.desired.objects.values())),
+    }
 
 
 def _elements(world: World) -> list[dict[str, Any]]:

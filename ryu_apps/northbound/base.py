@@ -48,6 +48,11 @@ class NodeView(abc.ABC):
         """``{"status": "ok"|"degraded", "checks": [{"name","ok","detail"}...], ...}``"""
 
     @abc.abstractmethod
+    def counts(self) -> dict[str, int]:
+        """Totals of this node that cost nothing to read; ``unconfirmed`` is 0 when every switch of
+        this node has confirmed every change."""
+
+    @abc.abstractmethod
     def nodes(self) -> list[dict[str, Any]]: ...
 
     @abc.abstractmethod
@@ -57,6 +62,10 @@ class NodeView(abc.ABC):
     @abc.abstractmethod
     def element_owner(self, element: str) -> Remote | None:
         """None: ours.  Raises KeyError for an element nobody knows."""
+
+    @abc.abstractmethod
+    def port_owner(self, port_id: str) -> Remote | None:
+        """The node whose hypervisor holds the port; None: this one, or none does."""
 
     @abc.abstractmethod
     def forget_element(self, element: str) -> None:

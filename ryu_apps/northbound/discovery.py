@@ -43,16 +43,20 @@ def routes() -> list[Route]:
     ]
 
 
-def _versions(call: Call) -> Reply:
-    def version(id: str) -> dict[str, Any]:
-        href = f"{call.base_url()}/{id}/"
-        return {"id": id, "status": "CURRENT", "links": [{"href": href, "rel": "self"}]}
+def _version(call: Call) -> dict[str, Any]:
+    href = f"{call.base_url()}/v2.0/"
+    return {"id": "v2.0", "status": "CURRENT", "links": [{"href": href, "rel": "self"}]}
 
-    return Reply(200, {"versions": [version("v2.0")]})
+
+def _versions(call: Call) -> Reply:
+    return Reply(200, {"versions": [_version(call)]})
 
 
 def _resources(call: Call) -> Reply:
+    """The resources, and the version: clients that were given ".../v2.0" as the endpoint look for
+    it here."""
     return Reply(200, {
+        "version": _version(call),
         "resources": [
             {
                 "name": declaration.kind,
@@ -62,7 +66,7 @@ def _resources(call: Call) -> Reply:
                 }],
             }
             for declaration in ALL
-        ]
+        ],
     })
 
 

@@ -36,6 +36,12 @@ class DataView(NodeView):
             "checks": [{"name": "store", "ok": self.ok, "detail": ""}],
         }
 
+    def counts(self) -> dict[str, int]:
+        return {"ports": len(self.states)}
+
+    def port_owner(self, port_id: str) -> Remote | None:
+        return self.owners.get(self.states.get(port_id, DOWN).element)
+
     def nodes(self) -> list[dict[str, Any]]:
         return [{"name": "node1"}]
 
