@@ -1,0 +1,70 @@
+"""What the edge answers on behalf of the network, per port: the contract of the proxies.
+
+A vrouter punts DHCP, DHCPv6, router solicitations and DNS of its own VMs to the node that owns it;
+:mod:`vrouter_ovs.proxies` turns such a frame and the port's :class:`EdgePort` into the frames of the
+answer.  Nothing here does I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Lease4:
+    """An IPv4 address of a port, with what DHCP says of its subnet (RFC 2131, 2132).
+
+    ``routes``: (destination prefix, next hop) for option 121 (RFC 3442), without the default route.
+    ``gateway`` "": the subnet has none.  ``server``: the address that answers as DHCP server and
+    DNS resolver: the gateway's, or where there is none the last usable address of the subnet.
+    """
+
+    address: str
+    prefix_length: int
+    gateway: str
+    server: str
+    dns: tuple[str, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
+    dhcp: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Lease6:
+    """An IPv6 address of a port and its subnet's modes.
+
+    ``ra_mode`` and ``address_mode``: Neutron's ipv6_ra_mode and ipv6_address_mode: "slaac",
+    "dhcpv6-stateful", "dhcpv6-stateless" or "".  ``gateway``: the router's address, or "".
+    """
+
+    address: str
+    prefix: str
+    gateway: str
+    ra_mode: str = ""
+    address_mode: str = ""
+    dns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePort:
+    """Everything the proxies need to know of one port.
+
+    ``ofport``: its OpenFlow port.  ``gateway_mac``: the MAC of its router interface, or "" where
+    its network is not routed; answers come from it, else from ``service_mac``.
+    ``extra_options``: Neutron's extra_dhcp_opts as (ip version, option name or number, value).
+    """
+
+    port_id: str
+    network_id: str
+    ofport: int
+    evi: int
+    mac: str
+    gateway_mac: str
+    service_mac: str
+    mtu: int
+    host_name: str = ""
+    domain: str = ""
+    ntp: tuple[str, ...] = ()
+    v4: tuple[Lease4, ...] = ()
+    v6: tuple[Lease6, ...] = ()
+    extra_options: tuple[tuple[int, str, str], ...] = ()
+    lease_time: int = 86400
