@@ -20,8 +20,10 @@ from ryu_apps.southbound.openflow import NotConnected
 from ryu_apps.southbound.openflow_channel import VrouterChannel
 from tests.ovs.openflow_bed import BedApp, Monitor, Node, Switch, eventually
 from vrouter_ovs.state import Evi, Flood, Neighbor, RemoteMac
+from vrouter_ovs.tables import TABLE_IDS
 
 EVI = 5001
+BRIDGE = TABLE_IDS["bridge"]
 FOREIGN = "cookie=0x1234,table=3,priority=7,dl_dst=06:00:00:00:00:01,actions=drop"
 
 
@@ -117,19 +119,19 @@ def test_an_object_that_cannot_be_parsed_blocks_nobody(node, switch):
 def test_a_full_table_refuses_some_and_takes_the_rest(node, switch):
     join(node, switch)
     switch.vsctl("--id=@t", "create", "Flow_Table", "flow_limit=6", "overflow_policy=refuse",
-                 "--", "set", "Bridge", "br-int", "flow_tables:3=@t")
+                 "--", "set", "Bridge", "br-int", f"flow_tables:{BRIDGE}=@t")
     try:
         node.acked("hv1", node.program("hv1", *macs(20), Neighbor(EVI, "10.0.0.9", macs(1)[0].mac)))
         refused = {event.key for event in node.seen if isinstance(event, FlowRejected)}
         assert len(refused) == 14
         assert "table full" in node.southbound.status("hv1")["rejected"][0]["reason"]
-        assert sum("table=3," in line for line in switch.flows()) == 6
+        assert sum(f"table={BRIDGE}," in line for line in switch.flows()) == 6
         assert len(switch.flows()) > 6
     finally:
         switch.vsctl("clear", "Bridge", "br-int", "flow_tables")
     # A new connection tries them again.
     node.disconnect_all()
-    eventually(lambda: sum("table=3," in line for line in switch.flows()) == 20, "all of them")
+    eventually(lambda: sum(f"table={BRIDGE}," in line for line in switch.flows()) == 20, "all of them")
     eventually(lambda: not node.southbound.status("hv1")["rejected"], "nothing refused")
 
 
@@ -198,7 +200,7 @@ def test_what_others_delete_or_change_is_put_back(node, switch):
     switch.ofctl("del-flows", switch.bridge)
     eventually(lambda: switch.flows() == flows, "put back after del-flows")
     eventually(lambda: node.southbound.status("hv1")["repairs"] == 30, "counted")
-    switch.ofctl("mod-flows", switch.bridge, "table=3,actions=drop")
+    switch.ofctl("mod-flows", switch.bridge, f"table={BRIDGE},actions=drop")
     eventually(lambda: switch.flows() == flows, "put back after mod-flows")
 
 

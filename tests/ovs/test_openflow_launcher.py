@@ -1,0 +1,95 @@
+"""A Ryu-style application, given as a path, runs beside another one on a real switch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.ovs.openflow_bed import Switch, eventually, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+LEARNING_SWITCH = '''
+from os_ken.base import app_manager
+from os_ken.controller import ofp_event
+from os_ken.controller.handler import CONFIG_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
+from os_ken.lib.packet import ethernet, packet
+from os_ken.ofproto import ofproto_v1_4
+
+
+class Learning(app_manager.OSKenApp):
+    OFP_VERSIONS = [ofproto_v1_4.OFP_VERSION]
+    ports = {}
+
+    def add_flow(self, dp, priority, match, port):
+        p, action = dp.ofproto_parser, dp.ofproto_parser.OFPActionOutput(port, 65535)
+        inst = [p.OFPInstructionActions(dp.ofproto.OFPIT_APPLY_ACTIONS, [action])]
+        dp.send_msg(p.OFPFlowMod(dp, priority=priority, match=match, instructions=inst))
+
+    @set_ev_cls(ofp_event.EventOFPSwitchFeatures, CONFIG_DISPATCHER)
+    def features(self, ev):
+        dp = ev.msg.datapath
+        self.add_flow(dp, 0, dp.ofproto_parser.OFPMatch(), dp.ofproto.OFPP_CONTROLLER)
+
+    @set_ev_cls(ofp_event.EventOFPPacketIn, MAIN_DISPATCHER)
+    def packet_in(self, ev):
+        dp, eth = ev.msg.datapath, packet.Packet(ev.msg.data).get_protocol(ethernet.ethernet)
+        self.ports[eth.src] = ev.msg.match["in_port"]
+        if eth.dst in self.ports:
+            match = dp.ofproto_parser.OFPMatch(eth_dst=eth.dst)
+            self.add_flow(dp, 1, match, self.ports[eth.dst])
+        raise RuntimeError("an app with a fault goes on")
+'''
+A, B = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
+
+
+@pytest.fixture
+def switch():
+    switch = Switch()
+    yield switch
+    switch.close()
+
+
+def frame(destination: str, source: str) -> str:
+    return (destination + source).replace(":", "") + "88b5" + "00" * 46
+
+
+def test_learning_switch_beside_another_app(switch, tmp_path):
+    path = tmp_path / "learning.py"
+    path.write_text(LEARNING_SWITCH)
+    port = free_port()
+    switch.vsctl("add-port", "br-int", "p1", "--", "set", "interface", "p1", "type=dummy",
+                 "--", "add-port", "br-int", "p2", "--", "set", "interface", "p2", "type=dummy")
+    switch.connect(port)
+    log = tmp_path / "log"
+    with open(log, "wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ryu_apps.manager", "tests.ovs.openflow_bed", str(path),
+             "--ofp-listen-host", "127.0.0.1", "--ofp-tcp-listen-port", str(port)],
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path, stdout=out, stderr=out)
+
+    def receive(name: str, data: str) -> None:
+        subprocess.run(["ovs-appctl", "-t", f"{switch.directory}/ovs-vswitchd.ctl",
+                        "netdev-dummy/receive", name, data], check=True, capture_output=True)
+
+    try:
+        eventually(lambda: any("CONTROLLER" in line for line in switch.flows()), "its miss flow")
+        receive("p1", frame(B, A))
+        eventually(lambda: "an app with a fault" in log.read_text(), "the first packet")
+        receive("p2", frame(A, B))
+        eventually(lambda: any(f"dl_dst={A} actions=output:1" in line for line in switch.flows()),
+                   "a learned flow")
+        receive("p1", frame(B, A))
+        eventually(lambda: any(f"dl_dst={B} actions=output:2" in line for line in switch.flows()),
+                   "the other one")
+        flows = switch.flows()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        assert switch.flows() == flows
+    finally:
+        process.kill()
+        process.wait()

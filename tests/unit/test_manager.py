@@ -1,0 +1,225 @@
+"""The launcher, run as a program."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(*arguments: str, cwd: Path | None = None) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "ryu_apps.manager", *arguments], text=True, cwd=cwd or ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
+
+
+def run(*arguments: str, cwd: Path | None = None) -> tuple[int, str]:
+    process = start(*arguments, cwd=cwd)
+    try:
+        output, _ = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    return process.returncode, output
+
+
+def errors(output: str) -> list[str]:
+    return [line for line in output.splitlines() if line.startswith("ryu-manager: ")]
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def write_app(directory: Path, name: str, body: str, imports: str = "") -> Path:
+    path = directory / f"{name}.py"
+    path.write_text(textwrap.dedent(imports) + textwrap.dedent("""
+        from os_ken.base import app_manager
+
+        class App(app_manager.OSKenApp):
+        """) + textwrap.indent(textwrap.dedent(body), "    "))
+    return path
+
+
+def read_until(process: subprocess.Popen, text: str) -> str:
+    output = ""
+    deadline = time.monotonic() + 20
+    while text not in output:
+        assert time.monotonic() < deadline, output
+        line = process.stdout.readline()
+        assert line, output
+        output += line
+    return output
+
+
+def test_version_and_help():
+    status, output = run("--version")
+    assert status == 0 and output.startswith("ryu-manager (vnc) ")
+    status, output = run("--help")
+    assert status == 0
+    for option in ("--config-file", "--config-dir", "--ofp-tcp-listen-port", "--verbose",
+                   "--ofp-ssl-listen-port", "--ofp-listen-host", "--ctl-privkey", "--ctl-cert",
+                   "--ca-certs", "--log-file", "--log-dir", "--default-log-level", "--use-stderr",
+                   "--use-syslog", "--observe-links", "--app-lists", "--pid-file", "--user-flags"):
+        assert option in output
+
+
+@pytest.mark.parametrize("arguments, status, text", [
+    (["--no-such-option"], 2, "unrecognized arguments: --no-such-option"),
+    (["--ofp-tcp-listen-port", "abc"], 2, "abc"),
+    (["--config-file", "/nowhere/node.conf"], 2, "/nowhere/node.conf"),
+    (["--config-dir", "/nowhere"], 2, "/nowhere"),
+    (["no.such.module"], 1, "no such module: no.such.module"),
+    (["ryu_apps.no_such"], 1, "no such module: ryu_apps.no_such"),
+    (["./nothing.py"], 1, "no such file: ./nothing.py"),
+    (["--log-file", "/nowhere/log"], 1, "/nowhere/log"),
+    (["--pid-file", "/nowhere/pid"], 1, "/nowhere/pid"),
+    (["--ofp-ssl-listen-port", "16653"], 1, "--ctl-privkey"),
+    (["--ctl-privkey", "k.pem", "--ctl-cert", "c.pem"], 1, "k.pem"),
+    (["--ofp-listen-host", "192.0.2.77", "--ofp-tcp-listen-port", "16653"], 1, "192.0.2.77:16653"),
+])
+def test_mistakes_get_one_line(arguments, status, text):
+    got, output = run(*arguments)
+    assert got == status, output
+    assert len(errors(output)) == 1 and text in errors(output)[0]
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("content, text", [
+    ("no section", "node.conf"), ("[store]\nbackend = paper\n", "[store] backend"),
+    ("[api]\nport = many\n", "[api] port"),
+])
+def test_bad_configuration_files(tmp_path, content, text):
+    file = tmp_path / "node.conf"
+    file.write_text(content)
+    status, output = run("--config-file", str(file))
+    assert status == 2 and text in errors(output)[0] and "Traceback" not in output
+
+
+@pytest.mark.parametrize("body, text", [
+    ("def __init__(self, *a, **k): raise ValueError('no\\nluck')", "ValueError: no luck"),
+    ("OFP_VERSIONS = []", "No OpenFlow version is available"),
+    ("def (", "SyntaxError"),
+])
+def test_apps_that_cannot_start(tmp_path, body, text):
+    path = write_app(tmp_path, "broken", body)
+    status, output = run(str(path))
+    assert status == 1 and text in errors(output)[0] and "Traceback" not in output
+    status, output = run(str(path), "--verbose")
+    assert status == 1 and "Traceback" in output
+
+
+def test_port_in_use():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        status, output = run("--ofp-listen-host", "127.0.0.1", "--ofp-tcp-listen-port", port)
+    assert status == 1
+    assert errors(output) == [f"ryu-manager: cannot listen for OpenFlow on 127.0.0.1:{port}: "
+                              "Address already in use"]
+
+
+def test_an_app_without_openflow_opens_no_port_and_reads_its_options(tmp_path):
+    path = write_app(tmp_path, "quiet", """
+        def start(self):
+            super().start()
+            print("option", self.CONF.colour, self.CONF.node.name, flush=True)
+    """, "from os_ken.cfg import CONF, StrOpt\n"
+         "CONF.register_cli_opts([StrOpt('colour', default='none')])\n")
+    file = tmp_path / "node.conf"
+    file.write_text("[DEFAULT]\ncolour = blue\n[node]\nname = n1\n")
+    pid_file = tmp_path / "pid"
+    process = start(str(path), "--config-file", str(file), "--pid-file", str(pid_file))
+    output = read_until(process, "option blue n1")
+    assert pid_file.read_text() == f"{process.pid}\n"
+    process.send_signal(signal.SIGTERM)
+    output += process.communicate(timeout=5)[0]
+    assert process.returncode == 0
+    assert "listening" not in output
+    assert not pid_file.exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_everything_and_calls_every_close(tmp_path, number):
+    hang = write_app(tmp_path, "hang", """
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.name = "hang"
+
+        def start(self):
+            super().start()
+            import threading
+            threading.Thread(target=threading.Event().wait).start()  # no daemon
+
+        def close(self):
+            import time
+            time.sleep(60)
+    """)
+    fails = write_app(tmp_path, "fails", """
+        def close(self):
+            print("fails closes", flush=True)
+            raise ValueError("x")
+    """)
+    good = write_app(tmp_path, "good", """
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            self.name = "good"
+
+        def close(self):
+            print("good closes", flush=True)
+    """)
+    log = tmp_path / "log"
+    process = start(str(hang), str(fails), str(good), "os_ken.controller.ofp_handler",
+                    "--ofp-tcp-listen-port", free_port(), "--log-file", str(log))
+    read_until(process, "listening")
+    began = time.monotonic()
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=10)
+    assert time.monotonic() - began < 8  # three seconds on an idle machine
+    assert "fails closes" in output and "good closes" in output
+    assert "close hang did not end" in output
+    assert "stopping" in log.read_text()
+
+
+def test_a_second_signal_ends_at_once(tmp_path):
+    path = write_app(tmp_path, "slow", """
+        def close(self):
+            print("closing", flush=True)
+            import time
+            time.sleep(60)
+    """)
+    process = start(str(path), "--ofp-tcp-listen-port", free_port())
+    read_until(process, "instantiating")
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    read_until(process, "closing")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=10)
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_log_lines_have_time_level_and_logger(tmp_path):
+    path = write_app(tmp_path, "logs", """
+        def start(self):
+            super().start()
+            self.logger.warning("first\\nsecond")
+            import os, signal
+            os.kill(os.getpid(), signal.SIGTERM)
+    """)
+    _, output = run(str(path), "--default-log-level", "30")
+    assert len(output.splitlines()) == 1
+    stamp, level, logger, text = output.strip().split(" ", 3)
+    assert stamp.endswith("Z") and "T" in stamp
+    assert (level, logger, text) == ("WARNING", "App:", "first\\nsecond")
