@@ -22,11 +22,12 @@ class Changes(NamedTuple):
 def diff(desired: Mapping[bytes, Encoded], installed: Mapping[bytes, Encoded]) -> Changes:
     """The changes that turn ``installed`` into ``desired``; both map a flow's key to the flow.
 
-    - New actions under the same cookie are a MODIFY_STRICT: it keeps the flow's counters and age.
+    - New actions under the same cookie are a MODIFY_STRICT: it keeps the flow's counters and age,
+      and our cookie mask in it leaves a flow that somebody else put there alone.
     - Another cookie, with or without other actions, is an ADD over the same key: in OpenFlow 1.4 a
-      modification never changes a cookie.  Open vSwitch replaces the flow in the bundle's one step,
-      so that no packet misses it; the counters start again, and should, as the flow now belongs to
-      another object.
+      modification never changes a cookie.  Open vSwitch replaces the flow within the bundle's one
+      step, so that no packet misses it, and takes the counters over (no OFPFF_RESET_COUNTS); its
+      age starts again, as the flow now belongs to another object.
     - The order of the three does not matter within an atomic bundle.
 
     Give ``installed`` only what is ours (:func:`vrouter_ovs.cookies.is_ours`): what is not desired

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 from hypothesis import HealthCheck, given, settings
 
 from tests.ovs.conftest import OpenFlow, Sandbox
@@ -10,7 +13,7 @@ from vrouter_ovs import encode
 from vrouter_ovs.diff import diff
 from vrouter_ovs.document import EXAMPLES
 from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
-from vrouter_ovs.state import Flood, LocalHop, Route, StateObject
+from vrouter_ovs.state import Flood, LocalHop, Route, StateObject, Tunnel
 
 ON_A_SWITCH = settings(
     max_examples=60,
@@ -86,17 +89,30 @@ def test_a_diff_leads_from_one_vrouter_to_another(
     assert not diff(wanted, openflow.read_flows())
 
 
-def test_modification_keeps_counters_and_cookie(sandbox: Sandbox, openflow: OpenFlow) -> None:
+def test_what_modification_and_replacement_keep(sandbox: Sandbox, openflow: OpenFlow) -> None:
     sandbox.add_ports(1)
-    (old,) = encode.encode_object(Route(9, "10.0.0.0/8", ()))
-    hop = LocalHop(1, 100, "52:54:00:00:00:01", "02:00:00:00:00:fe")
-    (new,) = encode.encode_object(Route(9, "10.0.0.0/8", (hop,)))
-    openflow.flow_mods(ADD, [old])
-    assert not openflow.flow_mods(MODIFY_STRICT, [new._replace(cookie=encode.cookie(("x",)))])
-    assert openflow.read_flows() == {new.key: new}
-    moved = new._replace(cookie=encode.cookie(("x",)))
-    assert not openflow.flow_mods(ADD, [moved])
-    assert openflow.read_flows() == {new.key: moved}
+    (old,) = encode.encode_object(Tunnel("192.0.2.2", 1))
+    key = bytes((0, 0, 1))  # any packet in the first table
+    old = old._replace(key=key)
+    assert not openflow.flow_mods(ADD, [old])
+    frame = "5254000000025254000000010800" + "00" * 46
+    sandbox.appctl("netdev-dummy/receive", "p1", frame)
+
+    def packets() -> int:
+        return int(re.search(r"n_packets=(\d+)", sandbox.ofctl("dump-flows")).group(1))
+
+    deadline = time.monotonic() + 10
+    while not packets() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert packets() == 1
+    (new,) = encode.encode_object(Tunnel("192.0.2.2", 2))
+    new = new._replace(key=key, cookie=encode.cookie(("x",)))
+    assert not openflow.flow_mods(MODIFY_STRICT, [new])
+    assert openflow.read_flows() == {key: new._replace(cookie=old.cookie)}
+    assert packets() == 1
+    assert not openflow.flow_mods(ADD, [new])
+    assert openflow.read_flows() == {key: new}
+    assert packets() == 1
 
 
 def test_flows_of_others_are_left_alone(sandbox: Sandbox, openflow: OpenFlow) -> None:
