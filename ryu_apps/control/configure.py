@@ -87,7 +87,7 @@ class Configurer:
     def _router(self, old: Router | None, new: Router | None) -> None:
         if old is not None and (new is None or new.vni != old.vni):
             self._instances.remove(old.vni)
-            self._resolver.remove_router(old.vni, old.id)
+            self._resolver.remove_router(old.vni)
         if new is not None:
             self._instances.configure(spec(new, self._asn))
         router = new or old

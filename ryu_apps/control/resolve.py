@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Entry, Instance, Instances, select_hops, select_mac
-from ryu_apps.control.model import Config
+from ryu_apps.control.model import Config, Router
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.translate import connected, router_networks
@@ -70,9 +70,13 @@ class Resolver:
         """Bring every vrouter's objects in line with what became dirty."""
         entries: dict[Entry, None] = {}
         self._resolve_presence(entries)
-        for router_id in self.routers:
-            self._resolve_router(router_id, entries)
+        # First all that routers give up, then what they take: a gateway may go from one router to
+        # another at once.
+        plans = [self._plan_router(router_id, entries) for router_id in self.routers]
         self.routers.clear()
+        for plan in plans:
+            if plan is not None:
+                self._resolve_router(*plan, entries)
         entries.update(self._instances.dirty)
         self._instances.dirty.clear()
         entries.update(self._ports.touched)
@@ -122,19 +126,34 @@ class Resolver:
         for entry in instance.entries():
             self._resolve_entry(entry, (element,))
 
-    def _resolve_router(self, router_id: str, entries: dict[Entry, None]) -> None:
+    def _plan_router(self, router_id: str, entries: dict[Entry, None]) -> tuple | None:
+        """Where a router must be present and with which gateways; gives up what it has beyond."""
         router = self._config.routers.get(router_id)
         if router is None:
-            return
-        vni = router.vni
+            return None
         wanted: dict[str, None] = {}
-        prefixes: dict[str, None] = {}
+        gateways: dict[Key, Gateway] = {}
         if router.admin_state_up:
             for network_id in router_networks(self._config, router_id):
                 network = self._config.networks.get(network_id)
                 if network is not None:
                     wanted.update(self._evis.get(network.vni, {}))
-            prefixes = connected(self._config, router_id)
+            gateways = self._wanted_gateways(router)
+        for element in [one for one in self.vrfs.get(router.vni, ()) if one not in wanted]:
+            self._leave_vrf(element, router.vni)
+            self.republish_vrfs[element, router.vni] = None
+        self._drop_gateways(router.vni, gateways, entries)
+        return router, wanted, gateways
+
+    def _resolve_router(
+        self,
+        router: Router,
+        wanted: dict[str, None],
+        gateways: dict[Key, Gateway],
+        entries: dict[Entry, None],
+    ) -> None:
+        vni = router.vni
+        prefixes = connected(self._config, router.id) if router.admin_state_up else {}
         old_prefixes = self._connected.get(vni, {})
         if prefixes != old_prefixes:
             for prefix in prefixes.keys() ^ old_prefixes.keys():
@@ -143,18 +162,15 @@ class Resolver:
                 self._connected[vni] = prefixes
             else:
                 self._connected.pop(vni, None)
-        self._resolve_gateways(vni, router_id, entries)
-        held = self.vrfs.get(vni, {})
-        for element in wanted.keys() | held.keys():
+        self._add_gateways(vni, gateways, entries)
+        for element in wanted:
             self.republish_vrfs[element, vni] = None
-        for element in [element for element in held if element not in wanted]:
-            self._leave_vrf(element, vni)
-        for element in [element for element in wanted if element not in held]:
+        for element in [one for one in wanted if one not in self.vrfs.get(vni, ())]:
             self._enter_vrf(element, vni)
 
-    def remove_router(self, vni: int, router_id: str) -> None:
+    def remove_router(self, vni: int) -> None:
         """The router is gone from the configuration."""
-        self._resolve_gateways(vni, router_id, self._ports.touched)
+        self._drop_gateways(vni, {}, self._ports.touched)
         for element in list(self.vrfs.get(vni, ())):
             self._leave_vrf(element, vni)
             self.republish_vrfs[element, vni] = None
@@ -194,36 +210,52 @@ class Resolver:
 
     # ------------------------------------------------------------ gateways
 
-    def _resolve_gateways(self, vni: int, router_id: str, entries: dict[Entry, None]) -> None:
+    def _wanted_gateways(self, router: Router) -> dict[Key, Gateway]:
         """A vrouter with the VRF answers for all of its gateways, also of networks that have no
         port there: a VM may ping any of them."""
-        old = self._gateways.pop(vni, {})
-        new: dict[Key, Gateway] = {}
-        router = self._config.routers.get(router_id)
-        if router is not None and router.admin_state_up:
-            for port_id in sorted(self._config.ports_by_device.get(router_id, ())):
-                port = self._config.ports[port_id]
-                network = self._config.networks.get(port.network_id)
-                if port.is_router_interface and port.admin_state_up and network is not None:
-                    addresses = tuple(sorted(fixed.ip_address for fixed in port.fixed_ips))
-                    item = Gateway(network.vni, vni, port.mac_address, addresses)
-                    new[item.key] = item
+        gateways: dict[Key, Gateway] = {}
+        for port_id in sorted(self._config.ports_by_device.get(router.id, ())):
+            port = self._config.ports[port_id]
+            network = self._config.networks.get(port.network_id)
+            if port.is_router_interface and port.admin_state_up and network is not None:
+                addresses = tuple(sorted(fixed.ip_address for fixed in port.fixed_ips))
+                item = Gateway(network.vni, router.vni, port.mac_address, addresses)
+                gateways[item.key] = item
+        return gateways
+
+    def _drop_gateways(
+        self, vni: int, new: dict[Key, Gateway], entries: dict[Entry, None]
+    ) -> None:
+        """Take away the gateways that are not in ``new``, and the entries those took."""
+        old = self._gateways.get(vni, {})
         if new == old:
-            if new:
-                self._gateways[vni] = new
             return
-        if new:
-            self._gateways[vni] = new
-        before = {entry for gateway in old.values() for entry in _entries(gateway)}
-        after = {entry for gateway in new.values() for entry in _entries(gateway)}
-        for entry in before - after:
-            self._taken.pop(entry, None)
-        self._taken.update(dict.fromkeys(after))
-        entries.update(dict.fromkeys(sorted(before ^ after)))
-        for element in self.vrfs.get(vni, ()):
-            for key in old.keys() - new.keys():
+        kept = {entry for gateway in new.values() for entry in _entries(gateway)}
+        for gateway in old.values():
+            for entry in _entries(gateway):
+                if entry not in kept:
+                    self._taken.pop(entry, None)
+                    entries[entry] = None
+        for key in [key for key in old if key not in new]:
+            del old[key]
+            for element in self.vrfs.get(vni, ()):
                 self._desired.delete(element, ("vrf", vni), key)
-            for gateway in new.values():
+        if not old:
+            self._gateways.pop(vni, None)
+
+    def _add_gateways(
+        self, vni: int, new: dict[Key, Gateway], entries: dict[Entry, None]
+    ) -> None:
+        """The VRF's gateways are ``new``; what goes was dropped before."""
+        if new == self._gateways.get(vni, {}):
+            return
+        self._gateways[vni] = new
+        for gateway in new.values():
+            for entry in _entries(gateway):
+                if entry not in self._taken:
+                    self._taken[entry] = None
+                    entries[entry] = None
+            for element in self.vrfs.get(vni, ()):
                 self._desired.put(element, ("vrf", vni), gateway)
 
     # ------------------------------------------------------------ entries
@@ -306,12 +338,14 @@ class Resolver:
         self, entry: Entry, instance: Instance | None, elements: Iterable[str]
     ) -> None:
         vni = entry[1]
-        remotes: dict[str, int] = {}
+        remotes: set[tuple[str, int]] = set()
         if instance is not None:
-            for path in instance.imets.values():
-                remotes[path.attrs.next_hop] = path.labels[0]
+            # One leaf a route, so that a VTEP with two EVIs imported here gets a copy for each.
+            remotes.update(
+                (path.attrs.next_hop, path.labels[0]) for path in instance.imets.values()
+            )
         for element in elements:
             own = self._elements.accepted[element].vtep
             ports = tuple(sorted(self._ports.present[vni][element].values()))
-            others = tuple(sorted(item for item in remotes.items() if item[0] != own))
+            others = tuple(sorted(item for item in remotes if item[0] != own))
             self._desired.put(element, ("evi", vni), Flood(vni, ports, others))

@@ -682,7 +682,7 @@ class Driver:
         rd = f"{FOREIGN_VTEPS[b // 2 % 2]}:{1 + number}"
         kind = c // 3 % 8
         if kind == 0:
-            return Path(Imet(rd, 0, far), attrs._replace(rts=(target(evi),)), (evi + b % 2,))
+            return Path(Imet(rd, 0, far), attrs._replace(rts=(target(evi),)), (evi + a % 2,))
         if kind in (1, 2):
             prefix = ("0.0.0.0/0", "10.0.0.0/24", "10.0.0.10/32", "172.31.0.0/16")[a // 3 % 4]
             attrs = attrs._replace(
