@@ -106,6 +106,11 @@ class Hypervisor:
             and self.appctl("version", check=False),
             "its control socket",
         )
+        # Where a bare `ovs-appctl` looks for it, as on any hypervisor.
+        pid = (self.directory / "ovs-vswitchd.pid").read_text().strip()
+        usual = self.directory / f"ovs-vswitchd.{pid}.ctl"
+        usual.unlink(missing_ok=True)
+        usual.symlink_to("ovs-vswitchd.ctl")
         # Returns when the switch has caught up with the database.
         self.vsctl("add", "Open_vSwitch", ".", "external_ids", "lab-started=1")
 
