@@ -14,6 +14,7 @@ class Publisher:
     def __init__(self, rib: Rib) -> None:
         self._rib = rib
         self._paths: dict[Owner, tuple[Path, ...]] = {}
+        self._owner: dict[Nlri, Owner] = {}
         self._out: dict[Nlri, Path | None] = {}
 
     def get(self, owner: Owner) -> tuple[Path, ...]:
@@ -23,10 +24,23 @@ class Publisher:
         return self._paths
 
     def put(self, owner: Owner, paths: tuple[Path, ...]) -> list[BestChange]:
-        """Set all paths of an owner; returns what changed in the RIB."""
+        """Set all paths of an owner; returns what changed in the RIB.
+
+        An NLRI that another owner has announced is taken over from it: two ports may have exchanged
+        their addresses, and the first of them is published before the other.
+        """
         old = self._paths.get(owner, ())
         if old == paths:
             return []
+        for path in paths:
+            holder = self._owner.setdefault(path.nlri, owner)
+            if holder != owner:
+                self._owner[path.nlri] = owner
+                left = tuple(one for one in self._paths[holder] if one.nlri != path.nlri)
+                if left:
+                    self._paths[holder] = left
+                else:
+                    del self._paths[holder]
         if paths:
             self._paths[owner] = paths
         else:
@@ -35,6 +49,8 @@ class Publisher:
         before = set(old)
         gone = [path.nlri for path in old if path.nlri not in kept]
         fresh = [path for path in paths if path not in before]
+        for nlri in gone:
+            del self._owner[nlri]
         self._out.update(dict.fromkeys(gone))
         self._out.update((path.nlri, path) for path in fresh)
         return self._rib.update(LOCAL, fresh, gone)
