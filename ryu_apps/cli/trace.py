@@ -31,6 +31,11 @@ WHY = {
     "encap": "there is no tunnel to the VTEP, or the packet came from a tunnel already",
 }
 
+WHY_DROPPED = {
+    "classify": "frames like this one are never forwarded",
+    "route": "its prefix is known, but nobody is known to have the address",
+}
+
 
 def run(client: Client, options: Any) -> Result:
     protocol, number = ("tcp", options.tcp) if options.tcp is not None else (
@@ -170,7 +175,9 @@ def _drop(element: str, trace: Trace) -> dict[str, Any]:
     elif last.match is None:
         reason = f"no flow matches in table {table}: {WHY.get(table, 'the packet ends there')}"
     else:
-        reason = f"the flow in table {table} drops it: {last.match}, priority {last.priority}"
+        reason = f"by the flow {last.match}, priority {last.priority}, of table {table}"
+        if table in WHY_DROPPED:
+            reason += f": {WHY_DROPPED[table]}"
     flow = f"{last.match}, priority {last.priority}" if last and last.match else None
     return {"verdict": "dropped", "table": table, "flow": flow, "reason": reason}
 

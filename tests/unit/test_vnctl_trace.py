@@ -311,6 +311,13 @@ def test_no_route(bed: Bed):
     assert status == 1 and "DROPPED on hv1" in shown and "no route" in shown, shown
 
 
+def test_an_address_of_a_known_subnet_that_nobody_has(bed: Bed):
+    """The subnet's own route drops, so that unknown addresses do not follow a default route."""
+    bed.clients[0].install([Route(5000, "10.2.0.0/24", ())])
+    data = bed.data("web1", "10.2.0.78")
+    assert data["verdict"] == "dropped" and data["flow"] and "nobody is known" in data["reason"]
+
+
 def test_nobody_there(bed: Bed):
     status, shown = bed.trace("web1", "10.1.0.99")
     assert status == 1 and "NOT SENT: nobody answers for the on-link neighbor" in shown, shown
