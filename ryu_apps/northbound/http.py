@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cheroot.errors import MaxSizeExceeded
 from webob import Request, Response
 
 from ryu_apps.control.rules import RuleError
@@ -75,9 +76,7 @@ class Call:
         length = self.request.content_length
         if length is not None and length > self._max_body:
             raise _too_large(self._max_body)
-        raw = self.request.body_file_raw.read(self._max_body + 1) if (
-            length is None and self.request.headers.get("Transfer-Encoding")
-        ) else self.request.body
+        raw = self._raw(length)
         if len(raw) > self._max_body:
             raise _too_large(self._max_body)
         if not raw:
@@ -87,6 +86,20 @@ class Call:
         except (ValueError, RecursionError) as error:
             raise ApiError(
                 400, "HTTPBadRequest", f"The body is not valid JSON: {error or 'too deep'}."
+            ) from error
+
+    def _raw(self, length: int | None) -> bytes:
+        chunked = length is None and self.request.headers.get("Transfer-Encoding")
+        try:
+            if chunked:
+                return self.request.body_file_raw.read(self._max_body + 1)
+            return self.request.body
+        except MaxSizeExceeded as error:
+            raise _too_large(self._max_body) from error
+        except (OSError, ValueError) as error:
+            raise ApiError(
+                400, "HTTPBadRequest", f"The body did not come whole: {error}.",
+                {"Connection": "close"},
             ) from error
 
 

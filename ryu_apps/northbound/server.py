@@ -43,7 +43,10 @@ class _Server(wsgi.Server):
             self.intake.stop(self.shutdown_timeout)
 
     def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        LOG.log(level, "%s", msg, exc_info=traceback)
+        # What cheroot calls an error is a client that broke off or spoke something else.
+        LOG.log(min(level, logging.WARNING), "%s", msg)
+        if traceback:
+            LOG.debug("in detail:", exc_info=True)
 
 
 class _Tls(BuiltinSSLAdapter):

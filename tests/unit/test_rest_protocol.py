@@ -1,0 +1,298 @@
+"""The API as a protocol: errors, limits, discovery, OpenAPI, hostile clients."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+import requests
+from openapi_spec_validator import validate
+
+from ryu_apps.northbound.base import Remote
+from ryu_apps.northbound.intake import SLOW_THREADS
+from tests.unit.api_client import Node, options
+
+
+@pytest.fixture(scope="module")
+def node():
+    node = Node(conf=options(max_body=100_000, threads=4))
+    yield node
+    node.close()
+
+
+def post(node, data, **headers):
+    return requests.post(node.url + "/v2.0/networks", data=data, headers=headers, timeout=10)
+
+
+@pytest.mark.parametrize("data,words", [
+    (b"{", "not valid JSON"), (b"", "no"), (b"[]", "JSON object"), (b"null", "JSON object"),
+    (b'{"network": []}', "JSON object"), (b'{"network": {}, "x": 1}', "'x'"),
+    (b'{"net": {}}', "'networks'"), (b'{"networks": {}}', "list"), (b"\xff\xfe", "not valid JSON"),
+    (b'{"network": {"nmae": "x"}}', "Unrecognized attribute(s) 'nmae'"),
+    (b'{"network": {"name": 5}}', "Invalid input for name"),
+    (b'{"network": {"name": "' + b"x" * 256 + b'"}}', "255"),
+    (b'{"network": {"mtu": 1}}', "mtu"), (b'{"network": {"mtu": NaN}}', "NaN"),
+    (b'{"network": {"admin_state_up": "maybe"}}', "admin_state_up"),
+    (b'{"network": {"router:external": true}}', "not supported"),
+    (b'{"network": {"name": "\\ud800"}}', "name"),
+    (b"[" * 50_000, "not valid JSON"),
+])
+def test_bad_bodies(node, data, words):
+    answer = post(node, data)
+    assert answer.status_code == 400, answer.text
+    assert words in answer.json()["NeutronError"]["message"]
+
+
+def test_content_type_does_not_matter(node):
+    assert post(node, b'{"network": {}}', **{"Content-Type": "text/weird; x"}).status_code == 201
+
+
+def test_too_large(node):
+    body = json.dumps({"network": {"description": "x" * 200_000}}).encode()
+    assert post(node, body).status_code == 413
+    assert post(node, (body[i:i + 1000] for i in range(0, len(body), 1000))).status_code == 413
+    chunks = post(node, iter([b'{"network"', b': {"name": "chunked"}}']))
+    assert chunks.status_code == 201 and chunks.json()["network"]["name"] == "chunked"
+
+
+def test_missing_fields(node):
+    text = node.refused("POST", "/v2.0/subnets", {"subnet": {"cidr": "10.0.0.0/24"}}, 400,
+                        "HTTPBadRequest")
+    assert "'network_id'" in text
+    node.refused("POST", "/v2.0/ports", {"port": {"network_id": "none"}}, 404, "NetworkNotFound")
+
+
+def test_paths_and_methods(node):
+    node.refused("GET", "/v2.0/nothing", None, 404, "HTTPNotFound")
+    answer = requests.request("PATCH", node.url + "/v2.0/networks", timeout=10)
+    assert answer.status_code == 405 and answer.headers["Allow"] == "GET, POST"
+    assert answer.json()["NeutronError"]["type"] == "HTTPMethodNotAllowed"
+    assert requests.get(node.url + "/%ff", timeout=10).status_code in (400, 404)
+    head = requests.head(node.url + "/v2.0/networks", timeout=10)
+    assert head.status_code == 200 and head.content == b""
+
+
+def test_discovery(node):
+    assert node.get("/")["versions"][0]["id"] == "v2.0"
+    for path in ("/v2.0", "/v2.0/"):
+        assert {one["collection"] for one in node.get(path)["resources"]} == {
+            "networks", "subnets", "ports", "routers"}
+    listed = [one["alias"] for one in node.get("/v2.0/extensions")["extensions"]]
+    assert {"binding", "router", "provider", "standard-attr-tag"} <= set(listed)
+    assert node.get("/v2.0/extensions/router")["extension"]["alias"] == "router"
+    node.refused("GET", "/v2.0/extensions/qos", None, 404, "ExtensionNotFound")
+
+
+def test_openapi(node):
+    document = node.get("/openapi.json")
+    validate(document)
+    described = {(path, method.upper()) for path, item in document["paths"].items()
+                 for method in item}
+    assert described == {(route.path, route.method) for route in node.server.application.routes}
+    create = document["components"]["schemas"]["PortCreate"]
+    assert "binding:host_id" in create["properties"] and create["additionalProperties"] is False
+
+
+def test_a_fault_is_answered_with_a_reference(node, caplog, monkeypatch):
+    monkeypatch.setattr(node.view, "ok", property())
+    monkeypatch.setattr(type(node.view), "health", lambda self: 1 // 0)
+    text = node.refused("GET", "/v1/health", None, 500, "HTTPInternalServerError")
+    assert text.split()[-1].rstrip(".") in caplog.text and "ZeroDivisionError" not in text
+
+
+# ---------------------------------------------------------------- /v1
+
+
+@pytest.fixture
+def pair():
+    """Two nodes; element e1 belongs to the first, e2 to the second."""
+    nodes = Node(), Node()
+    for position, node in enumerate(nodes):
+        node.view.element_list = [{"id": "e1"}, {"id": "e2"}]
+        other = nodes[1 - position]
+        node.view.owners[f"e{2 - position}"] = Remote(f"node{2 - position}", other.url)
+        own = f"e{position + 1}"
+        node.view.objects[own] = [{"kind": "port", "id": own}, {"kind": "evi", "evi": 1000}]
+        node.view.flow_list[own] = [
+            {"table": "classify", "priority": 1, "cookie": "0x10", "object": ["port", "p"]},
+            {"table": "output", "priority": 2, "cookie": "0x11", "object": ["evi", 1000]},
+        ]
+    yield nodes
+    for node in nodes:
+        node.close()
+
+
+def test_node_api(pair):
+    one, two = pair
+    assert one.get("/v1/health")["status"] == "ok"
+    one.view.ok = False
+    one.call("GET", "/v1/health", status=503)
+    assert one.get("/v1/nodes")["nodes"] and one.get("/v1/evis")["evis"]
+    assert [item["id"] for item in one.get("/v1/elements")["elements"]] == ["e1", "e2"]
+    one.refused("GET", "/v1/elements/e9", None, 404, "ElementNotFound")
+    for node in pair:  # any node answers for all
+        assert node.get("/v1/vrouters/e1/objects?kind=port")["objects"] == [
+            {"kind": "port", "id": "e1"}]
+        assert node.get("/v1/vrouters/e2/flows?table=output")["flows"][0]["cookie"] == "0x11"
+    assert one.get("/v1/vrouters/e2/flows?cookie=16")["total"] == 1
+    assert one.get("/v1/vrouters/e1/flows?object=evi&limit=1")["total"] == 1
+    one.refused("GET", "/v1/vrouters/e9/flows", None, 404, "ElementNotFound")
+    one.refused("GET", "/v1/vrouters/e1/flows?limit=x", None, 400, "InvalidInput")
+    two.view.connected.add("e2")
+    one.refused("DELETE", "/v1/elements/e2", None, 409, "ElementConnected")
+    two.view.connected.clear()
+    one.call("DELETE", "/v1/elements/e2")
+    assert [item["id"] for item in two.view.element_list] == ["e1"]
+
+
+def test_forwarding_does_not_loop(pair):
+    one, two = pair
+    one.view.owners["e3"] = Remote("node2", two.url)
+    two.view.owners["e3"] = Remote("node1", one.url)
+    one.refused("GET", "/v1/vrouters/e3/flows", None, 503, "OwnerUnclear")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        one.view.owners["e3"] = Remote("n", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        one.refused("GET", "/v1/vrouters/e3/flows", None, 502, "NodeUnreachable")
+
+
+def test_rib(pair):
+    one = pair[0]
+    one.view.paths = [
+        {"type": 2, "mac": "fa:16:3e:00:00:01", "ip": "10.0.0.1", "rts": ["64512:1"],
+         "evi": 1, "best": True, "next_hop": "192.0.2.1", "peer": ""},
+        {"type": 2, "mac": "fa:16:3e:00:00:01", "ip": "10.0.0.1", "rts": ["64512:1"],
+         "evi": 1, "best": False, "next_hop": "192.0.2.2", "peer": "a"},
+        {"type": 5, "prefix": "10.0.0.0/24", "rts": ["64512:2"], "vrf": 7, "best": True,
+         "next_hop": "192.0.2.2", "peer": "a"},
+    ]
+    for query, count in (("", 3), ("type=2", 2), ("best=true", 2), ("best=0&peer=a", 1),
+                         ("rt=64512:2", 1), ("vrf=7", 1), ("mac=x", 0), ("type=2&type=5", 3),
+                         ("next_hop=192.0.2.2&limit=1", 2), ("prefix=10.0.0.0/24", 1)):
+        assert one.get(f"/v1/rib?{query}")["total"] == count, query
+    assert len(one.get("/v1/rib?limit=1&offset=2")["rib"]) == 1
+    one.refused("GET", "/v1/rib?best=maybe", None, 400, "InvalidInput")
+
+
+def test_port_detail(pair):
+    one = pair[0]
+    network = one.make("network")
+    port = one.make("port", network_id=network["id"])
+    one.view.details[port["id"]] = {"claims": [{"element": "e1"}]}
+    assert one.get(f"/v1/ports/{port['id']}")["claims"] == [{"element": "e1"}]
+    one.refused("GET", "/v1/ports/none", None, 404, "PortNotFound")
+
+
+# ---------------------------------------------------------------- hostile clients
+
+
+def connect(node):
+    return socket.create_connection(node.server.address, timeout=10)
+
+
+def test_half_requests_do_not_stop_the_others(node):
+    half = (
+        b"", b"G", b"POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{",
+        b"GET / HTTP/1.1\r\nHost: x\r\nX: y",
+    )
+    with contextlib.ExitStack() as stack:
+        for index in range(10 * SLOW_THREADS):
+            sock = stack.enter_context(connect(node))
+            sock.sendall(half[index % len(half)])
+        for _ in range(20):
+            assert requests.get(node.url + "/", timeout=5).status_code == 200
+            assert post(node, b'{"network": {}}').status_code == 201
+
+
+def test_a_request_may_come_in_pieces(node):
+    text = b'POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nContent-Length: 15\r\n\r\n{"network": {}}'
+    with connect(node) as sock:
+        for at in range(0, len(text), 20):
+            sock.sendall(text[at:at + 20])
+            time.sleep(0.01)
+        assert b" 201 " in sock.recv(4096)
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        found = b""
+        while found.count(b"HTTP/1.1 200") < 2:
+            found += sock.recv(4096)
+
+
+def test_garbage_while_a_good_client_is_served(node):
+    source, failed, served = random.Random(3), [], 0
+    stop = threading.Event()
+
+    def good():
+        nonlocal served
+        while not stop.is_set():
+            if requests.get(node.url + "/v2.0/networks?limit=1", timeout=10).status_code != 200:
+                failed.append("refused")
+            served += 1
+
+    client = threading.Thread(target=good)
+    client.start()
+    pieces = [
+        lambda: source.randbytes(source.randrange(1, 3000)),
+        lambda: b"GET / HTTP/1.1\r\n" + b"X: " + b"y" * 200_000 + b"\r\n\r\n",
+        lambda: b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: y\r\n" % i for i in range(9000)) + b"\r\n",
+        lambda: b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+        lambda: b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        lambda: b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        lambda: b"POST /v2.0/ports HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        lambda: b"\r\n\r\n\r\n", lambda: b"GET\r\n\r\n", lambda: b"\x16\x03\x01\x02\x00\x01\x00",
+        lambda: b"GET /v2.0/ports?limit=" + b"9" * 5000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        lambda: b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n",
+    ]
+    try:
+        for index in range(150):
+            with contextlib.suppress(OSError), connect(node) as sock:
+                sock.settimeout(0.02)
+                sock.sendall(pieces[index % len(pieces)]())
+                if source.random() < 0.5:
+                    sock.recv(1000)
+    finally:
+        stop.set()
+        client.join(20)
+    assert not failed and served > 5
+    counted = node.server.application.counters()
+    assert counted[200] >= served and 500 not in {
+        status for status, count in counted.items() if status == 500 and count > 1}
+
+
+def test_tls_with_client_certificates(tmp_path):
+    def openssl(*words):
+        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=tmp_path)
+
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "ca.key", "-out", "ca.pem",
+            "-subj", "/CN=ca", "-days", "2")
+    for name in ("server", "client"):
+        openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", f"{name}.key", "-out",
+                f"{name}.csr", "-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+                "-CAcreateserial", "-out", f"{name}.pem", "-days", "2", "-copy_extensions", "copy")
+    path = {name: os.fspath(tmp_path / name) for name in
+            ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")}
+    node = Node(conf=options(cert_file=path["server.pem"], key_file=path["server.key"],
+                             client_ca_file=path["ca.pem"]))
+    try:
+        silent = [connect(node) for _ in range(4)]  # never start the handshake
+        assert node.url.startswith("https://")
+        with requests.Session() as session:
+            session.trust_env = False
+            session.verify, session.cert = path["ca.pem"], (path["client.pem"], path["client.key"])
+            for _ in range(3):
+                assert session.get(node.url + "/v2.0/networks", timeout=5).status_code == 200
+        with pytest.raises(requests.exceptions.RequestException):
+            requests.get(node.url + "/", verify=path["ca.pem"], timeout=5)
+        with pytest.raises(requests.exceptions.RequestException):
+            requests.get(node.url.replace("https", "http") + "/", timeout=5)
+        for sock in silent:
+            sock.close()
+    finally:
+        node.close()

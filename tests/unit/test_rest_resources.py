@@ -1,0 +1,212 @@
+"""The Networking API over HTTP: resources, lists, tags, revisions, bulk, projects."""
+
+from __future__ import annotations
+
+import pytest
+
+from ryu_apps.northbound.base import PortState
+from tests.unit.api_client import Node
+
+
+@pytest.fixture
+def node():
+    node = Node()
+    yield node
+    node.close()
+
+
+def ids(answer, collection="ports"):
+    return [one["id"] for one in answer[collection]]
+
+
+def names(answer, collection="ports"):
+    return [one["name"] for one in answer[collection]]
+
+
+def test_life_of_resources(node):
+    network = node.make("network", name="red", **{"provider:segmentation_id": 4711})
+    assert network["provider:segmentation_id"] == 4711
+    assert network["subnets"] == [] and network["tags"] == []
+    subnet = node.make("subnet", network_id=network["id"], cidr="10.0.0.0/24", gateway_ip=None)
+    assert subnet["gateway_ip"] is None and subnet["host_routes"] == []
+    assert node.get(f"/v2.0/networks/{network['id']}")["network"]["subnets"] == [subnet["id"]]
+    port = node.make("port", network_id=network["id"], **{"binding:profile": {"a": 1}})
+    assert port["binding:profile"] == {"a": 1} and port["binding:vif_type"] == "unbound"
+    path = f"/v2.0/ports/{port['id']}"
+    changed = node.call("PUT", path, {"port": {"name": "x", "admin_state_up": "false"}})["port"]
+    assert (changed["name"], changed["admin_state_up"], changed["revision_number"]) == (
+        "x", False, 2)
+    assert node.get(path + "?fields=name&fields=id") == {"port": {"name": "x", "id": port["id"]}}
+    node.refused("DELETE", f"/v2.0/networks/{network['id']}", None, 409, "NetworkInUse")
+    node.call("DELETE", path)
+    node.refused("GET", path, None, 404, "PortNotFound")
+    node.refused("GET", "/v2.0/networks/red", None, 404, "NetworkNotFound")
+    node.call("DELETE", f"/v2.0/networks/{network['id']}")
+    assert node.get("/v2.0/subnets") == {"subnets": []}
+
+
+def test_router_actions(node):
+    network = node.make("network")
+    subnet = node.make("subnet", network_id=network["id"], cidr="10.0.0.0/24")
+    router = node.make("router", name="r")
+    path = f"/v2.0/routers/{router['id']}"
+    answer = node.call("PUT", path + "/add_router_interface", {"subnet_id": subnet["id"]})
+    assert answer["id"] == router["id"] and answer["subnet_ids"] == [subnet["id"]]
+    port = node.get(f"/v2.0/ports/{answer['port_id']}")["port"]
+    assert port["device_id"] == router["id"] and port["status"] == "ACTIVE"
+    found = node.get(f"/v2.0/ports?device_id={router['id']}"
+                     "&device_owner=network:router_interface")
+    assert ids(found) == [port["id"]]
+    node.refused("DELETE", path, None, 409, "RouterInUse")
+    node.refused("DELETE", f"/v2.0/ports/{port['id']}", None, 409, "ServicePortInUse")
+    node.call("PUT", path + "/remove_router_interface", {"port_id": port["id"]})
+    node.call("DELETE", path)
+
+
+def test_port_binding_tells_the_truth(node):
+    network = node.make("network")
+    port = node.make("port", network_id=network["id"], **{"binding:host_id": "wanted"})
+    assert port["binding:host_id"] == "wanted" and port["status"] == "DOWN"
+    node.view.states[port["id"]] = PortState("ACTIVE", "hv2", "e2")
+    shown = node.get(f"/v2.0/ports/{port['id']}")["port"]
+    assert (shown["binding:host_id"], shown["binding:vif_type"], shown["status"]) == (
+        "hv2", "ovs", "ACTIVE")
+    other = node.make("port", network_id=network["id"])
+    assert ids(node.get("/v2.0/ports?status=ACTIVE")) == [port["id"]]
+    assert ids(node.get("/v2.0/ports?binding:host_id=hv2")) == [port["id"]]
+    assert ids(node.get("/v2.0/ports?status=DOWN")) == [other["id"]]
+    assert node.get("/v2.0/ports?fields=status&status=ACTIVE") == {"ports": [{"status": "ACTIVE"}]}
+
+
+def test_bulk_is_all_or_nothing(node):
+    network = node.make("network")
+    node.make("subnet", network_id=network["id"], cidr="10.0.0.0/29", gateway_ip=None)
+    wanted = [{"network_id": network["id"], "name": f"p{i}"} for i in range(7)]
+    node.refused("POST", "/v2.0/ports", {"ports": wanted}, 409, "IpAddressGenerationFailure")
+    assert node.get("/v2.0/ports") == {"ports": []}
+    made = node.call("POST", "/v2.0/ports", {"ports": wanted[:6]})["ports"]
+    assert [one["name"] for one in made] == [f"p{i}" for i in range(6)]
+    assert [one["fixed_ips"][0]["ip_address"] for one in made] == [
+        f"10.0.0.{i}" for i in range(1, 7)]
+    node.refused("POST", "/v2.0/ports", {"ports": []}, 400, "HTTPBadRequest")
+    nets = node.call("POST", "/v2.0/networks", {"networks": [{}, {"name": "b"}]})["networks"]
+    assert nets[0]["provider:segmentation_id"] != nets[1]["provider:segmentation_id"]
+
+
+@pytest.fixture
+def ports(node):
+    """Six ports p0 to p5 on one subnet, 10.0.0.10 upwards."""
+    network = node.make("network", name="n")
+    subnet = node.make("subnet", network_id=network["id"], cidr="10.0.0.0/24")
+    return node.call("POST", "/v2.0/ports", {"ports": [
+        {
+            "network_id": network["id"], "name": f"p{i}", "description": "even" if i % 2 == 0
+            else "", "admin_state_up": i < 3, "tags": [f"t{i % 3}", "all"],
+            "fixed_ips": [{"subnet_id": subnet["id"], "ip_address": f"10.0.0.{10 + i}"}],
+        }
+        for i in range(6)
+    ]})["ports"]
+
+
+@pytest.mark.parametrize("query,wanted", [
+    ("name=p1", "1"), ("name=p1&name=p2", "12"), ("name=p1&description=even", ""),
+    ("admin_state_up=True", "012"), ("admin_state_up=0", "345"), ("description=", "135"),
+    ("fixed_ips=ip_address%3D10.0.0.12", "2"),
+    ("fixed_ips=ip_address=10.0.0.12&fixed_ips=ip_address=10.0.0.13", "23"),
+    ("fixed_ips=ip_address_substr=0.1", "012345"), ("fixed_ips=subnet_id=none", ""),
+    ("tags=t1", "14"), ("tags=t1,all", "14"), ("tags=t1,t2", ""), ("tags-any=t1,t2", "1245"),
+    ("not-tags=t1", "0235"), ("not-tags-any=t1,t2", "03"), ("not-tags=t1,all", "0235"),
+    ("id=none", ""), ("network_id=none", ""), ("device_id=", "012345"),
+])
+def test_filters(node, ports, query, wanted):
+    answer = node.get(f"/v2.0/ports?sort_key=name&{query}")
+    assert names(answer) == [f"p{digit}" for digit in wanted]
+
+
+def test_filter_by_index(node, ports):
+    both = f"id={ports[0]['id']}&id={ports[1]['id']}"
+    assert sorted(names(node.get(f"/v2.0/ports?{both}"))) == ["p0", "p1"]
+    network = ports[0]["network_id"]
+    assert len(ids(node.get(f"/v2.0/ports?network_id={network}&name=p0"))) == 1
+    assert len(node.get(f"/v2.0/subnets?network_id={network}&ip_version=4")["subnets"]) == 1
+    assert node.get("/v2.0/networks?router:external=True") == {"networks": []}
+    assert len(node.get("/v2.0/networks?shared=false&fields=id")["networks"]) == 1
+
+
+def test_sorting_and_pages(node, ports):
+    down = names(node.get("/v2.0/ports?sort_key=admin_state_up&sort_dir=asc"
+                          "&sort_key=name&sort_dir=desc"))
+    assert down == ["p5", "p4", "p3", "p2", "p1", "p0"]
+    url, seen, pages = "/v2.0/ports?sort_key=name&limit=4", [], 0
+    while url:
+        answer = node.get(url)
+        seen += names(answer)
+        pages += 1
+        links = {link["rel"]: link["href"] for link in answer.get("ports_links", ())}
+        url = links.get("next", "").removeprefix(node.url)
+    assert seen == [f"p{i}" for i in range(6)] and pages == 2
+    back = node.get(links["previous"].removeprefix(node.url))
+    assert names(back) == ["p0", "p1", "p2", "p3"]
+    assert [link["rel"] for link in back["ports_links"]] == ["next"]
+    everything = node.get("/v2.0/ports")
+    assert ids(everything) == sorted(ids(everything)) and "ports_links" not in everything
+
+
+@pytest.mark.parametrize("query", [
+    "limit=x", "limit=-1", "marker=none", "sort_key=nope", "sort_key=name&sort_dir=up",
+    "sort_key=name&sort_dir=asc&sort_dir=asc", "colour=red", "fixed_ips=x", "%ff=1",
+])
+def test_bad_queries(node, query):
+    assert node.call("GET", f"/v2.0/ports?{query}", status=400)["NeutronError"]["message"]
+
+
+def test_tags(node):
+    network = node.make("network", tags=["b", "a"])
+    path = f"/v2.0/networks/{network['id']}/tags"
+    assert node.get(path) == {"tags": ["a", "b"]}
+    assert node.call("PUT", path, {"tags": ["x", "y"]}) == {"tags": ["x", "y"]}
+    node.call("PUT", path + "/z", status=201)
+    node.call("GET", path + "/z", status=204)
+    node.call("DELETE", path + "/x")
+    node.refused("GET", path + "/x", None, 404, "TagNotFound")
+    node.refused("DELETE", path + "/x", None, 404, "TagNotFound")
+    assert node.get(f"/v2.0/networks/{network['id']}")["network"]["tags"] == ["y", "z"]
+    node.call("DELETE", path)
+    assert node.get(path) == {"tags": []}
+    node.refused("GET", "/v2.0/networks/none/tags", None, 404, "NetworkNotFound")
+    node.refused("PUT", path, {"tags": "x"}, 400, "HTTPBadRequest")
+
+
+def test_if_match(node):
+    network = node.make("network")
+    path = f"/v2.0/networks/{network['id']}"
+    right, wrong = ({"If-Match": f"revision_number={n}"} for n in (1, 9))
+    node.call("PUT", path, {"network": {"name": "x"}}, 412, headers=wrong)
+    node.call("PUT", path, {"network": {"name": "x"}}, headers=right)
+    node.call("DELETE", path, status=412, headers=right)
+    node.call("DELETE", path, status=400, headers={"If-Match": "*"})
+
+
+def test_projects(node):
+    one, two = ({"X-Project-Id": name} for name in ("one", "two"))
+    mine = node.call("POST", "/v2.0/networks", {"network": {"name": "m"}}, headers=one)["network"]
+    assert mine["project_id"] == mine["tenant_id"] == "one"
+    shared = node.call("POST", "/v2.0/networks", {"network": {"shared": True}}, headers=one)[
+        "network"]
+    assert ids(node.get("/v2.0/networks", headers=two), "networks") == [shared["id"]]
+    node.call("GET", f"/v2.0/networks/{mine['id']}", status=404, headers=two)
+    node.call("DELETE", f"/v2.0/networks/{mine['id']}", status=404, headers=two)
+    assert len(node.get("/v2.0/networks")["networks"]) == 2
+    assert ids(node.get("/v2.0/networks?tenant_id=one&name=m"), "networks") == [mine["id"]]
+    assert node.make("subnet", network_id=mine["id"], cidr="10.0.0.0/24")["project_id"] == "one"
+
+
+def test_pages_are_bounded(node):
+    node.call("POST", "/v2.0/networks", {"networks": [{} for _ in range(12)]})
+    node.settings.set_override("max_page", 5, "api")
+    small = Node(node.store, node.settings)
+    try:
+        answer = small.get("/v2.0/networks?limit=50")
+        assert len(answer["networks"]) == 5 and answer["networks_links"][0]["rel"] == "next"
+    finally:
+        small.close()
