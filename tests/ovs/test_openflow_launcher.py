@@ -62,8 +62,9 @@ def test_learning_switch_beside_another_app(switch, tmp_path):
     path = tmp_path / "learning.py"
     path.write_text(LEARNING_SWITCH)
     port = free_port()
-    switch.vsctl("add-port", "br-int", "p1", "--", "set", "interface", "p1", "type=dummy",
-                 "--", "add-port", "br-int", "p2", "--", "set", "interface", "p2", "type=dummy")
+    for number in ("1", "2"):
+        switch.vsctl("add-port", "br-int", f"p{number}", "--", "set", "interface", f"p{number}",
+                     "type=dummy", f"ofport_request={number}")
     switch.connect(port)
     log = tmp_path / "log"
     with open(log, "wb") as out:
