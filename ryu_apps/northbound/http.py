@@ -97,6 +97,8 @@ class Call:
         except MaxSizeExceeded as error:
             raise _too_large(self._max_body) from error
         except (OSError, ValueError) as error:
+            if error.args and error.args[0] == "Request Entity Too Large":  # cheroot, chunked
+                raise _too_large(self._max_body) from error
             raise ApiError(
                 400, "HTTPBadRequest", f"The body did not come whole: {error}.",
                 {"Connection": "close"},
