@@ -131,7 +131,8 @@ def test_a_full_table_refuses_some_and_takes_the_rest(node, switch):
         switch.vsctl("clear", "Bridge", "br-int", "flow_tables")
     # A new connection tries them again.
     node.disconnect_all()
-    eventually(lambda: sum(f"table={BRIDGE}," in line for line in switch.flows()) == 20, "all of them")
+    eventually(lambda: sum(f"table={BRIDGE}," in line for line in switch.flows()) == 20,
+               "all of them")
     eventually(lambda: not node.southbound.status("hv1")["rejected"], "nothing refused")
 
 
