@@ -182,8 +182,16 @@ class Core:
             peer["address"], peer["remote_as"], remote_port=peer["port"], enable_ipv4=False,
             enable_evpn=True, password=peer["password"].encode() or None,
             multi_exit_disc=0,  # without one, a ROUTE-REFRESH ends the session
-            local_address=self.config["local_address"] or None,
+            local_address=self.config["local_address"] or None, local_port=self._port(),
             connect_mode="passive" if peer["passive"] else "both")
+
+    def _port(self) -> int | None:
+        """os-ken uses a source address only together with a source port."""
+        if not self.config["local_address"]:
+            return None
+        with socket.socket() as probe:
+            probe.bind((self.config["local_address"], 0))
+            return probe.getsockname()[1]
 
     def remove(self, peer_id: str) -> None:
         peer = self.peers.pop(peer_id, None)

@@ -57,11 +57,15 @@ class SubprocessEngine(Engine):
     def __init__(self, speaker: Speaker, post: Callable[[Any], None]) -> None:
         self._speaker, self._post = speaker, post
         self._peers = {peer.id: peer for peer in speaker.peers}
-        self._condition = threading.Condition()
+        lock = threading.Lock()
+        self._condition = threading.Condition(lock)
+        """The writer waits for work on it; the other one is for those who wait for an answer."""
+        self._answered = threading.Condition(lock)
         self._announced: dict[Nlri, Path] = {}
         self._dirty: dict[Nlri, Path | None] = {}
         self._control: collections.deque[list] = collections.deque()
         self._complete = False
+        self._complete_due = False
         self._stopping = False
         self._dead = False
         self._up: set[str] = set()
@@ -116,8 +120,8 @@ class SubprocessEngine(Engine):
 
     def end_of_rib(self) -> None:
         with self._condition:
-            self._complete = True
-        self._command("eor")
+            self._complete = self._complete_due = True
+            self._condition.notify()
 
     def add_peer(self, peer: Peer) -> None:
         with self._condition:
@@ -141,15 +145,16 @@ class SubprocessEngine(Engine):
             self._tokens += 1
             token = self._tokens
             self._control.append(["status", token])
-            self._condition.notify_all()
-            self._condition.wait_for(
+            self._condition.notify()
+            self._answered.wait_for(
                 lambda: self._states[0] >= token or self._stopping or self._dead, STATUS_TIMEOUT)
             return self._states[1]
 
     def stop(self) -> None:
         with self._condition:
             self._stopping = True
-            self._condition.notify_all()
+            self._condition.notify()
+            self._answered.notify_all()
         self._end_process()
         for thread in (self._writer, self._reader):
             if thread is not None and thread is not threading.current_thread():
@@ -194,8 +199,7 @@ class SubprocessEngine(Engine):
             self._control.clear()
             self._control.extend(["add", dataclasses.asdict(p)] for p in self._peers.values())
             self._dirty = dict(self._announced)
-            if self._complete:
-                self._control.append(["eor"])
+            self._complete_due = self._complete
         self._reader = threading.Thread(target=self._read_loop, args=(ours, unpacker),
                                         name="bgp-reader", daemon=True)
         self._reader.start()
@@ -252,40 +256,50 @@ class SubprocessEngine(Engine):
         while True:
             with self._condition:
                 self._condition.wait_for(
-                    lambda: self._dirty or self._control or self._stopping or self._dead)
+                    lambda: self._dirty or self._control or self._complete_due
+                    or self._stopping or self._dead)
                 if self._stopping:
                     return
                 dead = self._dead
                 if not dead:
                     dirty, self._dirty = self._dirty, {}
-                    control = list(self._control)
-                    self._control.clear()
+                    complete, self._complete_due = self._complete_due, False
             if dead:
                 self._restart()
                 continue
             try:
-                self._send(dirty, control)
+                self._send(dirty, complete)
             except OSError as error:
                 LOG.error("writing to the BGP process: %s", error)
                 with self._condition:
                     self._dead = True
 
-    def _send(self, dirty: dict[Nlri, Path | None], control: list[list]) -> None:
-        """Paths first: what a control message closes, such as End-of-RIB, was announced before."""
+    def _send(self, dirty: dict[Nlri, Path | None], complete: bool) -> None:
+        """Commands pass between the batches; what End-of-RIB closes was announced before it."""
         pack, sock = msgpack.Packer().pack, self._socket
         if sock is None:
             raise OSError("no process")
+        control = self._control
         gone = [(nlri.route_type, nlri) for nlri, path in dirty.items() if path is None]
-        for at in range(0, len(gone), BATCH):
-            sock.sendall(pack(["withdraw", gone[at : at + BATCH]]))
         paths = [path for path in dirty.values() if path is not None]
-        for at in range(0, len(paths), BATCH):
-            table: dict[Attributes, int] = {}
-            items = [(nlri.route_type, nlri, table.setdefault(attrs, len(table)), labels, esi,
-                      gateway) for nlri, attrs, labels, esi, gateway in paths[at : at + BATCH]]
-            sock.sendall(pack(["announce", list(table), items]))
-        for message in control:
-            sock.sendall(pack(message))
+        withdrawn = announced = 0
+        while True:
+            while control:
+                sock.sendall(pack(control.popleft()))
+            if withdrawn < len(gone):
+                sock.sendall(pack(["withdraw", gone[withdrawn : withdrawn + BATCH]]))
+                withdrawn += BATCH
+            elif announced < len(paths):
+                table: dict[Attributes, int] = {}
+                items = [(nlri.route_type, nlri, table.setdefault(attrs, len(table)), labels, esi,
+                          gateway) for nlri, attrs, labels, esi, gateway
+                         in paths[announced : announced + BATCH]]
+                sock.sendall(pack(["announce", list(table), items]))
+                announced += BATCH
+            else:
+                break
+        if complete:
+            sock.sendall(pack(["eor"]))
 
     # -- the reader
 
@@ -306,7 +320,8 @@ class SubprocessEngine(Engine):
         with self._condition:
             if sock is self._socket:
                 self._dead = True
-            self._condition.notify_all()
+            self._condition.notify()
+            self._answered.notify_all()
 
     def _intern(self, values: tuple) -> Attributes:
         known = self._attributes.get(values)
@@ -345,7 +360,7 @@ class SubprocessEngine(Engine):
     def _status(self, token: int, states: tuple) -> None:
         with self._condition:
             self._states = (token, list(states))
-            self._condition.notify_all()
+            self._answered.notify_all()
 
     @staticmethod
     def _log(level: str, text: str) -> None:
