@@ -77,7 +77,7 @@ class Ports:
                 self._desired.delete(old.element, ("evi", old.evi), ("port", port_id))
             if new is None or new.element != old.element:
                 self._deactivate(port_id, old.element)
-        self.rejected.pop(port_id, None)
+                self.rejected.pop(port_id, None)
         if new is None:
             del self.bound[port_id]
         else:
@@ -88,6 +88,7 @@ class Ports:
             )
             if self._desired.get(new.element, item.key) != item:
                 # Known to be active only when the switch has confirmed this very object.
+                self.rejected.pop(port_id, None)
                 self.pending.setdefault(new.element, {})[port_id] = 0
             self._desired.put(new.element, ("evi", new.evi), item)
         self.republish[port_id] = None
@@ -164,7 +165,11 @@ class Ports:
         if not waiting:
             del self.pending[element]
 
-    def reject(self, port_id: str, reason: str) -> None:
+    def reject(self, element: str, port_id: str, reason: str) -> None:
+        """The switch of ``element`` refused the port's flows; old news where the port has left."""
+        bound = self.bound.get(port_id)
+        if bound is None or bound.element != element:
+            return
         self.rejected[port_id] = reason
         self.active.pop(port_id, None)
         self.republish[port_id] = None

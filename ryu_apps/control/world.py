@@ -286,7 +286,7 @@ class World:
     def _flow_rejected(self, event: msg.FlowRejected, now: float) -> None:
         self.rejected[event.element, event.key] = event.reason
         if event.key[0] == "port":
-            self.ports.reject(event.key[1], event.reason)
+            self.ports.reject(event.element, event.key[1], event.reason)
         self._notice(
             "error", f"vrouter {event.element}",
             f"the switch refused {' '.join(map(str, event.key))}: {event.reason}",
@@ -333,14 +333,15 @@ class World:
         for change in changes:
             if type(change.nlri) is not MacIp:
                 continue
-            rts = (change.new or change.old).attrs.rts
-            for vni in self.instances.importing(rts):
+            before = change.old.attrs.rts if change.old is not None else ()
+            after = change.new.attrs.rts if change.new is not None else ()
+            for vni in self.instances.importing(before + after):
                 instance = self.instances.by_vni[vni]
                 if instance.spec.kind != "evi":
                     continue
                 ids = self.config.ports_by_mac.get((instance.spec.id, change.nlri.mac), ())
                 self.ports.dirty.update((port, None) for port in ids if port in claims)
-                if ids and change.new is None:
+                if ids and change.old is not None and instance.spec.imports.isdisjoint(after):
                     self.bindings.saw(instance.spec.id, change.old)
 
     # ------------------------------------------------------------ flush

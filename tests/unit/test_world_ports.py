@@ -1,0 +1,251 @@
+"""Ports in the World: from a claim to an announced route, and who holds a port."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ryu_apps.control import messages as msg
+from ryu_apps.control.model import ROUTER_INTERFACE, Change, FixedIp, Network, Port, Router, Subnet
+from ryu_apps.control.routes import Attributes, Imet, MacIp, Path
+from vrouter_ovs.state import Evi, Flood, LocalPort, Neighbor, RemoteMac
+
+from ..property.world_model import Node, local_paths, target
+
+MACS = {"vm": "fa:16:3e:00:00:0a", "other": "fa:16:3e:00:00:0b"}
+ADDRESSES = {"vm": "10.0.0.10", "other": "10.0.0.11"}
+ROUTE = MacIp("172.16.0.1:1", 0, MACS["vm"], ADDRESSES["vm"])
+
+
+def port(id: str, **fields) -> Port:
+    return Port(id, "net", MACS[id], fixed_ips=(FixedIp("a", ADDRESSES[id]),), **fields)
+
+
+def node(*elements: str) -> Node:
+    one = Node()
+    one.set("network", "net", Network("net", 101, 1))
+    one.set("subnet", "a", Subnet("a", "net", "10.0.0.0/24"))
+    one.set("port", "vm", port("vm"))
+    for element in elements or ("e0",):
+        one.connect(element)
+    one.settle()
+    return one
+
+
+def rival(mobility: int = 0, vtep: str = "192.0.2.7", rts: tuple = (target(101),)) -> Path:
+    """The port's MAC, announced by another node."""
+    attrs = Attributes(vtep, rts, mobility=mobility)
+    return Path(MacIp(f"{vtep}:1", 0, MACS["vm"], ADDRESSES["vm"]), attrs, (101,))
+
+
+def why(one: Node, id: str = "vm") -> list[str]:
+    return list(one.world.ports.refused.get(id, {}).values())
+
+
+def test_a_claim_becomes_objects_and_after_the_acknowledgement_routes():
+    one = node()
+    one.bind("e0", "tap0", "vm", 5)
+    one.flush()
+    objects = one.tables["e0"]
+    assert objects["evi", 101] == Evi(101)
+    assert objects["port", "vm"] == LocalPort(
+        "vm", 5, 101, MACS["vm"], ((MACS["vm"], ADDRESSES["vm"]),)
+    )
+    assert objects["neighbor", 101, ADDRESSES["vm"]] == Neighbor(
+        101, ADDRESSES["vm"], MACS["vm"], remote=False
+    )
+    assert objects["flood", 101] == Flood(101, (5,), ())
+    assert not one.announced, "the switch has not confirmed"
+    one.ack("e0")
+    one.flush()
+    assert one.announced.keys() == {ROUTE, Imet("172.16.0.1:1", 0, "172.16.0.1")}
+    assert one.announced[ROUTE].attrs == Attributes("172.16.0.1", (target(101),))
+    assert one.announced[ROUTE].labels == (101,)
+
+
+def test_an_older_acknowledgement_does_not_announce():
+    one = node()
+    one.bind("e0", "tap0", "vm")
+    one.flush()
+    one.ack("e0", one.revisions["e0"] - 1)
+    one.flush()
+    assert not one.announced
+
+
+def test_a_refused_port_is_not_announced():
+    one = node()
+    one.bind("e0", "tap0", "vm")
+    one.flush()
+    one.refuse("e0", ("port", "vm"))
+    one.settle()
+    assert not one.announced
+    assert one.world.ports.rejected == {"vm": "no space"}
+    notices = [effect for effect in one.effects if isinstance(effect, msg.Notice)]
+    assert all(notice.level == "error" for notice in notices)
+
+
+def test_a_refused_port_stays_refused_while_only_its_router_changes():
+    one = node()
+    one.bind("e0", "tap0", "vm")
+    one.flush()
+    one.refuse("e0", ("port", "vm"))
+    one.set("router", "router", Router("router", 201, 11))
+    one.set("port", "gw", Port(
+        "gw", "net", "fa:16:3e:00:00:01", fixed_ips=(FixedIp("a", "10.0.0.1"),),
+        device_id="router", device_owner=ROUTER_INTERFACE,
+    ))
+    one.settle()
+    assert ROUTE not in one.announced
+    assert one.world.ports.rejected == {"vm": "no space"}
+
+
+def test_a_refused_port_is_tried_again_when_it_changes():
+    one = node()
+    one.bind("e0", "tap0", "vm")
+    one.flush()
+    one.refuse("e0", ("port", "vm"))
+    one.settle()
+    one.bind("e0", "tap0", "vm", 9)
+    one.settle()
+    assert ROUTE in one.announced and not one.world.ports.rejected
+
+
+def test_a_late_refusal_from_where_the_port_was_changes_nothing():
+    one = node("e0", "e1")
+    one.bind("e0", "tap0", "vm")
+    one.flush()
+    one.interface("e0", "tap0", None)
+    one.bind("e1", "tap0", "vm")
+    one.settle()
+    before = dict(one.announced)
+    one.refuse("e0", ("port", "vm"))
+    one.settle()
+    assert one.announced == before and before
+    assert not one.world.ports.rejected
+
+
+def test_of_two_claims_the_older_holds_and_the_newer_takes_over():
+    one = node("e0", "e1")
+    one.bind("e0", "tap0", "vm")
+    one.bind("e1", "tap0", "vm")
+    one.settle()
+    assert one.world.ports.bound["vm"].element == "e0"
+    assert why(one) == ["held by interface tap0 on host0; it takes over when that is gone"]
+    assert one.tables["e1"].keys() == {("vrouter",)}
+    records = [
+        effect for effect in one.world.ports._recorded if effect[0] == "vm"
+    ]
+    assert records == [("vm", "e1")]
+    one.interface("e0", "tap0", None)
+    effects = one.flush()
+    assert one.world.ports.bound["vm"].element == "e1"
+    assert msg.RecordStatus("/status/claims/vm/e1", None) in effects
+    one.settle()
+    (path,) = [path for path in one.announced.values() if type(path.nlri) is MacIp]
+    assert path.attrs.next_hop == "172.16.0.2"
+    assert path.attrs.mobility == 1, "a move, RFC 7432 section 15"
+
+
+def test_a_port_on_its_requested_host_only():
+    one = node("e0", "e1")
+    one.set("port", "vm", port("vm", requested_host="host1"))
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    assert "vm" not in one.world.ports.bound
+    assert why(one) == ["the port is requested on host host1"]
+    one.bind("e1", "tap0", "vm")
+    one.settle()
+    assert one.world.ports.bound["vm"].element == "e1"
+
+
+def test_reasons_for_not_binding():
+    one = node()
+    one.interface("e0", "tap0", msg.Interface("tap0", "vm", -1))
+    one.settle()
+    assert why(one) == ["Open vSwitch has given the interface no OpenFlow port yet"]
+    one.interface("e0", "tap0", msg.Interface("tap0", "vm", -1, error="no such device"))
+    one.settle()
+    assert why(one) == ["Open vSwitch could not make the interface: no such device"]
+    one.bind("e0", "tap0", "vm")
+    one.set("port", "vm", port("vm", admin_state_up=False))
+    one.settle()
+    assert why(one) == ["the port is administratively down"]
+    one.set("port", "vm", None)
+    one.settle()
+    assert why(one) == ["no port has the id vm"]
+    assert one.tables["e0"].keys() == {("vrouter",)} and not one.announced
+
+
+def test_addresses_exchanged_in_one_commit_are_both_announced():
+    for order in (("vm", "other"), ("other", "vm")):
+        one = node()
+        one.set("port", "other", port("other"))
+        for number, id in enumerate(order):
+            one.bind("e0", f"tap{number}", id)
+        one.settle()
+        before = set(one.announced)
+        one.configure(
+            Change("port", "vm", replace(port("other"), id="vm")),
+            Change("port", "other", replace(port("vm"), id="other")),
+        )
+        one.settle()
+        assert set(one.announced) == before == set(local_paths(one.world))
+
+
+def test_a_claim_waits_for_another_nodes_live_route():
+    one = node()
+    one.receive("p1", (rival(mobility=3),))
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    assert why(one) == ["held by VTEP 192.0.2.7"]
+    one.receive("p1", (), (rival().nlri,))
+    one.settle()
+    assert one.world.ports.bound["vm"].element == "e0"
+    assert one.announced[ROUTE].attrs.mobility == 4
+
+
+def test_a_waiting_claim_takes_over_when_the_route_leaves_the_evi():
+    """The route stays, but its targets no longer name this network."""
+    one = node()
+    one.receive("p1", (rival(mobility=3),))
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    one.receive("p1", (rival(mobility=3, rts=(target(999),)),))
+    one.settle()
+    assert one.world.ports.bound["vm"].element == "e0"
+    assert one.announced[ROUTE].attrs.mobility == 4
+
+
+def test_a_stale_route_does_not_hold_a_port():
+    one = node()
+    one.receive("p1", (rival(),))
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    one.peer_down("p1")
+    one.settle()
+    assert one.world.ports.bound["vm"].element == "e0"
+
+
+def test_two_nodes_that_announce_a_port_agree_on_one():
+    one = node()
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    one.receive("p1", (rival(mobility=0, vtep="192.0.2.7"),))
+    one.settle()
+    assert one.world.ports.bound, "of equal sequence numbers the lowest VTEP wins: ours"
+    one.receive("p1", (rival(mobility=1),))
+    one.settle()
+    assert not one.world.ports.bound, "the higher sequence number wins"
+    assert ROUTE not in one.announced
+    assert why(one) == ["held by VTEP 192.0.2.7"]
+
+
+def test_a_port_of_another_hypervisor_of_ours_is_a_remote_mac():
+    one = node("e0", "e1")
+    one.set("port", "other", port("other"))
+    one.bind("e0", "tap0", "vm")
+    one.bind("e1", "tap0", "other")
+    one.settle()
+    mac = MACS["other"]
+    assert one.tables["e0"]["mac", 101, mac] == RemoteMac(101, mac, "172.16.0.2", 101)
+    assert one.tables["e0"]["flood", 101].remotes == (("172.16.0.2", 101),)
+    assert one.tunnels == {"e0": {"172.16.0.2"}, "e1": {"172.16.0.1"}}
