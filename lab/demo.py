@@ -27,6 +27,8 @@ from lab.vm import PortSpec, Vm
 from lab.wait import LabTimeout, wait_until
 
 FIRST_PINGS = 5
+ROUTE_TYPES = {2: "MAC/IP", 3: "flood", 5: "prefix"}
+"""EVPN route types (RFC 7432 section 7, RFC 9136 section 3)."""
 
 
 def main() -> int:
@@ -206,7 +208,7 @@ def routes(lab: Lab, report: Report) -> None:
     for node in lab.nodes.values():
         paths = node.client.v1("rib")
         counts[node.name] = len(paths)
-        local = [path for path in paths if path.get("peer") in ("", "local", None)]
+        local = [path for path in paths if path["peer"] == "local"]
         report.say(f"{node.name} knows {len(paths)} paths: {len(local)} local, "
                    f"{len(paths) - len(local)} from peers; some of them:")
         report.show("\n".join(path_line(path) for path in sample(paths)))
@@ -218,7 +220,7 @@ def sample(paths: list[dict[str, Any]], count: int = 6) -> list[dict[str, Any]]:
     """A few paths, of different kinds first."""
     kinds: dict[tuple[Any, bool], list[dict[str, Any]]] = defaultdict(list)
     for path in paths:
-        kinds[(path.get("type"), path.get("peer") in ("", "local", None))].append(path)
+        kinds[(path["type"], path["peer"] == "local")].append(path)
     chosen: list[dict[str, Any]] = []
     while len(chosen) < min(count, len(paths)):
         for group in kinds.values():
@@ -228,12 +230,14 @@ def sample(paths: list[dict[str, Any]], count: int = 6) -> list[dict[str, Any]]:
 
 
 def path_line(path: dict[str, Any]) -> str:
-    """One path on one line, whatever attributes it has."""
-    return "  ".join(
-        f"{key}={','.join(map(str, value)) if isinstance(value, list) else value}"
-        for key, value in path.items()
-        if value not in ("", None, [], False)
-    )[:160]
+    """One path on one line: type, RD, what it is about, where it leads."""
+    about = " ".join(str(path[key]) for key in ("mac", "ip", "prefix") if path.get(key))
+    labels = ",".join(map(str, path["labels"]))
+    return (
+        f"{'*' if path['best'] else ' '} {ROUTE_TYPES.get(path['type'], path['type']):<8} "
+        f"{path['rd']:<17} {about:<30} via {path['next_hop']:<11} VNI {labels:<10} "
+        f"rt {','.join(path['rts'])}  from {path['peer']}"
+    )
 
 
 def flows(lab: Lab, report: Report) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,8 @@ from lab.net import Fabric, Namespace
 from lab.process import Daemon
 
 DAEMONS = "/usr/lib/frr"
+USER = "frr"
+"""Made by the package; the daemons give up root for it, so the run directory is its."""
 
 
 class Frr:
@@ -36,7 +39,7 @@ class Frr:
             [
                 f"{DAEMONS}/{program}", "-f", f"{directory}/{program}.conf",
                 "-i", f"{directory}/{program}.pid", "-z", f"{directory}/zserv.api",
-                "--vty_socket", str(directory), "-u", "root", "-g", "root", "-P", "0",
+                "--vty_socket", str(directory), "-u", USER, "-g", USER, "-P", "0",
                 "--log", "stdout",
             ],
             directory, self.space,
@@ -46,6 +49,7 @@ class Frr:
         self.space.create(self._journal)
         self._fabric.attach(self.space, "mgmt0", "mgmt", f"{self.address}/24")
         self.directory.mkdir(parents=True, exist_ok=True)
+        shutil.chown(self.directory, USER, USER)
         (self.directory / "zebra.conf").write_text(f"hostname {self.name}\n")
         (self.directory / "bgpd.conf").write_text(self._config)
         for daemon in (self.zebra, self.bgpd):

@@ -206,9 +206,7 @@ class Lab:
         def converged() -> bool:
             for node in self.nodes.values():
                 peers = node.client.v1("peers")
-                if len(peers) < len(self.nodes) - 1 or any(
-                    not is_up(peer) for peer in peers
-                ):
+                if len(peers) < len(self.nodes) - 1 or not all(map(is_up, peers)):
                     return False
             return True
 
@@ -239,7 +237,7 @@ class Lab:
 
 def is_up(peer: Mapping[str, Any]) -> bool:
     """Whether an entry of ``/v1/peers`` is an established session."""
-    return str(peer.get("state", "")).lower() in ("established", "up")
+    return bool(peer["up"])
 
 
 def _shown_command(nodes: Mapping[str, Node]) -> list[str]:
