@@ -88,7 +88,6 @@ class Ports:
             )
             if self._desired.get(new.element, item.key) != item:
                 # Known to be active only when the switch has confirmed this very object.
-                self.rejected.pop(port_id, None)
                 self.pending.setdefault(new.element, {})[port_id] = 0
             self._desired.put(new.element, ("evi", new.evi), item)
         self.republish[port_id] = None
@@ -146,12 +145,13 @@ class Ports:
     # ------------------------------------------------------------ acknowledgement
 
     def programmed(self, effect: Program) -> None:
-        """Ports that changed in this effect wait for its revision."""
+        """Ports that changed in this effect wait for its revision; refusals were of older ones."""
         waiting = self.pending.get(effect.element)
         if waiting:
             for key, item in effect.changes:
                 if key[0] == "port" and item is not None and key[1] in waiting:
                     waiting[key[1]] = effect.revision
+                    self.rejected.pop(key[1], None)
 
     def acked(self, element: str, revision: int) -> None:
         waiting = self.pending.get(element)

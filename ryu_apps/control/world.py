@@ -69,6 +69,9 @@ class World:
         self.peers_down_since: dict[str, float] = {}
         self.rejected: dict[tuple[str, tuple], str] = {}
         """(element, object key) -> why the switch refused it."""
+        self._revisions: dict[str, int] = {}
+        """Where the count of an element goes on that was forgotten: a late acknowledgement of its
+        former channel must confirm nothing."""
         self._effects: list = []
         self._republish_evis: dict[tuple[str, int], None] = {}
         self._handlers: dict[type, Callable[[Any, float], None]] = {
@@ -151,6 +154,7 @@ class World:
         element = self.elements.accept(event.session, info)
         new = known is not self.elements.accepted[info.element]
         if new:
+            element.revision = self._revisions.pop(info.element, 0)
             self.desired.add_element(info.element)
             self.desired.put(info.element, ("element",), Vrouter(element.router_mac))
         self._effects.append(msg.AcceptElement(event.session, info.element, info.datapath_id))
@@ -216,6 +220,7 @@ class World:
             self._effects.append(msg.RecordStatus(RECORDS + name, None))
         if name not in self.elements.accepted:
             return
+        self._revisions[name] = self.elements.accepted[name].revision
         self.ports.dirty.update(dict.fromkeys(self.elements.forget(name)))
         self.ports.resolve()
         for element, vni in [place for place in self.ports.presence if place[0] == name]:

@@ -168,7 +168,6 @@ class Node:
                     known.pop(element, None)
                 for place in [one for one in self.inputs.refused if one[0] == element]:
                     del self.inputs.refused[place]
-                self.revisions.pop(element, None)
             case msg.Announce(paths):
                 assert len({path.nlri for path in paths}) == len(paths)
                 self.announced.update((path.nlri, path) for path in paths)

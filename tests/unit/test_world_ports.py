@@ -249,3 +249,19 @@ def test_a_port_of_another_hypervisor_of_ours_is_a_remote_mac():
     assert one.tables["e0"]["mac", 101, mac] == RemoteMac(101, mac, "172.16.0.2", 101)
     assert one.tables["e0"]["flood", 101].remotes == (("172.16.0.2", 101),)
     assert one.tunnels == {"e0": {"172.16.0.2"}, "e1": {"172.16.0.1"}}
+
+
+def test_words_of_a_former_channel_confirm_and_refuse_nothing():
+    """Another VTEP is another vrouter: what its switch still says of the old one is old news."""
+    one = node()
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    late = msg.VrouterAcked("e0", one.revisions["e0"])
+    one.change_vtep("e0", "172.16.0.101")
+    one.handle(msg.FlowRejected("e0", ("port", "vm"), "no space"))
+    one.flush()
+    one.handle(late)
+    one.flush()
+    assert not one.announced
+    one.settle()
+    assert [path.attrs.next_hop for path in one.announced.values()] == ["172.16.0.101"] * 2
