@@ -21,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from ryu_apps import runtime
 from ryu_apps.control.messages import Program, VrouterAcked
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from tests.ovs.openflow_bed import BedApp, Node, Switch, eventually
@@ -146,6 +147,7 @@ def main() -> int:
     parser.add_argument("--sizes", default="20000,100000")
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
+    runtime.tune_collector()  # as the launcher does
     node, switch = Node(), Switch()
     try:
         switch.connect(node.port)

@@ -254,6 +254,7 @@ def _run(prog: str) -> int:
 
         manager = AppManager.get_instance()
         manager, services = start_apps(list(CONF.app_lists) + list(CONF.app) or DEFAULT_APPS)
+        runtime.tune_collector()
         while not stop.asked.wait(0.5):
             if services and not any(thread.is_alive() for thread in services):
                 LOG.info("all applications have ended")

@@ -261,7 +261,8 @@ class _ParseGuard:
                 for ident, began in list(self._parsing.items()):
                     used = time.clock_gettime(time.pthread_getcpuclockid(ident)) - began
                     if used > PARSE_SECONDS:
-                        del self._parsing[ident]
+                        # Again each time: a destructor or a callback of the garbage collector
+                        # that happens to run swallows it.
                         ctypes.pythonapi.PyThreadState_SetAsyncExc(
                             ctypes.c_ulong(ident), ctypes.py_object(ParseTimeout))
 

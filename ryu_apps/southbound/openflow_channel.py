@@ -29,12 +29,11 @@ from ryu_apps.control.messages import (
     VrouterConnected,
     VrouterDisconnected,
 )
-from ryu_apps.southbound.openflow_flows import Command, Operation, VrouterFlows
+from ryu_apps.southbound.openflow_flows import Operation, VrouterFlows
 from vrouter_ovs import encode as wire
 
 LOG = logging.getLogger("vnc.openflow")
 
-COMMANDS = {Command.ADD: wire.ADD, Command.DELETE: wire.DELETE_STRICT}
 ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL = 1, 19, 21, 33
 OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL})
 COMMIT_REPLY = b"\0\5"
@@ -436,10 +435,10 @@ class VrouterChannel:
                 self._send(session, wire.bundle_open(bundle, current.first))
             operations += batch
             if plain:
-                data = [wire.flow_mod(COMMANDS[command], flow, xid + at)
+                data = [wire.flow_mod(command, flow, xid + at)
                         for at, (command, flow, _) in enumerate(batch, 1)]
             else:
-                data = [build(bundle, COMMANDS[command], flow, xid + at)
+                data = [build(bundle, command, flow, xid + at)
                         for at, (command, flow, _) in enumerate(batch, 1)]
             xid += len(batch)
             if not self._send(session, b"".join(data)):

@@ -9,26 +9,21 @@ takes it over and gives it back when it goes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from enum import Enum
 from itertools import islice
 from typing import NamedTuple
 
-from vrouter_ovs.encode import Encoded, encode_object
+from vrouter_ovs.encode import ADD, DELETE_STRICT, Encoded, encode_object
 from vrouter_ovs.state import Key, StateObject
 
 STREAM_OBJECTS = 1000
 """Objects that are encoded before their flows are given out."""
 
 
-class Command(Enum):
-    """ADD also replaces a flow of the same key (OpenFlow 1.4, 6.4)."""
-
-    ADD = "add"
-    DELETE = "delete"
-
-
 class Operation(NamedTuple):
-    command: Command
+    """``command``: ADD, which also replaces a flow of the same key (OpenFlow 1.4, 6.4), or
+    DELETE_STRICT."""
+
+    command: int
     flow: Encoded
     owner: Key | None
     """The object it is for; None for a leftover that no object wants."""
@@ -125,6 +120,7 @@ class VrouterFlows:
                 self._render(key, flows)
                 fresh += [flow.key for flow in flows]
             additions = self._additions(fresh)
+            self._touched.difference_update(fresh)
             if additions:
                 yield additions
         additions = self._additions(self._touched)
@@ -137,27 +133,24 @@ class VrouterFlows:
     def _additions(self, keys: Iterable[bytes]) -> list[Operation]:
         wanted, installed, owners = self.wanted, self.installed, self._owners
         found: list[Operation] = []
-        done: list[bytes] = []
         for key in keys:
             want = wanted.get(key)
             if want is None:
                 continue
-            done.append(key)
             have = installed.get(key)
             if want == have:
                 continue
             owner = owners[key]
             if have is not None and self.held and self.objects[owner].depends_on_peers:
                 continue
-            found.append(Operation(Command.ADD, want, owner))
-        self._touched.difference_update(done)
+            found.append(Operation(ADD, want, owner))
         return found
 
     def _deletions(self) -> list[Operation]:
         touched, self._touched = self._touched, set()
         if self.held:
             return []
-        return [Operation(Command.DELETE, self.installed[key], None)
+        return [Operation(DELETE_STRICT, self.installed[key], None)
                 for key in touched if key not in self.wanted and key in self.installed]
 
     # ------------------------------------------------------------ outcome
@@ -166,7 +159,7 @@ class VrouterFlows:
         """The switch made these changes; the round is over unless reject() was called."""
         installed = self.installed
         for command, flow, _ in done:
-            if command is Command.ADD:
+            if command is ADD:
                 installed[flow.key] = flow
             else:
                 installed.pop(flow.key, None)
@@ -186,6 +179,7 @@ class VrouterFlows:
         before = self._before.get(key, ())
         if before and key in self.objects:
             self._render(key, before)
+            self._touched.update(flow.key for flow in before)
         # A second refusal, of what was there before, leaves nothing.
         self._before[key] = ()
         self.rejected[key] = reason
@@ -217,7 +211,7 @@ class VrouterFlows:
                 del self._contested[flow_key]
 
     def _render(self, key: Key, flows: Sequence[Encoded]) -> None:
-        owners, wanted, touched = self._owners, self.wanted, self._touched
+        owners, wanted = self._owners, self.wanted
         for flow in flows:
             flow_key = flow.key
             owner = owners.get(flow_key)
@@ -225,5 +219,4 @@ class VrouterFlows:
                 self._contested.setdefault(flow_key, [owner]).append(key)
             owners[flow_key] = key
             wanted[flow_key] = flow
-            touched.add(flow_key)
         self._rendered[key] = flows

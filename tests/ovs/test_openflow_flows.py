@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.southbound.openflow_flows import Command, VrouterFlows
-from vrouter_ovs.encode import Encoded
+from ryu_apps.southbound.openflow_flows import VrouterFlows
+from vrouter_ovs.encode import ADD, Encoded
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,14 @@ def run_rounds(flows: VrouterFlows, switch: dict, refuse=lambda flow: False) -> 
         if not flows.pending:
             return
         operations = [operation for batch in flows.operations() for operation in batch]
-        bad = [o for o in operations if o.command is Command.ADD and refuse(o.flow)]
+        bad = [o for o in operations if o.command is ADD and refuse(o.flow)]
         if bad:
             for operation in bad:
                 flows.reject(operation.owner, "refused")
             flows.retry(operations)
             continue
         for operation in operations:
-            if operation.command is Command.ADD:
+            if operation.command is ADD:
                 switch[operation.flow.key] = operation.flow
             else:
                 assert switch.pop(operation.flow.key)
