@@ -64,7 +64,7 @@ class AdjRibOut:
                     group = self._set(table[index], (labels[0], fields[2]))
                 else:
                     group = shared[index]
-            except (ValueError, OverflowError, IndexError) as error:
+            except (ValueError, OverflowError, IndexError, TypeError, AttributeError) as error:
                 refused.append(f"{fields}: {error}")
                 continue
             old = routes.get(key)
@@ -79,8 +79,8 @@ class AdjRibOut:
         for route_type, fields in items:
             try:
                 key, _ = pack_route(route_type, fields, (0,))
-            except (ValueError, OverflowError):
-                continue
+            except (ValueError, OverflowError, TypeError, AttributeError):
+                continue  # it was refused when it was to be announced
             if self.routes.pop(key, None) is not None:
                 changed.append(key)
         return changed
@@ -109,7 +109,7 @@ class AdjRibOut:
             try:
                 next_hop, attributes = group.packed(session)
                 out += pack_reach(nlris, next_hop, attributes)
-            except (ValueError, OverflowError) as error:
+            except (ValueError, OverflowError, TypeError, AttributeError) as error:
                 count -= len(nlris)
                 refused.append(f"{len(nlris)} routes: {error}")
         return out, count, len(gone), refused

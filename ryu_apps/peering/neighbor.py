@@ -30,6 +30,7 @@ _END = b"\x00end-of-rib"
 SEND_AT_ONCE = 4000
 POST_AT_ONCE = 2000
 MAX_PENDING = 4
+REFRESH_PERIOD = 1.0
 YOUNG = 5.0
 """An established session younger than this is not taken for one that its peer has lost."""
 MAX_IDLE_HOLD = 30.0
@@ -53,6 +54,8 @@ class Neighbor:
         self._dialing: asyncio.Task | None = None
         self._dirty: dict[bytes, None] = {}
         self._woken = False
+        self._refreshing = False
+        self._refreshed = -REFRESH_PERIOD
         self._prefixes: set[int] = set()
         self._announced: dict[bytes, tuple] = {}
         self._withdrawn: dict[bytes, tuple] = {}
@@ -213,8 +216,16 @@ class Neighbor:
             self.wake()
 
     def refresh(self) -> None:
-        """ROUTE-REFRESH: tell everything again (RFC 2918)."""
+        """ROUTE-REFRESH: tell everything again (RFC 2918), not more than once a second."""
         self.counters["refreshes_received"] += 1
+        if not self._refreshing:
+            self._refreshing = True
+            wait = self._refreshed + REFRESH_PERIOD - self.loop.time()
+            self.loop.call_later(max(wait, 0.0), self._refresh)
+
+    def _refresh(self) -> None:
+        self._refreshing = False
+        self._refreshed = self.loop.time()
         self.mark(dict.fromkeys(self.core.rib.table()))
 
     def end_of_rib(self) -> None:

@@ -48,6 +48,7 @@ class Core(asyncio.Protocol):
         self.neighbors: dict[str, Neighbor] = {}
         self._by_address: dict[str, Neighbor] = {}
         self._listeners: list[socket.socket] = []
+        self._servers: list[asyncio.Task] = []
         self._unkeyed: set[str] = set()
         self._logged: dict[str, list[float]] = {}
         self._pack = msgpack.Packer(autoreset=True).pack
@@ -109,9 +110,8 @@ class Core(asyncio.Protocol):
         except OSError as error:
             self.post(["failed", error.errno or 0, str(error)])
             return
-        for sock in self._listeners:
-            self.loop.create_task(self.loop.create_server(
-                lambda: Connection(self, None), sock=sock))
+        self._servers = [self.loop.create_task(self.loop.create_server(
+            lambda: Connection(self, None), sock=sock)) for sock in self._listeners]
         self.post(["started", [sock.getsockname()[:2] for sock in self._listeners]])
 
     def _add(self, peer: dict) -> None:

@@ -42,6 +42,8 @@ START_TIMEOUT = 15.0
 STOP_TIMEOUT = 1.5
 STATUS_TIMEOUT = 1.0
 BACKOFF_FIRST, BACKOFF_MAX = 0.1, 10.0
+STEADY = 30.0
+"""A process that lived this many seconds is started again without growing delay."""
 _INTERNED = 100_000
 _NLRI = {2: MacIp, 3: Imet, 5: IpPrefix}
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -71,7 +73,8 @@ class SubprocessEngine(Engine):
         self._up: set[str] = set()
         self._states: tuple[int, list[dict]] = (0, [])
         self._tokens = 0
-        self._restarts = 0
+        self._delay = BACKOFF_FIRST
+        self._launched = 0.0
         self._attributes: dict[tuple, Attributes] = {}
         self._names: dict[str, str] = {}
         self._process: subprocess.Popen | None = None
@@ -138,7 +141,16 @@ class SubprocessEngine(Engine):
 
     def status(self) -> list[dict]:
         """Waits at most a second for the process; then, and on the engine's own threads, returns
-        what it last said."""
+        what it last said.  A peer of which it never spoke is in the state "Unknown"."""
+        known = {state["peer"]: state for state in self._ask_status()}
+        with self._condition:
+            return [known.get(peer.id) or {
+                "peer": peer.id, "address": peer.address, "remote_as": peer.remote_as,
+                "state": "Established" if peer.id in self._up else "Unknown", "uptime": 0.0,
+                "prefixes_received": 0, "pending": 0, "last_error": "", "counters": {}}
+                for peer in self._peers.values()]
+
+    def _ask_status(self) -> list[dict]:
         with self._condition:
             if self._process is None or threading.current_thread() in (self._reader, self._writer):
                 return self._states[1]
@@ -192,6 +204,7 @@ class SubprocessEngine(Engine):
             self._end_process()
             raise
         ours.settimeout(None)
+        self._launched = time.monotonic()
         self._speaker = dataclasses.replace(
             self._speaker, listen=tuple((host, port) for host, port in answer[1]))
         with self._condition:
@@ -231,23 +244,22 @@ class SubprocessEngine(Engine):
         for peer in sorted(self._up):
             self._post(PeerDown(peer, "the BGP process ended"))
         self._up.clear()
-        self._restarts += 1
-        delay = BACKOFF_FIRST
+        if time.monotonic() - self._launched > STEADY:
+            self._delay = BACKOFF_FIRST
         while True:
             with self._condition:
-                if self._condition.wait_for(lambda: self._stopping, delay):
+                if self._condition.wait_for(lambda: self._stopping, self._delay):
                     return
-            began = time.monotonic()
+            self._delay = min(self._delay * 2, BACKOFF_MAX)
             try:
                 self._launch()
             except OSError as error:
-                delay = min(delay * 2, BACKOFF_MAX)
-                LOG.error("the BGP process does not start, next attempt in %.1f s: %s", delay,
-                          error)
+                LOG.error("the BGP process does not start, next attempt in %.1f s: %s",
+                          self._delay, error)
                 continue
             if self._stopping:  # stop() came while it was starting
                 self._end_process()
-            LOG.info("the BGP process runs again after %.1f s", time.monotonic() - began)
+            LOG.info("the BGP process runs again")
             return
 
     # -- the writer
@@ -273,6 +285,10 @@ class SubprocessEngine(Engine):
                 LOG.error("writing to the BGP process: %s", error)
                 with self._condition:
                     self._dead = True
+            except Exception:
+                # A path that cannot even be packed is a fault of its maker; messages leave whole,
+                # so the process is not confused, and the other routes go on.
+                LOG.exception("a batch of %d routes could not be handed to BGP", len(dirty))
 
     def _send(self, dirty: dict[Nlri, Path | None], complete: bool) -> None:
         """Commands pass between the batches; what End-of-RIB closes was announced before it."""
@@ -317,6 +333,8 @@ class SubprocessEngine(Engine):
         except OSError as error:
             if not self._stopping:
                 LOG.error("reading from the BGP process: %s", error)
+        except Exception:
+            LOG.exception("an event of the BGP process could not be taken; it is started again")
         with self._condition:
             if sock is self._socket:
                 self._dead = True

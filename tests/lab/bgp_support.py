@@ -35,7 +35,7 @@ def wait(condition: Callable[[], Any], what: str, timeout: float = 30.0) -> None
 
 
 def free_port(address: str) -> int:
-    with socket.socket() as sock:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as sock:
         sock.bind((address, 0))
         return sock.getsockname()[1]
 

@@ -36,11 +36,11 @@ def test_a_large_table_does_not_starve_keepalives(nodes):
     second = Node(B, [Peer(A, 65000, port=port, hold_time=3, connect_retry=0.2)], listen=False)
     nodes.append(second)
     second.wait_up(A)
-    first.engine.announce(paths(40000))
+    first.engine.announce(paths(25000))
     for med in range(4):
-        last = paths(40000, med=med)
+        last = paths(25000, med=med)
         first.engine.announce(last)
-    wait(lambda: second.count(A) == 40000 and second.routes[A].get(last[-1].nlri) == last[-1],
+    wait(lambda: second.count(A) == 25000 and second.routes[A].get(last[-1].nlri) == last[-1],
          "the last table", 60)
     wait(lambda: second.received(A) == {path.nlri: path for path in last}, "all of it")
     assert not first.seen(PeerDown)
@@ -97,7 +97,7 @@ def test_a_node_that_is_busy_holds_the_peers_back(nodes):
     receiver.start()
     try:
         sender.wait_up(B)
-        many = paths(100000)
+        many = paths(60000)
         sender.engine.announce(many)
         wait(lambda: sender.status(B)["pending"] > 0, "a start")
         threading.Event().wait(4)  # longer than the hold time

@@ -9,7 +9,7 @@ import pytest
 
 from ryu_apps.control.messages import PeerDown, PeerUp
 from ryu_apps.control.routes import Attributes, IpPrefix, Path
-from ryu_apps.peering import Peer, Speaker, make_engine
+from ryu_apps.peering import Peer, Speaker, make_engine, wire
 from tests.lab.bgp_support import (
     Node,
     RawPeer,
@@ -215,6 +215,7 @@ def test_a_silent_peer_is_given_up_after_the_hold_time(nodes):
     theirs = peer.open()
     assert theirs.hold_time == 9
     assert peer.notification() == (4, 0)
+    node.wait_down(B)
     assert "hold timer expired" in node.seen(PeerDown)[0].reason
     peer.close()
 
@@ -239,3 +240,32 @@ def test_what_cannot_be_announced_is_refused_alone(nodes, caplog):
         mac_path(A, 4)._replace(attrs=many), good])
     wait(lambda: second.received(A) == {good.nlri: good}, "the good route")
     wait(lambda: sum("cannot be" in r.message for r in caplog.records) == 3, "three log lines")
+
+
+def test_ipv6(nodes):
+    port = free_port("::1")
+    first = Node("::1", [Peer("::1", 65000, passive=True)], port=port, router_id="192.0.2.1")
+    nodes.append(first)
+    second = Node("::1", [Peer("::1", 65000, port=port, name="v6", connect_retry=0.2)],
+                  listen=False, router_id="192.0.2.2")
+    nodes.append(second)
+    second.wait_up("v6")
+    vtep = "2001:db8::1"
+    want = announced(first, [path._replace(nlri=path.nlri._replace(rd="65000:1")) for path in (
+        mac_path(vtep, 1), imet_path(vtep), mac_path(vtep, 2, ip="v6"))])
+    wait(lambda: second.received("v6") == want, "the routes")
+
+
+def test_refreshes_are_answered_but_not_each_one(nodes):
+    port = free_port(A)
+    node = Node(A, [Peer(B, 65000, passive=True)], port=port)
+    nodes.append(node)
+    node.engine.announce([mac_path(A, n) for n in range(10)])
+    peer = RawPeer(B, (A, port))
+    peer.open()
+    peer.send(wire.pack_refresh() * 50)
+    wait(lambda: node.status(B)["counters"].get("announcements_sent", 0) >= 20, "an answer")
+    counters = node.status(B)["counters"]
+    assert counters["refreshes_received"] == 50
+    assert counters["announcements_sent"] < 100
+    peer.close()
