@@ -98,5 +98,6 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
 def register(conf: cfg.ConfigOpts) -> None:
     """Register all options on ``conf``.  Idempotent."""
     for group, options in OPTIONS.items():
-        conf.register_group(group)
-        conf.register_opts(options, group=group)
+        # A group of its own for each: a shared one would carry overrides from one to the next.
+        conf.register_group(cfg.OptGroup(group.name, group.title))
+        conf.register_opts(options, group=group.name)
