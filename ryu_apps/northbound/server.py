@@ -26,6 +26,9 @@ KEEP_ALIVE = 1000
 class _Server(wsgi.Server):
     """A cheroot server that gives its workers complete requests only."""
 
+    expiration_interval = 0.1
+    """Seconds between looks for idle connections, and the time that stop() takes."""
+
     def prepare(self) -> None:
         self.requests = Lane(
             self, self.requests.min, self.requests.max, QUEUE, accepted_queue_timeout=0
