@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import select
 import threading
 import urllib.parse
 from collections.abc import Iterable
@@ -33,6 +34,9 @@ class Client:
 
     def _connection(self) -> http.client.HTTPConnection:
         connection = getattr(self._local, "connection", None)
+        if connection is not None and _closed_by_peer(connection):
+            self.close()
+            connection = None
         if connection is None:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
             self._local.connection = connection
@@ -168,6 +172,11 @@ class Client:
             return seen.get("status") == "ok"
 
         wait_until(well, _Lazy(f"{self.url}/v1/health to be ok;", seen), timeout, 0.1)
+
+
+def _closed_by_peer(connection: http.client.HTTPConnection) -> bool:
+    """Whether an idle connection has something to read, which can only be its end."""
+    return connection.sock is None or bool(select.select([connection.sock], [], [], 0)[0])
 
 
 class _Lazy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import pytest
@@ -13,14 +14,21 @@ from lab.vm import Vm
 from lab.wait import wait_until
 
 
+# Neighbours remember the MAC of an address for a while, so each VM gets an address of its own.
+NUMBERS = itertools.count(21)
+
+
 @pytest.fixture
 def traveller(lab: Lab, red: Tenant) -> Iterator[Vm]:
     """A VM of its own for a test, in red's network web, on hv1."""
-    vm = red.create_vm(lab, "web21", "hv1")
-    red.wait_active()
-    answers(red, vm)
-    yield vm
-    red.remove_vm(lab, "web21")
+    name = f"web{next(NUMBERS)}"
+    vm = red.create_vm(lab, name, "hv1")
+    try:
+        red.wait_active()
+        answers(red, vm)
+        yield vm
+    finally:
+        red.remove_vm(lab, name)
 
 
 def answers(red: Tenant, vm: Vm) -> None:
@@ -91,7 +99,8 @@ def test_admin_state_down_cuts_a_port_off(red: Tenant, traveller: Vm) -> None:
 
 
 def test_deleting_a_claimed_port_removes_its_flows(lab: Lab, red: Tenant) -> None:
-    vm = red.create_vm(lab, "web22", "hv3")
+    name = f"web{next(NUMBERS)}"
+    vm = red.create_vm(lab, name, "hv3")
     red.wait_active()
     answers(red, vm)
     red.client.remove("port", vm.port.id)
@@ -100,7 +109,7 @@ def test_deleting_a_claimed_port_removes_its_flows(lab: Lab, red: Tenant) -> Non
                    f"{one.name} to forget {vm.name}", 10)
     assert not ping(red.vms["web1"].space, vm.ip, 1, wait=0.3).ok
     vm.delete()
-    del red.vms["web22"], lab.vms[vm.name]
+    del red.vms[name], lab.vms[vm.name]
 
 
 def test_a_port_claimed_on_two_hypervisors(lab: Lab, red: Tenant, traveller: Vm) -> None:

@@ -86,16 +86,16 @@ def test_node_stopped_ends_in_time_and_touches_no_flow(lab: Lab, red: Tenant) ->
 def test_what_was_removed_while_a_node_was_dead_goes_after_its_return(
     lab: Lab, red: Tenant
 ) -> None:
-    red.create_vm(lab, "web31", "hv1")
+    red.create_vm(lab, "web61", "hv1")
     red.wait_active()
-    vm = red.vms["web31"]
-    wait_until(lambda: ping(red.vms["web4"].space, vm.ip, 1, wait=0.3).ok, "web31 to answer", 10)
+    vm = red.vms["web61"]
+    wait_until(lambda: ping(red.vms["web4"].space, vm.ip, 1, wait=0.3).ok, "web61 to answer", 10)
     lab.nodes["node1"].kill()
     vm.unplug()
     lab.nodes["node1"].restart()
     red.client.wait_ports([vm.port.id], "DOWN", 40)
     mac = vm.port.mac
-    red.remove_vm(lab, "web31")
+    red.remove_vm(lab, "web61")
     for hypervisor in lab.hypervisors.values():
         wait_until(lambda hv=hypervisor: not any(mac in flow for flow in hv.flows()),
                    f"no flow for {mac} on {hypervisor.name}", 40)
