@@ -8,6 +8,7 @@ both are there nothing is sent to the switch.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -86,8 +87,9 @@ class OpenFlowSouthbound:
             channels = list(self._channels.values())
         for channel in channels:
             channel.stop()
+        deadline = time.monotonic() + 0.5
         for channel in channels:
-            channel.join(0.5)
+            channel.join(max(0.0, deadline - time.monotonic()))
 
     def _channel(self, element: str) -> VrouterChannel:
         channel = self._channels.get(element)

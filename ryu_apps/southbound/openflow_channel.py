@@ -17,7 +17,6 @@ import queue
 import struct
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
@@ -29,7 +28,8 @@ from ryu_apps.control.messages import (
     VrouterConnected,
     VrouterDisconnected,
 )
-from ryu_apps.southbound.openflow_flows import Operation, VrouterFlows
+from ryu_apps.southbound.openflow_flows import VrouterFlows
+from ryu_apps.southbound.openflow_session import Read, Round, Session
 from vrouter_ovs import encode as wire
 
 LOG = logging.getLogger("vnc.openflow")
@@ -50,47 +50,6 @@ class NotConnected(Exception):
     """The element has no OpenFlow connection now."""
 
 
-class _Read:
-    """A flow dump or count under way.  ``purpose``: "connect", "audit", "count" or "show"."""
-
-    def __init__(self, purpose: str, result: Future | None = None) -> None:
-        self.purpose = purpose
-        self.result = result
-        self.xid = 0
-        self.flows: dict[bytes, wire.Encoded] = {}
-        self.parts: list[bytes] = []
-        self.heard = 0.0
-        self.expected = 0
-
-
-class _Round:
-    """A bundle (or, with ``plain``, single messages) under way."""
-
-    def __init__(self, bundle: int, first: int, plain: bool) -> None:
-        self.bundle = bundle
-        self.first = first
-        self.plain = plain
-        self.operations: list[Operation] = []
-        self.errors: dict[int, str] = {}
-        self.end_xid = 0
-        self.deadline = 0.0
-
-
-class _Session:
-    """One connection of the switch."""
-
-    def __init__(self, datapath: Any) -> None:
-        self.datapath = datapath
-        self.ready = False
-        self.round: _Round | None = None
-        self.reading: _Read | None = None
-        self.reads: deque[_Read] = deque()
-        # For the receiving thread: which replies are awaited, and how much came.
-        self.awaited_read = 0
-        self.read_bytes = 0
-        self.awaited = (0, 0)
-
-
 class VrouterChannel:
     """See the module.  ``post`` is called with events, from the worker thread."""
 
@@ -107,7 +66,7 @@ class VrouterChannel:
         self._post = post
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._flows = VrouterFlows()
-        self._session: _Session | None = None
+        self._session: Session | None = None
         self._backlog: list[Program] = []
         self._xid = 0
         self._bundle = 0
@@ -225,9 +184,9 @@ class VrouterChannel:
             if not session.reading and not session.reads:
                 self._audits += 1
                 full = self.full_audit_every and self._audits % self.full_audit_every == 0
-                session.reads.append(_Read("audit" if full else "count"))
+                session.reads.append(Read("audit" if full else "count"))
 
-    def _give_up(self, session: _Session, reason: str) -> None:
+    def _give_up(self, session: Session, reason: str) -> None:
         self.counters["errors"] += 1
         session.datapath.disconnect(reason)
         self._on_disconnected(session.datapath)
@@ -284,12 +243,12 @@ class VrouterChannel:
                 return
             old.datapath.disconnect("replaced by a newer connection of the same switch")
             self._on_disconnected(old.datapath)
-        session = self._session = _Session(datapath)
+        session = self._session = Session(datapath)
         # os-ken counts its xids from a random number: keep them out of our half.
         datapath.xid &= OUR_XIDS - 1
         datapath.raw_hook = self._hook_of(session)
         self.counters["reconnects"] += 1
-        session.reads.append(_Read("connect"))
+        session.reads.append(Read("connect"))
 
     def _on_disconnected(self, datapath: Any) -> None:
         session = self._session
@@ -301,7 +260,7 @@ class VrouterChannel:
         if session.ready:
             self._post(VrouterDisconnected(self.element, datapath.close_reason))
 
-    def _drop_session(self, session: _Session) -> None:
+    def _drop_session(self, session: Session) -> None:
         self._session = None
         session.datapath.raw_hook = None
         reads = [*session.reads, *([session.reading] if session.reading else [])]
@@ -314,11 +273,11 @@ class VrouterChannel:
         if session is None or not session.ready:
             result.set_exception(NotConnected(self.element))
         else:
-            session.reads.append(_Read("show", result))
+            session.reads.append(Read("show", result))
 
     # ------------------------------------------------------------ replies
 
-    def _hook_of(self, session: _Session) -> Callable[[int, int, bytes], bool]:
+    def _hook_of(self, session: Session) -> Callable[[int, int, bytes], bool]:
         inbox, handle = self._inbox, self._on_reply
 
         def hook(kind: int, xid: int, message: bytes) -> bool:
@@ -337,7 +296,7 @@ class VrouterChannel:
 
         return hook
 
-    def _on_reply(self, session: _Session, kind: int, xid: int, message: bytes) -> None:
+    def _on_reply(self, session: Session, kind: int, xid: int, message: bytes) -> None:
         if session is not self._session:
             return
         try:
@@ -355,7 +314,7 @@ class VrouterChannel:
 
     # ------------------------------------------------------------ reading
 
-    def _start_read(self, session: _Session, read: _Read) -> None:
+    def _start_read(self, session: Session, read: Read) -> None:
         read.xid = self._next_xid()
         read.heard = time.monotonic()
         read.expected = len(self._flows.installed)
@@ -368,7 +327,7 @@ class VrouterChannel:
             request = request[:8] + OFPMP_AGGREGATE.to_bytes(2, "big") + request[10:]
         self._send(session, request)
 
-    def _read_reply(self, session: _Session, read: _Read, kind: int, message: bytes) -> None:
+    def _read_reply(self, session: Session, read: Read, kind: int, message: bytes) -> None:
         if kind == ERROR:
             raise ValueError(f"flow dump refused: {wire.decode_error(message)[3]}")
         if kind != MULTIPART_REPLY or len(message) < 16:
@@ -381,7 +340,7 @@ class VrouterChannel:
             if count != read.expected:
                 LOG.warning("vrouter %s holds %d flows of ours instead of %d; looking closer",
                             self.element, count, read.expected)
-                session.reads.appendleft(_Read("audit"))
+                session.reads.appendleft(Read("audit"))
             return
         if read.purpose == "show":
             read.parts.append(message[16:])
@@ -415,17 +374,17 @@ class VrouterChannel:
 
     # ------------------------------------------------------------ programming
 
-    def _send(self, session: _Session, data: bytes) -> bool:
+    def _send(self, session: Session, data: bytes) -> bool:
         self.counters["bytes"] += len(data)
         return session.datapath.send(data)
 
-    def _start_round(self, session: _Session) -> bool:
+    def _start_round(self, session: Session) -> bool:
         """Send the outstanding changes; False if there were none."""
         if self._xid > OUR_XIDS // 2:
             self._xid = 0
         plain = self._attempts >= BUNDLE_ATTEMPTS
         self._bundle = self._bundle % 0x7FFF_FFFF + 1
-        current = _Round(self._bundle, self._next_xid(), plain)
+        current = Round(self._bundle, self._next_xid(), plain)
         # Open to the end: how many changes there are shows as they are encoded.
         session.awaited = (current.first, OUR_XIDS | (OUR_XIDS - 1))
         build, bundle, operations = wire.bundle_flow_mod, self._bundle, current.operations
@@ -458,7 +417,7 @@ class VrouterChannel:
                    else wire.bundle_commit(bundle, current.end_xid))
         return True
 
-    def _round_reply(self, session: _Session, current: _Round, kind: int, xid: int,
+    def _round_reply(self, session: Session, current: Round, kind: int, xid: int,
                      message: bytes) -> None:
         if kind == ERROR:
             text = wire.decode_error(message)[3]
@@ -472,7 +431,7 @@ class VrouterChannel:
                 else kind == BUNDLE_CONTROL and message[12:14] == COMMIT_REPLY):
             self._finish_round(session, current, "")
 
-    def _finish_round(self, session: _Session, current: _Round, failure: str) -> None:
+    def _finish_round(self, session: Session, current: Round, failure: str) -> None:
         """``failure``: why the whole bundle was refused, or ""."""
         session.round, session.awaited = None, (0, 0)
         flows, operations, errors = self._flows, current.operations, current.errors
