@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from .world_model import Driver, Node, check_collisions, rebuild, same
+from .world_model import DEEPER, Driver, Node, check_collisions, rebuild, same
 
-DEEPER = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 1
 operation = st.tuples(
     st.integers(0, len(Driver.OPERATIONS) - 1),
     st.integers(0, 14),

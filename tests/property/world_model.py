@@ -11,6 +11,7 @@ holds it, the mobility sequence numbers announced, and what the switches confirm
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -36,6 +37,8 @@ from ryu_apps.control.routes import EVPN, Attributes, Imet, IpPrefix, MacIp, Nlr
 from ryu_apps.control.world import Settings, World
 from vrouter_ovs.encode import encode_object
 
+DEEPER = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 1
+"""How many times more examples: HYPOTHESIS_PROFILE=soak."""
 ASN = 64512
 STALE_TIME = 100
 NODE = "n1"

@@ -1,0 +1,141 @@
+"""The RIB against the plainest model of itself."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ryu_apps.control.rib import LOCAL, Rib
+from ryu_apps.control.routes import Attributes, MacIp, Nlri, Path
+
+from .world_model import DEEPER
+
+NLRIS = [MacIp(f"192.0.2.{n}:1", 0, f"fa:16:3e:00:00:0{n}", "") for n in range(4)]
+SOURCES = [LOCAL, "p1", "p2", "p3"]
+
+attributes = st.builds(
+    Attributes,
+    next_hop=st.sampled_from(["192.0.2.1", "192.0.2.2"]),
+    rts=st.just(("64512:1",)),
+    local_pref=st.sampled_from([100, 200]),
+    as_path=st.sampled_from([(), (65001,)]),
+    med=st.sampled_from([-1, 0, 5]),
+    origin=st.sampled_from([0, 2]),
+    cluster_list=st.sampled_from([(), ("192.0.2.9",)]),
+)
+paths = st.builds(Path, st.sampled_from(NLRIS), attributes, st.just((100,)))
+sources = st.sampled_from(SOURCES)
+peers = st.sampled_from(SOURCES[1:])
+operation = st.one_of(
+    st.tuples(
+        st.just("update"), sources,
+        st.lists(paths, max_size=3, unique_by=lambda path: path.nlri),
+        st.lists(st.sampled_from(NLRIS), max_size=2, unique=True),
+    ),
+    st.tuples(st.just("peer_down"), peers),
+    st.tuples(st.just("end_of_rib"), peers),
+    st.tuples(st.just("drop_peer"), peers),
+)
+
+
+class Model:
+    """(source, NLRI) -> (path, is stale)."""
+
+    def __init__(self) -> None:
+        self.held: dict[tuple[str, Nlri], tuple[Path, bool]] = {}
+
+    def update(self, source, announced, withdrawn):
+        for nlri in withdrawn:
+            self.held.pop((source, nlri), None)
+        for path in announced:
+            self.held[source, path.nlri] = (path, False)
+
+    def peer_down(self, peer):
+        self.held.update(
+            {place: (path, True) for place, (path, _) in self.held.items() if place[0] == peer}
+        )
+
+    def end_of_rib(self, peer):
+        self.held = {
+            place: one for place, one in self.held.items() if place[0] != peer or not one[1]
+        }
+
+    def drop_peer(self, peer):
+        self.held = {place: one for place, one in self.held.items() if place[0] != peer}
+
+    def best(self) -> dict[Nlri, tuple[Path, bool]]:
+        """NLRI -> (best path, is stale): RFC 4271 9.1.2.2, one condition after the other."""
+        found = {}
+        for nlri in NLRIS:
+            left = [
+                (source, path, stale)
+                for (source, of), (path, stale) in self.held.items()
+                if of == nlri
+            ]
+            for worth in (
+                lambda one: one[0] == LOCAL,
+                lambda one: not one[2],
+                lambda one: one[1].attrs.local_pref,
+                lambda one: -len(one[1].attrs.as_path),
+                lambda one: -one[1].attrs.origin,
+                lambda one: -max(0, one[1].attrs.med),
+                lambda one: -len(one[1].attrs.cluster_list),
+                lambda one: one[0],
+            ):
+                if left:
+                    top = max(map(worth, left))
+                    left = [one for one in left if worth(one) == top]
+            if left:
+                ((_, path, stale),) = left
+                found[nlri] = (path, stale)
+        return found
+
+
+@settings(max_examples=300 * DEEPER, deadline=None)
+@given(st.lists(operation, max_size=25))
+def test_rib_equals_the_model_and_tells_every_change(operations):
+    rib, model = Rib(), Model()
+    told: dict[Nlri, tuple[Path, bool]] = {}
+    for name, *arguments in operations:
+        changes = getattr(rib, name)(*arguments)
+        getattr(model, name)(*arguments)
+        for nlri, old, new, freshness in changes:
+            before = told.pop(nlri, None)
+            assert old == (before[0] if before else None)
+            assert (old == new) == freshness
+            if new is not None:
+                told[nlri] = (new, nlri in rib.stale_best)
+        best = model.best()
+        assert rib.best == {nlri: path for nlri, (path, _) in best.items()}
+        assert rib.stale_best == {nlri for nlri, (_, stale) in best.items() if stale}
+        assert {nlri: path for nlri, (path, _) in told.items()} == rib.best
+        assert {
+            (source, path.nlri): (path, stale) for source, path, _, stale in rib.all_paths()
+        } == model.held
+        assert len(rib) == len(best)
+        for source in SOURCES:
+            mine = {of: one for (by, of), one in model.held.items() if by == source}
+            assert {path.nlri: path for path in rib.from_source(source)} == {
+                nlri: path for nlri, (path, _) in mine.items()
+            }
+            assert rib.count(source) == len(mine)
+            assert rib.stale_count(source) == sum(stale for _, stale in mine.values())
+        assert set(rib.sources()) == {source for source, _ in model.held}
+
+
+@settings(max_examples=200 * DEEPER, deadline=None)
+@given(
+    st.dictionaries(st.tuples(sources, st.sampled_from(NLRIS)), attributes, max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_arrival_decides_nothing(held, shuffled):
+    def fill(items) -> Rib:
+        rib = Rib()
+        for (source, nlri), attrs in items:
+            rib.update(source, [Path(nlri, attrs, (100,))])
+        return rib
+
+    items = list(held.items())
+    other = items[:]
+    shuffled.shuffle(other)
+    assert fill(items).best == fill(other).best
