@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +94,53 @@ def test_learning_switch_beside_another_app(switch, tmp_path):
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
         assert switch.flows() == flows
+    finally:
+        process.kill()
+        process.wait()
+
+
+def make_certificate(directory: Path, name: str, authority: Path | None) -> tuple[Path, Path]:
+    key, certificate = directory / f"{name}.key", directory / f"{name}.pem"
+    signed = ["-CA", f"{authority}.pem", "-CAkey", f"{authority}.key"] if authority else []
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                    f"/CN={name}", "-keyout", key, "-out", certificate, *signed],
+                   check=True, capture_output=True)
+    return key, certificate
+
+
+def test_tls_with_client_certificates(switch, tmp_path):
+    authority = tmp_path / "ca"
+    _, ca = make_certificate(tmp_path, "ca", None)
+    key, certificate = make_certificate(tmp_path, "node", authority)
+    switch_key, switch_certificate = make_certificate(tmp_path, "switch", authority)
+    path = tmp_path / "learning.py"
+    path.write_text(LEARNING_SWITCH)
+    port, log = free_port(), tmp_path / "log"
+    switch.vsctl("set-ssl", str(switch_key), str(switch_certificate), str(ca))
+    with open(log, "wb") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ryu_apps.manager", str(path), "--ctl-privkey", str(key),
+             "--ctl-cert", str(certificate), "--ca-certs", str(ca), "--ofp-ssl-listen-port",
+             str(port), "--ofp-listen-host", "127.0.0.1"],
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path, stdout=out, stderr=out)
+    try:
+        eventually(lambda: "over TLS on 127.0.0.1" in log.read_text(), "listening")
+        context = ssl.create_default_context(cafile=ca)
+        context.check_hostname = False
+        for data in (b"GET / HTTP/1.1\r\n\r\n", b"\x05\x00\x00\x08\x00\x00\x00\x01"):
+            with socket.create_connection(("127.0.0.1", port), 5) as sock:
+                sock.sendall(data)
+                with contextlib.suppress(ConnectionResetError):
+                    while sock.recv(4096):
+                        pass
+        # Without a certificate of its own a client gets no further.
+        with (socket.create_connection(("127.0.0.1", port), 5) as sock, pytest.raises(OSError)):
+            context.wrap_socket(sock).recv(1)
+        eventually(lambda: log.read_text().count("TLS handshake failed") == 3, "three refused")
+        switch.vsctl("set-controller", "br-int", f"ssl:127.0.0.1:{port}")
+        eventually(lambda: any("CONTROLLER" in line for line in switch.flows()), "its miss flow")
+        assert "Traceback" not in log.read_text()
     finally:
         process.kill()
         process.wait()
