@@ -129,6 +129,8 @@ class Node:
         self.announced: dict[Nlri, Path] = {}
         self.tunnels: dict[str, frozenset[str]] = {}
         self.effects: list = []
+        self.mute: set[str] = set()
+        """Elements whose switch does not speak to this node."""
         self._sessions = 0
         if converged:
             self.handle(msg.ConfigLoaded())
@@ -195,7 +197,7 @@ class Node:
                     assert self.tunnels.get(name, frozenset()) >= used
 
     def ack(self, element: str, revision: int | None = None) -> None:
-        if element in self.world.elements.accepted:
+        if element in self.world.elements.accepted and element not in self.mute:
             sent = self.revisions.get(element, 0)
             revision = sent if revision is None else min(revision, sent)
             if revision > self.acked.get(element, 0):
