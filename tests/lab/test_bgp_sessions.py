@@ -269,3 +269,26 @@ def test_refreshes_are_answered_but_not_each_one(nodes):
     assert counters["refreshes_received"] == 50
     assert counters["announcements_sent"] < 100
     peer.close()
+
+
+def test_a_second_connection_is_a_collision_or_a_restart(nodes):
+    """RFC 4271 section 6.8, and RFC 4724 section 4.2 where the peer says that it restarted."""
+    port = free_port(A)
+    node = Node(A, [Peer(B, 65000, passive=True)], port=port)
+    nodes.append(node)
+    old = RawPeer(B, (A, port))
+    old.open()
+    node.wait_up(B)
+    second = RawPeer(B, (A, port))
+    second.send(wire.pack_open(65000, 90, B, 60, False))
+    assert second.notification() == (6, 7)
+    assert not node.seen(PeerDown)
+    restarted = RawPeer(B, (A, port))
+    restarted.send(wire.pack_open(65000, 90, B, 60, True))
+    assert old.notification() is None
+    restarted.send(wire.KEEPALIVE_MESSAGE)
+    wait(lambda: len(node.seen(PeerUp)) == 2, "the new session")
+    assert len(node.seen(PeerDown)) == 1
+    assert node.is_up(B)
+    for peer in (old, second, restarted):
+        peer.close()
