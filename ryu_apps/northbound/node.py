@@ -34,6 +34,10 @@ class NodeApi:
         self._view = environment.node_view
         self._http = requests.Session()
         self._http.trust_env = False
+        options = environment.settings.api
+        if options.client_ca_file:  # the nodes of a system have certificates of one CA
+            self._http.verify = options.client_ca_file
+            self._http.cert = (options.cert_file, options.key_file)
 
     def routes(self) -> list[Route]:
         def flat(path: str, read: Callable[[], Any], name: str, summary: str) -> Route:
