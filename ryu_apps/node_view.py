@@ -69,7 +69,7 @@ class LiveView(NodeView):
         away = [one["hostname"] for one in elements if not one["connected"]]
         check("hypervisors", not away,
               f"not connected: {', '.join(away)}" if away else f"{len(elements)} connected")
-        late = [one["hostname"] for one in elements if one["connected"] and not one["settled"]]
+        late = [one["hostname"] for one in elements if one["connected"] and not one.get("settled")]
         check("vrouters", not late,
               f"not confirmed: {', '.join(late)}" if late else "all changes confirmed")
         waiting, rejected = self._controller.query(
