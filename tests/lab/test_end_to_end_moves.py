@@ -13,7 +13,6 @@ from lab.topology import Lab
 from lab.vm import Vm
 from lab.wait import wait_until
 
-
 # Neighbours remember the MAC of an address for a while, so each VM gets an address of its own.
 NUMBERS = itertools.count(21)
 
