@@ -140,15 +140,23 @@ class Intake:
                 waiting = list(self._waiting.items())
             now = time.monotonic()
             for conn, deadline in waiting:
-                if self._judge(conn):
+                try:
+                    self._look(conn, now > deadline)
+                except Exception:  # the thread's outermost boundary: one connection must not end it
+                    LOG.exception("a connection could not be judged and is dropped")
                     with self._wake:
                         self._waiting.pop(conn, None)
-                elif now > deadline:
-                    with self._wake:
-                        self._turn_away(conn, "its request did not come in time")
             # Most requests come whole within a millisecond; who is older than that can wait.
             young = any(deadline - now > self._timeout - 0.05 for _, deadline in waiting)
             time.sleep(0.001 if young else 0.02)
+
+    def _look(self, conn: Any, late: bool) -> None:
+        if self._judge(conn):
+            with self._wake:
+                self._waiting.pop(conn, None)
+        elif late:
+            with self._wake:
+                self._turn_away(conn, "its request did not come in time")
 
 
 def _readable(sock: socket.socket) -> bool:
