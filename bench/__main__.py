@@ -1,0 +1,32 @@
+"""``python -m bench [NAME ...]``: run the benchmarks, all or the named ones, one after the other."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+
+BENCHES = {
+    "core": ("bench.core_rate", "the control core alone: events and objects a second"),
+    "openflow": ("bench.openflow_rate", "flow-mods into one ovs-vswitchd, beside ovs-ofctl"),
+    "bgp": ("bench.bgp_routes", "routes from engine to engine and through FRR"),
+    "first-ping": ("bench.first_ping", "API call to first ping"),
+    "scale": ("bench.scale", "ports in bulk, one more port"),
+}
+
+
+def main() -> None:
+    names = "\n".join(f"  {name:<12}{text}" for name, (_, text) in BENCHES.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=__doc__, epilog=f"benchmarks:\n{names}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*BENCHES, []])
+    for name in parser.parse_args().names or BENCHES:
+        print(f"\n== {name}: {BENCHES[name][1]}", flush=True)
+        sys.argv = [f"bench.{name}"]
+        runpy.run_module(BENCHES[name][0], run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
