@@ -14,7 +14,7 @@ from lab.wait import LabTimeout
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m lab", description=__doc__)
-    parser.add_argument("--name", default=os.environ.get("LAB", "vnc"), help="name of the lab")
+    parser.add_argument("--name", default=os.environ.get("LAB") or "vnc", help="name of the lab")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="build the default lab and leave it running")
     commands.add_parser("down", help="remove everything the lab made, also after a crash")
@@ -56,7 +56,7 @@ def _up(name: str) -> int:
 
 def api_ports() -> tuple[int, ...]:
     """Ports of the host's loopback for the nodes' APIs: ``$API_PORTS`` or 9696,9697."""
-    return tuple(int(port) for port in os.environ.get("API_PORTS", "9696,9697").split(","))
+    return tuple(int(port) for port in (os.environ.get("API_PORTS") or "9696,9697").split(","))
 
 
 def _down(name: str) -> int:

@@ -19,7 +19,7 @@ from lab.capture import ENCAPSULATED_ICMP, Capture, FlowMonitor
 from lab.checks import Report
 from lab.client import ApiError
 from lab.journal import LabBusy
-from lab.net import CommandError
+from lab.net import CommandError, run
 from lab.ping import PingStream, ping, ping_all
 from lab.tenants import Tenant, new_tenant, relation, vm_address
 from lab.topology import Lab
@@ -69,6 +69,7 @@ def steps(lab: Lab, report: Report) -> None:
     gateways(report, red)
     isolation(lab, report, red, blue)
     packet(lab, report, red)
+    trace(lab, report, red)
     routes(lab, report)
     flows(lab, report)
     first_ping(lab, report, red)
@@ -202,6 +203,21 @@ def packet(lab: Lab, report: Report, red: Tenant) -> None:
                  f"VNI {vni}")
 
 
+def trace(lab: Lab, report: Report, red: Tenant) -> None:
+    """The way of the same packet, as ``vnctl trace`` finds it in the switches."""
+    name, address = red.vms["web1"].name, red.vms["db3"].ip
+    report.say(f"vnctl trace {name} {address}")
+    done = run(
+        [sys.executable, "-m", "ryu_apps.cli.vnctl", "trace", name, address], check=False,
+        env={**os.environ, "VNCTL_URL": red.client.url,
+             "VNCTL_EXEC": f"{lab.exec_script} {{host}}"},
+    )  # fmt: skip
+    report.show(done.stdout + done.stderr)
+    verdict = (done.stdout or done.stderr).strip().rpartition("\n")[2]
+    report.check("vnctl trace ends where the ping did",
+                 done.returncode == 0 and "DELIVERED" in verdict and "on hv3" in verdict, verdict)
+
+
 def routes(lab: Lab, report: Report) -> None:
     """The RIB as each node sees it."""
     counts = {}
@@ -313,10 +329,10 @@ def what_next(lab: Lab) -> None:
     print(f"""
 The lab keeps running ({urls}).  Try:
 
-  curl -s {first.url}/v2.0/ports?name=red-web1
+  curl -s '{first.url}/v2.0/ports?name=red-web1'
   curl -s {first.url}/v1/elements
   {bindir}/openstack --os-auth-type none --os-endpoint {first.url} network list
-  export VNCTL_URL={first.url} VNCTL_EXEC="{lab.exec_script} {{host}}"
+  export VNCTL_URL={first.url} VNCTL_EXEC='{lab.exec_script} {{host}}'
   {bindir}/vnctl status
   {bindir}/vnctl trace red-web1 {vm_address("db3")}
   {lab.exec_script} red-web1 ping {vm_address("db3")}
