@@ -1,4 +1,4 @@
-"""``python -m bench [NAME ...]``: run the benchmarks, all or the named ones, one after the other."""
+"""``python -m bench [NAME ...]``: run the benchmarks, all or the named ones."""
 
 from __future__ import annotations
 

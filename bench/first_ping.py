@@ -1,7 +1,7 @@
 """Time from the API call to the first echo reply: ``python -m bench.first_ping [--runs 10]``.
 
-The VM's namespace and its wire exist; timed are POST /v2.0/ports, the plug (one OVSDB transaction) and
-everything until a ping from a VM on another node's hypervisor is answered.
+The VM's namespace and its wire exist; timed are POST /v2.0/ports, the plug (ovs-vsctl) and everything
+until a ping from a VM on another node's hypervisor is answered.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Ports in bulk, and one more port: from the API call to all switches acknowledged.
 
-``python -m bench.scale [--ports 100,1000] [--more 30]``: in a lab of 3 hypervisors, 2 nodes and etcd;
-tenants of five networks joined by a router.  Ports are plugged as dummy interfaces.
+``python -m bench.scale [--ports 100,1000] [--more 30]``: in a lab of 3 hypervisors, 2 nodes and
+etcd; tenants of five networks joined by a router.  Ports are plugged as dummy interfaces.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def measure(size: int, more: int) -> None:
         after = snapshot(lab)
         cpu = spent(before, after)
         print(f"\n{size} ports over {len(lab.hypervisors)} hypervisors, in bulk")
-        print("  created %(created).2f s, plugged %(plugged).2f s, all switches acknowledged "
-              "%(settled).2f s" % bulk)
+        print(f"  created {bulk['created']:.2f} s, plugged {bulk['plugged']:.2f} s, "
+              f"all switches acknowledged {bulk['settled']:.2f} s")
         print(f"  CPU seconds: {sum(cpu.values()):.2f} in all; "
               + ", ".join(f"{name} {value}" for name, value in cpu.items()))
         print("  RSS MB: " + ", ".join(f"{name} {value[1]:.0f}" for name, value in after.items()))
