@@ -1,0 +1,301 @@
+"""DNS at the edge: names of a network's own ports, and queries to pass on to a resolver.
+
+:func:`answer` decides on one query; a name outside the network's own zones becomes a query ready to
+be sent to a resolver, whose response :func:`finish` turns into the client's.  The caller does the
+sending, with an unpredictable id (:func:`with_id`) and port (RFC 5452).  UDP and TCP alike: these
+functions see DNS messages, :func:`query_of` and :func:`reply_frame` the frames of UDP.
+
+Sources: RFC 1034, 1035, 2308 (negative answers), 6891 (EDNS), 8482 (ANY), 9619 (one question).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from struct import Struct
+from typing import NamedTuple
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.opcode
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.reversename
+import dns.rrset
+
+from .dns_wire import Question, read_response
+from .packet import ETH_IPV4, Malformed, Udp, build_udp4, build_udp6, ethernet, udp4, udp6
+
+PORT = 53
+MAX_UDP = 1232
+"""Bytes of the largest UDP answer: fits the least IPv6 MTU, so it is never fragmented."""
+MAX_QUERY = 1024
+MAX_TCP = 65535
+_MAX_RECORDS = 64
+_HEADER = Struct("!HHHHHH")
+_OPT = Struct("!BHHIH")
+_QR, _AA, _TC, _RD, _RA = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080
+_DO = 0x8000
+_A, _PTR, _SOA, _AAAA = 1, 12, 6, 28
+# Whole-zone and wildcard types, and those that mean something in a message only.
+_REFUSED_TYPES = frozenset((0, 41, *range(128, 256)))
+_RDATA_OF = {4: "A", 6: "AAAA"}
+
+
+@dataclass(frozen=True, slots=True)
+class DnsView:
+    """What one network's ports may see.
+
+    ``domain``: its DNS domain without the last dot, or "".  ``names``: host name (relative to the
+    domain, lower case; or a whole name, where a port has a domain of its own) -> addresses.
+    ``pointers``: address -> whole name.  ``prefixes``: the network's subnets: an address of these
+    without a pointer does not exist.  ``ttl``: seconds.  ``forward``: pass other names on.
+    """
+
+    domain: str
+    names: Mapping[str, tuple[str, ...]]
+    pointers: Mapping[str, str]
+    prefixes: tuple[str, ...] = ()
+    ttl: int = 60
+    forward: bool = True
+
+
+class Reply(NamedTuple):
+    """``kind``: "answer", "nodata", "nxdomain", "refused", "formerr", "notimp", "badvers": ``wire``
+    goes to the client.  "forward": ``wire`` goes to a resolver, with an id put in."""
+
+    kind: str
+    wire: bytes
+    question: Question | None
+    reason: str
+
+
+def _bare(query: bytes, rcode: int, kind: str, reason: str) -> Reply:
+    """An answer of a header alone: for queries whose content is not to be trusted."""
+    ident, flags = _HEADER.unpack_from(query)[:2]
+    flags = _QR | (flags & 0x7900) | rcode  # opcode and RD as asked
+    return Reply(kind, _HEADER.pack(ident, flags, 0, 0, 0, 0), None, reason)
+
+
+def answer(query: bytes, view: DnsView, udp: bool = True) -> Reply:
+    """The reply to one DNS message of a client.  Raises Malformed for what must not be answered
+    at all: too short or long, or itself a response."""
+    if len(query) < 12:
+        raise Malformed("DNS header cut")
+    if len(query) > MAX_QUERY:
+        raise Malformed("DNS query too long")
+    _, flags, questions, answers, authority, additional = _HEADER.unpack_from(query)
+    if flags & _QR:
+        raise Malformed("a DNS response")
+    if flags & 0x7800:
+        return _bare(query, dns.rcode.NOTIMP, "notimp", "not a query")
+    if questions != 1 or answers or authority or additional > 2:
+        return _bare(query, dns.rcode.FORMERR, "formerr", "not exactly one question")
+    try:
+        message = dns.message.from_wire(query)
+        if len(message.question) != 1:
+            raise Malformed("question without content")
+    except (dns.exception.DNSException, ValueError) as error:
+        return _bare(query, dns.rcode.FORMERR, "formerr", f"bad message: {type(error).__name__}")
+    asked = message.question[0]
+    name, rdtype = asked.name, int(asked.rdtype)
+    question = Question(
+        name.canonicalize().to_wire() or b"", rdtype, int(asked.rdclass),
+        bool(message.ednsflags & _DO) if message.edns >= 0 else False,
+    )  # fmt: skip
+    if message.edns > 0:
+        return _reply(message, question, udp, "badvers", dns.rcode.BADVERS, [], [])
+    if asked.rdclass != dns.rdataclass.IN or rdtype in _REFUSED_TYPES:
+        return _reply(message, question, udp, "refused", dns.rcode.REFUSED, [], [])
+    local = _local(message, question, view, udp)
+    if local is not None:
+        return local
+    if not view.forward or not flags & _RD:
+        return _reply(message, question, udp, "refused", dns.rcode.REFUSED, [], [])
+    wire = b"".join((
+        _HEADER.pack(0, _RD, 1, 0, 0, 1), name.to_wire() or b"",
+        rdtype.to_bytes(2, "big"), b"\0\1",
+        _OPT.pack(0, 41, MAX_UDP, _DO if question.dnssec else 0, 0),
+    ))  # fmt: skip
+    return Reply("forward", wire, question, "outside the network")
+
+
+@lru_cache(maxsize=1024)
+def _zone(domain: str) -> dns.name.Name | None:
+    try:
+        return dns.name.from_text(domain.lower()) if domain.strip(".") else None
+    except dns.exception.DNSException:
+        return None
+
+
+def _local(
+    message: dns.message.Message, question: Question, view: DnsView, udp: bool
+) -> Reply | None:
+    """The authoritative answer, or None for a name outside the network's zones."""
+    asked = message.question[0]
+    name = asked.name
+    text = name.canonicalize().to_text(omit_final_dot=True)
+    zone = _zone(view.domain)
+    inside = zone is not None and name.is_subdomain(zone)
+    addresses = view.names.get(text)
+    if addresses is None and inside:
+        host = text[: -len(view.domain.strip(".")) - 1]
+        addresses = view.names.get(host)
+    if addresses is not None:
+        family = {_A: 4, _AAAA: 6}.get(question.rdtype)
+        found = [each for each in addresses if (6 if ":" in each else 4) == family]
+        if found:
+            rrset = dns.rrset.from_text_list(name, view.ttl, "IN", _RDATA_OF[family],
+                                             found[:_MAX_RECORDS])  # fmt: skip
+            return _reply(message, question, udp, "answer", dns.rcode.NOERROR, [rrset], [])
+        soa = [_soa(zone if inside else name, view.ttl)]
+        return _reply(message, question, udp, "nodata", dns.rcode.NOERROR, [], soa)
+    if inside:
+        apex = name == zone
+        # A name above an existing one exists as well, without records (RFC 8020 section 2).
+        exists = apex or any(key.endswith(f".{host}") for key in view.names if "." in key)
+        soa = [_soa(zone, view.ttl)]
+        if apex and question.rdtype == _SOA:
+            return _reply(message, question, udp, "answer", dns.rcode.NOERROR, soa, [])
+        if exists:
+            return _reply(message, question, udp, "nodata", dns.rcode.NOERROR, [], soa)
+        return _reply(message, question, udp, "nxdomain", dns.rcode.NXDOMAIN, [], soa)
+    if text.endswith(".arpa"):
+        return _reverse(message, question, view, udp)
+    if "." not in text and text:  # a host name alone means nothing to the rest of the world
+        soa = [_soa(name, view.ttl)]
+        return _reply(message, question, udp, "nxdomain", dns.rcode.NXDOMAIN, [], soa)
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _networks(prefixes: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
+    found = []
+    for prefix in prefixes:
+        network = ipaddress.ip_network(prefix, strict=False)
+        found.append((network.version, int(network.network_address), int(network.netmask)))
+    return tuple(found)
+
+
+def _reverse(
+    message: dns.message.Message, question: Question, view: DnsView, udp: bool
+) -> Reply | None:
+    name = message.question[0].name
+    if len(name) not in (7, 35):  # four bytes or 32 nibbles, the zone's two labels, the root
+        return None
+    try:
+        address = ipaddress.ip_address(dns.reversename.to_address(name))
+    except (dns.exception.DNSException, ValueError):
+        return None
+    target = view.pointers.get(str(address))
+    if target is not None:
+        soa = _soa(name, view.ttl)
+        if question.rdtype != _PTR:
+            return _reply(message, question, udp, "nodata", dns.rcode.NOERROR, [], [soa])
+        rrset = dns.rrset.from_text(name, view.ttl, "IN", "PTR", target.rstrip(".") + ".")
+        return _reply(message, question, udp, "answer", dns.rcode.NOERROR, [rrset], [])
+    for version, network, mask in _networks(view.prefixes):
+        if version == address.version and int(address) & mask == network:
+            soa = _soa(name, view.ttl)
+            return _reply(message, question, udp, "nxdomain", dns.rcode.NXDOMAIN, [], [soa])
+    return None
+
+
+def _soa(zone: dns.name.Name, ttl: int) -> dns.rrset.RRset:
+    """The SOA that a negative answer needs to be remembered by the client (RFC 2308 section 3)."""
+    text = f"{zone.to_text()} nobody.invalid. 1 3600 600 86400 {ttl}"
+    return dns.rrset.from_text(zone, ttl, "IN", "SOA", text)
+
+
+def _limit(message: dns.message.Message, udp: bool) -> int:
+    if not udp:
+        return MAX_TCP
+    return max(512, min(message.payload, MAX_UDP)) if message.edns >= 0 else 512
+
+
+def _reply(
+    message: dns.message.Message, question: Question, udp: bool, kind: str, rcode: int,
+    answers: list[dns.rrset.RRset], authority: list[dns.rrset.RRset],
+) -> Reply:  # fmt: skip
+    response = dns.message.make_response(message, our_payload=MAX_UDP)
+    response.flags |= dns.flags.RA
+    if kind in ("answer", "nodata", "nxdomain"):
+        response.flags |= dns.flags.AA
+    response.set_rcode(dns.rcode.Rcode(rcode))
+    response.answer = answers
+    response.authority = authority
+    wire = response.to_wire(max_size=_limit(message, udp), prefer_truncation=True)
+    return Reply(kind, wire, question, "truncated" if wire[2] & 2 else "")
+
+
+def with_id(wire: bytes, ident: int) -> bytes:
+    """``wire`` with the message id ``ident`` (0..65535)."""
+    return ident.to_bytes(2, "big") + wire[2:]
+
+
+def matches(sent: bytes, response: bytes) -> bool:
+    """Whether ``response`` is one to the query ``sent``: id, QR and question (RFC 5452 9.1)."""
+    if len(response) < 12 or response[:2] != sent[:2] or not response[2] & 0x80:
+        return False
+    end = len(sent) - 11  # without the OPT record that ends every query of ours
+    return response[4:6] == b"\0\1" and response[12:end].lower() == sent[12:end].lower()
+
+
+def finish(query: bytes, response: bytes, udp: bool = True) -> bytes:
+    """A resolver's (or the cache's) ``response`` as the answer to the client's ``query``.
+
+    Its id, its spelling of the name, EDNS only where it was used, truncated where it must be.
+    Raises Malformed where the response is damaged or about another question.
+    """
+    # answer() has accepted this query, but the caller may pair it with anything.
+    try:
+        message = dns.message.from_wire(query)
+    except (dns.exception.DNSException, ValueError) as error:
+        raise Malformed(f"bad query: {type(error).__name__}") from None
+    read = read_response(response)
+    spelled = query[12 : read.question_end]
+    if spelled.lower() != response[12 : read.question_end].lower():
+        raise Malformed("a response to another question")
+    flags = int.from_bytes(response[2:4], "big") & ~(_AA | _RD | 0x0050)
+    flags |= _RA | (int.from_bytes(query[2:4], "big") & _RD)
+    if read.extended:
+        flags = (flags & ~15) | dns.rcode.SERVFAIL
+    edns = b""
+    if message.edns >= 0:
+        edns = _OPT.pack(0, 41, MAX_UDP, message.ednsflags & _DO, 0)
+    body = response[read.question_end : read.end]
+    counts = read.counts
+    if 12 + len(spelled) + len(body) + len(edns) > _limit(message, udp):
+        body, counts, flags = b"", (0, 0, 0), flags | _TC
+    header = _HEADER.pack(int.from_bytes(query[:2], "big"), flags, 1, counts[0], counts[1],
+                          counts[2] + bool(edns))  # fmt: skip
+    return b"".join((header, spelled, body, edns))
+
+
+def failure(query: bytes) -> bytes:
+    """SERVFAIL for a client whose query no resolver answered; raises Malformed."""
+    if len(query) < 12 or query[2] & 0x80:
+        raise Malformed("not a DNS query")
+    return _bare(query, dns.rcode.SERVFAIL, "servfail", "").wire
+
+
+def query_of(frame: bytes) -> Udp:
+    """The UDP datagram of a query's frame, either family; raises Malformed."""
+    udp = udp4(frame) if ethernet(frame)[2] == ETH_IPV4 else udp6(frame)
+    if udp.dst_port != PORT or not udp.src_port:
+        raise Malformed("not to the DNS port")
+    group = udp.dst[0] >= 224 if len(udp.dst) == 4 else udp.dst[0] == 0xFF
+    if group or udp.dst_mac[0] & 1 or not any(udp.src):
+        raise Malformed("DNS query from or to no unicast address")
+    return udp
+
+
+def reply_frame(query: Udp, wire: bytes) -> bytes:
+    """The frame that brings ``wire`` back to the one who sent ``query``."""
+    build = build_udp4 if len(query.src) == 4 else build_udp6
+    return build(query.src_mac, query.dst_mac, query.dst, query.src, PORT, query.src_port, wire)
