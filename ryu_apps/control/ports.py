@@ -44,6 +44,8 @@ class Ports:
         """Entries that local ports changed since the consumer last emptied it."""
         self.presence: dict[tuple[str, int], None] = {}
         """(element, VNI) whose set of ports changed, likewise."""
+        self.activity: dict[tuple[str, int], None] = {}
+        """(element, VNI) where a port may have become active or ceased to be, likewise."""
         self.republish: dict[str, None] = {}
         """Ports whose paths must be computed again, likewise."""
         self.records: list[RecordStatus] = []
@@ -73,6 +75,7 @@ class Ports:
     def _move(self, port_id: str, old: BoundPort | None, new: BoundPort | None) -> None:
         if old is not None:
             self._unindex(old)
+            self.activity[old.element, old.evi] = None
             if new is None or new.element != old.element or new.evi != old.evi:
                 self._desired.delete(old.element, ("evi", old.evi), ("port", port_id))
             if new is None or new.element != old.element:
@@ -162,6 +165,7 @@ class Ports:
             if port_id not in self.rejected:
                 self.active[port_id] = None
                 self.republish[port_id] = None
+                self.activity[element, self.bound[port_id].evi] = None
         if not waiting:
             del self.pending[element]
 
@@ -173,6 +177,7 @@ class Ports:
         self.rejected[port_id] = reason
         self.active.pop(port_id, None)
         self.republish[port_id] = None
+        self.activity[element, bound.evi] = None
 
     def is_pending(self, port_id: str) -> bool:
         bound = self.bound.get(port_id)

@@ -389,6 +389,8 @@ class World:
         while self.ports.republish:
             port_id, _ = self.ports.republish.popitem()
             self._publish_port(port_id)
+        self._republish_evis.update(self.ports.activity)
+        self.ports.activity.clear()
         while self._republish_evis:
             (element, vni), _ = self._republish_evis.popitem()
             self._publish_evi(element, vni)
@@ -399,10 +401,11 @@ class World:
     def _publish_port(self, port_id: str) -> None:
         owner = ("port", port_id)
         bound = self.ports.bound.get(port_id)
-        old = self.publisher.get(owner)
+        if bound is not None:
+            self._republish_evis[bound.element, bound.evi] = None
         if bound is None or port_id not in self.ports.active:
             self._follow(self.publisher.put(owner, ()))
-        elif self.ports.is_pending(port_id) and old:
+        elif self.ports.is_pending(port_id):
             return  # The switch confirms the change first; then this is called again.
         else:
             vtep = self.elements.accepted[bound.element].vtep
@@ -410,15 +413,6 @@ class World:
             sequence = self.bindings.sequence(port, vtep)
             paths = port_paths(self.config, self.settings.local_as, bound, vtep, sequence)
             self._follow(self.publisher.put(owner, paths))
-        self._republish_evis.update(dict.fromkeys(self._places(old, bound)))
-
-    def _places(self, old: tuple, bound: Any) -> set[tuple[str, int]]:
-        places = {(bound.element, bound.evi)} if bound is not None else set()
-        for path in old:
-            holder = self.elements.by_vtep.get(path.attrs.next_hop)
-            if holder is not None:
-                places.add((holder, path.labels[0]))
-        return places
 
     def _is_active(self, element: str, vni: int) -> bool:
         ports = self.ports.present.get(vni, {}).get(element, ())

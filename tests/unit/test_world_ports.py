@@ -265,3 +265,19 @@ def test_words_of_a_former_channel_confirm_and_refuse_nothing():
     assert not one.announced
     one.settle()
     assert [path.attrs.next_hop for path in one.announced.values()] == ["172.16.0.101"] * 2
+
+
+def test_a_change_right_after_the_acknowledgement_waits_for_its_own():
+    """All in one batch: confirmed, then changed.  Nobody hears of what the switch has not got."""
+    one = node()
+    one.bind("e0", "tap0", "vm")
+    one.flush()
+    one.ack("e0")
+    one.set("port", "vm", replace(port("vm"), fixed_ips=(FixedIp("a", "10.0.0.99"),)))
+    one.flush()
+    assert ROUTE._replace(ip="10.0.0.99") not in one.announced
+    one.settle()
+    assert ROUTE._replace(ip="10.0.0.99") in one.announced
+    one.interface("e0", "tap0", None)
+    one.settle()
+    assert not one.announced
