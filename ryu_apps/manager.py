@@ -287,6 +287,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     faulthandler.enable()
     verbose = "--verbose" in arguments
     try:
+        if os.environ.get("OSKEN_HUB_TYPE", "native") != "native":
+            raise UsageError("OSKEN_HUB_TYPE must be unset: only native threads are supported")
         runtime.install()
         register_options()
         parse(arguments, prog)

@@ -1,4 +1,4 @@
-"""A Ryu-style application, given as a path, runs beside another one on a real switch."""
+"""The launcher with a real switch: a Ryu-style application beside a node, and TLS."""
 
 from __future__ import annotations
 
@@ -61,10 +61,14 @@ def frame(destination: str, source: str) -> str:
     return (destination + source).replace(":", "") + "88b5" + "00" * 46
 
 
-def test_learning_switch_beside_another_app(switch, tmp_path):
+def test_learning_switch_beside_a_node(switch, tmp_path):
     path = tmp_path / "learning.py"
     path.write_text(LEARNING_SWITCH)
     port = free_port()
+    conf = tmp_path / "node.conf"
+    conf.write_text("[store]\nbackend = memory\n"
+                    f"[ovsdb]\nlisten = ptcp:{free_port()}:127.0.0.1\n"
+                    f"[api]\nport = {free_port()}\n")
     for number in ("1", "2"):
         switch.vsctl("add-port", "br-int", f"p{number}", "--", "set", "interface", f"p{number}",
                      "type=dummy", f"ofport_request={number}")
@@ -72,8 +76,9 @@ def test_learning_switch_beside_another_app(switch, tmp_path):
     log = tmp_path / "log"
     with open(log, "wb") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "ryu_apps.manager", "tests.ovs.openflow_bed", str(path),
-             "--ofp-listen-host", "127.0.0.1", "--ofp-tcp-listen-port", str(port)],
+            [sys.executable, "-m", "ryu_apps.manager", "ryu_apps.vnc_node", str(path),
+             "--config-file", str(conf), "--ofp-listen-host", "127.0.0.1",
+             "--ofp-tcp-listen-port", str(port)],
             env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path, stdout=out, stderr=out)
 
     def receive(name: str, data: str) -> None:
@@ -92,7 +97,7 @@ def test_learning_switch_beside_another_app(switch, tmp_path):
                    "the other one")
         flows = switch.flows()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(10) == 0, log.read_text()
         assert switch.flows() == flows
     finally:
         process.kill()

@@ -36,7 +36,8 @@ def say(good):
     os._exit(0)
 
 def late(seconds, good=False):
-    timer = threading.Timer(seconds, say, (good,))
+    # Without a repair there is no need to wait long for what will not come.
+    timer = threading.Timer(min(seconds, 2) if skip else seconds, say, (good,))
     timer.daemon = True
     timer.start()
 
@@ -141,6 +142,7 @@ SCRIPTS = {
         before = threading.active_count()
         theirs, thread, brick = serve()
         theirs.recv(8)
+        time.sleep(0.3)
         theirs.close()
         thread.join(3)
         left = [t for t in threading.enumerate() if "_loop" in t.name]
