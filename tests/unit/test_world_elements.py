@@ -1,0 +1,165 @@
+"""Hypervisors in the World: who may join, reconnects, tunnels, other nodes' records."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ryu_apps.control import messages as msg
+from ryu_apps.control.elements import RECORDS, record
+from ryu_apps.control.model import FixedIp, Network, Port, Subnet
+from ryu_apps.control.world import NODES
+from vrouter_ovs.state import Tunnel, Vrouter
+
+from ..property.world_model import NODE, Node, element_info
+
+
+def node() -> Node:
+    one = Node()
+    one.set("network", "net", Network("net", 101, 1))
+    one.set("subnet", "a", Subnet("a", "net", "10.0.0.0/24"))
+    one.set("port", "vm", Port("vm", "net", "fa:16:3e:00:00:0a",
+                               fixed_ips=(FixedIp("a", "10.0.0.10"),)))
+    one.connect("e0")
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    return one
+
+
+def join(one: Node, info: msg.ElementInfo, session: int = 99) -> list:
+    one.handle(msg.ElementConnected(session, info, (), ()))
+    return one.flush()
+
+
+def refusal(effects: list) -> str:
+    (effect,) = [effect for effect in effects if isinstance(effect, msg.RefuseElement)]
+    notices = [effect for effect in effects if isinstance(effect, msg.Notice)]
+    assert any(notice.level == "error" and effect.reason in notice.text for notice in notices)
+    assert not any(isinstance(effect, msg.AcceptElement) for effect in effects)
+    return effect.reason
+
+
+def test_a_hypervisor_joins():
+    one = Node()
+    effects = join(one, element_info("e0", "172.16.0.1"))
+    assert msg.AcceptElement(99, "e0", 1) in effects
+    assert msg.Hold("e0", False) in effects
+    assert msg.RecordStatus(
+        RECORDS + "e0", record(element_info("e0", "172.16.0.1"), NODE, True)
+    ) in effects
+    (program,) = [effect for effect in effects if isinstance(effect, msg.Program)]
+    assert program.changes == ((("vrouter",), Vrouter("02:76:ac:10:00:01")),)
+
+
+def test_the_same_vtep_is_refused():
+    one = node()
+    before = dict(one.tables["e0"])
+    reason = refusal(join(one, element_info("e1", "172.16.0.1")))
+    assert reason == (
+        "VTEP 172.16.0.1 belongs to hypervisor host0 (e0); set another address: ovs-vsctl set "
+        "Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D, or if that hypervisor is gone for "
+        "good, DELETE /v1/elements/e0"
+    )
+    assert one.tables == {"e0": before}
+
+
+def test_the_same_system_id_is_refused_while_the_other_is_connected():
+    one = node()
+    twin = replace(element_info("e0", "172.16.0.9"), identity="uuid-twin", address="1.2.3.4:5")
+    reason = refusal(join(one, twin))
+    assert reason.startswith("another hypervisor with system-id e0 is connected from 198.51.100.1")
+    assert "external_ids:system-id=$(uuidgen)" in reason
+    one.disconnect("e0")
+    effects = join(one, replace(twin, vtep="172.16.0.1"))
+    assert msg.AcceptElement(99, "e0", 1) in effects
+
+
+def test_twins_of_other_nodes_are_refused():
+    one = Node()
+    value = record(element_info("e5", "172.16.0.6"), "other", True)
+    one.handle(msg.StatusChanged(((RECORDS + "e5", value),)))
+    reason = refusal(join(one, element_info("e1", "172.16.0.6")))
+    assert reason.startswith("VTEP 172.16.0.6 belongs to hypervisor host5 (e5)")
+    twin = replace(element_info("e5", "172.16.0.7"), identity="uuid-twin")
+    reason = refusal(join(one, twin, 98))
+    assert "is connected to node other" in reason
+    # The very same hypervisor may come here.
+    assert msg.AcceptElement(97, "e5", 6) in join(one, element_info("e5", "172.16.0.6"), 97)
+
+
+def test_a_reconnect_changes_nothing_and_a_vanished_interface_does():
+    one = node()
+    tables, announced = dict(one.tables["e0"]), dict(one.announced)
+    one.disconnect("e0")
+    one.settle()
+    one.connect("e0")
+    one.settle()
+    assert one.tables["e0"] == tables and one.announced == announced
+    one.disconnect("e0")
+    del one.inputs.elements["e0"].interfaces["tap0"]
+    one.connect("e0")
+    one.settle()
+    assert one.tables["e0"].keys() == {("vrouter",)} and not one.announced
+
+
+def test_words_of_an_older_session_are_not_heard():
+    one = node()
+    one.connect("e0")
+    one.handle(msg.InterfacesChanged(1, "e0", (("tap0", None),)))
+    one.handle(msg.ElementDisconnected(1, "e0", "late"))
+    one.settle()
+    assert one.world.ports.bound and one.world.elements.accepted["e0"].session == 2
+
+
+def test_another_vtep_is_another_vrouter():
+    one = node()
+    one.change_vtep("e0", "172.16.0.101")
+    effects = one.flush()
+    order = [type(effect) for effect in effects]
+    assert order.index(msg.ReleaseElement) < order.index(msg.AcceptElement)
+    assert order.index(msg.AcceptElement) < order.index(msg.Program)
+    one.settle()
+    assert one.tables["e0"]["vrouter",] == Vrouter("02:76:ac:10:00:65")
+    assert {path.attrs.next_hop for path in one.announced.values()} == {"172.16.0.101"}
+
+
+def test_a_forgotten_hypervisor_takes_its_claims_and_routes_along():
+    one = node()
+    one.forget("e0")
+    effects = one.flush()
+    assert msg.RecordStatus(RECORDS + "e0", None) in effects
+    assert msg.ReleaseElement("e0") in effects
+    assert not one.announced and not one.tables and not one.world.ports.bound
+    # Its VTEP is free again.
+    assert msg.AcceptElement(99, "e1", 2) in join(one, element_info("e1", "172.16.0.1"))
+
+
+def test_a_hypervisor_that_joined_another_node_is_let_go():
+    one = node()
+    one.lose("e0")
+    effects = one.flush()
+    assert msg.ReleaseElement("e0") in effects
+    assert not any(
+        isinstance(effect, msg.RecordStatus) and effect.value is None for effect in effects
+    ), "the record is the other node's now"
+    assert not one.announced and "e0" in one.world.elements.records
+
+
+def test_tunnels_and_their_bfd():
+    one = node()
+    one.tunnel("e0", "192.0.2.7", msg.TunnelStatus("192.0.2.7", 7, "up"))
+    one.settle()
+    assert one.tables["e0"]["tunnel", "192.0.2.7"] == Tunnel("192.0.2.7", 7)
+    one.tunnel("e0", "192.0.2.7", msg.TunnelStatus("192.0.2.7", 7, "down"))
+    texts = [effect.text for effect in one.flush() if isinstance(effect, msg.Notice)]
+    assert texts == ["tunnel to 192.0.2.7: BFD is down"]
+    one.tunnel("e0", "192.0.2.7", None)
+    one.settle()
+    assert ("tunnel", "192.0.2.7") not in one.tables["e0"]
+
+
+def test_records_of_nodes_come_and_go():
+    one = Node()
+    one.handle(msg.StatusChanged(((NODES + "n2", {"api": "http://n2"}),)))
+    assert one.world.nodes == {"n2": {"api": "http://n2"}}
+    one.handle(msg.StatusChanged(((NODES + "n2", None),)))
+    assert not one.world.nodes
