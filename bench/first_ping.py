@@ -1,6 +1,6 @@
 """Time from the API call to the first echo reply: ``python -m bench.first_ping [--runs 10]``.
 
-The VM's namespace and its wire exist; timed are POST /v2.0/ports, the plug (ovs-vsctl) and everything
+The VM's namespace and its wire exist; timed are POST /v2.0/ports, the plug (ovs-vsctl) and all
 until a ping from a VM on another node's hypervisor is answered.
 """
 
