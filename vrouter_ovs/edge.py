@@ -1,8 +1,8 @@
 """What the edge answers on behalf of the network, per port: the contract of the proxies.
 
 A vrouter punts DHCP, DHCPv6, router solicitations and DNS of its own VMs to the node that owns it;
-:mod:`vrouter_ovs.proxies` turns such a frame and the port's :class:`EdgePort` into the frames of the
-answer.  Nothing here does I/O.
+:mod:`vrouter_ovs.proxies` turns such a frame and the port's :class:`EdgePort` into the frames of
+the answer.  Nothing here does I/O.
 """
 
 from __future__ import annotations

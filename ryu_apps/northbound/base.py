@@ -41,7 +41,8 @@ class NodeView(abc.ABC):
 
     @abc.abstractmethod
     def port_detail(self, port_id: str) -> dict[str, Any]:
-        """``{"state", "claims": [{"element","host","interface","ofport","holds","reason"}], ...}``"""
+        """``{"state", "claims": [{"element", "host", "interface", "ofport", "holds", "reason"}],
+        ...}``"""
 
     @abc.abstractmethod
     def health(self) -> dict[str, Any]:

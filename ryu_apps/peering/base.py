@@ -54,7 +54,7 @@ class Speaker:
 class Engine(abc.ABC):
     @abc.abstractmethod
     def start(self) -> None:
-        """Listen and connect.  Returns once the process runs; raises OSError if it cannot listen."""
+        """Listen and connect.  Returns once it runs; raises OSError if it cannot listen."""
 
     @abc.abstractmethod
     def announce(self, paths: Sequence[Path]) -> None:
