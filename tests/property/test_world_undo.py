@@ -38,7 +38,7 @@ def _apply(driver: Driver, kind: str, a: int, b: int, c: int) -> list:
         if name not in inputs.elements or not inputs.elements[name].connected:
             return []
         old = inputs.elements[name].info.vtep
-        node.change_vtep(name, "172.16.0.200")
+        node.change_vtep(name, f"172.16.0.20{a % 3}")
         return [(node.change_vtep, name, old)]
     config = dict(inputs.config)
     rows = {name: (dict(one.interfaces), dict(one.tunnels), one.info)
