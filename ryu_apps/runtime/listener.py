@@ -144,8 +144,13 @@ def _admit(self: controller.OpenFlowController, sock: socket.socket, address: ob
         full = self._connections >= CONF.ofp_max_connections
         self._connections += not full
     if not full:
-        hub.spawn(_connection, self, sock, address)
-        return
+        try:
+            hub.spawn(_connection, self, sock, address)
+            return
+        except RuntimeError as error:  # the system gives no more threads
+            LOG.error("connection from %s refused: %s", peer_name(address), error)
+            with self._connections_lock:
+                self._connections -= 1
     sock.close()
     self.refused += 1
     if time.monotonic() - self._refused_logged > 1:
