@@ -48,7 +48,7 @@ class Report:
         line = "-" * (width + 42)
         print(f"\n{'what was checked':<{width}}  result  detail\n{line}", file=self._out)
         for check in self.checks:
-            print(f"{check.what:<{width}}  {self._mark(check.ok):<6}  {check.detail}",
+            print(f"{check.what:<{width}}  {self._mark(check.ok)}    {check.detail}",
                   file=self._out)
         good = sum(check.ok for check in self.checks)
         print(f"{line}\n{good} of {len(self.checks)} passed in "

@@ -39,26 +39,38 @@ def main() -> int:
     keep = os.environ.get("KEEP", "") not in ("", "0")
     lab = Lab(os.environ.get("LAB") or "vnc", api_ports=api_ports())
     try:
-        lab.up(report.say)
-        steps(lab, report)
+        show(lab, report)
+        report.table()
+        if keep:
+            what_next(lab)
     except LabBusy as error:
         print(f"demo: {error}", file=sys.stderr)
+        keep = False  # It is not ours: down() leaves alone what another process holds.
         return 1
+    except KeyboardInterrupt:
+        keep = False
+        return 130
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if keep:
+            lab.journal.unlock()
+        else:
+            lab.down()
+    return 0 if report.passed else 1
+
+
+def show(lab: Lab, report: Report) -> None:
+    """Build the lab and go through the steps; what goes wrong on the way becomes a failed check."""
+    try:
+        lab.up(report.say)
+        steps(lab, report)
     except (ApiError, CommandError, LabTimeout, OSError) as error:
         report.check("the demo ran to its end", False, str(error).splitlines()[0])
         report.show(str(error))
         for node in lab.nodes.values():
             report.show(node.log())
-    except KeyboardInterrupt:
-        lab.down()
-        raise
-    report.table()
-    if keep:
-        lab.journal.unlock()
-        what_next(lab)
-    else:
-        lab.down()
-    return 0 if report.passed else 1
 
 
 def steps(lab: Lab, report: Report) -> None:

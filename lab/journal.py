@@ -79,6 +79,11 @@ class Journal:
         handle.flush()
         self._lock_file = handle
 
+    @property
+    def held(self) -> bool:
+        """Whether this process holds the lab."""
+        return self._lock_file is not None
+
     def unlock(self) -> None:
         if self._lock_file is not None:
             self._lock_path.unlink(missing_ok=True)

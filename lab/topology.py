@@ -116,7 +116,12 @@ class Lab:
         self.join_all(progress)
 
     def down(self) -> list[str]:
-        """Remove everything this lab made; returns what it was."""
+        """Remove everything this lab made; returns what it was.
+
+        Nothing happens when another process holds the lab of this name.
+        """
+        if not self.journal.held:
+            return []
         removed = self.journal.remove_all()
         self.journal.unlock()
         self.vms.clear()

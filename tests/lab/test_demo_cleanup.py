@@ -99,6 +99,10 @@ def test_two_at_once_are_refused(name: str) -> None:
     try:
         with pytest.raises(LabBusy, match=str(os.getpid())):
             Journal(name).lock()
+        first.add("lab", name=name)
+        with pytest.raises(LabBusy), Lab(name):
+            pass
+        assert first.exists
     finally:
         first.unlock()
     again = Journal(name)
