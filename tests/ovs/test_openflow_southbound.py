@@ -374,6 +374,6 @@ def test_garbage_is_closed_with_a_reason_and_others_are_served(node, switch, nam
         node.acked("hv1", node.program("hv1", *macs(2)))
         assert len(switch.flows()) == 2
         eventually(lambda: any(own in record.getMessage() for record in caplog.records
-                               if "closed" in record.getMessage()), "closed, with a reason", 5)
+                               if "closed" in record.getMessage()), "closed, with a reason")
     assert node.southbound.status("hv1")["connected"]
     assert "Traceback" not in caplog.text
