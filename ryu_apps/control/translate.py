@@ -124,6 +124,9 @@ def bound_port(
     )
 
 
+_router_mac = lru_cache(maxsize=65536)(ids.router_mac)
+
+
 @lru_cache(maxsize=65536)
 def _attributes(next_hop: str, rts: tuple, router_mac: str, mobility: int) -> Attributes:
     """One shared value for all paths with the same attributes: they pack into one UPDATE."""
@@ -144,7 +147,7 @@ def port_paths(
         if address.vrf:
             vrf = spec(config.routers[address.router_id], asn)
             rts = tuple(sorted({*evi.exports, *vrf.exports}))
-            attrs = _attributes(vtep, rts, ids.router_mac(vtep), mobility)
+            attrs = _attributes(vtep, rts, _router_mac(vtep), mobility)
             labels: tuple[int, ...] = (evi.vni, vrf.vni)
         else:
             attrs = _attributes(vtep, evi.exports, "", mobility)
@@ -165,7 +168,7 @@ def evi_path(evi: Spec, vtep: str) -> Path:
 def vrf_paths(config: Config, vrf: Spec, vtep: str) -> tuple[Path, ...]:
     """The type 5 routes of a VRF on a vrouter: one per attached subnet (RFC 9136 section 4.4)."""
     rd = ids.route_distinguisher(vtep, vrf.rd_index)
-    attrs = _attributes(vtep, vrf.exports, ids.router_mac(vtep), 0)
+    attrs = _attributes(vtep, vrf.exports, _router_mac(vtep), 0)
     return tuple(
         Path(IpPrefix(rd, 0, cidr), attrs, (vrf.vni,)) for cidr in connected(config, vrf.id)
     )
