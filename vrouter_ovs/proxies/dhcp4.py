@@ -288,7 +288,7 @@ def _reply(
     if client and len(client) <= 255:
         head.append(tlv(61, client))
     asked = options.get(55)
-    codes = dict.fromkeys(_ESSENTIAL)
+    codes = dict.fromkeys(_ESSENTIAL + _ALWAYS)
     if asked is None:
         codes.update(dict.fromkeys(code for code in table if code != 249))
     else:
@@ -297,7 +297,6 @@ def _reply(
             del codes[249]
         elif 121 in codes and 121 not in asked:
             del codes[121]
-    codes.update(dict.fromkeys(_ALWAYS))
     body = [
         table[code] for code in codes if code in table and not (inform and code in _LEASE_TIMES)
     ]

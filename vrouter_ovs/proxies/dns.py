@@ -11,7 +11,7 @@ Sources: RFC 1034, 1035, 2308 (negative answers), 6891 (EDNS), 8482 (ANY), 9619 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from struct import Struct
@@ -55,6 +55,8 @@ class DnsView:
     domain, lower case; or a whole name, where a port has a domain of its own) -> addresses.
     ``pointers``: address -> whole name.  ``prefixes``: the network's subnets: an address of these
     without a pointer does not exist.  ``ttl``: seconds.  ``forward``: pass other names on.
+    ``parents``: host names above existing ones ("b" where "a.b" is a port): these exist, without
+    records (RFC 8020 section 2).  The mappings may change between two calls.
     """
 
     domain: str
@@ -63,6 +65,7 @@ class DnsView:
     prefixes: tuple[str, ...] = ()
     ttl: int = 60
     forward: bool = True
+    parents: Container[str] = frozenset()
 
 
 class Reply(NamedTuple):
@@ -157,8 +160,7 @@ def _local(
         return _reply(message, question, udp, "nodata", dns.rcode.NOERROR, [], soa)
     if inside:
         apex = name == zone
-        # A name above an existing one exists as well, without records (RFC 8020 section 2).
-        exists = apex or any(key.endswith(f".{host}") for key in view.names if "." in key)
+        exists = apex or host in view.parents
         soa = [_soa(zone, view.ttl)]
         if apex and question.rdtype == _SOA:
             return _reply(message, question, udp, "answer", dns.rcode.NOERROR, soa, [])

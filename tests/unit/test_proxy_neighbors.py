@@ -1,0 +1,178 @@
+"""ARP, neighbor discovery and router advertisements, judged by another library's parser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from os_ken.lib.packet import arp as osken_arp
+from os_ken.lib.packet import ethernet, icmpv6, ipv6
+from os_ken.lib.packet import packet as osken_packet
+
+from vrouter_ovs.edge import Lease6
+from vrouter_ovs.proxies import arp, nd, packet, ra
+
+from .proxy_support import (
+    ALL_ROUTERS,
+    GATEWAY_MAC,
+    LINK_LOCAL,
+    MAC,
+    PORT,
+    arp_request,
+    solicit_neighbor,
+    solicit_router,
+)
+
+ANY = bytes(16)
+GATEWAY = "fa:16:3e:00:00:01"
+
+
+def layers(frame: bytes, *kinds):
+    read = osken_packet.Packet(frame)
+    return [read.get_protocol(kind) for kind in kinds]
+
+
+def test_arp_reply() -> None:
+    answer = arp.answer(arp_request("10.0.0.1"), "10.0.0.1", GATEWAY)
+    layer2, message = layers(answer.frames[0], ethernet.ethernet, osken_arp.arp)
+    assert (layer2.dst, layer2.src) == (PORT.mac, GATEWAY)
+    assert (message.opcode, message.src_mac, message.src_ip) == (2, GATEWAY, "10.0.0.1")
+    assert (message.dst_mac, message.dst_ip) == (PORT.mac, "10.0.0.5")
+    probe = arp.answer(arp_request("10.0.0.1", sender="0.0.0.0"), "10.0.0.1", GATEWAY)
+    assert probe.reason == "probe" and len(probe.frames) == 1
+
+
+def test_arp_ignored_and_malformed() -> None:
+    assert arp.answer(arp_request("10.0.0.2"), "10.0.0.1", GATEWAY).kind == "ignored"
+    own = arp_request("10.0.0.1", sender="10.0.0.1")
+    assert arp.answer(own, "10.0.0.1", GATEWAY).kind == "ignored"
+    reply = arp.answer(arp_request("10.0.0.1"), "10.0.0.1", GATEWAY).frames[0]
+    assert arp.answer(reply, "10.0.0.5", GATEWAY).reason == "not a request"
+    good = arp_request("10.0.0.1")
+    for bad in (good[:41], good[:13], good[:14] + b"\0\6" + good[16:], MAC + good[6:12] + b"\x08\0",
+                good[:22] + bytes(6) + good[28:]):  # fmt: skip
+        with pytest.raises(packet.Malformed):
+            arp.answer(bad, "10.0.0.1", GATEWAY)
+
+
+def test_gratuitous_arp() -> None:
+    layer2, message = layers(arp.gratuitous("10.0.0.7", PORT.mac), ethernet.ethernet,
+                             osken_arp.arp)  # fmt: skip
+    assert layer2.dst == "ff:ff:ff:ff:ff:ff" and message.src_ip == message.dst_ip == "10.0.0.7"
+    assert (message.opcode, message.src_mac) == (1, PORT.mac)
+
+
+@pytest.mark.parametrize(
+    ("source", "is_router", "flags", "destination"),
+    [(LINK_LOCAL, True, 0b111, "fe80::f816:3eff:fe00:5"),
+     (LINK_LOCAL, False, 0b011, "fe80::f816:3eff:fe00:5"), (ANY, True, 0b101, "ff02::1")],
+)  # fmt: skip
+def test_neighbor_advertisement(source, is_router, flags, destination) -> None:
+    answer = nd.answer(solicit_neighbor("fd00::1", src=source), "fd00::1", GATEWAY, is_router)
+    layer2, layer3, message = layers(answer.frames[0], ethernet.ethernet, ipv6.ipv6,
+                                     icmpv6.icmpv6)  # fmt: skip
+    assert (layer2.dst, layer2.src) == (PORT.mac, GATEWAY)
+    assert (layer3.src, layer3.dst, layer3.hop_limit) == ("fd00::1", destination, 255)
+    assert (message.type_, message.data.dst, message.data.res) == (136, "fd00::1", flags)
+    assert message.data.option.hw_src == GATEWAY
+
+
+def test_neighbor_discovery_refuses() -> None:
+    assert nd.answer(solicit_neighbor("fd00::2"), "fd00::1", GATEWAY, True).kind == "ignored"
+    assert nd.answer(solicit_router(), "fd00::1", GATEWAY, True).kind == "ignored"
+    wanted = b"\x87" + bytes(7) + packet.address_bytes("fd00::1")
+    group = packet.address_bytes("ff02::1:ff00:1")
+    cases = {
+        "hop limit": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted, hop_limit=64),
+        "code": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, b"\x87\1" + wanted[2:]),
+        "cut": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted[:20]),
+        "empty option": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted + bytes(8)),
+        "option cut": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted + b"\1\2" + MAC),
+        "spoofed": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted + b"\1\1" + GATEWAY_MAC),
+        "probe with MAC": packet.build_icmp6(MAC, MAC, ANY, group, wanted + b"\1\1" + MAC),
+        "multicast": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted[:8] + group),
+    }
+    for frame in cases.values():
+        with pytest.raises(packet.Malformed):
+            nd.answer(frame, "fd00::1", GATEWAY, True)
+
+
+def test_unsolicited_advertisement() -> None:
+    layer2, layer3, message = layers(nd.unsolicited("fd00::7", PORT.mac), ethernet.ethernet,
+                                     ipv6.ipv6, icmpv6.icmpv6)  # fmt: skip
+    assert (layer2.dst, layer3.dst, layer3.src) == ("33:33:00:00:00:01", "ff02::1", "fd00::7")
+    assert message.data.res == 0b001 and message.data.option.hw_src == PORT.mac
+    packet.icmp6(nd.unsolicited("fd00::7", PORT.mac))
+
+
+def port_with(ra_mode: str, **changes):
+    return replace(PORT, v6=(replace(PORT.v6[0], ra_mode=ra_mode),), **changes)
+
+
+def advertised(frame: bytes):
+    """(header, {option type: [whole options]})"""
+    (message,) = layers(frame, icmpv6.icmpv6)
+    data = packet.icmp6(frame).payload
+    found: dict[int, list[bytes]] = {}
+    at = 16
+    while at < len(data):
+        size = data[at + 1] * 8
+        found.setdefault(data[at], []).append(data[at : at + size])
+        at += size
+    return message.data, found
+
+
+@pytest.mark.parametrize(
+    ("mode", "flags", "autonomous"),
+    [("slaac", 0b00, 1), ("dhcpv6-stateless", 0b01, 1), ("dhcpv6-stateful", 0b10, 0)],
+)
+def test_router_advertisement_by_mode(mode, flags, autonomous) -> None:
+    answer = ra.answer(solicit_router(), port_with(mode))
+    layer2, layer3 = layers(answer.frames[0], ethernet.ethernet, ipv6.ipv6)
+    assert (layer2.dst, layer2.src) == (PORT.mac, GATEWAY)
+    assert (layer3.src, layer3.hop_limit) == ("fe80::f816:3eff:fe00:1", 255)
+    assert layer3.dst == "fe80::f816:3eff:fe00:5"
+    head, options = advertised(answer.frames[0])
+    assert (head.ch_l, head.res, head.rou_l) == (64, flags, ra.ROUTER_LIFETIME)
+    assert options[1] == [b"\1\1" + GATEWAY_MAC]
+    assert options[5] == [b"\5\1\0\0" + (1450).to_bytes(4, "big")]
+    (prefix,) = options[3]
+    assert prefix[2] == 64 and prefix[3] == 0x80 | (0x40 if autonomous else 0)
+    assert prefix[16:] == packet.address_bytes("fd00::")
+    assert options[25][0][8:] == packet.address_bytes("fd00::1")
+    assert options[31][0][8:].rstrip(b"\0") == b"\3red\4test"
+
+
+def test_router_advertisement_to_the_unspecified_and_periodic() -> None:
+    solicited = ra.answer(solicit_router(src=ANY), PORT).frames[0]
+    assert solicited == ra.periodic(PORT)
+    udp = packet.icmp6(solicited)
+    assert udp.dst == packet.ALL_NODES and udp.dst_mac == MAC
+
+
+def test_no_gateway_means_no_default_route() -> None:
+    isolated = replace(PORT, v6=(Lease6("fd00::5", "fd00::/64", "", "slaac", "slaac"),))
+    for port in (port_with("slaac", gateway_mac=""), isolated):
+        head, options = advertised(ra.periodic(port))
+        assert head.rou_l == 0 and 3 in options
+    none = port_with("")
+    assert ra.periodic(none) is None and ra.answer(solicit_router(), none).kind == "ignored"
+
+
+def test_small_mtu_and_bad_domain_are_left_out() -> None:
+    _, options = advertised(ra.periodic(port_with("slaac", mtu=1000, domain="x" * 70)))
+    assert 5 not in options and 31 not in options
+
+
+def test_router_solicitation_refused() -> None:
+    assert ra.answer(solicit_router(mac=GATEWAY_MAC), PORT).reason == "not the port's MAC"
+    assert ra.answer(solicit_neighbor("fd00::1"), PORT).kind == "ignored"
+    body = b"\x85" + bytes(7)
+    for bad in (
+        packet.build_icmp6(MAC, MAC, ANY, ALL_ROUTERS, body + b"\1\1" + MAC),
+        packet.build_icmp6(MAC, MAC, LINK_LOCAL, ALL_ROUTERS, body, hop_limit=64),
+        packet.build_icmp6(MAC, MAC, LINK_LOCAL, ALL_ROUTERS, body + b"\1\0" + MAC),
+        solicit_router(option=b"\1\1" + GATEWAY_MAC),
+    ):
+        with pytest.raises(packet.Malformed):
+            ra.answer(bad, PORT)
