@@ -20,7 +20,7 @@ from lab.checks import Report
 from lab.client import ApiError
 from lab.journal import LabBusy
 from lab.net import CommandError, run
-from lab.ping import PingStream, ping, ping_all
+from lab.ping import PingStream, ping, ping_all, reach_all
 from lab.tenants import Tenant, new_tenant, relation, vm_address
 from lab.topology import Lab
 from lab.vm import PortSpec, Vm
@@ -152,9 +152,7 @@ def ping_tenant(
     times: dict[tuple[str, str], list[float]],
 ) -> None:
     pairs = tenant.pairs()
-    results = ping_all(
-        ((tenant.vms[a].space, tenant.vms[b].ip) for a, b in pairs), count=2, interval=0.02
-    )
+    results = reach_all((tenant.vms[a].space, tenant.vms[b].ip) for a, b in pairs)
     for (a, b), result in zip(pairs, results, strict=True):
         key = relation(lab, tenant.vms[a], tenant.vms[b])
         groups[key].append(result.ok)
@@ -164,9 +162,7 @@ def ping_tenant(
 
 def gateways(report: Report, tenant: Tenant) -> None:
     """The gateway's address answers on every hypervisor."""
-    results = ping_all(
-        (vm.space, vm.port.gateway) for vm in tenant.vms.values()
-    )
+    results = reach_all((vm.space, vm.port.gateway) for vm in tenant.vms.values())
     good = sum(result.ok for result in results)
     report.check("ping the gateway address, on every hypervisor", good == len(results),
                  f"{good} of {len(results)}")

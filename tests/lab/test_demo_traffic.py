@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from lab.capture import ENCAPSULATED_ICMP, Capture
-from lab.ping import ping, ping_all
+from lab.ping import ping, ping_all, reach_all
 from lab.tenants import Tenant, relation
 from lab.topology import Lab
 from lab.wait import wait_until
@@ -32,7 +32,7 @@ def test_ports_are_active_where_they_are(lab: Lab, red: Tenant) -> None:
 def test_all_pairs(lab: Lab, tenant: str, request: pytest.FixtureRequest) -> None:
     made: Tenant = request.getfixturevalue(tenant)
     pairs = made.pairs()
-    results = ping_all(((made.vms[a].space, made.vms[b].ip) for a, b in pairs), 2, 0.02)
+    results = reach_all((made.vms[a].space, made.vms[b].ip) for a, b in pairs)
     failed = Counter(
         relation(lab, made.vms[a], made.vms[b])
         for (a, b), result in zip(pairs, results, strict=True)
@@ -45,7 +45,7 @@ def test_all_pairs(lab: Lab, tenant: str, request: pytest.FixtureRequest) -> Non
 
 def test_gateways_answer_everywhere(red: Tenant) -> None:
     pairs = [(vm.space, red.gateway(net)) for vm in red.vms.values() for net in ("web", "db")]
-    results = ping_all(pairs)
+    results = reach_all(pairs)
     bad = [(space.name, address) for (space, address), result in zip(pairs, results, strict=True)
            if not result.ok]
     assert not bad
@@ -61,7 +61,7 @@ def test_routing_counts_one_hop(red: Tenant) -> None:
 
 def test_overlapping_tenants_do_not_see_each_other(red: Tenant, blue: Tenant) -> None:
     before = blue.echo_requests()
-    results = ping_all((red.vms[a].space, red.vms[b].ip) for a, b in red.pairs())
+    results = reach_all((red.vms[a].space, red.vms[b].ip) for a, b in red.pairs())
     assert all(result.ok for result in results)
     assert blue.echo_requests() == before
 

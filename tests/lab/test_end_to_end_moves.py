@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.ping import PingStream, ping, ping_all
+from lab.ping import PingStream, ping, reach_all
 from lab.tenants import Tenant
 from lab.topology import Lab
 from lab.vm import Vm
@@ -51,8 +51,8 @@ def test_move_to_a_hypervisor_of_another_node_and_back(
         wait_until(lambda hv=target: host_of(red, traveller) == ("ACTIVE", hv),
                    f"the port ACTIVE on {target}", 15)
         answers(red, traveller)
-        results = ping_all((vm.space, traveller.ip) for vm in red.vms.values()
-                           if vm is not traveller)
+        results = reach_all((vm.space, traveller.ip) for vm in red.vms.values()
+                            if vm is not traveller)
         assert all(result.ok for result in results)
 
 

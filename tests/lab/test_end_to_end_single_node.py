@@ -9,7 +9,7 @@ from lab.client import Client
 from lab.forward import Forwarder
 from lab.hypervisor import Hypervisor
 from lab.node import ROOT, manager_command
-from lab.ping import ping_all
+from lab.ping import reach_all
 from lab.process import Daemon
 from lab.tenants import new_tenant
 from lab.topology import Lab
@@ -25,7 +25,7 @@ def start(daemon: Daemon, client: Client) -> None:
 
 def all_answer(lab: Lab, names: tuple[str, ...]) -> bool:
     vms = [lab.vms[f"red-{name}"] for name in names]
-    results = ping_all((a.space, b.ip) for a in vms for b in vms if a is not b)
+    results = reach_all((a.space, b.ip) for a in vms for b in vms if a is not b)
     return all(result.ok for result in results)
 
 
