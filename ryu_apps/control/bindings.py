@@ -8,6 +8,7 @@ sequence number (RFC 7432 section 15), so that copies of the old route lose wher
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import NamedTuple
 
 from ryu_apps.control.elements import Claim, Elements, Interface
@@ -104,12 +105,14 @@ class Bindings:
         instance = self._instances.by_vni.get(self._config.networks[port.network_id].vni)
         if instance is None:
             return None
-        ours = {element.vtep for element in self._elements.accepted.values()}
         live = [
             path
             for path in instance.macs.get(port.mac_address, ())
-            if path.attrs.next_hop not in ours and path.nlri not in self._rib.stale_best
+            if path.attrs.next_hop != vtep and path.nlri not in self._rib.stale_best
         ]
+        if live:
+            ours = {element.vtep for element in self._elements.accepted.values()}
+            live = [path for path in live if path.attrs.next_hop not in ours]
         best = select_mac(live, self._rib.stale_best.__contains__)
         if best is None or not announced:
             return best
@@ -142,9 +145,13 @@ class Bindings:
         self.mobility[port.id] = last
         return last.sequence
 
-    def saw(self, network_id: str, path: Path) -> None:
-        """A route of another node went away: remember its sequence number for the next move."""
+    def saw(self, network_id: str, path: Path, active: Container[str]) -> None:
+        """A route went away: remember its sequence number for the next move.
+
+        A rival of a port that is ``active`` here and stood against it says nothing of a move.
+        """
         for port_id in self._config.ports_by_mac.get((network_id, path.nlri.mac), ()):
             last = self.mobility.get(port_id)
-            if last is None or path.attrs.mobility >= last.sequence:
+            newer = last is None or path.attrs.mobility > last.sequence
+            if newer or (path.attrs.mobility == last.sequence and port_id not in active):
                 self.mobility[port_id] = Mobility(path.attrs.mobility, path.attrs.next_hop)

@@ -347,7 +347,7 @@ class World:
                 ids = self.config.ports_by_mac.get((instance.spec.id, change.nlri.mac), ())
                 self.ports.dirty.update((port, None) for port in ids if port in claims)
                 if ids and change.old is not None and instance.spec.imports.isdisjoint(after):
-                    self.bindings.saw(instance.spec.id, change.old)
+                    self.bindings.saw(instance.spec.id, change.old, self.ports.active)
 
     # ------------------------------------------------------------ flush
 
