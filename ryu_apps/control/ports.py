@@ -49,7 +49,8 @@ class Ports:
         self.republish: dict[str, None] = {}
         """Ports whose paths must be computed again, likewise."""
         self.records: list[RecordStatus] = []
-        self._recorded: dict[tuple[str, str], str] = {}
+        self._recorded: dict[str, dict[str, str]] = {}
+        """Port id -> element -> the reason that its record tells."""
 
     # ------------------------------------------------------------ resolution
 
@@ -191,19 +192,23 @@ class Ports:
             self.refused[port_id] = refused
         else:
             self.refused.pop(port_id, None)
-        reasons = {claim.element: reason for claim, reason in refused.items()}
-        recorded = [place for place in self._recorded if place[0] == port_id]
-        for place in recorded:
-            if place[1] not in reasons:
-                del self._recorded[place]
-                self.records.append(RecordStatus(f"{CLAIMS}{port_id}/{place[1]}", None))
+        waiting = {
+            claim.element for claim, reason in refused.items() if reason.startswith("held by")
+        }
+        recorded = self._recorded.pop(port_id, {})
+        for element in [element for element in recorded if element not in waiting]:
+            del recorded[element]
+            self.records.append(RecordStatus(f"{CLAIMS}{port_id}/{element}", None))
+        if recorded:
+            self._recorded[port_id] = recorded
         if port_id not in self._config.ports:
             return
         for claim, reason in refused.items():
             if not reason.startswith("held by"):
                 continue
-            if self._recorded.get((port_id, claim.element)) != reason:
-                self._recorded[port_id, claim.element] = reason
+            if recorded.get(claim.element) != reason:
+                recorded[claim.element] = reason
+                self._recorded[port_id] = recorded
                 info = self._elements.accepted[claim.element].info
                 value = {
                     "port": port_id,

@@ -133,9 +133,9 @@ class Start:
                 assert not effect.held and self.sent
                 assert self.released or late or self.ended >= set(PEERS)
                 self.released.add(effect.element)
-        if not self.released:
-            for name, element in node.inputs.elements.items():
-                assert node.tunnels.get(name, set(element.tunnels)) >= set(element.tunnels)
+            elif isinstance(effect, msg.SetTunnels) and not self.released:
+                # What is there stays there.
+                assert effect.vteps >= set(node.inputs.elements[effect.element].tunnels)
 
     def all_announced(self) -> None:
         routes = self.node.announced

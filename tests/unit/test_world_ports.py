@@ -127,14 +127,17 @@ def test_of_two_claims_the_older_holds_and_the_newer_takes_over():
     one = node("e0", "e1")
     one.bind("e0", "tap0", "vm")
     one.bind("e1", "tap0", "vm")
+    recorded = {
+        effect.key: effect.value for effect in one.flush() if isinstance(effect, msg.RecordStatus)
+    }
     one.settle()
     assert one.world.ports.bound["vm"].element == "e0"
     assert why(one) == ["held by interface tap0 on host0; it takes over when that is gone"]
     assert one.tables["e1"].keys() == {("vrouter",)}
-    records = [
-        effect for effect in one.world.ports._recorded if effect[0] == "vm"
-    ]
-    assert records == [("vm", "e1")]
+    assert recorded == {"/status/claims/vm/e1": {
+        "port": "vm", "element": "e1", "host": "host1", "interface": "tap0", "reason": why(one)[0],
+        "node": "n1",
+    }}
     one.interface("e0", "tap0", None)
     effects = one.flush()
     assert one.world.ports.bound["vm"].element == "e1"
@@ -143,6 +146,16 @@ def test_of_two_claims_the_older_holds_and_the_newer_takes_over():
     (path,) = [path for path in one.announced.values() if type(path.nlri) is MacIp]
     assert path.attrs.next_hop == "172.16.0.2"
     assert path.attrs.mobility == 1, "a move, RFC 7432 section 15"
+
+
+def test_the_record_of_a_conflict_goes_with_the_conflict():
+    one = node("e0", "e1")
+    one.bind("e0", "tap0", "vm")
+    one.bind("e1", "tap0", "vm")
+    one.settle()
+    one.set("port", "vm", port("vm", requested_host="host0"))
+    assert msg.RecordStatus("/status/claims/vm/e1", None) in one.flush()
+    assert why(one) == ["the port is requested on host host0"]
 
 
 def test_a_port_on_its_requested_host_only():
@@ -281,3 +294,16 @@ def test_a_change_right_after_the_acknowledgement_waits_for_its_own():
     one.interface("e0", "tap0", None)
     one.settle()
     assert not one.announced
+
+
+def test_a_rival_that_gives_up_is_no_move():
+    """Both announced with the same sequence number; ours stood, so it goes on with its number."""
+    one = node()
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    one.receive("p1", (rival(mobility=0),))
+    one.settle()
+    one.receive("p1", (), (rival().nlri,))
+    one.set("network", "net", Network("net", 101, 1, export_targets=("65000:1",)))
+    one.settle()
+    assert one.announced[ROUTE].attrs == Attributes("172.16.0.1", (target(101), "65000:1"))
