@@ -23,6 +23,7 @@ import dns.message
 import dns.name
 import dns.opcode
 import dns.rcode
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.reversename
@@ -153,8 +154,8 @@ def _local(
         family = {_A: 4, _AAAA: 6}.get(question.rdtype)
         found = [each for each in addresses if (6 if ":" in each else 4) == family]
         if found:
-            rrset = dns.rrset.from_text_list(name, view.ttl, "IN", _RDATA_OF[family],
-                                             found[:_MAX_RECORDS])  # fmt: skip
+            data = [_rdata(_RDATA_OF[family], each) for each in found[:_MAX_RECORDS]]
+            rrset = dns.rrset.from_rdata_list(name, view.ttl, data)
             return _reply(message, question, udp, "answer", dns.rcode.NOERROR, [rrset], [])
         soa = [_soa(zone if inside else name, view.ttl)]
         return _reply(message, question, udp, "nodata", dns.rcode.NOERROR, [], soa)
@@ -199,7 +200,8 @@ def _reverse(
         soa = _soa(name, view.ttl)
         if question.rdtype != _PTR:
             return _reply(message, question, udp, "nodata", dns.rcode.NOERROR, [], [soa])
-        rrset = dns.rrset.from_text(name, view.ttl, "IN", "PTR", target.rstrip(".") + ".")
+        data = _rdata("PTR", target.rstrip(".") + ".")
+        rrset = dns.rrset.from_rdata(name, view.ttl, data)
         return _reply(message, question, udp, "answer", dns.rcode.NOERROR, [rrset], [])
     for version, network, mask in _networks(view.prefixes):
         if version == address.version and int(address) & mask == network:
@@ -208,10 +210,16 @@ def _reverse(
     return None
 
 
+@lru_cache(maxsize=16384)
+def _rdata(rdtype: str, text: str) -> dns.rdata.Rdata:
+    """Record data from the configuration's text; never from a query's."""
+    return dns.rdata.from_text("IN", rdtype, text)
+
+
 def _soa(zone: dns.name.Name, ttl: int) -> dns.rrset.RRset:
     """The SOA that a negative answer needs to be remembered by the client (RFC 2308 section 3)."""
-    text = f"{zone.to_text()} nobody.invalid. 1 3600 600 86400 {ttl}"
-    return dns.rrset.from_text(zone, ttl, "IN", "SOA", text)
+    data = _rdata("SOA", f"nobody.invalid. nobody.invalid. 1 3600 600 86400 {ttl}")
+    return dns.rrset.from_rdata(zone, ttl, data)
 
 
 def _limit(message: dns.message.Message, udp: bool) -> int:

@@ -1,0 +1,237 @@
+"""Whatever a VM sends: only Malformed comes out, and answers are bounded and go to the asker alone.
+
+``VNC_HOSTILE_PACKETS`` sets how many packets the long run sends (default 20,000).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+import dns.message
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit import proxy_support as clients
+from vrouter_ovs.proxies import arp, dhcp4, dhcp6, dns_wire, icmp, nd, packet, ra
+from vrouter_ovs.proxies import dns as edge_dns
+
+PACKETS = int(os.environ.get("VNC_HOSTILE_PACKETS", "20000"))
+PORT = clients.with_options((4, "bootfile-name", "x" * 100), (6, "bootfile-url", "http://x/"))
+VIEW = edge_dns.DnsView("red.test", {"vm1": ("10.0.0.5", "fd00::5")},
+                        {"10.0.0.5": "vm1.red.test"}, ("10.0.0.0/24",))  # fmt: skip
+OWN, SERVER = packet.address_bytes("10.0.0.5"), packet.address_bytes("10.0.0.1")
+
+
+def _dns_query(name: str, rdtype: str) -> bytes:
+    return dns.message.make_query(name, rdtype, use_edns=0, want_dnssec=True).to_wire()
+
+
+def _queries() -> list[bytes]:
+    pairs = (
+        ("vm1.red.test", "A"), ("none.red.test", "AAAA"), ("example.com", "MX"),
+        ("5.0.0.10.in-addr.arpa", "PTR"), ("red.test", "SOA"), ("red.test", "AXFR"),
+    )  # fmt: skip
+    return [_dns_query(*pair) for pair in pairs]
+
+
+QUERIES = _queries()
+FRAMES = [
+    *(clients.dhcp4(kind, clients.opt4(50, OWN)) for kind in range(1, 9)),
+    clients.dhcp4(3, ciaddr=OWN, src=OWN, dst=SERVER), clients.dhcp4(8, ciaddr=OWN, src=OWN),
+    clients.dhcp4(1, clients.opt4(61, b"x" * 200), clients.opt4(57, b"\x05\xdc"),
+                  asks=bytes(range(1, 255))),
+    *(clients.dhcp6(kind, clients.ia_na("fd00::5", "fd00::6"), clients.opt6(39, b"\0\2vm\0"),
+                    server=kind in (3, 5, 8, 9), asks=tuple(range(60))) for kind in range(1, 10)),
+    clients.dhcp6(11), clients.dhcp6(1, clients.ia_na(code=25), clients.ia_na(code=4)),
+    clients.solicit_router(), clients.solicit_router(src=bytes(16)),
+    clients.solicit_neighbor("fd00::1"), clients.solicit_neighbor("fd00::1", src=bytes(16)),
+    clients.arp_request("10.0.0.1"), clients.arp_request("10.0.0.1", sender="0.0.0.0"),
+    *(packet.build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, SERVER, 4000, 53, query)
+      for query in QUERIES),
+    packet.build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
+                      packet.address_bytes("fd00::1"), 4000, 53, QUERIES[0]),
+    packet.build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, bytes((10, 9, 9, 9)), 1, 2,
+                      bytes(1472)),
+    packet.build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
+                      packet.address_bytes("fd09::9"), 1, 2, bytes(1452)),
+]  # fmt: skip
+
+
+def dns_frames(frame: bytes) -> tuple[bytes, ...]:
+    udp = edge_dns.query_of(frame)
+    reply = edge_dns.answer(udp.payload, VIEW)
+    assert len(reply.wire) <= edge_dns.MAX_UDP
+    return () if reply.kind == "forward" else (edge_dns.reply_frame(udp, reply.wire),)
+
+
+PROXIES = (
+    (lambda f: dhcp4.answer(f, PORT).frames, 14 + PORT.mtu),
+    (lambda f: dhcp6.answer(f, PORT).frames, 14 + 1280),
+    (lambda f: ra.answer(f, PORT).frames, 14 + 1280),
+    (lambda f: nd.answer(f, "fd00::1", PORT.gateway_mac, True).frames, 14 + 72),
+    (lambda f: arp.answer(f, "10.0.0.1", PORT.gateway_mac).frames, 42),
+    (dns_frames, 14 + 1280),
+    (lambda f: icmp.answer(f, PORT.gateway_mac, _gateway(f), 1400, icmp.TOO_BIG).frames, 14 + 1280),
+    (lambda f: icmp.answer(f, PORT.gateway_mac, _gateway(f), 0, icmp.TIME_EXCEEDED).frames,
+     14 + 1280),
+)  # fmt: skip
+
+
+def _gateway(frame: bytes) -> str:
+    return "10.0.0.1" if frame[12:14] == b"\x08\0" else "fd00::1"
+
+
+def throw(frame: bytes) -> int:
+    """Give a frame to every proxy; how many answered."""
+    answered = 0
+    for proxy, limit in PROXIES:
+        try:
+            frames = proxy(frame)
+        except packet.Malformed as error:
+            assert error.reason and len(error.reason) < 100
+            continue
+        assert len(frames) <= 1
+        for each in frames:
+            answered += 1
+            assert len(each) <= limit
+            assert each[:6] == frame[6:12]
+    return answered
+
+
+def repair(frame: bytes) -> bytes:
+    """The frame with its lengths and checksums put right, so that the mutation gets further in."""
+    data = bytearray(frame)
+    size = len(data)
+    if size >= 42 and data[12:14] == b"\x08\0" and data[14] >> 4 == 4:
+        header = max(20, (data[14] & 15) * 4)
+        if 14 + header + 8 > size:
+            return frame
+        data[16:18] = (size - 14).to_bytes(2, "big")
+        data[24:26] = bytes(2)
+        data[24:26] = packet.checksum(bytes(data[14 : 14 + header])).to_bytes(2, "big")
+        if data[23] == 17:
+            at = 14 + header
+            data[at + 4 : at + 8] = (size - at).to_bytes(2, "big") + bytes(2)
+    elif size >= 62 and data[12:14] == b"\x86\xdd":
+        data[18:20] = (size - 54).to_bytes(2, "big")
+        at = {17: 60, 58: 56}.get(data[20])
+        if at:
+            if data[20] == 17:
+                data[58:60] = (size - 54).to_bytes(2, "big")
+            data[at : at + 2] = bytes(2)
+            pseudo = int.from_bytes(data[22:38], "big") + int.from_bytes(data[38:54], "big")
+            total = packet.checksum(bytes(data[54:]), pseudo + data[20] + size - 54)
+            data[at : at + 2] = (total or 0xFFFF).to_bytes(2, "big")
+    return bytes(data)
+
+
+def mutate(frame: bytes, rng: random.Random) -> bytes:
+    data = bytearray(frame)
+    for _ in range(rng.choice((1, 1, 2, 4, 8))):
+        at = rng.randrange(14, len(data)) if rng.random() < 0.9 else rng.randrange(len(data))
+        act = rng.randrange(6)
+        if act == 0:
+            data[at] = rng.randrange(256)
+        elif act == 1:
+            data[at] ^= 1 << rng.randrange(8)
+        elif act == 2:
+            data[at] = rng.choice((0, 1, 127, 128, 254, 255))
+        elif act == 3 and len(data) > 60:
+            del data[at : at + rng.randrange(1, 16)]
+        elif act == 4:
+            data[at:at] = rng.randbytes(rng.randrange(1, 16))
+        elif len(data) > 60:
+            del data[max(at, 15) :]
+        if len(data) < 16:
+            break
+    return repair(bytes(data)) if rng.random() < 0.8 else bytes(data)
+
+
+def test_the_frames_are_answered_as_they_are() -> None:
+    """The mutations start from frames that do reach the code: most of them get an answer."""
+    assert sum(throw(frame) > 0 for frame in FRAMES) > len(FRAMES) * 2 // 3
+    assert all(repair(frame)[:12] == frame[:12] for frame in FRAMES)
+    assert sum(throw(repair(frame)) for frame in FRAMES) == sum(throw(frame) for frame in FRAMES)
+
+
+def test_mutated_frames() -> None:
+    rng = random.Random(20)
+    answered = sum(throw(mutate(rng.choice(FRAMES), rng)) > 0 for _ in range(PACKETS))
+    assert answered > PACKETS // 20  # the mutations are mild enough to reach deep
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=1600))
+def test_random_bytes(data) -> None:
+    throw(data)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(FRAMES), st.binary(max_size=300), st.integers(0, 400))
+def test_random_tails(frame, tail, cut) -> None:
+    throw(repair(frame[: max(14, len(frame) - cut)] + tail))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=600), st.integers(1, 11))
+def test_random_dhcp_bodies(body, message_type) -> None:
+    throw(clients.dhcp4(message_type, body))
+    throw(clients.dhcp6(message_type, body))
+    throw(clients.dhcp6(message_type, clients.opt6(3, bytes(12) + body)))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(QUERIES), st.data())
+def test_hostile_dns(query, data) -> None:
+    """Mutated queries and responses; the cache never exceeds its bound."""
+    wire = bytearray(query)
+    for _ in range(data.draw(st.integers(0, 4))):
+        wire[data.draw(st.integers(0, len(wire) - 1))] = data.draw(st.integers(0, 255))
+    wire += data.draw(st.binary(max_size=40))
+    cache = dns_wire.Cache(max_entries=2)
+    question = dns_wire.Question(bytes(query[12:-15]), 1, 1, True)
+    for act in (
+        lambda: edge_dns.answer(bytes(wire), VIEW),
+        lambda: edge_dns.finish(query, bytes(wire)), lambda: edge_dns.finish(bytes(wire), query),
+        lambda: cache.put(question, bytes(wire), 0), lambda: edge_dns.failure(bytes(wire)),
+        lambda: edge_dns.matches(query, bytes(wire)),
+    ):  # fmt: skip
+        try:
+            act()
+        except packet.Malformed as error:
+            assert error.reason
+    assert len(cache) <= 2
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from((4, 6)), st.sampled_from((
+    "router", "mtu", "121", "249", "119", "66", "67", "150", "240", "server-ip-address", "51",
+    "lease-time", "58", "bootfile-url", "bootfile-param", "ntp-server", "domain-search", "54",
+    "dns-server", "no-such", "", "option:3", "option:", "²", "1" * 400,
+)), st.one_of(st.text(max_size=60), st.sampled_from((
+    "", "10.0.0.1", "0.0.0.0/0,10.0.0.1", "{10.0.0.0/8, 10.0.0.1}", "0x", "0x01", "9" * 5000,
+    "x" * 3000, "a.b.c", "fd00::1", ",", "-1", "\ud800",
+)))), max_size=6))  # fmt: skip
+def test_a_tenant_writes_any_option(options) -> None:
+    """Extra options are free text: what cannot be sent is named, and the answer still comes."""
+    port = clients.with_options(*options)
+    dhcp4.problems(port), dhcp6.problems(port)
+    asked = clients.dhcp4(1, asks=bytes((3, 26, 66, 67, 119, 121, 240, 249)))
+    (frame,) = dhcp4.answer(asked, port).frames
+    _, found, _ = clients.read4(frame)
+    assert found[53] == b"\x02" and len(frame) <= 14 + 576
+    (frame,) = dhcp6.answer(clients.dhcp6(1, clients.ia_na(), asks=(23, 56, 59, 60)), port).frames
+    assert len(frame) <= 14 + 1280
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=200), st.integers(0, 1 << 32))
+def test_checksum_is_the_ones_complement_sum(data, initial) -> None:
+    padded = data + bytes(len(data) & 1)
+    total = initial + sum(
+        int.from_bytes(padded[at : at + 2], "big") for at in range(0, len(padded), 2)
+    )
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    assert packet.checksum(data, initial) == total ^ 0xFFFF
