@@ -33,11 +33,19 @@ class Instance:
         self.imets: dict[Nlri, Path] = {}
 
     def places(self, path: Path) -> list[tuple[dict, Entry]]:
-        """The tables of this instance where a path belongs, with its entry in each."""
+        """The tables of this instance where a path belongs, with its entry in each.
+
+        None for a path that no tunnel here can carry: its label would be taken for a VNI.
+        """
         nlri = path.nlri
         vni = self.spec.vni
         kind = type(nlri)
-        if self.spec.kind == "evi":
+        is_evi = self.spec.kind == "evi"
+        attrs = path.attrs
+        label = path.labels[0] if is_evi else path.labels[-1]
+        if attrs.encap != "vxlan" or not label or ":" in attrs.next_hop:
+            return []
+        if is_evi:
             if kind is MacIp:
                 places = [(self.macs, ("mac", vni, nlri.mac))]
                 if nlri.ip:

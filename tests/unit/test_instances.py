@@ -1,0 +1,97 @@
+"""Import by route target, and which of several paths is used."""
+
+from __future__ import annotations
+
+import pytest
+
+from ryu_apps.control.instances import Instances, select_hops, select_mac
+from ryu_apps.control.rib import Rib
+from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
+from ryu_apps.control.translate import Spec
+
+MAC = "fa:16:3e:00:00:0a"
+
+
+def mac_path(vtep: str = "192.0.2.1", labels: tuple = (101,), **attributes) -> Path:
+    attrs = Attributes(vtep, ("64512:101",))._replace(**attributes)
+    return Path(MacIp(f"{vtep}:1", 0, MAC, "10.0.0.10"), attrs, labels)
+
+
+def prefix_path(vtep: str = "192.0.2.1", **attributes) -> Path:
+    attrs = Attributes(vtep, ("64512:201",), router_mac="02:00:00:00:00:01")
+    return Path(IpPrefix(f"{vtep}:1", 0, "10.0.0.0/8"), attrs._replace(**attributes), (201,))
+
+
+def tables() -> tuple[Rib, Instances]:
+    rib = Rib()
+    instances = Instances(rib)
+    instances.configure(Spec("evi", "net", 101, 1, frozenset({"64512:101"}), ()))
+    instances.configure(Spec("vrf", "router", 201, 11, frozenset({"64512:201"}), ()))
+    return rib, instances
+
+
+def receive(path: Path) -> Instances:
+    rib, instances = tables()
+    instances.follow(rib.update("p1", [path]))
+    return instances
+
+
+def test_a_routed_host_is_in_its_evi_and_its_vrf():
+    path = mac_path(labels=(101, 201), rts=("64512:101", "64512:201"))
+    instances = receive(path)
+    assert instances.by_vni[101].macs == {MAC: (path,)}
+    assert instances.by_vni[101].ips == {"10.0.0.10": (path,)}
+    assert instances.by_vni[201].prefixes == {"10.0.0.10/32": (path,)}
+    assert instances.dirty.keys() == {
+        ("mac", 101, MAC), ("ip", 101, "10.0.0.10"), ("prefix", 201, "10.0.0.10/32")
+    }
+
+
+def test_a_route_of_nobody_here_is_not_imported():
+    instances = receive(mac_path(rts=("64512:999",)))
+    assert not instances.dirty
+    instances.configure(Spec("evi", "late", 999, 9, frozenset({"64512:999"}), ()))
+    assert MAC in instances.by_vni[999].macs, "a new instance finds what was there before"
+
+
+@pytest.mark.parametrize("path", [
+    mac_path(encap="mpls"),
+    mac_path(labels=(0,)),
+    mac_path("2001:db8::1"),
+    prefix_path(encap="mpls-in-gre"),
+    Path(Imet("192.0.2.1:1", 0, "192.0.2.1"), Attributes("192.0.2.1", ("64512:101",)), (0,)),
+])
+def test_what_no_tunnel_here_can_carry_is_not_imported(path):
+    """Its label would be taken for a VNI, perhaps another tenant's."""
+    instances = receive(path)
+    assert not instances.dirty
+    assert not any(list(instance.entries()) for instance in instances.by_vni.values())
+
+
+def test_without_an_l3_vni_a_host_is_bridged_only():
+    instances = receive(mac_path(labels=(101, 0), rts=("64512:101", "64512:201")))
+    assert instances.by_vni[101].macs and not instances.by_vni[201].prefixes
+
+
+def test_the_choice_for_a_mac():
+    low, high = mac_path("192.0.2.1"), mac_path("192.0.2.10")
+    newer = mac_path("192.0.2.30", mobility=1)
+    sticky = mac_path("192.0.2.40", sticky=True)
+    live = lambda nlri: False  # noqa: E731
+    assert select_mac((), live) is None
+    assert select_mac((high, low), live) is low, "lowest VTEP, as a number"
+    assert select_mac((high, low, newer), live) is newer
+    assert select_mac((high, low, newer, sticky), live) is sticky
+    assert select_mac((low, newer), lambda nlri: nlri == newer.nlri) is low
+
+
+def test_the_choice_for_a_prefix():
+    one, two = prefix_path("192.0.2.1"), prefix_path("192.0.2.2")
+    far = prefix_path("192.0.2.3", as_path=(65001,))
+    host = mac_path(labels=(101, 201))
+    live = lambda nlri: False  # noqa: E731
+    assert select_hops((), live) == ()
+    assert select_hops((far,), live) == (far,)
+    assert select_hops((one, far, two), live) == (one, two)
+    assert select_hops((one, host, two), live) == (host,)
+    assert select_hops((one, two), lambda nlri: nlri == one.nlri) == (two,)
