@@ -126,19 +126,22 @@ class World:
 
     def _element_record(self, name: str, value: dict[str, Any] | None) -> None:
         self.elements.set_record(name, value)
+        if value is None:
+            return
         element = self.elements.accepted.get(name)
-        if element is None or value is None:
+        if element is not None and element.session is None:
+            if value["owner"] != self.settings.node:
+                self._forget(name, keep_record=True)  # It joined another node.
             return
-        if value["owner"] != self.settings.node and element.session is None:
-            self._forget(name, keep_record=True)  # It joined another node.
-            return
-        holder = self.elements.by_vtep.get(element.vtep, name)
-        if holder != name and element.session is not None:
-            # Two nodes accepted the same VTEP at once: the higher system-id leaves, everywhere.
-            reason = self.elements.objection(element.session, element.info)
-            if reason:
-                self._refuse(element.session, element.info, reason)
-                self._forget(name)
+        holder = self.elements.by_vtep[value["vtep"]]
+        for element in list(self.elements.accepted.values()):
+            other = element.info.element
+            if element.vtep == value["vtep"] and other != holder and element.session is not None:
+                # Two nodes accepted the same VTEP at once: the higher system-id leaves, everywhere.
+                reason = self.elements.objection(element.session, element.info)
+                if reason:
+                    self._refuse(element.session, element.info, reason)
+                    self._forget(other)
 
     # ------------------------------------------------------------ elements
 

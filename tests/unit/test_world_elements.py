@@ -163,3 +163,21 @@ def test_records_of_nodes_come_and_go():
     assert one.world.nodes == {"n2": {"api": "http://n2"}}
     one.handle(msg.StatusChanged(((NODES + "n2", None),)))
     assert not one.world.nodes
+
+
+def test_of_two_that_joined_two_nodes_with_one_vtep_the_higher_system_id_leaves():
+    """Each node accepted its own before it heard of the other's."""
+    for own, theirs, stays in (("e1", "e0", False), ("e1", "e2", True)):
+        for own_first in (True, False):
+            one = Node()
+            join(one, element_info(own, "172.16.0.1"), 1)
+            echo = (RECORDS + own, record(element_info(own, "172.16.0.1"), NODE, True))
+            other = (RECORDS + theirs, record(element_info(theirs, "172.16.0.1"), "other", True))
+            effects = []
+            for change in (echo, other) if own_first else (other, echo):
+                one.handle(msg.StatusChanged((change,)))
+                effects += one.flush()
+            assert (own in one.tables) == stays
+            if not stays:
+                assert refusal(effects).startswith("VTEP 172.16.0.1 belongs to hypervisor host0")
+                assert msg.RecordStatus(RECORDS + own, None) in effects
