@@ -134,11 +134,15 @@ class Elements:
         old = self.records.pop(name, None)
         if old is not None and self.by_vtep.get(old["vtep"]) == name:
             del self.by_vtep[old["vtep"]]
+            if value is None or value["vtep"] != old["vtep"]:
+                left = [one for one, known in self.records.items() if known["vtep"] == old["vtep"]]
+                if left:
+                    self.by_vtep[old["vtep"]] = min(left)
         if value is not None:
             self.records[name] = value
             # Two records with one VTEP: the lower system-id keeps it, on every node alike.
             holder = self.by_vtep.get(value["vtep"])
-            if holder is None or holder not in self.records or name < holder:
+            if holder is None or name < holder:
                 self.by_vtep[value["vtep"]] = name
 
     # ------------------------------------------------------------ claims
