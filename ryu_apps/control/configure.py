@@ -77,7 +77,10 @@ class Configurer:
 
     def _port(self, old: Port | None, new: Port | None) -> None:
         port = new or old
-        self._claimed((port.id,))
+        if new is None:
+            self._ports.dirty[port.id] = None
+        else:
+            self._claimed((port.id,))
         for one in (old, new):
             if one is not None and one.is_router_interface:
                 self._resolver.routers[one.device_id] = None

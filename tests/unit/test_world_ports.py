@@ -307,3 +307,14 @@ def test_a_rival_that_gives_up_is_no_move():
     one.set("network", "net", Network("net", 101, 1, export_targets=("65000:1",)))
     one.settle()
     assert one.announced[ROUTE].attrs == Attributes("172.16.0.1", (target(101), "65000:1"))
+
+
+def test_nothing_is_kept_of_a_deleted_port():
+    one = node()
+    one.receive("p1", (rival(mobility=7),))
+    one.receive("p1", (), (rival().nlri,))
+    one.settle()
+    assert one.world.bindings.mobility["vm"].sequence == 7
+    one.set("port", "vm", None)
+    one.settle()
+    assert not one.world.bindings.mobility
