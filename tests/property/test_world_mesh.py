@@ -309,9 +309,9 @@ def play(mesh: Mesh, operations: list[tuple]) -> None:
 
 
 @settings(
-    max_examples=150 * DEEPER, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=250 * DEEPER, deadline=None, suppress_health_check=list(HealthCheck)
 )
-@given(st.integers(2, 3), st.lists(operation, max_size=60))
+@given(st.integers(2, 3), st.lists(operation, max_size=80))
 def test_nodes_together_want_what_one_wants_alone(size, operations):
     mesh = start(size)
     play(mesh, operations)

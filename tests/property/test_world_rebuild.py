@@ -24,7 +24,7 @@ def _check(node: Node, seed: int) -> None:
 
 
 @settings(
-    max_examples=250 * DEEPER, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=400 * DEEPER, deadline=None, suppress_health_check=list(HealthCheck)
 )
 @given(st.booleans(), st.lists(operations, min_size=1, max_size=3), st.integers(0, 9))
 def test_random_history_equals_a_fresh_world_with_the_final_inputs(populated, parts, seed):
@@ -35,4 +35,17 @@ def test_random_history_equals_a_fresh_world_with_the_final_inputs(populated, pa
         node.settle()
     for part in parts:
         driver.run(part)
+    _check(node, seed)
+
+
+@settings(
+    max_examples=100 * DEEPER, deadline=None, suppress_health_check=list(HealthCheck)
+)
+@given(st.lists(operation, min_size=60, max_size=150), st.integers(0, 9))
+def test_long_history_equals_a_fresh_world(operations, seed):
+    node = Node()
+    driver = Driver(node)
+    driver.populate()
+    node.settle()
+    driver.run(operations)
     _check(node, seed)
