@@ -11,7 +11,9 @@ BENCHES = {
     "openflow": ("bench.openflow_rate", "flow-mods into one ovs-vswitchd, beside ovs-ofctl"),
     "bgp": ("bench.bgp_routes", "routes from engine to engine and through FRR"),
     "first-ping": ("bench.first_ping", "API call to first ping"),
-    "scale": ("bench.scale", "ports in bulk, one more port"),
+    "scale": ("bench.scale", "ports in bulk, one more port, restarts"),
+    "compare": ("bench.compare", "the same beside OVN"),
+    "dataplane": ("bench.dataplane", "CPU seconds per GB, passes, cold-cache RTT"),
 }
 
 

@@ -1,50 +1,66 @@
-"""CPU seconds and memory of the processes of a lab, from /proc."""
+"""CPU seconds and memory of processes, from /proc (proc(5))."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-
-from lab.topology import Lab
+from typing import NamedTuple
 
 TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def _stat(pid: int) -> tuple[int, float, float]:
-    """(parent, CPU seconds, RSS in MB) of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+class Usage(NamedTuple):
+    cpu: float
+    """CPU seconds since the process started, user and system."""
+    rss: float
+    """Resident memory in MB."""
+
+
+def parse_stat(text: str) -> tuple[int, Usage]:
+    """(parent, usage) of the content of ``/proc/PID/stat``."""
+    fields = text.rpartition(")")[2].split()
     cpu = (int(fields[11]) + int(fields[12])) / TICKS
-    return int(fields[1]), cpu, int(fields[21]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return int(fields[1]), Usage(cpu, int(fields[21]) * PAGE / 1e6)
 
 
-def snapshot(lab: Lab) -> dict[str, tuple[float, float]]:
-    """Name -> (CPU seconds so far, RSS in MB).  A node's BGP engine is "<node> bgp"."""
-    parents: dict[int, list[int]] = {}
-    stats = {}
+def children(pid: int) -> list[int]:
+    """Its direct children, the oldest first."""
+    found = []
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
-                stats[int(entry.name)] = _stat(int(entry.name))
+                parent, _ = parse_stat(Path(f"/proc/{entry.name}/stat").read_text())
             except OSError:
                 continue
-    for pid, (parent, _, _) in stats.items():
-        parents.setdefault(parent, []).append(pid)
-    wanted = {}
-    for name, node in lab.nodes.items():
-        wanted[name] = node.daemon.pid
-        children = parents.get(node.daemon.pid, [])
-        if children:
-            wanted[f"{name} bgp"] = children[0]
-    for name, hypervisor in lab.hypervisors.items():
-        wanted[f"{name} ovsdb-server"] = hypervisor.database.pid
-        wanted[f"{name} ovs-vswitchd"] = hypervisor.switch.pid
-    if lab.etcd is not None:
-        wanted["etcd"] = lab.etcd.daemon.pid
-    return {name: stats[pid][1:] for name, pid in wanted.items() if pid in stats}
+            if parent == pid:
+                found.append(int(entry.name))
+    return sorted(found)
 
 
-def spent(
-    before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]
-) -> dict[str, float]:
-    """Name -> CPU seconds between two snapshots."""
-    return {name: round(after[name][0] - before[name][0], 2) for name in after if name in before}
+def snapshot(pids: Mapping[str, int]) -> dict[str, Usage]:
+    """Name -> usage, of those that run."""
+    found = {}
+    for name, pid in pids.items():
+        try:
+            found[name] = parse_stat(Path(f"/proc/{pid}/stat").read_text())[1]
+        except OSError:
+            continue
+    return found
+
+
+def spent(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> dict[str, float]:
+    """Name -> CPU seconds between two snapshots of the same processes."""
+    return {name: round(after[name].cpu - before[name].cpu, 2) for name in after if name in before}
+
+
+def steal() -> float:
+    """Seconds all processors together were taken away by the hypervisor below since boot."""
+    return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / TICKS
+
+
+def busy() -> float:
+    """CPU seconds of all processes of the machine since boot."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return (fields[0] + fields[1] + fields[2] + fields[5] + fields[6]) / TICKS

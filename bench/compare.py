@@ -1,0 +1,207 @@
+"""The same load on our system and on OVN, in one run.
+
+    python -m bench.compare [--ports 100,1000,5000] [--systems ours,ovn] [--groups]
+
+Each system has a lab of its own; both are up at the same time, and every measurement is taken of
+one after the other, in turns.  Needs root, and for OVN: apt-get install ovn-central ovn-host.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from bench import measure, tables
+from bench.load import System
+from bench.ovn import Ovn
+from bench.vnc import Vnc
+
+MEASURES = ("bulk", "idle", "one-more", "first-ping", "bare-plug", "rule", "controller", "switch")
+
+
+def load_average() -> str:
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())
+
+
+def numbers(text: str) -> list[int]:
+    return [int(word) for word in text.split(",")]
+
+
+def words(choices: Sequence[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        found = text.split(",")
+        if unknown := set(found) - set(choices):
+            raise argparse.ArgumentTypeError(
+                f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(choices)}"
+            )
+        return found
+
+    return parse
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = found.add_argument
+    add("--ports", type=numbers, default=[100, 1000, 5000])
+    add("--systems", type=words(("ours", "ovn")), default=["ours", "ovn"])
+    add("--hypervisors", type=int, default=4)
+    add("--nodes", type=int, default=2, help="nodes of our system")
+    add("--groups", action="store_true", help="a security group for every tenant")
+    add("--dhcp", action="store_true", help="networks with DHCP")
+    add("--more", type=int, default=20, help="how often one more port is measured")
+    add("--restarts", type=int, default=3)
+    add("--measures", type=words(MEASURES), default=list(MEASURES),
+        help=f"some of {','.join(MEASURES)}; bulk is always done")
+    add("--ovn-wait-before-clear", type=int, default=0, metavar="MS",
+        help="OVN's external_ids:ovn-ofctrl-wait-before-clear")
+    add("--lab", default="bench", help="prefix of namespaces")
+    add("--json", metavar="FILE", help="write all figures there, too")
+    return found
+
+
+def build(name: str, options: argparse.Namespace) -> System:
+    if name == "ours":
+        return Vnc(options.lab, options.hypervisors, options.groups, options.nodes, options.dhcp)
+    return Ovn(options.lab, options.hypervisors, options.groups, options.dhcp,
+               options.ovn_wait_before_clear)
+
+
+def say(text: str) -> None:
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
+class Run:
+    """All measurements of one size, on all systems."""
+
+    def __init__(
+        self, size: int, systems: Iterable[System], options: argparse.Namespace
+    ) -> None:
+        self.size = size
+        self.systems = list(systems)
+        self.options = options
+        self.figures: dict[str, dict[str, Any]] = {one.name: {} for one in self.systems}
+
+    def all(self) -> dict[str, dict[str, Any]]:
+        steps = {
+            "idle": self.idle, "one-more": self.one_more, "first-ping": self.first_ping,
+            "bare-plug": self.bare_plug, "rule": self.rules, "controller": self.controller,
+            "switch": self.switch,
+        }
+        self.bulk()
+        for name, step in steps.items():
+            if name in self.options.measures and self.systems:
+                say(f"{self.size} ports: {name} (load {load_average()})")
+                step()
+        return self.figures
+
+    def each(self, key: str, what: Callable[[System], Any]) -> None:
+        for system in self.systems:
+            result = measure.attempt(
+                f"{system.name}: {key}", lambda system=system: what(system), say
+            )
+            if result is not None:
+                self.figures[system.name].setdefault(key, []).append(result)
+
+    def bulk(self) -> None:
+        for system in list(self.systems):
+            say(f"{self.size} ports: bulk, {system.name} (load {load_average()})")
+            result = measure.attempt(
+                f"{system.name}: bulk", lambda system=system: measure.bulk(system, self.size), say
+            )
+            if result is None:
+                self.systems.remove(system)
+                continue
+            self.figures[system.name]["bulk"] = result
+            for slot in measure.probe_slots(len(system.hypervisors)).values():
+                system.add_vm(slot)
+            system.wait_settled()
+
+    def idle(self) -> None:
+        self.each("idle", lambda system: measure.idle(system, 5.0))
+
+    def one_more(self) -> None:
+        timelines = {one.name: [] for one in self.systems}
+
+        def one(system: System) -> Any:
+            timeline = measure.Timeline(system)
+            result = measure.one_more(system)
+            timelines[system.name].append(timeline.end())
+            return result
+
+        for _ in range(self.options.more):
+            self.each("one_more", one)
+        for name, ends in timelines.items():
+            self.figures[name]["one_more_cpu"] = {
+                process: sum(end["cpu"].get(process, 0) for end in ends) / len(ends)
+                for process in (ends[0]["cpu"] if ends else ())
+            }
+
+    def first_ping(self) -> None:
+        for number in range(max(self.options.more // 2, 1)):
+            self.each("first_ping", lambda system, number=number: measure.first_ping(
+                system, number))
+
+    def bare_plug(self) -> None:
+        for number in range(self.options.more):
+            self.each("bare_plug", lambda system, number=number: measure.bare_plug(
+                system, number))
+
+    def rules(self) -> None:
+        if not self.options.groups:
+            say("one more rule: left out, there are no groups (--groups)")
+            return
+        for number in range(max(self.options.more // 2, 1)):
+            self.each("rule_one", lambda system, number=number: system.add_rules(
+                2 * number, [number % system.tenants]))
+            self.each("rule_all", lambda system, number=number: system.add_rules(
+                2 * number + 1, range(system.tenants)))
+
+    def controller(self) -> None:
+        for _ in range(self.options.restarts):
+            self.each("controller", measure.controller_restart)
+
+    def switch(self) -> None:
+        for _ in range(self.options.restarts):
+            self.each("switch", measure.switch_restart)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
+    results: list[dict[str, Any]] = []
+    for size in options.ports:
+        begun, load = time.time(), load_average()
+        with contextlib.ExitStack() as stack:
+            systems = []
+            for name in options.systems:
+                say(f"{size} ports: building {name} (load {load_average()})")
+                system = build(name, options)
+                system.up()
+                stack.callback(system.down)
+                systems.append(system)
+            figures = Run(size, systems, options).all()
+        result = {
+            "ports": size, "hypervisors": options.hypervisors, "groups": options.groups,
+            "load_before": load, "load_after": load_average(), "seconds": time.time() - begun,
+            "systems": figures,
+        }
+        results.append(result)
+        tables.show(result)
+        if options.json:
+            with open(options.json, "w") as file:
+                json.dump(results, file, indent=1)
+    if len(results) > 1:
+        tables.summary(results)
+
+
+if __name__ == "__main__":
+    main()
