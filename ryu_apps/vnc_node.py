@@ -142,6 +142,9 @@ class VncNode(app_manager.OSKenApp):
             msg.RefuseElement: lambda effect: self.ovsdb.refuse(effect.session, effect.reason),
             msg.ReleaseElement: self._release,
             msg.SetTunnels: lambda effect: self.ovsdb.set_tunnels(effect.element, effect.vteps),
+            msg.MarkInstalled: lambda effect: self.ovsdb.mark_active(
+                effect.element, dict(effect.interfaces)
+            ),
             msg.Announce: (lambda effect: engine.announce(effect.paths)) if engine else nothing,
             msg.Withdraw: (lambda effect: engine.withdraw(effect.nlris)) if engine else nothing,
             msg.SendEndOfRib: (lambda effect: engine.end_of_rib()) if engine else nothing,

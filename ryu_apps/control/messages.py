@@ -251,6 +251,16 @@ class SetTunnels:
 
 
 @dataclass(frozen=True, slots=True)
+class MarkInstalled:
+    """For the host's own software: which interfaces have their port's flows confirmed now, as
+    (name, installed).  Comes at most once a second, because every write makes ovs-vswitchd look
+    at all of its ports."""
+
+    element: str
+    interfaces: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Announce:
     paths: tuple[Path, ...]
 

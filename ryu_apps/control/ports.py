@@ -48,6 +48,8 @@ class Ports:
         """(element, VNI) where a port may have become active or ceased to be, likewise."""
         self.republish: dict[str, None] = {}
         """Ports whose paths must be computed again, likewise."""
+        self.marks: dict[str, dict[str, bool]] = {}
+        """Element -> interface -> whether it is installed, where that changed."""
         self.records: list[RecordStatus] = []
         self._recorded: dict[str, dict[str, str]] = {}
         """Port id -> element -> the reason that its record tells."""
@@ -98,6 +100,7 @@ class Ports:
 
     def _deactivate(self, port_id: str, element: str) -> None:
         self.active.pop(port_id, None)
+        self._mark(port_id, False)
         waiting = self.pending.get(element)
         if waiting is not None:
             waiting.pop(port_id, None)
@@ -164,11 +167,18 @@ class Ports:
         for port_id in [port for port, needed in waiting.items() if 0 < needed <= revision]:
             del waiting[port_id]
             if port_id not in self.rejected:
-                self.active[port_id] = None
+                if port_id not in self.active:
+                    self.active[port_id] = None
+                    self._mark(port_id, True)
                 self.republish[port_id] = None
                 self.activity[element, self.bound[port_id].evi] = None
         if not waiting:
             del self.pending[element]
+
+    def _mark(self, port_id: str, installed: bool) -> None:
+        bound = self.bound.get(port_id)
+        if bound is not None:
+            self.marks.setdefault(bound.element, {})[bound.interface] = installed
 
     def reject(self, element: str, port_id: str, reason: str) -> None:
         """The switch of ``element`` refused the port's flows; old news where the port has left."""
@@ -177,6 +187,7 @@ class Ports:
             return
         self.rejected[port_id] = reason
         self.active.pop(port_id, None)
+        self._mark(port_id, False)
         self.republish[port_id] = None
         self.activity[element, bound.evi] = None
 

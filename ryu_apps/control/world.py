@@ -324,6 +324,12 @@ class World:
         self._follow(self.rib.end_of_rib(event.peer))
 
     def _tick(self, event: msg.Tick, now: float) -> None:
+        marks, self.ports.marks = self.ports.marks, {}
+        self._effects.extend(
+            msg.MarkInstalled(element, tuple(interfaces.items()))
+            for element, interfaces in marks.items()
+            if element in self.elements.accepted
+        )
         for peer, since in list(self.peers_down_since.items()):
             if now - since >= self.settings.stale_time:
                 del self.peers_down_since[peer]
