@@ -11,6 +11,8 @@ from bench import processes
 from bench.load import Slot, System, tenants_for, vm_slot
 from bench.ovsdb import OvsdbClient
 from lab.capture import FlowMonitor
+from lab.client import ApiError
+from lab.net import CommandError
 from lab.ping import PingResult, PingStream
 from lab.wait import LabTimeout, wait_until
 
@@ -235,6 +237,6 @@ def attempt(what: str, measure: Callable[[], Any], say: Callable[[str], None]) -
     """The result of ``measure``, or None when it did not come to an end: the reason is said."""
     try:
         return measure()
-    except (LabTimeout, RuntimeError, OSError) as error:
+    except (LabTimeout, ApiError, CommandError, RuntimeError, OSError) as error:
         say(f"{what}: not measured: {error}")
         return None
