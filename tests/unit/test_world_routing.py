@@ -148,3 +148,43 @@ def test_flooding_has_one_leaf_for_each_route():
         assert one.tables["e0"]["flood", 101] == Flood(
             101, (1,), ((PEER_VTEP, 300), (PEER_VTEP, 301))
         )
+
+
+def test_a_gateway_that_is_attached_later_takes_back_its_address():
+    one = node(routed=False)
+    one.receive("p1", (host_path("10.0.0.1", GATEWAY),))
+    one.settle()
+    assert ("neighbor", 101, "10.0.0.1") in one.tables["e0"]
+    one.set("port", "if-a", interface("red"))
+    one.settle()
+    assert ("neighbor", 101, "10.0.0.1") not in one.tables["e0"]
+    assert ("mac", 101, GATEWAY) not in one.tables["e0"]
+
+
+def test_of_two_places_of_a_mac_the_one_that_is_alive():
+    one = node()
+    mac, here = "fa:16:3e:00:00:20", host_path("10.0.0.20", "fa:16:3e:00:00:20", mobility=5)
+    there = here._replace(
+        nlri=here.nlri._replace(rd="192.0.2.8:1"),
+        attrs=here.attrs._replace(next_hop="192.0.2.8", mobility=0),
+    )
+    one.receive("p1", (here,))
+    one.receive("p2", (there,))
+    one.settle()
+    assert one.tables["e0"]["mac", 101, mac].vtep == PEER_VTEP
+    one.peer_down("p1")
+    one.settle()
+    assert one.tables["e0"]["mac", 101, mac].vtep == "192.0.2.8"
+
+
+def test_a_port_that_was_never_confirmed_leaves_nothing():
+    one = node()
+    one.set("port", "new", Port("new", "net", "fa:16:3e:00:00:0b",
+                                fixed_ips=(FixedIp("a", "10.0.0.11"),)))
+    before = dict(one.tables["e0"])
+    one.bind("e0", "tap1", "new")
+    one.flush()
+    assert one.tables["e0"] != before
+    one.interface("e0", "tap1", None)
+    one.flush()
+    assert one.tables["e0"] == before
