@@ -203,10 +203,12 @@ def answer(frame: bytes, port: EdgePort) -> Answer:
         return ignored("relayed")
     if udp.dst not in (BROADCAST4, prepared.server):
         return ignored("to another server")
-    if udp.src != ANY4 and udp.src not in prepared.addresses:
-        return ignored("from an address that is not the port's")
     options = request.options
     message_type = options[53][0]
+    # A client that renews an address which was taken from the port has to hear the NAK.
+    renews = message_type == REQUEST and udp.src == request.ciaddr
+    if udp.src != ANY4 and udp.src not in prepared.addresses and not renews:
+        return ignored("from an address that is not the port's")
     if message_type == DISCOVER:
         if 80 in options:
             return _reply(prepared, request, ACK, "ack", "rapid commit")

@@ -18,16 +18,11 @@ from struct import Struct
 from typing import NamedTuple
 
 import dns.exception
-import dns.flags
-import dns.message
 import dns.name
-import dns.opcode
 import dns.rcode
 import dns.rdata
 import dns.rdataclass
-import dns.rdatatype
 import dns.reversename
-import dns.rrset
 
 from .dns_wire import Question, read_response
 from .packet import ETH_IPV4, Malformed, Udp, build_udp4, build_udp6, ethernet, udp4, udp6
@@ -40,9 +35,12 @@ MAX_TCP = 65535
 _MAX_RECORDS = 64
 _HEADER = Struct("!HHHHHH")
 _OPT = Struct("!BHHIH")
+_PAIR = Struct("!HH")
+_RECORD = Struct("!HHHIH")
 _QR, _AA, _TC, _RD, _RA = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080
 _DO = 0x8000
 _A, _PTR, _SOA, _AAAA = 1, 12, 6, 28
+_NXDOMAIN = 3
 # Whole-zone and wildcard types, and those that mean something in a message only.
 _REFUSED_TYPES = frozenset((0, 41, *range(128, 256)))
 _RDATA_OF = {4: "A", 6: "AAAA"}
@@ -79,6 +77,54 @@ class Reply(NamedTuple):
     reason: str
 
 
+class _Query(NamedTuple):
+    """A query taken apart.  ``asked``: its question section; ``edns``: its version, -1: none."""
+
+    ident: int
+    flags: int
+    name: dns.name.Name
+    rdtype: int
+    rdclass: int
+    asked: bytes
+    edns: int
+    payload: int
+    dnssec: bool
+
+
+def _read(query: bytes) -> _Query:
+    """Take a query apart; raises Malformed.  EDNS options are skipped: none of them matters here,
+    and nobody can make the node work by sending many."""
+    ident, flags, questions, answers, authority, additional = _HEADER.unpack_from(query)
+    if questions != 1 or answers or authority or additional > 1:
+        raise Malformed("not exactly one question")
+    size = len(query)
+    at = 12
+    while at < size and query[at]:
+        if query[at] > 63:
+            raise Malformed("bad label in the question")
+        at += 1 + query[at]
+    end = at + 5
+    if end > size or at - 12 > 254:
+        raise Malformed("bad question")
+    try:
+        name = dns.name.from_wire(query, 12)[0]
+    except dns.exception.DNSException:
+        raise Malformed("bad name in the question") from None
+    rdtype, rdclass = _PAIR.unpack_from(query, at + 1)
+    edns, payload, extended = -1, 512, 0
+    if additional:
+        if end + 11 > size:
+            raise Malformed("additional record cut")
+        root, kind, payload, extended, length = _OPT.unpack_from(query, end)
+        if root or kind != 41 or end + 11 + length != size:
+            raise Malformed("additional record other than OPT")
+        edns = extended >> 16 & 255
+    elif end != size:
+        raise Malformed("bytes after the question")
+    return _Query(ident, flags, name, rdtype, rdclass, query[12:end], edns, payload,
+                  bool(extended & _DO))  # fmt: skip
+
+
 def _bare(query: bytes, rcode: int, kind: str, reason: str) -> Reply:
     """An answer of a header alone: for queries whose content is not to be trusted."""
     ident, flags = _HEADER.unpack_from(query)[:2]
@@ -93,38 +139,29 @@ def answer(query: bytes, view: DnsView, udp: bool = True) -> Reply:
         raise Malformed("DNS header cut")
     if len(query) > MAX_QUERY:
         raise Malformed("DNS query too long")
-    _, flags, questions, answers, authority, additional = _HEADER.unpack_from(query)
-    if flags & _QR:
+    if query[2] & 0x80:
         raise Malformed("a DNS response")
-    if flags & 0x7800:
+    if query[2] & 0x78:
         return _bare(query, dns.rcode.NOTIMP, "notimp", "not a query")
-    if questions != 1 or answers or authority or additional > 2:
-        return _bare(query, dns.rcode.FORMERR, "formerr", "not exactly one question")
     try:
-        message = dns.message.from_wire(query)
-        if len(message.question) != 1:
-            raise Malformed("question without content")
-    except (dns.exception.DNSException, ValueError) as error:
-        return _bare(query, dns.rcode.FORMERR, "formerr", f"bad message: {type(error).__name__}")
-    asked = message.question[0]
-    name, rdtype = asked.name, int(asked.rdtype)
-    question = Question(
-        name.canonicalize().to_wire() or b"", rdtype, int(asked.rdclass),
-        bool(message.ednsflags & _DO) if message.edns >= 0 else False,
-    )  # fmt: skip
+        message = _read(query)
+    except Malformed as error:
+        return _bare(query, dns.rcode.FORMERR, "formerr", error.reason)
+    rdtype = message.rdtype
+    canonical = message.asked[:-4].lower()  # lengths are below "A", so only letters change
+    question = Question(canonical, rdtype, message.rdclass, message.dnssec)
     if message.edns > 0:
-        return _reply(message, question, udp, "badvers", dns.rcode.BADVERS, [], [])
-    if asked.rdclass != dns.rdataclass.IN or rdtype in _REFUSED_TYPES:
-        return _reply(message, question, udp, "refused", dns.rcode.REFUSED, [], [])
+        return _reply(message, question, udp, "badvers", dns.rcode.BADVERS)
+    if message.rdclass != dns.rdataclass.IN or rdtype in _REFUSED_TYPES:
+        return _reply(message, question, udp, "refused", dns.rcode.REFUSED)
     local = _local(message, question, view, udp)
     if local is not None:
         return local
-    if not view.forward or not flags & _RD:
-        return _reply(message, question, udp, "refused", dns.rcode.REFUSED, [], [])
+    if not view.forward or not message.flags & _RD:
+        return _reply(message, question, udp, "refused", dns.rcode.REFUSED)
     wire = b"".join((
-        _HEADER.pack(0, _RD, 1, 0, 0, 1), name.to_wire() or b"",
-        rdtype.to_bytes(2, "big"), b"\0\1",
-        _OPT.pack(0, 41, MAX_UDP, _DO if question.dnssec else 0, 0),
+        _HEADER.pack(0, _RD, 1, 0, 0, 1), message.asked,
+        _OPT.pack(0, 41, MAX_UDP, _DO if message.dnssec else 0, 0),
     ))  # fmt: skip
     return Reply("forward", wire, question, "outside the network")
 
@@ -137,43 +174,41 @@ def _zone(domain: str) -> dns.name.Name | None:
         return None
 
 
-def _local(
-    message: dns.message.Message, question: Question, view: DnsView, udp: bool
-) -> Reply | None:
+def _local(message: _Query, question: Question, view: DnsView, udp: bool) -> Reply | None:
     """The authoritative answer, or None for a name outside the network's zones."""
-    asked = message.question[0]
-    name = asked.name
+    name = message.name
     text = name.canonicalize().to_text(omit_final_dot=True)
     zone = _zone(view.domain)
     inside = zone is not None and name.is_subdomain(zone)
+    host = text[: -len(view.domain.strip(".")) - 1] if inside else ""
     addresses = view.names.get(text)
     if addresses is None and inside:
-        host = text[: -len(view.domain.strip(".")) - 1]
         addresses = view.names.get(host)
+    # The zone is the end of the name that was asked for, so its SOA's owner points there.
+    owner = len(question.name) - len(_wire(zone)) + 12 if inside else 12
     if addresses is not None:
         family = {_A: 4, _AAAA: 6}.get(question.rdtype)
         found = [each for each in addresses if (6 if ":" in each else 4) == family]
         if found:
             data = [_rdata(_RDATA_OF[family], each) for each in found[:_MAX_RECORDS]]
-            rrset = dns.rrset.from_rdata_list(name, view.ttl, data)
-            return _reply(message, question, udp, "answer", dns.rcode.NOERROR, [rrset], [])
-        soa = [_soa(zone if inside else name, view.ttl)]
-        return _reply(message, question, udp, "nodata", dns.rcode.NOERROR, [], soa)
+            return _reply(message, question, udp, "answer", 0, data, ttl=view.ttl)
+        return _reply(message, question, udp, "nodata", 0, ttl=view.ttl, soa=owner)
     if inside:
-        apex = name == zone
-        exists = apex or host in view.parents
-        soa = [_soa(zone, view.ttl)]
-        if apex and question.rdtype == _SOA:
-            return _reply(message, question, udp, "answer", dns.rcode.NOERROR, soa, [])
-        if exists:
-            return _reply(message, question, udp, "nodata", dns.rcode.NOERROR, [], soa)
-        return _reply(message, question, udp, "nxdomain", dns.rcode.NXDOMAIN, [], soa)
+        if name == zone and question.rdtype == _SOA:
+            return _reply(message, question, udp, "answer", 0, [_soa(view.ttl)], ttl=view.ttl)
+        if name == zone or host in view.parents:
+            return _reply(message, question, udp, "nodata", 0, ttl=view.ttl, soa=owner)
+        return _reply(message, question, udp, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=owner)
     if text.endswith(".arpa"):
         return _reverse(message, question, view, udp)
-    if "." not in text and text:  # a host name alone means nothing to the rest of the world
-        soa = [_soa(name, view.ttl)]
-        return _reply(message, question, udp, "nxdomain", dns.rcode.NXDOMAIN, [], soa)
+    if len(name) == 2:  # a host name alone means nothing to the rest of the world
+        return _reply(message, question, udp, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=12)
     return None
+
+
+@lru_cache(maxsize=1024)
+def _wire(zone: dns.name.Name) -> bytes:
+    return zone.to_wire() or b""
 
 
 @lru_cache(maxsize=1024)
@@ -186,9 +221,9 @@ def _networks(prefixes: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
 
 
 def _reverse(
-    message: dns.message.Message, question: Question, view: DnsView, udp: bool
+    message: _Query, question: Question, view: DnsView, udp: bool
 ) -> Reply | None:
-    name = message.question[0].name
+    name = message.name
     if len(name) not in (7, 35):  # four bytes or 32 nibbles, the zone's two labels, the root
         return None
     try:
@@ -197,50 +232,57 @@ def _reverse(
         return None
     target = view.pointers.get(str(address))
     if target is not None:
-        soa = _soa(name, view.ttl)
         if question.rdtype != _PTR:
-            return _reply(message, question, udp, "nodata", dns.rcode.NOERROR, [], [soa])
-        data = _rdata("PTR", target.rstrip(".") + ".")
-        rrset = dns.rrset.from_rdata(name, view.ttl, data)
-        return _reply(message, question, udp, "answer", dns.rcode.NOERROR, [rrset], [])
+            return _reply(message, question, udp, "nodata", 0, ttl=view.ttl, soa=12)
+        data = [_rdata("PTR", target.rstrip(".") + ".")]
+        return _reply(message, question, udp, "answer", 0, data, ttl=view.ttl)
     for version, network, mask in _networks(view.prefixes):
         if version == address.version and int(address) & mask == network:
-            soa = _soa(name, view.ttl)
-            return _reply(message, question, udp, "nxdomain", dns.rcode.NXDOMAIN, [], [soa])
+            return _reply(message, question, udp, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=12)
     return None
 
 
 @lru_cache(maxsize=16384)
-def _rdata(rdtype: str, text: str) -> dns.rdata.Rdata:
+def _rdata(rdtype: str, text: str) -> bytes:
     """Record data from the configuration's text; never from a query's."""
-    return dns.rdata.from_text("IN", rdtype, text)
+    return dns.rdata.from_text("IN", rdtype, text).to_wire() or b""
 
 
-def _soa(zone: dns.name.Name, ttl: int) -> dns.rrset.RRset:
+def _soa(ttl: int) -> bytes:
     """The SOA that a negative answer needs to be remembered by the client (RFC 2308 section 3)."""
-    data = _rdata("SOA", f"nobody.invalid. nobody.invalid. 1 3600 600 86400 {ttl}")
-    return dns.rrset.from_rdata(zone, ttl, data)
+    return _rdata("SOA", f"nobody.invalid. nobody.invalid. 1 3600 600 86400 {ttl}")
 
 
-def _limit(message: dns.message.Message, udp: bool) -> int:
-    if not udp:
-        return MAX_TCP
-    return max(512, min(message.payload, MAX_UDP)) if message.edns >= 0 else 512
+def _limit(message: _Query, udp: bool) -> int:
+    return max(512, min(message.payload, MAX_UDP)) if udp else MAX_TCP
 
 
 def _reply(
-    message: dns.message.Message, question: Question, udp: bool, kind: str, rcode: int,
-    answers: list[dns.rrset.RRset], authority: list[dns.rrset.RRset],
+    message: _Query, question: Question, udp: bool, kind: str, rcode: int,
+    answers: list[bytes] | None = None, ttl: int = 0, soa: int = 0,
 ) -> Reply:  # fmt: skip
-    response = dns.message.make_response(message, our_payload=MAX_UDP)
-    response.flags |= dns.flags.RA
+    """``answers``: data of records of the type that was asked for, owned by its name; ``soa``: the
+    offset of the owner of an SOA for the authority section, 0 for none."""
+    parts = [
+        _RECORD.pack(0xC00C, question.rdtype, 1, ttl, len(data)) + data for data in answers or ()
+    ]
+    if soa:
+        data = _soa(ttl)
+        parts.append(_RECORD.pack(0xC000 | soa, _SOA, 1, ttl, len(data)) + data)
+    edns = b""
+    if message.edns >= 0:
+        extended = rcode >> 4 << 24 | (_DO if message.dnssec else 0)
+        edns = _OPT.pack(0, 41, MAX_UDP, extended, 0)
+    flags = _QR | _RA | (message.flags & _RD) | (rcode & 15)
     if kind in ("answer", "nodata", "nxdomain"):
-        response.flags |= dns.flags.AA
-    response.set_rcode(dns.rcode.Rcode(rcode))
-    response.answer = answers
-    response.authority = authority
-    wire = response.to_wire(max_size=_limit(message, udp), prefer_truncation=True)
-    return Reply(kind, wire, question, "truncated" if wire[2] & 2 else "")
+        flags |= _AA
+    counts = (len(answers or ()), 1 if soa else 0)
+    body = b"".join(parts)
+    reason = ""
+    if 12 + len(message.asked) + len(body) + len(edns) > _limit(message, udp):
+        body, counts, flags, reason = b"", (0, 0), flags | _TC, "truncated"
+    header = _HEADER.pack(message.ident, flags, 1, *counts, 1 if edns else 0)
+    return Reply(kind, b"".join((header, message.asked, body, edns)), question, reason)
 
 
 def with_id(wire: bytes, ident: int) -> bytes:
@@ -263,12 +305,11 @@ def finish(query: bytes, response: bytes, udp: bool = True) -> bytes:
     Raises Malformed where the response is damaged or about another question.
     """
     # answer() has accepted this query, but the caller may pair it with anything.
-    try:
-        message = dns.message.from_wire(query)
-    except (dns.exception.DNSException, ValueError) as error:
-        raise Malformed(f"bad query: {type(error).__name__}") from None
+    if len(query) < 12:
+        raise Malformed("DNS header cut")
+    message = _read(query)
     read = read_response(response)
-    spelled = query[12 : read.question_end]
+    spelled = message.asked
     if spelled.lower() != response[12 : read.question_end].lower():
         raise Malformed("a response to another question")
     flags = int.from_bytes(response[2:4], "big") & ~(_AA | _RD | 0x0050)
@@ -277,7 +318,7 @@ def finish(query: bytes, response: bytes, udp: bool = True) -> bytes:
         flags = (flags & ~15) | dns.rcode.SERVFAIL
     edns = b""
     if message.edns >= 0:
-        edns = _OPT.pack(0, 41, MAX_UDP, message.ednsflags & _DO, 0)
+        edns = _OPT.pack(0, 41, MAX_UDP, _DO if message.dnssec else 0, 0)
     body = response[read.question_end : read.end]
     counts = read.counts
     if 12 + len(spelled) + len(body) + len(edns) > _limit(message, udp):
