@@ -129,21 +129,10 @@ class Run:
         self.each("idle", lambda system: measure.idle(system, 5.0))
 
     def one_more(self) -> None:
-        timelines = {one.name: [] for one in self.systems}
-
-        def one(system: System) -> Any:
-            timeline = measure.Timeline(system)
-            result = measure.one_more(system)
-            timelines[system.name].append(timeline.end())
-            return result
-
         for _ in range(self.options.more):
-            self.each("one_more", one)
-        for name, ends in timelines.items():
-            self.figures[name]["one_more_cpu"] = {
-                process: sum(end["cpu"].get(process, 0) for end in ends) / len(ends)
-                for process in (ends[0]["cpu"] if ends else ())
-            }
+            self.each("one_more", measure.one_more)
+        count = max(self.options.more // 2, 5)
+        self.each("one_more_cpu", lambda system: measure.one_more_cpu(system, count))
 
     def first_ping(self) -> None:
         for number in range(max(self.options.more // 2, 1)):

@@ -101,8 +101,11 @@ def idle(system: System, seconds: float) -> Figures:
 # ---------------------------------------------------------------- one more port
 
 
-def one_more(system: System) -> Figures:
-    """From the API call, plug included, to all ports up and all switches acknowledged."""
+def one_more(system: System, interval: float = 0.002) -> Figures:
+    """From the API call, plug included, to all ports up and all switches acknowledged.
+
+    ``interval``: seconds between two looks whether it is so, where one has to look.
+    """
     (slot,) = wanted = system.next_slots(1)
     begun = time.monotonic()
     (port_id,) = system.create_ports(wanted)
@@ -110,8 +113,18 @@ def one_more(system: System) -> Figures:
     system.plug([(slot, port_id)])
     plugged = time.monotonic() - begun
     return {
-        "created": created, "plugged": plugged, "seconds": system.wait_settled(120) - begun,
+        "created": created, "plugged": plugged,
+        "seconds": system.wait_settled(120, interval) - begun,
     }
+
+
+def one_more_cpu(system: System, count: int) -> dict[str, float]:
+    """CPU seconds a port of every process, over ``count`` ports one after the other, looked after
+    so seldom that looking costs next to nothing."""
+    timeline = Timeline(system)
+    for _ in range(count):
+        one_more(system, 0.25)
+    return {name: cpu / count for name, cpu in timeline.end()["cpu"].items()}
 
 
 def first_ping(system: System, number: int) -> float:

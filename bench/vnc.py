@@ -180,8 +180,13 @@ class Vnc(System):
         )
 
     def wait_settled(self, timeout: float = 300.0, interval: float = 0.002) -> float:
-        """Two looks in a row have to find it so; the time of the first counts."""
-        deadline = time.monotonic() + timeout
+        """Two looks in a row have to find it so; the time of the first counts.
+
+        A look costs the nodes CPU time.  So there are fewer of them the longer it takes: what is
+        returned is at most ``interval`` or a fiftieth of the wait too late.
+        """
+        begun = time.monotonic()
+        deadline = begun + timeout
         while True:
             if self.settled():
                 seen = time.monotonic()
@@ -192,7 +197,7 @@ class Vnc(System):
                     f"not settled after {timeout:g} s: {self.ports} ports, {len(self.bound)} "
                     f"bound, counts {self.counts()}"
                 )
-            time.sleep(interval)
+            time.sleep(max(interval, (time.monotonic() - begun) / 50))
 
     # ------------------------------------------------------------ faults
 
