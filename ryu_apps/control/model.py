@@ -1,4 +1,4 @@
-"""The configuration model: networks, subnets, ports, routers, as frozen values, and their index.
+"""The configuration model: networks, ports, routers, security groups, as frozen values, indexed.
 
 Resources carry the Networking API's names where it has one.  Every node holds the whole
 configuration in a :class:`Config`, fed from the store in revision order, so that validation,
@@ -110,6 +110,7 @@ class Port:
     binding_profile: str = "{}"
     port_security_enabled: bool = True
     allowed_address_pairs: tuple[AddressPair, ...] = ()
+    security_groups: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     revision_number: int = 0
     created_at: str = ""
@@ -139,8 +140,75 @@ class Router:
     updated_at: str = ""
 
 
-Resource = Network | Subnet | Port | Router
-KINDS: dict[str, type] = {"network": Network, "subnet": Subnet, "port": Port, "router": Router}
+@dataclass(frozen=True, slots=True)
+class SecurityGroup:
+    """What the ports that carry it may send and receive.  ``stateful``: connections are tracked."""
+
+    id: str
+    name: str = ""
+    project_id: str = ""
+    description: str = ""
+    stateful: bool = True
+    shared: bool = False
+    tags: tuple[str, ...] = ()
+    revision_number: int = 0
+    created_at: str = ""
+    updated_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroupRule:
+    """One thing that a group allows.
+
+    ``direction``: "ingress" or "egress", seen from the port.  ``ethertype``: "IPv4" or "IPv6".
+    ``protocol``: a name or a number as text, "" for any.  The port range is -1, -1 for any; for
+    ICMP it is type and code.  At most one of the three remotes is set.
+    """
+
+    id: str
+    security_group_id: str
+    direction: str
+    ethertype: str = "IPv4"
+    protocol: str = ""
+    port_range_min: int = -1
+    port_range_max: int = -1
+    remote_ip_prefix: str = ""
+    remote_group_id: str = ""
+    remote_address_group_id: str = ""
+    project_id: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    revision_number: int = 0
+    created_at: str = ""
+    updated_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressGroup:
+    """A named list of prefixes, for rules."""
+
+    id: str
+    name: str = ""
+    project_id: str = ""
+    description: str = ""
+    addresses: tuple[str, ...] = ()
+    shared: bool = False
+    tags: tuple[str, ...] = ()
+    revision_number: int = 0
+    created_at: str = ""
+    updated_at: str = ""
+
+
+Resource = Network | Subnet | Port | Router | SecurityGroup | SecurityGroupRule | AddressGroup
+KINDS: dict[str, type] = {
+    "network": Network,
+    "subnet": Subnet,
+    "port": Port,
+    "router": Router,
+    "security_group": SecurityGroup,
+    "security_group_rule": SecurityGroupRule,
+    "address_group": AddressGroup,
+}
 _NESTED: dict[tuple[type, str], type] = {
     (Port, "fixed_ips"): FixedIp,
     (Port, "allowed_address_pairs"): AddressPair,
@@ -209,11 +277,17 @@ class Config:
         self.subnets: dict[str, Subnet] = {}
         self.ports: dict[str, Port] = {}
         self.routers: dict[str, Router] = {}
+        self.security_groups: dict[str, SecurityGroup] = {}
+        self.security_group_rules: dict[str, SecurityGroupRule] = {}
+        self.address_groups: dict[str, AddressGroup] = {}
         self.tables: dict[str, dict] = {
             "network": self.networks,
             "subnet": self.subnets,
             "port": self.ports,
             "router": self.routers,
+            "security_group": self.security_groups,
+            "security_group_rule": self.security_group_rules,
+            "address_group": self.address_groups,
         }
         self.subnets_by_network: dict[str, dict[str, None]] = {}
         self.ports_by_network: dict[str, dict[str, None]] = {}
@@ -228,6 +302,13 @@ class Config:
         self.by_vni: dict[int, dict[tuple[str, str], None]] = {}
         """VNI -> (kind, id) of networks and routers."""
         self.by_rd_index: dict[int, dict[tuple[str, str], None]] = {}
+
+        self.ports_by_group: dict[str, dict[str, None]] = {}
+        self.rules_by_group: dict[str, dict[str, None]] = {}
+        self.rules_by_remote_group: dict[str, dict[str, None]] = {}
+        self.rules_by_address_group: dict[str, dict[str, None]] = {}
+        self.groups_by_name: dict[tuple[str, str], dict[str, None]] = {}
+        """(project id, name) -> security group ids; finds the default group."""
 
     def get(self, kind: str, id: str) -> Resource | None:
         return self.tables[kind].get(id)
@@ -251,9 +332,19 @@ class Config:
             yield self.by_rd_index, item.rd_index, (kind, item.id)
         elif kind == "subnet":
             yield self.subnets_by_network, item.network_id, item.id
-        else:
+        elif kind == "security_group":
+            yield self.groups_by_name, (item.project_id, item.name), item.id
+        elif kind == "security_group_rule":
+            yield self.rules_by_group, item.security_group_id, item.id
+            if item.remote_group_id:
+                yield self.rules_by_remote_group, item.remote_group_id, item.id
+            if item.remote_address_group_id:
+                yield self.rules_by_address_group, item.remote_address_group_id, item.id
+        elif kind == "port":
             yield self.ports_by_network, item.network_id, item.id
             yield self.ports_by_mac, (item.network_id, item.mac_address), item.id
+            for group in item.security_groups:
+                yield self.ports_by_group, group, item.id
             if item.device_id:
                 yield self.ports_by_device, item.device_id, item.id
             if item.is_router_interface:
