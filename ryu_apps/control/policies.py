@@ -1,8 +1,8 @@
 """Policy sets in use, where they are present, and their objects on each vrouter.
 
 Follows the configuration and the bound ports incrementally: a rule change recomputes the sets that
-contain its group; a new member of a group adds its addresses to the sets that name the group; nothing
-is computed per port.
+contain its group; a new member of a group adds its addresses to the sets that name the group;
+nothing is computed per port.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Policies:
         """Set number -> element -> bound ports."""
         self._remotes: dict[Groups, dict[str, dict[str, None]]] = {}
         """Set present somewhere -> direction -> groups that its rules name as remote."""
+        self._naming: dict[str, dict[tuple[Groups, str], None]] = {}
+        """Group -> (set present somewhere, direction) whose rules name it as remote."""
         self._rules_dirty: dict[Groups, None] = {}
         self._peers_dirty: dict[tuple[str, str], None] = {}
         """(group, address) whose owner may have changed."""
@@ -123,7 +125,7 @@ class Policies:
         places = self.present.setdefault(policy, {})
         groups = self.sets[policy]
         if not places:
-            self._remotes[groups] = remote_groups(self._config, groups)
+            self._set_remotes(groups, remote_groups(self._config, groups))
         ports = places.setdefault(element, {})
         if not ports:
             self._enter(element, policy, groups)
@@ -141,8 +143,20 @@ class Policies:
             self._desired.drop_scope(element, ("policy", policy))
         if not places:
             del self.present[policy]
-            del self._remotes[self.sets[policy]]
+            self._set_remotes(self.sets[policy], {})
             self._forget(self.sets[policy])
+
+    def _set_remotes(self, groups: Groups, remotes: dict[str, dict[str, None]]) -> None:
+        for direction, named in self._remotes.pop(groups, {}).items():
+            for group in named:
+                del self._naming[group][groups, direction]
+                if not self._naming[group]:
+                    del self._naming[group]
+        if remotes:
+            self._remotes[groups] = remotes
+            for direction, named in remotes.items():
+                for group in named:
+                    self._naming.setdefault(group, {})[groups, direction] = None
 
     def _forget(self, groups: Groups) -> None:
         """Numbers of sets that nothing uses are given back."""
@@ -159,10 +173,8 @@ class Policies:
                 self._resolve_set(groups)
         self._rules_dirty.clear()
         for group, address in self._peers_dirty:
-            for groups, remotes in self._remotes.items():
-                for direction in DIRECTIONS:
-                    if group in remotes[direction]:
-                        self._resolve_peer(groups, direction, address)
+            for groups, direction in self._naming.get(group, ()):
+                self._resolve_peer(groups, direction, address)
         self._peers_dirty.clear()
 
     def _peers(self, groups: Groups) -> dict[str, list[int]]:
@@ -180,7 +192,8 @@ class Policies:
     def _resolve_set(self, groups: Groups) -> None:
         policy = self.ids[groups]
         before = self._remotes[groups]
-        after = self._remotes[groups] = remote_groups(self._config, groups)
+        after = remote_groups(self._config, groups)
+        self._set_remotes(groups, after)
         item = self._policy(policy, groups)
         rules = rules_of(self._config, policy, groups, self._peers(groups))
         scope = ("policy", policy)
