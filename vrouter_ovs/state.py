@@ -277,6 +277,8 @@ class Rule:
     a prefix of the other side, or "".  ``peer``: the other side's policy set as found by a
     :class:`PeerAddress`, or 0 for any.  Rules of a set never overlap in ports when all else is
     equal.  ``rules``: ids of the configured rules that this comes from; not part of the key.
+    ``stateful``: as the set is; a rule of a tracked set is held against the connection's first
+    packet, one of an untracked set against each packet alone.
     """
 
     kind: ClassVar[str] = "rule"
@@ -289,6 +291,7 @@ class Rule:
     remote: str = ""
     peer: int = 0
     rules: tuple[str, ...] = ()
+    stateful: bool = True
 
     @property
     def key(self) -> Key:
@@ -304,13 +307,17 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class PeerAddress:
-    """For ports of set ``policy``: the other side's ``address`` (or prefix) is of set ``peer``."""
+    """For ports of set ``policy``: the other side's ``address`` (or prefix) is of set ``peer``.
+
+    ``stateful``: as the set ``policy`` is.
+    """
 
     kind: ClassVar[str] = "peer"
     policy: int
     direction: str
     address: str
     peer: int
+    stateful: bool = True
 
     @property
     def key(self) -> Key:
