@@ -5,11 +5,14 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IN_PORT, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
+from vrouter_ovs.pipeline.policy import INVALID, NEW, REPLY
 from vrouter_ovs.state import Vrouter
 
 MULTICAST = "01:00:00:00:00:00"
 ICMPV6 = 58
 NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
+ROUTER_SOLICIT = 133
+MULTICAST_LISTENER = (130, 131, 132, 143)
 TARGET_LINK_LAYER_ADDRESS = 2
 
 
@@ -18,7 +21,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
     icmpv6 = (("eth_type", IPV6), ("ip_proto", ICMPV6))
     # Every frame of a local port passes the proxy and only those can be sent to another VTEP, so
     # that is where a packet learns the MAC that a routed packet leaves with.
-    onward = (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "bridge"))
+    onward = (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "track"))
     flows = [
         # VLAN tags mean nothing here, in either direction (RFC 7348 section 6.1).
         Flow("classify", 1000, (("vlan_vid", 0x1000, 0x1000),), (), tag),
@@ -67,6 +70,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
         Flow("output", 0, (), (("output_reg", "out_port"),), tag),
     ]
+    flows += _policy(tag)
     # dec_ttl alone would send these to the controller.
     flows += [
         Flow("route", 900, (("eth_type", eth_type), ("ip_ttl", ttl)), (), tag)
@@ -74,3 +78,50 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         for ttl in (0, 1)
     ]
     return tuple(flows)
+
+
+def _policy(tag: int) -> list[Flow]:
+    """What all policy sets have in common; a set's own flows are in :mod:`.policy`."""
+    flows = []
+    for table, then in (("track", "bridge"), ("receive", "output")):
+        flows.append(Flow(table, 0, (), (("goto", then),), tag))
+        # As OpenStack has it: IPv6 does not work without.  Only what is of this link: neighbor
+        # discovery with the hop limit 255 (RFC 4861), listener reports with 1 (RFC 2710, 3810).
+        discovery = (ROUTER_SOLICIT, ROUTER_ADVERT, NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT)
+        for limit, kinds in ((255, discovery), (1, MULTICAST_LISTENER)):
+            for kind in kinds:
+                match = (
+                    ("eth_type", IPV6), ("ip_proto", ICMPV6), ("ip_ttl", limit),
+                    ("icmpv6_type", kind),
+                )  # fmt: skip
+                flows.append(Flow(table, 200, match, (("goto", then),), tag))
+    # The direction of the rules is that of the connection: a packet that a port sends as a reply
+    # belongs to a connection that came in.
+    for table, then, outward, reply in (
+        ("policy_out", "permit_out", 0, 1),
+        ("policy_in", "permit_in", 1, 0),
+    ):
+        flows.append(Flow(table, 300, (("ct_state", INVALID, INVALID),), (), tag))
+        for height, match, inbound in (
+            (200, (("ct_state", REPLY, REPLY),), reply),
+            (0, (), outward),
+        ):
+            ask = (
+                ("set_field", "permit", 0),
+                ("load", "inbound", inbound),
+                ("resubmit", "peer"),
+                ("goto", then),
+            )
+            flows.append(Flow(table, height, match, ask, tag))
+    for table, zone, then in (
+        ("permit_out", "in_port", "bridge"),
+        ("permit_in", "out_port", "output"),
+    ):
+        permit = ("permit", 1)
+        for eth_type in (IPV4, IPV6):
+            match = (permit, ("eth_type", eth_type), ("ct_state", NEW, NEW))
+            flows.append(Flow(table, 200, match, (("ct_commit", zone), ("goto", then)), tag))
+        flows.append(Flow(table, 100, (permit,), (("goto", then),), tag))
+    flows.append(Flow("deliver", 0, (), (("goto", "output"),), tag))
+    flows.append(Flow("peer", 0, (), (("set_field", "peer", 0), ("goto", "policy")), tag))
+    return flows
