@@ -188,9 +188,10 @@ def _nicira(raw: bytes) -> str | None:
         zone = _HEADERS.get(header)
         if zone is None or where != wire.ZONE_BITS - 1 or alg:
             return None
-        if flags == wire.CT_COMMIT and table == wire.CT_NO_TABLE:
-            return f"commit to zone {zone.name}"
-        return None if flags else f"track in zone {zone.name}, then {_table(table)}"
+        if flags not in (0, wire.CT_COMMIT):
+            return None
+        onward = "" if table == wire.CT_NO_TABLE else f", then {_table(table)}"
+        return f"{'commit to' if flags else 'track in'} zone {zone.name}{onward}"
     if subtype == wire.MULTIPATH and len(raw) == 32:
         hashed, _, _, algorithm, last, _, _, where, header = struct.unpack("!HHHHHIHHI", raw[10:])
         name = _part(header, where >> 6, (where & 0x3F) + 1)

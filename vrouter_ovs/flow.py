@@ -17,7 +17,8 @@
 ``("resubmit", table)``        run a later table, or a smaller part of this one, then go on
 ``("ct", zone, table)``        look the connection up in the zone that a field's low 16 bits name,
                                then go on in a later table; what follows sees no connection
-``("ct_commit", zone)``        enter the connection into that zone; what follows sees none
+``("ct_commit", zone)``        enter the connection into that zone; what follows sees none; with
+                               a table as third, then go on there as ``ct`` does
 ``("goto", table)``            go on in a later table; the last action
 =============================  ==================================================================
 

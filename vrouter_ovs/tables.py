@@ -104,18 +104,27 @@ TABLES: tuple[Table, ...] = (
         "The sender's rules are asked: for egress, or for ingress where the packet is a reply. A"
         " connection is judged by its first direction whichever way the packet goes, so it ends in"
         " both with the rule that allowed it.",
-        _fields("ct_state"),
+        _fields("eth_type ip_frag ct_state"),
         _fields("permit inbound"),
-        ("permit_out", "peer"),
+        ("permit_out", "whole_out", "peer"),
         miss="permit_out",
     ),
     Table(
         "permit_out",
         "What the sender's rules allow goes on, a new connection is entered into the zone; the rest"
         " is dropped.",
-        _fields("permit eth_type ct_state"),
+        _fields("permit eth_type ip_frag ct_state"),
+        frozenset(),
+        ("whole_out", "bridge"),
+    ),
+    Table(
+        "whole_out",
+        "Fragments of a packet that was allowed, after their second reassembly. What never became"
+        " whole, as its first fragment was not allowed, is dropped.",
+        _fields("ct_state"),
         frozenset(),
         ("bridge",),
+        miss="bridge",
     ),
     Table(
         "bridge",
@@ -182,18 +191,26 @@ TABLES: tuple[Table, ...] = (
     Table(
         "policy_in",
         "The receiver's rules are asked: for ingress, or for egress where the packet is a reply.",
-        _fields("ct_state"),
+        _fields("eth_type ip_frag ct_state"),
         _fields("permit inbound"),
-        ("permit_in", "peer"),
+        ("permit_in", "whole_in", "peer"),
         miss="permit_in",
     ),
     Table(
         "permit_in",
         "What the receiver's rules allow goes out, a new connection is entered into the zone; the"
         " rest is dropped.",
-        _fields("permit eth_type ct_state"),
+        _fields("permit eth_type ip_frag ct_state"),
+        frozenset(),
+        ("whole_in", "output"),
+    ),
+    Table(
+        "whole_in",
+        "Fragments of a packet that was allowed, as in whole_out.",
+        _fields("ct_state"),
         frozenset(),
         ("output",),
+        miss="output",
     ),
     Table(
         "output",
@@ -250,10 +267,8 @@ def _action_shape(action: tuple) -> tuple:
         return ("output",)
     if kind == "multipath":
         return (kind, action[2])
-    if kind == "ct_commit":
-        return (kind,)
-    if kind == "ct":
-        return (kind, action[2])
+    if kind in ("ct", "ct_commit"):
+        return (kind, *action[2:])
     if kind in ("set_field", "load"):
         return action[:2]
     return action
@@ -283,13 +298,15 @@ def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
         elif kind == "dec_ttl":
             if "ip_ttl" not in table.sets:
                 refuse("setting ip_ttl")
-        elif kind in ("goto", "resubmit", "ct"):
+        elif kind == "ct_commit" and not args:
+            continue
+        elif kind in ("goto", "resubmit", "ct", "ct_commit"):
             if args[0] not in table.next:
                 refuse(f"{kind} {args[0]}")
         elif kind in ("output", "output_reg"):
             if not table.outputs:
                 refuse("output")
-        elif kind not in ("push", "ct_commit"):
+        elif kind != "push":
             raise PipelineError(f"table {name}: unknown action {kind!r}")
 
 

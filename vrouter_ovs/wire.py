@@ -126,7 +126,7 @@ def encode_action(action: tuple) -> bytes:
         commit = kind == "ct_commit"
         return _nicira(
             CONNTRACK, "HIHB3xH", CT_COMMIT if commit else 0, field(action[1]).header,
-            ZONE_BITS - 1, CT_NO_TABLE if commit else TABLE_IDS[action[2]], 0,
+            ZONE_BITS - 1, TABLE_IDS[action[2]] if len(action) > 2 else CT_NO_TABLE, 0,
         )  # fmt: skip
     raise PipelineError(f"unknown action {kind!r}")
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IN_PORT, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
-from vrouter_ovs.pipeline.policy import INVALID, NEW, REPLY
+from vrouter_ovs.pipeline.policy import (
+    ANY_FRAGMENT,
+    INVALID,
+    LATER_FRAGMENT,
+    NEW,
+    REPLY,
+    TRACKED,
+)
 from vrouter_ovs.state import Vrouter
 
 MULTICAST = "01:00:00:00:00:00"
@@ -95,33 +102,47 @@ def _policy(tag: int) -> list[Flow]:
                     ("icmpv6_type", kind),
                 )  # fmt: skip
                 flows.append(Flow(table, 200, match, (("goto", then),), tag))
-    # The direction of the rules is that of the connection: a packet that a port sends as a reply
-    # belongs to a connection that came in.
-    for table, then, outward, reply in (
-        ("policy_out", "permit_out", 0, 1),
-        ("policy_in", "permit_in", 1, 0),
-    ):
-        flows.append(Flow(table, 300, (("ct_state", INVALID, INVALID),), (), tag))
-        for height, match, inbound in (
-            (200, (("ct_state", REPLY, REPLY),), reply),
-            (0, (), outward),
-        ):
-            ask = (
-                ("set_field", "permit", 0),
-                ("load", "inbound", inbound),
-                ("resubmit", "peer"),
-                ("goto", then),
-            )
-            flows.append(Flow(table, height, match, ask, tag))
-    for table, zone, then in (
-        ("permit_out", "in_port", "bridge"),
-        ("permit_in", "out_port", "output"),
-    ):
-        permit = ("permit", 1)
-        for eth_type in (IPV4, IPV6):
-            match = (permit, ("eth_type", eth_type), ("ct_state", NEW, NEW))
-            flows.append(Flow(table, 200, match, (("ct_commit", zone), ("goto", then)), tag))
-        flows.append(Flow(table, 100, (permit,), (("goto", then),), tag))
+    flows += _ask_and_permit("policy_out", "permit_out", "whole_out", "in_port", "bridge", 0, tag)
+    flows += _ask_and_permit("policy_in", "permit_in", "whole_in", "out_port", "output", 1, tag)
     flows.append(Flow("deliver", 0, (), (("goto", "output"),), tag))
     flows.append(Flow("peer", 0, (), (("set_field", "peer", 0), ("goto", "policy")), tag))
+    return flows
+
+
+def _ask_and_permit(
+    ask: str, permit: str, whole: str, zone: str, then: str, inbound: int, tag: int
+) -> list[Flow]:
+    """The tables of one side.  ``inbound``: the rules that a connection's first direction is held
+    against here; a reply belongs to a connection that went the other way."""
+    invalid, tracked = ("ct_state", INVALID, INVALID), ("ct_state", TRACKED, TRACKED)
+    allowed = ("permit", 1)
+    flows = [
+        Flow(ask, 300, (invalid,), (), tag),
+        Flow(whole, 100, (invalid,), (), tag),
+        Flow(whole, 0, (), (("goto", then),), tag),
+        Flow(permit, 100, (allowed,), (("goto", then),), tag),
+    ]
+    for height, match, direction in (
+        (100, (("ct_state", REPLY, REPLY),), 1 - inbound),
+        (0, (), inbound),
+    ):
+        rules = (
+            ("set_field", "permit", 0),
+            ("load", "inbound", direction),
+            ("resubmit", "peer"),
+            ("goto", permit),
+        )
+        flows.append(Flow(ask, height, match, rules, tag))
+    for eth_type in (("eth_type", IPV4), ("eth_type", IPV6)):
+        later = ("ip_frag", LATER_FRAGMENT, LATER_FRAGMENT)
+        fragment = ("ip_frag", ANY_FRAGMENT, ANY_FRAGMENT)
+        together = (("ct_commit", zone, whole),)
+        new = ("ct_state", NEW, NEW)
+        flows += (
+            Flow(ask, 200, (eth_type, tracked, later), together, tag),
+            Flow(permit, 300, (eth_type, tracked, fragment, allowed), together, tag),
+            Flow(
+                permit, 200, (eth_type, new, allowed), (("ct_commit", zone), ("goto", then)), tag
+            ),
+        )
     return flows

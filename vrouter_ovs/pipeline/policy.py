@@ -3,9 +3,14 @@
 A rule is not held against a packet but against the *connection* of the packet: conntrack keeps the
 addresses, protocol and ports of the first packet's direction, and those are matched in whichever
 direction a packet goes.  So a reply is allowed by the rule that allowed its request; with that rule
-the connection ends in both directions at once, with no mark to set or clear in connections; an ICMP
-error is judged as the connection that it speaks of; and a later fragment, which has no ports of its
-own, as the packet it is a part of.  Sets without tracking match the fields of each packet instead.
+the connection ends in both directions at once, with no mark to set or clear in connections; and an
+ICMP error is judged as the connection that it speaks of.  Sets without tracking match the fields of
+each packet instead.
+
+Later fragments have no ports, in a connection neither (the userspace datapath puts fragments
+together to track them and apart again).  So they pass the rules unasked into a second reassembly,
+which the first fragment enters only if a rule allows it: what comes out is allowed as a whole, and
+what lacks its first fragment comes out as invalid.
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ NEW, REPLY, INVALID, TRACKED = (CT_STATES[name] for name in ("new", "rpl", "inv"
 VALID = ("ct_state", TRACKED, TRACKED | INVALID)
 """Without it a switch refuses a match on the fields of a connection."""
 ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
-LATER_FRAGMENT = 2
+ANY_FRAGMENT, LATER_FRAGMENT = 1, 2
 MAX_POLICY = INBOUND - 1
 RULE_PRIORITY, DENY_PRIORITY, PEER_PRIORITY = 100, 1, 100
 _DIRECTIONS = {EGRESS: 0, INGRESS: INBOUND}
