@@ -16,6 +16,7 @@ what lacks its first fragment comes out as invalid.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
@@ -34,7 +35,7 @@ MAX_POLICY = INBOUND - 1
 RULE_PRIORITY, DENY_PRIORITY, PEER_PRIORITY = 100, 1, 100
 _DIRECTIONS = {EGRESS: 0, INGRESS: INBOUND}
 _ETH_TYPES = {4: IPV4, 6: IPV6}
-_PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
+PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
 _ICMP = {4: (ICMP, "icmpv4"), 6: (ICMPV6, "icmpv6")}
 _PERMIT = (("set_field", "permit", 1),)
 
@@ -152,7 +153,7 @@ def _upper(rule: Rule) -> Iterator[tuple[tuple, ...]]:
                 terms.append((field, value))
         yield tuple(terms)
     else:
-        field = _PORT_FIELDS.get(rule.protocol)
+        field = PORT_FIELDS.get(rule.protocol)
         if field is None or not 0 <= first <= last <= 0xFFFF:
             raise PipelineError(f"not ports of this protocol: {rule}")
         # A later fragment looks as if it went to port 0.
@@ -167,8 +168,13 @@ def _upper(rule: Rule) -> Iterator[tuple[tuple, ...]]:
                 yield whole
 
 
-def blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
+@lru_cache(maxsize=4096)
+def blocks(first: int, last: int) -> tuple[tuple[int, int], ...]:
     """The fewest (value, mask) that together are the ports ``first`` to ``last``."""
+    return tuple(_blocks(first, last))
+
+
+def _blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
     while first <= last:
         size = first & -first or 0x10000
         while first + size - 1 > last:
