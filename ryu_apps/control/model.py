@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 ROUTER_INTERFACE = "network:router_interface"
-SCHEMA = 1
-"""Version of the stored form; :func:`decode` upgrades older ones and refuses newer ones."""
+SCHEMA = 2
+"""Version of the stored form; :func:`decode` upgrades older ones and refuses newer ones.
+
+2: ports have security groups.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,12 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """``requested_host``: where the user wants it (``binding:host_id`` of a write), or ""."""
+    """``requested_host``: where the user wants it (``binding:host_id`` of a write), or "".
+
+    ``unfiltered``: it was stored before there were security groups and has not been given any
+    since, so it goes on as it was.  Without that mark, a port with port security and no group may
+    send and receive nothing.
+    """
 
     id: str
     network_id: str
@@ -111,6 +119,7 @@ class Port:
     port_security_enabled: bool = True
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     security_groups: tuple[str, ...] = ()
+    unfiltered: bool = False
     tags: tuple[str, ...] = ()
     revision_number: int = 0
     created_at: str = ""
@@ -218,6 +227,20 @@ _NESTED: dict[tuple[type, str], type] = {
 _FIELDS = {cls: {f.name for f in dataclasses.fields(cls)} for cls in KINDS.values()}
 
 
+def normalized(prefix: str) -> str:
+    """A prefix with its host bits cleared; "" for none.  Raises ValueError."""
+    return str(ipaddress.ip_network(prefix, strict=False)) if prefix else ""
+
+
+def likeness(rule: SecurityGroupRule) -> tuple:
+    """All that a rule says but for its protocol, which can be written in several ways."""
+    return (
+        rule.security_group_id, rule.direction, rule.ethertype, rule.port_range_min,
+        rule.port_range_max, rule.remote_group_id, rule.remote_address_group_id,
+        normalized(rule.remote_ip_prefix),
+    )
+
+
 class Change(NamedTuple):
     """``resource`` None: deleted."""
 
@@ -231,10 +254,20 @@ class ModelError(ValueError):
 
 
 def encode(resource: Resource) -> bytes:
-    """The stored form: JSON with the schema number.  Inverse of :func:`decode`."""
+    """The stored form: JSON with the schema number.  Inverse of :func:`decode`.
+
+    The number is the oldest that means the same, so that a node that was not upgraded yet
+    understands what it can, and never takes a filtered port for an open one.
+    """
+    schema = SCHEMA if type(resource) is Port else 1
     return json.dumps(
-        {"schema": SCHEMA, **dataclasses.asdict(resource)}, separators=(",", ":")
+        {"schema": schema, **dataclasses.asdict(resource)}, separators=(",", ":")
     ).encode()
+
+
+def _upgrade(kind: str, data: dict[str, Any]) -> None:
+    if data["schema"] < 2 and kind == "port" and not data.get("security_groups"):
+        data["unfiltered"] = True
 
 
 def decode(kind: str, value: bytes) -> Resource:
@@ -251,6 +284,7 @@ def decode(kind: str, value: bytes) -> Resource:
             raise ModelError(
                 f"stored {kind} has schema {data['schema']}, this version reads up to {SCHEMA}"
             )
+        _upgrade(kind, data)
         known = {}
         for name in _FIELDS[cls] & data.keys():
             item = data[name]
@@ -307,6 +341,8 @@ class Config:
         self.rules_by_group: dict[str, dict[str, None]] = {}
         self.rules_by_remote_group: dict[str, dict[str, None]] = {}
         self.rules_by_address_group: dict[str, dict[str, None]] = {}
+        self.rules_alike: dict[tuple, dict[str, None]] = {}
+        """:func:`likeness` of a rule -> rule ids; rules with the same meaning are found there."""
         self.groups_by_name: dict[tuple[str, str], dict[str, None]] = {}
         """(project id, name) -> security group ids; finds the default group."""
 
@@ -336,6 +372,7 @@ class Config:
             yield self.groups_by_name, (item.project_id, item.name), item.id
         elif kind == "security_group_rule":
             yield self.rules_by_group, item.security_group_id, item.id
+            yield self.rules_alike, likeness(item), item.id
             if item.remote_group_id:
                 yield self.rules_by_remote_group, item.remote_group_id, item.id
             if item.remote_address_group_id:

@@ -12,7 +12,7 @@ import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ryu_apps.control.model import Config, Port, SecurityGroupRule
+from ryu_apps.control.model import Config, Port, SecurityGroupRule, normalized
 from vrouter_ovs.state import EGRESS, INGRESS, Rule
 
 Groups = tuple[str, ...]
@@ -44,11 +44,15 @@ def protocol_number(name: str, version: int) -> int:
     return number
 
 
+NO_GROUPS: Groups = ("",)
+"""The policy set of ports with port security and without a group: no rule is in it."""
+
+
 def groups_of(port: Port) -> Groups:
     """The policy set of a port; () where nothing is filtered."""
-    if not port.port_security_enabled or port.is_router_interface:
+    if not port.port_security_enabled or port.unfiltered or port.is_router_interface:
         return ()
-    return tuple(sorted(set(port.security_groups)))
+    return tuple(sorted(set(port.security_groups))) or NO_GROUPS
 
 
 def set_id(groups: Groups, taken: Iterable[int] = ()) -> int:
@@ -114,8 +118,13 @@ def _shapes(config: Config, rule: SecurityGroupRule, peers: dict[str, Iterable[i
             if (":" in prefix) == (version == 6):
                 yield shape(prefix)
     else:
-        everywhere = rule.remote_ip_prefix in ("0.0.0.0/0", "::/0")
-        yield shape("" if everywhere else rule.remote_ip_prefix)
+        yield shape(remote_prefix(rule))
+
+
+def remote_prefix(rule: SecurityGroupRule) -> str:
+    """The prefix of a rule with its host bits cleared; "" for none and for everywhere."""
+    prefix = normalized(rule.remote_ip_prefix)
+    return "" if prefix in ("0.0.0.0/0", "::/0") else prefix
 
 
 def _same(ranges: list[tuple[int, int, str]]):
