@@ -163,7 +163,7 @@ def test_long_flood_lists_stay_below_a_message() -> None:
         action
         for flow in flows
         for action in describe(flow)["actions"]
-        if action.startswith("output")
+        if action.startswith("set out_port")
     ]
     assert len(outputs) == len(ports)
 
