@@ -89,9 +89,13 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
 
 def _policy(tag: int) -> list[Flow]:
     """What all policy sets have in common; a set's own flows are in :mod:`.policy`."""
-    flows = []
+    flows = [Flow("track", 50, (("policy", 0),), (("goto", "bridge"),), tag)]
     for table, then in (("track", "bridge"), ("receive", "output")):
         flows.append(Flow(table, 0, (), (("goto", then),), tag))
+        # Nothing is let through unasked because its set is not known yet, or not any more.
+        flows += [
+            Flow(table, 10, (("eth_type", eth_type),), (), tag) for eth_type in (IPV4, IPV6)
+        ]
         # As OpenStack has it: IPv6 does not work without.  Only what is of this link: neighbor
         # discovery with the hop limit 255 (RFC 4861), listener reports with 1 (RFC 2710, 3810).
         discovery = (ROUTER_SOLICIT, ROUTER_ADVERT, NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT)
