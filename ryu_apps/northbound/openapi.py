@@ -118,6 +118,14 @@ def _schemas() -> dict[str, Any]:
         "Record": _OPEN,
         "Health": _object(("status",), status={"enum": ["ok", "degraded"]},
                           checks=_LIST_OF_RECORDS),
+        "Explanation": _object(
+            ("verdict", "reason", "packet", "source", "destination", "stages"),
+            verdict={"enum": ["allowed", "denied", "unreachable"]}, reason={"type": "string"},
+            packet={"type": "string"}, source=_OPEN, destination=_OPEN, stages=_LIST_OF_RECORDS),
+        "Counters": _object(
+            ("rule", "packets", "bytes", "vrouters", "unanswered"), rule={"type": "string"},
+            packets={"type": "integer"}, bytes={"type": "integer"}, vrouters=_LIST_OF_RECORDS,
+            unanswered=_LIST_OF_RECORDS),
         "Document": _OPEN,
     })
     for name in ("nodes", "elements", "evis", "vrfs", "peers"):

@@ -105,8 +105,8 @@ def _protocol(value: str | int | None, ethertype: str) -> str:
     text = str(value).strip().lower() if value is not None else ""
     if text in ("", "any", "-1"):
         return ""
-    if text.isascii() and text.isdigit() and int(text[:4]) < 256:
-        text = str(int(text[:4]))
+    if text.isascii() and text.isdigit() and len(text) < 4 and int(text) < 256:
+        text = str(int(text))
     elif text not in PROTOCOLS:
         raise bad_request(
             f"Security group rule protocol {value} not supported. Only protocol values "
