@@ -92,6 +92,7 @@ class Ports:
                 self._desired.delete(old.element, ("evi", old.evi), ("port", port_id))
             if new is None or new.element != old.element:
                 self._deactivate(port_id, old.element)
+                self.rejected.pop(port_id, None)
         before = (old.element, old.policy) if old is not None else None
         after = (new.element, new.policy) if new is not None else None
         if before != after:
@@ -99,7 +100,6 @@ class Ports:
                 self._policies.place(port_id, *after)
             if before is not None:
                 self._policies.displace(port_id, *before)
-        self.rejected.pop(port_id, None)
         if new is None:
             del self.bound[port_id]
         else:
