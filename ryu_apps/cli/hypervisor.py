@@ -12,6 +12,8 @@ from .errors import UNREACHABLE, CliError
 DEFAULT_TEMPLATE = "ssh {host}"
 BRIDGE = "br-int"
 TIMEOUT = 30
+NEW_CONNECTION = ("--ct-next", "trk,new") * 2
+"""What conntrack finds, for the sender's and the receiver's lookup on one hypervisor."""
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:%-]*")
 _FLOW = re.compile(r"[A-Za-z0-9_.:,=/]+")
 
@@ -31,7 +33,7 @@ def trace(template: str, host: str, flow: str) -> str:
         words = [word.replace("{host}", host) for word in shlex.split(template)]
     except ValueError as error:
         raise CliError(f"the template {template!r} is malformed: {error}") from error
-    command = [*words, "ovs-appctl", "ofproto/trace", BRIDGE, flow]
+    command = [*words, "ovs-appctl", "ofproto/trace", BRIDGE, flow, *NEW_CONNECTION]
     hint = "; --exec or VNCTL_EXEC says how to run a command there, as \"ssh root@{host}\""
     try:
         done = subprocess.run(

@@ -40,9 +40,18 @@ class Packet:
         kind = "ipv6" if six else "nw"
         terms += [f"{kind}_src={self.ip_src}", f"{kind}_dst={self.ip_dst}", f"nw_ttl={self.ttl}"]
         if self.protocol == "icmp":
-            terms += [f"icmp_type={128 if six else 8}", "icmp_code=0"]
+            ends = (128 if six else 8, 0)
+            terms += [f"icmp_type={ends[0]}", f"icmp_code={ends[1]}"]
         else:
-            terms += [f"{self.protocol}_src=40000", f"{self.protocol}_dst={self.port}"]
+            ends = (40000, self.port)
+            terms += [f"{self.protocol}_src={ends[0]}", f"{self.protocol}_dst={ends[1]}"]
+        # ofproto/trace looks nothing up in conntrack: it is told which connection this is of.
+        # 0x22 is trk|est; written so, because the text may end in another host's shell.
+        number = {"icmp": 58 if six else 1, "tcp": 6, "udp": 17}[self.protocol]
+        terms += [
+            "ct_state=0x22", f"ct_nw_proto={number}", f"ct_{kind}_src={self.ip_src}",
+            f"ct_{kind}_dst={self.ip_dst}", f"ct_tp_src={ends[0]}", f"ct_tp_dst={ends[1]}",
+        ]
         return ",".join(terms)
 
     def after(self, final: dict[str, str]) -> Packet:

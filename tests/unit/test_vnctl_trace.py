@@ -112,12 +112,15 @@ def test_packets_as_flows():
     packet = Packet("02::1", "02::2", "10.0.0.1", "10.0.0.2")
     assert packet.flow(3) == (
         "in_port=3,icmp,dl_src=02::1,dl_dst=02::2,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64,"
-        "icmp_type=8,icmp_code=0"
+        "icmp_type=8,icmp_code=0,ct_state=0x22,ct_nw_proto=1,ct_nw_src=10.0.0.1,"
+        "ct_nw_dst=10.0.0.2,ct_tp_src=8,ct_tp_dst=0"
     )
     packet = Packet("a", "b", "fd00::1", "fd00::2", "tcp", 443, 9, (7, "192.0.2.1", "192.0.2.2"))
     assert packet.flow(1) == (
         "in_port=1,tun_id=7,tun_src=192.0.2.1,tun_dst=192.0.2.2,tcp6,dl_src=a,dl_dst=b,"
-        "ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=9,tcp_src=40000,tcp_dst=443"
+        "ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=9,tcp_src=40000,tcp_dst=443,"
+        "ct_state=0x22,ct_nw_proto=6,ct_ipv6_src=fd00::1,ct_ipv6_dst=fd00::2,ct_tp_src=40000,"
+        "ct_tp_dst=443"
     )
 
 
