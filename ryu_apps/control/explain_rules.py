@@ -97,10 +97,9 @@ def _member_groups(config: Config, groups: Groups, direction: str, address: str)
     for group in remote_groups(config, groups)[direction]:
         for id in config.ports_by_group.get(group, ()):
             member = config.ports[id]
-            if not groups_of(member):
-                continue
             for known in addresses_of(member):
-                if known == address or ("/" in known and contains(known, address)):
+                hit = known == address or ("/" in known and contains(known, address))
+                if hit and groups_of(member):
                     length = ipaddress.ip_network(known, strict=False).prefixlen
                     if best is None or (-length, id) < best:
                         best = (-length, id)
