@@ -284,7 +284,7 @@ def test_within_a_network_across_hypervisors(bed: Bed):
     data = bed.data("web1", bed._address("web2"), "--tcp", "443")
     assert data["verdict"] == "delivered" and "tcp_dst=443" in data["hops"][1]["flow"]
     assert [step["table_name"] for step in data["hops"][1]["steps"]] == [
-        "classify", "bridge", "output"
+        "classify", "bridge", "deliver", "output"
     ]  # fmt: skip
 
 
