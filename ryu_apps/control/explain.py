@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ryu_apps.control.explain_rules import Packet, contains, match
+from ryu_apps.control.explain_rules import Packet, contains, match, nearest
 from ryu_apps.control.model import Config, Port, Subnet
 from ryu_apps.control.policy import (
     ICMP,
@@ -267,14 +267,13 @@ def _group_stage(
     if rules:
         yield Stage(name, "pass", f"{direction} {packet} of port {_name(port)}", port.id, rules)
         return
-    misses.sort()
-    nearest = [{"rule": miss.rule, "why": miss.why} for miss in misses[:NEAREST]]
+    close = nearest(config, misses, NEAREST)
     other = packet.source if direction == INGRESS else packet.destination
     side = "from" if direction == INGRESS else "to"
     reason = f"no {direction} rule of port {_name(port)} allows {packet} {side} {other}"
-    if nearest:
-        reason += f"; nearest: {nearest[0]['why']}"
-    yield Stage(name, "drop", reason, port.id, [], nearest)
+    if close:
+        reason += f"; nearest: {close[0]['why']}"
+    yield Stage(name, "drop", reason, port.id, [], close)
 
 
 def _reply(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -58,11 +59,11 @@ class Packet:
 
 
 class Miss(NamedTuple):
-    """``distance``: in how many things the rule differs from the packet."""
+    """``distance``: in how many things the rule differs from the packet; ``problems``: which."""
 
     distance: int
     rule: str
-    why: str
+    problems: tuple[str, ...]
 
 
 
@@ -78,13 +79,24 @@ def match(
             rule = config.security_group_rules[rule_id]
             if rule.direction != direction:
                 continue
-            problems = list(_problems(config, rule, packet, other, members))
-            if not problems:
+            if (rule.ethertype == "IPv6") != (packet.version == 6):
+                continue
+            problems = tuple(_problems(config, rule, packet, other, members))
+            if problems:
+                misses.append(Miss(len(problems), rule_id, problems))
+            else:
                 found.append(rule_id)
-            elif (rule.ethertype == "IPv6") == (packet.version == 6):
-                why = f"{_text(config, rule)}: " + ", ".join(problems)
-                misses.append(Miss(len(problems), rule_id, why))
     return sorted(found), misses
+
+
+def nearest(config: Config, misses: Iterable[Miss], count: int) -> list[dict[str, str]]:
+    """The rules that miss least, in words."""
+    rules = config.security_group_rules
+    return [
+        {"rule": miss.rule, "why": f"{_text(config, rules[miss.rule])}: "
+         + ", ".join(miss.problems)}
+        for miss in heapq.nsmallest(count, misses)
+    ]
 
 
 def _member_groups(config: Config, groups: Groups, direction: str, address: str) -> Groups:
@@ -97,10 +109,9 @@ def _member_groups(config: Config, groups: Groups, direction: str, address: str)
     for group in remote_groups(config, groups)[direction]:
         for id in config.ports_by_group.get(group, ()):
             member = config.ports[id]
-            if not groups_of(member):
-                continue
             for known in addresses_of(member):
-                if known == address or ("/" in known and contains(known, address)):
+                hit = known == address or ("/" in known and contains(known, address))
+                if hit and groups_of(member):
                     length = ipaddress.ip_network(known, strict=False).prefixlen
                     if best is None or (-length, id) < best:
                         best = (-length, id)
@@ -110,11 +121,7 @@ def _member_groups(config: Config, groups: Groups, direction: str, address: str)
 def _problems(
     config: Config, rule: SecurityGroupRule, packet: Packet, other: str, members: Groups
 ) -> Iterable[str]:
-    version = 6 if rule.ethertype == "IPv6" else 4
-    if version != packet.version:
-        yield f"it is for {rule.ethertype}"
-        return
-    number = protocol_number(rule.protocol, version)
+    number = protocol_number(rule.protocol, packet.version)
     if number not in (-1, packet.protocol):
         yield f"not {packet}"
     elif number in (ICMP, ICMPV6):

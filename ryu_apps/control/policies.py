@@ -13,6 +13,7 @@ from ryu_apps.control.policy import (
     Groups,
     addresses_of,
     groups_of,
+    is_tracked,
     remote_groups,
     rules_of,
     set_id,
@@ -186,8 +187,7 @@ class Policies:
         return found
 
     def _policy(self, policy: int, groups: Groups) -> Policy:
-        known = (self._config.security_groups.get(group) for group in groups)
-        return Policy(policy, any(group is None or group.stateful for group in known))
+        return Policy(policy, is_tracked(self._config, groups))
 
     def _resolve_set(self, groups: Groups) -> None:
         policy = self.ids[groups]
@@ -195,6 +195,10 @@ class Policies:
         after = remote_groups(self._config, groups)
         self._set_remotes(groups, after)
         item = self._policy(policy, groups)
+        # Whether connections are tracked stands in every object of the set.
+        other = any(
+            self._desired.get(element, item.key) != item for element in self.present[policy]
+        )
         rules = rules_of(self._config, policy, groups, self._peers(groups))
         scope = ("policy", policy)
         for element in self.present[policy]:
@@ -205,7 +209,8 @@ class Policies:
             for rule in rules.values():
                 self._desired.put(element, scope, rule)
         for direction in DIRECTIONS:
-            for group in before[direction].keys() ^ after[direction].keys():
+            named = before[direction].keys() ^ after[direction].keys()
+            for group in named | after[direction].keys() if other else named:
                 for address in self._addresses.get(group, ()):
                     self._resolve_peer(groups, direction, address)
 
@@ -229,7 +234,8 @@ class Policies:
         if not owners:
             return None
         owner = self._config.ports[min(owners)]
-        return PeerAddress(policy, direction, address, self.number(groups_of(owner)))
+        peer = self.number(groups_of(owner))
+        return PeerAddress(policy, direction, address, peer, is_tracked(self._config, groups))
 
     def _enter(self, element: str, policy: int, groups: Groups) -> None:
         scope = ("policy", policy)

@@ -55,6 +55,12 @@ def groups_of(port: Port) -> Groups:
     return tuple(sorted(set(port.security_groups))) or NO_GROUPS
 
 
+def is_tracked(config: Config, groups: Groups) -> bool:
+    """Whether a policy set tracks connections: one stateful group is enough."""
+    known = (config.security_groups.get(group) for group in groups)
+    return any(group is None or group.stateful for group in known)
+
+
 def set_id(groups: Groups, taken: Iterable[int] = ()) -> int:
     """A number of 31 bits for a policy set, the same after every restart."""
     digest = hashlib.blake2b("\0".join(groups).encode(), digest_size=4).digest()
@@ -88,12 +94,13 @@ def rules_of(
             for shape, first, last in _shapes(config, rule, peers):
                 shapes.setdefault(shape, []).append((first, last, rule_id))
     found = {}
+    stateful = is_tracked(config, groups)
     for shape, ranges in shapes.items():
         cut = _elementary if shape.protocol in WITH_PORTS else _same
         for first, last, ids in cut(ranges):
             rule = Rule(
                 policy, shape.direction, shape.version, shape.protocol, first, last,
-                shape.remote, shape.peer, ids,
+                shape.remote, shape.peer, ids, stateful,
             )
             found[rule.key] = rule
     return found
