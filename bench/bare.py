@@ -1,35 +1,85 @@
-"""The least a VXLAN overlay can be: a bridge with two flows on each hypervisor, no controller."""
+"""Hypervisors without a controller: what ovs-vswitchd costs by itself.
+
+For the data plane, the least a VXLAN overlay can be: a bridge with two flows on each hypervisor.
+For the load, the time in which ovs-vswitchd makes ports that nobody programs.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from typing import Any
 
+from bench import processes
 from bench.load import Slot
+from bench.ovsdb import OvsdbClient, Tables
+from lab.hypervisor import Hypervisor
+from lab.plugger import Plugger
 from lab.topology import Lab
 from lab.vm import Vm
 
 VNI = 77
 
 
-class BareLab(Lab):
-    """Two hypervisors; what enters from the one VM leaves by the tunnel, and back."""
+def numbers(tables: Tables) -> tuple[int, int]:
+    """(next_cfg, cur_cfg): what was asked of ovs-vswitchd, and what it has done
+    (ovs-vswitchd.conf.db(5), table Open_vSwitch)."""
+    (row,) = tables["Open_vSwitch"].values()
+    return row["next_cfg"], row["cur_cfg"]
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"{name}-bare", {"none": ("hv1", "hv2")}, store="memory")
+
+def follow(hypervisor: Hypervisor) -> OvsdbClient:
+    """A client that sees these numbers; ovs-vswitchd is idle now."""
+    database = OvsdbClient(hypervisor.directory / "db.sock", "Open_vSwitch")
+    database.monitor({"Open_vSwitch": ["cur_cfg", "next_cfg"]})
+    database.wait(lambda tables: numbers(tables)[0] <= numbers(tables)[1],
+                  "ovs-vswitchd to be idle", 120)
+    return database
+
+
+def wait_done(database: OvsdbClient, wanted: int) -> None:
+    database.wait(lambda tables: numbers(tables)[1] >= wanted, "ovs-vswitchd to make ports", 600)
+
+
+class BareLab(Lab):
+    """What enters from the one VM of hv1 leaves by the tunnel to hv2, and back."""
+
+    def __init__(self, name: str, hypervisors: int = 2) -> None:
+        names = tuple(f"hv{number + 1}" for number in range(hypervisors))
+        super().__init__(f"{name}-bare", {"none": names}, store="memory")
         self.nodes.clear()
 
     def start_nodes(self, progress: Callable[[str], None]) -> None:
         """There are none."""
 
     def join_all(self, progress: Callable[[str], None]) -> None:
-        first, second = self.hypervisors.values()
-        for one, other in ((first, second), (second, first)):
+        every = list(self.hypervisors.values())
+        for one, other in zip(every, every[1:] + every[:1], strict=True):
             one.vsctl(
                 "add-br", "br-int", "--", "set", "Bridge", "br-int", "datapath_type=netdev",
                 "fail_mode=secure", "--", "add-port", "br-int", "vx", "--", "set", "Interface",
                 "vx", "type=vxlan", f"options:local_ip={one.vtep}",
                 f"options:remote_ip={other.vtep}", f"options:key={VNI}", "ofport_request=2",
             )
+
+    def make_ports(self, count: int) -> dict[str, Any]:
+        """Plug ``count`` dummies, spread evenly; seconds until every ovs-vswitchd made its own,
+        and CPU seconds of all of them."""
+        every = list(self.hypervisors.values())
+        pids = {one.name: one.switch.pid for one in every}
+        databases = [follow(one) for one in every]
+        wanted = [numbers(database.tables)[0] + 1 for database in databases]
+        pluggers = [Plugger(one.directory) for one in every]
+        before = processes.snapshot(pids)
+        begun = time.monotonic()
+        for number, plugger in enumerate(pluggers):
+            plugger.plug([(f"d{i}", f"d{i}") for i in range(number, count, len(every))])
+        for database, number in zip(databases, wanted, strict=True):
+            wait_done(database, number)
+            database.close()
+        seconds = time.monotonic() - begun
+        cpu = processes.spent(before, processes.snapshot(pids))
+        return {"seconds": seconds, "cpu_total": round(sum(cpu.values()), 2)}
 
     def connect(self, vm: Vm, slot: Slot) -> None:
         """Plug the one VM of its hypervisor and put in the two flows."""

@@ -169,6 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     results: list[dict[str, Any]] = []
     for size in options.ports:
         begun, load = time.time(), load_average()
+        say(f"{size} ports: ovs-vswitchd alone (load {load})")
+        alone = measure.bare_bulk(options.lab, options.hypervisors, size)
         with contextlib.ExitStack() as stack:
             systems = []
             for name in options.systems:
@@ -181,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         result = {
             "ports": size, "hypervisors": options.hypervisors, "groups": options.groups,
             "load_before": load, "load_after": load_average(), "seconds": time.time() - begun,
-            "systems": figures,
+            "alone": alone, "systems": figures,
         }
         results.append(result)
         tables.show(result)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import processes
+from bench.bare import BareLab, follow, numbers, wait_done
 from bench.load import Slot, System, tenants_for, vm_slot
-from bench.ovsdb import OvsdbClient
 from lab.capture import FlowMonitor
 from lab.client import ApiError
 from lab.net import CommandError
@@ -98,6 +98,13 @@ def idle(system: System, seconds: float) -> Figures:
     return timeline.end()
 
 
+def bare_bulk(lab: str, hypervisors: int, ports: int) -> Figures:
+    """What the ports of the load cost ovs-vswitchd where nobody programs them: the floor under
+    any system's bulk."""
+    with BareLab(lab, hypervisors) as bare:
+        return bare.make_ports(ports)
+
+
 # ---------------------------------------------------------------- one more port
 
 
@@ -158,22 +165,11 @@ def bare_plug(system: System, number: int) -> float:
     that it is made (cur_cfg, as ovs-vsctl(8) waits for): the switch's own share of any plug."""
     place = number % len(system.hypervisors)
     hypervisor = system.hypervisors[place]
-    database = OvsdbClient(hypervisor.directory / "db.sock", "Open_vSwitch")
-    database.monitor({"Open_vSwitch": ["cur_cfg", "next_cfg"]})
-
-    def caught_up(tables: dict[str, Any], least: int) -> bool:
-        (row,) = tables["Open_vSwitch"].values()
-        return row["cur_cfg"] >= least
-
-    def next_cfg() -> int:
-        (row,) = database.tables["Open_vSwitch"].values()
-        return row["next_cfg"]
-
-    database.wait(lambda tables: caught_up(tables, next_cfg()), "ovs-vswitchd to be idle", 60)
-    wanted = next_cfg() + 1
+    database = follow(hypervisor)
+    wanted = numbers(database.tables)[0] + 1
     begun = time.monotonic()
     system.pluggers[place].plug([(f"bare{number}", f"bare{number}")])
-    database.wait(lambda tables: caught_up(tables, wanted), "ovs-vswitchd to make a port", 60)
+    wait_done(database, wanted)
     seconds = time.monotonic() - begun
     system.pluggers[place].unplug([f"bare{number}"])
     database.close()

@@ -113,6 +113,9 @@ def show(result: Mapping[str, Any]) -> None:
     print(f"\n== {result['ports']} ports over {result['hypervisors']} hypervisors, security groups "
           f"{'on' if result['groups'] else 'off'}; load average before {result['load_before']}, "
           f"after {result['load_after']}; {result['seconds']:.0f} s in all")
+    alone = result["alone"]
+    print(f"ovs-vswitchd alone, without any controller, makes these ports in "
+          f"{alone['seconds']:.2f} s and {alone['cpu_total']:.2f} CPU s")
     print("median (quartiles, maximum, how often) or median (smallest-largest)\n")
     print(_columns({name: rows_of(one) for name, one in systems.items()}, "what"))
     for name, figures in systems.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.load import NETWORKS, PREFIX, Slot, System, inside
 from bench.processes import children
-from lab.client import Client
+from lab.client import ApiError, Client
 from lab.hypervisor import Hypervisor
 from lab.net import Namespace
 from lab.node import API_PORT, Node
@@ -214,8 +214,14 @@ class Vnc(System):
         node = self._first()
         node.restart(wait=False)
         node.wait_ready(120)
-        wait_until(lambda: self.clients[0].health()["status"] == "ok",
-                   f"{node.name} to be well again", 300, 0.05, log=node.daemon.log)
+
+        def well() -> bool:
+            try:
+                return self.clients[0].health()["status"] == "ok"
+            except (ApiError, http.client.HTTPException):
+                return False
+
+        wait_until(well, f"{node.name} to be well again", 300, 0.05, log=node.daemon.log)
 
     def processes(self) -> dict[str, int]:
         found = {}
