@@ -236,7 +236,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    options = parser().parse_args()
+    found = parser()
+    options = found.parse_args()
+    if options.hypervisors < 2:
+        found.error("--hypervisors: at least 2, traffic goes from one to another")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     load = compare.load_average()
     with contextlib.ExitStack() as stack:

@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.hypervisor import Hypervisor
+from lab.journal import LabBusy
 from lab.net import Namespace
 from lab.plugger import Plugger
 from lab.topology import Lab
@@ -120,11 +121,14 @@ class System(ABC):
         self.vms: dict[str, Vm] = {}
 
     def up(self) -> None:
-        """Build it and wait until it is ready for a load."""
+        """Build it and wait until it is ready for a load.  Raises LabBusy when another process
+        uses a lab of this name, which is left as it is."""
         try:
             self.lab.up()
             self.connect()
             self.pluggers = [Plugger(one.directory) for one in self.hypervisors]
+        except LabBusy:
+            raise
         except BaseException:
             self.lab.down()
             raise
