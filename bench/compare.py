@@ -11,8 +11,8 @@ bulk        from the first API call for ports (POST /v2.0/ports; a transaction i
             database) until all ports are up and all switches acknowledged everything: with us
             /v1/counts says so on all nodes, with OVN all ports are up and then a sync as of
             "ovn-nbctl --wait=hv sync" has come back.  Networks and routers are timed before it.
-one-more    the same for one port more.  OVN's sync is a change that ovn-northd has to work on, so
-            for OVN compare the next row too.
+one-more    the same for one port more.  OVN's sync is itself a change that ovn-northd has to work
+            on; "port up" (its own hypervisor is done) and first-ping are without it.
 first-ping  one port more, until a VM on another hypervisor has its first answer from it.
 bare-plug   until ovs-vswitchd made a port of no interest to a controller, among as many others:
             the part of the two above that is the switch's own.

@@ -119,6 +119,8 @@ class System(ABC):
         self.tenants = 0
         self.dummies = 0
         self.vms: dict[str, Vm] = {}
+        self.up_at = 0.0
+        """When :meth:`wait_settled` first saw all ports up (time.monotonic())."""
 
     def up(self) -> None:
         """Build it and wait until it is ready for a load.  Raises LabBusy when another process
