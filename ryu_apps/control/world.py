@@ -32,12 +32,15 @@ NODES = "/status/nodes/"
 
 @dataclass(frozen=True)
 class Settings:
-    """``stale_time``, ``restart_deferral``: seconds.  ``peers``: ids of the configured peers."""
+    """``peers``: ids of the configured peers.  Seconds: ``stale_time``, how long the routes of a
+    peer that is away are used; ``restart_time``, how long they hold its ports against claims here;
+    ``restart_deferral``, see :class:`Convergence`."""
 
     node: str
     local_as: int
     peers: tuple[str, ...] = ()
     stale_time: float = 86400
+    restart_time: float = 120
     restart_deferral: float = 30
 
 
@@ -325,6 +328,7 @@ class World:
 
     def _peer_up(self, event: msg.PeerUp, now: float) -> None:
         self.peers_up[event.peer] = event.info
+        self.bindings.given_up.discard(event.peer)
         self._notice("info", f"peer {event.peer}", "established")
 
     def _peer_down(self, event: msg.PeerDown, now: float) -> None:
@@ -349,6 +353,9 @@ class World:
             if element in self.elements.accepted
         )
         for peer, since in list(self.peers_down_since.items()):
+            if now - since >= self.settings.restart_time and peer not in self.bindings.given_up:
+                self.bindings.given_up.add(peer)
+                self.ports.dirty.update(dict.fromkeys(self.ports.refused))
             if now - since >= self.settings.stale_time:
                 del self.peers_down_since[peer]
                 count = self.rib.stale_count(peer)
