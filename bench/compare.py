@@ -4,6 +4,22 @@
 
 Each system has a lab of its own; both are up at the same time, and every measurement is taken of
 one after the other, in turns.  Needs root, and for OVN: apt-get install ovn-central ovn-host.
+
+What is measured, and from when to when:
+
+bulk        from the first API call for ports (POST /v2.0/ports; a transaction in OVN's northbound
+            database) until all ports are up and all switches acknowledged everything: with us
+            /v1/counts says so on all nodes, with OVN all ports are up and then a sync as of
+            "ovn-nbctl --wait=hv sync" has come back.  Networks and routers are timed before it.
+one-more    the same for one port more.  OVN's sync is itself a change that ovn-northd has to work
+            on; "port up" (its own hypervisor is done) and first-ping are without it.
+first-ping  one port more, until a VM on another hypervisor has its first answer from it.
+bare-plug   until ovs-vswitchd made a port of no interest to a controller, among as many others:
+            the part of the two above that is the switch's own.
+rule        one more rule in one group, and in every group; needs --groups.
+controller  kill -9 of the node (ovn-controller) of a hypervisor and its start a second later,
+            under a routed ping of 100 a second; flow changes as "ovs-ofctl monitor" sees them.
+switch      kill -9 of ovs-vswitchd and its start, under the same ping.
 """
 
 from __future__ import annotations
@@ -90,7 +106,8 @@ class Run:
         self.options = options
         self.figures: dict[str, dict[str, Any]] = {one.name: {} for one in self.systems}
 
-    def all(self) -> dict[str, dict[str, Any]]:
+    def all(self) -> None:
+        """Measure; what is found is in ``figures`` at once."""
         steps = {
             "idle": self.idle, "one-more": self.one_more, "first-ping": self.first_ping,
             "bare-plug": self.bare_plug, "rule": self.rules, "controller": self.controller,
@@ -101,7 +118,6 @@ class Run:
             if name in self.options.measures and self.systems:
                 say(f"{self.size} ports: {name} (load {load_average()})")
                 step()
-        return self.figures
 
     def each(self, key: str, what: Callable[[System], Any]) -> None:
         for system in self.systems:
@@ -164,7 +180,10 @@ class Run:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    options = parser().parse_args(arguments)
+    found = parser()
+    options = found.parse_args(arguments)
+    if options.hypervisors < 2:
+        found.error("--hypervisors: at least 2, traffic goes from one to another")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     results: list[dict[str, Any]] = []
     for size in options.ports:
@@ -179,17 +198,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 system.up()
                 stack.callback(system.down)
                 systems.append(system)
-            figures = Run(size, systems, options).all()
-        result = {
-            "ports": size, "hypervisors": options.hypervisors, "groups": options.groups,
-            "load_before": load, "load_after": load_average(), "seconds": time.time() - begun,
-            "alone": alone, "systems": figures,
-        }
-        results.append(result)
-        tables.show(result)
-        if options.json:
-            with open(options.json, "w") as file:
-                json.dump(results, file, indent=1)
+            run = Run(size, systems, options)
+            try:
+                run.all()
+            finally:
+                results.append({
+                    "ports": size, "hypervisors": options.hypervisors, "groups": options.groups,
+                    "load_before": load, "load_after": load_average(),
+                    "seconds": time.time() - begun, "alone": alone, "systems": run.figures,
+                })
+                tables.show(results[-1])
+                if options.json:
+                    with open(options.json, "w") as file:
+                        json.dump(results, file, indent=1)
     if len(results) > 1:
         tables.summary(results)
 

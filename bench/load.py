@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.hypervisor import Hypervisor
+from lab.journal import LabBusy
 from lab.net import Namespace
 from lab.plugger import Plugger
 from lab.topology import Lab
@@ -118,13 +119,18 @@ class System(ABC):
         self.tenants = 0
         self.dummies = 0
         self.vms: dict[str, Vm] = {}
+        self.up_at = 0.0
+        """When :meth:`wait_settled` first saw all ports up (time.monotonic())."""
 
     def up(self) -> None:
-        """Build it and wait until it is ready for a load."""
+        """Build it and wait until it is ready for a load.  Raises LabBusy when another process
+        uses a lab of this name, which is left as it is."""
         try:
             self.lab.up()
             self.connect()
             self.pluggers = [Plugger(one.directory) for one in self.hypervisors]
+        except LabBusy:
+            raise
         except BaseException:
             self.lab.down()
             raise

@@ -119,9 +119,10 @@ def one_more(system: System, interval: float = 0.002) -> Figures:
     created = time.monotonic() - begun
     system.plug([(slot, port_id)])
     plugged = time.monotonic() - begun
+    settled = system.wait_settled(120, interval)
     return {
-        "created": created, "plugged": plugged,
-        "seconds": system.wait_settled(120, interval) - begun,
+        "created": created, "plugged": plugged, "up": system.up_at - begun,
+        "seconds": settled - begun,
     }
 
 

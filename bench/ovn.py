@@ -292,6 +292,7 @@ class Ovn(System):
             )
 
         self.nb.wait(all_up, f"all {len(self.bound)} ports to be up", timeout)
+        self.up_at = time.monotonic()
         results = self.nb.transact([
             {"op": "mutate", "table": "NB_Global", "where": [],
              "mutations": [["nb_cfg", "+=", 1]]},

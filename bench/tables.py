@@ -75,6 +75,7 @@ def rows_of(figures: Mapping[str, Any]) -> dict[str, str]:
     if "one_more" in figures:
         times = _pick(figures, "one_more", "seconds")
         found["one more port: acknowledged ms"] = milliseconds(times)
+        found["  port up ms"] = milliseconds(_pick(figures, "one_more", "up"))
         found["  of it API call ms"] = milliseconds(_pick(figures, "one_more", "created"))
         if "bare_plug" in figures:
             less = median(times) - median(figures["bare_plug"])

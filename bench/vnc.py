@@ -172,9 +172,12 @@ class Vnc(System):
         """Every node has every port, every port is active at its owner, all is confirmed by the
         switches, and every node has every route."""
         counts = self.counts()
+        active = sum(one["active_ports"] for one in counts) == len(self.bound)
+        if active and not self.up_at:
+            self.up_at = time.monotonic()
         return (
-            all(one["ports"] == self.ports and not one["unconfirmed"] for one in counts)
-            and sum(one["active_ports"] for one in counts) == len(self.bound)
+            active
+            and all(one["ports"] == self.ports and not one["unconfirmed"] for one in counts)
             and len({one["paths"] for one in counts}) == 1
             and counts[0]["paths"] == sum(one["local_paths"] for one in counts)
         )
@@ -187,6 +190,7 @@ class Vnc(System):
         """
         begun = time.monotonic()
         deadline = begun + timeout
+        self.up_at = 0.0
         while True:
             if self.settled():
                 seen = time.monotonic()

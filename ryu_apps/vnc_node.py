@@ -55,6 +55,7 @@ class VncNode(app_manager.OSKenApp):
                     local_as=conf.bgp.local_as,
                     peers=tuple(peer.id for peer in speaker.peers),
                     stale_time=conf.node.stale_time,
+                    restart_time=conf.bgp.restart_time,
                     restart_deferral=conf.node.restart_deferral,
                 )
             )

@@ -2,7 +2,8 @@
 
 A claim is an interface with ``external_ids:iface-id``.  The oldest claim that can hold the port
 does, and keeps it until it is gone: a newer one waits.  A claim on another node's hypervisor is
-known by its live type 2 route; while that stands, a claim here waits too.  A move increases the
+known by its type 2 route; while that stands, a claim here waits too.  A stale route stands until its
+node is given up: a node that restarts must not lose the ports of its hypervisors.  A move increases the
 sequence number (RFC 7432 section 15), so that copies of the old route lose wherever they still are.
 """
 
@@ -41,6 +42,8 @@ class Bindings:
         self._rib = rib
         self._instances = instances
         self._elements = elements
+        self.given_up: set[str] = set()
+        """Peers that are away for so long that their routes hold no port against a claim here."""
         self.mobility: dict[str, Mobility] = {}
         """Port id -> what was last seen; only of ports in the configuration."""
 
@@ -101,14 +104,15 @@ class Bindings:
         return ""
 
     def _rival(self, port: Port, vtep: str, announced: bool) -> Path | None:
-        """The live route of another node for this port's MAC that beats a claim here."""
+        """The route of another node for this port's MAC that beats a claim here."""
         instance = self._instances.by_vni.get(self._config.networks[port.network_id].vni)
         if instance is None:
             return None
         live = [
             path
             for path in instance.macs.get(port.mac_address, ())
-            if path.attrs.next_hop != vtep and path.nlri not in self._rib.stale_best
+            if path.attrs.next_hop != vtep
+            and (path.nlri not in self._rib.stale_best or not announced and self._waits(path))
         ]
         if live:
             ours = {element.vtep for element in self._elements.accepted.values()}
@@ -125,6 +129,10 @@ class Bindings:
             if select_mac(both, lambda nlri: False) is best:
                 return best
         return None
+
+    def _waits(self, path: Path) -> bool:
+        """Whether a stale route still stands for a hypervisor that forwards on."""
+        return not self.given_up.issuperset(self._rib.announcers(path.nlri))
 
     def _host_of(self, vtep: str) -> str:
         name = self._elements.by_vtep.get(vtep)

@@ -93,6 +93,10 @@ class Rib:
     def is_stale(self, source: str, nlri: Nlri) -> bool:
         return nlri in self._stale.get(source, ())
 
+    def announcers(self, nlri: Nlri) -> tuple[str, ...]:
+        """The sources that announce an NLRI, or did before they went stale."""
+        return tuple(source for source, _ in self._paths.get(nlri, ()))
+
     def count(self, source: str) -> int:
         return len(self._sources.get(source, ()))
 

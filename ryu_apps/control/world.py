@@ -24,7 +24,7 @@ from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.publish import Publisher
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.rib import BestChange, Rib
-from ryu_apps.control.routes import MacIp
+from ryu_apps.control.routes import MacIp, Path
 from ryu_apps.control.translate import evi_path, port_paths, vrf_paths
 from vrouter_ovs.state import Tunnel, Vrouter
 
@@ -33,12 +33,15 @@ NODES = "/status/nodes/"
 
 @dataclass(frozen=True)
 class Settings:
-    """``stale_time``, ``restart_deferral``: seconds.  ``peers``: ids of the configured peers."""
+    """``peers``: ids of the configured peers.  Seconds: ``stale_time``, how long the routes of a
+    peer that is away are used; ``restart_time``, how long they hold its ports against claims here;
+    ``restart_deferral``, see :class:`Convergence`."""
 
     node: str
     local_as: int
     peers: tuple[str, ...] = ()
     stale_time: float = 86400
+    restart_time: float = 120
     restart_deferral: float = 30
 
 
@@ -162,6 +165,7 @@ class World:
         new = known is not self.elements.accepted[info.element]
         if new:
             element.revision = self._revisions.pop(info.element, 0)
+            self._vtep_is_whose(info.vtep)
             self.desired.add_element(info.element)
             self.desired.put(info.element, ("element",), Vrouter(element.router_mac))
         self._effects.append(msg.AcceptElement(event.session, info.element, info.datapath_id))
@@ -175,6 +179,21 @@ class World:
         tunnels.update((tunnel.vtep, tunnel) for tunnel in event.tunnels)
         self._set_tunnels(element, tunnels)
         self.desired.tunnels_dirty[info.element] = None
+
+    def _vtep_is_whose(self, vtep: str) -> None:
+        """A VTEP became ours, or ceased to be: a route through it is a rival of a claim, or not."""
+        for nlri, path in self.rib.best.items():
+            if path.attrs.next_hop == vtep and type(nlri) is MacIp:
+                self._claims_of(path)
+
+    def _claims_of(self, path: Path) -> None:
+        """Look again at the claims of the port whose MAC this route announces."""
+        for vni in self.instances.importing(path.attrs.rts):
+            spec = self.instances.by_vni[vni].spec
+            if spec.kind == "evi":
+                ports = self.config.ports_by_mac.get((spec.id, path.nlri.mac), ())
+                claims = self.elements.claims
+                self.ports.dirty.update((port, None) for port in ports if port in claims)
 
     def _refuse(self, session: int, info: msg.ElementInfo, reason: str) -> None:
         self.elements.refused[session] = (info, reason)
@@ -228,7 +247,9 @@ class World:
         if name not in self.elements.accepted:
             return
         self._revisions[name] = self.elements.accepted[name].revision
+        vtep = self.elements.accepted[name].vtep
         self.ports.dirty.update(dict.fromkeys(self.elements.forget(name)))
+        self._vtep_is_whose(vtep)
         self.ports.resolve()
         for element, vni in [place for place in self.ports.presence if place[0] == name]:
             del self.ports.presence[element, vni]
@@ -311,6 +332,7 @@ class World:
 
     def _peer_up(self, event: msg.PeerUp, now: float) -> None:
         self.peers_up[event.peer] = event.info
+        self.bindings.given_up.discard(event.peer)
         self._notice("info", f"peer {event.peer}", "established")
 
     def _peer_down(self, event: msg.PeerDown, now: float) -> None:
@@ -335,6 +357,9 @@ class World:
             if element in self.elements.accepted
         )
         for peer, since in list(self.peers_down_since.items()):
+            if now - since >= self.settings.restart_time and peer not in self.bindings.given_up:
+                self.bindings.given_up.add(peer)
+                self.ports.dirty.update(dict.fromkeys(self.ports.refused))
             if now - since >= self.settings.stale_time:
                 del self.peers_down_since[peer]
                 count = self.rib.stale_count(peer)

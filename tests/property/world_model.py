@@ -372,6 +372,7 @@ def rebuild(node: Node, seed: int = 0) -> Node:
     fresh.now = node.now
     bindings = fresh.world.bindings
     bindings.mobility.update(old.bindings.mobility)
+    bindings.given_up.update(old.bindings.given_up)
     for port_id in old.ports.active:
         path = old.publisher.get(("port", port_id))[0]
         bindings.mobility[port_id] = Mobility(path.attrs.mobility, path.attrs.next_hop)

@@ -108,3 +108,8 @@ def test_options() -> None:
     assert options.ports == [5, 6] and options.systems == ["ovn"]
     with pytest.raises(argparse.ArgumentTypeError, match="unknown: theirs"):
         compare.words(("ours", "ovn"))("ours,theirs")
+
+
+def test_ratios_are_taken_turn_by_turn() -> None:
+    assert dataplane.ratios([2.0, 8.0], [1.0, 4.0]) == [2.0, 2.0]
+    assert dataplane.ratios([2.0, 8.0], [0.0, 4.0]) == [2.0]

@@ -229,12 +229,16 @@ def test_a_waiting_claim_takes_over_when_the_route_leaves_the_evi():
     assert one.announced[ROUTE].attrs.mobility == 4
 
 
-def test_a_stale_route_does_not_hold_a_port():
+def test_a_stale_route_holds_a_port_for_as_long_as_a_restart_may_take():
+    """A node that restarts keeps the ports of its hypervisors; one that stays away loses them."""
     one = node()
     one.receive("p1", (rival(),))
     one.bind("e0", "tap0", "vm")
     one.settle()
     one.peer_down("p1")
+    one.settle()
+    assert not one.world.ports.bound
+    one.tick(one.world.settings.restart_time)
     one.settle()
     assert one.world.ports.bound["vm"].element == "e0"
 
