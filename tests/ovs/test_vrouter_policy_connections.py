@@ -193,6 +193,29 @@ def test_the_connections_of_one_port_are_forgotten(bed: Bed) -> None:
     assert zones == ["1"]
 
 
+@pytest.mark.parametrize("client_first", [True, False])
+def test_a_connection_goes_on_in_a_switch_that_forgot_it(bed: Bed, client_first: bool) -> None:
+    """As after a restart: it is a new one from the next packet that a rule allows."""
+    program(bed, Rule(SERVER, INGRESS, 4, TCP, 22, 22))
+    ends = connect(bed, 1, 2, 22)
+    assert ends is not None
+    client, server = ends
+    bed.forget()
+    if not client_first:
+        server.sendall(b"x")
+        client.settimeout(WAIT)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        client.settimeout(20)
+    client.sendall(b"y")
+    assert server.recv(1) == b"y"
+    if client_first:
+        server.sendall(b"x")
+    assert client.recv(1) == b"x"
+    client.close()
+    server.close()
+
+
 def test_many_short_connections(bed: Bed) -> None:
     """Thousands of connections that open and close at once, as fast as two threads can."""
     program(bed, Rule(SERVER, INGRESS, 4, TCP, 80, 80))
