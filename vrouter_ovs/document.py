@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+from inspect import cleandoc
 from pathlib import Path
 
 from vrouter_ovs.describe import describe
-from vrouter_ovs.pipeline import render
+from vrouter_ovs.pipeline import policy, render
 from vrouter_ovs.registers import REGISTER_DOCS, REGISTERS, place
 from vrouter_ovs.state import (
     EGRESS,
@@ -90,6 +91,7 @@ def page() -> str:
     lines += ["", "## Registers", "", "| name | place | holds |", "|---|---|---|"]
     for name, doc in REGISTER_DOCS.items():
         lines.append(f"| {name} | {place(REGISTERS[name])} | {doc} |")
+    lines += ["", "## Policy sets", "", cleandoc(policy.__doc__)]
     lines += [
         "",
         "## Flows of each object",

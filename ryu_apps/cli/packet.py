@@ -6,6 +6,9 @@ import dataclasses
 import ipaddress
 from dataclasses import dataclass
 
+TRACKED_ESTABLISHED = 0x22
+"""As a number: "trk|est" would not survive a shell (ovs-fields(7), "Connection Tracking")."""
+
 
 @dataclass(frozen=True)
 class Packet:
@@ -40,19 +43,23 @@ class Packet:
         kind = "ipv6" if six else "nw"
         terms += [f"{kind}_src={self.ip_src}", f"{kind}_dst={self.ip_dst}", f"nw_ttl={self.ttl}"]
         if self.protocol == "icmp":
-            ends = (128 if six else 8, 0)
-            terms += [f"icmp_type={ends[0]}", f"icmp_code={ends[1]}"]
+            terms += [f"icmp_type={128 if six else 8}", "icmp_code=0"]
         else:
-            ends = (40000, self.port)
-            terms += [f"{self.protocol}_src={ends[0]}", f"{self.protocol}_dst={ends[1]}"]
-        # ofproto/trace looks nothing up in conntrack: it is told which connection this is of.
-        # 0x22 is trk|est; written so, because the text may end in another host's shell.
-        number = {"icmp": 58 if six else 1, "tcp": 6, "udp": 17}[self.protocol]
-        terms += [
-            "ct_state=0x22", f"ct_nw_proto={number}", f"ct_{kind}_src={self.ip_src}",
-            f"ct_{kind}_dst={self.ip_dst}", f"ct_tp_src={ends[0]}", f"ct_tp_dst={ends[1]}",
-        ]
-        return ",".join(terms)
+            terms += [f"{self.protocol}_src=40000", f"{self.protocol}_dst={self.port}"]
+        return ",".join([*terms, *self._connection(kind)])
+
+    def _connection(self, kind: str) -> list[str]:
+        """The connection that it belongs to: a trace knows none, and rules are held against it."""
+        six = self.version == 6
+        if self.protocol == "icmp":
+            number, first, second = (58, 128, 0) if six else (1, 8, 0)
+        else:
+            number, first, second = {"tcp": 6, "udp": 17}[self.protocol], 40000, self.port
+        return [
+            f"ct_state={TRACKED_ESTABLISHED:#x}", f"ct_nw_proto={number}",
+            f"ct_{kind}_src={self.ip_src}", f"ct_{kind}_dst={self.ip_dst}",
+            f"ct_tp_src={first}", f"ct_tp_dst={second}",
+        ]  # fmt: skip
 
     def after(self, final: dict[str, str]) -> Packet:
         """As it left a switch whose trace ended with these fields."""

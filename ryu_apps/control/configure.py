@@ -52,7 +52,9 @@ class Configurer:
                 case "security_group":
                     self._policies.group_changed(change.id)
                 case "security_group_rule":
-                    self._policies.group_changed((change.resource or old).security_group_id)
+                    for rule in (old, change.resource):
+                        if rule is not None:
+                            self._policies.group_changed(rule.security_group_id)
                 case "address_group":
                     self._policies.address_group_changed(change.id)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import struct
 import threading
@@ -28,6 +29,7 @@ from tests.ovs.policy_probes import (
     program,
     running_bed,
 )
+from vrouter_ovs import encode
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy, Rule
 
 
@@ -178,6 +180,40 @@ def test_hit_counters(bed: Bed) -> None:
     # The question, and the answer on its way out of VM 2.
     assert (hits(bed, rule), hits(bed, other), hits(bed, Policy(SERVER))) == (2, 0, 1)
     assert hits(bed, Rule(CLIENT, EGRESS, 4)) == 3
+
+
+def test_the_connections_of_one_port_are_forgotten(bed: Bed) -> None:
+    """When its number goes to another port; those of its neighbors stay."""
+    program(bed, Rule(SERVER, INGRESS, 4, UDP, 53, 53))
+    assert datagram(bed, 1, 2, 53)
+    xid = bed.openflow.next_xid()
+    bed.openflow.send(encode.flush_zone(2, xid) + encode.barrier(xid + 1))
+    assert bed.openflow.until(21, xid + 1)[1] == []
+    zones = re.findall(r"zone=(\d+)", bed.appctl("dpctl/dump-conntrack"))
+    assert zones == ["1"]
+
+
+@pytest.mark.parametrize("client_first", [True, False])
+def test_a_connection_goes_on_in_a_switch_that_forgot_it(bed: Bed, client_first: bool) -> None:
+    """As after a restart: it is a new one from the next packet that a rule allows."""
+    program(bed, Rule(SERVER, INGRESS, 4, TCP, 22, 22))
+    ends = connect(bed, 1, 2, 22)
+    assert ends is not None
+    client, server = ends
+    bed.forget()
+    if not client_first:
+        server.sendall(b"x")
+        client.settimeout(WAIT)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+        client.settimeout(20)
+    client.sendall(b"y")
+    assert server.recv(1) == b"y"
+    if client_first:
+        server.sendall(b"x")
+    assert client.recv(1) == b"x"
+    client.close()
+    server.close()
 
 
 def test_many_short_connections(bed: Bed) -> None:

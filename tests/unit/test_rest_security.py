@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from ryu_apps.control.policy import NO_GROUPS, groups_of
+from ryu_apps.store.base import Put
 from tests.unit.api_client import Node
 
 P, Q = {"X-Project-Id": "p"}, {"X-Project-Id": "q"}
@@ -204,3 +208,31 @@ def test_counters_of_all_nodes(node, monkeypatch):
                      "SecurityGroupRuleNotFound")
     finally:
         other.close()
+
+
+def test_what_an_earlier_version_stored_stays_open():
+    """Its ports had no security groups: they go on unfiltered until they are given some."""
+    first = Node()
+    network = first.make("network", name="n")
+    port = first.make("port", network_id=network["id"], security_groups=[])
+    key = f"/config/port/{port['id']}"
+    stored = json.loads(first.store.get(key).value)
+    del stored["unfiltered"], stored["security_groups"]
+    first.store.transact([], [Put(key, json.dumps({**stored, "schema": 1}).encode())])
+    first.close()
+    node = Node(store=first.store)
+    try:
+        path = f"/v2.0/ports/{port['id']}"
+
+        def groups():
+            return node.configuration.read(lambda config: groups_of(config.ports[port["id"]]))
+
+        assert node.get(path)["port"]["security_groups"] == [] and groups() == ()
+        node.call("PUT", path, {"port": {"name": "x"}})
+        assert groups() == ()
+        node.call("PUT", path, {"port": {"security_groups": []}})
+        assert groups() == NO_GROUPS
+        new = node.make("port", network_id=network["id"])
+        assert len(new["security_groups"]) == 1
+    finally:
+        node.close()
