@@ -169,14 +169,15 @@ class Policies:
 
     def resolve(self) -> None:
         """Bring every vrouter's policy objects in line."""
-        for groups in self._rules_dirty:
-            if groups in self._remotes:
-                self._resolve_set(groups)
-        self._rules_dirty.clear()
+        # First those who name a group by the rules so far: they also lose what has left it.
         for group, address in self._peers_dirty:
             for groups, direction in self._naming.get(group, ()):
                 self._resolve_peer(groups, direction, address)
         self._peers_dirty.clear()
+        for groups in self._rules_dirty:
+            if groups in self._remotes:
+                self._resolve_set(groups)
+        self._rules_dirty.clear()
 
     def _peers(self, groups: Groups) -> dict[str, list[int]]:
         """Remote group -> numbers of the sets in use that contain it."""

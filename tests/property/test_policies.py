@@ -129,3 +129,23 @@ def test_members_cost_addresses_not_rules():
     )
     (program,) = [one for one in effects if type(one) is msg.Program]
     assert [type(item) for _, item in program.changes] == [Rule]
+
+
+def test_a_member_and_the_rule_that_named_its_group_leave_together():
+    world = World(Settings("a", 65000))
+    rule = SecurityGroupRule("r", "ga", "ingress", remote_group_id="gb")
+    ports = [
+        Port(name, "n", f"fa:16:3e:00:00:{number:02x}",
+             fixed_ips=(FixedIp("s", f"10.0.0.{number}"),), security_groups=(group,))
+        for number, (name, group) in enumerate((("p0", "ga"), ("p1", "gb")), 1)
+    ]
+    world.step(msg.ConfigChanged((
+        *BASE, *(Change("security_group", one, SecurityGroup(one)) for one in GROUPS),
+        Change("security_group_rule", "r", rule),
+        *(Change("port", port.id, port) for port in ports),
+    ), 1), 0.0)
+    plug(world, "hv1", 1, PORTS[:1])
+    assert any(type(one) is PeerAddress for one in objects(world, "hv1").values())
+    world.step(msg.ConfigChanged((
+        Change("port", "p1", None), Change("security_group_rule", "r", None)), 2), 0.0)
+    assert not any(type(one) is PeerAddress for one in objects(world, "hv1").values())
