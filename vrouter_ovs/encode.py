@@ -10,6 +10,8 @@ from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
 from vrouter_ovs.openflow import (
     ADD,
     DELETE_STRICT,
+    METER_ADD,
+    METER_MODIFY,
     MODIFY_STRICT,
     barrier,
     bundle_add,
@@ -19,8 +21,14 @@ from vrouter_ovs.openflow import (
     bundle_open,
     decode_error,
     decode_flow_stats,
+    decode_meter_configs,
+    decode_packet_in,
     flow_mod,
     flow_stats_request,
+    meter_config_request,
+    meter_mod,
+    packet_in_cookie,
+    packet_out,
 )
 from vrouter_ovs.templates import encode_object
 from vrouter_ovs.wire import Encoded, encode
@@ -30,6 +38,8 @@ __all__ = [
     "COOKIE_BASE",
     "COOKIE_MASK",
     "DELETE_STRICT",
+    "METER_ADD",
+    "METER_MODIFY",
     "MODIFY_STRICT",
     "Encoded",
     "barrier",
@@ -41,9 +51,15 @@ __all__ = [
     "cookie",
     "decode_error",
     "decode_flow_stats",
+    "decode_meter_configs",
+    "decode_packet_in",
     "encode",
     "encode_object",
     "flow_mod",
     "flow_stats_request",
     "is_ours",
+    "meter_config_request",
+    "meter_mod",
+    "packet_in_cookie",
+    "packet_out",
 ]

@@ -68,6 +68,8 @@ _DECLARED = (
     ("ipv6_dst", 27, 16, "ipv6"),
     ("ip_ttl", -29, 1, "int"),
     ("ip_proto", 10, 1, "int"),
+    ("udp_src", 15, 2, "int"),
+    ("udp_dst", 16, 2, "int"),
     ("icmpv4_type", 19, 1, "int"),
     ("icmpv4_code", 20, 1, "int"),
     ("icmpv6_type", 29, 1, "int"),

@@ -15,6 +15,8 @@
 ``("dec_ttl",)``               IPv4 TTL or IPv6 hop limit
 ``("multipath", n, register)`` a stable hash of the packet's flow, 0 to n-1, into a register
 ``("resubmit", table)``        run a later table, or a smaller part of this one, then go on
+``("meter", id)``              count the packet against a meter; the first action, if at all
+``("controller",)``            a copy of the whole packet to the node
 ``("goto", table)``            go on in a later table; the last action
 =============================  ==================================================================
 
@@ -27,6 +29,8 @@ from typing import NamedTuple
 
 IN_PORT = 0xFFFFFFF8
 """OFPP_IN_PORT of OpenFlow 1.1 and later."""
+CONTROLLER = 0xFFFFFFFD
+"""OFPP_CONTROLLER."""
 
 ARP = 0x0806
 IPV4 = 0x0800

@@ -13,6 +13,7 @@ from vrouter_ovs.state import (
     LocalHop,
     LocalPort,
     Neighbor,
+    Punt,
     RemoteHop,
     RemoteMac,
     Route,
@@ -65,6 +66,7 @@ ports = st.builds(
     st.lists(pairs, min_size=1, max_size=4).map(tuple),
     st.booleans(),
 )
+punts = st.builds(Punt, st.uuids().map(str), ofports, macs)
 floods = st.builds(
     Flood,
     vnis,
@@ -81,6 +83,7 @@ objects = st.one_of(
     st.builds(Vrf, vnis, macs),
     gateways,
     ports,
+    punts,
     neighbors,
     remote_macs,
     routes,
@@ -109,6 +112,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
             st.lists(pairs, min_size=1, max_size=3).map(tuple),
             st.booleans(),
         ),
+        punts,
         st.builds(Neighbor, few_vnis, addresses, macs, st.booleans()),
         st.builds(RemoteMac, few_vnis, macs, ipv4s, vnis),
         st.builds(Route, few_vnis, prefixes(), hops),
@@ -120,6 +124,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         claims: set = {obj.key}
         if type(obj) is LocalPort:
             claims |= {("ofport", obj.ofport), ("mac of a port", obj.evi, obj.mac)}
+        elif type(obj) is Punt:
+            claims |= {("ofport of a punt", obj.ofport)}
         elif type(obj) is Gateway:
             for address in obj.addresses:
                 claims |= {("in vrf", obj.vrf, address), ("in evi", obj.evi, address)}

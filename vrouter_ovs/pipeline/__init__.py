@@ -16,6 +16,7 @@ from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
 from vrouter_ovs.pipeline.l2 import render_evi, render_remote_mac, render_tunnel
 from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.port import render_port
+from vrouter_ovs.pipeline.punt import render_punt
 from vrouter_ovs.pipeline.route import render_route
 from vrouter_ovs.state import (
     Evi,
@@ -23,6 +24,7 @@ from vrouter_ovs.state import (
     Gateway,
     LocalPort,
     Neighbor,
+    Punt,
     RemoteMac,
     Route,
     StateObject,
@@ -40,6 +42,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Vrf: render_vrf,
     Gateway: render_gateway,
     LocalPort: render_port,
+    Punt: render_punt,
     Neighbor: render_neighbor,
     RemoteMac: render_remote_mac,
     Route: render_route,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IN_PORT, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
+from vrouter_ovs.pipeline.punt import recognised
 from vrouter_ovs.state import Vrouter
 
 MULTICAST = "01:00:00:00:00:00"
@@ -67,6 +68,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
         Flow("output", 0, (), (("output_reg", "out_port"),), tag),
     ]
+    flows += recognised(tag)
     # dec_ttl alone would send these to the controller.
     flows += [
         Flow("route", 900, (("eth_type", eth_type), ("ip_ttl", ttl)), (), tag)
