@@ -66,6 +66,7 @@ class Configurer:
 
     def _subnet(self, old: Subnet | None, new: Subnet | None) -> None:
         subnet = new or old
+        self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
         if old is None or new is None or old.cidr != new.cidr:
             self._attachment(subnet.id)
 

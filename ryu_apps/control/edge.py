@@ -12,7 +12,7 @@ from vrouter_ovs.edge import EdgePort, Lease4, Lease6
 
 
 def service_mac(evi: int) -> str:
-    """The MAC that answers in an EVI without a router: locally administered, the same everywhere."""
+    """The MAC that answers where an EVI has no router: locally administered, and constant."""
     return "02:56:4e:" + evi.to_bytes(3, "big").hex(":")
 
 
