@@ -145,6 +145,12 @@ class Udhcpc(_Client):
             "-A", "1", "-O", "mtu", "-O", "staticroutes", *options,
         ])  # fmt: skip
 
+    @property
+    def asked(self) -> int:
+        """How many requests for a lease it has sent since it was first started here."""
+        path = self.directory / "udhcpc.log"
+        return path.read_text().count("discover") if path.exists() else 0
+
     def renew(self) -> None:
         """Ask the server for the same lease again, by unicast (RFC 2131 section 4.4.5)."""
         assert self.daemon is not None
