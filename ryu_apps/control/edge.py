@@ -1,4 +1,4 @@
-"""What the edge answers for each local port: EdgePorts from the configuration, and their changes."""
+"""What the edge answers for each local port: EdgePorts from the configuration, and changes."""
 
 from __future__ import annotations
 
