@@ -13,7 +13,7 @@ from lab.dhcp import Dhclient, Udhcpc
 from lab.ping import ping
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.vm import Vm
+from lab.vm import PortSpec, Vm
 from lab.wait import wait_until
 from vrouter_ovs.pipeline.punt import PUNT_BURST, PUNT_RATE
 
@@ -160,6 +160,28 @@ def test_a_flood_from_one_vm_leaves_its_neighbor_served(lab: Lab, tenant: Tenant
     assert after["dropped"] == before["dropped"]
     attacker.dhcp.start()
     assert attacker.dhcp.wait()["ip"] == attacker.ip
+
+
+def test_a_network_without_a_router(lab: Lab) -> None:
+    """The last address of the subnet answers, also when a client renews by unicast."""
+    client = lab.nodes["node1"].client
+    network = client.create("network", name="island")
+    subnet = client.create(
+        "subnet", network_id=network["id"], cidr="10.0.9.0/28", ip_version=4, gateway_ip=None
+    )
+    port = client.create("port", network_id=network["id"])
+    vm = lab.add_vm("island", "hv1", PortSpec.from_api(port, subnet), dhcp=True)
+    try:
+        lease = vm.dhcp.wait()
+        assert (lease["ip"], lease["mask"], lease["serverid"]) == (vm.ip, "28", "10.0.9.14")
+        assert "router" not in lease
+        vm.dhcp.renew()
+        assert vm.dhcp.wait(event="renew")["ip"] == vm.ip
+        assert "02:56:4e:" in shown(vm, "neighbor", "show", "10.0.9.14")
+    finally:
+        vm.delete()
+        client.remove("port", port["id"])
+        client.remove("network", network["id"])
 
 
 def test_unplugged_and_plugged_elsewhere(lab: Lab, tenant: Tenant) -> None:
