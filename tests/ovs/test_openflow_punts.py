@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import queue
 import re
+from dataclasses import replace
 
 import pytest
 
 from ryu_apps.control.messages import FlowRejected
 from ryu_apps.southbound.punt import PuntSouthbound
 from tests.ovs.openflow_bed import BedApp, Node, Switch, eventually
-from tests.unit.test_punt import PORT, discover
+from tests.unit.test_punt import PORT, WITH_RA, discover, solicitation
 from vrouter_ovs.encode import COOKIE_BASE, decode_packet_in, packet_in_cookie
 from vrouter_ovs.pipeline.punt import METERS, PUNT_RATE
 from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
@@ -122,6 +123,24 @@ def test_the_answer_leaves_by_the_port_that_asked(node, switch) -> None:
         assert sent(switch, 9) == before[1]
         assert punt.status("hv1")["answered"] == {"dhcp offer": 3}
         assert punt.status("hv1")["punted"] == 3, "the spoofed one ended in the switch"
+    finally:
+        punt.stop()
+
+
+def test_router_solicitations_and_unsolicited_advertisements(node, switch) -> None:
+    v6 = replace(PORT, v4=(), v6=WITH_RA.v6)
+    punt = PuntSouthbound(lambda *answer: node.southbound.packet_out(*answer))
+    punt.start()
+    try:
+        join(node, switch, punted=punt.punted)
+        before = sent(switch, PORT.ofport)
+        punt.changed("hv1", PORT.ofport, v6)
+        eventually(lambda: sent(switch, PORT.ofport) == before + 1, "the first advertisement")
+        receive(switch, PORT.ofport, solicitation(PORT.mac))
+        eventually(lambda: sent(switch, PORT.ofport) == before + 2, "the solicited one")
+        receive(switch, PORT.ofport, discover())
+        eventually(lambda: punt.status("hv1")["ignored"] == {"dhcp: DHCPv4 is off": 1}, "silence")
+        assert punt.status("hv1")["answered"] == {"ra unsolicited": 1, "ra advertisement": 1}
     finally:
         punt.stop()
 

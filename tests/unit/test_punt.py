@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.southbound import punt
 from ryu_apps.southbound.punt import PuntSouthbound, classify
+from tests.property.world_model import DEEPER
 from vrouter_ovs import encode
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
 from vrouter_ovs.proxies.packet import build_icmp6, build_udp4, build_udp6, mac_bytes
@@ -212,3 +213,31 @@ def test_mutated_meter_replies_raise_nothing_else(data: bytes) -> None:
         list(encode.decode_meter_configs(data))
     except ValueError:
         pass
+
+
+@settings(max_examples=300 * DEEPER, deadline=None)
+@given(
+    st.sampled_from((discover(), discover(kind=3), solicitation(WITH_RA.mac))),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6),
+    st.integers(0, 400),
+)
+def test_mutated_frames_are_answered_or_counted(
+    frame: bytes, changes: list[tuple[int, int]], end: int
+) -> None:
+    """Whatever a VM sends: no exception, one counter, no growth."""
+    mutated = bytearray(frame)
+    for place, value in changes:
+        mutated[place % len(mutated)] = value
+    punt = PuntSouthbound(lambda *answer: True)
+    punt.changed("hv1", 5, PORT)
+    punt.changed("hv1", 6, WITH_RA)
+    for ofport in (5, 6):
+        for raw in (bytes(mutated), bytes(mutated[:end])):
+            punt.punted("hv1", packet_in(ofport, raw))
+    element, messages = punt._take()
+    punt._answer_all(element, messages)
+    status = punt.status("hv1")
+    counted = sum(sum(status[kind].values()) for kind in ("answered", "ignored", "malformed"))
+    assert counted == status["punted"] == 4
+    assert status["dropped"] == status["unsent"] == 0
+    assert not punt._waiting
