@@ -9,7 +9,6 @@ import pytest
 from tests.ovs.conftest import OpenFlow, Sandbox
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs import encode
-from vrouter_ovs.pipeline.port import link_local
 from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE, meter_id
 from vrouter_ovs.state import (
     Evi,
@@ -174,20 +173,6 @@ def test_other_traffic_passes_as_before(vrouter: Sandbox) -> None:
     near = dhcp(mac(1), "10.1.0.5", "10.1.0.70", mac(0x70), "udp_src=1068,udp_dst=67")
     assert send(vrouter, 1, near).sent == [(VTEP, 100)]
     assert send(vrouter, 1, dhcp(mac(1), ports="udp_src=1,udp_dst=2")).sent == []
-
-
-def test_the_source_of_advertisements_answers_as_a_router(vrouter: Sandbox) -> None:
-    local = link_local(GATEWAY)
-    ask = (
-        f"icmp6,dl_src={mac(1)},dl_dst={GATEWAY},ipv6_src={link_local(mac(1))},ipv6_dst={local},"
-        f"nw_ttl=255,icmpv6_type=135,icmpv6_code=0,nd_target={local},nd_sll={mac(1)}"
-    )
-    outcome = send(vrouter, 1, ask)
-    assert outcome.sent == ["p1"]
-    packet = outcome.packet
-    assert (packet["icmp_type"], packet["nd_tll"], packet["dl_src"]) == ("136", GATEWAY, GATEWAY)
-    # Router, solicited and override.
-    assert f"{0xE0000000}->nd_reserved" in outcome.text
 
 
 def test_meters_read_back(openflow: OpenFlow, sandbox: Sandbox) -> None:

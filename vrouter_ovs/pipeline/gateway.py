@@ -6,7 +6,6 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import IN_PORT, Flow
 from vrouter_ovs.pipeline.addresses import ip_match, network, vni
 from vrouter_ovs.pipeline.neighbor import ROUTER, answer
-from vrouter_ovs.pipeline.port import link_local
 from vrouter_ovs.state import Gateway, Vrf
 
 ECHO = {
@@ -29,7 +28,7 @@ def render_vrf(vrf: Vrf) -> tuple[Flow, ...]:
 
 
 def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
-    """One flow, three for each address, and one where there is an IPv6 address."""
+    """One flow, and three for each address."""
     tag = cookie(gateway.key)
     evi = vni(gateway.evi)
     flows = [
@@ -41,11 +40,6 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
             tag,
         )
     ]
-    if any(":" in address for address in gateway.addresses):
-        # Router advertisements come from this address, and their receivers look for it.
-        local = link_local(gateway.mac)
-        if local not in gateway.addresses:
-            flows.append(answer(evi, local, gateway.mac, 300, tag, ROUTER))
     for address in dict.fromkeys(gateway.addresses):
         version = network(address).version
         to_gateway = (("vrf", gateway.vrf), *ip_match("dst", address))
