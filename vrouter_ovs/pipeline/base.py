@@ -34,6 +34,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         # No port is a router to the others (RFC 6105).
         Flow("guard", 130, (*icmpv6, ("icmpv6_type", ROUTER_ADVERT)), (), tag),
         Flow("guard", 130, (*icmpv6, ("icmpv6_type", REDIRECT)), (), tag),
+        *recognised(tag),
         # An ARP reply to one receiver passes; whatever other ARP was not answered ends here.
         Flow(
             "proxy",
@@ -68,7 +69,6 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
         Flow("output", 0, (), (("output_reg", "out_port"),), tag),
     ]
-    flows += recognised(tag)
     # dec_ttl alone would send these to the controller.
     flows += [
         Flow("route", 900, (("eth_type", eth_type), ("ip_ttl", ttl)), (), tag)
