@@ -2,7 +2,8 @@
 
 Builds the lab (two VNC nodes, three hypervisors, etcd), creates two tenants with the same
 addresses through the REST API, and shows and checks what must be true.  Exit status 0 when every
-check passed.  Environment: ``KEEP=1`` leaves it running, ``LAB`` names it, ``API_PORTS``.
+check passed.  Environment: ``KEEP=1`` leaves it running, ``LAB`` names it, ``API_PORTS``;
+``STATIC=1`` puts the addresses into the VMs instead of letting them ask by DHCP.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def tenants(lab: Lab, report: Report) -> tuple[Tenant, Tenant]:
     for name, node in (("red", nodes[0]), ("blue", nodes[-1])):
         report.say(f"tenant {name} through {node.url}: networks web 10.0.1.0/24 and db "
                    "10.0.2.0/24, one router, 7 ports on 3 hypervisors")
-        tenant = new_tenant(name, node.client)
+        tenant = new_tenant(name, node.client, dhcp=os.environ.get("STATIC", "") in ("", "0"))
         tenant.create_vms(lab)
         made.append(tenant)
     for tenant in made:
@@ -122,7 +123,23 @@ def tenants(lab: Lab, report: Report) -> tuple[Tenant, Tenant]:
     ports = sum(len(tenant.vms) for tenant in made)
     report.check("ports ACTIVE: claimed, and confirmed by their switch", True,
                  f"{ports} of {ports}")
+    if all(tenant.dhcp for tenant in made):
+        leases(report, [vm for tenant in made for vm in tenant.vms.values()])
     return made[0], made[1]
+
+
+def leases(report: Report, vms: list[Vm]) -> None:
+    """Every VM has the address of its port, the route and the MTU, from DHCP alone."""
+    good = 0
+    for vm in vms:
+        assert vm.dhcp is not None
+        lease = vm.dhcp.wait()
+        good += (lease["ip"], lease["router"]) == (vm.ip, vm.port.gateway)
+    said = {word: lease[word] for word in ("ip", "mask", "router", "mtu", "lease", "serverid")}
+    report.say(f"what udhcpc was told in {vms[-1].name}: "
+               + ", ".join(f"{word} {value}" for word, value in said.items()))
+    report.check("VMs got address, route and MTU by DHCP", good == len(vms),
+                 f"{good} of {len(vms)}")
 
 
 def pings_within(lab: Lab, report: Report, red: Tenant, blue: Tenant) -> None:

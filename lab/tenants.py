@@ -36,6 +36,8 @@ class Tenant:
     subnets: dict[str, dict[str, Any]] = field(default_factory=dict)
     router: dict[str, Any] = field(default_factory=dict)
     vms: dict[str, Vm] = field(default_factory=dict)
+    dhcp: bool = False
+    """Whether its VMs ask for their addresses."""
 
     def create_networks(self) -> None:
         """The networks, their subnets and the router between them, through the API."""
@@ -70,14 +72,14 @@ class Tenant:
         for (vm, hypervisor), port in zip(layout, ports, strict=True):
             subnet = self.subnets[vm.rstrip("0123456789")]
             wanted.append((f"{self.name}-{vm}", hypervisor, PortSpec.from_api(port, subnet)))
-        for (vm, _), made in zip(layout, lab.add_vms(wanted), strict=True):
+        for (vm, _), made in zip(layout, lab.add_vms(wanted, self.dhcp), strict=True):
             self.vms[vm] = made
 
     def create_vm(self, lab: Lab, vm: str, hypervisor: str, address: str = "") -> Vm:
         """One more VM; ``address`` where it is not the usual one."""
         port = self.client.create("port", **self.port_body(vm, address))
         spec = PortSpec.from_api(port, self.subnets[vm.rstrip("0123456789")])
-        self.vms[vm] = lab.add_vm(f"{self.name}-{vm}", hypervisor, spec)
+        self.vms[vm] = lab.add_vm(f"{self.name}-{vm}", hypervisor, spec, self.dhcp)
         return self.vms[vm]
 
     def remove_vm(self, lab: Lab, vm: str) -> None:
@@ -127,9 +129,9 @@ def vm_address(vm: str) -> str:
     return f"{base}.{10 + int(vm[len(network):])}"
 
 
-def new_tenant(name: str, client: Client) -> Tenant:
+def new_tenant(name: str, client: Client, dhcp: bool = False) -> Tenant:
     """A tenant with a project id of its own and nothing in it yet."""
-    tenant = Tenant(name, client, uuid.uuid4().hex)
+    tenant = Tenant(name, client, uuid.uuid4().hex, dhcp=dhcp)
     tenant.create_networks()
     return tenant
 

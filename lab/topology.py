@@ -173,16 +173,18 @@ class Lab:
 
     # ------------------------------------------------------------ VMs
 
-    def add_vm(self, name: str, hypervisor: str, port: PortSpec) -> Vm:
+    def add_vm(self, name: str, hypervisor: str, port: PortSpec, dhcp: bool = False) -> Vm:
         """Create a VM, wire it and claim its port."""
-        return self.add_vms([(name, hypervisor, port)])[0]
+        return self.add_vms([(name, hypervisor, port)], dhcp)[0]
 
-    def add_vms(self, wanted: Iterable[tuple[str, str, PortSpec]]) -> list[Vm]:
+    def add_vms(
+        self, wanted: Iterable[tuple[str, str, PortSpec]], dhcp: bool = False
+    ) -> list[Vm]:
         """Create (name, hypervisor, port) VMs; claims one transaction per hypervisor."""
         made: list[Vm] = []
         tasks = []
         for name, hypervisor, port in wanted:
-            vm = Vm(self.name, name, port, self.journal)
+            vm = Vm(self.name, name, port, self.journal, dhcp)
             made.append(vm)
             tasks.append(lambda vm=vm, hv=hypervisor: self._make(vm, self.hypervisors[hv]))
         in_parallel(tasks)

@@ -6,6 +6,7 @@ import dataclasses
 import ipaddress
 from dataclasses import dataclass
 
+from lab.dhcp import Udhcpc
 from lab.hypervisor import Hypervisor
 from lab.journal import Journal
 from lab.net import Namespace, veth
@@ -39,9 +40,14 @@ class PortSpec:
 
 
 class Vm:
-    """``hypervisor``: where it is plugged now, or None."""
+    """``hypervisor``: where it is plugged now, or None.
 
-    def __init__(self, lab: str, name: str, port: PortSpec, journal: Journal) -> None:
+    ``dhcp``: it asks for its address and routes when it is wired; otherwise they are put there.
+    """
+
+    def __init__(
+        self, lab: str, name: str, port: PortSpec, journal: Journal, dhcp: bool = False
+    ) -> None:
         self.name = name
         self.port = port
         # As Nova and libvirt form it; at most 15 characters.
@@ -49,6 +55,7 @@ class Vm:
         self.space = Namespace(lab, name)
         self.hypervisor: Hypervisor | None = None
         self._journal = journal
+        self.dhcp = Udhcpc(self.space, journal) if dhcp else None
 
     @property
     def ip(self) -> str:
@@ -65,17 +72,18 @@ class Vm:
 
     def wire(self, hypervisor: Hypervisor) -> None:
         """Make the veth to ``hypervisor`` and configure it; nothing is claimed yet."""
-        veth(self.space, "eth0", hypervisor.space, self.interface, MTU)
-        commands = [
-            f"link set eth0 address {self.port.mac}",
-            f"address add {self.port.address} dev eth0",
-        ]
-        if self.port.gateway:
-            commands.append(f"route add default via {self.port.gateway}")
+        veth(self.space, "eth0", hypervisor.space, self.interface, 1500 if self.dhcp else MTU)
+        commands = [f"link set eth0 address {self.port.mac}"]
+        if self.dhcp is None:
+            commands.append(f"address add {self.port.address} dev eth0")
+            if self.port.gateway:
+                commands.append(f"route add default via {self.port.gateway}")
         self.space.batch(commands)
         self.space.sysctl({"net.ipv4.neigh.eth0.retrans_time_ms": 10,
                            "net.ipv4.neigh.eth0.mcast_solicit": 100})
         self.hypervisor = hypervisor
+        if self.dhcp is not None:
+            self.dhcp.start()
 
     def adopt(self, port_id: str) -> None:
         """Take the id of a port that was created after the VM was wired."""
@@ -93,6 +101,8 @@ class Vm:
     def unplug(self) -> None:
         """Take it off its hypervisor; the namespace stays."""
         if self.hypervisor is not None:
+            if self.dhcp is not None:
+                self.dhcp.stop()
             self.hypervisor.unplug(self.interface)
             self.space.batch(["link delete eth0"])
             self.hypervisor = None

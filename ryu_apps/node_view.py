@@ -25,7 +25,8 @@ from vrouter_ovs.cookies import cookie
 
 
 class LiveView(NodeView):
-    """``record``: this node's own ``/status/nodes`` record."""
+    """``record``: this node's own ``/status/nodes`` record.  ``edge``: what became of the punted
+    packets of an element."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class LiveView(NodeView):
         ovsdb: OvsdbSouthbound,
         engine: Engine | None,
         record: Callable[[], dict[str, Any]],
+        edge: Callable[[str], dict[str, Any]],
     ) -> None:
         self._controller = controller
         self._store = store
@@ -42,6 +44,7 @@ class LiveView(NodeView):
         self._ovsdb = ovsdb
         self._engine = engine
         self._record = record
+        self._edge = edge
 
     # ------------------------------------------------------------ ports
 
@@ -129,6 +132,7 @@ class LiveView(NodeView):
         for one in found:
             if one["mine"]:
                 one["openflow"] = self._openflow.status(one["element"])
+                one["edge"] = self._edge(one["element"])
         return found
 
     def element_owner(self, element: str) -> Remote | None:

@@ -26,6 +26,7 @@ from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, make_engine, parse_peer
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound
+from ryu_apps.southbound.punt import PuntSouthbound
 from ryu_apps.store import open_store
 
 LOG = logging.getLogger(__name__)
@@ -63,13 +64,17 @@ class VncNode(app_manager.OSKenApp):
         post = self.controller.post
         self.store = open_store(**_section(conf.store))
         self.configuration = Configuration(self.store, post, conf)
-        self.openflow = OpenFlowSouthbound(post)
+        self.punt = PuntSouthbound(
+            lambda element, ofport, frame: self.openflow.packet_out(element, ofport, frame)
+        )
+        self.openflow = OpenFlowSouthbound(post, punted=self.punt.punted)
         self.ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
         self.engine: Engine | None = None
         if speaker.peers or speaker.listen:
             self.engine = make_engine(conf.bgp.engine, speaker, post)
         self.view = node_view.LiveView(
-            self.controller, self.store, self.openflow, self.ovsdb, self.engine, self.record
+            self.controller, self.store, self.openflow, self.ovsdb, self.engine, self.record,
+            self.punt.status,
         )
         self.api = ApiServer(self.configuration, self.view, conf)
         self._closers: list[Any] = []
@@ -109,6 +114,8 @@ class VncNode(app_manager.OSKenApp):
         self._closers.append(self.controller.stop)
         self.configuration.start()
         self._closers.append(self.configuration.stop)
+        self.punt.start()
+        self._closers.append(self.punt.stop)
         self._closers.append(self.openflow.stop)
         self.ovsdb.start()
         self._closers.append(self.ovsdb.stop)
@@ -142,6 +149,9 @@ class VncNode(app_manager.OSKenApp):
             msg.AcceptElement: self._accept,
             msg.RefuseElement: lambda effect: self.ovsdb.refuse(effect.session, effect.reason),
             msg.ReleaseElement: self._release,
+            msg.EdgeChanged: lambda effect: self.punt.changed(
+                effect.element, effect.ofport, effect.port
+            ),
             msg.SetTunnels: lambda effect: self.ovsdb.set_tunnels(effect.element, effect.vteps),
             msg.MarkInstalled: lambda effect: self.ovsdb.mark_active(
                 effect.element, dict(effect.interfaces)

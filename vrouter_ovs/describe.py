@@ -12,7 +12,7 @@ from typing import Any
 
 from vrouter_ovs import wire
 from vrouter_ovs.fields import CT_STATES, PACKET_FIELDS, Field, format_value
-from vrouter_ovs.flow import IN_PORT
+from vrouter_ovs.flow import CONTROLLER, IN_PORT
 from vrouter_ovs.registers import INBOUND, REGISTERS
 from vrouter_ovs.tables import TABLE_NAMES
 
@@ -113,6 +113,8 @@ def _instructions(body: bytes) -> Iterator[str]:
             yield from _actions(body[8:size])
         elif kind == wire.OFPIT_GOTO_TABLE and size == 8:
             yield f"goto {_table(body[4])}"
+        elif kind == wire.OFPIT_METER and size == 8:
+            yield f"meter {int.from_bytes(body[4:8], 'big')}"
         else:
             yield f"instruction {body[:size].hex()}"
         body = body[size:]
@@ -139,6 +141,8 @@ def _action(raw: bytes) -> str | None:
     kind = int.from_bytes(raw[:2], "big")
     if kind == wire.OFPAT_OUTPUT and len(raw) == 16:
         port = int.from_bytes(raw[4:8], "big")
+        if port == CONTROLLER:
+            return "punt to the node"
         return "output in_port" if port == IN_PORT else f"output {port}"
     if kind == wire.OFPAT_DEC_NW_TTL and len(raw) == 8:
         return "dec_ttl"

@@ -24,6 +24,7 @@ from vrouter_ovs.state import (
     Neighbor,
     PeerAddress,
     Policy,
+    Punt,
     RemoteHop,
     RemoteMac,
     Route,
@@ -45,6 +46,7 @@ EXAMPLES = (
     Vrf(900, _OWN),
     Gateway(100, 900, _GATEWAY, ("10.0.0.1",)),
     LocalPort("p1", 5, 100, _MAC, ((_MAC, "10.0.0.5"),)),
+    Punt("p1", 5, _MAC),
     Neighbor(100, "10.0.0.6", _FAR),
     RemoteMac(100, _FAR, "192.0.2.2", 100),
     Route(900, "10.0.0.5/32", (LocalHop(5, 100, _MAC, _GATEWAY),)),
@@ -80,7 +82,11 @@ def page() -> str:
         "|---|---|---|---|---|",
     ]
     for table in TABLES:
-        ways = ", ".join((*table.next, *(("a port",) if table.outputs else ())))
+        ways = ", ".join((
+                *table.next,
+                *(("a port",) if table.outputs else ()),
+                *(("the node",) if table.punts else ()),
+            ))
         lines.append(
             f"| {TABLE_IDS[table.name]} | {table.name} | {table.doc} | {ways} | {table.miss} |"
         )

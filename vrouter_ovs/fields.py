@@ -70,6 +70,7 @@ _DECLARED = (
     ("ip_ttl", -29, 1, "int"),
     ("ip_proto", 10, 1, "int"),
     ("tcp_dst", 14, 2, "int"),
+    ("udp_src", 15, 2, "int"),
     ("udp_dst", 16, 2, "int"),
     ("sctp_dst", 18, 2, "int"),
     ("icmpv4_type", 19, 1, "int"),

@@ -19,6 +19,8 @@
                                then go on in a later table; what follows sees no connection
 ``("ct_commit", zone)``        enter the connection into that zone; what follows sees none; with
                                a table as third, then go on there as ``ct`` does
+``("meter", id)``              count the packet against a meter; the first action, if at all
+``("controller",)``            a copy of the whole packet to the node
 ``("goto", table)``            go on in a later table; the last action
 =============================  ==================================================================
 
@@ -31,6 +33,8 @@ from typing import NamedTuple
 
 IN_PORT = 0xFFFFFFF8
 """OFPP_IN_PORT of OpenFlow 1.1 and later."""
+CONTROLLER = 0xFFFFFFFD
+"""OFPP_CONTROLLER."""
 
 ARP = 0x0806
 IPV4 = 0x0800

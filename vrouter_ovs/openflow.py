@@ -9,7 +9,8 @@ import struct
 from collections.abc import Iterator
 
 from vrouter_ovs.cookies import COOKIE_MASK
-from vrouter_ovs.wire import NICIRA, Encoded
+from vrouter_ovs.flow import CONTROLLER
+from vrouter_ovs.wire import NICIRA, OFPAT_OUTPUT, Encoded
 
 VERSION = 0x05
 OFPT_EXPERIMENTER, CT_FLUSH_ZONE = 4, 29
@@ -17,7 +18,8 @@ OFPT_ERROR, OFPT_FLOW_MOD, OFPT_MULTIPART_REQUEST, OFPT_BARRIER_REQUEST = 1, 14,
 OFPT_BUNDLE_CONTROL, OFPT_BUNDLE_ADD_MESSAGE = 33, 34
 ADD, MODIFY_STRICT, DELETE_STRICT = 0, 2, 4
 ANY = 0xFFFFFFFF
-OFPMP_FLOW = 1
+OFPT_PACKET_IN, OFPT_PACKET_OUT, OFPT_METER_MOD = 10, 13, 29
+OFPMP_FLOW, OFPMP_METER_CONFIG = 1, 10
 OPEN_REQUEST, CLOSE_REQUEST, COMMIT_REQUEST, DISCARD_REQUEST = 0, 2, 4, 6
 OPEN_REPLY, CLOSE_REPLY, COMMIT_REPLY, DISCARD_REPLY = 1, 3, 5, 7
 ATOMIC, ORDERED = 1, 2
@@ -29,6 +31,10 @@ _BUNDLED_FLOW_MOD = struct.Struct("!BBHIIHH" + _FLOW_MOD.format[1:])
 _BUNDLE = struct.Struct("!BBHIIHH")
 _FLOW_STATS = struct.Struct("!HB9xH10xQ16xHH")
 _FLOW_STATS_FIXED = 52
+_PACKET_OUT = struct.Struct("!BBHIIIH6xHHIH6x")
+_METER_MOD = struct.Struct("!BBHIHHIHHII4x")
+_METER_CONFIG = struct.Struct("!HHI")
+_IN_PORT_OXM = b"\x80\0\0\4"
 _PADDING = tuple(bytes(n) for n in range(8))
 
 
@@ -159,6 +165,84 @@ def decode_flow_stats(payload: bytes | memoryview) -> Iterator[Encoded]:
         start = stop
 
 
+METER_PACKETS_AND_BURST = 2 | 4  # OFPMF_PKTPS, OFPMF_BURST
+METER_ADD, METER_MODIFY = 0, 1
+_METER_DROP = 1
+
+
+def meter_mod(command: int, meter: int, rate: int, burst: int, xid: int) -> bytes:
+    """METER_ADD or METER_MODIFY: beyond ``rate`` packets a second, and ``burst`` at once, drop."""
+    return _METER_MOD.pack(
+        VERSION, OFPT_METER_MOD, 32, xid, command, METER_PACKETS_AND_BURST, meter,
+        _METER_DROP, 16, rate, burst,
+    )  # fmt: skip
+
+
+def meter_config_request(xid: int) -> bytes:
+    """The configuration of all meters."""
+    return struct.pack(
+        "!BBHIHH4xI4x", VERSION, OFPT_MULTIPART_REQUEST, 24, xid, OFPMP_METER_CONFIG, 0, ANY
+    )
+
+
+def decode_meter_configs(payload: bytes) -> Iterator[tuple[int, tuple[int, int] | None]]:
+    """(meter id, (rate, burst)) of each meter of a multipart reply, from the bytes after its 16
+    bytes of headers; None in place of the pair for a meter that meter_mod() would not make.
+
+    Raises ValueError where the lengths do not add up.
+    """
+    start, end = 0, len(payload)
+    while start < end:
+        if end - start < 8:
+            raise ValueError("meter configurations end in the middle of one")
+        size, flags, meter = _METER_CONFIG.unpack_from(payload, start)
+        if size < 8 or start + size > end:
+            raise ValueError("a meter configuration with a malformed length")
+        found = None
+        if size == 24 and flags == METER_PACKETS_AND_BURST:
+            kind, length, rate, burst = struct.unpack_from("!HHII", payload, start + 8)
+            if (kind, length) == (_METER_DROP, 16):
+                found = rate, burst
+        yield meter, found
+        start += size
+
+
+def packet_out(ofport: int, frame: bytes, xid: int) -> bytes:
+    """Send ``frame`` out of the port ``ofport``; it passes no table."""
+    return (
+        _PACKET_OUT.pack(
+            VERSION, OFPT_PACKET_OUT, 40 + len(frame), xid, ANY, CONTROLLER, 16,
+            OFPAT_OUTPUT, 16, ofport, 0,
+        )
+        + frame
+    )  # fmt: skip
+
+
+def packet_in_cookie(message: bytes) -> int:
+    """The cookie of the flow that punted; 0 where the message is too short to have one."""
+    return int.from_bytes(message[16:24], "big") if len(message) >= 24 else 0
+
+
+def decode_packet_in(message: bytes) -> tuple[int, bytes]:
+    """(OpenFlow port it came in, frame) of a whole OFPT_PACKET_IN message (7.4.1).
+
+    Raises ValueError where lengths do not add up, there is no in-port, or the frame is cut.
+    """
+    if len(message) < 34:
+        raise ValueError("a short packet-in")
+    total, match = int.from_bytes(message[12:14], "big"), int.from_bytes(message[26:28], "big")
+    start = 24 + (match + 7 & ~7) + 2
+    frame = message[start:]
+    if match < 4 or not frame or len(frame) != total:
+        raise ValueError("a packet-in with a malformed length")
+    at, end = 28, 24 + match
+    while at + 4 <= end:
+        if message[at : at + 4] == _IN_PORT_OXM and at + 8 <= end:
+            return int.from_bytes(message[at + 4 : at + 8], "big"), frame
+        at += 4 + message[at + 3]
+    raise ValueError("a packet-in without an in-port")
+
+
 def decode_error(message: bytes) -> tuple[int, int, int, str]:
     """(xid of the message that failed, type, code, text) of a whole OFPT_ERROR message.
 
@@ -209,6 +293,9 @@ ERROR_CODES = {
     (4, 10): "duplicate field",
     (5, 0): "unknown", (5, 1): "table full", (5, 2): "bad table id", (5, 3): "overlap",
     (5, 4): "permission", (5, 6): "bad command",
+    (12, 0): "unknown", (12, 1): "meter exists", (12, 2): "invalid meter", (12, 3): "unknown meter",
+    (12, 4): "bad command", (12, 5): "bad flags", (12, 6): "bad rate", (12, 7): "bad burst",
+    (12, 8): "bad band", (12, 10): "out of meters", (12, 11): "out of bands",
     (17, 0): "unknown", (17, 1): "permission", (17, 2): "bad id", (17, 3): "bundle exists",
     (17, 4): "bundle closed", (17, 5): "out of bundles", (17, 6): "bad type", (17, 7): "bad flags",
     (17, 8): "message length", (17, 9): "message xid", (17, 10): "message unsupported",

@@ -142,6 +142,27 @@ class LocalPort:
 
 
 @dataclass(frozen=True, slots=True)
+class Punt:
+    """What a port asks of the network itself (DHCP, router solicitations, DNS) reaches the node.
+
+    An object of its own: a switch that has no meters refuses this, and the port works without.
+    """
+
+    kind: ClassVar[str] = "punt"
+    port_id: str
+    ofport: int
+    mac: str
+
+    @property
+    def key(self) -> Key:
+        return ("punt", self.port_id)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbor:
     """ARP (or ND) for ``address`` in ``evi`` is answered with ``mac`` by the switch."""
 
@@ -329,7 +350,7 @@ class PeerAddress:
 
 
 StateObject = (
-    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Neighbor | RemoteMac | Route | Flood
+    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | RemoteMac | Route | Flood
     | Policy | Rule | PeerAddress
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}

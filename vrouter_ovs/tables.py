@@ -30,7 +30,8 @@ from vrouter_ovs.flow import Flow
 @dataclass(frozen=True, slots=True)
 class Table:
     """``next``: tables reached by goto or resubmit (its own name: resubmit of a part of it).
-    ``outputs``: whether packets may leave the switch here.  ``miss``: "drop" or a table."""
+    ``outputs``: whether packets may leave the switch here.  ``punts``: whether they may go to the
+    node.  ``miss``: "drop" or a table."""
 
     name: str
     doc: str
@@ -39,6 +40,7 @@ class Table:
     next: tuple[str, ...] = ()
     outputs: bool = False
     miss: str = "drop"
+    punts: bool = False
 
 
 def _fields(text: str) -> frozenset[str]:
@@ -57,13 +59,14 @@ TABLES: tuple[Table, ...] = (
     Table(
         "guard",
         "Anti-spoof: a port sends from its own MAC and addresses only, in Ethernet, IP, ARP and"
-        " neighbor discovery. What is not allowed here is dropped.",
+        " neighbor discovery. What is not allowed here is dropped. What the node answers (DHCP,"
+        " DHCPv6, router solicitations) is recognised before that: it never leaves the hypervisor.",
         _fields(
-            "in_port eth_src eth_type ipv4_src ipv6_src ip_proto arp_spa arp_sha"
+            "in_port eth_src eth_type ipv4_src ipv6_src ip_proto udp_src udp_dst arp_spa arp_sha"
             " icmpv6_type nd_target nd_sll nd_tll"
         ),
         frozenset(),
-        ("proxy",),
+        ("proxy", "punt"),
     ),
     Table(
         "proxy",
@@ -81,6 +84,13 @@ TABLES: tuple[Table, ...] = (
         ("advertise", "track", "bridge"),
         outputs=True,
         miss="track",
+    ),
+    Table(
+        "punt",
+        "To the node that owns this vrouter, through the port's meter; from the port's own MAC"
+        " alone. While the node is away the packets end here too.",
+        _fields("in_port eth_src"),
+        punts=True,
     ),
     Table(
         "advertise",
@@ -250,9 +260,11 @@ TABLE_NAMES: dict[int, str] = {number: table.name for number, table in enumerate
 
 def check(flow: Flow) -> None:
     """Refuse a flow that breaks its table's declaration.  Raises PipelineError."""
-    for action in flow.actions[:-1]:
-        if action[0] == "goto":
+    for place, action in enumerate(flow.actions):
+        if action[0] == "goto" and place + 1 < len(flow.actions):
             raise PipelineError(f"table {flow.table}: an action follows goto {action[1]}")
+        if action[0] == "meter" and place:
+            raise PipelineError(f"table {flow.table}: meter {action[1]} is not the first action")
     _check_shape(
         flow.table,
         tuple(term[0] for term in flow.match),
@@ -263,8 +275,8 @@ def check(flow: Flow) -> None:
 def _action_shape(action: tuple) -> tuple:
     """The action without its values."""
     kind = action[0]
-    if kind == "output":
-        return ("output",)
+    if kind in ("output", "meter"):
+        return (kind,)
     if kind == "multipath":
         return (kind, action[2])
     if kind in ("ct", "ct_commit"):
@@ -306,6 +318,9 @@ def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
         elif kind in ("output", "output_reg"):
             if not table.outputs:
                 refuse("output")
+        elif kind in ("meter", "controller"):
+            if not table.punts:
+                refuse(kind)
         elif kind != "push":
             raise PipelineError(f"table {name}: unknown action {kind!r}")
 

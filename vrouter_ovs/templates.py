@@ -1,11 +1,11 @@
 """State objects to bytes, fast: the hot path between the desired state and the switch.
 
-For the kinds that come by the thousand (remote MACs, IPv4 neighbors, IPv4 routes with one hop or
-none here; local ports, rules and addresses of peers in files of their own) the bytes come out of
-templates.  A template is cut out of the encoded flow of a sample
-object: each value that varies is a marker in the sample, and the pieces between the markers are
-kept.  So the pipeline stays the one place that says what a flow looks like; a property test demands
-that both ways give the same bytes.  All other objects are rendered and encoded.
+For the kinds that come by the thousand (remote MACs, punts, IPv4 neighbors, IPv4 routes with one
+hop or none here; local ports, rules and addresses of peers in files of their own) the bytes come
+out of templates.  A template is cut out of the encoded flow of a sample object: each value that
+varies is a marker in the sample, and the pieces between the markers are kept.  So the pipeline
+stays the one place that says what a flow looks like; a property test demands that both ways give
+the same bytes.  All other objects are rendered and encoded.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from functools import lru_cache
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import PACKET_FIELDS, ipv4_bytes, mac_bytes
+from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.state import (
     LocalHop,
     LocalPort,
     Neighbor,
     PeerAddress,
+    Punt,
     RemoteHop,
     RemoteMac,
     Route,
@@ -77,6 +79,24 @@ def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
                 k0 + ip + k1 + evi.to_bytes(4, "big") + k2,
                 cookie(("neighbor", evi, address)),
                 b0 + mac + b1 + mac + b2 + ip + b3,
+            ),
+        )
+
+    return fill
+
+
+def _punt() -> Callable[[Punt], tuple[Encoded, ...]]:
+    key, _, body = sample(Punt("", _PORT, _MAC))
+    k0, k1, k2 = cut(key, _PORT_B, _MAC_B)
+    b0, b1 = cut(body, meter_id(_PORT).to_bytes(4, "big"))
+
+    def fill(obj: Punt) -> tuple[Encoded, ...]:
+        ofport = obj.ofport
+        return (
+            Encoded(
+                k0 + ofport.to_bytes(4, "big") + k1 + mac_bytes(obj.mac) + k2,
+                cookie(("punt", obj.port_id)),
+                b0 + meter_id(ofport).to_bytes(4, "big") + b1,
             ),
         )
 
@@ -152,6 +172,7 @@ def _route() -> Callable[[Route], tuple[Encoded, ...]]:
 _FILL: dict[type, Callable[..., tuple[Encoded, ...]]] = {
     RemoteMac: _remote_mac(),
     Neighbor: _neighbor(),
+    Punt: _punt(),
     Route: _route(),
     LocalPort: local_port(),
     Rule: rule(),

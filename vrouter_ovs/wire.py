@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import PACKET_FIELDS, Field, pack_value
-from vrouter_ovs.flow import Flow
+from vrouter_ovs.flow import CONTROLLER, Flow
 from vrouter_ovs.registers import REGISTERS
 from vrouter_ovs.tables import TABLE_IDS, check
 
@@ -25,7 +25,9 @@ STACK_PUSH, STACK_POP = 27, 28
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
 ZONE_BITS = 16
 OFPAT_OUTPUT, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD, OFPAT_EXPERIMENTER = 0, 24, 25, 0xFFFF
-OFPIT_GOTO_TABLE, OFPIT_APPLY_ACTIONS = 1, 4
+OFPIT_GOTO_TABLE, OFPIT_APPLY_ACTIONS, OFPIT_METER = 1, 4, 6
+WHOLE_PACKET = 0xFFFF
+"""OFPCML_NO_BUFFER: the packet-in holds all of the packet."""
 HASH_SYMMETRIC_L3L4_UDP = 3
 MULTIPATH_HRW = 2
 NX_IN_PORT = 0xFFF8
@@ -84,6 +86,8 @@ def encode_action(action: tuple) -> bytes:
     kind = action[0]
     if kind == "output":
         return struct.pack("!HHIH6x", OFPAT_OUTPUT, 16, action[1], 0)
+    if kind == "controller":
+        return struct.pack("!HHIH6x", OFPAT_OUTPUT, 16, CONTROLLER, WHOLE_PACKET)
     if kind == "set_field":
         where = field(action[1])
         if not where.whole:
@@ -136,7 +140,11 @@ def encode(flow: Flow) -> Encoded:
     check(flow)
     fields = b"".join([oxm for _, oxm in sorted(map(_match_term, flow.match))])
     key = _KEY.pack(TABLE_IDS[flow.table], flow.priority) + fields
-    actions, goto = flow.actions, b""
+    actions, goto, meter = flow.actions, b"", b""
+    if actions and actions[0][0] == "meter":
+        # An instruction, and in a reply the first one.
+        meter = struct.pack("!HHI", OFPIT_METER, 8, actions[0][1])
+        actions = actions[1:]
     if actions and actions[-1][0] == "goto":
         goto = struct.pack("!HHB3x", OFPIT_GOTO_TABLE, 8, TABLE_IDS[actions[-1][1]])
         actions = actions[:-1]
@@ -145,4 +153,4 @@ def encode(flow: Flow) -> Encoded:
         raise PipelineError(f"a flow of table {flow.table} is too long: {len(body)} bytes")
     if body:
         body = struct.pack("!HH4x", OFPIT_APPLY_ACTIONS, 8 + len(body)) + body
-    return Encoded(key, flow.cookie, body + goto)
+    return Encoded(key, flow.cookie, meter + body + goto)

@@ -66,6 +66,8 @@ class Configurer:
         if old is not None and (new is None or new.vni != old.vni):
             self._instances.remove(old.vni)
         network = new or old
+        if old is None or new is None or new.vni != old.vni:
+            self._resolver.subnets.update(self._config.subnets_by_network.get(network.id, ()))
         if new is not None:
             self._instances.configure(spec(new, self._asn))
         port_ids = self._config.ports_by_network.get(network.id, ())
@@ -77,11 +79,14 @@ class Configurer:
 
     def _subnet(self, old: Subnet | None, new: Subnet | None) -> None:
         subnet = new or old
+        self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
+        self._resolver.subnets[subnet.id] = None
         if old is None or new is None or old.cidr != new.cidr:
             self._attachment(subnet.id)
 
     def _attachment(self, subnet_id: str) -> None:
         """The way out of a subnet may have changed."""
+        self._resolver.subnets[subnet_id] = None
         for port_id in self._config.interfaces_by_subnet.get(subnet_id, ()):
             self._resolver.routers[self._config.ports[port_id].device_id] = None
         self._claimed(self._config.ports_by_subnet.get(subnet_id, ()))
@@ -111,6 +116,7 @@ class Configurer:
             port = self._config.ports[port_id]
             if port.is_router_interface:
                 for fixed in port.fixed_ips:
+                    self._resolver.subnets[fixed.subnet_id] = None
                     subnet_ports = self._config.ports_by_subnet.get(fixed.subnet_id, ())
                     self._claimed(subnet_ports)
                     if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control.routes import Nlri, Path
+from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.state import Key, StateObject
 
 # ---------------------------------------------------------------- events
@@ -240,6 +241,15 @@ class ReleaseElement:
     """This node is no longer in charge of the element; what its switch holds stays as it is."""
 
     element: str
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeChanged:
+    """What is answered on behalf of the network to the port at ``ofport``; None: nothing."""
+
+    element: str
+    ofport: int
+    port: EdgePort | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from ryu_apps.control import ids
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.desired import Desired
+from ryu_apps.control.edge import Edges
 from ryu_apps.control.elements import Claim, Elements
 from ryu_apps.control.instances import Entry
 from ryu_apps.control.messages import Program, RecordStatus
@@ -16,7 +17,7 @@ from ryu_apps.control.model import Config
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.policy import groups_of
 from ryu_apps.control.translate import BoundPort, bound_port
-from vrouter_ovs.state import LocalHop, LocalPort
+from vrouter_ovs.state import LocalHop, LocalPort, Punt
 
 CLAIMS = "/status/claims/"
 
@@ -58,6 +59,7 @@ class Ports:
         """Ports whose paths must be computed again, likewise."""
         self.marks: dict[str, dict[str, bool]] = {}
         """Element -> interface -> whether it is installed, where that changed."""
+        self.edges = Edges(config, self.bound)
         self.records: list[RecordStatus] = []
         self._recorded: dict[str, dict[str, str]] = {}
         """Port id -> element -> the reason that its record tells."""
@@ -68,6 +70,7 @@ class Ports:
         """Decide every dirty port and bring objects and indexes in line."""
         while self.dirty:
             port_id, _ = self.dirty.popitem()
+            self.edges.dirty[port_id] = None
             old = self.bound.get(port_id)
             current = Claim(old.element, old.interface) if old else None
             verdict = self._bindings.decide(port_id, current)
@@ -90,6 +93,7 @@ class Ports:
             self.activity[old.element, old.evi] = None
             if new is None or new.element != old.element or new.evi != old.evi:
                 self._desired.delete(old.element, ("evi", old.evi), ("port", port_id))
+                self._desired.delete(old.element, ("evi", old.evi), ("punt", port_id))
             if new is None or new.element != old.element:
                 self._deactivate(port_id, old.element)
                 self.rejected.pop(port_id, None)
@@ -113,6 +117,9 @@ class Ports:
                 # Known to be active only when the switch has confirmed this very object.
                 self.pending.setdefault(new.element, {})[port_id] = 0
             self._desired.put(new.element, ("evi", new.evi), item)
+            self._desired.put(
+                new.element, ("evi", new.evi), Punt(port_id, new.ofport, new.mac)
+            )
         self.republish[port_id] = None
 
     def _deactivate(self, port_id: str, element: str) -> None:

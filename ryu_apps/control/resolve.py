@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control.desired import Desired
+from ryu_apps.control.edge import service_address, service_mac
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Entry, Instance, Instances, select_hops, select_mac
 from ryu_apps.control.model import Config, Router
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.rib import Rib
-from ryu_apps.control.translate import connected, router_networks
+from ryu_apps.control.translate import attachment, connected, router_networks
 from vrouter_ovs.state import (
     Evi,
     Flood,
@@ -63,6 +64,11 @@ class Resolver:
         """L3 VNI -> elements where the VRF is present."""
         self._connected: dict[int, dict[str, None]] = {}
         self._gateways: dict[int, dict[Key, Gateway]] = {}
+        self.subnets: dict[str, None] = {}
+        """Subnets whose service address must be computed again."""
+        self._service_of: dict[str, Entry] = {}
+        self._services: dict[int, dict[Entry, dict[str, None]]] = {}
+        """L2 VNI -> entry -> the subnets without a router whose DHCP answers come from it."""
         self._taken: dict[Entry, None] = {}
         """MACs and addresses of gateways: no route from a peer can take them."""
 
@@ -77,6 +83,9 @@ class Resolver:
         for plan in plans:
             if plan is not None:
                 self._resolve_router(*plan, entries)
+        for subnet_id in self.subnets:
+            self._resolve_service(subnet_id, entries)
+        self.subnets.clear()
         entries.update(self._instances.dirty)
         self._instances.dirty.clear()
         entries.update(self._ports.touched)
@@ -123,8 +132,37 @@ class Resolver:
         self._desired.put(element, scope, Evi(vni))
         if instance is None:
             return
-        for entry in instance.entries():
+        for entry in (*instance.entries(), *self._services.get(vni, ())):
             self._resolve_entry(entry, (element,))
+
+    def _resolve_service(self, subnet_id: str, entries: dict[Entry, None]) -> None:
+        """Clients renew by unicast, so they ask for the MAC of the address that answered."""
+        wanted = None
+        subnet = self._config.subnets.get(subnet_id)
+        network = self._config.networks.get(subnet.network_id) if subnet else None
+        if (
+            network is not None
+            and subnet.enable_dhcp
+            and subnet.ip_version == 4
+            and not (subnet.gateway_ip and attachment(self._config, subnet_id))
+        ):
+            address = service_address(subnet.cidr, subnet.gateway_ip)
+            wanted = ("ip", network.vni, address)
+        held = self._service_of.get(subnet_id)
+        if wanted == held:
+            return
+        if held is not None:
+            of_vni = self._services[held[1]]
+            del self._service_of[subnet_id], of_vni[held][subnet_id]
+            if not of_vni[held]:
+                del of_vni[held]
+            if not of_vni:
+                del self._services[held[1]]
+            entries[held] = None
+        if wanted is not None:
+            self._service_of[subnet_id] = wanted
+            self._services.setdefault(wanted[1], {}).setdefault(wanted, {})[subnet_id] = None
+            entries[wanted] = None
 
     def _plan_router(self, router_id: str, entries: dict[Entry, None]) -> tuple | None:
         """Where a router must be present and with which gateways; gives up what it has beyond."""
@@ -302,7 +340,11 @@ class Resolver:
                 item = Neighbor(vni, ip, self._ports.bound[port_id].mac, remote=False)
                 self._desired.put(element, ("evi", vni), item)
             elif path is None or path.attrs.next_hop == self._elements.accepted[element].vtep:
-                self._desired.delete(element, ("evi", vni), ("neighbor", vni, ip))
+                if free and entry in self._services.get(vni, ()):
+                    item = Neighbor(vni, ip, service_mac(vni), remote=False)
+                    self._desired.put(element, ("evi", vni), item)
+                else:
+                    self._desired.delete(element, ("evi", vni), ("neighbor", vni, ip))
             else:
                 self._desired.put(element, ("evi", vni), Neighbor(vni, ip, path.nlri.mac))
 

@@ -408,6 +408,7 @@ class World:
             for key, _ in program.changes:
                 self.rejected.pop((name, key), None)
             self._effects.append(program)
+        self._effects.extend(self.ports.edges.flush())
         self._effects.extend(self.publisher.flush())
         self._effects.extend(self.ports.records)
         self.ports.records.clear()

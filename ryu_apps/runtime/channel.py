@@ -87,13 +87,17 @@ def repair_sending() -> None:
     controller.Datapath._send_loop = _send_loop
 
 
-def _send(self: controller.Datapath, buf: bytes, close_socket: bool = False) -> bool:
-    """Queue bytes (one message, or many packed together) in order.  Waits while too much is queued.
+def _send(self: controller.Datapath, buf: bytes, close_socket: bool = False,
+          wait: bool = True) -> bool:
+    """Queue bytes (one message, or many packed together) in order.  Waits while too much is queued,
+    unless told not to.
 
-    Returns False if the connection has ended and nothing was queued.
+    Returns False if nothing was queued: the connection has ended, or it would have had to wait.
     """
     with self._out_change:
         while self._out_open and self._out_bytes > QUEUE_BYTES:
+            if not wait:
+                return False
             self._out_change.wait()
         if not self._out_open:
             return False

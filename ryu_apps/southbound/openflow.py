@@ -26,10 +26,13 @@ OPENFLOW_14 = 0x05
 class OpenFlowSouthbound:
     """``post``: thread-safe, gets VrouterConnected, VrouterDisconnected, VrouterAcked and
     FlowRejected.  ``audit_interval``: seconds between two looks at whether a switch still holds
-    what it confirmed."""
+    what it confirmed.  ``punted``: gets (element, whole packet-in message) of our flows; called by
+    receiving threads, must not block."""
 
-    def __init__(self, post: Callable[[object], None], audit_interval: float = 60.0) -> None:
+    def __init__(self, post: Callable[[object], None], audit_interval: float = 60.0,
+                 punted: Callable[[str, bytes], None] | None = None) -> None:
         self._post = post
+        self._punted = punted
         self.audit_interval = audit_interval
         self._lock = threading.Lock()
         self._channels: dict[str, VrouterChannel] = {}
@@ -95,7 +98,8 @@ class OpenFlowSouthbound:
     def _channel(self, element: str) -> VrouterChannel:
         channel = self._channels.get(element)
         if channel is None:
-            channel = VrouterChannel(element, self._post, self.audit_interval)
+            channel = VrouterChannel(element, self._post, self.audit_interval,
+                                     punted=self._punted)
             self._channels[element] = channel
         return channel
 
@@ -125,6 +129,12 @@ class OpenFlowSouthbound:
             channel.disconnected(datapath)
 
     # ------------------------------------------------------------ any thread
+
+    def packet_out(self, element: str, ofport: int, frame: bytes) -> bool:
+        """Send a frame out of a port of the element; never waits.  False: it was not sent."""
+        with self._lock:
+            channel = self._channels.get(element)
+        return channel is not None and channel.packet_out(ofport, frame)
 
     def status(self, element: str) -> dict[str, Any]:
         """Connected, revisions, counters, refused objects.  KeyError for an unknown element."""

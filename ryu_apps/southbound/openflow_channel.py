@@ -34,7 +34,7 @@ from vrouter_ovs import encode as wire
 
 LOG = logging.getLogger("vnc.openflow")
 
-ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL = 1, 19, 21, 33
+ERROR, PACKET_IN, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL = 1, 10, 19, 21, 33
 OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL})
 COMMIT_REPLY = b"\0\5"
 OFPMP_AGGREGATE = 2
@@ -59,8 +59,11 @@ class VrouterChannel:
     """Flow changes that even a slow switch makes in a second; large bundles get more time."""
 
     def __init__(self, element: str, post: Callable[[object], None],
-                 audit_interval: float = 60.0, full_audit_every: int = 10) -> None:
+                 audit_interval: float = 60.0, full_audit_every: int = 10,
+                 punted: Callable[[str, bytes], None] | None = None) -> None:
+        """``punted``: see OpenFlowSouthbound."""
         self.element = element
+        self._punted = punted
         self.audit_interval = audit_interval
         self.full_audit_every = full_audit_every
         self._post = post
@@ -78,7 +81,7 @@ class VrouterChannel:
         self.acked_revision = 0
         self.counters = dict.fromkeys(
             ("bundles", "flow_mods", "bytes", "errors", "resyncs", "repairs", "reconnects",
-             "audits"), 0)
+             "audits", "meter_mods"), 0)
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"vrouter {element}")
         self._thread.start()
 
@@ -95,6 +98,14 @@ class VrouterChannel:
 
     def disconnected(self, datapath: Any) -> None:
         self._inbox.put((self._on_disconnected, datapath))
+
+    def packet_out(self, ofport: int, frame: bytes) -> bool:
+        """Send a frame out of a port, now or not at all: False without a connection, or where the
+        switch does not take what it was sent before."""
+        session = self._session
+        return session is not None and session.datapath.send(
+            wire.packet_out(ofport, frame, OUR_XIDS), wait=False
+        )
 
     def stop(self, close: str = "") -> None:
         """End the worker; with ``close``, also the connection, for that reason."""
@@ -184,7 +195,7 @@ class VrouterChannel:
             if not session.reading and not session.reads:
                 self._audits += 1
                 full = self.full_audit_every and self._audits % self.full_audit_every == 0
-                session.reads.append(Read("audit" if full else "count"))
+                session.reads += (Read("meters"), Read("audit")) if full else (Read("count"),)
 
     def _give_up(self, session: Session, reason: str) -> None:
         self.counters["errors"] += 1
@@ -243,12 +254,13 @@ class VrouterChannel:
                 return
             old.datapath.disconnect("replaced by a newer connection of the same switch")
             self._on_disconnected(old.datapath)
-        session = self._session = Session(datapath)
+        session = self._session = Session(datapath, self.element)
         # os-ken counts its xids from a random number: keep them out of our half.
         datapath.xid &= OUR_XIDS - 1
         datapath.raw_hook = self._hook_of(session)
         self.counters["reconnects"] += 1
-        session.reads.append(Read("connect"))
+        # Before the first flow: a flow that names a meter which is not there is refused.
+        session.reads += (Read("meters"), Read("connect"))
 
     def _on_disconnected(self, datapath: Any) -> None:
         session = self._session
@@ -279,14 +291,19 @@ class VrouterChannel:
 
     def _hook_of(self, session: Session) -> Callable[[int, int, bytes], bool]:
         inbox, handle = self._inbox, self._on_reply
+        punted, element = self._punted, self.element
 
         def hook(kind: int, xid: int, message: bytes) -> bool:
+            if kind == PACKET_IN and punted is not None and wire.is_ours(
+                    wire.packet_in_cookie(message)):
+                punted(element, message)
+                return True
             if xid < OUR_XIDS or kind not in OUR_TYPES:
                 return False
             first, last = session.awaited
             if xid == session.awaited_read:
                 session.read_bytes += len(message)
-            elif not first <= xid <= last:
+            elif not first <= xid <= last and xid != session.meters.xid:
                 return True
             if session.read_bytes > READ_LIMIT or inbox.qsize() > INBOX_LIMIT:
                 session.datapath.disconnect("sends more replies than can be taken")
@@ -305,6 +322,8 @@ class VrouterChannel:
                 self._read_reply(session, reading, kind, message)
             elif current is not None and current.first <= xid:
                 self._round_reply(session, current, kind, xid, message)
+            elif xid == session.meters.xid and kind == ERROR:
+                session.meters.refuse(message)
         except (ValueError, struct.error) as error:
             self._give_up(session, f"malformed reply of type {kind}: {error}")
 
@@ -321,6 +340,9 @@ class VrouterChannel:
         session.reading = read
         session.read_bytes = 0
         session.awaited_read = read.xid
+        if read.purpose == "meters":
+            self._send(session, wire.meter_config_request(read.xid))
+            return
         request = wire.flow_stats_request(read.xid, wire.COOKIE_BASE, wire.COOKIE_MASK)
         if read.purpose == "count":
             # The same body asks for the number alone (OpenFlow 1.4, 7.3.5.3).
@@ -328,6 +350,9 @@ class VrouterChannel:
         self._send(session, request)
 
     def _read_reply(self, session: Session, read: Read, kind: int, message: bytes) -> None:
+        if read.purpose == "meters":
+            self._meters_reply(session, read, kind, message)
+            return
         if kind == ERROR:
             raise ValueError(f"flow dump refused: {wire.decode_error(message)[3]}")
         if kind != MULTIPART_REPLY or len(message) < 16:
@@ -340,7 +365,8 @@ class VrouterChannel:
             if count != read.expected:
                 LOG.warning("vrouter %s holds %d flows of ours instead of %d; looking closer",
                             self.element, count, read.expected)
-                session.reads.appendleft(Read("audit"))
+                # A meter that somebody deleted took its flows along.
+                session.reads.extendleft((Read("audit"), Read("meters")))
             return
         if read.purpose == "show":
             read.parts.append(message[16:])
@@ -371,6 +397,14 @@ class VrouterChannel:
                 self.counters["repairs"] += differing
                 LOG.warning("vrouter %s: somebody else changed %d of our flows; putting them "
                             "right", self.element, differing)
+
+    def _meters_reply(self, session: Session, read: Read, kind: int, message: bytes) -> None:
+        read.heard = time.monotonic()
+        if session.meters.reply(kind, message):
+            session.reading, session.awaited_read = None, 0
+            changes = session.meters.changes(self._next_xid())
+            self.counters["meter_mods"] += len(changes)
+            self._send(session, b"".join(changes))
 
     # ------------------------------------------------------------ programming
 

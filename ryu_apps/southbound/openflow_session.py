@@ -7,11 +7,13 @@ from concurrent.futures import Future
 from typing import Any
 
 from ryu_apps.southbound.openflow_flows import Operation
+from ryu_apps.southbound.openflow_meters import Meters
 from vrouter_ovs.encode import Encoded
 
 
 class Read:
-    """A flow dump or count under way.  ``purpose``: "connect", "audit", "count" or "show"."""
+    """A flow dump or count under way.  ``purpose``: "connect", "audit", "count", "show" or
+    "meters"."""
 
     def __init__(self, purpose: str, result: Future | None = None) -> None:
         self.purpose = purpose
@@ -39,7 +41,7 @@ class Round:
 class Session:
     """One connection of the switch."""
 
-    def __init__(self, datapath: Any) -> None:
+    def __init__(self, datapath: Any, element: str) -> None:
         self.datapath = datapath
         self.ready = False
         self.round: Round | None = None
@@ -49,3 +51,4 @@ class Session:
         self.awaited_read = 0
         self.read_bytes = 0
         self.awaited = (0, 0)
+        self.meters = Meters(element)

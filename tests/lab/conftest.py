@@ -14,7 +14,8 @@ import pytest
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
 
-TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping")
+TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping",
+         "udhcpc", "dhclient")  # fmt: skip
 HERE = os.path.dirname(__file__)
 # A peer that cannot be reached is noticed within three seconds, so that tests need not wait long.
 PEER_OPTIONS = "hold-time 3"

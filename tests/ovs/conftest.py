@@ -16,6 +16,7 @@ import pytest
 
 from vrouter_ovs import encode
 from vrouter_ovs.encode import Encoded
+from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE
 from vrouter_ovs.state import StateObject
 from vrouter_ovs.tables import TABLE_NAMES
 
@@ -213,6 +214,27 @@ class OpenFlow:
             if not message[11] & 1:
                 return flows
 
+    def make_meters(self) -> None:
+        """The pool of meters, which the flows of a Punt need."""
+        data = [
+            encode.meter_mod(encode.METER_ADD, meter, PUNT_RATE, PUNT_BURST, self.next_xid())
+            for meter in range(1, METERS + 1)
+        ]
+        xid = self.next_xid()
+        self.send(b"".join(data) + encode.barrier(xid))
+        assert not self.until(21, xid)[1]
+
+    def read_meters(self) -> dict[int, tuple[int, int] | None]:
+        xid = self.next_xid()
+        self.send(encode.meter_config_request(xid))
+        meters: dict[int, tuple[int, int] | None] = {}
+        while True:
+            message, errors = self.until(19, xid)
+            assert not errors
+            meters.update(encode.decode_meter_configs(message[16:]))
+            if not message[11] & 1:
+                return meters
+
     def clear(self) -> None:
         flows = self.read_flows()
         assert not self.flow_mods(encode.DELETE_STRICT, list(flows.values()))
@@ -229,6 +251,9 @@ def sandbox() -> Iterator[Sandbox]:
     box = Sandbox()
     try:
         box.start()
+        client = box.connect()
+        client.make_meters()
+        client.close()
         yield box
     finally:
         box.stop()

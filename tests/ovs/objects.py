@@ -18,6 +18,7 @@ from vrouter_ovs.state import (
     Neighbor,
     PeerAddress,
     Policy,
+    Punt,
     RemoteHop,
     RemoteMac,
     Route,
@@ -125,6 +126,7 @@ ports = st.builds(
     st.booleans(),
     policies,
 )
+punts = st.builds(Punt, st.uuids().map(str), ofports, macs)
 floods = st.builds(
     Flood,
     vnis,
@@ -141,6 +143,7 @@ objects = st.one_of(
     st.builds(Vrf, vnis, macs),
     gateways,
     ports,
+    punts,
     neighbors,
     remote_macs,
     routes,
@@ -178,6 +181,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         few_sets.map(lambda n: Policy(n, is_tracked(n))),
         rules(few_sets),
         peer_addresses(few_sets),
+        punts,
         st.builds(Neighbor, few_vnis, addresses, macs, st.booleans()),
         st.builds(RemoteMac, few_vnis, macs, ipv4s, vnis),
         st.builds(Route, few_vnis, prefixes(), hops),
@@ -190,6 +194,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         claims: set = {obj.key}
         if type(obj) is LocalPort:
             claims |= {("ofport", obj.ofport), ("mac of a port", obj.evi, obj.mac)}
+        elif type(obj) is Punt:
+            claims |= {("ofport of a punt", obj.ofport)}
         elif type(obj) is Gateway:
             for address in obj.addresses:
                 claims |= {("in vrf", obj.vrf, address), ("in evi", obj.evi, address)}

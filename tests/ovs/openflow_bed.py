@@ -149,6 +149,11 @@ class BedApp(app_manager.OSKenApp):
     OFP_VERSIONS = [ofproto_v1_4.OFP_VERSION]
     southbound: OpenFlowSouthbound | None = None
     datapaths: dict[int, object] = {}
+    packet_ins: queue.Queue = queue.Queue()
+
+    @set_ev_cls(ofp_event.EventOFPPacketIn, MAIN_DISPATCHER)
+    def packet_in(self, event) -> None:
+        self.packet_ins.put(event.msg)
 
     @set_ev_cls(ofp_event.EventOFPStateChange, [MAIN_DISPATCHER, DEAD_DISPATCHER])
     def state_changed(self, event) -> None:

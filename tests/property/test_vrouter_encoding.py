@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from os_ken.ofproto import ofproto_parser, ofproto_protocol, ofproto_v1_4_parser
 
-from tests.ovs.objects import neighbors, objects, remote_macs, routes, vrouters
+from tests.ovs.objects import neighbors, objects, punts, remote_macs, routes, vrouters
 from vrouter_ovs import encode
 from vrouter_ovs.describe import describe
 from vrouter_ovs.diff import diff
@@ -46,7 +46,7 @@ def test_objects_never_share_a_flow(chosen: list[StateObject]) -> None:
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.one_of(routes, neighbors, remote_macs, objects))
+@given(st.one_of(routes, neighbors, remote_macs, punts, objects))
 def test_templates_equal_the_pipeline(obj: StateObject) -> None:
     rendered = render(obj)
     assert encode.encode_object(obj) == tuple(map(encode.encode, rendered))

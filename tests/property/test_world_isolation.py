@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ryu_apps.control.edge import service_address, service_mac
 from ryu_apps.control.model import (
     ROUTER_INTERFACE,
     AddressPair,
@@ -139,6 +140,9 @@ class Tenants:
                 tenant = tenant_of(item.evi)
                 assert item.port_id[1] == str(tenant) and tenant_of(item.ofport) == tenant
                 assert bound[item.port_id].element == element
+            case "punt":
+                assert item.port_id[1] == str(tenant_of(item.ofport))
+                assert bound[item.port_id].element == element
             case "gateway":
                 assert tenant_of(item.vrf) == tenant_of(item.evi)
             case "mac":
@@ -146,6 +150,8 @@ class Tenants:
                 self._foreign(item.evi, item.vtep)
             case "neighbor" if item.remote:
                 pass
+            case "neighbor" if item.mac == service_mac(item.evi):
+                assert item.address in {service_address(cidr) for cidr in CIDRS}
             case "neighbor":
                 (port,) = [
                     one for one in bound.values()

@@ -21,12 +21,14 @@ from typing import Any
 from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
 from ryu_apps.control.bindings import Mobility
+from ryu_apps.control.edge import edge_port
 from ryu_apps.control.elements import RECORDS
 from ryu_apps.control.model import (
     ROUTER_INTERFACE,
     AddressPair,
     Change,
     FixedIp,
+    HostRoute,
     Network,
     Port,
     Router,
@@ -35,6 +37,7 @@ from ryu_apps.control.model import (
 from ryu_apps.control.rib import LOCAL
 from ryu_apps.control.routes import EVPN, Attributes, Imet, IpPrefix, MacIp, Nlri, Path
 from ryu_apps.control.world import Settings, World
+from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.encode import encode_object
 
 DEEPER = 20 if os.environ.get("HYPOTHESIS_PROFILE") == "soak" else 1
@@ -128,6 +131,7 @@ class Node:
         self.last_program: dict[str, msg.Program] = {}
         self.announced: dict[Nlri, Path] = {}
         self.tunnels: dict[str, frozenset[str]] = {}
+        self.edges: dict[tuple[str, int], EdgePort] = {}
         self.effects: list = []
         self.mute: set[str] = set()
         """Elements whose switch does not speak to this node."""
@@ -181,12 +185,22 @@ class Node:
                     self.announced.pop(nlri, None)
             case msg.SetTunnels(element, wanted):
                 self.tunnels[element] = wanted
+            case msg.EdgeChanged(element, ofport, None):
+                del self.edges[element, ofport]
+            case msg.EdgeChanged(element, ofport, port):
+                assert port.ofport == ofport
+                assert self.edges.get((element, ofport)) != port, "told twice"
+                self.edges[element, ofport] = port
 
     def check_folds(self) -> None:
         """The effects, replayed, are the state."""
         world = self.world
         assert self.tables == world.desired.objects
         assert self.announced == local_paths(world)
+        assert self.edges == {
+            (bound.element, bound.ofport): edge_port(world.config, bound)
+            for bound in world.ports.bound.values()
+        }
         for name, element in world.elements.accepted.items():
             assert element.revision == self.revisions.get(name, 0)
             if element.session is not None:
@@ -433,6 +447,7 @@ def same(one: Node, other: Node) -> None:
         assert_equal(objects, right.desired.objects[element], element)
     assert_equal(local_paths(left), local_paths(right), "announced")
     assert left.ports.bound == right.ports.bound
+    assert_equal(one.edges, other.edges, "edge")
     assert left.ports.active == right.ports.active
 
 
@@ -501,7 +516,7 @@ class Driver:
             return
         item = Network(
             id, vni, rd, admin_state_up=b % 7 != 6, import_targets=TARGETS[c % 3],
-            export_targets=TARGETS[c // 3 % 3],
+            export_targets=TARGETS[c // 3 % 3], mtu=(1450, 1400)[b // 2 % 2],
         )
         self.node.set("network", id, item if b else None)
 
@@ -515,7 +530,12 @@ class Driver:
     def subnet(self, a: int, b: int, c: int) -> None:
         id = list(SUBNETS)[a % len(SUBNETS)]
         cidr = CIDRS[id][c % len(CIDRS[id])]
-        self.node.set("subnet", id, Subnet(id, SUBNETS[id], cidr) if b else None)
+        item = Subnet(
+            id, SUBNETS[id], cidr, gateway_ip=(host(id, 1), "")[b // 2 % 2],
+            enable_dhcp=b % 3 != 2, dns_nameservers=((), ("192.0.2.53",))[b // 3 % 2],
+            host_routes=(HostRoute("10.8.0.0/16", host(id, 9)),) if b % 5 == 4 else (),
+        )
+        self.node.set("subnet", id, item if b else None)
 
     def _network_of_port(self, number: int) -> str:
         return f"net{number % 4}"

@@ -17,6 +17,7 @@ from vrouter_ovs.pipeline.l2 import render_evi, render_remote_mac, render_tunnel
 from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
 from vrouter_ovs.pipeline.port import render_port
+from vrouter_ovs.pipeline.punt import render_punt
 from vrouter_ovs.pipeline.route import render_route
 from vrouter_ovs.state import (
     Evi,
@@ -26,6 +27,7 @@ from vrouter_ovs.state import (
     Neighbor,
     PeerAddress,
     Policy,
+    Punt,
     RemoteMac,
     Route,
     Rule,
@@ -44,6 +46,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Vrf: render_vrf,
     Gateway: render_gateway,
     LocalPort: render_port,
+    Punt: render_punt,
     Neighbor: render_neighbor,
     RemoteMac: render_remote_mac,
     Route: render_route,

@@ -13,6 +13,7 @@ from vrouter_ovs.pipeline.policy import (
     REPLY,
     TRACKED,
 )
+from vrouter_ovs.pipeline.punt import recognised
 from vrouter_ovs.state import Vrouter
 
 MULTICAST = "01:00:00:00:00:00"
@@ -43,6 +44,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         # No port is a router to the others (RFC 6105).
         Flow("guard", 130, (*icmpv6, ("icmpv6_type", ROUTER_ADVERT)), (), tag),
         Flow("guard", 130, (*icmpv6, ("icmpv6_type", REDIRECT)), (), tag),
+        *recognised(tag),
         # An ARP reply to one receiver passes; whatever other ARP was not answered ends here.
         Flow(
             "proxy",

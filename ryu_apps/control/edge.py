@@ -1,0 +1,138 @@
+"""What the edge answers for each local port: EdgePorts from the configuration, and changes."""
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+
+from ryu_apps.control.messages import EdgeChanged
+from ryu_apps.control.model import Config, FixedIp, Subnet
+from ryu_apps.control.translate import BoundPort
+from vrouter_ovs.edge import EdgePort, Lease4, Lease6
+
+
+def service_mac(evi: int) -> str:
+    """The MAC that answers where an EVI has no router: locally administered, and constant."""
+    return "02:56:4e:" + evi.to_bytes(3, "big").hex(":")
+
+
+@lru_cache(maxsize=65536)
+def service_address(cidr: str, taken: str = "") -> str:
+    """The address that answers as DHCP server where a subnet has no router: its last usable one
+    that is not ``taken``."""
+    net = ipaddress.ip_network(cidr)
+    last = int(net.broadcast_address)
+    if net.version == 4 and net.prefixlen < 31:
+        last -= 1
+    address = str(net[last - int(net.network_address)])
+    if address == taken and net.num_addresses > 2:
+        address = str(net[last - 1 - int(net.network_address)])
+    return address
+
+
+@lru_cache(maxsize=65536)
+def _prefix_length(cidr: str) -> int:
+    return int(cidr.rpartition("/")[2])
+
+
+def edge_port(config: Config, bound: BoundPort) -> EdgePort:
+    """Resolve a bound port's addresses against their subnets."""
+    port = config.ports[bound.port_id]
+    network = config.networks[bound.network_id]
+    gateway_macs = {address.ip: address.gateway_mac for address in bound.addresses}
+    v4: list[Lease4] = []
+    v6: list[Lease6] = []
+    for fixed in port.fixed_ips:
+        subnet = config.subnets.get(fixed.subnet_id)
+        if subnet is None:
+            continue
+        routed = bool(gateway_macs.get(fixed.ip_address))
+        if subnet.ip_version == 4:
+            v4.append(_lease4(fixed, subnet, routed))
+        else:
+            v6.append(
+                Lease6(
+                    fixed.ip_address,
+                    subnet.cidr,
+                    subnet.gateway_ip if routed else "",
+                    getattr(subnet, "ipv6_ra_mode", "") or "",
+                    getattr(subnet, "ipv6_address_mode", "") or "",
+                    subnet.dns_nameservers,
+                )
+            )
+    first = v4[0].address if v4 else v6[0].address if v6 else ""
+    return EdgePort(
+        bound.port_id,
+        bound.network_id,
+        bound.ofport,
+        bound.evi,
+        bound.mac,
+        next((mac for mac in gateway_macs.values() if mac), ""),
+        service_mac(bound.evi),
+        network.mtu,
+        getattr(port, "dns_name", "") or _host_name(first),
+        getattr(port, "dns_domain", "") or getattr(network, "dns_domain", "") or "",
+        (),
+        tuple(v4),
+        tuple(v6),
+        getattr(port, "extra_dhcp_opts", ()),
+    )
+
+
+def _host_name(address: str) -> str:
+    """As the Networking API names a port without a dns_name: "host-10-0-0-5"."""
+    return "host-" + address.replace(".", "-").replace(":", "-") if address else ""
+
+
+def _lease4(fixed: FixedIp, subnet: Subnet, routed: bool) -> Lease4:
+    gateway = subnet.gateway_ip
+    return Lease4(
+        fixed.ip_address,
+        _prefix_length(subnet.cidr),
+        gateway,
+        gateway if routed and gateway else service_address(subnet.cidr, gateway),
+        subnet.dns_nameservers,
+        tuple((route.destination, route.nexthop) for route in subnet.host_routes),
+        subnet.enable_dhcp,
+    )
+
+
+class Edges:
+    """The EdgePorts of all bound ports, kept equal to :func:`edge_port` of each."""
+
+    def __init__(self, config: Config, bound: dict[str, BoundPort]) -> None:
+        self._config = config
+        self._bound = bound
+        self.dirty: dict[str, None] = {}
+        """Ports to look at again; whoever changes what an EdgePort is made from marks them."""
+        self.current: dict[str, tuple[str, EdgePort]] = {}
+        """Port id -> (element, its EdgePort)."""
+        self._places: dict[tuple[str, int], str] = {}
+
+    def flush(self) -> list[EdgeChanged]:
+        """Compute what is marked.  Places that were left come first: another port may have them."""
+        left: list[EdgeChanged] = []
+        changed: list[EdgeChanged] = []
+        for port_id in self.dirty:
+            old = self.current.pop(port_id, None)
+            bound = self._bound.get(port_id)
+            new = None
+            if bound is not None:
+                new = self.current[port_id] = bound.element, edge_port(self._config, bound)
+            if new == old:
+                continue
+            if old is not None and (new is None or _place(new) != _place(old)):
+                place = _place(old)
+                if self._places.get(place) == port_id:
+                    del self._places[place]
+                    left.append(EdgeChanged(*place, None))
+            if new is not None:
+                place = _place(new)
+                self._places[place] = port_id
+                changed.append(EdgeChanged(*place, new[1]))
+        self.dirty.clear()
+        return left + changed
+
+
+def _place(entry: tuple[str, EdgePort]) -> tuple[str, int]:
+    return entry[0], entry[1].ofport

@@ -1,0 +1,239 @@
+"""Punted packets: from a vrouter's packet-in to the proxies and back as packet-outs.
+
+One worker thread for each node.  Receiving threads hand over raw packet-in messages; each element
+has a queue of its own and the worker takes a few of each in turn, so that a hypervisor whose VMs
+send as much as their meters allow delays nobody but its own.  Nothing here remembers a client: what
+is answered follows from the frame and the port's EdgePort, which the controller thread keeps
+current (:class:`~ryu_apps.control.messages.EdgeChanged`).
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import random
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.encode import decode_packet_in
+from vrouter_ovs.proxies import dhcp4, dhcp6, ra
+from vrouter_ovs.proxies.packet import Answer, Malformed
+
+LOG = logging.getLogger("vnc.edge")
+
+QUEUE = 1024
+"""Packet-ins of one element that may wait; what comes beyond is dropped, and the client asks
+again."""
+TURN = 16
+"""Packet-ins taken from one element before the next one has its turn."""
+REASONS = 64
+"""Different reasons counted apart, for each element."""
+RA_INTERVAL = 200.0
+"""Seconds between two unsolicited router advertisements to a port, give or take a quarter, at
+random (RFC 4861 section 6.2.4).  Lifetimes are much longer."""
+RA_RETRY = 15.0
+"""Seconds until an advertisement is tried again that could not be sent."""
+
+Place = tuple[str, int]
+"""(element, OpenFlow port)."""
+Send = Callable[[str, int, bytes], bool]
+"""``send(element, ofport, frame) -> sent``; must not block."""
+
+
+def classify(frame: bytes) -> tuple[str, Callable[[bytes, EdgePort], Answer]] | None:
+    """Which protocol a punted frame is, and its proxy; None for what no flow of ours punts."""
+    kind = frame[12:14]
+    if kind == b"\x08\x00" and len(frame) > 34 and frame[23] == 17:
+        at = 14 + (frame[14] & 15) * 4
+        if frame[at + 2 : at + 4] == b"\0\x43":
+            return "dhcp", dhcp4.answer
+    elif kind == b"\x86\xdd" and len(frame) > 54:
+        if frame[20] == 17 and frame[56:58] == b"\x02\x23":
+            return "dhcpv6", dhcp6.answer
+        if frame[20] == 58 and frame[54] == ra.SOLICITATION:
+            return "ra", ra.answer
+    return None
+
+
+class Counters:
+    """What became of one element's punted packets.  Written by one thread each."""
+
+    def __init__(self) -> None:
+        self.punted = 0
+        self.dropped = 0
+        self.unsent = 0
+        self.answered: Counter[str] = Counter()
+        self.ignored: Counter[str] = Counter()
+        self.malformed: Counter[str] = Counter()
+
+    def count(self, which: Counter[str], name: str) -> None:
+        which[name if name in which or len(which) < REASONS else "other"] += 1
+
+    def summary(self) -> dict[str, Any]:
+        return {
+            "punted": self.punted, "dropped": self.dropped, "unsent": self.unsent,
+            "answered": dict(self.answered), "ignored": dict(self.ignored),
+            "malformed": dict(self.malformed),
+        }  # fmt: skip
+
+
+class PuntSouthbound:
+    """``send``: puts an answer out of the port that asked."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._lock = threading.Condition()
+        self._waiting: dict[str, deque[bytes]] = {}
+        """Element -> its packet-ins, in the order of turns; none is empty."""
+        self._ports: dict[Place, EdgePort] = {}
+        self._fresh: deque[Place] = deque()
+        self._counters: dict[str, Counters] = {}
+        self._due: list[tuple[float, Place, EdgePort]] = []
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, daemon=True, name="punt")
+
+    # ------------------------------------------------------------ controller thread
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        with self._lock:
+            self._stopping = True
+            self._lock.notify()
+        if self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def changed(self, element: str, ofport: int, port: EdgePort | None) -> None:
+        """What is answered to a port; None: nothing any more."""
+        place = element, ofport
+        with self._lock:
+            if port is None:
+                self._ports.pop(place, None)
+                return
+            self._ports[place] = port
+            if any(lease.ra_mode for lease in port.v6):
+                self._fresh.append(place)
+                self._lock.notify()
+        for problem in (*dhcp4.problems(port), *dhcp6.problems(port)):
+            LOG.warning("port %s: %s", port.port_id, problem)
+
+    # ------------------------------------------------------------ receiving threads
+
+    def punted(self, element: str, message: bytes) -> None:
+        """Take a whole packet-in message; never blocks."""
+        with self._lock:
+            counters = self._counters.get(element)
+            if counters is None:
+                counters = self._counters[element] = Counters()
+            counters.punted += 1
+            queue = self._waiting.get(element)
+            if queue is None:
+                self._waiting[element] = deque((message,))
+                self._lock.notify()
+            elif len(queue) < QUEUE:
+                queue.append(message)
+            else:
+                counters.dropped += 1
+
+    # ------------------------------------------------------------ any thread
+
+    def status(self, element: str) -> dict[str, Any]:
+        """Counters of an element's punted packets, and how many of its ports are served."""
+        with self._lock:
+            counters = self._counters.get(element) or Counters()
+            ports = sum(1 for place in self._ports if place[0] == element)
+            return {"ports": ports, **counters.summary()}
+
+    # ------------------------------------------------------------ the worker
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                while not (self._waiting or self._fresh or self._stopping):
+                    wait = self._due[0][0] - time.monotonic() if self._due else None
+                    if wait is not None and wait <= 0:
+                        break
+                    self._lock.wait(wait)
+                if self._stopping:
+                    return
+                element, messages = self._take()
+                fresh = [(place, self._ports.get(place)) for place in self._fresh]
+                self._fresh.clear()
+            try:
+                if messages:
+                    self._answer_all(element, messages)
+                now = time.monotonic()
+                for place, port in fresh:
+                    if port is not None:
+                        heapq.heappush(self._due, (now, place, port))
+                self._advertise(now)
+            except Exception:  # the outermost boundary of this thread
+                LOG.exception("a punted packet or an advertisement could not be handled")
+
+    def _take(self) -> tuple[str, list[bytes]]:
+        """The next few packet-ins of the element whose turn it is, which then goes to the end."""
+        if not self._waiting:
+            return "", []
+        element = next(iter(self._waiting))
+        queue = self._waiting.pop(element)
+        messages = [queue.popleft() for _ in range(min(TURN, len(queue)))]
+        if queue:
+            self._waiting[element] = queue
+        return element, messages
+
+    def _answer_all(self, element: str, messages: list[bytes]) -> None:
+        counters = self._counters[element]
+        for message in messages:
+            try:
+                ofport, frame = decode_packet_in(message)
+            except ValueError as error:
+                counters.count(counters.malformed, str(error))
+                continue
+            port = self._ports.get((element, ofport))
+            if port is None:
+                counters.count(counters.ignored, "unknown port")
+                continue
+            found = classify(frame)
+            if found is None:
+                counters.count(counters.ignored, "unknown protocol")
+                continue
+            protocol, proxy = found
+            try:
+                answer = proxy(frame, port)
+            except Malformed as fault:
+                counters.count(counters.malformed, f"{protocol}: {fault.reason}")
+                continue
+            if answer.kind == "ignored":
+                counters.count(counters.ignored, f"{protocol}: {answer.reason}")
+                continue
+            counters.count(counters.answered, f"{protocol} {answer.kind}")
+            if answer.kind in ("nak", "decline"):
+                LOG.debug("port %s: DHCP %s: %s", port.port_id, answer.kind, answer.reason)
+            for reply in answer.frames:
+                if not self._send(element, ofport, reply):
+                    counters.unsent += 1
+
+    # ------------------------------------------------------------ router advertisements
+
+    def _advertise(self, now: float) -> None:
+        """Send the advertisements that are due, and plan the next ones."""
+        due = self._due
+        while due and due[0][0] <= now:
+            _, place, port = heapq.heappop(due)
+            if self._ports.get(place) is not port:
+                continue  # Gone, or changed since, and planned anew then.
+            frame = ra.periodic(port)
+            if frame is None:
+                continue
+            sent = self._send(*place, frame)
+            wait = RA_INTERVAL * random.uniform(0.75, 1.25) if sent else RA_RETRY
+            heapq.heappush(due, (now + wait, place, port))
+            if sent:
+                with self._lock:
+                    counters = self._counters.setdefault(place[0], Counters())
+                counters.count(counters.answered, "ra unsolicited")

@@ -1,0 +1,204 @@
+"""What of a port's packets goes to the node, and that it goes nowhere else; on a real switch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ovs.conftest import OpenFlow, Sandbox
+from tests.ovs.tracing import Outcome, trace
+from vrouter_ovs import encode
+from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE, meter_id
+from vrouter_ovs.state import (
+    Evi,
+    Flood,
+    Gateway,
+    LocalPort,
+    Punt,
+    RemoteMac,
+    StateObject,
+    Tunnel,
+    Vrf,
+    Vrouter,
+)
+
+VTEP, OWN, GATEWAY = "192.0.2.2", "02:00:00:00:00:01", "02:aa:00:00:00:01"
+BROADCAST, ALL_ROUTERS = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:02"
+
+
+def mac(number: int) -> str:
+    return f"52:54:00:00:00:{number:02x}"
+
+
+def objects(punts: bool = True) -> list[StateObject]:
+    """p1: IPv4 and IPv6 addresses; p2: no address; p3: no port security.  All in EVI 100."""
+    found: list[StateObject] = [
+        Vrouter(OWN), Tunnel(VTEP, 22), Evi(100), Vrf(900, OWN),
+        Gateway(100, 900, GATEWAY, ("10.1.0.1", "fd01::1")),
+        LocalPort("1", 1, 100, mac(1), ((mac(1), "10.1.0.5"), (mac(1), "fd01::5"))),
+        LocalPort("2", 2, 100, mac(2), ((mac(2), ""),)),
+        LocalPort("3", 3, 100, mac(3), ((mac(3), "10.1.0.7"),), port_security=False),
+        RemoteMac(100, mac(0x70), VTEP, 100),
+        Flood(100, (1, 2, 3), ((VTEP, 100),)),
+    ]  # fmt: skip
+    return found + [Punt(str(n), n, mac(n)) for n in (1, 2, 3) if punts]
+
+
+@pytest.fixture(scope="module")
+def ports(sandbox: Sandbox) -> Sandbox:
+    sandbox.add_ports(1, 2, 3)
+    sandbox.add_underlay()
+    sandbox.add_tunnel(22, VTEP)
+    return sandbox
+
+
+@pytest.fixture
+def vrouter(ports: Sandbox, openflow: OpenFlow) -> Iterator[Sandbox]:
+    openflow.install(objects())
+    yield ports
+
+
+def send(vrouter: Sandbox, number: int, packet: str) -> Outcome:
+    return trace(vrouter, f"in_port=p{number},{packet}")
+
+
+def dhcp(source: str, address: str = "0.0.0.0", to: str = "255.255.255.255",
+         target: str = BROADCAST, ports: str = "udp_src=68,udp_dst=67") -> str:  # fmt: skip
+    return f"udp,dl_src={source},dl_dst={target},nw_src={address},nw_dst={to},nw_ttl=64,{ports}"
+
+
+def dhcpv6(source: str, ports: str = "udp_src=546,udp_dst=547") -> str:
+    return (
+        f"udp6,dl_src={source},dl_dst=33:33:00:01:00:02,ipv6_src=fe80::5054:ff:fe00:1,"
+        f"ipv6_dst=ff02::1:2,nw_ttl=1,{ports}"
+    )
+
+
+def solicitation(source: str, address: str = "::") -> str:
+    return (
+        f"icmp6,dl_src={source},dl_dst={ALL_ROUTERS},ipv6_src={address},ipv6_dst=ff02::2,"
+        "nw_ttl=255,icmpv6_type=133,icmpv6_code=0"
+    )
+
+
+def packets(number: int) -> list[str]:
+    own = mac(number)
+    return [
+        dhcp(own),
+        dhcp(own, "10.1.0.5"),
+        dhcp(own, "10.1.0.5", "10.1.0.1", GATEWAY),
+        dhcp(own, "10.1.0.5", "10.1.0.70", mac(0x70)),
+        dhcp(own, "10.9.9.9"),
+        dhcpv6(own),
+        solicitation(own),
+        solicitation(own, "fe80::5054:ff:fe00:1"),
+    ]
+
+
+def punted(outcome: Outcome, number: int) -> bool:
+    """To the node through the port's meter, and nowhere else."""
+    assert outcome.sent == []
+    if "userspace(" not in outcome.text:
+        assert "Datapath actions: drop" in outcome.text
+        return False
+    assert f"meter:{meter_id(number)}" in outcome.text
+    actions = outcome.text.partition("Datapath actions: ")[2].splitlines()[0]
+    assert actions.startswith("meter(") and actions.count("userspace(") == 1
+    assert "controller(reason=1," in actions
+    return True
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_questions_to_the_network_are_punted_and_forwarded_nowhere(
+    vrouter: Sandbox, number: int
+) -> None:
+    for packet in packets(number):
+        assert punted(send(vrouter, number, packet), number), packet
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_from_another_mac_they_are_dropped(vrouter: Sandbox, number: int) -> None:
+    for packet in packets(9):
+        assert not punted(send(vrouter, number, packet), number), packet
+    for packet in packets(number % 3 + 1):
+        assert not punted(send(vrouter, number, packet), number), packet
+
+
+def test_without_a_punt_they_are_dropped(ports: Sandbox, openflow: OpenFlow) -> None:
+    openflow.install(objects(punts=False))
+    for number in (1, 2, 3):
+        for packet in packets(number):
+            assert not punted(send(ports, number, packet), number), packet
+
+
+def test_nothing_from_a_tunnel_is_punted(vrouter: Sandbox) -> None:
+    for packet in (*packets(0x70), *packets(1)):
+        outcome = trace(
+            vrouter, f"in_port=t22,tun_id=100,tun_src={VTEP},tun_dst=192.0.2.1,{packet}"
+        )
+        assert "userspace(" not in outcome.text and "controller" not in outcome.text
+        assert set(outcome.sent) <= {"p1", "p2", "p3"}
+
+
+def test_a_tagged_or_fragmented_question_is_not_forwarded(vrouter: Sandbox) -> None:
+    for number in (1, 2, 3):
+        tagged = send(vrouter, number, f"{dhcp(mac(number))},dl_vlan=5")
+        assert tagged.sent == [] and "userspace(" not in tagged.text
+    fragment = (
+        f"ip,dl_src={mac(1)},dl_dst={BROADCAST},nw_src=0.0.0.0,nw_dst=255.255.255.255,nw_proto=17,"
+        "nw_frag=later"
+    )
+    assert send(vrouter, 1, fragment).sent == []
+
+
+def test_no_port_is_a_dhcp_server(vrouter: Sandbox) -> None:
+    """Nor a router.  Port security off is how the owner of a port says that it may be."""
+    answers = (
+        dhcp(mac(1), "10.1.0.5", "10.1.0.7", mac(3), "udp_src=67,udp_dst=68"),
+        dhcp(mac(1), "10.1.0.5", ports="udp_src=67,udp_dst=68"),
+        dhcpv6(mac(1), "udp_src=547,udp_dst=546"),
+        solicitation(mac(1), "fe80::5054:ff:fe00:1").replace("type=133", "type=134"),
+    )
+    for packet in answers:
+        outcome = send(vrouter, 1, packet)
+        assert outcome.sent == [] and "userspace(" not in outcome.text
+    allowed = dhcp(mac(3), "10.1.0.7", "10.1.0.5", mac(1), "udp_src=67,udp_dst=68")
+    assert send(vrouter, 3, allowed).sent == ["p1"]
+
+
+def test_other_traffic_passes_as_before(vrouter: Sandbox) -> None:
+    near = dhcp(mac(1), "10.1.0.5", "10.1.0.7", mac(3), "udp_src=68,udp_dst=69")
+    assert send(vrouter, 1, near).sent == ["p3"]
+    near = dhcp(mac(1), "10.1.0.5", "10.1.0.70", mac(0x70), "udp_src=1068,udp_dst=67")
+    assert send(vrouter, 1, near).sent == [(VTEP, 100)]
+    assert send(vrouter, 1, dhcp(mac(1), ports="udp_src=1,udp_dst=2")).sent == []
+
+
+def test_meters_read_back(openflow: OpenFlow, sandbox: Sandbox) -> None:
+    wanted = dict.fromkeys(range(1, METERS + 1), (PUNT_RATE, PUNT_BURST))
+    assert openflow.read_meters() == wanted
+    xid = openflow.next_xid()
+    openflow.send(encode.meter_mod(encode.METER_MODIFY, 7, 9, 9, xid) + encode.barrier(xid + 1))
+    assert not openflow.until(21, xid + 1)[1]
+    assert openflow.read_meters() == wanted | {7: (9, 9)}
+    sandbox.ofctl("mod-meter", "meter=7,kbps,bands=type=drop,rate=4")
+    assert openflow.read_meters() == wanted | {7: None}
+    openflow.send(
+        encode.meter_mod(encode.METER_MODIFY, 7, PUNT_RATE, PUNT_BURST, 5) + encode.barrier(6)
+    )
+    assert not openflow.until(21, 6)[1]
+    assert openflow.read_meters() == wanted
+
+
+def test_a_flow_whose_meter_is_missing_is_refused(openflow: OpenFlow, sandbox: Sandbox) -> None:
+    """Why meters come first, and why a Punt is not part of its LocalPort."""
+    sandbox.ofctl("del-meter", "meter=9")
+    (flow,) = encode.encode_object(Punt("p", 8, mac(8)))
+    errors = openflow.flow_mods(encode.ADD, [flow])
+    assert len(errors) == 1
+    openflow.send(
+        encode.meter_mod(encode.METER_ADD, 9, PUNT_RATE, PUNT_BURST, 5) + encode.barrier(6)
+    )
+    openflow.until(21, 6)
+    assert openflow.flow_mods(encode.ADD, [flow]) == []

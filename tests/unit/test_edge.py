@@ -1,0 +1,116 @@
+"""EdgePorts from the configuration: what DHCP and router advertisements say of a port."""
+
+from __future__ import annotations
+
+from ryu_apps.control.edge import Edges, edge_port, service_address, service_mac
+from ryu_apps.control.model import (
+    ROUTER_INTERFACE,
+    Change,
+    Config,
+    FixedIp,
+    HostRoute,
+    Network,
+    Port,
+    Router,
+    Subnet,
+)
+from ryu_apps.control.translate import BoundPort, bound_port
+
+MAC, GATEWAY = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01"
+
+
+def config(routed: bool = True, **subnet: object) -> Config:
+    made = Config()
+    items = [
+        ("network", Network("n", 100, 1, mtu=1400)),
+        ("subnet", Subnet("s4", "n", "10.0.1.0/24", **{"gateway_ip": "10.0.1.1", **subnet})),
+        ("subnet", Subnet("s6", "n", "fd00:1::/64", gateway_ip="fd00:1::1")),
+        ("port", Port("p", "n", MAC, fixed_ips=(
+            FixedIp("s4", "10.0.1.11"), FixedIp("s6", "fd00:1::11"),
+        ))),
+    ]  # fmt: skip
+    if routed:
+        items += [
+            ("router", Router("r", 900, 2)),
+            ("port", Port(
+                "gw", "n", GATEWAY, device_id="r", device_owner=ROUTER_INTERFACE,
+                fixed_ips=(FixedIp("s4", "10.0.1.1"), FixedIp("s6", "fd00:1::1")),
+            )),
+        ]  # fmt: skip
+    for kind, item in items:
+        made.apply(Change(kind, item.id, item))
+    return made
+
+
+def bind(made: Config, element: str = "hv1", ofport: int = 5) -> BoundPort:
+    return bound_port(made, made.ports["p"], element, "tap0", ofport)
+
+
+def test_a_routed_port() -> None:
+    made = config(
+        dns_nameservers=("192.0.2.53",), host_routes=(HostRoute("10.8.0.0/16", "10.0.1.9"),)
+    )
+    port = edge_port(made, bind(made))
+    assert (port.mac, port.gateway_mac, port.mtu, port.ofport) == (MAC, GATEWAY, 1400, 5)
+    (lease,) = port.v4
+    assert (lease.address, lease.prefix_length) == ("10.0.1.11", 24)
+    assert (lease.gateway, lease.server) == ("10.0.1.1", "10.0.1.1")
+    assert lease.dns == ("192.0.2.53",) and lease.dhcp
+    assert lease.routes == (("10.8.0.0/16", "10.0.1.9"),)
+    (lease6,) = port.v6
+    assert (lease6.address, lease6.prefix, lease6.gateway) == (
+        "fd00:1::11", "fd00:1::/64", "fd00:1::1",
+    )  # fmt: skip
+    assert (lease6.ra_mode, lease6.address_mode) == ("", "")
+    assert port.host_name == "host-10-0-1-11"
+
+
+def test_without_a_router_the_last_address_answers() -> None:
+    made = config(routed=False, enable_dhcp=False)
+    port = edge_port(made, bind(made))
+    assert port.gateway_mac == "" and port.service_mac == service_mac(100)
+    # The gateway of the subnet is somebody's: it is told, but does not answer.
+    assert (port.v4[0].gateway, port.v4[0].server) == ("10.0.1.1", "10.0.1.254")
+    assert not port.v4[0].dhcp
+    assert port.v6[0].gateway == ""
+
+
+def test_service_addresses() -> None:
+    assert service_address("10.0.0.0/24") == "10.0.0.254"
+    assert service_address("10.0.0.0/24", "10.0.0.254") == "10.0.0.253"
+    assert service_address("10.0.0.0/31") == "10.0.0.1"
+    assert service_address("10.0.0.7/32") == "10.0.0.7"
+    assert service_address("fd00::/64") == "fd00::ffff:ffff:ffff:ffff"
+    assert service_mac(0xABCDEF) == "02:56:4e:ab:cd:ef"
+
+
+def test_a_place_changes_hands() -> None:
+    """A port leaves its OpenFlow port in the same moment as another takes it."""
+    made = config()
+    made.apply(Change("port", "q", Port(
+        "q", "n", "fa:16:3e:00:00:12", fixed_ips=(FixedIp("s4", "10.0.1.12"),)
+    )))  # fmt: skip
+    bound = {"p": bind(made)}
+    edges = Edges(made, bound)
+    edges.dirty["p"] = None
+    ((element, ofport, port),) = [(e.element, e.ofport, e.port) for e in edges.flush()]
+    assert (element, ofport, port.port_id) == ("hv1", 5, "p")
+    assert edges.flush() == []
+    edges.dirty["p"] = None
+    assert edges.flush() == [], "nothing changed"
+
+    for order in ("pq", "qp"):
+        bound.clear()
+        bound["p"] = bind(made)
+        edges = Edges(made, bound)
+        edges.dirty["p"] = None
+        table = {(e.element, e.ofport): e.port for e in edges.flush()}
+        del bound["p"]
+        bound["q"] = bound_port(made, made.ports["q"], "hv1", "tap1", 5)
+        edges.dirty.update(dict.fromkeys(order))
+        for effect in edges.flush():
+            table[effect.element, effect.ofport] = effect.port
+        assert {place: p and p.port_id for place, p in table.items()} == {("hv1", 5): "q"}
+        del bound["q"]
+        edges.dirty["q"] = None
+        assert [effect.port for effect in edges.flush()] == [None]

@@ -1,0 +1,243 @@
+"""The punt worker: packet-ins in, packet-outs out, everything bounded and counted."""
+
+from __future__ import annotations
+
+import queue
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ryu_apps.southbound import punt
+from ryu_apps.southbound.punt import PuntSouthbound, classify
+from tests.property.world_model import DEEPER
+from vrouter_ovs import encode
+from vrouter_ovs.edge import EdgePort, Lease4, Lease6
+from vrouter_ovs.proxies.packet import build_icmp6, build_udp4, build_udp6, mac_bytes
+
+MAC, GATEWAY = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01"
+BROADCAST = b"\xff" * 6
+PORT = EdgePort(
+    "p", "n", 5, 100, MAC, GATEWAY, "02:56:4e:00:00:64", 1450,
+    v4=(Lease4("10.0.1.11", 24, "10.0.1.1", "10.0.1.1"),),
+)  # fmt: skip
+WITH_RA = EdgePort(
+    "q", "n", 6, 100, "fa:16:3e:00:00:12", GATEWAY, "02:56:4e:00:00:64", 1450,
+    v6=(Lease6("fd00::12", "fd00::/64", "fd00::1", "slaac", "slaac"),),
+)  # fmt: skip
+
+
+def discover(mac: str = MAC, kind: int = 1, more: bytes = b"") -> bytes:
+    raw = mac_bytes(mac)
+    payload = struct.pack(
+        "!BBBB4sHH4s4s4s4s16s64s128s4s", 1, 1, 6, 0, b"\1\2\3\4", 0, 0, bytes(4), bytes(4),
+        bytes(4), bytes(4), raw, b"", b"", b"\x63\x82\x53\x63",
+    ) + bytes((53, 1, kind)) + more + b"\xff"  # fmt: skip
+    return build_udp4(BROADCAST, raw, bytes(4), b"\xff" * 4, 68, 67, payload)
+
+
+def solicitation(mac: str) -> bytes:
+    raw = mac_bytes(mac)
+    return build_icmp6(
+        b"\x33\x33\0\0\0\2", raw, bytes(16), b"\xff\2" + bytes(13) + b"\2",
+        b"\x85\0\0\0\0\0\0\0",
+    )  # fmt: skip
+
+
+def packet_in(ofport: int, frame: bytes, cookie: int = encode.COOKIE_BASE, before: bytes = b"",
+              after: bytes = b"") -> bytes:  # fmt: skip
+    fields = before + b"\x80\0\0\4" + ofport.to_bytes(4, "big") + after
+    match = struct.pack("!HH", 1, 4 + len(fields)) + fields
+    match += bytes(-len(match) % 8)
+    body = struct.pack("!IHBBQ", 0xFFFFFFFF, len(frame), 1, 3, cookie) + match + b"\0\0" + frame
+    return struct.pack("!BBHI", 5, 10, 8 + len(body), 0) + body
+
+
+def eventually(condition: Callable[[], object]) -> object:
+    deadline = time.monotonic() + 20
+    while not (value := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    return value
+
+
+class Bed:
+    def __init__(self) -> None:
+        self.sent: queue.Queue[tuple[str, int, bytes]] = queue.Queue()
+        self.connected = True
+        self.gate = threading.Event()
+        self.gate.set()
+        self.punt = PuntSouthbound(self._send)
+        self.punt.start()
+
+    def _send(self, element: str, ofport: int, frame: bytes) -> bool:
+        self.gate.wait(20)
+        if self.connected:
+            self.sent.put((element, ofport, frame))
+        return self.connected
+
+
+@pytest.fixture
+def bed() -> Iterator[Bed]:
+    made = Bed()
+    yield made
+    made.gate.set()
+    made.punt.stop()
+
+
+def test_a_discover_is_offered_the_ports_address(bed: Bed) -> None:
+    bed.punt.changed("hv1", 5, PORT)
+    bed.punt.punted("hv1", packet_in(5, discover()))
+    element, ofport, frame = bed.sent.get(timeout=20)
+    assert (element, ofport) == ("hv1", 5)
+    assert frame[:6] == mac_bytes(MAC) and frame[6:12] == mac_bytes(GATEWAY)
+    assert bytes((10, 0, 1, 11)) in frame
+    status = bed.punt.status("hv1")
+    assert status["answered"] == {"dhcp offer": 1}
+    assert (status["punted"], status["ports"]) == (1, 1)
+
+
+def test_what_is_not_answered_is_counted(bed: Bed) -> None:
+    bed.punt.changed("hv1", 5, PORT)
+    for message in (
+        packet_in(9, discover()),
+        packet_in(5, discover("fa:16:3e:00:00:99")),
+        packet_in(5, discover()[:60]),
+        packet_in(5, b"\0" * 40),
+        b"\5\12\0\10",
+        packet_in(5, b""),
+    ):
+        bed.punt.punted("hv1", message)
+    eventually(lambda: sum(bed.punt.status("hv1")["malformed"].values()) == 3)
+    status = eventually(lambda: sum((s := bed.punt.status("hv1"))["ignored"].values()) == 3 and s)
+    assert status["ignored"] == {
+        "unknown port": 1, "dhcp: not the port's MAC": 1, "unknown protocol": 1,
+    }  # fmt: skip
+    assert bed.sent.empty()
+    bed.punt.punted("hv1", packet_in(5, discover()))
+    assert bed.sent.get(timeout=20)[:2] == ("hv1", 5)
+
+
+def test_a_port_that_left_is_not_answered(bed: Bed) -> None:
+    bed.punt.changed("hv1", 5, PORT)
+    bed.punt.changed("hv1", 5, None)
+    bed.punt.punted("hv1", packet_in(5, discover()))
+    eventually(lambda: bed.punt.status("hv1")["ignored"] == {"unknown port": 1})
+
+
+def test_a_flood_is_bounded_and_delays_its_own_element_alone(bed: Bed) -> None:
+    bed.punt.changed("hv1", 5, PORT)
+    bed.punt.changed("hv2", 5, PORT)
+    bed.gate.clear()
+    for _ in range(punt.QUEUE + punt.TURN + 500):
+        bed.punt.punted("hv1", packet_in(5, discover()))
+    bed.punt.punted("hv2", packet_in(5, discover()))
+    assert bed.punt.status("hv1")["dropped"] >= 500
+    bed.gate.set()
+    order = [bed.sent.get(timeout=20)[0] for _ in range(100)]
+    assert "hv2" in order, "served in its turn, before the rest of the flood"
+
+
+def test_advertisements_solicited_and_not(bed: Bed) -> None:
+    bed.connected = False
+    bed.punt.changed("hv1", 6, WITH_RA)
+    bed.punt.changed("hv1", 5, PORT)
+    bed.punt.punted("hv1", packet_in(6, solicitation(WITH_RA.mac)))
+    eventually(lambda: bed.punt.status("hv1")["unsent"] == 1)
+    bed.connected = True
+    bed.punt.changed("hv1", 6, WITH_RA)
+    element, ofport, frame = bed.sent.get(timeout=20)
+    assert (element, ofport, frame[54]) == ("hv1", 6, 134)
+    bed.punt.punted("hv1", packet_in(6, solicitation(WITH_RA.mac)))
+    assert bed.sent.get(timeout=20)[2][54] == 134
+    assert bed.sent.empty(), "a port without IPv6 hears nothing"
+
+
+def test_advertisements_go_on(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(punt, "RA_INTERVAL", 0.01)
+    monkeypatch.setattr(punt, "RA_RETRY", 0.01)
+    bed.connected = False
+    bed.punt.changed("hv1", 6, WITH_RA)
+    time.sleep(0.05)
+    bed.connected = True
+    for _ in range(5):
+        assert bed.sent.get(timeout=20)[2][54] == 134
+    bed.punt.changed("hv1", 6, None)
+    eventually(lambda: not bed.punt._due)
+
+
+def test_classify() -> None:
+    mac = mac_bytes(MAC)
+    assert classify(discover())[0] == "dhcp"
+    assert classify(solicitation(MAC))[0] == "ra"
+    frame = build_udp6(b"\x33\x33\0\1\0\2", mac, bytes(16), bytes(16), 546, 547, b"\1\0\0\0")
+    assert classify(frame)[0] == "dhcpv6"
+    for other in (b"", bytes(60), discover()[:20], build_udp4(mac, mac, bytes(4), bytes(4), 1, 2,
+                                                              b"")):
+        assert classify(other) is None
+
+
+def test_packet_in_fields() -> None:
+    tunnel = b"\x80\0\x4c\x08" + bytes(8)
+    register = b"\0\1\0\4" + bytes(4)
+    assert encode.decode_packet_in(packet_in(7, b"abc", before=tunnel, after=register)) == (
+        7, b"abc",
+    )  # fmt: skip
+    assert encode.is_ours(encode.packet_in_cookie(packet_in(7, b"abc")))
+    assert not encode.is_ours(encode.packet_in_cookie(packet_in(7, b"abc", cookie=5)))
+    assert encode.packet_in_cookie(b"\5\12\0\10") == 0
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.binary(max_size=80), st.integers(0, 120), st.integers(0, 255))
+def test_mutated_packet_ins_raise_nothing_else(data: bytes, place: int, value: int) -> None:
+    message = bytearray(packet_in(5, discover()))
+    message[place % len(message)] = value
+    for raw in (data, b"\5\12" + data, bytes(message), bytes(message[: place])):
+        try:
+            ofport, frame = encode.decode_packet_in(raw)
+        except ValueError:
+            continue
+        assert 0 <= ofport < 1 << 32 and frame
+        classify(frame)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=60))
+def test_mutated_meter_replies_raise_nothing_else(data: bytes) -> None:
+    try:
+        list(encode.decode_meter_configs(data))
+    except ValueError:
+        pass
+
+
+@settings(max_examples=300 * DEEPER, deadline=None)
+@given(
+    st.sampled_from((discover(), discover(kind=3), solicitation(WITH_RA.mac))),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=6),
+    st.integers(0, 400),
+)
+def test_mutated_frames_are_answered_or_counted(
+    frame: bytes, changes: list[tuple[int, int]], end: int
+) -> None:
+    """Whatever a VM sends: no exception, one counter, no growth."""
+    mutated = bytearray(frame)
+    for place, value in changes:
+        mutated[place % len(mutated)] = value
+    punt = PuntSouthbound(lambda *answer: True)
+    punt.changed("hv1", 5, PORT)
+    punt.changed("hv1", 6, WITH_RA)
+    for ofport in (5, 6):
+        for raw in (bytes(mutated), bytes(mutated[:end])):
+            punt.punted("hv1", packet_in(ofport, raw))
+    element, messages = punt._take()
+    punt._answer_all(element, messages)
+    status = punt.status("hv1")
+    counted = sum(sum(status[kind].values()) for kind in ("answered", "ignored", "malformed"))
+    assert counted == status["punted"] == 4
+    assert status["dropped"] == status["unsent"] == 0
+    assert not punt._waiting

@@ -1,0 +1,66 @@
+"""Punts: what a port asks of the network itself goes to the node, through a meter.
+
+The flows that recognise such packets are constant and belong to the Vrouter; a port adds one flow.
+They stand in the guard above everything else, also above what lets a port without port security
+pass: whoever asks has no address yet, and the question must not leave the hypervisor.
+"""
+
+from __future__ import annotations
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.flow import IPV4, IPV6, Flow
+from vrouter_ovs.state import Punt
+
+UDP, ICMPV6 = 17, 58
+ROUTER_SOLICIT = 133
+DHCP_SERVER, DHCP_CLIENT = 67, 68
+DHCPV6_CLIENT, DHCPV6_SERVER = 546, 547
+
+METERS = 1024
+"""Size of the pool of meters, ids 1 to this.  A constant pool is made once for each connection, so
+plugging a port never waits for a meter; ports share one only beyond this many on a hypervisor."""
+PUNT_RATE, PUNT_BURST = 50, 100
+"""Packets per second, and at once, from one port.  A booting VM sends a dozen in its first second
+and a few names a second later; an answer takes the node some 0.1 ms, so a port that does its worst
+costs it half a percent of a core."""
+
+
+def meter_id(ofport: int) -> int:
+    """The meter of a port: the same on every node and after every restart."""
+    return 1 + ofport % METERS
+
+
+def recognised(tag: int) -> list[Flow]:
+    """The Vrouter's part: which packets of local ports are punted, and which ports may not send
+    because the node answers in their place."""
+    to_punt = (("goto", "punt"),)
+    udp4 = (("eth_type", IPV4), ("ip_proto", UDP))
+    udp6 = (("eth_type", IPV6), ("ip_proto", UDP))
+    solicitation = (
+        ("eth_type", IPV6), ("ip_proto", ICMPV6), ("icmpv6_type", ROUTER_SOLICIT),
+    )  # fmt: skip
+
+    def ports(source: int, target: int) -> tuple[tuple, ...]:
+        return ("udp_src", source), ("udp_dst", target)
+
+    return [
+        Flow("guard", 300, (*udp4, *ports(DHCP_CLIENT, DHCP_SERVER)), to_punt, tag),
+        Flow("guard", 300, (*udp6, *ports(DHCPV6_CLIENT, DHCPV6_SERVER)), to_punt, tag),
+        Flow("guard", 300, solicitation, to_punt, tag),
+        # No port with port security is a DHCP server to the others (RFC 7610).
+        Flow("guard", 130, (*udp4, *ports(DHCP_SERVER, DHCP_CLIENT)), (), tag),
+        Flow("guard", 130, (*udp6, *ports(DHCPV6_SERVER, DHCPV6_CLIENT)), (), tag),
+    ]
+
+
+def render_punt(punt: Punt) -> tuple[Flow, ...]:
+    """One flow.  A frame with another source MAC than the port's misses, so it is dropped."""
+    return (
+        Flow(
+            "punt",
+            100,
+            (("in_port", punt.ofport), ("eth_src", punt.mac)),
+            (("meter", meter_id(punt.ofport)), ("controller",)),
+            cookie(punt.key),
+        ),
+    )
