@@ -50,6 +50,12 @@ class Instance:
                 places = [(self.macs, ("mac", vni, nlri.mac))]
                 if nlri.ip:
                     places.append((self.ips, ("ip", vni, nlri.ip)))
+                    if ":" in nlri.ip:
+                        # Who has an IPv6 address has this one as well (RFC 4291 section 2.1); no
+                        # route tells it.
+                        own = ids.link_local(nlri.mac)
+                        if own != nlri.ip:
+                            places.append((self.ips, ("ip", vni, own)))
                 return places
             if kind is Imet:
                 return [(self.imets, ("imet", vni, ""))]

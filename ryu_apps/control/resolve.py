@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ryu_apps.control import ids
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Entry, Instance, Instances, select_hops, select_mac
@@ -118,9 +119,18 @@ class Resolver:
                 return id
         return None
 
+    def _evi(self, vni: int) -> Evi:
+        network = self._config.networks.get(self._network_of(vni) or "")
+        return Evi(vni, network is not None and network.flood_unknown)
+
+    def refresh_evi(self, vni: int) -> None:
+        """The network of this VNI has changed."""
+        for element in self._evis.get(vni, ()):
+            self._desired.put(element, ("evi", vni), self._evi(vni))
+
     def _enter_evi(self, element: str, vni: int, instance: Instance | None) -> None:
         scope = ("evi", vni)
-        self._desired.put(element, scope, Evi(vni))
+        self._desired.put(element, scope, self._evi(vni))
         if instance is None:
             return
         for entry in instance.entries():
@@ -219,6 +229,8 @@ class Resolver:
             network = self._config.networks.get(port.network_id)
             if port.is_router_interface and port.admin_state_up and network is not None:
                 addresses = tuple(sorted(fixed.ip_address for fixed in port.fixed_ips))
+                if any(":" in address for address in addresses):
+                    addresses += (ids.link_local(port.mac_address),)
                 item = Gateway(network.vni, router.vni, port.mac_address, addresses)
                 gateways[item.key] = item
         return gateways

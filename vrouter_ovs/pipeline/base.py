@@ -11,6 +11,14 @@ MULTICAST = "01:00:00:00:00:00"
 ICMPV6 = 58
 NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
 TARGET_LINK_LAYER_ADDRESS = 2
+LINK_LOCAL = ("fe80::", "ffc0::")
+# RFC 4291 sections 2.5.2, 2.5.6 and 2.7: a router forwards nothing from or to these.
+NEVER_ROUTED = (
+    ("ipv6_dst", *LINK_LOCAL),
+    ("ipv6_src", *LINK_LOCAL),
+    ("ipv6_dst", "ff00::", "ff00::"),
+    ("ipv6_src", "::"),
+)
 
 
 def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
@@ -43,13 +51,24 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         ),
         Flow("proxy", 40, (("eth_type", ARP),), (), tag),
         Flow("proxy", 0, (), onward, tag),
+        # Nor any solicitation that all would hear; one to a single receiver goes its way.
+        Flow(
+            "proxy",
+            40,
+            (
+                *icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT), ("eth_dst", MULTICAST, MULTICAST),
+            ),
+            (),
+            tag,
+        ),
         # Duplicate address detection asks for the asker's own address, which the switch knows: an
-        # answer would say that it is taken.  Only the owner may answer (RFC 4862 section 5.4.3).
+        # answer would say that it is taken (RFC 4862 section 5.4.3).  Addresses are given out once,
+        # so silence is the right answer; who hears it while checking the same address, gives it up.
         Flow(
             "proxy",
             320,
             (*icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT), ("ipv6_src", "::")),
-            onward,
+            (),
             tag,
         ),
         Flow(
@@ -66,6 +85,10 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("bridge", 100, (("eth_dst", MULTICAST, MULTICAST),), (("goto", "flood"),), tag),
         Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
         Flow("output", 0, (), (("output_reg", "out_port"),), tag),
+    ]
+    flows += [
+        Flow("route", 950, (("eth_type", IPV6), (field, *prefix)), (), tag)
+        for field, *prefix in NEVER_ROUTED
     ]
     # dec_ttl alone would send these to the controller.
     flows += [
