@@ -62,6 +62,8 @@ class Instance:
         elif kind is IpPrefix:
             return [(self.prefixes, ("prefix", vni, nlri.prefix))]
         elif kind is MacIp and nlri.ip and len(path.labels) == 2:
+            if nlri.ip.startswith("fe80:"):
+                return []  # Of one link, so no router has a route to it.
             return [(self.prefixes, ("prefix", vni, ids.host_prefix(nlri.ip)))]
         return []
 
