@@ -13,6 +13,7 @@ import pytest
 
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
+from tests.unit.api_client import Node
 
 TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping")
 HERE = os.path.dirname(__file__)
@@ -56,6 +57,15 @@ def _tenant(lab: Lab, name: str, node: str) -> Tenant:
     tenant.wait_active()
     tenant.wait_reachable()
     return tenant
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """An API without switches.  One for all tests of the ``openstack`` command: the program keeps
+    its connection, hence the endpoint, for the life of the process."""
+    node = Node()
+    yield node
+    node.close()
 
 
 @pytest.fixture(autouse=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 
-from tests.lab.test_openstack_client import node, read, run  # noqa: F401 - a fixture
+from tests.lab.test_openstack_client import read, run
+from tests.unit.api_client import Node
 
 
-def test_slaac_and_dual_stack(node):  # noqa: F811
+def test_slaac_and_dual_stack(node: Node) -> None:
     run(node, "network", "create", "--dns-domain", "example.org.", "six")
     four = read(node, "subnet", "create", "--network", "six", "--subnet-range", "10.6.0.0/24", "s4")
     slaac = read(node, "subnet", "create", "--network", "six", "--ip-version", "6",
