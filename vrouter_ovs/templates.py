@@ -1,10 +1,11 @@
 """State objects to bytes, fast: the hot path between the desired state and the switch.
 
-For the kinds that come by the hundred thousand (remote MACs, neighbors, IPv4 routes with one hop or
-none, IPv6 host routes: IPv6 has a file of its own) the bytes come out of templates.  A template is
-cut out of the encoded flow of a sample object: each value that varies is a marker in the sample, and the pieces between the markers are
+For the kinds that come by the hundred thousand (remote MACs, IPv4 neighbors, IPv4 routes with one
+hop or none) the bytes come out of templates.  A template is cut out of the encoded flow of a sample
+object: each value that varies is a marker in the sample, and the pieces between the markers are
 kept.  So the pipeline stays the one place that says what a flow looks like; a property test demands
 that both ways give the same bytes.  All other objects are rendered and encoded.
+IPv6 neighbors and host routes have theirs in :mod:`vrouter_ovs.templates_ipv6`.
 """
 
 from __future__ import annotations
