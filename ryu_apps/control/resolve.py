@@ -224,12 +224,23 @@ class Resolver:
         """A vrouter with the VRF answers for all of its gateways, also of networks that have no
         port there: a VM may ping any of them."""
         gateways: dict[Key, Gateway] = {}
-        for port_id in sorted(self._config.ports_by_device.get(router.id, ())):
-            port = self._config.ports[port_id]
+        interfaces = [
+            port
+            for port_id in sorted(self._config.ports_by_device.get(router.id, ()))
+            if (port := self._config.ports[port_id]).is_router_interface and port.admin_state_up
+        ]
+        # Where a network has an interface for each family, hosts may know the router by the MAC of
+        # either: both have their link-local address.
+        with_ipv6 = {
+            port.network_id
+            for port in interfaces
+            if any(":" in fixed.ip_address for fixed in port.fixed_ips)
+        }
+        for port in interfaces:
             network = self._config.networks.get(port.network_id)
-            if port.is_router_interface and port.admin_state_up and network is not None:
+            if network is not None:
                 addresses = tuple(sorted(fixed.ip_address for fixed in port.fixed_ips))
-                if any(":" in address for address in addresses):
+                if port.network_id in with_ipv6:
                     addresses += (ids.link_local(port.mac_address),)
                 item = Gateway(network.vni, router.vni, port.mac_address, addresses)
                 gateways[item.key] = item

@@ -103,8 +103,14 @@ def check(node: Node) -> None:
         gateways = [item for item in objects.values() if item.kind == "gateway"]
         taken = {(item.evi, address) for item in gateways for address in item.addresses}
         for item in gateways:
-            local = ids.link_local(item.mac)
-            assert (local in item.addresses) == any(":" in one for one in item.addresses)
+            addresses = {
+                one
+                for other in gateways if (other.evi, other.vrf) == (item.evi, item.vrf)
+                for one in other.addresses
+            }
+            assert (ids.link_local(item.mac) in item.addresses) == any(
+                one.startswith("fd00:") for one in addresses
+            )
         for bound in world.ports.bound.values():
             if bound.element != element or ("port", bound.port_id) not in objects:
                 continue
