@@ -56,10 +56,15 @@ class Tunnel:
 
 @dataclass(frozen=True, slots=True)
 class Evi:
-    """A MAC-VRF present on this vrouter; ``evi`` is its L2 VNI."""
+    """A MAC-VRF present on this vrouter; ``evi`` is its L2 VNI.
+
+    ``flood_unknown``: what asks for an address that nobody is known to have (ARP requests, neighbor
+    solicitations, duplicate address detection) goes to everyone; otherwise it ends in the switch.
+    """
 
     kind: ClassVar[str] = "evi"
     evi: int
+    flood_unknown: bool = False
 
     @property
     def key(self) -> Key:
@@ -96,7 +101,8 @@ class Gateway:
     """A router interface: the anycast gateway of an EVI, the same on every vrouter.
 
     Frames to ``mac`` enter VRF ``vrf``; ARP/ND for ``addresses`` is answered with ``mac``, and an
-    echo request to one of them gets its reply from the switch.
+    echo request to one of them gets its reply from the switch.  A link-local one among them is
+    reachable from this EVI alone.
     """
 
     kind: ClassVar[str] = "gateway"
@@ -120,7 +126,8 @@ class LocalPort:
 
     ``policy``: the id of its policy set (see :class:`Policy`), 0 where nothing is filtered.
     ``allowed``: the (MAC, address or prefix) pairs it may send from; its own come first.  A pair
-    with the address "" allows the MAC alone.  With ``port_security`` off everything is allowed.
+    with the address "" allows the MAC alone, one with an IPv6 address the link-local address of the
+    MAC (modified EUI-64) as well.  With ``port_security`` off everything is allowed.
     """
 
     kind: ClassVar[str] = "port"

@@ -71,8 +71,8 @@ TABLES: tuple[Table, ...] = (
     Table(
         "proxy",
         "ARP requests and neighbor solicitations are answered in the switch for gateways and known"
-        " neighbors. No ARP request of a port is ever flooded; solicitations for what is not known"
-        " here (link-local addresses) and duplicate address detection are.",
+        " neighbors. What asks for an address that is not known here, and duplicate address"
+        " detection, is flooded only where the network says so.",
         _fields(
             "evi eth_dst eth_type arp_op arp_tpa ipv6_src ip_ttl ip_proto icmpv6_type icmpv6_code"
             " nd_target"
@@ -148,8 +148,8 @@ TABLES: tuple[Table, ...] = (
         "route",
         "Longest prefix match in the VRF; the gateway's own addresses (echo reply) before it.",
         _fields(
-            "vrf from_tunnel eth_type ipv4_dst ipv6_dst ip_proto ip_ttl icmpv4_type icmpv4_code"
-            " icmpv6_type icmpv6_code"
+            "vrf evi from_tunnel eth_type ipv4_dst ipv6_src ipv6_dst ip_proto ip_ttl icmpv4_type"
+            " icmpv4_code icmpv6_type icmpv6_code"
         ),
         _fields(
             "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl"

@@ -1,11 +1,11 @@
 """State objects to bytes, fast: the hot path between the desired state and the switch.
 
 For the kinds that come by the thousand (remote MACs, punts, IPv4 neighbors, IPv4 routes with one
-hop or none here; local ports, rules and addresses of peers in files of their own) the bytes come
-out of templates.  A template is cut out of the encoded flow of a sample object: each value that
-varies is a marker in the sample, and the pieces between the markers are kept.  So the pipeline
-stays the one place that says what a flow looks like; a property test demands that both ways give
-the same bytes.  All other objects are rendered and encoded.
+hop or none here; IPv6 neighbors and host routes, local ports, rules and addresses of peers in files
+of their own) the bytes come out of templates.  A template is cut out of the encoded flow of a
+sample object: each value that varies is a marker in the sample, and the pieces between the markers
+are kept.  So the pipeline stays the one place that says what a flow looks like; a property test
+demands that both ways give the same bytes.  All other objects are rendered and encoded.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from vrouter_ovs.state import (
     Rule,
     StateObject,
 )
+from vrouter_ovs.templates_ipv6 import host_route6, neighbor6
 from vrouter_ovs.templates_policy import peer_address, rule
 from vrouter_ovs.templates_port import local_port
 from vrouter_ovs.templating import cut, encode_rendered, sample
@@ -70,7 +71,7 @@ def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
     def fill(obj: Neighbor) -> tuple[Encoded, ...]:
         address = obj.address
         if ":" in address:
-            return encode_rendered(obj)
+            return neighbor6(obj)
         evi = obj.evi
         ip = ipv4_bytes(address)
         mac = mac_bytes(obj.mac)
@@ -132,7 +133,9 @@ def _route() -> Callable[[Route], tuple[Encoded, ...]]:
         hops = obj.hops
         prefix = obj.prefix
         address, _, length = prefix.partition("/")
-        if len(hops) > 1 or ":" in address:
+        if ":" in address:
+            return host_route6(obj)
+        if len(hops) > 1:
             return encode_rendered(obj)
         pieces = _route_key(length)
         if pieces is None:

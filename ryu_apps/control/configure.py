@@ -70,6 +70,7 @@ class Configurer:
             self._resolver.subnets.update(self._config.subnets_by_network.get(network.id, ()))
         if new is not None:
             self._instances.configure(spec(new, self._asn))
+            self._resolver.refresh_evi(new.vni)
         port_ids = self._config.ports_by_network.get(network.id, ())
         self._claimed(port_ids)
         if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):

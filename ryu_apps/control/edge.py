@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
+from ryu_apps.control import dns_names
 from ryu_apps.control.messages import EdgeChanged
 from ryu_apps.control.model import Config, FixedIp, Subnet
 from ryu_apps.control.translate import BoundPort
@@ -55,8 +56,8 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
                     fixed.ip_address,
                     subnet.cidr,
                     subnet.gateway_ip if routed else "",
-                    getattr(subnet, "ipv6_ra_mode", "") or "",
-                    getattr(subnet, "ipv6_address_mode", "") or "",
+                    subnet.ipv6_ra_mode,
+                    subnet.ipv6_address_mode,
                     subnet.dns_nameservers,
                 )
             )
@@ -70,18 +71,13 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
         next((mac for mac in gateway_macs.values() if mac), ""),
         service_mac(bound.evi),
         network.mtu,
-        getattr(port, "dns_name", "") or _host_name(first),
-        getattr(port, "dns_domain", "") or getattr(network, "dns_domain", "") or "",
+        port.dns_name or (dns_names.address_name(first) if first else ""),
+        dns_names.domain(port, network.dns_domain).rstrip("."),
         (),
         tuple(v4),
         tuple(v6),
-        getattr(port, "extra_dhcp_opts", ()),
+        port.extra_dhcp_opts,
     )
-
-
-def _host_name(address: str) -> str:
-    """As the Networking API names a port without a dns_name: "host-10-0-0-5"."""
-    return "host-" + address.replace(".", "-").replace(":", "-") if address else ""
 
 
 def _lease4(fixed: FixedIp, subnet: Subnet, routed: bool) -> Lease4:

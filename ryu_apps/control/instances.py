@@ -50,12 +50,20 @@ class Instance:
                 places = [(self.macs, ("mac", vni, nlri.mac))]
                 if nlri.ip:
                     places.append((self.ips, ("ip", vni, nlri.ip)))
+                    if ":" in nlri.ip:
+                        # Who has an IPv6 address has this one as well (RFC 4291 section 2.1); no
+                        # route tells it.
+                        own = ids.link_local(nlri.mac)
+                        if own != nlri.ip:
+                            places.append((self.ips, ("ip", vni, own)))
                 return places
             if kind is Imet:
                 return [(self.imets, ("imet", vni, ""))]
         elif kind is IpPrefix:
             return [(self.prefixes, ("prefix", vni, nlri.prefix))]
         elif kind is MacIp and nlri.ip and len(path.labels) == 2:
+            if nlri.ip.startswith("fe80:"):
+                return []  # Of one link, so no router has a route to it.
             return [(self.prefixes, ("prefix", vni, ids.host_prefix(nlri.ip)))]
         return []
 

@@ -15,6 +15,7 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
+from ryu_apps.control.ids import modified_eui64
 from ryu_apps.control.model import Change, Config, Network, Pool, Port, Resource, Router, Subnet
 
 RD_INDEX_RANGE = (1, 65535)
@@ -141,6 +142,13 @@ def lowest_address(config: Config, subnet: Subnet, extra: Iterable[str] = ()) ->
     if exact:
         hints[subnet_id] = hint
     raise Exhausted(f"no free address in subnet {subnet_id}")
+
+
+def eui64_address(cidr: str, mac: str) -> str:
+    """The address that stateless autoconfiguration makes of a /64 prefix and a MAC (RFC 4862
+    section 5.5.3)."""
+    prefix = socket.inet_pton(socket.AF_INET6, cidr.partition("/")[0])[:8]
+    return str(ipaddress.IPv6Address(prefix + modified_eui64(mac)))
 
 
 # ---------------------------------------------------------------- MACs

@@ -48,6 +48,17 @@ class HostRoute:
     nexthop: str
 
 
+class DhcpOption(NamedTuple):
+    """An extra DHCP option of a port.  ``name``: a name or a number; ``ip_version``: 4 or 6."""
+
+    ip_version: int
+    name: str
+    value: str
+
+
+AUTO_ADDRESS_MODES = frozenset({"slaac", "dhcpv6-stateless"})
+
+
 @dataclass(frozen=True, slots=True)
 class Network:
     id: str
@@ -62,6 +73,8 @@ class Network:
     port_security_enabled: bool = True
     import_targets: tuple[str, ...] = ()
     export_targets: tuple[str, ...] = ()
+    dns_domain: str = ""
+    flood_unknown: bool = False
     tags: tuple[str, ...] = ()
     revision_number: int = 0
     created_at: str = ""
@@ -81,6 +94,8 @@ class Subnet:
     allocation_pools: tuple[Pool, ...] = ()
     dns_nameservers: tuple[str, ...] = ()
     host_routes: tuple[HostRoute, ...] = ()
+    ipv6_ra_mode: str = ""
+    ipv6_address_mode: str = ""
     tags: tuple[str, ...] = ()
     revision_number: int = 0
     created_at: str = ""
@@ -89,6 +104,13 @@ class Subnet:
     @property
     def ip_version(self) -> int:
         return 6 if ":" in self.cidr else 4
+
+    @property
+    def auto_address(self) -> bool:
+        """Ports have the EUI-64 address of their MAC here, and no other."""
+        return (
+            self.ipv6_address_mode in AUTO_ADDRESS_MODES or self.ipv6_ra_mode in AUTO_ADDRESS_MODES
+        )
 
     @property
     def net(self) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -120,6 +142,9 @@ class Port:
     allowed_address_pairs: tuple[AddressPair, ...] = ()
     security_groups: tuple[str, ...] = ()
     unfiltered: bool = False
+    dns_name: str = ""
+    dns_domain: str = ""
+    extra_dhcp_opts: tuple[DhcpOption, ...] = ()
     tags: tuple[str, ...] = ()
     revision_number: int = 0
     created_at: str = ""
@@ -221,6 +246,7 @@ KINDS: dict[str, type] = {
 _NESTED: dict[tuple[type, str], type] = {
     (Port, "fixed_ips"): FixedIp,
     (Port, "allowed_address_pairs"): AddressPair,
+    (Port, "extra_dhcp_opts"): DhcpOption,
     (Subnet, "allocation_pools"): Pool,
     (Subnet, "host_routes"): HostRoute,
 }
@@ -290,13 +316,17 @@ def decode(kind: str, value: bytes) -> Resource:
             item = data[name]
             if type(item) is list:
                 nested = _NESTED.get((cls, name))
-                item = tuple(nested(**one) for one in item) if nested else tuple(item)
+                item = tuple(_nested(nested, one) for one in item) if nested else tuple(item)
             known[name] = item
         return cls(**known)
     except ModelError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"stored {kind} is malformed: {error}") from error
+
+
+def _nested(cls: type, value: Any) -> Any:
+    return cls(*value) if type(value) is list else cls(**value)
 
 
 class Config:

@@ -134,6 +134,8 @@ class Ports:
     @staticmethod
     def _entries(bound: BoundPort):
         yield "mac", bound.evi, bound.mac
+        if any(":" in address.ip for address in bound.addresses):
+            yield "ip", bound.evi, ids.link_local(bound.mac)
         for address in bound.addresses:
             yield "ip", bound.evi, address.ip
             if address.vrf:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ryu_apps.control import ids
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge import service_address, service_mac
 from ryu_apps.control.elements import Elements
@@ -127,9 +128,18 @@ class Resolver:
                 return id
         return None
 
+    def _evi(self, vni: int) -> Evi:
+        network = self._config.networks.get(self._network_of(vni) or "")
+        return Evi(vni, network is not None and network.flood_unknown)
+
+    def refresh_evi(self, vni: int) -> None:
+        """The network of this VNI has changed."""
+        for element in self._evis.get(vni, ()):
+            self._desired.put(element, ("evi", vni), self._evi(vni))
+
     def _enter_evi(self, element: str, vni: int, instance: Instance | None) -> None:
         scope = ("evi", vni)
-        self._desired.put(element, scope, Evi(vni))
+        self._desired.put(element, scope, self._evi(vni))
         if instance is None:
             return
         for entry in (*instance.entries(), *self._services.get(vni, ())):
@@ -252,11 +262,24 @@ class Resolver:
         """A vrouter with the VRF answers for all of its gateways, also of networks that have no
         port there: a VM may ping any of them."""
         gateways: dict[Key, Gateway] = {}
-        for port_id in sorted(self._config.ports_by_device.get(router.id, ())):
-            port = self._config.ports[port_id]
+        interfaces = [
+            port
+            for port_id in sorted(self._config.ports_by_device.get(router.id, ()))
+            if (port := self._config.ports[port_id]).is_router_interface and port.admin_state_up
+        ]
+        # Where a network has an interface for each family, hosts may know the router by the MAC of
+        # either: both have their link-local address.
+        with_ipv6 = {
+            port.network_id
+            for port in interfaces
+            if any(":" in fixed.ip_address for fixed in port.fixed_ips)
+        }
+        for port in interfaces:
             network = self._config.networks.get(port.network_id)
-            if port.is_router_interface and port.admin_state_up and network is not None:
+            if network is not None:
                 addresses = tuple(sorted(fixed.ip_address for fixed in port.fixed_ips))
+                if port.network_id in with_ipv6:
+                    addresses += (ids.link_local(port.mac_address),)
                 item = Gateway(network.vni, router.vni, port.mac_address, addresses)
                 gateways[item.key] = item
         return gateways

@@ -84,6 +84,14 @@ class AddressPairBody(Body):
     mac_address: Address | None = None
 
 
+class DhcpOptionBody(Body):
+    """``opt_value`` null takes the option away."""
+
+    opt_name: Annotated[str, Field(min_length=1, max_length=64)]
+    opt_value: Annotated[str, Field(max_length=255)] | None = None
+    ip_version: int | None = 4
+
+
 class _Common(Body):
     name: Name = ""
     description: Text = ""
@@ -107,7 +115,8 @@ class NetworkUpdate(_Common):
     export_targets: Names = Field([], alias="vpn:export_targets")
     external: _only(False) = Field(False, alias="router:external")
     is_default: _only(False) = False
-    dns_domain: _only("") = ""
+    dns_domain: Text = ""
+    flood_unknown: bool = Field(False, alias="vpn:flood_unknown")
     vlan_transparent: _only(False) = None
     vlan_qinq: _only(False) = Field(None, alias="qinq")
     qos_policy_id: _only() = None
@@ -142,8 +151,8 @@ class SubnetCreate(SubnetUpdate, _Owned):
     use_default_subnetpool: _only(False) = None
     prefixlen: _only() = None
     prefix_length: _only() = None
-    ipv6_address_mode: _only() = None
-    ipv6_ra_mode: _only() = None
+    ipv6_address_mode: Text = ""
+    ipv6_ra_mode: Text = ""
     router_external: _only(False) = Field(None, alias="router:external")
 
 
@@ -158,10 +167,10 @@ class PortUpdate(_Common):
     port_security_enabled: bool | None = None
     allowed_address_pairs: list[AddressPairBody] | None = None
     security_groups: Names | None = []
-    extra_dhcp_opts: _only([]) = []
+    extra_dhcp_opts: Annotated[list[DhcpOptionBody], Field(max_length=64)] | None = None
     qos_policy_id: _only() = None
-    dns_name: _only("") = ""
-    dns_domain: _only("") = ""
+    dns_name: Text = ""
+    dns_domain: Text = ""
     data_plane_status: _only() = None
     propagate_uplink_status: _only(False) = None
     numa_affinity_policy: _only() = None

@@ -50,7 +50,8 @@ PORT = Declaration(
     update_body=bodies.PortUpdate,
     rules=ports,
     view=views.port,
-    attributes=frozenset(views.port(Port("", "", ""), None)),
+    attributes=frozenset(views.port(Port("", "", ""), "")),
+    extra=views.domain_of,
     indexes=(
         ("device_id", "ports_by_device"), ("network_id", "ports_by_network"),
         ("security_groups", "ports_by_group"),

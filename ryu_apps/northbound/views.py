@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ryu_apps.control.dns_names import assignments
 from ryu_apps.control.model import (
     AddressGroup,
     Config,
@@ -62,6 +63,8 @@ def network(item: Network, subnets: list[str]) -> dict[str, Any]:
         "vpn:rd_index": item.rd_index,
         "vpn:import_targets": list(item.import_targets),
         "vpn:export_targets": list(item.export_targets),
+        "vpn:flood_unknown": item.flood_unknown,
+        "dns_domain": item.dns_domain,
         **_tail(item),
     }
 
@@ -83,8 +86,8 @@ def subnet(item: Subnet, _extra: Any) -> dict[str, Any]:
             {"destination": route.destination, "nexthop": route.nexthop}
             for route in item.host_routes
         ],
-        "ipv6_address_mode": None,
-        "ipv6_ra_mode": None,
+        "ipv6_address_mode": item.ipv6_address_mode or None,
+        "ipv6_ra_mode": item.ipv6_ra_mode or None,
         "subnetpool_id": None,
         "segment_id": None,
         "service_types": [],
@@ -92,7 +95,7 @@ def subnet(item: Subnet, _extra: Any) -> dict[str, Any]:
     }
 
 
-def port(item: Port, _extra: Any) -> dict[str, Any]:
+def port(item: Port, network_domain: str) -> dict[str, Any]:
     return {
         "id": item.id,
         "name": item.name,
@@ -117,7 +120,16 @@ def port(item: Port, _extra: Any) -> dict[str, Any]:
             for pair in item.allowed_address_pairs
         ],
         "security_groups": list(item.security_groups),
-        "extra_dhcp_opts": [],
+        "extra_dhcp_opts": [
+            {"opt_name": name, "opt_value": value, "ip_version": version}
+            for version, name, value in item.extra_dhcp_opts
+        ],
+        "dns_name": item.dns_name,
+        "dns_domain": item.dns_domain,
+        "dns_assignment": [
+            {"ip_address": one.ip_address, "hostname": one.hostname, "fqdn": one.fqdn}
+            for one in assignments(item, network_domain)
+        ],
         **_tail(item),
     }
 
@@ -194,6 +206,12 @@ def in_default_group(config: Config, item: SecurityGroupRule) -> bool:
 
 def subnets_of(config: Config, item: Network) -> list[str]:
     return list(config.subnets_by_network.get(item.id, ()))
+
+
+def domain_of(config: Config, item: Port) -> str:
+    """The DNS domain of a port's network."""
+    network = config.networks.get(item.network_id)
+    return network.dns_domain if network is not None else ""
 
 
 def add_states(views: Iterable[dict[str, Any]], states: dict[str, PortState]) -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
+from tests.unit.api_client import Node
 
 TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping",
-         "udhcpc", "dhclient")  # fmt: skip
+         "udhcpc", "dhclient", "rdisc6")  # fmt: skip
 HERE = os.path.dirname(__file__)
 # A peer that cannot be reached is noticed within three seconds, so that tests need not wait long.
 PEER_OPTIONS = "hold-time 3"
@@ -57,6 +58,15 @@ def _tenant(lab: Lab, name: str, node: str) -> Tenant:
     tenant.wait_active()
     tenant.wait_reachable()
     return tenant
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[Node]:
+    """An API without switches.  One for all tests of the ``openstack`` command: the program keeps
+    its connection, hence the endpoint, for the life of the process."""
+    node = Node()
+    yield node
+    node.close()
 
 
 @pytest.fixture(autouse=True)

@@ -19,13 +19,6 @@ from tests.unit.api_client import Node
 COMMAND = pathlib.Path(sys.executable).parent / "openstack"
 
 
-@pytest.fixture(scope="module")
-def node():
-    node = Node()
-    yield node
-    node.close()
-
-
 def process(node: Node, *words: str) -> str:
     """The installed command, as a user runs it."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("OS_")}

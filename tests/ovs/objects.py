@@ -139,7 +139,7 @@ gateways = st.builds(
 objects = st.one_of(
     st.builds(Vrouter, macs),
     st.builds(Tunnel, ipv4s, ofports),
-    st.builds(Evi, vnis),
+    st.builds(Evi, vnis, st.booleans()),
     st.builds(Vrf, vnis, macs),
     gateways,
     ports,
@@ -163,7 +163,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
     few_vnis = st.sampled_from(draw(st.lists(vnis, min_size=1, max_size=3, unique=True)))
     kinds = st.one_of(
         st.builds(Tunnel, ipv4s, ofports),
-        st.builds(Evi, few_vnis),
+        st.builds(Evi, few_vnis, st.booleans()),
         st.builds(Vrf, few_vnis, macs),
         st.builds(
             Gateway, few_vnis, few_vnis, macs, st.lists(addresses, max_size=2).map(tuple)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ryu_apps.control.edge import Edges, edge_port, service_address, service_mac
 from ryu_apps.control.model import (
     ROUTER_INTERFACE,
     Change,
     Config,
+    DhcpOption,
     FixedIp,
     HostRoute,
     Network,
@@ -62,7 +65,23 @@ def test_a_routed_port() -> None:
         "fd00:1::11", "fd00:1::/64", "fd00:1::1",
     )  # fmt: skip
     assert (lease6.ra_mode, lease6.address_mode) == ("", "")
-    assert port.host_name == "host-10-0-1-11"
+    assert (port.host_name, port.domain) == ("host-10-0-1-11", "openstacklocal")
+
+
+def test_names_modes_and_extra_options() -> None:
+    made = config()
+    options = (DhcpOption(4, "bootfile-name", "boot.img"), DhcpOption(6, "ntp-server", "fd00::1"))
+    made.apply(Change("network", "n", replace(made.networks["n"], dns_domain="example.org.")))
+    made.apply(Change("subnet", "s6", replace(
+        made.subnets["s6"], ipv6_ra_mode="slaac", ipv6_address_mode="dhcpv6-stateless"
+    )))  # fmt: skip
+    made.apply(Change("port", "p", replace(
+        made.ports["p"], dns_name="vm1", extra_dhcp_opts=options
+    )))  # fmt: skip
+    port = edge_port(made, bind(made))
+    assert (port.host_name, port.domain) == ("vm1", "example.org")
+    assert port.extra_options == options
+    assert (port.v6[0].ra_mode, port.v6[0].address_mode) == ("slaac", "dhcpv6-stateless")
 
 
 def test_without_a_router_the_last_address_answers() -> None:

@@ -22,6 +22,14 @@ NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
 ROUTER_SOLICIT = 133
 MULTICAST_LISTENER = (130, 131, 132, 143)
 TARGET_LINK_LAYER_ADDRESS = 2
+LINK_LOCAL = ("fe80::", "ffc0::")
+# RFC 4291 sections 2.5.2, 2.5.6 and 2.7: a router forwards nothing from or to these.
+NEVER_ROUTED = (
+    ("ipv6_dst", *LINK_LOCAL),
+    ("ipv6_src", *LINK_LOCAL),
+    ("ipv6_dst", "ff00::", "ff00::"),
+    ("ipv6_src", "::"),
+)
 
 
 def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
@@ -55,13 +63,24 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         ),
         Flow("proxy", 40, (("eth_type", ARP),), (), tag),
         Flow("proxy", 0, (), onward, tag),
+        # Nor any solicitation that all would hear; one to a single receiver goes its way.
+        Flow(
+            "proxy",
+            40,
+            (
+                *icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT), ("eth_dst", MULTICAST, MULTICAST),
+            ),
+            (),
+            tag,
+        ),
         # Duplicate address detection asks for the asker's own address, which the switch knows: an
-        # answer would say that it is taken.  Only the owner may answer (RFC 4862 section 5.4.3).
+        # answer would say that it is taken (RFC 4862 section 5.4.3).  Addresses are given out once,
+        # so silence is the right answer; who hears it while checking the same address, gives it up.
         Flow(
             "proxy",
             320,
             (*icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT), ("ipv6_src", "::")),
-            onward,
+            (),
             tag,
         ),
         Flow(
@@ -80,6 +99,10 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("output", 0, (), (("output_reg", "out_port"),), tag),
     ]
     flows += _policy(tag)
+    flows += [
+        Flow("route", 950, (("eth_type", IPV6), (field, *prefix)), (), tag)
+        for field, *prefix in NEVER_ROUTED
+    ]
     # dec_ttl alone would send these to the controller.
     flows += [
         Flow("route", 900, (("eth_type", eth_type), ("ip_ttl", ttl)), (), tag)

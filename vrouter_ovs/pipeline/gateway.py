@@ -41,8 +41,11 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
         )
     ]
     for address in dict.fromkeys(gateway.addresses):
-        version = network(address).version
+        net = network(address)
+        version, local = net.version, net.is_link_local
         to_gateway = (("vrf", gateway.vrf), *ip_match("dst", address))
+        if local:  # Another network's gateway may have the same, as it may have the same MAC.
+            to_gateway = (("evi", evi), *to_gateway)
         flows.append(answer(evi, address, gateway.mac, 300, tag, ROUTER))
         ip, request, reply = ECHO[version]
         # Every vrouter of the VRF has the gateway, so whoever asks is local: the answer leaves by
@@ -63,7 +66,8 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
                 tag,
             )
         )
-        flows.append(Flow("route", 1000, to_gateway, (), tag))
+        if not local:  # The Vrouter drops all that else is of or for one link.
+            flows.append(Flow("route", 1000, to_gateway, (), tag))
     return tuple(flows)
 
 

@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.flow import Flow
+from vrouter_ovs.flow import ARP, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import vni, vtep_id
+from vrouter_ovs.pipeline.base import ICMPV6, MULTICAST, NEIGHBOR_SOLICIT
 from vrouter_ovs.state import Evi, RemoteMac, Tunnel
 
 
 def render_evi(evi: Evi) -> tuple[Flow, ...]:
     # Below the flows of local ports: what a port sends is never taken for tunnel traffic.
-    return (
+    tag = cookie(evi.key)
+    flows = [
         Flow(
             "classify",
             100,
             (("tun_id", vni(evi.evi)),),
             (("set_field", "evi", evi.evi), ("load", "from_tunnel", 1), ("goto", "bridge")),
-            cookie(evi.key),
+            tag,
         ),
-    )
+    ]
+    if evi.flood_unknown:
+        # Below the answers for what is known, above the Vrouter's drops.
+        arp = (("evi", evi.evi), ("eth_type", ARP), ("arp_op", 1))
+        solicitation = (
+            ("evi", evi.evi), ("eth_type", IPV6), ("ip_proto", ICMPV6),
+            ("icmpv6_type", NEIGHBOR_SOLICIT),
+        )  # fmt: skip
+        # Policy lets neighbor discovery pass, and nothing that only looks like it.  What has one
+        # receiver goes on as all else does.
+        to_all = (("goto", "track"),)
+        flows += [
+            Flow("proxy", 60, arp, (("goto", "bridge"),), tag),
+            Flow("proxy", 60, (*solicitation, ("eth_dst", MULTICAST, MULTICAST)), to_all, tag),
+            Flow("proxy", 330, (*solicitation, ("ipv6_src", "::")), to_all, tag),
+        ]
+    return tuple(flows)
 
 
 def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:

@@ -67,16 +67,21 @@ def _pair(ofport: int, mac: str, prefix: str, tag: int) -> list[Flow]:
     flows += _ipv6(
         source, mac, prefix_term("ipv6_src", local), prefix_term("nd_target", local), tag
     )
-    # Duplicate address detection: from "::", without a link-layer option (RFC 4862 section 5.4.2).
-    flows.append(
-        Flow(
-            "guard",
-            120,
-            (*source, *_nd(NEIGHBOR_SOLICIT), ("ipv6_src", "::"), ("nd_sll", NO_MAC)),
-            PASS,
-            tag,
+    # Duplicate address detection: from "::", without a link-layer option (RFC 4862 section 5.4.2),
+    # and for its own addresses: whoever is just checking the same one would give it up.
+    for target in (net, local):
+        flows.append(
+            Flow(
+                "guard",
+                120,
+                (
+                    *source, *_nd(NEIGHBOR_SOLICIT), ("ipv6_src", "::"),
+                    *prefix_term("nd_target", target), ("nd_sll", NO_MAC),
+                ),
+                PASS,
+                tag,
+            )
         )
-    )
     return flows
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ryu_apps.control import ipam
 from ryu_apps.control.model import Config, Network
+from ryu_apps.control.rules.dns import dns_domain
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,
@@ -43,6 +44,8 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             port_security_enabled=body.get("port_security_enabled", True),
             import_targets=targets(body.get("import_targets")),
             export_targets=targets(body.get("export_targets")),
+            dns_domain=dns_domain(body.get("dns_domain")),
+            flood_unknown=body.get("flood_unknown") or False,
             **common(body, context),
         ),
     )
@@ -60,12 +63,14 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
         raise bad_request("provider:physical_network does not apply to vxlan: leave it out",
                           "InvalidInput")
     fields = plain(body, "name", "description", "admin_state_up", "shared",
-                   "port_security_enabled")
+                   "port_security_enabled", "flood_unknown")
     if body.get("mtu"):
         fields["mtu"] = body["mtu"]
     for name in ("import_targets", "export_targets"):
         if name in body:
             fields[name] = targets(body[name])
+    if "dns_domain" in body:
+        fields["dns_domain"] = dns_domain(body["dns_domain"])
     return draft.replace("network", old, context, **fields)
 
 

@@ -1,5 +1,5 @@
 """Rules for ports (Networking API v2.0, "Ports", with the port binding, port security, allowed
-address pairs and security group extensions)."""
+address pairs, security group, DNS integration and extra DHCP option extensions)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ryu_apps.control import ipam
 from ryu_apps.control.model import AddressPair, FixedIp, Network, Port, Subnet
-from ryu_apps.control.rules import security_groups
+from ryu_apps.control.rules import dhcp_options, dns, ipv6_modes, security_groups
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,
@@ -36,7 +36,10 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
     fields = common(body, context)
     fields["project_id"] = fields["project_id"] or network.project_id
     wanted = body.get("fixed_ips")
-    addresses = automatic(draft, network) if wanted is None else fixed(draft, network, wanted)
+    if wanted is None:
+        addresses = automatic(draft, network, mac)
+    else:
+        addresses = fixed(draft, network, wanted, mac)
     groups = body.get("security_groups") or ()
     if groups and not security:
         raise _security_required()
@@ -44,7 +47,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
         groups = security_groups.of_port(draft, groups, context)
     elif security:
         groups = (security_groups.default_group(draft, fields["project_id"], context),)
-    return draft.put(
+    port = draft.put(
         "port",
         Port(
             network_id=network.id,
@@ -58,9 +61,14 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
             port_security_enabled=security,
             allowed_address_pairs=_pairs(body.get("allowed_address_pairs"), security),
             security_groups=groups,
+            dns_name=dns.dns_name(body.get("dns_name")),
+            dns_domain=dns.dns_domain(body.get("dns_domain")),
+            extra_dhcp_opts=dhcp_options.merged((), body.get("extra_dhcp_opts")),
             **fields,
         ),
     )
+    dns.whole_name(port, network)
+    return port
 
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Port:
@@ -77,9 +85,11 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
         mac = _parse_mac(body["mac_address"])
         if mac != old.mac_address:
             fields["mac_address"] = _mac(draft, old.network_id, mac, context)
+            fields["fixed_ips"] = ipv6_modes.follow_mac(draft.config, old, mac)
     if body.get("fixed_ips") is not None and not old.is_router_interface:
         network = draft.get("network", old.network_id)
-        fields["fixed_ips"] = fixed(draft, network, body["fixed_ips"], keep=old)
+        mac = fields.get("mac_address", old.mac_address)
+        fields["fixed_ips"] = fixed(draft, network, body["fixed_ips"], mac, keep=old)
     if "binding_profile" in body:
         fields["binding_profile"] = profile(body["binding_profile"])
     security = body.get("port_security_enabled")
@@ -90,7 +100,16 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
     elif old.allowed_address_pairs and not security:
         _pairs([dataclasses.asdict(pair) for pair in old.allowed_address_pairs], security)
     fields |= _groups(draft, old, body, security, context)
-    return draft.replace("port", old, context, **fields)
+    for name, read in (("dns_name", dns.dns_name), ("dns_domain", dns.dns_domain)):
+        if name in body:
+            fields[name] = read(body[name])
+    if body.get("extra_dhcp_opts"):
+        options = dhcp_options.merged(old.extra_dhcp_opts, body["extra_dhcp_opts"])
+        fields["extra_dhcp_opts"] = options
+    port = draft.replace("port", old, context, **fields)
+    if "dns_name" in body or "dns_domain" in body:
+        dns.whole_name(port, draft.get("network", old.network_id))
+    return port
 
 
 def _groups(
@@ -132,24 +151,33 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     draft.delete("port", id)
 
 
-def automatic(draft: Draft, network: Network) -> tuple[FixedIp, ...]:
-    """One IPv4 address and one IPv6 address, as far as the network has subnets.
+def automatic(draft: Draft, network: Network, mac: str) -> tuple[FixedIp, ...]:
+    """One IPv4 address, one IPv6 address, and one of each subnet with automatic addresses, as far
+    as the network has such subnets.
 
     Raises RuleError 409 when every subnet of a family is full.
     """
     by_version: dict[int, list[Subnet]] = {}
     for subnet_id in draft.config.subnets_by_network.get(network.id, ()):
         subnet = draft.config.subnets[subnet_id]
-        by_version.setdefault(subnet.ip_version, []).append(subnet)
-    return tuple(_from_any(draft, network, by_version[key]) for key in sorted(by_version))
+        if not subnet.auto_address:
+            by_version.setdefault(subnet.ip_version, []).append(subnet)
+    found = tuple(_from_any(draft, network, by_version[key]) for key in sorted(by_version))
+    return ipv6_modes.with_auto(draft.config, network.id, mac, found)
 
 
 def fixed(
-    draft: Draft, network: Network, wanted: list[dict[str, Any]], keep: Port | None = None
+    draft: Draft,
+    network: Network,
+    wanted: list[dict[str, Any]],
+    mac: str,
+    keep: Port | None = None,
 ) -> tuple[FixedIp, ...]:
-    """The addresses a request asks for: by subnet, by address, or both.
+    """The addresses a request asks for: by subnet, by address, or both; and those of the subnets
+    with automatic addresses, unless it asks for none at all.
 
-    ``keep``: the port itself, whose present addresses it may keep.  Raises RuleError.
+    ``mac``: the port's.  ``keep``: the port itself, whose present addresses it may keep.  Raises
+    RuleError.
     """
     if len(wanted) > MAX_FIXED_IPS:
         raise bad_request(
@@ -157,7 +185,7 @@ def fixed(
         )
     found: list[FixedIp | None] = []
     for item in wanted:
-        found.append(_explicit(draft, network, item, keep) if item.get("ip_address") else None)
+        found.append(_explicit(draft, network, item, mac, keep) if item.get("ip_address") else None)
     chosen = [item for item in found if item is not None]
     if len(set(chosen)) != len(chosen):
         raise bad_request("Duplicate IP address in fixed_ips: name each address once.",
@@ -166,6 +194,11 @@ def fixed(
     for position, item in enumerate(wanted):
         if found[position] is None:
             subnet = _subnet(draft, network, item.get("subnet_id"))
+            if subnet.auto_address:
+                own = ipv6_modes.address(draft.config, subnet, mac, keep.id if keep else "")
+                found[position] = own if own not in chosen else None
+                chosen.append(own)
+                continue
             kept = next(
                 (one for one in present if one.subnet_id == subnet.id and one not in chosen), None
             )
@@ -175,11 +208,16 @@ def fixed(
                 raise _exhausted(network, [subnet])
             found[position] = new
             chosen.append(new)
-    return tuple(item for item in found if item is not None)
+    result = tuple(item for item in found if item is not None)
+    if not wanted:
+        return result
+    return ipv6_modes.with_auto(
+        draft.config, network.id, mac, result, keep.id if keep else ""
+    )
 
 
 def _explicit(
-    draft: Draft, network: Network, item: dict[str, Any], keep: Port | None
+    draft: Draft, network: Network, item: dict[str, Any], mac: str, keep: Port | None
 ) -> FixedIp:
     address = parse_address(item["ip_address"])
     if item.get("subnet_id"):
@@ -201,6 +239,7 @@ def _explicit(
                 f"network {network.id}.",
                 "InvalidIpForNetwork",
             )
+    ipv6_modes.chosen_address(subnet, address, mac)
     users = draft.config.ports_by_address.get((subnet.id, address), ())
     for port_id in users:
         if keep is None or port_id != keep.id:

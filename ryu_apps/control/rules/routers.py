@@ -89,6 +89,10 @@ def add_interface(draft: Draft, id: str, body: dict[str, Any], context: Context)
             f"{subnet.gateway_ip} is in use by port {user}; delete that port, or add it as the "
             "interface by port_id.",
         )
+    shared = _ipv6_interface(draft, router, subnet)
+    if shared is not None:
+        addresses = (*shared.fixed_ips, FixedIp(subnet.id, subnet.gateway_ip))
+        return _answer(router, _with_addresses(draft, shared, addresses, context), subnet.id)
     fields = common({}, context)
     fields["project_id"] = router.project_id
     try:
@@ -145,8 +149,37 @@ def remove_interface(
                 "RouterInterfaceNotFoundForSubnet",
                 f"Router {id} has no interface on subnet {subnet_id}.",
             )
-    draft.delete("port", port.id)
+    rest = tuple(item for item in port.fixed_ips if item.subnet_id != subnet_id)
+    if rest and not port_id:
+        _with_addresses(draft, port, rest, context)
+    else:
+        draft.delete("port", port.id)
     return _answer(router, port, subnet_id or port.fixed_ips[0].subnet_id)
+
+
+def _ipv6_interface(draft: Draft, router: Router, subnet: Subnet) -> Port | None:
+    """The interface that an IPv6 subnet joins: all of a network share one port, as hosts see one
+    router (its link-local address) that announces several prefixes."""
+    for port in _interfaces(draft, router.id):
+        if port.network_id == subnet.network_id and subnet.ip_version == 6:
+            held = [draft.config.subnets[item.subnet_id] for item in port.fixed_ips]
+            if all(one.ip_version == 6 for one in held):
+                return port
+    return None
+
+
+def _with_addresses(
+    draft: Draft, port: Port, fixed_ips: tuple[FixedIp, ...], context: Context
+) -> Port:
+    return draft.put(
+        "port",
+        dataclasses.replace(
+            port,
+            fixed_ips=fixed_ips,
+            revision_number=port.revision_number + 1,
+            updated_at=context.now,
+        ),
+    )
 
 
 def _add_port(draft: Draft, router: Router, port: Port, context: Context) -> dict[str, Any]:

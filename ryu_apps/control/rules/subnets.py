@@ -8,6 +8,7 @@ from typing import Any
 
 from ryu_apps.control import ipam
 from ryu_apps.control.model import HostRoute, Pool, Subnet
+from ryu_apps.control.rules import ipv6_modes
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,
@@ -33,13 +34,14 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Subnet:
     _refuse_overlap(draft, network.id, net)
     gateway = _gateway(net, body["gateway_ip"]) if "gateway_ip" in body else _first(net)
     pools = body.get("allocation_pools")
-    return draft.put(
+    dhcp = body.get("enable_dhcp", True)
+    subnet = draft.put(
         "subnet",
         Subnet(
             network_id=network.id,
             cidr=str(net),
             gateway_ip=gateway,
-            enable_dhcp=body.get("enable_dhcp", True),
+            enable_dhcp=dhcp,
             allocation_pools=(
                 ipam.default_pools(net, gateway)
                 if pools is None
@@ -47,15 +49,19 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Subnet:
             ),
             dns_nameservers=_nameservers(body.get("dns_nameservers")),
             host_routes=_host_routes(net.version, body.get("host_routes")),
+            **ipv6_modes.modes(body, net.version, net.prefixlen, dhcp),
             **{**common(body, context), "project_id": _project(body, network, context)},
         ),
     )
+    ipv6_modes.subnet_created(draft, subnet, context)
+    return subnet
 
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Subnet:
     old = draft.get("subnet", id)
     net = old.net
     fields = plain(body, "name", "description", "enable_dhcp")
+    ipv6_modes.keeps_dhcp(old, fields.get("enable_dhcp", True))
     if "dns_nameservers" in body:
         fields["dns_nameservers"] = _nameservers(body["dns_nameservers"])
     if "host_routes" in body:
@@ -79,6 +85,7 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Sub
 def delete(draft: Draft, id: str, context: Context) -> None:
     old = draft.get("subnet", id)
     check_revision("subnet", old, context)
+    ipv6_modes.subnet_freed(draft, old, context)
     ports = draft.config.ports_by_subnet.get(id)
     if ports:
         raise conflict(

@@ -1,0 +1,80 @@
+"""The templates of IPv6 neighbors and host routes: see :mod:`vrouter_ovs.templates`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.fields import ipv4_bytes, ipv6_bytes, mac_bytes
+from vrouter_ovs.state import LocalHop, Neighbor, RemoteHop, Route
+from vrouter_ovs.templating import cut, encode_rendered, sample
+from vrouter_ovs.wire import Encoded
+
+_EVI, _VNI, _PORT = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA
+_MAC, _MAC2, _VTEP = "f2:a1:b2:c3:d4:e5", "f2:57:68:79:8a:9b", "198.51.100.233"
+_IP = "f1d2:c3b4:a596:8778:695a:4b3c:2d1e:9f8e"
+_EVI_B, _VNI_B, _PORT_B = (value.to_bytes(4, "big") for value in (_EVI, _VNI, _PORT))
+_MAC_B, _MAC2_B, _IP_B, _VTEP_B = (
+    mac_bytes(_MAC), mac_bytes(_MAC2), ipv6_bytes(_IP), ipv4_bytes(_VTEP),
+)  # fmt: skip
+
+
+def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
+    key, _, body = sample(Neighbor(_EVI, _IP, _MAC))
+    k0, k1, k2 = cut(key, _IP_B, _EVI_B)
+    b0, b1, b2 = cut(body, _MAC_B, _IP_B)
+
+    def fill(obj: Neighbor) -> tuple[Encoded, ...]:
+        address, evi = obj.address, obj.evi
+        ip = ipv6_bytes(address)
+        return (
+            Encoded(
+                k0 + ip + k1 + evi.to_bytes(4, "big") + k2,
+                cookie(("neighbor", evi, address)),
+                b0 + mac_bytes(obj.mac) + b1 + ip + b2,
+            ),
+        )
+
+    return fill
+
+
+def _host_route() -> Callable[[Route], tuple[Encoded, ...]]:
+    key, _, remote = sample(Route(_EVI, f"{_IP}/128", (RemoteHop(_VTEP, _VNI, _MAC),)))
+    local = sample(Route(_EVI, f"{_IP}/128", (LocalHop(_PORT, _EVI, _MAC, _MAC2),))).body
+    k0, k1, k2 = cut(key, _IP_B, _EVI_B)
+    r0, r1, r2, r3 = cut(remote, _MAC_B, _VNI_B, _VTEP_B)
+    l0, l1, l2, l3 = cut(local, _MAC2_B, _MAC_B, _PORT_B)
+
+    def fill(obj: Route) -> tuple[Encoded, ...]:
+        prefix, vrf, hops = obj.prefix, obj.vrf, obj.hops
+        address, _, length = prefix.partition("/")
+        if length != "128" or len(hops) != 1:
+            return encode_rendered(obj)
+        (hop,) = hops
+        if type(hop) is LocalHop:
+            body = (
+                l0 + mac_bytes(hop.gateway_mac) + l1 + mac_bytes(hop.mac) + l2
+                + hop.ofport.to_bytes(4, "big") + l3
+            )  # fmt: skip
+        elif hop.encap == "vxlan":
+            body = (
+                r0 + mac_bytes(hop.router_mac) + r1 + hop.label.to_bytes(4, "big") + r2
+                + ipv4_bytes(hop.vtep) + r3
+            )  # fmt: skip
+        else:
+            return encode_rendered(obj)
+        return (
+            Encoded(
+                k0 + ipv6_bytes(address) + k1 + vrf.to_bytes(4, "big") + k2,
+                cookie(("route", vrf, prefix)),
+                body,
+            ),
+        )
+
+    return fill
+
+
+neighbor6 = _neighbor()
+"""An IPv6 neighbor's flow."""
+host_route6 = _host_route()
+"""An IPv6 route's flows, from the template where it is a host route with one hop."""
