@@ -15,6 +15,7 @@ from vrouter_ovs.state import (
     Flood,
     Gateway,
     LocalPort,
+    Policy,
     Punt,
     RemoteMac,
     StateObject,
@@ -32,22 +33,25 @@ def mac(number: int) -> str:
 
 
 def objects(punts: bool = True) -> list[StateObject]:
-    """p1: IPv4 and IPv6 addresses; p2: no address; p3: no port security.  All in EVI 100."""
+    """p1: IPv4 and IPv6 addresses; p2: no address; p3: no port security; p4: a policy set that
+    allows nothing.  All in EVI 100."""
     found: list[StateObject] = [
         Vrouter(OWN), Tunnel(VTEP, 22), Evi(100), Vrf(900, OWN),
         Gateway(100, 900, GATEWAY, ("10.1.0.1", "fd01::1")),
         LocalPort("1", 1, 100, mac(1), ((mac(1), "10.1.0.5"), (mac(1), "fd01::5"))),
         LocalPort("2", 2, 100, mac(2), ((mac(2), ""),)),
         LocalPort("3", 3, 100, mac(3), ((mac(3), "10.1.0.7"),), port_security=False),
+        LocalPort("4", 4, 100, mac(4), ((mac(4), "10.1.0.5"), (mac(4), "fd01::5")), policy=77),
+        Policy(77),
         RemoteMac(100, mac(0x70), VTEP, 100),
-        Flood(100, (1, 2, 3), ((VTEP, 100),)),
+        Flood(100, (1, 2, 3, 4), ((VTEP, 100),)),
     ]  # fmt: skip
-    return found + [Punt(str(n), n, mac(n)) for n in (1, 2, 3) if punts]
+    return found + [Punt(str(n), n, mac(n)) for n in (1, 2, 3, 4) if punts]
 
 
 @pytest.fixture(scope="module")
 def ports(sandbox: Sandbox) -> Sandbox:
-    sandbox.add_ports(1, 2, 3)
+    sandbox.add_ports(1, 2, 3, 4)
     sandbox.add_underlay()
     sandbox.add_tunnel(22, VTEP)
     return sandbox
@@ -109,7 +113,7 @@ def punted(outcome: Outcome, number: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_questions_to_the_network_are_punted_and_forwarded_nowhere(
     vrouter: Sandbox, number: int
 ) -> None:
@@ -117,7 +121,7 @@ def test_questions_to_the_network_are_punted_and_forwarded_nowhere(
         assert punted(send(vrouter, number, packet), number), packet
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_from_another_mac_they_are_dropped(vrouter: Sandbox, number: int) -> None:
     for packet in packets(9):
         assert not punted(send(vrouter, number, packet), number), packet
@@ -127,7 +131,7 @@ def test_from_another_mac_they_are_dropped(vrouter: Sandbox, number: int) -> Non
 
 def test_without_a_punt_they_are_dropped(ports: Sandbox, openflow: OpenFlow) -> None:
     openflow.install(objects(punts=False))
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4):
         for packet in packets(number):
             assert not punted(send(ports, number, packet), number), packet
 
@@ -138,11 +142,11 @@ def test_nothing_from_a_tunnel_is_punted(vrouter: Sandbox) -> None:
             vrouter, f"in_port=t22,tun_id=100,tun_src={VTEP},tun_dst=192.0.2.1,{packet}"
         )
         assert "userspace(" not in outcome.text and "controller" not in outcome.text
-        assert set(outcome.sent) <= {"p1", "p2", "p3"}
+        assert set(outcome.sent) <= {"p1", "p2", "p3", "p4"}
 
 
 def test_a_tagged_or_fragmented_question_is_not_forwarded(vrouter: Sandbox) -> None:
-    for number in (1, 2, 3):
+    for number in (1, 2, 3, 4):
         tagged = send(vrouter, number, f"{dhcp(mac(number))},dl_vlan=5")
         assert tagged.sent == [] and "userspace(" not in tagged.text
     fragment = (
@@ -165,6 +169,18 @@ def test_no_port_is_a_dhcp_server(vrouter: Sandbox) -> None:
         assert outcome.sent == [] and "userspace(" not in outcome.text
     allowed = dhcp(mac(3), "10.1.0.7", "10.1.0.5", mac(1), "udp_src=67,udp_dst=68")
     assert send(vrouter, 3, allowed).sent == ["p1"]
+
+
+def test_policy_is_asked_about_all_else(vrouter: Sandbox) -> None:
+    for packet in (
+        dhcp(mac(4), "10.1.0.5", "10.1.0.7", mac(3), "udp_src=68,udp_dst=69"),
+        dhcp(mac(4), "10.1.0.5", "10.1.0.70", mac(0x70), "udp_src=1068,udp_dst=67"),
+    ):
+        outcome = send(vrouter, 4, packet)
+        assert outcome.sent == [] and "userspace(" not in outcome.text
+    assert send(
+        vrouter, 1, dhcp(mac(1), "10.1.0.5", "10.1.0.5", mac(4), "udp_src=7,udp_dst=8")
+    ).sent == []
 
 
 def test_other_traffic_passes_as_before(vrouter: Sandbox) -> None:

@@ -27,6 +27,7 @@ from ryu_apps.control.model import (
     ROUTER_INTERFACE,
     AddressPair,
     Change,
+    DhcpOption,
     FixedIp,
     HostRoute,
     Network,
@@ -465,6 +466,7 @@ def assert_equal(one: dict, other: dict, where: str) -> None:
 # ---------------------------------------------------------------- random operations
 
 
+MODES = ("", "slaac", "dhcpv6-stateful")
 TARGETS = ((), (target(102),), (target(202), "65000:7"))
 
 
@@ -517,6 +519,7 @@ class Driver:
         item = Network(
             id, vni, rd, admin_state_up=b % 7 != 6, import_targets=TARGETS[c % 3],
             export_targets=TARGETS[c // 3 % 3], mtu=(1450, 1400)[b // 2 % 2],
+            dns_domain=("", "example.org.")[b // 3 % 2],
         )
         self.node.set("network", id, item if b else None)
 
@@ -534,6 +537,8 @@ class Driver:
             id, SUBNETS[id], cidr, gateway_ip=(host(id, 1), "")[b // 2 % 2],
             enable_dhcp=b % 3 != 2, dns_nameservers=((), ("192.0.2.53",))[b // 3 % 2],
             host_routes=(HostRoute("10.8.0.0/16", host(id, 9)),) if b % 5 == 4 else (),
+            ipv6_ra_mode=MODES[b // 4 % 3] if id.endswith("b") else "",
+            ipv6_address_mode=MODES[b // 5 % 3] if id.endswith("b") else "",
         )
         self.node.set("subnet", id, item if b else None)
 
@@ -568,6 +573,8 @@ class Driver:
             admin_state_up=b % 7 != 6, requested_host=("", "", "host0", "e1")[c % 4],
             port_security_enabled=b % 11 != 10,
             allowed_address_pairs=(AddressPair("10.9.0.0/24"),) if c % 5 == 4 else (),
+            dns_name=("", "vm")[c // 4 % 2],
+            extra_dhcp_opts=(DhcpOption(4, "ntp-server", "192.0.2.1"),) if b % 4 == 3 else (),
         )
         if self._free(item):
             self.node.set("port", id, item)

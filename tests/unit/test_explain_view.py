@@ -46,10 +46,12 @@ CHANGES = (
 @pytest.fixture
 def live():
     controller = Controller(World(Settings("node1", 65000, ("peer",))))
-    for effect in (msg.Program, msg.Hold):
+    for effect in (msg.Program, msg.Hold, msg.EdgeChanged):
         controller.effects[effect] = lambda effect: None
     southbound = OpenFlowSouthbound(lambda event: None)
-    view = LiveView(controller, MemoryStore(), southbound, None, None, lambda: {"node": "node1"})
+    view = LiveView(
+        controller, MemoryStore(), southbound, None, None, lambda: {"node": "node1"}, lambda _: {}
+    )
     controller.start()
     controller.post(msg.ConfigChanged(CHANGES, 1))
     info = msg.ElementInfo("hv1", "host1", "192.0.2.1", "id", "198.51.100.1")
