@@ -26,6 +26,7 @@ _NO_RULE = "no rule of the {} security groups allows it; vnctl explain says what
 WHY = {
     "classify": "this vrouter does not know the port, or the VNI of the tunnel",
     "guard": "anti-spoof: the port may not send from this MAC and address",
+    "punt": "the node answers it only from the port's own MAC, and through a meter of the switch",
     "permit_out": _NO_RULE.format("sender's"),
     "permit_in": _NO_RULE.format("receiver's"),
     "bridge": "nobody in this EVI is known to have the destination MAC",
