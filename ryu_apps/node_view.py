@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
+from ryu_apps.control.explain import explain
 from ryu_apps.control.instances import Instance, select_mac
 from ryu_apps.control.messages import ForgetElement
 from ryu_apps.control.model import Port
@@ -16,7 +18,7 @@ from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import DOWN, NodeView, PortState, Remote
 from ryu_apps.peering.base import Engine
-from ryu_apps.southbound.openflow import OpenFlowSouthbound
+from ryu_apps.southbound.openflow import NotConnected, OpenFlowSouthbound
 from ryu_apps.southbound.ovsdb import OvsdbSouthbound
 from ryu_apps.store.base import Store
 from vrouter_ovs.cookies import cookie
@@ -205,8 +207,72 @@ class LiveView(NodeView):
             flow["object"] = objects.get(number)
         return flows
 
+    # ------------------------------------------------------------ security groups
+
+    def explain(self, port_id: str, to: str, **packet: Any) -> dict[str, Any]:
+        return self._controller.query(
+            lambda world: explain(
+                world.config, port_id, to, **packet,
+                routed=lambda vni, address: _routed(world, vni, address),
+                states=lambda one: port_state(world, one).status,
+            )
+        )
+
+    def rule_counters(self, rule_id: str) -> list[dict[str, Any]]:
+        places = self._controller.query(lambda world: _rule_cookies(world, rule_id))
+        found = []
+        for (element, host), cookies in places.items():
+            one: dict[str, Any] = {"element": element, "host": host}
+            try:
+                counts = self._openflow.counters(element)
+            except (KeyError, NotConnected, TimeoutError) as error:
+                one["error"] = str(error) or type(error).__name__
+            else:
+                known = [counts[number] for number in cookies if number in counts]
+                one["packets"] = sum(packets for packets, _ in known)
+                one["bytes"] = sum(octets for _, octets in known)
+            found.append(one)
+        return found
+
 
 # ---------------------------------------------------------------- reading a World
+
+
+def _routed(world: World, vni: int, address: str) -> str:
+    """The longest prefix by which the routes of an instance lead to an address, or ""."""
+    instance = world.instances.by_vni.get(vni)
+    if instance is None:
+        return ""
+    if instance.spec.kind == "evi":
+        return address if address in instance.ips else ""
+    parsed = ipaddress.ip_address(address)
+    for length in range(parsed.max_prefixlen, -1, -1):
+        prefix = str(ipaddress.ip_network((parsed, length), strict=False))
+        if prefix in instance.prefixes:
+            return prefix
+    return ""
+
+
+def _rule_cookies(world: World, rule_id: str) -> dict[tuple[str, str], list[int]]:
+    """(element, host) -> cookies of the objects that come from a security group rule."""
+    rule = world.config.security_group_rules.get(rule_id)
+    found: dict[tuple[str, str], list[int]] = {}
+    if rule is None:
+        return found
+    for policy, places in world.policies.present.items():
+        if rule.security_group_id not in world.policies.sets[policy]:
+            continue
+        for element in places:
+            if element not in world.elements.accepted:
+                continue
+            host = world.elements.accepted[element].info.hostname
+            cookies = found.setdefault((element, host), [])
+            objects = world.desired.objects[element]
+            cookies += [
+                cookie(key) for key in world.desired.keys(element, ("policy", policy))
+                if key[0] == "rule" and rule_id in objects[key].rules
+            ]
+    return found
 
 
 def port_state(world: World, port_id: str) -> PortState:

@@ -11,17 +11,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from vrouter_ovs import wire
-from vrouter_ovs.fields import PACKET_FIELDS, Field, format_value
+from vrouter_ovs.fields import CT_STATES, PACKET_FIELDS, Field, format_value
 from vrouter_ovs.flow import IN_PORT
-from vrouter_ovs.registers import REGISTERS
+from vrouter_ovs.registers import INBOUND, REGISTERS
 from vrouter_ovs.tables import TABLE_NAMES
 
-_WHOLE: dict[tuple[int, int], Field] = {
-    (f.oxm_class, f.number): f for f in (*PACKET_FIELDS.values(), *REGISTERS.values())
-}
+_WHOLE: dict[tuple[int, int], Field] = {}
 _HEADERS: dict[int, Field] = {}
+_SLICES: dict[tuple[int, int, int], str] = {}
 for _field in (*PACKET_FIELDS.values(), *REGISTERS.values()):
-    _HEADERS[_field.header] = _HEADERS[_field.nicira_header] = _field
+    # Of several names for parts of one register the first stands for the whole.
+    _WHOLE.setdefault((_field.oxm_class, _field.number), _field)
+    for _header in (_field.header, _field.nicira_header):
+        _HEADERS.setdefault(_header, _field)
+        _SLICES[_header, _field.offset, _field.nbits] = _field.name
+_PORTS = frozenset(("tcp_dst", "udp_dst", "sctp_dst", "ct_tp_dst"))
 _ETH_TYPES = {"0x800": "ip", "0x806": "arp", "0x86dd": "ipv6"}
 
 
@@ -70,18 +74,34 @@ def _value(where: Field, raw: bytes) -> str:
         return ".".join(map(str, raw))
     if where.name == "router_mac":
         return raw[2:].hex(":")
+    if where.name == "policy":
+        number = int.from_bytes(raw, "big")
+        return f"{number & INBOUND - 1:#x}{' ingress' if number & INBOUND else ''}"
     return format_value(where, raw)
 
 
 def _masked(where: Field, value: bytes, mask: bytes) -> str:
     bits = int.from_bytes(mask, "big")
+    if where.name == "ct_state":
+        return _ct_state(int.from_bytes(value, "big"), bits)
     if not where.whole and bits == (1 << where.nbits) - 1 << where.offset:
         return str(int.from_bytes(value, "big") >> where.offset)
     size = where.width * 8
     length = bits.bit_count()
+    if where.name in _PORTS and bits == ((1 << length) - 1) << (16 - length):
+        first = int.from_bytes(value, "big")
+        return f"{first}-{first + 0xFFFF - bits}"
     if where.kind in ("ipv4", "ipv6") and bits == ((1 << length) - 1) << (size - length):
         return f"{_value(where, value)}/{length}"
     return f"{_value(where, value)}/{_value(where, mask)}"
+
+
+def _ct_state(value: int, mask: int) -> str:
+    named = [
+        ("+" if value & bit else "-") + name for name, bit in CT_STATES.items() if mask & bit
+    ]
+    rest = mask & ~sum(CT_STATES.values())
+    return "".join(named) + (f" and {value & rest:#x}/{rest:#x}" if rest else "")
 
 
 def _instructions(body: bytes) -> Iterator[str]:
@@ -136,9 +156,9 @@ def _part(header: int, offset: int, bits: int) -> str | None:
     where = _HEADERS.get(header)
     if where is None:
         return None
-    if (offset, bits) in ((0, where.width * 8), (where.offset, where.nbits)):
+    if (offset, bits) == (0, where.width * 8):
         return where.name
-    return f"{where.name}[{offset}..{offset + bits - 1}]"
+    return _SLICES.get((header, offset, bits)) or f"{where.name}[{offset}..{offset + bits - 1}]"
 
 
 def _nicira(raw: bytes) -> str | None:
@@ -163,6 +183,15 @@ def _nicira(raw: bytes) -> str | None:
         where, header = struct.unpack("!HIH6x", raw[10:])[:2]
         name = _part(header, where >> 6, (where & 0x3F) + 1)
         return name and f"output to {name}"
+    if subtype == wire.CONNTRACK and len(raw) == 24:
+        flags, header, where, table, alg = struct.unpack("!HIHB3xH", raw[10:])
+        zone = _HEADERS.get(header)
+        if zone is None or where != wire.ZONE_BITS - 1 or alg:
+            return None
+        if flags not in (0, wire.CT_COMMIT):
+            return None
+        onward = "" if table == wire.CT_NO_TABLE else f", then {_table(table)}"
+        return f"{'commit to' if flags else 'track in'} zone {zone.name}{onward}"
     if subtype == wire.MULTIPATH and len(raw) == 32:
         hashed, _, _, algorithm, last, _, _, where, header = struct.unpack("!HHHHHIHHI", raw[10:])
         name = _part(header, where >> 6, (where & 0x3F) + 1)

@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import argparse
 import sys
+from inspect import cleandoc
 from pathlib import Path
 
 from vrouter_ovs.describe import describe
-from vrouter_ovs.pipeline import render
+from vrouter_ovs.pipeline import policy, render
 from vrouter_ovs.registers import REGISTER_DOCS, REGISTERS, place
 from vrouter_ovs.state import (
+    EGRESS,
+    INGRESS,
     Evi,
     Flood,
     Gateway,
     LocalHop,
     LocalPort,
     Neighbor,
+    PeerAddress,
+    Policy,
     RemoteHop,
     RemoteMac,
     Route,
+    Rule,
     Tunnel,
     Vrf,
     Vrouter,
@@ -49,6 +55,14 @@ EXAMPLES = (
         (LocalHop(5, 100, _MAC, _GATEWAY), RemoteHop("192.0.2.2", 900, _OTHER)),
     ),
     Flood(100, (5, 6), (("192.0.2.2", 100),)),
+    LocalPort("p6", 6, 100, _FAR, ((_FAR, "10.0.0.6"),), policy=0x2A),
+    Policy(0x2A),
+    Rule(0x2A, INGRESS, 4, 6, 22, 25, peer=0x2A),
+    Rule(0x2A, INGRESS, 4, 1, 8, 0, "192.0.2.0/24"),
+    Rule(0x2A, EGRESS, 6),
+    PeerAddress(0x2A, INGRESS, "10.0.0.5", 0x2A),
+    Policy(0x2B, stateful=False),
+    Rule(0x2B, EGRESS, 4, 17, 53, 53, stateful=False),
 )
 
 
@@ -77,6 +91,7 @@ def page() -> str:
     lines += ["", "## Registers", "", "| name | place | holds |", "|---|---|---|"]
     for name, doc in REGISTER_DOCS.items():
         lines.append(f"| {name} | {place(REGISTERS[name])} | {doc} |")
+    lines += ["", "## Policy sets", "", cleandoc(policy.__doc__)]
     lines += [
         "",
         "## Flows of each object",

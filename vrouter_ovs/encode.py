@@ -21,6 +21,7 @@ from vrouter_ovs.openflow import (
     decode_flow_stats,
     flow_mod,
     flow_stats_request,
+    flush_zone,
 )
 from vrouter_ovs.templates import encode_object
 from vrouter_ovs.wire import Encoded, encode
@@ -45,5 +46,6 @@ __all__ = [
     "encode_object",
     "flow_mod",
     "flow_stats_request",
+    "flush_zone",
     "is_ours",
 ]

@@ -66,8 +66,12 @@ _DECLARED = (
     ("ipv4_dst", 12, 4, "ipv4"),
     ("ipv6_src", 26, 16, "ipv6"),
     ("ipv6_dst", 27, 16, "ipv6"),
+    ("ip_frag", -26, 1, "int"),
     ("ip_ttl", -29, 1, "int"),
     ("ip_proto", 10, 1, "int"),
+    ("tcp_dst", 14, 2, "int"),
+    ("udp_dst", 16, 2, "int"),
+    ("sctp_dst", 18, 2, "int"),
     ("icmpv4_type", 19, 1, "int"),
     ("icmpv4_code", 20, 1, "int"),
     ("icmpv6_type", 29, 1, "int"),
@@ -82,6 +86,11 @@ _DECLARED = (
     ("arp_tha", 25, 6, "mac"),
     ("tun_id", 38, 8, "int"),
 )
+
+# Bits of ct_state (ovs-fields(7), "Conntrack Fields").
+CT_STATES = {
+    "new": 0x01, "est": 0x02, "rel": 0x04, "rpl": 0x08, "inv": 0x10, "trk": 0x20,
+}  # fmt: skip
 
 PACKET_FIELDS: dict[str, Field] = {
     name: Field(name, OPENFLOW_BASIC if number >= 0 else NXM_1, abs(number), width, order, kind)
@@ -106,7 +115,26 @@ _NXM: dict[str, tuple[int, int]] = {
     "nd_tll": (NXM_1, 25),
 }
 REGISTER_ORDER = 100
+CT_ORDER = 150
 METADATA_ORDER = 200
+
+# What connection tracking says of a packet: its state, and the original direction's addresses,
+# protocol and ports (of ICMP the type and the code) of the connection that it belongs to.
+PACKET_FIELDS |= {
+    name: Field(name, NXM_1, number, width, CT_ORDER + order, kind)
+    for order, (name, number, width, kind) in enumerate(
+        (
+            ("ct_state", 105, 4, "int"),
+            ("ct_nw_src", 120, 4, "ipv4"),
+            ("ct_nw_dst", 121, 4, "ipv4"),
+            ("ct_ipv6_src", 122, 16, "ipv6"),
+            ("ct_ipv6_dst", 123, 16, "ipv6"),
+            ("ct_nw_proto", 119, 1, "int"),
+            ("ct_tp_src", 124, 2, "int"),
+            ("ct_tp_dst", 125, 2, "int"),
+        )
+    )
+}
 
 # The flags of a neighbor advertisement and the type of its option.
 PACKET_FIELDS |= {

@@ -15,6 +15,10 @@
 ``("dec_ttl",)``               IPv4 TTL or IPv6 hop limit
 ``("multipath", n, register)`` a stable hash of the packet's flow, 0 to n-1, into a register
 ``("resubmit", table)``        run a later table, or a smaller part of this one, then go on
+``("ct", zone, table)``        look the connection up in the zone that a field's low 16 bits name,
+                               then go on in a later table; what follows sees no connection
+``("ct_commit", zone)``        enter the connection into that zone; what follows sees none; with
+                               a table as third, then go on there as ``ct`` does
 ``("goto", table)``            go on in a later table; the last action
 =============================  ==================================================================
 

@@ -12,6 +12,7 @@ from vrouter_ovs.cookies import COOKIE_MASK
 from vrouter_ovs.wire import NICIRA, Encoded
 
 VERSION = 0x05
+OFPT_EXPERIMENTER, CT_FLUSH_ZONE = 4, 29
 OFPT_ERROR, OFPT_FLOW_MOD, OFPT_MULTIPART_REQUEST, OFPT_BARRIER_REQUEST = 1, 14, 18, 20
 OFPT_BUNDLE_CONTROL, OFPT_BUNDLE_ADD_MESSAGE = 33, 34
 ADD, MODIFY_STRICT, DELETE_STRICT = 0, 2, 4
@@ -111,6 +112,17 @@ def bundle_discard(bundle_id: int, xid: int) -> bytes:
 
 def barrier(xid: int) -> bytes:
     return _HEADER.pack(VERSION, OFPT_BARRIER_REQUEST, 8, xid)
+
+
+def flush_zone(zone: int, xid: int) -> bytes:
+    """Forget all connections of a zone (NXT_CT_FLUSH_ZONE, Open vSwitch 2.10 and later).
+
+    A port's zone is the low 16 bits of its OpenFlow number.  For a number that another port gets:
+    what the last one had open would count as connections of the new one.
+    """
+    return struct.pack(
+        "!BBHIII6xH", VERSION, OFPT_EXPERIMENTER, 24, xid, NICIRA, CT_FLUSH_ZONE, zone & 0xFFFF
+    )
 
 
 def flow_stats_request(xid: int, cookie: int = 0, cookie_mask: int = 0) -> bytes:

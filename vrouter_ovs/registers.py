@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from vrouter_ovs.fields import METADATA_ORDER, NXM_1, OPENFLOW_BASIC, REGISTER_ORDER, Field
 
+INBOUND = 1 << 31
+"""The top bit of the register ``policy``: ``policy | INBOUND`` names the ingress rules of a set."""
+
 
 def _register(name: str, index: int, offset: int = 0, bits: int = 0) -> Field:
     return Field(name, NXM_1, index, 4, REGISTER_ORDER + index, "int", offset, bits)
@@ -20,6 +23,17 @@ _MAP = (
     (_register("vtep", 3), "the remote VTEP to send to, its IPv4 address"),
     (_register("out_port", 4), "the OpenFlow port of this bridge to deliver to"),
     (_register("bucket", 5), "the ECMP bucket, or the part of a long flood list"),
+    (
+        _register("policy", 6),
+        "the policy set whose rules are asked, of the sender or of the receiver, and in the top bit"
+        " the direction of the rules",
+    ),
+    (
+        _register("inbound", 6, 31, 1),
+        "1: the rules for what reaches the port (ingress); 0: for what it sends (egress)",
+    ),
+    (_register("peer", 7), "the policy set of the other side's address; 0 where none is known"),
+    (_register("permit", 8), "1: a rule of the policy set allows the packet's connection"),
     (
         Field("router_mac", OPENFLOW_BASIC, 2, 8, METADATA_ORDER, "int", 0, 48),
         "the Router's MAC of this vrouter, in the OpenFlow metadata field",

@@ -124,6 +124,7 @@ class Gateway:
 class LocalPort:
     """A VM port on this bridge.
 
+    ``policy``: the id of its policy set (see :class:`Policy`), 0 where nothing is filtered.
     ``allowed``: the (MAC, address or prefix) pairs it may send from; its own come first.  A pair
     with the address "" allows the MAC alone, one with an IPv6 address the link-local address of the
     MAC (modified EUI-64) as well.  With ``port_security`` off everything is allowed.
@@ -136,6 +137,7 @@ class LocalPort:
     mac: str
     allowed: tuple[tuple[str, str], ...]
     port_security: bool = True
+    policy: int = 0
 
     @property
     def key(self) -> Key:
@@ -246,7 +248,95 @@ class Flood:
         return True
 
 
+INGRESS = "ingress"
+EGRESS = "egress"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy set: the security groups that some ports of this vrouter have in common.
+
+    ``policy``: 31 bits, never 0, derived from the ids of the groups; ports with the same groups
+    share it and all its rules.  What no :class:`Rule` of the set allows is dropped.  ``stateful``:
+    connections are tracked, replies and related errors pass, and a connection whose first direction
+    is no longer allowed is cut.
+    """
+
+    kind: ClassVar[str] = "policy"
+    policy: int
+    stateful: bool = True
+
+    @property
+    def key(self) -> Key:
+        return ("policy", self.policy)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a policy set allows, in one direction seen from the port.
+
+    ``version``: 4 or 6.  ``protocol``: an IP protocol number, or -1 for any.  ``first``, ``last``:
+    destination ports of TCP, UDP, SCTP; for ICMP the type and the code; -1 for any.  ``remote``:
+    a prefix of the other side, or "".  ``peer``: the other side's policy set as found by a
+    :class:`PeerAddress`, or 0 for any.  Rules of a set never overlap in ports when all else is
+    equal.  ``rules``: ids of the configured rules that this comes from; not part of the key.
+    ``stateful``: as the set is; a rule of a tracked set is held against the connection's first
+    packet, one of an untracked set against each packet alone.
+    """
+
+    kind: ClassVar[str] = "rule"
+    policy: int
+    direction: str
+    version: int
+    protocol: int = -1
+    first: int = -1
+    last: int = -1
+    remote: str = ""
+    peer: int = 0
+    rules: tuple[str, ...] = ()
+    stateful: bool = True
+
+    @property
+    def key(self) -> Key:
+        return (
+            "rule", self.policy, self.direction, self.version, self.protocol, self.first,
+            self.last, self.remote, self.peer,
+        )
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAddress:
+    """For ports of set ``policy``: the other side's ``address`` (or prefix) is of set ``peer``.
+
+    ``stateful``: as the set ``policy`` is.
+    """
+
+    kind: ClassVar[str] = "peer"
+    policy: int
+    direction: str
+    address: str
+    peer: int
+    stateful: bool = True
+
+    @property
+    def key(self) -> Key:
+        return ("peer", self.policy, self.direction, self.address)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Neighbor | RemoteMac | Route | Flood
+    | Policy | Rule | PeerAddress
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}

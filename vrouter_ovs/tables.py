@@ -51,7 +51,7 @@ TABLES: tuple[Table, ...] = (
         "Where a frame belongs: a port's frame is in that port's EVI; a tunnel's VNI names an EVI,"
         " or with this vrouter's Router's MAC a VRF. Malformed and link-local frames end here.",
         _fields("in_port tun_id eth_src eth_dst vlan_vid"),
-        _fields("evi vrf from_tunnel"),
+        _fields("evi vrf from_tunnel policy"),
         ("guard", "bridge", "route"),
     ),
     Table(
@@ -78,9 +78,9 @@ TABLES: tuple[Table, ...] = (
             "eth_src eth_dst arp_op arp_sha arp_tha arp_spa arp_tpa ipv6_src ipv6_dst icmpv6_type"
             " nd_reserved router_mac"
         ),
-        ("advertise", "bridge"),
+        ("advertise", "track", "bridge"),
         outputs=True,
-        miss="bridge",
+        miss="track",
     ),
     Table(
         "advertise",
@@ -91,12 +91,48 @@ TABLES: tuple[Table, ...] = (
         outputs=True,
     ),
     Table(
+        "track",
+        "IP packets of a port with a stateful policy set are looked up in the port's zone of"
+        " connections. Neighbor and multicast listener discovery are not subject to policy.",
+        _fields("policy eth_type ip_proto ip_ttl icmpv6_type"),
+        frozenset(),
+        ("policy_out", "bridge"),
+        miss="bridge",
+    ),
+    Table(
+        "policy_out",
+        "The sender's rules are asked: for egress, or for ingress where the packet is a reply. A"
+        " connection is judged by its first direction whichever way the packet goes, so it ends in"
+        " both with the rule that allowed it.",
+        _fields("eth_type ip_frag ct_state"),
+        _fields("permit inbound"),
+        ("permit_out", "whole_out", "peer"),
+        miss="permit_out",
+    ),
+    Table(
+        "permit_out",
+        "What the sender's rules allow goes on, a new connection is entered into the zone; the rest"
+        " is dropped.",
+        _fields("permit eth_type ip_frag ct_state"),
+        frozenset(),
+        ("whole_out", "bridge"),
+    ),
+    Table(
+        "whole_out",
+        "Fragments of a packet that was allowed, after their second reassembly. What never became"
+        " whole, as its first fragment was not allowed, is dropped.",
+        _fields("ct_state"),
+        frozenset(),
+        ("bridge",),
+        miss="bridge",
+    ),
+    Table(
         "bridge",
         "The MAC lookup of the EVI: a local port, a remote VTEP, the gateway (then the packet is"
         " routed), or the flood list for broadcast and multicast. Unknown unicast is dropped.",
         _fields("evi eth_dst"),
         _fields("vrf out_port tun_id vtep"),
-        ("route", "flood", "encap", "output"),
+        ("route", "flood", "encap", "deliver"),
     ),
     Table(
         "route",
@@ -109,7 +145,7 @@ TABLES: tuple[Table, ...] = (
             "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl"
             " tun_id vtep out_port bucket"
         ),
-        ("nexthop", "encap", "output"),
+        ("nexthop", "encap", "deliver"),
         outputs=True,
     ),
     Table(
@@ -118,16 +154,15 @@ TABLES: tuple[Table, ...] = (
         " flow into a register.",
         _fields("vrf bucket eth_type ipv4_dst ipv6_dst"),
         _fields("eth_src eth_dst ip_ttl tun_id vtep out_port"),
-        ("encap", "output"),
+        ("encap", "deliver"),
     ),
     Table(
         "flood",
         "Replication to the local ports and, where the frame came from a local port, to each remote"
         " VTEP (ingress replication with split horizon).",
         _fields("evi from_tunnel bucket"),
-        _fields("tun_id vtep bucket"),
-        ("flood", "encap"),
-        outputs=True,
+        _fields("tun_id vtep bucket out_port"),
+        ("flood", "encap", "deliver"),
     ),
     Table(
         "encap",
@@ -137,11 +172,74 @@ TABLES: tuple[Table, ...] = (
         outputs=True,
     ),
     Table(
+        "deliver",
+        "A frame is about to reach a local port: which policy set has it? None: it leaves.",
+        _fields("out_port"),
+        _fields("policy"),
+        ("receive", "output"),
+        miss="output",
+    ),
+    Table(
+        "receive",
+        "IP packets to a port with a stateful policy set are looked up in the port's zone of"
+        " connections. Neighbor and multicast listener discovery are not subject to policy.",
+        _fields("policy eth_type ip_proto ip_ttl icmpv6_type"),
+        frozenset(),
+        ("policy_in", "output"),
+        miss="output",
+    ),
+    Table(
+        "policy_in",
+        "The receiver's rules are asked: for ingress, or for egress where the packet is a reply.",
+        _fields("eth_type ip_frag ct_state"),
+        _fields("permit inbound"),
+        ("permit_in", "whole_in", "peer"),
+        miss="permit_in",
+    ),
+    Table(
+        "permit_in",
+        "What the receiver's rules allow goes out, a new connection is entered into the zone; the"
+        " rest is dropped.",
+        _fields("permit eth_type ip_frag ct_state"),
+        frozenset(),
+        ("whole_in", "output"),
+    ),
+    Table(
+        "whole_in",
+        "Fragments of a packet that was allowed, as in whole_out.",
+        _fields("ct_state"),
+        frozenset(),
+        ("output",),
+        miss="output",
+    ),
+    Table(
         "output",
         "Delivery to a local port, never back to the port the frame came from.",
         frozenset(),
         frozenset(),
         outputs=True,
+    ),
+    Table(
+        "peer",
+        "The policy set of the other side, by the address it has in the connection.",
+        _fields(
+            "policy eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ct_state ct_nw_src ct_nw_dst"
+            " ct_ipv6_src ct_ipv6_dst"
+        ),
+        _fields("peer"),
+        ("policy",),
+        miss="policy",
+    ),
+    Table(
+        "policy",
+        "The rules of all policy sets, shared by the ports that have the set and by both sides of a"
+        " packet's way. A rule says yes; the last flow of a set counts what none allowed.",
+        _fields(
+            "policy peer eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ip_frag ip_proto tcp_dst"
+            " udp_dst sctp_dst icmpv4_type icmpv4_code icmpv6_type icmpv6_code ct_state ct_nw_src"
+            " ct_nw_dst ct_ipv6_src ct_ipv6_dst ct_nw_proto ct_tp_src ct_tp_dst"
+        ),
+        _fields("permit"),
     ),
 )
 
@@ -169,6 +267,8 @@ def _action_shape(action: tuple) -> tuple:
         return ("output",)
     if kind == "multipath":
         return (kind, action[2])
+    if kind in ("ct", "ct_commit"):
+        return (kind, *action[2:])
     if kind in ("set_field", "load"):
         return action[:2]
     return action
@@ -198,7 +298,9 @@ def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
         elif kind == "dec_ttl":
             if "ip_ttl" not in table.sets:
                 refuse("setting ip_ttl")
-        elif kind in ("goto", "resubmit"):
+        elif kind == "ct_commit" and not args:
+            continue
+        elif kind in ("goto", "resubmit", "ct", "ct_commit"):
             if args[0] not in table.next:
                 refuse(f"{kind} {args[0]}")
         elif kind in ("output", "output_reg"):

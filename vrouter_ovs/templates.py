@@ -1,7 +1,8 @@
 """State objects to bytes, fast: the hot path between the desired state and the switch.
 
-For the kinds that come by the hundred thousand (remote MACs, IPv4 neighbors, IPv4 routes with one
-hop or none) the bytes come out of templates.  A template is cut out of the encoded flow of a sample
+For the kinds that come by the thousand (remote MACs, IPv4 neighbors, IPv4 routes with one hop or
+none here; local ports, rules and addresses of peers in files of their own) the bytes come out of
+templates.  A template is cut out of the encoded flow of a sample
 object: each value that varies is a marker in the sample, and the pieces between the markers are
 kept.  So the pipeline stays the one place that says what a flow looks like; a property test demands
 that both ways give the same bytes.  All other objects are rendered and encoded.
@@ -16,10 +17,22 @@ from functools import lru_cache
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import PACKET_FIELDS, ipv4_bytes, mac_bytes
-from vrouter_ovs.pipeline import render
-from vrouter_ovs.state import LocalHop, Neighbor, RemoteHop, RemoteMac, Route, StateObject
+from vrouter_ovs.state import (
+    LocalHop,
+    LocalPort,
+    Neighbor,
+    PeerAddress,
+    RemoteHop,
+    RemoteMac,
+    Route,
+    Rule,
+    StateObject,
+)
 from vrouter_ovs.templates_ipv6 import host_route6, neighbor6
-from vrouter_ovs.wire import Encoded, encode
+from vrouter_ovs.templates_policy import peer_address, rule
+from vrouter_ovs.templates_port import local_port
+from vrouter_ovs.templating import cut, encode_rendered, sample
+from vrouter_ovs.wire import Encoded
 
 # Markers: values whose bytes stand nowhere else in the samples.
 _EVI, _VNI, _PORT = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA
@@ -30,29 +43,10 @@ _MAC_B, _MAC2_B = mac_bytes(_MAC), mac_bytes(_MAC2)
 _IP_B, _VTEP_B = ipv4_bytes(_IP), ipv4_bytes(_VTEP)
 
 
-def _cut(raw: bytes, *markers: bytes) -> tuple[bytes, ...]:
-    """The pieces of ``raw`` around ``markers``, which must stand in it in just that order."""
-    pieces = []
-    for marker in markers:
-        piece, found, raw = raw.partition(marker)
-        if not found:
-            raise PipelineError("a template's sample does not hold its markers in this order")
-        pieces.append(piece)
-    pieces.append(raw)
-    if any(marker in piece for marker in markers for piece in pieces):
-        raise PipelineError("a template's marker stands in its sample once too often")
-    return tuple(pieces)
-
-
-def _sample(obj: StateObject) -> Encoded:
-    (flow,) = render(obj)
-    return encode(flow)
-
-
 def _remote_mac() -> Callable[[RemoteMac], tuple[Encoded, ...]]:
-    key, _, body = _sample(RemoteMac(_EVI, _MAC, _VTEP, _VNI))
-    k0, k1, k2 = _cut(key, _MAC_B, _EVI_B)
-    b0, b1, b2 = _cut(body, _VNI_B, _VTEP_B)
+    key, _, body = sample(RemoteMac(_EVI, _MAC, _VTEP, _VNI))
+    k0, k1, k2 = cut(key, _MAC_B, _EVI_B)
+    b0, b1, b2 = cut(body, _VNI_B, _VTEP_B)
 
     def fill(obj: RemoteMac) -> tuple[Encoded, ...]:
         evi = obj.evi
@@ -69,9 +63,9 @@ def _remote_mac() -> Callable[[RemoteMac], tuple[Encoded, ...]]:
 
 
 def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
-    key, _, body = _sample(Neighbor(_EVI, _IP, _MAC))
-    k0, k1, k2 = _cut(key, _IP_B, _EVI_B)
-    b0, b1, b2, b3 = _cut(body, _MAC_B, _MAC_B, _IP_B)
+    key, _, body = sample(Neighbor(_EVI, _IP, _MAC))
+    k0, k1, k2 = cut(key, _IP_B, _EVI_B)
+    b0, b1, b2, b3 = cut(body, _MAC_B, _MAC_B, _IP_B)
 
     def fill(obj: Neighbor) -> tuple[Encoded, ...]:
         address = obj.address
@@ -99,10 +93,10 @@ def _route_key(length: str) -> tuple[bytes, int, bytes, bytes] | None:
     """
     if length not in _LENGTHS:
         return None
-    raw = _sample(Route(_EVI, f"{_IP}/{length}", ())).key
+    raw = sample(Route(_EVI, f"{_IP}/{length}", ())).key
     header = PACKET_FIELDS["ipv4_dst"].header + (0 if length == "32" else 0x104)
     address = raw.index(header.to_bytes(4, "big")) + 4
-    k1, k2 = _cut(raw[address + 4 :], _EVI_B)
+    k1, k2 = cut(raw[address + 4 :], _EVI_B)
     return raw[:address], (1 << 32 - int(length)) - 1, k1, k2
 
 
@@ -111,10 +105,10 @@ _LENGTHS = frozenset(map(str, range(1, 33)))
 
 
 def _route() -> Callable[[Route], tuple[Encoded, ...]]:
-    remote = _sample(Route(_EVI, _IP, (RemoteHop(_VTEP, _VNI, _MAC),))).body
-    r0, r1, r2, r3 = _cut(remote, _MAC_B, _VNI_B, _VTEP_B)
-    local = _sample(Route(_EVI, _IP, (LocalHop(_PORT, _EVI, _MAC, _MAC2),))).body
-    l0, l1, l2, l3 = _cut(local, _MAC2_B, _MAC_B, _PORT_B)
+    remote = sample(Route(_EVI, _IP, (RemoteHop(_VTEP, _VNI, _MAC),))).body
+    r0, r1, r2, r3 = cut(remote, _MAC_B, _VNI_B, _VTEP_B)
+    local = sample(Route(_EVI, _IP, (LocalHop(_PORT, _EVI, _MAC, _MAC2),))).body
+    l0, l1, l2, l3 = cut(local, _MAC2_B, _MAC_B, _PORT_B)
 
     def fill(obj: Route) -> tuple[Encoded, ...]:
         hops = obj.hops
@@ -123,14 +117,14 @@ def _route() -> Callable[[Route], tuple[Encoded, ...]]:
         if ":" in address:
             return host_route6(obj)
         if len(hops) > 1:
-            return _render(obj)
+            return encode_rendered(obj)
         pieces = _route_key(length)
         if pieces is None:
-            return _render(obj)
+            return encode_rendered(obj)
         k0, host_mask, k1, k2 = pieces
         ip = ipv4_bytes(address)
         if int.from_bytes(ip, "big") & host_mask:
-            return _render(obj)
+            return encode_rendered(obj)
         if not hops:
             body = b""
         else:
@@ -146,7 +140,7 @@ def _route() -> Callable[[Route], tuple[Encoded, ...]]:
                     + ipv4_bytes(hop.vtep) + r3
                 )  # fmt: skip
             else:
-                return _render(obj)
+                return encode_rendered(obj)
         vrf = obj.vrf
         return (
             Encoded(
@@ -159,20 +153,19 @@ def _route() -> Callable[[Route], tuple[Encoded, ...]]:
     return fill
 
 
-def _render(obj: StateObject) -> tuple[Encoded, ...]:
-    return tuple(map(encode, render(obj)))
-
-
 _FILL: dict[type, Callable[..., tuple[Encoded, ...]]] = {
     RemoteMac: _remote_mac(),
     Neighbor: _neighbor(),
     Route: _route(),
+    LocalPort: local_port(),
+    Rule: rule(),
+    PeerAddress: peer_address(),
 }
 
 
 def encode_object(obj: StateObject) -> tuple[Encoded, ...]:
     """All flows of one object as bytes.  Raises PipelineError where it cannot be rendered."""
-    fill = _FILL.get(type(obj), _render)
+    fill = _FILL.get(type(obj), encode_rendered)
     try:
         return fill(obj)
     except OverflowError:

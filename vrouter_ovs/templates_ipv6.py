@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import ipv4_bytes, ipv6_bytes, mac_bytes
-from vrouter_ovs.pipeline import render
-from vrouter_ovs.state import LocalHop, Neighbor, RemoteHop, Route, StateObject
-from vrouter_ovs.wire import Encoded, encode
+from vrouter_ovs.state import LocalHop, Neighbor, RemoteHop, Route
+from vrouter_ovs.templating import cut, encode_rendered, sample
+from vrouter_ovs.wire import Encoded
 
 _EVI, _VNI, _PORT = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA
 _MAC, _MAC2, _VTEP = "f2:a1:b2:c3:d4:e5", "f2:57:68:79:8a:9b", "198.51.100.233"
@@ -20,28 +19,10 @@ _MAC_B, _MAC2_B, _IP_B, _VTEP_B = (
 )  # fmt: skip
 
 
-def _cut(raw: bytes, *markers: bytes) -> list[bytes]:
-    """The pieces around ``markers``, each of which stands once, in this order."""
-    pieces = []
-    for marker in markers:
-        piece, found, raw = raw.partition(marker)
-        if not found:
-            raise PipelineError("a template's sample does not hold its markers in this order")
-        pieces.append(piece)
-    pieces.append(raw)
-    if any(marker in piece for marker in markers for piece in pieces):
-        raise PipelineError("a template's marker stands in its sample once too often")
-    return pieces
-
-
-def _encoded(obj: StateObject) -> tuple[Encoded, ...]:
-    return tuple(map(encode, render(obj)))
-
-
 def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
-    ((key, _, body),) = _encoded(Neighbor(_EVI, _IP, _MAC))
-    k0, k1, k2 = _cut(key, _IP_B, _EVI_B)
-    b0, b1, b2 = _cut(body, _MAC_B, _IP_B)
+    key, _, body = sample(Neighbor(_EVI, _IP, _MAC))
+    k0, k1, k2 = cut(key, _IP_B, _EVI_B)
+    b0, b1, b2 = cut(body, _MAC_B, _IP_B)
 
     def fill(obj: Neighbor) -> tuple[Encoded, ...]:
         address, evi = obj.address, obj.evi
@@ -58,19 +39,17 @@ def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
 
 
 def _host_route() -> Callable[[Route], tuple[Encoded, ...]]:
-    ((key, _, remote),) = _encoded(Route(_EVI, f"{_IP}/128", (RemoteHop(_VTEP, _VNI, _MAC),)))
-    ((_, _, local),) = _encoded(
-        Route(_EVI, f"{_IP}/128", (LocalHop(_PORT, _EVI, _MAC, _MAC2),))
-    )
-    k0, k1, k2 = _cut(key, _IP_B, _EVI_B)
-    r0, r1, r2, r3 = _cut(remote, _MAC_B, _VNI_B, _VTEP_B)
-    l0, l1, l2, l3 = _cut(local, _MAC2_B, _MAC_B, _PORT_B)
+    key, _, remote = sample(Route(_EVI, f"{_IP}/128", (RemoteHop(_VTEP, _VNI, _MAC),)))
+    local = sample(Route(_EVI, f"{_IP}/128", (LocalHop(_PORT, _EVI, _MAC, _MAC2),))).body
+    k0, k1, k2 = cut(key, _IP_B, _EVI_B)
+    r0, r1, r2, r3 = cut(remote, _MAC_B, _VNI_B, _VTEP_B)
+    l0, l1, l2, l3 = cut(local, _MAC2_B, _MAC_B, _PORT_B)
 
     def fill(obj: Route) -> tuple[Encoded, ...]:
         prefix, vrf, hops = obj.prefix, obj.vrf, obj.hops
         address, _, length = prefix.partition("/")
         if length != "128" or len(hops) != 1:
-            return _encoded(obj)
+            return encode_rendered(obj)
         (hop,) = hops
         if type(hop) is LocalHop:
             body = (
@@ -83,7 +62,7 @@ def _host_route() -> Callable[[Route], tuple[Encoded, ...]]:
                 + ipv4_bytes(hop.vtep) + r3
             )  # fmt: skip
         else:
-            return _encoded(obj)
+            return encode_rendered(obj)
         return (
             Encoded(
                 k0 + ipv6_bytes(address) + k1 + vrf.to_bytes(4, "big") + k2,

@@ -22,6 +22,8 @@ from vrouter_ovs.tables import TABLE_IDS, check
 NICIRA = 0x00002320
 RESUBMIT_TABLE, REG_LOAD, REG_MOVE, MULTIPATH, OUTPUT_REG = 14, 7, 6, 10, 15
 STACK_PUSH, STACK_POP = 27, 28
+CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
+ZONE_BITS = 16
 OFPAT_OUTPUT, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD, OFPAT_EXPERIMENTER = 0, 24, 25, 0xFFFF
 OFPIT_GOTO_TABLE, OFPIT_APPLY_ACTIONS = 1, 4
 HASH_SYMMETRIC_L3L4_UDP = 3
@@ -118,6 +120,13 @@ def encode_action(action: tuple) -> bytes:
         return _nicira(
             MULTIPATH, "HHHHHIHHI", HASH_SYMMETRIC_L3L4_UDP, 0, 0, MULTIPATH_HRW,
             action[1] - 1, 0, 0, _slice(where), where.header,
+        )  # fmt: skip
+    if kind in ("ct", "ct_commit"):
+        # The low 16 bits of the field; no ALG; Nicira's header, as the reply has it.
+        commit = kind == "ct_commit"
+        return _nicira(
+            CONNTRACK, "HIHB3xH", CT_COMMIT if commit else 0, field(action[1]).header,
+            ZONE_BITS - 1, TABLE_IDS[action[2]] if len(action) > 2 else CT_NO_TABLE, 0,
         )  # fmt: skip
     raise PipelineError(f"unknown action {kind!r}")
 

@@ -14,6 +14,9 @@ BRIDGE = "br-int"
 TIMEOUT = 30
 _HOST = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:%-]*")
 _FLOW = re.compile(r"[A-Za-z0-9_.:,=/]+")
+TRACKED = ("--ct-next", "trk,est") * 2
+"""What connection tracking finds, at the sender and at the receiver.  A known connection is held
+against the same rules as a new one, and is not entered again, which would end its trace."""
 
 
 def default_template() -> str:
@@ -31,7 +34,7 @@ def trace(template: str, host: str, flow: str) -> str:
         words = [word.replace("{host}", host) for word in shlex.split(template)]
     except ValueError as error:
         raise CliError(f"the template {template!r} is malformed: {error}") from error
-    command = [*words, "ovs-appctl", "ofproto/trace", BRIDGE, flow]
+    command = [*words, "ovs-appctl", "ofproto/trace", *TRACKED, BRIDGE, flow]
     hint = "; --exec or VNCTL_EXEC says how to run a command there, as \"ssh root@{host}\""
     try:
         done = subprocess.run(

@@ -6,6 +6,9 @@ import dataclasses
 import ipaddress
 from dataclasses import dataclass
 
+TRACKED_ESTABLISHED = 0x22
+"""As a number: "trk|est" would not survive a shell (ovs-fields(7), "Connection Tracking")."""
+
 
 @dataclass(frozen=True)
 class Packet:
@@ -43,7 +46,20 @@ class Packet:
             terms += [f"icmp_type={128 if six else 8}", "icmp_code=0"]
         else:
             terms += [f"{self.protocol}_src=40000", f"{self.protocol}_dst={self.port}"]
-        return ",".join(terms)
+        return ",".join([*terms, *self._connection(kind)])
+
+    def _connection(self, kind: str) -> list[str]:
+        """The connection that it belongs to: a trace knows none, and rules are held against it."""
+        six = self.version == 6
+        if self.protocol == "icmp":
+            number, first, second = (58, 128, 0) if six else (1, 8, 0)
+        else:
+            number, first, second = {"tcp": 6, "udp": 17}[self.protocol], 40000, self.port
+        return [
+            f"ct_state={TRACKED_ESTABLISHED:#x}", f"ct_nw_proto={number}",
+            f"ct_{kind}_src={self.ip_src}", f"ct_{kind}_dst={self.ip_dst}",
+            f"ct_tp_src={first}", f"ct_tp_dst={second}",
+        ]  # fmt: skip
 
     def after(self, final: dict[str, str]) -> Packet:
         """As it left a switch whose trace ended with these fields."""

@@ -21,9 +21,13 @@ from .trace_text import render
 
 MAX_HOPS = 8
 
+_NO_RULE = "no rule of the {} security groups allows it; vnctl explain says what is missing"
+
 WHY = {
     "classify": "this vrouter does not know the port, or the VNI of the tunnel",
     "guard": "anti-spoof: the port may not send from this MAC and address",
+    "permit_out": _NO_RULE.format("sender's"),
+    "permit_in": _NO_RULE.format("receiver's"),
     "bridge": "nobody in this EVI is known to have the destination MAC",
     "route": "the VRF has no route to the destination",
     "nexthop": "the hop of the route is not installed",

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import networks, system, trace, vpn
+from . import explain, networks, system, trace, vpn
 from .client import Client, default_url
 from .command import Command
 from .errors import CliError
@@ -17,6 +17,7 @@ EPILOG = """examples:
   vnctl status
   vnctl ports --network web
   vnctl trace web1 10.0.2.7 --tcp 443
+  vnctl explain web1 --to 10.0.2.7 --tcp 22
   vnctl --url https://node2:9696 --ca ca.pem elements --json
 
 environment:
@@ -29,7 +30,8 @@ exit status:
 """
 
 COMMANDS: list[Command] = [
-    *system.COMMANDS, *networks.COMMANDS, *vpn.COMMANDS, *trace.COMMANDS
+    *system.COMMANDS, *networks.COMMANDS, *vpn.COMMANDS, *trace.COMMANDS,
+    *explain.COMMANDS,
 ]  # fmt: skip
 
 

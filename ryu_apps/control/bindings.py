@@ -2,9 +2,10 @@
 
 A claim is an interface with ``external_ids:iface-id``.  The oldest claim that can hold the port
 does, and keeps it until it is gone: a newer one waits.  A claim on another node's hypervisor is
-known by its type 2 route; while that stands, a claim here waits too.  A stale route stands until its
-node is given up: a node that restarts must not lose the ports of its hypervisors.  A move increases the
-sequence number (RFC 7432 section 15), so that copies of the old route lose wherever they still are.
+known by its type 2 route; while that stands, a claim here waits too.  A stale route stands until
+its node is given up: a node that restarts must not lose the ports of its hypervisors.  A move
+increases the sequence number (RFC 7432 section 15), so that copies of the old route lose wherever
+they still are.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class Bindings:
             path
             for path in instance.macs.get(port.mac_address, ())
             if path.attrs.next_hop != vtep
-            and (path.nlri not in self._rib.stale_best or not announced and self._waits(path))
+            and (path.nlri not in self._rib.stale_best or (not announced and self._waits(path)))
         ]
         if live:
             ours = {element.vtep for element in self._elements.accepted.values()}

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.model import Change, Config, Network, Port, Router, Subnet
+from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.translate import spec
@@ -23,6 +24,7 @@ class Configurer:
         elements: Elements,
         ports: Ports,
         resolver: Resolver,
+        policies: Policies,
         asn: int,
     ) -> None:
         self._config = config
@@ -30,6 +32,7 @@ class Configurer:
         self._elements = elements
         self._ports = ports
         self._resolver = resolver
+        self._policies = policies
         self._asn = asn
 
     def apply(self, changes: Iterable[Change]) -> None:
@@ -46,6 +49,14 @@ class Configurer:
                     self._port(old, change.resource)
                 case "router":
                     self._router(old, change.resource)
+                case "security_group":
+                    self._policies.group_changed(change.id)
+                case "security_group_rule":
+                    for rule in (old, change.resource):
+                        if rule is not None:
+                            self._policies.group_changed(rule.security_group_id)
+                case "address_group":
+                    self._policies.address_group_changed(change.id)
 
     def _claimed(self, port_ids: Iterable[str]) -> None:
         claims = self._elements.claims
@@ -78,6 +89,7 @@ class Configurer:
 
     def _port(self, old: Port | None, new: Port | None) -> None:
         port = new or old
+        self._policies.port_changed(old, new)
         if new is None:
             self._ports.dirty[port.id] = None
         else:

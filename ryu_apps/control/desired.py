@@ -52,6 +52,9 @@ class Desired:
     def get(self, element: str, key: Key) -> StateObject | None:
         return self.objects[element].get(key)
 
+    def keys(self, element: str, scope: Scope) -> list[Key]:
+        return list(self._scopes.get((element, scope), ()))
+
     def put(self, element: str, scope: Scope, item: StateObject) -> None:
         objects = self.objects[element]
         key = item.key

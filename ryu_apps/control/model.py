@@ -1,4 +1,4 @@
-"""The configuration model: networks, subnets, ports, routers, as frozen values, and their index.
+"""The configuration model: networks, ports, routers, security groups, as frozen values, indexed.
 
 Resources carry the Networking API's names where it has one.  Every node holds the whole
 configuration in a :class:`Config`, fed from the store in revision order, so that validation,
@@ -17,8 +17,11 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 ROUTER_INTERFACE = "network:router_interface"
-SCHEMA = 1
-"""Version of the stored form; :func:`decode` upgrades older ones and refuses newer ones."""
+SCHEMA = 2
+"""Version of the stored form; :func:`decode` upgrades older ones and refuses newer ones.
+
+2: ports have security groups.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,12 @@ class Subnet:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """``requested_host``: where the user wants it (``binding:host_id`` of a write), or ""."""
+    """``requested_host``: where the user wants it (``binding:host_id`` of a write), or "".
+
+    ``unfiltered``: it was stored before there were security groups and has not been given any
+    since, so it goes on as it was.  Without that mark, a port with port security and no group may
+    send and receive nothing.
+    """
 
     id: str
     network_id: str
@@ -132,6 +140,8 @@ class Port:
     binding_profile: str = "{}"
     port_security_enabled: bool = True
     allowed_address_pairs: tuple[AddressPair, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    unfiltered: bool = False
     dns_name: str = ""
     dns_domain: str = ""
     extra_dhcp_opts: tuple[DhcpOption, ...] = ()
@@ -164,8 +174,75 @@ class Router:
     updated_at: str = ""
 
 
-Resource = Network | Subnet | Port | Router
-KINDS: dict[str, type] = {"network": Network, "subnet": Subnet, "port": Port, "router": Router}
+@dataclass(frozen=True, slots=True)
+class SecurityGroup:
+    """What the ports that carry it may send and receive.  ``stateful``: connections are tracked."""
+
+    id: str
+    name: str = ""
+    project_id: str = ""
+    description: str = ""
+    stateful: bool = True
+    shared: bool = False
+    tags: tuple[str, ...] = ()
+    revision_number: int = 0
+    created_at: str = ""
+    updated_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityGroupRule:
+    """One thing that a group allows.
+
+    ``direction``: "ingress" or "egress", seen from the port.  ``ethertype``: "IPv4" or "IPv6".
+    ``protocol``: a name or a number as text, "" for any.  The port range is -1, -1 for any; for
+    ICMP it is type and code.  At most one of the three remotes is set.
+    """
+
+    id: str
+    security_group_id: str
+    direction: str
+    ethertype: str = "IPv4"
+    protocol: str = ""
+    port_range_min: int = -1
+    port_range_max: int = -1
+    remote_ip_prefix: str = ""
+    remote_group_id: str = ""
+    remote_address_group_id: str = ""
+    project_id: str = ""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    revision_number: int = 0
+    created_at: str = ""
+    updated_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressGroup:
+    """A named list of prefixes, for rules."""
+
+    id: str
+    name: str = ""
+    project_id: str = ""
+    description: str = ""
+    addresses: tuple[str, ...] = ()
+    shared: bool = False
+    tags: tuple[str, ...] = ()
+    revision_number: int = 0
+    created_at: str = ""
+    updated_at: str = ""
+
+
+Resource = Network | Subnet | Port | Router | SecurityGroup | SecurityGroupRule | AddressGroup
+KINDS: dict[str, type] = {
+    "network": Network,
+    "subnet": Subnet,
+    "port": Port,
+    "router": Router,
+    "security_group": SecurityGroup,
+    "security_group_rule": SecurityGroupRule,
+    "address_group": AddressGroup,
+}
 _NESTED: dict[tuple[type, str], type] = {
     (Port, "fixed_ips"): FixedIp,
     (Port, "allowed_address_pairs"): AddressPair,
@@ -174,6 +251,20 @@ _NESTED: dict[tuple[type, str], type] = {
     (Subnet, "host_routes"): HostRoute,
 }
 _FIELDS = {cls: {f.name for f in dataclasses.fields(cls)} for cls in KINDS.values()}
+
+
+def normalized(prefix: str) -> str:
+    """A prefix with its host bits cleared; "" for none.  Raises ValueError."""
+    return str(ipaddress.ip_network(prefix, strict=False)) if prefix else ""
+
+
+def likeness(rule: SecurityGroupRule) -> tuple:
+    """All that a rule says but for its protocol, which can be written in several ways."""
+    return (
+        rule.security_group_id, rule.direction, rule.ethertype, rule.port_range_min,
+        rule.port_range_max, rule.remote_group_id, rule.remote_address_group_id,
+        normalized(rule.remote_ip_prefix),
+    )
 
 
 class Change(NamedTuple):
@@ -189,10 +280,20 @@ class ModelError(ValueError):
 
 
 def encode(resource: Resource) -> bytes:
-    """The stored form: JSON with the schema number.  Inverse of :func:`decode`."""
+    """The stored form: JSON with the schema number.  Inverse of :func:`decode`.
+
+    The number is the oldest that means the same, so that a node that was not upgraded yet
+    understands what it can, and never takes a filtered port for an open one.
+    """
+    schema = SCHEMA if type(resource) is Port else 1
     return json.dumps(
-        {"schema": SCHEMA, **dataclasses.asdict(resource)}, separators=(",", ":")
+        {"schema": schema, **dataclasses.asdict(resource)}, separators=(",", ":")
     ).encode()
+
+
+def _upgrade(kind: str, data: dict[str, Any]) -> None:
+    if data["schema"] < 2 and kind == "port" and not data.get("security_groups"):
+        data["unfiltered"] = True
 
 
 def decode(kind: str, value: bytes) -> Resource:
@@ -209,6 +310,7 @@ def decode(kind: str, value: bytes) -> Resource:
             raise ModelError(
                 f"stored {kind} has schema {data['schema']}, this version reads up to {SCHEMA}"
             )
+        _upgrade(kind, data)
         known = {}
         for name in _FIELDS[cls] & data.keys():
             item = data[name]
@@ -239,11 +341,17 @@ class Config:
         self.subnets: dict[str, Subnet] = {}
         self.ports: dict[str, Port] = {}
         self.routers: dict[str, Router] = {}
+        self.security_groups: dict[str, SecurityGroup] = {}
+        self.security_group_rules: dict[str, SecurityGroupRule] = {}
+        self.address_groups: dict[str, AddressGroup] = {}
         self.tables: dict[str, dict] = {
             "network": self.networks,
             "subnet": self.subnets,
             "port": self.ports,
             "router": self.routers,
+            "security_group": self.security_groups,
+            "security_group_rule": self.security_group_rules,
+            "address_group": self.address_groups,
         }
         self.subnets_by_network: dict[str, dict[str, None]] = {}
         self.ports_by_network: dict[str, dict[str, None]] = {}
@@ -258,6 +366,15 @@ class Config:
         self.by_vni: dict[int, dict[tuple[str, str], None]] = {}
         """VNI -> (kind, id) of networks and routers."""
         self.by_rd_index: dict[int, dict[tuple[str, str], None]] = {}
+
+        self.ports_by_group: dict[str, dict[str, None]] = {}
+        self.rules_by_group: dict[str, dict[str, None]] = {}
+        self.rules_by_remote_group: dict[str, dict[str, None]] = {}
+        self.rules_by_address_group: dict[str, dict[str, None]] = {}
+        self.rules_alike: dict[tuple, dict[str, None]] = {}
+        """:func:`likeness` of a rule -> rule ids; rules with the same meaning are found there."""
+        self.groups_by_name: dict[tuple[str, str], dict[str, None]] = {}
+        """(project id, name) -> security group ids; finds the default group."""
 
     def get(self, kind: str, id: str) -> Resource | None:
         return self.tables[kind].get(id)
@@ -281,9 +398,20 @@ class Config:
             yield self.by_rd_index, item.rd_index, (kind, item.id)
         elif kind == "subnet":
             yield self.subnets_by_network, item.network_id, item.id
-        else:
+        elif kind == "security_group":
+            yield self.groups_by_name, (item.project_id, item.name), item.id
+        elif kind == "security_group_rule":
+            yield self.rules_by_group, item.security_group_id, item.id
+            yield self.rules_alike, likeness(item), item.id
+            if item.remote_group_id:
+                yield self.rules_by_remote_group, item.remote_group_id, item.id
+            if item.remote_address_group_id:
+                yield self.rules_by_address_group, item.remote_address_group_id, item.id
+        elif kind == "port":
             yield self.ports_by_network, item.network_id, item.id
             yield self.ports_by_mac, (item.network_id, item.mac_address), item.id
+            for group in item.security_groups:
+                yield self.ports_by_group, group, item.id
             if item.device_id:
                 yield self.ports_by_device, item.device_id, item.id
             if item.is_router_interface:

@@ -13,6 +13,8 @@ from ryu_apps.control.elements import Claim, Elements
 from ryu_apps.control.instances import Entry
 from ryu_apps.control.messages import Program, RecordStatus
 from ryu_apps.control.model import Config
+from ryu_apps.control.policies import Policies
+from ryu_apps.control.policy import groups_of
 from ryu_apps.control.translate import BoundPort, bound_port
 from vrouter_ovs.state import LocalHop, LocalPort
 
@@ -21,12 +23,18 @@ CLAIMS = "/status/claims/"
 
 class Ports:
     def __init__(
-        self, config: Config, elements: Elements, bindings: Bindings, desired: Desired
+        self,
+        config: Config,
+        elements: Elements,
+        bindings: Bindings,
+        desired: Desired,
+        policies: Policies,
     ) -> None:
         self._config = config
         self._elements = elements
         self._bindings = bindings
         self._desired = desired
+        self._policies = policies
         self.dirty: dict[str, None] = {}
         self.bound: dict[str, BoundPort] = {}
         self.refused: dict[str, dict[Claim, str]] = {}
@@ -68,7 +76,8 @@ class Ports:
             if verdict.claim is not None:
                 port = self._config.ports[port_id]
                 new = bound_port(
-                    self._config, port, *verdict.claim, verdict.interface.ofport
+                    self._config, port, *verdict.claim, verdict.interface.ofport,
+                    self._policies.number(groups_of(port)),
                 )
             if new != old:
                 self._move(port_id, old, new)
@@ -84,13 +93,21 @@ class Ports:
             if new is None or new.element != old.element:
                 self._deactivate(port_id, old.element)
                 self.rejected.pop(port_id, None)
+        before = (old.element, old.policy) if old is not None else None
+        after = (new.element, new.policy) if new is not None else None
+        if before != after:
+            if after is not None:
+                self._policies.place(port_id, *after)
+            if before is not None:
+                self._policies.displace(port_id, *before)
         if new is None:
             del self.bound[port_id]
         else:
             self.bound[port_id] = new
             self._index(new)
             item = LocalPort(
-                port_id, new.ofport, new.evi, new.mac, new.allowed, new.port_security
+                port_id, new.ofport, new.evi, new.mac, new.allowed, new.port_security,
+                new.policy,
             )
             if self._desired.get(new.element, item.key) != item:
                 # Known to be active only when the switch has confirmed this very object.

@@ -87,12 +87,14 @@ class BoundPort(NamedTuple):
     addresses: tuple[BoundAddress, ...]
     allowed: tuple[tuple[str, str], ...]
     port_security: bool
+    policy: int = 0
 
 
 def bound_port(
-    config: Config, port: Port, element: str, interface: str, ofport: int
+    config: Config, port: Port, element: str, interface: str, ofport: int, policy: int = 0
 ) -> BoundPort:
-    """Resolve a port against the configuration, for the place that holds it."""
+    """Resolve a port against the configuration, for the place that holds it.  ``policy``: the
+    number of its policy set."""
     network = config.networks[port.network_id]
     addresses = []
     for fixed in port.fixed_ips:
@@ -121,6 +123,7 @@ def bound_port(
         tuple(addresses),
         tuple(allowed),
         port.port_security_enabled,
+        policy,
     )
 
 

@@ -19,6 +19,7 @@ from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import RECORDS, Element, Elements, record
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.model import Config
+from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.publish import Publisher
 from ryu_apps.control.resolve import Resolver
@@ -53,14 +54,17 @@ class World:
         self.elements = Elements(settings.node)
         self.desired = Desired()
         self.bindings = Bindings(self.config, self.rib, self.instances, self.elements)
-        self.ports = Ports(self.config, self.elements, self.bindings, self.desired)
+        self.policies = Policies(self.config, self.desired)
+        self.ports = Ports(
+            self.config, self.elements, self.bindings, self.desired, self.policies
+        )
         self.resolver = Resolver(
             self.config, self.rib, self.instances, self.elements, self.ports, self.desired
         )
         self.publisher = Publisher(self.rib)
         self.configurer = Configurer(
             self.config, self.instances, self.elements, self.ports, self.resolver,
-            settings.local_as,
+            self.policies, settings.local_as,
         )
         self.convergence = Convergence(
             self.elements, self.ports, settings.peers, settings.restart_deferral
@@ -394,6 +398,7 @@ class World:
             self.ports.resolve()
             self._settle_paths()
             self.resolver.resolve()
+        self.policies.resolve()
         self._flush_tunnels()
         for name in self.desired.changed_elements():
             element = self.elements.accepted[name]

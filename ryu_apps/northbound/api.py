@@ -12,6 +12,7 @@ from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.declarations import ALL
 from ryu_apps.northbound.http import Application, Call, Reply, Route
 from ryu_apps.northbound.node import NodeApi
+from ryu_apps.northbound.policy import PolicyApi
 from ryu_apps.northbound.resources import Environment, Resource
 from ryu_apps.northbound.tags import Tags
 
@@ -25,6 +26,7 @@ def build(configuration: Configuration, node_view: NodeView, settings: Any) -> A
         routes += resource.routes()
         routes += Tags(resource, environment).routes()
     routes += NodeApi(environment).routes()
+    routes += PolicyApi(environment).routes()
     rendered: list[bytes] = []
 
     def document(call: Call) -> Reply:

@@ -92,3 +92,14 @@ class NodeView(abc.ABC):
     @abc.abstractmethod
     def vrouter_flows(self, element: str) -> list[dict[str, Any]]:
         """Flows as installed: table, priority, match, actions, cookie, object.  Raises KeyError."""
+
+    @abc.abstractmethod
+    def explain(self, port_id: str, to: str, **packet: Any) -> dict[str, Any]:
+        """What the configuration does with a connection: see :func:`control.explain.explain`.
+
+        Raises KeyError for an unknown port, ExplainError."""
+
+    @abc.abstractmethod
+    def rule_counters(self, rule_id: str) -> list[dict[str, Any]]:
+        """What a security group rule allowed on *our* vrouters: ``{"element", "host", "packets",
+        "bytes"}`` of each that has it; ``error`` instead of counts where a switch did not say."""

@@ -39,8 +39,11 @@ LongText = Annotated[str, BeforeValidator(_text), Field(max_length=4096)]
 Uuid = Annotated[str, Field(min_length=1, max_length=64)]
 Address = Annotated[str, Field(max_length=64)]
 Names = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=64)]
+Addresses = Annotated[list[Address], Field(max_length=4096)]
 Tags = Annotated[list[str], Field(max_length=64)]
 Vni = Annotated[int | None, BeforeValidator(_number)]
+
+PortNumber = Annotated[int | None, BeforeValidator(_number)]
 
 
 def _only(*allowed: Any) -> Any:
@@ -163,7 +166,7 @@ class PortUpdate(_Common):
     vnic_type: _only("normal") = Field("normal", alias="binding:vnic_type")
     port_security_enabled: bool | None = None
     allowed_address_pairs: list[AddressPairBody] | None = None
-    security_groups: _only([]) = []
+    security_groups: Names | None = []
     extra_dhcp_opts: Annotated[list[DhcpOptionBody], Field(max_length=64)] | None = None
     qos_policy_id: _only() = None
     dns_name: Text = ""
@@ -209,6 +212,49 @@ class InterfaceBody(Body):
 
     subnet_id: Uuid | None = None
     port_id: Uuid | None = None
+
+
+class SecurityGroupUpdate(Body):
+    name: Name = ""
+    description: Text = ""
+    stateful: bool = True
+
+
+class SecurityGroupCreate(SecurityGroupUpdate, _Owned):
+    pass
+
+
+class SecurityGroupRuleUpdate(Body):
+    description: Text = ""
+
+
+class SecurityGroupRuleCreate(SecurityGroupRuleUpdate, _Owned):
+    """Ports of TCP, UDP and SCTP; for ICMP ``port_range_min`` is the type, ``_max`` the code."""
+
+    security_group_id: Uuid
+    direction: Name
+    ethertype: Name | None = None
+    protocol: Annotated[int | str, Field(union_mode="left_to_right")] | None = None
+    port_range_min: PortNumber = None
+    port_range_max: PortNumber = None
+    remote_ip_prefix: Address | None = None
+    remote_group_id: Name | None = None
+    remote_address_group_id: Name | None = None
+
+
+class AddressGroupUpdate(Body):
+    name: Name = ""
+    description: Text = ""
+
+
+class AddressGroupCreate(AddressGroupUpdate, _Owned):
+    addresses: Addresses = []
+
+
+class AddressesBody(Body):
+    """``add_addresses`` and ``remove_addresses``."""
+
+    addresses: Addresses
 
 
 class TagsBody(Body):

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
-from ryu_apps.control.model import Network, Port, Router, Subnet
-from ryu_apps.control.rules import networks, ports, routers, subnets
-from ryu_apps.northbound import bodies, views
-from ryu_apps.northbound.resources import Declaration
+from ryu_apps.control.model import (
+    AddressGroup,
+    Network,
+    Port,
+    Router,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+)
+from ryu_apps.control.rules import (
+    address_groups,
+    networks,
+    ports,
+    routers,
+    security_group_rules,
+    security_groups,
+    subnets,
+)
+from ryu_apps.northbound import bodies, defaults, views
+from ryu_apps.northbound.resources import Action, Declaration
 
 NETWORK = Declaration(
     kind="network",
@@ -36,7 +52,10 @@ PORT = Declaration(
     view=views.port,
     attributes=frozenset(views.port(Port("", "", ""), "")),
     extra=views.domain_of,
-    indexes=(("device_id", "ports_by_device"), ("network_id", "ports_by_network")),
+    indexes=(
+        ("device_id", "ports_by_device"), ("network_id", "ports_by_network"),
+        ("security_groups", "ports_by_group"),
+    ),
     state_keys=views.STATE_KEYS,
 )
 ROUTER = Declaration(
@@ -48,8 +67,45 @@ ROUTER = Declaration(
     view=views.router,
     attributes=frozenset(views.router(Router("", 0, 0), None)),
     actions=(
-        ("add_router_interface", routers.add_interface),
-        ("remove_router_interface", routers.remove_interface),
+        Action("add_router_interface", routers.add_interface, bodies.InterfaceBody),
+        Action("remove_router_interface", routers.remove_interface, bodies.InterfaceBody),
     ),
 )
-ALL = (NETWORK, SUBNET, PORT, ROUTER)
+SECURITY_GROUP = Declaration(
+    kind="security_group",
+    collection="security-groups",
+    create_body=bodies.SecurityGroupCreate,
+    update_body=bodies.SecurityGroupUpdate,
+    rules=security_groups,
+    view=views.security_group,
+    attributes=frozenset(views.security_group(SecurityGroup(""), [])),
+    extra=views.rules_of,
+    before_list=defaults.ensure,
+)
+SECURITY_GROUP_RULE = Declaration(
+    kind="security_group_rule",
+    collection="security-group-rules",
+    create_body=bodies.SecurityGroupRuleCreate,
+    update_body=bodies.SecurityGroupRuleUpdate,
+    rules=security_group_rules,
+    view=views.security_group_rule,
+    attributes=frozenset(views.security_group_rule(SecurityGroupRule("", "", ""), False)),
+    extra=views.in_default_group,
+    indexes=(
+        ("security_group_id", "rules_by_group"), ("remote_group_id", "rules_by_remote_group"),
+    ),
+)
+ADDRESS_GROUP = Declaration(
+    kind="address_group",
+    collection="address-groups",
+    create_body=bodies.AddressGroupCreate,
+    update_body=bodies.AddressGroupUpdate,
+    rules=address_groups,
+    view=views.address_group,
+    attributes=frozenset(views.address_group(AddressGroup(""), None)),
+    actions=(
+        Action("add_addresses", address_groups.add, bodies.AddressesBody, True),
+        Action("remove_addresses", address_groups.remove, bodies.AddressesBody, True),
+    ),
+)
+ALL = (NETWORK, SUBNET, PORT, ROUTER, SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP)

@@ -11,6 +11,7 @@ from ryu_apps.northbound.http import Call, Reply, Route
 _UPDATED = "2026-01-01T00:00:00-00:00"
 
 EXTENSIONS: dict[str, tuple[str, str]] = {
+    "address-group": ("Address group", "Named lists of prefixes, for security group rules"),
     "address-pairs": ("Allowed Address Pairs", "Further addresses that a port may send from"),
     "allowed-address-pairs": ("Allowed Address Pairs", "Alias of address-pairs"),
     "binding": ("Port Binding", "Where a port is wanted, and where it is"),
@@ -26,11 +27,24 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "provider": ("Provider Network", "Type and VNI of a network"),
     "revision-if-match": ("If-Match constraints", "If-Match: revision_number=N"),
     "router": ("Neutron L3 Router", "Routers and their interfaces"),
+    "security-group": ("security-group", "Security groups and their rules"),
+    "security-group-remote-address-group": (
+        "Remote address group id field for security group rules",
+        "A rule can name an address group as its remote"),
+    "security-groups-normalized-cidr": (
+        "normalized_cidr field for security group rules", "remote_ip_prefix without host bits"),
+    "security-groups-rules-belongs-to-default-sg": (
+        "Security groups rules belongs to the default security group",
+        "belongs_to_default_sg of a rule"),
+    "security-groups-shared-filtering": (
+        "Security group filtering on the shared field", "shared can be filtered by"),
     "sorting": ("Sorting support", "sort_key and sort_dir"),
     "standard-attr-description": ("standard-attr-description", "Resources have a description"),
     "standard-attr-revisions": ("Resource revision numbers", "Resources have revision_number"),
     "standard-attr-tag": ("Tag support for resources", "Resources have tags"),
     "standard-attr-timestamp": ("Resource timestamps", "created_at and updated_at"),
+    "stateful-security-group": (
+        "Stateful security group", "Groups whose connections are tracked, or not"),
     "vpn": ("VPN attributes", "RD index, VNI and route targets of networks and routers"),
 }
 
@@ -63,7 +77,7 @@ def _resources(call: Call) -> Reply:
         "resources": [
             {
                 "name": declaration.kind,
-                "collection": declaration.collection,
+                "collection": declaration.plural,
                 "links": [{
                     "rel": "self", "href": f"{call.base_url()}/v2.0/{declaration.collection}",
                 }],

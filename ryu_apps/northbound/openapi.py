@@ -13,7 +13,8 @@ from ryu_apps.northbound.resources import Declaration
 
 _REF = "#/components/schemas/{model}"
 _NULLABLE = {"gateway_ip", "provider:physical_network", "ipv6_address_mode", "ipv6_ra_mode",
-             "subnetpool_id", "segment_id", "external_gateway_info"}
+             "subnetpool_id", "segment_id", "protocol", "remote_ip_prefix", "normalized_cidr",
+             "remote_group_id", "remote_address_group_id"}
 _OPEN: dict[str, Any] = {"type": "object", "additionalProperties": True}
 _LIST_OF_RECORDS: dict[str, Any] = {"type": "array", "items": _OPEN}
 
@@ -83,7 +84,9 @@ def _object(required: Iterable[str] = (), /, **properties: Any) -> dict[str, Any
 
 
 def _schemas() -> dict[str, Any]:
-    models: list[type[bodies.Body]] = [bodies.InterfaceBody, bodies.TagsBody]
+    models: list[type[bodies.Body]] = [
+        bodies.InterfaceBody, bodies.TagsBody, bodies.AddressesBody
+    ]
     for declaration in declarations.ALL:
         models += [declaration.create_body, declaration.update_body]
     _, generated = models_json_schema(
@@ -115,6 +118,14 @@ def _schemas() -> dict[str, Any]:
         "Record": _OPEN,
         "Health": _object(("status",), status={"enum": ["ok", "degraded"]},
                           checks=_LIST_OF_RECORDS),
+        "Explanation": _object(
+            ("verdict", "reason", "packet", "source", "destination", "stages"),
+            verdict={"enum": ["allowed", "denied", "unreachable"]}, reason={"type": "string"},
+            packet={"type": "string"}, source=_OPEN, destination=_OPEN, stages=_LIST_OF_RECORDS),
+        "Counters": _object(
+            ("rule", "packets", "bytes", "vrouters", "unanswered"), rule={"type": "string"},
+            packets={"type": "integer"}, bytes={"type": "integer"}, vrouters=_LIST_OF_RECORDS,
+            unanswered=_LIST_OF_RECORDS),
         "Document": _OPEN,
     })
     for name in ("nodes", "elements", "evis", "vrfs", "peers"):
@@ -128,8 +139,7 @@ def _schemas() -> dict[str, Any]:
 
 def _resource_schemas(declaration: Declaration) -> dict[str, Any]:
     """Item, list, and the wrapped requests of one resource."""
-    title, kind, collection = declaration.kind.capitalize(), declaration.kind, (
-        declaration.collection)
+    title, kind, collection = declaration.kind.capitalize(), declaration.kind, declaration.plural
     create, update = declaration.create_body.__name__, declaration.update_body.__name__
     many = {"type": "array", "items": _ref(create), "minItems": 1, "maxItems": bodies.MAX_BULK}
     return {
@@ -152,13 +162,16 @@ def _resource_schemas(declaration: Declaration) -> dict[str, Any]:
 _STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
 _GROUPS: tuple[tuple[dict[str, Any], str], ...] = (
     ({"type": "boolean"}, "admin_state_up shared port_security_enabled router:external is_default "
-     "enable_dhcp distributed ha"),
+     "enable_dhcp distributed ha stateful belongs_to_default_sg"),
     ({"type": "integer"}, "mtu provider:segmentation_id vpn:rd_index vpn:vni revision_number "
      "ip_version"),
-    (_STRINGS, "subnets availability_zone_hints availability_zones vpn:import_targets "
+    ({"type": ["integer", "null"]}, "port_range_min port_range_max"),
+    ({"enum": ["ingress", "egress"]}, "direction"),
+    ({"enum": ["IPv4", "IPv6"]}, "ethertype"),
+    (_STRINGS, "addresses subnets availability_zone_hints availability_zones vpn:import_targets "
      "vpn:export_targets tags dns_nameservers service_types security_groups"),
     (_LIST_OF_RECORDS, "allocation_pools host_routes fixed_ips allowed_address_pairs "
-     "extra_dhcp_opts routes"),
+     "extra_dhcp_opts routes security_group_rules"),
     (_OPEN, "binding:profile binding:vif_details"),
     ({"type": ["object", "null"]}, "external_gateway_info"),
     ({"enum": ["ACTIVE", "BUILD", "DOWN", "ERROR"]}, "status"),

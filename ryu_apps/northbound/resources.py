@@ -28,13 +28,27 @@ _IF_MATCH = re.compile(r"\"?revision_number=(\d{1,18})\"?")
 
 
 @dataclass(frozen=True)
+class Action:
+    """``PUT .../<id>/<name>``: ``rule(draft, id, body, context)``.
+
+    Its result is the answer as it stands; with ``resource`` it is the resource, to be shown.
+    """
+
+    name: str
+    rule: Callable
+    body: type[bodies.Body]
+    resource: bool = False
+
+
+@dataclass(frozen=True)
 class Declaration:
     """One resource of the API.
 
     ``rules``: a module with create(draft, body, context), update(draft, id, body, context) and
     delete(draft, id, context).  ``view(resource, extra)``; ``extra(config, resource)`` looks up
     what the view needs.  ``indexes``: attribute -> name of the Config index that finds ids by it.
-    ``actions``: name of a member action (PUT) -> rule(draft, id, body, context) -> answer.
+    ``actions``: member actions (PUT).  ``before_list(environment, call, filters)`` may make what a
+    list must have in it.
     """
 
     kind: str
@@ -46,8 +60,14 @@ class Declaration:
     attributes: frozenset[str]
     extra: Callable[[Config, Any], Any] = lambda config, item: None
     indexes: tuple[tuple[str, str], ...] = ()
-    actions: tuple[tuple[str, Callable], ...] = ()
+    actions: tuple[Action, ...] = ()
     state_keys: frozenset[str] = frozenset()
+    before_list: Callable[[Environment, Call, dict[str, set[str]]], None] | None = None
+
+    @property
+    def plural(self) -> str:
+        """The collection's name in bodies; ``collection`` is that in paths."""
+        return self.collection.replace("-", "_")
 
 
 class Environment:
@@ -101,6 +121,7 @@ class Resource:
         d = self.d
         root, member = f"/v2.0/{d.collection}", f"/v2.0/{d.collection}/{{id}}"
         title = d.kind.capitalize()
+        words = d.kind.replace("_", " ")
         one, many = f"{title}Item", f"{title}List"
         query = tuple(
             (name, "")
@@ -109,19 +130,19 @@ class Resource:
         found = [
             Route("GET", root, self.index, f"List {d.collection}", d.collection, None, many,
                   query=query),
-            Route("POST", root, self.create, f"Create one {d.kind}, or many at once",
+            Route("POST", root, self.create, f"Create one {words}, or many at once",
                   d.collection, f"{title}CreateRequest", one, 201),
-            Route("GET", member, self.show, f"Show a {d.kind}", d.collection, None, one,
+            Route("GET", member, self.show, f"Show a {words}", d.collection, None, one,
                   query=(("fields", ""),)),
-            Route("PUT", member, self.update, f"Change a {d.kind}", d.collection,
+            Route("PUT", member, self.update, f"Change a {words}", d.collection,
                   f"{title}UpdateRequest", one),
-            Route("DELETE", member, self.delete, f"Delete a {d.kind}", d.collection, status=204),
+            Route("DELETE", member, self.delete, f"Delete a {words}", d.collection, status=204),
         ]
-        for name, rule in d.actions:
+        for action in d.actions:
             found.append(
-                Route("PUT", f"{member}/{name}", self._action(rule),
-                      name.replace("_", " ").capitalize(), d.collection, "InterfaceBody",
-                      "InterfaceAnswer")
+                Route("PUT", f"{member}/{action.name}", self._action(action),
+                      action.name.replace("_", " ").capitalize(), d.collection,
+                      action.body.__name__, one if action.resource else "InterfaceAnswer")
             )
         return found
 
@@ -131,6 +152,8 @@ class Resource:
         d, query = self.d, call.query
         wanted = listing.parse(query, d.attributes, self._env.max_page)
         project = scope(call)
+        if d.before_list is not None:
+            d.before_list(self._env, call, wanted.filters)
         pairs = self._configuration.read(
             lambda config: [
                 (item, d.extra(config, item)) for item in self._candidates(config, wanted.filters)
@@ -150,11 +173,11 @@ class Resource:
         if not early and (not wanted.fields or wanted.fields & d.state_keys):
             self._add_states(shown)
         body: dict[str, Any] = {
-            d.collection: [listing.select(view, wanted.fields) for view in shown]
+            d.plural: [listing.select(view, wanted.fields) for view in shown]
         }
         if (wanted.marker or "limit" in query or after) and (before or after):
             url = f"{call.base_url()}/v2.0/{d.collection}"
-            body[f"{d.collection}_links"] = listing.links(url, query, shown, before, after)
+            body[f"{d.plural}_links"] = listing.links(url, query, shown, before, after)
         return Reply(200, body)
 
     def _candidates(self, config: Config, filters: dict[str, set[str]]) -> list[Any]:
@@ -204,18 +227,18 @@ class Resource:
             views.add_states(found, {})  # just created: no switch can have confirmed it
         else:
             self._add_states(found)
-        return Reply(status, {self.d.kind: found[0]} if single else {self.d.collection: found})
+        return Reply(status, {self.d.kind: found[0]} if single else {self.d.plural: found})
 
     # ------------------------------------------------------------ writing
 
     def create(self, call: Call) -> Reply:
         d, data = self.d, call.json()
         single = type(data) is dict and d.kind in data
-        requests = [self._unwrap(data, d.kind)] if single else self._unwrap(data, d.collection)
+        requests = [self._unwrap(data, d.kind)] if single else self._unwrap(data, d.plural)
         if type(requests) is not list or not 1 <= len(requests) <= bodies.MAX_BULK:
             raise ApiError(
                 400, "HTTPBadRequest",
-                f"'{d.collection}' must be a list of 1 to {bodies.MAX_BULK} objects.",
+                f"'{d.plural}' must be a list of 1 to {bodies.MAX_BULK} objects.",
             )
         parsed = [bodies.parse(d.create_body, request) for request in requests]
         context = self._env.context(call)
@@ -241,13 +264,14 @@ class Resource:
         self.commit_one(call, id, lambda draft: self.d.rules.delete(draft, id, context))
         return Reply(204)
 
-    def _action(self, rule: Callable) -> Callable[..., Reply]:
+    def _action(self, action: Action) -> Callable[..., Reply]:
         def handle(call: Call, id: str) -> Reply:
-            body = bodies.parse(bodies.InterfaceBody, call.json())
+            body = bodies.parse(action.body, call.json())
             context = self._env.context(call)
-            return Reply(
-                200, self.commit_one(call, id, lambda draft: rule(draft, id, body, context))
+            result = self.commit_one(
+                call, id, lambda draft: action.rule(draft, id, body, context)
             )
+            return self._reply(200, [result], True) if action.resource else Reply(200, result)
 
         return handle
 

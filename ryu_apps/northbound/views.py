@@ -12,14 +12,26 @@ from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.dns_names import assignments
-from ryu_apps.control.model import Config, Network, Port, Router, Subnet
+from ryu_apps.control.model import (
+    AddressGroup,
+    Config,
+    Network,
+    Port,
+    Resource,
+    Router,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+    normalized,
+)
+from ryu_apps.control.rules.security_groups import DEFAULT
 from ryu_apps.northbound.base import DOWN, PortState
 
 STATE_KEYS = frozenset({"status", "binding:host_id", "binding:vif_type"})
 """Attributes of ports that depend on the node's state."""
 
 
-def _tail(item: Network | Subnet | Port | Router) -> dict[str, Any]:
+def _tail(item: Resource) -> dict[str, Any]:
     return {
         "description": item.description,
         "project_id": item.project_id,
@@ -107,7 +119,7 @@ def port(item: Port, network_domain: str) -> dict[str, Any]:
             {"ip_address": pair.ip_address, "mac_address": pair.mac_address or item.mac_address}
             for pair in item.allowed_address_pairs
         ],
-        "security_groups": [],
+        "security_groups": list(item.security_groups),
         "extra_dhcp_opts": [
             {"opt_name": name, "opt_value": value, "ip_version": version}
             for version, name, value in item.extra_dhcp_opts
@@ -140,6 +152,56 @@ def router(item: Router, _extra: Any) -> dict[str, Any]:
         "vpn:export_targets": list(item.export_targets),
         **_tail(item),
     }
+
+
+def security_group(item: SecurityGroup, rules: list[SecurityGroupRule]) -> dict[str, Any]:
+    in_default = item.name == DEFAULT
+    return {
+        "id": item.id,
+        "name": item.name,
+        "stateful": item.stateful,
+        "shared": item.shared,
+        "security_group_rules": [security_group_rule(rule, in_default) for rule in rules],
+        **_tail(item),
+    }
+
+
+def security_group_rule(item: SecurityGroupRule, in_default: bool) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "security_group_id": item.security_group_id,
+        "direction": item.direction,
+        "ethertype": item.ethertype,
+        "protocol": item.protocol or None,
+        "port_range_min": None if item.port_range_min < 0 else item.port_range_min,
+        "port_range_max": None if item.port_range_max < 0 else item.port_range_max,
+        "remote_ip_prefix": item.remote_ip_prefix or None,
+        "normalized_cidr": normalized(item.remote_ip_prefix) or None,
+        "remote_group_id": item.remote_group_id or None,
+        "remote_address_group_id": item.remote_address_group_id or None,
+        "belongs_to_default_sg": in_default,
+        **_tail(item),
+    }
+
+
+def address_group(item: AddressGroup, _extra: Any) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "addresses": list(item.addresses),
+        "shared": item.shared,
+        **_tail(item),
+    }
+
+
+def rules_of(config: Config, item: SecurityGroup) -> list[SecurityGroupRule]:
+    rules = config.security_group_rules
+    return [rules[id] for id in config.rules_by_group.get(item.id, ())]
+
+
+def in_default_group(config: Config, item: SecurityGroupRule) -> bool:
+    group = config.security_groups.get(item.security_group_id)
+    return group is not None and group.name == DEFAULT
 
 
 def subnets_of(config: Config, item: Network) -> list[str]:

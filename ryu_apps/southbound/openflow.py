@@ -14,6 +14,7 @@ from typing import Any
 
 from ryu_apps.control.messages import Program
 from ryu_apps.southbound.openflow_channel import NotConnected, VrouterChannel
+from vrouter_ovs.counters import totals
 from vrouter_ovs.describe import describe
 from vrouter_ovs.encode import decode_flow_stats
 
@@ -140,3 +141,9 @@ class OpenFlowSouthbound:
             channel = self._channels[element]
         payloads = channel.dump().result(timeout)
         return [describe(flow) for payload in payloads for flow in decode_flow_stats(payload)]
+
+    def counters(self, element: str, timeout: float = 20.0) -> dict[int, tuple[int, int]]:
+        """Cookie -> (packets, bytes) that our flows with it matched.  Raises as :meth:`flows`."""
+        with self._lock:
+            channel = self._channels[element]
+        return totals(channel.dump().result(timeout))

@@ -100,6 +100,63 @@ def test_command_line(node):
     assert read(node, "extension", "list")
 
 
+def test_security_groups(node):
+    def rules_of(name):
+        return read(node, "security", "group", "rule", "list", name)
+
+    web = read(node, "security", "group", "create", "--description", "front", "web")
+    assert web["stateful"] is True and len(web["rules"]) == 2
+    run(node, "security", "group", "create", "--stateless", "--tag", "t", "db")
+    rule = read(node, "security", "group", "rule", "create", "--protocol", "tcp", "--dst-port",
+                "22", "--remote-ip", "192.0.2.0/24", "web")
+    assert rule["port_range_min"] == 22 and rule["remote_ip_prefix"] == "192.0.2.0/24"
+    run(node, "security", "group", "rule", "create", "--ethertype", "IPv6", "--protocol",
+        "ipv6-icmp", "--icmp-type", "128", "web")
+    run(node, "security", "group", "rule", "create", "--protocol", "udp", "--dst-port",
+        "5000:5100", "--remote-group", "web", "db")
+    run(node, "security", "group", "rule", "create", "--egress", "--protocol", "any", "db")
+    assert "already exists" in run(
+        node, "security", "group", "rule", "create", "--protocol", "tcp", "--dst-port", "22",
+        "--remote-ip", "192.0.2.0/24", "web", ok=False)
+    run(node, "address", "group", "create", "--address", "198.51.100.7", "offices")
+    run(node, "address", "group", "set", "--address", "203.0.113.0/24", "offices")
+    run(node, "address", "group", "unset", "--address", "198.51.100.7/32", "offices")
+    assert read(node, "address", "group", "show", "offices")["addresses"] == ["203.0.113.0/24"]
+    run(node, "security", "group", "rule", "create", "--protocol", "tcp", "--remote-address-group",
+        "offices", "web")
+    assert len(rules_of("web")) == 5 and len(rules_of("db")) == 4
+    assert "in use" in run(node, "address", "group", "delete", "offices", ok=False)
+
+    network = read(node, "network", "create", "guarded")
+    port = read(node, "port", "create", "--network", "guarded", "--security-group", "web",
+                "--security-group", "db", "both")
+    assert len(port["security_group_ids"]) == 2
+    bare = read(node, "port", "create", "--network", "guarded", "--no-security-group", "bare")
+    assert bare["security_group_ids"] == []
+    plain = read(node, "port", "create", "--network", "guarded", "plain")
+    (default,) = plain["security_group_ids"]
+    assert read(node, "security", "group", "show", default)["name"] == "default"
+    run(node, "port", "set", "--security-group", "web", "bare")
+    assert read(node, "port", "show", "bare")["security_group_ids"] == [web["id"]]
+    run(node, "port", "set", "--no-security-group", "both")
+    run(node, "port", "unset", "--security-group", "web", "bare")
+    assert read(node, "port", "show", "bare")["security_group_ids"] == []
+    assert "associated" in run(node, "port", "set", "--disable-port-security", "plain", ok=False)
+    run(node, "port", "set", "--no-security-group", "--disable-port-security", "plain")
+
+    run(node, "security", "group", "set", "--name", "front", "--tag", "a", "web")
+    assert {one["Name"] for one in read(node, "security", "group", "list")} == {
+        "default", "front", "db"}
+    assert read(node, "security", "group", "list", "--tags", "a")[0]["ID"] == web["id"]
+    assert len(read(node, "security", "group", "rule", "list", "--protocol", "tcp")) == 2
+    run(node, "security", "group", "delete", "default", ok=False)
+    run(node, "security", "group", "rule", "delete", rule["id"])
+    run(node, "security", "group", "delete", "front", "db")
+    run(node, "address", "group", "delete", "offices")
+    run(node, "port", "delete", "both", "bare", "plain")
+    run(node, "network", "delete", network["id"])
+
+
 def test_sdk(node):
     cloud = openstack.connection.Connection(
         auth_type="none", endpoint=node.url, network_endpoint_override=f"{node.url}/v2.0"

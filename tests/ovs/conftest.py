@@ -139,8 +139,9 @@ class Sandbox:
         )  # fmt: skip
         self.appctl("tnl/neigh/set", "br-phy", remote, f"aa:55:aa:55:01:{ofport:02x}")
 
-    def trace(self, flow: str) -> str:
-        return self.appctl("ofproto/trace", BRIDGE, flow)
+    def trace(self, flow: str, *states: str) -> str:
+        follow = [word for state in states for word in ("--ct-next", state)]
+        return self.appctl("ofproto/trace", *follow, BRIDGE, flow)
 
     def connect(self) -> OpenFlow:
         return OpenFlow(self.mgmt)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 from hypothesis import strategies as st
 
 from vrouter_ovs.state import (
+    EGRESS,
+    INGRESS,
     Evi,
     Flood,
     Gateway,
     LocalHop,
     LocalPort,
     Neighbor,
+    PeerAddress,
+    Policy,
     RemoteHop,
     RemoteMac,
     Route,
+    Rule,
     StateObject,
     Tunnel,
     Vrf,
@@ -47,6 +53,59 @@ def prefixes(draw: st.DrawFn) -> str:
     return str(ipaddress.ip_network(f"{address}/{length}", strict=False))
 
 
+set_ids = st.one_of(st.integers(1, 8), st.integers(1, (1 << 31) - 1))
+policies = st.one_of(st.just(0), set_ids)
+ports_of_rules = st.one_of(st.integers(0, 16), st.integers(0, 65535))
+
+
+def is_tracked(policy: int) -> bool:
+    """In a random vrouter every third set is stateless."""
+    return policy % 3 != 0
+
+
+def overlap(one: Rule, other: Rule) -> bool:
+    """Whether two rules that are alike otherwise share a port, or an ICMP type and code."""
+    if -1 in (one.first, other.first):
+        return True
+    if one.protocol in (1, 58):
+        codes = {one.last, other.last}
+        return one.first == other.first and (-1 in codes or len(codes) == 1)
+    return one.first <= other.last and other.first <= one.last
+
+
+@st.composite
+def rules(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> Rule:
+    version = draw(st.sampled_from((4, 6)))
+    icmp = 1 if version == 4 else 58
+    protocol = draw(st.one_of(st.sampled_from((-1, 6, 17, 132, icmp)), st.integers(0, 255)))
+    first = last = -1
+    if protocol in (6, 17, 132) and draw(st.booleans()):
+        first, last = sorted((draw(ports_of_rules), draw(ports_of_rules)))
+    elif protocol == icmp and draw(st.booleans()):
+        first = draw(st.integers(0, 255))
+        last = draw(st.integers(-1, 255))
+    remote = ""
+    if draw(st.booleans()):
+        remote = draw(prefixes().filter(lambda found: (":" in found) == (version == 6)))
+    policy = draw(sets)
+    stateful = draw(st.booleans()) if sets is set_ids else is_tracked(policy)
+    direction = draw(st.sampled_from((EGRESS, INGRESS)))
+    return Rule(
+        policy, direction, version, protocol, first, last, remote, draw(policies), ("rule",),
+        stateful,
+    )  # fmt: skip
+
+
+@st.composite
+def peer_addresses(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> PeerAddress:
+    policy = draw(sets)
+    stateful = draw(st.booleans()) if sets is set_ids else is_tracked(policy)
+    return PeerAddress(
+        policy, draw(st.sampled_from((EGRESS, INGRESS))), draw(st.one_of(addresses, prefixes())),
+        draw(set_ids), stateful,
+    )  # fmt: skip
+
+
 local_hops = st.builds(LocalHop, ofports, vnis, macs, macs)
 remote_hops = st.builds(RemoteHop, ipv4s, vnis, macs)
 hops = st.lists(st.one_of(local_hops, remote_hops), max_size=4, unique=True).map(
@@ -64,6 +123,7 @@ ports = st.builds(
     macs,
     st.lists(pairs, min_size=1, max_size=4).map(tuple),
     st.booleans(),
+    policies,
 )
 floods = st.builds(
     Flood,
@@ -85,13 +145,18 @@ objects = st.one_of(
     remote_macs,
     routes,
     floods,
+    st.builds(Policy, set_ids, st.booleans()),
+    rules(),
+    peer_addresses(),
 )
 
 
 @st.composite
 def vrouters(draw: st.DrawFn) -> list[StateObject]:
     """What one vrouter may hold at a time: keys differ, a port number belongs to one port, a MAC
-    of an EVI to one local port, a gateway's address to one gateway of its VRF and EVI."""
+    of an EVI to one local port, a gateway's address to one gateway of its VRF and EVI, a peer's
+    address to one peer; a set is tracked or not, and its rules do not overlap in ports."""
+    few_sets = st.sampled_from(draw(st.lists(set_ids, min_size=1, max_size=2, unique=True)))
     few_vnis = st.sampled_from(draw(st.lists(vnis, min_size=1, max_size=3, unique=True)))
     kinds = st.one_of(
         st.builds(Tunnel, ipv4s, ofports),
@@ -108,13 +173,18 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
             macs,
             st.lists(pairs, min_size=1, max_size=3).map(tuple),
             st.booleans(),
+            policies,
         ),
+        few_sets.map(lambda n: Policy(n, is_tracked(n))),
+        rules(few_sets),
+        peer_addresses(few_sets),
         st.builds(Neighbor, few_vnis, addresses, macs, st.booleans()),
         st.builds(RemoteMac, few_vnis, macs, ipv4s, vnis),
         st.builds(Route, few_vnis, prefixes(), hops),
         st.builds(Flood, few_vnis, st.just((1, 2)), st.just((("192.0.2.9", 7),))),
     )
     seen: set = set()
+    ranges: dict[Rule, list[Rule]] = {}
     chosen: list[StateObject] = [Vrouter(draw(macs))]
     for obj in draw(st.lists(kinds, max_size=25)):
         claims: set = {obj.key}
@@ -123,6 +193,14 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         elif type(obj) is Gateway:
             for address in obj.addresses:
                 claims |= {("in vrf", obj.vrf, address), ("in evi", obj.evi, address)}
+        elif type(obj) is PeerAddress:
+            net = ipaddress.ip_network(obj.address)
+            claims.add(("peer at", obj.policy, obj.direction, net))
+        elif type(obj) is Rule:
+            alike = replace(obj, first=-1, last=-1)
+            if any(overlap(obj, other) for other in ranges.get(alike, ())):
+                continue
+            ranges.setdefault(alike, []).append(obj)
         if not claims & seen:
             seen |= claims
             chosen.append(obj)

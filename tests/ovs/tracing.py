@@ -12,23 +12,26 @@ _VXLAN = re.compile(r"ipv4\(src=[\d.]+,dst=([\d.]+),.*vni=(0x[0-9a-f]+|\d+)")
 
 class Outcome(NamedTuple):
     """``sent``: port names, and (VTEP, VNI) for what entered a tunnel, in order.
+    ``tracked``: the zones in which connections were looked up, in order.
     ``packet``: fields of the packet at the end, as ovs-ofctl writes them."""
 
     sent: list
     packet: dict[str, str]
     text: str
+    tracked: list[str]
 
 
-def trace(sandbox: Sandbox, flow: str) -> Outcome:
-    text = sandbox.trace(flow)
+def trace(sandbox: Sandbox, flow: str, *states: str) -> Outcome:
+    """``states``: what conntrack finds, one for each time it is asked."""
+    text = sandbox.trace(flow, *states)
     names = dict(
         (number, name)
         for name, number in re.findall(r"^\s+(\S+) \d+/(\d+):", sandbox.appctl("dpif/show"), re.M)
     )
-    actions = re.search(r"^Datapath actions: (.*)$", text, re.M).group(1)
-    final = re.search(r"^Final flow: (.*)$", text, re.M).group(1)
+    actions = ",".join(re.findall(r"^Datapath actions: (.*)$", text, re.M))
+    final = re.findall(r"^Final flow: (.*)$", text, re.M)[-1]
     if final == "unchanged":
-        final = re.search(r"^Flow: (.*)$", text, re.M).group(1)
+        final = re.findall(r"^Flow: (.*)$", text, re.M)[-1]
     packet = dict(term.split("=", 1) for term in final.split(",") if "=" in term)
     sent: list = []
     for action in _split(actions):
@@ -37,7 +40,7 @@ def trace(sandbox: Sandbox, flow: str) -> Outcome:
             sent.append((tunnel.group(1), int(tunnel.group(2), 0)))
         elif action.isdigit() and names[action] != "fabric":
             sent.append(names[action])
-    return Outcome(sent, packet, text)
+    return Outcome(sent, packet, text, re.findall(r"\bct\((zone=\d+)\)", actions))
 
 
 def _split(actions: str) -> list[str]:

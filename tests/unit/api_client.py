@@ -34,6 +34,7 @@ class Node:
         self.settings = conf or options()
         self.configuration = Configuration(self.store, self.events.append, self.settings)
         self.configuration.start()
+        self.view.config = self.configuration.read(lambda config: config)
         self.server = ApiServer(self.configuration, self.view, self.settings)
         self.server.start()
         self.url = self.server.url

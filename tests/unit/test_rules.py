@@ -271,7 +271,7 @@ def test_macs(site):
 
 def test_address_pairs(site):
     bench, network = site.bench, site.network.id
-    made = bench.do(ports.create, network_id=network, allowed_address_pairs=[
+    made = bench.do(ports.create, network_id=network, security_groups=[], allowed_address_pairs=[
         {"ip_address": "10.0.0.200"}, {"ip_address": "10.8.0.0/16",
                                        "mac_address": "fa:16:3e:00:00:05"}])
     assert [p.ip_address for p in made.allowed_address_pairs] == ["10.0.0.200", "10.8.0.0/16"]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,19 @@ from ryu_apps.cli.packet import Packet
 from ryu_apps.cli.vnctl import main
 from ryu_apps.northbound.base import PortState
 from vrouter_ovs.state import (
+    EGRESS,
+    INGRESS,
     Evi,
     Flood,
     Gateway,
     LocalHop,
     LocalPort,
     Neighbor,
+    Policy,
     RemoteHop,
     RemoteMac,
     Route,
+    Rule,
     Tunnel,
     Vrf,
     Vrouter,
@@ -112,12 +117,14 @@ def test_packets_as_flows():
     packet = Packet("02::1", "02::2", "10.0.0.1", "10.0.0.2")
     assert packet.flow(3) == (
         "in_port=3,icmp,dl_src=02::1,dl_dst=02::2,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64,"
-        "icmp_type=8,icmp_code=0"
+        "icmp_type=8,icmp_code=0,ct_state=0x22,ct_nw_proto=1,ct_nw_src=10.0.0.1,ct_nw_dst=10.0.0.2,"
+        "ct_tp_src=8,ct_tp_dst=0"
     )
     packet = Packet("a", "b", "fd00::1", "fd00::2", "tcp", 443, 9, (7, "192.0.2.1", "192.0.2.2"))
     assert packet.flow(1) == (
         "in_port=1,tun_id=7,tun_src=192.0.2.1,tun_dst=192.0.2.2,tcp6,dl_src=a,dl_dst=b,"
-        "ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=9,tcp_src=40000,tcp_dst=443"
+        "ipv6_src=fd00::1,ipv6_dst=fd00::2,nw_ttl=9,tcp_src=40000,tcp_dst=443,ct_state=0x22,"
+        "ct_nw_proto=6,ct_ipv6_src=fd00::1,ct_ipv6_dst=fd00::2,ct_tp_src=40000,ct_tp_dst=443"
     )
 
 
@@ -284,7 +291,7 @@ def test_within_a_network_across_hypervisors(bed: Bed):
     data = bed.data("web1", bed._address("web2"), "--tcp", "443")
     assert data["verdict"] == "delivered" and "tcp_dst=443" in data["hops"][1]["flow"]
     assert [step["table_name"] for step in data["hops"][1]["steps"]] == [
-        "classify", "bridge", "output"
+        "classify", "bridge", "deliver", "output"
     ]  # fmt: skip
 
 
@@ -353,3 +360,17 @@ def test_a_loop_ends(bed: Bed):
 def test_a_hypervisor_that_does_not_answer(bed: Bed, capsys):
     status = main(["--url", bed.node.url, "trace", "web1", "10.2.0.1", "--exec", "false {host}"])
     assert status == 4 and "VNCTL_EXEC" in capsys.readouterr().err
+
+
+def test_policies_on_the_way(bed: Bed):
+    """Tracked on both sides: what the receiver's rules allow is delivered, and nothing else."""
+    sets = ((Policy(7), Rule(7, EGRESS, 4)), (Policy(8), Rule(8, INGRESS, 4, 6, 443, 443)))
+    for client, objects, policies in zip(bed.clients, bed.objects.values(), sets, strict=True):
+        (port,) = [one for one in objects if isinstance(one, LocalPort)
+                   and one.port_id in (bed.ports["web1"]["id"], bed.ports["web2"]["id"])]
+        client.install([*policies, replace(port, policy=policies[0].policy)])
+    address = bed._address("web2")
+    data = bed.data("web1", address, "--tcp", "443")
+    assert data["verdict"] == "delivered", json.dumps(data["hops"], indent=1)
+    status, shown = bed.trace("web1", address, "--tcp", "22")
+    assert status == 1 and "DROPPED on hv2" in shown and "vnctl explain" in shown, shown

@@ -157,13 +157,13 @@ def test_long_flood_lists_stay_below_a_message() -> None:
     ports = tuple(range(1, 10001))
     remotes = tuple((f"10.0.{n >> 8}.{n & 255}", 100) for n in range(4000))
     flows = encode.encode_object(Flood(100, ports, remotes))
-    assert len(flows) == 2 + 4 + 4
+    assert len(flows) == 2 + 6 + 4
     assert all(len(flow.body) <= MAX_BODY for flow in flows)
     outputs = [
         action
         for flow in flows
         for action in describe(flow)["actions"]
-        if action.startswith("output")
+        if action.startswith("set out_port")
     ]
     assert len(outputs) == len(ports)
 

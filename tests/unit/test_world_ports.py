@@ -17,6 +17,7 @@ ROUTE = MacIp("172.16.0.1:1", 0, MACS["vm"], ADDRESSES["vm"])
 
 
 def port(id: str, **fields) -> Port:
+    fields.setdefault("unfiltered", True)
     return Port(id, "net", MACS[id], fixed_ips=(FixedIp("a", ADDRESSES[id]),), **fields)
 
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
+from ryu_apps.control.explain import explain
 from ryu_apps.northbound.base import DOWN, NodeView, PortState, Remote
 
 
@@ -21,6 +22,8 @@ class DataView(NodeView):
         self.paths: list[dict[str, Any]] = []
         self.objects: dict[str, list[dict[str, Any]]] = {}
         self.flow_list: dict[str, list[dict[str, Any]]] = {}
+        self.counters: dict[str, list[dict[str, Any]]] = {}
+        self.config: Any = None
         self.ok = True
 
     def port_states(self, port_ids: Iterable[str]) -> dict[str, PortState]:
@@ -79,3 +82,9 @@ class DataView(NodeView):
 
     def vrouter_flows(self, element: str) -> list[dict[str, Any]]:
         return copy.deepcopy(self.flow_list[element])
+
+    def explain(self, port_id: str, to: str, **packet: Any) -> dict[str, Any]:
+        return explain(self.config, port_id, to, **packet)
+
+    def rule_counters(self, rule_id: str) -> list[dict[str, Any]]:
+        return copy.deepcopy(self.counters.get(rule_id, []))

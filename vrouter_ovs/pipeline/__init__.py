@@ -15,6 +15,7 @@ from vrouter_ovs.pipeline.flood import render_flood
 from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
 from vrouter_ovs.pipeline.l2 import render_evi, render_remote_mac, render_tunnel
 from vrouter_ovs.pipeline.neighbor import render_neighbor
+from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
 from vrouter_ovs.pipeline.port import render_port
 from vrouter_ovs.pipeline.route import render_route
 from vrouter_ovs.state import (
@@ -23,8 +24,11 @@ from vrouter_ovs.state import (
     Gateway,
     LocalPort,
     Neighbor,
+    PeerAddress,
+    Policy,
     RemoteMac,
     Route,
+    Rule,
     StateObject,
     Tunnel,
     Vrf,
@@ -44,6 +48,9 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     RemoteMac: render_remote_mac,
     Route: render_route,
     Flood: render_flood,
+    Policy: render_policy,
+    Rule: render_rule,
+    PeerAddress: render_peer_address,
 }
 
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IN_PORT, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
+from vrouter_ovs.pipeline.policy import (
+    ANY_FRAGMENT,
+    INVALID,
+    LATER_FRAGMENT,
+    NEW,
+    REPLY,
+    TRACKED,
+)
 from vrouter_ovs.state import Vrouter
 
 MULTICAST = "01:00:00:00:00:00"
 ICMPV6 = 58
 NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
+ROUTER_SOLICIT = 133
+MULTICAST_LISTENER = (130, 131, 132, 143)
 TARGET_LINK_LAYER_ADDRESS = 2
 LINK_LOCAL = ("fe80::", "ffc0::")
 # RFC 4291 sections 2.5.2, 2.5.6 and 2.7: a router forwards nothing from or to these.
@@ -26,7 +36,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
     icmpv6 = (("eth_type", IPV6), ("ip_proto", ICMPV6))
     # Every frame of a local port passes the proxy and only those can be sent to another VTEP, so
     # that is where a packet learns the MAC that a routed packet leaves with.
-    onward = (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "bridge"))
+    onward = (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "track"))
     flows = [
         # VLAN tags mean nothing here, in either direction (RFC 7348 section 6.1).
         Flow("classify", 1000, (("vlan_vid", 0x1000, 0x1000),), (), tag),
@@ -86,6 +96,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
         Flow("output", 0, (), (("output_reg", "out_port"),), tag),
     ]
+    flows += _policy(tag)
     flows += [
         Flow("route", 950, (("eth_type", IPV6), (field, *prefix)), (), tag)
         for field, *prefix in NEVER_ROUTED
@@ -97,3 +108,68 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         for ttl in (0, 1)
     ]
     return tuple(flows)
+
+
+def _policy(tag: int) -> list[Flow]:
+    """What all policy sets have in common; a set's own flows are in :mod:`.policy`."""
+    flows = [Flow("track", 50, (("policy", 0),), (("goto", "bridge"),), tag)]
+    for table, then in (("track", "bridge"), ("receive", "output")):
+        flows.append(Flow(table, 0, (), (("goto", then),), tag))
+        # Nothing is let through unasked because its set is not known yet, or not any more.
+        flows += [
+            Flow(table, 10, (("eth_type", eth_type),), (), tag) for eth_type in (IPV4, IPV6)
+        ]
+        # As OpenStack has it: IPv6 does not work without.  Only what is of this link: neighbor
+        # discovery with the hop limit 255 (RFC 4861), listener reports with 1 (RFC 2710, 3810).
+        discovery = (ROUTER_SOLICIT, ROUTER_ADVERT, NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT)
+        for limit, kinds in ((255, discovery), (1, MULTICAST_LISTENER)):
+            for kind in kinds:
+                match = (
+                    ("eth_type", IPV6), ("ip_proto", ICMPV6), ("ip_ttl", limit),
+                    ("icmpv6_type", kind),
+                )  # fmt: skip
+                flows.append(Flow(table, 200, match, (("goto", then),), tag))
+    flows += _ask_and_permit("policy_out", "permit_out", "whole_out", "in_port", "bridge", 0, tag)
+    flows += _ask_and_permit("policy_in", "permit_in", "whole_in", "out_port", "output", 1, tag)
+    flows.append(Flow("deliver", 0, (), (("goto", "output"),), tag))
+    flows.append(Flow("peer", 0, (), (("set_field", "peer", 0), ("goto", "policy")), tag))
+    return flows
+
+
+def _ask_and_permit(
+    ask: str, permit: str, whole: str, zone: str, then: str, inbound: int, tag: int
+) -> list[Flow]:
+    """The tables of one side.  ``inbound``: the rules that a connection's first direction is held
+    against here; a reply belongs to a connection that went the other way."""
+    invalid, tracked = ("ct_state", INVALID, INVALID), ("ct_state", TRACKED, TRACKED)
+    allowed = ("permit", 1)
+    flows = [
+        Flow(ask, 300, (invalid,), (), tag),
+        Flow(whole, 100, (invalid,), (), tag),
+        Flow(whole, 0, (), (("goto", then),), tag),
+        Flow(permit, 100, (allowed,), (("goto", then),), tag),
+    ]
+    for height, match, direction in (
+        (100, (("ct_state", REPLY, REPLY),), 1 - inbound),
+        (0, (), inbound),
+    ):
+        rules = (
+            ("set_field", "permit", 0),
+            ("load", "inbound", direction),
+            ("resubmit", "peer"),
+            ("goto", permit),
+        )
+        flows.append(Flow(ask, height, match, rules, tag))
+    for eth_type in (("eth_type", IPV4), ("eth_type", IPV6)):
+        later = ("ip_frag", LATER_FRAGMENT, LATER_FRAGMENT)
+        fragment = ("ip_frag", ANY_FRAGMENT, ANY_FRAGMENT)
+        together = (("ct_commit", zone, whole),)
+        new = ("ct_state", NEW, NEW)
+        flows += (
+            Flow(ask, 200, (eth_type, tracked, later), together, tag),
+            Flow(permit, 300, (eth_type, tracked, fragment, allowed), together, tag),
+            Flow(
+                permit, 200, (eth_type, new, allowed), (("ct_commit", zone), ("goto", then)), tag
+            ),
+        )
+    return flows

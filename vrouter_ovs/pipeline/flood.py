@@ -7,10 +7,12 @@ from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.addresses import vni, vtep_id
 from vrouter_ovs.state import Flood
 
-# A flow_mod is at most 65,535 bytes and wrapped in a bundle message: 16 bytes for an output, 48
-# for a remote VTEP, 32 for the call of a part.
-PART_PORTS = 3000
-PART_REMOTES = 1000
+# A flow_mod is at most 65,535 bytes and wrapped in a bundle message: 32 bytes for a port, 48 for a
+# remote VTEP, 32 for the call of a part.
+PART_BYTES = 62000
+PORT_BYTES, REMOTE_BYTES = 32, 48
+PART_PORTS = PART_BYTES // PORT_BYTES
+PART_REMOTES = PART_BYTES // REMOTE_BYTES
 
 
 def render_flood(flood: Flood) -> tuple[Flow, ...]:
@@ -21,10 +23,11 @@ def render_flood(flood: Flood) -> tuple[Flow, ...]:
     """
     tag = cookie(flood.key)
     evi = ("evi", vni(flood.evi))
-    ports = [("output", port) for port in flood.ports]
-    if len(flood.ports) <= PART_PORTS and len(flood.remotes) * 3 + len(ports) <= PART_PORTS:
+    size = len(flood.ports) * PORT_BYTES + len(flood.remotes) * REMOTE_BYTES
+    if size <= PART_BYTES:
+        ports = _ports(flood.ports)
         return (
-            Flow("flood", 100, (evi, ("from_tunnel", 1), ("bucket", 0)), tuple(ports), tag),
+            Flow("flood", 100, (evi, ("from_tunnel", 1), ("bucket", 0)), ports, tag),
             Flow(
                 "flood",
                 100,
@@ -33,7 +36,9 @@ def render_flood(flood: Flood) -> tuple[Flow, ...]:
                 tag,
             ),
         )
-    parts = [tuple(ports[i : i + PART_PORTS]) for i in range(0, len(ports), PART_PORTS)]
+    parts = [
+        _ports(flood.ports[i : i + PART_PORTS]) for i in range(0, len(flood.ports), PART_PORTS)
+    ]
     local_parts = len(parts)
     parts += [
         _remotes(flood.remotes[i : i + PART_REMOTES])
@@ -62,6 +67,15 @@ def render_flood(flood: Flood) -> tuple[Flow, ...]:
             Flow("flood", 100, (evi, ("bucket", number)), part, tag)
             for number, part in enumerate(parts, 1)
         ),
+    )
+
+
+def _ports(ports: tuple[int, ...]) -> tuple[tuple, ...]:
+    # Each by the way of unicast, as its port may have a policy set.
+    return tuple(
+        step
+        for port in ports
+        for step in (("set_field", "out_port", port), ("resubmit", "deliver"))
     )
 
 

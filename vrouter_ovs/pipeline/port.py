@@ -9,6 +9,7 @@ from vrouter_ovs.fields import mac_bytes
 from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import network, prefix_term, vni
 from vrouter_ovs.pipeline.base import ICMPV6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT
+from vrouter_ovs.pipeline.policy import policy_id
 from vrouter_ovs.state import LocalPort
 
 PASS = (("goto", "proxy"),)
@@ -16,25 +17,31 @@ NO_MAC = "00:00:00:00:00:00"
 
 
 def render_port(port: LocalPort) -> tuple[Flow, ...]:
-    """Five flows for a port with one IPv4 address, three for one without port security."""
+    """Five flows for a port with one IPv4 address, three for one without port security; one more
+    with a policy set."""
     tag = cookie(port.key)
     evi = vni(port.evi)
+    policy = (("set_field", "policy", policy_id(port.policy)),) if port.policy else ()
     flows = [
         Flow(
             "classify",
             200,
             (("in_port", port.ofport),),
-            (("set_field", "evi", evi), ("goto", "guard")),
+            (("set_field", "evi", evi), *policy, ("goto", "guard")),
             tag,
         ),
         Flow(
             "bridge",
             300,
             (("evi", evi), ("eth_dst", port.mac)),
-            (("set_field", "out_port", port.ofport), ("goto", "output")),
+            (("set_field", "out_port", port.ofport), ("goto", "deliver")),
             tag,
         ),
     ]
+    if policy:
+        # The whole register: what the sender's set left in it ends here.
+        match = (("out_port", port.ofport),)
+        flows.append(Flow("deliver", 100, match, (*policy, ("goto", "receive")), tag))
     if not port.port_security:
         flows.append(Flow("guard", 200, (("in_port", port.ofport),), PASS, tag))
         return tuple(flows)

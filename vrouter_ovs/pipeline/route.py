@@ -61,7 +61,7 @@ def deliver(hop: LocalHop | RemoteHop) -> tuple[tuple, ...]:
             ("set_field", "eth_src", hop.gateway_mac),
             ("set_field", "eth_dst", hop.mac),
             ("set_field", "out_port", hop.ofport),
-            ("goto", "output"),
+            ("goto", "deliver"),
         )
     if hop.encap != "vxlan":
         raise PipelineError(f"no encapsulation {hop.encap!r}")

@@ -11,7 +11,11 @@ from typing import Any
 
 from ryu_apps.control.model import Change, Config, Resource
 
-NAMES = {"network": "Network", "subnet": "Subnet", "port": "Port", "router": "Router"}
+NAMES = {
+    "network": "Network", "subnet": "Subnet", "port": "Port", "router": "Router",
+    "security_group": "SecurityGroup", "security_group_rule": "SecurityGroupRule",
+    "address_group": "AddressGroup",
+}
 
 
 class RuleError(Exception):

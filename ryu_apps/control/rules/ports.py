@@ -1,5 +1,5 @@
 """Rules for ports (Networking API v2.0, "Ports", with the port binding, port security, allowed
-address pairs, DNS integration and extra DHCP option extensions)."""
+address pairs, security group, DNS integration and extra DHCP option extensions)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from ryu_apps.control import ipam
 from ryu_apps.control.model import AddressPair, FixedIp, Network, Port, Subnet
-from ryu_apps.control.rules import dhcp_options, dns, ipv6_modes
+from ryu_apps.control.rules import dhcp_options, dns, ipv6_modes, security_groups
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,
@@ -40,6 +40,13 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
         addresses = automatic(draft, network, mac)
     else:
         addresses = fixed(draft, network, wanted, mac)
+    groups = body.get("security_groups") or ()
+    if groups and not security:
+        raise _security_required()
+    if "security_groups" in body:
+        groups = security_groups.of_port(draft, groups, context)
+    elif security:
+        groups = (security_groups.default_group(draft, fields["project_id"], context),)
     port = draft.put(
         "port",
         Port(
@@ -53,6 +60,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
             binding_profile=profile(body.get("binding_profile")),
             port_security_enabled=security,
             allowed_address_pairs=_pairs(body.get("allowed_address_pairs"), security),
+            security_groups=groups,
             dns_name=dns.dns_name(body.get("dns_name")),
             dns_domain=dns.dns_domain(body.get("dns_domain")),
             extra_dhcp_opts=dhcp_options.merged((), body.get("extra_dhcp_opts")),
@@ -91,6 +99,7 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
         fields["allowed_address_pairs"] = _pairs(body["allowed_address_pairs"], security)
     elif old.allowed_address_pairs and not security:
         _pairs([dataclasses.asdict(pair) for pair in old.allowed_address_pairs], security)
+    fields |= _groups(draft, old, body, security, context)
     for name, read in (("dns_name", dns.dns_name), ("dns_domain", dns.dns_domain)):
         if name in body:
             fields[name] = read(body[name])
@@ -101,6 +110,33 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
     if "dns_name" in body or "dns_domain" in body:
         dns.whole_name(port, draft.get("network", old.network_id))
     return port
+
+
+def _groups(
+    draft: Draft, old: Port, body: dict[str, Any], security: bool, context: Context
+) -> dict[str, Any]:
+    """The fields about security groups that an update changes."""
+    if "security_groups" in body:
+        wanted = body["security_groups"] or ()
+        if wanted and not security:
+            raise _security_required()
+        groups = security_groups.of_port(draft, wanted, context, old.security_groups)
+        return {"security_groups": groups, "unfiltered": False}
+    if old.security_groups and not security:
+        raise conflict(
+            "PortSecurityPortHasSecurityGroup",
+            "Port has security group associated. Cannot disable port security or IP address until "
+            "security group is removed: send 'security_groups': [] as well.",
+        )
+    return {"unfiltered": False} if security != old.port_security_enabled else {}
+
+
+def _security_required() -> Exception:
+    return bad_request(
+        "Port security must be enabled and port must have an IP address in order to use security "
+        "groups.",
+        "PortSecurityAndIPRequiredForSecurityGroups",
+    )
 
 
 def delete(draft: Draft, id: str, context: Context) -> None:

@@ -211,6 +211,7 @@ def _add_port(draft: Draft, router: Router, port: Port, context: Context) -> dic
             device_id=router.id,
             device_owner=ROUTER_INTERFACE,
             port_security_enabled=False,
+            security_groups=(),
             revision_number=port.revision_number + 1,
             updated_at=context.now,
         ),

@@ -1,0 +1,299 @@
+"""Why a packet may pass, or may not: the configuration asked as the switches apply it.  Pure.
+
+No packet is sent and no flow is read.  The answer names the rules that allow each stage or, where
+none does, those that come nearest and what they miss.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ryu_apps.control.explain_rules import Packet, contains, match, nearest
+from ryu_apps.control.model import Config, Port, Subnet
+from ryu_apps.control.policy import (
+    ICMP,
+    ICMPV6,
+    NO_GROUPS,
+    Groups,
+    groups_of,
+    protocol_number,
+)
+from vrouter_ovs.state import EGRESS, INGRESS
+
+ALLOWED, DENIED, UNREACHABLE = "allowed", "denied", "unreachable"
+NEAREST = 5
+"""So many rules that nearly match are named."""
+
+
+class ExplainError(ValueError):
+    """The question cannot be answered as it was put."""
+
+
+@dataclass
+class Stage:
+    """``verdict``: "pass" or "drop"; ``rules``: ids of those that allow it."""
+
+    stage: str
+    verdict: str
+    reason: str
+    port: str = ""
+    rules: list[str] = field(default_factory=list)
+    nearest: list[dict[str, str]] = field(default_factory=list)
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "stage": self.stage, "verdict": self.verdict, "reason": self.reason,
+            "port": self.port, "rules": self.rules, "nearest": self.nearest,
+        }
+
+
+Exists = Callable[[int, str], str]
+"""(VNI of an EVI or a VRF, address) -> the prefix by which its routes lead there, or ""."""
+
+
+def explain(
+    config: Config,
+    port_id: str,
+    to: str,
+    protocol: str | int = "icmp",
+    dport: int = -1,
+    icmp_type: int = -1,
+    icmp_code: int = -1,
+    source: str = "",
+    routed: Exists = lambda vni, address: "",
+    states: Callable[[str], str] = lambda port_id: "",
+) -> dict[str, Any]:
+    """What happens to a connection from a port to ``to`` (an address, or a port's id).
+
+    ``source``: the address to send from, or "" for the port's own.  ``states``: the status of a
+    port now ("ACTIVE"...), or "".  Returns ``{"verdict", "reason", "stages": [...], ...}``.
+    Raises KeyError for an unknown port, ExplainError for a question that makes no sense.
+    """
+    port = config.ports[port_id]
+    packet, subnet = _packet(config, port, to, protocol, dport, icmp_type, icmp_code, source)
+    stages = [_status(port, states), _spoof(port, packet), *_group_stage(
+        config, port, EGRESS, packet, "egress rules")]
+    way, target = _way(config, port, subnet, packet, routed)
+    stages.append(way)
+    if target is not None:
+        stages.append(_status(target, states))
+        stages += _group_stage(config, target, INGRESS, packet, "ingress rules")
+        back = packet.reply()
+        stages += _reply(config, target, EGRESS, back, "reply egress rules")
+    if way.verdict == "pass":
+        stages += _reply(config, port, INGRESS, packet.reply(), "reply ingress rules")
+    failed = next((one for one in stages if one.verdict == "drop"), None)
+    if failed is None:
+        verdict = ALLOWED
+    else:
+        verdict = UNREACHABLE if failed.stage in ("path", "port state") else DENIED
+    return {
+        "verdict": verdict,
+        "reason": f"{failed.stage}: {failed.reason}" if failed else "",
+        "packet": str(packet),
+        "source": {"port": port.id, "name": port.name, "address": packet.source},
+        "destination": {
+            "port": target.id if target else "", "name": target.name if target else "",
+            "address": packet.destination,
+        },
+        "stages": [one.data() for one in stages],
+    }
+
+
+# ---------------------------------------------------------------- the question
+
+
+def _packet(
+    config: Config, port: Port, to: str, protocol: str | int, dport: int, icmp_type: int,
+    icmp_code: int, source: str,
+) -> tuple[Packet, Subnet | None]:
+    """The packet, and the subnet of the sender that it starts in."""
+    target = config.ports.get(to)
+    if target is not None:
+        addresses = [fixed.ip_address for fixed in target.fixed_ips]
+        if not addresses:
+            raise ExplainError(f"port {to} has no address")
+    else:
+        try:
+            addresses = [str(ipaddress.ip_address(to))]
+        except ValueError:
+            raise ExplainError(f"'{to}' is neither an IP address nor the id of a port") from None
+    choices = []
+    for fixed in port.fixed_ips:
+        subnet = config.subnets.get(fixed.subnet_id)
+        for address in addresses:
+            if subnet is not None and subnet.ip_version == _version(address):
+                away = ipaddress.ip_address(address) not in subnet.net
+                choices.append((away, fixed.ip_address, address, subnet))
+    if not choices:
+        raise ExplainError(
+            f"port {port.id} has no IPv{_version(addresses[0])} address to send from"
+        )
+    _, own, address, subnet = min(choices, key=lambda choice: choice[0])
+    if source:
+        try:
+            own = str(ipaddress.ip_address(source))
+        except ValueError:
+            raise ExplainError(f"'{source}' is no IP address") from None
+        if _version(own) != _version(address):
+            raise ExplainError(f"{own} and {address} are not of the same IP version")
+    version = _version(address)
+    try:
+        number = protocol_number(str(protocol), version)
+    except ValueError as error:
+        raise ExplainError(str(error)) from None
+    if number in (ICMP, ICMPV6):
+        first = icmp_type if icmp_type >= 0 else (128 if version == 6 else 8)
+        last = icmp_code if icmp_code >= 0 else 0
+    else:
+        first = last = dport
+    return Packet(version, own, address, number, first, last), subnet
+
+
+def _version(address: str) -> int:
+    return 6 if ":" in address else 4
+
+
+# ---------------------------------------------------------------- stages
+
+
+def _status(port: Port, states: Callable[[str], str]) -> Stage:
+    state = states(port.id)
+    if state in ("", "ACTIVE"):
+        return Stage("port state", "pass", state.lower() or "not asked", port.id)
+    why = "it is administratively down" if not port.admin_state_up else {
+        "DOWN": "no hypervisor has its interface",
+        "BUILD": "its switch has not confirmed its flows yet",
+        "ERROR": "its switch refused its flows",
+    }.get(state, state)
+    return Stage("port state", "drop", f"port {_name(port)} is {state}: {why}", port.id)
+
+
+def _spoof(port: Port, packet: Packet) -> Stage:
+    if not port.port_security_enabled:
+        return Stage("anti-spoof", "pass", "port security is off", port.id)
+    if packet.source in {fixed.ip_address for fixed in port.fixed_ips}:
+        return Stage("anti-spoof", "pass", f"{packet.source} is its address", port.id)
+    for pair in port.allowed_address_pairs:
+        if contains(pair.ip_address, packet.source):
+            return Stage(
+                "anti-spoof", "pass", f"allowed address pair {pair.ip_address}", port.id
+            )
+    return Stage(
+        "anti-spoof", "drop",
+        f"{packet.source} is neither an address of the port nor an allowed address pair", port.id,
+    )
+
+
+def _way(
+    config: Config, port: Port, subnet: Subnet, packet: Packet, routed: Exists
+) -> tuple[Stage, Port | None]:
+    """From the sender to the port that has the address: through one network, or a router."""
+    address = ipaddress.ip_address(packet.destination)
+    if address in subnet.net:
+        how = f"same network, {subnet.cidr}"
+        return _arrival(config, subnet, packet.destination, how, routed)
+    interface = next(
+        (config.ports[id] for id in config.interfaces_by_subnet.get(subnet.id, ())), None
+    )
+    if interface is None:
+        return Stage(
+            "path", "drop",
+            f"{packet.destination} is outside of {subnet.cidr}, and no router has an interface "
+            "there",
+        ), None
+    router = config.routers.get(interface.device_id)
+    if router is None or not router.admin_state_up:
+        return Stage("path", "drop", f"router {interface.device_id} is down"), None
+    best: Subnet | None = None
+    for id in config.ports_by_device.get(router.id, ()):
+        for fixed in config.ports[id].fixed_ips:
+            other = config.subnets.get(fixed.subnet_id)
+            if (other is not None and other.ip_version == packet.version
+                    and address in other.net
+                    and (best is None or other.net.prefixlen > best.net.prefixlen)):
+                best = other
+    via = f"router {router.name or router.id}"
+    if best is not None:
+        return _arrival(config, best, packet.destination, f"{via}, {best.cidr}", routed)
+    prefix = routed(router.vni, packet.destination)
+    if prefix:
+        return Stage("path", "pass", f"{via}, by the route {prefix} of another system"), None
+    return Stage("path", "drop", f"{via} has no route to {packet.destination}"), None
+
+
+def _arrival(
+    config: Config, subnet: Subnet, address: str, how: str, routed: Exists
+) -> tuple[Stage, Port | None]:
+    ids = config.ports_by_address.get((subnet.id, address))
+    if ids:
+        target = config.ports[min(ids)]
+        if target.is_router_interface:
+            return Stage("path", "pass", f"{how}: it is a gateway's own address", target.id), None
+        return Stage("path", "pass", f"{how}, port {_name(target)}", target.id), target
+    for id in config.ports_by_network.get(subnet.network_id, ()):
+        other = config.ports[id]
+        if any(contains(pair.ip_address, address) for pair in other.allowed_address_pairs):
+            return Stage(
+                "path", "pass", f"{how}, allowed address pair of port {_name(other)}", id
+            ), other
+    network = config.networks.get(subnet.network_id)
+    if network is not None and routed(network.vni, address):
+        return Stage("path", "pass", f"{how}, known by a route of another system"), None
+    return Stage("path", "drop", f"{how}: no port has the address {address}"), None
+
+
+def _group_stage(
+    config: Config, port: Port, direction: str, packet: Packet, name: str
+) -> Iterable[Stage]:
+    groups = groups_of(port)
+    if not groups:
+        why = "port security is off" if not port.port_security_enabled else (
+            "it was made before there were security groups and has none: nothing is filtered"
+        )
+        yield Stage(name, "pass", why, port.id)
+        return
+    if groups == NO_GROUPS:
+        yield Stage(
+            name, "drop",
+            f"port {_name(port)} has port security and no security group: nothing is allowed",
+            port.id,
+        )
+        return
+    rules, misses = match(config, groups, direction, packet)
+    if rules:
+        yield Stage(name, "pass", f"{direction} {packet} of port {_name(port)}", port.id, rules)
+        return
+    close = nearest(config, misses, NEAREST)
+    other = packet.source if direction == INGRESS else packet.destination
+    side = "from" if direction == INGRESS else "to"
+    reason = f"no {direction} rule of port {_name(port)} allows {packet} {side} {other}"
+    if close:
+        reason += f"; nearest: {close[0]['why']}"
+    yield Stage(name, "drop", reason, port.id, [], close)
+
+
+def _reply(
+    config: Config, port: Port, direction: str, packet: Packet, name: str
+) -> Iterable[Stage]:
+    """Replies pass a set that tracks connections; a stateless one needs a rule for them."""
+    groups = groups_of(port)
+    if not groups or groups == NO_GROUPS:
+        return
+    if stateful(config, groups):
+        yield Stage(name, "pass", "connections are tracked, replies pass", port.id)
+        return
+    yield from _group_stage(config, port, direction, packet, name)
+
+
+def stateful(config: Config, groups: Groups) -> bool:
+    """Whether a policy set tracks connections: one stateful group is enough."""
+    known = (config.security_groups.get(group) for group in groups)
+    return any(group is None or group.stateful for group in known)
+
+
+def _name(port: Port) -> str:
+    return port.name or port.id

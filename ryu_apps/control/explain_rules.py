@@ -1,0 +1,175 @@
+"""Which rules of a policy set allow a packet, and what the others miss.  Pure."""
+
+from __future__ import annotations
+
+import heapq
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ryu_apps.control.model import Config, SecurityGroupRule
+from ryu_apps.control.policy import (
+    ICMP,
+    ICMPV6,
+    Groups,
+    addresses_of,
+    groups_of,
+    protocol_number,
+    remote_groups,
+    remote_prefix,
+)
+from vrouter_ovs.state import INGRESS
+
+NUMBERS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
+
+
+@dataclass(frozen=True)
+class Packet:
+    """The first packet of a connection.
+
+    ``protocol``: number, -1 for one that no rule names.  ``first``, ``last``: destination port
+    twice, or ICMP type and code; -1 for none.  ``source_port``: where a reply goes.
+    """
+
+    version: int
+    source: str
+    destination: str
+    protocol: int
+    first: int = -1
+    last: int = -1
+    source_port: int = 40000
+
+    def reply(self) -> Packet:
+        echo = {8: 0, 128: 129}.get(self.first, self.first)
+        ports = self.protocol not in (ICMP, ICMPV6) and self.first >= 0
+        return Packet(
+            self.version, self.destination, self.source, self.protocol,
+            self.source_port if ports else echo, self.source_port if ports else self.last,
+            self.first if ports else -1,
+        )
+
+    def __str__(self) -> str:
+        name = NUMBERS.get(self.protocol, f"protocol {self.protocol}")
+        if self.first < 0:
+            return name
+        if self.protocol in (ICMP, ICMPV6):
+            return f"{name} type {self.first}" + (f" code {self.last}" if self.last >= 0 else "")
+        return f"{name} {self.first}"
+
+
+class Miss(NamedTuple):
+    """``distance``: in how many things the rule differs from the packet; ``problems``: which."""
+
+    distance: int
+    rule: str
+    problems: tuple[str, ...]
+
+
+
+def match(
+    config: Config, groups: Groups, direction: str, packet: Packet
+) -> tuple[list[str], list[Miss]]:
+    """The ids of the rules of a policy set that allow a packet, and how the others miss it."""
+    other = packet.source if direction == INGRESS else packet.destination
+    members = _member_groups(config, groups, direction, other)
+    found, misses = [], []
+    for group in groups:
+        for rule_id in config.rules_by_group.get(group, ()):
+            rule = config.security_group_rules[rule_id]
+            if rule.direction != direction:
+                continue
+            if (rule.ethertype == "IPv6") != (packet.version == 6):
+                continue
+            problems = tuple(_problems(config, rule, packet, other, members))
+            if problems:
+                misses.append(Miss(len(problems), rule_id, problems))
+            else:
+                found.append(rule_id)
+    return sorted(found), misses
+
+
+def nearest(config: Config, misses: Iterable[Miss], count: int) -> list[dict[str, str]]:
+    """The rules that miss least, in words."""
+    rules = config.security_group_rules
+    return [
+        {"rule": miss.rule, "why": f"{_text(config, rules[miss.rule])}: "
+         + ", ".join(miss.problems)}
+        for miss in heapq.nsmallest(count, misses)
+    ]
+
+
+def _member_groups(config: Config, groups: Groups, direction: str, address: str) -> Groups:
+    """The groups of the port that the set's remote groups know by an address.
+
+    As the switches have it: the longest prefix counts, and of several members with the same one
+    the port with the lowest id.
+    """
+    best: tuple[int, str] | None = None
+    for group in remote_groups(config, groups)[direction]:
+        for id in config.ports_by_group.get(group, ()):
+            member = config.ports[id]
+            for known in addresses_of(member):
+                hit = known == address or ("/" in known and contains(known, address))
+                if hit and groups_of(member):
+                    length = ipaddress.ip_network(known, strict=False).prefixlen
+                    if best is None or (-length, id) < best:
+                        best = (-length, id)
+    return groups_of(config.ports[best[1]]) if best else ()
+
+
+def _problems(
+    config: Config, rule: SecurityGroupRule, packet: Packet, other: str, members: Groups
+) -> Iterable[str]:
+    number = protocol_number(rule.protocol, packet.version)
+    if number not in (-1, packet.protocol):
+        yield f"not {packet}"
+    elif number in (ICMP, ICMPV6):
+        if rule.port_range_min not in (-1, packet.first):
+            yield f"not type {packet.first}"
+        elif rule.port_range_max not in (-1, packet.last):
+            yield f"not code {packet.last}"
+    elif rule.port_range_min >= 0 and not (
+        rule.port_range_min <= packet.first <= rule.port_range_max
+    ):
+        yield f"not port {packet.first}" if packet.first >= 0 else "the port is not given"
+    if rule.remote_group_id:
+        if rule.remote_group_id not in members:
+            yield f"{other} is no member of group {_group_name(config, rule.remote_group_id)}"
+    elif rule.remote_address_group_id:
+        group = config.address_groups.get(rule.remote_address_group_id)
+        if group is None or not any(contains(one, other) for one in group.addresses):
+            yield f"{other} is not in address group {group.name or group.id if group else '?'}"
+    else:
+        prefix = remote_prefix(rule)
+        if prefix and not contains(prefix, other):
+            yield f"{other} is not in {prefix}"
+
+
+def _text(config: Config, rule: SecurityGroupRule) -> str:
+    """The rule in words: "tcp 22 allowed only from group web"."""
+    what = rule.protocol or "anything"
+    low, high = rule.port_range_min, rule.port_range_max
+    if low >= 0:
+        if protocol_number(rule.protocol, 4) in (ICMP, ICMPV6):
+            what += f" type {low}" + (f" code {high}" if high >= 0 else "")
+        else:
+            what += f" {low}" if low == high else f" {low}-{high}"
+    side = "from" if rule.direction == INGRESS else "to"
+    if rule.remote_group_id:
+        return f"{what} allowed only {side} group {_group_name(config, rule.remote_group_id)}"
+    if rule.remote_address_group_id:
+        group = config.address_groups.get(rule.remote_address_group_id)
+        name = (group.name or group.id) if group else rule.remote_address_group_id
+        return f"{what} allowed only {side} address group {name}"
+    prefix = remote_prefix(rule)
+    return f"{what} allowed only {side} {prefix}" if prefix else f"{what} allowed"
+
+
+def _group_name(config: Config, id: str) -> str:
+    group = config.security_groups.get(id)
+    return (group.name or id) if group else id
+
+
+def contains(prefix: str, address: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(prefix, strict=False)

@@ -1,0 +1,253 @@
+"""Policy sets in use, where they are present, and their objects on each vrouter.
+
+Follows the configuration and the bound ports incrementally: a rule change recomputes the sets that
+contain its group; a new member of a group adds its addresses to the sets that name the group;
+nothing is computed per port.
+"""
+
+from __future__ import annotations
+
+from ryu_apps.control.desired import Desired
+from ryu_apps.control.model import Config, Port
+from ryu_apps.control.policy import (
+    Groups,
+    addresses_of,
+    groups_of,
+    is_tracked,
+    remote_groups,
+    rules_of,
+    set_id,
+)
+from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy
+
+DIRECTIONS = (INGRESS, EGRESS)
+
+
+class Policies:
+    def __init__(self, config: Config, desired: Desired) -> None:
+        self._config = config
+        self._desired = desired
+        self.ids: dict[Groups, int] = {}
+        """The sets that some port of the configuration has, or had while it was present."""
+        self.sets: dict[int, Groups] = {}
+        self._members: dict[Groups, dict[str, None]] = {}
+        """Set -> the ports of the whole system that have it."""
+        self._by_group: dict[str, dict[Groups, None]] = {}
+        """Group -> sets in use that contain it."""
+        self._addresses: dict[str, dict[str, dict[str, None]]] = {}
+        """Group -> address -> its members with that address."""
+        self.present: dict[int, dict[str, dict[str, None]]] = {}
+        """Set number -> element -> bound ports."""
+        self._remotes: dict[Groups, dict[str, dict[str, None]]] = {}
+        """Set present somewhere -> direction -> groups that its rules name as remote."""
+        self._naming: dict[str, dict[tuple[Groups, str], None]] = {}
+        """Group -> (set present somewhere, direction) whose rules name it as remote."""
+        self._rules_dirty: dict[Groups, None] = {}
+        self._peers_dirty: dict[tuple[str, str], None] = {}
+        """(group, address) whose owner may have changed."""
+
+    # ------------------------------------------------------------ inputs
+
+    def number(self, groups: Groups) -> int:
+        """The number of a policy set; 0 for the empty one."""
+        if not groups:
+            return 0
+        found = self.ids.get(groups)
+        if found is None:
+            found = self.ids[groups] = set_id(groups, self.sets)
+            self.sets[found] = groups
+        return found
+
+    def port_changed(self, old: Port | None, new: Port | None) -> None:
+        """A port of the configuration was created, changed or deleted."""
+        before = (groups_of(old), addresses_of(old)) if old is not None else ((), {})
+        after = (groups_of(new), addresses_of(new)) if new is not None else ((), {})
+        if before == after:
+            return
+        port_id = (new or old).id
+        if before[0]:
+            self._leave(port_id, *before)
+        if after[0]:
+            self._join(port_id, *after)
+
+    def _join(self, port_id: str, groups: Groups, addresses: dict[str, None]) -> None:
+        members = self._members.setdefault(groups, {})
+        if not members:
+            for group in groups:
+                self._by_group.setdefault(group, {})[groups] = None
+                self._mark_naming(group)
+        members[port_id] = None
+        for group in groups:
+            known = self._addresses.setdefault(group, {})
+            for address in addresses:
+                known.setdefault(address, {})[port_id] = None
+                self._peers_dirty[group, address] = None
+
+    def _leave(self, port_id: str, groups: Groups, addresses: dict[str, None]) -> None:
+        members = self._members[groups]
+        del members[port_id]
+        if not members:
+            del self._members[groups]
+            for group in groups:
+                del self._by_group[group][groups]
+                if not self._by_group[group]:
+                    del self._by_group[group]
+                self._mark_naming(group)
+        for group in groups:
+            known = self._addresses[group]
+            for address in addresses:
+                del known[address][port_id]
+                if not known[address]:
+                    del known[address]
+                self._peers_dirty[group, address] = None
+            if not known:
+                del self._addresses[group]
+        self._forget(groups)
+
+    def _mark_naming(self, remote_group: str) -> None:
+        """Sets whose rules name this group have other peers now."""
+        for rule_id in self._config.rules_by_remote_group.get(remote_group, ()):
+            self.group_changed(self._config.security_group_rules[rule_id].security_group_id)
+
+    def group_changed(self, group: str) -> None:
+        """A group, or one of its rules, was created, changed or deleted."""
+        for groups in self._remotes:
+            if group in groups:
+                self._rules_dirty[groups] = None
+
+    def address_group_changed(self, address_group: str) -> None:
+        for rule_id in self._config.rules_by_address_group.get(address_group, ()):
+            self.group_changed(self._config.security_group_rules[rule_id].security_group_id)
+
+    def place(self, port_id: str, element: str, policy: int) -> None:
+        """A bound port with this set is on this vrouter now."""
+        if not policy:
+            return
+        places = self.present.setdefault(policy, {})
+        groups = self.sets[policy]
+        if not places:
+            self._set_remotes(groups, remote_groups(self._config, groups))
+        ports = places.setdefault(element, {})
+        if not ports:
+            self._enter(element, policy, groups)
+        ports[port_id] = None
+
+    def displace(self, port_id: str, element: str, policy: int) -> None:
+        """It is there no more."""
+        if not policy:
+            return
+        places = self.present[policy]
+        ports = places[element]
+        del ports[port_id]
+        if not ports:
+            del places[element]
+            self._desired.drop_scope(element, ("policy", policy))
+        if not places:
+            del self.present[policy]
+            self._set_remotes(self.sets[policy], {})
+            self._forget(self.sets[policy])
+
+    def _set_remotes(self, groups: Groups, remotes: dict[str, dict[str, None]]) -> None:
+        for direction, named in self._remotes.pop(groups, {}).items():
+            for group in named:
+                del self._naming[group][groups, direction]
+                if not self._naming[group]:
+                    del self._naming[group]
+        if remotes:
+            self._remotes[groups] = remotes
+            for direction, named in remotes.items():
+                for group in named:
+                    self._naming.setdefault(group, {})[groups, direction] = None
+
+    def _forget(self, groups: Groups) -> None:
+        """Numbers of sets that nothing uses are given back."""
+        number = self.ids.get(groups)
+        if number is not None and groups not in self._members and number not in self.present:
+            del self.ids[groups], self.sets[number]
+
+    # ------------------------------------------------------------ resolution
+
+    def resolve(self) -> None:
+        """Bring every vrouter's policy objects in line."""
+        # First those who name a group by the rules so far: they also lose what has left it.
+        for group, address in self._peers_dirty:
+            for groups, direction in self._naming.get(group, ()):
+                self._resolve_peer(groups, direction, address)
+        self._peers_dirty.clear()
+        for groups in self._rules_dirty:
+            if groups in self._remotes:
+                self._resolve_set(groups)
+        self._rules_dirty.clear()
+
+    def _peers(self, groups: Groups) -> dict[str, list[int]]:
+        """Remote group -> numbers of the sets in use that contain it."""
+        found = {}
+        for named in self._remotes[groups].values():
+            for group in named:
+                found[group] = [self.number(one) for one in self._by_group.get(group, ())]
+        return found
+
+    def _policy(self, policy: int, groups: Groups) -> Policy:
+        return Policy(policy, is_tracked(self._config, groups))
+
+    def _resolve_set(self, groups: Groups) -> None:
+        policy = self.ids[groups]
+        before = self._remotes[groups]
+        after = remote_groups(self._config, groups)
+        self._set_remotes(groups, after)
+        item = self._policy(policy, groups)
+        # Whether connections are tracked stands in every object of the set.
+        other = any(
+            self._desired.get(element, item.key) != item for element in self.present[policy]
+        )
+        rules = rules_of(self._config, policy, groups, self._peers(groups))
+        scope = ("policy", policy)
+        for element in self.present[policy]:
+            self._desired.put(element, scope, item)
+            for key in self._desired.keys(element, scope):
+                if key[0] == "rule" and key not in rules:
+                    self._desired.delete(element, scope, key)
+            for rule in rules.values():
+                self._desired.put(element, scope, rule)
+        for direction in DIRECTIONS:
+            named = before[direction].keys() ^ after[direction].keys()
+            for group in named | after[direction].keys() if other else named:
+                for address in self._addresses.get(group, ()):
+                    self._resolve_peer(groups, direction, address)
+
+    def _resolve_peer(self, groups: Groups, direction: str, address: str) -> None:
+        policy = self.ids[groups]
+        item = self._peer(policy, groups, direction, address)
+        scope = ("policy", policy)
+        for element in self.present[policy]:
+            if item is None:
+                self._desired.delete(element, scope, ("peer", policy, direction, address))
+            else:
+                self._desired.put(element, scope, item)
+
+    def _peer(
+        self, policy: int, groups: Groups, direction: str, address: str
+    ) -> PeerAddress | None:
+        """Whose an address is.  Of several members with it, the port with the lowest id."""
+        owners: dict[str, None] = {}
+        for group in self._remotes[groups][direction]:
+            owners.update(self._addresses.get(group, {}).get(address, {}))
+        if not owners:
+            return None
+        owner = self._config.ports[min(owners)]
+        peer = self.number(groups_of(owner))
+        return PeerAddress(policy, direction, address, peer, is_tracked(self._config, groups))
+
+    def _enter(self, element: str, policy: int, groups: Groups) -> None:
+        scope = ("policy", policy)
+        self._desired.put(element, scope, self._policy(policy, groups))
+        for rule in rules_of(self._config, policy, groups, self._peers(groups)).values():
+            self._desired.put(element, scope, rule)
+        for direction in DIRECTIONS:
+            addresses: dict[str, None] = {}
+            for group in self._remotes[groups][direction]:
+                addresses.update(dict.fromkeys(self._addresses.get(group, ())))
+            for address in addresses:
+                item = self._peer(policy, groups, direction, address)
+                if item is not None:
+                    self._desired.put(element, scope, item)

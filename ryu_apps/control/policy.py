@@ -1,0 +1,176 @@
+"""From security groups to the rules of a policy set.  Pure functions.
+
+A *policy set* is the set of groups that a port carries.  Ports with the same groups share one, with
+all its rules; a rule that names a remote group is one rule for each policy set that contains that
+group, so neither depends on how many ports there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ryu_apps.control.model import Config, Port, SecurityGroupRule, normalized
+from vrouter_ovs.state import EGRESS, INGRESS, Rule
+
+Groups = tuple[str, ...]
+"""Sorted ids of security groups: what a policy set is."""
+
+PROTOCOLS = {
+    "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "icmp": 1, "icmpv6": 58, "igmp": 2,
+    "ipip": 4, "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-icmp": 58, "ipv6-nonxt": 59,
+    "ipv6-opts": 60, "ipv6-route": 43, "ospf": 89, "pgm": 113, "rsvp": 46, "sctp": 132, "tcp": 6,
+    "udp": 17, "udplite": 136, "vrrp": 112,
+}
+"""The names that the Networking API knows (IANA protocol numbers)."""
+ICMP, ICMPV6 = 1, 58
+WITH_PORTS = frozenset((6, 17, 33, 132, 136))
+
+
+def protocol_number(name: str, version: int) -> int:
+    """The number of a protocol given by name or number; -1 for "" or "any".
+
+    ICMP means the ICMP of the IP version.  Raises ValueError for an unknown name.
+    """
+    if name in ("", "any"):
+        return -1
+    number = int(name) if name.isdigit() else PROTOCOLS.get(name.lower(), 256)
+    if not 0 <= number < 256:
+        raise ValueError(f"unknown IP protocol {name!r}")
+    if version == 6 and number == ICMP:
+        return ICMPV6
+    return number
+
+
+NO_GROUPS: Groups = ("",)
+"""The policy set of ports with port security and without a group: no rule is in it."""
+
+
+def groups_of(port: Port) -> Groups:
+    """The policy set of a port; () where nothing is filtered."""
+    if not port.port_security_enabled or port.unfiltered or port.is_router_interface:
+        return ()
+    return tuple(sorted(set(port.security_groups))) or NO_GROUPS
+
+
+def is_tracked(config: Config, groups: Groups) -> bool:
+    """Whether a policy set tracks connections: one stateful group is enough."""
+    known = (config.security_groups.get(group) for group in groups)
+    return any(group is None or group.stateful for group in known)
+
+
+def set_id(groups: Groups, taken: Iterable[int] = ()) -> int:
+    """A number of 31 bits for a policy set, the same after every restart."""
+    digest = hashlib.blake2b("\0".join(groups).encode(), digest_size=4).digest()
+    number = int.from_bytes(digest) >> 1 or 1
+    used = set(taken)
+    while number in used:
+        number = number % 0x7FFFFFFF + 1
+    return number
+
+
+class _Shape(NamedTuple):
+    """Rules alike but for their port ranges."""
+
+    direction: str
+    version: int
+    protocol: int
+    remote: str
+    peer: int
+
+
+def rules_of(
+    config: Config, policy: int, groups: Groups, peers: dict[str, Iterable[int]]
+) -> dict[tuple, Rule]:
+    """All rules of a policy set, by key.  ``peers``: group id -> numbers of the sets in use that
+    contain it.  Rules that repeat one another come out as one that names both; overlapping port
+    ranges are cut where they overlap, so that no packet matches two of the same shape."""
+    shapes: dict[_Shape, list[tuple[int, int, str]]] = {}
+    for group in groups:
+        for rule_id in config.rules_by_group.get(group, ()):
+            rule = config.security_group_rules[rule_id]
+            for shape, first, last in _shapes(config, rule, peers):
+                shapes.setdefault(shape, []).append((first, last, rule_id))
+    found = {}
+    stateful = is_tracked(config, groups)
+    for shape, ranges in shapes.items():
+        cut = _elementary if shape.protocol in WITH_PORTS else _same
+        for first, last, ids in cut(ranges):
+            rule = Rule(
+                policy, shape.direction, shape.version, shape.protocol, first, last,
+                shape.remote, shape.peer, ids, stateful,
+            )
+            found[rule.key] = rule
+    return found
+
+
+def _shapes(config: Config, rule: SecurityGroupRule, peers: dict[str, Iterable[int]]):
+    version = 6 if rule.ethertype == "IPv6" else 4
+    protocol = protocol_number(rule.protocol, version)
+    first, last = rule.port_range_min, rule.port_range_max
+    if protocol in WITH_PORTS and first <= 0 and last >= 65535:
+        first = last = -1
+
+    def shape(remote: str = "", peer: int = 0):
+        return _Shape(rule.direction, version, protocol, remote, peer), first, last
+
+    if rule.remote_group_id:
+        for peer in peers.get(rule.remote_group_id, ()):
+            yield shape(peer=peer)
+    elif rule.remote_address_group_id:
+        group = config.address_groups.get(rule.remote_address_group_id)
+        for prefix in group.addresses if group is not None else ():
+            if (":" in prefix) == (version == 6):
+                yield shape(prefix)
+    else:
+        yield shape(remote_prefix(rule))
+
+
+def remote_prefix(rule: SecurityGroupRule) -> str:
+    """The prefix of a rule with its host bits cleared; "" for none and for everywhere."""
+    prefix = normalized(rule.remote_ip_prefix)
+    return "" if prefix in ("0.0.0.0/0", "::/0") else prefix
+
+
+def _same(ranges: list[tuple[int, int, str]]):
+    """Equal (type, code) pairs become one; they have no order to overlap in."""
+    merged: dict[tuple[int, int], list[str]] = {}
+    for first, last, rule_id in ranges:
+        merged.setdefault((first, last), []).append(rule_id)
+    for (first, last), ids in merged.items():
+        yield first, last, tuple(sorted(ids))
+
+
+def _elementary(ranges: list[tuple[int, int, str]]):
+    """Cut ranges at one another's ends: every piece is covered by the same rules throughout."""
+    everything = tuple(sorted(rule_id for first, _, rule_id in ranges if first < 0))
+    if everything:
+        yield -1, -1, everything
+    bounded = [one for one in ranges if one[0] >= 0]
+    cuts = sorted({first for first, _, _ in bounded} | {last + 1 for _, last, _ in bounded})
+    for low, high in itertools.pairwise(cuts):
+        ids = tuple(sorted(
+            rule_id for first, last, rule_id in bounded if first <= low and last >= high - 1
+        ))
+        if ids:
+            yield low, high - 1, ids
+
+
+def remote_groups(config: Config, groups: Groups) -> dict[str, dict[str, None]]:
+    """Direction -> the groups that rules of a policy set name as remote."""
+    found: dict[str, dict[str, None]] = {INGRESS: {}, EGRESS: {}}
+    for group in groups:
+        for rule_id in config.rules_by_group.get(group, ()):
+            rule = config.security_group_rules[rule_id]
+            if rule.remote_group_id:
+                found[rule.direction][rule.remote_group_id] = None
+    return found
+
+
+def addresses_of(port: Port) -> dict[str, None]:
+    """The addresses by which other ports know a member of a group."""
+    found = dict.fromkeys(fixed.ip_address for fixed in port.fixed_ips)
+    found.update((pair.ip_address, None) for pair in port.allowed_address_pairs)
+    return found

@@ -1,0 +1,102 @@
+"""Rules for address groups (Networking API v2.0, "Address groups")."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from typing import Any
+
+from ryu_apps.control.model import AddressGroup
+from ryu_apps.control.rules.draft import (
+    Context,
+    Draft,
+    RuleError,
+    bad_request,
+    check_revision,
+    common,
+    conflict,
+    plain,
+)
+from ryu_apps.control.rules.networks import some
+
+MAX_ADDRESSES = 4096
+
+
+def create(draft: Draft, body: dict[str, Any], context: Context) -> AddressGroup:
+    addresses = dict.fromkeys(_canonical(body.get("addresses") or ()))
+    return draft.put(
+        "address_group",
+        AddressGroup(addresses=_bounded(addresses), **common(body, context)),
+    )
+
+
+def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> AddressGroup:
+    """Name and description; addresses change by :func:`add` and :func:`remove`."""
+    old = draft.get("address_group", id)
+    return draft.replace("address_group", old, context, **plain(body, "name", "description"))
+
+
+def delete(draft: Draft, id: str, context: Context) -> None:
+    old = draft.get("address_group", id)
+    check_revision("address_group", old, context)
+    rules = draft.config.rules_by_address_group.get(id)
+    if rules:
+        raise conflict(
+            "AddressGroupInUse",
+            f"Address group {id} is in use on one or more security group rules: {some(rules)}. "
+            "Delete them first.",
+        )
+    draft.delete("address_group", id)
+
+
+def add(draft: Draft, id: str, body: dict[str, Any], context: Context) -> AddressGroup:
+    old = draft.get("address_group", id)
+    new = _canonical(body["addresses"])
+    known = [one for one in new if one in set(old.addresses)]
+    if known:
+        raise bad_request(
+            f"Addresses {some(known)} already exist in the address group {id}.",
+            "AddressesAlreadyExist",
+        )
+    addresses = dict.fromkeys((*old.addresses, *new))
+    return draft.replace("address_group", old, context, addresses=_bounded(addresses))
+
+
+def remove(draft: Draft, id: str, body: dict[str, Any], context: Context) -> AddressGroup:
+    old = draft.get("address_group", id)
+    gone = dict.fromkeys(_canonical(body["addresses"]))
+    missing = [one for one in gone if one not in set(old.addresses)]
+    if missing:
+        raise RuleError(
+            404, "AddressesNotFound",
+            f"Addresses {some(missing)} not found in the address group {id}.",
+        )
+    left = tuple(one for one in old.addresses if one not in gone)
+    return draft.replace("address_group", old, context, addresses=left)
+
+
+def _canonical(values: Iterable[str]) -> list[str]:
+    """Prefixes; an address alone is a prefix of its whole length.  Raises RuleError 400."""
+    found = []
+    for value in values:
+        try:
+            net = ipaddress.ip_network(value, strict=False)
+        except ValueError as error:
+            raise bad_request(
+                f"Invalid input for addresses. Reason: '{value}' is not a valid IP subnet: "
+                f"{error}.",
+                "HTTPBadRequest",
+            ) from error
+        if "%" in value:
+            raise bad_request(
+                f"Invalid input for addresses. Reason: '{value}' has a zone.", "HTTPBadRequest"
+            )
+        found.append(str(net))
+    return found
+
+
+def _bounded(addresses: Iterable[str]) -> tuple[str, ...]:
+    found = tuple(addresses)
+    if len(found) > MAX_ADDRESSES:
+        raise bad_request(f"an address group has at most {MAX_ADDRESSES} addresses", "InvalidInput")
+    return found

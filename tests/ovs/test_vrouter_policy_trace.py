@@ -1,0 +1,224 @@
+"""Policy sets by ``ofproto/trace``: every state of a connection, and both ends of a tunnel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.ovs.conftest import Sandbox
+from tests.ovs.tracing import Outcome, trace
+from vrouter_ovs.state import (
+    EGRESS,
+    INGRESS,
+    Evi,
+    Flood,
+    Gateway,
+    LocalHop,
+    LocalPort,
+    Neighbor,
+    PeerAddress,
+    Policy,
+    RemoteMac,
+    Route,
+    Rule,
+    StateObject,
+    Tunnel,
+    Vrf,
+    Vrouter,
+)
+
+VTEP, OWN, GATEWAY = "192.0.2.2", "02:00:00:00:00:01", "02:aa:00:00:00:01"
+WEB, CLIENTS, FREE = 0x10, 0x20, 0x30
+NEW, ESTABLISHED, REPLY, INVALID = "trk,new", "trk,est", "trk,est,rpl", "trk,inv"
+RELATED = "trk,rel,rpl"
+
+
+def mac(number: int) -> str:
+    return f"52:54:00:00:00:{number:02x}"
+
+
+def port(number: int, policy: int = 0, evi: int = 100) -> LocalPort:
+    own = mac(number)
+    pairs = ((own, f"10.{evi - 99}.0.{number}"), (own, f"fd0{evi - 99}::{number}"))
+    return LocalPort(f"p{number}", number, evi, own, pairs, policy=policy)
+
+
+# p1: web server, p2 and p5: clients, p3: no set, p4: stateless; p5 is in another network.
+OBJECTS: tuple[StateObject, ...] = (
+    Vrouter(OWN),
+    Tunnel(VTEP, 22),
+    Evi(100),
+    Evi(101),
+    Vrf(900, OWN),
+    Gateway(100, 900, GATEWAY, ("10.1.0.254",)),
+    Gateway(101, 900, GATEWAY, ("10.2.0.254",)),
+    port(1, WEB),
+    port(2, CLIENTS),
+    port(3),
+    port(4, FREE),
+    port(5, CLIENTS, 101),
+    RemoteMac(100, mac(9), VTEP, 100),
+    Neighbor(100, "fd01::1", mac(1)),
+    Route(900, "10.1.0.1/32", (LocalHop(1, 100, mac(1), GATEWAY),)),
+    Flood(100, (1, 2, 3, 4), ((VTEP, 100),)),
+    Policy(WEB),
+    Policy(CLIENTS),
+    Policy(FREE, stateful=False),
+    Rule(WEB, INGRESS, 4, 6, 80, 83, peer=CLIENTS),
+    Rule(WEB, INGRESS, 4, 6, 443, 443),
+    Rule(WEB, INGRESS, 4, 1, 8, 0),
+    PeerAddress(WEB, INGRESS, "10.1.0.2", CLIENTS),
+    PeerAddress(WEB, INGRESS, "10.2.0.5", CLIENTS),
+    Rule(CLIENTS, EGRESS, 4, 6),
+    Rule(FREE, EGRESS, 4, 17, 53, 53, stateful=False),
+    Rule(FREE, INGRESS, 4, 17, 1024, 65535, stateful=False),
+)
+
+
+@pytest.fixture(scope="module")
+def vrouter(sandbox: Sandbox) -> Iterator[Sandbox]:
+    sandbox.add_ports(*range(1, 6))
+    sandbox.add_underlay()
+    sandbox.add_tunnel(22, VTEP)
+    client = sandbox.connect()
+    client.install(list(OBJECTS))
+    client.close()
+    yield sandbox
+
+
+def tcp(source: int, target: int, dst_port: int, reply: bool = False, evi: int = 100) -> str:
+    """A TCP packet between two VMs, and the connection it is of: trace knows no connections."""
+    src, dst = (f"10.{evi - 99 if n == source else 1}.0.{n}" for n in (source, target))
+    ends = (40000, dst_port) if not reply else (dst_port, 40000)
+    first = (src, dst) if not reply else (dst, src)
+    to = GATEWAY if evi != 100 else mac(target)
+    return (
+        f"tcp,dl_src={mac(source)},dl_dst={to},nw_src={src},nw_dst={dst},nw_ttl=64,"
+        f"tp_src={ends[0]},tp_dst={ends[1]},ct_state=trk|est,ct_nw_proto=6,ct_nw_src={first[0]},"
+        f"ct_nw_dst={first[1]},ct_tp_src=40000,ct_tp_dst={dst_port}"
+    )
+
+
+def send(vrouter: Sandbox, where: str, packet: str, *states: str) -> Outcome:
+    return trace(vrouter, f"in_port={where},{packet}", *states)
+
+
+def from_tunnel(packet: str) -> str:
+    return f"tun_id=100,tun_src={VTEP},tun_dst=192.0.2.1,{packet}"
+
+
+@pytest.mark.parametrize("state", [NEW, ESTABLISHED])
+def test_first_direction(vrouter: Sandbox, state: str) -> None:
+    """The sender's set, then the receiver's."""
+    allowed = send(vrouter, "p2", tcp(2, 1, 80), ESTABLISHED, state)
+    assert allowed.sent == ["p1"]
+    assert allowed.tracked == ["zone=2", "zone=1"]
+    assert send(vrouter, "p2", tcp(2, 1, 84), ESTABLISHED, state).sent == []
+    assert send(vrouter, "p3", tcp(3, 1, 80), state).sent == []
+    assert send(vrouter, "p3", tcp(3, 1, 443), state).sent == ["p1"]
+    assert send(vrouter, "p2", tcp(2, 3, 9), state).sent == ["p3"]
+    assert send(vrouter, "p1", tcp(1, 3, 9), state).sent == []
+
+
+def test_replies(vrouter: Sandbox) -> None:
+    """Held against the rules of the first direction, at the sender and at the receiver."""
+    reply = tcp(1, 2, 80, reply=True)
+    assert send(vrouter, "p1", reply, REPLY, REPLY).sent == ["p2"]
+    assert send(vrouter, "p1", reply, NEW, REPLY).sent == []
+    assert send(vrouter, "p1", tcp(1, 2, 84, reply=True), REPLY, REPLY).sent == []
+    assert send(vrouter, "p1", reply, RELATED, RELATED).sent == ["p2"]
+    assert send(vrouter, "p1", tcp(1, 3, 443, reply=True), REPLY).sent == ["p3"]
+
+
+def test_invalid(vrouter: Sandbox) -> None:
+    assert send(vrouter, "p2", tcp(2, 1, 80), INVALID).sent == []
+    assert send(vrouter, "p2", tcp(2, 1, 80), ESTABLISHED, INVALID).sent == []
+
+
+def test_a_new_connection_is_entered(vrouter: Sandbox) -> None:
+    assert "ct(commit,zone=2)" in send(vrouter, "p2", tcp(2, 3, 80), NEW).text
+    assert "ct(commit,zone=1)" in send(vrouter, "p3", tcp(3, 1, 443), NEW).text
+    for outcome in (
+        send(vrouter, "p2", tcp(2, 3, 80), ESTABLISHED),
+        send(vrouter, "p1", tcp(1, 3, 443), NEW),
+        send(vrouter, "p3", tcp(3, 1, 444), NEW),
+    ):
+        assert "ct(commit" not in outcome.text.replace("ct(commit,zone=NXM", "")
+
+
+def test_passes(vrouter: Sandbox) -> None:
+    """One more pass at the sender and one at the receiver, none without a set."""
+    assert send(vrouter, "p3", tcp(3, 9, 80)).tracked == []
+    assert send(vrouter, "p2", tcp(2, 9, 80), NEW).tracked == ["zone=2"]
+    assert send(vrouter, "t22", from_tunnel(tcp(9, 3, 80))).tracked == []
+    assert send(vrouter, "t22", from_tunnel(tcp(9, 1, 443)), NEW).tracked == ["zone=1"]
+
+
+def test_to_and_from_a_tunnel(vrouter: Sandbox) -> None:
+    assert send(vrouter, "p2", tcp(2, 9, 80), NEW).sent == [(VTEP, 100)]
+    assert send(vrouter, "p1", tcp(1, 9, 80), NEW).sent == []
+    assert send(vrouter, "p1", tcp(1, 9, 443, reply=True), REPLY).sent == [(VTEP, 100)]
+    assert send(vrouter, "t22", from_tunnel(tcp(9, 1, 443)), NEW).sent == ["p1"]
+    assert send(vrouter, "t22", from_tunnel(tcp(9, 1, 80)), NEW).sent == []
+    assert send(vrouter, "t22", from_tunnel(tcp(9, 2, 80, reply=True)), REPLY).sent == ["p2"]
+    assert send(vrouter, "t22", from_tunnel(tcp(9, 2, 80)), NEW).sent == []
+
+
+def test_routed(vrouter: Sandbox) -> None:
+    outcome = send(vrouter, "p5", tcp(5, 1, 80, evi=101), ESTABLISHED, NEW)
+    assert outcome.sent == ["p1"]
+    assert outcome.tracked == ["zone=5", "zone=1"]
+    assert send(vrouter, "p5", tcp(5, 1, 84, evi=101), ESTABLISHED, NEW).sent == []
+
+
+def udp(source: int, target: int, dst_port: int, more: str = "") -> str:
+    return (
+        f"udp,dl_src={mac(source)},dl_dst={mac(target)},nw_src=10.1.0.{source},"
+        f"nw_dst=10.1.0.{target},nw_ttl=64,{more or f'udp_dst={dst_port}'}"
+    )
+
+
+def test_stateless(vrouter: Sandbox) -> None:
+    allowed = send(vrouter, "p4", udp(4, 3, 53))
+    assert (allowed.sent, allowed.tracked) == (["p3"], [])
+    assert send(vrouter, "p4", udp(4, 3, 54)).sent == []
+    assert send(vrouter, "p3", udp(3, 4, 2000)).sent == ["p4"]
+    assert send(vrouter, "p3", udp(3, 4, 53)).sent == []
+    assert send(vrouter, "p3", udp(3, 4, 0, "nw_frag=later")).sent == []
+
+
+def test_flooded_for_each_receiver(vrouter: Sandbox) -> None:
+    packet = udp(3, 9, 5353).replace(mac(9), "ff:ff:ff:ff:ff:ff")
+    outcome = send(vrouter, "p3", packet, *[NEW] * 2)
+    assert (VTEP, 100) in outcome.sent
+    assert outcome.tracked == ["zone=1", "zone=2"]
+    assert "p4" in outcome.sent and "p1" not in outcome.sent
+
+
+ND = "icmp6,dl_src={},dl_dst={},ipv6_src={},ipv6_dst={},nw_ttl={},icmpv6_type={},icmpv6_code=0"
+
+
+def test_discovery_is_not_subject_to_policy(vrouter: Sandbox) -> None:
+    """No set here has a rule for IPv6."""
+    solicit = ND.format(mac(2), mac(9), "fd01::2", "fd01::9", 255, 135)
+    solicit += f",nd_target=fd01::9,nd_sll={mac(2)}"
+    assert send(vrouter, "p2", solicit).sent == [(VTEP, 100)]
+    advert = ND.format(mac(9), mac(1), "fd01::9", "fd01::1", 255, 136)
+    advert += f",nd_target=fd01::9,nd_tll={mac(9)}"
+    assert send(vrouter, "t22", from_tunnel(advert)).sent == ["p1"]
+    report = ND.format(mac(2), mac(9), "fd01::2", "fd01::9", 1, 143)
+    assert send(vrouter, "p2", report).sent == [(VTEP, 100)]
+    # From beyond a router it is no discovery, and an echo request never is.
+    for kind, limit in ((135, 254), (128, 255), (143, 64)):
+        packet = ND.format(mac(9), mac(1), "fd01::9", "fd01::1", limit, kind)
+        assert send(vrouter, "t22", from_tunnel(packet), NEW).sent == []
+
+
+def test_arp_is_not_subject_to_policy(vrouter: Sandbox) -> None:
+    reply = (
+        f"arp,dl_src={mac(1)},dl_dst={mac(3)},arp_op=2,arp_sha={mac(1)},arp_spa=10.1.0.1,"
+        f"arp_tpa=10.1.0.3,arp_tha={mac(3)}"
+    )
+    assert send(vrouter, "p1", reply).sent == ["p3"]
+    assert send(vrouter, "t22", from_tunnel(reply.replace(mac(1), mac(9)))).sent == ["p3"]

@@ -1,0 +1,151 @@
+"""Policy sets: whatever the history, the objects are those of the final configuration."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ryu_apps.control import messages as msg
+from ryu_apps.control.model import (
+    AddressGroup,
+    Change,
+    FixedIp,
+    Network,
+    Port,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+)
+from ryu_apps.control.world import Settings, World
+from vrouter_ovs.state import LocalPort, PeerAddress, Policy, Rule
+
+GROUPS = ["ga", "gb", "gc"]
+PORTS = ["p0", "p1", "p2", "p3"]
+BASE = [
+    Change("network", "n", Network("n", 1000, 1)),
+    Change("subnet", "s", Subnet("s", "n", "10.0.0.0/24")),
+]
+
+
+@st.composite
+def changes(draw):
+    kind = draw(st.sampled_from(["port", "rule", "group", "addresses"]))
+    if kind == "port":
+        index = draw(st.integers(0, len(PORTS) - 1))
+        name = PORTS[index]
+        if draw(st.integers(0, 4)) == 0:
+            return Change("port", name, None)
+        return Change("port", name, Port(
+            name, "n", f"fa:16:3e:00:00:{index:02x}",
+            fixed_ips=(FixedIp("s", f"10.0.0.{draw(st.integers(1, 3))}"),),
+            security_groups=tuple(draw(st.sets(st.sampled_from(GROUPS)))),
+            port_security_enabled=draw(st.integers(0, 5)) > 0,
+        ))
+    if kind == "rule":
+        name = f"r{draw(st.integers(0, 5))}"
+        if draw(st.integers(0, 3)) == 0:
+            return Change("security_group_rule", name, None)
+        remote = draw(st.sampled_from(["", "10.9.0.0/16", "group", "addresses"]))
+        ends = sorted(draw(st.tuples(st.integers(20, 30), st.integers(20, 30))))
+        return Change("security_group_rule", name, SecurityGroupRule(
+            name, draw(st.sampled_from(GROUPS)), draw(st.sampled_from(["ingress", "egress"])),
+            draw(st.sampled_from(["IPv4", "IPv6"])), draw(st.sampled_from(["", "tcp", "17"])),
+            *(ends if draw(st.booleans()) else (-1, -1)),
+            remote_ip_prefix=remote if "/" in remote else "",
+            remote_group_id=draw(st.sampled_from(GROUPS)) if remote == "group" else "",
+            remote_address_group_id="a" if remote == "addresses" else "",
+        ))
+    if kind == "group":
+        name = draw(st.sampled_from(GROUPS))
+        return Change("security_group", name, draw(st.one_of(
+            st.none(), st.builds(SecurityGroup, st.just(name), stateful=st.booleans()))))
+    return Change("address_group", "a", draw(st.one_of(st.none(), st.builds(
+        AddressGroup, st.just("a"),
+        addresses=st.lists(st.sampled_from(["10.1.0.0/16", "fd00::/64"]), unique=True).map(tuple),
+    ))))
+
+
+def plug(world: World, element: str, number: int, ports) -> None:
+    info = msg.ElementInfo(element, element, f"192.0.2.{number}", element, "198.51.100.1")
+    rows = tuple(msg.Interface(f"t{port}", port, 10 + PORTS.index(port)) for port in ports)
+    world.step(msg.ElementConnected(number, info, rows, ()), 0.0)
+
+
+def objects(world: World, element: str) -> dict:
+    kinds = (LocalPort, Policy, Rule, PeerAddress)
+    return {key: one for key, one in world.desired.objects[element].items() if type(one) in kinds}
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.lists(changes(), max_size=3), max_size=12), st.integers(0, 12))
+def test_incremental_equals_fresh(steps, plugged_at):
+    world = World(Settings("a", 65000))
+    world.step(msg.ConfigChanged(tuple(BASE), 1), 0.0)
+    for index, step in enumerate([*steps, []]):
+        if index == min(plugged_at, len(steps)):
+            plug(world, "hv1", 1, PORTS[:3])
+            plug(world, "hv2", 2, PORTS[3:])
+        # A batch names a resource once, as a store transaction does.
+        batch = {change[:2]: change for change in step}
+        world.step(msg.ConfigChanged(tuple(batch.values()), index), 0.0)
+    fresh = World(Settings("a", 65000))
+    final = [
+        Change(kind, id, item)
+        for kind, table in world.config.tables.items() for id, item in table.items()
+    ]
+    fresh.step(msg.ConfigChanged(tuple(final), 1), 0.0)
+    plug(fresh, "hv1", 1, PORTS[:3])
+    plug(fresh, "hv2", 2, PORTS[3:])
+    for element in ("hv1", "hv2"):
+        assert objects(world, element) == objects(fresh, element)
+    assert world.policies.ids == fresh.policies.ids
+
+
+def test_members_cost_addresses_not_rules():
+    """One more member of a group adds one PeerAddress on each vrouter, whatever its size."""
+    world = World(Settings("a", 65000))
+    rule = SecurityGroupRule("r", "g", "ingress", "IPv4", "tcp", 22, 22, remote_group_id="g")
+    world.step(msg.ConfigChanged((
+        *BASE, Change("security_group", "g", SecurityGroup("g")),
+        Change("security_group_rule", "r", rule),
+        *(Change("port", f"p{i}", Port(f"p{i}", "n", f"fa:16:3e:00:01:{i:02x}",
+                                       fixed_ips=(FixedIp("s", f"10.0.0.{i + 1}"),),
+                                       security_groups=("g",))) for i in range(50)),
+    ), 1), 0.0)
+    plug(world, "hv1", 1, PORTS)
+    assert sum(type(one) is PeerAddress for one in objects(world, "hv1").values()) == 50
+    late = Port("late", "n", "fa:16:3e:00:02:00", fixed_ips=(FixedIp("s", "10.0.0.99"),),
+                security_groups=("g",))
+    effects = world.step(msg.ConfigChanged((Change("port", "late", late),), 2), 0.0)
+    (program,) = [one for one in effects if type(one) is msg.Program]
+    policy = world.policies.ids[("g",)]
+    assert program.changes == (
+        (("peer", policy, "ingress", "10.0.0.99"),
+         PeerAddress(policy, "ingress", "10.0.0.99", policy)),
+    )
+    other = SecurityGroupRule("r2", "g", "ingress", "IPv4", "tcp", 80, 80)
+    effects = world.step(
+        msg.ConfigChanged((Change("security_group_rule", "r2", other),), 3), 0.0
+    )
+    (program,) = [one for one in effects if type(one) is msg.Program]
+    assert [type(item) for _, item in program.changes] == [Rule]
+
+
+def test_a_member_and_the_rule_that_named_its_group_leave_together():
+    world = World(Settings("a", 65000))
+    rule = SecurityGroupRule("r", "ga", "ingress", remote_group_id="gb")
+    ports = [
+        Port(name, "n", f"fa:16:3e:00:00:{number:02x}",
+             fixed_ips=(FixedIp("s", f"10.0.0.{number}"),), security_groups=(group,))
+        for number, (name, group) in enumerate((("p0", "ga"), ("p1", "gb")), 1)
+    ]
+    world.step(msg.ConfigChanged((
+        *BASE, *(Change("security_group", one, SecurityGroup(one)) for one in GROUPS),
+        Change("security_group_rule", "r", rule),
+        *(Change("port", port.id, port) for port in ports),
+    ), 1), 0.0)
+    plug(world, "hv1", 1, PORTS[:1])
+    assert any(type(one) is PeerAddress for one in objects(world, "hv1").values())
+    world.step(msg.ConfigChanged((
+        Change("port", "p1", None), Change("security_group_rule", "r", None)), 2), 0.0)
+    assert not any(type(one) is PeerAddress for one in objects(world, "hv1").values())

@@ -1,0 +1,152 @@
+"""Policy sets as flows: how many, which, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from vrouter_ovs import encode
+from vrouter_ovs.describe import describe
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.flow import Flow
+from vrouter_ovs.pipeline import render
+from vrouter_ovs.pipeline.policy import blocks
+from vrouter_ovs.state import EGRESS, INGRESS, LocalPort, PeerAddress, Policy, Rule, Vrouter
+
+MAC = "52:54:00:00:00:01"
+
+
+def texts(obj: object) -> list[str]:
+    found = []
+    for flow in encode.encode_object(obj):
+        said = describe(flow)
+        match = ", ".join(f"{name}={value}" for name, value in said["match"].items())
+        found.append(f"{said['table']} {said['priority']}: {match} -> {'; '.join(said['actions'])}")
+    return found
+
+
+def test_how_many_flows() -> None:
+    plain = LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),))
+    filtered = LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),), policy=5)
+    assert (len(render(plain)), len(render(filtered))) == (5, 6)
+    assert len(render(Policy(5))) == len(render(Policy(5, stateful=False))) == 6
+    assert len(render(PeerAddress(5, INGRESS, "10.0.0.9", 6))) == 1
+    assert len(render(Rule(5, INGRESS, 4))) == 1
+    assert len(render(Rule(5, INGRESS, 4, 6, 22, 22))) == 1
+    assert len(render(Rule(5, INGRESS, 4, 6, 0, 65535))) == 1
+    assert len(render(Rule(5, INGRESS, 4, 6, 1024, 65535))) == 6
+    assert len(render(Rule(5, INGRESS, 4, 6, 1, 65534))) == 30
+
+
+def test_a_port_names_its_set_on_both_ways() -> None:
+    port = LocalPort("p", 7, 100, MAC, ((MAC, "10.0.0.1"),), policy=0x2A)
+    assert texts(port)[0] == "classify 200: in_port=7 -> set evi=100; set policy=0x2a; goto guard"
+    assert texts(port)[2] == "deliver 100: out_port=7 -> set policy=0x2a; goto receive"
+
+
+def test_rules_in_words() -> None:
+    assert texts(Rule(0x2A, INGRESS, 4, 6, 22, 23, "10.0.0.0/8", 0x2B)) == [
+        "policy 101: eth_type=ip, policy=0x2a ingress, peer=43, ct_state=-inv+trk, "
+        "ct_nw_src=10.0.0.0/8, ct_nw_proto=6, ct_tp_dst=22-23 -> set permit=1"
+    ]
+    assert texts(Rule(0x2A, EGRESS, 6, 58, 128, 0)) == [
+        "policy 100: eth_type=ipv6, policy=0x2a, ct_state=-inv+trk, ct_nw_proto=58, "
+        "ct_tp_src=128, ct_tp_dst=0 -> set permit=1"
+    ]
+    assert texts(Rule(0x2A, EGRESS, 4, 132, 7, 7, "10.0.0.1/32", stateful=False)) == [
+        "policy 101: eth_type=ip, ipv4_dst=10.0.0.1, ip_frag=0/2, ip_proto=132, sctp_dst=7, "
+        "policy=0x2a -> set permit=1"
+    ]
+    assert texts(Rule(0x2A, INGRESS, 4, 1, 3, stateful=False)) == [
+        "policy 100: eth_type=ip, ip_frag=0/2, ip_proto=1, icmpv4_type=3, policy=0x2a ingress"
+        " -> set permit=1"
+    ]
+    assert texts(PeerAddress(0x2A, EGRESS, "fd00::/64", 0x2B)) == [
+        "peer 164: eth_type=ipv6, policy=0x2a, ct_state=-inv+trk, ct_ipv6_dst=fd00::/64"
+        " -> set peer=43; goto policy"
+    ]
+
+
+def test_a_rule_is_its_cookie() -> None:
+    """Hit counters are read by it; what a rule was configured from does not change it."""
+    rule = Rule(5, INGRESS, 4, 6, 22, 25, rules=("one",))
+    flows = encode.encode_object(rule)
+    assert {flow.cookie for flow in flows} == {encode.cookie(rule.key)}
+    assert encode.encode_object(Rule(5, INGRESS, 4, 6, 22, 25, rules=("two", "three"))) == flows
+
+
+def test_sets_that_differ_in_nothing_but_the_direction_do_not_meet() -> None:
+    pairs = [(EGRESS, 1), (EGRESS, 0x7FFFFFFF), (INGRESS, 1), (INGRESS, 0x7FFFFFFF)]
+    keys = {encode.encode_object(Rule(policy, way, 4))[0].key for way, policy in pairs}
+    assert len(keys) == 4
+
+
+def test_what_has_no_set_yet_is_denied() -> None:
+    flows = render(Vrouter(MAC))
+    for table in ("track", "receive"):
+        drops = [flow for flow in flows if flow.table == table and not flow.actions]
+        assert {flow.match for flow in drops} == {(("eth_type", 0x800),), (("eth_type", 0x86DD),)}
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        Policy(0),
+        Policy(1 << 31),
+        Policy(-1),
+        Rule(0, INGRESS, 4),
+        Rule(1 << 31, INGRESS, 4),
+        Rule(1, "sideways", 4),
+        Rule(1, INGRESS, 5),
+        Rule(1, INGRESS, 4, 256),
+        Rule(1, INGRESS, 4, -2),
+        Rule(1, INGRESS, 4, 6, 22),
+        Rule(1, INGRESS, 4, 6, -1, 22),
+        Rule(1, INGRESS, 4, 6, 23, 22),
+        Rule(1, INGRESS, 4, 6, 0, 65536),
+        Rule(1, INGRESS, 4, -1, 22, 22),
+        Rule(1, INGRESS, 4, 47, 22, 22),
+        Rule(1, INGRESS, 4, 58, 128, 0),
+        Rule(1, INGRESS, 6, 1, 8, 0),
+        Rule(1, INGRESS, 4, 1, 256, 0),
+        Rule(1, INGRESS, 4, 1, 8, 256),
+        Rule(1, INGRESS, 4, remote="fd00::/8"),
+        Rule(1, INGRESS, 6, remote="10.0.0.0/8"),
+        Rule(1, INGRESS, 4, remote="everywhere"),
+        Rule(1, INGRESS, 4, peer=1 << 31),
+        Rule(1, INGRESS, 4, peer=-1),
+        PeerAddress(0, INGRESS, "10.0.0.1", 1),
+        PeerAddress(1, "sideways", "10.0.0.1", 1),
+        PeerAddress(1, INGRESS, "10.0.0.1", 0),
+        PeerAddress(1, INGRESS, "10.0.0.1", 1 << 31),
+        PeerAddress(1, INGRESS, "10.0.0.256", 1),
+        PeerAddress(1, INGRESS, "", 1),
+        LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),), policy=-1),
+        LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),), policy=1 << 31),
+        LocalPort("p", 1, 0, MAC, ((MAC, "10.0.0.1"),), policy=1),
+        LocalPort("p", 1 << 32, 100, MAC, ((MAC, "10.0.0.1"),), policy=1),
+        LocalPort("p", 1, 100, MAC, ((MAC, "fd00::1::"),), policy=1),
+    ],
+)
+def test_bad_objects_are_refused(obj: object) -> None:
+    with pytest.raises(PipelineError):
+        encode.encode_object(obj)
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        Flow("track", 1, (), (("ct", "in_port", "bridge"), ("goto", "guard")), 0),
+        Flow("track", 1, (), (("ct", "in_port", "output"),), 0),
+        Flow("permit_in", 1, (), (("ct_commit", "out_port", "bridge"),), 0),
+    ],
+)
+def test_conntrack_goes_on_where_its_table_says(flow: Flow) -> None:
+    with pytest.raises(PipelineError):
+        encode.encode(flow)
+
+
+def test_blocks() -> None:
+    assert blocks(0, 65535) == ((0, 0),)
+    assert blocks(80, 80) == ((80, 0xFFFF),)
+    assert blocks(1, 4) == ((1, 0xFFFF), (2, 0xFFFE), (4, 0xFFFF))
+    assert blocks(1024, 65535) == tuple((1 << n, 0x10000 - (1 << n)) for n in range(10, 16))

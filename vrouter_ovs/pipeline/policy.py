@@ -1,0 +1,183 @@
+"""Policy sets: tracking, the rules of a set, and which set the other side's address is in.
+
+A rule is not held against a packet but against the *connection* of the packet: conntrack keeps the
+addresses, protocol and ports of the first packet's direction, and those are matched in whichever
+direction a packet goes.  So a reply is allowed by the rule that allowed its request; with that rule
+the connection ends in both directions at once, with no mark to set or clear in connections; and an
+ICMP error is judged as the connection that it speaks of.  Sets without tracking match the fields of
+each packet instead.
+
+Later fragments have no ports, in a connection neither (the userspace datapath puts fragments
+together to track them and apart again).  So they pass the rules unasked into a second reassembly,
+which the first fragment enters only if a rule allows it: what comes out is allowed as a whole, and
+what lacks its first fragment comes out as invalid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.fields import CT_STATES
+from vrouter_ovs.flow import IPV4, IPV6, Flow
+from vrouter_ovs.pipeline.addresses import network, prefix_term
+from vrouter_ovs.registers import INBOUND
+from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy, Rule
+
+NEW, REPLY, INVALID, TRACKED = (CT_STATES[name] for name in ("new", "rpl", "inv", "trk"))
+VALID = ("ct_state", TRACKED, TRACKED | INVALID)
+"""Without it a switch refuses a match on the fields of a connection."""
+ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
+ANY_FRAGMENT, LATER_FRAGMENT = 1, 2
+MAX_POLICY = INBOUND - 1
+RULE_PRIORITY, DENY_PRIORITY, PEER_PRIORITY = 100, 1, 100
+_DIRECTIONS = {EGRESS: 0, INGRESS: INBOUND}
+_ETH_TYPES = {4: IPV4, 6: IPV6}
+PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
+_ICMP = {4: (ICMP, "icmpv4"), 6: (ICMPV6, "icmpv6")}
+_PERMIT = (("set_field", "permit", 1),)
+
+
+def policy_id(policy: int) -> int:
+    """``policy`` itself.  Zero is a port without a set, and the top bit is the direction."""
+    if not 0 < policy <= MAX_POLICY:
+        raise PipelineError(f"not a policy set: {policy}")
+    return policy
+
+
+def ruleset(policy: int, direction: str) -> int:
+    """The value of the register ``policy`` with which a set's rules of one direction are asked."""
+    if direction not in _DIRECTIONS:
+        raise PipelineError(f"not a direction: {direction!r}")
+    return policy_id(policy) | _DIRECTIONS[direction]
+
+
+def render_policy(policy: Policy) -> tuple[Flow, ...]:
+    """Six flows: IPv4 and IPv6 of its ports are tracked on either side, and what no rule allows is
+    counted for each direction."""
+    tag = cookie(policy.key)
+    number = policy_id(policy.policy)
+    flows = []
+    for table, zone, then in (
+        ("track", "in_port", "policy_out"),
+        ("receive", "out_port", "policy_in"),
+    ):
+        onward = ("ct", zone, then) if policy.stateful else ("goto", then)
+        for eth_type in (IPV4, IPV6):
+            match = (("policy", number), ("eth_type", eth_type))
+            flows.append(Flow(table, 100, match, (onward,), tag))
+    for direction in (EGRESS, INGRESS):
+        match = (("policy", ruleset(number, direction)),)
+        flows.append(Flow("policy", DENY_PRIORITY, match, (), tag))
+    return tuple(flows)
+
+
+def render_rule(rule: Rule) -> tuple[Flow, ...]:
+    """One flow, or as many as the port range needs blocks.
+
+    All rules of a set allow, so which of several that match counts the packet does not matter to
+    the verdict; one with a prefix of the other side stands above one without.
+    """
+    if rule.version not in _ETH_TYPES:
+        raise PipelineError(f"not an IP version: {rule.version}")
+    match = [
+        ("policy", ruleset(rule.policy, rule.direction)),
+        ("eth_type", _ETH_TYPES[rule.version]),
+    ]
+    height = RULE_PRIORITY
+    if rule.stateful:
+        match.append(VALID)
+    if rule.peer:
+        match.append(("peer", policy_id(rule.peer)))
+    if rule.remote:
+        height += 1
+        match += _remote(rule.remote, rule.direction, rule.stateful, rule.version)
+    if rule.protocol != -1:
+        match.append(("ct_nw_proto" if rule.stateful else "ip_proto", rule.protocol))
+    tag = cookie(rule.key)
+    return tuple(
+        Flow("policy", height, (*match, *upper), _PERMIT, tag) for upper in _upper(rule)
+    )
+
+
+def render_peer_address(peer: PeerAddress) -> tuple[Flow, ...]:
+    """One flow; of a prefix and an address within it the longer one counts."""
+    net = network(peer.address)
+    match = [
+        ("policy", ruleset(peer.policy, peer.direction)),
+        ("eth_type", _ETH_TYPES[net.version]),
+        *_remote(peer.address, peer.direction, peer.stateful, net.version),
+    ]
+    if peer.stateful:
+        match.append(VALID)
+    return (
+        Flow(
+            "peer",
+            PEER_PRIORITY + net.prefixlen,
+            tuple(match),
+            (("set_field", "peer", policy_id(peer.peer)), ("goto", "policy")),
+            cookie(peer.key),
+        ),
+    )
+
+
+def _remote(prefix: str, direction: str, stateful: bool, version: int) -> tuple[tuple, ...]:
+    net = network(prefix)
+    if net.version != version:
+        raise PipelineError(f"{prefix} is not of IPv{version}")
+    side = "dst" if direction == EGRESS else "src"
+    if stateful:
+        field = f"ct_nw_{side}" if version == 4 else f"ct_ipv6_{side}"
+    else:
+        field = f"ipv{version}_{side}"
+    return prefix_term(field, net)
+
+
+def _upper(rule: Rule) -> Iterator[tuple[tuple, ...]]:
+    """The match terms on ports or on type and code, one tuple for each flow."""
+    first, last = rule.first, rule.last
+    icmp, name = _ICMP[rule.version]
+    if first == -1:
+        if last != -1:
+            raise PipelineError(f"half a range of ports: {rule}")
+        yield ()
+    elif rule.protocol == icmp:
+        fields = ("ct_tp_src", "ct_tp_dst") if rule.stateful else (f"{name}_type", f"{name}_code")
+        terms = [] if rule.stateful else [("ip_frag", 0, LATER_FRAGMENT)]
+        for field, value in zip(fields, (first, last), strict=True):
+            if not -1 <= value <= 255:
+                raise PipelineError(f"not an ICMP type and code: {first}, {last}")
+            if value != -1:
+                terms.append((field, value))
+        yield tuple(terms)
+    else:
+        field = PORT_FIELDS.get(rule.protocol)
+        if field is None or not 0 <= first <= last <= 0xFFFF:
+            raise PipelineError(f"not ports of this protocol: {rule}")
+        # A later fragment looks as if it went to port 0.
+        whole = () if rule.stateful else (("ip_frag", 0, LATER_FRAGMENT),)
+        field = "ct_tp_dst" if rule.stateful else field
+        for value, mask in blocks(first, last):
+            if mask == 0xFFFF:
+                yield (*whole, (field, value))
+            elif mask:
+                yield (*whole, (field, value, mask))
+            else:
+                yield whole
+
+
+@lru_cache(maxsize=4096)
+def blocks(first: int, last: int) -> tuple[tuple[int, int], ...]:
+    """The fewest (value, mask) that together are the ports ``first`` to ``last``."""
+    return tuple(_blocks(first, last))
+
+
+def _blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
+    while first <= last:
+        size = first & -first or 0x10000
+        while first + size - 1 > last:
+            size >>= 1
+        yield first, 0x10000 - size
+        first += size

@@ -1,0 +1,141 @@
+"""The templates of policy sets: see :mod:`vrouter_ovs.templates`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.fields import ipv4_bytes, ipv6_bytes
+from vrouter_ovs.pipeline.addresses import network
+from vrouter_ovs.pipeline.policy import PORT_FIELDS, blocks
+from vrouter_ovs.registers import INBOUND
+from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Rule
+from vrouter_ovs.templating import encode_rendered, holes, pattern, sample
+from vrouter_ovs.wire import Encoded
+
+_POLICY, _PEER = 0x51A2B3C4, 0x62F3E4D5
+_IP4, _IP6 = "203.119.87.41", "f1d2:c3b4:a596:8778:695a:4b3c:2d1e:9f8e"
+_PEER_B = _PEER.to_bytes(4, "big")
+# A whole block of ports, and one port.
+_BLOCK, _ONE = (0xA5C0, 0xA5FF), (0xA5C3, 0xA5C3)
+_BITS = {EGRESS: 0, INGRESS: INBOUND}
+
+
+def peer_address() -> Callable[[PeerAddress], tuple[Encoded, ...]]:
+    """For whole addresses."""
+    templates = {}
+    for direction, bit in _BITS.items():
+        for stateful in (True, False):
+            for address, packed in ((_IP4, ipv4_bytes(_IP4)), (_IP6, ipv6_bytes(_IP6))):
+                found = sample(PeerAddress(_POLICY, direction, address, _PEER, stateful))
+                markers = {(_POLICY | bit).to_bytes(4, "big"): 0, packed: 1}
+                templates[direction, stateful, ":" in address] = (
+                    *holes(found.key, markers),
+                    pattern(found.body, _PEER_B),
+                    bit,
+                )
+
+    def fill(obj: PeerAddress) -> tuple[Encoded, ...]:
+        policy, direction, address, peer = obj.policy, obj.direction, obj.address, obj.peer
+        six = ":" in address
+        template = templates.get((direction, obj.stateful, six))
+        if template is None or "/" in address or not (0 < policy < INBOUND and 0 < peer < INBOUND):
+            return encode_rendered(obj)
+        key, pick, body, bit = template
+        packed = ipv6_bytes(address) if six else ipv4_bytes(address)
+        return (
+            Encoded(
+                key % pick(((policy | bit).to_bytes(4, "big"), packed)),
+                cookie(("peer", policy, direction, address)),
+                body % peer.to_bytes(4, "big"),
+            ),
+        )
+
+    return fill
+
+
+@lru_cache(maxsize=4096)
+def _rule(
+    direction: str, version: int, protocol: int, ports: tuple, prefix: int, peer: bool,
+    stateful: bool,
+) -> tuple[bytes, Callable, bytes] | None:  # fmt: skip
+    """(the key's pattern, what picks its values, the body) for all rules of one shape.
+
+    ``ports``: () or a sample of them; ``prefix``: the length of the other side's, -1 for any.
+    None where the sample is ambiguous.
+    """
+    remote = str(network(f"{_IP4 if version == 4 else _IP6}/{prefix}")) if prefix >= 0 else ""
+    first, last = ports or (-1, -1)
+    found = sample(
+        Rule(
+            _POLICY, direction, version, protocol, first, last, remote, _PEER if peer else 0,
+            stateful=stateful,
+        )
+    )  # fmt: skip
+    markers = {(_POLICY | _BITS[direction]).to_bytes(4, "big"): 0}
+    if peer:
+        markers[_PEER_B] = 1
+    if remote:
+        markers[_prefix(remote)] = 2
+    if ports:
+        ((value, mask),) = blocks(first, last)
+        markers[_ports(value, mask)] = 3
+    try:
+        key, pick = holes(found.key, markers)
+    except PipelineError:
+        return None
+    return key, pick, found.body
+
+
+def _ports(value: int, mask: int) -> bytes:
+    """A block of ports as it stands in a match."""
+    return value.to_bytes(2, "big") if mask == 0xFFFF else (value << 16 | mask).to_bytes(4, "big")
+
+
+@lru_cache(maxsize=4096)
+def _prefix(prefix: str) -> bytes:
+    """The address, and the mask where it is a shorter one, as they stand in a match."""
+    net = network(prefix)
+    address = net.network_address.packed
+    return address if net.prefixlen == net.max_prefixlen else address + net.netmask.packed
+
+
+def rule() -> Callable[[Rule], tuple[Encoded, ...]]:
+    """For rules of any protocol with ports, or without; not for ICMP types, nor all ports."""
+
+    def fill(obj: Rule) -> tuple[Encoded, ...]:
+        policy, direction, version, protocol = obj.policy, obj.direction, obj.version, obj.protocol
+        first, last, remote, peer = obj.first, obj.last, obj.remote, obj.peer
+        bit = _BITS.get(direction)
+        if bit is None or not (0 < policy < INBOUND and 0 <= peer < INBOUND):
+            return encode_rendered(obj)
+        prefix, other = -1, b""
+        if remote:
+            net = network(remote)
+            prefix, other = net.prefixlen, _prefix(remote)
+            if net.version != version or not prefix:
+                return encode_rendered(obj)
+        if first == last == -1:
+            parts: tuple = ((0, 0),)
+        elif protocol in PORT_FIELDS and 0 <= first <= last < 0xFFFF:
+            parts = blocks(first, last)
+        else:
+            return encode_rendered(obj)
+        tag = cookie(obj.key)
+        number, its_peer = (policy | bit).to_bytes(4, "big"), peer.to_bytes(4, "big")
+        flows = []
+        for value, mask in parts:
+            sampled = _ONE if mask == 0xFFFF else _BLOCK if mask else ()
+            template = _rule(
+                direction, version, protocol, sampled, prefix, bool(peer), obj.stateful
+            )
+            if template is None:
+                return encode_rendered(obj)
+            key, pick, body = template
+            found = key % pick((number, its_peer, other, _ports(value, mask)))
+            flows.append(Encoded(found, tag, body))
+        return tuple(flows)
+
+    return fill
