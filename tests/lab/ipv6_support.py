@@ -49,11 +49,23 @@ class Tenant6:
                 ip_version=6 if ":" in cidr else 4, **more, **owned,
             )
         router = create("router", name=self.name, **owned)
+        self.open_up()
         for subnet in self.subnets.values():
             answer = self.client.add_router_interface(router["id"], subnet["id"])
             if subnet["ip_version"] == 6:
                 network = "web" if subnet is self.subnets["web6"] else "db"
                 self.gateways[network] = self.client.show("port", answer["port_id"])
+
+    def open_up(self) -> None:
+        """Let the tenant's default group receive anything: what these tests see dropped, no policy
+        has dropped."""
+        groups = self.client.get("/v2.0/security-groups", project_id=self.project_id)
+        (group,) = groups["security_groups"]
+        for ethertype in ("IPv4", "IPv6"):
+            self.client.post("/v2.0/security-group-rules", {"security_group_rule": {
+                "security_group_id": group["id"], "direction": "ingress", "ethertype": ethertype,
+                "project_id": self.project_id,
+            }})
 
     def create_vms(self, lab: Lab, layout: Iterable[tuple[str, str]] = LAYOUT) -> None:
         wanted = []
