@@ -15,7 +15,7 @@ from typing import Any
 from lab.etcd import MAX_TXN_OPS, Etcd
 from lab.frr import Frr
 from lab.hypervisor import Hypervisor
-from lab.journal import Journal
+from lab.journal import Journal, LabBusy
 from lab.net import Fabric
 from lab.node import Node, NodeSpec, full_mesh
 from lab.vm import PortSpec, Vm
@@ -89,6 +89,8 @@ class Lab:
     def __enter__(self) -> Lab:
         try:
             self.up()
+        except LabBusy:
+            raise  # It is somebody else's.
         except BaseException:
             self.down()
             raise

@@ -9,6 +9,9 @@ from ryu_apps.control import ids
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 
 RECORDS = "/status/elements/"
+MESH = 64
+"""In a system of at most so many hypervisors each has its tunnels to all others from the start: a
+tunnel costs ovs-vswitchd a look at all of its ports, which is cheap while there are none."""
 OWN_ID = (
     "give this one its own: ovs-vsctl set Open_vSwitch . external_ids:system-id=$(uuidgen)"
 )
@@ -129,6 +132,13 @@ class Elements:
         """The element of a session that may speak for it, else None."""
         element = self.accepted.get(name)
         return element if element is not None and element.session == session else None
+
+    def mesh(self, name: str) -> frozenset[str]:
+        """The VTEPs of all other hypervisors of the system, while they are few."""
+        if len(self.records) > MESH:
+            return frozenset()
+        own = self.accepted[name].vtep
+        return frozenset(vtep for vtep in self.by_vtep if vtep != own)
 
     def set_record(self, name: str, value: dict[str, Any] | None) -> None:
         old = self.records.pop(name, None)

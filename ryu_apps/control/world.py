@@ -79,6 +79,7 @@ class World:
         self._revisions: dict[str, int] = {}
         """Where the count of an element goes on that was forgotten: a late acknowledgement of its
         former channel must confirm nothing."""
+        self._known_vteps: frozenset[str] = frozenset()
         self._effects: list = []
         self._republish_evis: dict[tuple[str, int], None] = {}
         self._handlers: dict[type, Callable[[Any, float], None]] = {
@@ -475,11 +476,15 @@ class World:
         self._follow(self.publisher.put(("vrf", element, vni), paths))
 
     def _flush_tunnels(self) -> None:
+        vteps = frozenset(self.elements.by_vtep)
+        if vteps != self._known_vteps:
+            self._known_vteps = vteps
+            self.desired.tunnels_dirty.update(dict.fromkeys(self.elements.accepted))
         for name in self.desired.tunnels_dirty:
             element = self.elements.accepted.get(name)
             if element is None or element.session is None:
                 continue
-            wanted = self.desired.vteps(name)
+            wanted = self.desired.vteps(name) | self.elements.mesh(name)
             if not self.convergence.converged:
                 wanted |= element.tunnels.keys()
             self._effects.append(msg.SetTunnels(name, wanted))

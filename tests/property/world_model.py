@@ -205,7 +205,7 @@ class Node:
         for name, element in world.elements.accepted.items():
             assert element.revision == self.revisions.get(name, 0)
             if element.session is not None:
-                used = used_vteps(world.desired.objects[name])
+                used = used_vteps(world.desired.objects[name]) | world.elements.mesh(name)
                 if world.convergence.converged:
                     assert self.tunnels.get(name, frozenset()) == used
                 else:

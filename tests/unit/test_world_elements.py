@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.elements import RECORDS, record
+from ryu_apps.control.elements import MESH, RECORDS, record
 from ryu_apps.control.model import FixedIp, Network, Port, Subnet
 from ryu_apps.control.world import NODES
 from vrouter_ovs.state import Tunnel, Vrouter
@@ -181,3 +181,20 @@ def test_of_two_that_joined_two_nodes_with_one_vtep_the_higher_system_id_leaves(
             if not stays:
                 assert refusal(effects).startswith("VTEP 172.16.0.1 belongs to hypervisor host0")
                 assert msg.RecordStatus(RECORDS + own, None) in effects
+
+
+def test_few_hypervisors_have_their_tunnels_before_a_port_needs_them():
+    one = Node()
+    one.connect("e0")
+    one.settle()
+    assert one.tunnels["e0"] == frozenset()
+    one.connect("e1")
+    one.settle()
+    first, second = (one.world.elements.accepted[name].vtep for name in ("e0", "e1"))
+    assert one.tunnels == {"e0": frozenset({second}), "e1": frozenset({first})}
+    records = one.world.elements.records
+    for number in range(MESH):
+        one.world.elements.set_record(f"far{number}", {**records["e0"], "vtep": f"10.9.9.{number}"})
+    one.tick(1)
+    one.settle()
+    assert one.tunnels["e0"] == frozenset(), "many hypervisors: a tunnel when it is needed"
