@@ -19,7 +19,7 @@ from ryu_apps.control.messages import (
 from ryu_apps.southbound.openflow import NotConnected
 from ryu_apps.southbound.openflow_channel import VrouterChannel
 from tests.ovs.openflow_bed import BedApp, Monitor, Node, Switch, eventually
-from vrouter_ovs.state import Evi, Flood, Neighbor, RemoteMac
+from vrouter_ovs.state import Evi, Neighbor, RemoteMac, Tunnel
 from vrouter_ovs.tables import TABLE_IDS
 
 EVI = 5001
@@ -99,14 +99,14 @@ def test_effects_that_queue_up_share_a_bundle(node, switch):
 
 def test_an_object_that_cannot_be_parsed_blocks_nobody(node, switch):
     join(node, switch)
-    bad = Flood(EVI, (0xFFFFFF10,), ())
+    bad = Tunnel("192.0.2.9", 0xFFFFFF10)
     node.acked("hv1", node.program("hv1", *macs(5), bad))
     refusals = [event for event in node.seen if isinstance(event, FlowRejected)]
     assert [event.key for event in refusals] == [bad.key]
     assert refusals[0].reason
     assert len(switch.flows()) == 5
     assert node.southbound.status("hv1")["rejected"][0]["object"] == list(bad.key)
-    good = Flood(EVI, (1,), ())
+    good = Tunnel("192.0.2.9", 1)
     node.acked("hv1", node.program("hv1", good))
     assert len(switch.flows()) > 5
     before = switch.flows()
