@@ -104,18 +104,25 @@ class Core(asyncio.Protocol):
     # -- operations
 
     def _init(self, speaker: dict) -> None:
-        self.speaker = Speaker(**speaker)
+        peers = speaker["peers"]
+        self.speaker = Speaker(**{**speaker, "peers": ()})
         try:
             self._listeners = [listen(address, port) for address, port in self.speaker.listen]
         except OSError as error:
             self.post(["failed", error.errno or 0, str(error)])
             return
+        # Known before anyone is let in: a peer that is quick must not be a stranger.
+        for peer in peers:
+            self._add(peer)
         self._servers = [self.loop.create_task(self.loop.create_server(
             lambda: Connection(self, None), sock=sock)) for sock in self._listeners]
         self.post(["started", [sock.getsockname()[:2] for sock in self._listeners]])
 
     def _add(self, peer: dict) -> None:
         peer = Peer(**peer)
+        known = self.neighbors.get(peer.id)
+        if known is not None and known.peer == peer:
+            return
         self._remove(peer.id)
         neighbor = Neighbor(self, peer)
         if neighbor.address in self._by_address:

@@ -187,7 +187,7 @@ class SubprocessEngine(Engine):
         self._socket, self._process = ours, process
         unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False, max_buffer_size=1 << 28)
         speaker = dataclasses.asdict(self._speaker)
-        speaker["peers"] = ()
+        speaker["peers"] = [dataclasses.asdict(peer) for peer in self._peers.values()]
         try:
             ours.settimeout(START_TIMEOUT)
             ours.sendall(msgpack.packb(["init", speaker]))

@@ -253,7 +253,8 @@ class FakeSwitch:
     """Speaks just enough OpenFlow 1.4 to be taken for a switch, then what the test says."""
 
     def __init__(self, port: int, datapath_id: int = 0xFA4E) -> None:
-        self.sock = socket.create_connection(("127.0.0.1", port), 5)
+        # The guard of the parser counts CPU seconds, and the machine may be busy.
+        self.sock = socket.create_connection(("127.0.0.1", port), 60)
         self.datapath_id = datapath_id
         self._buffer = b""
         self.send(0, 0, b"")
