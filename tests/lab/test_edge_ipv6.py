@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,6 +134,9 @@ def dhclient6(guest: Guest, directory: Path, *options: str) -> dict[str, str]:
         "dhclient", "-6", "-1", "-cf", "/dev/null", "-sf", str(script), "-lf", f"{base}.leases",
         "-pf", f"{base}.pid", *options, "eth0",
     ], timeout=60)  # fmt: skip
+    # Once it is bound it goes on in the background, for renewals that no test waits for.
+    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+        os.kill(int(Path(f"{base}.pid").read_text()), signal.SIGKILL)
     found = [path for path in directory.iterdir() if path.name.startswith(f"{base.name}.")
              and path.suffix in (".BOUND6", ".RENEW6")]  # fmt: skip
     assert found, list(directory.iterdir())
