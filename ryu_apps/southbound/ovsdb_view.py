@@ -43,11 +43,20 @@ _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 
 
 def datapath_id(bridge: Row | None) -> int:
-    text = bridge["datapath_id"] if bridge is not None else None
-    try:
-        return int(text, 16) if isinstance(text, str) else 0
-    except ValueError:
+    """The id that the bridge shows its controllers; 0 while it is not known.
+
+    What is configured counts before what ovs-vswitchd reports: it uses the first, and when both
+    change quickly its report can stay behind for good.
+    """
+    if bridge is None:
         return 0
+    for text in (bridge["other_config"].get("datapath-id"), bridge["datapath_id"]):
+        try:
+            if isinstance(text, str) and text:
+                return int(text, 16)
+        except ValueError:
+            continue
+    return 0
 
 
 def describe(

@@ -39,7 +39,7 @@ DAMAGE = [
 
 def picture(hypervisor):
     """What must stand, as comparable values."""
-    bridges = hypervisor.find("Bridge", "name", "fail_mode", "protocols", "datapath_id",
+    bridges = hypervisor.find("Bridge", "name", "fail_mode", "protocols",
                               "other_config", "flow_tables")
     names = {row["_uuid"][1]: row["name"] for row in hypervisor.find("Flow_Table", "_uuid", "name")}
     bridge = bridges[0] if bridges else {}
