@@ -196,9 +196,9 @@ class Frr:
                  "-u", "frr", "-g", "frr", "-P", "0", "-Z", "-l", address,
                  "--log", f"file:{base}/log"], stdout=output, stderr=subprocess.STDOUT)
         self._vty = str(base / "bgpd.vty")
-        wait(lambda: os.path.exists(self._vty), "bgpd's vty")
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(self._vty)
+        # The socket file is there a moment before bgpd listens on it.
+        wait(lambda: self._socket.connect_ex(self._vty) == 0, "bgpd's vty")
         self.command("enable")
 
     def command(self, text: str) -> str:
