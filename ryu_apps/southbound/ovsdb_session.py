@@ -22,7 +22,7 @@ from ryu_apps.southbound import ovsdb_wanted
 from ryu_apps.southbound.ovsdb_lib import Message
 from ryu_apps.southbound.ovsdb_replica import DATABASE, Replica, plan_for
 from ryu_apps.southbound.ovsdb_rpc import Connection, ProtocolError, decode
-from ryu_apps.southbound.ovsdb_view import View, describe
+from ryu_apps.southbound.ovsdb_view import View, datapath_id, describe
 
 LOG = logging.getLogger("vnc.ovsdb")
 WRITE_BURST = 200.0
@@ -101,6 +101,7 @@ class Session:
         self._refused_until = 0.0
         self._in_flight: str | None = None
         self._marks: dict[str, bool] = {}
+        self._datapath_id = 0
         self._tokens = WRITE_BURST
         self._tokens_at = now
 
@@ -318,6 +319,9 @@ class Session:
     def _wish(self) -> ovsdb_wanted.Wish:
         assert self.info is not None and self.wanted is not None
         terms = self.terms
+        bridge = self.view.bridge if self.view is not None else None
+        if bridge is not None and "datapath-id" in bridge[1]["other_config"]:
+            self._datapath_id = datapath_id(bridge[1])
         scheme, address, _ = self.local
         host = f"[{address}]" if ":" in address else address
         return ovsdb_wanted.Wish(
@@ -329,6 +333,7 @@ class Session:
             table_names=terms.table_names,
             bfd_interval=terms.bfd_interval,
             owner=terms.node_name,
+            datapath_id=self._datapath_id,
         )
 
     def _written(self, message: Message, now: float) -> None:

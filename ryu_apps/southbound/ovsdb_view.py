@@ -45,12 +45,14 @@ _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
 def datapath_id(bridge: Row | None) -> int:
     """The id that the bridge shows its controllers; 0 while it is not known.
 
-    What is configured counts before what ovs-vswitchd reports: it uses the first, and when both
-    change quickly its report can stay behind for good.
+    ovs-vswitchd reports one when it has made the bridge.  From then on what is configured counts
+    before that: it is what is used, and when both change quickly the report can stay behind for
+    good.
     """
-    if bridge is None:
+    reported = bridge["datapath_id"] if bridge is not None else None
+    if not isinstance(reported, str):
         return 0
-    for text in (bridge["other_config"].get("datapath-id"), bridge["datapath_id"]):
+    for text in (bridge["other_config"].get("datapath-id"), reported):
         try:
             if isinstance(text, str) and text:
                 return int(text, 16)

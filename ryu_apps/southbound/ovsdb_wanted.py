@@ -34,7 +34,9 @@ class Wish:
     ``vtep``: its own; ``tunnels``: the remote VTEPs, or None while not known, and then tunnel
     ports are left as they are.  ``controller``: OpenFlow target of the bridge.  ``local``: (scheme
     "tcp" or "ssl", address, port) that the hypervisor connected to.  ``table_names``: OpenFlow
-    table -> name.  ``bfd_interval``: milliseconds.
+    table -> name.  ``bfd_interval``: milliseconds.  ``datapath_id``: what the bridge was last
+    configured with, 0 where that is not known: when it is lost, it is put back, because what
+    ovs-vswitchd reports by then may be its own choice already.
     """
 
     element: str
@@ -45,6 +47,7 @@ class Wish:
     table_names: Mapping[int, str]
     bfd_interval: int
     owner: str = ""
+    datapath_id: int = 0
 
 
 @dataclass
@@ -285,7 +288,7 @@ def _check_bridge(
         _mutate(result, "Bridge", uuid, ["protocols", "insert", ["set", missing]])
     options = {"disable-in-band": "true"}
     if "datapath-id" not in row["other_config"]:
-        current = datapath_id(row)
+        current = wish.datapath_id or datapath_id(row)
         if current:
             options["datapath-id"] = f"{current:016x}"
     _map(result, "Bridge", uuid, "other_config", row, options)
