@@ -92,7 +92,7 @@ def allowed(
     source, target = tenant.vms["web1"], tenant.vms["db3"]
     said = vnctl(lab, report, tenant.client, "explain", source.name, "--to", target.ip,
                  "--tcp", str(SSH))
-    report.check(f"tcp {SSH} from a member of the group: allowed, and by which rule",
+    report.check(f"tcp {SSH} from a group member: allowed, and by what",
                  tried[str(SSH)] == "connected" and f"{source.ip}." in seen
                  and said.returncode == 0 and rule in said.stdout,
                  f"{tried[str(SSH)]}; explain names rule {rule[:8]}")
@@ -104,7 +104,7 @@ def allowed(
     counters = wait_until(counted, "the rule's packets to be counted", 10)
     vnctl(lab, report, tenant.client, "rule-counters", rule)
     hosts = [one["host"] for one in counters["vrouters"] if one["packets"]]
-    report.check("the rule counts the packets that it let through",
+    report.check("the rule counted the packets that it let through",
                  target.hypervisor is not None and target.hypervisor.name in hosts,
                  f"{counters['packets']} packets on {', '.join(hosts)}")
 
@@ -117,7 +117,7 @@ def denied(
     said = vnctl(lab, report, tenant.client, "explain", source.name, "--to", target.ip,
                  "--tcp", str(HTTP))
     arrived = count(seen, source.ip, target.ip, HTTP)
-    report.check(f"tcp {HTTP} from a member: dropped, and explain says why",
+    report.check(f"tcp {HTTP} from a group member: dropped, and why",
                  tried[str(HTTP)] == "timed out" and arrived == 0 and said.returncode == 1
                  and "DENIED: ingress rules" in said.stdout,
                  f"{tried[str(HTTP)]}, {arrived} arrived")
@@ -131,7 +131,7 @@ def no_member(
     said = vnctl(lab, report, tenant.client, "explain", source.name, "--to", target.ip,
                  "--tcp", str(SSH))
     arrived = count(seen, source.ip, target.ip, SSH)
-    report.check(f"tcp {SSH} from another VM: dropped, and explain says why",
+    report.check(f"tcp {SSH} from another VM: dropped, and why",
                  tried[str(SSH)] == "timed out" and arrived == 0 and said.returncode == 1
                  and "no member of group" in said.stdout,
                  f"{tried[str(SSH)]}, {arrived} arrived")

@@ -20,11 +20,11 @@ ROWS = (
     *BY_ITSELF,
     "IPv6 ping within a network",
     "IPv6 ping between networks",
-    "tcp 22 from a member of the group: allowed, and by which rule",
-    "the rule counts the packets that it let through",
-    "tcp 80 from a member: dropped, and explain says why",
-    "tcp 22 from another VM: dropped, and explain says why",
-    "forged source addresses and MACs are dropped, an honest frame is not",
+    "tcp 22 from a group member: allowed, and by what",
+    "the rule counted the packets that it let through",
+    "tcp 80 from a group member: dropped, and why",
+    "tcp 22 from another VM: dropped, and why",
+    "forged frames are dropped, an honest one is not",
     "the switch's table guard dropped them",
 )
 
