@@ -7,7 +7,7 @@ import time
 
 from hypothesis import HealthCheck, given, settings
 
-from tests.ovs.conftest import OpenFlow, Sandbox
+from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.ovs.objects import objects, vrouters
 from vrouter_ovs import encode
 from vrouter_ovs.diff import diff
