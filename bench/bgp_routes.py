@@ -12,9 +12,9 @@ import argparse
 import statistics
 import time
 
+from lab.beds.bgp_bed import Frr, Node, free_port, inside, mac_path, namespace, rss, wait
 from ryu_apps.control.messages import PathsReceived
 from ryu_apps.peering import Peer
-from tests.lab.bgp_support import Frr, Node, free_port, inside, mac_path, namespace, rss, wait
 
 A, B, R = "127.2.0.1", "127.2.0.2", "127.2.0.9"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import statistics
 
-from lab.demo import time_first_ping
+from lab.demo.timing import time_first_ping
 from lab.tenants import new_tenant
 from lab.topology import Lab
 

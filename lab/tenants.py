@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.client import Client
+from lab.ipv6 import link_local
 from lab.ping import PingStream
 from lab.topology import Lab
 from lab.vm import PortSpec, Vm
 
 CIDRS = {"web": "10.0.1.0/24", "db": "10.0.2.0/24"}
+CIDRS6 = {"web": "fd00:0:0:1::/64", "db": "fd00:0:0:2::/64"}
 LAYOUT = (
     ("web1", "hv1"), ("web2", "hv1"), ("web3", "hv2"), ("web4", "hv3"),
     ("db1", "hv1"), ("db2", "hv2"), ("db3", "hv3"),
@@ -38,12 +40,20 @@ class Tenant:
     vms: dict[str, Vm] = field(default_factory=dict)
     dhcp: bool = False
     """Whether its VMs ask for their addresses."""
+    ipv6: bool = False
+    """Whether its networks have IPv6 as well, with automatic addresses (SLAAC)."""
+    subnets6: dict[str, dict[str, Any]] = field(default_factory=dict)
+    routers6: dict[str, set[str]] = field(default_factory=dict)
+    """Network -> the link-local addresses of its router, of which it advertises one."""
 
     def create_networks(self) -> None:
         """The networks, their subnets and the router between them, through the API."""
         create = self.client.create
         for name, cidr in CIDRS.items():
-            network = create("network", name=f"{self.name}-{name}", project_id=self.project_id)
+            network = create(
+                "network", name=f"{self.name}-{name}", project_id=self.project_id,
+                dns_domain=self.domain(name),
+            )
             self.networks[name] = network
             self.subnets[name] = create(
                 "subnet", name=f"{self.name}-{name}", network_id=network["id"], cidr=cidr,
@@ -52,6 +62,26 @@ class Tenant:
         self.router = create("router", name=self.name, project_id=self.project_id)
         for subnet in self.subnets.values():
             self.client.add_router_interface(self.router["id"], subnet["id"])
+        if self.ipv6:
+            self._create_ipv6()
+
+    def _create_ipv6(self) -> None:
+        for name, cidr in CIDRS6.items():
+            subnet = self.subnets6[name] = self.client.create(
+                "subnet", name=f"{self.name}-{name}6", network_id=self.networks[name]["id"],
+                cidr=cidr, ip_version=6, ipv6_ra_mode="slaac", ipv6_address_mode="slaac",
+                project_id=self.project_id,
+            )
+            self.client.add_router_interface(self.router["id"], subnet["id"])
+            self.routers6[name] = {
+                link_local(port["mac_address"])
+                for port in self.client.list("port", network_id=self.networks[name]["id"],
+                                             device_owner="network:router_interface")
+            }
+
+    def domain(self, network: str) -> str:
+        """The DNS domain of a network: its VMs are called "web1.web.red.example."."""
+        return f"{network}.{self.name}.example."
 
     def port_body(self, vm: str, address: str = "", **more: Any) -> dict[str, Any]:
         """Body of a port for the VM ``vm`` ("web3" -> network web, address .13)."""
@@ -60,9 +90,14 @@ class Tenant:
         address = address or vm_address(vm)
         return {
             "name": f"{self.name}-{vm}", "network_id": self.networks[network]["id"],
-            "project_id": self.project_id,
+            "project_id": self.project_id, "dns_name": vm,
             "fixed_ips": [{"subnet_id": subnet["id"], "ip_address": address}], **more,
         }
+
+    def port_spec(self, vm: str, port: dict[str, Any]) -> PortSpec:
+        """What the VM ``vm`` needs to know of its port, as the API answered it."""
+        network = vm.rstrip("0123456789")
+        return PortSpec.from_api(port, self.subnets[network], self.subnets6.get(network))
 
     def create_vms(self, lab: Lab, layout: Iterable[tuple[str, str]] = LAYOUT) -> None:
         """Ports in bulk through the API, then the VMs, wired and claimed."""
@@ -70,15 +105,14 @@ class Tenant:
         ports = self.client.create_many("port", (self.port_body(vm) for vm, _ in layout))
         wanted = []
         for (vm, hypervisor), port in zip(layout, ports, strict=True):
-            subnet = self.subnets[vm.rstrip("0123456789")]
-            wanted.append((f"{self.name}-{vm}", hypervisor, PortSpec.from_api(port, subnet)))
+            wanted.append((f"{self.name}-{vm}", hypervisor, self.port_spec(vm, port)))
         for (vm, _), made in zip(layout, lab.add_vms(wanted, self.dhcp), strict=True):
             self.vms[vm] = made
 
     def create_vm(self, lab: Lab, vm: str, hypervisor: str, address: str = "") -> Vm:
         """One more VM; ``address`` where it is not the usual one."""
         port = self.client.create("port", **self.port_body(vm, address))
-        spec = PortSpec.from_api(port, self.subnets[vm.rstrip("0123456789")])
+        spec = self.port_spec(vm, port)
         self.vms[vm] = lab.add_vm(f"{self.name}-{vm}", hypervisor, spec, self.dhcp)
         return self.vms[vm]
 
@@ -113,12 +147,17 @@ class Tenant:
         return self.subnets[network]["gateway_ip"]
 
     def echo_requests(self) -> int:
-        """How many echo requests its VMs have received altogether (proc(5), net/snmp)."""
+        """How many echo requests its VMs have received altogether, ICMP and ICMPv6 (proc(5),
+        net/snmp and net/snmp6)."""
         total = 0
         for vm in self.vms.values():
-            lines = vm.space.run(["grep", "^Icmp:", "/proc/net/snmp"]).stdout.splitlines()
+            lines = vm.space.run([
+                "grep", "-hE", "^(Icmp:|Icmp6InEchos )", "/proc/net/snmp", "/proc/net/snmp6",
+            ]).stdout.splitlines()
             names, values = lines[0].split(), lines[1].split()
             total += int(values[names.index("InEchos")])
+            # Without a line where the kernel has no IPv6.
+            total += sum(int(line.split()[1]) for line in lines[2:])
         return total
 
 
@@ -129,9 +168,9 @@ def vm_address(vm: str) -> str:
     return f"{base}.{10 + int(vm[len(network):])}"
 
 
-def new_tenant(name: str, client: Client, dhcp: bool = False) -> Tenant:
-    """A tenant with a project id of its own and nothing in it yet."""
-    tenant = Tenant(name, client, uuid.uuid4().hex, dhcp=dhcp)
+def new_tenant(name: str, client: Client, dhcp: bool = False, ipv6: bool = False) -> Tenant:
+    """A tenant with a project id of its own, its networks and no VM yet."""
+    tenant = Tenant(name, client, uuid.uuid4().hex, dhcp=dhcp, ipv6=ipv6)
     tenant.create_networks()
     return tenant
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lab.dhcp import Udhcpc
 from lab.hypervisor import Hypervisor
+from lab.ipv6 import enable_ipv6, listen
 from lab.journal import Journal
 from lab.net import Namespace, veth
 
@@ -16,33 +17,50 @@ MTU = 1400
 
 @dataclass(frozen=True)
 class PortSpec:
-    """What a VM needs to know of its port: ``address`` as "10.0.1.11/24", ``gateway`` or ""."""
+    """What a VM needs to know of its port: ``address`` as "10.0.1.11/24", ``gateway`` or "".
+
+    ``address6``, ``gateway6``: the same in IPv6, "" without it.
+    """
 
     id: str
     mac: str
     address: str
     gateway: str = ""
+    address6: str = ""
+    gateway6: str = ""
 
     @property
     def ip(self) -> str:
         return self.address.partition("/")[0]
 
+    @property
+    def ip6(self) -> str:
+        return self.address6.partition("/")[0]
+
     @classmethod
-    def from_api(cls, port: dict, subnet: dict) -> PortSpec:
+    def from_api(cls, port: dict, subnet: dict, subnet6: dict | None = None) -> PortSpec:
         """From the ``port`` and ``subnet`` bodies of the Networking API."""
-        length = ipaddress.ip_network(subnet["cidr"]).prefixlen
-        address = next(
-            fixed["ip_address"] for fixed in port["fixed_ips"] if fixed["subnet_id"] == subnet["id"]
-        )
-        return cls(
-            port["id"], port["mac_address"], f"{address}/{length}", subnet["gateway_ip"] or ""
-        )
+        spec = cls(port["id"], port["mac_address"], *_place(port, subnet))
+        if subnet6 is None:
+            return spec
+        address6, gateway6 = _place(port, subnet6)
+        return dataclasses.replace(spec, address6=address6, gateway6=gateway6)
+
+
+def _place(port: dict, subnet: dict) -> tuple[str, str]:
+    """A port's address in a subnet, with the prefix length, and the subnet's gateway."""
+    length = ipaddress.ip_network(subnet["cidr"]).prefixlen
+    address = next(
+        fixed["ip_address"] for fixed in port["fixed_ips"] if fixed["subnet_id"] == subnet["id"]
+    )
+    return f"{address}/{length}", subnet["gateway_ip"] or ""
 
 
 class Vm:
     """``hypervisor``: where it is plugged now, or None.
 
-    ``dhcp``: it asks for its address and routes when it is wired; otherwise they are put there.
+    ``dhcp``: it asks for its address and routes when it is wired, by DHCP and, where its port has
+    an IPv6 address, by router solicitations; otherwise they are put there.
     """
 
     def __init__(
@@ -60,6 +78,10 @@ class Vm:
     @property
     def ip(self) -> str:
         return self.port.ip
+
+    @property
+    def ip6(self) -> str:
+        return self.port.ip6
 
     def create(self) -> None:
         self.space.create(self._journal)
@@ -84,6 +106,10 @@ class Vm:
         self.hypervisor = hypervisor
         if self.dhcp is not None:
             self.dhcp.start()
+        if self.ip6 and self.dhcp is not None:
+            listen(self.space)
+        elif self.ip6:
+            enable_ipv6(self.space, self.ip6, self.port.gateway6)
 
     def adopt(self, port_id: str) -> None:
         """Take the id of a port that was created after the VM was wired."""

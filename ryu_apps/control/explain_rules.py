@@ -59,9 +59,10 @@ class Packet:
 
 
 class Miss(NamedTuple):
-    """``distance``: in how many things the rule differs from the packet; ``problems``: which."""
+    """``problems``: in which things the rule differs from the packet.  ``distance``: how many they
+    are; then whether the protocol is one of them, as a wrong port is nearer than that."""
 
-    distance: int
+    distance: tuple[int, bool]
     rule: str
     problems: tuple[str, ...]
 
@@ -83,7 +84,8 @@ def match(
                 continue
             problems = tuple(_problems(config, rule, packet, other, members))
             if problems:
-                misses.append(Miss(len(problems), rule_id, problems))
+                other_protocol = not _same_protocol(rule, packet)
+                misses.append(Miss((len(problems), other_protocol), rule_id, problems))
             else:
                 found.append(rule_id)
     return sorted(found), misses
@@ -118,11 +120,15 @@ def _member_groups(config: Config, groups: Groups, direction: str, address: str)
     return groups_of(config.ports[best[1]]) if best else ()
 
 
+def _same_protocol(rule: SecurityGroupRule, packet: Packet) -> bool:
+    return protocol_number(rule.protocol, packet.version) in (-1, packet.protocol)
+
+
 def _problems(
     config: Config, rule: SecurityGroupRule, packet: Packet, other: str, members: Groups
 ) -> Iterable[str]:
     number = protocol_number(rule.protocol, packet.version)
-    if number not in (-1, packet.protocol):
+    if not _same_protocol(rule, packet):
         yield f"not {packet}"
     elif number in (ICMP, ICMPV6):
         if rule.port_range_min not in (-1, packet.first):

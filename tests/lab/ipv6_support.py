@@ -1,17 +1,15 @@
-"""What the IPv6 tests of the lab share: a dual-stack tenant, raw frames, counters."""
+"""What the IPv6 tests of the lab share: a dual-stack tenant, counters."""
 
 from __future__ import annotations
 
 import ipaddress
-import struct
-import sys
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.client import Client
-from lab.net import Namespace
+from lab.ipv6 import enable_ipv6, link_local
 from lab.topology import Lab
 from lab.vm import PortSpec, Vm
 
@@ -106,27 +104,6 @@ class Tenant6:
         return self.ports[name]["mac_address"]
 
 
-def link_local(mac: str) -> str:
-    raw = bytes.fromhex(mac.replace(":", ""))
-    return str(ipaddress.IPv6Address(
-        b"\xfe\x80" + bytes(6) + bytes((raw[0] ^ 2,)) + raw[1:3] + b"\xff\xfe" + raw[3:]
-    ))
-
-
-def enable_ipv6(space: Namespace, address: str, gateway: str, dad: int = 0) -> None:
-    """What a guest does by itself; router advertisements are not listened to here."""
-    space.sysctl({
-        "net.ipv6.conf.all.disable_ipv6": 0, "net.ipv6.conf.eth0.accept_ra": 0,
-        "net.ipv6.conf.eth0.accept_dad": dad, "net.ipv6.conf.eth0.dad_transmits": dad,
-        "net.ipv6.conf.eth0.disable_ipv6": 0, "net.ipv6.neigh.eth0.retrans_time_ms": 100,
-        "net.ipv6.neigh.eth0.mcast_solicit": 20,
-    })
-    space.batch([
-        f"address replace {address}/64 dev eth0",
-        f"route replace ::/0 via {gateway} dev eth0",
-    ])
-
-
 def echoes(vm: Vm) -> int:
     """ICMPv6 echo requests that a VM has received."""
     return counter(vm, "Icmp6InEchos")
@@ -138,69 +115,3 @@ def counter(vm: Vm, name: str) -> int:
         if key == name:
             return int(value)
     raise KeyError(name)
-
-
-# ---------------------------------------------------------------- raw frames
-
-_SEND = """
-import socket, sys
-link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-link.bind(("eth0", 0))
-for line in sys.stdin.read().split():
-    link.send(bytes.fromhex(line))
-"""
-
-
-def inject(vm: Vm, frames: Iterable[bytes]) -> None:
-    """Send frames from a VM as they are, in order."""
-    vm.space.run([sys.executable, "-c", _SEND], stdin="\n".join(map(bytes.hex, frames)) + "\n")
-
-
-def _mac(text: str) -> bytes:
-    return bytes.fromhex(text.replace(":", ""))
-
-
-def _ip(text: str) -> bytes:
-    return ipaddress.IPv6Address(text).packed
-
-
-def icmp6(
-    eth: tuple[str, str], ip: tuple[str, str], kind: int, body: bytes, hop_limit: int = 255,
-) -> bytes:
-    """An ICMPv6 frame; ``eth`` and ``ip``: source and destination."""
-    source, target = map(_ip, ip)
-    message = bytes((kind, 0, 0, 0)) + body
-    pseudo = source + target + struct.pack("!II", len(message), 58) + message
-    pseudo += bytes(len(pseudo) % 2)
-    total = sum(struct.unpack(f"!{len(pseudo) // 2}H", pseudo))
-    while total >> 16:
-        total = (total >> 16) + (total & 0xFFFF)
-    message = message[:2] + struct.pack("!H", ~total & 0xFFFF) + message[4:]
-    header = struct.pack("!IHBB", 6 << 28, len(message), 58, hop_limit) + source + target
-    return _mac(eth[1]) + _mac(eth[0]) + b"\x86\xdd" + header + message
-
-
-def echo(eth: tuple[str, str], ip: tuple[str, str], data: bytes = b"") -> bytes:
-    return icmp6(eth, ip, 128, struct.pack("!HH", 77, 1) + data, 64)
-
-
-def advertisement(
-    eth: tuple[str, str], ip: tuple[str, str], target: str, mac: str, override: bool = True
-) -> bytes:
-    flags = struct.pack("!I", 1 << 29 if override else 0)
-    return icmp6(eth, ip, 136, flags + _ip(target) + b"\x02\x01" + _mac(mac))
-
-
-def solicitation(eth: tuple[str, str], ip: tuple[str, str], target: str, mac: str) -> bytes:
-    option = b"\x01\x01" + _mac(mac) if mac else b""
-    return icmp6(eth, ip, 135, bytes(4) + _ip(target) + option)
-
-
-def router_advertisement(eth: tuple[str, str], ip: tuple[str, str], prefix: str) -> bytes:
-    """With a lifetime and an autonomous prefix: what would turn a network's traffic."""
-    information = b"\x03\x04\x40\xc0" + struct.pack("!III", 3600, 3600, 0) + _ip(prefix)
-    return icmp6(eth, ip, 134, struct.pack("!BBHII", 64, 0, 1800, 0, 0) + information)
-
-
-def redirect(eth: tuple[str, str], ip: tuple[str, str], target: str, destination: str) -> bytes:
-    return icmp6(eth, ip, 137, bytes(4) + _ip(target) + _ip(destination))

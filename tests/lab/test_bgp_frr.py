@@ -7,9 +7,7 @@ import signal
 
 import pytest
 
-from ryu_apps.control.messages import PeerDown, PeerUp
-from ryu_apps.peering import Peer
-from tests.lab.bgp_support import (
+from lab.beds.bgp_bed import (
     FRR,
     Frr,
     Node,
@@ -22,6 +20,8 @@ from tests.lab.bgp_support import (
     reflected,
     wait,
 )
+from ryu_apps.control.messages import PeerDown, PeerUp
+from ryu_apps.peering import Peer
 
 pytestmark = [
     pytest.mark.lab,

@@ -1,8 +1,8 @@
 """os-ken's speaker behind the same interface, against our own engine."""
 
+from lab.beds.bgp_bed import Node, attributes, free_port, imet_path, mac_path, wait
 from ryu_apps.control.messages import PeerDown
 from ryu_apps.peering import Peer
-from tests.lab.bgp_support import Node, attributes, free_port, imet_path, mac_path, wait
 
 A, B = "127.1.2.1", "127.1.2.2"
 

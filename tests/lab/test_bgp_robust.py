@@ -7,13 +7,13 @@ import struct
 
 import pytest
 
+from lab.beds.bgp_bed import Node, RawPeer, free_port, mac_path, rss, wait
 from ryu_apps.control.messages import PeerDown
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering import Peer, wire
 from ryu_apps.peering.adj_rib_out import AttributeSet
 from ryu_apps.peering.attributes import Session
 from ryu_apps.peering.nlri import pack_route
-from tests.lab.bgp_support import Node, RawPeer, free_port, mac_path, rss, wait
 
 A, B, STRANGER = "127.1.1.1", "127.1.1.2", "127.1.1.3"
 

@@ -7,10 +7,7 @@ import time
 
 import pytest
 
-from ryu_apps.control.messages import PeerDown, PeerUp
-from ryu_apps.control.routes import Attributes, IpPrefix, Path
-from ryu_apps.peering import Peer, Speaker, make_engine, wire
-from tests.lab.bgp_support import (
+from lab.beds.bgp_bed import (
     Node,
     RawPeer,
     attributes,
@@ -20,6 +17,9 @@ from tests.lab.bgp_support import (
     prefix_path,
     wait,
 )
+from ryu_apps.control.messages import PeerDown, PeerUp
+from ryu_apps.control.routes import Attributes, IpPrefix, Path
+from ryu_apps.peering import Peer, Speaker, make_engine, wire
 
 A, B = "127.1.0.1", "127.1.0.2"
 

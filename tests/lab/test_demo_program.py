@@ -15,6 +15,18 @@ from lab.journal import Journal
 from lab.net import run
 
 ROOT = Path(__file__).resolve().parents[2]
+BY_ITSELF = ("VMs got address, route and MTU by DHCP", "VMs got their IPv6 address by SLAAC")
+ROWS = (
+    *BY_ITSELF,
+    "IPv6 ping within a network",
+    "IPv6 ping between networks",
+    "tcp 22 from a group member: allowed, and by what",
+    "the rule counted the packets that it let through",
+    "tcp 80 from a group member: dropped, and why",
+    "tcp 22 from another VM: dropped, and why",
+    "forged frames are dropped, an honest one is not",
+    "the switch's table guard dropped them",
+)
 
 
 @pytest.fixture
@@ -52,5 +64,32 @@ def test_demo_after_a_crash_in_the_middle(environment: dict[str, str]) -> None:
     summary = re.search(r"(\d+) of (\d+) passed", second.stdout)
     assert summary is not None and summary[1] == summary[2]
     assert "FAIL" not in second.stdout
+    table = second.stdout.partition("what was checked")[2]
+    assert [row for row in ROWS if row not in table] == []
     assert name not in run(["ip", "netns", "list"]).stdout
     assert not Journal(name).exists
+
+
+@pytest.mark.timeout(180)
+def test_demo_with_addresses_put_there_and_left_running(environment: dict[str, str]) -> None:
+    name = environment["LAB"]
+    done = subprocess.run(
+        [sys.executable, "-m", "lab.demo"], cwd=ROOT, capture_output=True, text=True, timeout=150,
+        check=False, env={**environment, "STATIC": "1", "KEEP": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    table = done.stdout.partition("what was checked")[2]
+    assert [row for row in ROWS if (row in table) == (row in BY_ITSELF)] == []
+    # The commands that it proposes are there to be pasted.
+    proposed = table.partition("Try:")[2]
+    explain = re.search(r"vnctl (explain .*)", proposed)
+    url = re.search(r"VNCTL_URL=(\S+)", proposed)
+    assert explain is not None and url is not None, done.stdout
+    denied = run(
+        [sys.executable, "-m", "ryu_apps.cli.vnctl", "--url", url[1], *explain[1].split()],
+        check=False,
+    )
+    assert denied.returncode == 1 and "DENIED" in denied.stdout, denied.stdout + denied.stderr
+    down = run([sys.executable, "-m", "lab", "--name", name, "down"])
+    assert "namespaces" in down.stdout
+    assert name not in run(["ip", "netns", "list"]).stdout

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from lab.net import Namespace
+from lab.ipv6 import link_local, listen
 from lab.ping import ping
 from lab.topology import Lab
 from lab.vm import PortSpec, Vm
@@ -33,12 +33,6 @@ class Guest:
     vm: Vm
     address: str
     gateway: str
-
-
-def link_local(mac: str) -> str:
-    raw = bytes.fromhex(mac.replace(":", ""))
-    parts = (raw[0] ^ 2) << 8 | raw[1], raw[2] << 8 | 0xFF, 0xFE00 | raw[3], raw[4] << 8 | raw[5]
-    return "fe80::" + ":".join(f"{part:x}" for part in parts)
 
 
 @pytest.fixture(scope="module")
@@ -75,15 +69,6 @@ def guests(lab: Lab) -> Iterator[dict[tuple[str, str], Guest]]:
         guest.vm.delete()
     for port in ports:
         client.remove("port", port["id"])
-
-
-def listen(space: Namespace) -> None:
-    """Switch IPv6 on, as a guest's kernel has it."""
-    space.sysctl({
-        "net.ipv6.conf.all.disable_ipv6": 0, "net.ipv6.conf.eth0.accept_ra": 2,
-        "net.ipv6.conf.eth0.autoconf": 1, "net.ipv6.conf.eth0.disable_ipv6": 0,
-        "net.ipv6.neigh.eth0.retrans_time_ms": 100,
-    })  # fmt: skip
 
 
 def shown(vm: Vm, *words: str) -> str:

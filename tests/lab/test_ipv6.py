@@ -14,26 +14,14 @@ from collections.abc import Iterator
 import pytest
 
 from lab.capture import Capture
+from lab.frames import advertisement, echo, inject, redirect, router_advertisement, solicitation
+from lab.ipv6 import enable_ipv6, link_local
 from lab.ping import PingStream, ping, reach_all
 from lab.tenants import Tenant
 from lab.topology import Lab
 from lab.vm import Vm
 from lab.wait import wait_until
-from tests.lab.ipv6_support import (
-    DB6,
-    WEB6,
-    Tenant6,
-    advertisement,
-    counter,
-    echo,
-    echoes,
-    enable_ipv6,
-    inject,
-    link_local,
-    redirect,
-    router_advertisement,
-    solicitation,
-)
+from tests.lab.ipv6_support import DB6, WEB6, Tenant6, counter, echoes
 
 ALL_NODES = ("33:33:00:00:00:01", "ff02::1")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.ovs.conftest import BRIDGE, OpenFlow, Sandbox
+from lab.beds.sandbox import BRIDGE, OpenFlow, Sandbox
 from vrouter_ovs import encode
 from vrouter_ovs.state import Evi, Flood, LocalPort, Neighbor, StateObject, Vrouter
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ovs.openflow_bed import Switch, eventually, free_port
+from lab.beds.openflow_bed import Switch, eventually, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 LEARNING_SWITCH = '''

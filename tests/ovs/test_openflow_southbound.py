@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from lab.beds.openflow_bed import BedApp, Monitor, Node, Switch, eventually
 from ryu_apps.control.messages import (
     FlowRejected,
     VrouterAcked,
@@ -18,7 +19,6 @@ from ryu_apps.control.messages import (
 )
 from ryu_apps.southbound.openflow import NotConnected
 from ryu_apps.southbound.openflow_channel import VrouterChannel
-from tests.ovs.openflow_bed import BedApp, Monitor, Node, Switch, eventually
 from vrouter_ovs.state import Evi, Neighbor, RemoteMac, Tunnel
 from vrouter_ovs.tables import TABLE_IDS
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.beds.ovsdb_bed import SCHEMA, Hypervisor, Node, until
 from ryu_apps.control.messages import ElementDisconnected, InterfacesChanged
 from ryu_apps.southbound.ovsdb import (
     MAX_EARLY_PER_SOURCE,
@@ -20,7 +21,6 @@ from ryu_apps.southbound.ovsdb import (
     OvsdbSouthbound,
     parse_listen,
 )
-from tests.ovs.ovsdb_bed import SCHEMA, Hypervisor, Node, until
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
+from lab.beds.ovsdb_bed import Hypervisor, Node, until
 from ryu_apps.control.messages import (
     ElementChanged,
     ElementDisconnected,
     InterfacesChanged,
     TunnelsChanged,
 )
-from tests.ovs.ovsdb_bed import Hypervisor, Node, until
 from vrouter_ovs.tables import TABLE_NAMES
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ovs.ovsdb_bed import Hypervisor, Node, until
+from lab.beds.ovsdb_bed import Hypervisor, Node, until
 
 
 def openssl(directory: Path, *arguments: str) -> None:

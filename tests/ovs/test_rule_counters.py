@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.ovs.openflow_bed import Node, Switch, eventually
+from lab.beds.openflow_bed import Node, Switch, eventually
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.counters import totals
 from vrouter_ovs.state import EGRESS, INGRESS, Evi, LocalPort, Policy, Rule, Vrouter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ovs.conftest import OpenFlow, Sandbox
+from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.ovs.test_vrouter_readback import commit
 from vrouter_ovs import encode
 from vrouter_ovs.encode import ADD, Encoded

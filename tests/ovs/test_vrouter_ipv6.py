@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ovs.conftest import Sandbox
+from lab.beds.sandbox import Sandbox
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.state import (
     Evi,

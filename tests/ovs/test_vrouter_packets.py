@@ -10,7 +10,7 @@ from ipaddress import ip_address
 import pytest
 from os_ken.lib.packet import arp, ethernet, icmp, icmpv6, ipv4, ipv6, packet
 
-from tests.ovs.conftest import Sandbox
+from lab.beds.sandbox import Sandbox
 from vrouter_ovs.state import Gateway, LocalPort, Neighbor, Vrouter
 
 OWN, GATEWAY = "02:00:00:00:00:01", "02:aa:00:00:00:01"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from tests.ovs.conftest import Sandbox
+from lab.beds.sandbox import Sandbox
 
 _VXLAN = re.compile(r"ipv4\(src=[\d.]+,dst=([\d.]+),.*vni=(0x[0-9a-f]+|\d+)")
 

@@ -106,6 +106,15 @@ def test_nearest_first(site):
     assert "not tcp 22" in found[1]["why"] and "not in 192.0.2.0/24" in found[1]["why"]
 
 
+def test_a_rule_of_the_same_protocol_is_nearer(site):
+    """Several of each, as the ids, which are random, break ties."""
+    for port in range(20, 25):
+        site.allow("web", protocol="tcp", port_range_min=port, port_range_max=port)
+        site.allow("web", protocol="icmp", port_range_min=port)
+    found = stage(site.ask("db1", "web1", "tcp", 80), "ingress rules")["nearest"]
+    assert [one["why"].split()[0] for one in found] == ["tcp"] * 5
+
+
 def test_egress_counts_first(site):
     for rule in list(site.config.rules_by_group[site.groups["web"]]):
         site.drop(security_group_rules.delete, rule)

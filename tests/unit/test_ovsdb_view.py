@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.beds.ovsdb_bed import SCHEMA
 from ryu_apps.southbound.ovsdb_replica import (
     MAP,
     OPTION,
@@ -21,7 +22,6 @@ from ryu_apps.southbound.ovsdb_replica import (
 )
 from ryu_apps.southbound.ovsdb_rpc import ProtocolError
 from ryu_apps.southbound.ovsdb_view import View, describe, ipv4
-from tests.ovs.ovsdb_bed import SCHEMA
 
 RAW = Path(SCHEMA).read_bytes()
 PLAN = plan_for(json.loads(RAW), RAW)

@@ -1,0 +1,1 @@
+"""Beds smaller than a lab: one real program, and our side of it in this process."""
