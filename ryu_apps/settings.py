@@ -15,6 +15,10 @@ BGP = cfg.OptGroup("bgp", "Peers")
 API = cfg.OptGroup("api", "REST")
 VPN = cfg.OptGroup("vpn", "How networks become VPNs")
 
+OVERHEAD = 20 + 8 + 8 + 14
+"""Bytes around a tenant's IP packet: IPv4, UDP, VXLAN and the inner Ethernet header (RFC 7348
+section 5)."""
+
 OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
     NODE: [
         cfg.StrOpt("name", help="Name of this node; default: the host name."),
@@ -90,9 +94,34 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.StrOpt("vni_range", default="1000-16777214", help="VNIs given to networks and "
                    "routers, FIRST-LAST."),
         cfg.StrOpt("mac_prefix", default="fa:16:3e", help="First three bytes of generated MACs."),
-        cfg.IntOpt("mtu", default=1450, min=576, help="MTU of new networks."),
+        cfg.IntOpt("underlay_mtu", default=1500, min=1280 + OVERHEAD, max=65535, help="What the "
+                   "network between the hypervisors carries; the same on every node. Tenants' "
+                   f"packets may have {OVERHEAD} bytes less."),
+        cfg.IntOpt("mtu", min=576, help="MTU of new networks; default, and at most: "
+                   f"underlay_mtu less {OVERHEAD}."),
     ],
 }
+
+
+class SettingsError(ValueError):
+    """An option that makes no sense; the text names it."""
+
+
+def overlay_mtu(conf: cfg.ConfigOpts) -> int:
+    """The largest IP packet of a tenant that fits through the underlay."""
+    return conf.vpn.underlay_mtu - OVERHEAD
+
+
+def network_mtu(conf: cfg.ConfigOpts) -> int:
+    """The MTU of new networks.  Raises SettingsError where it does not fit."""
+    largest = overlay_mtu(conf)
+    mtu = conf.vpn.mtu or largest
+    if mtu > largest:
+        raise SettingsError(
+            f"[vpn] mtu: {mtu} is more than the overlay carries, {largest} ([vpn] underlay_mtu "
+            f"less {OVERHEAD} bytes for VXLAN)"
+        )
+    return mtu
 
 
 def register(conf: cfg.ConfigOpts) -> None:

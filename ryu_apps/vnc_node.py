@@ -24,6 +24,8 @@ from ryu_apps.control.world import NODES, Settings, World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, make_engine, parse_peer
+from ryu_apps.settings import SettingsError
+from ryu_apps.southbound import icmp_errors
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound
 from ryu_apps.southbound.punt import PuntSouthbound
@@ -31,10 +33,6 @@ from ryu_apps.store import open_store
 
 LOG = logging.getLogger(__name__)
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-
-
-class SettingsError(ValueError):
-    """An option that makes no sense; the text names it."""
 
 
 class VncNode(app_manager.OSKenApp):
@@ -58,6 +56,7 @@ class VncNode(app_manager.OSKenApp):
                     stale_time=conf.node.stale_time,
                     restart_time=conf.bgp.restart_time,
                     restart_deferral=conf.node.restart_deferral,
+                    overlay_mtu=options.overlay_mtu(conf),
                 )
             )
         )
@@ -65,7 +64,8 @@ class VncNode(app_manager.OSKenApp):
         self.store = open_store(**_section(conf.store))
         self.configuration = Configuration(self.store, post, conf)
         self.punt = PuntSouthbound(
-            lambda element, ofport, frame: self.openflow.packet_out(element, ofport, frame)
+            lambda element, ofport, frame: self.openflow.packet_out(element, ofport, frame),
+            icmp_errors.services(options.overlay_mtu(conf)),
         )
         self.openflow = OpenFlowSouthbound(post, punted=self.punt.punted)
         self.ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))

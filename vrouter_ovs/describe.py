@@ -19,9 +19,14 @@ from vrouter_ovs.tables import TABLE_NAMES
 _WHOLE: dict[tuple[int, int], Field] = {}
 _HEADERS: dict[int, Field] = {}
 _SLICES: dict[tuple[int, int, int], str] = {}
+_MASKED: dict[tuple[int, int, int], Field] = {}
+"""Parts of registers, by class, number and mask."""
 for _field in (*PACKET_FIELDS.values(), *REGISTERS.values()):
     # Of several names for parts of one register the first stands for the whole.
     _WHOLE.setdefault((_field.oxm_class, _field.number), _field)
+    if not _field.whole:
+        _bits = (1 << _field.nbits) - 1 << _field.offset
+        _MASKED[_field.oxm_class, _field.number, _bits] = _field
     for _header in (_field.header, _field.nicira_header):
         _HEADERS.setdefault(_header, _field)
         _SLICES[_header, _field.offset, _field.nbits] = _field.name
@@ -57,6 +62,8 @@ def _match(raw: bytes) -> dict[str, str]:
             terms[where.name] = _value(where, raw[4:size])
         elif header & 0xFF == 2 * where.width:
             value, mask = raw[4 : 4 + where.width], raw[4 + where.width : size]
+            part = where.oxm_class, where.number, int.from_bytes(mask, "big")
+            where = _MASKED.get(part, where)
             terms[where.name] = _masked(where, value, mask)
         else:
             terms[where.name] = raw[4:size].hex()
@@ -187,6 +194,10 @@ def _nicira(raw: bytes) -> str | None:
         where, header = struct.unpack("!HIH6x", raw[10:])[:2]
         name = _part(header, where >> 6, (where & 0x3F) + 1)
         return name and f"output to {name}"
+    if subtype == wire.CHECK_LARGER and len(raw) == 24:
+        limit, offset, header = struct.unpack("!HHI6x", raw[10:])
+        name = _part(header, offset, 1)
+        return name and f"set {name}=frame is larger than {limit} bytes"
     if subtype == wire.CONNTRACK and len(raw) == 24:
         flags, header, where, table, alg = struct.unpack("!HIHB3xH", raw[10:])
         zone = _HEADERS.get(header)

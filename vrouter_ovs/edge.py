@@ -17,7 +17,8 @@ class Why(IntEnum):
     ASKED: a question that only its content tells apart (DHCP, DHCPv6, router solicitations).
     DNS, MDNS: a query, to the network's resolver, or to everyone on the link.  TOO_BIG: larger than
     the overlay carries.  TIME_EXCEEDED: its TTL is used up.  UNREACHABLE: no route.  SEEN: an ARP
-    or neighbor advertisement from an address that more than one port may have; a copy.
+    or neighbor advertisement from an address that more than one port may have; a copy.  TO_GATEWAY:
+    for the gateway itself, and nothing that the switch answers.
     """
 
     ASKED = 0
@@ -27,6 +28,7 @@ class Why(IntEnum):
     TIME_EXCEEDED = 4
     UNREACHABLE = 5
     SEEN = 6
+    TO_GATEWAY = 7
 
 
 @dataclass(frozen=True, slots=True)

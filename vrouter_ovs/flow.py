@@ -14,6 +14,9 @@
 ``("push", f)``, ``("pop", f)``  through the switch's stack
 ``("dec_ttl",)``               IPv4 TTL or IPv6 hop limit
 ``("multipath", n, register)`` a stable hash of the packet's flow, 0 to n-1, into a register
+``("check_larger", n, slice)``  whether the frame has more than n bytes, 1 or 0, into one bit of a
+                               register: the switch goes on both ways, and what follows here is
+                               undone where this flow was run by resubmit
 ``("resubmit", table)``        run a later table, or a smaller part of this one, then go on
 ``("ct", zone, table)``        look the connection up in the zone that a field's low 16 bits name,
                                then go on in a later table; what follows sees no connection

@@ -20,6 +20,7 @@ _MAP = (
     (_register("evi", 0), "the EVI (L2 VNI) the frame is in"),
     (_register("vrf", 1), "the VRF (L3 VNI) the packet is routed in; 0 before it is routed"),
     (_register("from_tunnel", 2, 0, 1), "1: came from a tunnel, so it must not enter one again"),
+    (_register("too_big", 2, 1, 1), "1: larger than the tunnels carry"),
     (_register("vtep", 3), "the remote VTEP to send to, its IPv4 address"),
     (_register("out_port", 4), "the OpenFlow port of this bridge to deliver to"),
     (_register("bucket", 5), "the ECMP bucket, or the part of a long flood list"),

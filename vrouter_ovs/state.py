@@ -23,10 +23,14 @@ Key = tuple
 
 @dataclass(frozen=True, slots=True)
 class Vrouter:
-    """The bridge itself; exactly one.  ``router_mac`` is the EVPN Router's MAC (RFC 9135 6.1)."""
+    """The bridge itself; exactly one.  ``router_mac`` is the EVPN Router's MAC (RFC 9135 6.1).
+
+    ``mtu``: the largest IP packet that its tunnels carry; of a larger one the sender is told.
+    """
 
     kind: ClassVar[str] = "vrouter"
     router_mac: str
+    mtu: int = 1450
 
     @property
     def key(self) -> Key:

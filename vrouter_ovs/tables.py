@@ -25,6 +25,7 @@ from functools import lru_cache
 
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.flow import Flow
+from vrouter_ovs.registers import REGISTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,16 +140,18 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "route",
-        "Longest prefix match in the VRF; the gateway's own addresses (echo reply) before it.",
+        "Longest prefix match in the VRF; the gateway's own addresses (echo reply) before it. To"
+        " the node goes what a router answers with an error: a TTL that is used up, no route, what"
+        " asks the gateway for anything else.",
         _fields(
             "vrf evi from_tunnel eth_type ipv4_dst ipv6_src ipv6_dst ip_proto ip_ttl icmpv4_type"
             " icmpv4_code icmpv6_type icmpv6_code"
         ),
         _fields(
             "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl"
-            " tun_id vtep out_port bucket"
+            " tun_id vtep out_port bucket why"
         ),
-        ("nexthop", "encap", "deliver"),
+        ("nexthop", "encap", "arrive", "punt"),
         outputs=True,
     ),
     Table(
@@ -156,8 +159,8 @@ TABLES: tuple[Table, ...] = (
         "The hops of an ECMP route, one flow each: the route has put the bucket of the packet's"
         " flow into a register.",
         _fields("vrf bucket eth_type ipv4_dst ipv6_dst"),
-        _fields("eth_src eth_dst ip_ttl tun_id vtep out_port"),
-        ("encap", "deliver"),
+        _fields("eth_src eth_dst tun_id vtep out_port"),
+        ("encap", "arrive"),
     ),
     Table(
         "flood",
@@ -169,10 +172,27 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "encap",
-        "The tunnel to the VTEP. What came from a tunnel never enters one again.",
-        _fields("vtep from_tunnel"),
-        frozenset(),
+        "On the way to another VTEP. What came from a tunnel never enters one again. A routed"
+        " packet gets its TTL and its source MAC here, and every frame is measured.",
+        _fields("vrf from_tunnel eth_type"),
+        _fields("ip_ttl eth_src too_big"),
+        ("send",),
+    ),
+    Table(
+        "send",
+        "The tunnel to the VTEP. What does not fit goes to the node, which tells the sender.",
+        _fields("vtep vrf too_big eth_dst eth_type"),
+        _fields("eth_src why"),
+        ("punt",),
         outputs=True,
+    ),
+    Table(
+        "arrive",
+        "A routed packet is about to reach a local port. The two vrouters on its way are one"
+        " router: what came from a tunnel had its TTL decremented by the other one.",
+        _fields("from_tunnel eth_type"),
+        _fields("ip_ttl"),
+        ("deliver",),
     ),
     Table(
         "deliver",
@@ -278,7 +298,7 @@ def _action_shape(action: tuple) -> tuple:
     kind = action[0]
     if kind in ("output", "meter"):
         return (kind,)
-    if kind == "multipath":
+    if kind in ("multipath", "check_larger"):
         return (kind, action[2])
     if kind in ("ct", "ct_commit"):
         return (kind, *action[2:])
@@ -299,10 +319,12 @@ def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
     for field in matches:
         if field not in table.matches:
             refuse(f"a match on {field}")
-    if len(set(matches)) != len(matches):
+    # Two parts of a register would be two terms for one OXM field, which a switch refuses.
+    wholes = [REGISTERS[field].header if field in REGISTERS else field for field in matches]
+    if len(set(wholes)) != len(matches):
         raise PipelineError(f"table {name}: a field is matched twice in {matches}")
     for kind, *args in actions:
-        if kind in ("set_field", "load", "pop", "multipath"):
+        if kind in ("set_field", "load", "pop", "multipath", "check_larger"):
             if args[0] not in table.sets:
                 refuse(f"setting {args[0]}")
         elif kind == "move":

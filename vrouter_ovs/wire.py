@@ -22,6 +22,7 @@ from vrouter_ovs.tables import TABLE_IDS, check
 NICIRA = 0x00002320
 RESUBMIT_TABLE, REG_LOAD, REG_MOVE, MULTIPATH, OUTPUT_REG = 14, 7, 6, 10, 15
 STACK_PUSH, STACK_POP = 27, 28
+CHECK_LARGER = 49
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
 ZONE_BITS = 16
 OFPAT_OUTPUT, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD, OFPAT_EXPERIMENTER = 0, 24, 25, 0xFFFF
@@ -125,6 +126,13 @@ def encode_action(action: tuple) -> bytes:
             MULTIPATH, "HHHHHIHHI", HASH_SYMMETRIC_L3L4_UDP, 0, 0, MULTIPATH_HRW,
             action[1] - 1, 0, 0, _slice(where), where.header,
         )  # fmt: skip
+    if kind == "check_larger":
+        where = field(action[2])
+        if where.nbits != 1:
+            raise PipelineError(f"{action}: the answer is one bit")
+        if not 0 <= action[1] < 1 << 16:
+            raise PipelineError(f"{action}: not a length of 16 bits")
+        return _nicira(CHECK_LARGER, "HHI6x", action[1], where.offset, where.header)
     if kind in ("ct", "ct_commit"):
         # The low 16 bits of the field; no ALG; Nicira's header, as the reply has it.
         commit = kind == "ct_commit"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -48,7 +49,11 @@ class TunnelHeader(NamedTuple):
 
 @dataclass
 class Trace:
-    """``steps`` and ``outputs`` of the traced bridge; ``final``: the packet's fields at the end."""
+    """``steps`` and ``outputs`` of the traced bridge; ``final``: the packet's fields at the end.
+
+    A trace has no packet, hence no size: the switch follows both ways where it would look at one
+    (check_pkt_larger, ovs-actions(7)).  Here the packet is one that fits.
+    """
 
     steps: list[Step]
     outputs: list[Output]
@@ -64,7 +69,7 @@ def parse(text: str, bridge: str) -> Trace:
     start: dict[str, str] = {}
     final: dict[str, str] = {}
     datapath: list[str] = []
-    for line in text.splitlines():
+    for line in _fitting(text.splitlines()):
         section = _BRIDGE.match(line)
         if section:
             here = section[1] == bridge
@@ -75,13 +80,52 @@ def parse(text: str, bridge: str) -> Trace:
             rest = line[12:]
             final = _fields(rest) if rest != "unchanged" else final or start
         elif line.startswith("Datapath actions: "):
-            datapath.append(line[18:])
+            datapath.append(one_way(line[18:]))
         elif here and line.strip() and not line.startswith("---"):
             _read_line(line, steps)
     if not datapath or not start:
         raise ValueError(f"this is no trace: {text.strip()[:200]!r}")
     actions = ",".join(datapath)
     return Trace(steps, _outputs(steps), _tunnels(actions), final, actions)
+
+
+def _fitting(lines: list[str]) -> Iterator[str]:
+    """Without the way of the packet that is too large, which comes first: what follows the check is
+    printed once for each way, at the same depth."""
+    remaining: str | None = None
+    skipping = False
+    for line in lines:
+        if line.lstrip().startswith("check_pkt_larger("):
+            remaining, skipping = "", False
+        elif remaining == "":
+            remaining, skipping = line, True
+            continue
+        elif skipping:
+            if line != remaining:
+                continue
+            remaining, skipping = None, False
+        yield line
+
+
+def one_way(datapath: str, larger: bool = False) -> str:
+    """Datapath actions with each look at the packet's size replaced by what follows from it."""
+    while (start := datapath.find("check_pkt_len(")) >= 0:
+        end = _closing(datapath, start + len("check_pkt_len"))
+        inside = datapath[start:end]
+        way = inside.find("gt(" if larger else "le(")
+        taken = inside[way + 3 : _closing(inside, way + 2) - 1] if way >= 0 else "drop"
+        datapath = datapath[:start] + taken + datapath[end:]
+    return datapath
+
+
+def _closing(text: str, opening: int) -> int:
+    """The place behind the parenthesis that closes the one at ``opening``."""
+    depth = 0
+    for place in range(opening, len(text)):
+        depth += (text[place] == "(") - (text[place] == ")")
+        if not depth:
+            return place + 1
+    return len(text)
 
 
 def _read_line(line: str, steps: list[Step]) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import ipaddress
+import re
 from typing import Any
 
+from vrouter_ovs.edge import Why
+from vrouter_ovs.registers import REGISTERS, place
 from vrouter_ovs.tables import TABLE_NAMES
 
 from . import hypervisor
@@ -26,19 +29,28 @@ _NO_RULE = "no rule of the {} security groups allows it; vnctl explain says what
 WHY = {
     "classify": "this vrouter does not know the port, or the VNI of the tunnel",
     "guard": "anti-spoof: the port may not send from this MAC and address",
-    "punt": "the node answers it only from the port's own MAC, and through a meter of the switch",
+    "punt": "the node answers only what a port of its own sent, through a meter of the switch",
     "permit_out": _NO_RULE.format("sender's"),
     "permit_in": _NO_RULE.format("receiver's"),
     "bridge": "nobody in this EVI is known to have the destination MAC",
     "route": "the VRF has no route to the destination",
     "nexthop": "the hop of the route is not installed",
     "flood": "the EVI has no flood list here",
-    "encap": "there is no tunnel to the VTEP, or the packet came from a tunnel already",
+    "encap": "only IP packets are routed",
+    "send": "there is no tunnel to the VTEP",
 }
+
+ERRORS = {
+    Why.TIME_EXCEEDED: "its TTL is used up at the gateway",
+    Why.UNREACHABLE: WHY["route"],
+    Why.TO_GATEWAY: "it is for the gateway itself, which does nothing of the kind",
+}
+"""What a router answers with an error, by what the flow before the table punt has set."""
 
 WHY_DROPPED = {
     "classify": "frames like this one are never forwarded",
     "route": "its prefix is known, but nobody is known to have the address",
+    "encap": "what came from a tunnel never enters one again",
 }
 
 
@@ -169,7 +181,9 @@ def _onward(topology: Topology, record: Any, trace: Trace) -> tuple[int, str, st
 
 def _drop(element: str, trace: Trace) -> dict[str, Any]:
     if "controller(" in trace.datapath:
-        return {"verdict": "to the controller", "reason": "the node decides about it"}
+        error = _error(trace)
+        reason = f"{error}; the node tells the sender" if error else "the node decides about it"
+        return {"verdict": "to the controller", "reason": reason}
     problem: Output | None = next((one for one in trace.outputs if one.problem), None)
     last = trace.steps[-1] if trace.steps else None
     table = TABLE_NAMES.get(last.table, str(last.table)) if last else ""
@@ -179,12 +193,25 @@ def _drop(element: str, trace: Trace) -> dict[str, Any]:
         reason = "the bridge has no flows"
     elif last.match is None:
         reason = f"no flow matches in table {table}: {WHY.get(table, 'the packet ends there')}"
+        if table == "punt" and (error := _error(trace)):
+            reason = f"{error}; no error is sent: {WHY[table]}"
     else:
         reason = f"by the flow {last.match}, priority {last.priority}, of table {table}"
         if table in WHY_DROPPED:
             reason += f": {WHY_DROPPED[table]}"
     flow = f"{last.match}, priority {last.priority}" if last and last.match else None
     return {"verdict": "dropped", "table": table, "flow": flow, "reason": reason}
+
+
+def _error(trace: Trace) -> str:
+    """Why a router would answer it with an error, or ""."""
+    register = place(REGISTERS["why"])
+    for step in trace.steps:
+        for action in step.actions:
+            found = re.fullmatch(rf"set_field:(0x[0-9a-f]+)->{register}", action)
+            if found:
+                return ERRORS.get(int(found[1], 16), "")
+    return ""
 
 
 def _port_number(text: str) -> int:

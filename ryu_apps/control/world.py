@@ -35,7 +35,8 @@ NODES = "/status/nodes/"
 class Settings:
     """``peers``: ids of the configured peers.  Seconds: ``stale_time``, how long the routes of a
     peer that is away are used; ``restart_time``, how long they hold its ports against claims here;
-    ``restart_deferral``, see :class:`Convergence`."""
+    ``restart_deferral``, see :class:`Convergence`.  ``overlay_mtu``: see
+    :class:`~vrouter_ovs.state.Vrouter`."""
 
     node: str
     local_as: int
@@ -43,6 +44,7 @@ class Settings:
     stale_time: float = 86400
     restart_time: float = 120
     restart_deferral: float = 30
+    overlay_mtu: int = 1450
 
 
 class World:
@@ -168,7 +170,9 @@ class World:
             element.revision = self._revisions.pop(info.element, 0)
             self._vtep_is_whose(info.vtep)
             self.desired.add_element(info.element)
-            self.desired.put(info.element, ("element",), Vrouter(element.router_mac))
+            self.desired.put(
+                info.element, ("element",), Vrouter(element.router_mac, self.settings.overlay_mtu)
+            )
         self._effects.append(msg.AcceptElement(event.session, info.element, info.datapath_id))
         if self.convergence.converged:
             self._effects.append(msg.Hold(info.element, False))

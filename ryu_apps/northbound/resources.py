@@ -23,6 +23,7 @@ from ryu_apps.northbound import bodies, listing, views
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
+from ryu_apps.settings import network_mtu, overlay_mtu
 
 _IF_MATCH = re.compile(r"\"?revision_number=(\d{1,18})\"?")
 
@@ -78,6 +79,7 @@ class Environment:
         self.node_view = node_view
         self.settings = settings
         self.max_page = settings.api.max_page
+        self._mtu, self._max_mtu = network_mtu(settings), overlay_mtu(settings)
         self._vni_range = ipam.parse_range(settings.vpn.vni_range)
         self._mac_prefix = ipam.canonical_mac(settings.vpn.mac_prefix + ":00:00:01")[:8]
         self._source = random.Random(os.urandom(16))
@@ -98,7 +100,8 @@ class Environment:
             source=self._source,
             vni_range=self._vni_range,
             mac_prefix=self._mac_prefix,
-            mtu=self.settings.vpn.mtu,
+            mtu=self._mtu,
+            max_mtu=self._max_mtu,
             project_id=scope(call),
             if_match=if_match,
         )

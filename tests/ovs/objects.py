@@ -137,7 +137,7 @@ gateways = st.builds(
     Gateway, vnis, vnis, macs, st.lists(addresses, max_size=3, unique=True).map(tuple)
 )
 objects = st.one_of(
-    st.builds(Vrouter, macs),
+    st.builds(Vrouter, macs, st.integers(1280, 65485)),
     st.builds(Tunnel, ipv4s, ofports),
     st.builds(Evi, vnis, st.booleans()),
     st.builds(Vrf, vnis, macs),
@@ -189,7 +189,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
     )
     seen: set = set()
     ranges: dict[Rule, list[Rule]] = {}
-    chosen: list[StateObject] = [Vrouter(draw(macs))]
+    chosen: list[StateObject] = [Vrouter(draw(macs), draw(st.sampled_from((1450, 8950))))]
     for obj in draw(st.lists(kinds, max_size=25)):
         claims: set = {obj.key}
         if type(obj) is LocalPort:

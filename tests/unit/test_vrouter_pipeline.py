@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from vrouter_ovs import document, encode
@@ -25,9 +27,10 @@ from vrouter_ovs.state import (
     Route,
     Tunnel,
     Vrf,
+    Vrouter,
 )
-from vrouter_ovs.tables import TABLE_IDS, TABLE_NAMES, TABLES, check
-from vrouter_ovs.wire import MAX_BODY
+from vrouter_ovs.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES, check
+from vrouter_ovs.wire import MAX_BODY, encode_action
 
 MAC = "52:54:00:00:00:01"
 
@@ -183,8 +186,6 @@ def test_description() -> None:
     assert said["table"] == "route"
     assert said["match"] == {"eth_type": "ip", "ipv4_dst": "10.9.0.0/16", "vrf": "900"}
     assert said["actions"] == [
-        "dec_ttl",
-        "move router_mac to eth_src",
         f"set eth_dst={MAC}",
         "set tun_id=77",
         "set vtep=192.0.2.2",
@@ -207,3 +208,24 @@ def test_what_is_not_ours_is_shown_in_hex() -> None:
 
 def test_the_page_is_up_to_date() -> None:
     assert document.main(["--check"]) == 0
+
+
+def test_the_size_of_a_frame() -> None:
+    """The limit counts the Ethernet header; the answer is one bit of a register."""
+    flows = [encode.encode(flow) for flow in render(Vrouter(MAC, 8950))]
+    said = [describe(flow) for flow in flows if b"\x00\x31" + (8964).to_bytes(2, "big") in flow[2]]
+    assert len(said) == 3
+    for one in said:
+        assert one["table"] == "encap" and one["actions"][-1] == "goto send"
+        assert one["actions"][-2] == "set too_big=frame is larger than 8964 bytes"
+    for bad in (("check_larger", 1 << 16, "too_big"), ("check_larger", 99, "vtep")):
+        with pytest.raises(PipelineError):
+            encode_action(bad)
+
+
+def test_two_parts_of_a_register_are_no_match() -> None:
+    both = replace(BY_NAME["send"], matches=frozenset(("from_tunnel", "too_big")))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BY_NAME, "send", both)
+        with pytest.raises(PipelineError, match="twice"):
+            check(Flow("send", 1, (("from_tunnel", 0), ("too_big", 1)), (), 0))

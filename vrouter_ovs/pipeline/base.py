@@ -14,6 +14,7 @@ from vrouter_ovs.pipeline.policy import (
     TRACKED,
 )
 from vrouter_ovs.pipeline.punt import recognised
+from vrouter_ovs.pipeline.transit import routed
 from vrouter_ovs.state import Vrouter
 
 MULTICAST = "01:00:00:00:00:00"
@@ -95,7 +96,6 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
             tag,
         ),
         Flow("bridge", 100, (("eth_dst", MULTICAST, MULTICAST),), (("goto", "flood"),), tag),
-        Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
         Flow("output", 0, (), (("output_reg", "out_port"),), tag),
     ]
     flows += _policy(tag)
@@ -103,13 +103,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("route", 950, (("eth_type", IPV6), (field, *prefix)), (), tag)
         for field, *prefix in NEVER_ROUTED
     ]
-    # dec_ttl alone would send these to the controller.
-    flows += [
-        Flow("route", 900, (("eth_type", eth_type), ("ip_ttl", ttl)), (), tag)
-        for eth_type in (IPV4, IPV6)
-        for ttl in (0, 1)
-    ]
-    return tuple(flows)
+    return (*flows, *routed(vrouter, tag))
 
 
 def _policy(tag: int) -> list[Flow]:

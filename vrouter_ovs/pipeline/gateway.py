@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.edge import Why
 from vrouter_ovs.flow import IN_PORT, Flow
 from vrouter_ovs.pipeline.addresses import ip_match, network, vni
 from vrouter_ovs.pipeline.neighbor import ROUTER, answer
+from vrouter_ovs.pipeline.punt import answered
 from vrouter_ovs.state import Gateway, Vrf
 
 ECHO = {
@@ -42,9 +44,10 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
     ]
     for address in dict.fromkeys(gateway.addresses):
         net = network(address)
-        version, local = net.version, net.is_link_local
+        version = net.version
         to_gateway = (("vrf", gateway.vrf), *ip_match("dst", address))
-        if local:  # Another network's gateway may have the same, as it may have the same MAC.
+        if net.is_link_local:
+            # Another network's gateway may have the same, as it may have the same MAC.
             to_gateway = (("evi", evi), *to_gateway)
         flows.append(answer(evi, address, gateway.mac, 300, tag, ROUTER))
         ip, request, reply = ECHO[version]
@@ -66,8 +69,7 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
                 tag,
             )
         )
-        if not local:  # The Vrouter drops all that else is of or for one link.
-            flows.append(Flow("route", 1000, to_gateway, (), tag))
+        flows.append(Flow("route", 1000, to_gateway, answered(Why.TO_GATEWAY), tag))
     return tuple(flows)
 
 

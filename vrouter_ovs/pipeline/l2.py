@@ -59,7 +59,7 @@ def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:
 def render_tunnel(tunnel: Tunnel) -> tuple[Flow, ...]:
     return (
         Flow(
-            "encap",
+            "send",
             100,
             (("vtep", vtep_id(tunnel.vtep)),),
             (("output", tunnel.ofport),),

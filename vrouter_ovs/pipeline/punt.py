@@ -8,6 +8,7 @@ pass: whoever asks has no address yet, and the question must not leave the hyper
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.edge import Why
 from vrouter_ovs.flow import IPV4, IPV6, Flow
 from vrouter_ovs.state import Punt
 
@@ -51,6 +52,11 @@ def recognised(tag: int) -> list[Flow]:
         Flow("guard", 130, (*udp4, *ports(DHCP_SERVER, DHCP_CLIENT)), (), tag),
         Flow("guard", 130, (*udp6, *ports(DHCPV6_SERVER, DHCPV6_CLIENT)), (), tag),
     ]
+
+
+def answered(why: Why) -> tuple[tuple, ...]:
+    """The actions for a packet that the node answers."""
+    return (("set_field", "why", int(why)), ("goto", "punt"))
 
 
 def render_punt(punt: Punt) -> tuple[Flow, ...]:

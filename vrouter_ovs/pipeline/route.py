@@ -55,19 +55,17 @@ def _spread(buckets: int) -> tuple[tuple, ...]:
 
 
 def deliver(hop: LocalHop | RemoteHop) -> tuple[tuple, ...]:
+    """The TTL and what else is the same for all hops is left to the tables that follow."""
     if type(hop) is LocalHop:
         return (
-            ("dec_ttl",),
             ("set_field", "eth_src", hop.gateway_mac),
             ("set_field", "eth_dst", hop.mac),
             ("set_field", "out_port", hop.ofport),
-            ("goto", "deliver"),
+            ("goto", "arrive"),
         )
     if hop.encap != "vxlan":
         raise PipelineError(f"no encapsulation {hop.encap!r}")
     return (
-        ("dec_ttl",),
-        ("move", "router_mac", "eth_src"),
         ("set_field", "eth_dst", hop.router_mac),
         ("set_field", "tun_id", hop.label),
         ("set_field", "vtep", vtep_id(hop.vtep)),

@@ -44,8 +44,9 @@ class Context:
     """What a rule may know besides the configuration.
 
     ``now``: time of the request, "2026-01-31T12:00:00Z"; ``new_id``: makes identifiers; ``source``:
-    of randomness for MACs; ``project_id``: default project of what is created; ``if_match``: the
-    revision_number that the client saw, or None.
+    of randomness for MACs; ``mtu``: of new networks; ``max_mtu``: what the overlay carries;
+    ``project_id``: default project of what is created; ``if_match``: the revision_number that the
+    client saw, or None.
     """
 
     now: str
@@ -54,6 +55,7 @@ class Context:
     vni_range: tuple[int, int] = (1000, 16777214)
     mac_prefix: str = "fa:16:3e"
     mtu: int = 1450
+    max_mtu: int = 1450
     project_id: str = ""
     if_match: int | None = None
 

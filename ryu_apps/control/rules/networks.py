@@ -40,7 +40,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             rd_index=rd_index,
             admin_state_up=body.get("admin_state_up", True),
             shared=body.get("shared") or False,
-            mtu=body.get("mtu") or context.mtu,
+            mtu=mtu(body, context) or context.mtu,
             port_security_enabled=body.get("port_security_enabled", True),
             import_targets=targets(body.get("import_targets")),
             export_targets=targets(body.get("export_targets")),
@@ -64,8 +64,8 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
                           "InvalidInput")
     fields = plain(body, "name", "description", "admin_state_up", "shared",
                    "port_security_enabled", "flood_unknown")
-    if body.get("mtu"):
-        fields["mtu"] = body["mtu"]
+    if wanted := mtu(body, context):
+        fields["mtu"] = wanted
     for name in ("import_targets", "export_targets"):
         if name in body:
             fields[name] = targets(body[name])
@@ -121,6 +121,18 @@ def identifiers(config: Config, wanted: int | None, context: Context) -> tuple[i
             "choose another or leave it out.",
         )
     return wanted, rd_index
+
+
+def mtu(body: dict[str, Any], context: Context) -> int | None:
+    """The MTU that is asked for, if any.  Raises RuleError where the overlay carries less."""
+    wanted: int | None = body.get("mtu")
+    if wanted and wanted > context.max_mtu:
+        raise bad_request(
+            "Invalid input for operation: Requested MTU is too big, maximum is "
+            f"{context.max_mtu}. It follows from underlay_mtu in the nodes' configuration.",
+            "InvalidInput",
+        )
+    return wanted
 
 
 def targets(values: list[str] | None) -> tuple[str, ...]:

@@ -1,0 +1,114 @@
+"""The service of the distributed router's ICMP errors: what a port sent that goes no further.
+
+Too big for the overlay, a TTL that is used up, no route, and what asks a gateway for something that
+it does not do.  The vrouter punts such packets of its own ports, through the port's meter (the rate
+limit of RFC 1812 section 4.3.2.8 and RFC 4443 section 2.4 f); which of them may be answered at all
+is the proxy's to say (:mod:`vrouter_ovs.proxies.icmp`).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from functools import lru_cache
+
+from vrouter_ovs.edge import EdgePort, Why
+from vrouter_ovs.proxies import icmp
+from vrouter_ovs.proxies.packet import (
+    ETH_IPV4,
+    ETH_IPV6,
+    PROTO_UDP,
+    Answer,
+    Malformed,
+    ethernet,
+    ignored,
+    ip4,
+    ip6,
+    link_local,
+    mac_bytes,
+)
+
+from .punt import Service
+
+NO_ADDRESS4 = "192.0.0.8"
+"""The source of an ICMP error where its sender has no IPv4 address (RFC 7600 section 4.8): a port
+without a subnet can send packets that are too big, too."""
+PROTO_TCP = 6
+SERVED = frozenset((53, 67, 68, 546, 547))
+"""Ports of a gateway that something answers, or will: DNS and DHCP."""
+KINDS = {
+    Why.TOO_BIG: icmp.TOO_BIG,
+    Why.TIME_EXCEEDED: icmp.TIME_EXCEEDED,
+    Why.UNREACHABLE: icmp.NET_UNREACHABLE,
+    Why.TO_GATEWAY: icmp.PORT_UNREACHABLE,
+}
+
+
+def services(mtu: int) -> Mapping[int, Service]:
+    """By reason.  ``mtu``: the largest IP packet that the overlay carries."""
+
+    def service(why: Why) -> Service:
+        return lambda frame, port, place: answer(frame, port, mtu, why)
+
+    return {why: service(why) for why in KINDS}
+
+
+def answer(frame: bytes, port: EdgePort, mtu: int, why: Why) -> tuple[str, Answer]:
+    """(protocol, the error).  Raises Malformed."""
+    protocol = "icmp"
+    try:
+        ethertype = ethernet(frame)[2]
+        if ethertype == ETH_IPV6:
+            protocol = "icmpv6"
+            packet6 = ip6(frame)
+            source, target = ipaddress.ip_address(packet6.src), packet6.dst
+            upper, payload = packet6.next_header, packet6.payload
+        elif ethertype == ETH_IPV4:
+            packet = ip4(frame)
+            source, target = ipaddress.ip_address(packet.src), packet.dst
+            upper, payload = packet.protocol, packet.packet[packet.header :]
+        else:
+            return protocol, ignored("not IP")
+        if why == Why.TO_GATEWAY:
+            if upper not in (PROTO_UDP, PROTO_TCP):
+                return protocol, ignored("to the gateway, neither UDP nor TCP")
+            if int.from_bytes(payload[2:4], "big") in SERVED:
+                return protocol, ignored("to a service of the gateway")
+            # From the address that was asked, as a host does (RFC 1122 section 3.2.2).
+            address = str(ipaddress.ip_address(target))
+        else:
+            address = gateway(port, source)
+        return protocol, icmp.answer(frame, answering_mac(port), address, mtu, KINDS[why])
+    except Malformed as fault:
+        raise Malformed(f"{protocol}: {fault.reason}") from None
+
+
+def answering_mac(port: EdgePort) -> str:
+    return port.gateway_mac or port.service_mac
+
+
+def gateway(port: EdgePort, source: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """The address that errors to ``source`` come from: the gateway's in its subnet, else the first
+    of the family.  Without a router, the address that also answers DHCP, or over IPv6 the
+    link-local address of the MAC that answers; also for a link-local source, which has no other
+    router."""
+    if source.version == 4:
+        servers = [(lease.server, f"{lease.address}/{lease.prefix_length}") for lease in port.v4]
+        return _choose(servers, source) or NO_ADDRESS4
+    gateways = [(lease.gateway, lease.prefix) for lease in port.v6 if lease.gateway]
+    found = "" if source.is_link_local else _choose(gateways, source)
+    return found or str(ipaddress.IPv6Address(link_local(mac_bytes(answering_mac(port)))))
+
+
+def _choose(
+    candidates: list[tuple[str, str]], source: ipaddress.IPv4Address | ipaddress.IPv6Address
+) -> str:
+    for address, prefix in candidates:
+        if source in _network(prefix):
+            return address
+    return candidates[0][0] if candidates else ""
+
+
+@lru_cache(maxsize=4096)
+def _network(prefix: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(prefix, strict=False)

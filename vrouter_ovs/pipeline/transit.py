@@ -1,0 +1,54 @@
+"""What is the same for all packets on their way out: TTL, size, and the errors of a router.
+
+The two vrouters that a routed packet passes are one distributed router, so it loses one hop: at the
+first, which also is the one that answers when there is none left (RFC 1812 section 5.3.1, RFC 8200
+section 3).  What came from a tunnel can enter none again, hence needs no TTL to end.
+
+A frame's size is checked where it is about to enter a tunnel, and there alone: the switch tests it
+for each packet anew, while all else is decided once for each flow of the datapath.
+"""
+
+from __future__ import annotations
+
+from vrouter_ovs.edge import Why
+from vrouter_ovs.flow import IPV4, IPV6, Flow
+from vrouter_ovs.pipeline.punt import answered
+from vrouter_ovs.state import Vrouter
+
+GROUP = "01:00:00:00:00:00"
+ETHERNET = 14
+"""Bytes before the IP packet: the switch counts them, but no VLAN tag (ovs-actions(7))."""
+NO_ROUTE = 50
+"""Below every prefix, also the one of length 0."""
+
+
+def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
+    """The Vrouter's part."""
+    measure = (("check_larger", vrouter.mtu + ETHERNET, "too_big"), ("goto", "send"))
+    too_big = ("too_big", 1)
+    flows = [
+        Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
+        Flow("encap", 100, (("vrf", 0),), measure, tag),
+        # A switch repeats a group frame for each VTEP, and no error is sent about one.
+        Flow("send", 1000, (too_big, ("eth_dst", GROUP, GROUP)), (), tag),
+        Flow("send", 800, (too_big,), (), tag),
+        Flow("arrive", 100, (("from_tunnel", 1),), (("goto", "deliver"),), tag),
+    ]
+    for family in (("eth_type", IPV4), ("eth_type", IPV6)):
+        # Measured in its last form: whoever follows a trace then sees what leaves.  The sender's
+        # MAC waits for an error on the stack.
+        leave = (("push", "eth_src"), ("dec_ttl",), ("move", "router_mac", "eth_src"), *measure)
+        local, used_up = ("from_tunnel", 0), answered(Why.TIME_EXCEEDED)
+        error = answered(Why.TOO_BIG)
+        flows += [
+            # dec_ttl alone would send these to any controller.
+            Flow("route", 900, (family, ("ip_ttl", 0), local), used_up, tag),
+            Flow("route", 900, (family, ("ip_ttl", 1), local), used_up, tag),
+            Flow("route", 890, (family, ("ip_ttl", 0)), (), tag),
+            Flow("route", NO_ROUTE, (family, local), answered(Why.UNREACHABLE), tag),
+            Flow("encap", 50, (family,), leave, tag),
+            Flow("send", 900, (too_big, family, ("vrf", 0)), error, tag),
+            Flow("send", 850, (too_big, family), (("pop", "eth_src"), *error), tag),
+            Flow("arrive", 50, (family,), (("dec_ttl",), ("goto", "deliver")), tag),
+        ]
+    return flows
