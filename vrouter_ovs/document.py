@@ -20,6 +20,7 @@ from vrouter_ovs.state import (
     Flood,
     Gateway,
     LocalHop,
+    LocalMac,
     LocalPort,
     Neighbor,
     PeerAddress,
@@ -38,6 +39,7 @@ from vrouter_ovs.wire import encode
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "pipeline.md"
 _MAC, _FAR, _GATEWAY = "52:54:00:00:00:05", "52:54:00:00:00:06", "02:00:00:00:00:fe"
+_SHARED = "00:00:5e:00:01:0a"
 _OWN, _OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 EXAMPLES = (
     Vrouter(_OWN),
@@ -49,6 +51,7 @@ EXAMPLES = (
     Punt("p1", 5),
     Neighbor(100, "10.0.0.6", _FAR),
     RemoteMac(100, _FAR, "192.0.2.2", 100),
+    LocalMac(100, _SHARED, 7),
     Route(900, "10.0.0.5/32", (LocalHop(5, 100, _MAC, _GATEWAY),)),
     Route(900, "10.0.0.6/32", (RemoteHop("192.0.2.2", 900, _OTHER),)),
     Route(
@@ -57,6 +60,10 @@ EXAMPLES = (
         (LocalHop(5, 100, _MAC, _GATEWAY), RemoteHop("192.0.2.2", 900, _OTHER)),
     ),
     Flood(100, (5, 6), (("192.0.2.2", 100),)),
+    LocalPort(
+        "p7", 7, 100, _FAR, ((_FAR, "10.0.0.7"), (_SHARED, "10.0.0.9")),
+        shared=((_SHARED, "10.0.0.9"),),
+    ),
     LocalPort("p6", 6, 100, _FAR, ((_FAR, "10.0.0.6"),), policy=0x2A),
     Policy(0x2A),
     Rule(0x2A, INGRESS, 4, 6, 22, 25, peer=0x2A),

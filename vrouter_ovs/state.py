@@ -132,6 +132,8 @@ class LocalPort:
     ``allowed``: the (MAC, address or prefix) pairs it may send from; its own come first.  A pair
     with the address "" allows the MAC alone, one with an IPv6 address the link-local address of the
     MAC (modified EUI-64) as well.  With ``port_security`` off everything is allowed.
+    ``shared``: those of ``allowed`` that other ports may have too.  What announces such an address
+    (ARP, a neighbor advertisement) goes its way, and the node hears it as well.
     """
 
     kind: ClassVar[str] = "port"
@@ -142,6 +144,7 @@ class LocalPort:
     allowed: tuple[tuple[str, str], ...]
     port_security: bool = True
     policy: int = 0
+    shared: tuple[tuple[str, str], ...] = ()
 
     @property
     def key(self) -> Key:
@@ -209,6 +212,25 @@ class RemoteMac:
     @property
     def depends_on_peers(self) -> bool:
         return True
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMac:
+    """Frames to ``mac`` in ``evi`` go to the port ``ofport``, whose own MAC is another: it holds an
+    address with a MAC that passes from one port to another (a VRRP router's, RFC 9568 7.3)."""
+
+    kind: ClassVar[str] = "localmac"
+    evi: int
+    mac: str
+    ofport: int
+
+    @property
+    def key(self) -> Key:
+        return ("localmac", self.evi, self.mac)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -361,7 +383,7 @@ class PeerAddress:
 
 
 StateObject = (
-    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | RemoteMac | Route | Flood
-    | Policy | Rule | PeerAddress
+    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | RemoteMac | LocalMac
+    | Route | Flood | Policy | Rule | PeerAddress
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}

@@ -61,12 +61,13 @@ TABLES: tuple[Table, ...] = (
         "guard",
         "Anti-spoof: a port sends from its own MAC and addresses only, in Ethernet, IP, ARP and"
         " neighbor discovery. What is not allowed here is dropped. What the node answers (DHCP,"
-        " DHCPv6, router solicitations) is recognised before that: it never leaves the hypervisor.",
+        " DHCPv6, router solicitations) is recognised before that: it never leaves the hypervisor."
+        " What announces an address that other ports may have passes, and the node gets a copy.",
         _fields(
             "in_port eth_src eth_type ipv4_src ipv6_src ip_proto udp_src udp_dst arp_spa arp_sha"
             " icmpv6_type nd_target nd_sll nd_tll"
         ),
-        frozenset(),
+        _fields("why"),
         ("proxy", "punt"),
     ),
     Table(
@@ -245,8 +246,9 @@ TABLES: tuple[Table, ...] = (
     Table(
         "punt",
         "To the node that owns this vrouter, through the port's meter: what a port asks of the"
-        " network itself, and what a router has to answer with an error. The register why says"
-        " which. While the node is away the packets end here too.",
+        " network itself, what a router has to answer with an error, and a copy of what announces"
+        " a shared address. The register why says which. While the node is away the packets end"
+        " here too.",
         _fields("in_port"),
         punts=True,
     ),

@@ -27,8 +27,11 @@ _GUARD = {
 }
 
 
-def _flows(address: str, policy: int = 0, secure: bool = True) -> list[Encoded]:
-    port = LocalPort("", _PORT, _EVI, _MAC, ((_MAC, address),), secure, policy)
+def _flows(
+    address: str, policy: int = 0, secure: bool = True, shared: bool = False
+) -> list[Encoded]:
+    pairs = ((_MAC, address),)
+    port = LocalPort("", _PORT, _EVI, _MAC, pairs, secure, policy, pairs if shared else ())
     return [encode(flow) for flow in render(port)]
 
 
@@ -46,8 +49,9 @@ def _port_given() -> Callable[[bytes], int | None]:
     return given
 
 
-def _guard(address: str) -> tuple[tuple[bytes, Callable, bytes], ...]:
-    return tuple((*holes(key, _GUARD), body) for key, _, body in _flows(address)[2:])
+def _guard(address: str, shared: bool) -> tuple[tuple[bytes, Callable, bytes], ...]:
+    flows = _flows(address, shared=shared)
+    return tuple((*holes(key, _GUARD), body) for key, _, body in flows[2:])
 
 
 def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
@@ -60,7 +64,9 @@ def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
     bridge_body = pattern(bridge.body, _PORT_B)
     deliver_key, deliver_body = pattern(deliver.key, _PORT_B), pattern(deliver.body, _POLICY_B)
     anything_key, anything_body = pattern(anything.key, _PORT_B), anything.body
-    guard4, guard6 = _guard(_IP4), _guard(_IP6)
+    guard4, guard6 = (
+        {shared: _guard(address, shared) for shared in (False, True)} for address in (_IP4, _IP6)
+    )
     new = tuple.__new__
 
     def fill(obj: LocalPort) -> tuple[Encoded, ...]:
@@ -87,13 +93,14 @@ def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
             if not address or "/" in address:
                 return encode_rendered(obj)
             mac = mac_bytes(source)
+            shared = (source, address) in obj.shared
             if ":" in address:
                 own = bytes((mac[0] ^ 2, mac[1], mac[2], 0xFF, 0xFE, mac[3], mac[4], mac[5]))
                 values = (port, mac, ipv6_bytes(address), b"\xfe\x80\0\0\0\0\0\0" + own)
-                templates = guard6
+                templates = guard6[shared]
             else:
                 values = (port, mac, ipv4_bytes(address))
-                templates = guard4
+                templates = guard4[shared]
             for template, pick, body in templates:
                 key = template % pick(values)
                 guard[key] = new(Encoded, (key, tag, body))

@@ -14,6 +14,7 @@ from vrouter_ovs.state import (
     Flood,
     Gateway,
     LocalHop,
+    LocalMac,
     LocalPort,
     Neighbor,
     PeerAddress,
@@ -116,16 +117,20 @@ pairs = st.tuples(macs, st.one_of(addresses, prefixes(), st.just("")))
 routes = st.builds(Route, vnis, prefixes(), hops)
 neighbors = st.builds(Neighbor, vnis, addresses, macs, st.booleans())
 remote_macs = st.builds(RemoteMac, vnis, macs, ipv4s, vnis)
-ports = st.builds(
-    LocalPort,
-    st.uuids().map(str),
-    ofports,
-    vnis,
-    macs,
-    st.lists(pairs, min_size=1, max_size=4).map(tuple),
-    st.booleans(),
-    policies,
-)
+local_macs = st.builds(LocalMac, vnis, macs, ofports)
+
+
+@st.composite
+def local_ports(draw: st.DrawFn, in_evi: st.SearchStrategy[int] = vnis) -> LocalPort:
+    allowed = tuple(draw(st.lists(pairs, min_size=1, max_size=4)))
+    shared = tuple(pair for pair in allowed if draw(st.booleans()))
+    return LocalPort(
+        str(draw(st.uuids())), draw(ofports), draw(in_evi), draw(macs), allowed,
+        draw(st.booleans()), draw(policies), shared,
+    )  # fmt: skip
+
+
+ports = local_ports()
 punts = st.builds(Punt, st.uuids().map(str), ofports)
 floods = st.builds(
     Flood,
@@ -146,6 +151,7 @@ objects = st.one_of(
     punts,
     neighbors,
     remote_macs,
+    local_macs,
     routes,
     floods,
     st.builds(Policy, set_ids, st.booleans()),
@@ -168,16 +174,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         st.builds(
             Gateway, few_vnis, few_vnis, macs, st.lists(addresses, max_size=2).map(tuple)
         ),
-        st.builds(
-            LocalPort,
-            st.uuids().map(str),
-            ofports,
-            few_vnis,
-            macs,
-            st.lists(pairs, min_size=1, max_size=3).map(tuple),
-            st.booleans(),
-            policies,
-        ),
+        local_ports(few_vnis),
+        st.builds(LocalMac, few_vnis, macs, ofports),
         few_sets.map(lambda n: Policy(n, is_tracked(n))),
         rules(few_sets),
         peer_addresses(few_sets),

@@ -13,7 +13,12 @@ from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.base import render_vrouter
 from vrouter_ovs.pipeline.flood import render_flood
 from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
-from vrouter_ovs.pipeline.l2 import render_evi, render_remote_mac, render_tunnel
+from vrouter_ovs.pipeline.l2 import (
+    render_evi,
+    render_local_mac,
+    render_remote_mac,
+    render_tunnel,
+)
 from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
 from vrouter_ovs.pipeline.port import render_port
@@ -23,6 +28,7 @@ from vrouter_ovs.state import (
     Evi,
     Flood,
     Gateway,
+    LocalMac,
     LocalPort,
     Neighbor,
     PeerAddress,
@@ -49,6 +55,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Punt: render_punt,
     Neighbor: render_neighbor,
     RemoteMac: render_remote_mac,
+    LocalMac: render_local_mac,
     Route: render_route,
     Flood: render_flood,
     Policy: render_policy,

@@ -6,7 +6,7 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import vni, vtep_id
 from vrouter_ovs.pipeline.base import ICMPV6, MULTICAST, NEIGHBOR_SOLICIT
-from vrouter_ovs.state import Evi, RemoteMac, Tunnel
+from vrouter_ovs.state import Evi, LocalMac, RemoteMac, Tunnel
 
 
 def render_evi(evi: Evi) -> tuple[Flow, ...]:
@@ -52,6 +52,19 @@ def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:
                 ("goto", "encap"),
             ),
             cookie(remote.key),
+        ),
+    )
+
+
+def render_local_mac(local: LocalMac) -> tuple[Flow, ...]:
+    # Above a remote one, below the MAC of a port: that is never another's.
+    return (
+        Flow(
+            "bridge",
+            250,
+            (("evi", vni(local.evi)), ("eth_dst", local.mac)),
+            (("set_field", "out_port", local.ofport), ("goto", "deliver")),
+            cookie(local.key),
         ),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.edge import Why
 from vrouter_ovs.fields import mac_bytes
 from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import network, prefix_term, vni
@@ -13,6 +14,9 @@ from vrouter_ovs.pipeline.policy import policy_id
 from vrouter_ovs.state import LocalPort
 
 PASS = (("goto", "proxy"),)
+PASS_SEEN = (
+    ("set_field", "why", int(Why.SEEN)), ("resubmit", "punt"), ("set_field", "why", 0), *PASS,
+)  # fmt: skip
 NO_MAC = "00:00:00:00:00:00"
 
 
@@ -49,8 +53,22 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
     guard: dict[tuple, Flow] = {}
     for mac, prefix in port.allowed:
         for flow in _pair(port.ofport, mac, prefix, tag):
+            if prefix and (mac, prefix) in port.shared:
+                flow = _seen(flow, prefix)
             guard[flow.priority, flow.match] = flow
     return (*flows, *guard.values())
+
+
+def _seen(flow: Flow, prefix: str) -> Flow:
+    """The flow of a pair that the port shares with others: what announces the address is copied to
+    the node.  Below those of the port's own addresses, which a prefix may include; above what the
+    Vrouter drops."""
+    terms = {
+        *prefix_term("arp_spa", network(prefix)), *prefix_term("nd_target", network(prefix)),
+    }  # fmt: skip
+    if terms.isdisjoint(flow.match) or ("icmpv6_type", NEIGHBOR_SOLICIT) in flow.match:
+        return flow
+    return flow._replace(priority=flow.priority - 5, actions=PASS_SEEN)
 
 
 def _pair(ofport: int, mac: str, prefix: str, tag: int) -> list[Flow]:
