@@ -57,7 +57,8 @@ class DualStack(Driver):
                 FixedIp(subnet, host(subnet, 0x30 + 2 * (a % len(PORTS)) + n))
                 for n in range(1 + c % 2)
             )
-            item = replace(item, fixed_ips=(*item.fixed_ips, *more))
+            # Where the port was not replaced it has them already.
+            item = replace(item, fixed_ips=tuple(dict.fromkeys((*item.fixed_ips, *more))))
             if self._free(item):
                 self.node.set("port", id, item)
 
