@@ -58,17 +58,23 @@ class Tunnel:
         return True
 
 
+MDNS_FLOOD, MDNS_LOCAL, MDNS_ANSWER = MDNS_MODES = ("flood", "local", "answer")
+
+
 @dataclass(frozen=True, slots=True)
 class Evi:
     """A MAC-VRF present on this vrouter; ``evi`` is its L2 VNI.
 
     ``flood_unknown``: what asks for an address that nobody is known to have (ARP requests, neighbor
     solicitations, duplicate address detection) goes to everyone; otherwise it ends in the switch.
+    ``mdns``: where multicast DNS goes (RFC 6762): :data:`MDNS_FLOOD`, as all multicast;
+    :data:`MDNS_LOCAL`, to ports of this vrouter alone; :data:`MDNS_ANSWER`, to the node alone.
     """
 
     kind: ClassVar[str] = "evi"
     evi: int
     flood_unknown: bool = False
+    mdns: str = MDNS_FLOOD
 
     @property
     def key(self) -> Key:
@@ -193,6 +199,23 @@ class Neighbor:
     @property
     def depends_on_peers(self) -> bool:
         return self.remote
+
+
+@dataclass(frozen=True, slots=True)
+class DnsServer:
+    """DNS queries of local ports of ``evi`` to ``address`` are for the node."""
+
+    kind: ClassVar[str] = "dns"
+    evi: int
+    address: str
+
+    @property
+    def key(self) -> Key:
+        return ("dns", self.evi, self.address)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,7 +406,7 @@ class PeerAddress:
 
 
 StateObject = (
-    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | RemoteMac | LocalMac
-    | Route | Flood | Policy | Rule | PeerAddress
+    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | DnsServer | RemoteMac
+    | LocalMac | Route | Flood | Policy | Rule | PeerAddress
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}

@@ -74,16 +74,17 @@ TABLES: tuple[Table, ...] = (
         "proxy",
         "ARP requests and neighbor solicitations are answered in the switch for gateways and known"
         " neighbors. What asks for an address that is not known here, and duplicate address"
-        " detection, is flooded only where the network says so.",
+        " detection, is flooded only where the network says so. DNS to the network's resolver, and"
+        " multicast DNS where the node answers it, is punted before policy is asked, as DHCP is.",
         _fields(
-            "evi eth_dst eth_type arp_op arp_tpa ipv6_src ip_ttl ip_proto icmpv6_type icmpv6_code"
-            " nd_target"
+            "evi eth_dst eth_type arp_op arp_tpa ipv4_dst ipv6_src ipv6_dst ip_ttl ip_proto udp_dst"
+            " tcp_dst icmpv6_type icmpv6_code nd_target"
         ),
         _fields(
             "eth_src eth_dst arp_op arp_sha arp_tha arp_spa arp_tpa ipv6_src ipv6_dst icmpv6_type"
-            " nd_reserved router_mac"
+            " nd_reserved router_mac why"
         ),
-        ("advertise", "track", "bridge"),
+        ("advertise", "track", "bridge", "punt"),
         outputs=True,
         miss="track",
     ),
@@ -134,9 +135,10 @@ TABLES: tuple[Table, ...] = (
     Table(
         "bridge",
         "The MAC lookup of the EVI: a local port, a remote VTEP, the gateway (then the packet is"
-        " routed), or the flood list for broadcast and multicast. Unknown unicast is dropped.",
-        _fields("evi eth_dst"),
-        _fields("vrf out_port tun_id vtep"),
+        " routed), or the flood list for broadcast and multicast. Unknown unicast is dropped."
+        " Multicast DNS that the network keeps local goes on as if it came from a tunnel.",
+        _fields("evi eth_dst eth_type ipv4_dst ipv6_dst from_tunnel"),
+        _fields("vrf out_port tun_id vtep from_tunnel"),
         ("route", "flood", "encap", "deliver"),
     ),
     Table(

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
+    MDNS_MODES,
+    DnsServer,
     Evi,
     Flood,
     Gateway,
@@ -144,7 +146,8 @@ gateways = st.builds(
 objects = st.one_of(
     st.builds(Vrouter, macs, st.integers(1280, 65485)),
     st.builds(Tunnel, ipv4s, ofports),
-    st.builds(Evi, vnis, st.booleans()),
+    st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
+    st.builds(DnsServer, vnis, addresses),
     st.builds(Vrf, vnis, macs),
     gateways,
     ports,
@@ -169,7 +172,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
     few_vnis = st.sampled_from(draw(st.lists(vnis, min_size=1, max_size=3, unique=True)))
     kinds = st.one_of(
         st.builds(Tunnel, ipv4s, ofports),
-        st.builds(Evi, few_vnis, st.booleans()),
+        st.builds(Evi, few_vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
+        st.builds(DnsServer, few_vnis, addresses),
         st.builds(Vrf, few_vnis, macs),
         st.builds(
             Gateway, few_vnis, few_vnis, macs, st.lists(addresses, max_size=2).map(tuple)

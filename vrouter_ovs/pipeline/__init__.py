@@ -11,6 +11,7 @@ from collections.abc import Callable
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.base import render_vrouter
+from vrouter_ovs.pipeline.dns import render_dns_server
 from vrouter_ovs.pipeline.flood import render_flood
 from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
 from vrouter_ovs.pipeline.l2 import (
@@ -25,6 +26,7 @@ from vrouter_ovs.pipeline.port import render_port
 from vrouter_ovs.pipeline.punt import render_punt
 from vrouter_ovs.pipeline.route import render_route
 from vrouter_ovs.state import (
+    DnsServer,
     Evi,
     Flood,
     Gateway,
@@ -54,6 +56,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     LocalPort: render_port,
     Punt: render_punt,
     Neighbor: render_neighbor,
+    DnsServer: render_dns_server,
     RemoteMac: render_remote_mac,
     LocalMac: render_local_mac,
     Route: render_route,

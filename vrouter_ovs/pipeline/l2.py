@@ -6,6 +6,7 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import vni, vtep_id
 from vrouter_ovs.pipeline.base import ICMPV6, MULTICAST, NEIGHBOR_SOLICIT
+from vrouter_ovs.pipeline.dns import multicast_dns
 from vrouter_ovs.state import Evi, LocalMac, RemoteMac, Tunnel
 
 
@@ -36,7 +37,7 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
             Flow("proxy", 60, (*solicitation, ("eth_dst", MULTICAST, MULTICAST)), to_all, tag),
             Flow("proxy", 330, (*solicitation, ("ipv6_src", "::")), to_all, tag),
         ]
-    return tuple(flows)
+    return (*flows, *multicast_dns(evi.evi, evi.mdns, tag))
 
 
 def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:

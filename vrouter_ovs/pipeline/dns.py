@@ -1,0 +1,63 @@
+"""DNS: what local ports ask the network's resolver, and where multicast DNS goes.
+
+Queries are recognised after the guard, so that nobody asks with another's address, and before
+policy: like DHCP, the resolver belongs to the network, and a port that may talk to nobody still
+resolves names.  Open vSwitch sees no ports in fragments, so a fragmented query is none: it goes on
+to the gateway's address, where all that is not for the switch itself ends.
+"""
+
+from __future__ import annotations
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.edge import Why
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.flow import IPV4, IPV6, Flow
+from vrouter_ovs.pipeline.addresses import ip_match, vni
+from vrouter_ovs.state import MDNS_ANSWER, MDNS_FLOOD, MDNS_LOCAL, DnsServer
+
+TCP, UDP = 6, 17
+DNS_PORT, MDNS_PORT = 53, 5353
+# RFC 6762 section 3.
+MDNS_GROUPS = (
+    (("eth_type", IPV4), ("ipv4_dst", "224.0.0.251")),
+    (("eth_type", IPV6), ("ipv6_dst", "ff02::fb")),
+)
+
+
+def _punt(why: Why) -> tuple[tuple, ...]:
+    return ("set_field", "why", int(why)), ("goto", "punt")
+
+
+def render_dns_server(server: DnsServer) -> tuple[Flow, ...]:
+    """Two flows: UDP and TCP (RFC 7766 section 5)."""
+    tag = cookie(server.key)
+    to_server = (("evi", vni(server.evi)), *ip_match("dst", server.address))
+    return tuple(
+        Flow("proxy", 350, (*to_server, ("ip_proto", protocol), port), _punt(Why.DNS), tag)
+        for protocol, port in ((UDP, ("udp_dst", DNS_PORT)), (TCP, ("tcp_dst", DNS_PORT)))
+    )
+
+
+def multicast_dns(evi: int, mode: str, tag: int) -> list[Flow]:
+    """The part of an EVI: none where multicast DNS is flooded, else a few for each IP version.
+
+    Whatever has the group as its destination is meant, so that fragments, or a frame with the
+    group's address and one receiver's MAC, take no other way.  From a tunnel nothing is let in.
+    """
+    flows: list[Flow] = []
+    if mode == MDNS_FLOOD:
+        return flows
+    if mode not in (MDNS_LOCAL, MDNS_ANSWER):
+        raise PipelineError(f"no way for multicast DNS: {mode!r}")
+    for group in MDNS_GROUPS:
+        to_group = (("evi", evi), *group)
+        flows.append(Flow("bridge", 500, (*to_group, ("from_tunnel", 1)), (), tag))
+        if mode == MDNS_LOCAL:
+            # What counts as from a tunnel goes to local ports, and into no tunnel.
+            onward = (("load", "from_tunnel", 1), ("goto", "flood"))
+            flows.append(Flow("bridge", 500, (*to_group, ("from_tunnel", 0)), onward, tag))
+        else:
+            query = (*to_group, ("ip_proto", UDP), ("udp_dst", MDNS_PORT))
+            flows.append(Flow("proxy", 350, query, _punt(Why.MDNS), tag))
+            flows.append(Flow("proxy", 340, to_group, (), tag))
+    return flows
