@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.ovs.conftest import Sandbox
+from lab.beds.sandbox import Sandbox
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.edge import Why
 from vrouter_ovs.pipeline.punt import meter_id

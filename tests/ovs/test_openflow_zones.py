@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.ovs.openflow_bed import Node, Switch, eventually
+from lab.beds.openflow_bed import Node, Switch, eventually
 from vrouter_ovs.state import EGRESS, Evi, LocalPort, Neighbor, Policy, Rule, Vrouter
 
 EVI, SET = 5002, 77
