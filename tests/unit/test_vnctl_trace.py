@@ -13,7 +13,7 @@ import pytest
 
 from ryu_apps.cli.errors import CliError
 from ryu_apps.cli.hypervisor import trace as run_trace
-from ryu_apps.cli.ofproto import Output, TunnelHeader, parse
+from ryu_apps.cli.ofproto import Output, TunnelHeader, one_way, parse
 from ryu_apps.cli.packet import Packet
 from ryu_apps.cli.vnctl import main
 from ryu_apps.northbound.base import PortState
@@ -27,6 +27,7 @@ from vrouter_ovs.state import (
     LocalPort,
     Neighbor,
     Policy,
+    Punt,
     RemoteHop,
     RemoteMac,
     Route,
@@ -360,6 +361,40 @@ def test_a_loop_ends(bed: Bed):
 def test_a_hypervisor_that_does_not_answer(bed: Bed, capsys):
     status = main(["--url", bed.node.url, "trace", "web1", "10.2.0.1", "--exec", "false {host}"])
     assert status == 4 and "VNCTL_EXEC" in capsys.readouterr().err
+
+
+def test_of_both_ways_the_one_of_a_packet_that_fits_is_shown(bed: Bed):
+    """The switch traces what it would do with a larger one, too."""
+    for to in ("web2", "db2"):
+        hop = bed.data("web1", bed._address(to))["hops"][0]
+        names = [step["table_name"] for step in hop["steps"]]
+        assert names[-2:] == ["encap", "send"] and "punt" not in names
+        assert "check_pkt_len" not in hop["datapath_actions"]
+        assert [one for one in hop["steps"][-1]["actions"] if one.startswith("output:")]
+    # And that it cannot leave is no reason to say that the node decides.
+    bed.switches[0].appctl("tnl/neigh/flush")
+    try:
+        data = bed.data("web1", bed._address("web2"))
+    finally:
+        bed.switches[0].appctl("tnl/neigh/set", "br-phy", VTEPS[1], "aa:55:aa:55:01:64")
+    assert data["verdict"] == "dropped", data
+
+
+def test_one_way_of_datapath_actions():
+    actions = "1,check_pkt_len(size=9,gt(meter(0),userspace(pid=0,x(y))),le(set(a(b)),2)),3"
+    assert one_way(actions) == "1,set(a(b)),2,3"
+    assert one_way(actions, larger=True) == "1,meter(0),userspace(pid=0,x(y)),3"
+    assert one_way("2") == "2" and one_way("check_pkt_len(size=9") == "drop"
+
+
+def test_what_the_gateway_answers_with_an_error(bed: Bed):
+    bed.clients[0].make_meters()
+    bed.clients[0].install([Punt(bed.ports["web1"]["id"], 11)])
+    status, shown = bed.trace("web1", "203.0.113.9")
+    assert status == 1 and "SENT TO THE CONTROLLER by hv1: the VRF has no route" in shown, shown
+    data = bed.data("web1", "10.2.0.1", "--udp", "33434")
+    assert data["verdict"] == "to the controller" and "gateway itself" in data["reason"]
+    assert bed.data("web1", "10.2.0.1")["verdict"] == "answered"
 
 
 def test_policies_on_the_way(bed: Bed):
