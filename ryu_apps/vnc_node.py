@@ -152,6 +152,7 @@ class VncNode(app_manager.OSKenApp):
             msg.EdgeChanged: lambda effect: self.punt.changed(
                 effect.element, effect.ofport, effect.port
             ),
+            msg.DnsChanged: lambda effect: None,
             msg.SetTunnels: lambda effect: self.ovsdb.set_tunnels(effect.element, effect.vteps),
             msg.MarkInstalled: lambda effect: self.ovsdb.mark_active(
                 effect.element, dict(effect.interfaces)

@@ -409,6 +409,8 @@ class World:
             for key, _ in program.changes:
                 self.rejected.pop((name, key), None)
             self._effects.append(program)
+        # A view before the first port that asks for its names.
+        self._effects.extend(self.ports.names.flush())
         self._effects.extend(self.ports.edges.flush())
         self._effects.extend(self.publisher.flush())
         self._effects.extend(self.ports.records)
