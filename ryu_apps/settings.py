@@ -91,9 +91,10 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.ListOpt("resolvers", default=[], help="Who is asked for names outside the networks, "
                     "the preferred one first: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; empty: "
                     "such names are refused."),
-        cfg.StrOpt("mdns", default="local", choices=["flood", "local", "answer"], help="Multicast "
-                   "DNS. flood: as all multicast. local: to the VMs of the same hypervisor alone. "
-                   "answer: the node answers for the network's ports, and nobody hears it."),
+        cfg.StrOpt("mdns", default="flood", choices=["flood", "local", "answer"], help="Multicast "
+                   "DNS of new networks that do not say vpn:mdns. flood: as all multicast. local: "
+                   "to the VMs of the same hypervisor alone. answer: the node answers for the "
+                   "network's ports, and nobody hears it."),
         cfg.IntOpt("ttl", default=60, min=0, max=86400, help="Seconds that VMs may remember a name "
                    "of their network."),
         cfg.IntOpt("timeout", default=2, min=1, max=30, help="Seconds until the next resolver is "

@@ -30,7 +30,8 @@ class _Table:
         self.pointers: dict[str, str] = {}
         self.parents: dict[str, int] = {}
         """Host name above others -> how many names lie below it."""
-        self.view = DnsView(domain, self.names, self.pointers, parents=self.parents)
+        self.view = DnsView(domain, {}, {})
+        """Nobody's until :meth:`Names.flush` makes it."""
         self._of_port: dict[str, dict[Assignment, None]] = {}
         self._by_name: dict[str, dict[tuple[str, str], None]] = {}
         """Name as the view has it -> (address, port id)."""
@@ -107,10 +108,12 @@ def _remove(index: dict, key: str, value: object) -> None:
 
 
 class Names:
-    """The views of all networks that have bound ports on this node."""
+    """The views of all networks that have bound ports on this node.  ``ttl``: seconds that a VM
+    may remember an answer."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, ttl: int = 60) -> None:
         self._config = config
+        self._ttl = ttl
         self._tables: dict[str, _Table] = {}
         self._bound: dict[str, int] = {}
         """Network id -> how many ports of it are bound here."""
@@ -168,7 +171,7 @@ class Names:
         elif table.view.prefixes == prefixes:
             return False
         table.view = DnsView(
-            domain, table.names, table.pointers, prefixes, parents=table.parents
+            domain, table.names, table.pointers, prefixes, self._ttl, parents=table.parents
         )
         return True
 

@@ -31,6 +31,7 @@ class Ports:
         bindings: Bindings,
         desired: Desired,
         policies: Policies,
+        names: Names,
     ) -> None:
         self._config = config
         self._elements = elements
@@ -61,7 +62,7 @@ class Ports:
         self.marks: dict[str, dict[str, bool]] = {}
         """Element -> interface -> whether it is installed, where that changed."""
         self.edges = Edges(config, self.bound)
-        self.names = Names(config)
+        self.names = names
         self.records: list[RecordStatus] = []
         self._recorded: dict[str, dict[str, str]] = {}
         """Port id -> element -> the reason that its record tells."""

@@ -99,6 +99,7 @@ class Environment:
             vni_range=self._vni_range,
             mac_prefix=self._mac_prefix,
             mtu=self.settings.vpn.mtu,
+            mdns=self.settings.dns.mdns,
             project_id=scope(call),
             if_match=if_match,
         )

@@ -7,8 +7,8 @@ import re
 
 from ryu_apps.control.dns_names import domain
 from ryu_apps.control.model import Network, Port
-from ryu_apps.control.rules.draft import RuleError, bad_request
-from vrouter_ovs.state import MDNS_FLOOD, MDNS_MODES
+from ryu_apps.control.rules.draft import Context, RuleError, bad_request
+from vrouter_ovs.state import MDNS_MODES
 
 MAX_NAME = 255
 _LABEL = re.compile(r"[a-z0-9-]{1,63}")
@@ -27,10 +27,10 @@ def dns_domain(text: str | None) -> str:
     return _checked("dns_domain", name)
 
 
-def mdns(text: str | None) -> str:
-    """Where multicast DNS of a network goes; by default where all multicast goes.  Raises RuleError
-    400."""
-    mode = text or MDNS_FLOOD
+def mdns(text: str | None, context: Context) -> str:
+    """Where multicast DNS of a network goes; nothing stands for the default of this system.  Raises
+    RuleError 400."""
+    mode = text or context.mdns
     if mode not in MDNS_MODES:
         raise _refused("vpn:mdns", f"'{text}' is not in {list(MDNS_MODES)}")
     return mode

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryu_apps.control.model import Change, Config, Resource
+from vrouter_ovs.state import MDNS_FLOOD
 
 NAMES = {
     "network": "Network", "subnet": "Subnet", "port": "Port", "router": "Router",
@@ -54,6 +55,7 @@ class Context:
     vni_range: tuple[int, int] = (1000, 16777214)
     mac_prefix: str = "fa:16:3e"
     mtu: int = 1450
+    mdns: str = MDNS_FLOOD
     project_id: str = ""
     if_match: int | None = None
 

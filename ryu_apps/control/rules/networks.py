@@ -46,7 +46,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             export_targets=targets(body.get("export_targets")),
             dns_domain=dns_domain(body.get("dns_domain")),
             flood_unknown=body.get("flood_unknown") or False,
-            mdns=mdns(body.get("mdns")),
+            mdns=mdns(body.get("mdns"), context),
             **common(body, context),
         ),
     )
@@ -73,7 +73,7 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
     if "dns_domain" in body:
         fields["dns_domain"] = dns_domain(body["dns_domain"])
     if "mdns" in body:
-        fields["mdns"] = mdns(body["mdns"])
+        fields["mdns"] = mdns(body["mdns"], context)
     return draft.replace("network", old, context, **fields)
 
 
