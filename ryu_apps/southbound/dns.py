@@ -23,11 +23,13 @@ from typing import Any
 
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import dns as edge_dns
+from vrouter_ovs.proxies import tcp_wire
 from vrouter_ovs.proxies.dns import DnsView, Reply
 from vrouter_ovs.proxies.packet import Answer, Malformed, Udp, ignored
 
 from .dns_forwarder import Forwarder
 from .dns_resolvers import Limits
+from .dns_streams import Streams
 from .punt import Place, Send
 
 LOG = logging.getLogger("vnc.dns")
@@ -40,6 +42,13 @@ LATER = Answer((), "later", "")
 Count = Callable[[str, str, str], None]
 Current = Callable[[Place], EdgePort | None]
 Job = Callable[[float], None]
+
+
+def _is_tcp(frame: bytes) -> bool:
+    """By the protocol's number alone; tcp_wire looks at the rest."""
+    if frame[12:14] == b"\x08\x00":
+        return frame[23:24] == b"\x06"
+    return frame[12:14] == b"\x86\xdd" and frame[20:21] == b"\x06"
 
 
 def _no_count(element: str, which: str, name: str) -> None:
@@ -71,6 +80,8 @@ class DnsService:
         """Of the punt worker."""
         self._results: Counter[str] = Counter()
         """Of our own thread."""
+        self._streams = Streams(self._views, self._forwarder, send, self._here, count,
+                                self._results)
         self._wake, self._woken = socket.socketpair()
         self._wake.setblocking(False)
         self._woken.setblocking(False)
@@ -101,7 +112,7 @@ class DnsService:
         if view is None:
             if self._views.pop(network_id, None) is not None:
                 # Not bounded by QUEUE: it must not be lost, and there is one for each network.
-                self._jobs.append(lambda now: self._drop(network_id))
+                self._jobs.append(lambda now: self._drop(network_id, now))
                 self._nudge()
             return
         if not self._forwarder.resolvers:
@@ -115,6 +126,13 @@ class DnsService:
         view = self._views.get(port.network_id)
         if view is None:
             return "dns", ignored("no such network")
+        if _is_tcp(frame):
+            tcp = tcp_wire.parse(frame)
+            if tcp.dst_port != edge_dns.PORT:
+                raise Malformed("not to the DNS port")
+            if not self._later(lambda now: self._streams.segment(tcp, port, place, now)):
+                return "dns", ignored("busy")
+            return "dns", LATER
         udp = edge_dns.query_of(frame)
         reply = edge_dns.answer(udp.payload, view)
         if reply.kind != "forward":
@@ -150,7 +168,7 @@ class DnsService:
         return {
             "networks": len(self._views), "queued": len(self._jobs),
             "queries": dict(self._queries), "results": dict(self._results),
-            **self._forwarder.status(),
+            **self._forwarder.status(), "tcp": self._streams.status(),
         }  # fmt: skip
 
     # ------------------------------------------------------------ our own thread
@@ -183,18 +201,20 @@ class DnsService:
         for _ in range(min(TURN, len(self._jobs))):
             self._jobs.popleft()(now)
         self._forwarder.expire(now)
+        self._streams.serve(now)
 
     def _due(self) -> float | None:
-        return self._forwarder.due()
+        times = (self._forwarder.due(), self._streams.due())
+        return min((each for each in times if each is not None), default=None)
 
-    def _drop(self, network_id: str) -> None:
+    def _drop(self, network_id: str, now: float) -> None:
         if network_id not in self._views:  # it may be back already
-            self._forwarder.drop(network_id)
+            self._forwarder.drop(network_id, now)
 
     def _forward(self, udp: Udp, reply: Reply, port: EdgePort, place: Place, now: float) -> None:
         assert reply.question is not None
 
-        def done(response: bytes | None, how: str) -> None:
+        def done(response: bytes | None, how: str, now: float) -> None:
             if how == "gone":
                 return
             try:
@@ -210,15 +230,15 @@ class DnsService:
         self._forwarder.ask(port.network_id, reply.question, reply.wire, (place, port.port_id),
                             waiter, done, now)  # fmt: skip
 
-    def _here(self, place: Place, port: EdgePort) -> bool:
+    def _here(self, place: Place, port_id: str) -> bool:
         """Whether the port that asked is still the one at its place."""
         if self._current is None:
             return True
         found = self._current(place)
-        return found is not None and found.port_id == port.port_id
+        return found is not None and found.port_id == port_id
 
     def _deliver(self, place: Place, port: EdgePort, frame: bytes, name: str) -> None:
-        if not self._here(place, port):
+        if not self._here(place, port.port_id):
             self._results["left"] += 1
             self._count(place[0], "ignored", "dns: the port left")
             return

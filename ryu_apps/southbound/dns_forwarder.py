@@ -28,8 +28,8 @@ from .dns_resolvers import Limits, Resolver, Resolvers
 
 WRONG = 16
 """Datagrams that answer something else until a try is given up."""
-Done = Callable[[bytes | None, str], None]
-"""``done(response, how)``.  how: "cached", "forwarded"; with None instead of a response:
+Done = Callable[[bytes | None, str, float], None]
+"""``done(response, how, now)``.  how: "cached", "forwarded"; with None instead of a response:
 "unanswered" (by every resolver), "busy" (too much is in flight), "gone" (the network is)."""
 
 
@@ -87,7 +87,7 @@ class Forwarder:
         """
         found = self.caches.get(network, question, now)
         if found is not None:
-            done(found, "cached")
+            done(found, "cached", now)
             return
         exchange = self._exchanges.get((network, question))
         if exchange is not None and waiter in exchange.waiters:
@@ -95,7 +95,7 @@ class Forwarder:
             return
         if self._full(network, owner, exchange):
             self.counts["busy"] += 1
-            done(None, "busy")
+            done(None, "busy", now)
             return
         self.waiting += 1
         self._of_port[owner] += 1
@@ -138,9 +138,9 @@ class Forwarder:
             self._deadlines[exchange] = now + self.limits.timeout
             return
         if exchange.refusal is not None:
-            self._finish(exchange, exchange.refusal, "forwarded")
+            self._finish(exchange, exchange.refusal, "forwarded", now)
         else:
-            self._finish(exchange, None, "unanswered")
+            self._finish(exchange, None, "unanswered", now)
 
     @staticmethod
     def _connect(exchange: _Exchange, resolver: Resolver, kind: int) -> None:
@@ -202,13 +202,13 @@ class Forwarder:
             if exchange.tries < len(exchange.order):
                 self._try(exchange, now)
             else:
-                self._finish(exchange, response, "forwarded")
+                self._finish(exchange, response, "forwarded", now)
             return
         try:
             self.caches.put(exchange.network, exchange.question, response, now)
         except Malformed:
             pass  # matches() has seen to it
-        self._finish(exchange, response, "forwarded")
+        self._finish(exchange, response, "forwarded", now)
 
     # ------------------------------------------------------------ over TCP
 
@@ -267,7 +267,9 @@ class Forwarder:
                 pass  # failed before it was registered
             sock.close()
 
-    def _finish(self, exchange: _Exchange, response: bytes | None, how: str) -> None:
+    def _finish(
+        self, exchange: _Exchange, response: bytes | None, how: str, now: float
+    ) -> None:
         self._close(exchange)
         del self._exchanges[exchange.network, exchange.question]
         _less(self._of_network, exchange.network)
@@ -276,7 +278,7 @@ class Forwarder:
         for owner, done in exchange.waiters.values():
             self.waiting -= 1
             _less(self._of_port, owner)
-            done(response, how)
+            done(response, how, now)
 
     def due(self) -> float | None:
         """When :meth:`expire` has to be called, or None."""
@@ -290,11 +292,11 @@ class Forwarder:
                 return
             self._try_failed(exchange, now)
 
-    def drop(self, network: str) -> None:
+    def drop(self, network: str, now: float) -> None:
         """A network is gone: forget what it asked, and answer nobody."""
         self.caches.drop(network)
         for exchange in [each for each in self._exchanges.values() if each.network == network]:
-            self._finish(exchange, None, "gone")
+            self._finish(exchange, None, "gone", now)
 
     def close(self) -> None:
         for exchange in list(self._exchanges.values()):
