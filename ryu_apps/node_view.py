@@ -26,7 +26,7 @@ from vrouter_ovs.cookies import cookie
 
 class LiveView(NodeView):
     """``record``: this node's own ``/status/nodes`` record.  ``edge``: what became of the punted
-    packets of an element."""
+    packets of an element.  ``names``: what the node does about names that VMs ask for."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class LiveView(NodeView):
         engine: Engine | None,
         record: Callable[[], dict[str, Any]],
         edge: Callable[[str], dict[str, Any]],
+        names: Callable[[], dict[str, Any]] = dict,
     ) -> None:
         self._controller = controller
         self._store = store
@@ -45,6 +46,7 @@ class LiveView(NodeView):
         self._engine = engine
         self._record = record
         self._edge = edge
+        self._names = names
 
     # ------------------------------------------------------------ ports
 
@@ -92,6 +94,9 @@ class LiveView(NodeView):
 
     def counts(self) -> dict[str, int]:
         return self._controller.query(_counts)
+
+    def dns(self) -> dict[str, Any]:
+        return self._names()
 
     def nodes(self) -> list[dict[str, Any]]:
         own = self._record()

@@ -13,6 +13,7 @@ STORE = cfg.OptGroup("store", "The config database")
 OVSDB = cfg.OptGroup("ovsdb", "Hypervisors")
 BGP = cfg.OptGroup("bgp", "Peers")
 API = cfg.OptGroup("api", "REST")
+DNS = cfg.OptGroup("dns", "What VMs are answered about names")
 VPN = cfg.OptGroup("vpn", "How networks become VPNs")
 
 OVERHEAD = 20 + 8 + 8 + 14
@@ -89,6 +90,29 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.StrOpt("cert_file"),
         cfg.StrOpt("key_file"),
         cfg.StrOpt("client_ca_file"),
+    ],
+    DNS: [
+        cfg.ListOpt("resolvers", default=[], help="Who is asked for names outside the networks, "
+                    "the preferred one first: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; empty: "
+                    "such names are refused."),
+        cfg.StrOpt("mdns", default="flood", choices=["flood", "local", "answer"], help="Multicast "
+                   "DNS of new networks that do not say vpn:mdns. flood: as all multicast. local: "
+                   "to the VMs of the same hypervisor alone. answer: the node answers for the "
+                   "network's ports, and nobody hears it."),
+        cfg.IntOpt("ttl", default=60, min=0, max=86400, help="Seconds that VMs may remember a name "
+                   "of their network."),
+        cfg.IntOpt("timeout", default=2, min=1, max=30, help="Seconds until the next resolver is "
+                   "tried."),
+        cfg.IntOpt("tries", default=3, min=1, max=10, help="Resolvers tried for a question, one "
+                   "after the other and again; then VMs hear SERVFAIL."),
+        cfg.IntOpt("max_in_flight", default=256, min=2, max=16384, help="Questions at resolvers at "
+                   "a time, half of them of one network at most; each has a socket."),
+        cfg.IntOpt("cache_entries", default=20000, min=0, help="Answers of resolvers that are "
+                   "remembered, of 4 KiB at most each; 0: none."),
+        cfg.IntOpt("cache_per_network", default=2000, min=0, help="The most of these that one "
+                   "network can have."),
+        cfg.IntOpt("cache_ttl", default=3600, min=0, max=86400, help="Seconds that an answer is "
+                   "remembered at most."),
     ],
     VPN: [
         cfg.StrOpt("vni_range", default="1000-16777214", help="VNIs given to networks and "

@@ -26,10 +26,13 @@ from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, make_engine, parse_peer
 from ryu_apps.settings import SettingsError
 from ryu_apps.southbound import icmp_errors
+from ryu_apps.southbound.dns import DnsService
+from ryu_apps.southbound.dns_resolvers import limits_of
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound
-from ryu_apps.southbound.punt import PuntSouthbound
+from ryu_apps.southbound.punt import PuntSouthbound, Send
 from ryu_apps.store import open_store
+from vrouter_ovs.edge import Why
 
 LOG = logging.getLogger(__name__)
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -57,6 +60,7 @@ class VncNode(app_manager.OSKenApp):
                     restart_time=conf.bgp.restart_time,
                     restart_deferral=conf.node.restart_deferral,
                     overlay_mtu=options.overlay_mtu(conf),
+                    dns_ttl=conf.dns.ttl,
                 )
             )
         )
@@ -64,9 +68,14 @@ class VncNode(app_manager.OSKenApp):
         self.store = open_store(**_section(conf.store))
         self.configuration = Configuration(self.store, post, conf)
         self.punt = PuntSouthbound(
-            lambda element, ofport, frame: self.openflow.packet_out(element, ofport, frame),
-            icmp_errors.services(options.overlay_mtu(conf)),
+            self._answer,
+            {
+                **icmp_errors.services(options.overlay_mtu(conf)),
+                Why.DNS: lambda *asked: self.dns.query(*asked),
+                Why.MDNS: lambda *asked: self.dns.multicast_query(*asked),
+            },
         )
+        self.dns = _dns_service(conf.dns, self._answer, self.punt)
         self.openflow = OpenFlowSouthbound(post, punted=self.punt.punted)
         self.ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
         self.engine: Engine | None = None
@@ -74,7 +83,7 @@ class VncNode(app_manager.OSKenApp):
             self.engine = make_engine(conf.bgp.engine, speaker, post)
         self.view = node_view.LiveView(
             self.controller, self.store, self.openflow, self.ovsdb, self.engine, self.record,
-            self.punt.status,
+            self.punt.status, self.dns.status,
         )
         self.api = ApiServer(self.configuration, self.view, conf)
         self._closers: list[Any] = []
@@ -114,6 +123,8 @@ class VncNode(app_manager.OSKenApp):
         self._closers.append(self.controller.stop)
         self.configuration.start()
         self._closers.append(self.configuration.stop)
+        self.dns.start()
+        self._closers.append(self.dns.stop)
         self.punt.start()
         self._closers.append(self.punt.stop)
         self._closers.append(self.openflow.stop)
@@ -152,6 +163,7 @@ class VncNode(app_manager.OSKenApp):
             msg.EdgeChanged: lambda effect: self.punt.changed(
                 effect.element, effect.ofport, effect.port
             ),
+            msg.DnsChanged: lambda effect: self.dns.changed(effect.network_id, effect.view),
             msg.SetTunnels: lambda effect: self.ovsdb.set_tunnels(effect.element, effect.vteps),
             msg.MarkInstalled: lambda effect: self.ovsdb.mark_active(
                 effect.element, dict(effect.interfaces)
@@ -166,6 +178,10 @@ class VncNode(app_manager.OSKenApp):
                 LEVELS[effect.level], "%s: %s", effect.subject, effect.text
             ),
         }
+
+    def _answer(self, element: str, ofport: int, frame: bytes) -> bool:
+        """Send a frame to the port that asked; any thread."""
+        return self.openflow.packet_out(element, ofport, frame)
 
     def _accept(self, effect: msg.AcceptElement) -> None:
         self.ovsdb.accept(effect.session, effect.element)
@@ -188,6 +204,15 @@ class VncNode(app_manager.OSKenApp):
 
 def _section(group: Any) -> dict[str, Any]:
     return {name: group[name] for name in group}
+
+
+def _dns_service(section: Any, send: Send, punt: PuntSouthbound) -> DnsService:
+    try:
+        return DnsService(
+            send, tuple(section.resolvers), punt.count, punt.current, limits_of(section)
+        )
+    except ValueError as error:
+        raise SettingsError(f"[dns] resolvers: {error}") from error
 
 
 def _speaker(conf: Any) -> Speaker:

@@ -36,8 +36,9 @@ class Lease4:
     """An IPv4 address of a port, with what DHCP says of its subnet (RFC 2131, 2132).
 
     ``routes``: (destination prefix, next hop) for option 121 (RFC 3442), without the default route.
-    ``gateway`` "": the subnet has none.  ``server``: the address that answers as DHCP server and
-    DNS resolver: the gateway's, or where there is none the last usable address of the subnet.
+    ``gateway`` "": the subnet has none.  ``server``: the address that answers as DHCP server: the
+    router's, or where there is none the last usable address of the subnet.  ``dns``: the resolvers
+    that the port is told of; where the subnet names none, the network's own at ``server``.
     """
 
     address: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ryu_apps.control.edge import service_address
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.model import Change, Config, Network, Port, Router, Subnet
@@ -71,6 +72,7 @@ class Configurer:
         if new is not None:
             self._instances.configure(spec(new, self._asn))
             self._resolver.refresh_evi(new.vni)
+        self._ports.names.networks[network.id] = None
         port_ids = self._config.ports_by_network.get(network.id, ())
         self._claimed(port_ids)
         if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):
@@ -82,6 +84,9 @@ class Configurer:
         subnet = new or old
         self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
         self._resolver.subnets[subnet.id] = None
+        for one in (old, new):
+            if one is not None:
+                self._ports.names.networks[one.network_id] = None
         if old is None or new is None or old.cidr != new.cidr:
             self._attachment(subnet.id)
 
@@ -100,10 +105,29 @@ class Configurer:
         else:
             self._claimed((port.id,))
         for one in (old, new):
-            if one is not None and one.is_router_interface:
+            if one is None:
+                continue
+            self._ports.names.ports[one.network_id, port.id] = None
+            if old is None or new is None or old.fixed_ips != new.fixed_ips:
+                self._service_addresses(one)
+            if one.is_router_interface:
                 self._resolver.routers[one.device_id] = None
+                # The link-local addresses of a router are those of all its interfaces.
+                self._resolver.subnets.update(
+                    self._config.subnets_by_network.get(one.network_id, ())
+                )
                 for fixed in one.fixed_ips:
                     self._attachment(fixed.subnet_id)
+
+    def _service_addresses(self, port: Port) -> None:
+        """An address that a port has is not the network's own, and becomes it again."""
+        for fixed in port.fixed_ips:
+            subnet = self._config.subnets.get(fixed.subnet_id)
+            if subnet is not None and fixed.ip_address == service_address(
+                subnet.cidr, subnet.gateway_ip
+            ):
+                self._resolver.subnets[subnet.id] = None
+                self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
 
     def _router(self, old: Router | None, new: Router | None) -> None:
         if old is not None and (new is None or new.vni != old.vni):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-from ryu_apps.control import dns_names
+from ryu_apps.control import dns_names, ids
 from ryu_apps.control.messages import EdgeChanged
 from ryu_apps.control.model import Config, FixedIp, Subnet
-from ryu_apps.control.translate import BoundPort
+from ryu_apps.control.translate import Attachment, BoundPort, attachment
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
 
 
@@ -19,8 +19,8 @@ def service_mac(evi: int) -> str:
 
 @lru_cache(maxsize=65536)
 def service_address(cidr: str, taken: str = "") -> str:
-    """The address that answers as DHCP server where a subnet has no router: its last usable one
-    that is not ``taken``."""
+    """The address that answers as DHCP server and resolver where a subnet has no router: its last
+    usable one that is not ``taken``."""
     net = ipaddress.ip_network(cidr)
     last = int(net.broadcast_address)
     if net.version == 4 and net.prefixlen < 31:
@@ -29,6 +29,52 @@ def service_address(cidr: str, taken: str = "") -> str:
     if address == taken and net.num_addresses > 2:
         address = str(net[last - 1 - int(net.network_address)])
     return address
+
+
+def own_service_address(config: Config, subnet: Subnet) -> str:
+    """The service address of a subnet without a router; "" where a port has it, or DHCP is off and
+    nobody is told of it."""
+    address = service_address(subnet.cidr, subnet.gateway_ip)
+    free = (subnet.id, address) not in config.ports_by_address
+    return address if subnet.enable_dhcp and free else ""
+
+
+def resolver_addresses(config: Config, subnet: Subnet) -> tuple[str, ...]:
+    """Where ports of a subnet ask for names; the first one is what they are told.
+
+    The router's address, and for IPv6 its link-local ones: hosts know a router by those.  Without
+    a router the service address.
+    """
+    way = attachment(config, subnet.id)
+    if way is None:
+        own = own_service_address(config, subnet)
+        return (own,) if own else ()
+    found = (_address_of(way, subnet),)
+    if subnet.ip_version == 6:
+        interfaces = config.interfaces_by_network.get(subnet.network_id, ())
+        ports = (config.ports[port_id] for port_id in interfaces)
+        local = {
+            ids.link_local(port.mac_address)
+            for port in ports
+            if port.device_id == way.router.id and port.admin_state_up
+        }
+        found += tuple(sorted(local))
+    return found
+
+
+def _address_of(way: Attachment, subnet: Subnet) -> str:
+    """The router's own address in a subnet: mostly, but not always, the subnet's gateway."""
+    return next(
+        fixed.ip_address for fixed in way.interface.fixed_ips if fixed.subnet_id == subnet.id
+    )
+
+
+def _resolvers(config: Config, subnet: Subnet) -> tuple[str, ...]:
+    """The resolvers that DHCP and router advertisements tell of: those of the subnet, else the
+    network's own.  The unspecified address among them stands for none, as Neutron has it."""
+    if subnet.dns_nameservers:
+        return tuple(one for one in subnet.dns_nameservers if one not in ("0.0.0.0", "::"))
+    return resolver_addresses(config, subnet)[:1]
 
 
 @lru_cache(maxsize=65536)
@@ -49,7 +95,7 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
             continue
         routed = bool(gateway_macs.get(fixed.ip_address))
         if subnet.ip_version == 4:
-            v4.append(_lease4(fixed, subnet, routed))
+            v4.append(_lease4(config, fixed, subnet))
         else:
             v6.append(
                 Lease6(
@@ -58,7 +104,7 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
                     subnet.gateway_ip if routed else "",
                     subnet.ipv6_ra_mode,
                     subnet.ipv6_address_mode,
-                    subnet.dns_nameservers,
+                    _resolvers(config, subnet),
                 )
             )
     first = v4[0].address if v4 else v6[0].address if v6 else ""
@@ -80,14 +126,15 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
     )
 
 
-def _lease4(fixed: FixedIp, subnet: Subnet, routed: bool) -> Lease4:
+def _lease4(config: Config, fixed: FixedIp, subnet: Subnet) -> Lease4:
     gateway = subnet.gateway_ip
+    way = attachment(config, subnet.id)
     return Lease4(
         fixed.ip_address,
         _prefix_length(subnet.cidr),
         gateway,
-        gateway if routed and gateway else service_address(subnet.cidr, gateway),
-        subnet.dns_nameservers,
+        service_address(subnet.cidr, gateway) if way is None else _address_of(way, subnet),
+        _resolvers(config, subnet),
         tuple((route.destination, route.nexthop) for route in subnet.host_routes),
         subnet.enable_dhcp,
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from ryu_apps.control.routes import Nlri, Path
 from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.proxies.dns import DnsView
 from vrouter_ovs.state import Key, StateObject
 
 # ---------------------------------------------------------------- events
@@ -255,6 +256,15 @@ class EdgeChanged:
     element: str
     ofport: int
     port: EdgePort | None
+
+
+@dataclass(frozen=True, slots=True)
+class DnsChanged:
+    """What ports of a network may resolve, from now on by this view, whose mappings go on changing
+    by themselves (:mod:`ryu_apps.control.names`).  None: no port of it is here any more."""
+
+    network_id: str
+    view: DnsView | None
 
 
 @dataclass(frozen=True, slots=True)

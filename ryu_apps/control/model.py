@@ -75,6 +75,7 @@ class Network:
     export_targets: tuple[str, ...] = ()
     dns_domain: str = ""
     flood_unknown: bool = False
+    mdns: str = "flood"
     tags: tuple[str, ...] = ()
     revision_number: int = 0
     created_at: str = ""

@@ -14,6 +14,7 @@ from ryu_apps.control.elements import Claim, Elements
 from ryu_apps.control.instances import Entry
 from ryu_apps.control.messages import Program, RecordStatus
 from ryu_apps.control.model import Config
+from ryu_apps.control.names import Names
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.policy import groups_of
 from ryu_apps.control.translate import BoundPort, bound_port
@@ -30,6 +31,7 @@ class Ports:
         bindings: Bindings,
         desired: Desired,
         policies: Policies,
+        names: Names,
     ) -> None:
         self._config = config
         self._elements = elements
@@ -60,6 +62,7 @@ class Ports:
         self.marks: dict[str, dict[str, bool]] = {}
         """Element -> interface -> whether it is installed, where that changed."""
         self.edges = Edges(config, self.bound)
+        self.names = names
         self.records: list[RecordStatus] = []
         self._recorded: dict[str, dict[str, str]] = {}
         """Port id -> element -> the reason that its record tells."""
@@ -142,6 +145,7 @@ class Ports:
                 yield "prefix", address.vrf, ids.host_prefix(address.ip)
 
     def _index(self, bound: BoundPort) -> None:
+        self.names.bound(bound.network_id, 1)
         places = self.present.setdefault(bound.evi, {})
         places.setdefault(bound.element, {})[bound.port_id] = bound.ofport
         self.presence[bound.element, bound.evi] = None
@@ -150,6 +154,7 @@ class Ports:
             self.touched[entry] = None
 
     def _unindex(self, bound: BoundPort) -> None:
+        self.names.bound(bound.network_id, -1)
         places = self.present[bound.evi]
         ports = places[bound.element]
         del ports[bound.port_id]

@@ -19,6 +19,7 @@ from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import RECORDS, Element, Elements, record
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.model import Config
+from ryu_apps.control.names import Names
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.publish import Publisher
@@ -35,8 +36,8 @@ NODES = "/status/nodes/"
 class Settings:
     """``peers``: ids of the configured peers.  Seconds: ``stale_time``, how long the routes of a
     peer that is away are used; ``restart_time``, how long they hold its ports against claims here;
-    ``restart_deferral``, see :class:`Convergence`.  ``overlay_mtu``: see
-    :class:`~vrouter_ovs.state.Vrouter`."""
+    ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
+    their network.  ``overlay_mtu``: see :class:`~vrouter_ovs.state.Vrouter`."""
 
     node: str
     local_as: int
@@ -45,6 +46,7 @@ class Settings:
     restart_time: float = 120
     restart_deferral: float = 30
     overlay_mtu: int = 1450
+    dns_ttl: int = 60
 
 
 class World:
@@ -58,7 +60,8 @@ class World:
         self.bindings = Bindings(self.config, self.rib, self.instances, self.elements)
         self.policies = Policies(self.config, self.desired)
         self.ports = Ports(
-            self.config, self.elements, self.bindings, self.desired, self.policies
+            self.config, self.elements, self.bindings, self.desired, self.policies,
+            Names(self.config, settings.dns_ttl),
         )
         self.resolver = Resolver(
             self.config, self.rib, self.instances, self.elements, self.ports, self.desired
@@ -418,6 +421,8 @@ class World:
             for key, _ in program.changes:
                 self.rejected.pop((name, key), None)
             self._effects.append(program)
+        # A view before the first port that asks for its names.
+        self._effects.extend(self.ports.names.flush())
         self._effects.extend(self.ports.edges.flush())
         self._effects.extend(self.publisher.flush())
         self._effects.extend(self.ports.records)

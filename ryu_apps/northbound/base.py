@@ -54,6 +54,10 @@ class NodeView(abc.ABC):
         this node has confirmed every change."""
 
     @abc.abstractmethod
+    def dns(self) -> dict[str, Any]:
+        """What this node does about names: queries, results, cache, resolvers."""
+
+    @abc.abstractmethod
     def nodes(self) -> list[dict[str, Any]]: ...
 
     @abc.abstractmethod

@@ -117,6 +117,7 @@ class NetworkUpdate(_Common):
     is_default: _only(False) = False
     dns_domain: Text = ""
     flood_unknown: bool = Field(False, alias="vpn:flood_unknown")
+    mdns: Text = Field("", alias="vpn:mdns")
     vlan_transparent: _only(False) = None
     vlan_qinq: _only(False) = Field(None, alias="qinq")
     qos_policy_id: _only() = None

@@ -102,6 +102,7 @@ class Environment:
             mac_prefix=self._mac_prefix,
             mtu=self._mtu,
             max_mtu=self._max_mtu,
+            mdns=self.settings.dns.mdns,
             project_id=scope(call),
             if_match=if_match,
         )

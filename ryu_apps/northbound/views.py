@@ -64,6 +64,7 @@ def network(item: Network, subnets: list[str]) -> dict[str, Any]:
         "vpn:import_targets": list(item.import_targets),
         "vpn:export_targets": list(item.export_targets),
         "vpn:flood_unknown": item.flood_unknown,
+        "vpn:mdns": item.mdns,
         "dns_domain": item.dns_domain,
         **_tail(item),
     }

@@ -79,9 +79,10 @@ def classify(frame: bytes) -> tuple[str, Callable[[bytes, EdgePort], Answer]] | 
 
 
 class Counters:
-    """What became of one element's punted packets.  Written by one thread each."""
+    """What became of one element's punted packets."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()  # services that answer later count in threads of their own
         self.punted = 0
         self.dropped = 0
         self.unsent = 0
@@ -90,14 +91,16 @@ class Counters:
         self.malformed: Counter[str] = Counter()
 
     def count(self, which: Counter[str], name: str) -> None:
-        which[name if name in which or len(which) < REASONS else "other"] += 1
+        with self._lock:
+            which[name if name in which or len(which) < REASONS else "other"] += 1
 
     def summary(self) -> dict[str, Any]:
-        return {
-            "punted": self.punted, "dropped": self.dropped, "unsent": self.unsent,
-            "answered": dict(self.answered), "ignored": dict(self.ignored),
-            "malformed": dict(self.malformed),
-        }  # fmt: skip
+        with self._lock:
+            return {
+                "punted": self.punted, "dropped": self.dropped, "unsent": self.unsent,
+                "answered": dict(self.answered), "ignored": dict(self.ignored),
+                "malformed": dict(self.malformed),
+            }  # fmt: skip
 
 
 class PuntSouthbound:
@@ -170,6 +173,19 @@ class PuntSouthbound:
             ports = sum(1 for place in self._ports if place[0] == element)
             return {"ports": ports, **counters.summary()}
 
+    def current(self, place: Place) -> EdgePort | None:
+        """The port that is at ``place`` now."""
+        return self._ports.get(place)
+
+    def count(self, element: str, which: str, name: str) -> None:
+        """What became of a frame that a service answered later: ``which`` is "answered",
+        "ignored" or "malformed"."""
+        with self._lock:
+            counters = self._counters.get(element)
+            if counters is None:
+                counters = self._counters[element] = Counters()
+        counters.count(getattr(counters, which), name)
+
     # ------------------------------------------------------------ the worker
 
     def _run(self) -> None:
@@ -232,6 +248,8 @@ class PuntSouthbound:
                 reason = f"{protocol}: {answer.reason}" if protocol else answer.reason
                 counters.count(counters.ignored, reason)
                 continue
+            if answer.kind == "later":
+                continue  # counted by the service, when it is known what became of it
             counters.count(counters.answered, f"{protocol} {answer.kind}")
             if answer.kind in ("nak", "decline"):
                 LOG.debug("port %s: DHCP %s: %s", port.port_id, answer.kind, answer.reason)

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ryu_apps.control.edge import Edges, edge_port, service_address, service_mac
+from ryu_apps.control import ids
+from ryu_apps.control.edge import (
+    Edges,
+    edge_port,
+    resolver_addresses,
+    service_address,
+    service_mac,
+)
 from ryu_apps.control.model import (
     ROUTER_INTERFACE,
     Change,
@@ -133,3 +140,36 @@ def test_a_place_changes_hands() -> None:
         del bound["q"]
         edges.dirty["q"] = None
         assert [effect.port for effect in edges.flush()] == [None]
+
+
+def told(made: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    port = edge_port(made, bind(made))
+    return port.v4[0].dns, port.v6[0].dns
+
+
+def test_a_subnet_without_nameservers_tells_the_networks_own_resolver() -> None:
+    assert told(config()) == (("10.0.1.1",), ("fd00:1::1",))
+    assert told(config(routed=False)) == (("10.0.1.254",), ("fd00:1::ffff:ffff:ffff:ffff",))
+    assert told(config(dns_nameservers=("192.0.2.53",)))[0] == ("192.0.2.53",)
+    # Neutron's way to ask for none at all.
+    assert told(config(dns_nameservers=("0.0.0.0",)))[0] == ()
+    assert told(config(routed=False, enable_dhcp=False))[0] == ()
+
+
+def test_the_routers_own_address_counts_where_it_is_not_the_gateway() -> None:
+    made = config(gateway_ip="10.0.1.9")
+    port = edge_port(made, bind(made))
+    assert (port.v4[0].gateway, port.v4[0].server) == ("10.0.1.9", "10.0.1.1")
+    assert port.v4[0].dns == ("10.0.1.1",)
+    assert resolver_addresses(made, made.subnets["s4"]) == ("10.0.1.1",)
+    local = ids.link_local(GATEWAY)
+    assert resolver_addresses(made, made.subnets["s6"]) == ("fd00:1::1", local)
+
+
+def test_a_port_that_has_the_service_address_keeps_it() -> None:
+    made = config(routed=False)
+    made.apply(Change("port", "q", Port(
+        "q", "n", "fa:16:3e:00:00:12", fixed_ips=(FixedIp("s4", "10.0.1.254"),)
+    )))  # fmt: skip
+    assert told(made)[0] == ()
+    assert edge_port(made, bind(made)).v4[0].server == "10.0.1.254"

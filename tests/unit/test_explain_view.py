@@ -46,7 +46,7 @@ CHANGES = (
 @pytest.fixture
 def live():
     controller = Controller(World(Settings("node1", 65000, ("peer",))))
-    for effect in (msg.Program, msg.Hold, msg.EdgeChanged):
+    for effect in (msg.Program, msg.Hold, msg.EdgeChanged, msg.DnsChanged):
         controller.effects[effect] = lambda effect: None
     southbound = OpenFlowSouthbound(lambda event: None)
     view = LiveView(

@@ -65,8 +65,8 @@ def response(name: str, *records: str, rcode: int = 0, authority: str = "", rdty
 )  # fmt: skip
 def test_names_of_the_network(name, rdtype, found) -> None:
     kind, message = ask(name, rdtype)
-    if found is None:  # a nibble short: not an address
-        assert kind == "forward"
+    if found is None:  # a nibble short: a block of addresses
+        assert kind == "nodata"
         return
     assert kind == "answer" and message.flags & dns.flags.AA
     assert [str(item) for item in message.answer[0]] == found
@@ -96,8 +96,9 @@ def test_start_of_authority() -> None:
     assert kind == "answer" and message.answer[0].rdtype.name == "SOA"
 
 
-@pytest.mark.parametrize("name", ["example.com", "vm1.blue.test", "redxtest", "xred.test",
-                                  "9.1.0.10.in-addr.arpa"])  # fmt: skip
+@pytest.mark.parametrize("name", ["example.com", "vm1.red.example", "redxtest", "xred.tests",
+                                  "8.8.8.8.in-addr.arpa", "in-addr.arpa", "ipv4only.arpa",
+                                  "8.8.8.8.8.in-addr.arpa", "100.in-addr.arpa"])  # fmt: skip
 def test_other_names_are_forwarded(name) -> None:
     kind, message = ask(name, "PTR" if "arpa" in name else "A")
     if "." not in name:
@@ -107,6 +108,42 @@ def test_other_names_are_forwarded(name) -> None:
     assert message.question[0].name.to_text() == name + "." and message.payload == 1232
     view = edge_dns.DnsView("red.test", {}, {}, forward=False)
     assert ask(name, view=view)[0] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "zone"),
+    [
+        ("vm1.blue.test", "nxdomain", "test."), ("x.LocalHost", "nxdomain", "localhost."),
+        ("printer.local", "nxdomain", "local."), ("a.b.invalid", "nxdomain", "invalid."),
+        ("nas.home.arpa", "nxdomain", "home.arpa."), ("home.arpa", "nodata", "home.arpa."),
+        ("_dns.resolver.arpa", "nxdomain", "resolver.arpa."), ("a.onion", "nxdomain", "onion."),
+        ("9.1.0.10.in-addr.arpa", "nxdomain", "10.in-addr.arpa."),
+        ("1.2.31.172.in-addr.arpa", "nxdomain", "31.172.in-addr.arpa."),
+        ("1.168.192.in-addr.arpa", "nxdomain", "168.192.in-addr.arpa."),
+        ("10.in-addr.arpa", "nodata", "10.in-addr.arpa."),
+        ("0.10.in-addr.arpa", "nodata", "0.10.in-addr.arpa."),
+        ("0.0.10.in-addr.arpa", "nodata", "0.0.10.in-addr.arpa."),
+        ("1.127.100.in-addr.arpa", "nxdomain", "127.100.in-addr.arpa."),
+        ("a.9.e.f.ip6.arpa", "nxdomain", "9.e.f.ip6.arpa."),
+        ("d.f.ip6.arpa", "nodata", "d.f.ip6.arpa."),
+        ("1.d.f.ip6.arpa", "nxdomain", "d.f.ip6.arpa."),
+        (".".join("1" + "0" * 31) + ".ip6.arpa", "nodata", None),
+    ],
+)  # fmt: skip
+def test_private_and_special_names_are_not_passed_on(name, kind, zone) -> None:
+    """RFC 6303, 6761, 8375: denied here, with an SOA so that the client remembers it."""
+    got, message = ask(name, "PTR" if name.endswith("arpa") else "A")
+    assert got == kind and not message.answer
+    assert message.authority[0].name.to_text().lower() == (zone or name + ".")
+
+
+def test_a_public_subnet_owns_its_own_addresses_only() -> None:
+    view = edge_dns.DnsView("", {}, {"198.18.0.5": "a.b"}, prefixes=("198.18.0.0/24",))
+    for name, kind in (("5.0.18.198", "answer"), ("6.0.18.198", "nxdomain"),
+                       ("0.18.198", "nodata"), ("18.198", "forward"), ("198", "forward"),
+                       ("1.1.18.198", "forward"), ("05.0.18.198", "forward"),
+                       ("x.0.18.198", "forward")):  # fmt: skip
+        assert ask(f"{name}.in-addr.arpa", "PTR", view)[0] == kind, name
 
 
 def test_only_what_was_asked_goes_on() -> None:
@@ -277,6 +314,8 @@ def test_cache_is_bounded_oldest_use_first() -> None:
     for index in (3, 4):
         cache.put(questions[index], response(chr(97 + index), "60 A 192.0.2.1"), 1)
     assert len(cache) == 3 and cache.get(questions[0], 2) and not cache.get(questions[1], 2)
+    cache.resize(1)
+    assert len(cache) == 1 and cache.get(questions[0], 2)
     cache.clear()
     assert not len(cache)
 

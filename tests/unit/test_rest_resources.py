@@ -45,6 +45,24 @@ def test_life_of_resources(node):
     assert node.get("/v2.0/subnets") == {"subnets": []}
 
 
+def test_where_multicast_dns_of_a_network_goes(node):
+    network = node.make("network")
+    assert network["vpn:mdns"] == "flood"
+    path = f"/v2.0/networks/{network['id']}"
+    for mode in ("answer", "local"):
+        changed = node.call("PUT", path, {"network": {"vpn:mdns": mode}})["network"]
+        assert changed["vpn:mdns"] == mode
+    assert node.make("network", **{"vpn:mdns": "answer"})["vpn:mdns"] == "answer"
+    found = node.get("/v2.0/networks?vpn:mdns=local")
+    assert ids(found, "networks") == [network["id"]]
+    for wrong in ("drop", "LOCAL", 1):
+        body = {"network": {"vpn:mdns": wrong}}
+        node.refused("PUT", path, body, 400, "HTTPBadRequest")
+        node.refused("POST", "/v2.0/networks", body, 400, "HTTPBadRequest")
+    changed = node.call("PUT", path, {"network": {"vpn:mdns": None}})["network"]
+    assert changed["vpn:mdns"] == "flood"
+
+
 def test_router_actions(node):
     network = node.make("network")
     subnet = node.make("subnet", network_id=network["id"], cidr="10.0.0.0/24")

@@ -42,6 +42,9 @@ class DataView(NodeView):
     def counts(self) -> dict[str, int]:
         return {"ports": len(self.states)}
 
+    def dns(self) -> dict[str, Any]:
+        return {"networks": 0}
+
     def port_owner(self, port_id: str) -> Remote | None:
         return self.owners.get(self.states.get(port_id, DOWN).element)
 

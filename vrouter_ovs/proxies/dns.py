@@ -5,7 +5,8 @@ be sent to a resolver, whose response :func:`finish` turns into the client's.  T
 sending, with an unpredictable id (:func:`with_id`) and port (RFC 5452).  UDP and TCP alike: these
 functions see DNS messages, :func:`query_of` and :func:`reply_frame` the frames of UDP.
 
-Sources: RFC 1034, 1035, 2308 (negative answers), 6891 (EDNS), 8482 (ANY), 9619 (one question).
+Sources: RFC 1034, 1035, 2308 (negative answers), 6303 and 6761 (what is not passed on), 6891
+(EDNS), 8482 (ANY), 9619 (one question).
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ import dns.name
 import dns.rcode
 import dns.rdata
 import dns.rdataclass
-import dns.reversename
 
+from .dns_special import block_of, zone_of
 from .dns_wire import Question, read_response
 from .packet import ETH_IPV4, Malformed, Udp, build_udp4, build_udp6, ethernet, udp4, udp6
 
@@ -199,8 +200,16 @@ def _local(message: _Query, question: Question, view: DnsView, udp: bool) -> Rep
         if name == zone or host in view.parents:
             return _reply(message, question, udp, "nodata", 0, ttl=view.ttl, soa=owner)
         return _reply(message, question, udp, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=owner)
-    if text.endswith(".arpa"):
-        return _reverse(message, question, view, udp)
+    labels = tuple(label.lower() for label in name.labels[:-1])
+    reverse = _reverse(message, question, view, udp, labels)
+    if reverse is not None:
+        return reverse
+    kept = zone_of(labels)
+    if kept:
+        owner = len(question.name) - sum(map(len, labels[-kept:])) - kept + 11
+        if kept == len(labels) > 1:
+            return _reply(message, question, udp, "nodata", 0, ttl=view.ttl, soa=owner)
+        return _reply(message, question, udp, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=owner)
     if len(name) == 2:  # a host name alone means nothing to the rest of the world
         return _reply(message, question, udp, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=12)
     return None
@@ -221,24 +230,34 @@ def _networks(prefixes: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
 
 
 def _reverse(
-    message: _Query, question: Question, view: DnsView, udp: bool
+    message: _Query, question: Question, view: DnsView, udp: bool, labels: tuple[bytes, ...]
 ) -> Reply | None:
-    name = message.name
-    if len(name) not in (7, 35):  # four bytes or 32 nibbles, the zone's two labels, the root
+    """The answer for an address of the network's subnets, and for the blocks above and in them.
+
+    A block (a name with fewer labels than an address) that has to do with a subnet exists: "no such
+    name" would deny all below it (RFC 8020 section 2).
+    """
+    block = block_of(labels)
+    if block is None:
         return None
-    try:
-        address = ipaddress.ip_address(dns.reversename.to_address(name))
-    except (dns.exception.DNSException, ValueError):
-        return None
-    target = view.pointers.get(str(address))
-    if target is not None:
-        if question.rdtype != _PTR:
-            return _reply(message, question, udp, "nodata", 0, ttl=view.ttl, soa=12)
-        data = [_rdata("PTR", target.rstrip(".") + ".")]
-        return _reply(message, question, udp, "answer", 0, data, ttl=view.ttl)
-    for version, network, mask in _networks(view.prefixes):
-        if version == address.version and int(address) & mask == network:
-            return _reply(message, question, udp, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=12)
+    version, first, length = block
+    bits = 32 if version == 4 else 128
+    if length == bits:
+        address = ipaddress.IPv4Address(first) if version == 4 else ipaddress.IPv6Address(first)
+        target = view.pointers.get(str(address))
+        if target is not None:
+            if question.rdtype != _PTR:
+                return _reply(message, question, udp, "nodata", 0, ttl=view.ttl, soa=12)
+            data = [_rdata("PTR", target.rstrip(".") + ".")]
+            return _reply(message, question, udp, "answer", 0, data, ttl=view.ttl)
+    mask = (1 << bits) - (1 << bits - length)
+    for family, network, netmask in _networks(view.prefixes):
+        if family == version and not (first ^ network) & mask & netmask:
+            if length == bits:
+                return _reply(message, question, udp, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=12)
+            # The root of the reverse tree and a large block above a small subnet are public.
+            if mask & netmask == netmask or zone_of(labels):
+                return _reply(message, question, udp, "nodata", 0, ttl=view.ttl, soa=12)
     return None
 
 

@@ -172,6 +172,12 @@ class Cache:
         self._entries[question] = _Entry(wire, read.ttls, now, now + lifetime)
         return True
 
+    def resize(self, max_entries: int) -> None:
+        """Another bound; what is beyond it is forgotten at once."""
+        self.max_entries = max(1, max_entries)
+        while len(self._entries) > self.max_entries:
+            del self._entries[next(iter(self._entries))]
+
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()

@@ -1,5 +1,5 @@
 """Rules for ``dns_name`` and ``dns_domain`` (Networking API v2.0, extensions dns-integration and
-dns-domain-ports)."""
+dns-domain-ports), and for ``vpn:mdns``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import re
 
 from ryu_apps.control.dns_names import domain
 from ryu_apps.control.model import Network, Port
-from ryu_apps.control.rules.draft import RuleError, bad_request
+from ryu_apps.control.rules.draft import Context, RuleError, bad_request
+from vrouter_ovs.state import MDNS_MODES
 
 MAX_NAME = 255
 _LABEL = re.compile(r"[a-z0-9-]{1,63}")
@@ -24,6 +25,15 @@ def dns_domain(text: str | None) -> str:
     if name and not name.endswith("."):
         raise _refused("dns_domain", f"'{text}' is not a FQDN: it must end with a dot")
     return _checked("dns_domain", name)
+
+
+def mdns(text: str | None, context: Context) -> str:
+    """Where multicast DNS of a network goes; nothing stands for the default of this system.  Raises
+    RuleError 400."""
+    mode = text or context.mdns
+    if mode not in MDNS_MODES:
+        raise _refused("vpn:mdns", f"'{text}' is not in {list(MDNS_MODES)}")
+    return mode
 
 
 def _checked(field: str, name: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryu_apps.control.model import Change, Config, Resource
+from vrouter_ovs.state import MDNS_FLOOD
 
 NAMES = {
     "network": "Network", "subnet": "Subnet", "port": "Port", "router": "Router",
@@ -56,6 +57,7 @@ class Context:
     mac_prefix: str = "fa:16:3e"
     mtu: int = 1450
     max_mtu: int = 1450
+    mdns: str = MDNS_FLOOD
     project_id: str = ""
     if_match: int | None = None
 

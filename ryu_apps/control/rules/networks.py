@@ -7,7 +7,7 @@ from typing import Any
 
 from ryu_apps.control import ipam
 from ryu_apps.control.model import Config, Network
-from ryu_apps.control.rules.dns import dns_domain
+from ryu_apps.control.rules.dns import dns_domain, mdns
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,
@@ -46,6 +46,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             export_targets=targets(body.get("export_targets")),
             dns_domain=dns_domain(body.get("dns_domain")),
             flood_unknown=body.get("flood_unknown") or False,
+            mdns=mdns(body.get("mdns"), context),
             **common(body, context),
         ),
     )
@@ -71,6 +72,8 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
             fields[name] = targets(body[name])
     if "dns_domain" in body:
         fields["dns_domain"] = dns_domain(body["dns_domain"])
+    if "mdns" in body:
+        fields["mdns"] = mdns(body["mdns"], context)
     return draft.replace("network", old, context, **fields)
 
 

@@ -1,0 +1,182 @@
+"""What networks with ports here call their ports: DnsViews from the configuration, and changes.
+
+A view has the names of all ports of one network, wherever they are bound, and of no other network:
+what a port may resolve is what ``dns_assignment`` says of its neighbors, router interfaces
+included.  Two networks never share a view, also where a router joins them, so that nobody sees the
+names of another tenant by way of a shared router or an equal domain.
+
+The mappings of a view are the live ones: a port that comes, changes or goes costs its own few
+entries, not those of its network.  The controller thread changes them while another thread looks
+names up, without a lock.  In CPython that is safe as long as the reader asks with ``get`` and
+``in`` only and never iterates, as :mod:`vrouter_ovs.proxies.dns` does: keys are plain strings, so a
+lookup or a store is one step under the interpreter lock, and values are immutable.  Between two
+steps a reader may see a port's name before its pointer.
+"""
+
+from __future__ import annotations
+
+from ryu_apps.control.dns_names import DEFAULT_DOMAIN, Assignment, assignments
+from ryu_apps.control.messages import DnsChanged
+from ryu_apps.control.model import Config, Network
+from vrouter_ovs.proxies.dns import DnsView
+
+
+class _Table:
+    """The names of one network, whose they are, and the view that shows them."""
+
+    def __init__(self, domain: str) -> None:
+        self.domain = domain
+        self.names: dict[str, tuple[str, ...]] = {}
+        self.pointers: dict[str, str] = {}
+        self.parents: dict[str, int] = {}
+        """Host name above others -> how many names lie below it."""
+        self.view = DnsView(domain, {}, {})
+        """Nobody's until :meth:`Names.flush` makes it."""
+        self._of_port: dict[str, dict[Assignment, None]] = {}
+        self._by_name: dict[str, dict[tuple[str, str], None]] = {}
+        """Name as the view has it -> (address, port id)."""
+        self._by_address: dict[str, dict[str, str]] = {}
+        """Address -> port id -> whole name; one, if every writer validated."""
+
+    def put(self, port_id: str, found: list[Assignment]) -> None:
+        """What a port is called from now on; nothing: it is gone."""
+        new = dict.fromkeys(found)
+        old = self._of_port.get(port_id, {})
+        if new == old:
+            return
+        if new:
+            self._of_port[port_id] = new
+        else:
+            del self._of_port[port_id]
+        names: dict[str, None] = {}
+        for address, _, whole in old:
+            name = self._key(whole)
+            names[name] = None
+            _remove(self._by_name, name, (address, port_id))
+            _remove(self._by_address, address, port_id)
+        for address, _, whole in new:
+            name = self._key(whole)
+            names[name] = None
+            self._by_name.setdefault(name, {})[address, port_id] = None
+            self._by_address.setdefault(address, {})[port_id] = whole.rstrip(".")
+        for name in names:
+            self._show_name(name)
+        for address in dict.fromkeys(one.ip_address for one in (*old, *new)):
+            owners = self._by_address.get(address)
+            if owners:
+                self.pointers[address] = owners[min(owners)]
+            else:
+                self.pointers.pop(address, None)
+
+    def _key(self, whole: str) -> str:
+        """A host name of one label stands alone.  All others are whole names: "www.example" in the
+        domain "org" is no answer to a query for "www.example"."""
+        whole = whole.rstrip(".")
+        host, _, domain = whole.partition(".")
+        return host if domain == self.domain else whole
+
+    def _show_name(self, name: str) -> None:
+        owners = self._by_name.get(name)
+        known = name in self.names
+        if owners:
+            self.names[name] = tuple(sorted({address for address, _ in owners}))
+        else:
+            self.names.pop(name, None)
+        if known == bool(owners):
+            return
+        for parent in self._above(name):
+            count = self.parents.get(parent, 0) + (1 if owners else -1)
+            if count:
+                self.parents[parent] = count
+            else:
+                del self.parents[parent]
+
+    def _above(self, name: str) -> list[str]:
+        """The host names above a name of the domain: "b.c" and "c" for "a.b.c"."""
+        host, inside, _ = name.rpartition("." + self.domain)
+        if not inside or not name.endswith("." + self.domain):
+            return []
+        labels = host.split(".")
+        return [".".join(labels[at:]) for at in range(1, len(labels))]
+
+
+def _remove(index: dict, key: str, value: object) -> None:
+    members = index[key]
+    del members[value]
+    if not members:
+        del index[key]
+
+
+class Names:
+    """The views of all networks that have bound ports on this node.  ``ttl``: seconds that a VM
+    may remember an answer."""
+
+    def __init__(self, config: Config, ttl: int = 60) -> None:
+        self._config = config
+        self._ttl = ttl
+        self._tables: dict[str, _Table] = {}
+        self._bound: dict[str, int] = {}
+        """Network id -> how many ports of it are bound here."""
+        self.networks: dict[str, None] = {}
+        """Networks whose presence, domain or prefixes may have changed; whoever changes them marks
+        them."""
+        self.ports: dict[tuple[str, str], None] = {}
+        """(network id, port id) to look at again, likewise."""
+
+    def bound(self, network_id: str, count: int) -> None:
+        """``count`` ports of a network more, or less, are bound here."""
+        now = self._bound.get(network_id, 0) + count
+        if now:
+            self._bound[network_id] = now
+        else:
+            del self._bound[network_id]
+        if now in (0, count):
+            self.networks[network_id] = None
+
+    def view(self, network_id: str) -> DnsView | None:
+        table = self._tables.get(network_id)
+        return table.view if table is not None else None
+
+    def flush(self) -> list[DnsChanged]:
+        """Compute what is marked.  Only another view is an effect: its names change by
+        themselves."""
+        changed = []
+        for network_id in self.networks:
+            network = self._config.networks.get(network_id)
+            if network is None or network_id not in self._bound:
+                if self._tables.pop(network_id, None) is not None:
+                    changed.append(DnsChanged(network_id, None))
+            elif self._look(network):
+                changed.append(DnsChanged(network_id, self._tables[network_id].view))
+        self.networks.clear()
+        for network_id, port_id in self.ports:
+            table = self._tables.get(network_id)
+            if table is not None:
+                table.put(port_id, self._called(network_id, port_id))
+        self.ports.clear()
+        return changed
+
+    def _look(self, network: Network) -> bool:
+        """Whether a network that is present needs another view; then it has one."""
+        domain = (network.dns_domain or DEFAULT_DOMAIN).rstrip(".")
+        prefixes = tuple(sorted(
+            self._config.subnets[subnet_id].cidr
+            for subnet_id in self._config.subnets_by_network.get(network.id, ())
+        ))  # fmt: skip
+        table = self._tables.get(network.id)
+        if table is None or table.domain != domain:
+            table = self._tables[network.id] = _Table(domain)
+            for port_id in self._config.ports_by_network.get(network.id, ()):
+                table.put(port_id, self._called(network.id, port_id))
+        elif table.view.prefixes == prefixes:
+            return False
+        table.view = DnsView(
+            domain, table.names, table.pointers, prefixes, self._ttl, parents=table.parents
+        )
+        return True
+
+    def _called(self, network_id: str, port_id: str) -> list[Assignment]:
+        port = self._config.ports.get(port_id)
+        if port is None or port.network_id != network_id:
+            return []
+        return assignments(port, self._config.networks[network_id].dns_domain)

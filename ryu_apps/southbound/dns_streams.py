@@ -1,0 +1,113 @@
+"""DNS over TCP for VMs (RFC 7766): connections, and the messages on them.
+
+Owned by the thread of :class:`~ryu_apps.southbound.dns.DnsService`, which calls
+:meth:`Streams.serve` after everything else that it does.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.proxies import dns as edge_dns
+from vrouter_ovs.proxies.dns import DnsView
+from vrouter_ovs.proxies.packet import Malformed
+from vrouter_ovs.proxies.tcp import Request, TcpServer
+from vrouter_ovs.proxies.tcp_wire import Tcp
+
+from .dns_forwarder import Forwarder
+from .punt import Place, Send
+
+
+class Owner(NamedTuple):
+    """Whose a connection is: a port, at a place, as long as it is there."""
+
+    place: Place
+    port_id: str
+    network_id: str
+
+
+class Streams:
+    """``views``: by network.  ``here(place, port id)``: whether the port is still at its place.
+    ``count(element, which, name)`` and ``results`` as in the service."""
+
+    def __init__(
+        self, views: Mapping[str, DnsView], forwarder: Forwarder, send: Send,
+        here: Callable[[Place, str], bool], count: Callable[[str, str, str], None],
+        results: Counter[str],
+    ) -> None:  # fmt: skip
+        self._views, self._forwarder, self._send = views, forwarder, send
+        self._here, self._count, self._results = here, count, results
+        self._server = TcpServer(secrets.token_bytes(32))
+        self._asked = 0
+
+    def segment(self, tcp: Tcp, port: EdgePort, place: Place, now: float) -> None:
+        owner = Owner(place, port.port_id, port.network_id)
+        self._server.segment(owner, tcp, port.mtu, now)
+
+    def due(self) -> float | None:
+        return self._server.due()
+
+    def serve(self, now: float) -> None:
+        """Answer what has arrived, send what is to be sent."""
+        server = self._server
+        server.tick(now)
+        while requests := server.requests():
+            for request in requests:
+                self._request(request, now)
+        for owner, frame in server.frames():
+            if not self._here(owner.place, owner.port_id):
+                server.drop(owner)
+            elif not self._send(*owner.place, frame):
+                self._results["unsent"] += 1
+
+    def _request(self, request: Request, now: float) -> None:
+        owner: Owner = request.owner
+        view = self._views.get(owner.network_id)
+        if view is None:
+            self._server.abort(request.serial)
+            return
+        try:
+            reply = edge_dns.answer(request.message, view, udp=False)
+        except Malformed as fault:
+            self._malformed(request, fault.reason)
+            return
+        if reply.kind != "forward":
+            self._respond(request, reply.wire, reply.kind, now)
+            return
+        self._asked += 1
+        self._forwarder.ask(
+            owner.network_id, reply.question, reply.wire, owner[:2],
+            (request.serial, self._asked),
+            lambda response, how, then: self._answered(request, response, how, then), now,
+        )  # fmt: skip
+
+    def _answered(self, request: Request, response: bytes | None, how: str, now: float) -> None:
+        if how == "gone":
+            self._server.abort(request.serial)
+            return
+        try:
+            wire = (edge_dns.failure(request.message) if response is None
+                    else edge_dns.finish(request.message, response, udp=False))  # fmt: skip
+        except Malformed as fault:
+            self._malformed(request, fault.reason)
+            return
+        self._respond(request, wire, how, now)
+
+    def _respond(self, request: Request, wire: bytes, kind: str, now: float) -> None:
+        self._server.respond(request.serial, wire, now)
+        self._results[f"tcp {kind}"] += 1
+        self._count(request.owner.place[0], "answered", f"dns tcp {kind}")
+
+    def _malformed(self, request: Request, reason: str) -> None:
+        self._server.abort(request.serial)
+        self._results["malformed"] += 1
+        self._count(request.owner.place[0], "malformed", reason)
+
+    def status(self) -> dict[str, Any]:
+        """From any thread."""
+        server = self._server
+        return {"connections": len(server), "bytes": server.bytes, **dict(server.counts)}

@@ -1,0 +1,334 @@
+"""DNS over TCP and UDP against real stacks: Linux' own and dig's, at a TAP device in a namespace.
+
+What stands between the stack and the service is what the switch does: it takes 50 frames a second
+of a port, 100 at once.  Some tests lose, double and delay frames besides.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import dns.message
+import dns.query
+import dns.rcode
+import pytest
+
+from ryu_apps.southbound.dns import DnsService
+from ryu_apps.southbound.dns_resolvers import Limits
+from tests.lab.bgp_support import inside, namespace
+from tests.unit.dns_support import Resolver, eventually, response
+from tests.unit.proxy_support import PORT
+from vrouter_ovs.proxies.dns import DnsView
+from vrouter_ovs.proxies.packet import Malformed
+
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
+SERVERS = ("10.0.0.1", "fd00::1")
+PLACE = ("hv1", 5)
+MANY = tuple(f"10.0.{n // 250}.{1 + n % 250}" for n in range(64))
+
+
+class Wire:
+    """The way between a VM's kernel and a DnsService."""
+
+    def __init__(self, name: str, resolver: str) -> None:
+        self.space = name
+        self.rate, self.burst = 50.0, 100.0
+        self.lose = self.double = self.delay = 0.0
+        self.metered = 0
+        self._random = random.Random(7)
+        self._lock = threading.RLock()
+        self._closed = False
+        self.service = DnsService(self._out, (resolver,), current=lambda place: PORT,
+                                  limits=Limits(timeout=20.0))
+        self.service.changed("net", DnsView(
+            "red.test", {"vm1": ("10.0.0.5", "fd00::5"), "many": MANY},
+            {"10.0.0.5": "vm1.red.test"}, ("10.0.0.0/24",),
+        ))  # fmt: skip
+        with inside(name):
+            self._tap = os.open("/dev/net/tun", os.O_RDWR)
+            fcntl.ioctl(self._tap, TUNSETIFF, struct.pack("16sH", b"eth0", IFF_TAP | IFF_NO_PI))
+        self._stop, self._stopped = os.pipe()
+        for words in (
+            f"link set eth0 address {PORT.mac} mtu {PORT.mtu} up",
+            "addr add 10.0.0.5/24 dev eth0", "addr add fd00::5/64 dev eth0 nodad",
+            *(f"neigh add {server} lladdr {PORT.gateway_mac} dev eth0" for server in SERVERS),
+        ):  # fmt: skip
+            subprocess.run(["ip", "-n", name, *words.split()], check=True)
+        self.service.start()
+        self._thread = threading.Thread(target=self._in, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        os.close(self._stopped)
+        self._thread.join(10)
+        self.service.stop()
+        with self._lock:
+            self._closed = True
+            os.close(self._tap)
+        os.close(self._stop)
+        assert self.service.status()["results"].get("errors", 0) == 0
+
+    def _mishap(self, act: Callable[[bytes], None], frame: bytes) -> None:
+        """Hand on a frame, or lose, double or delay it."""
+        drawn = self._random.random()
+        if drawn < self.lose:
+            return
+        if drawn < self.lose + self.delay:
+            threading.Timer(self._random.uniform(0.01, 0.2), act, (frame,)).start()
+            return
+        act(frame)
+        if drawn > 1 - self.double:
+            act(frame)
+
+    def _in(self) -> None:
+        tokens, last = self.burst, time.monotonic()
+        while True:
+            ready, _, _ = select.select([self._tap, self._stop], [], [])
+            if self._stop in ready:
+                return
+            frame = os.read(self._tap, 65536)
+            if not _is_dns(frame):
+                continue
+            now = time.monotonic()
+            tokens = min(self.burst, tokens + (now - last) * self.rate)
+            last = now
+            if tokens < 1:
+                self.metered += 1
+                continue
+            tokens -= 1
+            self._mishap(self._asked, frame)
+
+    def _asked(self, frame: bytes) -> None:
+        with self._lock:
+            try:
+                _, answer = self.service.query(frame, PORT, PLACE)
+            except Malformed:
+                return
+        for each in answer.frames:
+            self._out(*PLACE, each)
+
+    def _out(self, element: str, ofport: int, frame: bytes) -> bool:
+        self._mishap(self._written, frame)
+        return True
+
+    def _written(self, frame: bytes) -> None:
+        with self._lock:  # a frame that is late must not end in another test's device
+            if not self._closed:
+                os.write(self._tap, frame)
+
+    def connect(self, server: str = SERVERS[0]) -> socket.socket:
+        with inside(self.space):
+            return socket.create_connection((server, 53), 60)
+
+
+def _is_dns(frame: bytes) -> bool:
+    """What the switch's flows pick: TCP and UDP to port 53."""
+    at = {b"\x08\0": (23, 36), b"\x86\xdd": (20, 56)}.get(frame[12:14])
+    return bool(at) and frame[at[0]] in (6, 17) and frame[at[1] : at[1] + 2] == b"\0\x35"
+
+
+def large(query: dns.message.Message, stream: bool) -> list[bytes]:
+    """Names in big. have answers of almost 64 KiB."""
+    if "big." not in query.question[0].name.to_text():
+        return [response(query)]
+    if not stream:
+        return [response(query, (), truncated=True)]
+    made = dns.message.make_response(query)
+    made.answer.append(dns.rrset.from_text(
+        query.question[0].name, 60, "IN", "TXT", *(f'"{n:04}{"x" * 250}"' for n in range(240))
+    ))  # fmt: skip
+    return [made.to_wire(max_size=65535)]
+
+
+@pytest.fixture(scope="module")
+def resolver() -> Iterator[Resolver]:
+    made = Resolver(large)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def wire(resolver: Resolver) -> Iterator[Wire]:
+    with namespace() as name:
+        made = Wire(name, resolver.name)
+        yield made
+        made.close()
+
+
+def exchange(made: socket.socket, *names: str, rdtype: str = "A", piece: int = 0) -> dict:
+    """Ask names in one go, pipelined; name -> message."""
+    data = b""
+    for number, name in enumerate(names):
+        asked = dns.message.make_query(name, rdtype, id=1 + number).to_wire()
+        data += len(asked).to_bytes(2, "big") + asked
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for at in range(0, len(data), piece or len(data)):
+        made.sendall(data[at : at + (piece or len(data))])
+        if piece:
+            time.sleep(0.02)
+    return dict(receive(made) for _ in names)
+
+
+def receive(made: socket.socket) -> tuple[str, dns.message.Message]:
+    head = made.recv(2, socket.MSG_WAITALL)
+    assert len(head) == 2, "closed"
+    size = int.from_bytes(head, "big")
+    body = b""
+    while len(body) < size:
+        piece = made.recv(size - len(body))
+        assert piece, "closed in the middle of an answer"
+        body += piece
+    message = dns.message.from_wire(body)
+    return message.question[0].name.to_text(omit_final_dot=True), message
+
+
+def idle(wire: Wire) -> dict:
+    eventually(lambda: wire.service.status()["tcp"]["connections"] == 0)
+    tcp = wire.service.status()["tcp"]
+    assert tcp["bytes"] == 0
+    return tcp
+
+
+@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("transport", ["+tcp", "+notcp"])
+def test_dig(wire: Wire, server: str, transport: str) -> None:
+    if shutil.which("dig") is None:
+        pytest.skip("needs dig")
+
+    def dig(*words: str) -> str:
+        command = ["ip", "netns", "exec", wire.space, "dig", f"@{server}", transport, "+tries=1",
+                   "+time=20", "+short", *words]  # fmt: skip
+        run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout
+
+    assert dig("vm1.red.test") == "10.0.0.5\n"
+    assert dig("vm1.red.test", "AAAA") == "fd00::5\n"
+    assert dig("-x", "10.0.0.5") == "vm1.red.test.\n"
+    assert dig("www.example.com") == "192.0.2.1\n"
+    assert set(dig("many.red.test", "+noedns").split()) == set(MANY), "falls back to TCP"
+    assert dig("nobody.red.test") == ""
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_pipelined_and_kept_open(wire: Wire, server: str) -> None:
+    with wire.connect(server) as made:
+        found = exchange(made, "vm1.red.test", "www.example.com", "none.red.test", "many.red.test")
+        assert str(found["www.example.com"].answer[0][0]) == "192.0.2.1"
+        assert found["none.red.test"].rcode() == dns.rcode.NXDOMAIN
+        assert len(found["many.red.test"].answer[0]) == 64
+        assert exchange(made, "vm1.red.test")["vm1.red.test"].answer
+    tcp = idle(wire)
+    assert tcp == {"connections": 0, "bytes": 0, "opened": 1, "requests": 5}
+
+
+def test_in_small_pieces(wire: Wire) -> None:
+    with wire.connect() as made:
+        assert exchange(made, "vm1.red.test", "www.example.com", piece=3)["vm1.red.test"].answer
+    idle(wire)
+
+
+def test_more_than_the_window(wire: Wire) -> None:
+    """Hundreds of questions at once: the peer waits, and gets every answer."""
+    names = [f"n{n}.red.test" for n in range(300)]
+    with wire.connect() as made:
+        assert set(exchange(made, *names)) == set(names)
+    assert idle(wire)["requests"] == 300
+
+
+def test_half_closed(wire: Wire) -> None:
+    """A client that has said all that it wants to say still hears the answers."""
+    with wire.connect() as made:
+        asked = dns.message.make_query("www.example.com", "A", id=7).to_wire()
+        made.sendall(len(asked).to_bytes(2, "big") + asked)
+        made.shutdown(socket.SHUT_WR)
+        assert receive(made)[1].answer
+        assert made.recv(1) == b""
+    assert idle(wire)["requests"] == 1
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_large_answers_within_the_meter(wire: Wire, server: str) -> None:
+    with wire.connect(server) as made:
+        found = exchange(made, "a.big.example", "b.big.example", rdtype="TXT")
+        assert all(len(message.answer[0]) == 240 for message in found.values())
+    idle(wire)
+
+
+def test_a_slow_reader(wire: Wire) -> None:
+    """The window closes, and opens again much later."""
+    with inside(wire.space):
+        made = socket.socket()
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    made.settimeout(60)
+    with made:
+        made.connect((SERVERS[0], 53))
+        asked = dns.message.make_query("c.big.example", "TXT", id=7).to_wire()
+        made.sendall(len(asked).to_bytes(2, "big") + asked)
+        time.sleep(3)
+        assert len(receive(made)[1].answer[0]) == 240
+    idle(wire)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_loss_doubles_and_delay(wire: Wire, server: str) -> None:
+    wire.lose, wire.double, wire.delay = 0.1, 0.1, 0.2
+    for number in range(3):
+        with wire.connect(server) as made:
+            found = exchange(made, "vm1.red.test", f"n{number}.big.example", rdtype="TXT")
+            assert len(found[f"n{number}.big.example"].answer[0]) == 240
+    wire.lose = wire.double = wire.delay = 0.0
+    assert idle(wire)["again"]
+
+
+def test_many_connections(wire: Wire) -> None:
+    """More than a port may have: those that are quiet make room, the others wait their turn."""
+    wire.rate = wire.burst = 1000.0
+    made = [wire.connect() for _ in range(20)]
+    for each in made:
+        assert exchange(each, "vm1.red.test")["vm1.red.test"].answer
+    time.sleep(1.1)
+    more = [wire.connect() for _ in range(20)]
+    for each in more:
+        assert exchange(each, "vm1.red.test")["vm1.red.test"].answer
+    assert wire.service.status()["tcp"]["connections"] == 32
+    assert wire.service.status()["tcp"]["evicted"] == 8
+    for each in (*made, *more):
+        each.close()
+    idle(wire)
+
+
+def test_quiet_connections_end(wire: Wire) -> None:
+    with wire.connect() as made:
+        assert exchange(made, "vm1.red.test")["vm1.red.test"].answer
+        assert made.recv(1) == b"", "closed by the server after its time"
+    assert idle(wire)["idle"] == 1
+
+
+@pytest.mark.parametrize("data", [b"\0\0", b"\xff\xff" + b"x" * 100, b"\0\x0c" + b"\xff" * 12,
+                                  b"GET / HTTP/1.1\r\n\r\n"])  # fmt: skip
+def test_what_is_not_dns(wire: Wire, data: bytes) -> None:
+    with wire.connect() as made, pytest.raises(ConnectionResetError):
+        made.sendall(data)
+        made.recv(1)
+    idle(wire)
+
+
+def test_a_service_that_was_restarted(wire: Wire) -> None:
+    """Connections that it does not know any more are reset, not left hanging."""
+    with wire.connect() as made:
+        assert exchange(made, "vm1.red.test")["vm1.red.test"].answer
+        server = wire.service._streams._server
+        wire.service._later(lambda now: [server.drop(owner) for owner in list(server._owned)])
+        with pytest.raises(ConnectionResetError):
+            exchange(made, "vm1.red.test")

@@ -1,0 +1,308 @@
+"""A TCP server for DNS messages that is fed frames and gives frames (RFC 7766, 9293).
+
+It knows no sockets and no clock.  Everything is bounded: connections of one owner (a port) and in
+all, bytes of answers that wait, requests of a connection that are answered at a time, and the life
+of a connection.  A SYN for which there is no room is not answered: the client tries again.
+
+Use: :meth:`TcpServer.segment` for what arrives, then :meth:`TcpServer.requests`; each request is
+answered with :meth:`TcpServer.respond`, at once or later and in any order (RFC 7766 section
+6.2.1.1), or ended with :meth:`TcpServer.abort`.  At last :meth:`TcpServer.frames` is what to send.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections import Counter, deque
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .tcp_connection import Broken, Closed, Connection
+from .tcp_wire import ACK, FIN, RST, SYN, Tcp, build
+
+_LOOK = 64
+"""Connections looked at to find one that can make room."""
+_CONTROL = SYN | ACK | RST | FIN
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """``longest``: request in bytes; ``pending``: requests of one connection that are not answered
+    yet; ``waiting``: bytes of a connection's answers beyond which its next request waits; then
+    connections and bytes of answers of one owner and in all.  In seconds: ``idle`` without a
+    request (RFC 7766 section 6.2.3), ``lifetime``, and ``settled``: a connection that has been
+    quiet for so long may have to make room for another.
+    """
+
+    longest: int = 1024
+    pending: int = 16
+    waiting: int = 65536
+    of_owner: int = 32
+    in_all: int = 4096
+    bytes_of_owner: int = 1 << 19
+    bytes_in_all: int = 1 << 25
+    idle: float = 10.0
+    lifetime: float = 300.0
+    settled: float = 1.0
+
+
+class Request(NamedTuple):
+    """``serial``: of the connection, for the answer."""
+
+    serial: int
+    owner: Hashable
+    message: bytes
+
+
+class _Held:
+    """A connection and what the server keeps with it.  ``size``: its part of the server's bytes;
+    ``active``: when it last sent anything; ``progress``: when something last came of it."""
+
+    __slots__ = ("active", "born", "connection", "pending", "progress", "size", "timer")
+
+    def __init__(self, connection: Connection, now: float) -> None:
+        self.connection = connection
+        self.born = self.active = self.progress = now
+        self.pending = self.size = 0
+        self.timer: float | None = None
+
+
+class TcpServer:
+    """``secret``: random bytes, so that sequence numbers cannot be guessed (RFC 6528)."""
+
+    def __init__(self, secret: bytes, bounds: Bounds | None = None) -> None:
+        self.bounds = bounds or Bounds()
+        self.counts: Counter[str] = Counter()
+        self.bytes = 0
+        self._secret = secret
+        self._serial = 0
+        self._held: dict[Hashable, _Held] = {}
+        """By way; the one that was quiet for the longest time is the first."""
+        self._by_serial: dict[int, _Held] = {}
+        self._owned: dict[Hashable, dict[Hashable, _Held]] = {}
+        self._frames: list[tuple[Hashable, bytes]] = []
+        self._requests: deque[Request] = deque()
+        self._touched: dict[int, Connection] = {}
+        self._timers: list[tuple[float, int]] = []
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    # ------------------------------------------------------------ in and out
+
+    def segment(self, owner: Hashable, tcp: Tcp, mtu: int, now: float) -> None:
+        """Take a segment from ``owner``, whose link carries ``mtu`` bytes."""
+        key = owner, tcp.src, tcp.dst, tcp.src_port, tcp.dst_port
+        held = self._held.get(key)
+        if held is None:
+            self._unknown(key, owner, tcp, mtu, now)
+            return
+        self._held[key] = self._held.pop(key)
+        held.active = now
+        self._step(held, now, tcp)
+
+    def requests(self) -> list[Request]:
+        """Those that arrived; every one needs an answer, or its connection an end."""
+        found = list(self._requests)
+        self._requests.clear()
+        return found
+
+    def respond(self, serial: int, message: bytes, now: float) -> None:
+        """The answer to a request of a connection, which may be gone."""
+        held = self._by_serial.get(serial)
+        if held is None:
+            return
+        held.pending -= 1
+        held.progress = now
+        bounds = self.bounds
+        size = len(message) + 2
+        owned = sum(each.size for each in self._owned[held.connection.owner].values())
+        if self.bytes + size > bounds.bytes_in_all or owned + size > bounds.bytes_of_owner:
+            self._reset(held, "full")
+            return
+        held.connection.put(message)
+        self._step(held, now)
+
+    def abort(self, serial: int) -> None:
+        """End a connection at once."""
+        held = self._by_serial.get(serial)
+        if held is not None:
+            self._reset(held, "aborted")
+
+    def drop(self, owner: Hashable) -> None:
+        """Forget an owner's connections without a word: it is gone."""
+        for held in list(self._owned.get(owner, {}).values()):
+            self._remove(held)
+
+    def frames(self) -> list[tuple[Hashable, bytes]]:
+        """(owner, frame) to send, in order."""
+        for connection in self._touched.values():
+            if connection.ack_due:
+                connection.acknowledge()
+        self._touched.clear()
+        found, self._frames = self._frames, []
+        return found
+
+    def due(self) -> float | None:
+        """When :meth:`tick` has to be called, or None."""
+        return self._timers[0][0] if self._timers else None
+
+    def tick(self, now: float) -> None:
+        """Send again and end what is due."""
+        while self._timers and self._timers[0][0] <= now:
+            when, serial = heapq.heappop(self._timers)
+            held = self._by_serial.get(serial)
+            if held is None or held.timer != when:
+                continue
+            held.timer = None
+            connection = held.connection
+            if connection.retransmit_at is not None and connection.retransmit_at <= now:
+                self.counts["again"] += 1
+                try:
+                    connection.expired(now)
+                except Broken:
+                    self._reset(held, "unacknowledged")
+                    continue
+            elif self._deadline(held) <= now and not self._ended(held, now):
+                continue
+            self._plan(held)
+
+    # ------------------------------------------------------------ connections
+
+    def _unknown(self, key: Hashable, owner: Hashable, tcp: Tcp, mtu: int, now: float) -> None:
+        """A segment of no connection: a SYN, or what is answered with a reset."""
+        if tcp.flags & RST:
+            return
+        if tcp.flags & _CONTROL != SYN:
+            ack = 0
+            flags = RST
+            if not tcp.flags & ACK:
+                size = len(tcp.payload) + bool(tcp.flags & SYN) + bool(tcp.flags & FIN)
+                ack, flags = (tcp.seq + size) & 0xFFFFFFFF, RST | ACK
+            seq = tcp.ack if tcp.flags & ACK else 0
+            self.counts["unknown"] += 1
+            reply = build(tcp.src_mac, tcp.dst_mac, tcp.dst, tcp.src, tcp.dst_port, tcp.src_port,
+                          seq, ack, flags, 0)  # fmt: skip
+            self._frames.append((owner, reply))
+            return
+        if not self._room(owner, now):
+            self.counts["refused"] += 1
+            return
+        self._serial += 1
+        text = repr((key, self._serial)).encode()
+        drawn = hashlib.blake2b(text, digest_size=4, key=self._secret[:64]).digest()
+        connection = Connection(self._serial, key, owner, tcp, mtu, int.from_bytes(drawn, "big"),
+                                self._emit)  # fmt: skip
+        held = _Held(connection, now)
+        self._held[key] = self._by_serial[self._serial] = held
+        self._owned.setdefault(owner, {})[key] = held
+        self.counts["opened"] += 1
+        connection.accept(now)
+        self._plan(held)
+
+    def _room(self, owner: Hashable, now: float) -> bool:
+        """Room for one more of ``owner``'s, if need be in the place of a quiet one."""
+        owned = self._owned.get(owner, {})
+        for of, most in ((owned, self.bounds.of_owner), (self._held, self.bounds.in_all)):
+            if len(of) < most:
+                continue
+            quiet = [
+                held for _, held in zip(range(_LOOK), of.values(), strict=False)
+                if now - held.active >= self.bounds.settled and not held.pending
+                and not held.connection.out
+            ]  # fmt: skip
+            if not quiet:
+                return False
+            self._reset(min(quiet, key=lambda each: (each.connection.established, each.active)),
+                        "evicted")  # fmt: skip
+        return True
+
+    def _emit(self, connection: Connection, frame: bytes) -> None:
+        self._frames.append((connection.owner, frame))
+
+    def _step(self, held: _Held, now: float, tcp: Tcp | None = None) -> None:
+        """Take a segment, then whatever can go on: requests, the end, answers."""
+        connection = held.connection
+        acked = connection.acked
+        try:
+            if tcp is not None:
+                connection.segment(tcp, now)
+                if connection.acked > acked:
+                    held.progress = now
+            self._take(held, now)
+        except Broken as fault:
+            self._reset(held, str(fault))
+            return
+        except Closed:
+            self._remove(held)
+            return
+        self.bytes += len(connection.out) - held.size
+        held.size = len(connection.out)
+        if connection.peer_done and not held.pending and not connection.closing:
+            connection.closing = len(connection.out) < self.bounds.waiting
+        connection.transmit(now)
+        self._touched[connection.serial] = connection
+        self._plan(held)
+
+    def _take(self, held: _Held, now: float) -> None:
+        connection, bounds = held.connection, self.bounds
+        while held.pending < bounds.pending and len(connection.out) < bounds.waiting:
+            message = connection.message(bounds.longest)
+            if message is None:
+                break
+            held.pending += 1
+            held.progress = now
+            self.counts["requests"] += 1
+            self._requests.append(Request(connection.serial, connection.owner, message))
+        connection.offer()
+
+    def _reset(self, held: _Held, why: str) -> None:
+        self.counts[why] += 1
+        held.connection.reset()
+        self._remove(held)
+
+    def _remove(self, held: _Held) -> None:
+        connection = held.connection
+        self.bytes -= held.size
+        self._touched.pop(connection.serial, None)
+        del self._held[connection.key]
+        del self._by_serial[connection.serial]
+        owned = self._owned[connection.owner]
+        del owned[connection.key]
+        if not owned:
+            del self._owned[connection.owner]
+
+    # ------------------------------------------------------------ time
+
+    def _deadline(self, held: _Held) -> float:
+        return min(held.progress + self.bounds.idle, held.born + self.bounds.lifetime)
+
+    def _ended(self, held: _Held, now: float) -> bool:
+        """A deadline has come; False: the connection is gone."""
+        connection = held.connection
+        old = now >= held.born + self.bounds.lifetime
+        if (held.pending or connection.out) and not old and not connection.closing:
+            held.progress = now  # resolvers and retransmissions have limits of their own
+            return True
+        if connection.closing or not connection.established or old:
+            self._reset(held, "expired")
+            return False
+        self.counts["idle"] += 1
+        connection.closing = True
+        held.progress = now
+        connection.transmit(now)
+        return True
+
+    def _plan(self, held: _Held) -> None:
+        """See to it that :meth:`tick` looks at a connection in time.
+
+        A timer that comes too early is planned anew when it comes, so each connection has few.
+        """
+        when = self._deadline(held)
+        again = held.connection.retransmit_at
+        if again is not None and again < when:
+            when = again
+        if held.timer is None or when < held.timer:
+            held.timer = when
+            heapq.heappush(self._timers, (when, held.connection.serial))
