@@ -12,11 +12,13 @@ import urllib.parse
 import urllib.request
 from typing import Any
 
-from .errors import UNREACHABLE, CliError
+from .errors import UNREACHABLE, USAGE, CliError
 
 DEFAULT_URL = "http://127.0.0.1:9696"
 TIMEOUT = 30
 MAX_PAGES = 10_000
+_PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""What OpenSSL calls an answer that is no TLS (its versions differ)."""
 
 
 class Client:
@@ -24,15 +26,20 @@ class Client:
 
     def __init__(self, url: str, ca_file: str | None = None) -> None:
         parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise CliError(f"the URL of a node reads http://HOST:9696, not {url!r}")
-        self.url = url.rstrip("/")
+        if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
+            raise CliError(f"the URL of a node reads http://HOST:9696, not {url!r}", USAGE)
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise CliError(
+                f"the URL of a node ends with its port: {parts.scheme}://{parts.netloc}, not "
+                f"{url!r}", USAGE,
+            )
+        self.url = f"{parts.scheme}://{parts.netloc}"
         handlers: list[Any] = [urllib.request.ProxyHandler({})]
         if parts.scheme == "https":
             try:
                 context = ssl.create_default_context(cafile=ca_file)
             except OSError as error:
-                raise CliError(f"cannot read {ca_file}: {error}") from error
+                raise CliError(f"cannot read {ca_file}: {error}", USAGE) from error
             handlers.append(urllib.request.HTTPSHandler(context=context))
         self._opener = urllib.request.build_opener(*handlers)
 
@@ -83,6 +90,8 @@ class Client:
             return f"the host name in {self.url} is not known; check --url or VNCTL_URL"
         if isinstance(reason, ssl.SSLCertVerificationError):
             return f"the certificate of {self.url} is not trusted ({reason.verify_message}); --ca"
+        if isinstance(reason, ssl.SSLError) and reason.reason in _PLAIN:
+            return f"{self.url} does not speak TLS; is it http:// instead?"
         return f"no answer from {self.url}: {reason}"
 
     # ---- collections
@@ -126,6 +135,14 @@ class Client:
             ids = ", ".join(item["id"] for item in found[:5])
             raise CliError(f"{len(found)} {collection} are named {name}; use an id: {ids}")
         return found[0]
+
+
+def _has_port(parts: urllib.parse.SplitResult) -> bool:
+    """Whether the port, if there is one, is a number that a port can have."""
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def quote(name: str) -> str:

@@ -23,6 +23,13 @@ def no_arguments(parser: argparse.ArgumentParser) -> None:
     pass
 
 
+def port_number(text: str) -> int:
+    """An argument that is a port of TCP or UDP."""
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port number: 0 to 65535")
+    return int(text)
+
+
 @dataclass(frozen=True)
 class Command:
     """``run(client, options)``; ``arguments(parser)`` adds to its parser."""

@@ -7,7 +7,7 @@ import ipaddress
 from typing import Any
 
 from .client import Client, quote
-from .command import Command, Result
+from .command import Command, Result, port_number
 from .errors import NEGATIVE, OK, CliError
 from .table import table, text
 
@@ -74,13 +74,6 @@ def counters(client: Client, options: Any) -> Result:
     return Result(data, "\n".join(lines), NEGATIVE if data["unanswered"] else OK)
 
 
-def _port_number(value: str) -> int:
-    number = int(value)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{value} is no port number")
-    return number
-
-
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("port", metavar="PORT", help="the sending port: name or id")
     parser.add_argument(
@@ -88,8 +81,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--icmp", action="store_true", help="an echo request (default)")
-    kind.add_argument("--tcp", metavar="N", type=_port_number, help="TCP to this port")
-    kind.add_argument("--udp", metavar="N", type=_port_number, help="UDP to this port")
+    kind.add_argument("--tcp", metavar="N", type=port_number, help="TCP to this port")
+    kind.add_argument("--udp", metavar="N", type=port_number, help="UDP to this port")
     kind.add_argument("--protocol", metavar="P", help="another protocol, by name or number")
     parser.add_argument(
         "--from", dest="source", metavar="ADDRESS", help="send from this one, not the port's own"

@@ -75,7 +75,7 @@ def ports(client: Client, options: Any) -> Result:
     if options.host:
         query["binding:host_id"] = options.host
     if options.status:
-        query["status"] = options.status.upper()
+        query["status"] = options.status
     found = client.networking("ports", **query)
     shown = [{**one, "network_name": names.get(one["network_id"])} for one in found]
     return Result({"ports": found}, table(shown, PORTS))
@@ -106,7 +106,7 @@ def port_show(client: Client, options: Any) -> Result:
 def _ports_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", metavar="NETWORK", help="name or id")
     parser.add_argument("--host", help="host name of a hypervisor")
-    parser.add_argument("--status", help="ACTIVE, BUILD, DOWN or ERROR")
+    parser.add_argument("--status", type=str.upper, choices=["ACTIVE", "BUILD", "DOWN", "ERROR"])
 
 
 def _port_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,8 +14,8 @@ from vrouter_ovs.tables import TABLE_NAMES
 
 from . import hypervisor
 from .client import Client
-from .command import Command, Result
-from .errors import NEGATIVE, OK, CliError
+from .command import Command, Result, port_number
+from .errors import NEGATIVE, OK, USAGE, CliError
 from .ofproto import Output, Step, Trace, parse
 from .packet import Packet
 from .system import element_id, host_of
@@ -61,7 +61,7 @@ def run(client: Client, options: Any) -> Result:
     try:
         address = str(ipaddress.ip_address(options.address))
     except ValueError as error:
-        raise CliError(f"{options.address} is no IP address") from error
+        raise CliError(f"{options.address} is no IP address", USAGE) from error
     topology = Topology(client)
     port = client.find("ports", options.port)
     element, in_port = topology.claim(port)
@@ -214,20 +214,13 @@ def _error(trace: Trace) -> str:
     return ""
 
 
-def _port_number(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port number")
-    return number
-
-
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("port", metavar="PORT", help="the sending port: name or id")
     parser.add_argument("address", metavar="ADDRESS", help="where to: an IP address")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--icmp", action="store_true", help="an echo request (default)")
-    kind.add_argument("--tcp", metavar="N", type=_port_number, help="TCP to this port")
-    kind.add_argument("--udp", metavar="N", type=_port_number, help="UDP to this port")
+    kind.add_argument("--tcp", metavar="N", type=port_number, help="TCP to this port")
+    kind.add_argument("--udp", metavar="N", type=port_number, help="UDP to this port")
     parser.add_argument(
         "--exec", dest="template", metavar="TEMPLATE", default=hypervisor.default_template(),
         help="how to run a command on a hypervisor, {host} standing for its name "

@@ -8,6 +8,7 @@ not there.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any
 
 from pydantic import (
@@ -262,23 +263,33 @@ class TagsBody(Body):
     tags: Tags
 
 
-def parse(model: type[Body], data: Any) -> dict[str, Any]:
-    """The fields that the request has, keyed for the rules.  Raises ApiError 400."""
+def parse(
+    model: type[Body], data: Any, known: Collection[str] = (), method: str = "POST"
+) -> dict[str, Any]:
+    """The fields that the request has, keyed for the rules.  Raises ApiError 400.
+
+    ``known``: attributes that the resource has, whether or not ``method`` may set them.
+    """
     if type(data) is not dict:
         raise ApiError(400, "HTTPBadRequest", "The body of a resource must be a JSON object.")
     try:
         return model.model_validate(data).model_dump(exclude_unset=True)
     except ValidationError as error:
-        raise ApiError(400, "HTTPBadRequest", explain(error)) from error
+        raise ApiError(400, "HTTPBadRequest", explain(error, known, method)) from error
 
 
-def explain(error: ValidationError) -> str:
+def explain(error: ValidationError, known: Collection[str], method: str) -> str:
     """The first thing that is wrong, in the Networking API's words."""
     problems = error.errors(include_url=False, include_context=False)
-    unknown = [str(item["loc"][0]) for item in problems
-               if item["type"] == "extra_forbidden" and len(item["loc"]) == 1]
+    extra = [".".join(str(part) for part in item["loc"])
+             for item in problems if item["type"] == "extra_forbidden"]
+    unknown = [name for name in extra if name not in known]
     if unknown:
-        return "Unrecognized attribute(s) '" + ", ".join(unknown) + "'."
+        return (f"Unrecognized attribute(s) '{', '.join(unknown)}'; /openapi.json describes what "
+                "there is.")
+    if extra:
+        why = "they cannot be set" if method == "POST" else "they cannot change"
+        return f"Attribute(s) '{', '.join(extra)}' not allowed in {method}: {why}."
     first = problems[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import re
@@ -17,6 +18,7 @@ from webob import Request, Response
 
 from ryu_apps.control.rules import RuleError
 from ryu_apps.northbound.errors import ApiError, error_body
+from ryu_apps.northbound.refusals import too_large
 from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
 
 LOG = logging.getLogger(__name__)
@@ -48,6 +50,23 @@ class Route:
     response_schema: Any = None
     status: int = 200
     query: tuple[tuple[str, str], ...] = field(default=())
+
+
+def strict(route: Route) -> Route:
+    """The route, refusing query parameters that it does not declare: a filter that was ignored
+    would select everything."""
+    known = {name for name, _ in route.query}
+
+    def handle(call: Call, **parameters: str) -> Reply:
+        unknown = set(call.query) - known
+        if unknown:
+            there = f"; there are: {', '.join(sorted(known))}" if known else "; it has none"
+            raise ApiError(
+                400, "InvalidInput", f"'{min(unknown)}' is not a parameter of this query{there}."
+            )
+        return route.handler(call, **parameters)
+
+    return dataclasses.replace(route, handler=handle)
 
 
 class Call:
@@ -111,8 +130,7 @@ def _no_constant(text: str) -> Any:
 
 def _too_large(limit: int) -> ApiError:
     return ApiError(
-        413, "RequestEntityTooLarge", f"The body is larger than {limit} bytes; split the request.",
-        {"Connection": "close"},
+        413, "RequestEntityTooLarge", too_large(limit), {"Connection": "close"},
     )
 
 
@@ -146,8 +164,6 @@ class Application:
         request = Request(environ)
         reply = self._answer(request)
         response = _response(reply, request)
-        if request.method == "HEAD":
-            response.body = b""
         self._log(request, reply, response, started)
         return response(environ, start_response)
 
@@ -216,7 +232,7 @@ class Application:
         method = "GET" if request.method == "HEAD" else request.method
         route = methods.get(method)
         if route is None:
-            allowed = ", ".join(sorted(methods))
+            allowed = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
             raise ApiError(
                 405, "HTTPMethodNotAllowed", f"{request.method} is not allowed here: {allowed}.",
                 {"Allow": allowed},

@@ -22,6 +22,8 @@ from typing import Any
 
 from cheroot.workers.threadpool import ThreadPool, WorkerThread
 
+from ryu_apps.northbound import refusals
+
 LOG = logging.getLogger(__name__)
 MAX_HEADERS = 64 * 1024
 LARGE = 32 * 1024
@@ -104,7 +106,7 @@ class Intake:
 
     def _judge(self, conn: Any) -> bool:
         """Pass the connection on, if its request can be served.  Whether it was."""
-        state = _completeness(conn.socket)
+        state = _completeness(conn.socket, self._server.max_request_body_size)
         if state == "complete":
             self._ready(conn)
         elif state == "large":
@@ -123,10 +125,7 @@ class Intake:
         LOG.warning("connection from %s:%s closed: %s", conn.remote_addr, conn.remote_port, reason)
         try:
             if self._server.ssl_adapter is None:
-                conn.socket.send(
-                    b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n"
-                    b"Connection: close\r\n\r\n", socket.MSG_DONTWAIT
-                )
+                conn.socket.send(refusals.answer("408 Request Timeout", ""), socket.MSG_DONTWAIT)
         except OSError:
             LOG.debug("it did not take the answer", exc_info=True)
         conn.close()
@@ -168,8 +167,9 @@ def _readable(sock: socket.socket) -> bool:
         return True
 
 
-def _completeness(sock: socket.socket) -> str:
-    """"complete" (also: closed or broken, a worker will find out), "large", or "partial"."""
+def _completeness(sock: socket.socket, max_body: int) -> str:
+    """"complete" (also: closed or broken, a worker will find out), "large" (also: larger than any
+    that is served, a worker will say so), or "partial"."""
     try:
         head = sock.recv(MAX_HEADERS, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         end = head.find(b"\r\n\r\n")
@@ -181,6 +181,8 @@ def _completeness(sock: socket.socket) -> str:
         if b"\r\ntransfer-encoding:" in headers.lower() or b"\r\nexpect:" in headers.lower():
             return "large"
         length = _LENGTH.search(headers)
+        if length and int(length[1]) > max_body:
+            return "large"
         missing = end + 4 + int(length[1]) if length else 0
         if missing <= len(head):
             return "complete"

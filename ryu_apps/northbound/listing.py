@@ -3,7 +3,7 @@ selection", "Sorting", "Pagination")."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -35,8 +35,11 @@ class Listing:
         return not keys.isdisjoint(self.filters) or any(key in keys for key, _ in self.sort)
 
 
-def parse(query: Any, known: Iterable[str], max_page: int) -> Listing:
-    """Read a query string (a multidict) for resources with the attributes ``known``.
+def parse(
+    query: Any, known: Iterable[str], max_page: int, booleans: Container[str] = ()
+) -> Listing:
+    """Read a query string (a multidict) for resources with the attributes ``known``, some of which
+    are true or false.
 
     Raises ApiError 400 for an attribute that does not exist or a malformed value: a filter that
     was ignored would select everything.
@@ -53,12 +56,22 @@ def parse(query: Any, known: Iterable[str], max_page: int) -> Listing:
             if key not in known:
                 raise _invalid(f"'{key}' is not an attribute to filter by; there are: "
                                f"{', '.join(sorted(known))}.")
+            if key in booleans:
+                for value in values:
+                    _boolean(key, value)
             listing.filters[key] = set(values)
     listing.sort = _sort(query.getall("sort_key"), query.getall("sort_dir"), known)
     listing.limit = _limit(query.get("limit"), max_page)
     listing.marker = query.get("marker") or None
-    listing.reverse = (query.get("page_reverse") or "").lower() in TRUE
+    listing.reverse = _boolean("page_reverse", query.get("page_reverse") or "false")
     return listing
+
+
+def _boolean(key: str, text: str) -> bool:
+    lower = text.lower()
+    if lower not in TRUE | FALSE:
+        raise _invalid(f"{key} is true or false, not '{text}'.")
+    return lower in TRUE
 
 
 def _sort(keys: list[str], directions: list[str], known: set[str]) -> list[tuple[str, bool]]:

@@ -23,6 +23,7 @@ TIMEOUT = (2.0, 10.0)
 """Seconds to connect to another node, and between bytes of its answer."""
 
 RIB_FILTERS = ("type", "evi", "vrf", "rt", "mac", "ip", "prefix", "next_hop", "peer", "best", "rd")
+RIB_NUMBERS = ("type", "evi", "vrf")
 PAGING = (("limit", "at most so many items"), ("offset", "skip so many items"))
 
 
@@ -209,6 +210,8 @@ def _rib_test(name: str, values: set[str]) -> Callable[[dict[str, Any]], bool]:
         if not lower <= TRUE | FALSE:
             raise ApiError(400, "InvalidInput", "best is true or false.")
         return lambda path: not lower.isdisjoint(TRUE if path.get("best") else FALSE)
+    if name in RIB_NUMBERS and not all(text.isascii() and text.isdigit() for text in values):
+        raise ApiError(400, "InvalidInput", f"{name} is a number; see /v1/evis and /v1/vrfs.")
     plural = {"rt": "rts"}.get(name, name)
 
     def test(path: dict[str, Any]) -> bool:

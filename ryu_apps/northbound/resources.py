@@ -6,6 +6,7 @@ A resource is a :class:`Declaration`; the engine makes its routes.
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import random
 import re
@@ -64,6 +65,14 @@ class Declaration:
     actions: tuple[Action, ...] = ()
     state_keys: frozenset[str] = frozenset()
     before_list: Callable[[Environment, Call, dict[str, set[str]]], None] | None = None
+
+    @functools.cached_property
+    def booleans(self) -> frozenset[str]:
+        """Attributes that are true or false."""
+        return frozenset(
+            field.alias or name for name, field in self.create_body.model_fields.items()
+            if field.annotation is bool
+        )
 
     @property
     def plural(self) -> str:
@@ -154,7 +163,7 @@ class Resource:
 
     def index(self, call: Call) -> Reply:
         d, query = self.d, call.query
-        wanted = listing.parse(query, d.attributes, self._env.max_page)
+        wanted = listing.parse(query, d.attributes, self._env.max_page, d.booleans)
         project = scope(call)
         if d.before_list is not None:
             d.before_list(self._env, call, wanted.filters)
@@ -238,13 +247,15 @@ class Resource:
     def create(self, call: Call) -> Reply:
         d, data = self.d, call.json()
         single = type(data) is dict and d.kind in data
-        requests = [self._unwrap(data, d.kind)] if single else self._unwrap(data, d.plural)
+        requests = (
+            [self._unwrap(data, d.kind)] if single else self._unwrap(data, d.plural, d.kind)
+        )
         if type(requests) is not list or not 1 <= len(requests) <= bodies.MAX_BULK:
             raise ApiError(
                 400, "HTTPBadRequest",
                 f"'{d.plural}' must be a list of 1 to {bodies.MAX_BULK} objects.",
             )
-        parsed = [bodies.parse(d.create_body, request) for request in requests]
+        parsed = [bodies.parse(d.create_body, request, d.attributes) for request in requests]
         context = self._env.context(call)
 
         def plan(config: Config) -> tuple[list, list]:
@@ -256,7 +267,9 @@ class Resource:
 
     def update(self, call: Call, id: str) -> Reply:
         d = self.d
-        body = bodies.parse(d.update_body, self._unwrap(call.json(), d.kind))
+        body = bodies.parse(
+            d.update_body, self._unwrap(call.json(), d.kind), d.attributes, "PUT"
+        )
         context = self._env.context(call)
         item = self.commit_one(
             call, id, lambda draft: d.rules.update(draft, id, body, context)
@@ -290,10 +303,12 @@ class Resource:
 
         return self._configuration.commit(plan)
 
-    def _unwrap(self, data: Any, name: str) -> Any:
+    def _unwrap(self, data: Any, name: str, single: str = "") -> Any:
+        """What the body has under ``name``; ``single``: what might stand there instead."""
         if type(data) is not dict or name not in data:
+            names = f"'{single}', or '{name}' for many," if single else f"'{name}'"
             raise ApiError(
-                400, "HTTPBadRequest", f"The body must be a JSON object with '{name}' in it."
+                400, "HTTPBadRequest", f"The body must be a JSON object with {names} in it."
             )
         if len(data) > 1:
             extra = ", ".join(sorted(str(key) for key in data if key != name))

@@ -15,6 +15,7 @@ from ryu_apps.configuration import Configuration
 from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.intake import MAX_HEADERS, Intake, Lane
+from ryu_apps.northbound.refusals import Connection
 
 LOG = logging.getLogger(__name__)
 IDLE_TIMEOUT = 10
@@ -26,6 +27,7 @@ KEEP_ALIVE = 1000
 class _Server(wsgi.Server):
     """A cheroot server that gives its workers complete requests only."""
 
+    ConnectionClass = Connection
     expiration_interval = 0.1
     """Seconds between looks for idle connections, and the time that stop() takes."""
 

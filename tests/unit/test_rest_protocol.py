@@ -72,7 +72,7 @@ def test_missing_fields(node):
 def test_paths_and_methods(node):
     node.refused("GET", "/v2.0/nothing", None, 404, "HTTPNotFound")
     answer = requests.request("PATCH", node.url + "/v2.0/networks", timeout=10)
-    assert answer.status_code == 405 and answer.headers["Allow"] == "GET, POST"
+    assert answer.status_code == 405 and answer.headers["Allow"] == "GET, HEAD, POST"
     assert answer.json()["NeutronError"]["type"] == "HTTPMethodNotAllowed"
     assert requests.get(node.url + "/%ff", timeout=10).status_code in (400, 404)
     head = requests.head(node.url + "/v2.0/networks", timeout=10)

@@ -51,7 +51,7 @@ def test_a_group_and_its_rules(node):
     path = f"/v2.0/security-group-rules/{one['id']}"
     changed = node.call("PUT", path, {"security_group_rule": {"description": "x"}})
     assert changed["security_group_rule"]["description"] == "x"
-    assert "Unrecognized" in node.refused(
+    assert "not allowed in PUT" in node.refused(
         "PUT", path, {"security_group_rule": {"protocol": "udp"}}, 400, "HTTPBadRequest")
     assert one["id"] in node.refused(
         "POST", "/v2.0/security-group-rules", {"security_group_rule": {

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -130,7 +133,7 @@ def test_names_that_are_not_there_or_not_unique(run):
     assert "2 ports are named twin" in run("port", "show", "twin", status=3)
     assert "known: hv1" in run("flows", "hv9", status=3)
     assert "no network" in run("ports", "--network", "nosuch", status=3)
-    assert "no IP address" in run("trace", "web1", "nonsense", status=3)
+    assert "no IP address" in run("trace", "web1", "nonsense", status=2)
 
 
 def test_an_unclaimed_port_says_how_to_claim_it(run, node):
@@ -146,7 +149,7 @@ def test_refused_and_unknown_hosts(capsys):
     shown = capsys.readouterr().err
     assert "nothing listens" in shown and "VNCTL_URL" in shown
     assert main(["--url", "http://no-such-host.invalid:9696", "status"]) == 4
-    assert main(["--url", "nonsense", "status"]) == 3
+    assert main(["--url", "nonsense", "status"]) == 2
     assert "http://HOST:9696" in capsys.readouterr().err
 
 
@@ -178,6 +181,47 @@ def test_what_is_no_node_is_said_and_never_a_traceback(answer: bytes, capsys):
         assert main(["--url", url, "elements"]) in (3, 4)
         assert capsys.readouterr().err.startswith("vnctl: ")
         thread.join()
+
+
+@pytest.mark.parametrize("url", [
+    "foo", "ftp://x", "http://", "http://h:x", "http://h:0", "http://h:99999",
+    "http://127.0.0.1:9696/v2.0", "http://127.0.0.1:9696?x=1",
+])
+def test_a_url_that_is_none_of_a_node(url: str, capsys):
+    assert main(["--url", url, "status"]) == 2
+    assert url in capsys.readouterr().err
+
+
+def test_tls_to_a_node_without(node, capsys):
+    assert main(["--url", node.url.replace("http:", "https:"), "status"]) == 4
+    assert "http:// instead" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [
+    ("trace", "web1", "10.0.1.9", "--tcp", "x"), ("explain", "web1", "--to", "x", "--udp", "1e3"),
+    ("explain", "web1", "--to", "x", "--tcp", "65536"), ("ports", "--status", "nope"),
+])
+def test_usage(node, words, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--url", node.url, *words])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and words[-1] in said.lower() and "_port" not in said
+
+
+def test_interrupted_while_it_waits():
+    """Ctrl-C: no traceback, and the exit status that shells expect."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ryu_apps.cli.vnctl", "--url", url, "status"],
+            stderr=subprocess.PIPE, text=True,
+        )
+        silent.settimeout(30)
+        link, _ = silent.accept()
+        with link:
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=30)[1]
+    assert process.returncode == 130 and said == ""
 
 
 def test_options_stand_before_or_after_and_in_the_environment(node, capsys, monkeypatch):
