@@ -24,10 +24,12 @@ from ryu_apps.control.world import NODES, Settings, World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, make_engine, parse_peer
+from ryu_apps.southbound.addresses import AddressSender, seen
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound
 from ryu_apps.southbound.punt import PuntSouthbound
 from ryu_apps.store import open_store
+from vrouter_ovs.edge import Why
 
 LOG = logging.getLogger(__name__)
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -64,9 +66,12 @@ class VncNode(app_manager.OSKenApp):
         post = self.controller.post
         self.store = open_store(**_section(conf.store))
         self.configuration = Configuration(self.store, post, conf)
-        self.punt = PuntSouthbound(
-            lambda element, ofport, frame: self.openflow.packet_out(element, ofport, frame)
-        )
+
+        def send(element: str, ofport: int, frame: bytes) -> bool:
+            return self.openflow.packet_out(element, ofport, frame)
+
+        self.punt = PuntSouthbound(send, services={Why.SEEN: seen(post)})
+        self.addresses = AddressSender(self.punt, send)
         self.openflow = OpenFlowSouthbound(post, punted=self.punt.punted)
         self.ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
         self.engine: Engine | None = None
@@ -152,6 +157,8 @@ class VncNode(app_manager.OSKenApp):
             msg.EdgeChanged: lambda effect: self.punt.changed(
                 effect.element, effect.ofport, effect.port
             ),
+            msg.Probe: self.addresses.probe,
+            msg.Gratuitous: self.addresses.gratuitous,
             msg.SetTunnels: lambda effect: self.ovsdb.set_tunnels(effect.element, effect.vteps),
             msg.MarkInstalled: lambda effect: self.ovsdb.mark_active(
                 effect.element, dict(effect.interfaces)
