@@ -26,6 +26,7 @@ from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, make_engine, parse_peer
 from ryu_apps.settings import SettingsError
 from ryu_apps.southbound import icmp_errors
+from ryu_apps.southbound.addresses import AddressSender, seen
 from ryu_apps.southbound.dns import DnsService
 from ryu_apps.southbound.dns_resolvers import limits_of
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
@@ -73,9 +74,11 @@ class VncNode(app_manager.OSKenApp):
                 **icmp_errors.services(options.overlay_mtu(conf)),
                 Why.DNS: lambda *asked: self.dns.query(*asked),
                 Why.MDNS: lambda *asked: self.dns.multicast_query(*asked),
+                Why.SEEN: seen(post),
             },
         )
         self.dns = _dns_service(conf.dns, self._answer, self.punt)
+        self.addresses = AddressSender(self.punt, self._answer)
         self.openflow = OpenFlowSouthbound(post, punted=self.punt.punted)
         self.ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
         self.engine: Engine | None = None
@@ -164,6 +167,8 @@ class VncNode(app_manager.OSKenApp):
                 effect.element, effect.ofport, effect.port
             ),
             msg.DnsChanged: lambda effect: self.dns.changed(effect.network_id, effect.view),
+            msg.Probe: self.addresses.probe,
+            msg.Gratuitous: self.addresses.gratuitous,
             msg.SetTunnels: lambda effect: self.ovsdb.set_tunnels(effect.element, effect.vteps),
             msg.MarkInstalled: lambda effect: self.ovsdb.mark_active(
                 effect.element, dict(effect.interfaces)

@@ -11,13 +11,16 @@ they still are.
 from __future__ import annotations
 
 from collections.abc import Container
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from ryu_apps.control.elements import Claim, Elements, Interface
 from ryu_apps.control.instances import Instances, select_mac
+from ryu_apps.control.learned import Learned
 from ryu_apps.control.model import Config, Port
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Path
+from ryu_apps.control.translate import network_of
 
 
 class Mobility(NamedTuple):
@@ -37,12 +40,18 @@ class Verdict(NamedTuple):
 
 class Bindings:
     def __init__(
-        self, config: Config, rib: Rib, instances: Instances, elements: Elements
+        self,
+        config: Config,
+        rib: Rib,
+        instances: Instances,
+        elements: Elements,
+        learned: Learned,
     ) -> None:
         self._config = config
         self._rib = rib
         self._instances = instances
         self._elements = elements
+        self._learned = learned
         self.given_up: set[str] = set()
         """Peers that are away for so long that their routes hold no port against a claim here."""
         self.mobility: dict[str, Mobility] = {}
@@ -143,8 +152,11 @@ class Bindings:
     def sequence(self, port: Port, vtep: str) -> int:
         """The sequence number with which a port is announced from ``vtep``; remembers it."""
         last = self.mobility.get(port.id)
-        instance = self._instances.by_vni.get(self._config.networks[port.network_id].vni)
+        vni = self._config.networks[port.network_id].vni
+        instance = self._instances.by_vni.get(vni)
         for path in instance.macs.get(port.mac_address, ()) if instance else ():
+            if path.attrs.next_hop == vtep and (vni, path.nlri.ip) in self._learned.held:
+                continue  # A shared address at this port has a sequence number of its own.
             if last is None or path.attrs.mobility > last.sequence:
                 last = Mobility(path.attrs.mobility, path.attrs.next_hop)
         if last is None:
@@ -157,10 +169,23 @@ class Bindings:
     def saw(self, network_id: str, path: Path, active: Container[str]) -> None:
         """A route went away: remember its sequence number for the next move.
 
-        A rival of a port that is ``active`` here and stood against it says nothing of a move.
+        A rival of a port that is ``active`` here and stood against it says nothing of a move; nor
+        does a shared address that left a port of ours.
         """
+        ours = self._elements.by_vtep.get(path.attrs.next_hop) in self._elements.accepted
         for port_id in self._config.ports_by_mac.get((network_id, path.nlri.mac), ()):
+            if ours and self._is_shared(self._config.ports[port_id], path.nlri.ip):
+                continue
             last = self.mobility.get(port_id)
             newer = last is None or path.attrs.mobility > last.sequence
             if newer or (path.attrs.mobility == last.sequence and port_id not in active):
                 self.mobility[port_id] = Mobility(path.attrs.mobility, path.attrs.next_hop)
+
+    @staticmethod
+    def _is_shared(port: Port, ip: str) -> bool:
+        if not ip or not port.allowed_address_pairs:
+            return False
+        if any(fixed.ip_address == ip for fixed in port.fixed_ips):
+            return False
+        address = ip_address(ip)
+        return any(address in network_of(pair.ip_address) for pair in port.allowed_address_pairs)

@@ -89,17 +89,28 @@ class Configurer:
                 self._ports.names.networks[one.network_id] = None
         if old is None or new is None or old.cidr != new.cidr:
             self._attachment(subnet.id)
+            network = self._config.networks.get(subnet.network_id)
+            if network is not None:
+                self._claimed(self._ports.learned.ports_in(network.vni))
+
+    def _ports_on(self, subnet_id: str) -> Iterable[str]:
+        """Ports with an address of a subnet; it may be one that is nowhere in the configuration."""
+        subnet = self._config.subnets.get(subnet_id)
+        network = self._config.networks.get(subnet.network_id) if subnet is not None else None
+        learned = self._ports.learned.ports_in(network.vni) if network is not None else ()
+        return {**self._config.ports_by_subnet.get(subnet_id, {}), **dict.fromkeys(learned)}
 
     def _attachment(self, subnet_id: str) -> None:
         """The way out of a subnet may have changed."""
         self._resolver.subnets[subnet_id] = None
         for port_id in self._config.interfaces_by_subnet.get(subnet_id, ()):
             self._resolver.routers[self._config.ports[port_id].device_id] = None
-        self._claimed(self._config.ports_by_subnet.get(subnet_id, ()))
+        self._claimed(self._ports_on(subnet_id))
 
     def _port(self, old: Port | None, new: Port | None) -> None:
         port = new or old
         self._policies.port_changed(old, new)
+        self._ports.learned.configured(old, new)
         if new is None:
             self._ports.dirty[port.id] = None
         else:
@@ -142,7 +153,7 @@ class Configurer:
             if port.is_router_interface:
                 for fixed in port.fixed_ips:
                     self._resolver.subnets[fixed.subnet_id] = None
-                    subnet_ports = self._config.ports_by_subnet.get(fixed.subnet_id, ())
+                    subnet_ports = self._ports_on(fixed.subnet_id)
                     self._claimed(subnet_ports)
                     if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):
                         self._republish(subnet_ports)

@@ -3,8 +3,9 @@
 A node that restarts finds switches that forward.  Until it has heard again from its own
 hypervisors and from its peers, an installed flow that it does not want may be one that it does not
 want *yet*.  So deletions wait (RFC 4724 section 4.1, the Restarting Speaker): first for the
-configuration and for the hypervisors that the store says are ours, then, after End-of-RIB was sent,
-for End-of-RIB from each peer; at most ``deferral`` seconds in all.
+configuration, for the hypervisors that the store says are ours, and for the answers of ports that
+may hold shared addresses; then, after End-of-RIB was sent, for End-of-RIB from each peer; at most
+``deferral`` seconds in all.
 """
 
 from __future__ import annotations
@@ -13,14 +14,21 @@ from collections.abc import Iterable
 
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.ports import Ports
+from ryu_apps.control.probes import Probes
 
 
 class Convergence:
     def __init__(
-        self, elements: Elements, ports: Ports, peers: Iterable[str], deferral: float
+        self,
+        elements: Elements,
+        ports: Ports,
+        probes: Probes,
+        peers: Iterable[str],
+        deferral: float,
     ) -> None:
         self._elements = elements
         self._ports = ports
+        self._probes = probes
         self._deferral = deferral
         self._deadline: float | None = None
         self.waiting_peers: dict[str, None] = dict.fromkeys(peers)
@@ -49,7 +57,8 @@ class Convergence:
             return False, False
         late = self._deadline is not None and now >= self._deadline
         send = release = False
-        if not self.announced and (late or not self.missing_elements()):
+        ready = not self.missing_elements() and self._probes.settled(now)
+        if not self.announced and (late or ready):
             send = self.announced = True
         if self.announced and (late or not self.waiting_peers):
             release = self.converged = True
@@ -62,5 +71,7 @@ class Convergence:
         if not self.loaded:
             return "the configuration"
         parts = [f"hypervisor {name}" for name in self.missing_elements()]
+        if not self.announced and not parts:
+            parts.append("answers of ports that may hold shared addresses")
         parts += [f"peer {peer}" for peer in self.waiting_peers]
         return ", ".join(parts)

@@ -36,3 +36,11 @@ def link_local(mac: str) -> str:
 
 def host_prefix(ip: str) -> str:
     return f"{ip}/128" if ":" in ip else f"{ip}/32"
+
+
+def mac_of_link_local(address: str) -> str:
+    """The MAC that a link-local address is made from (inverse of :func:`link_local`), or ""."""
+    raw = ipaddress.ip_address(address).packed
+    if raw[:8] != b"\xfe\x80" + bytes(6) or raw[11:13] != b"\xff\xfe":
+        return ""
+    return (bytes((raw[8] ^ 2,)) + raw[9:11] + raw[13:]).hex(":")

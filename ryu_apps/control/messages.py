@@ -161,6 +161,17 @@ class FlowRejected:
 
 
 @dataclass(frozen=True, slots=True)
+class AddressSeen:
+    """A port announced an address that others may have too, by ARP or a neighbor advertisement.
+    The switch has checked that the port may send so, at the time."""
+
+    element: str
+    port_id: str
+    mac: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class PathsReceived:
     """From one peer, in order within the event: withdrawals first, then announcements."""
 
@@ -265,6 +276,29 @@ class DnsChanged:
 
     network_id: str
     view: DnsView | None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Ask the port at ``ofport`` whether it has ``address``; an answer is an AddressSeen."""
+
+    element: str
+    ofport: int
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gratuitous:
+    """Tell the ports of this EVI on this element that ``address`` is at ``mac`` now, by an ARP
+    announcement or an unsolicited neighbor advertisement.  ``besides``: the OpenFlow port that has
+    it, or 0.  ``router``: it is a router's."""
+
+    element: str
+    evi: int
+    address: str
+    mac: str
+    besides: int = 0
+    router: bool = False
 
 
 @dataclass(frozen=True, slots=True)

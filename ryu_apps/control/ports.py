@@ -12,6 +12,7 @@ from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge import Edges
 from ryu_apps.control.elements import Claim, Elements
 from ryu_apps.control.instances import Entry
+from ryu_apps.control.learned import Learned
 from ryu_apps.control.messages import Program, RecordStatus
 from ryu_apps.control.model import Config
 from ryu_apps.control.names import Names
@@ -31,6 +32,7 @@ class Ports:
         bindings: Bindings,
         desired: Desired,
         policies: Policies,
+        learned: Learned,
         names: Names,
     ) -> None:
         self._config = config
@@ -61,6 +63,10 @@ class Ports:
         """Ports whose paths must be computed again, likewise."""
         self.marks: dict[str, dict[str, bool]] = {}
         """Element -> interface -> whether it is installed, where that changed."""
+        self.confirmed: dict[str, None] = {}
+        """Ports whose flows the switch has confirmed since the consumer last emptied it."""
+        self.learned = learned
+        learned.follow(self.bound, self.dirty)
         self.edges = Edges(config, self.bound)
         self.names = names
         self.records: list[RecordStatus] = []
@@ -85,6 +91,9 @@ class Ports:
                     self._config, port, *verdict.claim, verdict.interface.ofport,
                     self._policies.number(groups_of(port)),
                 )
+                new = new._replace(learned=self.learned.review(new))
+            elif old is not None:
+                self.learned.release(port_id)
             if new != old:
                 self._move(port_id, old, new)
             if port_id not in self._config.ports:
@@ -114,7 +123,7 @@ class Ports:
             self._index(new)
             item = LocalPort(
                 port_id, new.ofport, new.evi, new.mac, new.allowed, new.port_security,
-                new.policy,
+                new.policy, new.shared,
             )
             if self._desired.get(new.element, item.key) != item:
                 # Known to be active only when the switch has confirmed this very object.
@@ -143,6 +152,14 @@ class Ports:
             yield "ip", bound.evi, address.ip
             if address.vrf:
                 yield "prefix", address.vrf, ids.host_prefix(address.ip)
+        for address in bound.learned:
+            if address.mac != bound.mac:
+                yield "mac", bound.evi, address.mac
+                if ":" in address.ip:
+                    yield "ip", bound.evi, ids.link_local(address.mac)
+            yield "ip", bound.evi, address.ip
+            if address.vrf:
+                yield "prefix", address.vrf, ids.host_prefix(address.ip)
 
     def _index(self, bound: BoundPort) -> None:
         self.names.bound(bound.network_id, 1)
@@ -152,6 +169,7 @@ class Ports:
         for entry in self._entries(bound):
             self.local[bound.element, entry] = bound.port_id
             self.touched[entry] = None
+        self.learned.place(bound)
 
     def _unindex(self, bound: BoundPort) -> None:
         self.names.bound(bound.network_id, -1)
@@ -168,6 +186,18 @@ class Ports:
             if self.local.get(place) == bound.port_id:
                 del self.local[place]
             self.touched[entry] = None
+        self.learned.displace(bound)
+
+    def local_mac(self, element: str, entry: Entry) -> str:
+        """The MAC of an address of a port on this very vrouter, or ""."""
+        port_id = self.local.get((element, entry))
+        if port_id is None:
+            return ""
+        bound = self.bound[port_id]
+        for address in bound.learned:
+            if entry[2] in (address.ip, ids.link_local(address.mac)):
+                return address.mac
+        return bound.mac
 
     def local_hop(self, element: str, entry: Entry) -> LocalHop | None:
         """How a host prefix of a port on this very vrouter is delivered."""
@@ -178,6 +208,9 @@ class Ports:
         for address in bound.addresses:
             if address.vrf == entry[1] and ids.host_prefix(address.ip) == entry[2]:
                 return LocalHop(bound.ofport, bound.evi, bound.mac, address.gateway_mac)
+        for address in bound.learned:
+            if address.vrf == entry[1] and ids.host_prefix(address.ip) == entry[2]:
+                return LocalHop(bound.ofport, bound.evi, address.mac, address.gateway_mac)
         return None
 
     # ------------------------------------------------------------ acknowledgement
@@ -201,6 +234,7 @@ class Ports:
                 if port_id not in self.active:
                     self.active[port_id] = None
                     self._mark(port_id, True)
+                self.confirmed[port_id] = None
                 self.republish[port_id] = None
                 self.activity[element, self.bound[port_id].evi] = None
         if not waiting:

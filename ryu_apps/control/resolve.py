@@ -14,7 +14,9 @@ from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge import own_service_address, resolver_addresses, service_mac
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Entry, Instance, Instances, select_hops, select_mac
+from ryu_apps.control.messages import Gratuitous
 from ryu_apps.control.model import Config, Router
+from ryu_apps.control.moves import Moves
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.translate import attachment, connected, router_networks
@@ -24,6 +26,7 @@ from vrouter_ovs.state import (
     Flood,
     Gateway,
     Key,
+    LocalMac,
     Neighbor,
     RemoteHop,
     RemoteMac,
@@ -51,6 +54,7 @@ class Resolver:
         elements: Elements,
         ports: Ports,
         desired: Desired,
+        moves: Moves,
     ) -> None:
         self._config = config
         self._rib = rib
@@ -58,6 +62,7 @@ class Resolver:
         self._elements = elements
         self._ports = ports
         self._desired = desired
+        self._moves = moves
         self.routers: dict[str, None] = {}
         """Routers whose presence, gateways and connected prefixes must be computed again."""
         self.republish_vrfs: dict[tuple[str, int], None] = {}
@@ -74,8 +79,9 @@ class Resolver:
         self._resolvers_of: dict[str, tuple[DnsServer, ...]] = {}
         self._resolvers: dict[int, dict[DnsServer, dict[str, None]]] = {}
         """L2 VNI -> resolver -> the subnets whose ports ask it."""
-        self._taken: dict[Entry, None] = {}
-        """MACs and addresses of gateways: no route from a peer can take them."""
+        self._taken: dict[Entry, str] = {}
+        """MACs and addresses of gateways, and the MAC of each: no route from a peer can take
+        them."""
 
     def resolve(self) -> None:
         """Bring every vrouter's objects in line with what became dirty."""
@@ -126,6 +132,26 @@ class Resolver:
                 for port_id in self._config.interfaces_by_network.get(network_id, ()):
                     self.routers[self._config.ports[port_id].device_id] = None
         self._ports.presence.clear()
+
+    # ------------------------------------------------------------ moves
+
+    def told_of(self, vni: int) -> int:
+        """How many ports are told when an address of a network has moved."""
+        return sum(map(len, self._ports.present.get(vni, {}).values()))
+
+    def gratuitous(self, vni: int, address: str) -> list[Gratuitous]:
+        """What each vrouter answers for an address now, for its ports of that network."""
+        entry = ("ip", vni, address)
+        router = self._taken.get(entry, "")
+        found = []
+        for element in self._evis.get(vni, ()):
+            known = self._desired.get(element, ("neighbor", vni, address))
+            mac = router or (known.mac if known is not None else "")
+            if mac:
+                port_id = None if router else self._ports.local.get((element, entry))
+                besides = self._ports.bound[port_id].ofport if port_id is not None else 0
+                found.append(Gratuitous(element, vni, address, mac, besides, bool(router)))
+        return found
 
     def _network_of(self, vni: int) -> str | None:
         for kind, id in self._config.by_vni.get(vni, ()):
@@ -335,7 +361,8 @@ class Resolver:
         for gateway in old.values():
             for entry in _entries(gateway):
                 if entry not in kept:
-                    self._taken.pop(entry, None)
+                    if self._taken.pop(entry, None) and entry[0] == "ip":
+                        self._moves.left(entry[1:], (gateway.mac, ""))
                     entries[entry] = None
         for key in [key for key in old if key not in new]:
             del old[key]
@@ -354,8 +381,10 @@ class Resolver:
         for gateway in new.values():
             for entry in _entries(gateway):
                 if entry not in self._taken:
-                    self._taken[entry] = None
                     entries[entry] = None
+                    if entry[0] == "ip":
+                        self._moves.arrived(entry[1:], (gateway.mac, ""))
+                self._taken[entry] = gateway.mac
             for element in self.vrfs.get(vni, ()):
                 self._desired.put(element, ("vrf", vni), gateway)
 
@@ -380,10 +409,18 @@ class Resolver:
         paths = instance.macs.get(mac, ()) if instance and entry not in self._taken else ()
         path = select_mac(paths, self._rib.stale_best.__contains__)
         for element in elements:
+            port_id = self._ports.local.get((element, entry))
+            if port_id is not None and entry not in self._taken and (
+                mac != self._ports.bound[port_id].mac
+            ):
+                item = LocalMac(vni, mac, self._ports.bound[port_id].ofport)
+                self._desired.put(element, ("evi", vni), item)
+            else:
+                self._desired.delete(element, ("evi", vni), ("localmac", vni, mac))
             if (
                 path is None
                 or path.attrs.next_hop == self._elements.accepted[element].vtep
-                or (element, entry) in self._ports.local
+                or port_id is not None
             ):
                 self._desired.delete(element, ("evi", vni), ("mac", vni, mac))
             else:
@@ -400,7 +437,7 @@ class Resolver:
         for element in elements:
             port_id = self._ports.local.get((element, entry)) if free else None
             if port_id is not None:
-                item = Neighbor(vni, ip, self._ports.bound[port_id].mac, remote=False)
+                item = Neighbor(vni, ip, self._ports.local_mac(element, entry), remote=False)
                 self._desired.put(element, ("evi", vni), item)
             elif path is None or path.attrs.next_hop == self._elements.accepted[element].vtep:
                 if free and entry in self._services.get(vni, ()):

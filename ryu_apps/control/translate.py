@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -74,8 +75,24 @@ class BoundAddress(NamedTuple):
     router_id: str
 
 
+class LearnedAddress(NamedTuple):
+    """An address of an allowed address pair that a bound port holds now, and how it is announced;
+    the rest as in :class:`BoundAddress`."""
+
+    ip: str
+    vrf: int
+    gateway_mac: str
+    router_id: str
+    mac: str
+    sequence: int
+
+
 class BoundPort(NamedTuple):
-    """A port that a vrouter of ours holds: all that its objects and paths are made from."""
+    """A port that a vrouter of ours holds: all that its objects and paths are made from.
+
+    ``shared``: those of ``allowed`` that other ports may have too; ``learned``: the addresses of
+    these that are at this port.
+    """
 
     port_id: str
     element: str
@@ -88,6 +105,50 @@ class BoundPort(NamedTuple):
     allowed: tuple[tuple[str, str], ...]
     port_security: bool
     policy: int = 0
+    shared: tuple[tuple[str, str], ...] = ()
+    learned: tuple[LearnedAddress, ...] = ()
+
+
+SHARED_BITS = 8
+"""Of an allowed prefix with more host bits than this nothing is learned: such a pair says that the
+port forwards for others, and their addresses are not at the port."""
+
+
+@lru_cache(maxsize=65536)
+def network_of(prefix: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    return ipaddress.ip_network(prefix, strict=False)
+
+
+def is_exact(prefix: str) -> bool:
+    """Whether a pair's prefix is one address."""
+    return network_of(prefix).num_addresses == 1
+
+
+def _is_shared(port: Port, mac: str, prefix: str) -> bool:
+    """Whether others may have what a pair names, and it can be learned where it is."""
+    net = network_of(prefix)
+    own = is_exact(prefix) and any(
+        fixed.ip_address == str(net.network_address) for fixed in port.fixed_ips
+    )
+    return not own and net.max_prefixlen - net.prefixlen <= SHARED_BITS
+
+
+def learned_address(
+    config: Config, network_id: str, ip: str, mac: str, sequence: int
+) -> LearnedAddress:
+    """Resolve an address that a port of this network holds; it is routed where it is in a subnet
+    with a router."""
+    address = ipaddress.ip_address(ip)
+    for subnet_id in config.subnets_by_network.get(network_id, ()):
+        inside = address in network_of(config.subnets[subnet_id].cidr)
+        if inside and not address.is_link_local:
+            way = attachment(config, subnet_id)
+            if way is not None:
+                router, gateway = way
+                return LearnedAddress(
+                    ip, router.vni, gateway.mac_address, router.id, mac, sequence
+                )
+    return LearnedAddress(ip, 0, "", "", mac, sequence)
 
 
 def bound_port(
@@ -124,6 +185,9 @@ def bound_port(
         tuple(allowed),
         port.port_security_enabled,
         policy,
+        tuple(pair for pair in dict.fromkeys(pairs) if _is_shared(port, *pair))
+        if port.port_security_enabled
+        else (),
     )
 
 
@@ -139,26 +203,30 @@ def _attributes(next_hop: str, rts: tuple, router_mac: str, mobility: int) -> At
 def port_paths(
     config: Config, asn: int, bound: BoundPort, vtep: str, mobility: int
 ) -> tuple[Path, ...]:
-    """The type 2 routes of a bound port: one per address, or one with the MAC alone.
+    """The type 2 routes of a bound port: one per address, or one with the MAC alone; and one for
+    each learned address, with its own sequence number.
 
     A routed address carries both VNIs, both targets and the Router's MAC (RFC 9135 section 5.1).
     """
     evi = spec(config.networks[bound.network_id], asn)
     rd = ids.route_distinguisher(vtep, evi.rd_index)
-    paths = []
-    for address in bound.addresses:
+
+    def path(mac: str, address: BoundAddress | LearnedAddress, sequence: int) -> Path:
         if address.vrf:
             vrf = spec(config.routers[address.router_id], asn)
             rts = tuple(sorted({*evi.exports, *vrf.exports}))
-            attrs = _attributes(vtep, rts, _router_mac(vtep), mobility)
+            attrs = _attributes(vtep, rts, _router_mac(vtep), sequence)
             labels: tuple[int, ...] = (evi.vni, vrf.vni)
         else:
-            attrs = _attributes(vtep, evi.exports, "", mobility)
+            attrs = _attributes(vtep, evi.exports, "", sequence)
             labels = (evi.vni,)
-        paths.append(Path(MacIp(rd, 0, bound.mac, address.ip), attrs, labels))
+        return Path(MacIp(rd, 0, mac, address.ip), attrs, labels)
+
+    paths = [path(bound.mac, address, mobility) for address in bound.addresses]
     if not paths:
         attrs = _attributes(vtep, evi.exports, "", mobility)
         paths.append(Path(MacIp(rd, 0, bound.mac, ""), attrs, (evi.vni,)))
+    paths += [path(address.mac, address, address.sequence) for address in bound.learned]
     return tuple(paths)
 
 

@@ -18,10 +18,13 @@ from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import RECORDS, Element, Elements, record
 from ryu_apps.control.instances import Instances
+from ryu_apps.control.learned import Learned
 from ryu_apps.control.model import Config
+from ryu_apps.control.moves import Moves
 from ryu_apps.control.names import Names
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
+from ryu_apps.control.probes import Probes
 from ryu_apps.control.publish import Publisher
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.rib import BestChange, Rib
@@ -57,14 +60,20 @@ class World:
         self.instances = Instances(self.rib)
         self.elements = Elements(settings.node)
         self.desired = Desired()
-        self.bindings = Bindings(self.config, self.rib, self.instances, self.elements)
+        self.learned = Learned(self.config, self.rib, self.instances, self.elements)
+        self.moves = Moves(self.rib, self.instances)
+        self.bindings = Bindings(
+            self.config, self.rib, self.instances, self.elements, self.learned
+        )
         self.policies = Policies(self.config, self.desired)
         self.ports = Ports(
             self.config, self.elements, self.bindings, self.desired, self.policies,
-            Names(self.config, settings.dns_ttl),
+            self.learned, Names(self.config, settings.dns_ttl),
         )
+        self.probes = Probes(self.learned, self.ports.bound, self.ports.active)
         self.resolver = Resolver(
-            self.config, self.rib, self.instances, self.elements, self.ports, self.desired
+            self.config, self.rib, self.instances, self.elements, self.ports, self.desired,
+            self.moves,
         )
         self.publisher = Publisher(self.rib)
         self.configurer = Configurer(
@@ -72,7 +81,7 @@ class World:
             self.policies, settings.local_as,
         )
         self.convergence = Convergence(
-            self.elements, self.ports, settings.peers, settings.restart_deferral
+            self.elements, self.ports, self.probes, settings.peers, settings.restart_deferral
         )
         self.nodes: dict[str, dict[str, Any]] = {}
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
@@ -100,6 +109,9 @@ class World:
             msg.VrouterDisconnected: self._vrouter_disconnected,
             msg.VrouterAcked: self._vrouter_acked,
             msg.FlowRejected: self._flow_rejected,
+            msg.AddressSeen: lambda event, now: self.learned.seen(
+                event.element, event.port_id, event.mac, event.address, now
+            ),
             msg.PathsReceived: self._paths_received,
             msg.PeerUp: self._peer_up,
             msg.PeerDown: self._peer_down,
@@ -363,6 +375,8 @@ class World:
         self._follow(self.rib.end_of_rib(event.peer))
 
     def _tick(self, event: msg.Tick, now: float) -> None:
+        self.learned.tick(now)
+        self._effects.extend(self.probes.tick())
         marks, self.ports.marks = self.ports.marks, {}
         self._effects.extend(
             msg.MarkInstalled(element, tuple(interfaces.items()))
@@ -386,6 +400,7 @@ class World:
             return
         self.instances.follow(changes)
         claims = self.elements.claims
+        addresses: dict[tuple[int, str], list[BestChange]] = {}
         for change in changes:
             if type(change.nlri) is not MacIp:
                 continue
@@ -395,10 +410,15 @@ class World:
                 instance = self.instances.by_vni[vni]
                 if instance.spec.kind != "evi":
                     continue
+                self.learned.changed(vni, change.nlri.ip, change.nlri.mac)
+                if change.nlri.ip and not change.freshness:
+                    addresses.setdefault((vni, change.nlri.ip), []).append(change)
                 ids = self.config.ports_by_mac.get((instance.spec.id, change.nlri.mac), ())
                 self.ports.dirty.update((port, None) for port in ids if port in claims)
                 if ids and change.old is not None and instance.spec.imports.isdisjoint(after):
                     self.bindings.saw(instance.spec.id, change.old, self.ports.active)
+        for key, found in addresses.items():
+            self.moves.follow(key, found)
 
     # ------------------------------------------------------------ flush
 
@@ -424,6 +444,11 @@ class World:
         # A view before the first port that asks for its names.
         self._effects.extend(self.ports.names.flush())
         self._effects.extend(self.ports.edges.flush())
+        self.probes.confirmed(self.ports.confirmed)
+        self.ports.confirmed.clear()
+        self._effects.extend(self.probes.flush(now))
+        for vni, address in self.moves.due(now, lambda key: self.resolver.told_of(key[0])):
+            self._effects.extend(self.resolver.gratuitous(vni, address))
         self._effects.extend(self.publisher.flush())
         self._effects.extend(self.ports.records)
         self.ports.records.clear()
@@ -431,6 +456,7 @@ class World:
         if send:
             self._effects.append(msg.SendEndOfRib())
         if release:
+            self.learned.starting = False
             self._effects.extend(msg.Hold(name, False) for name in self.elements.accepted)
             self._notice("info", "start", "converged; vrouters follow the desired state")
             for name in self.elements.accepted:

@@ -114,6 +114,9 @@ class PuntSouthbound:
         self._waiting: dict[str, deque[bytes]] = {}
         """Element -> its packet-ins, in the order of turns; none is empty."""
         self._ports: dict[Place, EdgePort] = {}
+        self._by_evi: dict[tuple[str, int], dict[int, None]] = {}
+        """(element, EVI) -> OpenFlow ports."""
+        self._tasks: deque[Callable[[], None]] = deque()
         self._fresh: deque[Place] = deque()
         self._counters: dict[str, Counters] = {}
         self._due: list[tuple[float, Place, EdgePort]] = []
@@ -136,15 +139,28 @@ class PuntSouthbound:
         """What is answered to a port; None: nothing any more."""
         place = element, ofport
         with self._lock:
+            old = self._ports.pop(place, None)
+            if old is not None:
+                others = self._by_evi[element, old.evi]
+                del others[ofport]
+                if not others:
+                    del self._by_evi[element, old.evi]
             if port is None:
-                self._ports.pop(place, None)
                 return
             self._ports[place] = port
+            self._by_evi.setdefault((element, port.evi), {})[ofport] = None
             if any(lease.ra_mode for lease in port.v6):
                 self._fresh.append(place)
                 self._lock.notify()
         for problem in (*dhcp4.problems(port), *dhcp6.problems(port)):
             LOG.warning("port %s: %s", port.port_id, problem)
+
+    def later(self, task: Callable[[], None]) -> None:
+        """Have the worker thread do something that sends; it sees what was told before."""
+        with self._lock:
+            if len(self._tasks) < QUEUE:
+                self._tasks.append(task)
+                self._lock.notify()
 
     # ------------------------------------------------------------ receiving threads
 
@@ -186,12 +202,17 @@ class PuntSouthbound:
                 counters = self._counters[element] = Counters()
         counters.count(getattr(counters, which), name)
 
+    def ports_of(self, element: str, evi: int) -> list[int]:
+        """The OpenFlow ports of an EVI on an element."""
+        with self._lock:
+            return list(self._by_evi.get((element, evi), ()))
+
     # ------------------------------------------------------------ the worker
 
     def _run(self) -> None:
         while True:
             with self._lock:
-                while not (self._waiting or self._fresh or self._stopping):
+                while not (self._waiting or self._fresh or self._tasks or self._stopping):
                     wait = self._due[0][0] - time.monotonic() if self._due else None
                     if wait is not None and wait <= 0:
                         break
@@ -201,7 +222,10 @@ class PuntSouthbound:
                 element, messages = self._take()
                 fresh = [(place, self._ports.get(place)) for place in self._fresh]
                 self._fresh.clear()
+                task = self._tasks.popleft() if self._tasks else None
             try:
+                if task is not None:
+                    task()
                 if messages:
                     self._answer_all(element, messages)
                 now = time.monotonic()

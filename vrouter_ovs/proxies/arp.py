@@ -1,7 +1,9 @@
-"""ARP (RFC 826): answers for an address, and the gratuitous announcement of a move (RFC 5227)."""
+"""ARP (RFC 826): answers for an address, who announces one, and the gratuitous announcement of a
+move (RFC 5227)."""
 
 from __future__ import annotations
 
+import socket
 from struct import Struct
 
 from .packet import (
@@ -27,12 +29,8 @@ def _build(dst_mac: bytes, operation: int, mac: bytes, address: bytes,
     return dst_mac + mac + b"\x08\x06" + body
 
 
-def answer(frame: bytes, address: str, mac: str) -> Answer:
-    """The reply to a request for ``address`` with ``mac``; other ARP is ignored.
-
-    A probe (sender address 0.0.0.0, RFC 5227 section 1.1) is answered too: the address is taken.
-    Raises Malformed.
-    """
+def _read(frame: bytes) -> tuple[bytes, int, bytes, bytes]:
+    """(sender's MAC, operation, sender, target); raises Malformed."""
     _, src_mac, kind = ethernet(frame)
     if kind != ETH_ARP:
         raise Malformed("not ARP")
@@ -43,6 +41,34 @@ def answer(frame: bytes, address: str, mac: str) -> Answer:
         raise Malformed("not ARP for IPv4 over Ethernet")
     if sender_mac != src_mac:
         raise Malformed("ARP sender is not the frame's source")
+    return src_mac, operation, sender, target
+
+
+def sender(frame: bytes) -> tuple[str, str]:
+    """(MAC, address) of who sends a request or a reply; raises Malformed."""
+    src_mac, operation, address, _ = _read(frame)
+    if operation not in (REQUEST, REPLY):
+        raise Malformed("neither an ARP request nor a reply")
+    if address == ANY4:
+        raise Malformed("no ARP sender")
+    return src_mac.hex(":"), socket.inet_ntop(socket.AF_INET, address)
+
+
+def request(address: str, mac: str, source: str) -> bytes:
+    """A question for ``address`` to all, from ``source``; from "0.0.0.0" a probe (RFC 5227 2.1)."""
+    return _build(
+        BROADCAST_MAC, REQUEST, mac_bytes(mac), address_bytes(source), bytes(6),
+        address_bytes(address),
+    )  # fmt: skip
+
+
+def answer(frame: bytes, address: str, mac: str) -> Answer:
+    """The reply to a request for ``address`` with ``mac``; other ARP is ignored.
+
+    A probe (sender address 0.0.0.0, RFC 5227 section 1.1) is answered too: the address is taken.
+    Raises Malformed.
+    """
+    src_mac, operation, sender, target = _read(frame)
     if operation != REQUEST:
         return ignored("not a request")
     wanted = address_bytes(address)
@@ -50,7 +76,7 @@ def answer(frame: bytes, address: str, mac: str) -> Answer:
         return ignored("another address")
     if sender == wanted:
         return ignored("announces the address itself")
-    reply = _build(src_mac, REPLY, mac_bytes(mac), wanted, sender_mac, sender)
+    reply = _build(src_mac, REPLY, mac_bytes(mac), wanted, src_mac, sender)
     return Answer((reply,), "reply", "probe" if sender == ANY4 else "request")
 
 

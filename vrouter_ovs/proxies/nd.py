@@ -1,6 +1,9 @@
-"""Neighbor discovery (RFC 4861): advertisements, solicited and not, and the reading of options."""
+"""Neighbor discovery (RFC 4861): advertisements, solicited and not, who sends one, questions, and
+the reading of options."""
 
 from __future__ import annotations
+
+import ipaddress
 
 from .packet import (
     ALL_NODES,
@@ -11,6 +14,7 @@ from .packet import (
     build_icmp6,
     icmp6,
     ignored,
+    link_local,
     mac_bytes,
     multicast_mac,
 )
@@ -76,3 +80,29 @@ def unsolicited(address: str, mac: str, is_router: bool = False) -> bytes:
     flags = (_ROUTER if is_router else 0) | _OVERRIDE
     return build_icmp6(multicast_mac(ALL_NODES), source, packed, ALL_NODES,
                        _advertisement(flags, packed, source))  # fmt: skip
+
+
+def target(frame: bytes) -> tuple[str, str]:
+    """(MAC, address) that an advertisement says; raises Malformed (RFC 4861 section 7.1.2)."""
+    packet = icmp6(frame)
+    message = packet.payload
+    if message[0] != ADVERTISEMENT:
+        raise Malformed("not a neighbor advertisement")
+    if message[1] or packet.hop_limit != 255 or len(message) < 24:
+        raise Malformed("bad neighbor advertisement")
+    address = message[8:24]
+    if address[0] == 0xFF or address == ANY6:
+        raise Malformed("bad target")
+    given = options(message, 24)
+    if 2 in given and given[2][:6] != packet.src_mac:
+        raise Malformed("target link-layer address is not the frame's source")
+    return packet.src_mac.hex(":"), str(ipaddress.IPv6Address(address))
+
+
+def solicitation(address: str, mac: str) -> bytes:
+    """A question for ``address`` to all, from the link-local address of ``mac`` (RFC 4861 section
+    7.2.2)."""
+    packed, source_mac = address_bytes(address), mac_bytes(mac)
+    group = b"\xff\x02" + bytes(9) + b"\x01\xff" + packed[13:]
+    message = bytes((SOLICITATION, 0, 0, 0, 0, 0, 0, 0)) + packed + b"\x01\x01" + source_mac
+    return build_icmp6(multicast_mac(group), source_mac, link_local(source_mac), group, message)

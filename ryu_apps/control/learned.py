@@ -1,0 +1,318 @@
+"""Addresses that several ports may have (allowed address pairs): at which port each one is.
+
+Such an address has no place in the configuration.  It is where it was announced last, by ARP or a
+neighbor advertisement of one of the ports that may have it; the vrouters' guards let nobody else
+announce it, and send a copy of each announcement here.  Among nodes the type 2 routes decide as
+they do for a MAC: who takes over announces a higher sequence number than all that is known of the
+address (RFC 7432 section 15; RFC 9135 section 6.1 where the address keeps no MAC: the routes are
+different ones then, as a MAC is part of a route's name), and whoever sees a higher one than its own
+withdraws.  Where both are the same, the lower VTEP stays.
+
+What the configuration gives to somebody comes first: a router's addresses always, the fixed address
+of a port while that port is bound here or announced by its node.  The MAC of a port is never
+another's.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import NamedTuple
+
+from ryu_apps.control import ids
+from ryu_apps.control.elements import Elements
+from ryu_apps.control.instances import Instances, select_mac
+from ryu_apps.control.model import Config, Port
+from ryu_apps.control.rib import Rib
+from ryu_apps.control.routes import Path
+from ryu_apps.control.translate import (
+    BoundPort,
+    LearnedAddress,
+    is_exact,
+    learned_address,
+    network_of,
+)
+
+LIMIT = 16
+"""Addresses that one port can hold; more are counted and not learned."""
+BURST, REFILL = 5, 5.0
+"""An address may move so many times at once, and once in so many seconds from then on.  A move
+that comes too early is done later: two ports that both insist cost no more than this."""
+
+LAST_SEQUENCE = (1 << 32) - 1
+
+Key = tuple[int, str]
+"""(L2 VNI, address)."""
+
+
+class Held(NamedTuple):
+    """An address that a port of ours holds, and how it is announced."""
+
+    port_id: str
+    mac: str
+    vtep: str
+    sequence: int
+
+
+class Learned:
+    def __init__(
+        self, config: Config, rib: Rib, instances: Instances, elements: Elements
+    ) -> None:
+        self._config = config
+        self._rib = rib
+        self._instances = instances
+        self._elements = elements
+        self._bound: dict[str, BoundPort] = {}
+        self._dirty: dict[str, None] = {}
+        self.held: dict[Key, Held] = {}
+        self._by_port: dict[str, dict[Key, None]] = {}
+        self._by_mac: dict[tuple[int, str], dict[Key, None]] = {}
+        self.candidates: dict[Key, dict[str, None]] = {}
+        """Address -> bound ports with a pair of just this address."""
+        self.starting = True
+        """This node does not know yet what it held before it started."""
+        self.lost: dict[Key, str] = {}
+        """Addresses to ask for since the consumer last emptied it: of a port that lost one to a
+        route that is no newer, or any port (""), as the one that had it has left."""
+        self.beyond: dict[str, int] = {}
+        """Port id -> announcements that came when it held all it can."""
+        self._busy: dict[Key, float] = {}
+        """Address -> when its moves are all used up again (RFC 7432 section 15.1 asks for such a
+        guard; this one needs nobody to clear it)."""
+        self._waiting: dict[Key, tuple[str, str]] = {}
+        """Moves that come later: (port id, MAC)."""
+
+    def follow(self, bound: dict[str, BoundPort], dirty: dict[str, None]) -> None:
+        """``bound``: the ports of this node's vrouters; ``dirty`` takes those to look at again."""
+        self._bound = bound
+        self._dirty = dirty
+
+    # ------------------------------------------------------------ announcements
+
+    def seen(self, element: str, port_id: str, mac: str, address: str, now: float) -> None:
+        """A port announced an address, with a MAC; its place was checked by its switch."""
+        bound = self._bound.get(port_id)
+        if bound is None or bound.element != element:
+            return
+        key = bound.evi, address
+        self._waiting.pop(key, None)
+        held = self.held.get(key)
+        same = held is not None and (held.port_id, held.mac) == (port_id, mac)
+        if same and self._rival(key, held) is None:
+            return
+        if self._objection(bound, mac, address):
+            return
+        mine = self._by_port.get(port_id, {})
+        if key not in mine and len(mine) >= LIMIT:
+            self.beyond[port_id] = self.beyond.get(port_id, 0) + 1
+            return
+        vtep = self._elements.accepted[element].vtep
+        known = [held] if held is not None else []
+        known += [
+            Held("", path.nlri.mac, path.attrs.next_hop, path.attrs.mobility)
+            for path in self._paths(key, mac, bound.mac)
+        ]
+        others = [one.sequence for one in known if (one.mac, one.vtep) != (mac, vtep)]
+        if (others or held is not None) and not self._may_move(key, now):
+            self._waiting[key] = port_id, mac
+            return
+        sequence = held.sequence if held is not None else 0
+        if others:
+            sequence = min(max(others) + 1, LAST_SEQUENCE)
+        if mac != bound.mac:
+            for other in list(self._by_mac.get((bound.evi, mac), ())):
+                if self.held[other].port_id != port_id:
+                    self._drop(other)
+        if held is not None and key in self.held:
+            self._drop(key)
+        self.held[key] = Held(port_id, mac, vtep, sequence)
+        self._by_port.setdefault(port_id, {})[key] = None
+        self._by_mac.setdefault((bound.evi, mac), {})[key] = None
+        self._dirty[port_id] = None
+
+    def _may_move(self, key: Key, now: float) -> bool:
+        busy = max(self._busy.get(key, now), now) + REFILL
+        if busy - now > BURST * REFILL:
+            return False
+        self._busy[key] = busy
+        return True
+
+    def tick(self, now: float) -> None:
+        """Do the moves that waited."""
+        for key in [key for key, busy in self._busy.items() if busy <= now]:
+            del self._busy[key]
+        for key, (port_id, mac) in list(self._waiting.items()):
+            bound = self._bound.get(port_id)
+            if bound is None or bound.evi != key[0]:
+                del self._waiting[key]
+            elif self._busy.get(key, now) + REFILL - now <= BURST * REFILL:
+                self.seen(bound.element, port_id, mac, key[1], now)
+
+    def _drop(self, key: Key) -> None:
+        held = self.held.pop(key)
+        for index, place in (
+            (self._by_port, held.port_id), (self._by_mac, (key[0], held.mac)),
+        ):  # fmt: skip
+            index[place].pop(key)
+            if not index[place]:
+                del index[place]
+        self._dirty[held.port_id] = None
+
+    # ------------------------------------------------------------ who may have it
+
+    def _objection(self, bound: BoundPort, mac: str, address: str) -> str:
+        """Why a port cannot hold an address, or ""."""
+        ip = ipaddress.ip_address(address)
+        if not any(
+            mac == one and ip in network_of(prefix) for one, prefix in bound.shared
+        ):
+            return "not allowed"
+        if any(address == fixed.ip for fixed in bound.addresses):
+            return "its own"
+        if ip.is_multicast or ip.is_unspecified or ip.is_loopback or address == "255.255.255.255":
+            return "no address of a host"
+        if mac != bound.mac and self._ports_with_mac(bound.network_id, mac):
+            return "the MAC of another port"
+        return self._owned(bound, address)
+
+    def _ports_with_mac(self, network_id: str, mac: str) -> dict[str, None]:
+        return self._config.ports_by_mac.get((network_id, mac), {})
+
+    def _owned(self, bound: BoundPort, address: str) -> str:
+        own_mac = ids.mac_of_link_local(address)
+        if own_mac and own_mac != bound.mac and self._ports_with_mac(bound.network_id, own_mac):
+            return "the link-local address of another port"
+        for subnet_id in self._config.subnets_by_network.get(bound.network_id, ()):
+            for port_id in self._config.ports_by_address.get((subnet_id, address), ()):
+                if port_id == bound.port_id:
+                    return "its own"
+                owner = self._config.ports[port_id]
+                if owner.is_router_interface:
+                    return "an address of a router"
+                if self._is_active(bound.evi, owner, address):
+                    return "the address of another port"
+        return ""
+
+    def _is_active(self, vni: int, owner: Port, address: str) -> bool:
+        """Whether a port has its fixed address: it is bound here, or announced."""
+        if owner.id in self._bound:
+            return True
+        instance = self._instances.by_vni.get(vni)
+        paths = instance.ips.get(address, ()) if instance else ()
+        return any(path.nlri.mac == owner.mac_address for path in paths)
+
+    def _paths(self, key: Key, mac: str, own_mac: str) -> list[Path]:
+        """The routes that say where the address is, or a MAC that passes with it."""
+        instance = self._instances.by_vni.get(key[0])
+        if instance is None:
+            return []
+        paths = list(instance.ips.get(key[1], ()))
+        if mac != own_mac:
+            paths += instance.macs.get(mac, ())
+        return paths
+
+    def _is_ours(self, vtep: str) -> bool:
+        return self._elements.by_vtep.get(vtep) in self._elements.accepted
+
+    def _rival(self, key: Key, held: Held) -> Path | None:
+        """The live route of another node that beats what a port of ours holds."""
+        bound = self._bound[held.port_id]
+        live = [
+            path
+            for path in self._paths(key, held.mac, bound.mac)
+            if path.nlri not in self._rib.stale_best and not self._is_ours(path.attrs.next_hop)
+        ]
+        if not live:
+            return None
+        best = select_mac(live, lambda nlri: False)
+        attrs = best.attrs._replace(next_hop=held.vtep, mobility=held.sequence, sticky=False)
+        mine = best._replace(attrs=attrs)
+        return best if select_mac([best, mine], lambda nlri: False) is best else None
+
+    # ------------------------------------------------------------ what ports hold
+
+    def review(self, bound: BoundPort) -> tuple[LearnedAddress, ...]:
+        """The addresses that a port holds still; ``bound`` is how it is bound from now on."""
+        keys = self._by_port.get(bound.port_id)
+        if not keys:
+            return ()
+        vtep = self._elements.accepted[bound.element].vtep
+        for key in list(keys):
+            held = self.held[key]
+            if key[0] != bound.evi or self._objection(bound, held.mac, key[1]):
+                self._drop(key)
+                continue
+            if held.vtep != vtep:  # The port has moved and taken it along.
+                self.held[key] = held = Held(*held[:2], vtep, held.sequence + 1)
+            rival = self._rival(key, held)
+            if rival is not None:
+                if self.starting or rival.attrs.mobility <= held.sequence:
+                    self.lost[key] = bound.port_id
+                self._drop(key)
+        return tuple(
+            learned_address(
+                self._config, bound.network_id, key[1], self.held[key].mac,
+                self.held[key].sequence,
+            )
+            for key in sorted(self._by_port.get(bound.port_id, ()))
+        )
+
+    def release(self, port_id: str) -> None:
+        """The port has left: what it held is nowhere."""
+        for key in list(self._by_port.get(port_id, ())):
+            self._drop(key)
+            self.lost[key] = ""
+        self.beyond.pop(port_id, None)
+
+    def place(self, bound: BoundPort) -> None:
+        """The port is bound now."""
+        for key in self.exact(bound):
+            self.candidates.setdefault(key, {})[bound.port_id] = None
+        for address in bound.addresses:
+            self.changed(bound.evi, address.ip)
+
+    def displace(self, bound: BoundPort) -> None:
+        """The port is no longer bound as it was."""
+        for key in self.exact(bound):
+            ports = self.candidates.get(key, {})
+            ports.pop(bound.port_id, None)
+            if not ports:
+                self.candidates.pop(key, None)
+
+    @staticmethod
+    def exact(bound: BoundPort) -> dict[Key, None]:
+        """The addresses that a port may hold, as far as its pairs name them."""
+        return {
+            (bound.evi, str(network_of(prefix).network_address)): None
+            for _, prefix in bound.shared
+            if is_exact(prefix)
+        }
+
+    # ------------------------------------------------------------ what they depend on
+
+    def changed(self, vni: int, address: str, mac: str = "") -> None:
+        """Something else is known of an address, or of a MAC: look again at who holds it."""
+        held = self.held.get((vni, address))
+        if held is not None:
+            self._dirty[held.port_id] = None
+        for key in self._by_mac.get((vni, mac), ()):
+            self._dirty[self.held[key].port_id] = None
+
+    def configured(self, *ports: Port | None) -> None:
+        """Ports as they were and are in the configuration."""
+        for port in ports:
+            network = self._config.networks.get(port.network_id) if port is not None else None
+            if network is not None:
+                self.changed(network.vni, ids.link_local(port.mac_address), port.mac_address)
+                for fixed in port.fixed_ips:
+                    self.changed(network.vni, fixed.ip_address)
+
+    def ports_in(self, vni: int) -> dict[str, None]:
+        """Ports that hold addresses of a network."""
+        return {held.port_id: None for key, held in self.held.items() if key[0] == vni}
+
+    def is_known(self, key: Key) -> bool:
+        """Whether an address is somewhere, here or elsewhere."""
+        if key in self.held:
+            return True
+        instance = self._instances.by_vni.get(key[0])
+        return instance is not None and key[1] in instance.ips

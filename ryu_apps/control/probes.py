@@ -1,0 +1,110 @@
+"""Asking ports for the addresses that they may hold: ARP requests and neighbor solicitations.
+
+Nothing that was learned is stored.  So a port is asked when its flows are confirmed, which after a
+start of the node is before anything is deleted from its switch; and an address that is nowhere is
+asked for now and then, so that one which nobody ever announced is found too.  The answers come the
+way of all announcements (:mod:`ryu_apps.control.learned`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from ryu_apps.control.learned import Key, Learned
+from ryu_apps.control.messages import Probe
+from ryu_apps.control.translate import BoundPort
+
+TRIES = 3
+"""How often a new port is asked, once a second."""
+ANSWER = 2.0
+"""Seconds in which an answer is expected where something waits for it."""
+PERIOD = 10
+"""An address that is nowhere is asked for once in so many seconds."""
+BUDGET = 500
+"""Questions at once."""
+
+
+class Probes:
+    def __init__(
+        self, learned: Learned, bound: Mapping[str, BoundPort], active: Mapping[str, None]
+    ) -> None:
+        self._learned = learned
+        self._bound = bound
+        self._active = active
+        self._new: dict[str, None] = {}
+        self._again: dict[str, int] = {}
+        """Port id -> how often it is asked still."""
+        self._round: list[Key] = []
+        self._share = 0
+        self._until = 0.0
+
+    def confirmed(self, ports: Iterable[str]) -> None:
+        """The flows of these ports are in the switch."""
+        for port_id in ports:
+            bound = self._bound.get(port_id)
+            if bound is not None and bound.shared:
+                self._new[port_id] = None
+
+    def settled(self, now: float) -> bool:
+        """Whether no answer need be waited for."""
+        if self._new:
+            return False
+        return now >= self._until or not any(map(self._missing, self._again))
+
+    def _missing(self, port_id: str) -> list[Key]:
+        """What a port may hold and does not, as far as it is known by name."""
+        bound = self._bound.get(port_id)
+        if bound is None or port_id not in self._active:
+            return []
+        held = self._learned.held
+        return [
+            key
+            for key in self._learned.exact(bound)
+            if key not in held or held[key].port_id != port_id
+        ]
+
+    def _ask(self, port_id: str, keys: Iterable[Key]) -> list[Probe]:
+        bound = self._bound.get(port_id)
+        if bound is None or port_id not in self._active:
+            return []
+        return [Probe(bound.element, bound.ofport, address) for _, address in keys]
+
+    def flush(self, now: float) -> list[Probe]:
+        """Questions to new ports, and for what was lost."""
+        found: list[Probe] = []
+        while self._new and len(found) < BUDGET:
+            port_id = next(iter(self._new))
+            del self._new[port_id]
+            if keys := self._missing(port_id):
+                found += self._ask(port_id, keys)
+                self._again[port_id] = TRIES - 1
+                self._until = now + ANSWER
+        if not self._learned.starting:
+            lost = self._learned.lost
+            for key, port_id in lost.items():
+                ports = (port_id,) if port_id else self._learned.candidates.get(key, ())
+                for one in ports:
+                    found += self._ask(one, (key,))
+            lost.clear()
+        return found
+
+    def tick(self) -> list[Probe]:
+        """The repetitions, and a part of the addresses that are nowhere."""
+        found: list[Probe] = []
+        for port_id, left in list(self._again.items()):
+            keys = self._missing(port_id)
+            if not keys or not (left or self._learned.starting):
+                del self._again[port_id]
+                continue
+            if len(found) < BUDGET:
+                found += self._ask(port_id, keys)
+                self._again[port_id] = max(left - 1, 0)
+        if not self._round:
+            self._round = list(self._learned.candidates)
+            self._share = min(-(-len(self._round) // PERIOD), BUDGET)
+        for _ in range(min(self._share, len(self._round))):
+            key = self._round.pop()
+            if not self._learned.is_known(key):
+                for port_id in self._learned.candidates.get(key, ()):
+                    found += self._ask(port_id, (key,))
+        return found

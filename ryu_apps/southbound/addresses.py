@@ -1,0 +1,76 @@
+"""Shared addresses on the wire: announcements heard, ports asked, moves told.
+
+The frames are made and read by pure helpers; what they mean is decided by the control core.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from typing import Any
+
+from ryu_apps.control.messages import AddressSeen, Gratuitous, Probe
+from ryu_apps.southbound.punt import Place, PuntSouthbound, Send, Service
+from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.proxies import arp, nd
+from vrouter_ovs.proxies.packet import Answer
+
+
+def seen(post: Callable[[Any], None]) -> Service:
+    """The service for :data:`~vrouter_ovs.edge.Why.SEEN`: ``post`` takes an AddressSeen."""
+
+    def service(frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
+        protocol, read = ("arp", arp.sender) if frame[12:14] == b"\x08\x06" else ("nd", nd.target)
+        mac, address = read(frame)
+        post(AddressSeen(place[0], port.port_id, mac, address))
+        return protocol, Answer((), "seen", address)
+
+    return service
+
+
+def question(port: EdgePort, address: str) -> bytes:
+    """What asks a port for an address, in the name of whoever answers in its subnet.
+
+    An ARP request from that address, as a probe from 0.0.0.0 would make a host that is just
+    checking the same address give it up (RFC 5227 section 2.1.1); outside of the port's subnets a
+    host answers nothing else.  A solicitation from a link-local address for the same reason
+    (RFC 4862 section 5.4.3).
+    """
+    if ":" in address:
+        mac = port.gateway_mac or port.service_mac
+        return nd.solicitation(address, mac)
+    ip = ipaddress.IPv4Address(address)
+    for lease in port.v4:
+        if ip in ipaddress.IPv4Network(f"{lease.address}/{lease.prefix_length}", strict=False):
+            routed = port.gateway_mac and lease.server == lease.gateway
+            mac = port.gateway_mac if routed else port.service_mac
+            return arp.request(address, mac, lease.server)
+    return arp.request(address, port.gateway_mac or port.service_mac, "0.0.0.0")
+
+
+class AddressSender:
+    """``send`` as in :class:`~ryu_apps.southbound.punt.PuntSouthbound`, whose worker sends."""
+
+    def __init__(self, punt: PuntSouthbound, send: Send) -> None:
+        self._punt = punt
+        self._send = send
+
+    def probe(self, effect: Probe) -> None:
+        self._punt.later(lambda: self._probe(effect))
+
+    def gratuitous(self, effect: Gratuitous) -> None:
+        self._punt.later(lambda: self._gratuitous(effect))
+
+    def _probe(self, effect: Probe) -> None:
+        port = self._punt.current((effect.element, effect.ofport))
+        if port is not None:
+            self._send(effect.element, effect.ofport, question(port, effect.address))
+
+    def _gratuitous(self, effect: Gratuitous) -> None:
+        if ":" in effect.address:
+            frame = nd.unsolicited(effect.address, effect.mac, effect.router)
+        else:
+            frame = arp.gratuitous(effect.address, effect.mac)
+        for ofport in self._punt.ports_of(effect.element, effect.evi):
+            if ofport != effect.besides:
+                self._send(effect.element, ofport, frame)
