@@ -57,6 +57,7 @@ def _match(raw: bytes) -> dict[str, str]:
             terms[where.name] = _value(where, raw[4:size])
         elif header & 0xFF == 2 * where.width:
             value, mask = raw[4 : 4 + where.width], raw[4 + where.width : size]
+            where = _part_of(where, int.from_bytes(mask, "big")) or where
             terms[where.name] = _masked(where, value, mask)
         else:
             terms[where.name] = raw[4:size].hex()
@@ -66,14 +67,20 @@ def _match(raw: bytes) -> dict[str, str]:
     return terms
 
 
+def _part_of(where: Field, mask: int) -> Field | None:
+    """The register that is just the bits of ``mask`` in the one of ``where``."""
+    offset = (mask & -mask).bit_length() - 1
+    return REGISTERS.get(_SLICES.get((where.header, offset, mask.bit_count()), ""))
+
+
 def _value(where: Field, raw: bytes) -> str:
     if where.name == "eth_type":
         text = format_value(where, raw)
         return _ETH_TYPES.get(text, text)
     if where.name == "vtep":
         return ".".join(map(str, raw))
-    if where.name == "router_mac":
-        return raw[2:].hex(":")
+    if where.name == "claimed_mac":
+        return raw[:6].hex(":")
     if where.name == "policy":
         number = int.from_bytes(raw, "big")
         return f"{number & INBOUND - 1:#x}{' ingress' if number & INBOUND else ''}"
@@ -85,6 +92,8 @@ def _masked(where: Field, value: bytes, mask: bytes) -> str:
     if where.name == "ct_state":
         return _ct_state(int.from_bytes(value, "big"), bits)
     if not where.whole and bits == (1 << where.nbits) - 1 << where.offset:
+        if where.name == "claimed_mac":
+            return value[:6].hex(":")
         return str(int.from_bytes(value, "big") >> where.offset)
     size = where.width * 8
     length = bits.bit_count()

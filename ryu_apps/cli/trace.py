@@ -24,8 +24,8 @@ MAX_HOPS = 8
 _NO_RULE = "no rule of the {} security groups allows it; vnctl explain says what is missing"
 
 WHY = {
-    "classify": "this vrouter does not know the port, or the VNI of the tunnel",
     "guard": "anti-spoof: the port may not send from this MAC and address",
+    "target": "anti-spoof: the port may not claim this address",
     "punt": "the node answers it only from the port's own MAC, and through a meter of the switch",
     "permit_out": _NO_RULE.format("sender's"),
     "permit_in": _NO_RULE.format("receiver's"),
@@ -37,6 +37,7 @@ WHY = {
 }
 
 WHY_DROPPED = {
+    "claim": "this vrouter does not know the port, or the VNI of the tunnel",
     "classify": "frames like this one are never forwarded",
     "route": "its prefix is known, but nobody is known to have the address",
 }
