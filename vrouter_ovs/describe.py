@@ -19,14 +19,9 @@ from vrouter_ovs.tables import TABLE_NAMES
 _WHOLE: dict[tuple[int, int], Field] = {}
 _HEADERS: dict[int, Field] = {}
 _SLICES: dict[tuple[int, int, int], str] = {}
-_MASKED: dict[tuple[int, int, int], Field] = {}
-"""Parts of registers, by class, number and mask."""
 for _field in (*PACKET_FIELDS.values(), *REGISTERS.values()):
     # Of several names for parts of one register the first stands for the whole.
     _WHOLE.setdefault((_field.oxm_class, _field.number), _field)
-    if not _field.whole:
-        _bits = (1 << _field.nbits) - 1 << _field.offset
-        _MASKED[_field.oxm_class, _field.number, _bits] = _field
     for _header in (_field.header, _field.nicira_header):
         _HEADERS.setdefault(_header, _field)
         _SLICES[_header, _field.offset, _field.nbits] = _field.name
@@ -62,8 +57,7 @@ def _match(raw: bytes) -> dict[str, str]:
             terms[where.name] = _value(where, raw[4:size])
         elif header & 0xFF == 2 * where.width:
             value, mask = raw[4 : 4 + where.width], raw[4 + where.width : size]
-            part = where.oxm_class, where.number, int.from_bytes(mask, "big")
-            where = _MASKED.get(part, where)
+            where = _part_of(where, int.from_bytes(mask, "big")) or where
             terms[where.name] = _masked(where, value, mask)
         else:
             terms[where.name] = raw[4:size].hex()
@@ -73,14 +67,20 @@ def _match(raw: bytes) -> dict[str, str]:
     return terms
 
 
+def _part_of(where: Field, mask: int) -> Field | None:
+    """The register that is just the bits of ``mask`` in the one of ``where``."""
+    offset = (mask & -mask).bit_length() - 1
+    return REGISTERS.get(_SLICES.get((where.header, offset, mask.bit_count()), ""))
+
+
 def _value(where: Field, raw: bytes) -> str:
     if where.name == "eth_type":
         text = format_value(where, raw)
         return _ETH_TYPES.get(text, text)
     if where.name == "vtep":
         return ".".join(map(str, raw))
-    if where.name == "router_mac":
-        return raw[2:].hex(":")
+    if where.name == "claimed_mac":
+        return raw[:6].hex(":")
     if where.name == "policy":
         number = int.from_bytes(raw, "big")
         return f"{number & INBOUND - 1:#x}{' ingress' if number & INBOUND else ''}"
@@ -92,6 +92,8 @@ def _masked(where: Field, value: bytes, mask: bytes) -> str:
     if where.name == "ct_state":
         return _ct_state(int.from_bytes(value, "big"), bits)
     if not where.whole and bits == (1 << where.nbits) - 1 << where.offset:
+        if where.name == "claimed_mac":
+            return value[:6].hex(":")
         return str(int.from_bytes(value, "big") >> where.offset)
     size = where.width * 8
     length = bits.bit_count()

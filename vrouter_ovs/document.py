@@ -42,6 +42,7 @@ from vrouter_ovs.wire import encode
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "pipeline.md"
 _MAC, _FAR, _GATEWAY = "52:54:00:00:00:05", "52:54:00:00:00:06", "02:00:00:00:00:fe"
+_MORE, _OPEN = "52:54:00:00:00:07", "52:54:00:00:00:08"
 _SHARED = "00:00:5e:00:01:0a"
 _OWN, _OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 EXAMPLES = (
@@ -66,11 +67,15 @@ EXAMPLES = (
         (LocalHop(5, 100, _MAC, _GATEWAY), RemoteHop("192.0.2.2", 900, _OTHER)),
     ),
     Flood(100, (5, 6), (("192.0.2.2", 100),)),
+    LocalPort("p6", 6, 100, _FAR, ((_FAR, "10.0.0.6"), (_FAR, "fd00::6")), policy=0x2A),
     LocalPort(
-        "p7", 7, 100, _FAR, ((_FAR, "10.0.0.7"), (_SHARED, "10.0.0.9")),
+        "p7", 7, 100, _MORE, ((_MORE, "10.0.0.7"), (_FAR, "10.8.0.0/16"), (_MORE, "fd08::/40"))
+    ),
+    LocalPort("p8", 8, 100, _OPEN, (), port_security=False),
+    LocalPort(
+        "p9", 9, 100, _FAR, ((_FAR, "10.0.0.8"), (_SHARED, "10.0.0.9")),
         shared=((_SHARED, "10.0.0.9"),),
     ),
-    LocalPort("p6", 6, 100, _FAR, ((_FAR, "10.0.0.6"),), policy=0x2A),
     Policy(0x2A),
     Rule(0x2A, INGRESS, 4, 6, 22, 25, peer=0x2A),
     Rule(0x2A, INGRESS, 4, 1, 8, 0, "192.0.2.0/24"),

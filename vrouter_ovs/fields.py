@@ -115,6 +115,9 @@ _NXM: dict[str, tuple[int, int]] = {
     "nd_sll": (NXM_1, 24),
     "nd_tll": (NXM_1, 25),
 }
+_HEXADECIMAL = frozenset(
+    ("eth_type", "vlan_vid", "nd_reserved", "claimed_ip0", "claimed_ip1", "claimed_ip2")
+)
 REGISTER_ORDER = 100
 CT_ORDER = 150
 METADATA_ORDER = 200
@@ -194,4 +197,4 @@ def format_value(field: Field, raw: bytes) -> str:
     if field.kind == "ipv6":
         return str(ipaddress.IPv6Address(raw))
     value = int.from_bytes(raw, "big")
-    return hex(value) if field.name in ("eth_type", "vlan_vid", "nd_reserved") else str(value)
+    return hex(value) if field.name in _HEXADECIMAL else str(value)

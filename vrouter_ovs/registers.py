@@ -8,21 +8,32 @@ from __future__ import annotations
 
 from vrouter_ovs.fields import METADATA_ORDER, NXM_1, OPENFLOW_BASIC, REGISTER_ORDER, Field
 
+XXREG0 = 111
+"""The number of the first 128-bit register, which is four of 32 bits (ovs-fields(7))."""
 INBOUND = 1 << 31
 """The top bit of the register ``policy``: ``policy | INBOUND`` names the ingress rules of a set."""
 
 
-def _register(name: str, index: int, offset: int = 0, bits: int = 0) -> Field:
-    return Field(name, NXM_1, index, 4, REGISTER_ORDER + index, "int", offset, bits)
+def _register(
+    name: str, index: int, offset: int = 0, bits: int = 0, kind: str = "int"
+) -> Field:
+    return Field(name, NXM_1, index, 4, REGISTER_ORDER + index, kind, offset, bits)
 
 
 _MAP = (
     (_register("evi", 0), "the EVI (L2 VNI) the frame is in"),
     (_register("vrf", 1), "the VRF (L3 VNI) the packet is routed in; 0 before it is routed"),
     (_register("from_tunnel", 2, 0, 1), "1: came from a tunnel, so it must not enter one again"),
-    (_register("too_big", 2, 1, 1), "1: larger than the tunnels carry"),
+    (
+        _register("unsecured", 2, 1, 1),
+        "1: the port has no port security, it may send what it likes",
+    ),
+    (_register("too_big", 2, 2, 1), "1: larger than the tunnels carry"),
     (_register("vtep", 3), "the remote VTEP to send to, its IPv4 address"),
-    (_register("out_port", 4), "the OpenFlow port of this bridge to deliver to"),
+    (
+        _register("out_port", 4),
+        "the OpenFlow port of this bridge to deliver to; on the way in, the port the frame is from",
+    ),
     (_register("bucket", 5), "the ECMP bucket, or the part of a long flood list"),
     (
         _register("policy", 6),
@@ -37,8 +48,27 @@ _MAP = (
     (_register("permit", 8), "1: a rule of the policy set allows the packet's connection"),
     (_register("why", 9), "why a packet is punted, for the node; see vrouter_ovs/edge.py"),
     (
+        _register("claimed_ip0", 12),
+        "the address that a frame claims in ARP or neighbor discovery; of an IPv6 address the first"
+        " 32 bits",
+    ),
+    (_register("claimed_ip1", 13), "the next 32 bits"),
+    (_register("claimed_ip2", 14), "the next 32 bits"),
+    (
+        _register("claimed_ip3", 15, kind="ipv4"),
+        "the last 32 bits, or all of an IPv4 address",
+    ),
+    (
+        Field("claimed_ip", NXM_1, XXREG0 + 3, 16, REGISTER_ORDER + 12, "ipv6"),
+        "the same in one piece; a flow matches its parts",
+    ),
+    (
+        Field("claimed_mac", OPENFLOW_BASIC, 2, 8, METADATA_ORDER, "int", 16, 48),
+        "the MAC that goes with it, in the OpenFlow metadata field up to the guard",
+    ),
+    (
         Field("router_mac", OPENFLOW_BASIC, 2, 8, METADATA_ORDER, "int", 0, 48),
-        "the Router's MAC of this vrouter, in the OpenFlow metadata field",
+        "the Router's MAC of this vrouter, in the OpenFlow metadata field from the proxy on",
     ),
 )
 
@@ -48,7 +78,10 @@ REGISTER_DOCS: dict[str, str] = {field.name: doc for field, doc in _MAP}
 
 def place(field: Field) -> str:
     """Where a register lives, for people: "reg2[0..0]" or "metadata[0..47]"."""
-    base = "metadata" if field.oxm_class == OPENFLOW_BASIC else f"reg{field.number}"
+    if field.oxm_class == OPENFLOW_BASIC:
+        base = "metadata"
+    else:
+        base = f"reg{field.number}" if field.number < XXREG0 else f"xxreg{field.number - XXREG0}"
     if field.whole:
         return base
     return f"{base}[{field.offset}..{field.offset + field.nbits - 1}]"

@@ -53,9 +53,19 @@ TABLES: tuple[Table, ...] = (
         "classify",
         "Where a frame belongs: a port's frame is in that port's EVI; a tunnel's VNI names an EVI,"
         " or with this vrouter's Router's MAC a VRF. Malformed and link-local frames end here.",
-        _fields("in_port tun_id eth_src eth_dst vlan_vid"),
-        _fields("evi vrf from_tunnel policy"),
-        ("guard", "bridge", "route"),
+        _fields("tun_id eth_src eth_dst vlan_vid"),
+        _fields("evi vrf from_tunnel out_port"),
+        ("claim", "port", "bridge", "route"),
+    ),
+    Table(
+        "claim",
+        "The MAC and the address that a frame claims to have, which ARP and neighbor discovery say"
+        " in several ways, are written to where the guard looks for them. Frames of unknown ports"
+        " end here.",
+        _fields("evi unsecured eth_type ip_proto icmpv6_type ipv6_src arp_spa nd_sll nd_tll"),
+        _fields("claimed_mac claimed_ip claimed_ip3"),
+        ("guard",),
+        miss="guard",
     ),
     Table(
         "guard",
@@ -64,8 +74,19 @@ TABLES: tuple[Table, ...] = (
         " DHCPv6, router solicitations) is recognised before that: it never leaves the hypervisor."
         " What announces an address that other ports may have passes, and the node gets a copy.",
         _fields(
-            "in_port eth_src eth_type ipv4_src ipv6_src ip_proto udp_src udp_dst arp_spa arp_sha"
-            " icmpv6_type nd_target nd_sll nd_tll"
+            "in_port unsecured eth_src eth_type ipv4_src ipv6_src ip_proto udp_src udp_dst arp_spa"
+            " arp_sha icmpv6_type nd_sll claimed_mac claimed_ip3"
+        ),
+        _fields("why"),
+        ("target", "proxy", "punt"),
+    ),
+    Table(
+        "target",
+        "Anti-spoof, second part: IPv6 passes, but for advertisements and duplicate address"
+        " detection, which are about the port's own addresses only.",
+        _fields(
+            "in_port eth_src eth_type ip_proto icmpv6_type ipv6_src nd_sll claimed_mac claimed_ip0"
+            " claimed_ip1 claimed_ip2 claimed_ip3"
         ),
         _fields("why"),
         ("proxy", "punt"),
@@ -167,9 +188,9 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "flood",
-        "Replication to the local ports and, where the frame came from a local port, to each remote"
-        " VTEP (ingress replication with split horizon).",
-        _fields("evi from_tunnel bucket"),
+        "Replication to the local ports and to each remote VTEP (ingress replication). Split"
+        " horizon is that encap takes nothing that came from a tunnel.",
+        _fields("evi bucket"),
         _fields("tun_id vtep bucket out_port"),
         ("flood", "encap", "deliver"),
     ),
@@ -199,20 +220,20 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "deliver",
-        "A frame is about to reach a local port: which policy set has it? None: it leaves.",
-        _fields("out_port"),
+        "A frame is about to reach a local port: which policy set has it?",
+        frozenset(),
         _fields("policy"),
-        ("receive", "output"),
-        miss="output",
+        ("port", "receive"),
     ),
     Table(
         "receive",
         "IP packets to a port with a stateful policy set are looked up in the port's zone of"
-        " connections. Neighbor and multicast listener discovery are not subject to policy.",
+        " connections. Neighbor and multicast listener discovery are not subject to policy. What"
+        " has no set to pass leaves here: to flood a frame takes few tables for each port.",
         _fields("policy eth_type ip_proto ip_ttl icmpv6_type"),
         frozenset(),
-        ("policy_in", "output"),
-        miss="output",
+        ("policy_in",),
+        outputs=True,
     ),
     Table(
         "policy_in",
@@ -253,6 +274,13 @@ TABLES: tuple[Table, ...] = (
         " here too.",
         _fields("in_port"),
         punts=True,
+    ),
+    Table(
+        "port",
+        "What is known of a local port, asked where a frame comes from it and where one is about to"
+        " reach it.",
+        _fields("out_port"),
+        _fields("evi policy unsecured claimed_ip3"),
     ),
     Table(
         "peer",

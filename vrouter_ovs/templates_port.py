@@ -17,21 +17,21 @@ from vrouter_ovs.wire import Encoded, encode
 _PORT, _EVI, _POLICY = 0x97A8B9CA, 0xF1E2D3, 0x51A2B3C4
 _MAC, _IP4, _IP6 = "f2:a1:b2:c3:d4:e5", "203.119.87.41", "f1d2:c3b4:a596:8778:695a:4b3c:2d1e:9f8e"
 _PORT_B, _EVI_B, _POLICY_B = (value.to_bytes(4, "big") for value in (_PORT, _EVI, _POLICY))
-# What fills the hole of each marker in a guard flow, by its number in ``values``.
-_GUARD = {
+_EUI = ipv6_bytes(link_local(_MAC))[8:]
+# What fills the hole of each marker in a flow of the guard, by its number in ``values``.  Claimed
+# IPv6 addresses stand there by 32 bits.
+_GUARD4 = {_PORT_B: 0, mac_bytes(_MAC): 1, ipv4_bytes(_IP4): 2}
+_GUARD6 = {
     _PORT_B: 0,
     mac_bytes(_MAC): 1,
-    ipv4_bytes(_IP4): 2,
-    ipv6_bytes(_IP6): 2,
-    ipv6_bytes(link_local(_MAC)): 3,
+    **{ipv6_bytes(_IP6)[4 * part : 4 * part + 4]: 2 + part for part in range(4)},
+    _EUI[:4]: 6,
+    _EUI[4:]: 7,
 }
 
 
-def _flows(
-    address: str, policy: int = 0, secure: bool = True, shared: bool = False
-) -> list[Encoded]:
-    pairs = ((_MAC, address),)
-    port = LocalPort("", _PORT, _EVI, _MAC, pairs, secure, policy, pairs if shared else ())
+def _flows(address: str, policy: int = 0, secure: bool = True) -> list[Encoded]:
+    port = LocalPort("", _PORT, _EVI, _MAC, ((_MAC, address),), secure, policy)
     return [encode(flow) for flow in render(port)]
 
 
@@ -49,63 +49,68 @@ def _port_given() -> Callable[[bytes], int | None]:
     return given
 
 
-def _guard(address: str, shared: bool) -> tuple[tuple[bytes, Callable, bytes], ...]:
-    flows = _flows(address, shared=shared)
-    return tuple((*holes(key, _GUARD), body) for key, _, body in flows[2:])
+def _guard(address: str, markers: dict[bytes, int]) -> tuple[tuple[bytes, Callable, bytes], ...]:
+    return tuple((*holes(key, markers), body) for key, _, body in _flows(address)[2:])
+
+
+def _known(*markers: bytes, address: str = _IP6, secure: bool = True) -> tuple[bytes, bytes]:
+    """Bodies of the flow that says what is known of a port: without and with a policy set."""
+    plain, filtered = (_flows(address, policy, secure)[0].body for policy in (0, _POLICY))
+    return pattern(plain, _EVI_B, *markers), pattern(filtered, _EVI_B, _POLICY_B, *markers)
 
 
 def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
-    """For ports whose pairs name an address each, or that have no port security."""
-    classify, bridge, anything = _flows(_IP4, 0, False)
-    filtered, _, deliver, _ = _flows(_IP4, _POLICY, False)
-    classify_key, classify_body = pattern(classify.key, _PORT_B), pattern(classify.body, _EVI_B)
-    filtered_body = pattern(filtered.body, _EVI_B, _POLICY_B)
+    """For ports whose pairs have one MAC and name an address each that is shared with nobody, or
+    without port security."""
+    known, bridge = _flows(_IP4, 0, False)
+    known_key = pattern(known.key, _PORT_B)
+    bodies, open_bodies = _known(), _known(secure=False)
+    bodies4 = _known(ipv4_bytes(_IP4), address=_IP4)
     bridge_key = pattern(bridge.key, mac_bytes(_MAC), _EVI_B)
     bridge_body = pattern(bridge.body, _PORT_B)
-    deliver_key, deliver_body = pattern(deliver.key, _PORT_B), pattern(deliver.body, _POLICY_B)
-    anything_key, anything_body = pattern(anything.key, _PORT_B), anything.body
-    guard4, guard6 = (
-        {shared: _guard(address, shared) for shared in (False, True)} for address in (_IP4, _IP6)
-    )
+    guard4, guard6 = _guard(_IP4, _GUARD4), _guard(_IP6, _GUARD6)
     new = tuple.__new__
 
     def fill(obj: LocalPort) -> tuple[Encoded, ...]:
         policy, number = obj.policy, obj.evi
-        if not (0 < number < 1 << 24 and 0 <= policy < INBOUND):
+        if obj.shared or not (0 < number < 1 << 24 and 0 <= policy < INBOUND):
             return encode_rendered(obj)
         tag = cookie(("port", obj.port_id))
         port, evi = obj.ofport.to_bytes(4, "big"), number.to_bytes(4, "big")
-        to_port = Encoded(bridge_key % (mac_bytes(obj.mac), evi), tag, bridge_body % port)
-        if policy:
-            its_set = policy.to_bytes(4, "big")
-            flows = [
-                Encoded(classify_key % port, tag, filtered_body % (evi, its_set)),
-                to_port,
-                Encoded(deliver_key % port, tag, deliver_body % its_set),
-            ]
-        else:
-            flows = [Encoded(classify_key % port, tag, classify_body % evi), to_port]
-        if not obj.port_security:
-            flows.append(Encoded(anything_key % port, tag, anything_body))
-            return tuple(flows)
+        first: tuple[bytes, ...] = ()
         guard: dict[bytes, Encoded] = {}
-        for source, address in obj.allowed:
-            if not address or "/" in address:
-                return encode_rendered(obj)
-            mac = mac_bytes(source)
-            shared = (source, address) in obj.shared
-            if ":" in address:
-                own = bytes((mac[0] ^ 2, mac[1], mac[2], 0xFF, 0xFE, mac[3], mac[4], mac[5]))
-                values = (port, mac, ipv6_bytes(address), b"\xfe\x80\0\0\0\0\0\0" + own)
-                templates = guard6[shared]
-            else:
-                values = (port, mac, ipv4_bytes(address))
-                templates = guard4[shared]
-            for template, pick, body in templates:
-                key = template % pick(values)
-                guard[key] = new(Encoded, (key, tag, body))
-        flows += guard.values()
-        return tuple(flows)
+        if obj.port_security:
+            pairs = obj.allowed
+            for source, address in pairs:
+                if not address or "/" in address or source != pairs[0][0]:
+                    return encode_rendered(obj)
+                mac = mac_bytes(source)
+                if ":" in address:
+                    ip = ipv6_bytes(address)
+                    values = (
+                        port, mac, ip[:4], ip[4:8], ip[8:12], ip[12:],
+                        bytes((mac[0] ^ 2, mac[1], mac[2], 0xFF)), b"\xfe" + mac[3:],
+                    )  # fmt: skip
+                    templates = guard6
+                else:
+                    ip = ipv4_bytes(address)
+                    first = first or (ip,)
+                    values = (port, mac, ip)
+                    templates = guard4
+                for template, pick, body in templates:
+                    key = template % pick(values)
+                    guard[key] = new(Encoded, (key, tag, body))
+            plain, filtered = bodies4 if first else bodies
+        else:
+            plain, filtered = open_bodies
+        body = (
+            filtered % (evi, policy.to_bytes(4, "big"), *first) if policy else plain % (evi, *first)
+        )
+        return (
+            Encoded(known_key % port, tag, body),
+            Encoded(bridge_key % (mac_bytes(obj.mac), evi), tag, bridge_body % port),
+            *guard.values(),
+        )
 
     return fill
 

@@ -27,8 +27,8 @@ MAX_HOPS = 8
 _NO_RULE = "no rule of the {} security groups allows it; vnctl explain says what is missing"
 
 WHY = {
-    "classify": "this vrouter does not know the port, or the VNI of the tunnel",
     "guard": "anti-spoof: the port may not send from this MAC and address",
+    "target": "anti-spoof: the port may not claim this address",
     "punt": "the node answers only what a port of its own sent, through a meter of the switch",
     "permit_out": _NO_RULE.format("sender's"),
     "permit_in": _NO_RULE.format("receiver's"),
@@ -48,6 +48,7 @@ ERRORS = {
 """What a router answers with an error, by what the flow before the table punt has set."""
 
 WHY_DROPPED = {
+    "claim": "this vrouter does not know the port, or the VNI of the tunnel",
     "classify": "frames like this one are never forwarded",
     "route": "its prefix is known, but nobody is known to have the address",
     "encap": "what came from a tunnel never enters one again",

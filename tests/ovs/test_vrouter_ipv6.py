@@ -332,6 +332,23 @@ def test_own_advertisements_pass(vrouter: Sandbox) -> None:
     assert send(vrouter, 6, packet).sent == ["p1", "p2", "p8", (VTEP2, 100)]
 
 
+def test_an_advertisement_is_about_the_ports_own(vrouter: Sandbox) -> None:
+    """From any of its addresses, for any of them, with its MAC; nothing else."""
+    for source, target, option, passes in (
+        (lla(mac(1)), "fd01::5", mac(1), True),
+        (lla(mac(1)), "fd01::5", mac(2), False),
+        (lla(mac(1)), "fd01::6", mac(1), False),
+        ("fd01::6", "fd01::5", mac(1), False),
+        ("::", "fd01::5", mac(1), False),
+    ):
+        sent = send(vrouter, 1, nd(1, 136, source, target, option, mac(2))).sent
+        assert sent == (["p2"] if passes else []), (source, target, option)
+
+
+def test_address_detection_with_an_option_is_malformed(vrouter: Sandbox) -> None:
+    assert send(vrouter, 3, nd(3, 135, "::", "fd02::5", mac(3))).sent == []
+
+
 def test_allowed_prefixes(vrouter: Sandbox) -> None:
     for source, sent in (("fd01::9", ["p1"]), ("fd01:50:0:1::7", ["p1"]), ("fd01:51::7", [])):
         assert send(vrouter, 6, ip6(mac(6), mac(1), source, "fd01::5")).sent == sent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -58,7 +59,8 @@ OBJECTS: tuple[StateObject, ...] = (
     port(5, 200, "10.1.0.5", mac_of=1),
     port(6, 200, "10.1.0.6"),
     port(7, 100, "fd01::5"),
-    LocalPort("port-8", 8, 100, mac(8), ((mac(8), "10.1.0.9"), (mac(8), "10.50.0.0/24"))),
+    LocalPort("port-8", 8, 100, mac(8), (
+        (mac(8), "10.1.0.9"), (mac(8), "10.50.0.0/24"), (mac(0x88), "10.1.0.88"))),
     Neighbor(100, "10.1.0.6", mac(2), remote=False),
     Neighbor(100, "10.1.0.7", mac(7)),
     Neighbor(100, "fd01::7", mac(0x77)),
@@ -90,7 +92,7 @@ OBJECTS: tuple[StateObject, ...] = (
 
 @pytest.fixture(scope="module")
 def vrouter(sandbox: Sandbox) -> Iterator[Sandbox]:
-    sandbox.add_ports(*range(1, 9))
+    sandbox.add_ports(*range(1, 10))
     sandbox.add_underlay()
     sandbox.add_tunnel(22, VTEP2)
     sandbox.add_tunnel(23, VTEP3)
@@ -201,6 +203,34 @@ def test_arp_probe_and_unicast_reply(vrouter: Sandbox) -> None:
     assert send(vrouter, 1, arp(mac(1), BROADCAST, "0.0.0.0", "10.1.0.6")).sent == ["p1"]
     reply = arp(mac(1), mac(0x70), "10.1.0.5", "10.1.0.70", op=2)
     assert send(vrouter, 1, reply).sent == [(VTEP2, 100)]
+
+
+def test_arp_probes_come_from_the_port_itself(vrouter: Sandbox) -> None:
+    def probe(number: int, source: str, sha: str = "") -> list:
+        return send(vrouter, number, arp(source, BROADCAST, "0.0.0.0", "10.1.0.7", sha=sha)).sent
+
+    assert probe(1, mac(2)) == probe(1, mac(1), mac(2)) == probe(1, mac(2), mac(1)) == []
+    # Each MAC that it may use with an IPv4 address, and none without one.
+    assert probe(8, mac(8)) == probe(8, mac(0x88)) == ["p8"]
+    assert probe(7, mac(7)) == []
+    # What stands in for the missing address in a probe is no leave to say it from another MAC.
+    claim = arp(mac(0x88), mac(2), "10.1.0.9", "10.1.0.6", op=2)
+    assert send(vrouter, 8, claim).sent == []
+    assert send(vrouter, 8, arp(mac(0x88), mac(2), "10.1.0.88", "10.1.0.6", op=2)).sent == ["p2"]
+
+
+def test_frames_of_unknown_ports_end_at_once(vrouter: Sandbox) -> None:
+    assert send(vrouter, 9, ip(mac(9), mac(2), "10.1.0.99", "10.1.0.6")).sent == []
+    assert send(vrouter, 9, arp(mac(9), BROADCAST, "0.0.0.0", "10.1.0.6")).sent == []
+
+
+def test_forged_senders_do_not_fill_the_datapath(vrouter: Sandbox) -> None:
+    """The flow that drops them leaves most of the address open."""
+    result = send(vrouter, 1, ip(mac(1), mac(2), "203.0.113.9", "10.1.0.6"))
+    (megaflow,) = re.findall(r"^Megaflow: (.*)$", result.text, re.M)
+    found = re.search(r"nw_src=[\d.]+/(\d+)", megaflow)
+    assert "Datapath actions: drop" in result.text
+    assert (found is None and "nw_src" not in megaflow) or int(found.group(1)) <= 8
 
 
 def test_arp_request_from_a_tunnel_reaches_local_ports_only(vrouter: Sandbox) -> None:

@@ -292,7 +292,7 @@ def test_within_a_network_across_hypervisors(bed: Bed):
     data = bed.data("web1", bed._address("web2"), "--tcp", "443")
     assert data["verdict"] == "delivered" and "tcp_dst=443" in data["hops"][1]["flow"]
     assert [step["table_name"] for step in data["hops"][1]["steps"]] == [
-        "classify", "bridge", "deliver", "output"
+        "classify", "bridge", "deliver", "port", "receive"
     ]  # fmt: skip
 
 
@@ -334,7 +334,7 @@ def test_nobody_there(bed: Bed):
 def test_an_address_of_another_system_is_found_by_its_route(bed: Bed):
     """hv2 has no EVI with the VNI that it asks for, so the packet ends there and it is said."""
     data = bed.data("web1", "10.1.0.200")
-    assert data["verdict"] == "dropped" and data["table"] == "classify" and len(data["hops"]) == 2
+    assert data["verdict"] == "dropped" and data["table"] == "claim" and len(data["hops"]) == 2
 
 
 def test_a_vtep_that_is_no_hypervisor(bed: Bed):

@@ -27,7 +27,7 @@ def texts(obj: object) -> list[str]:
 def test_how_many_flows() -> None:
     plain = LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),))
     filtered = LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),), policy=5)
-    assert (len(render(plain)), len(render(filtered))) == (5, 6)
+    assert (len(render(plain)), len(render(filtered))) == (4, 4)
     assert len(render(Policy(5))) == len(render(Policy(5, stateful=False))) == 6
     assert len(render(PeerAddress(5, INGRESS, "10.0.0.9", 6))) == 1
     assert len(render(Rule(5, INGRESS, 4))) == 1
@@ -39,8 +39,14 @@ def test_how_many_flows() -> None:
 
 def test_a_port_names_its_set_on_both_ways() -> None:
     port = LocalPort("p", 7, 100, MAC, ((MAC, "10.0.0.1"),), policy=0x2A)
-    assert texts(port)[0] == "classify 200: in_port=7 -> set evi=100; set policy=0x2a; goto guard"
-    assert texts(port)[2] == "deliver 100: out_port=7 -> set policy=0x2a; goto receive"
+    assert texts(port)[0] == (
+        "port 100: out_port=7 -> set evi=100; set policy=0x2a; set claimed_ip3=10.0.0.1"
+    )
+    asked = [text for text in texts(Vrouter(MAC)) if "resubmit port" in text]
+    assert asked == [
+        "classify 0:  -> move in_port to out_port; resubmit port; goto claim",
+        "deliver 0:  -> set policy=0x0; resubmit port; goto receive",
+    ]
 
 
 def test_rules_in_words() -> None:

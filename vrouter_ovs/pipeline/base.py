@@ -18,6 +18,7 @@ from vrouter_ovs.pipeline.transit import routed
 from vrouter_ovs.state import Vrouter
 
 MULTICAST = "01:00:00:00:00:00"
+NO_MAC = "00:00:00:00:00:00"
 ICMPV6 = 58
 NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
 ROUTER_SOLICIT = 133
@@ -47,9 +48,15 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
             "classify", 1000, (("eth_dst", "01:80:c2:00:00:00", "ff:ff:ff:ff:ff:f0"),), (), tag
         ),
         Flow("classify", 1000, (("eth_src", MULTICAST, MULTICAST),), (), tag),
-        # A port's own guard flows stand above these two: neighbor discovery that is not its own.
-        Flow("guard", 110, (*icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT)), (), tag),
-        Flow("guard", 110, (*icmpv6, ("icmpv6_type", NEIGHBOR_ADVERT)), (), tag),
+        Flow(
+            "classify",
+            0,
+            (),
+            (("move", "in_port", "out_port"), ("resubmit", "port"), ("goto", "claim")),
+            tag,
+        ),
+        *_claims(tag),
+        Flow("guard", 200, (("unsecured", 1),), (("goto", "proxy"),), tag),
         # No port is a router to the others (RFC 6105).
         Flow("guard", 130, (*icmpv6, ("icmpv6_type", ROUTER_ADVERT)), (), tag),
         Flow("guard", 130, (*icmpv6, ("icmpv6_type", REDIRECT)), (), tag),
@@ -58,7 +65,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow(
             "proxy",
             50,
-            (("eth_type", ARP), ("arp_op", 2), ("eth_dst", "00:00:00:00:00:00", MULTICAST)),
+            (("eth_type", ARP), ("arp_op", 2), ("eth_dst", NO_MAC, MULTICAST)),
             (("goto", "bridge"),),
             tag,
         ),
@@ -106,11 +113,51 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
     return (*flows, *routed(vrouter, tag))
 
 
+def _claims(tag: int) -> list[Flow]:
+    """What a frame of each kind claims, and what it may say of itself where that is said twice."""
+
+    def claims(height: int, match: tuple, *said: tuple[str, str]) -> Flow:
+        moves = tuple(("move", *pair) for pair in said)
+        return Flow("claim", height, match, (*moves, ("goto", "guard")), tag)
+
+    ipv6, arp = ("eth_type", IPV6), ("eth_type", ARP)
+    solicitation, advertisement = (
+        (ipv6, ("ip_proto", ICMPV6), ("icmpv6_type", kind))
+        for kind in (NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT)
+    )
+    of_frame, of_target = ("eth_src", "claimed_mac"), ("nd_target", "claimed_ip")
+    # Duplicate address detection: from "::", without the option (RFC 4862 section 5.4.2), and for
+    # its own addresses: whoever is just checking the same one would give it up.
+    detection = (*solicitation, ("ipv6_src", "::"), ("nd_sll", NO_MAC))
+    return [
+        Flow("claim", 200, (("evi", 0),), (), tag),
+        claims(100, (("unsecured", 1),)),
+        claims(40, detection, of_frame, of_target),
+        # The link-layer option may be left out (RFC 4861 sections 4.3 and 4.4), never be another's.
+        claims(30, (*solicitation, ("nd_sll", NO_MAC)), of_frame),
+        claims(30, (*advertisement, ("nd_tll", NO_MAC)), of_frame, of_target),
+        claims(20, solicitation, ("nd_sll", "claimed_mac")),
+        claims(20, advertisement, ("nd_tll", "claimed_mac"), of_target),
+        claims(10, (ipv6,), of_frame),
+        # The ARP probe of RFC 5227 section 2.1.1 has no sender address yet: what the table port
+        # knows of the port stands.
+        claims(20, (arp, ("arp_spa", "0.0.0.0"))),
+        claims(10, (arp,), ("arp_spa", "claimed_ip3")),
+        claims(0, ()),
+        Flow("guard", 120, detection, (("goto", "target"),), tag),
+        # A port's own flows stand above these two.
+        Flow("target", 100, detection, (), tag),
+        Flow("target", 100, advertisement, (), tag),
+        Flow("target", 0, (), (("goto", "proxy"),), tag),
+    ]
+
+
 def _policy(tag: int) -> list[Flow]:
     """What all policy sets have in common; a set's own flows are in :mod:`.policy`."""
-    flows = [Flow("track", 50, (("policy", 0),), (("goto", "bridge"),), tag)]
-    for table, then in (("track", "bridge"), ("receive", "output")):
-        flows.append(Flow(table, 0, (), (("goto", then),), tag))
+    flows = []
+    for table, then in (("track", ("goto", "bridge")), ("receive", ("output_reg", "out_port"))):
+        flows.append(Flow(table, 0, (), (then,), tag))
+        flows.append(Flow(table, 50, (("policy", 0),), (then,), tag))
         # Nothing is let through unasked because its set is not known yet, or not any more.
         flows += [
             Flow(table, 10, (("eth_type", eth_type),), (), tag) for eth_type in (IPV4, IPV6)
@@ -124,10 +171,12 @@ def _policy(tag: int) -> list[Flow]:
                     ("eth_type", IPV6), ("ip_proto", ICMPV6), ("ip_ttl", limit),
                     ("icmpv6_type", kind),
                 )  # fmt: skip
-                flows.append(Flow(table, 200, match, (("goto", then),), tag))
+                flows.append(Flow(table, 200, match, (then,), tag))
     flows += _ask_and_permit("policy_out", "permit_out", "whole_out", "in_port", "bridge", 0, tag)
     flows += _ask_and_permit("policy_in", "permit_in", "whole_in", "out_port", "output", 1, tag)
-    flows.append(Flow("deliver", 0, (), (("goto", "output"),), tag))
+    # The whole register: what the sender's set left in it ends here.
+    asked = (("set_field", "policy", 0), ("resubmit", "port"), ("goto", "receive"))
+    flows.append(Flow("deliver", 0, (), asked, tag))
     flows.append(Flow("peer", 0, (), (("set_field", "peer", 0), ("goto", "policy")), tag))
     return flows
 

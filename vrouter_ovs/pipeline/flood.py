@@ -16,53 +16,33 @@ PART_REMOTES = PART_BYTES // REMOTE_BYTES
 
 
 def render_flood(flood: Flood) -> tuple[Flow, ...]:
-    """Two flows: one for frames of local ports, one for frames from a tunnel.
+    """One flow, for what local ports send and for what comes from a tunnel: of the latter the
+    table encap lets nothing into a tunnel again.
 
-    A list that is too long for one flow is cut into parts, which these two run one after the
-    other through the bucket register.
+    A list that is too long for one flow is cut into parts, which it runs one after the other
+    through the bucket register.
     """
     tag = cookie(flood.key)
     evi = ("evi", vni(flood.evi))
     size = len(flood.ports) * PORT_BYTES + len(flood.remotes) * REMOTE_BYTES
+    parts = []
     if size <= PART_BYTES:
-        ports = _ports(flood.ports)
-        return (
-            Flow("flood", 100, (evi, ("from_tunnel", 1), ("bucket", 0)), ports, tag),
-            Flow(
-                "flood",
-                100,
-                (evi, ("from_tunnel", 0), ("bucket", 0)),
-                (*ports, *_remotes(flood.remotes)),
-                tag,
-            ),
+        actions = (*_ports(flood.ports), *_remotes(flood.remotes))
+    else:
+        parts = [
+            _ports(flood.ports[i : i + PART_PORTS]) for i in range(0, len(flood.ports), PART_PORTS)
+        ]
+        parts += [
+            _remotes(flood.remotes[i : i + PART_REMOTES])
+            for i in range(0, len(flood.remotes), PART_REMOTES)
+        ]
+        actions = tuple(
+            step
+            for number in range(1, len(parts) + 1)
+            for step in (("set_field", "bucket", number), ("resubmit", "flood"))
         )
-    parts = [
-        _ports(flood.ports[i : i + PART_PORTS]) for i in range(0, len(flood.ports), PART_PORTS)
-    ]
-    local_parts = len(parts)
-    parts += [
-        _remotes(flood.remotes[i : i + PART_REMOTES])
-        for i in range(0, len(flood.remotes), PART_REMOTES)
-    ]
-    calls = [
-        (("set_field", "bucket", number), ("resubmit", "flood"))
-        for number in range(1, len(parts) + 1)
-    ]
     return (
-        Flow(
-            "flood",
-            100,
-            (evi, ("from_tunnel", 1), ("bucket", 0)),
-            tuple(step for call in calls[:local_parts] for step in call),
-            tag,
-        ),
-        Flow(
-            "flood",
-            100,
-            (evi, ("from_tunnel", 0), ("bucket", 0)),
-            tuple(step for call in calls for step in call),
-            tag,
-        ),
+        Flow("flood", 100, (evi, ("bucket", 0)), actions, tag),
         *(
             Flow("flood", 100, (evi, ("bucket", number)), part, tag)
             for number, part in enumerate(parts, 1)

@@ -1,4 +1,9 @@
-"""Local ports: into the EVI, past the guard, and where frames to them go."""
+"""Local ports: what is known of them, what they may send, and where frames to them go.
+
+One flow of the table ``port`` holds what is known of a port; it is asked on both ways.  What ARP
+and neighbor discovery claim has been written to registers before the guard, by constant flows of
+the table ``claim``: so the guard needs no flow of its own for each form of saying the same.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +13,8 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.edge import Why
 from vrouter_ovs.fields import mac_bytes
 from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
-from vrouter_ovs.pipeline.addresses import network, prefix_term, vni
-from vrouter_ovs.pipeline.base import ICMPV6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT
+from vrouter_ovs.pipeline.addresses import mac_int, network, prefix_term, vni
+from vrouter_ovs.pipeline.base import ICMPV6, NEIGHBOR_ADVERT
 from vrouter_ovs.pipeline.policy import policy_id
 from vrouter_ovs.state import LocalPort
 
@@ -17,131 +22,118 @@ PASS = (("goto", "proxy"),)
 PASS_SEEN = (
     ("set_field", "why", int(Why.SEEN)), ("resubmit", "punt"), ("set_field", "why", 0), *PASS,
 )  # fmt: skip
-NO_MAC = "00:00:00:00:00:00"
+ALL_ONES = (1 << 32) - 1
+ANY4, ANY6 = ipaddress.IPv4Network((0, 0)), ipaddress.IPv6Network((0, 0))
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def render_port(port: LocalPort) -> tuple[Flow, ...]:
-    """Five flows for a port with one IPv4 address, three for one without port security; one more
-    with a policy set."""
+    """Two flows, and two for each pair with an IPv4 address, two for each with an IPv6 address,
+    two for the link-local one."""
     tag = cookie(port.key)
     evi = vni(port.evi)
-    policy = (("set_field", "policy", policy_id(port.policy)),) if port.policy else ()
-    flows = [
-        Flow(
-            "classify",
-            200,
-            (("in_port", port.ofport),),
-            (("set_field", "evi", evi), *policy, ("goto", "guard")),
-            tag,
-        ),
-        Flow(
-            "bridge",
-            300,
-            (("evi", evi), ("eth_dst", port.mac)),
-            (("set_field", "out_port", port.ofport), ("goto", "deliver")),
-            tag,
-        ),
-    ]
-    if policy:
-        # The whole register: what the sender's set left in it ends here.
-        match = (("out_port", port.ofport),)
-        flows.append(Flow("deliver", 100, match, (*policy, ("goto", "receive")), tag))
-    if not port.port_security:
-        flows.append(Flow("guard", 200, (("in_port", port.ofport),), PASS, tag))
-        return tuple(flows)
+    known: list[tuple] = [("set_field", "evi", evi)]
+    if port.policy:
+        known.append(("set_field", "policy", policy_id(port.policy)))
     # Pairs may overlap or say the same twice ("10.0.0.1" and "10.0.0.1/32"): one flow each.
     guard: dict[tuple, Flow] = {}
-    for mac, prefix in port.allowed:
-        for flow in _pair(port.ofport, mac, prefix, tag):
-            if prefix and (mac, prefix) in port.shared:
-                flow = _seen(flow, prefix)
-            guard[flow.priority, flow.match] = flow
-    return (*flows, *guard.values())
+    if port.port_security:
+        first = next(filter(_is_ipv4, port.allowed), None)
+        if first is not None:
+            # What an ARP probe, which names no sender address, is held against.
+            address = network(first[1]).network_address
+            known.append(("set_field", "claimed_ip3", str(address)))
+        for pair in port.allowed:
+            flows = _pair(port.ofport, *pair, pair[0] == (first or pair)[0], tag)
+            if pair in port.shared and pair[1]:
+                flows = _seen(flows, pair[1])
+            for flow in flows:
+                guard[flow.table, flow.priority, flow.match] = flow
+    else:
+        known.append(("load", "unsecured", 1))
+    to_port = (("set_field", "out_port", port.ofport), ("goto", "deliver"))
+    return (
+        Flow("port", 100, (("out_port", port.ofport),), tuple(known), tag),
+        Flow("bridge", 300, (("evi", evi), ("eth_dst", port.mac)), to_port, tag),
+        *guard.values(),
+    )
 
 
-def _seen(flow: Flow, prefix: str) -> Flow:
-    """The flow of a pair that the port shares with others: what announces the address is copied to
-    the node.  Below those of the port's own addresses, which a prefix may include; above what the
-    Vrouter drops."""
-    terms = {
-        *prefix_term("arp_spa", network(prefix)), *prefix_term("nd_target", network(prefix)),
-    }  # fmt: skip
-    if terms.isdisjoint(flow.match) or ("icmpv6_type", NEIGHBOR_SOLICIT) in flow.match:
-        return flow
-    return flow._replace(priority=flow.priority - 5, actions=PASS_SEEN)
+def _is_ipv4(pair: tuple[str, str]) -> bool:
+    return bool(pair[1]) and network(pair[1]).version == 4
 
 
-def _pair(ofport: int, mac: str, prefix: str, tag: int) -> list[Flow]:
+def _pair(ofport: int, mac: str, prefix: str, first: bool, tag: int) -> list[Flow]:
+    """``first``: whether the table port knows an address of ``mac``."""
     source = (("in_port", ofport), ("eth_src", mac))
     if not prefix:
-        return [*_ipv4(source, mac, (), (), tag), *_ipv6(source, mac, (), (), tag)]
+        return [*_ipv4(source, mac, ANY4, tag), *_ipv6(source, mac, ANY6, tag)]
     net = network(prefix)
-    if net.version == 4:
-        return _ipv4(
-            source, mac, prefix_term("ipv4_src", net), prefix_term("arp_spa", net), tag
-        )
-    flows = _ipv6(source, mac, prefix_term("ipv6_src", net), prefix_term("nd_target", net), tag)
-    local = network(link_local(mac))
-    flows += _ipv6(
-        source, mac, prefix_term("ipv6_src", local), prefix_term("nd_target", local), tag
-    )
-    # Duplicate address detection: from "::", without a link-layer option (RFC 4862 section 5.4.2),
-    # and for its own addresses: whoever is just checking the same one would give it up.
-    for target in (net, local):
-        flows.append(
-            Flow(
-                "guard",
-                120,
-                (
-                    *source, *_nd(NEIGHBOR_SOLICIT), ("ipv6_src", "::"),
-                    *prefix_term("nd_target", target), ("nd_sll", NO_MAC),
-                ),
-                PASS,
-                tag,
-            )
-        )
+    if net.version == 6:
+        local = network(link_local(mac))
+        return [*_ipv6(source, mac, net, tag), *_ipv6(source, mac, local, tag)]
+    flows = _ipv4(source, mac, net, tag)
+    if not first and net.prefixlen:
+        probe = (("eth_type", ARP), ("arp_sha", mac), ("arp_spa", "0.0.0.0"))
+        flows.append(Flow("guard", 100, (*source, *probe), PASS, tag))
     return flows
 
 
-def _ipv4(source: tuple, mac: str, ip_term: tuple, arp_term: tuple, tag: int) -> list[Flow]:
-    arp = (*source, ("eth_type", ARP), ("arp_sha", mac))
-    flows = [
-        Flow("guard", 100, (*source, ("eth_type", IPV4), *ip_term), PASS, tag),
-        Flow("guard", 100, (*arp, *arp_term), PASS, tag),
+def _seen(flows: list[Flow], prefix: str) -> list[Flow]:
+    """The flows of a pair that the port shares with others: what announces the address is copied to
+    the node, duplicate address detection is not.  Below those of the port's own addresses, which a
+    prefix may include; above what the Vrouter drops."""
+    claimed = set(_claimed(network(prefix)))
+    found = []
+    for flow in flows:
+        if claimed <= set(flow.match) and ("eth_type", ARP) in flow.match:
+            flow = flow._replace(priority=flow.priority - 5, actions=PASS_SEEN)
+        elif claimed <= set(flow.match) and flow.table == "target":
+            advertisement = (("ip_proto", ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
+            found.append(
+                flow._replace(
+                    priority=flow.priority - 5, match=(*flow.match, *advertisement),
+                    actions=PASS_SEEN,
+                )
+            )  # fmt: skip
+            flow = flow._replace(priority=flow.priority - 10)
+        found.append(flow)
+    return found
+
+
+def _ipv4(source: tuple, mac: str, net: ipaddress.IPv4Network, tag: int) -> list[Flow]:
+    arp = (("eth_type", ARP), ("arp_sha", mac))
+    return [
+        Flow(
+            "guard", 100, (*source, ("eth_type", IPV4), *prefix_term("ipv4_src", net)), PASS, tag
+        ),
+        Flow("guard", 100, (*source, *arp, *_claimed(net)), PASS, tag),
     ]
-    if arp_term:
-        # The ARP probe of RFC 5227 section 2.1.1 has no sender address yet.
-        flows.append(Flow("guard", 100, (*arp, ("arp_spa", "0.0.0.0")), PASS, tag))
-    return flows
 
 
-def _nd(kind: int) -> tuple[tuple, ...]:
-    return (("eth_type", IPV6), ("ip_proto", ICMPV6), ("icmpv6_type", kind))
+def _ipv6(source: tuple, mac: str, net: ipaddress.IPv6Network, tag: int) -> list[Flow]:
+    """From whom, and of whom: the second is asked of advertisements and address detection."""
+    claimed = (*source, ("eth_type", IPV6), ("claimed_mac", mac_int(mac)))
+    return [
+        Flow(
+            "guard", 100, (*claimed, *prefix_term("ipv6_src", net)), (("goto", "target"),), tag
+        ),
+        Flow("target", 200, (*claimed, *_claimed(net)), PASS, tag),
+    ]
 
 
-def _ipv6(source: tuple, mac: str, ip_term: tuple, nd_term: tuple, tag: int) -> list[Flow]:
-    flows = [Flow("guard", 100, (*source, ("eth_type", IPV6), *ip_term), PASS, tag)]
-    # The link-layer option may be left out (RFC 4861 sections 4.3 and 4.4), never be another's.
-    for option in (mac, NO_MAC):
-        flows.append(
-            Flow(
-                "guard",
-                120,
-                (*source, *_nd(NEIGHBOR_SOLICIT), *ip_term, ("nd_sll", option)),
-                PASS,
-                tag,
-            )
-        )
-        flows.append(
-            Flow(
-                "guard",
-                120,
-                (*source, *_nd(NEIGHBOR_ADVERT), *ip_term, *nd_term, ("nd_tll", option)),
-                PASS,
-                tag,
-            )
-        )
-    return flows
+def _claimed(net: Network) -> tuple[tuple, ...]:
+    """The match terms for "the claimed address is in ``net``", by 32 bits."""
+    value, mask = int(net.network_address), int(net.netmask)
+    terms: list[tuple] = []
+    for number in range(4 - net.max_prefixlen // 32, 4):
+        shift = 32 * (3 - number)
+        part, bits = value >> shift & ALL_ONES, mask >> shift & ALL_ONES
+        if bits == ALL_ONES:
+            terms.append((f"claimed_ip{number}", part))
+        elif bits:
+            terms.append((f"claimed_ip{number}", part, bits))
+    return tuple(terms)
 
 
 def link_local(mac: str) -> str:
