@@ -349,8 +349,8 @@ class Policy:
 class Rule:
     """What a policy set allows, in one direction seen from the port.
 
-    ``version``: 4 or 6.  ``protocol``: an IP protocol number, or -1 for any.  ``first``, ``last``:
-    destination ports of TCP, UDP, SCTP; for ICMP the type and the code; -1 for any.  ``remote``:
+    ``version``: 4 or 6.  ``protocol``: 1 to 255, or -1 for any.  ``first``, ``last``: destination
+    ports of TCP, UDP, SCTP; for ICMP the type and the code; -1 for any.  ``remote``:
     a prefix of the other side, or "".  ``peer``: the other side's policy set as found by a
     :class:`PeerAddress`, or 0 for any.  Rules of a set never overlap in ports when all else is
     equal.  ``rules``: ids of the configured rules that this comes from; not part of the key.

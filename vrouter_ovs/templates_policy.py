@@ -109,7 +109,7 @@ def rule() -> Callable[[Rule], tuple[Encoded, ...]]:
         policy, direction, version, protocol = obj.policy, obj.direction, obj.version, obj.protocol
         first, last, remote, peer = obj.first, obj.last, obj.remote, obj.peer
         bit = _BITS.get(direction)
-        if bit is None or not (0 < policy < INBOUND and 0 <= peer < INBOUND):
+        if bit is None or not protocol or not (0 < policy < INBOUND and 0 <= peer < INBOUND):
             return encode_rendered(obj)
         prefix, other = -1, b""
         if remote:

@@ -30,7 +30,7 @@ WITH_PORTS = frozenset((6, 17, 33, 132, 136))
 
 
 def protocol_number(name: str, version: int) -> int:
-    """The number of a protocol given by name or number; -1 for "" or "any".
+    """The number of a protocol given by name or number; -1 for "", "any" or "0".
 
     ICMP means the ICMP of the IP version.  Raises ValueError for an unknown name.
     """
@@ -41,7 +41,7 @@ def protocol_number(name: str, version: int) -> int:
         raise ValueError(f"unknown IP protocol {name!r}")
     if version == 6 and number == ICMP:
         return ICMPV6
-    return number
+    return number or -1
 
 
 NO_GROUPS: Groups = ("",)

@@ -81,7 +81,7 @@ def overlap(one: Rule, other: Rule) -> bool:
 def rules(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> Rule:
     version = draw(st.sampled_from((4, 6)))
     icmp = 1 if version == 4 else 58
-    protocol = draw(st.one_of(st.sampled_from((-1, 6, 17, 132, icmp)), st.integers(0, 255)))
+    protocol = draw(st.one_of(st.sampled_from((-1, 6, 17, 132, icmp)), st.integers(1, 255)))
     first = last = -1
     if protocol in (6, 17, 132) and draw(st.booleans()):
         first, last = sorted((draw(ports_of_rules), draw(ports_of_rules)))

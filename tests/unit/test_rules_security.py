@@ -198,6 +198,7 @@ def test_rules_that_are_refused(bench, group, type, status, body):
     ({"protocol": "tcp"}, {"protocol": "6"}),
     ({"protocol": "tcp"}, {"protocol": "TCP", "port_range_min": 1, "port_range_max": 65535}),
     ({}, {"protocol": "any"}),
+    ({}, {"protocol": 0}),
     ({"remote_ip_prefix": "10.0.0.9/24"}, {"remote_ip_prefix": "10.0.0.0/24"}),
     ({"remote_ip_prefix": "10.0.0.9"}, {"remote_ip_prefix": "10.0.0.9/32"}),
     ({"ethertype": "IPv6", "protocol": "icmp"}, {"ethertype": "ipv6", "protocol": "58"}),

@@ -122,6 +122,8 @@ def test_what_has_no_set_yet_is_denied() -> None:
         Rule(1, INGRESS, 4, peer=-1),
         PeerAddress(0, INGRESS, "10.0.0.1", 1),
         PeerAddress(1, "sideways", "10.0.0.1", 1),
+        Rule(1, INGRESS, 4, 0),
+        Rule(1, INGRESS, 6, 0, stateful=False),
         PeerAddress(1, INGRESS, "10.0.0.1", 0),
         PeerAddress(1, INGRESS, "10.0.0.1", 1 << 31),
         PeerAddress(1, INGRESS, "10.0.0.256", 1),

@@ -86,6 +86,10 @@ def render_rule(rule: Rule) -> tuple[Flow, ...]:
         ("policy", ruleset(rule.policy, rule.direction)),
         ("eth_type", _ETH_TYPES[rule.version]),
     ]
+    if not rule.protocol:
+        # Open vSwitch 3.1 takes ct_nw_proto=0, but does not show it again: such a flow looks like
+        # one for all protocols, and cannot be deleted by what it looks like.
+        raise PipelineError("protocol 0 cannot be told from any protocol")
     height = RULE_PRIORITY
     if rule.stateful:
         match.append(VALID)

@@ -101,9 +101,9 @@ def _ethertype(value: str | None) -> str:
 
 
 def _protocol(value: str | int | None, ethertype: str) -> str:
-    """The name or the number as text; "" for any."""
+    """The name or the number as text; "" for any, which the API writes as 0 too."""
     text = str(value).strip().lower() if value is not None else ""
-    if text in ("", "any", "-1"):
+    if text in ("", "any", "-1") or (text.isascii() and text.isdigit() and not int(text)):
         return ""
     if text.isascii() and text.isdigit() and len(text) < 4 and int(text) < 256:
         text = str(int(text))
