@@ -72,10 +72,12 @@ TABLES: tuple[Table, ...] = (
         "Anti-spoof: a port sends from its own MAC and addresses only, in Ethernet, IP, ARP and"
         " neighbor discovery. What is not allowed here is dropped. What the node answers (DHCP,"
         " DHCPv6, router solicitations) is recognised before that: it never leaves the hypervisor."
-        " What announces an address that other ports may have passes, and the node gets a copy.",
+        " What announces an address that other ports may have passes, and the node gets a copy."
+        " Nobody is a router or a DHCP server, also not behind IPv6 extension headers or in"
+        " fragments; what the switch cannot read to its end is dropped.",
         _fields(
-            "in_port unsecured eth_src eth_type ipv4_src ipv6_src ip_proto udp_src udp_dst arp_spa"
-            " arp_sha icmpv6_type nd_sll claimed_mac claimed_ip3"
+            "in_port unsecured eth_src eth_type ipv4_src ipv6_src ip_frag ip_proto udp_src udp_dst"
+            " arp_spa arp_sha icmpv6_type nd_target nd_sll claimed_mac claimed_ip3"
         ),
         _fields("why"),
         ("target", "proxy", "punt"),

@@ -221,7 +221,7 @@ def test_rules_that_differ(bench, group):
         {"protocol": "tcp", "port_range_min": 22, "port_range_max": 22},
         {"protocol": "udp", "port_range_min": 22, "port_range_max": 22},
         {"remote_group_id": group}, {"remote_ip_prefix": "0.0.0.0/0"}, {"ethertype": "IPv6"},
-        {"protocol": "vrrp"}, {"protocol": 0},
+        {"protocol": "vrrp"}, {"protocol": 255},
     ):
         bench.do(rules.create, **base, **body)
     assert len(bench.config.rules_by_group[group]) == 13
