@@ -46,7 +46,7 @@ EXAMPLES = (
     Vrf(900, _OWN),
     Gateway(100, 900, _GATEWAY, ("10.0.0.1",)),
     LocalPort("p1", 5, 100, _MAC, ((_MAC, "10.0.0.5"),)),
-    Punt("p1", 5, _MAC),
+    Punt("p1", 5),
     Neighbor(100, "10.0.0.6", _FAR),
     RemoteMac(100, _FAR, "192.0.2.2", 100),
     Route(900, "10.0.0.5/32", (LocalHop(5, 100, _MAC, _GATEWAY),)),

@@ -8,6 +8,25 @@ the answer.  Nothing here does I/O.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
+
+
+class Why(IntEnum):
+    """Why a frame was punted: the register ``why``, which the packet-in carries.
+
+    ASKED: a question that only its content tells apart (DHCP, DHCPv6, router solicitations).
+    DNS, MDNS: a query, to the network's resolver, or to everyone on the link.  TOO_BIG: larger than
+    the overlay carries.  TIME_EXCEEDED: its TTL is used up.  UNREACHABLE: no route.  SEEN: an ARP
+    or neighbor advertisement from an address that more than one port may have; a copy.
+    """
+
+    ASKED = 0
+    DNS = 1
+    MDNS = 2
+    TOO_BIG = 3
+    TIME_EXCEEDED = 4
+    UNREACHABLE = 5
+    SEEN = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from vrouter_ovs.cookies import COOKIE_MASK
 from vrouter_ovs.flow import CONTROLLER
+from vrouter_ovs.registers import REGISTERS
 from vrouter_ovs.wire import NICIRA, OFPAT_OUTPUT, Encoded
 
 VERSION = 0x05
@@ -35,6 +36,7 @@ _PACKET_OUT = struct.Struct("!BBHIIIH6xHHIH6x")
 _METER_MOD = struct.Struct("!BBHIHHIHHII4x")
 _METER_CONFIG = struct.Struct("!HHI")
 _IN_PORT_OXM = b"\x80\0\0\4"
+_WHY_OXM = REGISTERS["why"].header.to_bytes(4, "big")
 _PADDING = tuple(bytes(n) for n in range(8))
 
 
@@ -223,8 +225,8 @@ def packet_in_cookie(message: bytes) -> int:
     return int.from_bytes(message[16:24], "big") if len(message) >= 24 else 0
 
 
-def decode_packet_in(message: bytes) -> tuple[int, bytes]:
-    """(OpenFlow port it came in, frame) of a whole OFPT_PACKET_IN message (7.4.1).
+def decode_packet_in(message: bytes) -> tuple[int, int, bytes]:
+    """(OpenFlow port it came in, register ``why``, frame) of a whole OFPT_PACKET_IN (7.4.1).
 
     Raises ValueError where lengths do not add up, there is no in-port, or the frame is cut.
     """
@@ -236,11 +238,17 @@ def decode_packet_in(message: bytes) -> tuple[int, bytes]:
     if match < 4 or not frame or len(frame) != total:
         raise ValueError("a packet-in with a malformed length")
     at, end = 28, 24 + match
-    while at + 4 <= end:
-        if message[at : at + 4] == _IN_PORT_OXM and at + 8 <= end:
-            return int.from_bytes(message[at + 4 : at + 8], "big"), frame
+    ofport, why = -1, 0
+    while at + 8 <= end:
+        header = message[at : at + 4]
+        if header == _IN_PORT_OXM:
+            ofport = int.from_bytes(message[at + 4 : at + 8], "big")
+        elif header == _WHY_OXM:  # Only where it is not zero.
+            why = int.from_bytes(message[at + 4 : at + 8], "big")
         at += 4 + message[at + 3]
-    raise ValueError("a packet-in without an in-port")
+    if ofport < 0:
+        raise ValueError("a packet-in without an in-port")
+    return ofport, why, frame
 
 
 def decode_error(message: bytes) -> tuple[int, int, int, str]:

@@ -34,6 +34,7 @@ _MAP = (
     ),
     (_register("peer", 7), "the policy set of the other side's address; 0 where none is known"),
     (_register("permit", 8), "1: a rule of the policy set allows the packet's connection"),
+    (_register("why", 9), "why a packet is punted, for the node; see vrouter_ovs/edge.py"),
     (
         Field("router_mac", OPENFLOW_BASIC, 2, 8, METADATA_ORDER, "int", 0, 48),
         "the Router's MAC of this vrouter, in the OpenFlow metadata field",

@@ -150,7 +150,8 @@ class LocalPort:
 
 @dataclass(frozen=True, slots=True)
 class Punt:
-    """What a port asks of the network itself (DHCP, router solicitations, DNS) reaches the node.
+    """What a port asks of the network itself (DHCP, router solicitations, DNS), and what a router
+    has to answer with an error, reaches the node.
 
     An object of its own: a switch that has no meters refuses this, and the port works without.
     """
@@ -158,7 +159,6 @@ class Punt:
     kind: ClassVar[str] = "punt"
     port_id: str
     ofport: int
-    mac: str
 
     @property
     def key(self) -> Key:

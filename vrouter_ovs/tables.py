@@ -86,13 +86,6 @@ TABLES: tuple[Table, ...] = (
         miss="track",
     ),
     Table(
-        "punt",
-        "To the node that owns this vrouter, through the port's meter; from the port's own MAC"
-        " alone. While the node is away the packets end here too.",
-        _fields("in_port eth_src"),
-        punts=True,
-    ),
-    Table(
         "advertise",
         "The last step of a neighbor advertisement: what only an advertisement has can be set only"
         " where a flow matches one.",
@@ -228,6 +221,14 @@ TABLES: tuple[Table, ...] = (
         frozenset(),
         frozenset(),
         outputs=True,
+    ),
+    Table(
+        "punt",
+        "To the node that owns this vrouter, through the port's meter: what a port asks of the"
+        " network itself, and what a router has to answer with an error. The register why says"
+        " which. While the node is away the packets end here too.",
+        _fields("in_port"),
+        punts=True,
     ),
     Table(
         "peer",

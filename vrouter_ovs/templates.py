@@ -87,15 +87,15 @@ def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
 
 
 def _punt() -> Callable[[Punt], tuple[Encoded, ...]]:
-    key, _, body = sample(Punt("", _PORT, _MAC))
-    k0, k1, k2 = cut(key, _PORT_B, _MAC_B)
+    key, _, body = sample(Punt("", _PORT))
+    k0, k1 = cut(key, _PORT_B)
     b0, b1 = cut(body, meter_id(_PORT).to_bytes(4, "big"))
 
     def fill(obj: Punt) -> tuple[Encoded, ...]:
         ofport = obj.ofport
         return (
             Encoded(
-                k0 + ofport.to_bytes(4, "big") + k1 + mac_bytes(obj.mac) + k2,
+                k0 + ofport.to_bytes(4, "big") + k1,
                 cookie(("punt", obj.port_id)),
                 b0 + meter_id(ofport).to_bytes(4, "big") + b1,
             ),

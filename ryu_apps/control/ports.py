@@ -118,7 +118,7 @@ class Ports:
                 self.pending.setdefault(new.element, {})[port_id] = 0
             self._desired.put(new.element, ("evi", new.evi), item)
             self._desired.put(
-                new.element, ("evi", new.evi), Punt(port_id, new.ofport, new.mac)
+                new.element, ("evi", new.evi), Punt(port_id, new.ofport)
             )
         self.republish[port_id] = None
 

@@ -1,5 +1,6 @@
-"""Punted packets: from a vrouter's packet-in to the proxies and back as packet-outs.
+"""Punted packets: from a vrouter's packet-in to a service and back as packet-outs.
 
+A *service* answers the frames that are punted for one reason (:class:`~vrouter_ovs.edge.Why`).
 One worker thread for each node.  Receiving threads hand over raw packet-in messages; each element
 has a queue of its own and the worker takes a few of each in turn, so that a hypervisor whose VMs
 send as much as their meters allow delays nobody but its own.  Nothing here remembers a client: what
@@ -15,13 +16,13 @@ import random
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.edge import EdgePort, Why
 from vrouter_ovs.encode import decode_packet_in
 from vrouter_ovs.proxies import dhcp4, dhcp6, ra
-from vrouter_ovs.proxies.packet import Answer, Malformed
+from vrouter_ovs.proxies.packet import Answer, Malformed, ignored
 
 LOG = logging.getLogger("vnc.edge")
 
@@ -42,6 +43,24 @@ Place = tuple[str, int]
 """(element, OpenFlow port)."""
 Send = Callable[[str, int, bytes], bool]
 """``send(element, ofport, frame) -> sent``; must not block."""
+
+
+Service = Callable[[bytes, EdgePort, Place], tuple[str, Answer]]
+"""``service(frame, port, place) -> (protocol, answer)``, in the worker thread; must not block.  An
+answer of the kind "later" is one that the service sends by itself.  Raises Malformed."""
+
+
+def asked(frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
+    """DHCP, DHCPv6 and router solicitations.  They are punted before the guard, as who asks has no
+    address yet; the proxies look at whose MAC it is."""
+    found = classify(frame)
+    if found is None:
+        return "", ignored("unknown protocol")
+    protocol, proxy = found
+    try:
+        return protocol, proxy(frame, port)
+    except Malformed as fault:
+        raise Malformed(f"{protocol}: {fault.reason}") from None
 
 
 def classify(frame: bytes) -> tuple[str, Callable[[bytes, EdgePort], Answer]] | None:
@@ -82,10 +101,12 @@ class Counters:
 
 
 class PuntSouthbound:
-    """``send``: puts an answer out of the port that asked."""
+    """``send``: puts an answer out of the port that asked.  ``services``: by reason, a number of
+    :class:`~vrouter_ovs.edge.Why`; without one, what is punted for that reason is ignored."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, services: Mapping[int, Service] | None = None) -> None:
         self._send = send
+        self._services: dict[int, Service] = {Why.ASKED: asked, **(services or {})}
         self._lock = threading.Condition()
         self._waiting: dict[str, deque[bytes]] = {}
         """Element -> its packet-ins, in the order of turns; none is empty."""
@@ -190,7 +211,7 @@ class PuntSouthbound:
         counters = self._counters[element]
         for message in messages:
             try:
-                ofport, frame = decode_packet_in(message)
+                ofport, why, frame = decode_packet_in(message)
             except ValueError as error:
                 counters.count(counters.malformed, str(error))
                 continue
@@ -198,18 +219,18 @@ class PuntSouthbound:
             if port is None:
                 counters.count(counters.ignored, "unknown port")
                 continue
-            found = classify(frame)
-            if found is None:
-                counters.count(counters.ignored, "unknown protocol")
+            service = self._services.get(why)
+            if service is None:
+                counters.count(counters.ignored, "unknown reason")
                 continue
-            protocol, proxy = found
             try:
-                answer = proxy(frame, port)
+                protocol, answer = service(frame, port, (element, ofport))
             except Malformed as fault:
-                counters.count(counters.malformed, f"{protocol}: {fault.reason}")
+                counters.count(counters.malformed, fault.reason)
                 continue
             if answer.kind == "ignored":
-                counters.count(counters.ignored, f"{protocol}: {answer.reason}")
+                reason = f"{protocol}: {answer.reason}" if protocol else answer.reason
+                counters.count(counters.ignored, reason)
                 continue
             counters.count(counters.answered, f"{protocol} {answer.kind}")
             if answer.kind in ("nak", "decline"):

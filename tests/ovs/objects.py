@@ -126,7 +126,7 @@ ports = st.builds(
     st.booleans(),
     policies,
 )
-punts = st.builds(Punt, st.uuids().map(str), ofports, macs)
+punts = st.builds(Punt, st.uuids().map(str), ofports)
 floods = st.builds(
     Flood,
     vnis,

@@ -12,6 +12,7 @@ from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from ryu_apps.control.messages import FlowRejected
 from ryu_apps.southbound.punt import PuntSouthbound
 from tests.unit.test_punt import PORT, WITH_RA, discover, solicitation
+from vrouter_ovs.edge import Why
 from vrouter_ovs.encode import COOKIE_BASE, decode_packet_in, packet_in_cookie
 from vrouter_ovs.pipeline.punt import METERS, PUNT_RATE
 from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
@@ -19,7 +20,7 @@ from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
 OBJECTS = (
     Vrouter("02:00:00:00:00:01"), Evi(100),
     LocalPort("p", PORT.ofport, 100, PORT.mac, ((PORT.mac, "10.0.1.11"),)),
-    Punt("p", PORT.ofport, PORT.mac),
+    Punt("p", PORT.ofport),
 )  # fmt: skip
 
 
@@ -104,8 +105,8 @@ def test_after_a_crash_of_the_switch_meters_and_punts_are_back(node, switch) -> 
     element, message = got.get(timeout=20)
     assert element == "hv1"
     assert packet_in_cookie(message) == packet_in_cookie(message) | COOKIE_BASE
-    ofport, frame = decode_packet_in(message)
-    assert (ofport, frame[: len(discover())]) == (PORT.ofport, discover())
+    ofport, why, frame = decode_packet_in(message)
+    assert (ofport, why, frame[: len(discover())]) == (PORT.ofport, Why.ASKED, discover())
 
 
 def test_the_answer_leaves_by_the_port_that_asked(node, switch) -> None:
@@ -119,10 +120,11 @@ def test_the_answer_leaves_by_the_port_that_asked(node, switch) -> None:
             receive(switch, PORT.ofport, discover())
         receive(switch, PORT.ofport, discover("fa:16:3e:00:00:99"))
         receive(switch, 9, discover())
+        eventually(lambda: punt.status("hv1")["punted"] == 4, "all but the unknown port's")
         eventually(lambda: sent(switch, PORT.ofport) == before[0] + 3, "three offers")
         assert sent(switch, 9) == before[1]
         assert punt.status("hv1")["answered"] == {"dhcp offer": 3}
-        assert punt.status("hv1")["punted"] == 3, "the spoofed one ended in the switch"
+        assert punt.status("hv1")["ignored"] == {"dhcp: not the port's MAC": 1}
     finally:
         punt.stop()
 

@@ -16,8 +16,9 @@ from ryu_apps.southbound import punt
 from ryu_apps.southbound.punt import PuntSouthbound, classify
 from tests.property.world_model import DEEPER
 from vrouter_ovs import encode
-from vrouter_ovs.edge import EdgePort, Lease4, Lease6
+from vrouter_ovs.edge import EdgePort, Lease4, Lease6, Why
 from vrouter_ovs.proxies.packet import build_icmp6, build_udp4, build_udp6, mac_bytes
+from vrouter_ovs.registers import REGISTERS
 
 MAC, GATEWAY = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01"
 BROADCAST = b"\xff" * 6
@@ -185,8 +186,10 @@ def test_packet_in_fields() -> None:
     tunnel = b"\x80\0\x4c\x08" + bytes(8)
     register = b"\0\1\0\4" + bytes(4)
     assert encode.decode_packet_in(packet_in(7, b"abc", before=tunnel, after=register)) == (
-        7, b"abc",
+        7, 0, b"abc",
     )  # fmt: skip
+    why = REGISTERS["why"].header.to_bytes(4, "big") + Why.TOO_BIG.to_bytes(4, "big")
+    assert encode.decode_packet_in(packet_in(7, b"abc", after=register + why))[1] == Why.TOO_BIG
     assert encode.is_ours(encode.packet_in_cookie(packet_in(7, b"abc")))
     assert not encode.is_ours(encode.packet_in_cookie(packet_in(7, b"abc", cookie=5)))
     assert encode.packet_in_cookie(b"\5\12\0\10") == 0
@@ -199,7 +202,7 @@ def test_mutated_packet_ins_raise_nothing_else(data: bytes, place: int, value: i
     message[place % len(message)] = value
     for raw in (data, b"\5\12" + data, bytes(message), bytes(message[: place])):
         try:
-            ofport, frame = encode.decode_packet_in(raw)
+            ofport, _, frame = encode.decode_packet_in(raw)
         except ValueError:
             continue
         assert 0 <= ofport < 1 << 32 and frame

@@ -54,12 +54,12 @@ def recognised(tag: int) -> list[Flow]:
 
 
 def render_punt(punt: Punt) -> tuple[Flow, ...]:
-    """One flow.  A frame with another source MAC than the port's misses, so it is dropped."""
+    """One flow."""
     return (
         Flow(
             "punt",
             100,
-            (("in_port", punt.ofport), ("eth_src", punt.mac)),
+            (("in_port", punt.ofport),),
             (("meter", meter_id(punt.ofport)), ("controller",)),
             cookie(punt.key),
         ),
