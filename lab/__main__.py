@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 
@@ -34,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         if options.command == "status":
             return _status(options.name)
         return _exec(options.name, options.host, options.words)
-    except (CommandError, LabBusy, LabTimeout, OSError) as error:
+    except (CommandError, LabBusy, LabTimeout, OSError, ValueError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
 
@@ -55,8 +56,17 @@ def _up(name: str) -> int:
 
 
 def api_ports() -> tuple[int, ...]:
-    """Ports of the host's loopback for the nodes' APIs: ``$API_PORTS`` or 9696,9697."""
-    return tuple(int(port) for port in (os.environ.get("API_PORTS") or "9696,9697").split(","))
+    """Ports of the host's loopback for the nodes' APIs: ``$API_PORTS`` or 9696,9697.
+
+    Raises ValueError.
+    """
+    text = os.environ.get("API_PORTS") or "9696,9697"
+    ports = text.split(",")
+    if not all(re.fullmatch("[0-9]{1,5}", port) and int(port) < 65536 for port in ports):
+        raise ValueError(
+            f"API_PORTS={text}: port numbers with commas between, as 9696,9697; 0 takes a free one"
+        )
+    return tuple(map(int, ports))
 
 
 def _down(name: str) -> int:

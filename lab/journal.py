@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 NETNS_DIR = Path("/run/netns")
+# It is part of the names of namespaces, and of paths of Unix sockets, which are short.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 
 
 class LabBusy(Exception):
@@ -55,6 +58,8 @@ class Journal:
     """The record of one lab.  Entries: ``{"kind": "netns"|"process"|..., ...}``."""
 
     def __init__(self, name: str) -> None:
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot name a lab (LAB): letters and digits, at most 32")
         self.directory = base_directory() / name
         self._path = self.directory / "journal"
         self._lock_path = base_directory() / f"{name}.lock"

@@ -28,7 +28,11 @@ def main() -> int:
         return 2
     report = Report()
     keep = os.environ.get("KEEP", "") not in ("", "0")
-    lab = Lab(os.environ.get("LAB") or "vnc", api_ports=api_ports())
+    try:
+        lab = Lab(os.environ.get("LAB") or "vnc", api_ports=api_ports())
+    except ValueError as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 2
     try:
         show(lab, report)
         report.table()

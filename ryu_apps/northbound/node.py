@@ -27,18 +27,23 @@ RIB_NUMBERS = ("type", "evi", "vrf")
 PAGING = (("limit", "at most so many items"), ("offset", "skip so many items"))
 
 
+def session(options: Any) -> requests.Session:
+    """What other nodes are asked with."""
+    made = requests.Session()
+    made.trust_env = False
+    if options.client_ca_file:  # the nodes of a system have certificates of one CA
+        made.verify = options.client_ca_file
+        made.cert = (options.cert_file, options.key_file)
+    return made
+
+
 class NodeApi:
     """Handlers of ``/v1``."""
 
     def __init__(self, environment: Environment):
         self._env = environment
         self._view = environment.node_view
-        self._http = requests.Session()
-        self._http.trust_env = False
-        options = environment.settings.api
-        if options.client_ca_file:  # the nodes of a system have certificates of one CA
-            self._http.verify = options.client_ca_file
-            self._http.cert = (options.cert_file, options.key_file)
+        self._http = session(environment.settings.api)
 
     def routes(self) -> list[Route]:
         def flat(path: str, read: Callable[[], Any], name: str, summary: str) -> Route:

@@ -13,7 +13,7 @@ import requests
 from ryu_apps.control.explain import ExplainError
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.northbound.node import FORWARDED, TIMEOUT
+from ryu_apps.northbound.node import FORWARDED, TIMEOUT, session
 from ryu_apps.northbound.resources import Environment
 
 LOG = logging.getLogger(__name__)
@@ -25,8 +25,7 @@ class PolicyApi:
     def __init__(self, environment: Environment):
         self._env = environment
         self._view = environment.node_view
-        self._http = requests.Session()
-        self._http.trust_env = False
+        self._http = session(environment.settings.api)
 
     def routes(self) -> list[Route]:
         return [

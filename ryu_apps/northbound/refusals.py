@@ -6,9 +6,12 @@ sending: the reset that follows takes the answer from it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
+import ssl
+import sys
 import time
 from typing import Any
 
@@ -32,6 +35,9 @@ _TEXTS = {
     503: "The node has too many requests to serve; try again in a moment.",
     505: "This server speaks HTTP/1.1.",
 }
+
+
+_SPEAK_TLS = "This port speaks HTTPS; the URL must begin with https://."
 
 
 def too_large(limit: int) -> str:
@@ -65,10 +71,8 @@ class Request(HTTPRequest):
             self.conn.sending = number == "414"
             msg = ""
         self.close_connection = True
-        try:
+        with contextlib.suppress(OSError):  # It has gone.
             self.conn.wfile.write(answer(str(status), msg))
-        except OSError:
-            pass  # It has gone.
 
     def respond(self) -> None:
         super().respond()
@@ -81,6 +85,17 @@ class Connection(HTTPConnection):
     RequestHandlerClass = Request
     sending = False
     """The client may be sending still what was refused."""
+
+    def _conditional_error(self, req: Any, response: str) -> None:
+        """What communicate() does with a failure; it is the one that is being handled."""
+        error = sys.exc_info()[1]
+        if isinstance(error, ssl.SSLError) and error.reason == "HTTP_REQUEST":
+            # Past the TLS that was never spoken.
+            with contextlib.suppress(OSError):
+                socket.socket.send(self.socket, answer("400 Bad Request", _SPEAK_TLS))
+            self.sending = True
+            return
+        super()._conditional_error(req, response)
 
     def close(self) -> None:
         if self.sending:

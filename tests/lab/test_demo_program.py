@@ -93,3 +93,17 @@ def test_demo_with_addresses_put_there_and_left_running(environment: dict[str, s
     down = run([sys.executable, "-m", "lab", "--name", name, "down"])
     assert "namespaces" in down.stdout
     assert name not in run(["ip", "netns", "list"]).stdout
+
+
+@pytest.mark.parametrize("wrong", [
+    {"API_PORTS": "foo"}, {"API_PORTS": "99999,1"}, {"API_PORTS": "1,,2"}, {"LAB": "a/b"},
+    {"LAB": "x y"}, {"LAB": "n" * 40},
+])
+def test_wrong_settings_are_said(environment: dict[str, str], wrong: dict[str, str]) -> None:
+    (name, value), = wrong.items()
+    done = subprocess.run(
+        [sys.executable, "-m", "lab.demo"], cwd=ROOT, env={**environment, **wrong},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1 and value in done.stderr and name in done.stderr

@@ -17,6 +17,7 @@ from openapi_spec_validator import validate
 
 from ryu_apps.northbound.base import Remote
 from ryu_apps.northbound.intake import SLOW_THREADS
+from ryu_apps.store.memory import MemoryStore
 from tests.unit.api_client import Node, options
 
 
@@ -271,7 +272,9 @@ def test_garbage_while_a_good_client_is_served(node):
     assert counted.get(500) == before.get(500)
 
 
-def test_tls_with_client_certificates(tmp_path):
+@pytest.fixture
+def certificates(tmp_path):
+    """Options of an API that only clients with a certificate of its CA may use; the files."""
     def openssl(*words):
         subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=tmp_path)
 
@@ -284,8 +287,13 @@ def test_tls_with_client_certificates(tmp_path):
                 "-CAcreateserial", "-out", f"{name}.pem", "-days", "2", "-copy_extensions", "copy")
     path = {name: os.fspath(tmp_path / name) for name in
             ("ca.pem", "server.pem", "server.key", "client.pem", "client.key")}
-    node = Node(conf=options(cert_file=path["server.pem"], key_file=path["server.key"],
-                             client_ca_file=path["ca.pem"]))
+    return {"cert_file": path["server.pem"], "key_file": path["server.key"],
+            "client_ca_file": path["ca.pem"]}, path
+
+
+def test_tls_with_client_certificates(certificates):
+    settings, path = certificates
+    node = Node(conf=options(**settings))
     try:
         silent = [connect(node) for _ in range(4)]  # never start the handshake
         assert node.url.startswith("https://")
@@ -296,9 +304,34 @@ def test_tls_with_client_certificates(tmp_path):
                 assert session.get(node.url + "/v2.0/networks", timeout=5).status_code == 200
         with pytest.raises(requests.exceptions.RequestException):
             requests.get(node.url + "/", verify=path["ca.pem"], timeout=5)
-        with pytest.raises(requests.exceptions.RequestException):
-            requests.get(node.url.replace("https", "http") + "/", timeout=5)
+        plain = requests.get(node.url.replace("https", "http") + "/", timeout=5)
+        assert plain.status_code == 400
+        assert "https://" in plain.json()["NeutronError"]["message"]
         for sock in silent:
             sock.close()
     finally:
         node.close()
+
+
+def test_nodes_ask_one_another_over_tls(certificates, monkeypatch):
+    """For a hypervisor, and for the counters of a rule."""
+    settings, path = certificates
+    store = MemoryStore()
+    first, second = (Node(store, options(**settings)) for _ in range(2))
+    try:
+        first.http.verify = path["ca.pem"]
+        first.http.cert = path["client.pem"], path["client.key"]
+        second.view.element_list = [{"id": "e2"}]
+        first.view.owners["e2"] = Remote("node2", second.url)
+        assert first.get("/v1/elements/e2") == {"id": "e2"}
+        group = first.call("POST", "/v2.0/security-groups", {"security_group": {"name": "g"}})
+        rule = group["security_group"]["security_group_rules"][0]["id"]
+        second.view.counters[rule] = [
+            {"element": "e2", "host": "host2", "packets": 3, "bytes": 300}]
+        monkeypatch.setattr(first.view, "nodes", lambda: [
+            {"node": "node2", "url": second.url, "alive": True, "elements": 1}])
+        found = first.get(f"/v1/security-group-rules/{rule}/counters")
+        assert (found["packets"], found["unanswered"]) == (3, [])
+    finally:
+        first.close()
+        second.close()
