@@ -168,12 +168,13 @@ TABLES: tuple[Table, ...] = (
         " VTEP (ingress replication with split horizon).",
         _fields("evi from_tunnel bucket"),
         _fields("tun_id vtep bucket out_port"),
-        ("flood", "encap", "deliver"),
+        ("flood", "send", "deliver"),
     ),
     Table(
         "encap",
         "On the way to another VTEP. What came from a tunnel never enters one again. A routed"
-        " packet gets its TTL and its source MAC here, and every frame is measured.",
+        " packet gets its TTL and its source MAC here, and every frame for one receiver is"
+        " measured.",
         _fields("vrf from_tunnel eth_type"),
         _fields("ip_ttl eth_src too_big"),
         ("send",),
@@ -181,7 +182,7 @@ TABLES: tuple[Table, ...] = (
     Table(
         "send",
         "The tunnel to the VTEP. What does not fit goes to the node, which tells the sender.",
-        _fields("vtep vrf too_big eth_dst eth_type"),
+        _fields("vtep vrf from_tunnel too_big eth_type"),
         _fields("eth_src why"),
         ("punt",),
         outputs=True,
