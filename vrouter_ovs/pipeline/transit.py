@@ -4,9 +4,9 @@ The two vrouters that a routed packet passes are one distributed router: it lose
 first, which also is the one that answers when there is none left (RFC 1812 section 5.3.1, RFC 8200
 section 3).  What came from a tunnel can enter none again, hence needs no TTL to end.
 
-A frame's size is checked where it is about to enter a tunnel, there alone: the switch tests it
-for each packet anew, while all else is decided once for each flow of the datapath.  Group frames are
-not measured, see :mod:`.flood`.
+A frame's size is checked where it is about to enter a tunnel, and there alone: the switch tests it
+for each packet anew, while all else is decided once for each flow of the datapath.  Group frames
+are not measured, see :mod:`.flood`.
 """
 
 from __future__ import annotations
