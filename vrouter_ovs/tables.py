@@ -191,15 +191,16 @@ TABLES: tuple[Table, ...] = (
     Table(
         "flood",
         "Replication to the local ports and to each remote VTEP (ingress replication). Split"
-        " horizon is that encap takes nothing that came from a tunnel.",
+        " horizon is that send takes nothing that came from a tunnel.",
         _fields("evi bucket"),
         _fields("tun_id vtep bucket out_port"),
-        ("flood", "encap", "deliver"),
+        ("flood", "send", "deliver"),
     ),
     Table(
         "encap",
         "On the way to another VTEP. What came from a tunnel never enters one again. A routed"
-        " packet gets its TTL and its source MAC here, and every frame is measured.",
+        " packet gets its TTL and its source MAC here, and every frame for one receiver is"
+        " measured.",
         _fields("vrf from_tunnel eth_type"),
         _fields("ip_ttl eth_src too_big"),
         ("send",),
@@ -207,7 +208,7 @@ TABLES: tuple[Table, ...] = (
     Table(
         "send",
         "The tunnel to the VTEP. What does not fit goes to the node, which tells the sender.",
-        _fields("vtep vrf too_big eth_dst eth_type"),
+        _fields("vtep vrf from_tunnel too_big eth_type"),
         _fields("eth_src why"),
         ("punt",),
         outputs=True,

@@ -17,7 +17,7 @@ PART_REMOTES = PART_BYTES // REMOTE_BYTES
 
 def render_flood(flood: Flood) -> tuple[Flow, ...]:
     """One flow, for what local ports send and for what comes from a tunnel: of the latter the
-    table encap lets nothing into a tunnel again.
+    table send lets nothing into a tunnel again.
 
     A list that is too long for one flow is cut into parts, which it runs one after the other
     through the bucket register.
@@ -60,12 +60,14 @@ def _ports(ports: tuple[int, ...]) -> tuple[tuple, ...]:
 
 
 def _remotes(remotes: tuple[tuple[str, int], ...]) -> tuple[tuple, ...]:
+    # Not measured: nobody is told that a group frame is too big (RFC 1122 section 3.2.2), and a
+    # long list would have a check for each VTEP.
     return tuple(
         step
         for vtep, number in remotes
         for step in (
             ("set_field", "tun_id", number),
             ("set_field", "vtep", vtep_id(vtep)),
-            ("resubmit", "encap"),
+            ("resubmit", "send"),
         )
     )

@@ -1,11 +1,12 @@
 """What is the same for all packets on their way out: TTL, size, and the errors of a router.
 
-The two vrouters that a routed packet passes are one distributed router, so it loses one hop: at the
+The two vrouters that a routed packet passes are one distributed router: it loses one hop, at the
 first, which also is the one that answers when there is none left (RFC 1812 section 5.3.1, RFC 8200
 section 3).  What came from a tunnel can enter none again, hence needs no TTL to end.
 
 A frame's size is checked where it is about to enter a tunnel, and there alone: the switch tests it
-for each packet anew, while all else is decided once for each flow of the datapath.
+for each packet anew, while all else is decided once for each flow of the datapath.  Group frames
+are not measured, see :mod:`.flood`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from vrouter_ovs.flow import IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.punt import answered
 from vrouter_ovs.state import Vrouter
 
-GROUP = "01:00:00:00:00:00"
 ETHERNET = 14
 """Bytes before the IP packet: the switch counts them, but no VLAN tag (ovs-actions(7))."""
 NO_ROUTE = 50
@@ -29,8 +29,7 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
     flows = [
         Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
         Flow("encap", 100, (("vrf", 0),), measure, tag),
-        # A switch repeats a group frame for each VTEP, and no error is sent about one.
-        Flow("send", 1000, (too_big, ("eth_dst", GROUP, GROUP)), (), tag),
+        Flow("send", 1000, (("from_tunnel", 1),), (), tag),
         Flow("send", 800, (too_big,), (), tag),
         Flow("arrive", 100, (("from_tunnel", 1),), (("goto", "deliver"),), tag),
     ]
