@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ryu_apps.control.edge import resolver_addresses
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
 from ryu_apps.control.model import Config, Port, Subnet
 from ryu_apps.control.policy import (
@@ -23,6 +24,7 @@ from ryu_apps.control.policy import (
 )
 from vrouter_ovs.state import EGRESS, INGRESS
 
+TCP, UDP, DNS_PORT = 6, 17, 53
 ALLOWED, DENIED, UNREACHABLE = "allowed", "denied", "unreachable"
 NEAREST = 5
 """So many rules that nearly match are named."""
@@ -74,16 +76,22 @@ def explain(
     """
     port = config.ports[port_id]
     packet, subnet = _packet(config, port, to, protocol, dport, icmp_type, icmp_code, source)
-    stages = [_status(port, states), _spoof(port, packet), *_group_stage(
-        config, port, EGRESS, packet, "egress rules")]
-    way, target = _way(config, port, subnet, packet, routed)
-    stages.append(way)
+    stages = [_status(port, states), _spoof(port, packet)]
+    target: Port | None = None
+    if _asks_resolver(config, port, packet):
+        way = Stage("resolver", "pass", "the network's own resolver: the node answers, and no rule "
+                    "is asked", port.id)
+        stages.append(way)
+    else:
+        stages += _group_stage(config, port, EGRESS, packet, "egress rules")
+        way, target = _way(config, port, subnet, packet, routed)
+        stages.append(way)
     if target is not None:
         stages.append(_status(target, states))
         stages += _group_stage(config, target, INGRESS, packet, "ingress rules")
         back = packet.reply()
         stages += _reply(config, target, EGRESS, back, "reply egress rules")
-    if way.verdict == "pass":
+    if way.stage == "path" and way.verdict == "pass":
         stages += _reply(config, port, INGRESS, packet.reply(), "reply ingress rules")
     failed = next((one for one in stages if one.verdict == "drop"), None)
     if failed is None:
@@ -185,6 +193,16 @@ def _spoof(port: Port, packet: Packet) -> Stage:
     return Stage(
         "anti-spoof", "drop",
         f"{packet.source} is neither an address of the port nor an allowed address pair", port.id,
+    )
+
+
+def _asks_resolver(config: Config, port: Port, packet: Packet) -> bool:
+    """Whether the packet is a DNS query to the resolver of the port's own network."""
+    if packet.protocol not in (TCP, UDP) or packet.first != DNS_PORT:
+        return False
+    return any(
+        packet.destination in resolver_addresses(config, config.subnets[subnet_id])
+        for subnet_id in config.subnets_by_network.get(port.network_id, ())
     )
 
 
