@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ryu_apps.control.edge import resolver_addresses
+from ryu_apps.control.edge import is_resolver
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
 from ryu_apps.control.model import Config, Port, Subnet
 from ryu_apps.control.policy import (
@@ -78,7 +78,9 @@ def explain(
     packet, subnet = _packet(config, port, to, protocol, dport, icmp_type, icmp_code, source)
     stages = [_status(port, states), _spoof(port, packet)]
     target: Port | None = None
-    if _asks_resolver(config, port, packet):
+    if packet.protocol in (TCP, UDP) and packet.first == DNS_PORT and is_resolver(
+        config, port.network_id, packet.destination
+    ):
         way = Stage("resolver", "pass", "the network's own resolver: the node answers, and no rule "
                     "is asked", port.id)
         stages.append(way)
@@ -193,16 +195,6 @@ def _spoof(port: Port, packet: Packet) -> Stage:
     return Stage(
         "anti-spoof", "drop",
         f"{packet.source} is neither an address of the port nor an allowed address pair", port.id,
-    )
-
-
-def _asks_resolver(config: Config, port: Port, packet: Packet) -> bool:
-    """Whether the packet is a DNS query to the resolver of the port's own network."""
-    if packet.protocol not in (TCP, UDP) or packet.first != DNS_PORT:
-        return False
-    return any(
-        packet.destination in resolver_addresses(config, config.subnets[subnet_id])
-        for subnet_id in config.subnets_by_network.get(port.network_id, ())
     )
 
 
