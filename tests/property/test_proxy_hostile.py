@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from ryu_apps.southbound.dns import DnsService
 from ryu_apps.southbound.dns_resolvers import Limits
 from tests.unit import proxy_support as clients
-from vrouter_ovs.proxies import arp, dhcp4, dhcp6, dns_wire, icmp, nd, packet, ra, tcp_wire
+from vrouter_ovs.proxies import arp, dhcp4, dhcp6, dns_wire, icmp, mdns, nd, packet, ra, tcp_wire
 from vrouter_ovs.proxies import dns as edge_dns
 from vrouter_ovs.proxies.tcp import TcpServer
 
 PACKETS = int(os.environ.get("VNC_HOSTILE_PACKETS", "20000"))
 PORT = clients.with_options((4, "bootfile-name", "x" * 100), (6, "bootfile-url", "http://x/"))
-VIEW = edge_dns.DnsView("red.test", {"vm1": ("10.0.0.5", "fd00::5")},
-                        {"10.0.0.5": "vm1.red.test"}, ("10.0.0.0/24",))  # fmt: skip
+VIEW = edge_dns.DnsView("red.test", {"vm1": ("10.0.0.5", "fd00::5"), "vm2": ("10.0.0.6",)},
+                        {"10.0.0.5": "vm1.red.test", "10.0.0.6": "vm2.red.test"},
+                        ("10.0.0.0/24",))  # fmt: skip
 SERVER6 = packet.address_bytes("fd00::1")
 OWN, SERVER = packet.address_bytes("10.0.0.5"), packet.address_bytes("10.0.0.1")
 
@@ -40,6 +41,10 @@ def _queries() -> list[bytes]:
 
 
 QUERIES = _queries()
+MULTICAST = [
+    dns.message.make_query(*pair, id=0, flags=0).to_wire()
+    for pair in (("vm2.local", "ANY"), ("6.0.0.10.in-addr.arpa", "PTR"), ("vm2.local", "TXT"))
+]
 FRAMES = [
     *(clients.dhcp4(kind, clients.opt4(50, OWN)) for kind in range(1, 9)),
     clients.dhcp4(3, ciaddr=OWN, src=OWN, dst=SERVER), clients.dhcp4(8, ciaddr=OWN, src=OWN),
@@ -58,6 +63,10 @@ FRAMES = [
     *(tcp_wire.build(clients.GATEWAY_MAC, clients.MAC, *way, 4000, 53, 1, 2, flags, 500,
                      b"\0\x20" + QUERIES[0], 1000)
       for flags in (2, 16, 24, 17) for way in ((OWN, SERVER), (clients.LINK_LOCAL, SERVER6))),
+    *(packet.build_udp4(mdns.GROUP4_MAC, clients.MAC, OWN, mdns.GROUP4, source, 5353, query)
+      for source in (5353, 4000) for query in MULTICAST),
+    *(packet.build_udp6(packet.multicast_mac(mdns.GROUP6), clients.MAC, clients.LINK_LOCAL,
+                        mdns.GROUP6, 5353, 5353, query) for query in MULTICAST),
     packet.build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, bytes((10, 9, 9, 9)), 1, 2,
                       bytes(1472)),
     packet.build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
@@ -80,13 +89,21 @@ def tcp_frames(frame: bytes) -> tuple[bytes, ...]:
     return tuple(reply for _, reply in server.frames())
 
 
+def mdns_frames(frame: bytes) -> tuple[bytes, ...]:
+    """To the asker, or to the group out of the asker's port: that is seen as one here."""
+    frames = mdns.answer(frame, PORT, VIEW).frames
+    group = packet.multicast_mac(mdns.GROUP6)
+    assert all(each[:6] in (frame[6:12], mdns.GROUP4_MAC, group) for each in frames)
+    return tuple(frame[6:12] + each[6:] for each in frames)
+
+
 PROXIES = (
     (lambda f: dhcp4.answer(f, PORT).frames, 14 + PORT.mtu),
     (lambda f: dhcp6.answer(f, PORT).frames, 14 + 1280),
     (lambda f: ra.answer(f, PORT).frames, 14 + 1280),
     (lambda f: nd.answer(f, "fd00::1", PORT.gateway_mac, True).frames, 14 + 72),
     (lambda f: arp.answer(f, "10.0.0.1", PORT.gateway_mac).frames, 42),
-    (dns_frames, 14 + 1280), (tcp_frames, 14 + 64),
+    (dns_frames, 14 + 1280), (tcp_frames, 14 + 64), (mdns_frames, 14 + 1280),
     (lambda f: icmp.answer(f, PORT.gateway_mac, _gateway(f), 1400, icmp.TOO_BIG).frames, 14 + 1280),
     (lambda f: icmp.answer(f, PORT.gateway_mac, _gateway(f), 0, icmp.TIME_EXCEEDED).frames,
      14 + 1280),
