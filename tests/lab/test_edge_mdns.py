@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
+import dns.reversename
 import pytest
 
 from lab.capture import Capture
@@ -11,11 +13,43 @@ from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
 from lab.vm import Vm
 from lab.wait import wait_until
-from tests.lab.dns_support import dig
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("web3", "hv3"))
 QUERY = "udp dst port 5353"
 GROUP = "224.0.0.251"
+# dig sends to the group, but hears only what comes from the group's own address.  A resolver asks
+# from any port (RFC 6762 section 5.1) and is answered there; a responder asks from port 5353, as a
+# member of the group, and is answered in the group.
+_ASK = """
+import socket, struct, sys
+import dns.message, dns.rdata
+name, kind, source = sys.argv[1], sys.argv[2], int(sys.argv[3])
+link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+link.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+link.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 255)
+link.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+link.bind(("", source))
+if source:
+    member = struct.pack("=4s4si", socket.inet_aton("224.0.0.251"), bytes(4),
+                         socket.if_nametoindex("eth0"))
+    link.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+link.settimeout(5)
+query = dns.message.make_query(name, kind)
+query.flags = 0
+for _ in range(3):
+    link.sendto(query.to_wire(), ("224.0.0.251", 5353))
+    try:
+        heard = link.recv(9000)
+        break
+    except TimeoutError:
+        pass
+else:
+    sys.exit("nobody answered")
+for rrset in dns.message.from_wire(heard).answer:
+    for item in rrset:  # The class may have the cache-flush bit.
+        wire = item.to_wire()
+        print(dns.rdata.from_wire(1, rrset.rdtype, wire, 0, len(wire)))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +113,12 @@ def heard(tenant: Tenant) -> dict[str, bool]:
             capture.__exit__()
 
 
+def ask(vm: Vm, name: str, kind: str, source: int) -> list[str]:
+    """What a VM is told that asks the group from the port ``source``; 0: any port."""
+    done = vm.space.run([sys.executable, "-c", _ASK, name, kind, str(source)], timeout=60)
+    return done.stdout.split()
+
+
 def test_flooded(lab: Lab, tenant: Tenant) -> None:
     assert tenant.client.show("network", tenant.networks["web"]["id"])["vpn:mdns"] == "flood"
     assert heard(tenant) == {"web2": True, "web3": True}
@@ -99,9 +139,13 @@ def test_kept_on_the_hypervisor(lab: Lab, tenant: Tenant) -> None:
 def test_answered_by_the_node(lab: Lab, tenant: Tenant) -> None:
     set_mode(lab, tenant, "answer")
     assert heard(tenant) == {"web2": False, "web3": False}
+    asker = tenant.vms["web1"]
     for name in ("web2", "web3"):
-        found = dig(tenant.vms["web1"].space, "-p", "5353", f"{name}.local", server=GROUP)
-        assert (found.status, found.answers) == ("NOERROR", [tenant.vms[name].ip]), found.text
+        for source in (0, 5353):
+            assert ask(asker, f"{name}.local", "A", source) == [tenant.vms[name].ip]
+            back = ask(asker, dns.reversename.from_address(tenant.vms[name].ip).to_text(), "PTR",
+                       source)
+            assert back == [f"{name}.local."]
     edge = lab.nodes["node1"].client.v1("elements/hv1")["edge"]
     assert any(name.startswith("mdns") for name in edge["answered"])
     set_mode(lab, tenant, "flood")
