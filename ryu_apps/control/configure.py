@@ -68,7 +68,9 @@ class Configurer:
             self._instances.remove(old.vni)
         network = new or old
         if old is None or new is None or new.vni != old.vni:
-            self._resolver.subnets.update(self._config.subnets_by_network.get(network.id, ()))
+            self._resolver.services.subnets.update(
+                self._config.subnets_by_network.get(network.id, ())
+            )
         if new is not None:
             self._instances.configure(spec(new, self._asn))
             self._resolver.refresh_evi(new.vni)
@@ -83,7 +85,7 @@ class Configurer:
     def _subnet(self, old: Subnet | None, new: Subnet | None) -> None:
         subnet = new or old
         self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
-        self._resolver.subnets[subnet.id] = None
+        self._resolver.services.subnets[subnet.id] = None
         for one in (old, new):
             if one is not None:
                 self._ports.names.networks[one.network_id] = None
@@ -102,7 +104,7 @@ class Configurer:
 
     def _attachment(self, subnet_id: str) -> None:
         """The way out of a subnet may have changed."""
-        self._resolver.subnets[subnet_id] = None
+        self._resolver.services.subnets[subnet_id] = None
         for port_id in self._config.interfaces_by_subnet.get(subnet_id, ()):
             self._resolver.routers[self._config.ports[port_id].device_id] = None
         self._claimed(self._ports_on(subnet_id))
@@ -124,7 +126,7 @@ class Configurer:
             if one.is_router_interface:
                 self._resolver.routers[one.device_id] = None
                 # The link-local addresses of a router are those of all its interfaces.
-                self._resolver.subnets.update(
+                self._resolver.services.subnets.update(
                     self._config.subnets_by_network.get(one.network_id, ())
                 )
                 for fixed in one.fixed_ips:
@@ -137,7 +139,7 @@ class Configurer:
             if subnet is not None and fixed.ip_address == service_address(
                 subnet.cidr, subnet.gateway_ip
             ):
-                self._resolver.subnets[subnet.id] = None
+                self._resolver.services.subnets[subnet.id] = None
                 self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
 
     def _router(self, old: Router | None, new: Router | None) -> None:
@@ -152,7 +154,7 @@ class Configurer:
             port = self._config.ports[port_id]
             if port.is_router_interface:
                 for fixed in port.fixed_ips:
-                    self._resolver.subnets[fixed.subnet_id] = None
+                    self._resolver.services.subnets[fixed.subnet_id] = None
                     subnet_ports = self._ports_on(fixed.subnet_id)
                     self._claimed(subnet_ports)
                     if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):

@@ -62,6 +62,14 @@ def resolver_addresses(config: Config, subnet: Subnet) -> tuple[str, ...]:
     return found
 
 
+def is_resolver(config: Config, network_id: str, address: str) -> bool:
+    """Whether ports of a network may ask at ``address``."""
+    subnets = config.subnets_by_network.get(network_id, ())
+    return any(
+        address in resolver_addresses(config, config.subnets[subnet_id]) for subnet_id in subnets
+    )
+
+
 def _address_of(way: Attachment, subnet: Subnet) -> str:
     """The router's own address in a subnet: mostly, but not always, the subnet's gateway."""
     return next(

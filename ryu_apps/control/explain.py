@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ryu_apps.control.edge import is_resolver
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
 from ryu_apps.control.model import Config, Port, Subnet
 from ryu_apps.control.policy import (
@@ -23,6 +24,7 @@ from ryu_apps.control.policy import (
 )
 from vrouter_ovs.state import EGRESS, INGRESS
 
+TCP, UDP, DNS_PORT = 6, 17, 53
 ALLOWED, DENIED, UNREACHABLE = "allowed", "denied", "unreachable"
 NEAREST = 5
 """So many rules that nearly match are named."""
@@ -74,16 +76,24 @@ def explain(
     """
     port = config.ports[port_id]
     packet, subnet = _packet(config, port, to, protocol, dport, icmp_type, icmp_code, source)
-    stages = [_status(port, states), _spoof(port, packet), *_group_stage(
-        config, port, EGRESS, packet, "egress rules")]
-    way, target = _way(config, port, subnet, packet, routed)
-    stages.append(way)
+    stages = [_status(port, states), _spoof(port, packet)]
+    target: Port | None = None
+    if packet.protocol in (TCP, UDP) and packet.first == DNS_PORT and is_resolver(
+        config, port.network_id, packet.destination
+    ):
+        way = Stage("resolver", "pass", "the network's own resolver: the node answers, and no rule "
+                    "is asked", port.id)
+        stages.append(way)
+    else:
+        stages += _group_stage(config, port, EGRESS, packet, "egress rules")
+        way, target = _way(config, port, subnet, packet, routed)
+        stages.append(way)
     if target is not None:
         stages.append(_status(target, states))
         stages += _group_stage(config, target, INGRESS, packet, "ingress rules")
         back = packet.reply()
         stages += _reply(config, target, EGRESS, back, "reply egress rules")
-    if way.verdict == "pass":
+    if way.stage == "path" and way.verdict == "pass":
         stages += _reply(config, port, INGRESS, packet.reply(), "reply ingress rules")
     failed = next((one for one in stages if one.verdict == "drop"), None)
     if failed is None:

@@ -3,7 +3,8 @@
 A view has the names of all ports of one network, wherever they are bound, and of no other network:
 what a port may resolve is what ``dns_assignment`` says of its neighbors, router interfaces
 included.  Two networks never share a view, also where a router joins them, so that nobody sees the
-names of another tenant by way of a shared router or an equal domain.
+names of another tenant by way of a shared router or an equal domain.  In a shared network all see
+all names; a port of another project than the network's has none there outside the network's domain.
 
 The mappings of a view are the live ones: a port that comes, changes or goes costs its own few
 entries, not those of its network.  The controller thread changes them while another thread looks
@@ -179,4 +180,10 @@ class Names:
         port = self._config.ports.get(port_id)
         if port is None or port.network_id != network_id:
             return []
-        return assignments(port, self._config.networks[network_id].dns_domain)
+        network = self._config.networks[network_id]
+        found = assignments(port, network.dns_domain)
+        if port.project_id and port.project_id != network.project_id:
+            # A guest in a shared network answers the others for no name but its own in there.
+            inside = "." + (network.dns_domain or DEFAULT_DOMAIN)
+            found = [one for one in found if one.fqdn.endswith(inside)]
+        return found

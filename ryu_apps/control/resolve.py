@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from ryu_apps.control import ids
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.edge import own_service_address, resolver_addresses, service_mac
+from ryu_apps.control.edge import service_mac
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Entry, Instance, Instances, select_hops, select_mac
 from ryu_apps.control.messages import Gratuitous
@@ -19,9 +19,9 @@ from ryu_apps.control.model import Config, Router
 from ryu_apps.control.moves import Moves
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.rib import Rib
-from ryu_apps.control.translate import attachment, connected, router_networks
+from ryu_apps.control.services import Services
+from ryu_apps.control.translate import connected, router_networks
 from vrouter_ovs.state import (
-    DnsServer,
     Evi,
     Flood,
     Gateway,
@@ -71,14 +71,7 @@ class Resolver:
         """L3 VNI -> elements where the VRF is present."""
         self._connected: dict[int, dict[str, None]] = {}
         self._gateways: dict[int, dict[Key, Gateway]] = {}
-        self.subnets: dict[str, None] = {}
-        """Subnets whose service address and resolver must be computed again."""
-        self._service_of: dict[str, Entry] = {}
-        self._services: dict[int, dict[Entry, dict[str, None]]] = {}
-        """L2 VNI -> entry -> the subnets without a router whose DHCP answers come from it."""
-        self._resolvers_of: dict[str, tuple[DnsServer, ...]] = {}
-        self._resolvers: dict[int, dict[DnsServer, dict[str, None]]] = {}
-        """L2 VNI -> resolver -> the subnets whose ports ask it."""
+        self.services = Services(config, desired)
         self._taken: dict[Entry, str] = {}
         """MACs and addresses of gateways, and the MAC of each: no route from a peer can take
         them."""
@@ -94,10 +87,7 @@ class Resolver:
         for plan in plans:
             if plan is not None:
                 self._resolve_router(*plan, entries)
-        for subnet_id in self.subnets:
-            self._resolve_service(subnet_id, entries)
-            self._resolve_resolvers(subnet_id)
-        self.subnets.clear()
+        self.services.resolve(self._evis, entries)
         entries.update(self._instances.dirty)
         self._instances.dirty.clear()
         entries.update(self._ports.touched)
@@ -173,72 +163,12 @@ class Resolver:
     def _enter_evi(self, element: str, vni: int, instance: Instance | None) -> None:
         scope = ("evi", vni)
         self._desired.put(element, scope, self._evi(vni))
-        for resolver in self._resolvers.get(vni, ()):
-            self._desired.put(element, scope, resolver)
+        for server in self.services.resolvers(vni):
+            self._desired.put(element, scope, server)
         if instance is None:
             return
-        for entry in (*instance.entries(), *self._services.get(vni, ())):
+        for entry in (*instance.entries(), *self.services.addresses(vni)):
             self._resolve_entry(entry, (element,))
-
-    def _resolve_service(self, subnet_id: str, entries: dict[Entry, None]) -> None:
-        """Clients renew by unicast and ask the resolver, so they ask for the MAC of the address
-        that answered."""
-        wanted = None
-        subnet = self._config.subnets.get(subnet_id)
-        network = self._config.networks.get(subnet.network_id) if subnet else None
-        if network is not None and attachment(self._config, subnet_id) is None:
-            address = own_service_address(self._config, subnet)
-            wanted = ("ip", network.vni, address) if address else None
-        held = self._service_of.get(subnet_id)
-        if wanted == held:
-            return
-        if held is not None:
-            of_vni = self._services[held[1]]
-            del self._service_of[subnet_id], of_vni[held][subnet_id]
-            if not of_vni[held]:
-                del of_vni[held]
-            if not of_vni:
-                del self._services[held[1]]
-            entries[held] = None
-        if wanted is not None:
-            self._service_of[subnet_id] = wanted
-            self._services.setdefault(wanted[1], {}).setdefault(wanted, {})[subnet_id] = None
-            entries[wanted] = None
-
-    def _resolve_resolvers(self, subnet_id: str) -> None:
-        wanted: tuple[DnsServer, ...] = ()
-        subnet = self._config.subnets.get(subnet_id)
-        network = self._config.networks.get(subnet.network_id) if subnet else None
-        if network is not None:
-            addresses = resolver_addresses(self._config, subnet)
-            wanted = tuple(DnsServer(network.vni, address) for address in addresses)
-        held = self._resolvers_of.get(subnet_id, ())
-        if wanted == held:
-            return
-        if wanted:
-            self._resolvers_of[subnet_id] = wanted
-        else:
-            del self._resolvers_of[subnet_id]
-        for item in wanted:
-            users = self._resolvers.setdefault(item.evi, {}).setdefault(item, {})
-            users[subnet_id] = None
-            for element in self._evis.get(item.evi, ()):
-                self._desired.put(element, ("evi", item.evi), item)
-        for item in held:
-            if item not in wanted:
-                self._drop_resolver(subnet_id, item)
-
-    def _drop_resolver(self, subnet_id: str, item: DnsServer) -> None:
-        of_vni = self._resolvers[item.evi]
-        users = of_vni[item]
-        del users[subnet_id]
-        if users:
-            return
-        del of_vni[item]
-        if not of_vni:
-            del self._resolvers[item.evi]
-        for element in self._evis.get(item.evi, ()):
-            self._desired.delete(element, ("evi", item.evi), item.key)
 
     def _plan_router(self, router_id: str, entries: dict[Entry, None]) -> tuple | None:
         """Where a router must be present and with which gateways; gives up what it has beyond."""
@@ -440,7 +370,7 @@ class Resolver:
                 item = Neighbor(vni, ip, self._ports.local_mac(element, entry), remote=False)
                 self._desired.put(element, ("evi", vni), item)
             elif path is None or path.attrs.next_hop == self._elements.accepted[element].vtep:
-                if free and entry in self._services.get(vni, ()):
+                if free and entry in self.services.addresses(vni):
                     item = Neighbor(vni, ip, service_mac(vni), remote=False)
                     self._desired.put(element, ("evi", vni), item)
                 else:

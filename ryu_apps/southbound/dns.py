@@ -23,7 +23,7 @@ from typing import Any
 
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import dns as edge_dns
-from vrouter_ovs.proxies import tcp_wire
+from vrouter_ovs.proxies import mdns, tcp_wire
 from vrouter_ovs.proxies.dns import DnsView, Reply
 from vrouter_ovs.proxies.packet import Answer, Malformed, Udp, ignored
 
@@ -146,7 +146,12 @@ class DnsService:
 
     def multicast_query(self, frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
         """A frame to the multicast DNS group; raises Malformed."""
-        return "mdns", ignored("not answered")
+        view = self._views.get(port.network_id)
+        if view is None:
+            return "mdns", ignored("no such network")
+        answer = mdns.answer(frame, port, view)
+        self._queries[f"mdns {answer.kind}"] += 1
+        return "mdns", answer
 
     def _later(self, job: Job) -> bool:
         if len(self._jobs) >= QUEUE:

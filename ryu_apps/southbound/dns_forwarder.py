@@ -128,9 +128,14 @@ class Forwarder:
             exchange.sent = edge_dns.with_id(exchange.wire, secrets.randbelow(65536))
             resolver.asked += 1
             try:
-                self._connect(exchange, resolver, socket.SOCK_DGRAM)
+                self._open(exchange, resolver, socket.SOCK_DGRAM)
+            except OSError:  # no descriptors: no resolver's fault
+                self.counts["no socket"] += 1
+                break
+            try:
+                exchange.sock.connect((resolver.address, resolver.port))
                 exchange.sock.send(exchange.sent)
-            except OSError:  # no descriptors, no route, or refused at once
+            except OSError:  # no route, or refused at once
                 self.resolvers.failed(resolver, now)
                 self._close(exchange)
                 continue
@@ -143,11 +148,10 @@ class Forwarder:
             self._finish(exchange, None, "unanswered", now)
 
     @staticmethod
-    def _connect(exchange: _Exchange, resolver: Resolver, kind: int) -> None:
+    def _open(exchange: _Exchange, resolver: Resolver, kind: int) -> None:
         family = socket.AF_INET6 if ":" in resolver.address else socket.AF_INET
         exchange.sock = socket.socket(family, kind)
         exchange.sock.setblocking(False)
-        exchange.sock.connect((resolver.address, resolver.port))
 
     def _try_failed(self, exchange: _Exchange, now: float) -> None:
         self.resolvers.failed(self._resolver(exchange), now)
@@ -218,10 +222,12 @@ class Forwarder:
         exchange.stream = True
         exchange.unsent = len(exchange.sent).to_bytes(2, "big") + exchange.sent
         exchange.received = bytearray()
+        resolver = self._resolver(exchange)
         try:
-            self._connect(exchange, self._resolver(exchange), socket.SOCK_STREAM)
+            self._open(exchange, resolver, socket.SOCK_STREAM)
+            exchange.sock.connect((resolver.address, resolver.port))
         except BlockingIOError:
-            pass
+            pass  # it is on its way
         except OSError:
             self._try_failed(exchange, now)
             return
@@ -275,9 +281,10 @@ class Forwarder:
         _less(self._of_network, exchange.network)
         if how == "unanswered":
             self.counts[how] += 1
-        for owner, done in exchange.waiters.values():
+        for owner, _ in exchange.waiters.values():
             self.waiting -= 1
             _less(self._of_port, owner)
+        for _, done in exchange.waiters.values():
             done(response, how, now)
 
     def due(self) -> float | None:

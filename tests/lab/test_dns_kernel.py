@@ -19,8 +19,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import dns.message
-import dns.query
 import dns.rcode
+import dns.rrset
 import pytest
 
 from ryu_apps.southbound.dns import DnsService
@@ -29,9 +29,11 @@ from tests.lab.bgp_support import inside, namespace
 from tests.unit.dns_support import Resolver, eventually, response
 from tests.unit.proxy_support import PORT
 from vrouter_ovs.proxies.dns import DnsView
+from vrouter_ovs.proxies.mdns import GROUP4, GROUP6
 from vrouter_ovs.proxies.packet import Malformed
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
+IP_RECVTTL = 12
 SERVERS = ("10.0.0.1", "fd00::1")
 PLACE = ("hv1", 5)
 MANY = tuple(f"10.0.{n // 250}.{1 + n % 250}" for n in range(64))
@@ -51,8 +53,9 @@ class Wire:
         self.service = DnsService(self._out, (resolver,), current=lambda place: PORT,
                                   limits=Limits(timeout=20.0))
         self.service.changed("net", DnsView(
-            "red.test", {"vm1": ("10.0.0.5", "fd00::5"), "many": MANY},
-            {"10.0.0.5": "vm1.red.test"}, ("10.0.0.0/24",),
+            "red.test",
+            {"vm1": ("10.0.0.5", "fd00::5"), "vm2": ("10.0.0.6", "fd00::6"), "many": MANY},
+            {"10.0.0.5": "vm1.red.test", "10.0.0.6": "vm2.red.test"}, ("10.0.0.0/24",),
         ))  # fmt: skip
         with inside(name):
             self._tap = os.open("/dev/net/tun", os.O_RDWR)
@@ -60,7 +63,8 @@ class Wire:
         self._stop, self._stopped = os.pipe()
         for words in (
             f"link set eth0 address {PORT.mac} mtu {PORT.mtu} up",
-            "addr add 10.0.0.5/24 dev eth0", "addr add fd00::5/64 dev eth0 nodad",
+            "addr add 10.0.0.5/24 dev eth0", "route add 224.0.0.0/4 dev eth0",
+            "addr add fd00::5/64 dev eth0 nodad",
             *(f"neigh add {server} lladdr {PORT.gateway_mac} dev eth0" for server in SERVERS),
         ):  # fmt: skip
             subprocess.run(["ip", "-n", name, *words.split()], check=True)
@@ -97,7 +101,7 @@ class Wire:
             if self._stop in ready:
                 return
             frame = os.read(self._tap, 65536)
-            if not _is_dns(frame):
+            if not (_is_dns(frame) or _is_mdns(frame)):
                 continue
             now = time.monotonic()
             tokens = min(self.burst, tokens + (now - last) * self.rate)
@@ -111,7 +115,8 @@ class Wire:
     def _asked(self, frame: bytes) -> None:
         with self._lock:
             try:
-                _, answer = self.service.query(frame, PORT, PLACE)
+                asks = self.service.multicast_query if _is_mdns(frame) else self.service.query
+                _, answer = asks(frame, PORT, PLACE)
             except Malformed:
                 return
         for each in answer.frames:
@@ -135,6 +140,13 @@ def _is_dns(frame: bytes) -> bool:
     """What the switch's flows pick: TCP and UDP to port 53."""
     at = {b"\x08\0": (23, 36), b"\x86\xdd": (20, 56)}.get(frame[12:14])
     return bool(at) and frame[at[0]] in (6, 17) and frame[at[1] : at[1] + 2] == b"\0\x35"
+
+
+def _is_mdns(frame: bytes) -> bool:
+    """UDP to port 5353 of the group."""
+    at = {b"\x08\0": (23, 30, 36), b"\x86\xdd": (20, 38, 56)}.get(frame[12:14])
+    return (bool(at) and frame[at[0]] == 17 and frame[at[1] : at[2] - 2] in (GROUP4, GROUP6)
+            and frame[at[2] : at[2] + 2] == b"\x14\xe9")  # fmt: skip
 
 
 def large(query: dns.message.Message, stream: bool) -> list[bytes]:
@@ -332,3 +344,50 @@ def test_a_service_that_was_restarted(wire: Wire) -> None:
         wire.service._later(lambda now: [server.drop(owner) for owner in list(server._owned)])
         with pytest.raises(ConnectionResetError):
             exchange(made, "vm1.red.test")
+
+
+@pytest.mark.parametrize("group", ["224.0.0.251", "ff02::fb"])
+def test_a_simple_resolver_asks_the_group(wire: Wire, group: str) -> None:
+    """From any port: the answer comes to it alone, from another address than it asked, so not to a
+    connected socket (as newer versions of dig have)."""
+    with inside(wire.space):
+        made = socket.socket(socket.AF_INET6 if ":" in group else socket.AF_INET,
+                             socket.SOCK_DGRAM)  # fmt: skip
+        to = (group, 5353, 0, socket.if_nametoindex("eth0")) if ":" in group else (group, 5353)
+    made.settimeout(60)
+    with made:
+        for name, rdtype, found in (
+            ("vm2.local", "A", "10.0.0.6"), ("vm2.local", "AAAA", "fd00::6"),
+            ("6.0.0.10.in-addr.arpa", "PTR", "vm2.local."),
+        ):  # fmt: skip
+            asked = dns.message.make_query(name, rdtype)
+            made.sendto(asked.to_wire(), to)
+            data, source = made.recvfrom(9000)
+            answer = dns.message.from_wire(data)
+            assert asked.is_response(answer) and source[1] == 5353
+            assert str(answer.answer[0][0]) == found and answer.answer[0].ttl == 10
+
+
+def test_a_member_of_the_group_hears_the_answer(wire: Wire) -> None:
+    query = struct.pack("!6H", 0, 0, 1, 0, 0, 0) + b"\3vm2\5local\0\0\1\0\1"
+    with inside(wire.space):
+        four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        number = socket.if_nametoindex("eth0")
+    with four, six:
+        member = struct.pack("4s4si", GROUP4, bytes(4), number)
+        four.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+        four.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+        four.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+        member = GROUP6 + struct.pack("@i", number)
+        six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
+        six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+        six.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
+        for each, to in ((four, ("224.0.0.251", 5353)), (six, ("ff02::fb", 5353, 0, number))):
+            each.settimeout(60)
+            each.bind(("", 5353))
+            each.sendto(query, to)
+            data, ((_, _, hops),), _, _ = each.recvmsg(9000, 100)
+            assert bytes((10, 0, 0, 6)) in data and data[2:4] == b"\x84\0"
+            assert struct.unpack("@i", hops) == (255,)

@@ -120,8 +120,9 @@ def dhclient6(guest: Guest, directory: Path, *options: str) -> dict[str, str]:
         "-pf", f"{base}.pid", *options, "eth0",
     ], timeout=60)  # fmt: skip
     # Once it is bound it goes on in the background, for renewals that no test waits for.
-    with contextlib.suppress(ProcessLookupError, FileNotFoundError):
-        os.kill(int(Path(f"{base}.pid").read_text()), signal.SIGKILL)
+    number = wait_until(Path(f"{base}.pid").read_text, "dhclient's process id", 10)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(number), signal.SIGKILL)
     found = [path for path in directory.iterdir() if path.name.startswith(f"{base.name}.")
              and path.suffix in (".BOUND6", ".RENEW6")]  # fmt: skip
     assert found, list(directory.iterdir())

@@ -13,15 +13,20 @@ import dns.message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ryu_apps.southbound.dns import DnsService
+from ryu_apps.southbound.dns_resolvers import Limits
 from tests.property.world_model import DEEPER
 from tests.unit import proxy_support as clients
-from vrouter_ovs.proxies import arp, dhcp4, dhcp6, dns_wire, icmp, nd, packet, ra
+from vrouter_ovs.proxies import arp, dhcp4, dhcp6, dns_wire, icmp, mdns, nd, packet, ra, tcp_wire
 from vrouter_ovs.proxies import dns as edge_dns
+from vrouter_ovs.proxies.tcp import TcpServer
 
 PACKETS = int(os.environ.get("VNC_HOSTILE_PACKETS", "20000"))
 PORT = clients.with_options((4, "bootfile-name", "x" * 100), (6, "bootfile-url", "http://x/"))
-VIEW = edge_dns.DnsView("red.test", {"vm1": ("10.0.0.5", "fd00::5")},
-                        {"10.0.0.5": "vm1.red.test"}, ("10.0.0.0/24",))  # fmt: skip
+VIEW = edge_dns.DnsView("red.test", {"vm1": ("10.0.0.5", "fd00::5"), "vm2": ("10.0.0.6",)},
+                        {"10.0.0.5": "vm1.red.test", "10.0.0.6": "vm2.red.test"},
+                        ("10.0.0.0/24",))  # fmt: skip
+SERVER6 = packet.address_bytes("fd00::1")
 OWN, SERVER = packet.address_bytes("10.0.0.5"), packet.address_bytes("10.0.0.1")
 
 
@@ -38,6 +43,10 @@ def _queries() -> list[bytes]:
 
 
 QUERIES = _queries()
+MULTICAST = [
+    dns.message.make_query(*pair, id=0, flags=0).to_wire()
+    for pair in (("vm2.local", "ANY"), ("6.0.0.10.in-addr.arpa", "PTR"), ("vm2.local", "TXT"))
+]
 FRAMES = [
     *(clients.dhcp4(kind, clients.opt4(50, OWN)) for kind in range(1, 9)),
     clients.dhcp4(3, ciaddr=OWN, src=OWN, dst=SERVER), clients.dhcp4(8, ciaddr=OWN, src=OWN),
@@ -53,6 +62,13 @@ FRAMES = [
       for query in QUERIES),
     packet.build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
                       packet.address_bytes("fd00::1"), 4000, 53, QUERIES[0]),
+    *(tcp_wire.build(clients.GATEWAY_MAC, clients.MAC, *way, 4000, 53, 1, 2, flags, 500,
+                     b"\0\x20" + QUERIES[0], 1000)
+      for flags in (2, 16, 24, 17) for way in ((OWN, SERVER), (clients.LINK_LOCAL, SERVER6))),
+    *(packet.build_udp4(mdns.GROUP4_MAC, clients.MAC, OWN, mdns.GROUP4, source, 5353, query)
+      for source in (5353, 4000) for query in MULTICAST),
+    *(packet.build_udp6(packet.multicast_mac(mdns.GROUP6), clients.MAC, clients.LINK_LOCAL,
+                        mdns.GROUP6, 5353, 5353, query) for query in MULTICAST),
     packet.build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, bytes((10, 9, 9, 9)), 1, 2,
                       bytes(1472)),
     packet.build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
@@ -67,13 +83,29 @@ def dns_frames(frame: bytes) -> tuple[bytes, ...]:
     return () if reply.kind == "forward" else (edge_dns.reply_frame(udp, reply.wire),)
 
 
+def tcp_frames(frame: bytes) -> tuple[bytes, ...]:
+    """A server of its own for each frame: what is in no connection makes at most one answer."""
+    server = TcpServer(b"secret")
+    server.segment("port", tcp_wire.parse(frame), PORT.mtu, 0.0)
+    assert not server.requests()
+    return tuple(reply for _, reply in server.frames())
+
+
+def mdns_frames(frame: bytes) -> tuple[bytes, ...]:
+    """To the asker, or to the group out of the asker's port: that is seen as one here."""
+    frames = mdns.answer(frame, PORT, VIEW).frames
+    group = packet.multicast_mac(mdns.GROUP6)
+    assert all(each[:6] in (frame[6:12], mdns.GROUP4_MAC, group) for each in frames)
+    return tuple(frame[6:12] + each[6:] for each in frames)
+
+
 PROXIES = (
     (lambda f: dhcp4.answer(f, PORT).frames, 14 + PORT.mtu),
     (lambda f: dhcp6.answer(f, PORT).frames, 14 + 1280),
     (lambda f: ra.answer(f, PORT).frames, 14 + 1280),
     (lambda f: nd.answer(f, "fd00::1", PORT.gateway_mac, True).frames, 14 + 72),
     (lambda f: arp.answer(f, "10.0.0.1", PORT.gateway_mac).frames, 42),
-    (dns_frames, 14 + 1280),
+    (dns_frames, 14 + 1280), (tcp_frames, 14 + 64), (mdns_frames, 14 + 1280),
     (lambda f: icmp.answer(f, PORT.gateway_mac, _gateway(f), 1400, icmp.TOO_BIG).frames, 14 + 1280),
     (lambda f: icmp.answer(f, PORT.gateway_mac, _gateway(f), 0, icmp.TIME_EXCEEDED).frames,
      14 + 1280),
@@ -112,12 +144,17 @@ def repair(frame: bytes) -> bytes:
         data[16:18] = (size - 14).to_bytes(2, "big")
         data[24:26] = bytes(2)
         data[24:26] = packet.checksum(bytes(data[14 : 14 + header])).to_bytes(2, "big")
+        if data[23] == 6 and 14 + header + 20 <= size:
+            at = 14 + header
+            _sum_tcp(data, at, data[26:34])
         if data[23] == 17:
             at = 14 + header
             data[at + 4 : at + 8] = (size - at).to_bytes(2, "big") + bytes(2)
     elif size >= 62 and data[12:14] == b"\x86\xdd":
         data[18:20] = (size - 54).to_bytes(2, "big")
         at = {17: 60, 58: 56}.get(data[20])
+        if data[20] == 6 and size >= 74:
+            _sum_tcp(data, 54, data[22:54])
         if at:
             if data[20] == 17:
                 data[58:60] = (size - 54).to_bytes(2, "big")
@@ -126,6 +163,14 @@ def repair(frame: bytes) -> bytes:
             total = packet.checksum(bytes(data[54:]), pseudo + data[20] + size - 54)
             data[at : at + 2] = (total or 0xFFFF).to_bytes(2, "big")
     return bytes(data)
+
+
+def _sum_tcp(data: bytearray, at: int, addresses: bytes) -> None:
+    data[at + 16 : at + 18] = bytes(2)
+    half = len(addresses) // 2
+    pseudo = int.from_bytes(addresses[:half], "big") + int.from_bytes(addresses[half:], "big")
+    total = packet.checksum(bytes(data[at:]), pseudo + 6 + len(data) - at)
+    data[at + 16 : at + 18] = total.to_bytes(2, "big")
 
 
 def mutate(frame: bytes, rng: random.Random) -> bytes:
@@ -161,6 +206,36 @@ def test_mutated_frames() -> None:
     rng = random.Random(20)
     answered = sum(throw(mutate(rng.choice(FRAMES), rng)) > 0 for _ in range(PACKETS))
     assert answered > PACKETS // 20  # the mutations are mild enough to reach deep
+
+
+def test_mutated_frames_to_the_dns_service() -> None:
+    """All of the service but its thread: its turns are made here.  Nobody listens at its resolver,
+    so that every question that is passed on ends at once."""
+    sent: list[bytes] = []
+    service = DnsService(lambda element, ofport, frame: sent.append(frame) or True,
+                         ("127.0.0.1:1",), limits=Limits(tries=1, timeout=1.0))  # fmt: skip
+    service.changed(PORT.network_id, VIEW)
+    asked = [frame for frame in FRAMES if frame[36:38] == b"\0\x35" or frame[56:58] == b"\0\x35"]
+    rng = random.Random(21)
+    for _ in range(PACKETS // 4):
+        frame = mutate(rng.choice(asked), rng) if rng.random() < 0.9 else rng.choice(asked)
+        try:
+            _, answer = service.query(frame, PORT, ("hv1", 5))
+        except packet.Malformed as error:
+            assert error.reason and len(error.reason) < 100
+            continue
+        assert len(answer.frames) <= 1
+        service._nudge()
+        service._turn()
+        for reply in (*answer.frames, *sent):
+            assert len(reply) <= 14 + PORT.mtu
+        sent.clear()
+        status = service.status()
+        assert status["in_flight"] <= 256 and status["tcp"]["connections"] <= 32
+        assert status["queued"] <= 1
+    assert status["results"]["unanswered"] and status["tcp"]["opened"]
+    assert "errors" not in status["results"] and status["cache"]["entries"] == 0
+    service.stop()
 
 
 @settings(max_examples=300 * DEEPER, deadline=None)

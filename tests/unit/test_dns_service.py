@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import queue
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import dns.flags
 import dns.message
@@ -15,9 +17,27 @@ from oslo_config import cfg
 from ryu_apps import settings
 from ryu_apps.southbound import dns as dns_service
 from ryu_apps.southbound import dns_forwarder
+from ryu_apps.southbound.dns import DnsService
 from ryu_apps.southbound.dns_resolvers import STREAK, Limits, limits_of, parse_resolver
-from tests.unit.dns_support import Bed, Resolver, eventually, good, response, silent
-from vrouter_ovs.proxies.packet import Malformed
+from ryu_apps.southbound.punt import PuntSouthbound
+from tests.unit.dns_support import (
+    OWN,
+    RED,
+    SERVER,
+    Bed,
+    Resolver,
+    eventually,
+    good,
+    response,
+    silent,
+)
+from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT
+from tests.unit.tcp_support import Client, framed
+from tests.unit.test_punt import packet_in
+from vrouter_ovs.edge import Why
+from vrouter_ovs.proxies.mdns import GROUP4, GROUP4_MAC
+from vrouter_ovs.proxies.packet import Malformed, build_udp4
+from vrouter_ovs.registers import REGISTERS
 
 
 @pytest.fixture
@@ -329,6 +349,7 @@ def test_no_descriptors(bed, resolver, monkeypatch) -> None:
     assert at.looked_up("www.example.com").rcode() == dns.rcode.SERVFAIL
     monkeypatch.undo()
     assert at.looked_up("www.example.com").answer
+    assert at.idle()["forwarding"]["no socket"] == 1 and at.idle()["resolvers"][0]["answers"]
 
 
 def test_a_fault_does_not_end_the_thread(bed, resolver) -> None:
@@ -374,6 +395,49 @@ def test_how_resolvers_are_written(text, found) -> None:
         return
     made = parse_resolver(text)
     assert (made.address, made.port) == found
+
+
+def test_with_the_punt_worker(resolver) -> None:
+    """As the node wires them: packet-ins with a reason in, packet-outs out, everything counted."""
+    sent: queue.Queue[tuple[str, int, bytes]] = queue.Queue()
+
+    def send(element: str, ofport: int, frame: bytes) -> bool:
+        sent.put((element, ofport, frame))
+        return True
+
+    service = DnsService(send, (resolver().name,), lambda *what: punt.count(*what),
+                         lambda place: punt.current(place))  # fmt: skip
+    punt = PuntSouthbound(send, {Why.DNS: service.query, Why.MDNS: service.multicast_query})
+    service.changed("red", RED)
+    punt.changed("hv1", 5, replace(PORT, network_id="red", v6=()))
+
+    def put(why: Why, frame: bytes) -> None:
+        after = REGISTERS["why"].header.to_bytes(4, "big") + why.to_bytes(4, "big")
+        punt.punted("hv1", packet_in(5, frame, after=after))
+
+    for part in (service, punt):
+        part.start()
+    for name in ("vm1.red.test", "www.example.com", "www.example.com"):
+        wire = dns.message.make_query(name, "A", id=7).to_wire()
+        put(Why.DNS, build_udp4(GATEWAY_MAC, MAC, OWN, SERVER, 4000, 53, wire))
+        element, ofport, frame = sent.get(timeout=60)
+        assert (element, ofport, frame[:6]) == ("hv1", 5, MAC)
+    client = Client(framed(wire))
+    frames = client.send()
+    while not client.done:
+        for frame in frames:
+            put(Why.DNS, frame)
+        frames = client.take(sent.get(timeout=60)[2])
+    put(Why.MDNS, build_udp4(GROUP4_MAC, MAC, OWN, GROUP4, 5353, 5353, wire))
+    put(Why.DNS, build_udp4(GATEWAY_MAC, MAC, OWN, SERVER, 4000, 53, b""))
+    status = eventually(lambda: (s := punt.status("hv1"))["malformed"] and s["ignored"] and s)
+    assert status["answered"] == {
+        "dns answer": 1, "dns forwarded": 1, "dns cached": 1, "dns tcp cached": 1,
+    }  # fmt: skip
+    assert status["malformed"] == {"DNS header cut": 1}
+    assert status["ignored"] == {"mdns: nothing to say": 1}
+    for part in (punt, service):
+        part.stop()
 
 
 def test_limits_come_from_the_options() -> None:

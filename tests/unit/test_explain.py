@@ -94,6 +94,19 @@ def test_allowed_and_denied(site):
     assert site.ask("db1", "db1", "tcp", 3306)["verdict"] == "denied"
 
 
+def test_the_networks_resolver_asks_no_rules(site):
+    nobody = site.do(ports.create, name="nobody", network_id=site.net["web"][0].id,
+                     security_groups=[])
+    site.ports["nobody"] = nobody.id
+    for protocol in ("udp", "tcp"):
+        answer = site.ask("nobody", "10.0.1.1", protocol, 53)
+        assert answer["verdict"] == "allowed" and stage(answer, "resolver")
+    assert site.ask("nobody", "10.0.1.1", "udp", 54)["verdict"] == "denied"
+    assert site.ask("nobody", "10.0.2.1", "udp", 53)["verdict"] == "denied", "another network's"
+    spoofed = site.ask("nobody", "10.0.1.1", "udp", 53, source="10.0.1.77")
+    assert spoofed["verdict"] == "denied" and spoofed["reason"].startswith("anti-spoof")
+
+
 def test_nearest_first(site):
     far = site.allow("web", protocol="udp", port_range_min=53, port_range_max=53,
                      remote_ip_prefix="192.0.2.0/24")

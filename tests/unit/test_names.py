@@ -84,6 +84,32 @@ def test_names_pointers_and_what_lies_above() -> None:
     assert "b" not in view.parents and "10.0.0.2" not in view.pointers
 
 
+def test_a_guest_of_a_shared_network_takes_no_names_of_the_outside() -> None:
+    bench = Bench(1)
+    bench.put("network", replace(bench.config.networks["n"], project_id="owner", shared=True))
+    bench.names.bound("n", 1)
+    for number, project in ((1, "guest"), (2, "owner"), (3, "")):
+        bench.put("port", replace(port(number, project_id=project), dns_domain="bank.test."))
+    bench.put("port", replace(port(4, project_id="guest"), dns_domain="in.example.org."))
+    bench.put("port", port(5, project_id="guest"))
+    bench.names.flush()
+    names = bench.view().names
+    assert "vm1.bank.test" not in names and "10.0.0.2" not in bench.view().pointers
+    assert {"vm2.bank.test", "vm3.bank.test", "vm4.in.example.org", "vm5"} <= names.keys()
+
+
+def test_how_long_names_are_remembered() -> None:
+    bench = Bench(1)
+    bench.names = Names(bench.config, ttl=7)
+    bench.names.bound("n", 1)
+    bench.names.flush()
+    assert bench.view().ttl == 7
+    response = dns.message.from_wire(
+        answer(dns.message.make_query("vm0.example.org", "A").to_wire(), bench.view()).wire
+    )
+    assert response.answer[0].ttl == 7
+
+
 def test_one_port_costs_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(PORTS)
     bench.names.bound("n", 1)

@@ -250,11 +250,11 @@ def _udp(src: bytes, dst: bytes, src_port: int, dst_port: int, payload: bytes) -
 
 def build_udp4(
     dst_mac: bytes, src_mac: bytes, src: bytes, dst: bytes, src_port: int, dst_port: int,
-    payload: bytes,
+    payload: bytes, ttl: int = 64,
 ) -> bytes:  # fmt: skip
     """A UDP over IPv4 frame.  Addresses are packed."""
     datagram = _udp(src, dst, src_port, dst_port, payload)
-    return build_ip4(dst_mac, src_mac, src, dst, PROTO_UDP, datagram)
+    return build_ip4(dst_mac, src_mac, src, dst, PROTO_UDP, datagram, ttl)
 
 
 def build_ip6(
@@ -268,11 +268,11 @@ def build_ip6(
 
 def build_udp6(
     dst_mac: bytes, src_mac: bytes, src: bytes, dst: bytes, src_port: int, dst_port: int,
-    payload: bytes,
+    payload: bytes, hop_limit: int = 64,
 ) -> bytes:  # fmt: skip
     """A UDP over IPv6 frame.  Addresses are packed."""
     datagram = _udp(src, dst, src_port, dst_port, payload)
-    return build_ip6(dst_mac, src_mac, src, dst, PROTO_UDP, datagram)
+    return build_ip6(dst_mac, src_mac, src, dst, PROTO_UDP, datagram, hop_limit)
 
 
 def build_icmp6(

@@ -148,7 +148,8 @@ class Connection:
             self.accept(now)
             return
         self._next = self.acked
-        self._allowed = self.mss
+        if self._window:  # otherwise nothing was lost
+            self._allowed = self.mss
         self._recover = 0
         self.transmit(now, probe=True)
 
