@@ -63,11 +63,11 @@ TABLES: tuple[Table, ...] = (
         " DHCPv6, router solicitations) is recognised before that: it never leaves the hypervisor."
         " What announces an address that other ports may have passes, and the node gets a copy.",
         _fields(
-            "in_port eth_src eth_type ipv4_src ipv6_src ip_proto udp_src udp_dst arp_spa arp_sha"
-            " icmpv6_type nd_target nd_sll nd_tll"
+            "in_port eth_src eth_type ipv4_src ipv6_src ip_proto udp_src udp_dst arp_op arp_spa"
+            " arp_tpa arp_sha icmpv6_type nd_target nd_sll nd_tll"
         ),
         _fields("why"),
-        ("proxy", "punt"),
+        ("proxy", "bridge", "punt"),
     ),
     Table(
         "proxy",

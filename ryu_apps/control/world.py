@@ -106,7 +106,7 @@ class World:
             msg.VrouterAcked: self._vrouter_acked,
             msg.FlowRejected: self._flow_rejected,
             msg.AddressSeen: lambda event, now: self.learned.seen(
-                event.element, event.port_id, event.mac, event.address, now
+                event.element, event.port_id, event.mac, event.address, event.how, now
             ),
             msg.PathsReceived: self._paths_received,
             msg.PeerUp: self._peer_up,
@@ -365,7 +365,7 @@ class World:
 
     def _tick(self, event: msg.Tick, now: float) -> None:
         self.learned.tick(now)
-        self._effects.extend(self.probes.tick())
+        self._effects.extend(self.probes.tick(now))
         marks, self.ports.marks = self.ports.marks, {}
         self._effects.extend(
             msg.MarkInstalled(element, tuple(interfaces.items()))
@@ -443,7 +443,7 @@ class World:
         if send:
             self._effects.append(msg.SendEndOfRib())
         if release:
-            self.learned.starting = False
+            self.learned.started()
             self._effects.extend(msg.Hold(name, False) for name in self.elements.accepted)
             self._notice("info", "start", "converged; vrouters follow the desired state")
             for name in self.elements.accepted:

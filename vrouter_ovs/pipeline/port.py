@@ -14,9 +14,7 @@ from vrouter_ovs.pipeline.policy import policy_id
 from vrouter_ovs.state import LocalPort
 
 PASS = (("goto", "proxy"),)
-PASS_SEEN = (
-    ("set_field", "why", int(Why.SEEN)), ("resubmit", "punt"), ("set_field", "why", 0), *PASS,
-)  # fmt: skip
+SEEN = (("set_field", "why", int(Why.SEEN)), ("resubmit", "punt"), ("set_field", "why", 0))
 NO_MAC = "00:00:00:00:00:00"
 
 
@@ -54,21 +52,31 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
     for mac, prefix in port.allowed:
         for flow in _pair(port.ofport, mac, prefix, tag):
             if prefix and (mac, prefix) in port.shared:
-                flow = _seen(flow, prefix)
-            guard[flow.priority, flow.match] = flow
+                guard.update(((one.priority, one.match), one) for one in _seen(flow, prefix))
+            else:
+                guard[flow.priority, flow.match] = flow
     return (*flows, *guard.values())
 
 
-def _seen(flow: Flow, prefix: str) -> Flow:
+def _seen(flow: Flow, prefix: str) -> tuple[Flow, ...]:
     """The flow of a pair that the port shares with others: what announces the address is copied to
     the node.  Below those of the port's own addresses, which a prefix may include; above what the
-    Vrouter drops."""
-    terms = {
-        *prefix_term("arp_spa", network(prefix)), *prefix_term("nd_target", network(prefix)),
-    }  # fmt: skip
+    Vrouter drops.
+
+    An ARP announcement (RFC 5227 section 3) is for all, and no question to answer.
+    """
+    source = prefix_term("arp_spa", network(prefix))
+    terms = {*source, *prefix_term("nd_target", network(prefix))}
     if terms.isdisjoint(flow.match) or ("icmpv6_type", NEIGHBOR_SOLICIT) in flow.match:
-        return flow
-    return flow._replace(priority=flow.priority - 5, actions=PASS_SEEN)
+        return (flow,)
+    heard = flow._replace(priority=flow.priority - 5, actions=(*SEEN, *PASS))
+    if source[0] not in flow.match or len(source[0]) > 2:
+        return (heard,)
+    match = (*flow.match, ("arp_op", 1), ("arp_tpa", source[0][1]))
+    to_all = heard._replace(
+        priority=heard.priority + 1, match=match, actions=(*SEEN, ("goto", "bridge"))
+    )
+    return heard, to_all
 
 
 def _pair(ofport: int, mac: str, prefix: str, tag: int) -> list[Flow]:
