@@ -36,6 +36,7 @@ class Probes:
         self._again: dict[str, int] = {}
         """Port id -> how often it is asked still."""
         self._round: list[Key] = []
+        self._next_round = 0.0
         self._share = 0
         self._until = 0.0
 
@@ -104,7 +105,8 @@ class Probes:
             if len(found) < BUDGET:
                 found += self._ask(port_id, keys)
                 self._again[port_id] = max(left - 1, 0)
-        if not self._round:
+        if not self._round and now >= self._next_round:
+            self._next_round = now + PERIOD
             self._round = list(self._learned.candidates)
             self._share = min(-(-len(self._round) // PERIOD), BUDGET)
         for _ in range(min(self._share, len(self._round))):
