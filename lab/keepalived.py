@@ -85,6 +85,9 @@ class Keepalived:
         if child and process_start(child):
             os.kill(child, signal.SIGKILL)
             wait_until(lambda: not process_start(child), "the end of keepalived", 5)
+        # A dead process that nobody has collected yet would count as running.
+        for path in self._directory.glob("*.pid"):
+            path.unlink()
 
     def stop(self) -> None:
         """As its service is stopped: the others hear of it, and its addresses are removed."""

@@ -51,7 +51,11 @@ class Probes:
         """Whether no answer need be waited for."""
         if self._new:
             return False
-        return now >= self._until or not any(map(self._missing, self._again))
+        return now >= self._until or all(
+            self._learned.is_known(key)
+            for port_id in self._again
+            for key in self._missing(port_id)
+        )
 
     def _missing(self, port_id: str) -> list[Key]:
         """What a port may hold and does not, as far as it is known by name."""

@@ -28,7 +28,7 @@ from ryu_apps.control.publish import Publisher
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.rib import BestChange, Rib
 from ryu_apps.control.routes import MacIp, Path
-from ryu_apps.control.translate import evi_path, port_paths, vrf_paths
+from ryu_apps.control.translate import evi_path, port_paths, shared_keys, vrf_paths
 from vrouter_ovs.state import Tunnel, Vrouter
 
 NODES = "/status/nodes/"
@@ -444,6 +444,8 @@ class World:
             self._effects.append(msg.SendEndOfRib())
         if release:
             self.learned.started()
+            for key in shared_keys(self.config):
+                self.moves.tell(key)
             self._effects.extend(msg.Hold(name, False) for name in self.elements.accepted)
             self._notice("info", "start", "converged; vrouters follow the desired state")
             for name in self.elements.accepted:
