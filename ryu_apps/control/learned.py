@@ -7,15 +7,10 @@ they do for a MAC: who takes over announces a higher sequence number than all th
 address, and whoever sees a higher one than its own withdraws (RFC 7432 section 15; RFC 9721 for an
 address that moves to another MAC, so that the routes have different names).  Where both are the
 same, the lower VTEP stays.
-
-What the configuration gives to somebody comes first: a router's addresses always, the fixed address
-of a port while that port is bound here or announced by its node.  The MAC of a port is never
-another's.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from typing import NamedTuple
 
 from ryu_apps.control import ids
@@ -24,6 +19,7 @@ from ryu_apps.control.instances import Instances, select_mac
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.model import Config, Port
 from ryu_apps.control.rib import Rib
+from ryu_apps.control.rights import Rights
 from ryu_apps.control.routes import Path
 from ryu_apps.control.translate import (
     BoundPort,
@@ -67,6 +63,7 @@ class Learned:
         self._instances = instances
         self._elements = elements
         self._bound: dict[str, BoundPort] = {}
+        self._rights = Rights(config, instances, self._bound)
         self._dirty: dict[str, None] = {}
         self.held: dict[Key, Held] = {}
         self._by_port: dict[str, dict[Key, None]] = {}
@@ -90,6 +87,7 @@ class Learned:
     def follow(self, bound: dict[str, BoundPort], dirty: dict[str, None]) -> None:
         """``bound``: the ports of this node's vrouters; ``dirty`` takes those to look at again."""
         self._bound = bound
+        self._rights = Rights(self._config, self._instances, bound)
         self._dirty = dirty
 
     # ------------------------------------------------------------ announcements
@@ -115,7 +113,7 @@ class Learned:
         if how != Evidence.ANNOUNCED and (held is not None or self._is_elsewhere(key)):
             return
         self._waiting.pop(key, None)
-        if self._objection(bound, mac, address):
+        if self._rights.objection(bound, mac, address):
             return
         mine = self._by_port.get(port_id, {})
         if key not in mine and len(mine) >= LIMIT:
@@ -193,48 +191,7 @@ class Learned:
                 del index[place]
         self._dirty[held.port_id] = None
 
-    # ------------------------------------------------------------ who may have it
-
-    def _objection(self, bound: BoundPort, mac: str, address: str) -> str:
-        """Why a port cannot hold an address, or ""."""
-        ip = ipaddress.ip_address(address)
-        if not any(
-            mac == one and ip in network_of(prefix) for one, prefix in bound.shared
-        ):
-            return "not allowed"
-        if any(address == fixed.ip for fixed in bound.addresses):
-            return "its own"
-        if ip.is_multicast or ip.is_unspecified or ip.is_loopback or address == "255.255.255.255":
-            return "no address of a host"
-        if mac != bound.mac and self._ports_with_mac(bound.network_id, mac):
-            return "the MAC of another port"
-        return self._owned(bound, address)
-
-    def _ports_with_mac(self, network_id: str, mac: str) -> dict[str, None]:
-        return self._config.ports_by_mac.get((network_id, mac), {})
-
-    def _owned(self, bound: BoundPort, address: str) -> str:
-        own_mac = ids.mac_of_link_local(address)
-        if own_mac and own_mac != bound.mac and self._ports_with_mac(bound.network_id, own_mac):
-            return "the link-local address of another port"
-        for subnet_id in self._config.subnets_by_network.get(bound.network_id, ()):
-            for port_id in self._config.ports_by_address.get((subnet_id, address), ()):
-                if port_id == bound.port_id:
-                    return "its own"
-                owner = self._config.ports[port_id]
-                if owner.is_router_interface:
-                    return "an address of a router"
-                if self._is_active(bound.evi, owner, address):
-                    return "the address of another port"
-        return ""
-
-    def _is_active(self, vni: int, owner: Port, address: str) -> bool:
-        """Whether a port has its fixed address: it is bound here, or announced."""
-        if owner.id in self._bound:
-            return True
-        instance = self._instances.by_vni.get(vni)
-        paths = instance.ips.get(address, ()) if instance else ()
-        return any(path.nlri.mac == owner.mac_address for path in paths)
+    # ------------------------------------------------------------ what others say
 
     def _paths(self, key: Key, mac: str, own_mac: str) -> list[Path]:
         """The routes that say where the address is, or a MAC that passes with it."""
@@ -280,7 +237,7 @@ class Learned:
         vtep = self._elements.accepted[bound.element].vtep
         for key in list(keys):
             held = self.held[key]
-            if key[0] != bound.evi or self._objection(bound, held.mac, key[1]):
+            if key[0] != bound.evi or self._rights.objection(bound, held.mac, key[1]):
                 self._drop(key)
                 continue
             if held.vtep != vtep:  # The port has moved and taken it along.
