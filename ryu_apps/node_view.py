@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
+from ryu_apps.address_view import shared_addresses
 from ryu_apps.control.explain import explain
 from ryu_apps.control.instances import Instance, select_mac
 from ryu_apps.control.messages import ForgetElement
@@ -348,7 +349,10 @@ def port_detail(world: World, port_id: str) -> dict[str, Any]:
             "element": state.element, "host": state.host, "interface": None, "ofport": None,
             "holds": True, "reason": "", "node": record.get("owner", ""),
         })
-    return {"id": port_id, "state": state._asdict(), "claims": claims}
+    return {
+        "id": port_id, "state": state._asdict(), "claims": claims,
+        "shared_addresses": shared_addresses(world, port_id),
+    }
 
 
 def _counts(world: World) -> dict[str, int]:

@@ -77,10 +77,10 @@ TABLES: tuple[Table, ...] = (
         " fragments; what the switch cannot read to its end is dropped.",
         _fields(
             "in_port unsecured eth_src eth_type ipv4_src ipv6_src ip_frag ip_proto udp_src udp_dst"
-            " arp_spa arp_sha icmpv6_type nd_target nd_sll claimed_mac claimed_ip3"
+            " arp_op arp_spa arp_tpa arp_sha icmpv6_type nd_target nd_sll claimed_mac claimed_ip3"
         ),
         _fields("why"),
-        ("target", "proxy", "punt"),
+        ("target", "proxy", "bridge", "punt"),
     ),
     Table(
         "target",

@@ -56,6 +56,12 @@ CLAIMS: list[Column] = [
     ("HOLDS", "holds"),
     ("REASON", "reason"),
 ]
+SHARED: list[Column] = [
+    ("SHARED ADDRESS", "address"),
+    ("AT", lambda one: "this port" if one.get("here") else one.get("port") or one.get("host")),
+    ("HOST", lambda one: one.get("host") or "nowhere"),
+    ("MAC", "mac"),
+]
 
 
 def networks(client: Client, options: Any) -> Result:
@@ -100,6 +106,9 @@ def port_show(client: Client, options: Any) -> Result:
             "No hypervisor claims it. On the one that has its interface:\n"
             f"  ovs-vsctl set Interface NAME external_ids:iface-id={port['id']}"
         )
+    shared = detail.get("shared_addresses") or []
+    if shared:
+        lines += ["", table(shared, SHARED)]
     return Result({"port": port, **detail}, "\n".join(lines))
 
 

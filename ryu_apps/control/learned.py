@@ -4,25 +4,22 @@ Such an address has no place in the configuration.  It is where it was announced
 neighbor advertisement of one of the ports that may have it; the vrouters' guards let nobody else
 announce it, and send a copy of each announcement here.  Among nodes the type 2 routes decide as
 they do for a MAC: who takes over announces a higher sequence number than all that is known of the
-address (RFC 7432 section 15; RFC 9135 section 6.1 where the address keeps no MAC: the routes are
-different ones then, as a MAC is part of a route's name), and whoever sees a higher one than its own
-withdraws.  Where both are the same, the lower VTEP stays.
-
-What the configuration gives to somebody comes first: a router's addresses always, the fixed address
-of a port while that port is bound here or announced by its node.  The MAC of a port is never
-another's.
+address, and whoever sees a higher one than its own withdraws (RFC 7432 section 15; RFC 9721 for an
+address that moves to another MAC, so that the routes have different names).  Where both are the
+same, the lower VTEP stays.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from typing import NamedTuple
 
 from ryu_apps.control import ids
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances, select_mac
+from ryu_apps.control.messages import Evidence
 from ryu_apps.control.model import Config, Port
 from ryu_apps.control.rib import Rib
+from ryu_apps.control.rights import Rights
 from ryu_apps.control.routes import Path
 from ryu_apps.control.translate import (
     BoundPort,
@@ -38,7 +35,11 @@ BURST, REFILL = 5, 5.0
 """An address may move so many times at once, and once in so many seconds from then on.  A move
 that comes too early is done later: two ports that both insist cost no more than this."""
 
-LAST_SEQUENCE = (1 << 32) - 1
+FIRST_SEQUENCE, LAST_SEQUENCE = 1, (1 << 32) - 1
+PATIENCE = 35.0
+"""Seconds that a holder may leave questions unanswered, where it has answered before (RFC 9161
+section 3.5 refreshes and ages entries for the same reason: who took over may not have been heard).
+It is asked every ten."""
 
 Key = tuple[int, str]
 """(L2 VNI, address)."""
@@ -62,6 +63,7 @@ class Learned:
         self._instances = instances
         self._elements = elements
         self._bound: dict[str, BoundPort] = {}
+        self._rights = Rights(config, instances, self._bound)
         self._dirty: dict[str, None] = {}
         self.held: dict[Key, Held] = {}
         self._by_port: dict[str, dict[Key, None]] = {}
@@ -70,9 +72,10 @@ class Learned:
         """Address -> bound ports with a pair of just this address."""
         self.starting = True
         """This node does not know yet what it held before it started."""
-        self.lost: dict[Key, str] = {}
-        """Addresses to ask for since the consumer last emptied it: of a port that lost one to a
-        route that is no newer, or any port (""), as the one that had it has left."""
+        self.answered: dict[Key, float] = {}
+        """When the holder of an address last answered a question for it, of those that do."""
+        self.lost: dict[Key, None] = {}
+        """Addresses that are nowhere since the consumer last emptied it, or may be."""
         self.beyond: dict[str, int] = {}
         """Port id -> announcements that came when it held all it can."""
         self._busy: dict[Key, float] = {}
@@ -84,22 +87,33 @@ class Learned:
     def follow(self, bound: dict[str, BoundPort], dirty: dict[str, None]) -> None:
         """``bound``: the ports of this node's vrouters; ``dirty`` takes those to look at again."""
         self._bound = bound
+        self._rights = Rights(self._config, self._instances, bound)
         self._dirty = dirty
 
     # ------------------------------------------------------------ announcements
 
-    def seen(self, element: str, port_id: str, mac: str, address: str, now: float) -> None:
-        """A port announced an address, with a MAC; its place was checked by its switch."""
+    def seen(
+        self, element: str, port_id: str, mac: str, address: str, how: Evidence, now: float
+    ) -> None:
+        """A port sent from an address, with a MAC; its switch has checked that it may.
+
+        An announcement takes an address over.  A host that lost one without noticing goes on using
+        and defending it, so nothing else does; it says where an address is that was nowhere.
+        """
         bound = self._bound.get(port_id)
         if bound is None or bound.element != element:
             return
         key = bound.evi, address
-        self._waiting.pop(key, None)
         held = self.held.get(key)
-        same = held is not None and (held.port_id, held.mac) == (port_id, mac)
-        if same and self._rival(key, held) is None:
+        if held is not None and held.port_id == port_id:
+            if how == Evidence.ANSWERED:
+                self.answered[key] = now
+            if mac == held.mac and self._rival(key, held) is None:
+                return
+        if how != Evidence.ANNOUNCED and (held is not None or self._is_elsewhere(key)):
             return
-        if self._objection(bound, mac, address):
+        self._waiting.pop(key, None)
+        if self._rights.objection(bound, mac, address):
             return
         mine = self._by_port.get(port_id, {})
         if key not in mine and len(mine) >= LIMIT:
@@ -115,19 +129,38 @@ class Learned:
         if (others or held is not None) and not self._may_move(key, now):
             self._waiting[key] = port_id, mac
             return
-        sequence = held.sequence if held is not None else 0
+        # What is found again after a start loses to all that was announced to others meanwhile.
+        sequence = 0 if self.starting and how != Evidence.ANNOUNCED else FIRST_SEQUENCE
         if others:
-            sequence = min(max(others) + 1, LAST_SEQUENCE)
+            sequence = max(sequence, min(max(others) + 1, LAST_SEQUENCE))
+        elif held is not None:
+            sequence = held.sequence
         if mac != bound.mac:
             for other in list(self._by_mac.get((bound.evi, mac), ())):
                 if self.held[other].port_id != port_id:
                     self._drop(other)
-        if held is not None and key in self.held:
+        if key in self.held:
             self._drop(key)
         self.held[key] = Held(port_id, mac, vtep, sequence)
         self._by_port.setdefault(port_id, {})[key] = None
         self._by_mac.setdefault((bound.evi, mac), {})[key] = None
         self._dirty[port_id] = None
+
+    def started(self) -> None:
+        """The node knows now what its peers and its own ports hold."""
+        self.starting = False
+        for key, held in self.held.items():
+            if held.sequence < FIRST_SEQUENCE:
+                self.held[key] = held._replace(sequence=FIRST_SEQUENCE)
+                self._dirty[held.port_id] = None
+
+    def silent(self, key: Key, now: float) -> None:
+        """Whoever holds an address was asked for it: take it away from one who answered before
+        and does so no more."""
+        held = self.held.get(key)
+        if held is not None and now - self.answered.get(key, now) > PATIENCE:
+            self._drop(key)
+            self.lost[key] = None
 
     def _may_move(self, key: Key, now: float) -> bool:
         busy = max(self._busy.get(key, now), now) + REFILL
@@ -145,10 +178,11 @@ class Learned:
             if bound is None or bound.evi != key[0]:
                 del self._waiting[key]
             elif self._busy.get(key, now) + REFILL - now <= BURST * REFILL:
-                self.seen(bound.element, port_id, mac, key[1], now)
+                self.seen(bound.element, port_id, mac, key[1], Evidence.ANNOUNCED, now)
 
     def _drop(self, key: Key) -> None:
         held = self.held.pop(key)
+        self.answered.pop(key, None)
         for index, place in (
             (self._by_port, held.port_id), (self._by_mac, (key[0], held.mac)),
         ):  # fmt: skip
@@ -157,48 +191,7 @@ class Learned:
                 del index[place]
         self._dirty[held.port_id] = None
 
-    # ------------------------------------------------------------ who may have it
-
-    def _objection(self, bound: BoundPort, mac: str, address: str) -> str:
-        """Why a port cannot hold an address, or ""."""
-        ip = ipaddress.ip_address(address)
-        if not any(
-            mac == one and ip in network_of(prefix) for one, prefix in bound.shared
-        ):
-            return "not allowed"
-        if any(address == fixed.ip for fixed in bound.addresses):
-            return "its own"
-        if ip.is_multicast or ip.is_unspecified or ip.is_loopback or address == "255.255.255.255":
-            return "no address of a host"
-        if mac != bound.mac and self._ports_with_mac(bound.network_id, mac):
-            return "the MAC of another port"
-        return self._owned(bound, address)
-
-    def _ports_with_mac(self, network_id: str, mac: str) -> dict[str, None]:
-        return self._config.ports_by_mac.get((network_id, mac), {})
-
-    def _owned(self, bound: BoundPort, address: str) -> str:
-        own_mac = ids.mac_of_link_local(address)
-        if own_mac and own_mac != bound.mac and self._ports_with_mac(bound.network_id, own_mac):
-            return "the link-local address of another port"
-        for subnet_id in self._config.subnets_by_network.get(bound.network_id, ()):
-            for port_id in self._config.ports_by_address.get((subnet_id, address), ()):
-                if port_id == bound.port_id:
-                    return "its own"
-                owner = self._config.ports[port_id]
-                if owner.is_router_interface:
-                    return "an address of a router"
-                if self._is_active(bound.evi, owner, address):
-                    return "the address of another port"
-        return ""
-
-    def _is_active(self, vni: int, owner: Port, address: str) -> bool:
-        """Whether a port has its fixed address: it is bound here, or announced."""
-        if owner.id in self._bound:
-            return True
-        instance = self._instances.by_vni.get(vni)
-        paths = instance.ips.get(address, ()) if instance else ()
-        return any(path.nlri.mac == owner.mac_address for path in paths)
+    # ------------------------------------------------------------ what others say
 
     def _paths(self, key: Key, mac: str, own_mac: str) -> list[Path]:
         """The routes that say where the address is, or a MAC that passes with it."""
@@ -209,6 +202,12 @@ class Learned:
         if mac != own_mac:
             paths += instance.macs.get(mac, ())
         return paths
+
+    def _is_elsewhere(self, key: Key) -> bool:
+        """Whether another node says, or said until it went away, where an address is."""
+        instance = self._instances.by_vni.get(key[0])
+        paths = instance.ips.get(key[1], ()) if instance else ()
+        return any(not self._is_ours(path.attrs.next_hop) for path in paths)
 
     def _is_ours(self, vtep: str) -> bool:
         return self._elements.by_vtep.get(vtep) in self._elements.accepted
@@ -238,15 +237,12 @@ class Learned:
         vtep = self._elements.accepted[bound.element].vtep
         for key in list(keys):
             held = self.held[key]
-            if key[0] != bound.evi or self._objection(bound, held.mac, key[1]):
+            if key[0] != bound.evi or self._rights.objection(bound, held.mac, key[1]):
                 self._drop(key)
                 continue
             if held.vtep != vtep:  # The port has moved and taken it along.
                 self.held[key] = held = Held(*held[:2], vtep, held.sequence + 1)
-            rival = self._rival(key, held)
-            if rival is not None:
-                if self.starting or rival.attrs.mobility <= held.sequence:
-                    self.lost[key] = bound.port_id
+            if self._rival(key, held) is not None:
                 self._drop(key)
         return tuple(
             learned_address(
@@ -260,7 +256,7 @@ class Learned:
         """The port has left: what it held is nowhere."""
         for key in list(self._by_port.get(port_id, ())):
             self._drop(key)
-            self.lost[key] = ""
+            self.lost[key] = None
         self.beyond.pop(port_id, None)
 
     def place(self, bound: BoundPort) -> None:

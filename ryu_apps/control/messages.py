@@ -10,6 +10,7 @@ seconds from a monotonic clock; the core never reads a clock itself.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 from ryu_apps.control.routes import Nlri, Path
@@ -160,15 +161,25 @@ class FlowRejected:
     revision: int
 
 
+class Evidence(IntEnum):
+    """How an address was seen.  USED: as the sender of an ARP request; ANSWERED: in an answer;
+    ANNOUNCED: unasked, to all."""
+
+    USED = 0
+    ANSWERED = 1
+    ANNOUNCED = 2
+
+
 @dataclass(frozen=True, slots=True)
 class AddressSeen:
-    """A port announced an address that others may have too, by ARP or a neighbor advertisement.
-    The switch has checked that the port may send so, at the time."""
+    """A port sent ARP or a neighbor advertisement from an address that others may have too.  The
+    switch has checked that the port may do so, at the time."""
 
     element: str
     port_id: str
     mac: str
     address: str
+    how: Evidence = Evidence.ANNOUNCED
 
 
 @dataclass(frozen=True, slots=True)

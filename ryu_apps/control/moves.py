@@ -80,7 +80,12 @@ class Moves:
 
     def _moved(self, key: Key, old: Place, new: Place) -> None:
         self._was.pop(key, None)
-        if old != new and (key in self._due or len(self._due) < PENDING):
+        if old != new:
+            self.tell(key)
+
+    def tell(self, key: Key) -> None:
+        """An address may have moved while nobody looked."""
+        if key in self._due or len(self._due) < PENDING:
             at, _ = self._due.get(key, (0.0, 0))
             self._due[key] = at, TIMES
 

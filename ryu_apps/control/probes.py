@@ -1,9 +1,10 @@
 """Asking ports for the addresses that they may hold: ARP requests and neighbor solicitations.
 
 Nothing that was learned is stored.  So a port is asked when its flows are confirmed, which after a
-start of the node is before anything is deleted from its switch; and an address that is nowhere is
-asked for now and then, so that one which nobody ever announced is found too.  The answers come the
-way of all announcements (:mod:`ryu_apps.control.learned`).
+start of the node is before anything is deleted from its switch; an address that is nowhere is asked
+for now and then, so that one which nobody ever announced is found too; and so is who holds one, as
+the announcement of a successor may have been lost.  The answers come the way of all announcements
+(:mod:`ryu_apps.control.learned`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ TRIES = 3
 ANSWER = 2.0
 """Seconds in which an answer is expected where something waits for it."""
 PERIOD = 10
-"""An address that is nowhere is asked for once in so many seconds."""
+"""Every address that can be named is asked for once in so many seconds."""
 BUDGET = 500
 """Questions at once."""
 
@@ -35,6 +36,7 @@ class Probes:
         self._again: dict[str, int] = {}
         """Port id -> how often it is asked still."""
         self._round: list[Key] = []
+        self._next_round = 0.0
         self._share = 0
         self._until = 0.0
 
@@ -49,7 +51,11 @@ class Probes:
         """Whether no answer need be waited for."""
         if self._new:
             return False
-        return now >= self._until or not any(map(self._missing, self._again))
+        return now >= self._until or all(
+            self._learned.is_known(key)
+            for port_id in self._again
+            for key in self._missing(port_id)
+        )
 
     def _missing(self, port_id: str) -> list[Key]:
         """What a port may hold and does not, as far as it is known by name."""
@@ -79,17 +85,21 @@ class Probes:
                 found += self._ask(port_id, keys)
                 self._again[port_id] = TRIES - 1
                 self._until = now + ANSWER
-        if not self._learned.starting:
-            lost = self._learned.lost
-            for key, port_id in lost.items():
-                ports = (port_id,) if port_id else self._learned.candidates.get(key, ())
-                for one in ports:
-                    found += self._ask(one, (key,))
-            lost.clear()
+        lost = self._learned.lost
+        for key in lost:
+            found += self._search(key)
+        lost.clear()
         return found
 
-    def tick(self) -> list[Probe]:
-        """The repetitions, and a part of the addresses that are nowhere."""
+    def _search(self, key: Key) -> list[Probe]:
+        """Ask everyone who may hold an address, where nobody does."""
+        if self._learned.is_known(key):
+            return []
+        ports = self._learned.candidates.get(key, ())
+        return [probe for port_id in ports for probe in self._ask(port_id, (key,))]
+
+    def tick(self, now: float) -> list[Probe]:
+        """The repetitions, and a part of all addresses: who has it, or has it still."""
         found: list[Probe] = []
         for port_id, left in list(self._again.items()):
             keys = self._missing(port_id)
@@ -99,12 +109,13 @@ class Probes:
             if len(found) < BUDGET:
                 found += self._ask(port_id, keys)
                 self._again[port_id] = max(left - 1, 0)
-        if not self._round:
+        if not self._round and now >= self._next_round:
+            self._next_round = now + PERIOD
             self._round = list(self._learned.candidates)
             self._share = min(-(-len(self._round) // PERIOD), BUDGET)
         for _ in range(min(self._share, len(self._round))):
             key = self._round.pop()
-            if not self._learned.is_known(key):
-                for port_id in self._learned.candidates.get(key, ()):
-                    found += self._ask(port_id, (key,))
+            self._learned.silent(key, now)
+            held = self._learned.held.get(key)
+            found += self._ask(held.port_id, (key,)) if held is not None else self._search(key)
         return found

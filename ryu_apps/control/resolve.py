@@ -310,11 +310,14 @@ class Resolver:
         self._gateways[vni] = new
         for gateway in new.values():
             for entry in _entries(gateway):
-                if entry not in self._taken:
+                was = self._taken.get(entry)
+                self._taken[entry] = gateway.mac
+                if was is None:
                     entries[entry] = None
                     if entry[0] == "ip":
                         self._moves.arrived(entry[1:], (gateway.mac, ""))
-                self._taken[entry] = gateway.mac
+                elif was != gateway.mac:
+                    self._moves.tell(entry[1:])
             for element in self.vrfs.get(vni, ()):
                 self._desired.put(element, ("vrf", vni), gateway)
 

@@ -133,6 +133,19 @@ def _is_shared(port: Port, mac: str, prefix: str) -> bool:
     return not own and net.max_prefixlen - net.prefixlen <= SHARED_BITS
 
 
+def shared_keys(config: Config) -> dict[tuple[int, str], None]:
+    """(L2 VNI, address) of every address that some port may share with others, where its pair
+    names just one."""
+    return {
+        (network.vni, str(network_of(pair.ip_address).network_address)): None
+        for port in config.ports.values()
+        if port.allowed_address_pairs
+        and (network := config.networks.get(port.network_id)) is not None
+        for pair in port.allowed_address_pairs
+        if is_exact(pair.ip_address)
+    }
+
+
 def learned_address(
     config: Config, network_id: str, ip: str, mac: str, sequence: int
 ) -> LearnedAddress:

@@ -29,7 +29,7 @@ from ryu_apps.control.publish import Publisher
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.rib import BestChange, Rib
 from ryu_apps.control.routes import MacIp, Path
-from ryu_apps.control.translate import evi_path, port_paths, vrf_paths
+from ryu_apps.control.translate import evi_path, port_paths, shared_keys, vrf_paths
 from vrouter_ovs.state import Tunnel, Vrouter
 
 NODES = "/status/nodes/"
@@ -110,7 +110,7 @@ class World:
             msg.VrouterAcked: self._vrouter_acked,
             msg.FlowRejected: self._flow_rejected,
             msg.AddressSeen: lambda event, now: self.learned.seen(
-                event.element, event.port_id, event.mac, event.address, now
+                event.element, event.port_id, event.mac, event.address, event.how, now
             ),
             msg.PathsReceived: self._paths_received,
             msg.PeerUp: self._peer_up,
@@ -376,7 +376,7 @@ class World:
 
     def _tick(self, event: msg.Tick, now: float) -> None:
         self.learned.tick(now)
-        self._effects.extend(self.probes.tick())
+        self._effects.extend(self.probes.tick(now))
         marks, self.ports.marks = self.ports.marks, {}
         self._effects.extend(
             msg.MarkInstalled(element, tuple(interfaces.items()))
@@ -456,7 +456,9 @@ class World:
         if send:
             self._effects.append(msg.SendEndOfRib())
         if release:
-            self.learned.starting = False
+            self.learned.started()
+            for key in shared_keys(self.config):
+                self.moves.tell(key)
             self._effects.extend(msg.Hold(name, False) for name in self.elements.accepted)
             self._notice("info", "start", "converged; vrouters follow the desired state")
             for name in self.elements.accepted:

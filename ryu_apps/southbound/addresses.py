@@ -9,11 +9,15 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
-from ryu_apps.control.messages import AddressSeen, Gratuitous, Probe
+from ryu_apps.control.messages import AddressSeen, Evidence, Gratuitous, Probe
 from ryu_apps.southbound.punt import Place, PuntSouthbound, Send, Service
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import arp, nd
 from vrouter_ovs.proxies.packet import Answer
+
+HOW = {
+    "used": Evidence.USED, "answered": Evidence.ANSWERED, "announced": Evidence.ANNOUNCED,
+}  # fmt: skip
 
 
 def seen(post: Callable[[Any], None]) -> Service:
@@ -21,9 +25,9 @@ def seen(post: Callable[[Any], None]) -> Service:
 
     def service(frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
         protocol, read = ("arp", arp.sender) if frame[12:14] == b"\x08\x06" else ("nd", nd.target)
-        mac, address = read(frame)
-        post(AddressSeen(place[0], port.port_id, mac, address))
-        return protocol, Answer((), "seen", address)
+        mac, address, how = read(frame)
+        post(AddressSeen(place[0], port.port_id, mac, address, HOW[how]))
+        return protocol, Answer((), how, address)
 
     return service
 

@@ -99,16 +99,24 @@ def send(vrouter: Sandbox, number: int, packet: str) -> Outcome:
 
 def test_who_announces_a_shared_address_is_seen(vrouter: Sandbox) -> None:
     for packet in (
-        arp(mac(1), "10.1.0.100", "10.1.0.100"),
         arp(mac(1), "10.1.0.100", "10.1.0.77"),
         arp(mac(1), "10.1.0.100", "10.1.0.100", operation=2),
-        arp(ROUTER, "10.1.0.101", "10.1.0.101"),
         arp(mac(1), "10.1.0.9", "10.1.0.9"),
     ):
         outcome = send(vrouter, 1, packet)
         assert seen(outcome, 1) and outcome.sent == [], packet
-    outcome = send(vrouter, 1, advertisement(mac(1), "fd01::100", "fd01::100"))
-    assert seen(outcome, 1) and outcome.sent == ["p2", "p3", (VTEP, 100)]
+
+
+def test_announcements_reach_all(vrouter: Sandbox, openflow: OpenFlow) -> None:
+    """Also where the switch knows the address elsewhere: nobody asks there."""
+    openflow.install([Neighbor(100, "10.1.0.100", mac(0x70)), Neighbor(100, "10.1.0.101", ROUTER)])
+    for packet in (
+        arp(mac(1), "10.1.0.100", "10.1.0.100"),
+        arp(ROUTER, "10.1.0.101", "10.1.0.101"),
+        advertisement(mac(1), "fd01::100", "fd01::100"),
+    ):
+        outcome = send(vrouter, 1, packet)
+        assert seen(outcome, 1) and outcome.sent == ["p2", "p3", (VTEP, 100)], packet
 
 
 def test_the_packet_goes_its_way(vrouter: Sandbox) -> None:

@@ -57,6 +57,7 @@ FRAMES = [
     clients.dhcp6(11), clients.dhcp6(1, clients.ia_na(code=25), clients.ia_na(code=4)),
     clients.solicit_router(), clients.solicit_router(src=bytes(16)),
     clients.solicit_neighbor("fd00::1"), clients.solicit_neighbor("fd00::1", src=bytes(16)),
+    arp.gratuitous("10.0.0.7", PORT.mac), nd.unsolicited("fd00::7", PORT.mac),
     clients.arp_request("10.0.0.1"), clients.arp_request("10.0.0.1", sender="0.0.0.0"),
     *(packet.build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, SERVER, 4000, 53, query)
       for query in QUERIES),
@@ -106,6 +107,8 @@ PROXIES = (
     (lambda f: nd.answer(f, "fd00::1", PORT.gateway_mac, True).frames, 14 + 72),
     (lambda f: arp.answer(f, "10.0.0.1", PORT.gateway_mac).frames, 42),
     (dns_frames, 14 + 1280), (tcp_frames, 14 + 64), (mdns_frames, 14 + 1280),
+    (lambda f: arp.sender(f) and (), 0),
+    (lambda f: nd.target(f) and (), 0),
     (lambda f: icmp.answer(f, PORT.gateway_mac, _gateway(f), 1400, icmp.TOO_BIG).frames, 14 + 1280),
     (lambda f: icmp.answer(f, PORT.gateway_mac, _gateway(f), 0, icmp.TIME_EXCEEDED).frames,
      14 + 1280),

@@ -19,9 +19,7 @@ from vrouter_ovs.pipeline.policy import policy_id
 from vrouter_ovs.state import LocalPort
 
 PASS = (("goto", "proxy"),)
-PASS_SEEN = (
-    ("set_field", "why", int(Why.SEEN)), ("resubmit", "punt"), ("set_field", "why", 0), *PASS,
-)  # fmt: skip
+SEEN = (("set_field", "why", int(Why.SEEN)), ("resubmit", "punt"), ("set_field", "why", 0))
 ALL_ONES = (1 << 32) - 1
 ANY4, ANY6 = ipaddress.IPv4Network((0, 0)), ipaddress.IPv6Network((0, 0))
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -82,21 +80,25 @@ def _pair(ofport: int, mac: str, prefix: str, first: bool, tag: int) -> list[Flo
 def _seen(flows: list[Flow], prefix: str) -> list[Flow]:
     """The flows of a pair that the port shares with others: what announces the address is copied to
     the node, duplicate address detection is not.  Below those of the port's own addresses, which a
-    prefix may include; above what the Vrouter drops."""
-    claimed = set(_claimed(network(prefix)))
+    prefix may include; above what the Vrouter drops.
+
+    An ARP announcement (RFC 5227 section 3) is for all, and no question to answer.
+    """
+    net = network(prefix)
+    claimed = set(_claimed(net))
     found = []
     for flow in flows:
-        if claimed <= set(flow.match) and ("eth_type", ARP) in flow.match:
-            flow = flow._replace(priority=flow.priority - 5, actions=PASS_SEEN)
-        elif claimed <= set(flow.match) and flow.table == "target":
-            advertisement = (("ip_proto", ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
-            found.append(
-                flow._replace(
-                    priority=flow.priority - 5, match=(*flow.match, *advertisement),
-                    actions=PASS_SEEN,
-                )
-            )  # fmt: skip
-            flow = flow._replace(priority=flow.priority - 10)
+        height, match = flow.priority, flow.match
+        if claimed <= set(match) and ("eth_type", ARP) in match:
+            flow = flow._replace(priority=height - 5, actions=(*SEEN, *PASS))
+            if net.prefixlen == net.max_prefixlen:
+                question = (("arp_op", 1), ("arp_tpa", str(net.network_address)))
+                to_all = (*SEEN, ("goto", "bridge"))
+                found.append(Flow(flow.table, height - 4, (*match, *question), to_all, flow.cookie))
+        elif claimed <= set(match) and flow.table == "target":
+            told = (*match, ("ip_proto", ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
+            found.append(Flow(flow.table, height - 5, told, (*SEEN, *PASS), flow.cookie))
+            flow = flow._replace(priority=height - 10)
         found.append(flow)
     return found
 

@@ -44,14 +44,21 @@ def _read(frame: bytes) -> tuple[bytes, int, bytes, bytes]:
     return src_mac, operation, sender, target
 
 
-def sender(frame: bytes) -> tuple[str, str]:
-    """(MAC, address) of who sends a request or a reply; raises Malformed."""
-    src_mac, operation, address, _ = _read(frame)
+def sender(frame: bytes) -> tuple[str, str, str]:
+    """(MAC, address, how it is sent) of a request or a reply; raises Malformed.
+
+    how: "announced" to all (RFC 5227 section 3, and the same as a reply), "answered", or "used".
+    """
+    src_mac, operation, address, target = _read(frame)
     if operation not in (REQUEST, REPLY):
         raise Malformed("neither an ARP request nor a reply")
     if address == ANY4:
         raise Malformed("no ARP sender")
-    return src_mac.hex(":"), socket.inet_ntop(socket.AF_INET, address)
+    if target == address or (operation == REPLY and frame[:6] == BROADCAST_MAC):
+        how = "announced"
+    else:
+        how = "answered" if operation == REPLY else "used"
+    return src_mac.hex(":"), socket.inet_ntop(socket.AF_INET, address), how
 
 
 def request(address: str, mac: str, source: str) -> bytes:

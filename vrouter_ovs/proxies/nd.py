@@ -82,8 +82,11 @@ def unsolicited(address: str, mac: str, is_router: bool = False) -> bytes:
                        _advertisement(flags, packed, source))  # fmt: skip
 
 
-def target(frame: bytes) -> tuple[str, str]:
-    """(MAC, address) that an advertisement says; raises Malformed (RFC 4861 section 7.1.2)."""
+def target(frame: bytes) -> tuple[str, str, str]:
+    """(MAC, address, how) that an advertisement says; raises Malformed (RFC 4861 section 7.1.2).
+
+    how: "answered" a solicitation, or "announced".
+    """
     packet = icmp6(frame)
     message = packet.payload
     if message[0] != ADVERTISEMENT:
@@ -96,7 +99,8 @@ def target(frame: bytes) -> tuple[str, str]:
     given = options(message, 24)
     if 2 in given and given[2][:6] != packet.src_mac:
         raise Malformed("target link-layer address is not the frame's source")
-    return packet.src_mac.hex(":"), str(ipaddress.IPv6Address(address))
+    how = "answered" if message[4] & _SOLICITED else "announced"
+    return packet.src_mac.hex(":"), str(ipaddress.IPv6Address(address)), how
 
 
 def solicitation(address: str, mac: str) -> bytes:

@@ -1,0 +1,53 @@
+"""Where the addresses are that a port shares with others, for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ryu_apps.control.instances import select_mac
+from ryu_apps.control.model import Port
+from ryu_apps.control.translate import is_exact, network_of
+from ryu_apps.control.world import World
+
+
+def shared_addresses(world: World, port_id: str) -> list[dict[str, Any]]:
+    """Of each address in the port's allowed pairs, and of those of a prefix that it holds, what
+    is known: MAC, host, and the port's id where it is known; "" where it is nowhere."""
+    port = world.config.ports.get(port_id)
+    network = world.config.networks.get(port.network_id) if port is not None else None
+    if network is None:
+        return []
+    own = {fixed.ip_address for fixed in port.fixed_ips}
+    addresses = {
+        str(network_of(pair.ip_address).network_address): None
+        for pair in port.allowed_address_pairs
+        if is_exact(pair.ip_address)
+    }
+    bound = world.ports.bound.get(port_id)
+    if bound is not None:
+        addresses.update(dict.fromkeys(item.ip for item in bound.learned))
+    return [
+        _where(world, port, network.vni, address) for address in addresses if address not in own
+    ]
+
+
+def _where(world: World, port: Port, vni: int, address: str) -> dict[str, Any]:
+    mac = host = holder = ""
+    sequence = 0
+    held = world.learned.held.get((vni, address))
+    if held is not None:
+        mac, holder, sequence = held.mac, held.port_id, held.sequence
+        host = world.elements.accepted[world.ports.bound[holder].element].info.hostname
+    else:
+        instance = world.instances.by_vni.get(vni)
+        paths = instance.ips.get(address, ()) if instance else ()
+        path = select_mac(paths, world.rib.stale_best.__contains__)
+        if path is not None:
+            mac, vtep, sequence = path.nlri.mac, path.attrs.next_hop, path.attrs.mobility
+            record = world.elements.records.get(world.elements.by_vtep.get(vtep, ""))
+            host = record["hostname"] if record else vtep
+            holder = next(iter(world.config.ports_by_mac.get((port.network_id, mac), ())), "")
+    return {
+        "address": address, "mac": mac, "host": host, "port": holder, "sequence": sequence,
+        "here": holder == port.id,
+    }  # fmt: skip

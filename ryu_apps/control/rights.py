@@ -1,0 +1,66 @@
+"""Which address a port may hold of those that its allowed address pairs name.
+
+What the configuration gives to somebody comes first: a router's addresses always, the fixed address
+of a port while that port is bound here or announced by its node.  The MAC of a port is never
+another's, nor is the link-local address that is made from it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+
+from ryu_apps.control import ids
+from ryu_apps.control.instances import Instances
+from ryu_apps.control.model import Config, Port
+from ryu_apps.control.translate import BoundPort, network_of
+
+
+class Rights:
+    def __init__(
+        self, config: Config, instances: Instances, bound: Mapping[str, BoundPort]
+    ) -> None:
+        self._config = config
+        self._instances = instances
+        self._bound = bound
+
+    def objection(self, bound: BoundPort, mac: str, address: str) -> str:
+        """Why a port cannot hold an address, or ""."""
+        ip = ipaddress.ip_address(address)
+        if not any(
+            mac == one and ip in network_of(prefix) for one, prefix in bound.shared
+        ):
+            return "not allowed"
+        if any(address == fixed.ip for fixed in bound.addresses):
+            return "its own"
+        if ip.is_multicast or ip.is_unspecified or ip.is_loopback or address == "255.255.255.255":
+            return "no address of a host"
+        if mac != bound.mac and self._ports_with_mac(bound.network_id, mac):
+            return "the MAC of another port"
+        return self._owned(bound, address)
+
+    def _ports_with_mac(self, network_id: str, mac: str) -> dict[str, None]:
+        return self._config.ports_by_mac.get((network_id, mac), {})
+
+    def _owned(self, bound: BoundPort, address: str) -> str:
+        own_mac = ids.mac_of_link_local(address)
+        if own_mac and own_mac != bound.mac and self._ports_with_mac(bound.network_id, own_mac):
+            return "the link-local address of another port"
+        for subnet_id in self._config.subnets_by_network.get(bound.network_id, ()):
+            for port_id in self._config.ports_by_address.get((subnet_id, address), ()):
+                if port_id == bound.port_id:
+                    return "its own"
+                owner = self._config.ports[port_id]
+                if owner.is_router_interface:
+                    return "an address of a router"
+                if self._is_active(bound.evi, owner, address):
+                    return "the address of another port"
+        return ""
+
+    def _is_active(self, vni: int, owner: Port, address: str) -> bool:
+        """Whether a port has its fixed address: it is bound here, or announced."""
+        if owner.id in self._bound:
+            return True
+        instance = self._instances.by_vni.get(vni)
+        paths = instance.ips.get(address, ()) if instance else ()
+        return any(path.nlri.mac == owner.mac_address for path in paths)
