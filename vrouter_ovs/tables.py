@@ -160,16 +160,21 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "route",
-        "Longest prefix match in the VRF; the gateway's own addresses (echo reply) before it.",
+        "Longest prefix match in the VRF; the gateways' own addresses before it.",
+        _fields("vrf evi from_tunnel eth_type ipv4_dst ipv6_src ipv6_dst ip_ttl"),
+        _fields("eth_src eth_dst ip_ttl tun_id vtep out_port bucket"),
+        ("gateway", "nexthop", "encap", "deliver"),
+    ),
+    Table(
+        "gateway",
+        "A packet to an address of a gateway: a local port's echo request gets its reply, all else"
+        " ends here.",
         _fields(
-            "vrf evi from_tunnel eth_type ipv4_dst ipv6_src ipv6_dst ip_proto ip_ttl icmpv4_type"
-            " icmpv4_code icmpv6_type icmpv6_code"
+            "from_tunnel eth_type ip_proto icmpv4_type icmpv4_code icmpv6_type icmpv6_code"
         ),
         _fields(
             "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl"
-            " tun_id vtep out_port bucket"
         ),
-        ("nexthop", "encap", "deliver"),
         outputs=True,
     ),
     Table(
