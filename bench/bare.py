@@ -41,6 +41,17 @@ def wait_done(database: OvsdbClient, wanted: int) -> None:
     database.wait(lambda tables: numbers(tables)[1] >= wanted, "ovs-vswitchd to make ports", 600)
 
 
+def wait_idle(hypervisor: Hypervisor) -> None:
+    """Until ovs-vswitchd has done all that it was given before now.  It looks at every port of the
+    bridge also when the kernel tells it that an interface has appeared or changed."""
+    database = follow(hypervisor)
+    wanted = numbers(database.tables)[0] + 1
+    database.transact([{"op": "mutate", "table": "Open_vSwitch", "where": [],
+                        "mutations": [["next_cfg", "+=", 1]]}])
+    wait_done(database, wanted)
+    database.close()
+
+
 class BareLab(Lab):
     """What enters from the one VM of hv1 leaves by the tunnel to hv2, and back."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import processes
-from bench.bare import BareLab, follow, numbers, wait_done
+from bench.bare import BareLab, follow, numbers, wait_done, wait_idle
 from bench.load import Slot, System, tenants_for, vm_slot
 from lab.capture import FlowMonitor
 from lab.client import ApiError
@@ -138,8 +138,8 @@ def one_more_cpu(system: System, count: int) -> dict[str, float]:
 def first_ping(system: System, number: int) -> float:
     """From the API call, plug included, to the first answer to a VM on another hypervisor.
 
-    The VM's namespace and wire are there before; the sender knows its MAC, so that no repetition
-    of ARP is measured; a ping every 2 ms.
+    The VM's namespace and wire are there before, and ovs-vswitchd has seen the wire; the sender
+    knows its MAC, so that no repetition of ARP is measured; a ping every 2 ms.
     """
     hypervisors = len(system.hypervisors)
     place = 1 + number % (hypervisors - 1)
@@ -150,6 +150,7 @@ def first_ping(system: System, number: int) -> float:
     stream = PingStream(sender.space, slot.ip, interval=0.002)
     try:
         time.sleep(0.2)
+        wait_idle(system.hypervisors[place])
         begun = time.time()
         system.claim_vm(vm, slot)
         answered = stream.wait_reply(60)
@@ -173,11 +174,9 @@ def bare_plug(system: System, number: int) -> float:
     wait_done(database, wanted)
     seconds = time.monotonic() - begun
     system.pluggers[place].unplug([f"bare{number}"])
-    # The removal costs as much; nothing else is measured before it is done.
-    database.transact([{"op": "mutate", "table": "Open_vSwitch", "where": [],
-                        "mutations": [["next_cfg", "+=", 1]]}])
-    wait_done(database, wanted + 1)
     database.close()
+    # The removal costs as much; nothing else is measured before it is done.
+    wait_idle(hypervisor)
     return seconds
 
 

@@ -25,7 +25,7 @@ _MAP = (
     (_register("vrf", 1), "the VRF (L3 VNI) the packet is routed in; 0 before it is routed"),
     (_register("from_tunnel", 2, 0, 1), "1: came from a tunnel, so it must not enter one again"),
     (
-        _register("unsecured", 2, 1, 1),
+        _register("unsecured", 2, 2, 1),
         "1: the port has no port security, it may send what it likes",
     ),
     (_register("too_big", 2, 2, 1), "1: larger than the tunnels carry"),

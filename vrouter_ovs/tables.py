@@ -166,18 +166,24 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "route",
-        "Longest prefix match in the VRF; the gateway's own addresses (echo reply) before it. To"
-        " the node goes what a router answers with an error: a TTL that is used up, no route, what"
-        " asks the gateway for anything else.",
+        "Longest prefix match in the VRF; the gateways' own addresses before it. To the node goes"
+        " what a router answers with an error: a TTL that is used up, no route.",
+        _fields("vrf evi from_tunnel eth_type ipv4_dst ipv6_src ipv6_dst ip_ttl"),
+        _fields("eth_src eth_dst tun_id vtep out_port bucket why"),
+        ("gateway", "nexthop", "encap", "arrive", "punt"),
+    ),
+    Table(
+        "gateway",
+        "A packet to an address of a gateway: a local port's echo request gets its reply, all else"
+        " goes to the node, which refuses it.",
         _fields(
-            "vrf evi from_tunnel eth_type ipv4_dst ipv6_src ipv6_dst ip_proto ip_ttl icmpv4_type"
-            " icmpv4_code icmpv6_type icmpv6_code"
+            "from_tunnel eth_type ip_proto icmpv4_type icmpv4_code icmpv6_type icmpv6_code"
         ),
         _fields(
             "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl"
-            " tun_id vtep out_port bucket why"
+            " why"
         ),
-        ("nexthop", "encap", "arrive", "punt"),
+        ("punt",),
         outputs=True,
     ),
     Table(

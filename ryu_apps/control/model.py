@@ -251,6 +251,10 @@ _NESTED: dict[tuple[type, str], type] = {
     (Subnet, "allocation_pools"): Pool,
     (Subnet, "host_routes"): HostRoute,
 }
+_NAMES = {
+    cls: tuple(field.name for field in dataclasses.fields(cls))
+    for cls in (*KINDS.values(), *_NESTED.values()) if dataclasses.is_dataclass(cls)
+}
 _FIELDS = {cls: {f.name for f in dataclasses.fields(cls)} for cls in KINDS.values()}
 
 
@@ -287,9 +291,15 @@ def encode(resource: Resource) -> bytes:
     understands what it can, and never takes a filtered port for an open one.
     """
     schema = SCHEMA if type(resource) is Port else 1
-    return json.dumps(
-        {"schema": schema, **dataclasses.asdict(resource)}, separators=(",", ":")
-    ).encode()
+    return _dumps({"schema": schema, **_plain(resource)}).encode()
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    """A dataclass's fields; those within it are asked for one by one as JSON is written."""
+    return {name: getattr(value, name) for name in _NAMES[type(value)]}
+
+
+_dumps = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
 
 
 def _upgrade(kind: str, data: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ from ryu_apps.control.policy import (
     rules_of,
     set_id,
 )
-from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy
+from vrouter_ovs.state import EGRESS, INGRESS, Key, PeerAddress, Policy, Rule
 
 DIRECTIONS = (INGRESS, EGRESS)
 
@@ -40,6 +40,10 @@ class Policies:
         """Set number -> element -> bound ports."""
         self._remotes: dict[Groups, dict[str, dict[str, None]]] = {}
         """Set present somewhere -> direction -> groups that its rules name as remote."""
+        self._with: dict[str, dict[Groups, None]] = {}
+        """Group -> sets present somewhere that contain it."""
+        self._rules: dict[int, dict[tuple, Rule]] = {}
+        """Set number -> its rules by key, where every vrouter that has the set has just these."""
         self._naming: dict[str, dict[tuple[Groups, str], None]] = {}
         """Group -> (set present somewhere, direction) whose rules name it as remote."""
         self._rules_dirty: dict[Groups, None] = {}
@@ -111,9 +115,7 @@ class Policies:
 
     def group_changed(self, group: str) -> None:
         """A group, or one of its rules, was created, changed or deleted."""
-        for groups in self._remotes:
-            if group in groups:
-                self._rules_dirty[groups] = None
+        self._rules_dirty.update(self._with.get(group, {}))
 
     def address_group_changed(self, address_group: str) -> None:
         for rule_id in self._config.rules_by_address_group.get(address_group, ()):
@@ -144,17 +146,26 @@ class Policies:
             self._desired.drop_scope(element, ("policy", policy))
         if not places:
             del self.present[policy]
+            self._rules.pop(policy, None)
             self._set_remotes(self.sets[policy], {})
             self._forget(self.sets[policy])
 
     def _set_remotes(self, groups: Groups, remotes: dict[str, dict[str, None]]) -> None:
-        for direction, named in self._remotes.pop(groups, {}).items():
+        before = self._remotes.pop(groups, {})
+        for direction, named in before.items():
             for group in named:
                 del self._naming[group][groups, direction]
                 if not self._naming[group]:
                     del self._naming[group]
+        if before and not remotes:
+            for group in groups:
+                del self._with[group][groups]
+                if not self._with[group]:
+                    del self._with[group]
         if remotes:
             self._remotes[groups] = remotes
+            for group in groups:
+                self._with.setdefault(group, {})[groups] = None
             for direction, named in remotes.items():
                 for group in named:
                     self._naming.setdefault(group, {})[groups, direction] = None
@@ -194,20 +205,32 @@ class Policies:
         policy = self.ids[groups]
         before = self._remotes[groups]
         after = remote_groups(self._config, groups)
-        self._set_remotes(groups, after)
+        if after != before:
+            self._set_remotes(groups, after)
         item = self._policy(policy, groups)
         # Whether connections are tracked stands in every object of the set.
         other = any(
             self._desired.get(element, item.key) != item for element in self.present[policy]
         )
         rules = rules_of(self._config, policy, groups, self._peers(groups))
+        known = self._rules.get(policy)
+        self._rules[policy] = rules
+        gone: list[Key] = []
+        new = list(rules.values())
+        if known is not None:
+            gone = [key for key in known if key not in rules]
+            new = [rule for key, rule in rules.items() if known.get(key) != rule]
         scope = ("policy", policy)
         for element in self.present[policy]:
             self._desired.put(element, scope, item)
-            for key in self._desired.keys(element, scope):
-                if key[0] == "rule" and key not in rules:
-                    self._desired.delete(element, scope, key)
-            for rule in rules.values():
+            if known is None:
+                gone = [
+                    key for key in self._desired.keys(element, scope)
+                    if key[0] == "rule" and key not in rules
+                ]
+            for key in gone:
+                self._desired.delete(element, scope, key)
+            for rule in new:
                 self._desired.put(element, scope, rule)
         for direction in DIRECTIONS:
             named = before[direction].keys() ^ after[direction].keys()
@@ -241,6 +264,8 @@ class Policies:
     def _enter(self, element: str, policy: int, groups: Groups) -> None:
         scope = ("policy", policy)
         self._desired.put(element, scope, self._policy(policy, groups))
+        # Its rules may be ahead of those of the other vrouters, until the set is resolved.
+        self._rules.pop(policy, None)
         for rule in rules_of(self._config, policy, groups, self._peers(groups)).values():
             self._desired.put(element, scope, rule)
         for direction in DIRECTIONS:

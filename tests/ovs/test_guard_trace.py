@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab import packets as f
-from tests.ovs.conftest import BRIDGE, OpenFlow, Sandbox
+from lab.beds.sandbox import BRIDGE, OpenFlow, Sandbox
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.state import Evi, Flood, LocalPort, Vrouter
 

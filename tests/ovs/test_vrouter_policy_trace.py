@@ -44,7 +44,8 @@ def port(number: int, policy: int = 0, evi: int = 100) -> LocalPort:
     return LocalPort(f"p{number}", number, evi, own, pairs, policy=policy)
 
 
-# p1: web server, p2 and p5: clients, p3: no set, p4: stateless; p5 is in another network.
+# p1: web server, p2 and p5: clients, p3: no set, p4: stateless, p6: a set that is not there; p5 is
+# in another network.
 OBJECTS: tuple[StateObject, ...] = (
     Vrouter(OWN),
     Tunnel(VTEP, 22),
@@ -58,6 +59,7 @@ OBJECTS: tuple[StateObject, ...] = (
     port(3),
     port(4, FREE),
     port(5, CLIENTS, 101),
+    port(6, 0x6666),
     RemoteMac(100, mac(9), VTEP, 100),
     Neighbor(100, "fd01::1", mac(1)),
     Route(900, "10.1.0.1/32", (LocalHop(1, 100, mac(1), GATEWAY),)),
@@ -78,7 +80,7 @@ OBJECTS: tuple[StateObject, ...] = (
 
 @pytest.fixture(scope="module")
 def vrouter(sandbox: Sandbox) -> Iterator[Sandbox]:
-    sandbox.add_ports(*range(1, 6))
+    sandbox.add_ports(*range(1, 7))
     sandbox.add_underlay()
     sandbox.add_tunnel(22, VTEP)
     client = sandbox.connect()
@@ -222,3 +224,9 @@ def test_arp_is_not_subject_to_policy(vrouter: Sandbox) -> None:
     )
     assert send(vrouter, "p1", reply).sent == ["p3"]
     assert send(vrouter, "t22", from_tunnel(reply.replace(mac(1), mac(9)))).sent == ["p3"]
+
+
+def test_a_set_that_is_not_there_allows_nothing(vrouter: Sandbox) -> None:
+    for states in (("trk,new",), ("trk,est",), ("trk,est,rpl",)):
+        assert send(vrouter, "p6", tcp(6, 3, 80), *states).sent == []
+        assert send(vrouter, "p3", tcp(3, 6, 80), *states).sent == []

@@ -28,7 +28,7 @@ def test_how_many_flows() -> None:
     plain = LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),))
     filtered = LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),), policy=5)
     assert (len(render(plain)), len(render(filtered))) == (4, 4)
-    assert len(render(Policy(5))) == len(render(Policy(5, stateful=False))) == 6
+    assert (len(render(Policy(5))), len(render(Policy(5, stateful=False)))) == (2, 6)
     assert len(render(PeerAddress(5, INGRESS, "10.0.0.9", 6))) == 1
     assert len(render(Rule(5, INGRESS, 4))) == 1
     assert len(render(Rule(5, INGRESS, 4, 6, 22, 22))) == 1
@@ -87,10 +87,16 @@ def test_sets_that_differ_in_nothing_but_the_direction_do_not_meet() -> None:
 
 
 def test_what_has_no_set_yet_is_denied() -> None:
+    """Its packets are held against rules, and there are none without a set."""
     flows = render(Vrouter(MAC))
-    for table in ("track", "receive"):
-        drops = [flow for flow in flows if flow.table == table and not flow.actions]
-        assert {flow.match for flow in drops} == {(("eth_type", 0x800),), (("eth_type", 0x86DD),)}
+    for table, asked in (("track", "policy_out"), ("receive", "policy_in")):
+        found = {flow.match: flow.actions for flow in flows if (flow.table, flow.priority) ==
+                 (table, 10)}
+        zone = "in_port" if table == "track" else "out_port"
+        assert found == {
+            (("eth_type", eth_type),): (("ct", zone, asked),) for eth_type in (0x800, 0x86DD)
+        }
+    assert not [flow for flow in flows if flow.table == "policy"]
 
 
 @pytest.mark.parametrize(

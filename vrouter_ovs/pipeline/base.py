@@ -5,6 +5,7 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IN_PORT, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
+from vrouter_ovs.pipeline.echo import at_gateways
 from vrouter_ovs.pipeline.guard import refused
 from vrouter_ovs.pipeline.policy import (
     ANY_FRAGMENT,
@@ -109,7 +110,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("route", 950, (("eth_type", IPV6), (field, *prefix)), (), tag)
         for field, *prefix in NEVER_ROUTED
     ]
-    return (*flows, *routed(vrouter, tag))
+    return (*flows, *at_gateways(tag), *routed(vrouter, tag))
 
 
 def _claims(tag: int) -> list[Flow]:
@@ -154,12 +155,16 @@ def _claims(tag: int) -> list[Flow]:
 def _policy(tag: int) -> list[Flow]:
     """What all policy sets have in common; a set's own flows are in :mod:`.policy`."""
     flows = []
-    for table, then in (("track", ("goto", "bridge")), ("receive", ("output_reg", "out_port"))):
+    for table, then, zone, ask in (
+        ("track", ("goto", "bridge"), "in_port", "policy_out"),
+        ("receive", ("output_reg", "out_port"), "out_port", "policy_in"),
+    ):
         flows.append(Flow(table, 0, (), (then,), tag))
         flows.append(Flow(table, 50, (("policy", 0),), (then,), tag))
-        # Nothing is let through unasked because its set is not known yet, or not any more.
+        # Also for a set that is not known yet, or not any more: it has no rule that allows.
         flows += [
-            Flow(table, 10, (("eth_type", eth_type),), (), tag) for eth_type in (IPV4, IPV6)
+            Flow(table, 10, (("eth_type", eth_type),), (("ct", zone, ask),), tag)
+            for eth_type in (IPV4, IPV6)
         ]
         # As OpenStack has it: IPv6 does not work without.  Only what is of this link: neighbor
         # discovery with the hop limit 255 (RFC 4861), listener reports with 1 (RFC 2710, 3810).

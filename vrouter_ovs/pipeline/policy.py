@@ -55,19 +55,16 @@ def ruleset(policy: int, direction: str) -> int:
 
 
 def render_policy(policy: Policy) -> tuple[Flow, ...]:
-    """Six flows: IPv4 and IPv6 of its ports are tracked on either side, and what no rule allows is
-    counted for each direction."""
+    """Two flows: what no rule allows is counted for each direction.  Four more for a set without
+    tracking: the Vrouter has the ports of all others tracked on either side."""
     tag = cookie(policy.key)
     number = policy_id(policy.policy)
     flows = []
-    for table, zone, then in (
-        ("track", "in_port", "policy_out"),
-        ("receive", "out_port", "policy_in"),
-    ):
-        onward = ("ct", zone, then) if policy.stateful else ("goto", then)
-        for eth_type in (IPV4, IPV6):
-            match = (("policy", number), ("eth_type", eth_type))
-            flows.append(Flow(table, 100, match, (onward,), tag))
+    if not policy.stateful:
+        for table, then in (("track", "policy_out"), ("receive", "policy_in")):
+            for eth_type in (IPV4, IPV6):
+                match = (("policy", number), ("eth_type", eth_type))
+                flows.append(Flow(table, 100, match, (("goto", then),), tag))
     for direction in (EGRESS, INGRESS):
         match = (("policy", ruleset(number, direction)),)
         flows.append(Flow("policy", DENY_PRIORITY, match, (), tag))
