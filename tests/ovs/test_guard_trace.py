@@ -11,6 +11,7 @@ from lab import packets as f
 from lab.beds.sandbox import BRIDGE, OpenFlow, Sandbox
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.state import Evi, Flood, LocalPort, Vrouter
+from vrouter_ovs.tables import TABLE_IDS
 
 OWN, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02"
 IP4, IP6, LOCAL = "10.1.0.5", "fd01::5", "fe80::5054:ff:fe00:1"
@@ -36,7 +37,7 @@ def stopped(vrouter: Sandbox, frame: bytes, port: int = 1) -> str:
     actions = re.findall(r"^Datapath actions: (.*)$", text, re.M)[-1]
     if actions != "drop":
         return ""
-    found = re.findall(r"^ *1\. (.*)$", text, re.M)[-1]
+    found = re.findall(rf"^ *{TABLE_IDS['guard']}\. (.*)$", text, re.M)[-1]
     return re.sub(r", (priority \d+).*", r", \1", found)
 
 
