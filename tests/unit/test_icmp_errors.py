@@ -5,12 +5,16 @@ from __future__ import annotations
 import queue
 from dataclasses import replace
 
+import hypothesis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ryu_apps import settings
 from ryu_apps.southbound import icmp_errors
 from ryu_apps.southbound.icmp_errors import NO_ADDRESS4, answer
 from ryu_apps.southbound.punt import PuntSouthbound
+from tests.property.world_model import DEEPER
 from tests.unit.api_client import Node
 from tests.unit.test_punt import eventually
 from vrouter_ovs import encode
@@ -137,6 +141,27 @@ def test_malformed_says_of_which_protocol() -> None:
         for why in icmp_errors.KINDS:
             with pytest.raises(Malformed, match=word):
                 answer(frame, PORT, 1450, why)
+
+
+@hypothesis.settings(max_examples=300 * DEEPER, deadline=None)
+@given(
+    st.sampled_from((udp("10.0.1.11", "10.0.1.1", 20), udp("fd00:1::11", "fd09::9"))),
+    st.lists(st.tuples(st.integers(0, 80), st.integers(0, 255)), max_size=6),
+    st.integers(0, 1600), st.sampled_from((PORT, ISLAND, BARE)),
+    st.sampled_from(sorted(icmp_errors.KINDS)),
+)  # fmt: skip
+def test_mutated_frames_raise_nothing_else(
+    frame: bytes, changes: list[tuple[int, int]], end: int, port: EdgePort, why: Why
+) -> None:
+    mutated = bytearray(frame)
+    for place, value in changes:
+        mutated[place % len(mutated)] = value
+    for raw in (bytes(mutated), bytes(mutated[:end])):
+        try:
+            _, said = answer(raw, port, 1450, why)
+        except Malformed:
+            continue
+        assert len(said.frames) == (said.kind != "ignored")
 
 
 def packet_in(frame: bytes, why: Why) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements import MESH, RECORDS, record
 from ryu_apps.control.model import FixedIp, Network, Port, Subnet
-from ryu_apps.control.world import NODES
+from ryu_apps.control.world import NODES, Settings
 from vrouter_ovs.state import Tunnel, Vrouter
 
 from ..property.world_model import NODE, Node, element_info
@@ -48,6 +48,12 @@ def test_a_hypervisor_joins():
     ) in effects
     (program,) = [effect for effect in effects if isinstance(effect, msg.Program)]
     assert program.changes == ((("vrouter",), Vrouter("02:76:ac:10:00:01")),)
+
+
+def test_what_its_tunnels_carry():
+    one = Node(Settings(NODE, 65000, overlay_mtu=8950))
+    join(one, element_info("e0", "172.16.0.1"))
+    assert one.tables["e0"]["vrouter",].mtu == 8950
 
 
 def test_the_same_vtep_is_refused():
