@@ -13,7 +13,7 @@ from vrouter_ovs import encode
 from vrouter_ovs.diff import diff
 from vrouter_ovs.document import EXAMPLES
 from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
-from vrouter_ovs.state import Flood, LocalHop, Route, StateObject, Tunnel
+from vrouter_ovs.state import Flood, LocalHop, Route, Rule, StateObject, Tunnel
 
 ON_A_SWITCH = settings(
     max_examples=60,
@@ -36,6 +36,19 @@ def test_long_lists_read_back(openflow: OpenFlow) -> None:
     hop = tuple(LocalHop(n, 100, "52:54:00:00:00:01", "02:00:00:00:00:fe") for n in range(1, 257))
     wanted = openflow.install([Flood(100, ports, remotes), Route(9, "10.0.0.0/8", hop)])
     assert openflow.read_flows() == wanted
+
+
+def test_rules_of_protocol_zero_read_back(openflow: OpenFlow) -> None:
+    """The number that matches of connections cannot say: what was read could not be deleted."""
+    rules = [
+        Rule(7, direction, version, 0, -1, -1, "", 0, ("rule",), stateful)
+        for direction in ("ingress", "egress") for version in (4, 6) for stateful in (True, False)
+    ]
+    wanted = openflow.install(rules)
+    assert len(wanted) == len(rules)
+    assert openflow.read_flows() == wanted
+    openflow.clear()
+    assert openflow.read_flows() == {}
 
 
 @ON_A_SWITCH

@@ -95,7 +95,10 @@ def render_rule(rule: Rule) -> tuple[Flow, ...]:
         height += 1
         match += _remote(rule.remote, rule.direction, rule.stateful, rule.version)
     if rule.protocol != -1:
-        match.append(("ct_nw_proto" if rule.stateful else "ip_proto", rule.protocol))
+        # Of a match on a connection's protocol 0 ovs-vswitchd echoes nothing (3.1): it could be
+        # neither compared nor deleted after a restart. The packet's own says the same.
+        of_connection = rule.stateful and rule.protocol
+        match.append(("ct_nw_proto" if of_connection else "ip_proto", rule.protocol))
     tag = cookie(rule.key)
     return tuple(
         Flow("policy", height, (*match, *upper), _PERMIT, tag) for upper in _upper(rule)
