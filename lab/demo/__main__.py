@@ -75,6 +75,7 @@ def steps(lab: Lab, report: Report) -> None:
     edge.configured(report, red, blue)
     reaching.pings_within(lab, report, red, blue)
     reaching.gateways(report, red)
+    edge.names(report, red)
     reaching.isolation(lab, report, red, blue)
     inside.packet(lab, report, red)
     inside.trace(lab, report, red)
