@@ -14,7 +14,7 @@ PYTEST ?= $(BIN)/python -m pytest
 TOOLS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch \
 	etcd:etcd-server etcdctl:etcd-client vtysh:frr ip:iproute2 ethtool:ethtool tcpdump:tcpdump \
 	ping:iputils-ping sysctl:procps udhcpc:udhcpc dhclient:isc-dhcp-client ndisc6:ndisc6 \
-	dig:bind9-dnsutils curl:curl iperf3:iperf3 nmap:nmap arping:arping
+	dig:bind9-dnsutils curl:curl iperf3:iperf3 nmap:nmap arping:arping keepalived:keepalived
 
 export LAB KEEP STATIC API_PORTS PYTHON
 

@@ -108,6 +108,24 @@ class Sharing(Driver):
         self.node.receive(PEERS[(a + b) % 2], (Path(nlri, attrs, (evi, vrf)),))
 
 
+class Contending(Sharing):
+    """Little else happens than that addresses are taken, by those who may and who may not."""
+
+    OPERATIONS = (
+        *["seen"] * 6, *["shared_path"] * 4, "pairs", "port", "attach", "subnet", "router",
+        "interface", "withdraw", "peer_down", "end_of_rib", "ack_all", "tick", "flush",
+    )  # fmt: skip
+
+    def port(self, a: int, b: int, c: int) -> None:
+        """It keeps its pairs."""
+        old = self._has("port", PORTS[a % len(PORTS)])
+        super().port(a, b, c)
+        new = self._has("port", PORTS[a % len(PORTS)])
+        if old is not None and new is not None:
+            pairs = old.allowed_address_pairs
+            self.node.set("port", new.id, replace(new, allowed_address_pairs=pairs))
+
+
 def final(node: Node, seed: int) -> Node:
     """A fresh node with the same final inputs, in which the same ports announced what they hold."""
     fresh = rebuild(node, seed)
@@ -179,6 +197,23 @@ def test_random_history_equals_a_fresh_world_with_the_final_holders(operations, 
     driver.populate()
     node.settle()
     driver.run(operations)
+    check(node, seed)
+
+
+@settings(max_examples=150 * DEEPER, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.integers(0, 10**6), min_size=30, max_size=90), st.integers(0, 9))
+def test_contended_addresses(operations, seed):
+    node = Node()
+    driver = Contending(node)
+    driver.populate()
+    node.settle()
+    draw = random.Random()
+    for one in operations:
+        draw.seed(one)
+        name = draw.choice(Contending.OPERATIONS)
+        getattr(driver, name)(draw.randrange(15), draw.randrange(25), draw.randrange(30))
+        if one % 3 == 0:
+            node.settle()
     check(node, seed)
 
 
