@@ -222,8 +222,8 @@ TABLES: tuple[Table, ...] = (
     Table(
         "arrive",
         "A routed packet is about to reach a local port. The two vrouters on its way are one"
-        " router: what came from a tunnel had its TTL decremented by the other one.",
-        _fields("from_tunnel eth_type"),
+        " router: what comes with an L3 VNI had its TTL decremented by the other one.",
+        _fields("evi eth_type ip_ttl"),
         _fields("ip_ttl"),
         ("deliver",),
     ),

@@ -221,6 +221,16 @@ def test_the_second_vrouter_takes_none(vrouter: Sandbox, version: int, ttl: int)
     assert (outcome.packet["dl_src"], outcome.packet["dl_dst"]) == (GW, mac(1))
 
 
+@both
+def test_a_bridge_far_away_that_uses_the_gateway_takes_none(vrouter: Sandbox, version: int) -> None:
+    """With the L2 VNI to the gateway's MAC: this vrouter is the only router on the way."""
+    for ttl, sent in ((64, ["p3"]), (2, ["p3"]), (1, []), (0, [])):
+        packet = ip(mac(0x70), GW, FAR[version], ROUTED_NEAR[version], ttl)
+        outcome = from_tunnel(vrouter, 100, packet)
+        assert outcome.sent == sent
+        assert not sent or outcome.packet["nw_ttl"] == str(ttl - 1)
+
+
 def test_the_second_vrouter_takes_none_of_several_hops(vrouter: Sandbox) -> None:
     outcome = from_tunnel(vrouter, 900, ip(THEIRS, OWN, "10.2.0.70", "10.7.0.1", 1))
     assert (outcome.sent, outcome.packet["nw_ttl"]) == (["p3"], "1")

@@ -2,7 +2,8 @@
 
 The two vrouters that a routed packet passes are one distributed router: it loses one hop, at the
 first, which also is the one that answers when there is none left (RFC 1812 section 5.3.1, RFC 8200
-section 3).  What came from a tunnel can enter none again, hence needs no TTL to end.
+section 3).  What comes with an L3 VNI has lost it; it can enter no tunnel again, so it needs no TTL
+to end.
 
 A frame's size is checked where it is about to enter a tunnel, and there alone: the switch tests it
 for each packet anew, while all else is decided once for each flow of the datapath.  Group frames
@@ -31,7 +32,8 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
         Flow("encap", 100, (("vrf", 0),), measure, tag),
         Flow("send", 1000, (("from_tunnel", 1),), (), tag),
         Flow("send", 800, (too_big,), (), tag),
-        Flow("arrive", 100, (("from_tunnel", 1),), (("goto", "deliver"),), tag),
+        # With an L3 VNI, hence in no EVI.  Who sends to the gateway with an L2 VNI has not routed.
+        Flow("arrive", 100, (("evi", 0),), (("goto", "deliver"),), tag),
     ]
     for family in (("eth_type", IPV4), ("eth_type", IPV6)):
         # Measured in its last form: whoever follows a trace then sees what leaves.  The sender's
@@ -40,7 +42,7 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
         local, used_up = ("from_tunnel", 0), answered(Why.TIME_EXCEEDED)
         error = answered(Why.TOO_BIG)
         flows += [
-            # dec_ttl alone would send these to any controller.
+            # dec_ttl alone would send these to any controller (also the one in arrive).
             Flow("route", 900, (family, ("ip_ttl", 0), local), used_up, tag),
             Flow("route", 900, (family, ("ip_ttl", 1), local), used_up, tag),
             Flow("route", 890, (family, ("ip_ttl", 0)), (), tag),
@@ -48,6 +50,7 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
             Flow("encap", 50, (family,), leave, tag),
             Flow("send", 900, (too_big, family, ("vrf", 0)), error, tag),
             Flow("send", 850, (too_big, family), (("pop", "eth_src"), *error), tag),
+            Flow("arrive", 60, (family, ("ip_ttl", 1)), (), tag),
             Flow("arrive", 50, (family,), (("dec_ttl",), ("goto", "deliver")), tag),
         ]
     return flows
