@@ -6,7 +6,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import dns.flags
@@ -200,3 +200,31 @@ class Bed:
         """The status, once nothing waits any more."""
         eventually(lambda: not (s := self.service.status())["queued"] and not s["in_flight"])
         return self.service.status()
+
+
+def resolvers() -> Iterator[Callable[..., Resolver]]:
+    """A fixture: makes resolvers, which end with the test."""
+    made: list[Resolver] = []
+
+    def make(*arguments, **settings) -> Resolver:
+        made.append(Resolver(*arguments, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def beds() -> Iterator[Callable[..., Bed]]:
+    """A fixture: makes services, which end with the test and have had no fault."""
+    made: list[Bed] = []
+
+    def make(*resolvers: str, **limits: float) -> Bed:
+        made.append(Bed(*resolvers, **limits))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.service.stop()
+        assert not each.service._thread.is_alive()
+        assert each.service.status()["results"].get("errors", 0) == 0

@@ -9,27 +9,14 @@ import dns.message
 import dns.rcode
 import pytest
 
-from tests.unit.dns_support import Bed, Resolver, eventually, good, response, silent
+from tests.unit.dns_support import Bed, Resolver, beds, eventually, good, response, silent
 from tests.unit.tcp_support import SIX, Client, framed, make
 from vrouter_ovs.proxies import tcp_wire
 from vrouter_ovs.proxies.packet import Malformed
 from vrouter_ovs.proxies.tcp_wire import ACK, RST, SYN
 
 PLACE = ("hv1", 5)
-
-
-@pytest.fixture
-def bed() -> Iterator[Callable[..., Bed]]:
-    made: list[Bed] = []
-
-    def make_bed(*resolvers: str, **limits: float) -> Bed:
-        made.append(Bed(*resolvers, **limits))
-        return made[-1]
-
-    yield make_bed
-    for each in made:
-        each.service.stop()
-        assert each.service.status()["results"].get("errors", 0) == 0
+bed = pytest.fixture(beds)
 
 
 @pytest.fixture
