@@ -11,9 +11,10 @@ STAMP := $(VENV)/.installed
 LAB ?= vnc
 PYTEST ?= $(BIN)/python -m pytest
 # What the lab and the tests run, and the Debian/Ubuntu package it comes from.
-TOOLS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch dig:bind9-dnsutils \
+TOOLS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch \
 	etcd:etcd-server etcdctl:etcd-client vtysh:frr ip:iproute2 ethtool:ethtool tcpdump:tcpdump \
-	ping:iputils-ping sysctl:procps udhcpc:udhcpc dhclient:isc-dhcp-client ndisc6:ndisc6
+	ping:iputils-ping sysctl:procps udhcpc:udhcpc dhclient:isc-dhcp-client ndisc6:ndisc6 \
+	dig:bind9-dnsutils
 
 export LAB KEEP STATIC API_PORTS PYTHON
 
