@@ -7,8 +7,8 @@ import time
 
 from lab.capture import Capture
 from lab.checks import Report
+from lab.frames import arp_reply, echo, inject, udp4
 from lab.hypervisor import Hypervisor
-from lab.raw import arp_reply, echo, inject, udp4
 from lab.tenants import Tenant
 from lab.vm import Vm
 from lab.wait import wait_until

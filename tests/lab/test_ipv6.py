@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import pytest
 
 from lab.capture import Capture
+from lab.frames import advertisement, echo, inject, redirect, router_advertisement, solicitation
 from lab.ipv6 import enable_ipv6, link_local
 from lab.ping import PingStream, ping, reach_all
-from lab.raw import advertisement, echo, inject, redirect, router_advertisement, solicitation
 from lab.tenants import Tenant
 from lab.topology import Lab
 from lab.vm import Vm
