@@ -1,4 +1,4 @@
-"""Frames made by hand, which a VM sends as they are: what an honest guest does not do."""
+"""Raw frames: made by hand, and sent by a VM as they are, which an honest guest does not do."""
 
 from __future__ import annotations
 

@@ -248,6 +248,8 @@ def _run(prog: str) -> int:
         except OSError as error:
             raise StartError(f"--pid-file: {error}") from None
     LOG.info("%s (vnc) %s starts, process %d", prog, version(), os.getpid())
+    for text in settings.unknown(CONF.config_file or ()):
+        LOG.warning("%s", text)
     manager = None
     try:
         from os_ken.base.app_manager import AppManager

@@ -6,6 +6,9 @@ os-ken's own options (``ofp_tcp_listen_port``, ``ofp_listen_host``, ``ctl_privke
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 from oslo_config import cfg
 
 NODE = cfg.OptGroup("node", "This VNC node")
@@ -154,3 +157,29 @@ def register(conf: cfg.ConfigOpts) -> None:
         # A group of its own for each: a shared one would carry overrides from one to the next.
         conf.register_group(cfg.OptGroup(group.name, group.title))
         conf.register_opts(options, group=group.name)
+
+
+def unknown(files: Iterable[str]) -> list[str]:
+    """What configuration files set and no node reads, in words: oslo.config ignores it silently.
+
+    Only sections of ours are looked at, and those that are nearly called so: other applications
+    may have their own.
+    """
+    names = {group.name: [option.name for option in options]
+             for group, options in OPTIONS.items()}
+    found = []
+    for file in files:
+        sections: dict[str, dict[str, list[str]]] = {}
+        cfg.ConfigParser(file, sections).parse()
+        for section, values in sections.items():
+            if section not in names:
+                near = difflib.get_close_matches(section, names, 1, 0.75)
+                if near:
+                    found.append(f"{file}: section [{section}] is not read; is it [{near[0]}]?")
+                continue
+            for name in values:
+                if name not in names[section]:
+                    near = difflib.get_close_matches(name, names[section], 1)
+                    hint = f"; is it {near[0]}?" if near else ""
+                    found.append(f"{file}: [{section}] {name} is no option{hint}")
+    return found

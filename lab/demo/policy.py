@@ -20,6 +20,9 @@ from lab.wait import wait_until
 
 GROUP = "ops"
 SSH, HTTP = 22, 80
+DENIED, ALLOWED = 0.5, 5.0
+"""Seconds that a connection is waited for which is expected to fail, or to come about."""
+
 # Both are listened to, so that a refusal cannot come from the VM itself.
 _LISTEN = """
 import socket, sys, threading
@@ -35,9 +38,9 @@ for thread in threads:
 _CONNECT = """
 import json, socket, sys
 found = {}
-for port in sys.argv[2:]:
+for port, patience in json.loads(sys.argv[2]).items():
     try:
-        socket.create_connection((sys.argv[1], int(port)), 0.5).close()
+        socket.create_connection((sys.argv[1], int(port)), patience).close()
         found[port] = "connected"
     except OSError as error:
         found[port] = str(error)
@@ -53,12 +56,15 @@ def group(lab: Lab, report: Report, tenant: Tenant) -> None:
     rules = restrict(tenant, target, inside)
     wait_until(lambda: not ping(outside.space, target.ip, count=1, wait=0.2).ok,
                f"{target.name} to be closed to {outside.name}", 10)
+    wait_until(lambda: ping(inside.space, target.ip, count=1, wait=0.5).ok,
+               f"{target.name} to be open to {inside.name}", 10)
     with listening(target, SSH, HTTP), Capture(
         target.space, "eth0", f"tcp[tcpflags] == tcp-syn and dst host {target.ip}", count=1000
     ) as capture:
         member, stranger = in_parallel([
-            lambda: connect(inside, target.ip, HTTP, SSH), lambda: connect(outside, target.ip, SSH),
-        ])  # fmt: skip
+            lambda: connect(inside, target.ip, {HTTP: DENIED, SSH: ALLOWED}),
+            lambda: connect(outside, target.ip, {SSH: DENIED}),
+        ])
         # The member's permitted packet came after its denied one, so that one was not just late.
         wait_until(lambda: "Flags [S]" in capture.text(), "the permitted packet", 10)
         seen = capture.text()
@@ -144,9 +150,10 @@ def count(seen: str, source: str, target: str, port: int) -> int:
     )
 
 
-def connect(vm: Vm, address: str, *ports: int) -> dict[str, str]:
-    """TCP connections from a VM, one after the other: port -> "connected" or what went wrong."""
-    done = vm.space.run([sys.executable, "-c", _CONNECT, address, *map(str, ports)])
+def connect(vm: Vm, address: str, ports: dict[int, float]) -> dict[str, str]:
+    """TCP connections from a VM, one after the other; ``ports``: with the seconds to wait for each.
+    Returns port -> "connected" or what went wrong."""
+    done = vm.space.run([sys.executable, "-c", _CONNECT, address, json.dumps(ports)])
     return json.loads(done.stdout)
 
 

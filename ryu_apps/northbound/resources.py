@@ -90,7 +90,12 @@ class Environment:
         self.max_page = settings.api.max_page
         self._mtu, self._max_mtu = network_mtu(settings), overlay_mtu(settings)
         self._vni_range = ipam.parse_range(settings.vpn.vni_range)
-        self._mac_prefix = ipam.canonical_mac(settings.vpn.mac_prefix + ":00:00:01")[:8]
+        try:
+            self._mac_prefix = ipam.canonical_mac(settings.vpn.mac_prefix + ":00:00:01")[:8]
+        except ValueError:
+            raise ValueError(
+                f"[vpn] mac_prefix {settings.vpn.mac_prefix!r}: three bytes such as fa:16:3e"
+            ) from None
         self._source = random.Random(os.urandom(16))
 
     def context(self, call: Call) -> Context:

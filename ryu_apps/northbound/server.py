@@ -125,6 +125,13 @@ class ApiServer:
 
 
 def _tls(options: Any) -> _Tls:
+    for name in ("cert_file", "key_file", "client_ca_file"):
+        path = getattr(options, name)
+        try:
+            if path:
+                open(path, "rb").close()
+        except OSError as error:  # ssl's own says neither which option nor which file
+            raise type(error)(error.errno, f"[api] {name}: {error.strerror}", path) from None
     adapter = _Tls(options.cert_file, options.key_file)
     adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
     if options.client_ca_file:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from ryu_apps import settings
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -105,6 +107,37 @@ def test_bad_configuration_files(tmp_path, content, text):
     file.write_text(content)
     status, output = run("--config-file", str(file))
     assert status == 2 and text in errors(output)[0] and "Traceback" not in output
+
+
+@pytest.mark.parametrize("content,text", [
+    ("[api]\ncert_file = /nowhere/c.pem\n", "[api] cert_file: No such file"),
+    ("[vpn]\nmac_prefix = zz\n", "[vpn] mac_prefix 'zz'"),
+])
+def test_what_cannot_start_names_the_option(tmp_path, content, text):
+    path = tmp_path / "node.conf"
+    path.write_text("[store]\nbackend = memory\n[bgp]\nlisten =\n[ovsdb]\n"
+                    f"listen = ptcp:0:127.0.0.1\n{content}")
+    status, output = run("ryu_apps.vnc_node", "--config-file", str(path))
+    assert status == 1 and text in errors(output)[0], output
+
+
+def test_options_that_nobody_reads_are_named(tmp_path):
+    path = tmp_path / "node.conf"
+    path.write_text("[api]\nprot = 1\nport = 0\n[apis]\nx = 1\n[my_app]\ny = 1\n[bgp]\nzzz = 1\n")
+    assert settings.unknown([str(path)]) == [
+        f"{path}: [api] prot is no option; is it port?",
+        f"{path}: section [apis] is not read; is it [api]?",
+        f"{path}: [bgp] zzz is no option",
+    ]
+    app = write_app(tmp_path, "quiet", "pass")
+    process = start("--config-file", str(path), str(app))
+    try:
+        assert "WARNING" in read_until(process, "is it port?").splitlines()[-1]
+    finally:
+        process.kill()
+        process.wait()
+    assert settings.unknown([str(ROOT / "configs" / name) for name in (
+        "node.conf", "single-node.conf", "cluster/node1.conf")]) == []
 
 
 @pytest.mark.parametrize("body, text", [
