@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import frames as f
+from lab import packets as f
 from lab.inside import link
 from lab.ping import PingStream
 from lab.tenants import Tenant, new_tenant
