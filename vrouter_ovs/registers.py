@@ -28,7 +28,7 @@ _MAP = (
         _register("unsecured", 2, 2, 1),
         "1: the port has no port security, it may send what it likes",
     ),
-    (_register("too_big", 2, 2, 1), "1: larger than the tunnels carry"),
+    (_register("too_big", 2, 3, 1), "1: larger than the tunnels carry"),
     (_register("vtep", 3), "the remote VTEP to send to, its IPv4 address"),
     (
         _register("out_port", 4),
