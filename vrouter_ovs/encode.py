@@ -32,6 +32,7 @@ from vrouter_ovs.openflow import (
     packet_out,
 )
 from vrouter_ovs.templates import encode_object
+from vrouter_ovs.templates_port import port_given
 from vrouter_ovs.wire import Encoded, encode
 
 __all__ = [
@@ -64,4 +65,5 @@ __all__ = [
     "meter_mod",
     "packet_in_cookie",
     "packet_out",
+    "port_given",
 ]

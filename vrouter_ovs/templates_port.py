@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import ipv4_bytes, ipv6_bytes, mac_bytes
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.pipeline.port import link_local
 from vrouter_ovs.registers import INBOUND
 from vrouter_ovs.state import LocalPort
-from vrouter_ovs.templating import encode_rendered, holes, pattern
+from vrouter_ovs.templating import cut, encode_rendered, holes, pattern
 from vrouter_ovs.wire import Encoded, encode
 
 _PORT, _EVI, _POLICY = 0x97A8B9CA, 0xF1E2D3, 0x51A2B3C4
@@ -29,6 +30,20 @@ _GUARD = {
 def _flows(address: str, policy: int = 0, secure: bool = True) -> list[Encoded]:
     port = LocalPort("", _PORT, _EVI, _MAC, ((_MAC, address),), secure, policy)
     return [encode(flow) for flow in render(port)]
+
+
+def _port_given() -> Callable[[bytes], int | None]:
+    head, tail = cut(_flows(_IP4, 0, False)[0].key, _PORT_B)
+    at, size = len(head), len(head) + 4
+    if tail:
+        raise PipelineError("a port's first flow matches more than its OpenFlow number")
+
+    def given(key: bytes) -> int | None:
+        if len(key) == size and key.startswith(head):
+            return int.from_bytes(key[at:], "big")
+        return None
+
+    return given
 
 
 def _guard(address: str) -> tuple[tuple[bytes, Callable, bytes], ...]:
@@ -86,3 +101,7 @@ def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
         return tuple(flows)
 
     return fill
+
+
+port_given = _port_given()
+"""The OpenFlow number that the flow with this key gives to a port; None for any other flow."""

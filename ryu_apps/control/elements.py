@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ryu_apps.control import ids
-from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
+from ryu_apps.control.messages import ElementInfo, Interface, Program, TunnelStatus
+from vrouter_ovs.state import Key
 
 RECORDS = "/status/elements/"
 MESH = 64
@@ -29,6 +30,8 @@ class Element:
     router_mac: str = ""
     revision: int = 0
     acked: int = 0
+    unconfirmed: dict[Key, int] = field(default_factory=dict)
+    """Objects of the desired state that changed since -> the revision of their last change."""
     openflow: bool = False
     reason: str = ""
 
@@ -39,6 +42,23 @@ class Element:
     @property
     def settled(self) -> bool:
         return self.openflow and self.acked >= self.revision
+
+    def programmed(self, program: Program) -> None:
+        self.revision = program.revision
+        for key, item in program.changes:
+            if item is None:
+                self.unconfirmed.pop(key, None)
+            else:
+                self.unconfirmed[key] = program.revision
+
+    def confirmed(self, revision: int) -> None:
+        self.acked = max(self.acked, revision)
+        if revision >= self.revision:
+            self.unconfirmed.clear()
+        else:
+            self.unconfirmed = {
+                key: needed for key, needed in self.unconfirmed.items() if needed > revision
+            }
 
 
 class Claim(NamedTuple):

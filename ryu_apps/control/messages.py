@@ -147,11 +147,16 @@ class VrouterAcked:
 
 @dataclass(frozen=True, slots=True)
 class FlowRejected:
-    """The switch refused flows of the object ``key``; the rest of the revision was applied."""
+    """The switch refused flows of the object ``key``; the rest of the revision was applied.
+
+    ``revision``: the last that the channel had taken in; what changed the object later is not
+    what was refused.
+    """
 
     element: str
     key: Key
     reason: str
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)

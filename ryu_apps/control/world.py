@@ -314,10 +314,15 @@ class World:
     def _vrouter_acked(self, event: msg.VrouterAcked, now: float) -> None:
         element = self.elements.accepted.get(event.element)
         if element is not None:
-            element.acked = max(element.acked, event.revision)
+            element.confirmed(event.revision)
             self.ports.acked(event.element, event.revision)
 
     def _flow_rejected(self, event: msg.FlowRejected, now: float) -> None:
+        element = self.elements.accepted.get(event.element)
+        if element is None or self.desired.get(event.element, event.key) is None:
+            return
+        if event.revision < element.unconfirmed.get(event.key, 0):
+            return  # Of what the object was before: the answer to what it is now comes yet.
         self.rejected[event.element, event.key] = event.reason
         if event.key[0] == "port":
             self.ports.reject(event.element, event.key[1], event.reason)
@@ -404,7 +409,7 @@ class World:
         for name in self.desired.changed_elements():
             element = self.elements.accepted[name]
             program = self.desired.flush(name, element.revision + 1)
-            element.revision = program.revision
+            element.programmed(program)
             self.ports.programmed(program)
             for key, _ in program.changes:
                 self.rejected.pop((name, key), None)

@@ -57,6 +57,8 @@ class VrouterChannel:
     """Seconds without an answer to a bundle or a dump after which the connection is closed."""
     per_second = 2000
     """Flow changes that even a slow switch makes in a second; large bundles get more time."""
+    seconds_per_zone = 0.1
+    """For a zone to be forgotten: the switch looks at all of its connections for each."""
 
     def __init__(self, element: str, post: Callable[[object], None],
                  audit_interval: float = 60.0, full_audit_every: int = 10,
@@ -81,7 +83,7 @@ class VrouterChannel:
         self.acked_revision = 0
         self.counters = dict.fromkeys(
             ("bundles", "flow_mods", "bytes", "errors", "resyncs", "repairs", "reconnects",
-             "audits", "meter_mods"), 0)
+             "audits", "meter_mods", "zone_flushes"), 0)
         self._thread = threading.Thread(target=self._run, daemon=True, name=f"vrouter {element}")
         self._thread.start()
 
@@ -267,6 +269,8 @@ class VrouterChannel:
         if session is None or session.datapath is not datapath:
             return
         self._drop_session(session)
+        # Before the backlog: a refusal is told with the revision that it is of.
+        self._tell_refused()
         self._take_backlog()
         self._attempts = 0
         if session.ready:
@@ -303,7 +307,8 @@ class VrouterChannel:
             first, last = session.awaited
             if xid == session.awaited_read:
                 session.read_bytes += len(message)
-            elif not first <= xid <= last and xid != session.meters.xid:
+            elif not first <= xid <= last and xid not in (
+                    session.meters.xid, session.flush_xid):
                 return True
             if session.read_bytes > READ_LIMIT or inbox.qsize() > INBOX_LIMIT:
                 session.datapath.disconnect("sends more replies than can be taken")
@@ -324,6 +329,8 @@ class VrouterChannel:
                 self._round_reply(session, current, kind, xid, message)
             elif xid == session.meters.xid and kind == ERROR:
                 session.meters.refuse(message)
+            elif xid == session.flush_xid and kind == ERROR:
+                self._flush_refused(session, message)
         except (ValueError, struct.error) as error:
             self._give_up(session, f"malformed reply of type {kind}: {error}")
 
@@ -380,7 +387,7 @@ class VrouterChannel:
             if read.result is not None:
                 read.result.set_result(read.parts)
             return
-        differing = self._flows.replace_installed(read.flows)
+        differing = self._flows.replace_installed(read.flows, read.purpose == "audit")
         if read.purpose == "connect":
             self.counters["resyncs"] += 1
             session.ready = True
@@ -417,12 +424,14 @@ class VrouterChannel:
         if self._xid > OUR_XIDS // 2:
             self._xid = 0
         plain = self._attempts >= BUNDLE_ATTEMPTS
+        session.flush_xid = self._next_xid()
         self._bundle = self._bundle % 0x7FFF_FFFF + 1
         current = Round(self._bundle, self._next_xid(), plain)
         # Open to the end: how many changes there are shows as they are encoded.
         session.awaited = (current.first, OUR_XIDS | (OUR_XIDS - 1))
         build, bundle, operations = wire.bundle_flow_mod, self._bundle, current.operations
         xid = current.first
+        flushed = 0
         for batch in self._flows.operations():
             if not operations and not plain:
                 self._send(session, wire.bundle_open(bundle, current.first))
@@ -434,6 +443,12 @@ class VrouterChannel:
                 data = [build(bundle, command, flow, xid + at)
                         for at, (command, flow, _) in enumerate(batch, 1)]
             xid += len(batch)
+            zones = self._flows.zones_given(batch)
+            if zones:
+                # No part of the bundle: done at once, before any of these flows is there.  What
+                # the number's last port sent has ended by then, its device is gone.
+                data[:0] = [wire.flush_zone(zone, session.flush_xid) for zone in zones]
+                flushed += len(zones)
             if not self._send(session, b"".join(data)):
                 break
         if not operations:
@@ -443,8 +458,10 @@ class VrouterChannel:
         self._xid = current.end_xid & (OUR_XIDS - 1)
         session.awaited = (current.first, current.end_xid)
         current.deadline = (time.monotonic() + self.answer_timeout
-                            + len(operations) / self.per_second)
+                            + len(operations) / self.per_second
+                            + flushed * self.seconds_per_zone)
         session.round = current
+        self.counters["zone_flushes"] += flushed
         self.counters["bundles"] += not plain
         self.counters["flow_mods"] += len(operations)
         self._send(session, wire.barrier(current.end_xid) if plain
@@ -494,7 +511,15 @@ class VrouterChannel:
                         if at not in errors or operation.owner is not None)
         self._tell_refused()
 
+    def _flush_refused(self, session: Session, message: bytes) -> None:
+        self.counters["errors"] += 1
+        if not session.flush_refused:
+            session.flush_refused = True
+            LOG.error("vrouter %s cannot forget the connections of a port that left (%s): the next "
+                      "port with its number takes them over", self.element,
+                      wire.decode_error(message)[3])
+
     def _tell_refused(self) -> None:
         for key, reason in self._flows.take_refused():
             LOG.error("vrouter %s: object %s refused: %s", self.element, key, reason)
-            self._post(FlowRejected(self.element, key, reason))
+            self._post(FlowRejected(self.element, key, reason, self.desired_revision))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from vrouter_ovs.encode import ADD, DELETE_STRICT, Encoded, encode_object
+from vrouter_ovs.encode import ADD, DELETE_STRICT, Encoded, encode_object, port_given
 from vrouter_ovs.state import Key, StateObject
 
 STREAM_OBJECTS = 1000
@@ -51,6 +51,8 @@ class VrouterFlows:
         self._waiting: dict[Key, StateObject] = {}
         self._before: dict[Key, Sequence[Encoded]] = {}
         self._refused: list[tuple[Key, str]] = []
+        self._lost: dict[bytes, int] = {}
+        """Flows that give a port its number that somebody else took away -> their cookies."""
 
     # ------------------------------------------------------------ input
 
@@ -74,10 +76,16 @@ class VrouterFlows:
             self._touch_differences()
         self.held = held
 
-    def replace_installed(self, flows: dict[bytes, Encoded]) -> int:
+    def replace_installed(self, flows: dict[bytes, Encoded], known: bool = False) -> int:
         """``flows`` is what the switch holds of ours.  Returns how many flows differ from what
-        this object believed.  Everything that is not as wanted is put right by operations()."""
+        this object believed.  Everything that is not as wanted is put right by operations().
+        ``known``: the switch is the one that confirmed the flows believed in, on this connection.
+        """
         old = self.installed
+        self._lost = {
+            key: flow.cookie for key, flow in old.items()
+            if key not in flows and port_given(key) is not None
+        } if known else {}
         differing = sum(1 for key, flow in flows.items() if old.get(key) != flow)
         differing += sum(1 for key in old if key not in flows)
         self.installed = flows
@@ -130,6 +138,26 @@ class VrouterFlows:
         if deletions:
             yield deletions
 
+    def zones_given(self, operations: Iterable[Operation]) -> list[int]:
+        """The zones of connections that get another owner by these operations.
+
+        A port's zone is its OpenFlow number.  The flow that gives the number carries the port's
+        cookie, whatever else of the port changes.  A switch that holds it goes on with the port's
+        connections; where it holds none, or another port's, what the number's last port had open
+        would count as connections of the new one.
+        """
+        installed, lost = self.installed, self._lost
+        zones = []
+        for command, flow, _ in operations:
+            number = port_given(flow.key) if command is ADD else None
+            if number is None:
+                continue
+            have = installed.get(flow.key)
+            before = lost.get(flow.key) if have is None else have.cookie
+            if before != flow.cookie:
+                zones.append(number)
+        return zones
+
     def _additions(self, keys: Iterable[bytes]) -> list[Operation]:
         wanted, installed, owners = self.wanted, self.installed, self._owners
         found: list[Operation] = []
@@ -161,6 +189,7 @@ class VrouterFlows:
         for command, flow, _ in done:
             if command is ADD:
                 installed[flow.key] = flow
+                self._lost.pop(flow.key, None)
             else:
                 installed.pop(flow.key, None)
 

@@ -51,4 +51,6 @@ class Session:
         self.awaited_read = 0
         self.read_bytes = 0
         self.awaited = (0, 0)
+        self.flush_xid = 0
+        self.flush_refused = False
         self.meters = Meters(element)

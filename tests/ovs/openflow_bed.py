@@ -87,6 +87,9 @@ class Switch:
     def ofctl(self, *arguments: str) -> str:
         return self._run("ovs-ofctl", "-O", "OpenFlow14", *arguments)
 
+    def appctl(self, *arguments: str) -> str:
+        return self._run("ovs-appctl", f"--target={self.directory}/ovs-vswitchd.ctl", *arguments)
+
     def _run(self, *command: str) -> str:
         return subprocess.run(command, env=self.environment, check=True, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout

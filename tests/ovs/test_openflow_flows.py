@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow_flows import VrouterFlows
-from vrouter_ovs.encode import ADD, Encoded
+from vrouter_ovs.encode import ADD, Encoded, encode_object
+from vrouter_ovs.state import LocalPort, Punt
 
 
 @dataclass(frozen=True)
@@ -126,3 +127,66 @@ def test_the_same_state_means_no_operations():
     flows.replace_installed({flow.key: flow for thing in things for flow in encode(thing)})
     flows.change([(thing.key, thing) for thing in things])
     assert list(flows.operations()) == []
+
+
+def zones(flows: VrouterFlows) -> list[int]:
+    """Do what is outstanding; the zones that get another owner by it."""
+    found: list[int] = []
+    while flows.pending:
+        for batch in list(flows.operations()):
+            found += flows.zones_given(batch)
+            flows.confirm(batch)
+    flows.finish()
+    return sorted(found)
+
+
+def plugged(name: str, number: int, policy: int = 0, evi: int = 100) -> LocalPort:
+    mac = f"02:00:00:00:01:{number:02x}"
+    return LocalPort(name, number, evi, mac, ((mac, "10.0.0.1"),), True, policy)
+
+
+def change(flows: VrouterFlows, *items: LocalPort, gone: tuple[str, ...] = ()) -> list[int]:
+    flows.change([*((("port", name), None) for name in gone), *((i.key, i) for i in items)])
+    return zones(flows)
+
+
+def test_whose_connections_are_forgotten():
+    flows = VrouterFlows()
+    flows.hold(False)
+    flows.change([(item.key, item) for item in (Punt("a", 5, "02:00:00:00:00:05"),)])
+    assert zones(flows) == []
+    assert change(flows, plugged("a", 5), plugged("b", 250)) == [5, 250]
+    # What changes of the port leaves it the same port.
+    assert change(flows, plugged("a", 5, policy=9)) == []
+    assert change(flows, plugged("a", 5, policy=8, evi=200)) == []
+    # Another number, and the number of another port, at once or with a pause between.
+    assert change(flows, plugged("a", 6)) == [6]
+    assert change(flows, plugged("c", 6), gone=("a",)) == [6]
+    assert change(flows, gone=("c",)) == []
+    assert change(flows, plugged("c", 6)) == [6]
+    # Two claim one number: the later has it, and gives it back.
+    assert change(flows, plugged("d", 6)) == [6]
+    assert change(flows, gone=("d",)) == [6]
+
+
+def test_a_restart_and_a_repair_forget_no_connections():
+    before = VrouterFlows()
+    before.hold(False)
+    ports = [plugged("a", 5, 9), plugged("b", 6)]
+    assert change(before, *ports) == [5, 6]
+    after = VrouterFlows()
+    after.replace_installed(dict(before.installed))
+    assert change(after, plugged("a", 5, 9), plugged("b", 6, 8), plugged("c", 7)) == [7]
+    after.hold(False)
+    assert zones(after) == []
+    # Somebody else deletes flows, which an audit of the same connection finds out.
+    key = encode_object(ports[0])[0].key
+    held = {k: flow for k, flow in after.installed.items() if k != key}
+    after.replace_installed(dict(held), known=True)
+    assert zones(after) == []
+    after.replace_installed(dict(held), known=True)
+    assert change(after, plugged("d", 5), gone=("a",)) == [5]
+    assert change(after, plugged("a", 5, 9), gone=("d",)) == [5]
+    # A new connection may be that of another switch, or of one that another node had meanwhile.
+    after.replace_installed(dict(held))
+    assert zones(after) == [5]

@@ -103,7 +103,7 @@ def test_an_object_that_cannot_be_parsed_blocks_nobody(node, switch):
     node.acked("hv1", node.program("hv1", *macs(5), bad))
     refusals = [event for event in node.seen if isinstance(event, FlowRejected)]
     assert [event.key for event in refusals] == [bad.key]
-    assert refusals[0].reason
+    assert refusals[0].reason and refusals[0].revision == 1
     assert len(switch.flows()) == 5
     assert node.southbound.status("hv1")["rejected"][0]["object"] == list(bad.key)
     good = Tunnel("192.0.2.9", 1)

@@ -7,10 +7,10 @@ import time
 
 from hypothesis import HealthCheck, given, settings
 
+from ryu_apps.southbound.openflow_flows import VrouterFlows
 from tests.ovs.conftest import OpenFlow, Sandbox
 from tests.ovs.objects import objects, vrouters
 from vrouter_ovs import encode
-from vrouter_ovs.diff import diff
 from vrouter_ovs.document import EXAMPLES
 from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
 from vrouter_ovs.state import Flood, LocalHop, Route, StateObject, Tunnel
@@ -68,25 +68,22 @@ def commit(openflow: OpenFlow, changes: list[tuple[int, Encoded]]) -> list[bytes
 
 @ON_A_SWITCH
 @given(vrouters(), vrouters())
-def test_a_diff_leads_from_one_vrouter_to_another(
+def test_the_operations_lead_from_one_vrouter_to_another(
     openflow: OpenFlow, before: list[StateObject], after: list[StateObject]
 ) -> None:
     openflow.clear()
     openflow.install(before)
-    installed = openflow.read_flows()
-    wanted = {flow.key: flow for obj in after for flow in encode.encode_object(obj)}
-    changes = diff(wanted, installed)
-    errors = commit(
-        openflow,
-        [
-            *((ADD, flow) for flow in changes.adds),
-            *((MODIFY_STRICT, flow) for flow in changes.modifies),
-            *((DELETE_STRICT, flow) for flow in changes.deletes),
-        ],
-    )
-    assert not errors
-    assert openflow.read_flows() == wanted
-    assert not diff(wanted, openflow.read_flows())
+    flows = VrouterFlows()
+    flows.hold(False)
+    flows.replace_installed(openflow.read_flows())
+    flows.change([(obj.key, obj) for obj in after])
+    operations = [operation for batch in flows.operations() for operation in batch]
+    assert not commit(openflow, [operation[:2] for operation in operations])
+    held = openflow.read_flows()
+    assert held == {flow.key: flow for obj in after for flow in encode.encode_object(obj)}
+    flows.confirm(operations)
+    assert flows.replace_installed(held) == 0
+    assert list(flows.operations()) == []
 
 
 def test_what_modification_and_replacement_keep(sandbox: Sandbox, openflow: OpenFlow) -> None:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from os_ken.ofproto import ofproto_parser, ofproto_protocol, ofproto_v1_4_parser
 
+from ryu_apps.southbound.openflow_flows import VrouterFlows
 from tests.ovs.objects import neighbors, objects, punts, remote_macs, routes, vrouters
 from vrouter_ovs import encode
 from vrouter_ovs.describe import describe
-from vrouter_ovs.diff import diff
 from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
 from vrouter_ovs.fields import PACKET_FIELDS, pack_value
 from vrouter_ovs.pipeline import render
@@ -153,25 +153,29 @@ def test_garbage_in_errors_is_a_value_error(raw: bytes) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(vrouters(), vrouters())
-def test_a_diff_is_exactly_what_is_missing(
+def test_the_operations_are_exactly_what_is_missing(
     before: list[StateObject], after: list[StateObject]
 ) -> None:
     installed, desired = (
         {flow.key: flow for obj in objects for flow in encode.encode_object(obj)}
         for objects in (before, after)
     )
-    changes = diff(desired, installed)
+    flows = VrouterFlows()
+    flows.hold(False)
+    flows.replace_installed(dict(installed))
+    flows.change([(obj.key, obj) for obj in after])
+    operations = [operation for batch in flows.operations() for operation in batch]
+    assert len({operation.flow.key for operation in operations}) == len(operations)
     table = dict(installed)
-    for flow in changes.deletes:
-        del table[flow.key]
-    for flow in changes.adds:
-        table[flow.key] = flow
-    for flow in changes.modifies:
-        assert table[flow.key].cookie == flow.cookie
-        table[flow.key] = table[flow.key]._replace(body=flow.body)
+    for operation in operations:
+        if operation.command is DELETE_STRICT:
+            del table[operation.flow.key]
+        else:
+            assert table.get(operation.flow.key) != operation.flow
+            table[operation.flow.key] = operation.flow
     assert table == desired
-    assert not diff(desired, desired)
-    assert changes == diff(dict(reversed(desired.items())), dict(reversed(installed.items())))
+    flows.confirm(operations)
+    assert not flows.pending and list(flows.operations()) == []
 
 
 @settings(max_examples=200, deadline=None)

@@ -57,7 +57,9 @@ class DualStack(Driver):
                 FixedIp(subnet, host(subnet, 0x30 + 2 * (a % len(PORTS)) + n))
                 for n in range(1 + c % 2)
             )
-            item = replace(item, fixed_ips=(*item.fixed_ips, *more))
+            # Those that it has already, where the port stayed as it was.
+            every = tuple(dict.fromkeys((*item.fixed_ips, *more)))
+            item = replace(item, fixed_ips=every)
             if self._free(item):
                 self.node.set("port", id, item)
 

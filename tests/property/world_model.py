@@ -330,7 +330,11 @@ class Node:
 
     def refuse(self, element: str, key: tuple) -> None:
         self.inputs.refused[element, key] = "no space"
-        self.handle(msg.FlowRejected(element, key, "no space"))
+        self.handle(msg.FlowRejected(element, key, "no space", self.revisions[element]))
+
+    def refuse_late(self, element: str, key: tuple) -> None:
+        """A refusal of what the object was before its last change: nothing comes of it."""
+        self.handle(msg.FlowRejected(element, key, "no space", self.revisions[element] - 1))
 
 
 def element_info(name: str, vtep: str) -> msg.ElementInfo:
@@ -697,7 +701,8 @@ class Driver:
         keys = [key for key, item in program.changes if key[0] == "port" and key in wanted and
                 wanted[key] == item]
         if keys:
-            self.node.refuse(name, keys[b % len(keys)])
+            tell = self.node.refuse_late if c % 4 == 3 else self.node.refuse
+            tell(name, keys[b % len(keys)])
 
     # -- peers
 

@@ -7,7 +7,6 @@ import pytest
 from vrouter_ovs import document, encode
 from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
 from vrouter_ovs.describe import describe
-from vrouter_ovs.diff import Changes, diff
 from vrouter_ovs.encode import Encoded
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import PACKET_FIELDS
@@ -176,14 +175,6 @@ def test_cookies() -> None:
     assert not is_ours(1 << 63)
     # On disk in every switch: it must never change.
     assert cookie(("evi", 100)) == 0x564EB7E7B66AC0BE
-
-
-def test_diff_modifies_adds_and_deletes() -> None:
-    a, b, c, d = (Encoded(bytes((0, 0, n)), 1, b"x") for n in range(4))
-    new_body, new_cookie = b._replace(body=b"y"), c._replace(cookie=2)
-    desired = {f.key: f for f in (new_cookie, new_body, d)}
-    installed = {f.key: f for f in (a, b, c)}
-    assert diff(desired, installed) == Changes((new_cookie, d), (new_body,), (a,))
 
 
 def test_description() -> None:

@@ -35,7 +35,7 @@ def test_unmarked_when_the_port_leaves_or_is_refused():
     world = started()
     world.step(msg.VrouterAcked("hv1", 1), 0.0)
     marks(world)
-    world.step(msg.FlowRejected("hv1", ("port", "p"), "table full"), 0.0)
+    world.step(msg.FlowRejected("hv1", ("port", "p"), "table full", 1), 0.0)
     assert marks(world) == [msg.MarkInstalled("hv1", (("tap1", False),))]
     world.step(msg.InterfacesChanged(1, "hv1", (("tap1", None),)), 0.0)
     assert marks(world) == [msg.MarkInstalled("hv1", (("tap1", False),))]

@@ -276,13 +276,39 @@ def test_words_of_a_former_channel_confirm_and_refuse_nothing():
     one.settle()
     late = msg.VrouterAcked("e0", one.revisions["e0"])
     one.change_vtep("e0", "172.16.0.101")
-    one.handle(msg.FlowRejected("e0", ("port", "vm"), "no space"))
+    refused = msg.FlowRejected("e0", ("port", "vm"), "no space", late.revision)
+    one.handle(refused)
     one.flush()
+    one.handle(refused)
     one.handle(late)
     one.flush()
     assert not one.announced
     one.settle()
     assert [path.attrs.next_hop for path in one.announced.values()] == ["172.16.0.101"] * 2
+
+
+def test_a_refusal_of_what_a_port_was_before_is_old_news():
+    """The switch refuses a port; before that is heard the port has changed, and is taken."""
+    one = node()
+    one.bind("e0", "tap0", "vm")
+    one.flush()
+    first = one.revisions["e0"]
+    one.set("port", "vm", replace(port("vm"), fixed_ips=(FixedIp("a", "10.0.0.99"),)))
+    one.flush()
+    keys = [("port", "vm"), ("neighbor", 101, "10.0.0.99"), ("neighbor", 101, "10.0.0.10")]
+    for key in keys:
+        one.handle(msg.FlowRejected("e0", key, "no space", first))
+    one.settle()
+    assert not one.world.rejected and not one.world.ports.rejected
+    assert ROUTE._replace(ip="10.0.0.99") in one.announced
+    # Of what it is now: the same words count, also where other objects have changed since.
+    one.set("port", "other", port("other"))
+    one.bind("e0", "tap1", "other")
+    one.flush()
+    one.handle(msg.FlowRejected("e0", ("port", "vm"), "no space", one.revisions["e0"] - 1))
+    one.settle()
+    assert one.world.rejected == {("e0", ("port", "vm")): "no space"}
+    assert ROUTE._replace(ip="10.0.0.99") not in one.announced
 
 
 def test_a_change_right_after_the_acknowledgement_waits_for_its_own():
