@@ -1,4 +1,4 @@
-"""Sockets of this process that live in a namespace of the lab: a VM's programs without a process."""
+"""Sockets of this process that live in a namespace of the lab: what a VM's programs would open."""
 
 from __future__ import annotations
 

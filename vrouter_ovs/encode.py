@@ -30,6 +30,7 @@ from vrouter_ovs.openflow import (
     meter_mod,
     packet_in_cookie,
     packet_out,
+    set_config,
 )
 from vrouter_ovs.templates import encode_object
 from vrouter_ovs.templates_port import port_given
@@ -66,4 +67,5 @@ __all__ = [
     "packet_in_cookie",
     "packet_out",
     "port_given",
+    "set_config",
 ]

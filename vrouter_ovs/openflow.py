@@ -15,6 +15,7 @@ from vrouter_ovs.wire import NICIRA, OFPAT_OUTPUT, Encoded
 
 VERSION = 0x05
 OFPT_EXPERIMENTER, CT_FLUSH_ZONE = 4, 29
+OFPT_SET_CONFIG, FRAG_NX_MATCH = 9, 3
 OFPT_ERROR, OFPT_FLOW_MOD, OFPT_MULTIPART_REQUEST, OFPT_BARRIER_REQUEST = 1, 14, 18, 20
 OFPT_BUNDLE_CONTROL, OFPT_BUNDLE_ADD_MESSAGE = 33, 34
 ADD, MODIFY_STRICT, DELETE_STRICT = 0, 2, 4
@@ -131,6 +132,15 @@ def flush_zone(zone: int, xid: int) -> bytes:
     return struct.pack(
         "!BBHIII6xH", VERSION, OFPT_EXPERIMENTER, 24, xid, NICIRA, CT_FLUSH_ZONE, zone & 0xFFFF
     )
+
+
+def set_config(xid: int) -> bytes:
+    """Match the ports and ICMP types of first fragments as those of whole packets.
+
+    OFPT_SET_CONFIG with OFPC_FRAG_NX_MATCH, an extension of Open vSwitch (ovs-ofctl(8), set-frags);
+    without it they are taken for zero.  The other number is OpenFlow's own default.
+    """
+    return struct.pack("!BBHIHH", VERSION, OFPT_SET_CONFIG, 12, xid, FRAG_NX_MATCH, 128)
 
 
 def flow_stats_request(xid: int, cookie: int = 0, cookie_mask: int = 0) -> bytes:

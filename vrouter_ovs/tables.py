@@ -60,10 +60,12 @@ TABLES: tuple[Table, ...] = (
         "guard",
         "Anti-spoof: a port sends from its own MAC and addresses only, in Ethernet, IP, ARP and"
         " neighbor discovery. What is not allowed here is dropped. What the node answers (DHCP,"
-        " DHCPv6, router solicitations) is recognised before that: it never leaves the hypervisor.",
+        " DHCPv6, router solicitations) is recognised before that: it never leaves the hypervisor."
+        " Nobody is a router or a DHCP server, also not behind IPv6 extension headers or in"
+        " fragments; what the switch cannot read to its end is dropped.",
         _fields(
-            "in_port eth_src eth_type ipv4_src ipv6_src ip_proto udp_src udp_dst arp_spa arp_sha"
-            " icmpv6_type nd_target nd_sll nd_tll"
+            "in_port eth_src eth_type ipv4_src ipv6_src ip_frag ip_proto udp_src udp_dst arp_spa"
+            " arp_sha icmpv6_type nd_target nd_sll nd_tll"
         ),
         frozenset(),
         ("proxy", "punt"),

@@ -347,6 +347,8 @@ class VrouterChannel:
         session.reading = read
         session.read_bytes = 0
         session.awaited_read = read.xid
+        # Before the first flow of a connection, and again whenever the switch is looked at.
+        self._send(session, wire.set_config(OUR_XIDS))
         if read.purpose == "meters":
             self._send(session, wire.meter_config_request(read.xid))
             return

@@ -66,6 +66,8 @@ class Sandbox:
                 "set", "bridge", BRIDGE, f"flow_tables:{number}=@t{number}",
             )  # fmt: skip
         self._wait(Path(self.mgmt))
+        # As a node's channel does with set_config().
+        self.ofctl("set-frags", "nx-match")
 
     def stop(self) -> None:
         for process in reversed(self.processes):

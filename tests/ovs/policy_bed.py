@@ -62,6 +62,8 @@ class Bed(Sandbox):
         self._new_space(self.space)
         super().start()
         self.vsctl("set", "bridge", BRIDGE, "datapath_type=netdev")
+        # With another datapath it is another bridge.
+        self.ofctl("set-frags", "nx-match")
         for number in self.vms:
             self._plug(number)
         self.openflow = self.connect()

@@ -137,6 +137,17 @@ def test_what_an_audit_puts_right_keeps_its_connections(node, switch):
     assert zones(switch) == [5] and flushes(node) == 1
 
 
+def test_first_fragments_are_matched_by_their_ports(node, switch):
+    """From before the first flow, and again after somebody else set it otherwise."""
+    switch.ofctl("set-frags", switch.bridge, "normal")
+    join(node, switch, audit_interval=0.3)
+    node.acked("hv1", node.program("hv1", *BASE))
+    assert "nx-match" in switch.ofctl("get-frags", switch.bridge)
+    switch.ofctl("set-frags", switch.bridge, "normal")
+    eventually(lambda: "nx-match" in switch.ofctl("get-frags", switch.bridge), "set again")
+    assert node.southbound.status("hv1")["errors"] == 0
+
+
 def test_a_thousand_ports_at_once(node, switch):
     """Each zone is flushed, in one write; the switch does it while connections of others stand."""
     join(node, switch)

@@ -236,7 +236,8 @@ def test_link_local_and_multicast_are_never_routed(
 
 
 def test_multicast_stays_in_its_network(vrouter: Sandbox) -> None:
-    packet = ip6(mac(1), "33:33:00:00:00:05", "fd01::5", "ff02::5", kind="udp6")
+    ports = "udp_src=4000,udp_dst=5000"
+    packet = ip6(mac(1), "33:33:00:00:00:05", "fd01::5", "ff02::5", kind="udp6", more=ports)
     assert send(vrouter, 1, packet).sent == ["p2", "p6", "p8", (VTEP2, 100)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IN_PORT, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
+from vrouter_ovs.pipeline.guard import refused
 from vrouter_ovs.pipeline.policy import (
     ANY_FRAGMENT,
     INVALID,
@@ -18,7 +19,7 @@ from vrouter_ovs.state import Vrouter
 
 MULTICAST = "01:00:00:00:00:00"
 ICMPV6 = 58
-NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
+NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT = 135, 136, 134
 ROUTER_SOLICIT = 133
 MULTICAST_LISTENER = (130, 131, 132, 143)
 TARGET_LINK_LAYER_ADDRESS = 2
@@ -49,9 +50,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         # A port's own guard flows stand above these two: neighbor discovery that is not its own.
         Flow("guard", 110, (*icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT)), (), tag),
         Flow("guard", 110, (*icmpv6, ("icmpv6_type", NEIGHBOR_ADVERT)), (), tag),
-        # No port is a router to the others (RFC 6105).
-        Flow("guard", 130, (*icmpv6, ("icmpv6_type", ROUTER_ADVERT)), (), tag),
-        Flow("guard", 130, (*icmpv6, ("icmpv6_type", REDIRECT)), (), tag),
+        *refused(tag),
         *recognised(tag),
         # An ARP reply to one receiver passes; whatever other ARP was not answered ends here.
         Flow(

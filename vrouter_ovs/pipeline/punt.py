@@ -31,8 +31,7 @@ def meter_id(ofport: int) -> int:
 
 
 def recognised(tag: int) -> list[Flow]:
-    """The Vrouter's part: which packets of local ports are punted, and which ports may not send
-    because the node answers in their place."""
+    """The Vrouter's part: which packets of local ports are punted."""
     to_punt = (("goto", "punt"),)
     udp4 = (("eth_type", IPV4), ("ip_proto", UDP))
     udp6 = (("eth_type", IPV6), ("ip_proto", UDP))
@@ -47,9 +46,6 @@ def recognised(tag: int) -> list[Flow]:
         Flow("guard", 300, (*udp4, *ports(DHCP_CLIENT, DHCP_SERVER)), to_punt, tag),
         Flow("guard", 300, (*udp6, *ports(DHCPV6_CLIENT, DHCPV6_SERVER)), to_punt, tag),
         Flow("guard", 300, solicitation, to_punt, tag),
-        # No port with port security is a DHCP server to the others (RFC 7610).
-        Flow("guard", 130, (*udp4, *ports(DHCP_SERVER, DHCP_CLIENT)), (), tag),
-        Flow("guard", 130, (*udp6, *ports(DHCPV6_SERVER, DHCPV6_CLIENT)), (), tag),
     ]
 
 

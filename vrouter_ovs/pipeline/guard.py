@@ -1,0 +1,55 @@
+"""The guard's constant flows: what no port with port security may send, whatever its addresses.
+
+A filter that looks for router advertisements and servers' messages is evaded by hiding them behind
+extension headers or in fragments (RFC 7113 section 2, RFC 7610 section 3).  Open vSwitch skips the
+extension headers that it knows and matches what follows; what it cannot read it leaves at zero:
+
+- ``ip_proto`` is 0 where the chain of headers ends before its last header, 44 in later fragments;
+- a type of ICMPv6, or both ports of UDP, are 0 where the packet ends before them;
+- ``nd_target`` is ``::`` where neighbor discovery has another code than 0, or an option twice.
+
+So all of it is refused, unless it is a later fragment, of which nobody can make anything without
+the first (RFC 7112 section 5).  The channel sets the switch to match the ports and types of first
+fragments (:func:`vrouter_ovs.openflow.set_config`); as it is made, it takes them for zero.
+"""
+
+from __future__ import annotations
+
+from vrouter_ovs.flow import IPV4, IPV6, Flow
+
+UDP, ICMPV6 = 17, 58
+NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
+DHCP_CLIENT, DHCPV6_CLIENT = 68, 546
+ANY_FRAGMENT = 1
+NOT_SKIPPED = (59, 135, 139, 140, 253, 254)
+"""Next headers after which more of the chain may follow that the switch does not read: mobility,
+host identity, shim6 and two for experiments (RFC 7045 section 4).  After 59 follows nothing that
+counts (RFC 8200 section 4.7), so nobody misses it."""
+
+
+def refused(tag: int) -> list[Flow]:
+    """The Vrouter's part.  A port's own flows pass at priority 120 what is its own; those without
+    port security pass at 200."""
+    ipv6 = ("eth_type", IPV6)
+    icmpv6, udp6 = (ipv6, ("ip_proto", ICMPV6)), (ipv6, ("ip_proto", UDP))
+    matches: list[tuple] = [
+        # No port is a router to the others (RFC 6105), nor a DHCP server (RFC 7610), whatever port
+        # it sends from.
+        (*icmpv6, ("icmpv6_type", ROUTER_ADVERT)),
+        (*icmpv6, ("icmpv6_type", REDIRECT)),
+        (("eth_type", IPV4), ("ip_proto", UDP), ("udp_dst", DHCP_CLIENT)),
+        (*udp6, ("udp_dst", DHCPV6_CLIENT)),
+        # What cannot be read.
+        (ipv6, ("ip_proto", 0)),
+        *((ipv6, ("ip_proto", number)) for number in NOT_SKIPPED),
+        (*icmpv6, ("icmpv6_type", 0)),
+        (*udp6, ("udp_src", 0), ("udp_dst", 0)),
+    ]
+    for kind in (NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT):
+        matches += [
+            (*icmpv6, ("icmpv6_type", kind), ("nd_target", "::")),
+            # Nobody takes neighbor discovery in fragments (RFC 6980 section 5); its options may be
+            # in a later one.
+            (ipv6, ("ip_frag", ANY_FRAGMENT, ANY_FRAGMENT), *icmpv6[1:], ("icmpv6_type", kind)),
+        ]
+    return [Flow("guard", 130, match, (), tag) for match in matches]
