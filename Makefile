@@ -13,7 +13,8 @@ PYTEST ?= $(BIN)/python -m pytest
 # What the lab and the tests run, and the Debian/Ubuntu package it comes from.
 TOOLS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch \
 	etcd:etcd-server etcdctl:etcd-client vtysh:frr ip:iproute2 ethtool:ethtool tcpdump:tcpdump \
-	ping:iputils-ping sysctl:procps udhcpc:udhcpc dhclient:isc-dhcp-client ndisc6:ndisc6
+	ping:iputils-ping sysctl:procps udhcpc:udhcpc dhclient:isc-dhcp-client ndisc6:ndisc6 \
+	curl:curl iperf3:iperf3 nmap:nmap arping:arping
 
 export LAB KEEP STATIC API_PORTS PYTHON
 
@@ -69,6 +70,13 @@ test-unit: venv ## Tests that need neither root nor Open vSwitch
 .PHONY: test-lab
 test-lab: root deps venv ## End to end: namespaces, traffic, kill -9
 	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" $(PYTEST) tests/lab
+
+.PHONY: soak
+soak: venv ## 100,000 mutated packets of each protocol that VMs ask the network with
+	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" HYPOTHESIS_PROFILE=soak \
+		VNC_HOSTILE_PACKETS=$${VNC_HOSTILE_PACKETS:-100000} $(PYTEST) -v -s \
+		tests/property/test_hostile_soak.py tests/property/test_proxy_hostile.py \
+		tests/unit/test_punt.py
 
 .PHONY: bench
 bench: root deps venv ## The benchmarks of docs/benchmarks.md

@@ -13,6 +13,7 @@ BENCHES = {
     "first-ping": ("bench.first_ping", "API call to first ping"),
     "scale": ("bench.scale", "ports in bulk, one more port, restarts"),
     "compare": ("bench.compare", "the same beside OVN"),
+    "edge-flood": ("bench.edge_flood", "a VM that floods: its neighbour and its node"),
     "dataplane": ("bench.dataplane", "CPU seconds per GB, passes, cold-cache RTT"),
 }
 

@@ -51,7 +51,7 @@ def discover(mac: bytes, xid: int) -> bytes:
     return b"\xff" * 6 + mac + struct.pack("!H", ETH_IPV4) + header + datagram
 
 
-def _open(interface: str, protocol: int) -> tuple[socket.socket, bytes]:
+def open_link(interface: str, protocol: int) -> tuple[socket.socket, bytes]:
     raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(protocol))
     raw.bind((interface, protocol))
     return raw, raw.getsockname()[4]
@@ -59,7 +59,7 @@ def _open(interface: str, protocol: int) -> tuple[socket.socket, bytes]:
 
 def flood(interface: str, rate: int, seconds: float) -> dict[str, Any]:
     """Send ``rate`` a second, in bursts of a hundredth of it."""
-    raw, mac = _open(interface, 0)
+    raw, mac = open_link(interface, 0)
     frame = discover(mac, 1)
     sent = 0
     begun = time.monotonic()
@@ -76,7 +76,7 @@ def flood(interface: str, rate: int, seconds: float) -> dict[str, Any]:
 
 def probe(interface: str, rate: int, seconds: float) -> dict[str, Any]:
     """Ask ``rate`` times a second, each time for one answer; round trips in ms."""
-    raw, mac = _open(interface, ETH_IPV4)
+    raw, mac = open_link(interface, ETH_IPV4)
     raw.settimeout(1.0)
     times: list[float] = []
     lost = 0

@@ -1,6 +1,7 @@
 """Whatever a VM sends: only Malformed comes out, and answers are bounded and go to the asker alone.
 
-``VNC_HOSTILE_PACKETS`` sets how many packets the long run sends (default 20,000).
+``VNC_HOSTILE_PACKETS`` sets how many packets the long run sends (default 20,000);
+``HYPOTHESIS_PROFILE=soak`` draws more examples.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import dns.message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.property.world_model import DEEPER
 from tests.unit import proxy_support as clients
 from vrouter_ovs.proxies import arp, dhcp4, dhcp6, dns_wire, icmp, nd, packet, ra
 from vrouter_ovs.proxies import dns as edge_dns
@@ -161,19 +163,19 @@ def test_mutated_frames() -> None:
     assert answered > PACKETS // 20  # the mutations are mild enough to reach deep
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * DEEPER, deadline=None)
 @given(st.binary(max_size=1600))
 def test_random_bytes(data) -> None:
     throw(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 * DEEPER, deadline=None)
 @given(st.sampled_from(FRAMES), st.binary(max_size=300), st.integers(0, 400))
 def test_random_tails(frame, tail, cut) -> None:
     throw(repair(frame[: max(14, len(frame) - cut)] + tail))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * DEEPER, deadline=None)
 @given(st.binary(max_size=600), st.integers(1, 11))
 def test_random_dhcp_bodies(body, message_type) -> None:
     throw(clients.dhcp4(message_type, body))
@@ -181,7 +183,7 @@ def test_random_dhcp_bodies(body, message_type) -> None:
     throw(clients.dhcp6(message_type, clients.opt6(3, bytes(12) + body)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * DEEPER, deadline=None)
 @given(st.sampled_from(QUERIES), st.data())
 def test_hostile_dns(query, data) -> None:
     """Mutated queries and responses; the cache never exceeds its bound."""
@@ -204,7 +206,7 @@ def test_hostile_dns(query, data) -> None:
     assert len(cache) <= 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300 * DEEPER, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from((4, 6)), st.sampled_from((
     "router", "mtu", "121", "249", "119", "66", "67", "150", "240", "server-ip-address", "51",
     "lease-time", "58", "bootfile-url", "bootfile-param", "ntp-server", "domain-search", "54",
@@ -225,7 +227,7 @@ def test_a_tenant_writes_any_option(options) -> None:
     assert len(frame) <= 14 + 1280
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200 * DEEPER, deadline=None)
 @given(st.binary(max_size=200), st.integers(0, 1 << 32))
 def test_checksum_is_the_ones_complement_sum(data, initial) -> None:
     padded = data + bytes(len(data) & 1)
