@@ -94,14 +94,15 @@ class Policies:
                     del self._by_group[group]
                 self._mark_naming(group)
         for group in groups:
-            known = self._addresses[group]
+            # Nothing is kept for a group whose members, maybe this one, have no addresses.
+            known = self._addresses.get(group, {})
             for address in addresses:
                 del known[address][port_id]
                 if not known[address]:
                     del known[address]
                 self._peers_dirty[group, address] = None
             if not known:
-                del self._addresses[group]
+                self._addresses.pop(group, None)
         self._forget(groups)
 
     def _mark_naming(self, remote_group: str) -> None:

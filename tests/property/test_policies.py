@@ -37,7 +37,8 @@ def changes(draw):
             return Change("port", name, None)
         return Change("port", name, Port(
             name, "n", f"fa:16:3e:00:00:{index:02x}",
-            fixed_ips=(FixedIp("s", f"10.0.0.{draw(st.integers(1, 3))}"),),
+            fixed_ips=tuple(FixedIp("s", f"10.0.0.{number}")
+                            for number in draw(st.sets(st.integers(1, 3), max_size=1))),
             security_groups=tuple(draw(st.sets(st.sampled_from(GROUPS)))),
             port_security_enabled=draw(st.integers(0, 5)) > 0,
         ))
@@ -99,6 +100,22 @@ def test_incremental_equals_fresh(steps, plugged_at):
     for element in ("hv1", "hv2"):
         assert objects(world, element) == objects(fresh, element)
     assert world.policies.ids == fresh.policies.ids
+
+
+def test_the_last_members_of_a_group_have_no_addresses():
+    """They leave after the last one that had an address."""
+    world = World(Settings("a", 65000))
+    ports = [Port("p0", "n", "fa:16:3e:00:00:01", security_groups=("g",)),
+             Port("p1", "n", "fa:16:3e:00:00:02", fixed_ips=(FixedIp("s", "10.0.0.1"),),
+                  security_groups=("g",))]
+    world.step(msg.ConfigChanged((
+        *BASE, Change("security_group", "g", SecurityGroup("g")),
+        *(Change("port", port.id, port) for port in ports),
+    ), 1), 0.0)
+    plug(world, "hv1", 1, ["p0", "p1"])
+    for name in ("p1", "p0"):
+        world.step(msg.ConfigChanged((Change("port", name, None),), 2), 0.0)
+    assert objects(world, "hv1") == {}
 
 
 def test_members_cost_addresses_not_rules():

@@ -10,9 +10,12 @@ from ryu_apps.control import messages as msg
 from .test_world_rebuild import operations
 from .world_model import DEEPER, Driver, Node, assert_equal
 
-CONFIG = ("network", "subnet", "port", "port", "router", "attach", "attach", "swap")
+CONFIG = ("network", "subnet", "port", "port", "router", "attach", "attach", "swap",
+          "group", "rule", "remac", "readdress", "resubnet", "regroup")
 change = st.tuples(
-    st.sampled_from((*CONFIG, "interface", "tunnel", "path", "withdraw", "peer", "element")),
+    st.sampled_from(
+        (*CONFIG, "interface", "rename", "tunnel", "path", "withdraw", "peer", "element")
+    ),
     st.integers(0, 14),
     st.integers(0, 24),
     st.integers(0, 29),

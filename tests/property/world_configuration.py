@@ -1,0 +1,214 @@
+"""Random operations on the configuration of a node under test."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+from ryu_apps.control.model import (
+    ROUTER_INTERFACE,
+    AddressPair,
+    Change,
+    DhcpOption,
+    FixedIp,
+    HostRoute,
+    Network,
+    Port,
+    Router,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+)
+
+from .world_node import Node
+from .world_universe import CIDRS, NETWORKS, PORTS, ROUTERS, SUBNETS, host, mac, target
+
+MODES = ("", "slaac", "dhcpv6-stateful")
+TARGETS = ((), (target(102),), (target(202), "65000:7"))
+GROUPS = ("g0", "g1", "g2")
+GROUP_SETS = ((), ("g0",), ("g0", "g1"), ("g2",))
+
+
+class ConfigurationDriver:
+    """Operations take three small integers each."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def _has(self, kind: str, id: str) -> Any:
+        return self.node.inputs.config.get((kind, id))
+
+    def network(self, a: int, b: int, c: int) -> None:
+        id = list(NETWORKS)[a % 4]
+        vni, rd = NETWORKS[id]
+        if self._vni_taken(vni, id):
+            return
+        item = Network(
+            id, vni, rd, admin_state_up=b % 7 != 6, import_targets=TARGETS[c % 3],
+            export_targets=TARGETS[c // 3 % 3], mtu=(1450, 1400)[b // 2 % 2],
+            dns_domain=("", "example.org.")[b // 3 % 2],
+        )
+        self.node.set("network", id, item if b else None)
+
+    def _vni_taken(self, vni: int, id: str) -> bool:
+        return any(
+            item.vni == vni and item.id != id
+            for kind in ("network", "router")
+            for item in self.node.inputs.by_kind(kind)
+        )
+
+    def subnet(self, a: int, b: int, c: int) -> None:
+        id = list(SUBNETS)[a % len(SUBNETS)]
+        cidr = CIDRS[id][c % len(CIDRS[id])]
+        item = Subnet(
+            id, SUBNETS[id], cidr, gateway_ip=(host(id, 1), "")[b // 2 % 2],
+            enable_dhcp=b % 3 != 2, dns_nameservers=((), ("192.0.2.53",))[b // 3 % 2],
+            host_routes=(HostRoute("10.8.0.0/16", host(id, 9)),) if b % 5 == 4 else (),
+            ipv6_ra_mode=MODES[b // 4 % 3] if id.endswith("b") else "",
+            ipv6_address_mode=MODES[b // 5 % 3] if id.endswith("b") else "",
+        )
+        self.node.set("subnet", id, item if b else None)
+
+    def _network_of_port(self, number: int) -> str:
+        return f"net{number % 4}"
+
+    def _free(self, port: Port) -> bool:
+        """Whether nobody else has its MAC or one of its addresses: the writers see to that."""
+        for other in self.node.inputs.by_kind("port"):
+            if other.id == port.id or other.network_id != port.network_id:
+                continue
+            if other.mac_address == port.mac_address or set(other.fixed_ips) & set(port.fixed_ips):
+                return False
+        return True
+
+    def port(self, a: int, b: int, c: int) -> None:
+        number = a % len(PORTS)
+        id = PORTS[number]
+        if not b:
+            self.node.set("port", id, None)
+            return
+        network = self._network_of_port(number)
+        fixed = []
+        if b % 5 != 4:
+            subnet = f"{network}-a"
+            fixed.append(FixedIp(subnet, host(subnet, 10 + (number // 4 + c) % 3)))
+        if b % 3 == 2:
+            subnet = f"{network}-b"
+            fixed.append(FixedIp(subnet, host(subnet, 10 + (number // 4 + c // 2) % 3)))
+        item = Port(
+            id, network, mac(network, 16 + (number // 4 + c // 3) % 3), fixed_ips=tuple(fixed),
+            admin_state_up=b % 7 != 6, requested_host=("", "", "host0", "e1")[c % 4],
+            port_security_enabled=b % 11 != 10,
+            allowed_address_pairs=(AddressPair("10.9.0.0/24"),) if c % 5 == 4 else (),
+            dns_name=("", "vm")[c // 4 % 2],
+            extra_dhcp_opts=(DhcpOption(4, "ntp-server", "192.0.2.1"),) if b % 4 == 3 else (),
+            security_groups=GROUP_SETS[(b + c) % len(GROUP_SETS)],
+        )
+        if self._free(item):
+            self.node.set("port", id, item)
+
+    def swap(self, a: int, b: int, c: int) -> None:
+        """Two ports of a network exchange their MACs and addresses in one commit."""
+        one, other = PORTS[a % 3], PORTS[a % 3 + 4]
+        p, q = self._has("port", one), self._has("port", other)
+        if p is None or q is None:
+            return
+        self.node.configure(
+            Change("port", one, replace(p, mac_address=q.mac_address, fixed_ips=q.fixed_ips)),
+            Change("port", other, replace(q, mac_address=p.mac_address, fixed_ips=p.fixed_ips)),
+        )
+
+    def router(self, a: int, b: int, c: int) -> None:
+        id = list(ROUTERS)[a % 3]
+        vni, rd = ROUTERS[id]
+        if self._vni_taken(vni, id):
+            return
+        item = Router(
+            id, vni, rd, admin_state_up=b % 7 != 6, import_targets=TARGETS[c % 3],
+            export_targets=TARGETS[c // 3 % 3],
+        )
+        self.node.set("router", id, item if b else None)
+
+    def attach(self, a: int, b: int, c: int) -> None:
+        """One interface a subnet: attach, detach, move to another router, other MAC."""
+        subnet = list(SUBNETS)[a % len(SUBNETS)]
+        network = SUBNETS[subnet]
+        id = f"if-{subnet}"
+        if not b:
+            self.node.set("port", id, None)
+            return
+        item = Port(
+            id, network, mac(network, 1 + 2 * (subnet[-1] == "b") + c % 2),
+            fixed_ips=(FixedIp(subnet, host(subnet, 1 + c // 2 % 2)),),
+            device_id=list(ROUTERS)[(b - 1) % 3], device_owner=ROUTER_INTERFACE,
+            admin_state_up=c % 7 != 6, port_security_enabled=False,
+        )
+        if self._free(item):
+            self.node.set("port", id, item)
+
+    # -- groups
+
+    def group(self, a: int, b: int, c: int) -> None:
+        id = GROUPS[a % len(GROUPS)]
+        self.node.set("security_group", id, SecurityGroup(id, stateful=b % 4 != 3) if b else None)
+
+    def rule(self, a: int, b: int, c: int) -> None:
+        id = f"rule{a % 5}"
+        remote = c % 4
+        item = SecurityGroupRule(
+            id, GROUPS[b % len(GROUPS)], ("ingress", "egress")[c % 2], ("IPv4", "IPv6")[c // 2 % 2],
+            ("", "tcp", "udp")[b % 3],
+            remote_group_id=GROUPS[c // 4 % len(GROUPS)] if remote == 1 else "",
+            remote_ip_prefix=("10.9.0.0/16", "fd09::/64")[c // 2 % 2] if remote == 2 else "",
+        )
+        self.node.set("security_group_rule", id, item if b else None)
+
+    # -- one change of a port that exists, of one that is plugged where there is one
+
+    def _live(self, a: int) -> Port | None:
+        config = self.node.inputs.config
+        live = [id for id in sorted(self.node.world.ports.bound) if ("port", id) in config]
+        known = live or [id for kind, id in sorted(config) if kind == "port" and id in PORTS]
+        return config["port", known[a % len(known)]] if known else None
+
+    def _replace(self, port: Port, **fields: Any) -> None:
+        item = replace(port, **fields)
+        if self._free(item):
+            self.node.set("port", item.id, item)
+
+    def remac(self, a: int, b: int, c: int) -> None:
+        if port := self._live(a):
+            self._replace(port, mac_address=mac(port.network_id, 16 + b % 3))
+
+    def readdress(self, a: int, b: int, c: int) -> None:
+        if port := self._live(a):
+            fixed = dict.fromkeys(one.subnet_id for one in port.fixed_ips)
+            self._replace(port, fixed_ips=tuple(FixedIp(one, host(one, 10 + b % 3))
+                                                for one in fixed))
+
+    def resubnet(self, a: int, b: int, c: int) -> None:
+        """Out of one subnet of its network into another, into both or none."""
+        if port := self._live(a):
+            fixed = [f"{port.network_id}-{letter}" for letter in ("a", "b", "ab", "")[b % 4]]
+            self._replace(port, fixed_ips=tuple(FixedIp(one, host(one, 10 + c % 3))
+                                                for one in fixed))
+
+    def regroup(self, a: int, b: int, c: int) -> None:
+        if port := self._live(a):
+            self._replace(port, security_groups=GROUP_SETS[b % len(GROUP_SETS)],
+                          port_security_enabled=c % 5 != 4)
+
+    def drop(self, a: int, b: int, c: int) -> None:
+        """A network, or everything, deleted with all that is in it, plugged ports too."""
+        network = list(NETWORKS)[a % len(NETWORKS)]
+        places = [
+            place for place, item in self.node.inputs.config.items()
+            if b % 8 == 7 or network in (place[1], getattr(item, "network_id", None))
+        ]
+        random.Random(c).shuffle(places)
+        if c % 2:
+            self.node.configure(*(Change(*place, None) for place in places))
+        else:
+            for place in places:
+                self.node.set(*place, None)

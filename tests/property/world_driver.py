@@ -1,0 +1,181 @@
+"""Random operations: :class:`Driver` turns tuples of small integers into histories of a node."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ryu_apps.control import messages as msg
+
+from .world_configuration import ConfigurationDriver
+from .world_node import Node
+from .world_peers import PeerDriver
+from .world_universe import ELEMENTS, FOREIGN_VTEPS, INTERFACES, PORTS, vteps
+
+
+class Driver(ConfigurationDriver, PeerDriver):
+    """Turns tuples of small integers into operations on a node.
+
+    ``conflicts``: whether ports are claimed twice and peers announce MACs of our ports.
+    """
+
+    OPERATIONS = (
+        "network", "subnet", "port", "port", "port", "router", "attach", "attach", "swap",
+        "connect", "disconnect", "vtep", "forget", "lose", "interface", "interface", "interface",
+        "tunnel", "ack", "ack", "ack_all", "reject", "path", "path", "path", "withdraw",
+        "peer_down", "peer_up", "end_of_rib", "tick", "flush", "flush",
+        "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename", "replug",
+        "move", "drop",
+    )  # fmt: skip
+
+    def __init__(self, node: Node, conflicts: bool = True) -> None:
+        super().__init__(node)
+        self.conflicts = conflicts
+
+    def run(self, operations: list[tuple[int, int, int, int]]) -> None:
+        for code, a, b, c in operations:
+            getattr(self, self.OPERATIONS[code % len(self.OPERATIONS)])(a, b, c)
+
+    def populate(self) -> None:
+        """A start that is worth changing: everything exists, two hypervisors hold ports."""
+        for n in range(3):
+            self.network(n, 1, 0)
+            self.subnet(n * 2, 1, 0)
+        for n in range(2):
+            self.group(n, 1, 0)
+            self.rule(n, 1 + n, n)
+            self.router(n, 1, 0)
+            self.attach(n * 2, 1 + n, 0)
+        for n in range(6):
+            self.port(n, 1, 0)
+        for n in range(3):
+            self.connect(n, 0, 0)
+            self.interface(n, 0, 1)
+            self.interface(n, 1, 1)
+
+    # -- hypervisors
+
+    def _element(self, a: int) -> str:
+        return ELEMENTS[a % len(ELEMENTS)]
+
+    def _connected(self, a: int) -> str | None:
+        name = self._element(a)
+        one = self.node.inputs.elements.get(name)
+        return name if one is not None and one.connected else None
+
+    def connect(self, a: int, b: int, c: int) -> None:
+        name = self._element(a)
+        known = self.node.inputs.elements.get(name)
+        vtep = vteps(name)[1] if b % 6 == 5 else (known.info.vtep if known else None)
+        self.node.connect(name, vtep)
+
+    def disconnect(self, a: int, b: int, c: int) -> None:
+        if name := self._connected(a):
+            self.node.disconnect(name)
+
+    def vtep(self, a: int, b: int, c: int) -> None:
+        if name := self._connected(a):
+            self.node.change_vtep(name, vteps(name)[b % 2])
+
+    def forget(self, a: int, b: int, c: int) -> None:
+        if b % 3 == 0:
+            self.node.forget(self._element(a))
+
+    def lose(self, a: int, b: int, c: int) -> None:
+        if b % 3 == 0 and (name := self._connected(a)):
+            self.node.lose(name)
+
+    def interface(self, a: int, b: int, c: int) -> None:
+        name = self._connected(a)
+        if name is None:
+            return
+        tap = INTERFACES[b % len(INTERFACES)]
+        number = int(tap[3:])
+        if c % 5 == 0:
+            self.node.interface(name, tap, None)
+            return
+        if self.conflicts:
+            port = (*PORTS, "unknown")[(a + b + c // 5) % (len(PORTS) + 1)]
+        else:
+            # Each interface stands for one port of its own.
+            port = f"port{(ELEMENTS.index(name) * len(INTERFACES) + number) % 12}"
+        ofport = number + 1 + 10 * (c % 3)
+        if c % 11 == 10:
+            row = msg.Interface(tap, port, -1, error="no such device")
+        else:
+            row = msg.Interface(tap, port, ofport)
+        self.node.interface(name, tap, row)
+
+    def _plugged(self, a: int, b: int) -> tuple[str, msg.Interface] | None:
+        """An interface of a connected hypervisor that claims a port."""
+        name = self._connected(a)
+        rows = self.node.inputs.elements[name].interfaces if name is not None else {}
+        taps = sorted(rows)
+        return (name, rows[taps[b % len(taps)]]) if name is not None and taps else None
+
+    def rename(self, a: int, b: int, c: int) -> None:
+        """The same port and OpenFlow number under another name, in one change or two."""
+        if found := self._plugged(a, b):
+            name, row = found
+            new = INTERFACES[c % len(INTERFACES)]
+            if new == row.name or new in self.node.inputs.elements[name].interfaces:
+                return
+            changes = [(row.name, None), (new, replace(row, name=new))]
+            if c % 3:
+                self.node.interfaces(name, *changes)
+            else:
+                for change in changes:
+                    self.node.interfaces(name, change)
+
+    def replug(self, a: int, b: int, c: int) -> None:
+        """Out and in again, with another OpenFlow number or that of an interface that leaves."""
+        if found := self._plugged(a, b):
+            name, row = found
+            rows = self.node.inputs.elements[name].interfaces
+            other = sorted(rows)[c % len(rows)]
+            ofport = rows[other].ofport if other != row.name else 40 + c
+            if c % 2:
+                self.node.interface(name, row.name, None)
+            gone = [(other, None)] if other != row.name else []
+            self.node.interfaces(name, *gone, (row.name, replace(row, ofport=ofport)))
+
+    def move(self, a: int, b: int, c: int) -> None:
+        """To another hypervisor, which claims the port before or after this one lets it go."""
+        found, target = self._plugged(a, b), self._connected(a + 1 + c % 2)
+        if found is None or target is None or target == found[0]:
+            return
+        name, row = found
+        steps = [lambda: self.node.interface(name, row.name, None),
+                 lambda: self.node.bind(target, "tap3", row.iface_id, 50 + c)]
+        for step in steps if b % 2 else reversed(steps):
+            step()
+            if c % 3 == 0:
+                self.node.flush()
+
+    def tunnel(self, a: int, b: int, c: int) -> None:
+        name = self._connected(a)
+        if name is None:
+            return
+        others = [vteps(other)[0] for other in ELEMENTS if other != name]
+        far = (*others, *FOREIGN_VTEPS)[b % 4]
+        ofport = -1 if c % 4 == 3 else 100 + b % 4 + 10 * (c % 2)
+        self.node.tunnel(name, far, msg.TunnelStatus(far, ofport) if c % 5 else None)
+
+    def ack(self, a: int, b: int, c: int) -> None:
+        self.node.ack(self._element(a), b % 12)
+
+    def ack_all(self, a: int, b: int, c: int) -> None:
+        for name in ELEMENTS:
+            self.node.ack(name)
+
+    def reject(self, a: int, b: int, c: int) -> None:
+        """The switch refuses a port of the last revision, which it has not confirmed."""
+        name = self._element(a)
+        program = self.node.last_program.get(name)
+        if program is None or self.node.acked.get(name, 0) >= program.revision:
+            return
+        wanted = self.node.world.desired.objects.get(name, {})
+        keys = [key for key, item in program.changes if key[0] == "port" and key in wanted and
+                wanted[key] == item]
+        if keys:
+            tell = self.node.refuse_late if c % 4 == 3 else self.node.refuse
+            tell(name, keys[b % len(keys)])

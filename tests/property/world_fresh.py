@@ -1,0 +1,120 @@
+"""From scratch: the same final inputs fed to a fresh World, and what must be equal then.
+
+What is history by intent is carried over by name: which claim of a port is the older and which one
+holds it, the mobility sequence numbers announced, and what the switches confirmed or refused.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from ryu_apps.control.bindings import Mobility
+from ryu_apps.control.model import Change
+from vrouter_ovs.encode import encode_object
+
+from .world_node import Hypervisor, Node, local_paths
+
+
+@lru_cache(maxsize=65536)
+def flow_keys(item: Any) -> tuple[bytes, ...]:
+    return tuple(flow.key for flow in encode_object(item))
+
+
+def check_collisions(objects: dict) -> None:
+    """No two objects of one vrouter render the same flow."""
+    owner: dict[bytes, Any] = {}
+    for item in objects.values():
+        for key in flow_keys(item):
+            other = owner.setdefault(key, item)
+            assert other is item, f"{other} and {item} render one flow"
+
+
+def rebuild(node: Node, seed: int = 0) -> Node:
+    """A fresh node that is told the final inputs of ``node``, in the random order ``seed``.
+
+    First the ports that are held, confirmed by their switches; then what the peers say; then the
+    claims that wait.
+    """
+    shuffled = random.Random(seed)
+    inputs, old = node.inputs, node.world
+    fresh = Node()
+    fresh.now = node.now
+    bindings = fresh.world.bindings
+    bindings.mobility.update(old.bindings.mobility)
+    bindings.given_up.update(old.bindings.given_up)
+    for port_id in old.ports.active:
+        path = old.publisher.get(("port", port_id))[0]
+        bindings.mobility[port_id] = Mobility(path.attrs.mobility, path.attrs.next_hop)
+
+    changes = [Change(kind, id, item) for (kind, id), item in inputs.config.items()]
+    shuffled.shuffle(changes)
+    held = [
+        (bound.element, bound.interface, port_id) for port_id, bound in old.ports.bound.items()
+    ]
+    shuffled.shuffle(held)
+    steps: list[Callable[[], None]] = [lambda one=one: fresh.configure(one) for one in changes]
+    for name, element in inputs.elements.items():
+        def join(name: str = name, element: Hypervisor = element) -> None:
+            fresh.inputs.elements[name] = Hypervisor(
+                element.info, 0, tunnels=dict(element.tunnels)
+            )
+            fresh.connect(name)
+        steps.append(join)
+    shuffled.shuffle(steps)
+    for step in steps:
+        step()
+    for element, tap, _ in held:
+        fresh.interface(element, tap, inputs.elements[element].interfaces[tap])
+    fresh.flush()
+    for element, key in inputs.refused:
+        if key[0] == "port":
+            fresh.refuse(element, key)
+    fresh.settle()
+
+    peers = list(inputs.paths)
+    shuffled.shuffle(peers)
+    for peer in peers:
+        known = list(inputs.paths[peer].values())
+        shuffled.shuffle(known)
+        fresh.receive(peer, tuple(path for path, stale in known if stale))
+        fresh.peer_down(peer)
+        fresh.receive(peer, tuple(path for path, stale in known if not stale))
+    fresh.settle()
+
+    claimed = list(old.elements.claims.items())
+    shuffled.shuffle(claimed)
+    for _, claims in claimed:
+        for claim, row in claims.items():
+            if claim.interface not in fresh.inputs.elements[claim.element].interfaces:
+                fresh.interface(claim.element, claim.interface, row)
+    for name, element in inputs.elements.items():
+        if not element.connected:
+            fresh.disconnect(name)
+    fresh.settle()
+    return fresh
+
+
+def same(one: Node, other: Node) -> None:
+    """Both want the same of every vrouter and announce the same."""
+    left, right = one.world, other.world
+    assert left.desired.objects.keys() == right.desired.objects.keys()
+    for element, objects in left.desired.objects.items():
+        assert_equal(objects, right.desired.objects[element], element)
+    assert_equal(local_paths(left), local_paths(right), "announced")
+    assert left.ports.bound == right.ports.bound
+    assert_equal(one.edges, other.edges, "edge")
+    assert left.ports.active == right.ports.active
+
+
+def assert_equal(one: dict, other: dict, where: str) -> None:
+    """Dict equality that names only what differs."""
+    if one != other:
+        lines = [
+            f"{where} {key}: {one.get(key)} != {other.get(key)}"
+            for key in one.keys() | other.keys()
+            if one.get(key) != other.get(key)
+        ]
+        raise AssertionError("\n".join(lines))

@@ -1,0 +1,297 @@
+"""One World under test: its effects folded, and its inputs remembered in the plainest way.
+
+:class:`Node` demands after each flush that the folded effects equal what the World holds.
+:class:`Inputs` is what the node was told last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ryu_apps.control import messages as msg
+from ryu_apps.control.edge import edge_port
+from ryu_apps.control.elements import RECORDS
+from ryu_apps.control.model import Change
+from ryu_apps.control.rib import LOCAL
+from ryu_apps.control.routes import EVPN, Nlri, Path
+from ryu_apps.control.world import Settings, World
+from vrouter_ovs.edge import EdgePort
+
+from .world_universe import ASN, NODE, STALE_TIME, vteps
+
+
+@dataclass
+class Hypervisor:
+    info: msg.ElementInfo
+    session: int
+    connected: bool = True
+    interfaces: dict[str, msg.Interface] = field(default_factory=dict)
+    tunnels: dict[str, msg.TunnelStatus] = field(default_factory=dict)
+
+
+@dataclass
+class Inputs:
+    """What one node was told, in the plainest form."""
+
+    config: dict[tuple[str, str], Any] = field(default_factory=dict)
+    elements: dict[str, Hypervisor] = field(default_factory=dict)
+    paths: dict[str, dict[Nlri, tuple[Path, bool]]] = field(default_factory=dict)
+    """Peer -> NLRI -> (path, is stale)."""
+    down_since: dict[str, float] = field(default_factory=dict)
+    refused: dict[tuple[str, tuple], str] = field(default_factory=dict)
+    """(element, key) -> reason, while the object is the one that was refused."""
+
+    def by_kind(self, kind: str) -> list[Any]:
+        return [item for (of, _), item in self.config.items() if of == kind]
+
+
+class Node:
+    """A World with its effects folded, and the inputs it was given."""
+
+    def __init__(self, settings: Settings | None = None, converged: bool = True) -> None:
+        self.world = World(
+            settings or Settings(NODE, ASN, stale_time=STALE_TIME, restart_deferral=0)
+        )
+        self.now = 0.0
+        self.inputs = Inputs()
+        self.tables: dict[str, dict] = {}
+        self.revisions: dict[str, int] = {}
+        self.highest: dict[str, int] = {}
+        self.acked: dict[str, int] = {}
+        self.last_program: dict[str, msg.Program] = {}
+        self.announced: dict[Nlri, Path] = {}
+        self.tunnels: dict[str, frozenset[str]] = {}
+        self.edges: dict[tuple[str, int], EdgePort] = {}
+        self.effects: list = []
+        self.mute: set[str] = set()
+        """Elements whose switch does not speak to this node."""
+        self._sessions = 0
+        if converged:
+            self.handle(msg.ConfigLoaded())
+            self.flush()
+
+    # -- events
+
+    def handle(self, event: Any) -> None:
+        self.world.handle(event, self.now)
+
+    def flush(self) -> list:
+        effects = self.world.flush(self.now)
+        for effect in effects:
+            self._fold(effect)
+        self.check_folds()
+        self.effects = effects
+        return effects
+
+    def _fold(self, effect: Any) -> None:
+        match effect:
+            case msg.Program(element, revision, changes):
+                assert revision == self.revisions.get(element, 0) + 1
+                self.revisions[element] = revision
+                assert changes, "an empty Program"
+                keys = [key for key, _ in changes]
+                assert len(set(keys)) == len(keys), "a key stands twice in a Program"
+                table = self.tables.setdefault(element, {})
+                for key, item in changes:
+                    self.inputs.refused.pop((element, key), None)
+                    if item is None:
+                        table.pop(key, None)
+                    else:
+                        assert item.key == key
+                        table[key] = item
+                self.last_program[element] = effect
+            case msg.AcceptElement(_, element, _):
+                self.tables.setdefault(element, {})
+            case msg.ReleaseElement(element):
+                for known in (self.tables, self.acked, self.last_program, self.tunnels):
+                    known.pop(element, None)
+                for place in [one for one in self.inputs.refused if one[0] == element]:
+                    del self.inputs.refused[place]
+            case msg.Announce(paths):
+                assert len({path.nlri for path in paths}) == len(paths)
+                self.announced.update((path.nlri, path) for path in paths)
+            case msg.Withdraw(nlris):
+                for nlri in nlris:
+                    self.announced.pop(nlri, None)
+            case msg.SetTunnels(element, wanted):
+                self.tunnels[element] = wanted
+            case msg.EdgeChanged(element, ofport, None):
+                del self.edges[element, ofport]
+            case msg.EdgeChanged(element, ofport, port):
+                assert port.ofport == ofport
+                assert self.edges.get((element, ofport)) != port, "told twice"
+                self.edges[element, ofport] = port
+
+    def check_folds(self) -> None:
+        """The effects, replayed, are the state."""
+        world = self.world
+        assert self.tables == world.desired.objects
+        assert self.announced == local_paths(world)
+        assert self.edges == {
+            (bound.element, bound.ofport): edge_port(world.config, bound)
+            for bound in world.ports.bound.values()
+        }
+        for name, element in world.elements.accepted.items():
+            assert element.revision == self.revisions.get(name, 0)
+            if element.session is not None:
+                used = used_vteps(world.desired.objects[name]) | world.elements.mesh(name)
+                if world.convergence.converged:
+                    assert self.tunnels.get(name, frozenset()) == used
+                else:
+                    assert self.tunnels.get(name, frozenset()) >= used
+
+    def ack(self, element: str, revision: int | None = None) -> None:
+        if element in self.world.elements.accepted and element not in self.mute:
+            sent = self.revisions.get(element, 0)
+            revision = sent if revision is None else min(revision, sent)
+            if revision > self.acked.get(element, 0):
+                self.acked[element] = revision
+                self.handle(msg.VrouterAcked(element, revision))
+
+    def settle(self) -> None:
+        """Flush and let every switch confirm, until nothing more comes of it."""
+        self.flush()
+        for _ in range(30):
+            for element in list(self.revisions):
+                self.ack(element)
+            if not any(isinstance(effect, msg.Program) for effect in self.flush()):
+                return
+        raise AssertionError("the core does not come to rest")
+
+    # -- inputs, remembered
+
+    def configure(self, *changes: Change) -> None:
+        for change in changes:
+            if change.resource is None:
+                self.inputs.config.pop((change.kind, change.id), None)
+            else:
+                self.inputs.config[change.kind, change.id] = change.resource
+        self.handle(msg.ConfigChanged(changes, 0))
+
+    def set(self, kind: str, id: str, resource: Any) -> None:
+        self.configure(Change(kind, id, resource))
+
+    def connect(self, name: str, vtep: str | None = None, **info: Any) -> None:
+        """(Re)connect; rows are as before."""
+        self._sessions += 1
+        old = self.inputs.elements.get(name)
+        if old is None:
+            new = Hypervisor(element_info(name, vtep or vteps(name)[0]), self._sessions)
+        else:
+            new = replace(old, session=self._sessions, connected=True)
+        new.info = replace(new.info, vtep=vtep or new.info.vtep, **info)
+        self.inputs.elements[name] = new
+        self.handle(
+            msg.ElementConnected(
+                new.session, new.info, tuple(new.interfaces.values()), tuple(new.tunnels.values())
+            )
+        )
+
+    def disconnect(self, name: str) -> None:
+        one = self.inputs.elements[name]
+        one.connected = False
+        self.handle(msg.ElementDisconnected(one.session, name, "gone"))
+
+    def change_vtep(self, name: str, vtep: str) -> None:
+        one = self.inputs.elements[name]
+        one.info = replace(one.info, vtep=vtep)
+        self.handle(msg.ElementChanged(one.session, one.info))
+
+    def forget(self, name: str) -> None:
+        self.inputs.elements.pop(name, None)
+        self.handle(msg.ForgetElement(name))
+
+    def lose(self, name: str) -> None:
+        """It is disconnected and then joins another node."""
+        one = self.inputs.elements.pop(name)
+        self.handle(msg.ElementDisconnected(one.session, name, "gone"))
+        value = dict(self.world.elements.records[name], owner="other", connected=True)
+        self.handle(msg.StatusChanged(((RECORDS + name, value),)))
+
+    def interfaces(self, name: str, *changes: tuple[str, msg.Interface | None]) -> None:
+        """Rows that change together, in this order; None: the row is gone."""
+        one = self.inputs.elements[name]
+        for tap, row in changes:
+            if row is None:
+                one.interfaces.pop(tap, None)
+            else:
+                one.interfaces[tap] = row
+        self.handle(msg.InterfacesChanged(one.session, name, changes))
+
+    def interface(self, name: str, tap: str, row: msg.Interface | None) -> None:
+        self.interfaces(name, (tap, row))
+
+    def bind(self, name: str, tap: str, port: str, ofport: int | None = None) -> None:
+        number = int(tap[3:]) + 1 if ofport is None else ofport
+        self.interface(name, tap, msg.Interface(tap, port, number))
+
+    def tunnel(self, name: str, vtep: str, status: msg.TunnelStatus | None) -> None:
+        one = self.inputs.elements[name]
+        if status is None:
+            one.tunnels.pop(vtep, None)
+        else:
+            one.tunnels[vtep] = status
+        self.handle(msg.TunnelsChanged(one.session, name, ((vtep, status),)))
+
+    def receive(self, peer: str, announced: tuple = (), withdrawn: tuple = ()) -> None:
+        held = self.inputs.paths.setdefault(peer, {})
+        for nlri in withdrawn:
+            held.pop(nlri, None)
+        held.update((path.nlri, (path, False)) for path in announced)
+        self.handle(msg.PathsReceived(peer, announced, withdrawn))
+
+    def peer_down(self, peer: str) -> None:
+        held = self.inputs.paths.setdefault(peer, {})
+        held.update({nlri: (path, True) for nlri, (path, _) in held.items()})
+        self.inputs.down_since[peer] = self.now
+        self.handle(msg.PeerDown(peer, "cut"))
+
+    def _drop_stale(self, peer: str) -> None:
+        held = self.inputs.paths.get(peer, {})
+        self.inputs.paths[peer] = {nlri: one for nlri, one in held.items() if not one[1]}
+        self.inputs.down_since.pop(peer, None)
+
+    def end_of_rib(self, peer: str) -> None:
+        self._drop_stale(peer)
+        self.handle(msg.EndOfRib(peer, EVPN))
+
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+        for peer, since in list(self.inputs.down_since.items()):
+            if self.now - since >= STALE_TIME:
+                self._drop_stale(peer)
+        self.handle(msg.Tick())
+
+    def refuse(self, element: str, key: tuple) -> None:
+        self.inputs.refused[element, key] = "no space"
+        self.handle(msg.FlowRejected(element, key, "no space", self.revisions[element]))
+
+    def refuse_late(self, element: str, key: tuple) -> None:
+        """A refusal of what the object was before its last change: nothing comes of it."""
+        self.handle(msg.FlowRejected(element, key, "no space", self.revisions[element] - 1))
+
+
+def element_info(name: str, vtep: str) -> msg.ElementInfo:
+    number = int(name[1:])
+    return msg.ElementInfo(
+        name, f"host{number}", vtep, f"uuid-{name}", f"198.51.100.{number + 1}:4711", "3.1.0",
+        number + 1,
+    )
+
+
+def local_paths(world: World) -> dict[Nlri, Path]:
+    return {path.nlri: path for path in world.rib.from_source(LOCAL)}
+
+
+def used_vteps(objects: dict) -> frozenset[str]:
+    """The VTEPs that objects send to, read off their fields."""
+    found = set()
+    for item in objects.values():
+        if item.kind == "mac":
+            found.add(item.vtep)
+        elif item.kind == "route":
+            found.update(hop.vtep for hop in item.hops if hasattr(hop, "vtep"))
+        elif item.kind == "flood":
+            found.update(vtep for vtep, _ in item.remotes)
+    return frozenset(found)
