@@ -16,7 +16,7 @@ from lab.topology import Lab
 from tests.unit.api_client import Node
 
 TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping",
-         "udhcpc", "dhclient", "rdisc6")  # fmt: skip
+         "udhcpc", "dhclient", "rdisc6", "curl", "iperf3", "nmap", "arping")  # fmt: skip
 HERE = os.path.dirname(__file__)
 # A peer that cannot be reached is noticed within three seconds, so that tests need not wait long.
 PEER_OPTIONS = "hold-time 3"
