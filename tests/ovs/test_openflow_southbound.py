@@ -19,7 +19,7 @@ from ryu_apps.control.messages import (
 from ryu_apps.southbound.openflow import NotConnected
 from ryu_apps.southbound.openflow_channel import VrouterChannel
 from tests.ovs.openflow_bed import BedApp, Monitor, Node, Switch, eventually
-from vrouter_ovs.state import Evi, Neighbor, RemoteMac, Tunnel
+from vrouter_ovs.state import Evi, LocalPort, Neighbor, RemoteMac, Tunnel
 from vrouter_ovs.tables import TABLE_IDS
 
 EVI = 5001
@@ -341,6 +341,28 @@ def test_replies_that_nobody_asked_for_are_ignored(node, switch):
         fake.send(33, end, b"\0")
         fake.send(33, end, struct.pack("!IHH", 1, 5, 3))
         node.acked("fake", 1)
+
+
+def test_a_switch_that_forgets_no_connections_is_told_of_once(node, switch, caplog):
+    """Its ports work; the log says what it means."""
+    join(node, switch)
+    node.southbound.accept("fake", 0xFA4E)
+    ports = [LocalPort(str(n), n, EVI, "02:00:00:00:00:01", (), False) for n in (5, 6)]
+    with FakeSwitch(node.port) as fake:
+        fake.send(19, fake.wait_for_flow_dump(), struct.pack("!HH4x", 1, 0))
+        eventually(lambda: node.southbound.status("fake")["connected"], "connected")
+        node.program("fake", *ports)
+        for number in (5, 6):
+            xid, body = fake.wait_for(4)  # NXT_CT_FLUSH_ZONE
+            assert body == struct.pack("!II6xH", 0x2320, 29, number)
+            fake.send(1, xid, struct.pack("!HHBBHI", 1, 3, 5, 4, 24, xid) + body)
+        end, body = fake.wait_for(33)
+        assert body[4:6] == b"\0\4"  # After the flushes: the commit.
+        fake.send(33, end, struct.pack("!IHH", 1, 5, 3))
+        node.acked("fake", 1)
+        status = node.southbound.status("fake")
+    assert (status["zone_flushes"], status["errors"], status["rejected"]) == (2, 2, [])
+    assert caplog.text.count("cannot forget the connections") == 1
 
 
 @pytest.mark.parametrize("body", [
