@@ -16,10 +16,14 @@ from pathlib import Path
 import pytest
 
 from lab import packets as f
+from ryu_apps.southbound import icmp_errors
+from ryu_apps.southbound.dns import DnsService
 from ryu_apps.southbound.punt import QUEUE, REASONS, PuntSouthbound
-from tests.property.test_proxy_hostile import FRAMES, PORT, QUERIES, mutate, throw
+from tests.property.test_proxy_hostile import FRAMES, PORT, QUERIES, VIEW, mutate, throw
 from tests.unit import proxy_support as clients
 from tests.unit.test_punt import packet_in
+from vrouter_ovs.edge import Why
+from vrouter_ovs.registers import REGISTERS
 
 PACKETS = int(os.environ.get("VNC_HOSTILE_PACKETS", "2000"))
 BLOCK_LIMIT, RSS_LIMIT = 5_000, 24 << 20
@@ -91,13 +95,26 @@ FAMILIES = {
 }  # fmt: skip
 
 
+REASONS_OF = {
+    **dict.fromkeys(FAMILIES, (Why.ASKED,)),
+    "dns": (Why.DNS, Why.DNS, Why.MDNS),
+    "icmp": (Why.TOO_BIG, Why.TIME_EXCEEDED, Why.UNREACHABLE, Why.TO_GATEWAY),
+}
+"""Why a switch would have punted these, at random."""
+
+
+def _why(why: Why) -> bytes:
+    """The register as a packet-in has it: absent where it is zero."""
+    return REGISTERS["why"].header.to_bytes(4, "big") + why.to_bytes(4, "big") if why else b""
+
+
 def rss() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_each_family_has_frames() -> None:
     assert all(len(frames) >= 4 for frames in FAMILIES.values())
-    assert len(FAMILIES["dns"]) == len(QUERIES) + 1
+    assert len(FAMILIES["dns"]) > len(QUERIES)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -112,15 +129,20 @@ def test_mutated_packets_leave_nothing_behind(family: str) -> None:
         assert len(frame) <= 14 + PORT.mtu
         return True
 
-    worker = PuntSouthbound(send)
+    dns = DnsService(send, ())
+    dns.changed(PORT.network_id, VIEW)
+    worker = PuntSouthbound(
+        send, {**icmp_errors.services(1400), Why.DNS: dns.query, Why.MDNS: dns.multicast_query}
+    )
     worker.changed("hv1", PORT.ofport, PORT)
     worker.start()
+    dns.start()
 
     def run(count: int) -> None:
         for number in range(count):
             frame = mutate(rng.choice(frames), rng)
             throw(frame)
-            message = packet_in(PORT.ofport, frame)
+            message = packet_in(PORT.ofport, frame, after=_why(rng.choice(REASONS_OF[family])))
             worker.punted("hv1", mutate(message, rng) if number % 8 == 0 else message)
             if number % (QUEUE // 2) == 0:
                 drain()
@@ -129,6 +151,9 @@ def test_mutated_packets_leave_nothing_behind(family: str) -> None:
         deadline = time.monotonic() + 60
         while worker._waiting:
             assert worker._thread.is_alive() and time.monotonic() < deadline
+            time.sleep(0.001)
+        while dns.status()["queued"]:
+            assert time.monotonic() < deadline
             time.sleep(0.001)
 
     try:
@@ -147,6 +172,7 @@ def test_mutated_packets_leave_nothing_behind(family: str) -> None:
               file=sys.__stderr__)
     finally:
         worker.stop()
+        dns.stop()
     assert grown[0] < BLOCK_LIMIT and grown[1] < RSS_LIMIT, f"more objects, bytes: {grown}"
     assert status["punted"] >= PACKETS and not status["dropped"]
     assert len(status["malformed"]) <= REASONS + 1 and len(status["ignored"]) <= REASONS + 1
