@@ -326,6 +326,10 @@ def test_nodes_ask_one_another_over_tls(certificates, monkeypatch):
         assert first.get("/v1/elements/e2") == {"id": "e2"}
         group = first.call("POST", "/v2.0/security-groups", {"security_group": {"name": "g"}})
         rule = group["security_group"]["security_group_rules"][0]["id"]
+        deadline = time.monotonic() + 10
+        while second.configuration.read(lambda config: rule not in config.security_group_rules):
+            assert time.monotonic() < deadline, "the other node follows the store"
+            time.sleep(0.01)
         second.view.counters[rule] = [
             {"element": "e2", "host": "host2", "packets": 3, "bytes": 300}]
         monkeypatch.setattr(first.view, "nodes", lambda: [
