@@ -148,14 +148,18 @@ def _elementary(ranges: list[tuple[int, int, str]]):
     everything = tuple(sorted(rule_id for first, _, rule_id in ranges if first < 0))
     if everything:
         yield -1, -1, everything
-    bounded = [one for one in ranges if one[0] >= 0]
-    cuts = sorted({first for first, _, _ in bounded} | {last + 1 for _, last, _ in bounded})
-    for low, high in itertools.pairwise(cuts):
-        ids = tuple(sorted(
-            rule_id for first, last, rule_id in bounded if first <= low and last >= high - 1
-        ))
-        if ids:
-            yield low, high - 1, ids
+    starts: dict[int, list[str]] = {}
+    ends: dict[int, list[str]] = {}
+    for first, last, rule_id in ranges:
+        if first >= 0:
+            starts.setdefault(first, []).append(rule_id)
+            ends.setdefault(last + 1, []).append(rule_id)
+    covering: set[str] = set()
+    for low, high in itertools.pairwise(sorted(starts.keys() | ends.keys())):
+        covering.difference_update(ends.get(low, ()))
+        covering.update(starts.get(low, ()))
+        if covering:
+            yield low, high - 1, tuple(sorted(covering))
 
 
 def remote_groups(config: Config, groups: Groups) -> dict[str, dict[str, None]]:

@@ -434,13 +434,9 @@ class VrouterChannel:
         build, bundle, operations = wire.bundle_flow_mod, self._bundle, current.operations
         xid = current.first
         flushed = 0
-        # One batch is kept back, so that a small round leaves in one piece: the switch looks at all
-        # of its ports each time that it wakes up, which takes it milliseconds where there are many.
-        kept = b"" if plain else wire.bundle_open(bundle, current.first)
         for batch in self._flows.operations():
-            if operations and not self._send(session, kept):
-                break
-            kept = b"" if operations else kept
+            if not operations and not plain:
+                self._send(session, wire.bundle_open(bundle, current.first))
             operations += batch
             if plain:
                 data = [wire.flow_mod(command, flow, xid + at)
@@ -455,7 +451,8 @@ class VrouterChannel:
                 # the number's last port sent has ended by then, its device is gone.
                 data[:0] = [wire.flush_zone(zone, session.flush_xid) for zone in zones]
                 flushed += len(zones)
-            kept += b"".join(data)
+            if not self._send(session, b"".join(data)):
+                break
         if not operations:
             session.awaited = (0, 0)
             return False
@@ -469,8 +466,8 @@ class VrouterChannel:
         self.counters["zone_flushes"] += flushed
         self.counters["bundles"] += not plain
         self.counters["flow_mods"] += len(operations)
-        self._send(session, kept + (wire.barrier(current.end_xid) if plain
-                                    else wire.bundle_commit(bundle, current.end_xid)))
+        self._send(session, wire.barrier(current.end_xid) if plain
+                   else wire.bundle_commit(bundle, current.end_xid))
         return True
 
     def _round_reply(self, session: Session, current: Round, kind: int, xid: int,
