@@ -11,6 +11,7 @@ holds it, the mobility sequence numbers announced, and what the switches confirm
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import random
 from collections.abc import Callable
@@ -69,7 +70,8 @@ CIDRS = {
 
 def host(subnet: str, number: int) -> str:
     n, letter = subnet[3], subnet[-1]
-    return f"10.{n}.0.{number}" if letter == "a" else f"fd00:{n}::{number:x}"
+    text = f"10.{n}.0.{number}" if letter == "a" else f"fd00:{n}::{number:x}"
+    return str(ipaddress.ip_address(text))
 
 
 def mac(network: str, number: int) -> str:
