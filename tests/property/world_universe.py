@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 
 from ryu_apps.control import ids
@@ -34,7 +35,8 @@ CIDRS = {
 
 def host(subnet: str, number: int) -> str:
     n, letter = subnet[3], subnet[-1]
-    return f"10.{n}.0.{number}" if letter == "a" else f"fd00:{n}::{number:x}"
+    text = f"10.{n}.0.{number}" if letter == "a" else f"fd00:{n}::{number:x}"
+    return str(ipaddress.ip_address(text))
 
 
 def mac(network: str, number: int) -> str:
