@@ -126,6 +126,12 @@ class Vnc(System):
         ])
         return group
 
+    def _policy(self, tenant: int) -> dict[str, Any]:
+        """What filters a port: its tenant's group, or nothing."""
+        if self.groups:
+            return {"security_groups": [self.security_groups[tenant]]}
+        return {"security_groups": [], "port_security_enabled": False}
+
     def _create_rules(self, rules: list[dict[str, Any]]) -> None:
         self.api.post("/v2.0/security-group-rules", {"security_group_rules": rules})
 
@@ -135,7 +141,7 @@ class Vnc(System):
             place = slot.tenant * NETWORKS + slot.network
             body: dict[str, Any] = {
                 "network_id": self.networks[place]["id"], "name": slot.name,
-                "security_groups": [self.security_groups[slot.tenant]] if self.groups else [],
+                **self._policy(slot.tenant),
             }
             if fixed:
                 body["mac_address"] = slot.mac

@@ -14,7 +14,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from tests.lab.bgp_support import inside, namespace
+from lab.beds.bgp_bed import inside, namespace
 from tests.lab.dns_wire_support import MANY, SERVERS, Wire
 from tests.unit.dns_support import Resolver, eventually, response
 from vrouter_ovs.proxies.mdns import GROUP4, GROUP6

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 import pytest
 
 from lab.capture import Capture, FlowMonitor
+from lab.frames import inject
 from lab.keepalived import Keepalived
 from lab.ping import PingStream, ping
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
 from lab.vm import Vm
 from lab.wait import wait_until
-from tests.lab.ipv6_support import Tenant6, inject
+from tests.lab.ipv6_support import Tenant6
 
 UNTOUCHED = {"ADDED": 0, "DELETED": 0, "MODIFIED": 0}
 VIP, VIP6 = "10.0.1.100", "fd66:0:0:1::100"
