@@ -1,5 +1,5 @@
-"""Whole frames of the usual kinds, made of :mod:`lab.packets`, which a VM sends as they are: what an
-honest guest does not do.
+"""Whole frames of the usual kinds, made of :mod:`lab.packets`, which a VM sends as they are: what
+an honest guest does not do.
 
 ``eth`` and ``ip`` are always (source, destination).
 """
