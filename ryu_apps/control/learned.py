@@ -261,6 +261,7 @@ class Learned:
 
     def place(self, bound: BoundPort) -> None:
         """The port is bound now."""
+        self._rights.place(bound)
         for key in self.exact(bound):
             self.candidates.setdefault(key, {})[bound.port_id] = None
         for address in bound.addresses:
@@ -268,6 +269,7 @@ class Learned:
 
     def displace(self, bound: BoundPort) -> None:
         """The port is no longer bound as it was."""
+        self._rights.displace(bound)
         for key in self.exact(bound):
             ports = self.candidates.get(key, {})
             ports.pop(bound.port_id, None)

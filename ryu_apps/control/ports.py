@@ -155,8 +155,8 @@ class Ports:
         for address in bound.learned:
             if address.mac != bound.mac:
                 yield "mac", bound.evi, address.mac
-                if ":" in address.ip:
-                    yield "ip", bound.evi, ids.link_local(address.mac)
+            if ":" in address.ip:
+                yield "ip", bound.evi, ids.link_local(address.mac)
             yield "ip", bound.evi, address.ip
             if address.vrf:
                 yield "prefix", address.vrf, ids.host_prefix(address.ip)

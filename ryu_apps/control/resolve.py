@@ -72,6 +72,8 @@ class Resolver:
         self._connected: dict[int, dict[str, None]] = {}
         self._gateways: dict[int, dict[Key, Gateway]] = {}
         self.services = Services(config, desired)
+        self._passing: dict[tuple[str, Entry], None] = {}
+        """(element, entry) of the MACs here that pass from port to port."""
         self._taken: dict[Entry, str] = {}
         """MACs and addresses of gateways, and the MAC of each: no route from a peer can take
         them."""
@@ -117,6 +119,9 @@ class Resolver:
                 if not self._evis[vni]:
                     del self._evis[vni]
                 self._desired.drop_scope(element, ("evi", vni))
+                for place in [one for one in self._passing if one[0] == element]:
+                    if place[1][1] == vni:
+                        del self._passing[place]
             network_id = self._network_of(vni)
             if network_id is not None:
                 for port_id in self._config.interfaces_by_network.get(network_id, ()):
@@ -221,6 +226,8 @@ class Resolver:
         self._connected.pop(vni, None)
 
     def remove_element(self, element: str) -> None:
+        for place in [one for one in self._passing if one[0] == element]:
+            del self._passing[place]
         for vni in [vni for vni, places in self._evis.items() if element in places]:
             del self._evis[vni][element]
             if not self._evis[vni]:
@@ -342,13 +349,16 @@ class Resolver:
         paths = instance.macs.get(mac, ()) if instance and entry not in self._taken else ()
         path = select_mac(paths, self._rib.stale_best.__contains__)
         for element in elements:
-            port_id = self._ports.local.get((element, entry))
+            place = element, entry
+            port_id = self._ports.local.get(place)
             if port_id is not None and entry not in self._taken and (
                 mac != self._ports.bound[port_id].mac
             ):
                 item = LocalMac(vni, mac, self._ports.bound[port_id].ofport)
                 self._desired.put(element, ("evi", vni), item)
-            else:
+                self._passing[place] = None
+            elif place in self._passing:
+                del self._passing[place]
                 self._desired.delete(element, ("evi", vni), ("localmac", vni, mac))
             if (
                 path is None

@@ -23,6 +23,21 @@ class Rights:
         self._config = config
         self._instances = instances
         self._bound = bound
+        self._fixed: dict[tuple[int, str], dict[str, None]] = {}
+        """(L2 VNI, address) -> the ports bound here whose own it is."""
+
+    def place(self, bound: BoundPort) -> None:
+        """A port is bound now."""
+        for address in bound.addresses:
+            self._fixed.setdefault((bound.evi, address.ip), {})[bound.port_id] = None
+
+    def displace(self, bound: BoundPort) -> None:
+        """A port is no longer bound as it was."""
+        for address in bound.addresses:
+            ports = self._fixed.get((bound.evi, address.ip), {})
+            ports.pop(bound.port_id, None)
+            if not ports:
+                self._fixed.pop((bound.evi, address.ip), None)
 
     def objection(self, bound: BoundPort, mac: str, address: str) -> str:
         """Why a port cannot hold an address, or ""."""
@@ -46,14 +61,16 @@ class Rights:
         own_mac = ids.mac_of_link_local(address)
         if own_mac and own_mac != bound.mac and self._ports_with_mac(bound.network_id, own_mac):
             return "the link-local address of another port"
+        if not {bound.port_id}.issuperset(self._fixed.get((bound.evi, address), ())):
+            return "the address of another port"
+        for port_id in self._config.interfaces_by_network.get(bound.network_id, ()):
+            if any(address == fixed.ip_address for fixed in self._config.ports[port_id].fixed_ips):
+                return "an address of a router"
         for subnet_id in self._config.subnets_by_network.get(bound.network_id, ()):
             for port_id in self._config.ports_by_address.get((subnet_id, address), ()):
                 if port_id == bound.port_id:
                     return "its own"
-                owner = self._config.ports[port_id]
-                if owner.is_router_interface:
-                    return "an address of a router"
-                if self._is_active(bound.evi, owner, address):
+                if self._is_active(bound.evi, self._config.ports[port_id], address):
                     return "the address of another port"
         return ""
 

@@ -410,9 +410,14 @@ class World:
                 instance = self.instances.by_vni[vni]
                 if instance.spec.kind != "evi":
                     continue
-                self.learned.changed(vni, change.nlri.ip, change.nlri.mac)
-                if change.nlri.ip and not change.freshness:
-                    addresses.setdefault((vni, change.nlri.ip), []).append(change)
+                ip = change.nlri.ip
+                if self.learned.held:
+                    self.learned.changed(vni, ip, change.nlri.mac)
+                key = vni, ip
+                if ip and (
+                    change.old is not None or key in addresses or self.moves.may_be_one(key)
+                ):
+                    addresses.setdefault(key, []).append(change)
                 ids = self.config.ports_by_mac.get((instance.spec.id, change.nlri.mac), ())
                 self.ports.dirty.update((port, None) for port in ids if port in claims)
                 if ids and change.old is not None and instance.spec.imports.isdisjoint(after):

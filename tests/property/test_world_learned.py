@@ -231,6 +231,7 @@ def test_nothing_stays_of_what_is_gone(operations):
     learned = node.world.learned
     assert not learned.held and not learned.candidates
     assert not learned._by_port and not learned._by_mac and not learned.answered
+    assert not learned._rights._fixed
     node.tick(1000)
     node.settle()
     assert not learned._busy and not learned._waiting and not learned.beyond

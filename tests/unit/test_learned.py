@@ -46,6 +46,17 @@ def test_an_announced_address_is_wanted_everywhere_and_announced() -> None:
     assert route.labels == (101, 201) and route.attrs.router_mac == ids.router_mac("172.16.0.1")
 
 
+def test_ipv6_brings_the_link_local_address_of_its_mac() -> None:
+    """Also where the port has no other IPv6 address (RFC 4291 section 2.1)."""
+    one = node()
+    see(one, 1, address=VIP6)
+    for element in ("e0", "e1"):
+        assert one.tables[element]["neighbor", 101, VIP6].mac == mac(17)
+        assert one.tables[element]["neighbor", 101, ids.link_local(mac(17))].mac == mac(17)
+    see(one, 2, address=VIP6)
+    assert ("neighbor", 101, ids.link_local(mac(17))) not in one.tables["e0"]
+
+
 def test_the_last_one_to_announce_it_has_it() -> None:
     one = node()
     see(one, 1)

@@ -215,6 +215,25 @@ def test_moves_between_other_nodes() -> None:
     assert told(one.flush()) == [], "who lost it withdraws"
 
 
+def test_a_route_that_replaces_another_in_one_message() -> None:
+    one = node()
+    one.receive("p1", (path(1),))
+    one.flush()
+    one.receive("p1", (path(2, "fa:16:3e:99:00:02", "192.0.2.8"),), (path(1).nlri,))
+    assert {entry[2] for entry in told(one.flush())} == {"fa:16:3e:99:00:02"}
+
+
+def test_a_port_that_is_taken_over_by_another_claim() -> None:
+    """Here both routes change at once."""
+    one = node()
+    one.bind("e1", "tap9", "p3", 9)
+    one.settle()
+    one.interface("e0", "tap3", None)
+    one.flush()
+    one.ack("e1")
+    assert {entry[0] for entry in told(one.flush())} == {"e0", "e1"}
+
+
 def test_a_gateway_with_another_mac() -> None:
     one = node()
     interface = one.inputs.config["port", "if"]
