@@ -153,7 +153,7 @@ def change(flows: VrouterFlows, *items: LocalPort, gone: tuple[str, ...] = ()) -
 def test_whose_connections_are_forgotten():
     flows = VrouterFlows()
     flows.hold(False)
-    flows.change([(item.key, item) for item in (Punt("a", 5, "02:00:00:00:00:05"),)])
+    flows.change([(item.key, item) for item in (Punt("a", 5),)])
     assert zones(flows) == []
     assert change(flows, plugged("a", 5), plugged("b", 250)) == [5, 250]
     # What changes of the port leaves it the same port.
