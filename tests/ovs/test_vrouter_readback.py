@@ -13,7 +13,16 @@ from tests.ovs.objects import objects, vrouters
 from vrouter_ovs import encode
 from vrouter_ovs.document import EXAMPLES
 from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
-from vrouter_ovs.state import Flood, LocalHop, Route, StateObject, Tunnel
+from vrouter_ovs.state import (
+    EGRESS,
+    INGRESS,
+    Flood,
+    LocalHop,
+    Route,
+    Rule,
+    StateObject,
+    Tunnel,
+)
 
 ON_A_SWITCH = settings(
     max_examples=60,
@@ -28,6 +37,19 @@ def test_each_kind_reads_back(sandbox: Sandbox, openflow: OpenFlow) -> None:
     assert openflow.read_flows() == wanted
     names = sandbox.ofctl("dump-flows")
     assert "table=classify" in names and "goto_table:guard" in names
+
+
+def test_rules_of_any_protocol_number_read_back(openflow: OpenFlow) -> None:
+    """Zero too, which Open vSwitch does not show of a connection."""
+    rules = [Rule(8, direction, version, number, stateful=stateful)
+             for direction in (INGRESS, EGRESS) for version in (4, 6)
+             for number in (0, 1, 58, 255) for stateful in (True, False)]
+    # A set with tracking and one without never share a number.
+    for stateful in (True, False):
+        wanted = openflow.install([rule for rule in rules if rule.stateful is stateful])
+        assert openflow.read_flows() == wanted
+        openflow.clear()
+        assert openflow.read_flows() == {}
 
 
 def test_long_lists_read_back(openflow: OpenFlow) -> None:

@@ -95,7 +95,10 @@ def render_rule(rule: Rule) -> tuple[Flow, ...]:
         height += 1
         match += _remote(rule.remote, rule.direction, rule.stateful, rule.version)
     if rule.protocol != -1:
-        match.append(("ct_nw_proto" if rule.stateful else "ip_proto", rule.protocol))
+        # Open vSwitch does not show the connection's protocol where that is 0: a flow that reads
+        # back as another could never be deleted.
+        of_connection = rule.stateful and rule.protocol
+        match.append(("ct_nw_proto" if of_connection else "ip_proto", rule.protocol))
     tag = cookie(rule.key)
     return tuple(
         Flow("policy", height, (*match, *upper), _PERMIT, tag) for upper in _upper(rule)
