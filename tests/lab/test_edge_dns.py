@@ -39,11 +39,11 @@ def resolver(named: tuple[Lab, dict[str, Resolver]]) -> Resolver:
 
 
 def tenant_of(lab: Lab, name: str, node: str) -> Tenant:
-    """VMs whose ports are called as they are."""
+    """VMs whose ports are called as they are, in networks without a domain of their own."""
     made = new_tenant(name, lab.nodes[node].client, dhcp=True)
+    for network in made.networks.values():
+        made.client.update("network", network["id"], dns_domain="")
     made.create_vms(lab, LAYOUT)
-    for short, vm in made.vms.items():
-        made.client.update("port", vm.port.id, dns_name=short)
     made.wait_active()
     for vm in made.vms.values():
         vm.dhcp.wait()

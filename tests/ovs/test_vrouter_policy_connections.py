@@ -178,7 +178,9 @@ def test_hit_counters(bed: Bed) -> None:
     assert not datagram(bed, 1, 2, 55, wait=WAIT)
     bed.appctl("revalidator/wait")
     # The question, and the answer on its way out of VM 2.
-    assert (hits(bed, rule), hits(bed, other), hits(bed, Policy(SERVER))) == (2, 0, 1)
+    assert (hits(bed, rule), hits(bed, other)) == (2, 0)
+    # At least the one: the namespaces' kernels may have said something of their own.
+    assert hits(bed, Policy(SERVER)) >= 1
     assert hits(bed, Rule(CLIENT, EGRESS, 4)) == 3
 
 
