@@ -19,6 +19,7 @@ from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import RECORDS, Element, Elements, record
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.learned import Learned
+from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.model import Config
 from ryu_apps.control.moves import Moves
 from ryu_apps.control.names import Names
@@ -29,7 +30,7 @@ from ryu_apps.control.publish import Publisher
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.rib import BestChange, Rib
 from ryu_apps.control.routes import MacIp, Path
-from ryu_apps.control.translate import evi_path, port_paths, shared_keys, vrf_paths
+from ryu_apps.control.translate import shared_keys
 from vrouter_ovs.state import Tunnel, Vrouter
 
 NODES = "/status/nodes/"
@@ -76,6 +77,10 @@ class World:
             self.moves,
         )
         self.publisher = Publisher(self.rib)
+        self.local_paths = LocalPaths(
+            self.config, settings.local_as, self.elements, self.instances, self.bindings,
+            self.ports, self.resolver, self.publisher, self._follow,
+        )
         self.configurer = Configurer(
             self.config, self.instances, self.elements, self.ports, self.resolver,
             self.policies, settings.local_as,
@@ -95,7 +100,6 @@ class World:
         former channel must confirm nothing."""
         self._known_vteps: frozenset[str] = frozenset()
         self._effects: list = []
-        self._republish_evis: dict[tuple[str, int], None] = {}
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             msg.ConfigChanged: lambda event, now: self.configurer.apply(event.changes),
             msg.ConfigLoaded: self._config_loaded,
@@ -278,7 +282,7 @@ class World:
         for owner in gone:
             if owner[1] == name:
                 self._follow(self.publisher.put(owner, ()))
-        self._settle_paths()
+        self.local_paths.settle()
         self.desired.remove_element(name)
         self.ports.pending.pop(name, None)
         for place in [place for place in self.rejected if place[0] == name]:
@@ -430,11 +434,11 @@ class World:
     def flush(self, now: float) -> list:
         """Compute everything that is marked and return the effects, in the order to run them."""
         self.ports.resolve()
-        self._settle_paths()
+        self.local_paths.settle()
         self.resolver.resolve()
         while self.resolver.republish_vrfs or self.ports.dirty or self.ports.republish:
             self.ports.resolve()
-            self._settle_paths()
+            self.local_paths.settle()
             self.resolver.resolve()
         self.policies.resolve()
         self._flush_tunnels()
@@ -471,56 +475,6 @@ class World:
             self._flush_tunnels()
         effects, self._effects = self._effects, []
         return effects
-
-    def _settle_paths(self) -> None:
-        """Publish what the ports, EVIs and VRFs of our vrouters are now."""
-        while self.ports.republish:
-            port_id, _ = self.ports.republish.popitem()
-            self._publish_port(port_id)
-        self._republish_evis.update(self.ports.activity)
-        self.ports.activity.clear()
-        while self._republish_evis:
-            (element, vni), _ = self._republish_evis.popitem()
-            self._publish_evi(element, vni)
-        while self.resolver.republish_vrfs:
-            (element, vni), _ = self.resolver.republish_vrfs.popitem()
-            self._publish_vrf(element, vni)
-
-    def _publish_port(self, port_id: str) -> None:
-        owner = ("port", port_id)
-        bound = self.ports.bound.get(port_id)
-        if bound is not None:
-            self._republish_evis[bound.element, bound.evi] = None
-        if bound is None or port_id not in self.ports.active:
-            self._follow(self.publisher.put(owner, ()))
-        elif self.ports.is_pending(port_id):
-            return  # The switch confirms the change first; then this is called again.
-        else:
-            vtep = self.elements.accepted[bound.element].vtep
-            port = self.config.ports[port_id]
-            sequence = self.bindings.sequence(port, vtep)
-            paths = port_paths(self.config, self.settings.local_as, bound, vtep, sequence)
-            self._follow(self.publisher.put(owner, paths))
-
-    def _is_active(self, element: str, vni: int) -> bool:
-        ports = self.ports.present.get(vni, {}).get(element, ())
-        return any(port_id in self.ports.active for port_id in ports)
-
-    def _publish_evi(self, element: str, vni: int) -> None:
-        instance = self.instances.by_vni.get(vni)
-        paths: tuple = ()
-        if instance is not None and self._is_active(element, vni):
-            paths = (evi_path(instance.spec, self.elements.accepted[element].vtep),)
-        self._follow(self.publisher.put(("evi", element, vni), paths))
-
-    def _publish_vrf(self, element: str, vni: int) -> None:
-        instance = self.instances.by_vni.get(vni)
-        paths: tuple = ()
-        if instance is not None and element in self.resolver.vrfs.get(vni, ()):
-            paths = vrf_paths(
-                self.config, instance.spec, self.elements.accepted[element].vtep
-            )
-        self._follow(self.publisher.put(("vrf", element, vni), paths))
 
     def _flush_tunnels(self) -> None:
         vteps = frozenset(self.elements.by_vtep)

@@ -98,12 +98,20 @@ class Driver(ConfigurationDriver, PeerDriver):
         else:
             # Each interface stands for one port of its own.
             port = f"port{(ELEMENTS.index(name) * len(INTERFACES) + number) % 12}"
-        ofport = number + 1 + 10 * (c % 3)
+        ofport = self._number_for(name, tap, number + 1 + 10 * (c % 3))
         if c % 11 == 10:
             row = msg.Interface(tap, port, -1, error="no such device")
         else:
             row = msg.Interface(tap, port, ofport)
         self.node.interface(name, tap, row)
+
+    def _number_for(self, name: str, tap: str, ofport: int) -> int:
+        """This OpenFlow number, or the next: Open vSwitch gives none to two interfaces."""
+        rows = self.node.inputs.elements[name].interfaces
+        taken = {row.ofport for other, row in rows.items() if other != tap}
+        while ofport in taken:
+            ofport += 100
+        return ofport
 
     def _plugged(self, a: int, b: int) -> tuple[str, msg.Interface] | None:
         """An interface of a connected hypervisor that claims a port."""
@@ -132,7 +140,8 @@ class Driver(ConfigurationDriver, PeerDriver):
             name, row = found
             rows = self.node.inputs.elements[name].interfaces
             other = sorted(rows)[c % len(rows)]
-            ofport = rows[other].ofport if other != row.name else 40 + c
+            mine = self._number_for(name, row.name, 40 + c)
+            ofport = rows[other].ofport if other != row.name else mine
             if c % 2:
                 self.node.interface(name, row.name, None)
             gone = [(other, None)] if other != row.name else []
@@ -145,7 +154,8 @@ class Driver(ConfigurationDriver, PeerDriver):
             return
         name, row = found
         steps = [lambda: self.node.interface(name, row.name, None),
-                 lambda: self.node.bind(target, "tap3", row.iface_id, 50 + c)]
+                 lambda: self.node.bind(
+                     target, "tap3", row.iface_id, self._number_for(target, "tap3", 50 + c))]
         for step in steps if b % 2 else reversed(steps):
             step()
             if c % 3 == 0:
