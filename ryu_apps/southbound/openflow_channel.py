@@ -29,20 +29,23 @@ from ryu_apps.control.messages import (
     VrouterDisconnected,
 )
 from ryu_apps.southbound.openflow_flows import VrouterFlows
-from ryu_apps.southbound.openflow_session import Read, Round, Session
+from ryu_apps.southbound.openflow_session import (
+    BARRIER_REPLY,
+    BUNDLE_CONTROL,
+    ERROR,
+    MULTIPART_REPLY,
+    OUR_XIDS,
+    Read,
+    Round,
+    Session,
+    raw_hook,
+)  # fmt: skip
 from vrouter_ovs import encode as wire
 
 LOG = logging.getLogger("vnc.openflow")
 
-ERROR, PACKET_IN, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL = 1, 10, 19, 21, 33
-OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL})
 COMMIT_REPLY = b"\0\5"
 OFPMP_AGGREGATE = 2
-OUR_XIDS = 0x8000_0000
-"""Our xids have this bit; those that os-ken counts up for other apps do not."""
-INBOX_LIMIT = 500_000
-READ_LIMIT = 1 << 30
-"""Bytes of one flow dump; a switch that sends more is cut off."""
 BUNDLE_ATTEMPTS = 3
 
 
@@ -259,7 +262,7 @@ class VrouterChannel:
         session = self._session = Session(datapath, self.element)
         # os-ken counts its xids from a random number: keep them out of our half.
         datapath.xid &= OUR_XIDS - 1
-        datapath.raw_hook = self._hook_of(session)
+        datapath.raw_hook = raw_hook(session, self._inbox, self._on_reply, self._punted)
         self.counters["reconnects"] += 1
         # Before the first flow: a flow that names a meter which is not there is refused.
         session.reads += (Read("meters"), Read("connect"))
@@ -293,31 +296,6 @@ class VrouterChannel:
 
     # ------------------------------------------------------------ replies
 
-    def _hook_of(self, session: Session) -> Callable[[int, int, bytes], bool]:
-        inbox, handle = self._inbox, self._on_reply
-        punted, element = self._punted, self.element
-
-        def hook(kind: int, xid: int, message: bytes) -> bool:
-            if kind == PACKET_IN and punted is not None and wire.is_ours(
-                    wire.packet_in_cookie(message)):
-                punted(element, message)
-                return True
-            if xid < OUR_XIDS or kind not in OUR_TYPES:
-                return False
-            first, last = session.awaited
-            if xid == session.awaited_read:
-                session.read_bytes += len(message)
-            elif not first <= xid <= last and xid not in (
-                    session.meters.xid, session.flush_xid):
-                return True
-            if session.read_bytes > READ_LIMIT or inbox.qsize() > INBOX_LIMIT:
-                session.datapath.disconnect("sends more replies than can be taken")
-                return True
-            inbox.put((handle, session, kind, xid, message))
-            return True
-
-        return hook
-
     def _on_reply(self, session: Session, kind: int, xid: int, message: bytes) -> None:
         if session is not self._session:
             return
@@ -330,7 +308,8 @@ class VrouterChannel:
             elif xid == session.meters.xid and kind == ERROR:
                 session.meters.refuse(message)
             elif xid == session.flush_xid and kind == ERROR:
-                self._flush_refused(session, message)
+                self.counters["errors"] += 1
+                session.refuse_flush(message)
         except (ValueError, struct.error) as error:
             self._give_up(session, f"malformed reply of type {kind}: {error}")
 
@@ -512,14 +491,6 @@ class VrouterChannel:
             flows.retry(operation for at, operation in enumerate(operations)
                         if at not in errors or operation.owner is not None)
         self._tell_refused()
-
-    def _flush_refused(self, session: Session, message: bytes) -> None:
-        self.counters["errors"] += 1
-        if not session.flush_refused:
-            session.flush_refused = True
-            LOG.error("vrouter %s cannot forget the connections of a port that left (%s): the next "
-                      "port with its number takes them over", self.element,
-                      wire.decode_error(message)[3])
 
     def _tell_refused(self) -> None:
         for key, reason in self._flows.take_refused():
