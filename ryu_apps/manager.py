@@ -291,6 +291,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if os.environ.get("OSKEN_HUB_TYPE", "native") != "native":
             raise UsageError("OSKEN_HUB_TYPE must be unset: only native threads are supported")
+        runtime.limit_arenas()
         runtime.install()
         register_options()
         parse(arguments, prog)

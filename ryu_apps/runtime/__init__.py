@@ -13,15 +13,15 @@ What the repaired ``Datapath`` offers beyond os-ken's:
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Collection
 
 from ryu_apps.runtime import apps, channel, listener, threads
 from ryu_apps.runtime.apps import shut_down
 from ryu_apps.runtime.channel import RawHook
 from ryu_apps.runtime.listener import ListenError
+from ryu_apps.runtime.memory import limit_arenas, tune_collector
 
-__all__ = ["REPAIRS", "ListenError", "RawHook", "install", "shut_down",
+__all__ = ["REPAIRS", "ListenError", "RawHook", "install", "limit_arenas", "shut_down",
            "tune_collector"]
 
 REPAIRS = {
@@ -52,14 +52,3 @@ def install(skip: Collection[str] = ()) -> None:
         if name not in _installed and name not in skip:
             _installed.add(name)
             repair()
-
-
-def tune_collector() -> None:
-    """Let Python look for cyclic garbage less often.
-
-    A node holds millions of small objects that live long and are in no cycle.  With the default
-    thresholds a bulk change spends a quarter of its time on visiting them again and again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)

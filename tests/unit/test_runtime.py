@@ -327,3 +327,35 @@ def test_the_raw_hook_takes_what_it_wants():
         done.wait(5)
         say([m for _, _, m in taken] == bodies)
     """) == "good"
+
+
+def test_many_threads_share_two_heaps():
+    script = """
+import ctypes, re, sys, tempfile, threading
+from ryu_apps.runtime import limit_arenas
+if sys.argv[1] == "limited" and not limit_arenas():
+    sys.exit("no mallopt")
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, (ctypes.c_size_t,)
+together = threading.Barrier(16)
+def take():
+    together.wait()
+    for _ in range(2000):
+        libc.malloc(1000)
+    together.wait()
+threads = [threading.Thread(target=take) for _ in range(16)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+libc.fopen.restype = ctypes.c_void_p
+with tempfile.NamedTemporaryFile() as file:
+    out = ctypes.c_void_p(libc.fopen(file.name.encode(), b"w"))
+    libc.malloc_info(0, out)
+    libc.fclose(out)
+    print(len(re.findall("<heap nr", open(file.name).read())))
+"""
+    heaps = {
+        how: int(subprocess.run([sys.executable, "-c", script, how], cwd=ROOT, check=True,
+                                capture_output=True, text=True, timeout=60).stdout)
+        for how in ("limited", "not")
+    }
+    assert heaps["limited"] <= 2 < heaps["not"]
