@@ -159,6 +159,18 @@ def mac_bytes(mac: str) -> bytes:
     return packed
 
 
+def modified_eui64(mac: str) -> bytes:
+    """The interface identifier of a MAC, eight bytes (RFC 4291 appendix A)."""
+    raw = mac_bytes(mac)
+    return bytes((raw[0] ^ 2,)) + raw[1:3] + b"\xff\xfe" + raw[3:]
+
+
+@lru_cache(maxsize=65536)
+def link_local(mac: str) -> str:
+    """The link-local address that a MAC's owner has (RFC 4291 section 2.5.6)."""
+    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + modified_eui64(mac)))
+
+
 def ipv4_bytes(address: str) -> bytes:
     try:
         return socket.inet_pton(socket.AF_INET, address)

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from functools import lru_cache
+
+from vrouter_ovs.fields import link_local, modified_eui64
+
+__all__ = [
+    "host_prefix", "link_local", "modified_eui64", "route_distinguisher", "route_target",
+    "router_mac",
+]  # fmt: skip
 
 
 def route_distinguisher(vtep: str, index: int) -> str:
@@ -20,18 +26,6 @@ def route_target(asn: int, vni: int) -> str:
 def router_mac(vtep: str) -> str:
     """A locally administered MAC, one per VTEP: the EVPN Router's MAC (RFC 9135 section 6.1)."""
     return "02:76:" + ipaddress.IPv4Address(vtep).packed.hex(":")
-
-
-def modified_eui64(mac: str) -> bytes:
-    """The interface identifier of a MAC, eight bytes (RFC 4291 appendix A)."""
-    raw = bytes.fromhex(mac.replace(":", ""))
-    return bytes((raw[0] ^ 2,)) + raw[1:3] + b"\xff\xfe" + raw[3:]
-
-
-@lru_cache(maxsize=65536)
-def link_local(mac: str) -> str:
-    """The link-local address that a MAC's owner has (RFC 4291 section 2.5.6)."""
-    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + modified_eui64(mac)))
 
 
 def host_prefix(ip: str) -> str:

@@ -11,7 +11,7 @@ import ipaddress
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.edge import Why
-from vrouter_ovs.fields import mac_bytes
+from vrouter_ovs.fields import link_local
 from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int, network, prefix_term, vni
 from vrouter_ovs.pipeline.base import ICMPV6, NEIGHBOR_ADVERT
@@ -136,10 +136,3 @@ def _claimed(net: Network) -> tuple[tuple, ...]:
         elif bits:
             terms.append((f"claimed_ip{number}", part, bits))
     return tuple(terms)
-
-
-def link_local(mac: str) -> str:
-    """The modified EUI-64 link-local address of a MAC (RFC 4291 appendix A)."""
-    raw = bytearray(mac_bytes(mac))
-    raw[0] ^= 2
-    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + raw[:3] + b"\xff\xfe" + raw[3:]))
