@@ -43,7 +43,11 @@ def advertised(flags: int, mac: bytes = MAC) -> bytes:
 @pytest.mark.parametrize(("frame", "address", "how"), [
     (arp.gratuitous(VIP, PORT.mac), VIP, Evidence.ANNOUNCED),
     (reply(b"\xff" * 6, "0.0.0.0"), VIP, Evidence.ANNOUNCED),
-    (reply(GATEWAY_MAC, VIP), VIP, Evidence.ANNOUNCED),
+    (reply(b"\xff" * 6, VIP), VIP, Evidence.ANNOUNCED),
+    # A host that lost the address without noticing answers the announcement of its successor, whose
+    # MAC is the virtual router's as its own is.
+    (reply(MAC, VIP), VIP, Evidence.ANSWERED),
+    (MAC + arp.gratuitous(VIP, PORT.mac)[6:], VIP, Evidence.USED),
     (reply(GATEWAY_MAC, "10.0.0.1"), VIP, Evidence.ANSWERED),
     (arp.request("10.0.0.9", PORT.mac, VIP), VIP, Evidence.USED),
     (nd.unsolicited(VIP6, PORT.mac), VIP6, Evidence.ANNOUNCED),

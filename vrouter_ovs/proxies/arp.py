@@ -48,13 +48,15 @@ def sender(frame: bytes) -> tuple[str, str, str]:
     """(MAC, address, how it is sent) of a request or a reply; raises Malformed.
 
     how: "announced" to all (RFC 5227 section 3, and the same as a reply), "answered", or "used".
+    What is sent to one host alone announces nothing, though sender and target be the same: who
+    hears an announcement of an address that it has itself, with the same MAC, answers so.
     """
     src_mac, operation, address, target = _read(frame)
     if operation not in (REQUEST, REPLY):
         raise Malformed("neither an ARP request nor a reply")
     if address == ANY4:
         raise Malformed("no ARP sender")
-    if target == address or (operation == REPLY and frame[:6] == BROADCAST_MAC):
+    if frame[:6] == BROADCAST_MAC and (target == address or operation == REPLY):
         how = "announced"
     else:
         how = "answered" if operation == REPLY else "used"
