@@ -47,6 +47,12 @@ ERRORS = {
 }
 """What a router answers with an error, by what the flow before the table punt has set."""
 
+ANSWERS = {
+    Why.DNS: "the node, which is the network's resolver",
+    Why.MDNS: "the node, which answers mDNS queries in this network",
+}
+"""What the node answers for the network."""
+
 WHY_DROPPED = {
     "claim": "this vrouter does not know the port, or the VNI of the tunnel",
     "classify": "frames like this one are never forwarded",
@@ -181,8 +187,11 @@ def _onward(topology: Topology, record: Any, trace: Trace) -> tuple[int, str, st
 
 
 def _drop(element: str, trace: Trace) -> dict[str, Any]:
+    why = _why(trace)
+    error = ERRORS.get(why, "")
     if "controller(" in trace.datapath:
-        error = _error(trace)
+        if why in ANSWERS:
+            return {"verdict": "answered", "reason": f"by {ANSWERS[why]}"}
         reason = f"{error}; the node tells the sender" if error else "the node decides about it"
         return {"verdict": "to the controller", "reason": reason}
     problem: Output | None = next((one for one in trace.outputs if one.problem), None)
@@ -194,7 +203,7 @@ def _drop(element: str, trace: Trace) -> dict[str, Any]:
         reason = "the bridge has no flows"
     elif last.match is None:
         reason = f"no flow matches in table {table}: {WHY.get(table, 'the packet ends there')}"
-        if table == "punt" and (error := _error(trace)):
+        if table == "punt" and error:
             reason = f"{error}; no error is sent: {WHY[table]}"
     else:
         reason = f"by the flow {last.match}, priority {last.priority}, of table {table}"
@@ -204,15 +213,14 @@ def _drop(element: str, trace: Trace) -> dict[str, Any]:
     return {"verdict": "dropped", "table": table, "flow": flow, "reason": reason}
 
 
-def _error(trace: Trace) -> str:
-    """Why a router would answer it with an error, or ""."""
-    register = place(REGISTERS["why"])
+def _why(trace: Trace) -> int:
+    """What it is punted for, as the last flow that said so has it."""
+    register, found = place(REGISTERS["why"]), 0
     for step in trace.steps:
         for action in step.actions:
-            found = re.fullmatch(rf"set_field:(0x[0-9a-f]+)->{register}", action)
-            if found:
-                return ERRORS.get(int(found[1], 16), "")
-    return ""
+            if said := re.fullmatch(rf"set_field:(0x[0-9a-f]+)->{register}", action):
+                found = int(said[1], 16)
+    return found
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,6 +20,7 @@ from ryu_apps.northbound.base import PortState
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
+    DnsServer,
     Evi,
     Flood,
     Gateway,
@@ -235,6 +236,7 @@ class Bed:
             objects.append(Neighbor(web, "10.1.0.200", "02:aa:00:00:00:01"))
             objects.append(RemoteMac(web, "02:aa:00:00:00:01", VTEPS[1 - here], 77))
             self.clients.append(switch.connect())
+            self.clients[-1].make_meters()
             self.clients[-1].install(objects)
             self.objects[name] = objects
 
@@ -388,13 +390,21 @@ def test_one_way_of_datapath_actions():
 
 
 def test_what_the_gateway_answers_with_an_error(bed: Bed):
-    bed.clients[0].make_meters()
     bed.clients[0].install([Punt(bed.ports["web1"]["id"], 11)])
     status, shown = bed.trace("web1", "203.0.113.9")
     assert status == 1 and "SENT TO THE CONTROLLER by hv1: the VRF has no route" in shown, shown
     data = bed.data("web1", "10.2.0.1", "--udp", "33434")
     assert data["verdict"] == "to the controller" and "gateway itself" in data["reason"]
     assert bed.data("web1", "10.2.0.1")["verdict"] == "answered"
+
+
+def test_the_resolver_answers(bed: Bed):
+    evi = bed.web["provider:segmentation_id"]
+    bed.clients[0].install([Punt(bed.ports["web1"]["id"], 11), DnsServer(evi, "10.1.0.1")])
+    for protocol in ("--udp", "--tcp"):
+        status, shown = bed.trace("web1", "10.1.0.1", protocol, "53")
+        assert status == 0 and "ANSWERED by hv1: by the node, which is the n" in shown, shown
+    assert bed.data("web1", "10.1.0.1", "--udp", "54")["verdict"] == "to the controller"
 
 
 def test_policies_on_the_way(bed: Bed):
