@@ -16,7 +16,8 @@ one-more    the same for one port more.  OVN's sync is itself a change that ovn-
 first-ping  one port more, until a VM on another hypervisor has its first answer from it.
 bare-plug   until ovs-vswitchd made a port of no interest to a controller, among as many others:
             the part of the two above that is the switch's own.
-rule        one more rule in one group, and in every group; needs --groups.
+rule        one more rule in one group, and in every group; needs --groups.  The switches' own part:
+            the flows of the latter, sent to all of them at once, until all confirm them.
 controller  kill -9 of the node (ovn-controller) of a hypervisor and its start a second later,
             under a routed ping of 100 a second; flow changes as "ovs-ofctl monitor" sees them.
 switch      kill -9 of ovs-vswitchd and its start, under the same ping.
@@ -169,6 +170,11 @@ class Run:
                 2 * number, [number % system.tenants]))
             self.each("rule_all", lambda system, number=number: system.add_rules(
                 2 * number + 1, range(system.tenants)))
+        for system in self.systems:
+            if isinstance(system, Vnc):
+                self.figures[system.name]["bare_rule"] = [
+                    system.bare_rules(number) for number in range(self.options.more)
+                ]
 
     def controller(self) -> None:
         for _ in range(self.options.restarts):

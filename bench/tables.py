@@ -85,7 +85,8 @@ def rows_of(figures: Mapping[str, Any]) -> dict[str, str]:
     for key, text in (("first_ping", "one more port: first ping ms"),
                       ("bare_plug", "bare plug, ovs-vswitchd alone ms"),
                       ("rule_one", "one more rule, one group ms"),
-                      ("rule_all", "one more rule, all groups ms")):
+                      ("rule_all", "one more rule, all groups ms"),
+                      ("bare_rule", "its flows, ovs-vswitchd alone ms")):
         if key in figures:
             found[text] = milliseconds(figures[key])
     for key, text in (("controller", "controller restart"), ("switch", "ovs-vswitchd restart")):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.bare import take_flows
 from bench.load import NETWORKS, PREFIX, Slot, System, inside
 from bench.processes import children
 from lab.client import ApiError, Client
@@ -16,6 +17,11 @@ from lab.net import Namespace
 from lab.node import API_PORT, Node
 from lab.topology import Lab
 from lab.wait import LabTimeout, wait_until
+from vrouter_ovs.state import INGRESS, Rule
+
+TCP = 6
+UNUSED_SETS = 0x7FFF0000
+"""Numbers of policy sets from here on are no port's: a set's number is a hash."""
 
 
 class _InsideConnection(http.client.HTTPConnection):
@@ -168,6 +174,14 @@ class Vnc(System):
             for group in (self.security_groups[tenant] for tenant in tenants)
         ])
         return self.wait_settled() - begun
+
+    def bare_rules(self, number: int) -> float:
+        """Seconds in which the switches take what a rule in every group is to them."""
+        return take_flows(self.hypervisors, [
+            Rule(UNUSED_SETS + tenant, INGRESS, 4, TCP, 10000 + number, 10000 + number,
+                 peer=UNUSED_SETS + tenant)
+            for tenant in range(self.tenants)
+        ])
 
     # ------------------------------------------------------------ waiting
 
