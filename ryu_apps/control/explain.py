@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control.edge import is_resolver
+from ryu_apps.control.explain_path import Exists, Holder, Stage, port_name, way_of
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
 from ryu_apps.control.model import Config, Port, Subnet
 from ryu_apps.control.policy import (
@@ -34,28 +34,6 @@ class ExplainError(ValueError):
     """The question cannot be answered as it was put."""
 
 
-@dataclass
-class Stage:
-    """``verdict``: "pass" or "drop"; ``rules``: ids of those that allow it."""
-
-    stage: str
-    verdict: str
-    reason: str
-    port: str = ""
-    rules: list[str] = field(default_factory=list)
-    nearest: list[dict[str, str]] = field(default_factory=list)
-
-    def data(self) -> dict[str, Any]:
-        return {
-            "stage": self.stage, "verdict": self.verdict, "reason": self.reason,
-            "port": self.port, "rules": self.rules, "nearest": self.nearest,
-        }
-
-
-Exists = Callable[[int, str], str]
-"""(VNI of an EVI or a VRF, address) -> the prefix by which its routes lead there, or ""."""
-
-
 def explain(
     config: Config,
     port_id: str,
@@ -67,11 +45,13 @@ def explain(
     source: str = "",
     routed: Exists = lambda vni, address: "",
     states: Callable[[str], str] = lambda port_id: "",
+    holder: Holder = lambda ports, vni, address: min(ports),
 ) -> dict[str, Any]:
     """What happens to a connection from a port to ``to`` (an address, or a port's id).
 
     ``source``: the address to send from, or "" for the port's own.  ``states``: the status of a
-    port now ("ACTIVE"...), or "".  Returns ``{"verdict", "reason", "stages": [...], ...}``.
+    port now ("ACTIVE"...), or "".  ``holder``: who has an address of allowed address pairs now.
+    Returns ``{"verdict", "reason", "stages": [...], ...}``.
     Raises KeyError for an unknown port, ExplainError for a question that makes no sense.
     """
     port = config.ports[port_id]
@@ -86,7 +66,7 @@ def explain(
         stages.append(way)
     else:
         stages += _group_stage(config, port, EGRESS, packet, "egress rules")
-        way, target = _way(config, port, subnet, packet, routed)
+        way, target = way_of(config, port, subnet, packet, routed, holder)
         stages.append(way)
     if target is not None:
         stages.append(_status(target, states))
@@ -179,7 +159,7 @@ def _status(port: Port, states: Callable[[str], str]) -> Stage:
         "BUILD": "its switch has not confirmed its flows yet",
         "ERROR": "its switch refused its flows",
     }.get(state, state)
-    return Stage("port state", "drop", f"port {_name(port)} is {state}: {why}", port.id)
+    return Stage("port state", "drop", f"port {port_name(port)} is {state}: {why}", port.id)
 
 
 def _spoof(port: Port, packet: Packet) -> Stage:
@@ -198,64 +178,6 @@ def _spoof(port: Port, packet: Packet) -> Stage:
     )
 
 
-def _way(
-    config: Config, port: Port, subnet: Subnet, packet: Packet, routed: Exists
-) -> tuple[Stage, Port | None]:
-    """From the sender to the port that has the address: through one network, or a router."""
-    address = ipaddress.ip_address(packet.destination)
-    if address in subnet.net:
-        how = f"same network, {subnet.cidr}"
-        return _arrival(config, subnet, packet.destination, how, routed)
-    interface = next(
-        (config.ports[id] for id in config.interfaces_by_subnet.get(subnet.id, ())), None
-    )
-    if interface is None:
-        return Stage(
-            "path", "drop",
-            f"{packet.destination} is outside of {subnet.cidr}, and no router has an interface "
-            "there",
-        ), None
-    router = config.routers.get(interface.device_id)
-    if router is None or not router.admin_state_up:
-        return Stage("path", "drop", f"router {interface.device_id} is down"), None
-    best: Subnet | None = None
-    for id in config.ports_by_device.get(router.id, ()):
-        for fixed in config.ports[id].fixed_ips:
-            other = config.subnets.get(fixed.subnet_id)
-            if (other is not None and other.ip_version == packet.version
-                    and address in other.net
-                    and (best is None or other.net.prefixlen > best.net.prefixlen)):
-                best = other
-    via = f"router {router.name or router.id}"
-    if best is not None:
-        return _arrival(config, best, packet.destination, f"{via}, {best.cidr}", routed)
-    prefix = routed(router.vni, packet.destination)
-    if prefix:
-        return Stage("path", "pass", f"{via}, by the route {prefix} of another system"), None
-    return Stage("path", "drop", f"{via} has no route to {packet.destination}"), None
-
-
-def _arrival(
-    config: Config, subnet: Subnet, address: str, how: str, routed: Exists
-) -> tuple[Stage, Port | None]:
-    ids = config.ports_by_address.get((subnet.id, address))
-    if ids:
-        target = config.ports[min(ids)]
-        if target.is_router_interface:
-            return Stage("path", "pass", f"{how}: it is a gateway's own address", target.id), None
-        return Stage("path", "pass", f"{how}, port {_name(target)}", target.id), target
-    for id in config.ports_by_network.get(subnet.network_id, ()):
-        other = config.ports[id]
-        if any(contains(pair.ip_address, address) for pair in other.allowed_address_pairs):
-            return Stage(
-                "path", "pass", f"{how}, allowed address pair of port {_name(other)}", id
-            ), other
-    network = config.networks.get(subnet.network_id)
-    if network is not None and routed(network.vni, address):
-        return Stage("path", "pass", f"{how}, known by a route of another system"), None
-    return Stage("path", "drop", f"{how}: no port has the address {address}"), None
-
-
 def _group_stage(
     config: Config, port: Port, direction: str, packet: Packet, name: str
 ) -> Iterable[Stage]:
@@ -269,18 +191,18 @@ def _group_stage(
     if groups == NO_GROUPS:
         yield Stage(
             name, "drop",
-            f"port {_name(port)} has port security and no security group: nothing is allowed",
+            f"port {port_name(port)} has port security and no security group: nothing is allowed",
             port.id,
         )
         return
     rules, misses = match(config, groups, direction, packet)
     if rules:
-        yield Stage(name, "pass", f"{direction} {packet} of port {_name(port)}", port.id, rules)
+        yield Stage(name, "pass", f"{direction} {packet} of port {port_name(port)}", port.id, rules)
         return
     close = nearest(config, misses, NEAREST)
     other = packet.source if direction == INGRESS else packet.destination
     side = "from" if direction == INGRESS else "to"
-    reason = f"no {direction} rule of port {_name(port)} allows {packet} {side} {other}"
+    reason = f"no {direction} rule of port {port_name(port)} allows {packet} {side} {other}"
     if close:
         reason += f"; nearest: {close[0]['why']}"
     yield Stage(name, "drop", reason, port.id, [], close)
@@ -303,7 +225,3 @@ def stateful(config: Config, groups: Groups) -> bool:
     """Whether a policy set tracks connections: one stateful group is enough."""
     known = (config.security_groups.get(group) for group in groups)
     return any(group is None or group.stateful for group in known)
-
-
-def _name(port: Port) -> str:
-    return port.name or port.id

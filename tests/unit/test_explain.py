@@ -163,6 +163,26 @@ def test_spoofing(site):
     assert answer["destination"]["port"] == site.ports["web1"]
 
 
+def test_who_has_a_shared_address_is_its_destination(site):
+    for name in ("web1", "web2"):
+        site.do(ports.update, site.ports[name], allowed_address_pairs=[
+            {"ip_address": "10.0.1.99"}])
+    asked = []
+
+    def holder(sharing, vni, address, found=site.ports["web2"]):
+        asked.append((sorted(sharing), vni, address))
+        return found
+
+    answer = site.ask("db1", "10.0.1.99", holder=holder)
+    assert answer["destination"]["port"] == site.ports["web2"]
+    network, _ = site.net["web"]
+    assert asked == [(sorted(site.ports[one] for one in ("web1", "web2")), network.vni,
+                      "10.0.1.99")]
+    nowhere = site.ask("db1", "10.0.1.99", holder=lambda *_: "")
+    assert nowhere["verdict"] == "unreachable" and "web1, web2" in nowhere["reason"], nowhere
+    assert "none has announced it" in nowhere["reason"]
+
+
 def test_paths(site):
     assert site.ask("web1", "10.0.1.1")["verdict"] == "allowed"  # the gateway
     for to in ("10.0.1.200", "10.0.2.200", "198.51.100.1"):

@@ -1,0 +1,106 @@
+"""The way of a packet to the port that has its destination: one network, or a router.  Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ryu_apps.control.explain_rules import Packet, contains
+from ryu_apps.control.model import Config, Port, Subnet
+
+Exists = Callable[[int, str], str]
+"""(VNI of an EVI or a VRF, address) -> the prefix by which its routes lead there, or ""."""
+Holder = Callable[[list[str], int, str], str]
+"""(ids of the ports that may have an address, VNI of their EVI, the address) -> the one that has it
+now, or "" where none is known to."""
+NAMED = 5
+"""So many ports that may have an address are named."""
+
+
+@dataclass
+class Stage:
+    """``verdict``: "pass" or "drop"; ``rules``: ids of those that allow it."""
+
+    stage: str
+    verdict: str
+    reason: str
+    port: str = ""
+    rules: list[str] = field(default_factory=list)
+    nearest: list[dict[str, str]] = field(default_factory=list)
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "stage": self.stage, "verdict": self.verdict, "reason": self.reason,
+            "port": self.port, "rules": self.rules, "nearest": self.nearest,
+        }
+
+
+def way_of(
+    config: Config, port: Port, subnet: Subnet, packet: Packet, routed: Exists, holder: Holder
+) -> tuple[Stage, Port | None]:
+    """From the sender to the port that has the address: through one network, or a router."""
+    address = ipaddress.ip_address(packet.destination)
+    if address in subnet.net:
+        how = f"same network, {subnet.cidr}"
+        return _arrival(config, subnet, packet.destination, how, routed, holder)
+    interface = next(
+        (config.ports[id] for id in config.interfaces_by_subnet.get(subnet.id, ())), None
+    )
+    if interface is None:
+        return Stage(
+            "path", "drop",
+            f"{packet.destination} is outside of {subnet.cidr}, and no router has an interface "
+            "there",
+        ), None
+    router = config.routers.get(interface.device_id)
+    if router is None or not router.admin_state_up:
+        return Stage("path", "drop", f"router {interface.device_id} is down"), None
+    best: Subnet | None = None
+    for id in config.ports_by_device.get(router.id, ()):
+        for fixed in config.ports[id].fixed_ips:
+            other = config.subnets.get(fixed.subnet_id)
+            if (other is not None and other.ip_version == packet.version
+                    and address in other.net
+                    and (best is None or other.net.prefixlen > best.net.prefixlen)):
+                best = other
+    via = f"router {router.name or router.id}"
+    if best is not None:
+        how = f"{via}, {best.cidr}"
+        return _arrival(config, best, packet.destination, how, routed, holder)
+    prefix = routed(router.vni, packet.destination)
+    if prefix:
+        return Stage("path", "pass", f"{via}, by the route {prefix} of another system"), None
+    return Stage("path", "drop", f"{via} has no route to {packet.destination}"), None
+
+
+def _arrival(
+    config: Config, subnet: Subnet, address: str, how: str, routed: Exists, holder: Holder
+) -> tuple[Stage, Port | None]:
+    ids = config.ports_by_address.get((subnet.id, address))
+    if ids:
+        target = config.ports[min(ids)]
+        if target.is_router_interface:
+            return Stage("path", "pass", f"{how}: it is a gateway's own address", target.id), None
+        return Stage("path", "pass", f"{how}, port {port_name(target)}", target.id), target
+    network = config.networks.get(subnet.network_id)
+    sharing = [
+        id for id in config.ports_by_network.get(subnet.network_id, ())
+        if any(contains(pair.ip_address, address)
+               for pair in config.ports[id].allowed_address_pairs)
+    ]
+    if network is not None and sharing and (id := holder(sharing, network.vni, address)):
+        what = f"{how}, allowed address pair of port {port_name(config.ports[id])}"
+        return Stage("path", "pass", what, id), config.ports[id]
+    if network is not None and routed(network.vni, address):
+        return Stage("path", "pass", f"{how}, known by a route of another system"), None
+    why = f"{how}: no port has the address {address}"
+    if sharing:
+        names = ", ".join(port_name(config.ports[id]) for id in sorted(sharing)[:NAMED])
+        why += f"; allowed address pairs let it be at {names}, but none has announced it"
+    return Stage("path", "drop", why), None
+
+
+def port_name(port: Port) -> str:
+    return port.name or port.id
