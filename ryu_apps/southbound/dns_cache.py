@@ -1,12 +1,55 @@
 """The resolvers' answers, remembered for each network apart.
 
 What one network asks neither shortens nor delays another's answers: a cache that all shared would
-tell by its speed what others ask, and could be emptied by asking much.  Sources: RFC 1035, 2308.
+tell by its speed what others ask, and could be emptied by asking much.  Sources: RFC 1035, 2308;
+RFC 9520 for failures.
 """
 
 from __future__ import annotations
 
 from vrouter_ovs.proxies.dns_wire import Cache, Question
+
+FAILED = 5.0
+"""Seconds in which a question that got no answer is not sent again (RFC 9520 section 3.2: at least
+one, at most 300): a network whose resolvers are away does not ask them the harder for that."""
+
+
+class Failures:
+    """Questions that the resolvers could not answer: ``limit`` of them, the oldest out first.
+
+    Not thread-safe.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._found: dict[tuple[str, Question], tuple[float, bytes | None]] = {}
+        """In the order of time.  What to answer: a resolver's refusal, or None where all of them
+        were silent."""
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def put(self, network: str, question: Question, response: bytes | None, now: float) -> None:
+        self._found.pop((network, question), None)
+        self._found[network, question] = now + FAILED, response
+        if len(self._found) > self._limit:
+            del self._found[next(iter(self._found))]
+
+    def get(
+        self, network: str, question: Question, now: float
+    ) -> tuple[bool, bytes | None]:
+        """(whether it failed a moment ago, what to answer)."""
+        while self._found:
+            key, (until, _) = next(iter(self._found.items()))
+            if until > now:
+                break
+            del self._found[key]
+        known = self._found.get((network, question))
+        return (True, known[1]) if known is not None else (False, None)
+
+    def drop(self, network: str) -> None:
+        for key in [key for key in self._found if key[0] == network]:
+            del self._found[key]
 
 
 class Caches:

@@ -23,14 +23,15 @@ from vrouter_ovs.proxies import dns as edge_dns
 from vrouter_ovs.proxies.dns_wire import Question, read_response
 from vrouter_ovs.proxies.packet import Malformed
 
-from .dns_cache import Caches
+from .dns_cache import Caches, Failures
 from .dns_resolvers import Limits, Resolver, Resolvers
 
 WRONG = 16
 """Datagrams that answer something else until a try is given up."""
 Done = Callable[[bytes | None, str, float], None]
 """``done(response, how, now)``.  how: "cached", "forwarded"; with None instead of a response:
-"unanswered" (by every resolver), "busy" (too much is in flight), "gone" (the network is)."""
+"unanswered" (by every resolver), "busy" (too much is in flight), "gone" (the network is).  What
+failed a moment ago fails again: "cached" with the resolver's refusal, or with None."""
 
 
 @dataclass(eq=False, slots=True)
@@ -62,6 +63,7 @@ class Forwarder:
         self.resolvers = Resolvers(resolvers, limits.rest)
         self.limits = limits
         self.caches = Caches(limits.cache_entries, limits.cache_per_network, limits.cache_ttl)
+        self.failures = Failures(limits.in_flight)
         self.counts: Counter[str] = Counter()
         self.waiting = 0
         self._selector = selector
@@ -88,6 +90,11 @@ class Forwarder:
         found = self.caches.get(network, question, now)
         if found is not None:
             done(found, "cached", now)
+            return
+        failed, refusal = self.failures.get(network, question, now)
+        if failed:
+            self.counts["failed again"] += 1
+            done(refusal, "cached", now)
             return
         exchange = self._exchanges.get((network, question))
         if exchange is not None and waiter in exchange.waiters:
@@ -142,10 +149,13 @@ class Forwarder:
             self._selector.register(exchange.sock, selectors.EVENT_READ, exchange)
             self._deadlines[exchange] = now + self.limits.timeout
             return
-        if exchange.refusal is not None:
-            self._finish(exchange, exchange.refusal, "forwarded", now)
-        else:
-            self._finish(exchange, None, "unanswered", now)
+        self._fail(exchange, now)
+
+    def _fail(self, exchange: _Exchange, now: float) -> None:
+        """No resolver has answered: tell what the last one said, if any did."""
+        refusal = exchange.refusal
+        self.failures.put(exchange.network, exchange.question, refusal, now)
+        self._finish(exchange, refusal, "unanswered" if refusal is None else "forwarded", now)
 
     @staticmethod
     def _open(exchange: _Exchange, resolver: Resolver, kind: int) -> None:
@@ -206,7 +216,7 @@ class Forwarder:
             if exchange.tries < len(exchange.order):
                 self._try(exchange, now)
             else:
-                self._finish(exchange, response, "forwarded", now)
+                self._fail(exchange, now)
             return
         try:
             self.caches.put(exchange.network, exchange.question, response, now)
@@ -302,6 +312,7 @@ class Forwarder:
     def drop(self, network: str, now: float) -> None:
         """A network is gone: forget what it asked, and answer nobody."""
         self.caches.drop(network)
+        self.failures.drop(network)
         for exchange in [each for each in self._exchanges.values() if each.network == network]:
             self._finish(exchange, None, "gone", now)
 
