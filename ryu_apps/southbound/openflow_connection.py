@@ -31,7 +31,7 @@ class Connection:
         return self.datapath.send(data)
 
     def next_xid(self) -> int:
-        """An xid that was not used for long."""
+        """An xid of ours that has not been used for long."""
         self._xid = self._xid % (OUR_XIDS - 1) + 1
         return OUR_XIDS | self._xid
 
