@@ -16,7 +16,7 @@ from os_ken.controller import ofp_event
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
 from os_ken.ofproto import ofproto_v1_4
 
-from ryu_apps import __version__, node_view
+from ryu_apps import __version__
 from ryu_apps import settings as options
 from ryu_apps.configuration import Configuration
 from ryu_apps.control import messages as msg
@@ -33,6 +33,7 @@ from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound
 from ryu_apps.southbound.punt import PuntSouthbound, Send
 from ryu_apps.store import open_store
+from ryu_apps.views.live import LiveView
 from vrouter_ovs.edge import Why
 
 LOG = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class VncNode(app_manager.OSKenApp):
         options.register(self.CONF)
         conf = self.CONF
         self.node_name = conf.node.name or socket.gethostname()
-        self._started_at = node_view.started()
+        self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         speaker = _speaker(conf)
         self.controller = Controller(
             World(
@@ -84,8 +85,8 @@ class VncNode(app_manager.OSKenApp):
         self.engine: Engine | None = None
         if speaker.peers or speaker.listen:
             self.engine = make_engine(conf.bgp.engine, speaker, post)
-        self.view = node_view.LiveView(
-            self.controller, self.store, self.openflow, self.ovsdb, self.engine, self.record,
+        self.view = LiveView(
+            self.controller, self.store, self.openflow, self.engine, self.record,
             self.punt.status, self.dns.status,
         )
         self.api = ApiServer(self.configuration, self.view, conf)

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ryu_apps.control.messages import Program
-from ryu_apps.southbound.openflow_channel import NotConnected, VrouterChannel
+from ryu_apps.southbound.openflow_channel import VrouterChannel
+from ryu_apps.southbound.openflow_connection import NotConnected
 from vrouter_ovs.counters import totals
 from vrouter_ovs.describe import describe
 from vrouter_ovs.encode import decode_flow_stats

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import logging
 
+from ryu_apps.southbound.openflow_connection import ERROR, MULTIPART_REPLY
 from vrouter_ovs import encode as wire
 from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE
 
 LOG = logging.getLogger("vnc.openflow")
 
-ERROR, MULTIPART_REPLY = 1, 19
 _WANTED = (PUNT_RATE, PUNT_BURST)
 
 

@@ -1,101 +1,89 @@
-"""What is under way on one OpenFlow connection of a vrouter, and which replies belong to it."""
+"""One connection's business: which message of the switch belongs to what is under way on it.
+
+Two threads meet here.  The receiving thread of the connection asks of each message whether it is
+awaited, and puts it into the channel's inbox as bytes (:data:`ryu_apps.runtime.RawHook`); the
+channel's worker does everything else.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import Any
 
-from ryu_apps.southbound.openflow_flows import Operation
-from ryu_apps.southbound.openflow_meters import Meters
-from vrouter_ovs.encode import Encoded, decode_error, is_ours, packet_in_cookie
+from ryu_apps.southbound.openflow_connection import (
+    BARRIER_REPLY,
+    BUNDLE_CONTROL,
+    ERROR,
+    MULTIPART_REPLY,
+    OUR_XIDS,
+    PACKET_IN,
+    Connection,
+)
+from ryu_apps.southbound.openflow_readback import FlowsRead, Readback
+from ryu_apps.southbound.openflow_rounds import Outcome, Rounds
+from vrouter_ovs.encode import is_ours, packet_in_cookie
 
-LOG = logging.getLogger("vnc.openflow")
-
-ERROR, PACKET_IN, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL = 1, 10, 19, 21, 33
 OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL})
-OUR_XIDS = 0x8000_0000
-"""Our xids have this bit; those that os-ken counts up for other apps do not."""
 INBOX_LIMIT = 500_000
 READ_LIMIT = 1 << 30
 """Bytes of one flow dump; a switch that sends more is cut off."""
 
 
-class Read:
-    """A flow dump or count under way.  ``purpose``: "connect", "audit", "count", "show" or
-    "meters"."""
-
-    def __init__(self, purpose: str, result: Future | None = None) -> None:
-        self.purpose = purpose
-        self.result = result
-        self.xid = 0
-        self.flows: dict[bytes, Encoded] = {}
-        self.parts: list[bytes] = []
-        self.heard = 0.0
-        self.expected = 0
-
-
-class Round:
-    """A bundle (or, with ``plain``, single messages) under way."""
-
-    def __init__(self, bundle: int, first: int, plain: bool) -> None:
-        self.bundle = bundle
-        self.first = first
-        self.plain = plain
-        self.operations: list[Operation] = []
-        self.errors: dict[int, str] = {}
-        self.end_xid = 0
-        self.deadline = 0.0
-
-
 class Session:
-    """One connection of the switch."""
+    """What is read back and programmed on one connection.  ``counters``: see Connection.
+    ``answer_timeout``: seconds without an answer after which the connection is no good.
+    ``ready``: the switch's flows are known."""
 
-    def __init__(self, datapath: Any, element: str) -> None:
+    def __init__(self, datapath: Any, element: str, counters: dict[str, int],
+                 answer_timeout: float) -> None:
         self.datapath = datapath
         self.element = element
         self.ready = False
-        self.round: Round | None = None
-        self.reading: Read | None = None
-        self.reads: deque[Read] = deque()
-        # For the receiving thread: which replies are awaited, and how much came.
-        self.awaited_read = 0
-        self.read_bytes = 0
-        self.awaited = (0, 0)
-        self.flush_xid = 0
-        self.flush_refused = False
-        self.meters = Meters(element)
+        connection = Connection(datapath, element, counters)
+        self.readback = Readback(connection, answer_timeout)
+        self.rounds = Rounds(connection, answer_timeout)
 
-    def awaits(self, xid: int, size: int) -> bool:
-        """Whether a reply of ``size`` bytes with this xid of ours is one to what is under way.  For
-        the receiving thread; counts what a dump sends."""
-        if xid == self.awaited_read:
-            self.read_bytes += size
-            return True
-        first, last = self.awaited
-        return first <= xid <= last or xid in (self.meters.xid, self.flush_xid)
+    @property
+    def idle(self) -> bool:
+        """No answer of the switch is awaited."""
+        return self.rounds.idle and self.readback.idle
 
-    def refuse_flush(self, message: bytes) -> None:
-        """The switch answered with this OFPT_ERROR when it was told to forget connections."""
-        if not self.flush_refused:
-            self.flush_refused = True
-            LOG.error("vrouter %s cannot forget the connections of a port that left (%s): the next "
-                      "port with its number takes them over", self.element,
-                      decode_error(message)[3])
+    def overdue(self, now: float) -> str:
+        """Why the connection is no good any more, or ""."""
+        return self.rounds.overdue(now) or self.readback.overdue(now)
+
+    def reply(self, kind: int, xid: int, message: bytes) -> FlowsRead | Outcome | None:
+        """Take a reply; what is to be done with it, where that is the channel's to do.
+
+        Raises ValueError and struct.error for a malformed one.
+        """
+        if self.readback.reads(xid):
+            return self.readback.reply(kind, message)
+        if self.rounds.covers(xid):
+            return self.rounds.reply(kind, xid, message)
+        if kind == ERROR and not self.readback.refused(xid, message):
+            self.rounds.refused(xid, message)
+        return None
+
+    def attach(self, inbox: SimpleQueue, handle: Callable[[Session, int, int, bytes], None],
+               punted: Callable[[str, bytes], None] | None) -> None:
+        """Have replies put into ``inbox``, for ``handle``; packet-ins of ours go to ``punted``."""
+        self.datapath.raw_hook = _raw_hook(self, inbox, handle, punted)
+
+    def end(self) -> None:
+        """The connection has ended, or is not used any more."""
+        self.datapath.raw_hook = None
+        self.readback.end()
 
 
-def raw_hook(
+def _raw_hook(
     session: Session,
     inbox: SimpleQueue,
     handle: Callable[[Session, int, int, bytes], None],
     punted: Callable[[str, bytes], None] | None,
 ) -> Callable[[int, int, bytes], bool]:
-    """What the receiving thread of the connection asks about each message: True where it is ours
-    (:data:`ryu_apps.runtime.RawHook`).  Replies go into ``inbox``, for ``handle``."""
-    element = session.element
+    element, readback, rounds = session.element, session.readback, session.rounds
 
     def hook(kind: int, xid: int, message: bytes) -> bool:
         if kind == PACKET_IN and punted is not None and is_ours(packet_in_cookie(message)):
@@ -103,9 +91,9 @@ def raw_hook(
             return True
         if xid < OUR_XIDS or kind not in OUR_TYPES:
             return False
-        if not session.awaits(xid, len(message)):
+        if not readback.awaits(xid, len(message)) and not rounds.awaits(xid):
             return True
-        if session.read_bytes > READ_LIMIT or inbox.qsize() > INBOX_LIMIT:
+        if readback.received > READ_LIMIT or inbox.qsize() > INBOX_LIMIT:
             session.datapath.disconnect("sends more replies than can be taken")
             return True
         inbox.put((handle, session, kind, xid, message))

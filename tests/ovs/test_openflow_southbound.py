@@ -195,7 +195,7 @@ def test_held_channels_add_and_defer(node, switch):
 
 def test_what_others_delete_or_change_is_put_back(node, switch):
     join(node, switch, audit_interval=0.2)
-    node.southbound._channels["hv1"].full_audit_every = 2
+    node.southbound._channels["hv1"].audits.full_every = 2
     node.acked("hv1", node.program("hv1", *macs(30)))
     flows = switch.flows()
     switch.ofctl("del-flows", switch.bridge)

@@ -131,3 +131,25 @@ def arp_request(target: str, sender: str = "10.0.0.5", mac: bytes = MAC) -> byte
         b"\xff" * 6, mac, b"\x08\x06\0\x01\x08\0\x06\x04\0\x01", mac,
         packet.address_bytes(sender), bytes(6), packet.address_bytes(target),
     ))  # fmt: skip
+
+
+def answer_arp(frame: bytes, address: str, mac: str) -> packet.Answer:
+    """The reply of whoever has ``address`` at ``mac``: the switch, in the product, or a guest."""
+    wanted, source = packet.address_bytes(address), packet.mac_bytes(mac)
+    if frame[20:22] != b"\0\1" or frame[38:42] != wanted or frame[28:32] == wanted:
+        return packet.ignored("not a question for the address")
+    asker = frame[6:12]
+    reply = b"".join((asker, source, frame[12:20], b"\0\2", source, wanted, asker, frame[28:32]))
+    return packet.Answer((reply,), "reply", "request")
+
+
+def answer_neighbor(frame: bytes, address: str, mac: str, router: bool = False) -> packet.Answer:
+    """The advertisement of whoever has ``address`` at ``mac``, to one who has an address too."""
+    wanted, source = packet.address_bytes(address), packet.mac_bytes(mac)
+    asked = packet.icmp6(frame)
+    if asked.payload[0] != 135 or asked.payload[8:24] != wanted or not any(asked.src):
+        return packet.ignored("not a question for the address")
+    flags = b"\xe0" if router else b"\x60"
+    advertisement = b"\x88\0\0\0" + flags + bytes(3) + wanted + b"\x02\x01" + source
+    reply = packet.build_icmp6(asked.src_mac, source, wanted, asked.src, advertisement)
+    return packet.Answer((reply,), "advertisement", "solicitation")

@@ -20,9 +20,10 @@ from ryu_apps.control.model import (
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings, World
 from ryu_apps.controller import Controller
-from ryu_apps.node_view import LiveView, _rule_cookies
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from ryu_apps.store.memory import MemoryStore
+from ryu_apps.views.live import LiveView
+from ryu_apps.views.vrouters import rule_cookies
 from vrouter_ovs.cookies import cookie
 
 PORTS = {"a": "10.0.0.2", "b": "10.0.0.3"}
@@ -50,7 +51,7 @@ def live():
         controller.effects[effect] = lambda effect: None
     southbound = OpenFlowSouthbound(lambda event: None)
     view = LiveView(
-        controller, MemoryStore(), southbound, None, None, lambda: {"node": "node1"}, lambda _: {}
+        controller, MemoryStore(), southbound, None, lambda: {"node": "node1"}, lambda _: {}
     )
     controller.start()
     controller.post(msg.ConfigChanged(CHANGES, 1))
@@ -94,7 +95,7 @@ def test_counters_ask_for_the_objects_of_a_rule(live):
 
     for rule in ("ssh", "out"):
         expected = controller.query(lambda world, rule=rule: keys(world, rule))
-        found = controller.query(lambda world, rule=rule: _rule_cookies(world, rule))
+        found = controller.query(lambda world, rule=rule: rule_cookies(world, rule))
         assert expected and {place: set(cookies) for place, cookies in found.items()} == {
             ("hv1", "host1"): expected}
     assert view.rule_counters("none") == []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ryu_apps.address_view import shared_addresses
 from ryu_apps.control import messages as msg
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import MacIp, Path
+from ryu_apps.views.addresses import shared_addresses
 
 from .learned_support import (
     FAR,

@@ -1,7 +1,8 @@
 """Real clients against the edge proxies: udhcpc, dhclient, dhcpcd, the kernel, rdisc6, ndisc6, dig.
 
 Two namespaces joined by a veth: the client in one, in the other nothing but a packet socket whose
-frames go through the proxies.  Needs root and the clients; what is missing is skipped.
+frames go through the proxies; who has the gateway's address is answered as the switch does it.
+Needs root and the clients; what is missing is skipped.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from pathlib import Path
 
 import pytest
 
-from vrouter_ovs.proxies import arp, dhcp4, dhcp6, nd, packet, ra
+from vrouter_ovs.proxies import dhcp4, dhcp6, packet, ra
 from vrouter_ovs.proxies import dns as edge_dns
 
-from .proxy_support import PORT
+from .proxy_support import PORT, answer_arp, answer_neighbor
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("ethtool"),
@@ -58,7 +59,8 @@ def needs(tool: str) -> None:
 
 
 class Edge:
-    """The proxies behind a packet socket; ``kinds`` counts what was answered."""
+    """The proxies behind a packet socket, and the switch's answers for the gateway's addresses;
+    ``kinds`` counts what was answered."""
 
     def __init__(self) -> None:
         self.port = PORT
@@ -101,7 +103,7 @@ class Edge:
     def _dispatch(self, frame: bytes) -> tuple[str, packet.Answer]:
         kind = frame[12:14]
         if kind == b"\x08\x06":
-            return "arp", arp.answer(frame, "10.0.0.1", self.port.gateway_mac)
+            return "arp", answer_arp(frame, "10.0.0.1", self.port.gateway_mac)
         if kind == b"\x08\x00" and frame[23] == 17:
             udp = packet.udp4(frame)
             if udp.dst_port == 67:
@@ -113,7 +115,7 @@ class Edge:
         if kind == b"\x86\xdd" and frame[20] == 58:
             if frame[54] == 133:
                 return "ra", ra.answer(frame, self.port)
-            return "nd", nd.answer(frame, "fd00::1", self.port.gateway_mac, True)
+            return "nd", answer_neighbor(frame, "fd00::1", self.port.gateway_mac, router=True)
         return "other", packet.ignored("other")
 
     @staticmethod

@@ -14,6 +14,7 @@ from vrouter_ovs.proxies import arp, nd, packet, ra
 
 from .proxy_support import (
     ALL_ROUTERS,
+    GATEWAY_LINK_LOCAL,
     GATEWAY_MAC,
     LINK_LOCAL,
     MAC,
@@ -32,27 +33,13 @@ def layers(frame: bytes, *kinds):
     return [read.get_protocol(kind) for kind in kinds]
 
 
-def test_arp_reply() -> None:
-    answer = arp.answer(arp_request("10.0.0.1"), "10.0.0.1", GATEWAY)
-    layer2, message = layers(answer.frames[0], ethernet.ethernet, osken_arp.arp)
-    assert (layer2.dst, layer2.src) == (PORT.mac, GATEWAY)
-    assert (message.opcode, message.src_mac, message.src_ip) == (2, GATEWAY, "10.0.0.1")
-    assert (message.dst_mac, message.dst_ip) == (PORT.mac, "10.0.0.5")
-    probe = arp.answer(arp_request("10.0.0.1", sender="0.0.0.0"), "10.0.0.1", GATEWAY)
-    assert probe.reason == "probe" and len(probe.frames) == 1
-
-
-def test_arp_ignored_and_malformed() -> None:
-    assert arp.answer(arp_request("10.0.0.2"), "10.0.0.1", GATEWAY).kind == "ignored"
-    own = arp_request("10.0.0.1", sender="10.0.0.1")
-    assert arp.answer(own, "10.0.0.1", GATEWAY).kind == "ignored"
-    reply = arp.answer(arp_request("10.0.0.1"), "10.0.0.1", GATEWAY).frames[0]
-    assert arp.answer(reply, "10.0.0.5", GATEWAY).reason == "not a request"
+def test_arp_malformed() -> None:
     good = arp_request("10.0.0.1")
+    assert arp.sender(good) == (PORT.mac, "10.0.0.5", "used")
     for bad in (good[:41], good[:13], good[:14] + b"\0\6" + good[16:], MAC + good[6:12] + b"\x08\0",
-                good[:22] + bytes(6) + good[28:]):  # fmt: skip
+                good[:20] + b"\0\3" + good[22:], good[:22] + bytes(6) + good[28:]):  # fmt: skip
         with pytest.raises(packet.Malformed):
-            arp.answer(bad, "10.0.0.1", GATEWAY)
+            arp.sender(bad)
 
 
 def test_gratuitous_arp() -> None:
@@ -62,39 +49,28 @@ def test_gratuitous_arp() -> None:
     assert (message.opcode, message.src_mac) == (1, PORT.mac)
 
 
-@pytest.mark.parametrize(
-    ("source", "is_router", "flags", "destination"),
-    [(LINK_LOCAL, True, 0b111, "fe80::f816:3eff:fe00:5"),
-     (LINK_LOCAL, False, 0b011, "fe80::f816:3eff:fe00:5"), (ANY, True, 0b101, "ff02::1")],
-)  # fmt: skip
-def test_neighbor_advertisement(source, is_router, flags, destination) -> None:
-    answer = nd.answer(solicit_neighbor("fd00::1", src=source), "fd00::1", GATEWAY, is_router)
-    layer2, layer3, message = layers(answer.frames[0], ethernet.ethernet, ipv6.ipv6,
-                                     icmpv6.icmpv6)  # fmt: skip
-    assert (layer2.dst, layer2.src) == (PORT.mac, GATEWAY)
-    assert (layer3.src, layer3.dst, layer3.hop_limit) == ("fd00::1", destination, 255)
-    assert (message.type_, message.data.dst, message.data.res) == (136, "fd00::1", flags)
-    assert message.data.option.hw_src == GATEWAY
+def test_neighbor_advertisement_malformed() -> None:
+    good = b"\x88\0\0\0\x60\0\0\0" + packet.address_bytes("fd00::5")
 
+    def sent(message: bytes, hop_limit: int = 255) -> bytes:
+        return packet.build_icmp6(GATEWAY_MAC, MAC, LINK_LOCAL, GATEWAY_LINK_LOCAL, message,
+                                  hop_limit=hop_limit)  # fmt: skip
 
-def test_neighbor_discovery_refuses() -> None:
-    assert nd.answer(solicit_neighbor("fd00::2"), "fd00::1", GATEWAY, True).kind == "ignored"
-    assert nd.answer(solicit_router(), "fd00::1", GATEWAY, True).kind == "ignored"
-    wanted = b"\x87" + bytes(7) + packet.address_bytes("fd00::1")
-    group = packet.address_bytes("ff02::1:ff00:1")
+    assert nd.target(sent(good)) == (PORT.mac, "fd00::5", "answered")
     cases = {
-        "hop limit": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted, hop_limit=64),
-        "code": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, b"\x87\1" + wanted[2:]),
-        "cut": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted[:20]),
-        "empty option": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted + bytes(8)),
-        "option cut": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted + b"\1\2" + MAC),
-        "spoofed": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted + b"\1\1" + GATEWAY_MAC),
-        "probe with MAC": packet.build_icmp6(MAC, MAC, ANY, group, wanted + b"\1\1" + MAC),
-        "multicast": packet.build_icmp6(MAC, MAC, LINK_LOCAL, group, wanted[:8] + group),
+        "solicitation": solicit_neighbor("fd00::5"),
+        "hop limit": sent(good, hop_limit=64),
+        "code": sent(b"\x88\1" + good[2:]),
+        "cut": sent(good[:20]),
+        "empty option": sent(good + bytes(8)),
+        "option cut": sent(good + b"\2\2" + MAC),
+        "spoofed": sent(good + b"\2\1" + GATEWAY_MAC),
+        "multicast": sent(good[:8] + packet.ALL_NODES),
+        "unspecified": sent(good[:8] + ANY),
     }
     for frame in cases.values():
         with pytest.raises(packet.Malformed):
-            nd.answer(frame, "fd00::1", GATEWAY, True)
+            nd.target(frame)
 
 
 def test_unsolicited_advertisement() -> None:

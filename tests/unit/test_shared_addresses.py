@@ -17,7 +17,7 @@ from ryu_apps.southbound.punt import PuntSouthbound
 from vrouter_ovs.edge import Why
 from vrouter_ovs.proxies import arp, nd, packet
 
-from .proxy_support import GATEWAY_MAC, MAC, PORT, solicit_neighbor
+from .proxy_support import GATEWAY_MAC, MAC, PORT, answer_neighbor, solicit_neighbor
 from .test_punt import packet_in
 
 VIP, VIP6 = "10.0.0.100", "fd00::100"
@@ -98,7 +98,7 @@ def test_a_solicitation_can_be_answered() -> None:
     assert (layer2.dst, layer3.dst) == ("33:33:ff:00:01:00", "ff02::1:ff00:100")
     assert layer3.hop_limit == 255 and message.type_ == 135 and message.data.dst == VIP6
     assert message.data.option.hw_src == PORT.gateway_mac
-    reply = nd.answer(frame, VIP6, PORT.mac, False).frames[0]
+    reply = answer_neighbor(frame, VIP6, PORT.mac).frames[0]
     assert nd.target(reply) == (PORT.mac, VIP6, "answered")
     assert reply[:6] == GATEWAY_MAC and packet.icmp6(reply).dst == packet.link_local(GATEWAY_MAC)
 

@@ -1,5 +1,5 @@
-"""Neighbor discovery (RFC 4861): advertisements, solicited and not, who sends one, questions, and
-the reading of options."""
+"""Neighbor discovery (RFC 4861): unsolicited advertisements, who sends one, questions, and the
+reading of options.  Answers are the switch's business."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ import ipaddress
 from .packet import (
     ALL_NODES,
     ANY6,
-    Answer,
     Malformed,
     address_bytes,
     build_icmp6,
     icmp6,
-    ignored,
     link_local,
     mac_bytes,
     multicast_mac,
@@ -38,48 +36,12 @@ def options(data: bytes, start: int) -> dict[int, bytes]:
     return found
 
 
-def _advertisement(flags: int, target: bytes, mac: bytes) -> bytes:
-    return b"".join((bytes((ADVERTISEMENT, 0, 0, 0, flags, 0, 0, 0)), target, b"\x02\x01", mac))
-
-
-def answer(frame: bytes, address: str, mac: str, is_router: bool) -> Answer:
-    """The advertisement of ``address`` with ``mac`` for a solicitation of it; raises Malformed.
-
-    A DAD probe (from ::) gets an unsolicited one to all nodes (RFC 4861 7.2.4), in a frame to the
-    prober alone: it is the one who must hear it.
-    """
-    packet = icmp6(frame)
-    message = packet.payload
-    if message[0] != SOLICITATION:
-        return ignored("not a neighbor solicitation")
-    if message[1] or packet.hop_limit != 255 or len(message) < 24:
-        raise Malformed("bad neighbor solicitation")
-    target = message[8:24]
-    if target[0] == 0xFF:
-        raise Malformed("multicast target")
-    given = options(message, 24)
-    probe = packet.src == ANY6
-    if probe and (1 in given or packet.dst[:13] != b"\xff\x02" + bytes(9) + b"\x01\xff"):
-        raise Malformed("bad DAD probe")
-    if 1 in given and given[1][:6] != packet.src_mac:
-        raise Malformed("source link-layer address is not the frame's source")
-    if target != address_bytes(address):
-        return ignored("another address")
-    if packet.src == target:
-        return ignored("asks for its own address")
-    source = mac_bytes(mac)
-    flags = (_ROUTER if is_router else 0) | _OVERRIDE | (0 if probe else _SOLICITED)
-    reply = build_icmp6(packet.src_mac, source, target, ALL_NODES if probe else packet.src,
-                        _advertisement(flags, target, source))  # fmt: skip
-    return Answer((reply,), "advertisement", "DAD probe" if probe else "solicitation")
-
-
 def unsolicited(address: str, mac: str, is_router: bool = False) -> bytes:
     """The announcement of ``address`` at ``mac`` to all nodes (RFC 4861 section 7.2.6)."""
     packed, source = address_bytes(address), mac_bytes(mac)
     flags = (_ROUTER if is_router else 0) | _OVERRIDE
-    return build_icmp6(multicast_mac(ALL_NODES), source, packed, ALL_NODES,
-                       _advertisement(flags, packed, source))  # fmt: skip
+    message = bytes((ADVERTISEMENT, 0, 0, 0, flags, 0, 0, 0)) + packed + b"\x02\x01" + source
+    return build_icmp6(multicast_mac(ALL_NODES), source, packed, ALL_NODES, message)
 
 
 def target(frame: bytes) -> tuple[str, str, str]:

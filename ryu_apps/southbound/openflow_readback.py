@@ -1,0 +1,232 @@
+"""Reading back what a switch holds of ours: its flows, or how many they are, and its meters; and
+how often it is audited.
+
+One request at a time, in order.  While one is under way its replies are put together; the flows of
+a connect or an audit are handed over whole, everything else is settled here.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+import time
+from collections import deque
+from concurrent.futures import Future
+from enum import Enum
+from typing import NamedTuple
+
+from ryu_apps.southbound.openflow_connection import (
+    ERROR,
+    MULTIPART_REPLY,
+    OUR_XIDS,
+    Connection,
+    NotConnected,
+)
+from ryu_apps.southbound.openflow_meters import Meters
+from vrouter_ovs import encode as wire
+from vrouter_ovs.encode import Encoded
+
+LOG = logging.getLogger("vnc.openflow")
+
+OFPMP_AGGREGATE = 2
+
+
+class Purpose(Enum):
+    """Why the switch is asked."""
+
+    METERS = "to make the pool of meters what it should be"
+    CONNECT = "its flows, before the first change"
+    AUDIT = "its flows, to see whether somebody else changed them"
+    COUNT = "the number of its flows; an audit follows where it is wrong"
+    SHOW = "its flows with their counters, for people"
+
+
+class Audits:
+    """When a switch is looked at, and how closely.  ``interval``: seconds between two audits.
+    ``full_every``: each so many-th compares all flows, and the others count them; 0: all count."""
+
+    def __init__(self, interval: float, full_every: int) -> None:
+        self.interval = interval
+        self.full_every = full_every
+        self._next = 0.0
+        self._begun = 0
+
+    def put_off(self, now: float) -> None:
+        """The next is due an interval from now."""
+        self._next = now + self.interval
+
+    def due_in(self, now: float) -> float:
+        """Seconds; 0 or less where it is time."""
+        return self._next - now
+
+    def begin(self) -> tuple[Purpose, ...]:
+        """What to read for the next."""
+        self._begun += 1
+        if self.full_every and self._begun % self.full_every == 0:
+            return Purpose.METERS, Purpose.AUDIT
+        return (Purpose.COUNT,)
+
+
+class FlowsRead(NamedTuple):
+    """The flows of ours that the switch holds, by their keys.  ``purpose``: CONNECT or AUDIT."""
+
+    purpose: Purpose
+    flows: dict[bytes, Encoded]
+
+
+class _Read:
+    """A request that waits or is under way."""
+
+    def __init__(self, purpose: Purpose, result: Future | None = None) -> None:
+        self.purpose = purpose
+        self.result = result
+        self.xid = 0
+        self.flows: dict[bytes, Encoded] = {}
+        self.parts: list[bytes] = []
+        self.heard = 0.0
+        self.expected = 0
+
+
+class Readback:
+    """The reads of one connection.  ``answer_timeout``: seconds of silence that are too many.
+
+    The channel's worker owns it; :meth:`awaits` and ``received`` are for the receiving thread.
+    """
+
+    def __init__(self, connection: Connection, answer_timeout: float) -> None:
+        self._connection = connection
+        self._answer_timeout = answer_timeout
+        self._meters = Meters(connection.element)
+        self._waiting: deque[_Read] = deque()
+        self._reading: _Read | None = None
+        self.received = 0
+        """Bytes of the read under way."""
+
+    # ------------------------------------------------------------ asking
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is being read, and nothing waits to be."""
+        return self._reading is None and not self._waiting
+
+    @property
+    def deciding(self) -> bool:
+        """What is being read decides which changes the switch needs."""
+        reading = self._reading
+        return reading is not None and reading.purpose in (Purpose.CONNECT, Purpose.AUDIT)
+
+    def ask(self, *purposes: Purpose) -> None:
+        """Read these after all that was asked for before; for SHOW, see :meth:`show`."""
+        self._waiting.extend(map(_Read, purposes))
+
+    def show(self, result: Future) -> None:
+        """Read the flows; ``result`` gets the list of the replies' bodies, or NotConnected."""
+        self._waiting.append(_Read(Purpose.SHOW, result))
+
+    def start(self, expected: int) -> None:
+        """Send the next request, if one waits and none is under way.  ``expected``: how many flows
+        of ours the switch should hold."""
+        if self._reading is not None or not self._waiting:
+            return
+        connection, read = self._connection, self._waiting.popleft()
+        read.xid = connection.next_xid()
+        read.heard = time.monotonic()
+        read.expected = expected
+        self.received = 0
+        self._reading = read
+        # Before the first flow of a connection, and again whenever the switch is looked at.
+        connection.send(wire.set_config(OUR_XIDS))
+        if read.purpose is Purpose.METERS:
+            connection.send(wire.meter_config_request(read.xid))
+            return
+        request = wire.flow_stats_request(read.xid, wire.COOKIE_BASE, wire.COOKIE_MASK)
+        if read.purpose is Purpose.COUNT:
+            # The same body asks for the number alone (OpenFlow 1.4, 7.3.5.3).
+            request = request[:8] + OFPMP_AGGREGATE.to_bytes(2, "big") + request[10:]
+        connection.send(request)
+
+    def overdue(self, now: float) -> str:
+        """Why the connection is no good any more, or ""."""
+        reading = self._reading
+        if reading is not None and now > reading.heard + self._answer_timeout:
+            return "no answer to a flow dump"
+        return ""
+
+    def end(self) -> None:
+        """The connection has ended: whoever waits for flows is told."""
+        for read in (*self._waiting, *([self._reading] if self._reading else [])):
+            if read.result is not None:
+                read.result.set_exception(NotConnected(self._connection.element))
+
+    # ------------------------------------------------------------ replies
+
+    def awaits(self, xid: int, size: int) -> bool:
+        """Whether a reply of ``size`` bytes is one to us; counts those of the read under way."""
+        if self.reads(xid):
+            self.received += size
+            return True
+        return xid == self._meters.xid
+
+    def reads(self, xid: int) -> bool:
+        """Whether this is the xid of the read under way."""
+        reading = self._reading
+        return reading is not None and xid == reading.xid
+
+    def reply(self, kind: int, message: bytes) -> FlowsRead | None:
+        """Take a reply to the read under way; what it was for, where that is the caller's.
+
+        Raises ValueError and struct.error for a malformed one.
+        """
+        read = self._reading
+        if read is None:
+            return None
+        if read.purpose is Purpose.METERS:
+            self._meters_reply(read, kind, message)
+            return None
+        if kind == ERROR:
+            raise ValueError(f"flow dump refused: {wire.decode_error(message)[3]}")
+        if kind != MULTIPART_REPLY or len(message) < 16:
+            return None
+        read.heard = time.monotonic()
+        if read.purpose is Purpose.COUNT:
+            self._count_reply(read, message)
+            return None
+        if read.purpose is Purpose.SHOW:
+            read.parts.append(message[16:])
+        else:
+            for flow in wire.decode_flow_stats(message[16:]):
+                read.flows[flow.key] = flow
+        if message[11] & 1:  # OFPMPF_REPLY_MORE
+            return None
+        self._reading = None
+        if read.result is not None:
+            read.result.set_result(read.parts)
+            return None
+        return FlowsRead(read.purpose, read.flows)
+
+    def refused(self, xid: int, message: bytes) -> bool:
+        """Whether this OFPT_ERROR is about a change of the meters; then it is noted."""
+        if xid != self._meters.xid:
+            return False
+        self._meters.refuse(message)
+        return True
+
+    def _count_reply(self, read: _Read, message: bytes) -> None:
+        connection = self._connection
+        self._reading = None
+        count = struct.unpack_from("!I", message, 32)[0]
+        connection.counters["audits"] += 1
+        if count != read.expected:
+            LOG.warning("vrouter %s holds %d flows of ours instead of %d; looking closer",
+                        connection.element, count, read.expected)
+            # A meter that somebody deleted took its flows along.
+            self._waiting.extendleft((_Read(Purpose.AUDIT), _Read(Purpose.METERS)))
+
+    def _meters_reply(self, read: _Read, kind: int, message: bytes) -> None:
+        connection = self._connection
+        read.heard = time.monotonic()
+        if self._meters.reply(kind, message):
+            self._reading = None
+            changes = self._meters.changes(connection.next_xid())
+            connection.counters["meter_mods"] += len(changes)
+            connection.send(b"".join(changes))

@@ -1,0 +1,220 @@
+"""Rounds of programming: flow changes go out together, and the switch takes or refuses them.
+
+A round is one atomic, ordered bundle (OpenFlow 1.4, 6.9).  A refused bundle names the message that
+was at fault; its object is left out and the rest sent again.  Where a switch refuses a bundle and
+blames nothing, or blames something new three times, the changes go as plain messages before a
+barrier.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ryu_apps.southbound.openflow_connection import (
+    BARRIER_REPLY,
+    BUNDLE_CONTROL,
+    ERROR,
+    OUR_XIDS,
+    Connection,
+)
+from ryu_apps.southbound.openflow_flows import Operation, VrouterFlows
+from vrouter_ovs import encode as wire
+from vrouter_ovs.state import Key
+
+LOG = logging.getLogger("vnc.openflow")
+
+COMMIT_REPLY = b"\0\5"
+BUNDLE_ATTEMPTS = 3
+PER_SECOND = 2000
+"""Flow changes that even a slow switch makes in a second; large bundles get more time."""
+SECONDS_PER_ZONE = 0.1
+"""For a zone to be forgotten: the switch looks at all of its connections for each."""
+
+
+class Outcome(NamedTuple):
+    """What became of a round's changes."""
+
+    done: Sequence[Operation]
+    """The switch made these."""
+    refused: dict[Key, str]
+    """Objects that cannot be had, and why."""
+    undone: Sequence[Operation]
+    """These were not made, through no fault of theirs or of an object in ``refused``."""
+
+
+class _Round:
+    """A bundle (or, with ``plain``, single messages) under way."""
+
+    def __init__(self, bundle: int, first: int, plain: bool) -> None:
+        self.bundle = bundle
+        self.first = first
+        self.plain = plain
+        self.operations: list[Operation] = []
+        self.errors: dict[int, str] = {}
+        self.flushed = 0
+        self.end_xid = 0
+        self.deadline = 0.0
+
+
+class Rounds:
+    """The rounds of one connection, one after the other.  ``answer_timeout``: seconds that the
+    switch has for a round, besides the time for its size.
+
+    The channel's worker owns it; :meth:`awaits` is for the receiving thread.
+    """
+
+    def __init__(self, connection: Connection, answer_timeout: float) -> None:
+        self._connection = connection
+        self._answer_timeout = answer_timeout
+        self._round: _Round | None = None
+        self._bundle = 0
+        self._attempts = 0
+        self._awaited = (0, 0)
+        self._flush_xid = 0
+        self._flush_refused = False
+
+    @property
+    def idle(self) -> bool:
+        """No round is under way."""
+        return self._round is None
+
+    def overdue(self, now: float) -> str:
+        """Why the connection is no good any more, or ""."""
+        current = self._round
+        if current is not None and now > current.deadline:
+            return f"no answer to {len(current.operations)} flow changes"
+        return ""
+
+    # ------------------------------------------------------------ sending
+
+    def start(self, flows: VrouterFlows) -> bool:
+        """Send the outstanding changes; False if there were none.  None may be under way."""
+        connection = self._connection
+        connection.begin_run()
+        self._flush_xid = connection.next_xid()
+        self._bundle = self._bundle % 0x7FFF_FFFF + 1
+        current = _Round(self._bundle, connection.next_xid(), self._attempts >= BUNDLE_ATTEMPTS)
+        # Open to the end: how many changes there are shows as they are encoded.
+        self._awaited = (current.first, OUR_XIDS | (OUR_XIDS - 1))
+        self._send_changes(current, flows)
+        operations, plain = current.operations, current.plain
+        if not operations:
+            self._awaited = (0, 0)
+            return False
+        current.end_xid = current.first + len(operations) + 1
+        connection.end_run(current.end_xid)
+        self._awaited = (current.first, current.end_xid)
+        current.deadline = (time.monotonic() + self._answer_timeout
+                            + len(operations) / PER_SECOND
+                            + current.flushed * SECONDS_PER_ZONE)
+        self._round = current
+        connection.counters["zone_flushes"] += current.flushed
+        connection.counters["bundles"] += not plain
+        connection.counters["flow_mods"] += len(operations)
+        connection.send(wire.barrier(current.end_xid) if plain
+                        else wire.bundle_commit(current.bundle, current.end_xid))
+        return True
+
+    def _send_changes(self, current: _Round, flows: VrouterFlows) -> None:
+        """Send what ``flows`` gives, batch by batch, each change with the next xid."""
+        connection, operations, plain = self._connection, current.operations, current.plain
+        build, bundle = wire.bundle_flow_mod, current.bundle
+        for batch in flows.operations():
+            if not operations and not plain:
+                connection.send(wire.bundle_open(bundle, current.first))
+            xid = current.first + len(operations)
+            operations += batch
+            if plain:
+                data = [wire.flow_mod(command, flow, xid + at)
+                        for at, (command, flow, _) in enumerate(batch, 1)]
+            else:
+                data = [build(bundle, command, flow, xid + at)
+                        for at, (command, flow, _) in enumerate(batch, 1)]
+            zones = flows.zones_given(batch)
+            if zones:
+                # No part of the bundle: done at once, before any of these flows is there.  What
+                # the number's last port sent has ended by then, its device is gone.
+                data[:0] = [wire.flush_zone(zone, self._flush_xid) for zone in zones]
+                current.flushed += len(zones)
+            if not connection.send(b"".join(data)):
+                break
+
+    # ------------------------------------------------------------ replies
+
+    def awaits(self, xid: int) -> bool:
+        """Whether a reply with this xid is one to us."""
+        first, last = self._awaited
+        return first <= xid <= last or xid == self._flush_xid
+
+    def covers(self, xid: int) -> bool:
+        """Whether this is an xid of the round under way."""
+        current = self._round
+        return current is not None and current.first <= xid
+
+    def reply(self, kind: int, xid: int, message: bytes) -> Outcome | None:
+        """Take a reply to the round under way; the outcome, where it ends the round.
+
+        Raises ValueError and struct.error for a malformed one.
+        """
+        current = self._round
+        if current is None:
+            return None
+        if kind == ERROR:
+            text = wire.decode_error(message)[3]
+            at = xid - current.first - 1
+            if 0 <= at < len(current.operations):
+                current.errors.setdefault(at, text)
+            elif xid in (current.end_xid, current.first):
+                return self._finish(current, text)
+        elif xid == current.end_xid and (
+                kind == BARRIER_REPLY if current.plain
+                else kind == BUNDLE_CONTROL and message[12:14] == COMMIT_REPLY):
+            return self._finish(current, "")
+        return None
+
+    def refused(self, xid: int, message: bytes) -> bool:
+        """Whether this OFPT_ERROR says that connections cannot be forgotten; then it is told."""
+        if xid != self._flush_xid:
+            return False
+        connection = self._connection
+        connection.counters["errors"] += 1
+        if not self._flush_refused:
+            self._flush_refused = True
+            LOG.error("vrouter %s cannot forget the connections of a port that left (%s): the next "
+                      "port with its number takes them over", connection.element,
+                      wire.decode_error(message)[3])
+        return True
+
+    def _finish(self, current: _Round, failure: str) -> Outcome:
+        """``failure``: why the whole bundle was refused, or ""."""
+        self._round, self._awaited = None, (0, 0)
+        element, counters = self._connection.element, self._connection.counters
+        operations, errors = current.operations, current.errors
+        culprits: dict[Any, str] = {}
+        for at, text in errors.items():
+            culprits.setdefault(operations[at].owner, text)
+        if failure:
+            counters["errors"] += 1
+            LOG.warning("vrouter %s refused a bundle of %d flow changes: %s%s", element,
+                        len(operations), failure, "" if errors else ", and blames none of them")
+            self._attempts = self._attempts + 1 if errors else BUNDLE_ATTEMPTS
+        else:
+            self._attempts = 0
+        # A deletion nobody owns that is refused stays for the next audit; it is not repeated.
+        leftover = culprits.pop(None, None)
+        if leftover is not None:
+            counters["errors"] += 1
+            LOG.warning("vrouter %s refused to delete a flow: %s", element, leftover)
+        counters["errors"] += len(culprits)
+        if failure:
+            return Outcome((), culprits, [
+                operation for at, operation in enumerate(operations)
+                if at not in errors or operation.owner is not None
+            ])  # fmt: skip
+        done = operations if not errors else [
+            operation for at, operation in enumerate(operations) if at not in errors
+        ]  # fmt: skip
+        return Outcome(done, culprits, ())

@@ -1,0 +1,1 @@
+"""What REST sees of the running node, read from its World on the controller thread."""

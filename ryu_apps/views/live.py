@@ -1,0 +1,165 @@
+"""What REST sees of the running node: :class:`northbound.base.NodeView` on the real thing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ryu_apps.control.explain import explain
+from ryu_apps.control.messages import ForgetElement
+from ryu_apps.control.world import World
+from ryu_apps.controller import Controller
+from ryu_apps.northbound.base import NodeView, PortState, Remote
+from ryu_apps.peering.base import Engine
+from ryu_apps.southbound.openflow import NotConnected, OpenFlowSouthbound
+from ryu_apps.store.base import Store
+from ryu_apps.views import elements, health, vpns, vrouters
+from ryu_apps.views.ports import port_detail, port_state
+
+
+class LiveView(NodeView):
+    """``record``: this node's own ``/status/nodes`` record.  ``edge``: what became of the punted
+    packets of an element.  ``names``: what the node does about names that VMs ask for."""
+
+    def __init__(
+        self,
+        controller: Controller,
+        store: Store,
+        openflow: OpenFlowSouthbound,
+        engine: Engine | None,
+        record: Callable[[], dict[str, Any]],
+        edge: Callable[[str], dict[str, Any]],
+        names: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        self._controller = controller
+        self._store = store
+        self._openflow = openflow
+        self._engine = engine
+        self._record = record
+        self._edge = edge
+        self._names = names
+
+    # ------------------------------------------------------------ ports
+
+    def port_states(self, port_ids: Iterable[str]) -> dict[str, PortState]:
+        wanted = list(port_ids)
+        return self._controller.query(
+            lambda world: {port_id: port_state(world, port_id) for port_id in wanted}
+        )
+
+    def port_detail(self, port_id: str) -> dict[str, Any]:
+        return self._controller.query(lambda world: port_detail(world, port_id))
+
+    # ------------------------------------------------------------ the system
+
+    def health(self) -> dict[str, Any]:
+        own = self._record()
+        waiting, refused = self._controller.query(
+            lambda world: (world.convergence.waiting_for(), len(world.rejected))
+        )
+        checks = health.checks(
+            self._store.status(), self.peers(),
+            [one for one in self.elements() if one["owner"] == own["node"]],
+            waiting, refused, self._controller.failures,
+        )  # fmt: skip
+        ok = all(one["ok"] for one in checks)
+        return {"status": "ok" if ok else "degraded", **own, "checks": checks}
+
+    def counts(self) -> dict[str, int]:
+        return self._controller.query(health.counts)
+
+    def dns(self) -> dict[str, Any]:
+        return self._names()
+
+    def nodes(self) -> list[dict[str, Any]]:
+        own = self._record()
+        return self._controller.query(lambda world: elements.nodes(world, own))
+
+    def peers(self) -> list[dict[str, Any]]:
+        states = {}
+        for state in self._engine.status() if self._engine is not None else ():
+            states[state.get("peer") or state.get("name") or state.get("id")] = state
+
+        def read(world: World) -> list[dict[str, Any]]:
+            return [
+                {**state, "name": name, "up": name in world.peers_up,
+                 "paths": world.rib.count(name), "stale_paths": world.rib.stale_count(name)}
+                for name, state in states.items()
+            ]
+
+        return self._controller.query(read)
+
+    # ------------------------------------------------------------ elements
+
+    def elements(self) -> list[dict[str, Any]]:
+        found = self._controller.query(elements.elements)
+        for one in found:
+            if one["mine"]:
+                one["openflow"] = self._openflow.status(one["element"])
+                one["edge"] = self._edge(one["element"])
+        return found
+
+    def element_owner(self, element: str) -> Remote | None:
+        return self._controller.query(lambda world: elements.owner(world, element))
+
+    def port_owner(self, port_id: str) -> Remote | None:
+        def read(world: World) -> str:
+            return "" if port_id in world.ports.bound else port_state(world, port_id).element
+
+        element = self._controller.query(read)
+        try:
+            return self.element_owner(element) if element else None
+        except KeyError:
+            return None  # It has just been forgotten.
+
+    def forget_element(self, element: str) -> None:
+        self._controller.query(lambda world: elements.check_forgettable(world, element))
+        self._controller.post(ForgetElement(element))
+
+    # ------------------------------------------------------------ VPNs and routes
+
+    def evis(self) -> list[dict[str, Any]]:
+        return self._controller.query(lambda world: vpns.instances(world, "evi"))
+
+    def vrfs(self) -> list[dict[str, Any]]:
+        return self._controller.query(lambda world: vpns.instances(world, "vrf"))
+
+    def rib(self) -> list[dict[str, Any]]:
+        return self._controller.query(vpns.rib)
+
+    # ------------------------------------------------------------ vrouters
+
+    def vrouter_objects(self, element: str) -> list[dict[str, Any]]:
+        found = self._controller.query(lambda world: vrouters.read_objects(world, element))
+        return vrouters.objects(*found)
+
+    def vrouter_flows(self, element: str) -> list[dict[str, Any]]:
+        keys = self._controller.query(lambda world: list(world.desired.objects[element]))
+        flows = self._openflow.flows(element)
+        vrouters.name_objects(flows, keys)
+        return flows
+
+    # ------------------------------------------------------------ security groups
+
+    def explain(self, port_id: str, to: str, **packet: Any) -> dict[str, Any]:
+        return self._controller.query(
+            lambda world: explain(
+                world.config, port_id, to, **packet,
+                routed=lambda vni, address: vpns.routed(world, vni, address),
+                states=lambda one: port_state(world, one).status,
+            )
+        )
+
+    def rule_counters(self, rule_id: str) -> list[dict[str, Any]]:
+        places = self._controller.query(lambda world: vrouters.rule_cookies(world, rule_id))
+        found = []
+        for (element, host), cookies in places.items():
+            one: dict[str, Any] = {"element": element, "host": host}
+            try:
+                counts = self._openflow.counters(element)
+            except (KeyError, NotConnected, TimeoutError) as error:
+                one["error"] = str(error) or type(error).__name__
+            else:
+                one |= vrouters.totals(counts, cookies)
+            found.append(one)
+        return found

@@ -1,0 +1,83 @@
+"""Where the ports are and who claims them, read from a World."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ryu_apps.control.instances import select_mac
+from ryu_apps.control.model import Port
+from ryu_apps.control.routes import Path
+from ryu_apps.control.world import World
+from ryu_apps.northbound.base import DOWN, PortState
+from ryu_apps.views.addresses import shared_addresses
+
+
+def port_state(world: World, port_id: str) -> PortState:
+    """What is true of a port: bound here, or announced by another node."""
+    port = world.config.ports.get(port_id)
+    if port is None:
+        return DOWN
+    if port.is_router_interface:
+        # A router interface is on every vrouter where its network is; it has no place of its own.
+        return PortState("ACTIVE" if port.admin_state_up else "DOWN", "")
+    bound = world.ports.bound.get(port_id)
+    if bound is not None:
+        host = world.elements.accepted[bound.element].info.hostname
+        if port_id in world.ports.rejected:
+            return PortState("ERROR", host, bound.element, world.ports.rejected[port_id])
+        active = port_id in world.ports.active and not world.ports.is_pending(port_id)
+        return PortState("ACTIVE" if active else "BUILD", host, bound.element)
+    path = _remote_path(world, port)
+    if path is not None:
+        element = world.elements.by_vtep.get(path.attrs.next_hop, "")
+        record = world.elements.records.get(element)
+        host = record["hostname"] if record else path.attrs.next_hop
+        return PortState("ACTIVE", host, element)
+    reasons = world.ports.refused.get(port_id, {})
+    return PortState("DOWN", "", reason="; ".join(dict.fromkeys(reasons.values())))
+
+
+def _remote_path(world: World, port: Port) -> Path | None:
+    network = world.config.networks.get(port.network_id)
+    if network is None or not port.admin_state_up:
+        return None
+    instance = world.instances.by_vni.get(network.vni)
+    paths = instance.macs.get(port.mac_address, ()) if instance else ()
+    return select_mac(paths, world.rib.stale_best.__contains__)
+
+
+def port_detail(world: World, port_id: str) -> dict[str, Any]:
+    """The port's state, all interfaces that claim it, and the addresses that it shares."""
+    state = port_state(world, port_id)
+    bound = world.ports.bound.get(port_id)
+    refused = world.ports.refused.get(port_id, {})
+    claims = []
+    for claim, row in world.elements.claims.get(port_id, {}).items():
+        holds = bound is not None and (bound.element, bound.interface) == claim
+        claims.append({
+            "element": claim.element,
+            "host": world.elements.accepted[claim.element].info.hostname,
+            "interface": claim.interface,
+            "ofport": row.ofport,
+            "holds": holds,
+            "reason": refused.get(claim, ""),
+            "node": world.settings.node,
+        })
+    local = {claim["element"] for claim in claims}
+    for (claimed, element), record in world.claim_records.items():
+        if claimed == port_id and element not in local:
+            claims.append({
+                "element": element, "host": record["host"], "interface": record["interface"],
+                "ofport": None, "holds": False, "reason": record["reason"],
+                "node": record["node"],
+            })
+    if state.element and bound is None:
+        record = world.elements.records.get(state.element, {})
+        claims.insert(0, {
+            "element": state.element, "host": state.host, "interface": None, "ofport": None,
+            "holds": True, "reason": "", "node": record.get("owner", ""),
+        })
+    return {
+        "id": port_id, "state": state._asdict(), "claims": claims,
+        "shared_addresses": shared_addresses(world, port_id),
+    }

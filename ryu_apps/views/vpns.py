@@ -1,0 +1,77 @@
+"""VPN instances and their routes, read from a World."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from ryu_apps.control.instances import Instance
+from ryu_apps.control.world import World
+
+
+def instances(world: World, kind: str) -> list[dict[str, Any]]:
+    """All of a kind, "evi" or "vrf"."""
+    found = []
+    for vni, instance in sorted(world.instances.by_vni.items()):
+        if instance.spec.kind == kind:
+            found.append(_instance(world, vni, instance))
+    return found
+
+
+def _instance(world: World, vni: int, instance: Instance) -> dict[str, Any]:
+    spec = instance.spec
+    table = "network" if spec.kind == "evi" else "router"
+    item = world.config.get(table, spec.id)
+    one: dict[str, Any] = {
+        "vni": vni,
+        table: spec.id,
+        "name": item.name if item else "",
+        "rd_index": spec.rd_index,
+        "import_targets": sorted(spec.imports),
+        "export_targets": list(spec.exports),
+    }
+    if spec.kind == "evi":
+        one["vrouters"] = sorted(world.ports.present.get(vni, ()))
+        one |= {"macs": len(instance.macs), "addresses": len(instance.ips),
+                "flood": sorted(path.attrs.next_hop for path in instance.imets.values())}
+    else:
+        one["vrouters"] = sorted(world.resolver.vrfs.get(vni, ()))
+        one["prefixes"] = len(instance.prefixes)
+    return one
+
+
+def rib(world: World) -> list[dict[str, Any]]:
+    """All paths, with the instances that import them."""
+    found = []
+    for source, path, best, stale in world.rib.all_paths():
+        nlri, attrs = path.nlri, path.attrs
+        importing = world.instances.importing(attrs.rts)
+        imported = [world.instances.by_vni[vni].spec for vni in importing]
+        one: dict[str, Any] = {
+            "family": nlri.family, "type": nlri.route_type, **nlri._asdict(),
+            "next_hop": attrs.next_hop, "labels": list(path.labels), "rts": list(attrs.rts),
+            "encap": attrs.encap, "router_mac": attrs.router_mac, "mobility": attrs.mobility,
+            "local_pref": attrs.local_pref, "as_path": list(attrs.as_path),
+            "peer": source or "local", "best": best, "stale": stale,
+            "evi": [spec.vni for spec in imported if spec.kind == "evi"],
+            "vrf": [spec.vni for spec in imported if spec.kind == "vrf"],
+        }
+        found.append(one)
+    found.sort(key=lambda one: (one["type"], one["rd"], one.get("mac", ""), one.get("ip", ""),
+                                one.get("prefix", ""), one["peer"]))
+    return found
+
+
+def routed(world: World, vni: int, address: str) -> str:
+    """The longest prefix by which the routes of an instance lead to an address, or ""."""
+    instance = world.instances.by_vni.get(vni)
+    if instance is None:
+        return ""
+    if instance.spec.kind == "evi":
+        return address if address in instance.ips else ""
+    parsed = ipaddress.ip_address(address)
+    for length in range(parsed.max_prefixlen, -1, -1):
+        prefix = str(ipaddress.ip_network((parsed, length), strict=False))
+        if prefix in instance.prefixes:
+            return prefix
+    return ""
