@@ -45,7 +45,7 @@ def explain(
     source: str = "",
     routed: Exists = lambda vni, address: "",
     states: Callable[[str], str] = lambda port_id: "",
-    holder: Holder = lambda ports, vni, address: min(ports),
+    holder: Holder = lambda sharing, address: min(sharing),
 ) -> dict[str, Any]:
     """What happens to a connection from a port to ``to`` (an address, or a port's id).
 

@@ -12,9 +12,9 @@ from ryu_apps.control.model import Config, Port, Subnet
 
 Exists = Callable[[int, str], str]
 """(VNI of an EVI or a VRF, address) -> the prefix by which its routes lead there, or ""."""
-Holder = Callable[[list[str], int, str], str]
-"""(ids of the ports that may have an address, VNI of their EVI, the address) -> the one that has it
-now, or "" where none is known to."""
+Holder = Callable[[list[str], str], str]
+"""(ids of the ports of a network that may have an address, the address) -> the one that has it now,
+or "" where none is known to."""
 NAMED = 5
 """So many ports that may have an address are named."""
 
@@ -84,15 +84,15 @@ def _arrival(
         if target.is_router_interface:
             return Stage("path", "pass", f"{how}: it is a gateway's own address", target.id), None
         return Stage("path", "pass", f"{how}, port {port_name(target)}", target.id), target
-    network = config.networks.get(subnet.network_id)
     sharing = [
         id for id in config.ports_by_network.get(subnet.network_id, ())
         if any(contains(pair.ip_address, address)
                for pair in config.ports[id].allowed_address_pairs)
     ]
-    if network is not None and sharing and (id := holder(sharing, network.vni, address)):
+    if sharing and (id := holder(sharing, address)):
         what = f"{how}, allowed address pair of port {port_name(config.ports[id])}"
         return Stage("path", "pass", what, id), config.ports[id]
+    network = config.networks.get(subnet.network_id)
     if network is not None and routed(network.vni, address):
         return Stage("path", "pass", f"{how}, known by a route of another system"), None
     why = f"{how}: no port has the address {address}"

@@ -136,9 +136,10 @@ class Forwarder:
             resolver.asked += 1
             try:
                 self._open(exchange, resolver, socket.SOCK_DGRAM)
-            except OSError:  # no descriptors: no resolver's fault
+            except OSError:  # no descriptors: no resolver's fault, and not remembered as one
                 self.counts["no socket"] += 1
-                break
+                self._finish(exchange, None, "unanswered", now)
+                return
             try:
                 exchange.sock.connect((resolver.address, resolver.port))
                 exchange.sock.send(exchange.sent)

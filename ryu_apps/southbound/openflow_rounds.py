@@ -150,9 +150,10 @@ class Rounds:
         return first <= xid <= last or xid == self._flush_xid
 
     def covers(self, xid: int) -> bool:
-        """Whether this is an xid of the round under way."""
+        """Whether this is an xid of the round under way; a change of the meters may have one that
+        was given out since."""
         current = self._round
-        return current is not None and current.first <= xid
+        return current is not None and current.first <= xid <= current.end_xid
 
     def reply(self, kind: int, xid: int, message: bytes) -> Outcome | None:
         """Take a reply to the round under way; the outcome, where it ends the round.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.instances import select_mac
-from ryu_apps.control.model import Port
 from ryu_apps.control.translate import is_exact, network_of
 from ryu_apps.control.world import World
 
@@ -26,12 +25,14 @@ def shared_addresses(world: World, port_id: str) -> list[dict[str, Any]]:
     bound = world.ports.bound.get(port_id)
     if bound is not None:
         addresses.update(dict.fromkeys(item.ip for item in bound.learned))
-    return [
-        _where(world, port, network.vni, address) for address in addresses if address not in own
-    ]
+    found = [whereabouts(world, network.id, one) for one in addresses if one not in own]
+    return [{**one, "here": one["port"] == port_id} for one in found]
 
 
-def _where(world: World, port: Port, vni: int, address: str) -> dict[str, Any]:
+def whereabouts(world: World, network_id: str, address: str) -> dict[str, Any]:
+    """What is known of an address that ports of a network share: MAC, host, the port's id where
+    that is known, and the sequence number of its announcement."""
+    vni = world.config.networks[network_id].vni
     mac = host = holder = ""
     sequence = 0
     held = world.learned.held.get((vni, address))
@@ -46,8 +47,7 @@ def _where(world: World, port: Port, vni: int, address: str) -> dict[str, Any]:
             mac, vtep, sequence = path.nlri.mac, path.attrs.next_hop, path.attrs.mobility
             record = world.elements.records.get(world.elements.by_vtep.get(vtep, ""))
             host = record["hostname"] if record else vtep
-            holder = next(iter(world.config.ports_by_mac.get((port.network_id, mac), ())), "")
+            holder = next(iter(world.config.ports_by_mac.get((network_id, mac), ())), "")
     return {
         "address": address, "mac": mac, "host": host, "port": holder, "sequence": sequence,
-        "here": holder == port.id,
     }  # fmt: skip

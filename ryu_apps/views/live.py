@@ -14,7 +14,7 @@ from ryu_apps.peering.base import Engine
 from ryu_apps.southbound.openflow import NotConnected, OpenFlowSouthbound
 from ryu_apps.store.base import Store
 from ryu_apps.views import elements, health, vpns, vrouters
-from ryu_apps.views.ports import port_detail, port_state
+from ryu_apps.views.ports import holder, port_detail, port_state
 
 
 class LiveView(NodeView):
@@ -147,6 +147,7 @@ class LiveView(NodeView):
                 world.config, port_id, to, **packet,
                 routed=lambda vni, address: vpns.routed(world, vni, address),
                 states=lambda one: port_state(world, one).status,
+                holder=lambda sharing, address: holder(world, sharing, address),
             )
         )
 

@@ -9,7 +9,7 @@ from ryu_apps.control.model import Port
 from ryu_apps.control.routes import Path
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import DOWN, PortState
-from ryu_apps.views.addresses import shared_addresses
+from ryu_apps.views.addresses import shared_addresses, whereabouts
 
 
 def port_state(world: World, port_id: str) -> PortState:
@@ -35,6 +35,20 @@ def port_state(world: World, port_id: str) -> PortState:
         return PortState("ACTIVE", host, element)
     reasons = world.ports.refused.get(port_id, {})
     return PortState("DOWN", "", reason="; ".join(dict.fromkeys(reasons.values())))
+
+
+def holder(world: World, sharing: list[str], address: str) -> str:
+    """Which of the ports of a network that may have an address has it now, or "".
+
+    With the MAC of a virtual router (RFC 9568) another node's is known by its host alone: then it
+    is the first of those there.
+    """
+    place = whereabouts(world, world.config.ports[sharing[0]].network_id, address)
+    if place["port"] in sharing:
+        return place["port"]
+    there = (id for id in sorted(sharing) if place["host"] and
+             port_state(world, id).host == place["host"])
+    return next(there, "")
 
 
 def _remote_path(world: World, port: Port) -> Path | None:

@@ -59,6 +59,13 @@ def where(tenant: Tenant, address: str = VIP, name: str = "web1") -> tuple[str, 
     return "", ""
 
 
+def destination(tenant: Tenant) -> str:
+    """The port that a client's packets to the shared address go to, as explained."""
+    client = tenant.vms["db1"].port.id
+    answer = tenant.client.get(f"/v1/explain?port={client}&to={VIP}&protocol=icmp")
+    return answer["destination"]["port"]
+
+
 def wait_where(tenant: Tenant, place: tuple[str, str], what: str) -> None:
     """Pings do not tell: with the MAC of the virtual router the old master answers them too."""
     wait_until(lambda: where(tenant) == place, what, 10)
@@ -139,6 +146,7 @@ def test_keepalived_between_two_vms(lab: Lab, shop: Tenant, vmac: bool) -> None:
         wait_where(shop, ("hv3", macs["hv3"]), "the address at web2")
         go_on(streams, "the master's death")
         assert where(shop) == ("hv3", macs["hv3"])
+        assert destination(shop) == shop.vms["web2"].port.id
         daemons["web1"].start()
         time.sleep(1.5)
         go_on(streams, "a backup's start")
@@ -149,6 +157,7 @@ def test_keepalived_between_two_vms(lab: Lab, shop: Tenant, vmac: bool) -> None:
         wait_where(shop, ("hv1", macs["hv1"]), "the address at web1 again")
         go_on(streams, "the master's unplugging")
         assert where(shop) == ("hv1", macs["hv1"])
+        assert destination(shop) == shop.vms["web1"].port.id
         daemons["web2"].stop()
     shop.vms["web2"].plug(lab.hypervisors["hv3"])
     shop.wait_active()

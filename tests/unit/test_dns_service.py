@@ -143,6 +143,9 @@ def test_nobody_answers(bed, resolver) -> None:
     at = bed(far.name, timeout=0.05, tries=3)
     assert at.looked_up("www.example.com").rcode() == dns.rcode.SERVFAIL
     assert len(far.asked) == 3 and at.idle()["results"] == {"unanswered": 1}
+    assert at.looked_up("www.example.com").rcode() == dns.rcode.SERVFAIL
+    assert len(far.asked) == 3, "not asked again at once (RFC 9520 section 3.2)"
+    assert at.idle()["forwarding"]["failed again"] == 1
 
 
 def test_nobody_listens(bed) -> None:
@@ -165,8 +168,8 @@ def test_a_resolver_that_cannot(bed, resolver, rcode) -> None:
     second.behave = refuse
     assert at.looked_up("www.example.org").rcode() == rcode
     assert len(first.asked) == len(second.asked) == 2
-    assert at.looked_up("www.example.org").rcode() == rcode, "not remembered"
-    assert len(first.asked) == 3
+    assert at.looked_up("www.example.org").rcode() == rcode
+    assert len(first.asked) == len(second.asked) == 2, "remembered for a moment"
 
 
 def test_negative_answers_are_remembered(bed, resolver) -> None:

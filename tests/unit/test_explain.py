@@ -169,15 +169,13 @@ def test_who_has_a_shared_address_is_its_destination(site):
             {"ip_address": "10.0.1.99"}])
     asked = []
 
-    def holder(sharing, vni, address, found=site.ports["web2"]):
-        asked.append((sorted(sharing), vni, address))
+    def holder(sharing, address, found=site.ports["web2"]):
+        asked.append((sorted(sharing), address))
         return found
 
     answer = site.ask("db1", "10.0.1.99", holder=holder)
     assert answer["destination"]["port"] == site.ports["web2"]
-    network, _ = site.net["web"]
-    assert asked == [(sorted(site.ports[one] for one in ("web1", "web2")), network.vni,
-                      "10.0.1.99")]
+    assert asked == [(sorted(site.ports[one] for one in ("web1", "web2")), "10.0.1.99")]
     nowhere = site.ask("db1", "10.0.1.99", holder=lambda *_: "")
     assert nowhere["verdict"] == "unreachable" and "web1, web2" in nowhere["reason"], nowhere
     assert "none has announced it" in nowhere["reason"]
