@@ -57,6 +57,14 @@ class LocalPaths:
             (element, vni), _ = self._resolver.republish_vrfs.popitem()
             self._vrf(element, vni)
 
+    def withdraw(self, element: str) -> None:
+        """Nothing is present any more on a vrouter of ours; its ports have left it before."""
+        owners = [owner for owner in self._publisher.owners() if owner[0] != "port"]
+        for owner in owners:
+            if owner[1] == element:
+                self._put(owner, ())
+        self.settle()
+
     def _put(self, owner: Owner, paths: tuple[Path, ...]) -> None:
         self._follow(self._publisher.put(owner, paths))
 

@@ -15,6 +15,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
+from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import RECORDS, Element, Elements, record
 from ryu_apps.control.instances import Instances
@@ -28,8 +29,7 @@ from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.probes import Probes
 from ryu_apps.control.publish import Publisher
 from ryu_apps.control.resolve import Resolver
-from ryu_apps.control.rib import BestChange, Rib
-from ryu_apps.control.routes import MacIp, Path
+from ryu_apps.control.rib import Rib
 from ryu_apps.control.translate import shared_keys
 from vrouter_ovs.state import Tunnel, Vrouter
 
@@ -76,10 +76,14 @@ class World:
             self.config, self.rib, self.instances, self.elements, self.ports, self.desired,
             self.moves,
         )
+        self.dependents = Dependents(
+            self.config, self.rib, self.instances, self.elements, self.learned, self.bindings,
+            self.ports, self.moves,
+        )
         self.publisher = Publisher(self.rib)
         self.local_paths = LocalPaths(
             self.config, settings.local_as, self.elements, self.instances, self.bindings,
-            self.ports, self.resolver, self.publisher, self._follow,
+            self.ports, self.resolver, self.publisher, self.dependents.follow,
         )
         self.configurer = Configurer(
             self.config, self.instances, self.elements, self.ports, self.resolver,
@@ -187,7 +191,7 @@ class World:
         new = known is not self.elements.accepted[info.element]
         if new:
             element.revision = self._revisions.pop(info.element, 0)
-            self._vtep_is_whose(info.vtep)
+            self.dependents.vtep_passed(info.vtep)
             self.desired.add_element(info.element)
             self.desired.put(
                 info.element, ("element",), Vrouter(element.router_mac, self.settings.overlay_mtu)
@@ -203,21 +207,6 @@ class World:
         tunnels.update((tunnel.vtep, tunnel) for tunnel in event.tunnels)
         self._set_tunnels(element, tunnels)
         self.desired.tunnels_dirty[info.element] = None
-
-    def _vtep_is_whose(self, vtep: str) -> None:
-        """A VTEP became ours, or ceased to be: a route through it is a rival of a claim, or not."""
-        for nlri, path in self.rib.best.items():
-            if path.attrs.next_hop == vtep and type(nlri) is MacIp:
-                self._claims_of(path)
-
-    def _claims_of(self, path: Path) -> None:
-        """Look again at the claims of the port whose MAC this route announces."""
-        for vni in self.instances.importing(path.attrs.rts):
-            spec = self.instances.by_vni[vni].spec
-            if spec.kind == "evi":
-                ports = self.config.ports_by_mac.get((spec.id, path.nlri.mac), ())
-                claims = self.elements.claims
-                self.ports.dirty.update((port, None) for port in ports if port in claims)
 
     def _refuse(self, session: int, info: msg.ElementInfo, reason: str) -> None:
         self.elements.refused[session] = (info, reason)
@@ -273,16 +262,12 @@ class World:
         self._revisions[name] = self.elements.accepted[name].revision
         vtep = self.elements.accepted[name].vtep
         self.ports.dirty.update(dict.fromkeys(self.elements.forget(name)))
-        self._vtep_is_whose(vtep)
+        self.dependents.vtep_passed(vtep)
         self.ports.resolve()
         for element, vni in [place for place in self.ports.presence if place[0] == name]:
             del self.ports.presence[element, vni]
         self.resolver.remove_element(name)
-        gone = [owner for owner in self.publisher.owners() if owner[0] != "port"]
-        for owner in gone:
-            if owner[1] == name:
-                self._follow(self.publisher.put(owner, ()))
-        self.local_paths.settle()
+        self.local_paths.withdraw(name)
         self.desired.remove_element(name)
         self.ports.pending.pop(name, None)
         for place in [place for place in self.rejected if place[0] == name]:
@@ -357,7 +342,7 @@ class World:
     # ------------------------------------------------------------ peers
 
     def _paths_received(self, event: msg.PathsReceived, now: float) -> None:
-        self._follow(self.rib.update(event.peer, event.announced, event.withdrawn))
+        self.dependents.follow(self.rib.update(event.peer, event.announced, event.withdrawn))
 
     def _peer_up(self, event: msg.PeerUp, now: float) -> None:
         self.peers_up[event.peer] = event.info
@@ -367,7 +352,7 @@ class World:
     def _peer_down(self, event: msg.PeerDown, now: float) -> None:
         self.peers_up.pop(event.peer, None)
         self.peers_down_since[event.peer] = now
-        self._follow(self.rib.peer_down(event.peer))
+        self.dependents.follow(self.rib.peer_down(event.peer))
         self._notice(
             "warning", f"peer {event.peer}",
             f"down ({event.reason}); {self.rib.stale_count(event.peer)} routes are stale, in use",
@@ -376,7 +361,7 @@ class World:
     def _end_of_rib(self, event: msg.EndOfRib, now: float) -> None:
         self.peers_down_since.pop(event.peer, None)
         self.convergence.waiting_peers.pop(event.peer, None)
-        self._follow(self.rib.end_of_rib(event.peer))
+        self.dependents.follow(self.rib.end_of_rib(event.peer))
 
     def _tick(self, event: msg.Tick, now: float) -> None:
         self.learned.tick(now)
@@ -395,39 +380,8 @@ class World:
                 del self.peers_down_since[peer]
                 count = self.rib.stale_count(peer)
                 # A peer that is back but never sent End-of-RIB keeps what it announced since.
-                self._follow(self.rib.end_of_rib(peer))
+                self.dependents.follow(self.rib.end_of_rib(peer))
                 self._notice("warning", f"peer {peer}", f"{count} stale routes were dropped")
-
-    def _follow(self, changes: list[BestChange]) -> None:
-        """Let the instances follow the RIB, and look again at claims that a route decides."""
-        if not changes:
-            return
-        self.instances.follow(changes)
-        claims = self.elements.claims
-        addresses: dict[tuple[int, str], list[BestChange]] = {}
-        for change in changes:
-            if type(change.nlri) is not MacIp:
-                continue
-            before = change.old.attrs.rts if change.old is not None else ()
-            after = change.new.attrs.rts if change.new is not None else ()
-            for vni in self.instances.importing(before + after):
-                instance = self.instances.by_vni[vni]
-                if instance.spec.kind != "evi":
-                    continue
-                ip = change.nlri.ip
-                if self.learned.held:
-                    self.learned.changed(vni, ip, change.nlri.mac)
-                key = vni, ip
-                if ip and (
-                    change.old is not None or key in addresses or self.moves.may_be_one(key)
-                ):
-                    addresses.setdefault(key, []).append(change)
-                ids = self.config.ports_by_mac.get((instance.spec.id, change.nlri.mac), ())
-                self.ports.dirty.update((port, None) for port in ids if port in claims)
-                if ids and change.old is not None and instance.spec.imports.isdisjoint(after):
-                    self.bindings.saw(instance.spec.id, change.old, self.ports.active)
-        for key, found in addresses.items():
-            self.moves.follow(key, found)
 
     # ------------------------------------------------------------ flush
 
