@@ -81,7 +81,7 @@ class LiveView(NodeView):
         check("vrouters", not late,
               f"not confirmed: {', '.join(late)}" if late else "all changes confirmed")
         waiting, rejected = self._controller.query(
-            lambda world: (world.convergence.waiting_for(), len(world.rejected))
+            lambda world: (world.convergence.waiting_for(), len(world.vrouters.rejected))
         )
         check("start", not waiting,
               f"after the start, waiting for {waiting}" if waiting else "converged")
@@ -195,7 +195,7 @@ class LiveView(NodeView):
 
         objects = self._controller.query(read)
         refused = self._controller.query(
-            lambda world: {key: why for (name, key), why in world.rejected.items()
+            lambda world: {key: why for (name, key), why in world.vrouters.rejected.items()
                            if name == element}
         )
         found = []

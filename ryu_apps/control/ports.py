@@ -99,6 +99,12 @@ class Ports:
             if port_id not in self._config.ports:
                 self._bindings.mobility.pop(port_id, None)
 
+    def remove_element(self, element: str) -> None:
+        """Its claims are gone: its ports leave, and nobody asks any more what is present there."""
+        self.resolve()
+        for place in [place for place in self.presence if place[0] == element]:
+            del self.presence[place]
+
     def _move(self, port_id: str, old: BoundPort | None, new: BoundPort | None) -> None:
         if old is not None:
             self._unindex(old)
