@@ -11,7 +11,7 @@ from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import RECORDS, Element, Elements, record
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.ports import Ports
-from ryu_apps.control.resolve import Resolver
+from ryu_apps.control.presence import Presence
 from ryu_apps.control.vrouters import Vrouters
 from vrouter_ovs.state import Vrouter
 
@@ -25,7 +25,7 @@ class Membership:
         elements: Elements,
         desired: Desired,
         ports: Ports,
-        resolver: Resolver,
+        presence: Presence,
         dependents: Dependents,
         local_paths: LocalPaths,
         vrouters: Vrouters,
@@ -36,7 +36,7 @@ class Membership:
         self._elements = elements
         self._desired = desired
         self._ports = ports
-        self._resolver = resolver
+        self._presence = presence
         self._dependents = dependents
         self._local_paths = local_paths
         self._vrouters = vrouters
@@ -179,7 +179,7 @@ class Membership:
         self._ports.dirty.update(dict.fromkeys(self._elements.forget(name)))
         self._dependents.vtep_passed(element.vtep)
         self._ports.remove_element(name)
-        self._resolver.remove_element(name)
+        self._presence.remove_element(name)
         self._local_paths.withdraw(name)
         self._desired.remove_element(name)
         self._vrouters.remove_element(name)

@@ -18,6 +18,7 @@ from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import RECORDS, Elements
+from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.learned import Learned
 from ryu_apps.control.local_paths import LocalPaths
@@ -27,10 +28,12 @@ from ryu_apps.control.moves import Moves
 from ryu_apps.control.names import Names
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
+from ryu_apps.control.presence import Presence
 from ryu_apps.control.probes import Probes
 from ryu_apps.control.publish import Publisher
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.rib import Rib
+from ryu_apps.control.services import Services
 from ryu_apps.control.translate import shared_keys
 from ryu_apps.control.vrouters import Vrouters
 
@@ -75,9 +78,14 @@ class World:
             self.learned, Names(self.config, settings.dns_ttl),
         )
         self.probes = Probes(self.learned, self.ports.bound, self.ports.active)
+        services = Services(self.config, self.desired)
+        gateways = Gateways(self.config, self.desired, self.moves)
+        self.presence = Presence(
+            self.config, self.elements, self.ports, self.desired, services, gateways
+        )
         self.resolver = Resolver(
-            self.config, self.rib, self.instances, self.elements, self.ports, self.desired,
-            self.moves,
+            self.rib, self.instances, self.elements, self.ports, self.desired, self.presence,
+            services, gateways,
         )
         self.dependents = Dependents(
             self.config, self.rib, self.instances, self.elements, self.learned, self.bindings,
@@ -86,10 +94,10 @@ class World:
         self.publisher = Publisher(self.rib)
         self.local_paths = LocalPaths(
             self.config, settings.local_as, self.elements, self.instances, self.bindings,
-            self.ports, self.resolver, self.publisher, self.dependents.follow,
+            self.ports, self.presence, self.publisher, self.dependents.follow,
         )
         self.configurer = Configurer(
-            self.config, self.instances, self.elements, self.ports, self.resolver,
+            self.config, self.instances, self.elements, self.ports, self.presence, services,
             self.policies, settings.local_as,
         )
         self.convergence = Convergence(
@@ -99,7 +107,7 @@ class World:
             self.elements, self.desired, self.ports, self.convergence, self._effects
         )
         self.membership = Membership(
-            self.elements, self.desired, self.ports, self.resolver, self.dependents,
+            self.elements, self.desired, self.ports, self.presence, self.dependents,
             self.local_paths, self.vrouters, self.convergence, settings.overlay_mtu, self._effects,
         )
         self.nodes: dict[str, dict[str, Any]] = {}
@@ -213,7 +221,7 @@ class World:
         self.ports.resolve()
         self.local_paths.settle()
         self.resolver.resolve()
-        while self.resolver.republish_vrfs or self.ports.dirty or self.ports.republish:
+        while self.presence.republish_vrfs or self.ports.dirty or self.ports.republish:
             self.ports.resolve()
             self.local_paths.settle()
             self.resolver.resolve()
