@@ -101,7 +101,7 @@ class World:
             self.policies, settings.local_as,
         )
         self.convergence = Convergence(
-            self.elements, self.ports, self.probes, settings.peers, settings.restart_deferral
+            self.elements, self.probes, settings.peers, settings.restart_deferral
         )
         self.vrouters = Vrouters(
             self.elements, self.desired, self.ports, self.convergence, self._effects
