@@ -10,7 +10,8 @@ from ryu_apps.control.instances import Instances
 from ryu_apps.control.model import Change, Config, Network, Port, Router, Subnet
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import Ports
-from ryu_apps.control.resolve import Resolver
+from ryu_apps.control.presence import Presence
+from ryu_apps.control.services import Services
 from ryu_apps.control.translate import spec
 
 
@@ -24,7 +25,8 @@ class Configurer:
         instances: Instances,
         elements: Elements,
         ports: Ports,
-        resolver: Resolver,
+        presence: Presence,
+        services: Services,
         policies: Policies,
         asn: int,
     ) -> None:
@@ -32,7 +34,8 @@ class Configurer:
         self._instances = instances
         self._elements = elements
         self._ports = ports
-        self._resolver = resolver
+        self._presence = presence
+        self._services = services
         self._policies = policies
         self._asn = asn
 
@@ -68,24 +71,24 @@ class Configurer:
             self._instances.remove(old.vni)
         network = new or old
         if old is None or new is None or new.vni != old.vni:
-            self._resolver.services.subnets.update(
+            self._services.subnets.update(
                 self._config.subnets_by_network.get(network.id, ())
             )
         if new is not None:
             self._instances.configure(spec(new, self._asn))
-            self._resolver.refresh_evi(new.vni)
+            self._presence.refresh_evi(new.vni)
         self._ports.names.networks[network.id] = None
         port_ids = self._config.ports_by_network.get(network.id, ())
         self._claimed(port_ids)
         if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):
             self._republish(port_ids)
         for port_id in self._config.interfaces_by_network.get(network.id, ()):
-            self._resolver.routers[self._config.ports[port_id].device_id] = None
+            self._presence.routers[self._config.ports[port_id].device_id] = None
 
     def _subnet(self, old: Subnet | None, new: Subnet | None) -> None:
         subnet = new or old
         self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
-        self._resolver.services.subnets[subnet.id] = None
+        self._services.subnets[subnet.id] = None
         for one in (old, new):
             if one is not None:
                 self._ports.names.networks[one.network_id] = None
@@ -104,9 +107,9 @@ class Configurer:
 
     def _attachment(self, subnet_id: str) -> None:
         """The way out of a subnet may have changed."""
-        self._resolver.services.subnets[subnet_id] = None
+        self._services.subnets[subnet_id] = None
         for port_id in self._config.interfaces_by_subnet.get(subnet_id, ()):
-            self._resolver.routers[self._config.ports[port_id].device_id] = None
+            self._presence.routers[self._config.ports[port_id].device_id] = None
         self._claimed(self._ports_on(subnet_id))
 
     def _port(self, old: Port | None, new: Port | None) -> None:
@@ -124,9 +127,9 @@ class Configurer:
             if old is None or new is None or old.fixed_ips != new.fixed_ips:
                 self._service_addresses(one)
             if one.is_router_interface:
-                self._resolver.routers[one.device_id] = None
+                self._presence.routers[one.device_id] = None
                 # The link-local addresses of a router are those of all its interfaces.
-                self._resolver.services.subnets.update(
+                self._services.subnets.update(
                     self._config.subnets_by_network.get(one.network_id, ())
                 )
                 for fixed in one.fixed_ips:
@@ -139,22 +142,22 @@ class Configurer:
             if subnet is not None and fixed.ip_address == service_address(
                 subnet.cidr, subnet.gateway_ip
             ):
-                self._resolver.services.subnets[subnet.id] = None
+                self._services.subnets[subnet.id] = None
                 self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
 
     def _router(self, old: Router | None, new: Router | None) -> None:
         if old is not None and (new is None or new.vni != old.vni):
             self._instances.remove(old.vni)
-            self._resolver.remove_router(old.vni)
+            self._presence.remove_router(old.vni)
         if new is not None:
             self._instances.configure(spec(new, self._asn))
         router = new or old
-        self._resolver.routers[router.id] = None
+        self._presence.routers[router.id] = None
         for port_id in self._config.ports_by_device.get(router.id, ()):
             port = self._config.ports[port_id]
             if port.is_router_interface:
                 for fixed in port.fixed_ips:
-                    self._resolver.services.subnets[fixed.subnet_id] = None
+                    self._services.subnets[fixed.subnet_id] = None
                     subnet_ports = self._ports_on(fixed.subnet_id)
                     self._claimed(subnet_ports)
                     if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):

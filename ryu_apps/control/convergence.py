@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control.elements import Elements
-from ryu_apps.control.ports import Ports
 from ryu_apps.control.probes import Probes
 
 
@@ -21,13 +20,11 @@ class Convergence:
     def __init__(
         self,
         elements: Elements,
-        ports: Ports,
         probes: Probes,
         peers: Iterable[str],
         deferral: float,
     ) -> None:
         self._elements = elements
-        self._ports = ports
         self._probes = probes
         self._deferral = deferral
         self._deadline: float | None = None
@@ -47,7 +44,7 @@ class Convergence:
         for name, record in self._elements.records.items():
             if record["owner"] == self._elements.node:
                 element = self._elements.accepted.get(name)
-                if element is None or not element.settled or name in self._ports.pending:
+                if element is None or not element.settled:
                     missing.append(name)
         return missing
 

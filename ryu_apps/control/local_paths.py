@@ -9,8 +9,8 @@ from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.model import Config
 from ryu_apps.control.ports import Ports
+from ryu_apps.control.presence import Presence
 from ryu_apps.control.publish import Owner, Publisher
-from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.rib import BestChange
 from ryu_apps.control.routes import Path
 from ryu_apps.control.translate import evi_path, port_paths, vrf_paths
@@ -28,7 +28,7 @@ class LocalPaths:
         instances: Instances,
         bindings: Bindings,
         ports: Ports,
-        resolver: Resolver,
+        presence: Presence,
         publisher: Publisher,
         follow: Callable[[list[BestChange]], None],
     ) -> None:
@@ -38,7 +38,7 @@ class LocalPaths:
         self._instances = instances
         self._bindings = bindings
         self._ports = ports
-        self._resolver = resolver
+        self._presence = presence
         self._publisher = publisher
         self._follow = follow
         self._evis: dict[tuple[str, int], None] = {}
@@ -53,9 +53,17 @@ class LocalPaths:
         while self._evis:
             (element, vni), _ = self._evis.popitem()
             self._evi(element, vni)
-        while self._resolver.republish_vrfs:
-            (element, vni), _ = self._resolver.republish_vrfs.popitem()
+        while self._presence.republish_vrfs:
+            (element, vni), _ = self._presence.republish_vrfs.popitem()
             self._vrf(element, vni)
+
+    def withdraw(self, element: str) -> None:
+        """Nothing is present any more on a vrouter of ours; its ports have left it before."""
+        owners = [owner for owner in self._publisher.owners() if owner[0] != "port"]
+        for owner in owners:
+            if owner[1] == element:
+                self._put(owner, ())
+        self.settle()
 
     def _put(self, owner: Owner, paths: tuple[Path, ...]) -> None:
         self._follow(self._publisher.put(owner, paths))
@@ -87,7 +95,7 @@ class LocalPaths:
     def _vrf(self, element: str, vni: int) -> None:
         instance = self._instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
-        if instance is not None and element in self._resolver.vrfs.get(vni, ()):
+        if instance is not None and element in self._presence.vrfs.get(vni, ()):
             vtep = self._elements.accepted[element].vtep
             paths = vrf_paths(self._config, instance.spec, vtep)
         self._put(("vrf", element, vni), paths)

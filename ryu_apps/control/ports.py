@@ -99,6 +99,12 @@ class Ports:
             if port_id not in self._config.ports:
                 self._bindings.mobility.pop(port_id, None)
 
+    def remove_element(self, element: str) -> None:
+        """Its claims are gone: its ports leave, and nobody asks any more what is present there."""
+        self.resolve()
+        for place in [place for place in self.presence if place[0] == element]:
+            del self.presence[place]
+
     def _move(self, port_id: str, old: BoundPort | None, new: BoundPort | None) -> None:
         if old is not None:
             self._unindex(old)
@@ -129,9 +135,7 @@ class Ports:
                 # Known to be active only when the switch has confirmed this very object.
                 self.pending.setdefault(new.element, {})[port_id] = 0
             self._desired.put(new.element, ("evi", new.evi), item)
-            self._desired.put(
-                new.element, ("evi", new.evi), Punt(port_id, new.ofport)
-            )
+            self._desired.put(new.element, ("evi", new.evi), Punt(port_id, new.ofport))
         self.republish[port_id] = None
 
     def _deactivate(self, port_id: str, element: str) -> None:
@@ -268,9 +272,8 @@ class Ports:
             self.refused[port_id] = refused
         else:
             self.refused.pop(port_id, None)
-        waiting = {
-            claim.element for claim, reason in refused.items() if reason.startswith("held by")
-        }
+        held = {claim: reason for claim, reason in refused.items() if reason.startswith("held by")}
+        waiting = {claim.element for claim in held}
         recorded = self._recorded.pop(port_id, {})
         for element in [element for element in recorded if element not in waiting]:
             del recorded[element]
@@ -279,9 +282,7 @@ class Ports:
             self._recorded[port_id] = recorded
         if port_id not in self._config.ports:
             return
-        for claim, reason in refused.items():
-            if not reason.startswith("held by"):
-                continue
+        for claim, reason in held.items():
             if recorded.get(claim.element) != reason:
                 recorded[claim.element] = reason
                 self._recorded[port_id] = recorded

@@ -15,23 +15,27 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
+from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.elements import RECORDS, Element, Elements, record
+from ryu_apps.control.elements import RECORDS, Elements
+from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.learned import Learned
 from ryu_apps.control.local_paths import LocalPaths
+from ryu_apps.control.membership import Membership
 from ryu_apps.control.model import Config
 from ryu_apps.control.moves import Moves
 from ryu_apps.control.names import Names
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
+from ryu_apps.control.presence import Presence
 from ryu_apps.control.probes import Probes
 from ryu_apps.control.publish import Publisher
 from ryu_apps.control.resolve import Resolver
-from ryu_apps.control.rib import BestChange, Rib
-from ryu_apps.control.routes import MacIp, Path
+from ryu_apps.control.rib import Rib
+from ryu_apps.control.services import Services
 from ryu_apps.control.translate import shared_keys
-from vrouter_ovs.state import Tunnel, Vrouter
+from ryu_apps.control.vrouters import Vrouters
 
 NODES = "/status/nodes/"
 
@@ -56,6 +60,8 @@ class Settings:
 class World:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self._effects: list = []
+        """One list for all who append to it: effects run in the order in which they came up."""
         self.config = Config()
         self.rib = Rib()
         self.instances = Instances(self.rib)
@@ -72,47 +78,56 @@ class World:
             self.learned, Names(self.config, settings.dns_ttl),
         )
         self.probes = Probes(self.learned, self.ports.bound, self.ports.active)
+        services = Services(self.config, self.desired)
+        gateways = Gateways(self.config, self.desired, self.moves)
+        self.presence = Presence(
+            self.config, self.elements, self.ports, self.desired, services, gateways
+        )
         self.resolver = Resolver(
-            self.config, self.rib, self.instances, self.elements, self.ports, self.desired,
-            self.moves,
+            self.rib, self.instances, self.elements, self.ports, self.desired, self.presence,
+            services, gateways,
+        )
+        self.dependents = Dependents(
+            self.config, self.rib, self.instances, self.elements, self.learned, self.bindings,
+            self.ports, self.moves,
         )
         self.publisher = Publisher(self.rib)
         self.local_paths = LocalPaths(
             self.config, settings.local_as, self.elements, self.instances, self.bindings,
-            self.ports, self.resolver, self.publisher, self._follow,
+            self.ports, self.presence, self.publisher, self.dependents.follow,
         )
         self.configurer = Configurer(
-            self.config, self.instances, self.elements, self.ports, self.resolver,
+            self.config, self.instances, self.elements, self.ports, self.presence, services,
             self.policies, settings.local_as,
         )
         self.convergence = Convergence(
-            self.elements, self.ports, self.probes, settings.peers, settings.restart_deferral
+            self.elements, self.probes, settings.peers, settings.restart_deferral
+        )
+        self.vrouters = Vrouters(
+            self.elements, self.desired, self.ports, self.convergence, self._effects
+        )
+        self.membership = Membership(
+            self.elements, self.desired, self.ports, self.presence, self.dependents,
+            self.local_paths, self.vrouters, self.convergence, settings.overlay_mtu, self._effects,
         )
         self.nodes: dict[str, dict[str, Any]] = {}
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
         """(port, element) -> claims that wait, as their nodes recorded them."""
         self.peers_up: dict[str, dict] = {}
         self.peers_down_since: dict[str, float] = {}
-        self.rejected: dict[tuple[str, tuple], str] = {}
-        """(element, object key) -> why the switch refused it."""
-        self._revisions: dict[str, int] = {}
-        """Where the count of an element goes on that was forgotten: a late acknowledgement of its
-        former channel must confirm nothing."""
-        self._known_vteps: frozenset[str] = frozenset()
-        self._effects: list = []
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             msg.ConfigChanged: lambda event, now: self.configurer.apply(event.changes),
             msg.ConfigLoaded: self._config_loaded,
             msg.StatusChanged: self._status_changed,
-            msg.ElementConnected: self._element_connected,
-            msg.ElementChanged: self._element_changed,
-            msg.ElementDisconnected: self._element_disconnected,
-            msg.InterfacesChanged: self._interfaces_changed,
-            msg.TunnelsChanged: self._tunnels_changed,
-            msg.VrouterConnected: self._vrouter_connected,
-            msg.VrouterDisconnected: self._vrouter_disconnected,
-            msg.VrouterAcked: self._vrouter_acked,
-            msg.FlowRejected: self._flow_rejected,
+            msg.ElementConnected: lambda event, now: self.membership.connected(event),
+            msg.ElementChanged: lambda event, now: self.membership.changed(event),
+            msg.ElementDisconnected: lambda event, now: self.membership.disconnected(event),
+            msg.InterfacesChanged: lambda event, now: self.membership.interfaces_changed(event),
+            msg.TunnelsChanged: lambda event, now: self.vrouters.tunnels_changed(event),
+            msg.VrouterConnected: lambda event, now: self.vrouters.connected(event),
+            msg.VrouterDisconnected: lambda event, now: self.vrouters.disconnected(event),
+            msg.VrouterAcked: lambda event, now: self.vrouters.acked(event),
+            msg.FlowRejected: lambda event, now: self.vrouters.flow_rejected(event),
             msg.AddressSeen: lambda event, now: self.learned.seen(
                 event.element, event.port_id, event.mac, event.address, event.how, now
             ),
@@ -121,14 +136,16 @@ class World:
             msg.PeerDown: self._peer_down,
             msg.EndOfRib: self._end_of_rib,
             msg.Tick: self._tick,
-            msg.ForgetElement: lambda event, now: self._forget(event.element),
+            msg.ForgetElement: lambda event, now: self.membership.forget(event.element),
         }
 
     def step(self, event: Any, now: float) -> list:
+        """Handle one event and flush."""
         self.handle(event, now)
         return self.flush(now)
 
     def handle(self, event: Any, now: float) -> None:
+        """Take an event in; its effects come with the next flush."""
         self.convergence.start(now)
         self._handlers[type(event)](event, now)
 
@@ -140,7 +157,7 @@ class World:
     def _status_changed(self, event: msg.StatusChanged, now: float) -> None:
         for key, value in event.changes:
             if key.startswith(RECORDS):
-                self._element_record(key[len(RECORDS):], value)
+                self.membership.recorded(key[len(RECORDS):], value)
             elif key.startswith(CLAIMS):
                 port_id, _, element = key[len(CLAIMS):].partition("/")
                 if value is None:
@@ -153,211 +170,10 @@ class World:
                 else:
                     self.nodes[key[len(NODES):]] = value
 
-    def _element_record(self, name: str, value: dict[str, Any] | None) -> None:
-        self.elements.set_record(name, value)
-        if value is None:
-            return
-        element = self.elements.accepted.get(name)
-        if element is not None and element.session is None:
-            if value["owner"] != self.settings.node:
-                self._forget(name, keep_record=True)  # It joined another node.
-            return
-        holder = self.elements.by_vtep[value["vtep"]]
-        for element in list(self.elements.accepted.values()):
-            other = element.info.element
-            if element.vtep == value["vtep"] and other != holder and element.session is not None:
-                # Two nodes accepted the same VTEP at once: the higher system-id leaves, everywhere.
-                reason = self.elements.objection(element.session, element.info)
-                if reason:
-                    self._refuse(element.session, element.info, reason)
-                    self._forget(other)
-
-    # ------------------------------------------------------------ elements
-
-    def _element_connected(self, event: msg.ElementConnected, now: float) -> None:
-        info = event.info
-        reason = self.elements.objection(event.session, info)
-        if reason:
-            self._refuse(event.session, info, reason)
-            return
-        known = self.elements.accepted.get(info.element)
-        if known is not None and known.vtep != info.vtep:
-            self._forget(info.element)
-        element = self.elements.accept(event.session, info)
-        new = known is not self.elements.accepted[info.element]
-        if new:
-            element.revision = self._revisions.pop(info.element, 0)
-            self._vtep_is_whose(info.vtep)
-            self.desired.add_element(info.element)
-            self.desired.put(
-                info.element, ("element",), Vrouter(element.router_mac, self.settings.overlay_mtu)
-            )
-        self._effects.append(msg.AcceptElement(event.session, info.element, info.datapath_id))
-        if self.convergence.converged:
-            self._effects.append(msg.Hold(info.element, False))
-        self._record(element)
-        rows: dict[str, Any] = dict.fromkeys(element.interfaces)
-        rows.update((row.name, row) for row in event.interfaces)
-        self._claims_changed(element, rows)
-        tunnels: dict[str, Any] = dict.fromkeys(element.tunnels)
-        tunnels.update((tunnel.vtep, tunnel) for tunnel in event.tunnels)
-        self._set_tunnels(element, tunnels)
-        self.desired.tunnels_dirty[info.element] = None
-
-    def _vtep_is_whose(self, vtep: str) -> None:
-        """A VTEP became ours, or ceased to be: a route through it is a rival of a claim, or not."""
-        for nlri, path in self.rib.best.items():
-            if path.attrs.next_hop == vtep and type(nlri) is MacIp:
-                self._claims_of(path)
-
-    def _claims_of(self, path: Path) -> None:
-        """Look again at the claims of the port whose MAC this route announces."""
-        for vni in self.instances.importing(path.attrs.rts):
-            spec = self.instances.by_vni[vni].spec
-            if spec.kind == "evi":
-                ports = self.config.ports_by_mac.get((spec.id, path.nlri.mac), ())
-                claims = self.elements.claims
-                self.ports.dirty.update((port, None) for port in ports if port in claims)
-
-    def _refuse(self, session: int, info: msg.ElementInfo, reason: str) -> None:
-        self.elements.refused[session] = (info, reason)
-        self._effects.append(msg.RefuseElement(session, info.element, reason))
-        self._notice("error", f"hypervisor {info.hostname} ({info.address})", f"refused: {reason}")
-
-    def _record(self, element: Element) -> None:
-        name = element.info.element
-        value = record(element.info, self.settings.node, element.session is not None)
-        if self.elements.records.get(name) != value:
-            self.elements.set_record(name, value)
-            self._effects.append(msg.RecordStatus(RECORDS + name, value))
-
-    def _element_changed(self, event: msg.ElementChanged, now: float) -> None:
-        element = self.elements.hears(event.session, event.info.element)
-        if element is None:
-            return
-        if event.info.vtep != element.vtep or event.info.identity != element.info.identity:
-            # Another VTEP is another vrouter: everything that names it starts again.
-            interfaces = tuple(element.interfaces.values())
-            tunnels = tuple(element.tunnels.values())
-            self._forget(event.info.element)
-            self._element_connected(
-                msg.ElementConnected(event.session, event.info, interfaces, tunnels), now
-            )
-            return
-        if event.info.datapath_id != element.info.datapath_id:
-            self._effects.append(
-                msg.AcceptElement(event.session, event.info.element, event.info.datapath_id)
-            )
-        element.info = event.info
-        self._record(element)
-
-    def _element_disconnected(self, event: msg.ElementDisconnected, now: float) -> None:
-        self.elements.refused.pop(event.session, None)
-        element = self.elements.hears(event.session, event.element)
-        if element is None:
-            return
-        element.session = None
-        element.reason = event.reason
-        self._record(element)
-        self._notice(
-            "warning", f"hypervisor {element.info.hostname}",
-            f"OVSDB disconnected ({event.reason}); its switch forwards on",
-        )
-
-    def _forget(self, name: str, keep_record: bool = False) -> None:
-        if not keep_record and name in self.elements.records:
-            self.elements.set_record(name, None)
-            self._effects.append(msg.RecordStatus(RECORDS + name, None))
-        if name not in self.elements.accepted:
-            return
-        self._revisions[name] = self.elements.accepted[name].revision
-        vtep = self.elements.accepted[name].vtep
-        self.ports.dirty.update(dict.fromkeys(self.elements.forget(name)))
-        self._vtep_is_whose(vtep)
-        self.ports.resolve()
-        for element, vni in [place for place in self.ports.presence if place[0] == name]:
-            del self.ports.presence[element, vni]
-        self.resolver.remove_element(name)
-        gone = [owner for owner in self.publisher.owners() if owner[0] != "port"]
-        for owner in gone:
-            if owner[1] == name:
-                self._follow(self.publisher.put(owner, ()))
-        self.local_paths.settle()
-        self.desired.remove_element(name)
-        self.ports.pending.pop(name, None)
-        for place in [place for place in self.rejected if place[0] == name]:
-            del self.rejected[place]
-        self._effects.append(msg.ReleaseElement(name))
-
-    # ------------------------------------------------------------ interfaces and tunnels
-
-    def _interfaces_changed(self, event: msg.InterfacesChanged, now: float) -> None:
-        element = self.elements.hears(event.session, event.element)
-        if element is not None:
-            self._claims_changed(element, dict(event.changes))
-
-    def _claims_changed(self, element: Element, rows: dict) -> None:
-        touched = self.elements.set_interfaces(element, element.info.element, rows)
-        self.ports.dirty.update(dict.fromkeys(touched))
-
-    def _tunnels_changed(self, event: msg.TunnelsChanged, now: float) -> None:
-        element = self.elements.hears(event.session, event.element)
-        if element is not None:
-            self._set_tunnels(element, dict(event.changes))
-
-    def _set_tunnels(self, element: Element, changes: dict) -> None:
-        name = element.info.element
-        for vtep, status in changes.items():
-            old = element.tunnels.pop(vtep, None)
-            if status is not None:
-                element.tunnels[vtep] = status
-                if old is not None and old.bfd != status.bfd and "up" in (old.bfd, status.bfd):
-                    level = "info" if status.bfd == "up" else "warning"
-                    self._notice(
-                        level, f"hypervisor {element.info.hostname}",
-                        f"tunnel to {vtep}: BFD is {status.bfd or 'off'}",
-                    )
-            if status is not None and status.ofport > 0:
-                self.desired.put(name, ("element",), Tunnel(vtep, status.ofport))
-            else:
-                self.desired.delete(name, ("element",), ("tunnel", vtep))
-
-    # ------------------------------------------------------------ vrouters
-
-    def _vrouter_connected(self, event: msg.VrouterConnected, now: float) -> None:
-        element = self.elements.accepted.get(event.element)
-        if element is not None:
-            element.openflow = True
-
-    def _vrouter_disconnected(self, event: msg.VrouterDisconnected, now: float) -> None:
-        element = self.elements.accepted.get(event.element)
-        if element is not None:
-            element.openflow = False
-
-    def _vrouter_acked(self, event: msg.VrouterAcked, now: float) -> None:
-        element = self.elements.accepted.get(event.element)
-        if element is not None:
-            element.confirmed(event.revision)
-            self.ports.acked(event.element, event.revision)
-
-    def _flow_rejected(self, event: msg.FlowRejected, now: float) -> None:
-        element = self.elements.accepted.get(event.element)
-        if element is None or self.desired.get(event.element, event.key) is None:
-            return
-        if event.revision < element.unconfirmed.get(event.key, 0):
-            return  # Of what the object was before: the answer to what it is now comes yet.
-        self.rejected[event.element, event.key] = event.reason
-        if event.key[0] == "port":
-            self.ports.reject(event.element, event.key[1], event.reason)
-        self._notice(
-            "error", f"vrouter {event.element}",
-            f"the switch refused {' '.join(map(str, event.key))}: {event.reason}",
-        )
-
     # ------------------------------------------------------------ peers
 
     def _paths_received(self, event: msg.PathsReceived, now: float) -> None:
-        self._follow(self.rib.update(event.peer, event.announced, event.withdrawn))
+        self.dependents.follow(self.rib.update(event.peer, event.announced, event.withdrawn))
 
     def _peer_up(self, event: msg.PeerUp, now: float) -> None:
         self.peers_up[event.peer] = event.info
@@ -367,7 +183,7 @@ class World:
     def _peer_down(self, event: msg.PeerDown, now: float) -> None:
         self.peers_up.pop(event.peer, None)
         self.peers_down_since[event.peer] = now
-        self._follow(self.rib.peer_down(event.peer))
+        self.dependents.follow(self.rib.peer_down(event.peer))
         self._notice(
             "warning", f"peer {event.peer}",
             f"down ({event.reason}); {self.rib.stale_count(event.peer)} routes are stale, in use",
@@ -376,7 +192,7 @@ class World:
     def _end_of_rib(self, event: msg.EndOfRib, now: float) -> None:
         self.peers_down_since.pop(event.peer, None)
         self.convergence.waiting_peers.pop(event.peer, None)
-        self._follow(self.rib.end_of_rib(event.peer))
+        self.dependents.follow(self.rib.end_of_rib(event.peer))
 
     def _tick(self, event: msg.Tick, now: float) -> None:
         self.learned.tick(now)
@@ -395,39 +211,8 @@ class World:
                 del self.peers_down_since[peer]
                 count = self.rib.stale_count(peer)
                 # A peer that is back but never sent End-of-RIB keeps what it announced since.
-                self._follow(self.rib.end_of_rib(peer))
+                self.dependents.follow(self.rib.end_of_rib(peer))
                 self._notice("warning", f"peer {peer}", f"{count} stale routes were dropped")
-
-    def _follow(self, changes: list[BestChange]) -> None:
-        """Let the instances follow the RIB, and look again at claims that a route decides."""
-        if not changes:
-            return
-        self.instances.follow(changes)
-        claims = self.elements.claims
-        addresses: dict[tuple[int, str], list[BestChange]] = {}
-        for change in changes:
-            if type(change.nlri) is not MacIp:
-                continue
-            before = change.old.attrs.rts if change.old is not None else ()
-            after = change.new.attrs.rts if change.new is not None else ()
-            for vni in self.instances.importing(before + after):
-                instance = self.instances.by_vni[vni]
-                if instance.spec.kind != "evi":
-                    continue
-                ip = change.nlri.ip
-                if self.learned.held:
-                    self.learned.changed(vni, ip, change.nlri.mac)
-                key = vni, ip
-                if ip and (
-                    change.old is not None or key in addresses or self.moves.may_be_one(key)
-                ):
-                    addresses.setdefault(key, []).append(change)
-                ids = self.config.ports_by_mac.get((instance.spec.id, change.nlri.mac), ())
-                self.ports.dirty.update((port, None) for port in ids if port in claims)
-                if ids and change.old is not None and instance.spec.imports.isdisjoint(after):
-                    self.bindings.saw(instance.spec.id, change.old, self.ports.active)
-        for key, found in addresses.items():
-            self.moves.follow(key, found)
 
     # ------------------------------------------------------------ flush
 
@@ -436,20 +221,12 @@ class World:
         self.ports.resolve()
         self.local_paths.settle()
         self.resolver.resolve()
-        while self.resolver.republish_vrfs or self.ports.dirty or self.ports.republish:
+        while self.presence.republish_vrfs or self.ports.dirty or self.ports.republish:
             self.ports.resolve()
             self.local_paths.settle()
             self.resolver.resolve()
         self.policies.resolve()
-        self._flush_tunnels()
-        for name in self.desired.changed_elements():
-            element = self.elements.accepted[name]
-            program = self.desired.flush(name, element.revision + 1)
-            element.programmed(program)
-            self.ports.programmed(program)
-            for key, _ in program.changes:
-                self.rejected.pop((name, key), None)
-            self._effects.append(program)
+        self.vrouters.flush()
         # A view before the first port that asks for its names.
         self._effects.extend(self.ports.names.flush())
         self._effects.extend(self.ports.edges.flush())
@@ -468,28 +245,10 @@ class World:
             self.learned.started()
             for key in shared_keys(self.config):
                 self.moves.tell(key)
-            self._effects.extend(msg.Hold(name, False) for name in self.elements.accepted)
-            self._notice("info", "start", "converged; vrouters follow the desired state")
-            for name in self.elements.accepted:
-                self.desired.tunnels_dirty[name] = None
-            self._flush_tunnels()
-        effects, self._effects = self._effects, []
+            self.vrouters.release()
+        effects = list(self._effects)
+        self._effects.clear()
         return effects
-
-    def _flush_tunnels(self) -> None:
-        vteps = frozenset(self.elements.by_vtep)
-        if vteps != self._known_vteps:
-            self._known_vteps = vteps
-            self.desired.tunnels_dirty.update(dict.fromkeys(self.elements.accepted))
-        for name in self.desired.tunnels_dirty:
-            element = self.elements.accepted.get(name)
-            if element is None or element.session is None:
-                continue
-            wanted = self.desired.vteps(name) | self.elements.mesh(name)
-            if not self.convergence.converged:
-                wanted |= element.tunnels.keys()
-            self._effects.append(msg.SetTunnels(name, wanted))
-        self.desired.tunnels_dirty.clear()
 
     def _notice(self, level: str, subject: str, text: str) -> None:
         self._effects.append(msg.Notice(level, subject, text))

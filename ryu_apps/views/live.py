@@ -55,7 +55,7 @@ class LiveView(NodeView):
     def health(self) -> dict[str, Any]:
         own = self._record()
         waiting, refused = self._controller.query(
-            lambda world: (world.convergence.waiting_for(), len(world.rejected))
+            lambda world: (world.convergence.waiting_for(), len(world.vrouters.rejected))
         )
         checks = health.checks(
             self._store.status(), self.peers(),

@@ -35,7 +35,7 @@ def _instance(world: World, vni: int, instance: Instance) -> dict[str, Any]:
         one |= {"macs": len(instance.macs), "addresses": len(instance.ips),
                 "flood": sorted(path.attrs.next_hop for path in instance.imets.values())}
     else:
-        one["vrouters"] = sorted(world.resolver.vrfs.get(vni, ()))
+        one["vrouters"] = sorted(world.presence.vrfs.get(vni, ()))
         one["prefixes"] = len(instance.prefixes)
     return one
 

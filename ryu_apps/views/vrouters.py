@@ -15,7 +15,7 @@ def read_objects(
     world: World, element: str
 ) -> tuple[list[tuple[Key, StateObject]], dict[Key, str]]:
     """An element's state objects, and why some are refused; KeyError where it is not ours."""
-    refused = {key: why for (name, key), why in world.rejected.items() if name == element}
+    refused = {key: why for (name, key), why in world.vrouters.rejected.items() if name == element}
     return list(world.desired.objects[element].items()), refused
 
 

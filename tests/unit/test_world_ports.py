@@ -299,7 +299,7 @@ def test_a_refusal_of_what_a_port_was_before_is_old_news():
     for key in keys:
         one.handle(msg.FlowRejected("e0", key, "no space", first))
     one.settle()
-    assert not one.world.rejected and not one.world.ports.rejected
+    assert not one.world.vrouters.rejected and not one.world.ports.rejected
     assert ROUTE._replace(ip="10.0.0.99") in one.announced
     # Of what it is now: the same words count, also where other objects have changed since.
     one.set("port", "other", port("other"))
@@ -307,7 +307,7 @@ def test_a_refusal_of_what_a_port_was_before_is_old_news():
     one.flush()
     one.handle(msg.FlowRejected("e0", ("port", "vm"), "no space", one.revisions["e0"] - 1))
     one.settle()
-    assert one.world.rejected == {("e0", ("port", "vm")): "no space"}
+    assert one.world.vrouters.rejected == {("e0", ("port", "vm")): "no space"}
     assert ROUTE._replace(ip="10.0.0.99") not in one.announced
 
 

@@ -1,0 +1,115 @@
+"""The gateways of each VRF, and the MACs and addresses that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ryu_apps.control import ids
+from ryu_apps.control.desired import Desired
+from ryu_apps.control.instances import Entry
+from ryu_apps.control.model import Config, Router
+from ryu_apps.control.moves import Moves
+from vrouter_ovs.state import Gateway, Key
+
+
+def _entries(gateway: Gateway) -> list[Entry]:
+    return [
+        ("mac", gateway.evi, gateway.mac),
+        *(("ip", gateway.evi, address) for address in gateway.addresses),
+    ]
+
+
+class Gateways:
+    """``elements``: where the VRF is present.  ``entries`` gets the entries that must be computed
+    again."""
+
+    def __init__(self, config: Config, desired: Desired, moves: Moves) -> None:
+        self._config = config
+        self._desired = desired
+        self._moves = moves
+        self._gateways: dict[int, dict[Key, Gateway]] = {}
+        self.taken: dict[Entry, str] = {}
+        """MACs and addresses of gateways, and the MAC of each: no route from a peer can take
+        them."""
+
+    def of(self, vni: int) -> Collection[Gateway]:
+        """The gateways of a VRF."""
+        return self._gateways.get(vni, {}).values()
+
+    def wanted(self, router: Router) -> dict[Key, Gateway]:
+        """The gateways that a router has by its interfaces.
+
+        A vrouter with the VRF answers for all of its gateways, also of networks that have no
+        port there: a VM may ping any of them.
+        """
+        gateways: dict[Key, Gateway] = {}
+        interfaces = [
+            port
+            for port_id in sorted(self._config.ports_by_device.get(router.id, ()))
+            if (port := self._config.ports[port_id]).is_router_interface and port.admin_state_up
+        ]
+        # Where a network has an interface for each family, hosts may know the router by the MAC of
+        # either: both have their link-local address.
+        with_ipv6 = {
+            port.network_id
+            for port in interfaces
+            if any(":" in fixed.ip_address for fixed in port.fixed_ips)
+        }
+        for port in interfaces:
+            network = self._config.networks.get(port.network_id)
+            if network is not None:
+                addresses = tuple(sorted(fixed.ip_address for fixed in port.fixed_ips))
+                if port.network_id in with_ipv6:
+                    addresses += (ids.link_local(port.mac_address),)
+                item = Gateway(network.vni, router.vni, port.mac_address, addresses)
+                gateways[item.key] = item
+        return gateways
+
+    def drop(
+        self,
+        vni: int,
+        new: dict[Key, Gateway],
+        elements: Collection[str],
+        entries: dict[Entry, None],
+    ) -> None:
+        """Take away the gateways that are not in ``new``, and the entries those took."""
+        old = self._gateways.get(vni, {})
+        if new == old:
+            return
+        kept = {entry for gateway in new.values() for entry in _entries(gateway)}
+        for gateway in old.values():
+            for entry in _entries(gateway):
+                if entry not in kept:
+                    if self.taken.pop(entry, None) and entry[0] == "ip":
+                        self._moves.left(entry[1:], (gateway.mac, ""))
+                    entries[entry] = None
+        for key in [key for key in old if key not in new]:
+            del old[key]
+            for element in elements:
+                self._desired.delete(element, ("vrf", vni), key)
+        if not old:
+            self._gateways.pop(vni, None)
+
+    def add(
+        self,
+        vni: int,
+        new: dict[Key, Gateway],
+        elements: Collection[str],
+        entries: dict[Entry, None],
+    ) -> None:
+        """The VRF's gateways are ``new``; what goes was dropped before."""
+        if new == self._gateways.get(vni, {}):
+            return
+        self._gateways[vni] = new
+        for gateway in new.values():
+            for entry in _entries(gateway):
+                was = self.taken.get(entry)
+                self.taken[entry] = gateway.mac
+                if was is None:
+                    entries[entry] = None
+                    if entry[0] == "ip":
+                        self._moves.arrived(entry[1:], (gateway.mac, ""))
+                elif was != gateway.mac:
+                    self._moves.tell(entry[1:])
+            for element in elements:
+                self._desired.put(element, ("vrf", vni), gateway)
