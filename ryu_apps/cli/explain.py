@@ -42,11 +42,7 @@ def _target(client: Client, name: str) -> str:
 
 
 def render(data: dict[str, Any]) -> str:
-    source, to = data["source"], data["destination"]
-    head = (
-        f"{data['packet']} from {text(source['name'] or source['port'])} ({source['address']}) "
-        f"to {text(to['name'] or to['port']) or 'outside'} ({to['address']})"
-    )
+    head = f"{data['packet']} from {_end(data['source'])} to {_end(data['destination'])}"
     verdict = data["verdict"].upper()
     lines = [head, f"{verdict}: {text(data['reason'])}" if data["reason"] else verdict, ""]
     lines.append(table(data["stages"], [
@@ -57,6 +53,12 @@ def render(data: dict[str, Any]) -> str:
             lines += ["", f"nearest of the {stage['stage']}:"]
             lines += [f"  {one['rule']}  {text(one['why'])}" for one in stage["nearest"]]
     return "\n".join(lines)
+
+
+def _end(end: dict[str, str]) -> str:
+    """A port and its address, or the address alone where no port has it."""
+    name = text(end["name"] or end["port"])
+    return f"{name} ({end['address']})" if name else end["address"]
 
 
 def counters(client: Client, options: Any) -> Result:
