@@ -14,10 +14,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ryu_apps.control import ids
+from ryu_apps.control.config import Config
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances, select_mac
 from ryu_apps.control.messages import Evidence
-from ryu_apps.control.model import Config, Port
+from ryu_apps.control.model import Port
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.rights import Rights
 from ryu_apps.control.routes import Path
