@@ -17,10 +17,11 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ryu_apps.control import model
+from ryu_apps.control import stored
+from ryu_apps.control.config import Config
 from ryu_apps.control.ipam import AllocatingConfig
 from ryu_apps.control.messages import ConfigChanged, ConfigLoaded, StatusChanged
-from ryu_apps.control.model import Change, Config
+from ryu_apps.control.model import KINDS, Change
 from ryu_apps.status_writer import StatusWriter
 from ryu_apps.store.base import (
     Batch,
@@ -230,7 +231,7 @@ class Configuration:
         for kind, id, resource in changes:
             key = f"{CONFIG}{kind}/{id}"
             operations.append(
-                Delete(key) if resource is None else Put(key, model.encode(resource))
+                Delete(key) if resource is None else Put(key, stored.encode(resource))
             )
         try:
             revision = self._store.transact([Compare(GENERATION, generation)], operations)
@@ -297,28 +298,28 @@ class Configuration:
     def _loaded(self, item: Item) -> list[Change]:
         if item.key == GENERATION:
             return []
-        if _schema(item.value) > model.SCHEMA:
+        if _schema(item.value) > stored.SCHEMA:
             raise StoreError(
                 f"{item.key} was written by a newer version (schema {_schema(item.value)}, this "
-                f"version reads up to {model.SCHEMA}): upgrade this node before starting it"
+                f"version reads up to {stored.SCHEMA}): upgrade this node before starting it"
             )
         change = self._change(item.key, item.value)
         return [] if change is None else [change]
 
     def _change(self, key: str, value: bytes | None) -> Change | None:
         kind, _, id = key.removeprefix(CONFIG).partition("/")
-        if kind not in model.KINDS or not id:
+        if kind not in KINDS or not id:
             LOG.warning("%s ignored: this version knows no such kind of record", key)
             self.skipped += 1
             return None
         if value is None:
             return Change(kind, id, None)
         try:
-            resource = model.decode(kind, value)
+            resource = stored.decode(kind, value)
             if resource.id != id:
-                raise model.ModelError(f"it says its id is {resource.id}")
+                raise stored.ModelError(f"it says its id is {resource.id}")
             return Change(kind, id, resource)
-        except model.ModelError as error:
+        except stored.ModelError as error:
             LOG.error("%s skipped: %s", key, error)
             self.skipped += 1
             return None

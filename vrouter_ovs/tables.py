@@ -2,8 +2,8 @@
 
 How to add a table:
 
-1. Add a :class:`Table` to ``TABLES`` at its place.  Its id is that place; nothing else names a
-   number, and Open vSwitch gets the name for ``ovs-ofctl --names dump-flows``.
+1. Add a :class:`~vrouter_ovs.declaration.Table` to ``TABLES`` at its place.  Its id is that place;
+   nothing else names a number, and Open vSwitch gets the name for ``ovs-ofctl --names dump-flows``.
 2. Write it into the ``next`` of the tables that send packets to it.  A table sends to later tables
    only, which is what OpenFlow's goto allows and what makes a loop impossible.
 3. Render its flows in a file of ``vrouter_ovs/pipeline/``, from the object they belong to, and list
@@ -11,37 +11,16 @@ How to add a table:
    belongs to the Vrouter.
 4. A new register goes into :mod:`vrouter_ovs.registers`, a new packet field into
    :mod:`vrouter_ovs.fields`; a new action needs its bytes in ``wire.py``, its words in
-   ``describe.py``.
+   ``describe.py``, and what a table must declare for it in ``checks.py``.
 5. ``python -m vrouter_ovs.document`` writes docs/pipeline.md anew.
 
-A flow that matches, sets or reaches what its table did not declare is refused with PipelineError;
-:func:`check` looks at each *shape* of flow once.  A miss with no table named drops.
+A flow that matches, sets or reaches what its table did not declare is refused with PipelineError
+(:mod:`vrouter_ovs.checks`).  A miss with no table named drops.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
-
-from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.flow import Flow
-from vrouter_ovs.registers import REGISTERS
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """``next``: tables reached by goto or resubmit (its own name: resubmit of a part of it).
-    ``outputs``: whether packets may leave the switch here.  ``punts``: whether they may go to the
-    node.  ``miss``: "drop" or a table."""
-
-    name: str
-    doc: str
-    matches: frozenset[str]
-    sets: frozenset[str] = frozenset()
-    next: tuple[str, ...] = ()
-    outputs: bool = False
-    miss: str = "drop"
-    punts: bool = False
+from vrouter_ovs.declaration import Table, check_order
 
 
 def _fields(text: str) -> frozenset[str]:
@@ -124,8 +103,7 @@ TABLES: tuple[Table, ...] = (
         "IP packets of a port with a stateful policy set are looked up in the port's zone of"
         " connections. Neighbor and multicast listener discovery are not subject to policy.",
         _fields("policy eth_type ip_proto ip_ttl icmpv6_type"),
-        frozenset(),
-        ("policy_out", "bridge"),
+        next=("policy_out", "bridge"),
         miss="bridge",
     ),
     Table(
@@ -143,16 +121,14 @@ TABLES: tuple[Table, ...] = (
         "What the sender's rules allow goes on, a new connection is entered into the zone; the rest"
         " is dropped.",
         _fields("permit eth_type ip_frag ct_state"),
-        frozenset(),
-        ("whole_out", "bridge"),
+        next=("whole_out", "bridge"),
     ),
     Table(
         "whole_out",
         "Fragments of a packet that was allowed, after their second reassembly. What never became"
         " whole, as its first fragment was not allowed, is dropped.",
         _fields("ct_state"),
-        frozenset(),
-        ("bridge",),
+        next=("bridge",),
         miss="bridge",
     ),
     Table(
@@ -240,8 +216,7 @@ TABLES: tuple[Table, ...] = (
         " connections. Neighbor and multicast listener discovery are not subject to policy. What"
         " has no set to pass leaves here: to flood a frame takes few tables for each port.",
         _fields("policy eth_type ip_proto ip_ttl icmpv6_type"),
-        frozenset(),
-        ("policy_in",),
+        next=("policy_in",),
         outputs=True,
     ),
     Table(
@@ -257,21 +232,18 @@ TABLES: tuple[Table, ...] = (
         "What the receiver's rules allow goes out, a new connection is entered into the zone; the"
         " rest is dropped.",
         _fields("permit eth_type ip_frag ct_state"),
-        frozenset(),
-        ("whole_in", "output"),
+        next=("whole_in", "output"),
     ),
     Table(
         "whole_in",
         "Fragments of a packet that was allowed, as in whole_out.",
         _fields("ct_state"),
-        frozenset(),
-        ("output",),
+        next=("output",),
         miss="output",
     ),
     Table(
         "output",
         "Delivery to a local port, never back to the port the frame came from.",
-        frozenset(),
         frozenset(),
         outputs=True,
     ),
@@ -319,81 +291,4 @@ BY_NAME: dict[str, Table] = {table.name: table for table in TABLES}
 TABLE_IDS: dict[str, int] = {table.name: number for number, table in enumerate(TABLES)}
 TABLE_NAMES: dict[int, str] = {number: table.name for number, table in enumerate(TABLES)}
 
-
-def check(flow: Flow) -> None:
-    """Refuse a flow that breaks its table's declaration.  Raises PipelineError."""
-    for place, action in enumerate(flow.actions):
-        if action[0] == "goto" and place + 1 < len(flow.actions):
-            raise PipelineError(f"table {flow.table}: an action follows goto {action[1]}")
-        if action[0] == "meter" and place:
-            raise PipelineError(f"table {flow.table}: meter {action[1]} is not the first action")
-    _check_shape(
-        flow.table,
-        tuple(term[0] for term in flow.match),
-        tuple(dict.fromkeys(map(_action_shape, flow.actions))),
-    )
-
-
-def _action_shape(action: tuple) -> tuple:
-    """The action without its values."""
-    kind = action[0]
-    if kind in ("output", "meter"):
-        return (kind,)
-    if kind in ("multipath", "check_larger"):
-        return (kind, action[2])
-    if kind in ("ct", "ct_commit"):
-        return (kind, *action[2:])
-    if kind in ("set_field", "load"):
-        return action[:2]
-    return action
-
-
-@lru_cache(maxsize=4096)
-def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]) -> None:
-    table = BY_NAME.get(name)
-    if table is None:
-        raise PipelineError(f"no table is named {name!r}")
-
-    def refuse(what: str) -> None:
-        raise PipelineError(f"table {name} does not declare {what}")
-
-    for field in matches:
-        if field not in table.matches:
-            refuse(f"a match on {field}")
-    # Two parts of a register would be two terms for one OXM field, which a switch refuses.
-    wholes = [REGISTERS[field].header if field in REGISTERS else field for field in matches]
-    if len(set(wholes)) != len(matches):
-        raise PipelineError(f"table {name}: a field is matched twice in {matches}")
-    for kind, *args in actions:
-        if kind in ("set_field", "load", "pop", "multipath", "check_larger"):
-            if args[0] not in table.sets:
-                refuse(f"setting {args[0]}")
-        elif kind == "move":
-            if args[1] not in table.sets:
-                refuse(f"setting {args[1]}")
-        elif kind == "dec_ttl":
-            if "ip_ttl" not in table.sets:
-                refuse("setting ip_ttl")
-        elif kind == "ct_commit" and not args:
-            continue
-        elif kind in ("goto", "resubmit", "ct", "ct_commit"):
-            if args[0] not in table.next:
-                refuse(f"{kind} {args[0]}")
-        elif kind in ("output", "output_reg"):
-            if not table.outputs:
-                refuse("output")
-        elif kind in ("meter", "controller"):
-            if not table.punts:
-                refuse(kind)
-        elif kind != "push":
-            raise PipelineError(f"table {name}: unknown action {kind!r}")
-
-
-def _check_order() -> None:
-    for number, table in enumerate(TABLES):
-        for target in (*table.next, table.miss):
-            if target != "drop" and TABLE_IDS[target] < number:
-                raise PipelineError(f"table {table.name} leads back to {target}")
-
-
-_check_order()
+check_order(TABLES)

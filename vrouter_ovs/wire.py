@@ -13,11 +13,12 @@ import struct
 from functools import lru_cache
 from typing import NamedTuple
 
+from vrouter_ovs.checks import check
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import PACKET_FIELDS, Field, pack_value
 from vrouter_ovs.flow import CONTROLLER, Flow
 from vrouter_ovs.registers import REGISTERS
-from vrouter_ovs.tables import TABLE_IDS, check
+from vrouter_ovs.tables import TABLE_IDS
 
 NICIRA = 0x00002320
 RESUBMIT_TABLE, REG_LOAD, REG_MOVE, MULTIPATH, OUTPUT_REG = 14, 7, 6, 10, 15

@@ -14,10 +14,11 @@ from collections.abc import Container
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from ryu_apps.control.config import Config
 from ryu_apps.control.elements import Claim, Elements, Interface
 from ryu_apps.control.instances import Instances, select_mac
 from ryu_apps.control.learned import Learned
-from ryu_apps.control.model import Config, Port
+from ryu_apps.control.model import Port
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Path
 from ryu_apps.control.translate import network_of

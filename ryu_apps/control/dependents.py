@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ryu_apps.control.bindings import Bindings
+from ryu_apps.control.config import Config
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.learned import Learned
-from ryu_apps.control.model import Config
 from ryu_apps.control.moves import Moves
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.rib import BestChange, Rib

@@ -6,8 +6,9 @@ import ipaddress
 from functools import lru_cache
 
 from ryu_apps.control import dns_names, ids
+from ryu_apps.control.config import Config
 from ryu_apps.control.messages import EdgeChanged
-from ryu_apps.control.model import Config, FixedIp, Subnet
+from ryu_apps.control.model import FixedIp, Subnet
 from ryu_apps.control.translate import Attachment, BoundPort, attachment
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
 

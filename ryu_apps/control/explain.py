@@ -10,10 +10,11 @@ import ipaddress
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ryu_apps.control.config import Config
 from ryu_apps.control.edge import is_resolver
 from ryu_apps.control.explain_path import Exists, Holder, Stage, port_name, way_of
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
-from ryu_apps.control.model import Config, Port, Subnet
+from ryu_apps.control.model import Port, Subnet
 from ryu_apps.control.policy import (
     ICMP,
     ICMPV6,

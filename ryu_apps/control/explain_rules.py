@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ryu_apps.control.model import Config, SecurityGroupRule
+from ryu_apps.control.config import Config
+from ryu_apps.control.model import SecurityGroupRule
 from ryu_apps.control.policy import (
     ICMP,
     ICMPV6,

@@ -3,7 +3,7 @@
 Everything is given out lowest free first, so the same configuration and the same requests give
 the same answers.  To keep that cheap with thousands in use, :class:`AllocatingConfig` remembers for
 each range a *hint*: nothing below it is free.  A hint is only a cache; :func:`lowest_address` on a
-plain :class:`~ryu_apps.control.model.Config` gives the same answer, slowly.
+plain :class:`~ryu_apps.control.config.Config` gives the same answer, slowly.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import socket
 from collections.abc import Iterable
 from typing import Any
 
+from ryu_apps.control.config import Config
 from ryu_apps.control.ids import modified_eui64
-from ryu_apps.control.model import Change, Config, Network, Pool, Port, Resource, Router, Subnet
+from ryu_apps.control.model import Change, Network, Pool, Port, Resource, Router, Subnet
 
 RD_INDEX_RANGE = (1, 65535)
 """The assigned number of a type 1 route distinguisher is two bytes (RFC 4364 section 4.2)."""

@@ -3,24 +3,22 @@
 Such an address has no place in the configuration.  It is where it was announced last, by ARP or a
 neighbor advertisement of one of the ports that may have it; the vrouters' guards let nobody else
 announce it, and send a copy of each announcement here.  Among nodes the type 2 routes decide as
-they do for a MAC: who takes over announces a higher sequence number than all that is known of the
-address, and whoever sees a higher one than its own withdraws (RFC 7432 section 15; RFC 9721 for an
-address that moves to another MAC, so that the routes have different names).  Where both are the
-same, the lower VTEP stays.
+they do for a MAC (:mod:`ryu_apps.control.rivals`).
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ryu_apps.control import ids
+from ryu_apps.control.config import Config
 from ryu_apps.control.elements import Elements
-from ryu_apps.control.instances import Instances, select_mac
+from ryu_apps.control.held import Held, HeldAddresses, Key
+from ryu_apps.control.instances import Instances
 from ryu_apps.control.messages import Evidence
-from ryu_apps.control.model import Config, Port
+from ryu_apps.control.model import Port
+from ryu_apps.control.move_limit import MoveLimit
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.rights import Rights
-from ryu_apps.control.routes import Path
+from ryu_apps.control.rivals import Rivals
 from ryu_apps.control.translate import (
     BoundPort,
     LearnedAddress,
@@ -31,43 +29,29 @@ from ryu_apps.control.translate import (
 
 LIMIT = 16
 """Addresses that one port can hold; more are counted and not learned."""
-BURST, REFILL = 5, 5.0
-"""An address may move so many times at once, and once in so many seconds from then on.  A move
-that comes too early is done later: two ports that both insist cost no more than this."""
-
 FIRST_SEQUENCE, LAST_SEQUENCE = 1, (1 << 32) - 1
 PATIENCE = 35.0
 """Seconds that a holder may leave questions unanswered, where it has answered before (RFC 9161
 section 3.5 refreshes and ages entries for the same reason: who took over may not have been heard).
 It is asked every ten."""
 
-Key = tuple[int, str]
-"""(L2 VNI, address)."""
-
-
-class Held(NamedTuple):
-    """An address that a port of ours holds, and how it is announced."""
-
-    port_id: str
-    mac: str
-    vtep: str
-    sequence: int
-
 
 class Learned:
+    """Which ports of this node hold which of the addresses that they share with others."""
+
     def __init__(
         self, config: Config, rib: Rib, instances: Instances, elements: Elements
     ) -> None:
         self._config = config
-        self._rib = rib
         self._instances = instances
         self._elements = elements
         self._bound: dict[str, BoundPort] = {}
         self._rights = Rights(config, instances, self._bound)
+        self._rivals = Rivals(rib, instances, elements)
+        self._limit = MoveLimit()
         self._dirty: dict[str, None] = {}
-        self.held: dict[Key, Held] = {}
-        self._by_port: dict[str, dict[Key, None]] = {}
-        self._by_mac: dict[tuple[int, str], dict[Key, None]] = {}
+        self._addresses = HeldAddresses()
+        self.held = self._addresses.by_key
         self.candidates: dict[Key, dict[str, None]] = {}
         """Address -> bound ports with a pair of just this address."""
         self.starting = True
@@ -78,11 +62,6 @@ class Learned:
         """Addresses that are nowhere since the consumer last emptied it, or may be."""
         self.beyond: dict[str, int] = {}
         """Port id -> announcements that came when it held all it can."""
-        self._busy: dict[Key, float] = {}
-        """Address -> when its moves are all used up again (RFC 7432 section 15.1 asks for such a
-        guard; this one needs nobody to clear it)."""
-        self._waiting: dict[Key, tuple[str, str]] = {}
-        """Moves that come later: (port id, MAC)."""
 
     def follow(self, bound: dict[str, BoundPort], dirty: dict[str, None]) -> None:
         """``bound``: the ports of this node's vrouters; ``dirty`` takes those to look at again."""
@@ -108,27 +87,26 @@ class Learned:
         if held is not None and held.port_id == port_id:
             if how == Evidence.ANSWERED:
                 self.answered[key] = now
-            if mac == held.mac and self._rival(key, held) is None:
+            if mac == held.mac and not self._is_beaten(key, held):
                 return
-        if how != Evidence.ANNOUNCED and (held is not None or self._is_elsewhere(key)):
+        if how != Evidence.ANNOUNCED and (held is not None or self._rivals.elsewhere(key)):
             return
-        self._waiting.pop(key, None)
+        self._limit.forget(key)
         if self._rights.objection(bound, mac, address):
             return
-        mine = self._by_port.get(port_id, {})
+        mine = self._addresses.of_port(port_id)
         if key not in mine and len(mine) >= LIMIT:
             self.beyond[port_id] = self.beyond.get(port_id, 0) + 1
             return
         vtep = self._elements.accepted[element].vtep
         known = [held] if held is not None else []
-        known += [
-            Held("", path.nlri.mac, path.attrs.next_hop, path.attrs.mobility)
-            for path in self._paths(key, mac, bound.mac)
-        ]
+        known += self._rivals.known(key, mac, bound.mac)
         others = [one.sequence for one in known if (one.mac, one.vtep) != (mac, vtep)]
-        if (others or held is not None) and not self._may_move(key, now):
-            self._waiting[key] = port_id, mac
-            return
+        if others or held is not None:
+            if not self._limit.allows(key, now):
+                self._limit.postpone(key, port_id, mac)
+                return
+            self._limit.moved(key, now)
         # What is found again after a start loses to all that was announced to others meanwhile.
         sequence = 0 if self.starting and how != Evidence.ANNOUNCED else FIRST_SEQUENCE
         if others:
@@ -136,14 +114,12 @@ class Learned:
         elif held is not None:
             sequence = held.sequence
         if mac != bound.mac:
-            for other in list(self._by_mac.get((bound.evi, mac), ())):
+            for other in list(self._addresses.with_mac(bound.evi, mac)):
                 if self.held[other].port_id != port_id:
                     self._drop(other)
         if key in self.held:
             self._drop(key)
-        self.held[key] = Held(port_id, mac, vtep, sequence)
-        self._by_port.setdefault(port_id, {})[key] = None
-        self._by_mac.setdefault((bound.evi, mac), {})[key] = None
+        self._addresses.add(key, Held(port_id, mac, vtep, sequence))
         self._dirty[port_id] = None
 
     def started(self) -> None:
@@ -151,7 +127,7 @@ class Learned:
         self.starting = False
         for key, held in self.held.items():
             if held.sequence < FIRST_SEQUENCE:
-                self.held[key] = held._replace(sequence=FIRST_SEQUENCE)
+                self._addresses.announce(key, held.vtep, FIRST_SEQUENCE)
                 self._dirty[held.port_id] = None
 
     def silent(self, key: Key, now: float) -> None:
@@ -162,76 +138,29 @@ class Learned:
             self._drop(key)
             self.lost[key] = None
 
-    def _may_move(self, key: Key, now: float) -> bool:
-        busy = max(self._busy.get(key, now), now) + REFILL
-        if busy - now > BURST * REFILL:
-            return False
-        self._busy[key] = busy
-        return True
-
     def tick(self, now: float) -> None:
         """Do the moves that waited."""
-        for key in [key for key, busy in self._busy.items() if busy <= now]:
-            del self._busy[key]
-        for key, (port_id, mac) in list(self._waiting.items()):
+        self._limit.tick(now)
+        for key, port_id, mac in self._limit.waiting():
             bound = self._bound.get(port_id)
             if bound is None or bound.evi != key[0]:
-                del self._waiting[key]
-            elif self._busy.get(key, now) + REFILL - now <= BURST * REFILL:
+                self._limit.forget(key)
+            elif self._limit.allows(key, now):
                 self.seen(bound.element, port_id, mac, key[1], Evidence.ANNOUNCED, now)
 
     def _drop(self, key: Key) -> None:
-        held = self.held.pop(key)
+        held = self._addresses.remove(key)
         self.answered.pop(key, None)
-        for index, place in (
-            (self._by_port, held.port_id), (self._by_mac, (key[0], held.mac)),
-        ):  # fmt: skip
-            index[place].pop(key)
-            if not index[place]:
-                del index[place]
         self._dirty[held.port_id] = None
 
-    # ------------------------------------------------------------ what others say
-
-    def _paths(self, key: Key, mac: str, own_mac: str) -> list[Path]:
-        """The routes that say where the address is, or a MAC that passes with it."""
-        instance = self._instances.by_vni.get(key[0])
-        if instance is None:
-            return []
-        paths = list(instance.ips.get(key[1], ()))
-        if mac != own_mac:
-            paths += instance.macs.get(mac, ())
-        return paths
-
-    def _is_elsewhere(self, key: Key) -> bool:
-        """Whether another node says, or said until it went away, where an address is."""
-        instance = self._instances.by_vni.get(key[0])
-        paths = instance.ips.get(key[1], ()) if instance else ()
-        return any(not self._is_ours(path.attrs.next_hop) for path in paths)
-
-    def _is_ours(self, vtep: str) -> bool:
-        return self._elements.by_vtep.get(vtep) in self._elements.accepted
-
-    def _rival(self, key: Key, held: Held) -> Path | None:
-        """The live route of another node that beats what a port of ours holds."""
-        bound = self._bound[held.port_id]
-        live = [
-            path
-            for path in self._paths(key, held.mac, bound.mac)
-            if path.nlri not in self._rib.stale_best and not self._is_ours(path.attrs.next_hop)
-        ]
-        if not live:
-            return None
-        best = select_mac(live, lambda nlri: False)
-        attrs = best.attrs._replace(next_hop=held.vtep, mobility=held.sequence, sticky=False)
-        mine = best._replace(attrs=attrs)
-        return best if select_mac([best, mine], lambda nlri: False) is best else None
+    def _is_beaten(self, key: Key, held: Held) -> bool:
+        return self._rivals.beat(key, held, self._bound[held.port_id].mac)
 
     # ------------------------------------------------------------ what ports hold
 
     def review(self, bound: BoundPort) -> tuple[LearnedAddress, ...]:
         """The addresses that a port holds still; ``bound`` is how it is bound from now on."""
-        keys = self._by_port.get(bound.port_id)
+        keys = self._addresses.of_port(bound.port_id)
         if not keys:
             return ()
         vtep = self._elements.accepted[bound.element].vtep
@@ -241,20 +170,21 @@ class Learned:
                 self._drop(key)
                 continue
             if held.vtep != vtep:  # The port has moved and taken it along.
-                self.held[key] = held = Held(*held[:2], vtep, held.sequence + 1)
-            if self._rival(key, held) is not None:
+                self._addresses.announce(key, vtep, held.sequence + 1)
+                held = self.held[key]
+            if self._is_beaten(key, held):
                 self._drop(key)
         return tuple(
             learned_address(
                 self._config, bound.network_id, key[1], self.held[key].mac,
                 self.held[key].sequence,
             )
-            for key in sorted(self._by_port.get(bound.port_id, ()))
+            for key in sorted(self._addresses.of_port(bound.port_id))
         )
 
     def release(self, port_id: str) -> None:
         """The port has left: what it held is nowhere."""
-        for key in list(self._by_port.get(port_id, ())):
+        for key in list(self._addresses.of_port(port_id)):
             self._drop(key)
             self.lost[key] = None
         self.beyond.pop(port_id, None)
@@ -292,7 +222,7 @@ class Learned:
         held = self.held.get((vni, address))
         if held is not None:
             self._dirty[held.port_id] = None
-        for key in self._by_mac.get((vni, mac), ()):
+        for key in self._addresses.with_mac(vni, mac):
             self._dirty[self.held[key].port_id] = None
 
     def configured(self, *ports: Port | None) -> None:
@@ -310,7 +240,4 @@ class Learned:
 
     def is_known(self, key: Key) -> bool:
         """Whether an address is somewhere, here or elsewhere."""
-        if key in self.held:
-            return True
-        instance = self._instances.by_vni.get(key[0])
-        return instance is not None and key[1] in instance.ips
+        return key in self.held or self._rivals.announced(key)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ryu_apps.control.bindings import Bindings
+from ryu_apps.control.config import Config
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
-from ryu_apps.control.model import Config
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.publish import Owner, Publisher

@@ -23,7 +23,8 @@ from vrouter_ovs.state import Key, StateObject
 
 @dataclass(frozen=True, slots=True)
 class ConfigChanged:
-    """Committed configuration, in store order.  ``changes``: :class:`model.Change` values."""
+    """Committed configuration, in store order.  ``changes``: of
+    :class:`~ryu_apps.control.model.Change`."""
 
     changes: tuple
     revision: int

@@ -1,8 +1,7 @@
-"""The configuration model: networks, ports, routers, security groups, as frozen values, indexed.
+"""The resources of the configuration: networks, ports, routers, security groups, as frozen values.
 
-Resources carry the Networking API's names where it has one.  Every node holds the whole
-configuration in a :class:`Config`, fed from the store in revision order, so that validation,
-address allocation and translation are pure functions of it.
+They carry the Networking API's names where it has one.  Every node holds all of them in a
+:class:`~ryu_apps.control.config.Config`; :mod:`ryu_apps.control.stored` is how the store has them.
 
 VPN identifiers are part of the resource, allocated once at creation: ``vni`` (L2 VNI of a network,
 L3 VNI of a router, RFC 8365 section 5.1) and ``rd_index`` (the number in RD = VTEP:index, 1-65535).
@@ -10,40 +9,44 @@ L3 VNI of a router, RFC 8365 section 5.1) and ``rd_index`` (the number in RD = V
 
 from __future__ import annotations
 
-import dataclasses
 import ipaddress
-import json
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 ROUTER_INTERFACE = "network:router_interface"
-SCHEMA = 2
-"""Version of the stored form; :func:`decode` upgrades older ones and refuses newer ones.
-
-2: ports have security groups.
-"""
+"""The device_owner of a router's interfaces."""
+AUTO_ADDRESS_MODES = frozenset({"slaac", "dhcpv6-stateless"})
+"""IPv6 modes of a subnet where the address of a port follows from its MAC."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixedIp:
+    """An address of a port on one of its network's subnets."""
+
     subnet_id: str
     ip_address: str
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPair:
+    """An address or a prefix that a port may use besides its own; ``mac_address`` "": its MAC."""
+
     ip_address: str
     mac_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Pool:
+    """A range of a subnet that addresses are given out from, both ends included."""
+
     start: str
     end: str
 
 
 @dataclass(frozen=True, slots=True)
 class HostRoute:
+    """A route that DHCP tells the hosts of a subnet."""
+
     destination: str
     nexthop: str
 
@@ -56,11 +59,11 @@ class DhcpOption(NamedTuple):
     value: str
 
 
-AUTO_ADDRESS_MODES = frozenset({"slaac", "dhcpv6-stateless"})
-
-
 @dataclass(frozen=True, slots=True)
 class Network:
+    """A MAC-VRF.  ``flood_unknown``: what asks for an unknown address is flooded.  ``mdns``: what
+    becomes of multicast DNS, one of the ``MDNS_`` values of :mod:`vrouter_ovs.state`."""
+
     id: str
     vni: int
     rd_index: int
@@ -84,6 +87,8 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Subnet:
+    """A prefix of a network.  ``gateway_ip`` "": it has none."""
+
     id: str
     network_id: str
     cidr: str
@@ -244,18 +249,6 @@ KINDS: dict[str, type] = {
     "security_group_rule": SecurityGroupRule,
     "address_group": AddressGroup,
 }
-_NESTED: dict[tuple[type, str], type] = {
-    (Port, "fixed_ips"): FixedIp,
-    (Port, "allowed_address_pairs"): AddressPair,
-    (Port, "extra_dhcp_opts"): DhcpOption,
-    (Subnet, "allocation_pools"): Pool,
-    (Subnet, "host_routes"): HostRoute,
-}
-_NAMES = {
-    cls: tuple(field.name for field in dataclasses.fields(cls))
-    for cls in (*KINDS.values(), *_NESTED.values()) if dataclasses.is_dataclass(cls)
-}
-_FIELDS = {cls: {f.name for f in dataclasses.fields(cls)} for cls in KINDS.values()}
 
 
 def normalized(prefix: str) -> str:
@@ -273,174 +266,8 @@ def likeness(rule: SecurityGroupRule) -> tuple:
 
 
 class Change(NamedTuple):
-    """``resource`` None: deleted."""
+    """One resource as it is from now on; ``resource`` None: deleted."""
 
     kind: str
     id: str
     resource: Resource | None
-
-
-class ModelError(ValueError):
-    """A stored value cannot be understood."""
-
-
-def encode(resource: Resource) -> bytes:
-    """The stored form: JSON with the schema number.  Inverse of :func:`decode`.
-
-    The number is the oldest that means the same, so that a node that was not upgraded yet
-    understands what it can, and never takes a filtered port for an open one.
-    """
-    schema = SCHEMA if type(resource) is Port else 1
-    return _dumps({"schema": schema, **_plain(resource)}).encode()
-
-
-def _plain(value: Any) -> dict[str, Any]:
-    """A dataclass's fields; those within it are asked for one by one as JSON is written."""
-    return {name: getattr(value, name) for name in _NAMES[type(value)]}
-
-
-_dumps = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
-
-
-def _upgrade(kind: str, data: dict[str, Any]) -> None:
-    if data["schema"] < 2 and kind == "port" and not data.get("security_groups"):
-        data["unfiltered"] = True
-
-
-def decode(kind: str, value: bytes) -> Resource:
-    """Read a stored resource.  Unknown fields (a newer node's) are ignored.
-
-    Raises ModelError for an unknown kind, malformed JSON, a newer schema or a missing field.
-    """
-    cls = KINDS.get(kind)
-    if cls is None:
-        raise ModelError(f"unknown kind of resource {kind!r}")
-    try:
-        data: dict[str, Any] = json.loads(value)
-        if data["schema"] > SCHEMA:
-            raise ModelError(
-                f"stored {kind} has schema {data['schema']}, this version reads up to {SCHEMA}"
-            )
-        _upgrade(kind, data)
-        known = {}
-        for name in _FIELDS[cls] & data.keys():
-            item = data[name]
-            if type(item) is list:
-                nested = _NESTED.get((cls, name))
-                item = tuple(_nested(nested, one) for one in item) if nested else tuple(item)
-            known[name] = item
-        return cls(**known)
-    except ModelError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"stored {kind} is malformed: {error}") from error
-
-
-def _nested(cls: type, value: Any) -> Any:
-    return cls(*value) if type(value) is list else cls(**value)
-
-
-class Config:
-    """All resources with the indexes that validation and translation need.
-
-    Changed only through :meth:`apply`; the order of changes does not matter for the result.
-    The ``*_by_*`` indexes hold ids in dicts used as ordered sets.
-    """
-
-    def __init__(self) -> None:
-        self.networks: dict[str, Network] = {}
-        self.subnets: dict[str, Subnet] = {}
-        self.ports: dict[str, Port] = {}
-        self.routers: dict[str, Router] = {}
-        self.security_groups: dict[str, SecurityGroup] = {}
-        self.security_group_rules: dict[str, SecurityGroupRule] = {}
-        self.address_groups: dict[str, AddressGroup] = {}
-        self.tables: dict[str, dict] = {
-            "network": self.networks,
-            "subnet": self.subnets,
-            "port": self.ports,
-            "router": self.routers,
-            "security_group": self.security_groups,
-            "security_group_rule": self.security_group_rules,
-            "address_group": self.address_groups,
-        }
-        self.subnets_by_network: dict[str, dict[str, None]] = {}
-        self.ports_by_network: dict[str, dict[str, None]] = {}
-        self.ports_by_device: dict[str, dict[str, None]] = {}
-        self.ports_by_subnet: dict[str, dict[str, None]] = {}
-        self.interfaces_by_network: dict[str, dict[str, None]] = {}
-        self.interfaces_by_subnet: dict[str, dict[str, None]] = {}
-        self.ports_by_address: dict[tuple[str, str], dict[str, None]] = {}
-        """(subnet id, address) -> port ids; one, if every writer validated."""
-        self.ports_by_mac: dict[tuple[str, str], dict[str, None]] = {}
-        """(network id, MAC) -> port ids."""
-        self.by_vni: dict[int, dict[tuple[str, str], None]] = {}
-        """VNI -> (kind, id) of networks and routers."""
-        self.by_rd_index: dict[int, dict[tuple[str, str], None]] = {}
-
-        self.ports_by_group: dict[str, dict[str, None]] = {}
-        self.rules_by_group: dict[str, dict[str, None]] = {}
-        self.rules_by_remote_group: dict[str, dict[str, None]] = {}
-        self.rules_by_address_group: dict[str, dict[str, None]] = {}
-        self.rules_alike: dict[tuple, dict[str, None]] = {}
-        """:func:`likeness` of a rule -> rule ids; rules with the same meaning are found there."""
-        self.groups_by_name: dict[tuple[str, str], dict[str, None]] = {}
-        """(project id, name) -> security group ids; finds the default group."""
-
-    def get(self, kind: str, id: str) -> Resource | None:
-        return self.tables[kind].get(id)
-
-    def apply(self, change: Change) -> Resource | None:
-        """Apply one change and return the resource as it was before, or None."""
-        table = self.tables[change.kind]
-        old = table.get(change.id)
-        if old is not None:
-            self._unindex(change.kind, old)
-        if change.resource is None:
-            table.pop(change.id, None)
-        else:
-            table[change.id] = change.resource
-            self._index(change.kind, change.resource)
-        return old
-
-    def _entries(self, kind: str, item: Any):
-        if kind in ("network", "router"):
-            yield self.by_vni, item.vni, (kind, item.id)
-            yield self.by_rd_index, item.rd_index, (kind, item.id)
-        elif kind == "subnet":
-            yield self.subnets_by_network, item.network_id, item.id
-        elif kind == "security_group":
-            yield self.groups_by_name, (item.project_id, item.name), item.id
-        elif kind == "security_group_rule":
-            yield self.rules_by_group, item.security_group_id, item.id
-            yield self.rules_alike, likeness(item), item.id
-            if item.remote_group_id:
-                yield self.rules_by_remote_group, item.remote_group_id, item.id
-            if item.remote_address_group_id:
-                yield self.rules_by_address_group, item.remote_address_group_id, item.id
-        elif kind == "port":
-            yield self.ports_by_network, item.network_id, item.id
-            yield self.ports_by_mac, (item.network_id, item.mac_address), item.id
-            for group in item.security_groups:
-                yield self.ports_by_group, group, item.id
-            if item.device_id:
-                yield self.ports_by_device, item.device_id, item.id
-            if item.is_router_interface:
-                yield self.interfaces_by_network, item.network_id, item.id
-            for fixed in item.fixed_ips:
-                yield self.ports_by_subnet, fixed.subnet_id, item.id
-                yield self.ports_by_address, (fixed.subnet_id, fixed.ip_address), item.id
-                if item.is_router_interface:
-                    yield self.interfaces_by_subnet, fixed.subnet_id, item.id
-
-    def _index(self, kind: str, item: Any) -> None:
-        for index, key, value in self._entries(kind, item):
-            index.setdefault(key, {})[value] = None
-
-    def _unindex(self, kind: str, item: Any) -> None:
-        for index, key, value in self._entries(kind, item):
-            members = index.get(key)
-            if members is not None:
-                members.pop(value, None)
-                if not members:
-                    del index[key]

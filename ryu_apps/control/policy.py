@@ -12,7 +12,8 @@ import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ryu_apps.control.model import Config, Port, SecurityGroupRule, normalized
+from ryu_apps.control.config import Config
+from ryu_apps.control.model import Port, SecurityGroupRule, normalized
 from vrouter_ovs.state import EGRESS, INGRESS, Rule
 
 Groups = tuple[str, ...]

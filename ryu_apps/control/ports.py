@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from ryu_apps.control import ids
 from ryu_apps.control.bindings import Bindings
+from ryu_apps.control.config import Config
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge import Edges
 from ryu_apps.control.elements import Claim, Elements
 from ryu_apps.control.instances import Entry
 from ryu_apps.control.learned import Learned
 from ryu_apps.control.messages import Program, RecordStatus
-from ryu_apps.control.model import Config
 from ryu_apps.control.names import Names
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.policy import groups_of

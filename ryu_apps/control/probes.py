@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ryu_apps.control.learned import Key, Learned
+from ryu_apps.control.held import Key
+from ryu_apps.control.learned import Learned
 from ryu_apps.control.messages import Probe
 from ryu_apps.control.translate import BoundPort
 

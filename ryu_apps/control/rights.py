@@ -11,8 +11,9 @@ import ipaddress
 from collections.abc import Mapping
 
 from ryu_apps.control import ids
+from ryu_apps.control.config import Config
 from ryu_apps.control.instances import Instances
-from ryu_apps.control.model import Config, Port
+from ryu_apps.control.model import Port
 from ryu_apps.control.translate import BoundPort, network_of
 
 

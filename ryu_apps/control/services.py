@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
+from ryu_apps.control.config import Config
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge import own_service_address, resolver_addresses
 from ryu_apps.control.instances import Entry
-from ryu_apps.control.model import Config
 from ryu_apps.control.translate import attachment
 from vrouter_ovs.state import DnsServer
 

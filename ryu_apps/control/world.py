@@ -13,6 +13,7 @@ from typing import Any
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.bindings import Bindings
+from ryu_apps.control.config import Config
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.dependents import Dependents
@@ -23,7 +24,6 @@ from ryu_apps.control.instances import Instances
 from ryu_apps.control.learned import Learned
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
-from ryu_apps.control.model import Config
 from ryu_apps.control.moves import Moves
 from ryu_apps.control.names import Names
 from ryu_apps.control.policies import Policies

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 
-from ryu_apps.control.model import Config
+from ryu_apps.control.config import Config
 from ryu_apps.control.rules import Draft, security_groups
 from ryu_apps.northbound.http import Call
 from ryu_apps.northbound.resources import Environment, scope

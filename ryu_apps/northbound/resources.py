@@ -17,7 +17,7 @@ from typing import Any
 
 from ryu_apps.configuration import Configuration
 from ryu_apps.control import ipam
-from ryu_apps.control.model import Config
+from ryu_apps.control.config import Config
 from ryu_apps.control.rules import Context, Draft
 from ryu_apps.control.rules.draft import not_found
 from ryu_apps.northbound import bodies, listing, views

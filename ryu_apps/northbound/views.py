@@ -11,10 +11,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from ryu_apps.control.config import Config
 from ryu_apps.control.dns_names import assignments
 from ryu_apps.control.model import (
     AddressGroup,
-    Config,
     Network,
     Port,
     Resource,

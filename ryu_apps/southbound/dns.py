@@ -23,8 +23,9 @@ from typing import Any
 
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import dns as edge_dns
-from vrouter_ovs.proxies import mdns, tcp_wire
-from vrouter_ovs.proxies.dns import DnsView, Reply
+from vrouter_ovs.proxies import dns_relay, mdns, tcp_wire
+from vrouter_ovs.proxies.dns import DnsView
+from vrouter_ovs.proxies.dns_message import Reply
 from vrouter_ovs.proxies.packet import Answer, Malformed, Udp, ignored
 
 from .dns_forwarder import Forwarder
@@ -223,8 +224,8 @@ class DnsService:
             if how == "gone":
                 return
             try:
-                wire = (edge_dns.failure(udp.payload) if response is None
-                        else edge_dns.finish(udp.payload, response))  # fmt: skip
+                wire = (dns_relay.failure(udp.payload) if response is None
+                        else dns_relay.finish(udp.payload, response))  # fmt: skip
             except Malformed as fault:
                 self._results["malformed"] += 1
                 self._count(place[0], "malformed", f"dns response: {fault.reason}")

@@ -19,7 +19,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from vrouter_ovs.proxies import dns as edge_dns
+from vrouter_ovs.proxies import dns_relay
 from vrouter_ovs.proxies.dns_wire import Question, read_response
 from vrouter_ovs.proxies.packet import Malformed
 
@@ -132,7 +132,7 @@ class Forwarder:
             resolver = exchange.order[exchange.tries % len(exchange.order)]
             exchange.tries += 1
             exchange.wrong = 0
-            exchange.sent = edge_dns.with_id(exchange.wire, secrets.randbelow(65536))
+            exchange.sent = dns_relay.with_id(exchange.wire, secrets.randbelow(65536))
             resolver.asked += 1
             try:
                 self._open(exchange, resolver, socket.SOCK_DGRAM)
@@ -190,7 +190,7 @@ class Forwarder:
 
     def _datagram_ready(self, exchange: _Exchange, now: float) -> None:
         response = exchange.sock.recv(65535)
-        if not edge_dns.matches(exchange.sent, response):
+        if not dns_relay.matches(exchange.sent, response):
             self.counts["wrong"] += 1
             exchange.wrong += 1
             if exchange.wrong >= WRONG:
@@ -266,7 +266,7 @@ class Forwarder:
         if len(received) < size:
             return
         response = bytes(received[2:])
-        if edge_dns.matches(exchange.sent, response) and not response[2] & 2:
+        if dns_relay.matches(exchange.sent, response) and not response[2] & 2:
             self._heard(exchange, response, now)
         else:
             self.counts["wrong"] += 1

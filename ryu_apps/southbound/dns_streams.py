@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import dns as edge_dns
+from vrouter_ovs.proxies import dns_relay
 from vrouter_ovs.proxies.dns import DnsView
 from vrouter_ovs.proxies.packet import Malformed
 from vrouter_ovs.proxies.tcp import Request, TcpServer
@@ -90,8 +91,8 @@ class Streams:
             self._server.abort(request.serial)
             return
         try:
-            wire = (edge_dns.failure(request.message) if response is None
-                    else edge_dns.finish(request.message, response, udp=False))  # fmt: skip
+            wire = (dns_relay.failure(request.message) if response is None
+                    else dns_relay.finish(request.message, response, udp=False))  # fmt: skip
         except Malformed as fault:
             self._malformed(request, fault.reason)
             return

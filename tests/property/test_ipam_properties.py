@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control import ipam
-from ryu_apps.control.model import Change, Config, FixedIp, Network, Port, Subnet
+from ryu_apps.control.config import Config
+from ryu_apps.control.model import Change, FixedIp, Network, Port, Subnet
 from ryu_apps.control.rules import Draft
 
 SUBNETS = {

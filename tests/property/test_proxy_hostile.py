@@ -17,7 +17,20 @@ from ryu_apps.southbound.dns import DnsService
 from ryu_apps.southbound.dns_resolvers import Limits
 from tests.property.world_model import DEEPER
 from tests.unit import proxy_support as clients
-from vrouter_ovs.proxies import arp, dhcp4, dhcp6, dns_wire, icmp, mdns, nd, packet, ra, tcp_wire
+from vrouter_ovs.proxies import (
+    arp,
+    dhcp4,
+    dhcp6,
+    dns_message,
+    dns_relay,
+    dns_wire,
+    icmp,
+    mdns,
+    nd,
+    packet,
+    ra,
+    tcp_wire,
+)
 from vrouter_ovs.proxies import dns as edge_dns
 from vrouter_ovs.proxies.tcp import TcpServer
 
@@ -80,7 +93,7 @@ FRAMES = [
 def dns_frames(frame: bytes) -> tuple[bytes, ...]:
     udp = edge_dns.query_of(frame)
     reply = edge_dns.answer(udp.payload, VIEW)
-    assert len(reply.wire) <= edge_dns.MAX_UDP
+    assert len(reply.wire) <= dns_message.MAX_UDP
     return () if reply.kind == "forward" else (edge_dns.reply_frame(udp, reply.wire),)
 
 
@@ -271,9 +284,9 @@ def test_hostile_dns(query, data) -> None:
     question = dns_wire.Question(bytes(query[12:-15]), 1, 1, True)
     for act in (
         lambda: edge_dns.answer(bytes(wire), VIEW),
-        lambda: edge_dns.finish(query, bytes(wire)), lambda: edge_dns.finish(bytes(wire), query),
-        lambda: cache.put(question, bytes(wire), 0), lambda: edge_dns.failure(bytes(wire)),
-        lambda: edge_dns.matches(query, bytes(wire)),
+        lambda: dns_relay.finish(query, bytes(wire)), lambda: dns_relay.finish(bytes(wire), query),
+        lambda: cache.put(question, bytes(wire), 0), lambda: dns_relay.failure(bytes(wire)),
+        lambda: dns_relay.matches(query, bytes(wire)),
     ):  # fmt: skip
         try:
             act()

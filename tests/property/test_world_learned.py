@@ -230,11 +230,12 @@ def test_nothing_stays_of_what_is_gone(operations):
     node.settle()
     learned = node.world.learned
     assert not learned.held and not learned.candidates
-    assert not learned._by_port and not learned._by_mac and not learned.answered
+    addresses, limit = learned._addresses, learned._limit
+    assert not addresses._by_port and not addresses._by_mac and not learned.answered
     assert not learned._rights._fixed
     node.tick(1000)
     node.settle()
-    assert not learned._busy and not learned._waiting and not learned.beyond
+    assert not limit._busy and not limit._waiting and not learned.beyond
     for objects in node.tables.values():
         assert {key[0] for key in objects} <= {"vrouter", "tunnel"}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ryu_apps.control import ids
+from ryu_apps.control.config import Config
 from ryu_apps.control.edge import (
     Edges,
     edge_port,
@@ -15,7 +16,6 @@ from ryu_apps.control.edge import (
 from ryu_apps.control.model import (
     ROUTER_INTERFACE,
     Change,
-    Config,
     DhcpOption,
     FixedIp,
     HostRoute,

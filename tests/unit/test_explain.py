@@ -8,16 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ryu_apps.control.config import Config
 from ryu_apps.control.explain import ExplainError, explain
 from ryu_apps.control.explain_rules import Packet, match
-from ryu_apps.control.model import (
-    Change,
-    Config,
-    FixedIp,
-    Port,
-    SecurityGroup,
-    SecurityGroupRule,
-)
+from ryu_apps.control.model import Change, FixedIp, Port, SecurityGroup, SecurityGroupRule
 from ryu_apps.control.policy import WITH_PORTS, rules_of
 from ryu_apps.control.rules import (
     address_groups,

@@ -9,7 +9,8 @@ import random
 import pytest
 
 from ryu_apps.control import ipam
-from ryu_apps.control.model import Change, Config, FixedIp, Network, Pool, Port, Router, Subnet
+from ryu_apps.control.config import Config
+from ryu_apps.control.model import Change, FixedIp, Network, Pool, Port, Router, Subnet
 
 
 def subnet(cidr: str, gateway: str = "", pools=None) -> Subnet:

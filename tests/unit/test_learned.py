@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ryu_apps.control import ids, learned
+from ryu_apps.control import ids, learned, move_limit
 from ryu_apps.control import messages as msg
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.model import (
@@ -233,10 +233,10 @@ def test_who_flaps_is_slowed_down() -> None:
         before = holder(one)
         see(one, 1 + turn % 2)
         moves += holder(one) != before
-    assert moves <= learned.BURST + 1
+    assert moves <= move_limit.BURST + 1
     last, other = holder(one), 2 if holder(one) == "p1" else 1
     see(one, other)
     assert holder(one) == last
-    one.tick(learned.REFILL)
+    one.tick(move_limit.REFILL)
     one.settle()
     assert holder(one) == f"p{other}", "done later, not lost"

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-from vrouter_ovs.proxies import dhcp4, dhcp6, packet, ra
+from vrouter_ovs.proxies import dhcp4, dhcp6, dns_relay, packet, ra
 from vrouter_ovs.proxies import dns as edge_dns
 
 from .proxy_support import PORT, answer_arp, answer_neighbor
@@ -123,7 +123,7 @@ class Edge:
         udp = edge_dns.query_of(frame)
         reply = edge_dns.answer(udp.payload, VIEW)
         if reply.kind == "forward":
-            response = bytearray(edge_dns.failure(udp.payload))
+            response = bytearray(dns_relay.failure(udp.payload))
             return packet.Answer((edge_dns.reply_frame(udp, bytes(response)),), "servfail", "")
         return packet.Answer((edge_dns.reply_frame(udp, reply.wire),), reply.kind, reply.reason)
 

@@ -9,7 +9,7 @@ import dns.rrset
 import pytest
 
 from vrouter_ovs.proxies import dns as edge_dns
-from vrouter_ovs.proxies import dns_wire, packet
+from vrouter_ovs.proxies import dns_message, dns_relay, dns_wire, packet
 
 from .proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC
 
@@ -218,45 +218,45 @@ def test_truncation() -> None:
     over_tcp = edge_dns.answer(query("many.red.test"), many, udp=False)
     assert len(dns.message.from_wire(over_tcp.wire).answer[0]) == 60
     roomy = edge_dns.answer(query("many.red.test", use_edns=0, payload=4096), many)
-    assert not roomy.reason and len(roomy.wire) <= edge_dns.MAX_UDP
+    assert not roomy.reason and len(roomy.wire) <= dns_message.MAX_UDP
 
 
 def test_matches() -> None:
-    sent = edge_dns.with_id(edge_dns.answer(query("example.com"), VIEW).wire, 4242)
-    good = edge_dns.with_id(response("example.com", "60 A 192.0.2.1"), 4242)
-    assert edge_dns.matches(sent, good)
-    assert edge_dns.matches(sent, good.replace(b"example", b"eXaMple"))
-    assert not edge_dns.matches(sent, edge_dns.with_id(good, 4243))
-    assert not edge_dns.matches(sent, sent) and not edge_dns.matches(sent, good[:11])
-    other = edge_dns.with_id(response("example.org", "60 A 192.0.2.1"), 4242)
-    assert not edge_dns.matches(sent, other)
+    sent = dns_relay.with_id(edge_dns.answer(query("example.com"), VIEW).wire, 4242)
+    good = dns_relay.with_id(response("example.com", "60 A 192.0.2.1"), 4242)
+    assert dns_relay.matches(sent, good)
+    assert dns_relay.matches(sent, good.replace(b"example", b"eXaMple"))
+    assert not dns_relay.matches(sent, dns_relay.with_id(good, 4243))
+    assert not dns_relay.matches(sent, sent) and not dns_relay.matches(sent, good[:11])
+    other = dns_relay.with_id(response("example.org", "60 A 192.0.2.1"), 4242)
+    assert not dns_relay.matches(sent, other)
 
 
 def test_finish_suits_the_client() -> None:
     got = response("example.com", "60 A 192.0.2.1")
-    wire = edge_dns.finish(query("eXample.com"), got)
+    wire = dns_relay.finish(query("eXample.com"), got)
     message = dns.message.from_wire(wire)
     assert (message.id, message.edns) == (77, -1) and message.flags & dns.flags.RA
     assert message.question[0].name.to_text() == "eXample.com."
     assert str(message.answer[0][0]) == "192.0.2.1"
-    message = dns.message.from_wire(edge_dns.finish(query("example.com", use_edns=0), got))
+    message = dns.message.from_wire(dns_relay.finish(query("example.com", use_edns=0), got))
     assert (message.edns, message.payload) == (0, 1232)
     big = response("example.com", *(f"60 A 192.0.2.{n}" for n in range(60)))
-    short = dns.message.from_wire(edge_dns.finish(query("example.com"), big))
+    short = dns.message.from_wire(dns_relay.finish(query("example.com"), big))
     assert short.flags & dns.flags.TC and not short.answer
-    whole = dns.message.from_wire(edge_dns.finish(query("example.com"), big, udp=False))
+    whole = dns.message.from_wire(dns_relay.finish(query("example.com"), big, udp=False))
     assert len(whole.answer[0]) == 60
     with pytest.raises(packet.Malformed):
-        edge_dns.finish(query("example.org"), got)
+        dns_relay.finish(query("example.org"), got)
     with pytest.raises(packet.Malformed):
-        edge_dns.finish(query("example.com"), got[:-20])
+        dns_relay.finish(query("example.com"), got[:-20])
 
 
 def test_failure() -> None:
-    message = dns.message.from_wire(edge_dns.failure(query("example.com")))
+    message = dns.message.from_wire(dns_relay.failure(query("example.com")))
     assert (message.id, message.rcode()) == (77, dns.rcode.SERVFAIL)
     with pytest.raises(packet.Malformed):
-        edge_dns.failure(b"short")
+        dns_relay.failure(b"short")
 
 
 QUESTION = dns_wire.Question(b"\7example\3com\0", 1, 1, False)
@@ -267,7 +267,7 @@ def test_cache_counts_down_and_ends() -> None:
     assert cache.get(QUESTION, 0) is None
     assert cache.put(QUESTION, response("Example.com", "60 A 192.0.2.1"), 1000.0)
     message = dns.message.from_wire(
-        edge_dns.finish(query("example.com"), cache.get(QUESTION, 1012.5))
+        dns_relay.finish(query("example.com"), cache.get(QUESTION, 1012.5))
     )
     assert message.answer[0].ttl == 48 and message.edns == -1
     assert cache.get(QUESTION._replace(dnssec=True), 1012) is None

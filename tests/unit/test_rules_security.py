@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.control import model
-from ryu_apps.control.model import Port, SecurityGroupRule
+from ryu_apps.control import stored
+from ryu_apps.control.model import Change, Port, SecurityGroupRule
 from ryu_apps.control.policy import NO_GROUPS, groups_of, rules_of
 from ryu_apps.control.rules import (
     RuleError,
@@ -289,25 +289,25 @@ def test_address_groups(bench, group):
 
 def test_ports_of_before_stay_open():
     new = Port("p", "n", "fa:16:3e:00:00:01")
-    assert model.decode("port", model.encode(new)) == new and groups_of(new) == NO_GROUPS
-    stored = json.loads(model.encode(new))
-    assert stored["schema"] == model.SCHEMA == 2
-    del stored["security_groups"], stored["unfiltered"]
-    old = model.decode("port", json.dumps({**stored, "schema": 1}).encode())
+    assert stored.decode("port", stored.encode(new)) == new and groups_of(new) == NO_GROUPS
+    data = json.loads(stored.encode(new))
+    assert data["schema"] == stored.SCHEMA == 2
+    del data["security_groups"], data["unfiltered"]
+    old = stored.decode("port", json.dumps({**data, "schema": 1}).encode())
     assert old == dataclasses.replace(new, unfiltered=True) and groups_of(old) == ()
-    assert model.decode("port", model.encode(old)) == old
-    with pytest.raises(model.ModelError, match="schema 3"):
-        model.decode("port", json.dumps({**stored, "schema": 3}).encode())
+    assert stored.decode("port", stored.encode(old)) == old
+    with pytest.raises(stored.ModelError, match="schema 3"):
+        stored.decode("port", json.dumps({**data, "schema": 3}).encode())
     rule = SecurityGroupRule("r", "g", "ingress")
-    assert json.loads(model.encode(rule))["schema"] == 1
-    assert model.decode("security_group_rule", model.encode(rule)) == rule
+    assert json.loads(stored.encode(rule))["schema"] == 1
+    assert stored.decode("security_group_rule", stored.encode(rule)) == rule
 
 
 def test_a_port_of_before_is_filtered_once_it_is_told_its_groups(bench):
     def old(id):
         port = bench.do(ports.create, network_id=bench.network.id, security_groups=[])
         port = dataclasses.replace(port, id=id, unfiltered=True)
-        bench.config.apply(model.Change("port", id, port))
+        bench.config.apply(Change("port", id, port))
         return port
 
     old("a")

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from vrouter_ovs import document, encode
+from vrouter_ovs.checks import check
 from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
 from vrouter_ovs.describe import describe
 from vrouter_ovs.encode import Encoded
@@ -29,7 +30,7 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
-from vrouter_ovs.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES, check
+from vrouter_ovs.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES
 from vrouter_ovs.wire import MAX_BODY, encode_action
 
 MAC = "52:54:00:00:00:01"

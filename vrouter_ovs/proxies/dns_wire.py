@@ -135,7 +135,7 @@ class Cache:
         return len(self._entries)
 
     def get(self, question: Question, now: float) -> bytes | None:
-        """The stored response with its TTLs counted down, for ``dns.finish``, or None."""
+        """The stored response with its TTLs counted down, for ``dns_relay.finish``, or None."""
         entry = self._entries.pop(question, None)
         if entry is None or not entry.stored <= now < entry.expires:
             self.misses += 1

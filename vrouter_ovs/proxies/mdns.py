@@ -18,7 +18,8 @@ from typing import NamedTuple
 
 from vrouter_ovs.edge import EdgePort
 
-from .dns import MAX_UDP, DnsView
+from .dns import DnsView
+from .dns_message import MAX_UDP
 from .dns_special import block_of
 from .names import encode_or_nothing
 from .packet import (

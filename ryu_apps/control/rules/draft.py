@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ryu_apps.control.model import Change, Config, Resource
+from ryu_apps.control.config import Config
+from ryu_apps.control.model import Change, Resource
 from vrouter_ovs.state import MDNS_FLOOD
 
 NAMES = {

@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from ryu_apps.control.config import Config
 from ryu_apps.control.ipam import eui64_address
-from ryu_apps.control.model import Config, FixedIp, Port, Subnet
+from ryu_apps.control.model import FixedIp, Port, Subnet
 from ryu_apps.control.rules.draft import Context, Draft, RuleError, bad_request, conflict
 
 MODES = ("slaac", "dhcpv6-stateful", "dhcpv6-stateless")

@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from ryu_apps.control import ipam
-from ryu_apps.control.model import Config, Network
+from ryu_apps.control.config import Config
+from ryu_apps.control.model import Network
 from ryu_apps.control.rules.dns import dns_domain, mdns
 from ryu_apps.control.rules.draft import (
     Context,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from ryu_apps.control.model import Config, SecurityGroupRule, likeness
+from ryu_apps.control.config import Config
+from ryu_apps.control.model import SecurityGroupRule, likeness
 from ryu_apps.control.policy import ICMP, ICMPV6, PROTOCOLS, protocol_number
 from ryu_apps.control.rules.draft import (
     Context,

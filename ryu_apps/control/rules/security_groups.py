@@ -10,7 +10,8 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from ryu_apps.control.model import Config, SecurityGroup, SecurityGroupRule
+from ryu_apps.control.config import Config
+from ryu_apps.control.model import SecurityGroup, SecurityGroupRule
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,

@@ -1,0 +1,79 @@
+"""Holds flows against the declarations of their tables, one *shape* of flow once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.flow import Flow
+from vrouter_ovs.registers import REGISTERS
+from vrouter_ovs.tables import BY_NAME
+
+
+def check(flow: Flow) -> None:
+    """Refuse a flow that breaks its table's declaration.  Raises PipelineError."""
+    for place, action in enumerate(flow.actions):
+        if action[0] == "goto" and place + 1 < len(flow.actions):
+            raise PipelineError(f"table {flow.table}: an action follows goto {action[1]}")
+        if action[0] == "meter" and place:
+            raise PipelineError(f"table {flow.table}: meter {action[1]} is not the first action")
+    _check_shape(
+        flow.table,
+        tuple(term[0] for term in flow.match),
+        tuple(dict.fromkeys(map(_action_shape, flow.actions))),
+    )
+
+
+def _action_shape(action: tuple) -> tuple:
+    """The action without its values."""
+    kind = action[0]
+    if kind in ("output", "meter"):
+        return (kind,)
+    if kind in ("multipath", "check_larger"):
+        return (kind, action[2])
+    if kind in ("ct", "ct_commit"):
+        return (kind, *action[2:])
+    if kind in ("set_field", "load"):
+        return action[:2]
+    return action
+
+
+@lru_cache(maxsize=4096)
+def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]) -> None:
+    table = BY_NAME.get(name)
+    if table is None:
+        raise PipelineError(f"no table is named {name!r}")
+
+    def refuse(what: str) -> None:
+        raise PipelineError(f"table {name} does not declare {what}")
+
+    for field in matches:
+        if field not in table.matches:
+            refuse(f"a match on {field}")
+    # Two parts of a register would be two terms for one OXM field, which a switch refuses.
+    wholes = [REGISTERS[field].header if field in REGISTERS else field for field in matches]
+    if len(set(wholes)) != len(matches):
+        raise PipelineError(f"table {name}: a field is matched twice in {matches}")
+    for kind, *args in actions:
+        if kind in ("set_field", "load", "pop", "multipath", "check_larger"):
+            if args[0] not in table.sets:
+                refuse(f"setting {args[0]}")
+        elif kind == "move":
+            if args[1] not in table.sets:
+                refuse(f"setting {args[1]}")
+        elif kind == "dec_ttl":
+            if "ip_ttl" not in table.sets:
+                refuse("setting ip_ttl")
+        elif kind == "ct_commit" and not args:
+            continue
+        elif kind in ("goto", "resubmit", "ct", "ct_commit"):
+            if args[0] not in table.next:
+                refuse(f"{kind} {args[0]}")
+        elif kind in ("output", "output_reg"):
+            if not table.outputs:
+                refuse("output")
+        elif kind in ("meter", "controller"):
+            if not table.punts:
+                refuse(kind)
+        elif kind != "push":
+            raise PipelineError(f"table {name}: unknown action {kind!r}")
