@@ -8,7 +8,6 @@ Requests that come while a transaction is under way are committed together in th
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 import threading
@@ -17,18 +16,24 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ryu_apps.control import stored
+from ryu_apps.config_records import (
+    CONFIG,
+    GENERATION,
+    STATUS,
+    Reader,
+    operation,
+    status_record,
+)
 from ryu_apps.control.config import Config
 from ryu_apps.control.ipam import AllocatingConfig
 from ryu_apps.control.messages import ConfigChanged, ConfigLoaded, StatusChanged
-from ryu_apps.control.model import KINDS, Change
+from ryu_apps.control.model import Change
+from ryu_apps.group_commit import Plan, Request, plan_group
 from ryu_apps.status_writer import StatusWriter
 from ryu_apps.store.base import (
     Batch,
     Compare,
     Conflict,
-    Delete,
-    Item,
     Put,
     Store,
     StoreError,
@@ -39,27 +44,11 @@ from ryu_apps.store.base import (
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
-Plan = Callable[[Config], tuple[list[Change], T]]
 
-CONFIG = "/config/"
-STATUS = "/status/"
-GENERATION = "/config/generation"
 LOAD_BATCH = 2000
 ATTEMPTS = 30
 CATCH_UP = 5.0
 """Seconds that a commit waits for the watch after a conflict."""
-
-
-class _Request:
-    """One commit that waits for its turn."""
-
-    __slots__ = ("error", "finished", "plan", "result")
-
-    def __init__(self, plan: Plan):
-        self.plan = plan
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.finished = False
 
 
 class Configuration:
@@ -67,11 +56,10 @@ class Configuration:
 
     def __init__(self, store: Store, post: Callable[[Any], None], settings: Any):
         self.settings = settings
-        self.skipped = 0
-        """Stored records that could not be understood and were left out."""
         self._store = store
         self._post = post
         self._max_operations = settings.store.max_operations
+        self._reader = Reader()
         self._config = AllocatingConfig()
         self._changed = threading.Condition()
         self._revision = 0
@@ -80,10 +68,15 @@ class Configuration:
         """Keys that commits applied before the watch delivered them -> revision."""
         self._committing = threading.Lock()
         self._queue_lock = threading.Lock()
-        self._queue: list[_Request] = []
+        self._queue: list[Request] = []
         self._watches: list[Watch] = []
         self._writer = StatusWriter(store, self._max_operations)
         self._stopping = False
+
+    @property
+    def skipped(self) -> int:
+        """Stored records that could not be understood and were left out."""
+        return self._reader.skipped
 
     # ------------------------------------------------------------ life
 
@@ -96,8 +89,8 @@ class Configuration:
         """
         items, revision = self._store.list(CONFIG)
         statuses, status_revision = self._store.list(STATUS)
-        changes = [change for item in items for change in self._loaded(item)]
-        status = tuple((item.key, _json(item.key, item.value)) for item in statuses)
+        changes = [change for item in items if (change := self._reader.loaded(item)) is not None]
+        status = tuple((item.key, status_record(item.key, item.value)) for item in statuses)
         if status:
             self._post(StatusChanged(status))
         with self._changed:
@@ -144,7 +137,7 @@ class Configuration:
         it.  What it raises comes out of here, and nothing is written.  After the return every
         :meth:`read` sees the change.  Raises Unavailable, TooLarge, Conflict (too much contention).
         """
-        request = _Request(plan)
+        request = Request(plan)
         with self._queue_lock:
             self._queue.append(request)
         with self._committing:
@@ -163,7 +156,7 @@ class Configuration:
 
     # ------------------------------------------------------------ committing
 
-    def _commit_group(self, group: list[_Request]) -> None:
+    def _commit_group(self, group: list[Request]) -> None:
         try:
             while group:
                 group = self._commit_some(group)
@@ -174,14 +167,16 @@ class Configuration:
                 if not request.finished:
                     request.error, request.finished = error, True
 
-    def _commit_some(self, group: list[_Request]) -> list[_Request]:
+    def _commit_some(self, group: list[Request]) -> list[Request]:
         """Commit the first of ``group`` that fit one transaction; return the rest."""
         for attempt in range(ATTEMPTS):
             with self._changed:
                 if self._stopping:
                     raise Unavailable("this node is stopping; ask another", definite=True)
                 generation = self._generation
-                planned, rest, changes = self._plan(group)
+                planned, rest, changes = plan_group(
+                    group, self._config, self._max_operations
+                )
             if changes:
                 try:
                     self._write(changes, generation)
@@ -197,42 +192,9 @@ class Configuration:
             return rest
         raise Conflict("the configuration is being changed too fast by others; try again")
 
-    def _plan(self, group: list[_Request]) -> tuple[list[_Request], list[_Request], list[Change]]:
-        """Plan one after the other, each on what those before it leave.  The lock is held."""
-        config, undo = self._config, []
-        merged: dict[tuple[str, str], Change] = {}
-        taken = 0
-        try:
-            for position, request in enumerate(group):
-                request.error = None
-                try:
-                    changes, request.result = request.plan(config)
-                except Exception as error:  # the plan's own verdict: it belongs to its caller
-                    request.error = error
-                    taken = position + 1
-                    continue
-                keys = {change[:2] for change in changes}
-                if position and len(merged.keys() | keys) >= self._max_operations:
-                    break
-                merged.update((change[:2], change) for change in changes)
-                taken = position + 1
-                if taken < len(group):
-                    undo += [
-                        Change(change.kind, change.id, config.apply(change)) for change in changes
-                    ]
-        finally:
-            for change in reversed(undo):
-                config.apply(change)
-        return group[:taken], group[taken:], list(merged.values())
-
     def _write(self, changes: list[Change], generation: int) -> None:
         token = uuid.uuid4().hex.encode()
-        operations: list[Put | Delete] = [Put(GENERATION, token)]
-        for kind, id, resource in changes:
-            key = f"{CONFIG}{kind}/{id}"
-            operations.append(
-                Delete(key) if resource is None else Put(key, stored.encode(resource))
-            )
+        operations = [Put(GENERATION, token), *map(operation, changes)]
         try:
             revision = self._store.transact([Compare(GENERATION, generation)], operations)
         except Unavailable as error:
@@ -245,8 +207,8 @@ class Configuration:
         with self._changed:
             if self._generation < revision:  # else the watch was faster
                 self._generation = self._revision = revision
-                for operation in operations:
-                    self._own[operation.key] = revision
+                for each in operations:
+                    self._own[each.key] = revision
                 for change in changes:
                     self._config.apply(change)
                 self._post(ConfigChanged(tuple(changes), revision))
@@ -276,7 +238,7 @@ class Configuration:
                 if key == GENERATION:
                     self._generation = max(self._generation, batch.revision)
                     continue
-                change = self._change(key, value)
+                change = self._reader.change(key, value)
                 if change is not None:
                     changes.append(change)
                     self._config.apply(change)
@@ -289,54 +251,8 @@ class Configuration:
         self._post(
             StatusChanged(
                 tuple(
-                    (key, None if value is None else _json(key, value))
+                    (key, None if value is None else status_record(key, value))
                     for key, value in batch.changes
                 )
             )
         )
-
-    def _loaded(self, item: Item) -> list[Change]:
-        if item.key == GENERATION:
-            return []
-        if _schema(item.value) > stored.SCHEMA:
-            raise StoreError(
-                f"{item.key} was written by a newer version (schema {_schema(item.value)}, this "
-                f"version reads up to {stored.SCHEMA}): upgrade this node before starting it"
-            )
-        change = self._change(item.key, item.value)
-        return [] if change is None else [change]
-
-    def _change(self, key: str, value: bytes | None) -> Change | None:
-        kind, _, id = key.removeprefix(CONFIG).partition("/")
-        if kind not in KINDS or not id:
-            LOG.warning("%s ignored: this version knows no such kind of record", key)
-            self.skipped += 1
-            return None
-        if value is None:
-            return Change(kind, id, None)
-        try:
-            resource = stored.decode(kind, value)
-            if resource.id != id:
-                raise stored.ModelError(f"it says its id is {resource.id}")
-            return Change(kind, id, resource)
-        except stored.ModelError as error:
-            LOG.error("%s skipped: %s", key, error)
-            self.skipped += 1
-            return None
-
-
-def _schema(value: bytes) -> int:
-    try:
-        found = json.loads(value)["schema"]
-    except (ValueError, KeyError, TypeError):
-        return 0
-    return found if isinstance(found, int) else 0
-
-
-def _json(key: str, value: bytes) -> Any:
-    """A status record, or None (as if it were not there) when it is not JSON."""
-    try:
-        return json.loads(value)
-    except ValueError:
-        LOG.error("%s ignored: not JSON", key)
-        return None

@@ -85,10 +85,10 @@ class Connection(asyncio.Protocol):
                 raise BgpError(wire.HEADER_ERROR, 1, reason="marker is not all ones")
             self._rest = data[at:]
         except BgpError as error:
-            self.neighbor.flush_received()
+            self.neighbor.received.flush()
             self.close(error)
             return
-        self.neighbor.flush_received()
+        self.neighbor.received.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._gone(f"connection lost: {exc}" if exc else "closed by peer")
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.congested = False
         if self.state == "Established":
-            self.neighbor.wake()
+            self.neighbor.advertising.wake()
 
     # -- timers
 
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
             self.state = "Established"
             self.neighbor.established(self)
         elif kind == wire.UPDATE:
-            self.neighbor.received(self.decoder.decode(body))
+            self.neighbor.received.take(self.decoder.decode(body))
         elif kind == wire.KEEPALIVE:
             self.neighbor.counters["keepalives_received"] += 1
         elif kind == wire.ROUTE_REFRESH:
@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
                 raise BgpError(wire.REFRESH_ERROR, 1, reason=f"{len(body)} bytes")
             # A subtype other than 0 belongs to RFC 7313, which is not negotiated.
             if (int.from_bytes(body[:2], "big"), body[3]) == wire.EVPN_FAMILY and body[2] == 0:
-                self.neighbor.refresh()
+                self.neighbor.advertising.refresh()
         else:
             raise BgpError(wire.FSM_ERROR, 3, bytes([kind]), f"message type {kind}")
 
@@ -201,7 +201,7 @@ class Connection(asyncio.Protocol):
     def _notified(self, body: bytes) -> None:
         text = f"peer sent {wire.describe(body[0], body[1])}"
         self.neighbor.counters["notifications_received"] += 1
-        self.neighbor.flush_received()
+        self.neighbor.received.flush()
         self._gone(text)
 
     # -- the end

@@ -1,10 +1,4 @@
-"""A neighbour: its connections, who wins a collision, what it must still be told, what it sent.
-
-Received routes are not kept.  To hold ``max_prefixes`` and to count a repeated announcement once,
-the hash of every received key is: 64 bits with Python's per-process secret, so a million routes
-cost tens of megabytes less than their keys would, and a collision (about 1 in 10**7 at a million)
-makes the count wrong by one and nothing else.
-"""
+"""A neighbour: its connections, who wins a collision, and what follows a session up or down."""
 
 from __future__ import annotations
 
@@ -12,25 +6,20 @@ import asyncio
 import ipaddress
 import random
 from collections import Counter
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from ryu_apps.peering import wire
+from ryu_apps.peering.advertising import Advertising
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.connection import Connection
+from ryu_apps.peering.received import Received
 from ryu_apps.peering.sockets import dial
-from ryu_apps.peering.update import END_OF_RIB, Update
 from ryu_apps.peering.wire import BgpError
 
 if TYPE_CHECKING:
     from ryu_apps.peering.process import Core
 
-_END = b"\x00end-of-rib"
-"""Stands among the keys still to be sent where End-of-RIB goes; no route has type 0."""
-SEND_AT_ONCE = 4000
-POST_AT_ONCE = 2000
 MAX_PENDING = 4
-REFRESH_PERIOD = 1.0
 YOUNG = 5.0
 """An established session younger than this is not taken for one that its peer has lost."""
 MAX_IDLE_HOLD = 30.0
@@ -38,12 +27,16 @@ PREFIX_IDLE_HOLD = 60.0
 
 
 class Neighbor:
+    """``received``: what it sends; ``advertising``: what it must still be told."""
+
     def __init__(self, core: Core, peer: Peer) -> None:
         self.core, self.peer, self.loop = core, peer, core.loop
         self.address = str(ipaddress.ip_address(peer.address))
         self.connections: list[Connection] = []
         self.active: Connection | None = None
         self.counters: Counter[str] = Counter()
+        self.received = Received(peer, self.counters, core.post, core.log)
+        self.advertising = Advertising(core.loop, core.rib, peer, self.counters, core.log)
         self.last_error = ""
         self.since = self.loop.time()
         self.idle_until = 0.0
@@ -52,13 +45,6 @@ class Neighbor:
         self._was_up = False
         self._retry: asyncio.TimerHandle | None = None
         self._dialing: asyncio.Task | None = None
-        self._dirty: dict[bytes, None] = {}
-        self._woken = False
-        self._refreshing = False
-        self._refreshed = -REFRESH_PERIOD
-        self._prefixes: set[int] = set()
-        self._announced: dict[bytes, tuple] = {}
-        self._withdrawn: dict[bytes, tuple] = {}
 
     # -- connecting
 
@@ -143,7 +129,7 @@ class Neighbor:
         self.active = connection
         self.since = self.loop.time()
         self._was_up = True
-        self._prefixes.clear()
+        self.received.forget()
         self.counters["established"] += 1
         self.last_error = ""
         opened = connection.open
@@ -154,10 +140,7 @@ class Neighbor:
             "restarting": bool(opened.restart_flags & wire.GR_RESTARTING),
             "forwarding": wire.EVPN_FAMILY in opened.forwarding}])
         self.core.log("info", f"peer {self.peer.id} is up")
-        self._dirty = dict.fromkeys(self.core.rib.table())
-        if self.core.complete:
-            self._dirty[_END] = None
-        self.wake()
+        self.advertising.begin(connection, self.core.complete)
 
     def lost(self, connection: Connection, state: str, reason: str,
              error: BgpError | None) -> None:
@@ -165,10 +148,10 @@ class Neighbor:
         if connection in self.connections:
             self.connections.remove(connection)
         if connection is self.active:
-            self.flush_received()
+            self.received.flush()
+            self.received.forget()
             self.active = None
-            self._dirty.clear()
-            self._prefixes.clear()
+            self.advertising.end()
             if self.loop.time() - self.since > MAX_IDLE_HOLD:
                 self._idle_hold = 0.0
             self.since = self.loop.time()
@@ -207,120 +190,7 @@ class Neighbor:
         for connection in list(self.connections):
             connection.close(BgpError(wire.CEASE, 3))
 
-    # -- sending
-
-    def mark(self, keys: dict[bytes, None]) -> None:
-        """The state of ``keys`` in the Adj-RIB-Out has changed."""
-        if self.active is not None:
-            self._dirty.update(keys)
-            self.wake()
-
-    def refresh(self) -> None:
-        """ROUTE-REFRESH: tell everything again (RFC 2918), not more than once a second."""
-        self.counters["refreshes_received"] += 1
-        if not self._refreshing:
-            self._refreshing = True
-            wait = self._refreshed + REFRESH_PERIOD - self.loop.time()
-            self.loop.call_later(max(wait, 0.0), self._refresh)
-
-    def _refresh(self) -> None:
-        self._refreshing = False
-        self._refreshed = self.loop.time()
-        self.mark(dict.fromkeys(self.core.rib.table()))
-
-    def end_of_rib(self) -> None:
-        if self.active is not None:
-            self._dirty[_END] = None
-            self.wake()
-
-    def wake(self) -> None:
-        if not self._woken:
-            self._woken = True
-            self.loop.call_soon(self._pump)
-
-    def _pump(self) -> None:
-        """Send a part of what is to be sent, then let others run; stops while TCP is full."""
-        self._woken = False
-        connection, dirty = self.active, self._dirty
-        if connection is None or connection.congested or not dirty:
-            return
-        keys = list(islice(dirty, SEND_AT_ONCE))
-        for key in keys:
-            del dirty[key]
-        if _END in keys:
-            at = keys.index(_END)
-            self._write(connection, keys[:at])
-            connection.send(END_OF_RIB)
-            self.counters["end_of_rib_sent"] += 1
-            keys = keys[at + 1 :]
-        self._write(connection, keys)
-        if dirty:
-            self.wake()
-
-    def _write(self, connection: Connection, keys: list[bytes]) -> None:
-        messages, announced, withdrawn, refused = self.core.rib.messages(keys, connection.session)
-        if messages:
-            connection.send(b"".join(messages))
-        self.counters["updates_sent"] += len(messages)
-        self.counters["announcements_sent"] += announced
-        self.counters["withdrawals_sent"] += withdrawn
-        for text in refused:
-            self.core.log("error", f"peer {self.peer.id}: cannot be sent: {text}",
-                          limited=f"{self.peer.id} unsendable")
-
-    # -- receiving
-
-    def received(self, update: Update) -> None:
-        """Take an UPDATE into the batch; raises BgpError (Cease/1) over ``max_prefixes``."""
-        counters, prefixes = self.counters, self._prefixes
-        counters["updates_received"] += 1
-        counters["routes_skipped"] += update.skipped
-        for name, text in update.notes:
-            counters[name] += 1
-            self.core.log("warning", f"peer {self.peer.id}: {name.replace('_', ' ')}: {text}",
-                          limited=f"{self.peer.id} {name}")
-        announced, withdrawn = self._announced, self._withdrawn
-        for route in update.withdrawn:
-            key = route.key
-            announced.pop(key, None)
-            withdrawn[key] = route[1:3]
-            prefixes.discard(hash(key))
-        for route in update.looped:
-            counters["loops"] += 1
-            if hash(route.key) in prefixes:  # it replaces one that was no loop
-                announced.pop(route.key, None)
-                withdrawn[route.key] = route[1:3]
-                prefixes.discard(hash(route.key))
-        if update.announced:
-            attrs, pmsi = update.attrs, update.pmsi
-            for key, route_type, fields, labels, esi, gateway in update.announced:
-                announced[key] = (route_type, fields, attrs,
-                                  (pmsi,) if route_type == 3 else labels, esi, gateway)
-                prefixes.add(hash(key))
-            if len(prefixes) > self.peer.max_prefixes:
-                raise BgpError(wire.CEASE, 1, b"\x00\x19\x46"
-                               + self.peer.max_prefixes.to_bytes(4, "big"),
-                               f"more than {self.peer.max_prefixes}")
-        if update.end_of_rib:
-            self.flush_received()
-            counters["end_of_rib_received"] += 1
-            self.core.post(["eor", self.peer.id])
-        elif len(announced) + len(withdrawn) >= POST_AT_ONCE:
-            self.flush_received()
-
-    def flush_received(self) -> None:
-        """Post the batch.  In it a route stands once in each list, and the withdrawals count as the
-        earlier ones."""
-        announced, withdrawn = self._announced, self._withdrawn
-        if not announced and not withdrawn:
-            return
-        table: dict[tuple, int] = {}
-        items = [(kind, fields, table.setdefault(attrs, len(table)), labels, esi, gateway)
-                 for kind, fields, attrs, labels, esi, gateway in announced.values()]
-        self.counters["announcements_received"] += len(items)
-        self.counters["withdrawals_received"] += len(withdrawn)
-        self.core.post(["paths", self.peer.id, list(table), items, list(withdrawn.values())])
-        self._announced, self._withdrawn = {}, {}
+    # -- what is seen of it
 
     def status(self) -> dict:
         if self.active is not None:
@@ -333,5 +203,5 @@ class Neighbor:
             state = "Connect" if self._dialing else "Active"
         return {"peer": self.peer.id, "address": self.address, "remote_as": self.peer.remote_as,
                 "state": state, "uptime": self.loop.time() - self.since if self.active else 0.0,
-                "prefixes_received": len(self._prefixes), "pending": len(self._dirty),
+                "prefixes_received": self.received.prefixes, "pending": self.advertising.pending,
                 "last_error": self.last_error, "counters": dict(self.counters)}

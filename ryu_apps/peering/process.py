@@ -168,7 +168,7 @@ class Core(asyncio.Protocol):
         if changed:
             keys = dict.fromkeys(changed)
             for neighbor in self.neighbors.values():
-                neighbor.mark(keys)
+                neighbor.advertising.mark(keys)
 
     def _announce(self, table: tuple, items: tuple) -> None:
         changed, refused = self.rib.announce(table, items)
@@ -183,7 +183,7 @@ class Core(asyncio.Protocol):
         if not self.complete:
             self.complete = True
             for neighbor in self.neighbors.values():
-                neighbor.end_of_rib()
+                neighbor.advertising.end_of_rib()
 
     def _status(self, token: int) -> None:
         self.post(["status", token, [n.status() for n in self.neighbors.values()]])

@@ -1,4 +1,4 @@
-"""An engine in a process of its own: starting, feeding and watching it.
+"""An engine in a process of its own: feeding it, watching it, replacing it.
 
 Three threads: callers only put what they announce into dicts, the writer sends what has gathered
 there as one batch, the reader turns what the process says into events.  Everything announced is
@@ -11,43 +11,24 @@ from __future__ import annotations
 import collections
 import dataclasses
 import logging
-import os
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path as FilePath
 from typing import Any
 
-import msgpack
-
-from ryu_apps.control.messages import EndOfRib, PathsReceived, PeerDown, PeerUp
-from ryu_apps.control.routes import (
-    EVPN,
-    Attributes,
-    Imet,
-    IpPrefix,
-    MacIp,
-    Nlri,
-    Path,
-)
+from ryu_apps.control.messages import EndOfRib, PeerDown, PeerUp
+from ryu_apps.control.routes import EVPN, Nlri, Path
 from ryu_apps.peering.base import Engine, Peer, Speaker
+from ryu_apps.peering.engine_messages import PathsDecoder, batches
+from ryu_apps.peering.engine_process import STOP_TIMEOUT, EngineProcess
 
 LOG = logging.getLogger(__name__)
 
-BATCH = 1000
-START_TIMEOUT = 15.0
-STOP_TIMEOUT = 1.5
 STATUS_TIMEOUT = 1.0
 BACKOFF_FIRST, BACKOFF_MAX = 0.1, 10.0
 STEADY = 30.0
 """A process that lived this many seconds is started again without growing delay."""
-_INTERNED = 100_000
-_NLRI = {2: MacIp, 3: Imet, 5: IpPrefix}
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_ROOT = str(FilePath(__file__).resolve().parents[2])
 
 
 class SubprocessEngine(Engine):
@@ -75,10 +56,8 @@ class SubprocessEngine(Engine):
         self._tokens = 0
         self._delay = BACKOFF_FIRST
         self._launched = 0.0
-        self._attributes: dict[tuple, Attributes] = {}
-        self._names: dict[str, str] = {}
-        self._process: subprocess.Popen | None = None
-        self._socket: socket.socket | None = None
+        self._decoder = PathsDecoder()
+        self._process: EngineProcess | None = None
         self._reader: threading.Thread | None = None
         self._writer: threading.Thread | None = None
 
@@ -176,63 +155,31 @@ class SubprocessEngine(Engine):
 
     def _launch(self) -> None:
         """Start the process and its reader; raises OSError."""
-        ours, theirs = socket.socketpair()
-        environment = dict(os.environ, **self.ENVIRONMENT)
-        environment["PYTHONPATH"] = os.pathsep.join(
-            filter(None, (_ROOT, environment.get("PYTHONPATH"))))
-        with theirs:
-            process = subprocess.Popen(
-                [sys.executable, "-m", self.MODULE, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL)
-        self._socket, self._process = ours, process
-        unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False, max_buffer_size=1 << 28)
-        speaker = dataclasses.asdict(self._speaker)
-        speaker["peers"] = [dataclasses.asdict(peer) for peer in self._peers.values()]
+        # Known at once, so that stop() can end a process that does not get on with its start.
+        process = self._process = EngineProcess(self.MODULE, self.ENVIRONMENT)
         try:
-            ours.settimeout(START_TIMEOUT)
-            ours.sendall(msgpack.packb(["init", speaker]))
-            answer = None
-            while answer is None:
-                data = ours.recv(65536)
-                if not data:
-                    raise OSError("the BGP process ended at its start")
-                unpacker.feed(data)
-                answer = next(unpacker, None)
-            if answer[0] != "started":
-                raise OSError(answer[1], answer[2])
+            listening = process.init(
+                dataclasses.replace(self._speaker, peers=tuple(self._peers.values())))
         except OSError:
             self._end_process()
             raise
-        ours.settimeout(None)
         self._launched = time.monotonic()
-        self._speaker = dataclasses.replace(
-            self._speaker, listen=tuple((host, port) for host, port in answer[1]))
+        self._speaker = dataclasses.replace(self._speaker, listen=listening)
         with self._condition:
             self._dead = False
             self._control.clear()
             self._control.extend(["add", dataclasses.asdict(p)] for p in self._peers.values())
             self._dirty = dict(self._announced)
             self._complete_due = self._complete
-        self._reader = threading.Thread(target=self._read_loop, args=(ours, unpacker),
+        self._reader = threading.Thread(target=self._read_loop, args=(process,),
                                         name="bgp-reader", daemon=True)
         self._reader.start()
 
     def _end_process(self) -> None:
-        """Close the socket pair; the process exits by itself, or is killed."""
-        process, sock = self._process, self._socket
-        if sock is not None:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the other end went first
-            sock.close()
+        process = self._process
         if process is not None:
-            try:
-                process.wait(STOP_TIMEOUT)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        self._process = self._socket = None
+            process.end()
+        self._process = None
 
     def _restart(self) -> None:
         """On the writer thread: report the sessions lost, and try until a process runs again."""
@@ -292,77 +239,41 @@ class SubprocessEngine(Engine):
 
     def _send(self, dirty: dict[Nlri, Path | None], complete: bool) -> None:
         """Commands pass between the batches; what End-of-RIB closes was announced before it."""
-        pack, sock = msgpack.Packer().pack, self._socket
-        if sock is None:
+        process = self._process
+        if process is None:
             raise OSError("no process")
-        control = self._control
-        gone = [(nlri.route_type, nlri) for nlri, path in dirty.items() if path is None]
-        paths = [path for path in dirty.values() if path is not None]
-        withdrawn = announced = 0
-        while True:
-            while control:
-                sock.sendall(pack(control.popleft()))
-            if withdrawn < len(gone):
-                sock.sendall(pack(["withdraw", gone[withdrawn : withdrawn + BATCH]]))
-                withdrawn += BATCH
-            elif announced < len(paths):
-                table: dict[Attributes, int] = {}
-                items = [(nlri.route_type, nlri, table.setdefault(attrs, len(table)), labels, esi,
-                          gateway) for nlri, attrs, labels, esi, gateway
-                         in paths[announced : announced + BATCH]]
-                sock.sendall(pack(["announce", list(table), items]))
-                announced += BATCH
-            else:
-                break
+        self._send_commands(process)
+        for message in batches(dirty):
+            process.send(message)
+            self._send_commands(process)
         if complete:
-            sock.sendall(pack(["eor"]))
+            process.send(["eor"])
+
+    def _send_commands(self, process: EngineProcess) -> None:
+        while self._control:
+            process.send(self._control.popleft())
 
     # -- the reader
 
-    def _read_loop(self, sock: socket.socket, unpacker: msgpack.Unpacker) -> None:
+    def _read_loop(self, process: EngineProcess) -> None:
         handlers = {"paths": self._paths, "up": self._peer_up, "down": self._peer_down,
                     "eor": self._eor, "status": self._status, "log": self._log}
         try:
-            while True:
-                for kind, *arguments in unpacker:
-                    handlers[kind](*arguments)
-                data = sock.recv(1 << 18)
-                if not data:
-                    break
-                unpacker.feed(data)
+            for kind, *arguments in process.messages():
+                handlers[kind](*arguments)
         except OSError as error:
             if not self._stopping:
                 LOG.error("reading from the BGP process: %s", error)
         except Exception:
             LOG.exception("an event of the BGP process could not be taken; it is started again")
         with self._condition:
-            if sock is self._socket:
+            if process is self._process:
                 self._dead = True
             self._condition.notify()
             self._answered.notify_all()
 
-    def _intern(self, values: tuple) -> Attributes:
-        known = self._attributes.get(values)
-        if known is None:
-            if len(self._attributes) >= _INTERNED:
-                self._attributes.clear()
-            known = self._attributes[values] = Attributes(*values)
-        return known
-
-    def _nlri(self, route_type: int, fields: tuple) -> Nlri:
-        """Route distinguishers are shared, as one stands in many routes."""
-        if len(self._names) >= _INTERNED:
-            self._names.clear()
-        return _NLRI[route_type](self._names.setdefault(fields[0], fields[0]), *fields[1:])
-
-    def _paths(self, peer: str, table: tuple, items: tuple, withdrawn: tuple) -> None:
-        shared = [self._intern(values) for values in table]
-        nlri = self._nlri
-        self._post(PathsReceived(
-            peer,
-            tuple(Path(nlri(kind, fields), shared[index], labels, esi, gateway)
-                  for kind, fields, index, labels, esi, gateway in items),
-            tuple(nlri(kind, fields) for kind, fields in withdrawn)))
+    def _paths(self, *arguments: Any) -> None:
+        self._post(self._decoder.event(*arguments))
 
     def _peer_up(self, peer: str, info: dict) -> None:
         self._up.add(peer)

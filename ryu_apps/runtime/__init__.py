@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ryu_apps.runtime import apps, channel, listener, threads
+from ryu_apps.runtime import apps, channel, listener, receiving, sending, threads
 from ryu_apps.runtime.apps import shut_down
-from ryu_apps.runtime.channel import RawHook
 from ryu_apps.runtime.listener import ListenError
 from ryu_apps.runtime.memory import limit_arenas, tune_collector
+from ryu_apps.runtime.receiving import RawHook
 
 __all__ = ["REPAIRS", "ListenError", "RawHook", "install", "limit_arenas", "shut_down",
            "tune_collector"]
@@ -31,9 +31,9 @@ REPAIRS = {
     "kill": threads.repair_kill,
     "event_queue": apps.repair_event_queue,
     "stop": apps.repair_stop,
-    "sending": channel.repair_sending,
+    "sending": sending.repair_sending,
     "serving": channel.repair_serving,
-    "receiving": channel.repair_receiving,
+    "receiving": receiving.repair_receiving,
     "listening": listener.repair_listening,
 }
 """Name -> repair, in the order they are made."""

@@ -3,31 +3,24 @@
 Owned by one thread, which waits with the selector it is given; it calls :meth:`Forwarder.ready`
 for each socket that is, and :meth:`Forwarder.expire` when :meth:`Forwarder.due` has come.
 
-Each try has a socket and an id of its own, so that a response cannot be guessed (RFC 5452): the
-system draws the source port, at random, when the socket is connected; a connected socket hears its
-resolver alone, and hears at once when nobody listens there.  A truncated response is asked for
-again over TCP (RFC 7766 section 5).
+A truncated response is asked for again over TCP.
 """
 
 from __future__ import annotations
 
-import secrets
 import selectors
-import socket
 from collections import Counter
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from vrouter_ovs.proxies import dns_relay
 from vrouter_ovs.proxies.dns_wire import Question, read_response
 from vrouter_ovs.proxies.packet import Malformed
 
 from .dns_cache import Caches, Failures
 from .dns_resolvers import Limits, Resolver, Resolvers
+from .dns_tries import DatagramTry, StreamTry, Try, fresh_query, is_truncated
 
-WRONG = 16
-"""Datagrams that answer something else until a try is given up."""
 Done = Callable[[bytes | None, str, float], None]
 """``done(response, how, now)``.  how: "cached", "forwarded"; with None instead of a response:
 "unanswered" (by every resolver), "busy" (too much is in flight), "gone" (the network is).  What
@@ -44,12 +37,7 @@ class _Exchange:
     order: list[Resolver]
     waiters: dict[Hashable, tuple[Hashable, Done]] = field(default_factory=dict)
     tries: int = 0
-    wrong: int = 0
-    sent: bytes = b""
-    sock: socket.socket | None = None
-    stream: bool = False
-    unsent: bytes = b""
-    received: bytearray = field(default_factory=bytearray)
+    current: Try | None = None
     refusal: bytes | None = None
     """A resolver's response that says that it could not answer."""
 
@@ -131,26 +119,35 @@ class Forwarder:
         while exchange.tries < self.limits.tries and exchange.order:
             resolver = exchange.order[exchange.tries % len(exchange.order)]
             exchange.tries += 1
-            exchange.wrong = 0
-            exchange.sent = dns_relay.with_id(exchange.wire, secrets.randbelow(65536))
             resolver.asked += 1
             try:
-                self._open(exchange, resolver, socket.SOCK_DGRAM)
+                exchange.current = DatagramTry(resolver, fresh_query(exchange.wire), self.counts)
             except OSError:  # no descriptors: no resolver's fault, and not remembered as one
                 self.counts["no socket"] += 1
                 self._finish(exchange, None, "unanswered", now)
                 return
             try:
-                exchange.sock.connect((resolver.address, resolver.port))
-                exchange.sock.send(exchange.sent)
+                self._start(exchange, now)
             except OSError:  # no route, or refused at once
                 self.resolvers.failed(resolver, now)
                 self._close(exchange)
                 continue
-            self._selector.register(exchange.sock, selectors.EVENT_READ, exchange)
-            self._deadlines[exchange] = now + self.limits.timeout
             return
         self._fail(exchange, now)
+
+    def _try_stream(self, exchange: _Exchange, now: float) -> None:
+        """Ask the same resolver again over TCP: the response did not fit a datagram."""
+        query = exchange.current.query
+        self._close(exchange)
+        try:
+            exchange.current = StreamTry(_resolver(exchange), query, self.counts)
+            self._start(exchange, now)
+        except OSError:
+            self._try_failed(exchange, now)
+
+    def _start(self, exchange: _Exchange, now: float) -> None:
+        exchange.current.start(self._selector, exchange)
+        self._deadlines[exchange] = now + self.limits.timeout
 
     def _fail(self, exchange: _Exchange, now: float) -> None:
         """No resolver has answered: tell what the last one said, if any did."""
@@ -158,52 +155,35 @@ class Forwarder:
         self.failures.put(exchange.network, exchange.question, refusal, now)
         self._finish(exchange, refusal, "unanswered" if refusal is None else "forwarded", now)
 
-    @staticmethod
-    def _open(exchange: _Exchange, resolver: Resolver, kind: int) -> None:
-        family = socket.AF_INET6 if ":" in resolver.address else socket.AF_INET
-        exchange.sock = socket.socket(family, kind)
-        exchange.sock.setblocking(False)
-
     def _try_failed(self, exchange: _Exchange, now: float) -> None:
-        self.resolvers.failed(self._resolver(exchange), now)
+        self.resolvers.failed(_resolver(exchange), now)
         self._try(exchange, now)
-
-    @staticmethod
-    def _resolver(exchange: _Exchange) -> Resolver:
-        return exchange.order[(exchange.tries - 1) % len(exchange.order)]
 
     # ------------------------------------------------------------ hearing
 
     def ready(self, exchange: _Exchange, mask: int, now: float) -> None:
         """The socket of ``exchange`` can be read or written."""
-        if exchange.sock is None:
+        current = exchange.current
+        if current is None:
             return  # closed by what came before it in the same turn
         try:
-            if exchange.stream:
-                self._stream_ready(exchange, mask, now)
-            else:
-                self._datagram_ready(exchange, now)
+            response = current.ready(mask)
         except BlockingIOError:
             return
         except OSError:  # refused, reset, unreachable
             self._try_failed(exchange, now)
-
-    def _datagram_ready(self, exchange: _Exchange, now: float) -> None:
-        response = exchange.sock.recv(65535)
-        if not dns_relay.matches(exchange.sent, response):
-            self.counts["wrong"] += 1
-            exchange.wrong += 1
-            if exchange.wrong >= WRONG:
-                self._try_failed(exchange, now)
-        elif response[2] & 2:
+            return
+        if response is None:
+            return
+        if is_truncated(response):
             self.counts["truncated"] += 1
-            self._stream(exchange, now)
+            self._try_stream(exchange, now)
         else:
             self._heard(exchange, response, now)
 
     def _heard(self, exchange: _Exchange, response: bytes, now: float) -> None:
         """A response to the question: is it an answer?"""
-        resolver = self._resolver(exchange)
+        resolver = _resolver(exchange)
         try:
             read_response(response)
         except Malformed:
@@ -225,64 +205,13 @@ class Forwarder:
             pass  # matches() has seen to it
         self._finish(exchange, response, "forwarded", now)
 
-    # ------------------------------------------------------------ over TCP
-
-    def _stream(self, exchange: _Exchange, now: float) -> None:
-        """Ask the same resolver again over TCP: the response did not fit a datagram."""
-        self._close(exchange)
-        exchange.stream = True
-        exchange.unsent = len(exchange.sent).to_bytes(2, "big") + exchange.sent
-        exchange.received = bytearray()
-        resolver = self._resolver(exchange)
-        try:
-            self._open(exchange, resolver, socket.SOCK_STREAM)
-            exchange.sock.connect((resolver.address, resolver.port))
-        except BlockingIOError:
-            pass  # it is on its way
-        except OSError:
-            self._try_failed(exchange, now)
-            return
-        self._selector.register(exchange.sock, selectors.EVENT_WRITE, exchange)
-        self._deadlines[exchange] = now + self.limits.timeout
-
-    def _stream_ready(self, exchange: _Exchange, mask: int, now: float) -> None:
-        sock = exchange.sock
-        if exchange.unsent:
-            if mask & selectors.EVENT_WRITE:
-                exchange.unsent = exchange.unsent[sock.send(exchange.unsent) :]
-            if not exchange.unsent:
-                self._selector.modify(sock, selectors.EVENT_READ, exchange)
-            return
-        received = exchange.received
-        size = 2 + int.from_bytes(received[:2], "big") if len(received) >= 2 else 2
-        piece = sock.recv(size - len(received))
-        if not piece:
-            self._try_failed(exchange, now)
-            return
-        received += piece
-        if len(received) == 2 and received != b"\0\0":
-            return
-        size = 2 + int.from_bytes(received[:2], "big")
-        if len(received) < size:
-            return
-        response = bytes(received[2:])
-        if dns_relay.matches(exchange.sent, response) and not response[2] & 2:
-            self._heard(exchange, response, now)
-        else:
-            self.counts["wrong"] += 1
-            self._try_failed(exchange, now)
-
     # ------------------------------------------------------------ ending
 
     def _close(self, exchange: _Exchange) -> None:
         self._deadlines.pop(exchange, None)
-        sock, exchange.sock, exchange.stream = exchange.sock, None, False
-        if sock is not None:
-            try:
-                self._selector.unregister(sock)
-            except (KeyError, ValueError):
-                pass  # failed before it was registered
-            sock.close()
+        current, exchange.current = exchange.current, None
+        if current is not None:
+            current.close()
 
     def _finish(
         self, exchange: _Exchange, response: bytes | None, how: str, now: float
@@ -329,6 +258,11 @@ class Forwarder:
             "cache": self.caches.status(), "forwarding": dict(self.counts),
             "resolvers": self.resolvers.status(),
         }  # fmt: skip
+
+
+def _resolver(exchange: _Exchange) -> Resolver:
+    """The one that was asked last."""
+    return exchange.order[(exchange.tries - 1) % len(exchange.order)]
 
 
 def _less(counter: Counter[Any], key: Any) -> None:

@@ -1,15 +1,11 @@
 """The config database in etcd (3.4 and newer): the store of a cluster of nodes.
 
-A transaction whose connection breaks is repeated, and happens once all the same: each writes a
-*marker* key of its own connection slot and compares the marker's revision from before, so a second
-attempt either finds the first one's marker or makes the first one impossible.  The markers stand
-beside, not below, the system's prefix and go with the session's lease.
+How a transaction happens once, the session and watches are in files of their own.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -26,9 +22,10 @@ from .base import (
     TooLarge,
     Unavailable,
 )
-from .etcd_gateway import NOT_FOUND, OUT_OF_RANGE, EtcdError, Gateway
+from .etcd_gateway import OUT_OF_RANGE, EtcdError, Gateway
 from .etcd_keys import decode_key, decode_value, encode_bytes, encode_key, encode_range
 from .etcd_session import Session
+from .etcd_transactions import Transactions
 from .etcd_watch import EtcdWatch
 from .keys import check_key, check_transaction
 
@@ -36,16 +33,6 @@ LOG = logging.getLogger(__name__)
 
 PAGE = 5000
 LISTS_REMEMBERED = 8
-
-
-class _Slot:
-    """A marker key, used by one transaction at a time.  ``revision``: of its last write, or 0."""
-
-    __slots__ = ("key", "revision")
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        self.revision = 0
 
 
 class EtcdStore(Store):
@@ -86,9 +73,9 @@ class EtcdStore(Store):
         self._max_operations = max_operations
         self._lock = threading.Lock()
         self._session = Session(self.gateway, session_ttl, self._restore_ephemeral)
-        self._instance = secrets.token_hex(8)
-        self._slots: list[_Slot] = []
-        self._slot_count = 0
+        self._transactions = Transactions(
+            self.gateway, self._session, self.root, max_operations
+        )
         self._ephemeral: dict[str, tuple[int, bytes | None]] = {}
         """Keys that were put as ephemeral: the revision and value of our last write; None when
         that was a delete or a lasting put."""
@@ -184,12 +171,6 @@ class EtcdStore(Store):
             )
         if self._closed:
             raise StoreError("the store is closed")
-        conditions = [_condition(encode_key(self.root, key), rev) for key, rev in compares]
-        if not operations:
-            answer = self.gateway.call("/v3/kv/txn", {"compare": conditions})
-            if not answer.get("succeeded"):
-                raise _conflict(compares)
-            return int(answer["header"]["revision"])
         expected = [
             one.key for one in operations if type(one) is Put and one.ephemeral
         ]
@@ -197,111 +178,10 @@ class EtcdStore(Store):
             with self._lock:
                 for key in expected:
                     self._ephemeral.setdefault(key, (0, None))
-        if most == self._max_operations:
-            revision = self._attempt_once(conditions, compares, operations)
-        else:
-            slot = self._take_slot()
-            try:
-                revision = self._attempt(slot, conditions, compares, operations)
-            except (Conflict, TooLarge):
-                self._slots.append(slot)
-                raise
-            # After any other exception the marker is in doubt and never used again.
-            self._slots.append(slot)
+        revision = self._transactions.run(compares, operations)
         if self._ephemeral:
             self._note_ephemeral(operations, revision)
         return revision
-
-    def _attempt_once(
-        self,
-        conditions: list[dict],
-        compares: Sequence[Compare],
-        operations: Sequence[Put | Delete],
-    ) -> int:
-        """A transaction that leaves no room for a marker: repeated only while it never left."""
-        while True:
-            lease = self._session.lease()
-            request = {
-                "compare": conditions,
-                "success": [self._operation(one, lease) for one in operations],
-            }
-            try:
-                answer = self.gateway.call("/v3/kv/txn", request, repeat=False)
-            except EtcdError as error:
-                if error.code != NOT_FOUND:
-                    raise
-                self._session.lost(lease)
-                continue
-            if not answer.get("succeeded"):
-                raise _conflict(compares)
-            return int(answer["header"]["revision"])
-
-    def _take_slot(self) -> _Slot:
-        try:
-            return self._slots.pop()
-        except IndexError:
-            with self._lock:
-                self._slot_count += 1
-                number = self._slot_count
-            return _Slot(encode_bytes(f"{self.root}-writers/{self._instance}/{number}".encode()))
-
-    def _attempt(
-        self,
-        slot: _Slot,
-        conditions: list[dict],
-        compares: Sequence[Compare],
-        operations: Sequence[Put | Delete],
-    ) -> int:
-        name = encode_bytes(secrets.token_bytes(8))
-        while True:
-            lease = self._session.lease()
-            request = {
-                "compare": [*conditions, _condition(slot.key, slot.revision)],
-                "success": [
-                    {"request_put": {"key": slot.key, "value": name, "lease": str(lease)}},
-                    *(self._operation(one, lease) for one in operations),
-                ],
-                "failure": [{"request_range": {"key": slot.key}}],
-            }
-            try:
-                answer = self.gateway.call("/v3/kv/txn", request)
-            except EtcdError as error:
-                if error.code != NOT_FOUND:
-                    raise
-                self._session.lost(lease)
-                if error.ambiguous:
-                    raise Unavailable(
-                        "the session at etcd ended while a transaction was under way; read what "
-                        "it changed"
-                    ) from error
-                continue
-            if answer.get("succeeded"):
-                slot.revision = int(answer["header"]["revision"])
-                return slot.revision
-            kvs = answer["responses"][0]["response_range"].get("kvs")
-            revision = int(kvs[0]["mod_revision"]) if kvs else 0
-            if kvs and kvs[0].get("value") == name:
-                slot.revision = revision  # an earlier attempt, whose answer was lost
-                return revision
-            if answer["ambiguous"] and not revision:
-                # A lost session removes the marker too, and an earlier attempt may have come
-                # before that.
-                raise Unavailable(
-                    "the session at etcd ended while a transaction was under way; read what it "
-                    "changed"
-                )
-            if revision == slot.revision:
-                raise _conflict(compares)
-            slot.revision = revision
-
-    def _operation(self, operation: Put | Delete, lease: int) -> dict[str, Any]:
-        key = encode_key(self.root, operation.key)
-        if type(operation) is Put:
-            put = {"key": key, "value": encode_bytes(operation.value)}
-            if operation.ephemeral:
-                put["lease"] = str(lease)
-            return {"request_put": put}
-        return {"request_delete_range": {"key": key}}
 
     # ---- ephemeral keys
 
@@ -359,13 +239,3 @@ class EtcdStore(Store):
         for watch in watches:
             watch.cancel()
         self._session.close()
-
-
-def _condition(key: str, revision: int) -> dict[str, str]:
-    return {"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": str(revision)}
-
-
-def _conflict(compares: Sequence[Compare]) -> Conflict:
-    keys = ", ".join(compare.key for compare in compares[:3])
-    more = f" or {len(compares) - 3} more" if len(compares) > 3 else ""
-    return Conflict(f"somebody else changed {keys}{more}")

@@ -13,7 +13,7 @@ from oslo_config import cfg
 
 from ryu_apps import settings
 from ryu_apps.southbound import dns as dns_service
-from ryu_apps.southbound import dns_forwarder
+from ryu_apps.southbound import dns_tries
 from ryu_apps.southbound.dns import DnsService
 from ryu_apps.southbound.dns_resolvers import Limits, limits_of, parse_resolver
 from ryu_apps.southbound.punt import PuntSouthbound
@@ -85,7 +85,7 @@ def test_no_descriptors(bed, resolver, monkeypatch) -> None:
 
     far = resolver()
     at = bed(far.name)
-    monkeypatch.setattr(dns_forwarder.socket, "socket", none)
+    monkeypatch.setattr(dns_tries.socket, "socket", none)
     assert at.looked_up("www.example.com").rcode() == dns.rcode.SERVFAIL
     monkeypatch.undo()
     assert at.looked_up("www.example.com").answer

@@ -1,0 +1,55 @@
+"""Whether the other end of an OpenFlow connection is still there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from os_ken import cfg
+from os_ken.controller.handler import CONFIG_DISPATCHER, HANDSHAKE_DISPATCHER, MAIN_DISPATCHER
+
+CONF = cfg.CONF
+
+
+def patience(state: str) -> float:
+    """Seconds to wait for data before the clock is looked at; a thousand switches that are up and
+    quiet should cost next to nothing.  A disconnect from our side ends the wait at once."""
+    if state == MAIN_DISPATCHER:
+        return max(0.1, min(2.0, CONF.echo_request_interval / 2))
+    return 0.25
+
+
+class Liveness:
+    """Of one connection, for the thread that receives: the handshake has a deadline, and who says
+    nothing afterwards is asked.
+
+    ``opened``: when the connection began, on the monotonic clock as all times here.  ``probe``
+    sends an echo request.
+    """
+
+    def __init__(self, opened: float, probe: Callable[[], object]) -> None:
+        self._opened = self._heard = self._asked = opened
+        self._unanswered = 0
+        self._probe = probe
+
+    def heard(self, now: float) -> None:
+        """A whole message has come."""
+        self._heard = now
+        self._unanswered = 0
+
+    def fault(self, state: str, progress: float, now: float) -> str:
+        """Why the connection has to end now, or "".  Probes when it is time to.
+
+        ``state``: the Datapath's.  ``progress``: when the peer last made room for a large write.
+        """
+        if state in (HANDSHAKE_DISPATCHER, CONFIG_DISPATCHER):
+            limit = CONF.ofp_handshake_timeout
+            return f"no OpenFlow handshake within {limit:g} s" if now - self._opened > limit else ""
+        limit, interval = CONF.maximum_unreplied_echo_requests, CONF.echo_request_interval
+        if not limit or now - max(self._heard, progress, self._asked) < interval:
+            return ""
+        if self._unanswered >= limit:
+            return f"no answer to {limit} echo requests"
+        self._unanswered += 1
+        self._asked = now
+        self._probe()
+        return ""
