@@ -19,7 +19,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ryu_apps.southbound.ovsdb_rpc import Connection, ProtocolError, reason_of
+from ryu_apps.southbound.ovsdb_framing import ProtocolError
+from ryu_apps.southbound.ovsdb_rpc import Connection, reason_of
 from ryu_apps.southbound.ovsdb_session import LOG, Session, Terms, Wanted
 from ryu_apps.southbound.ovsdb_settings import OvsdbSettings, parse_listen, tls_context
 from vrouter_ovs.tables import TABLE_NAMES

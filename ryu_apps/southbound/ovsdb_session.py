@@ -19,10 +19,13 @@ from ryu_apps.control.messages import (
     TunnelsChanged,
 )
 from ryu_apps.southbound import ovsdb_wanted
+from ryu_apps.southbound.ovsdb_framing import ProtocolError
 from ryu_apps.southbound.ovsdb_lib import Message
-from ryu_apps.southbound.ovsdb_replica import DATABASE, Replica, plan_for
-from ryu_apps.southbound.ovsdb_rpc import Connection, ProtocolError, decode
-from ryu_apps.southbound.ovsdb_view import View, datapath_id, describe
+from ryu_apps.southbound.ovsdb_replica import Replica
+from ryu_apps.southbound.ovsdb_rows import datapath_id, describe
+from ryu_apps.southbound.ovsdb_rpc import Connection, decode
+from ryu_apps.southbound.ovsdb_schema import DATABASE, plan_for
+from ryu_apps.southbound.ovsdb_view import View
 
 LOG = logging.getLogger("vnc.ovsdb")
 WRITE_BURST = 200.0
@@ -171,7 +174,7 @@ class Session:
 
     def _schema(self, schema: Any, raw: bytes, now: float) -> None:
         plan = plan_for(schema, raw)
-        self.replica = Replica(plan)
+        self.replica = Replica(plan.kinds)
         self.state = "contents"
         self._deadline = now + self.terms.handshake_timeout
         self.connection.framer.limit = self.terms.input_limit

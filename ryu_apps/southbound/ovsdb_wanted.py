@@ -16,7 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ryu_apps.southbound.ovsdb_replica import Replica, Row
-from ryu_apps.southbound.ovsdb_view import TUNNEL_MARK, View, bridge_name, datapath_id
+from ryu_apps.southbound.ovsdb_rows import TUNNEL_MARK, bridge_name, datapath_id
+from ryu_apps.southbound.ovsdb_view import View
 
 PROTOCOLS = ("OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15")
 VXLAN_PORT = 4789
