@@ -18,7 +18,6 @@ from ryu_apps.control.messages import (
     InterfacesChanged,
     TunnelsChanged,
 )
-from ryu_apps.southbound import ovsdb_wanted
 from ryu_apps.southbound.ovsdb_framing import ProtocolError
 from ryu_apps.southbound.ovsdb_lib import Message
 from ryu_apps.southbound.ovsdb_replica import Replica
@@ -26,6 +25,8 @@ from ryu_apps.southbound.ovsdb_rows import datapath_id, describe
 from ryu_apps.southbound.ovsdb_rpc import Connection, decode
 from ryu_apps.southbound.ovsdb_schema import DATABASE, plan_for
 from ryu_apps.southbound.ovsdb_view import View
+from ryu_apps.southbound.ovsdb_wanted import mark_interfaces, needed
+from ryu_apps.southbound.ovsdb_wish import Wish
 
 LOG = logging.getLogger("vnc.ovsdb")
 WRITE_BURST = 200.0
@@ -294,14 +295,13 @@ class Session:
             return
         assert self.replica is not None and self.view is not None
         assert self.wanted is not None and self.info is not None
-        result = ovsdb_wanted.operations(self.replica, self.view, self._wish())
-        if result.problems != self.problems:
-            self.problems = result.problems
-            for problem in result.problems[:20]:
+        transaction = needed(self.replica, self.view, self._wish())
+        if transaction.problems != self.problems:
+            self.problems = transaction.problems
+            for problem in transaction.problems[:20]:
                 LOG.warning("%s: %s", self, problem)
-        operations = result.operations
-        if self._marks:
-            operations += ovsdb_wanted.mark_operations(self.replica, self.view, self._marks)
+        mark_interfaces(transaction, self.replica, self.view, self._marks)
+        operations = transaction.operations
         self.dirty = False
         if not operations:
             self._marks.clear()
@@ -316,10 +316,10 @@ class Session:
         self.transactions += 1
         self._in_flight = f"write{self.transactions}"
         owner = self.terms.node_name or "vnc"
-        operations.append({"op": "comment", "comment": f"{owner}: {len(operations)} changes"})
+        transaction.comment(f"{owner}: {len(operations)} changes")
         self._request("transact", [DATABASE, *operations], self._in_flight)
 
-    def _wish(self) -> ovsdb_wanted.Wish:
+    def _wish(self) -> Wish:
         assert self.info is not None and self.wanted is not None
         terms = self.terms
         bridge = self.view.bridge if self.view is not None else None
@@ -327,7 +327,7 @@ class Session:
             self._datapath_id = datapath_id(bridge[1])
         scheme, address, _ = self.local
         host = f"[{address}]" if ":" in address else address
-        return ovsdb_wanted.Wish(
+        return Wish(
             element=self.info.element,
             vtep=self.info.vtep,
             tunnels=self.wanted.tunnels,

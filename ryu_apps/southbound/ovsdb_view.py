@@ -49,12 +49,9 @@ class View:
         """UUID of the integration bridge's Port that holds the interface."""
         return self._members.get(interface_uuid)
 
-    def our_interfaces(self) -> list[tuple[str, Row]]:
-        """(UUID, row) of the interfaces that bear our tunnel mark."""
-        rows = self.replica.tables["Interface"]
-        return [
-            (uuid, rows[uuid]) for uuids in self._tunnels_at.values() for uuid in uuids
-        ]
+    def tunnel_interfaces(self) -> list[str]:
+        """UUIDs of the interfaces on the integration bridge that bear our tunnel mark."""
+        return [uuid for uuids in self._tunnels_at.values() for uuid in uuids]
 
     def apply(self, changes: TableChanges) -> Changes:
         """Follow what :meth:`Replica.apply` returned."""
