@@ -21,9 +21,9 @@ from typing import Any
 
 from ryu_apps.southbound.ovsdb_framing import ProtocolError
 from ryu_apps.southbound.ovsdb_rpc import Connection, reason_of
-from ryu_apps.southbound.ovsdb_session import LOG, Session, Terms, Wanted
+from ryu_apps.southbound.ovsdb_session import LOG, Session
 from ryu_apps.southbound.ovsdb_settings import OvsdbSettings, parse_listen, tls_context
-from vrouter_ovs.tables import TABLE_NAMES
+from ryu_apps.southbound.ovsdb_wish import Wanted
 
 __all__ = ["OvsdbSettings", "OvsdbSouthbound", "parse_listen"]
 
@@ -47,17 +47,7 @@ class OvsdbSouthbound:
         self.settings = settings
         self.bound: list[tuple[str, str, int]] = []
         self.counters: Counter[str] = Counter()
-        self._terms = Terms(
-            post=post,
-            controller_target=settings.controller_target,
-            openflow_port=settings.openflow_port,
-            probe_interval=settings.probe_interval,
-            handshake_timeout=settings.handshake_timeout,
-            bfd_interval=settings.bfd_interval,
-            node_name=settings.node_name,
-            input_limit=settings.input_limit,
-            table_names=TABLE_NAMES,
-        )
+        self._post = post
         self._commands: deque[Callable[[], None]] = deque()
         self._listeners: list[tuple[socket.socket, bool]] = []
         self._paused: list[tuple[socket.socket, bool]] = []
@@ -327,7 +317,8 @@ class OvsdbSouthbound:
         self.counters["connections"] += 1
         local = ("ssl" if tls else "tcp", _plain(name[0]), name[1])
         session = Session(
-            number, connection, (source, peer[1]), local, self._terms, time.monotonic()
+            number, connection, (source, peer[1]), local,
+            self.settings, self._post, time.monotonic(),
         )
         self._sessions[number] = session
         self._early[source] += 1
@@ -414,8 +405,7 @@ class OvsdbSouthbound:
         wanted.tunnels = vteps
         session = self._accepted.get(element)
         if session is not None:
-            session.dirty = True
-            self._follow(session)
+            self._serve(session, lambda item: item.wanted_changed())
 
     def _mark(self, element: str, marks: dict[str, bool]) -> None:
         wanted = self._wanted.setdefault(element, Wanted())

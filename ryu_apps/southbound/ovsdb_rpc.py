@@ -53,12 +53,16 @@ class Connection:
         if tls is not None:
             sock = tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         self.sock = sock
-        self.framer = Framer(input_limit)
+        self._framer = Framer(input_limit)
         self.output_limit = output_limit
         self.shaking = self.tls
         self.wants_write = False
         self.bytes_in = 0
         self._output = bytearray()
+
+    def set_input_limit(self, size: int) -> None:
+        """From now on a message may have ``size`` bytes."""
+        self._framer.limit = size
 
     def fileno(self) -> int:
         return self.sock.fileno()
@@ -104,7 +108,7 @@ class Connection:
                 raise ConnectionResetError(errno.ECONNRESET, "closed by the hypervisor")
             taken += len(data)
             self.bytes_in += len(data)
-            found = self.framer.feed(data)
+            found = self._framer.feed(data)
             if found:
                 messages += found
             if not self.tls and len(data) < READ_SIZE:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control.messages import (
@@ -18,48 +17,19 @@ from ryu_apps.control.messages import (
     InterfacesChanged,
     TunnelsChanged,
 )
+from ryu_apps.southbound.ovsdb_database import Database
 from ryu_apps.southbound.ovsdb_framing import ProtocolError
 from ryu_apps.southbound.ovsdb_lib import Message
-from ryu_apps.southbound.ovsdb_replica import Replica
-from ryu_apps.southbound.ovsdb_rows import datapath_id, describe
+from ryu_apps.southbound.ovsdb_liveness import Liveness
 from ryu_apps.southbound.ovsdb_rpc import Connection, decode
-from ryu_apps.southbound.ovsdb_schema import DATABASE, plan_for
-from ryu_apps.southbound.ovsdb_view import View
-from ryu_apps.southbound.ovsdb_wanted import mark_interfaces, needed
-from ryu_apps.southbound.ovsdb_wish import Wish
+from ryu_apps.southbound.ovsdb_schema import DATABASE, Plan, plan_for
+from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
+from ryu_apps.southbound.ovsdb_wish import Wanted, wish_for
+from ryu_apps.southbound.ovsdb_writes import Writes, error_in
 
 LOG = logging.getLogger("vnc.ovsdb")
-WRITE_BURST = 200.0
-WRITE_RATE = 100.0
-"""Transactions per second to one hypervisor, at most: more changes go into fewer transactions."""
 REFUSED_HOLD = 30.0
 """Seconds that a refused session is kept, so that its hypervisor does not come back at once."""
-
-
-@dataclass
-class Wanted:
-    """What the controller thread asked for one element; outlives its sessions.
-
-    ``tunnels``: None until it was told.  ``marks``: interface name -> installed.
-    """
-
-    tunnels: frozenset[str] | None = None
-    marks: dict[str, bool] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """What is the same for all sessions.  Times in seconds, ``bfd_interval`` in milliseconds."""
-
-    post: Callable[[object], None]
-    controller_target: str | None
-    openflow_port: int
-    probe_interval: float
-    handshake_timeout: float
-    bfd_interval: int
-    node_name: str
-    input_limit: int
-    table_names: Mapping[int, str]
 
 
 class Session:
@@ -76,38 +46,31 @@ class Session:
         connection: Connection,
         peer: tuple[str, int],
         local: tuple[str, str, int],
-        terms: Terms,
+        settings: OvsdbSettings,
+        post: Callable[[object], None],
         now: float,
     ) -> None:
         self.number = number
         self.connection = connection
         self.peer = peer
         self.local = local
-        self.terms = terms
         self.state = "handshake"
         self.early = True
         self.since = now
         self.info: ElementInfo | None = None
         self.problem = ""
-        self.problems: list[str] = []
-        self.replica: Replica | None = None
-        self.view: View | None = None
-        self.wanted: Wanted | None = None
         self.dirty = False
-        self.not_before = 0.0
-        self.transactions = 0
-        self.failures = 0
-        self.last_error = ""
-        self._deadline = now + terms.handshake_timeout
-        self._last_in = now
-        self._probed = False
+        self._settings = settings
+        self._post = post
+        self._plan: Plan | None = None
+        self._database: Database | None = None
+        self._wanted: Wanted | None = None
+        self._marks: dict[str, bool] = {}
+        self._problems: list[str] = []
+        self._liveness = Liveness(settings.probe_interval, settings.handshake_timeout, now)
+        self._writes = Writes(now)
         self._seen_bytes = 0
         self._refused_until = 0.0
-        self._in_flight: str | None = None
-        self._marks: dict[str, bool] = {}
-        self._datapath_id = 0
-        self._tokens = WRITE_BURST
-        self._tokens_at = now
 
     def __str__(self) -> str:
         name = f" {self.info.element}" if self.info is not None else ""
@@ -116,7 +79,12 @@ class Session:
     @property
     def established(self) -> bool:
         """Whether the peer showed to be an OVSDB server."""
-        return self.view is not None
+        return self._database is not None
+
+    @property
+    def not_before(self) -> float:
+        """When :meth:`work` may have something to do, where the session is dirty."""
+        return self._writes.not_before
 
     @property
     def announced(self) -> bool:
@@ -132,13 +100,12 @@ class Session:
             return False
         if self.state == "handshake":
             self.state = "schema"
-            self._deadline = now + self.terms.handshake_timeout
+            self._liveness.step_begun(now)
             self._request("get_schema", [DATABASE], "schema")
         messages, more = connection.receive()
         if connection.bytes_in != self._seen_bytes:
             self._seen_bytes = connection.bytes_in
-            self._last_in = now
-            self._probed = False
+            self._liveness.heard(now)
         for data in messages:
             self._message(data, now)
         return more
@@ -161,8 +128,8 @@ class Session:
         elif message.id == "schema" and self.state == "schema":
             self._schema(self._result(message, "get_schema"), data, now)
         elif message.id == "contents" and self.state == "contents":
-            self._contents(self._result(message, "monitor_cond"), now)
-        elif self._in_flight is not None and message.id == self._in_flight:
+            self._contents(self._result(message, "monitor_cond"))
+        elif self._writes.answered_by(message.id):
             self._written(message, now)
         elif message.id != "probe":
             raise ProtocolError(f"a reply to nothing that was asked: {str(message.id)[:40]!r}")
@@ -174,41 +141,42 @@ class Session:
         return message.result
 
     def _schema(self, schema: Any, raw: bytes, now: float) -> None:
-        plan = plan_for(schema, raw)
-        self.replica = Replica(plan.kinds)
+        self._plan = plan_for(schema, raw)
         self.state = "contents"
-        self._deadline = now + self.terms.handshake_timeout
-        self.connection.framer.limit = self.terms.input_limit
-        self._request("monitor_cond", [DATABASE, "vnc", plan.requests], "contents")
+        self._liveness.step_begun(now)
+        self.connection.set_input_limit(self._settings.input_limit)
+        self._request("monitor_cond", [DATABASE, "vnc", self._plan.requests], "contents")
 
-    def _contents(self, updates: Any, now: float) -> None:
-        assert self.replica is not None
-        changes = self.replica.apply(updates)
-        self.view = View(self.replica)
+    def _contents(self, updates: Any) -> None:
+        assert self._plan is not None
+        database = Database(self._plan.kinds)
+        changes = database.apply(updates)
+        self._database = database
         self.state = "waiting"
-        self._log_garbage(self.view.apply(changes).garbage)
-        self._identify()
+        self._log_garbage(changes.garbage)
+        self._identify(database)
 
     def _update(self, params: list) -> None:
-        if self.replica is None or self.view is None or len(params) != 2 or params[0] != "vnc":
+        database = self._database
+        if database is None or len(params) != 2 or params[0] != "vnc":
             raise ProtocolError("an update that was not asked for")
-        changes = self.view.apply(self.replica.apply(params[1]))
+        changes = database.apply(params[1])
         self._log_garbage(changes.garbage)
-        if changes.configuration or self.problems:
+        if changes.configuration or self._problems:
             self.dirty = True
-        self._identify()
+        self._identify(database)
         if self.state not in ("connected", "accepted") or self.info is None:
             return
         element = self.info.element
         if changes.interfaces:
             for name, claim in changes.interfaces.items():
-                if claim is None and self.wanted is not None:
-                    self.wanted.marks.pop(name, None)
-            self.terms.post(
+                if claim is None and self._wanted is not None:
+                    self._wanted.marks.pop(name, None)
+            self._post(
                 InterfacesChanged(self.number, element, tuple(changes.interfaces.items()))
             )
         if changes.tunnels:
-            self.terms.post(TunnelsChanged(self.number, element, tuple(changes.tunnels.items())))
+            self._post(TunnelsChanged(self.number, element, tuple(changes.tunnels.items())))
 
     def _log_garbage(self, lines: list[str]) -> None:
         for line in lines[:20]:
@@ -216,28 +184,17 @@ class Session:
         if len(lines) > 20:
             LOG.warning("%s: and %d more such interfaces", self, len(lines) - 20)
 
-    def _identify(self) -> None:
+    def _identify(self, database: Database) -> None:
         """Post who the hypervisor is, when that is known or changed."""
-        assert self.replica is not None and self.view is not None
-        bridge = self.view.bridge
-        info, problem = describe(
-            self.replica, bridge[1] if bridge is not None else None, self.peer[0]
-        )
+        info, problem = database.describe(self.peer[0])
         if problem != self.problem:
             self.problem = problem
             if problem:
                 LOG.warning("%s: %s", self, problem)
-        if info is None:
-            if self.info is not None:
-                root = self.replica.root
-                if root is None or root[1]["external_ids"].get("system-id") != self.info.element:
-                    raise ProtocolError("its system-id went away")
+        if self.info is not None:
+            database.check_same(self.info, info)
+        if info is None or (info == self.info and self.state != "waiting"):
             return
-        old = self.info
-        if old == info and self.state != "waiting":
-            return
-        if old is not None and (old.element, old.identity) != (info.element, info.identity):
-            raise ProtocolError(f"its system-id changed from {old.element} to {info.element}")
         if self.state == "refused":
             raise ProtocolError("it changed who it is, after it had been refused")
         self.info = info
@@ -245,27 +202,31 @@ class Session:
         if self.state == "waiting":
             self.state = "connected"
             LOG.info("%s: %s, VTEP %s, OVS %s", self, info.hostname, info.vtep, info.ovs_version)
-            self.terms.post(
+            self._post(
                 ElementConnected(
                     self.number,
                     info,
-                    tuple(self.view.claims.values()),
-                    tuple(self.view.tunnels.values()),
+                    tuple(database.view.claims.values()),
+                    tuple(database.view.tunnels.values()),
                 )
             )
         else:
-            self.terms.post(ElementChanged(self.number, info))
+            self._post(ElementChanged(self.number, info))
 
     # ------------------------------------------------------------ what the controller wants
 
     def accept(self, wanted: Wanted) -> None:
+        """From now on the database is kept as ``wanted``, whose changes :meth:`wanted_changed` and
+        :meth:`mark` tell of."""
         if self.state == "connected":
             self.state = "accepted"
-            self.wanted = wanted
+            self._wanted = wanted
             self._marks = dict(wanted.marks)
             self.dirty = True
 
     def refuse(self, reason: str, now: float) -> None:
+        """Write nothing any more; closed after :data:`REFUSED_HOLD`, or when the hypervisor
+        changes who it is."""
         if self.state in ("connected", "accepted"):
             LOG.warning("%s: refused: %s", self, reason)
             self.state = "refused"
@@ -277,10 +238,15 @@ class Session:
         if self.state == "accepted":
             LOG.info("%s: released", self)
             self.state = "connected"
-            self.wanted = None
+            self._wanted = None
             self._marks.clear()
 
+    def wanted_changed(self) -> None:
+        """Hold the database against what is wanted now."""
+        self.dirty = True
+
     def mark(self, names: Mapping[str, bool]) -> None:
+        """Write the marks of interfaces: name -> installed."""
         self._marks.update(names)
         self.dirty = True
 
@@ -288,114 +254,74 @@ class Session:
 
     def work(self, now: float) -> None:
         """Bring the database to what is wanted: at most one transaction is under way."""
-        if self.state != "accepted" or self._in_flight is not None:
+        if self.state != "accepted" or self._writes.under_way:
             self.dirty = False
             return
         if now < self.not_before:
             return
-        assert self.replica is not None and self.view is not None
-        assert self.wanted is not None and self.info is not None
-        transaction = needed(self.replica, self.view, self._wish())
-        if transaction.problems != self.problems:
-            self.problems = transaction.problems
-            for problem in transaction.problems[:20]:
-                LOG.warning("%s: %s", self, problem)
-        mark_interfaces(transaction, self.replica, self.view, self._marks)
-        operations = transaction.operations
+        database = self._database
+        assert database is not None and self._wanted is not None and self.info is not None
+        wish = wish_for(
+            self._settings, self.info, self.local, self._wanted.tunnels,
+            database.last_datapath_id(),
+        )
+        transaction = database.needed(wish, self._marks)
+        self._log_problems(transaction.problems)
         self.dirty = False
-        if not operations:
+        changes = len(transaction.operations)
+        if not changes:
             self._marks.clear()
             return
-        self._tokens = min(WRITE_BURST, self._tokens + (now - self._tokens_at) * WRITE_RATE)
-        self._tokens_at = now
-        if self._tokens < 1:
-            self.not_before = now + 1 / WRITE_RATE
+        identifier = self._writes.begin(now)
+        if identifier is None:
             self.dirty = True
             return
-        self._tokens -= 1
-        self.transactions += 1
-        self._in_flight = f"write{self.transactions}"
-        owner = self.terms.node_name or "vnc"
-        transaction.comment(f"{owner}: {len(operations)} changes")
-        self._request("transact", [DATABASE, *operations], self._in_flight)
+        transaction.comment(f"{self._settings.node_name or 'vnc'}: {changes} changes")
+        self._request("transact", [DATABASE, *transaction.operations], identifier)
 
-    def _wish(self) -> Wish:
-        assert self.info is not None and self.wanted is not None
-        terms = self.terms
-        bridge = self.view.bridge if self.view is not None else None
-        if bridge is not None and "datapath-id" in bridge[1]["other_config"]:
-            self._datapath_id = datapath_id(bridge[1])
-        scheme, address, _ = self.local
-        host = f"[{address}]" if ":" in address else address
-        return Wish(
-            element=self.info.element,
-            vtep=self.info.vtep,
-            tunnels=self.wanted.tunnels,
-            controller=terms.controller_target or f"{scheme}:{host}:{terms.openflow_port}",
-            local=self.local,
-            table_names=terms.table_names,
-            bfd_interval=terms.bfd_interval,
-            owner=terms.node_name,
-            datapath_id=self._datapath_id,
-        )
+    def _log_problems(self, problems: list[str]) -> None:
+        if problems != self._problems:
+            self._problems = problems
+            for problem in problems[:20]:
+                LOG.warning("%s: %s", self, problem)
 
     def _written(self, message: Message, now: float) -> None:
         """The reply to a transaction.  Its updates came before it, so the next look at the
         replica sees what it did, or what somebody else did instead (RFC 7047 section 4.1.3)."""
-        self._in_flight = None
         self.dirty = True
-        error = ""
-        if message.type == Message.T_ERROR:
-            error = str(message.error)
-        elif isinstance(message.result, list):
-            for item in message.result:
-                if isinstance(item, dict) and item.get("error"):
-                    error = f"{item['error']}: {item.get('details', '')}"
-                    break
-        if not error:
-            self.failures = 0
-            self.last_error = ""
-            return
-        self.failures += 1
-        self.not_before = now + min(10.0, 0.02 * 2 ** min(self.failures, 10))
-        error = error[:300]
-        if error != self.last_error:
-            self.last_error = error
-            LOG.warning("%s: a transaction failed and will be tried again: %s", self, error)
+        failed = message.type == Message.T_ERROR
+        if self._writes.end(str(message.error) if failed else error_in(message.result), now):
+            LOG.warning("%s: a transaction failed and will be tried again: %s",
+                        self, self._writes.last_error)
 
     # ------------------------------------------------------------ time
 
     def tick(self, now: float) -> None:
         """Deadlines and probes; ``now`` in seconds.  Raises ProtocolError when one is over."""
-        if self.view is None:
-            if now > self._deadline:
+        if self._database is None:
+            if self._liveness.late(now):
                 raise ProtocolError(f"not ready in time (state {self.state})")
             return
         if self.state == "refused" and now > self._refused_until:
             raise ProtocolError(f"refused: {self.problem}")
-        quiet = now - self._last_in
-        interval = self.terms.probe_interval
-        if quiet > 2 * interval:
-            raise ProtocolError(f"silent for {quiet:.0f} s, also when probed")
-        if quiet > interval and not self._probed:
-            self._probed = True
+        if self._liveness.probe_due(now):
             self._request("echo", [], "probe")
 
     def closed(self, reason: str) -> None:
         """Tell the control core, once, that the session is over."""
         self.connection.close()
         if self.announced and self.info is not None:
-            self.terms.post(ElementDisconnected(self.number, self.info.element, reason))
+            self._post(ElementDisconnected(self.number, self.info.element, reason))
         self.state = "closed"
 
     def status(self, now: float) -> dict[str, Any]:
         """For people: safe to call from any thread."""
-        info, view = self.info, self.view
+        info, database, writes = self.info, self._database, self._writes
         return {
             "session": self.number,
             "element": info.element if info is not None else "",
             "state": self.state,
-            "problem": self.problem or "; ".join(self.problems) or self.last_error,
+            "problem": self.problem or "; ".join(self._problems) or writes.last_error,
             "hostname": info.hostname if info is not None else "",
             "vtep": info.vtep if info is not None else "",
             "address": self.peer[0],
@@ -404,9 +330,9 @@ class Session:
             "ovs_version": info.ovs_version if info is not None else "",
             "datapath_id": info.datapath_id if info is not None else 0,
             "seconds": round(now - self.since, 1),
-            "interfaces": len(view.claims) if view is not None else 0,
-            "tunnels": len(view.tunnels) if view is not None else 0,
-            "transactions": self.transactions,
-            "failures": self.failures,
+            "interfaces": len(database.view.claims) if database is not None else 0,
+            "tunnels": len(database.view.tunnels) if database is not None else 0,
+            "transactions": writes.transactions,
+            "failures": writes.failures,
             "bytes_in": self.connection.bytes_in,
         }
