@@ -9,28 +9,15 @@ from typing import Any
 import pytest
 
 from ryu_apps.southbound.ovsdb_bridge import PROTOCOLS, bridge_datapath_id
-from ryu_apps.southbound.ovsdb_replica import MAP, OPTION, SCALAR, SET, Replica
+from ryu_apps.southbound.ovsdb_replica import MAP, SET, Replica
 from ryu_apps.southbound.ovsdb_transaction import Transaction
 from ryu_apps.southbound.ovsdb_tunnels import tunnel_name
 from ryu_apps.southbound.ovsdb_view import View
 from ryu_apps.southbound.ovsdb_wanted import mark_interfaces, needed, points_to
 from ryu_apps.southbound.ovsdb_wish import Wish
 
-KINDS = {
-    "Open_vSwitch": {"bridges": SET, "manager_options": SET, "external_ids": MAP,
-                     "ovs_version": OPTION, "datapath_types": SET},
-    "Bridge": {"name": SCALAR, "ports": SET, "datapath_id": OPTION, "datapath_type": SCALAR,
-               "fail_mode": OPTION, "protocols": SET, "controller": SET, "flow_tables": MAP,
-               "other_config": MAP},
-    "Port": {"name": SCALAR, "interfaces": SET},
-    "Interface": {"name": SCALAR, "type": SCALAR, "ofport": OPTION, "external_ids": MAP,
-                  "link_state": OPTION, "admin_state": OPTION, "options": MAP, "bfd": MAP,
-                  "bfd_status": MAP},
-    "Controller": {"target": SCALAR, "max_backoff": OPTION, "inactivity_probe": OPTION,
-                   "connection_mode": OPTION},
-    "Manager": {"target": SCALAR, "max_backoff": OPTION, "inactivity_probe": OPTION},
-    "Flow_Table": {"name": OPTION},
-}
+from .ovsdb_support import KINDS
+
 WISH = Wish(
     element="hv1", vtep="10.0.0.1", tunnels=frozenset({"10.0.0.2", "10.0.0.3"}),
     controller="tcp:192.0.2.1:6653", local=("tcp", "192.0.2.1", 6640),
