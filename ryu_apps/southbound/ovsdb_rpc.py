@@ -64,9 +64,6 @@ class Connection:
         """From now on a message may have ``size`` bytes."""
         self._framer.limit = size
 
-    def fileno(self) -> int:
-        return self.sock.fileno()
-
     def handshake(self) -> bool:
         """Go on with the TLS handshake; True when it is done.  Raises ProtocolError or OSError."""
         if not self.shaking:
@@ -139,6 +136,7 @@ class Connection:
         self.wants_write = False
 
     def close(self) -> None:
+        """What is still queued is lost.  Idempotent."""
         try:
             self.sock.close()
         except OSError:

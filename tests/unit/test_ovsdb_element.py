@@ -65,7 +65,7 @@ def test_it_is_posted_when_it_says_who_it_is() -> None:
     assert hypervisor.element.trouble == ""
 
 
-def test_another_description_is_a_change_and_another_name_another_hypervisor(known: Hypervisor) -> None:
+def test_another_host_name_is_a_change_and_another_system_id_an_end(known: Hypervisor) -> None:
     known.ids(hostname="h")
     assert isinstance(known.posted[-1], ElementChanged)
     with pytest.raises(ProtocolError, match="changed from hv1 to hv12"):
