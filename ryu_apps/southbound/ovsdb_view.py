@@ -1,4 +1,4 @@
-"""What a hypervisor's database says, in the words of the control core.  Pure.
+"""The claims and tunnels of a hypervisor's integration bridge, and what each update changed.  Pure.
 
 :class:`View` follows a :class:`~ryu_apps.southbound.ovsdb_replica.Replica` and tells after each
 update which claims and tunnels changed; its cost is that of the update, not of the database.
@@ -6,96 +6,21 @@ update which claims and tunnels changed; its cost is that of the update, not of 
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 
-from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
-from ryu_apps.southbound.ovsdb_replica import Replica, Row
-
-IFACE_ID = "iface-id"
-TUNNEL_MARK = "vnc-vtep"
-MAX_IFACE_ID = 255
-MAX_NAME = 255
-_SET_ENCAP = "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D"
-_SET_SYSTEM_ID = "ovs-vsctl set Open_vSwitch . external_ids:system-id=NAME"
-
-
-def bridge_name(root: Row) -> str:
-    """The integration bridge's name: ``br-int`` unless ``external_ids:vnc-bridge`` names one."""
-    name = root["external_ids"].get("vnc-bridge", "")
-    return name if isinstance(name, str) and 0 < len(name) <= 15 else "br-int"
-
-
-def ipv4(text: object) -> str | None:
-    """The canonical unicast IPv4 address in ``text``, or None."""
-    if not isinstance(text, str):
-        return None
-    try:
-        address = ipaddress.IPv4Address(text.strip())
-    except ValueError:
-        return None
-    if address.is_multicast or address.is_unspecified or address == _BROADCAST:
-        return None
-    return str(address)
-
-
-_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
-
-
-def datapath_id(bridge: Row | None) -> int:
-    """The id that the bridge shows its controllers; 0 while it is not known.
-
-    ovs-vswitchd reports one when it has made the bridge.  From then on what is configured counts
-    before that: it is what is used, and when both change quickly the report can stay behind for
-    good.
-    """
-    reported = bridge["datapath_id"] if bridge is not None else None
-    if not isinstance(reported, str):
-        return 0
-    for text in (bridge["other_config"].get("datapath-id"), reported):
-        try:
-            if isinstance(text, str) and text:
-                return int(text, 16)
-        except ValueError:
-            continue
-    return 0
-
-
-def describe(
-    replica: Replica, bridge: Row | None, address: str
-) -> tuple[ElementInfo | None, str]:
-    """(who the hypervisor is, or None; what is missing and how to mend it)."""
-    root = replica.root
-    if root is None:
-        return None, "the database has no Open_vSwitch row; run on it: ovs-vsctl --no-wait init"
-    uuid, row = root
-    ids = row["external_ids"]
-    name = ids.get("system-id")
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
-        return None, f"external_ids:system-id is missing or bad; run on it: {_SET_SYSTEM_ID}"
-    given = ids.get("vnc-encap-ip")
-    vtep = ipv4(given)
-    if vtep is None:
-        what = "is missing" if given is None else f"is not an IPv4 address ({str(given)[:60]!r})"
-        return None, f"external_ids:vnc-encap-ip {what}; run on it: {_SET_ENCAP}"
-    hostname = ids.get("hostname")
-    return (
-        ElementInfo(
-            element=name,
-            hostname=hostname[:MAX_NAME] if isinstance(hostname, str) else "",
-            vtep=vtep,
-            identity=uuid,
-            address=address,
-            ovs_version=str(row["ovs_version"] or ""),
-            datapath_id=datapath_id(bridge),
-        ),
-        "",
-    )
+from ryu_apps.control.messages import Interface, TunnelStatus
+from ryu_apps.southbound.ovsdb_replica import Replica, Row, RowChange, TableChanges
+from ryu_apps.southbound.ovsdb_rows import bridge_name, claim_of, tunnel_of
 
 
 @dataclass
 class Changes:
-    """What one update changed on the integration bridge; ``garbage``: log lines."""
+    """What one update changed on the integration bridge.
+
+    ``interfaces``: name -> claim, None where it is gone.  ``tunnels``: VTEP -> status, None where
+    it is gone.  ``configuration``: whether something changed that the node keeps as it wants.
+    ``garbage``: log lines.
+    """
 
     interfaces: dict[str, Interface | None] = field(default_factory=dict)
     tunnels: dict[str, TunnelStatus | None] = field(default_factory=dict)
@@ -124,14 +49,11 @@ class View:
         """UUID of the integration bridge's Port that holds the interface."""
         return self._members.get(interface_uuid)
 
-    def our_interfaces(self) -> list[tuple[str, Row]]:
-        """(UUID, row) of the interfaces that bear our tunnel mark."""
-        rows = self.replica.tables["Interface"]
-        return [
-            (uuid, rows[uuid]) for uuids in self._tunnels_at.values() for uuid in uuids
-        ]
+    def tunnel_interfaces(self) -> list[str]:
+        """UUIDs of the interfaces on the integration bridge that bear our tunnel mark."""
+        return [uuid for uuids in self._tunnels_at.values() for uuid in uuids]
 
-    def apply(self, changes: dict[str, dict[str, tuple[Row | None, Row | None]]]) -> Changes:
+    def apply(self, changes: TableChanges) -> Changes:
         """Follow what :meth:`Replica.apply` returned."""
         result = Changes()
         tables = self.replica.tables
@@ -192,7 +114,7 @@ class View:
     def _refresh(
         self,
         touched: set[str],
-        changed: dict[str, tuple[Row | None, Row | None]],
+        changed: dict[str, RowChange],
         result: Changes,
     ) -> None:
         rows = self.replica.tables["Interface"]
@@ -200,13 +122,12 @@ class View:
         added: list[Interface] = []
         for uuid in touched:
             row = rows.get(uuid) if uuid in self._members else None
-            claim = tunnel = None
-            if row is not None:
-                ids = row["external_ids"]
-                if TUNNEL_MARK in ids:
-                    tunnel = self._tunnel(row, str(ids[TUNNEL_MARK]))
-                elif IFACE_ID in ids:
-                    claim = self._claim(row, ids[IFACE_ID], result)
+            claim = None
+            tunnel = tunnel_of(row) if row is not None else None
+            if row is not None and tunnel is None:
+                claim, problem = claim_of(row)
+                if problem:
+                    result.garbage.append(problem)
             old_claim = self._claim_of.get(uuid)
             if claim != old_claim:
                 if claim is None:
@@ -247,7 +168,7 @@ class View:
 
     @staticmethod
     def _configured(
-        rows: tuple[Row | None, Row | None] | None,
+        rows: RowChange | None,
         tunnel: TunnelStatus | None,
         old_tunnel: TunnelStatus | None,
     ) -> bool:
@@ -270,41 +191,3 @@ class View:
             (self._tunnel_of[uuid] for uuid in uuids),
             key=lambda status: (status.bfd == "up", status.ofport),
         )
-
-    @staticmethod
-    def _tunnel(row: Row, vtep: str) -> TunnelStatus:
-        status = row["bfd_status"]
-        return TunnelStatus(
-            vtep=vtep,
-            ofport=_ofport(row),
-            bfd=str(status.get("state", "")) if row["bfd"].get("enable") == "true" else "",
-            error=str(row.get("error") or ""),
-        )
-
-    @staticmethod
-    def _claim(row: Row, iface_id: object, result: Changes) -> Interface | None:
-        if (
-            not isinstance(iface_id, str)
-            or not iface_id
-            or len(iface_id) > MAX_IFACE_ID
-            or not iface_id.isprintable()
-            or "/" in iface_id
-        ):
-            result.garbage.append(
-                f"interface {row['name'][:MAX_NAME]!r} has a bad iface-id "
-                f"{str(iface_id)[:60]!r}: ignored"
-            )
-            return None
-        return Interface(
-            name=row["name"],
-            iface_id=iface_id,
-            ofport=_ofport(row),
-            link_up=row["link_state"] != "down" and row["admin_state"] != "down",
-            error=str(row.get("error") or ""),
-        )
-
-
-def _ofport(row: Row) -> int:
-    """OpenFlow port number; -1 where there is none yet or OVS could not make the port."""
-    number = row["ofport"]
-    return number if type(number) is int and 0 < number < 0xFFFF_FF00 else -1

@@ -15,12 +15,8 @@ import pytest
 
 from lab.beds.ovsdb_bed import SCHEMA, Hypervisor, Node, until
 from ryu_apps.control.messages import ElementDisconnected, InterfacesChanged
-from ryu_apps.southbound.ovsdb import (
-    MAX_EARLY_PER_SOURCE,
-    OvsdbSettings,
-    OvsdbSouthbound,
-    parse_listen,
-)
+from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound, parse_listen
+from ryu_apps.southbound.ovsdb_admission import MAX_EARLY_PER_SOURCE
 
 
 @pytest.fixture

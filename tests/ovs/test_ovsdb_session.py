@@ -283,9 +283,9 @@ def test_a_restarted_node_writes_nothing_where_all_is_right(bed):
         settled(again, "hv1")
         again.shell.mark_active("hv1", {"tap1": True})
         # Not told the tunnels yet: those from before stay.
-        until(lambda: not again.shell._commands, "the commands taken")
+        until(lambda: not again.shell.waiting, "the commands taken")
         again.shell.set_tunnels("hv1", wanted)
-        until(lambda: not again.shell._commands, "the commands taken")
+        until(lambda: not again.shell.waiting, "the commands taken")
     assert again.state("hv1")["transactions"] == 0
     assert not [line for line in writes if "Interface" in line or "Bridge" in line]
     assert not [line for line in writes if "vx0a0000" in line or "br-int" in line]

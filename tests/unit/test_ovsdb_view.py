@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.beds.ovsdb_bed import SCHEMA
+from ryu_apps.southbound.ovsdb_framing import ProtocolError
 from ryu_apps.southbound.ovsdb_replica import (
     MAP,
     OPTION,
@@ -17,11 +18,11 @@ from ryu_apps.southbound.ovsdb_replica import (
     SET,
     Replica,
     apply_difference,
-    plan_for,
     read_value,
 )
-from ryu_apps.southbound.ovsdb_rpc import ProtocolError
-from ryu_apps.southbound.ovsdb_view import View, describe, ipv4
+from ryu_apps.southbound.ovsdb_rows import describe, ipv4
+from ryu_apps.southbound.ovsdb_schema import plan_for
+from ryu_apps.southbound.ovsdb_view import View
 
 RAW = Path(SCHEMA).read_bytes()
 PLAN = plan_for(json.loads(RAW), RAW)
@@ -90,7 +91,7 @@ def test_bad_values_are_protocol_errors(kind, value):
     )),
 ) | JSON)
 def test_bad_updates_are_protocol_errors(update):
-    replica = Replica(PLAN)
+    replica = Replica(PLAN.kinds)
     try:
         View(replica).apply(replica.apply(update))
     except ProtocolError:
@@ -200,7 +201,7 @@ def to_json(kind, value):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(worlds, min_size=2, max_size=5))
 def test_following_updates_equals_reading_anew(states):
-    replica = Replica(PLAN)
+    replica = Replica(PLAN.kinds)
     view = View(replica)
     current: dict = {}
     shown_claims: dict = {}
@@ -216,22 +217,21 @@ def test_following_updates_equals_reading_anew(states):
                 else:
                     assert shown.get(key) != value, "posted without a change"
                     shown[key] = value
-        fresh_replica = Replica(PLAN)
+        fresh_replica = Replica(PLAN.kinds)
         fresh = View(fresh_replica)
         fresh.apply(fresh_replica.apply(update_between({}, new)))
         assert view.claims == fresh.claims == shown_claims
         assert view.tunnels == fresh.tunnels == shown_tunnels
         assert replica.tables == fresh_replica.tables
         assert replica.interfaces_by_name == fresh_replica.interfaces_by_name
-        assert {row["name"] for _, row in view.our_interfaces()} \
-            == {row["name"] for _, row in fresh.our_interfaces()}
+        assert set(view.tunnel_interfaces()) == set(fresh.tunnel_interfaces())
 
 
 # ------------------------------------------------------------ who it is
 
 
 def described(ids):
-    replica = Replica(PLAN)
+    replica = Replica(PLAN.kinds)
     replica.apply({"Open_vSwitch": {"r": {"insert": {
         "external_ids": ["map", [list(pair) for pair in ids.items()]]}}}})
     return describe(replica, None, "192.0.2.1")
@@ -257,7 +257,7 @@ def test_what_is_missing_is_told_with_the_command_that_mends_it(ids):
 
 
 def test_an_empty_database():
-    info, problem = describe(Replica(PLAN), None, "192.0.2.1")
+    info, problem = describe(Replica(PLAN.kinds), None, "192.0.2.1")
     assert info is None and "ovs-vsctl --no-wait init" in problem
 
 

@@ -1,0 +1,58 @@
+"""One hypervisor's database as the node knows it: what it says, and what to write.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ryu_apps.control.messages import ElementInfo
+from ryu_apps.southbound.ovsdb_framing import ProtocolError
+from ryu_apps.southbound.ovsdb_replica import Kinds, Replica
+from ryu_apps.southbound.ovsdb_rows import datapath_id, describe
+from ryu_apps.southbound.ovsdb_transaction import Transaction
+from ryu_apps.southbound.ovsdb_view import Changes, View
+from ryu_apps.southbound.ovsdb_wanted import mark_interfaces, needed
+from ryu_apps.southbound.ovsdb_wish import Wish
+
+
+class Database:
+    """The replica, and what is read from it.  ``view``: the integration bridge's claims and
+    tunnels."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        self._replica = Replica(kinds)
+        self.view = View(self._replica)
+        self._datapath_id = 0
+
+    def apply(self, updates: Any) -> Changes:
+        """Follow a ``<table-updates2>``.  Raises :class:`ProtocolError` where it does not fit."""
+        return self.view.apply(self._replica.apply(updates))
+
+    def describe(self, address: str) -> tuple[ElementInfo | None, str]:
+        """(who the hypervisor is, or None; what is missing and how to mend it).  ``address``: where
+        it connects from."""
+        bridge = self.view.bridge
+        return describe(self._replica, bridge[1] if bridge is not None else None, address)
+
+    def check_same(self, known: ElementInfo, info: ElementInfo | None) -> None:
+        """Raises :class:`ProtocolError` where this is another hypervisor than ``known``.  It is the
+        same where only its address is missing: ``info`` is None then."""
+        if info is None:
+            root = self._replica.root
+            if root is None or root[1]["external_ids"].get("system-id") != known.element:
+                raise ProtocolError("its system-id went away")
+        elif (known.element, known.identity) != (info.element, info.identity):
+            raise ProtocolError(f"its system-id changed from {known.element} to {info.element}")
+
+    def last_datapath_id(self) -> int:
+        """What the integration bridge was last seen configured with; 0 where it never was."""
+        bridge = self.view.bridge
+        if bridge is not None and "datapath-id" in bridge[1]["other_config"]:
+            self._datapath_id = datapath_id(bridge[1])
+        return self._datapath_id
+
+    def needed(self, wish: Wish, marks: Mapping[str, bool]) -> Transaction:
+        """What to write now.  ``marks``: interface name -> installed."""
+        transaction = needed(self._replica, self.view, wish)
+        mark_interfaces(transaction, self._replica, self.view, marks)
+        return transaction

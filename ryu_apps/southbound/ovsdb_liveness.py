@@ -1,0 +1,44 @@
+"""How long a session may take to start, and how long its hypervisor may be silent.  Pure."""
+
+from __future__ import annotations
+
+from ryu_apps.southbound.ovsdb_framing import ProtocolError
+
+
+class Liveness:
+    """One session's deadlines.  All times in seconds, by one clock.
+
+    ``probe_interval``: of silence before a probe; twice as much ends the session.
+    ``handshake_timeout``: for each step until the contents are there.
+    """
+
+    def __init__(self, probe_interval: float, handshake_timeout: float, now: float) -> None:
+        self._probe_interval = probe_interval
+        self._handshake_timeout = handshake_timeout
+        self._deadline = now + handshake_timeout
+        self._heard = now
+        self._probed = False
+
+    def step_begun(self, now: float) -> None:
+        """The next step of the start has its own time."""
+        self._deadline = now + self._handshake_timeout
+
+    def late(self, now: float) -> bool:
+        """Whether the current step of the start takes too long."""
+        return now > self._deadline
+
+    def heard(self, now: float) -> None:
+        """Something came, whatever it is."""
+        self._heard = now
+        self._probed = False
+
+    def probe_due(self, now: float) -> bool:
+        """Whether to send a probe now; once in each silence.  Raises :class:`ProtocolError` where
+        the last was not answered in time."""
+        quiet = now - self._heard
+        if quiet > 2 * self._probe_interval:
+            raise ProtocolError(f"silent for {quiet:.0f} s, also when probed")
+        if quiet > self._probe_interval and not self._probed:
+            self._probed = True
+            return True
+        return False

@@ -1,0 +1,70 @@
+"""A transaction on a hypervisor's database, as it is put together.  Pure.
+
+Sources: RFC 7047 sections 5.1 and 5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ryu_apps.southbound.ovsdb_replica import Row
+
+Operation = dict
+
+
+class Transaction:
+    """What to write, in order, and what can't be written now.
+
+    ``operations``: empty where the database is as wanted.  ``problems``: why the rest can't be
+    done now, for people to read.
+    """
+
+    def __init__(self) -> None:
+        self.operations: list[Operation] = []
+        self.problems: list[str] = []
+
+    def insert(self, table: str, row: dict, name: str) -> list:
+        """A new row.  ``name``: once in a transaction; what is returned stands for the row's UUID
+        in the other operations."""
+        self.operations.append({"op": "insert", "table": table, "row": row, "uuid-name": name})
+        return ["named-uuid", name]
+
+    def update(self, table: str, uuid: str, row: dict) -> None:
+        """Set the columns in ``row``, whatever they hold."""
+        self.operations.append(
+            {"op": "update", "table": table, "where": _where(uuid), "row": row}
+        )
+
+    def mutate(self, table: str, uuid: str, *mutations: list) -> None:
+        """Change columns; what somebody else writes into them at the same moment is kept."""
+        self.operations.append(
+            {"op": "mutate", "table": table, "where": _where(uuid), "mutations": list(mutations)}
+        )
+
+    def set_keys(
+        self, table: str, uuid: str, column: str, row: Row, wanted: Mapping[str, str]
+    ) -> None:
+        """Make the map ``column`` of ``row`` hold ``wanted``; other keys stay."""
+        present = row[column]
+        wrong = {key: value for key, value in wanted.items() if present.get(key) != value}
+        if wrong:
+            mutations = []
+            old = [key for key in wrong if key in present]
+            if old:
+                # An insertion leaves a key that is there as it is.
+                mutations.append([column, "delete", ["set", old]])
+            mutations.append([column, "insert", json_map(wrong)])
+            self.mutate(table, uuid, *mutations)
+
+    def comment(self, text: str) -> None:
+        """A line for the database's log."""
+        self.operations.append({"op": "comment", "comment": text})
+
+
+def json_map(values: Mapping) -> list:
+    """A map of atoms as JSON."""
+    return ["map", [[key, value] for key, value in values.items()]]
+
+
+def _where(uuid: str) -> list:
+    return [["_uuid", "==", ["uuid", uuid]]]

@@ -1,0 +1,208 @@
+"""What is written to a hypervisor's database, held against a copy of it that the writes change."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ryu_apps.southbound.ovsdb_bridge import PROTOCOLS, bridge_datapath_id
+from ryu_apps.southbound.ovsdb_replica import MAP, SET, Replica
+from ryu_apps.southbound.ovsdb_transaction import Transaction
+from ryu_apps.southbound.ovsdb_tunnels import tunnel_name
+from ryu_apps.southbound.ovsdb_view import View
+from ryu_apps.southbound.ovsdb_wanted import mark_interfaces, needed, points_to
+from ryu_apps.southbound.ovsdb_wish import Wish
+
+from .ovsdb_support import KINDS
+
+WISH = Wish(
+    element="hv1", vtep="10.0.0.1", tunnels=frozenset({"10.0.0.2", "10.0.0.3"}),
+    controller="tcp:192.0.2.1:6653", local=("tcp", "192.0.2.1", 6640),
+    table_names={0: "classify", 1: "guard"}, bfd_interval=1000, owner="node1",
+)
+
+
+class Database:
+    """The rows of a hypervisor, and as much of RFC 7047 section 5.2 as the node uses."""
+
+    def __init__(self, **external_ids: str) -> None:
+        self.replica = Replica(KINDS)
+        self.view = View(self.replica)
+        self._numbers = itertools.count()
+        self.insert("Open_vSwitch", "root", external_ids=["map", list(external_ids.items())],
+                    datapath_types=["set", ["netdev", "system"]])
+
+    def update(self, table: str, uuid: str, how: str, row: dict | None) -> None:
+        self.view.apply(self.replica.apply({table: {uuid: {how: row}}}))
+
+    def insert(self, table: str, uuid: str, **row: Any) -> None:
+        self.update(table, uuid, "insert", row)
+
+    def row(self, table: str, name: str) -> dict:
+        return next(row for row in self.replica.tables[table].values() if row["name"] == name)
+
+    def mutate(self, table: str, uuid: str, column: str, how: str, value: list) -> None:
+        old = self.replica.tables[table][uuid][column]
+        if KINDS[table][column] == MAP and how == "delete":
+            value = ["map", [[key, self._atom(old[key])] for key in value[1]]]
+        elif KINDS[table][column] == MAP:
+            assert not {key for key, _ in value[1]} & set(old), "an insertion that changes nothing"
+        self.update(table, uuid, "modify", {column: value})
+
+    @staticmethod
+    def _atom(value: Any) -> Any:
+        return ["uuid", value] if isinstance(value, str) and value.startswith("u#") else value
+
+    def commit(self, transaction: Transaction) -> None:
+        names: dict[str, str] = {}
+
+        def resolve(value: Any) -> Any:
+            if isinstance(value, list) and value[:1] == ["named-uuid"]:
+                return ["uuid", names[value[1]]]
+            if isinstance(value, list):
+                return [resolve(item) for item in value]
+            return value
+
+        for operation in transaction.operations:
+            table, row = operation["table"], operation.get("row", {})
+            if operation["op"] == "insert":
+                uuid = names[operation["uuid-name"]] = f"u#{next(self._numbers)}"
+                self.insert(table, uuid, **{key: resolve(value) for key, value in row.items()})
+                continue
+            uuid = operation["where"][0][2][1]
+            for column, value in row.items():
+                wanted = resolve(value)
+                if KINDS[table][column] == SET:
+                    old = [["uuid", item] for item in self.replica.tables[table][uuid][column]]
+                    new = wanted[1] if wanted[0] == "set" else [wanted]
+                    wanted = ["set", [item for item in old if item not in new]
+                              + [item for item in new if item not in old]]
+                self.update(table, uuid, "modify", {column: wanted})
+            for column, how, value in operation.get("mutations", ()):
+                self.mutate(table, uuid, column, how, resolve(value))
+
+    def settle(self, wish: Wish) -> list[dict]:
+        """Write what is needed; then nothing may be."""
+        transaction = needed(self.replica, self.view, wish)
+        self.commit(transaction)
+        again = needed(self.replica, self.view, wish)
+        assert again.operations == []
+        assert again.problems == []
+        return transaction.operations
+
+
+@pytest.fixture
+def database() -> Database:
+    """One that has all that is wanted."""
+    made = Database()
+    made.commit(needed(made.replica, made.view, WISH))
+    made.settle(WISH)
+    return made
+
+
+def test_an_empty_database_gets_the_bridge_then_its_tunnels() -> None:
+    database = Database()
+    database.commit(needed(database.replica, database.view, WISH))
+    bridge = database.row("Bridge", "br-int")
+    assert bridge["fail_mode"] == "secure"
+    assert bridge["protocols"] == set(PROTOCOLS)
+    assert int(bridge["other_config"]["datapath-id"], 16) == bridge_datapath_id("hv1")
+    database.settle(WISH)
+    tunnels = database.replica.tables["Interface"].values()
+    assert {row["options"].get("remote_ip") for row in tunnels} == {None, "10.0.0.2", "10.0.0.3"}
+
+
+def test_tunnels_that_are_not_known_yet_stay_and_those_not_wanted_go(database: Database) -> None:
+    assert database.settle(replace(WISH, tunnels=None)) == []
+    operations = database.settle(replace(WISH, tunnels=frozenset({"10.0.0.3", WISH.vtep})))
+    assert [item["op"] for item in operations] == ["mutate"]
+    assert len(database.view.tunnels) == 1
+
+
+def test_what_others_write_beside_ours_is_kept(database: Database) -> None:
+    uuid, _ = database.view.bridge
+    database.mutate("Bridge", uuid, "other_config", "insert", ["map", [["theirs", "1"]]])
+    database.mutate("Bridge", uuid, "other_config", "delete", ["set", ["disable-in-band"]])
+    database.settle(WISH)
+    options = database.row("Bridge", "br-int")["other_config"]
+    assert options["theirs"] == "1"
+    assert options["disable-in-band"] == "true"
+
+
+def test_a_flow_table_row_that_two_tables_share_is_not_renamed(database: Database) -> None:
+    uuid, bridge = database.view.bridge
+    shared = bridge["flow_tables"][0]
+    database.mutate("Bridge", uuid, "flow_tables", "delete", ["set", [1]])
+    database.mutate("Bridge", uuid, "flow_tables", "insert", ["map", [[1, ["uuid", shared]]]])
+    database.settle(WISH)
+    names = {number: database.replica.tables["Flow_Table"][row]["name"]
+             for number, row in database.view.bridge[1]["flow_tables"].items()}
+    assert names == WISH.table_names
+
+
+def test_the_last_datapath_id_is_put_back_where_it_was_lost(database: Database) -> None:
+    uuid, _ = database.view.bridge
+    database.mutate("Bridge", uuid, "other_config", "delete", ["set", ["datapath-id"]])
+    database.settle(replace(WISH, datapath_id=0xABC))
+    assert database.row("Bridge", "br-int")["other_config"]["datapath-id"] == f"{0xABC:016x}"
+
+
+def test_a_second_controller_goes(database: Database) -> None:
+    uuid, _ = database.view.bridge
+    database.insert("Controller", "u#other", target="tcp:198.51.100.1:6653")
+    database.mutate("Bridge", uuid, "controller", "insert", ["uuid", "u#other"])
+    database.settle(WISH)
+    left = database.view.bridge[1]["controller"]
+    assert {database.replica.tables["Controller"][item]["target"] for item in left} \
+        == {WISH.controller}
+
+
+def test_a_name_that_is_taken_is_a_problem_that_says_so(database: Database) -> None:
+    name = tunnel_name("10.0.0.9")
+    database.insert("Interface", "u#taken", name=name)
+    transaction = needed(
+        database.replica, database.view, replace(WISH, tunnels=WISH.tunnels | {"10.0.0.9"})
+    )
+    assert transaction.operations == []
+    assert transaction.problems == [f"no tunnel to 10.0.0.9: another bridge has a port {name}"]
+
+
+def test_no_bridge_before_ovs_vswitchd_told_what_it_can_do() -> None:
+    database = Database()
+    database.update("Open_vSwitch", "root", "modify",
+                    {"datapath_types": ["set", ["netdev", "system"]]})
+    transaction = needed(database.replica, database.view, replace(WISH, owner=""))
+    assert transaction.operations == []
+    assert transaction.problems == ["br-int is not made yet: ovs-vswitchd is not running there"]
+
+
+def test_marks_are_written_once_and_only_on_the_integration_bridge(database: Database) -> None:
+    database.insert("Interface", "u#away", name="away")
+    marks = {tunnel_name("10.0.0.2"): True, "away": True, "nowhere": True}
+    for expected in (1, 0):
+        transaction = Transaction()
+        mark_interfaces(transaction, database.replica, database.view, marks)
+        assert len(transaction.operations) == expected
+        database.commit(transaction)
+    transaction = Transaction()
+    mark_interfaces(transaction, database.replica, database.view, dict.fromkeys(marks, False))
+    database.commit(transaction)
+    assert "vnc-installed" not in database.row("Interface", tunnel_name("10.0.0.2"))["external_ids"]
+
+
+@pytest.mark.parametrize(("target", "local", "expected"), [
+    ("tcp:192.0.2.1:6640", ("tcp", "192.0.2.1", 6640), True),
+    ("tcp:192.0.2.1", ("tcp", "192.0.2.1", 6640), True),
+    ("ssl:192.0.2.1:6640", ("tcp", "192.0.2.1", 6640), False),
+    ("tcp:192.0.2.2:6640", ("tcp", "192.0.2.1", 6640), False),
+    ("tcp:192.0.2.1:6641", ("tcp", "192.0.2.1", 6640), False),
+    ("tcp:[2001:db8:0::1]:6640", ("tcp", "2001:db8::1", 6640), True),
+    ("ssl:[2001:db8::1]", ("ssl", "2001:db8::1", 6640), True),
+    ("tcp:node.example.org:6640", ("tcp", "192.0.2.1", 6640), True),
+    ("ptcp:6640", ("tcp", "192.0.2.1", 6640), False),
+])
+def test_which_manager_led_here(target: str, local: tuple[str, str, int], expected: bool) -> None:
+    assert points_to(target, local) is expected
