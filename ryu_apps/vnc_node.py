@@ -231,7 +231,8 @@ def _speaker(conf: Any) -> Speaker:
     listen = []
     for text in conf.bgp.listen if peers else ():
         address, _, port = text.rpartition(":")
-        if not port.isdigit() or not address:
+        digits = port.isascii() and port.isdigit() and len(port) < 6
+        if not (address and digits and int(port) < 65536):
             raise SettingsError(f"[bgp] listen: {text!r} is not ADDRESS:PORT")
         listen.append((address.strip("[]"), int(port)))
     return Speaker(

@@ -122,7 +122,8 @@ class Element:
     def _identify(self) -> None:
         """Post who the hypervisor is, when that is known or changed."""
         info, problem = self.database.describe(self.origin.peer[0])
-        if problem != self.problem:
+        # The reason of a refusal stays.
+        if problem != self.problem and self.state != "refused":
             self.problem = problem
             if problem:
                 LOG.warning("%s: %s", self, problem)

@@ -44,7 +44,8 @@ def parse_listen(text: str) -> tuple[bool, str, int]:
     port, _, address = rest.partition(":")
     if scheme not in ("ptcp", "pssl"):
         raise ValueError(f"ovsdb listen {text!r}: must be ptcp:PORT[:ADDRESS] or pssl:...")
-    if port and not (port.isdigit() and int(port) < 65536):
+    digits = port.isascii() and port.isdigit() and len(port) < 6
+    if port and not (digits and int(port) < 65536):
         raise ValueError(f"ovsdb listen {text!r}: bad port {port!r}")
     address = address.strip("[]") or "0.0.0.0"
     try:

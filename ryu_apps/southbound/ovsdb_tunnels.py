@@ -78,7 +78,8 @@ def check_tunnels(
 
 def _vxlan_port(root: Row) -> str:
     given = str(root["external_ids"].get("vnc-vxlan-port", ""))
-    return given if given.isdigit() and 0 < int(given) < 65536 else str(VXLAN_PORT)
+    number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
+    return str(number if 0 < number < 65536 else VXLAN_PORT)
 
 
 def _insert_port(
@@ -108,15 +109,17 @@ def _remove_others(
 ) -> list:
     """Our tunnel interfaces that are not ``present`` go; the ports to delete with them.  A port
     that somebody added another interface to loses ours and stays."""
-    ports: list = []
+    gone: dict[str, list[str]] = {}
     for uuid in view.tunnel_interfaces():
-        if uuid in present:
-            continue
         holder = view.member(uuid)
-        if holder is None:
-            continue
-        if len(replica.tables["Port"][holder]["interfaces"]) > 1:
-            transaction.mutate("Port", holder, ["interfaces", "delete", ["set", [["uuid", uuid]]]])
+        if uuid not in present and holder is not None:
+            gone.setdefault(holder, []).append(uuid)
+    ports: list = []
+    for holder, interfaces in gone.items():
+        # A port without any interface is refused (ovs-vswitchd.conf.db(5)), and with it all else.
+        if len(replica.tables["Port"][holder]["interfaces"]) > len(interfaces):
+            ours = ["set", [["uuid", uuid] for uuid in interfaces]]
+            transaction.mutate("Port", holder, ["interfaces", "delete", ours])
         else:
             ports.append(["uuid", holder])
     return ports

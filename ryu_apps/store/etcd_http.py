@@ -93,7 +93,7 @@ class Connection:
             if len(self._buffer) > MAX_HEAD:
                 raise HttpError("the head of the answer is too long")
             self._receive(deadline)
-        lines = bytes(self._buffer[:end]).decode("latin-1").split("\r\n")
+        lines = bytes(self._buffer[:end]).decode("ascii", "replace").split("\r\n")
         del self._buffer[: end + 4]
         first = lines[0].split(" ", 2)
         if len(first) < 2 or not first[0].startswith("HTTP/1.") or not first[1].isdigit():

@@ -105,6 +105,8 @@ def test_one_that_was_refused_writes_nothing_and_may_try_again_later(known: Hype
     known.element.accept(Wanted())
     known.element.refuse("two have this VTEP", 1.0)
     assert known.element.to_write(1.0) is None
+    known.ids(unrelated="1")
+    assert known.element.trouble == "two have this VTEP"
     known.element.tick(1.0 + REFUSED_HOLD)
     with pytest.raises(ProtocolError, match="refused: two have this VTEP"):
         known.element.tick(1.1 + REFUSED_HOLD)

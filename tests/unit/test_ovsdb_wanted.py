@@ -122,6 +122,33 @@ def test_tunnels_that_are_not_known_yet_stay_and_those_not_wanted_go(database: D
     assert len(database.view.tunnels) == 1
 
 
+def test_a_port_that_holds_two_tunnels_nobody_wants_goes_as_a_whole(database: Database) -> None:
+    """Without any interface it would be refused, and all else of the transaction with it."""
+    kept, gone = (
+        next(uuid for uuid, row in database.replica.tables["Port"].items()
+             if row["name"] == tunnel_name(vtep)) for vtep in ("10.0.0.2", "10.0.0.3")
+    )
+    (moved,) = database.replica.tables["Port"][gone]["interfaces"]
+    database.mutate("Bridge", database.view.bridge[0], "ports", "delete", ["uuid", gone])
+    database.update("Port", gone, "delete", None)
+    database.update("Port", kept, "modify", {"interfaces": ["uuid", moved]})
+    operations = database.settle(replace(WISH, tunnels=frozenset()))
+    assert [(one["op"], one["table"]) for one in operations] == [("mutate", "Bridge")]
+    assert ["uuid", kept] in operations[0]["mutations"][0][2][1]
+
+
+@pytest.mark.parametrize(("given", "used"), [
+    ("4790", "4790"), ("", "4789"), ("0", "4789"), ("65536", "4789"), ("²", "4789"),
+    ("9" * 5000, "4789"), ("1 2", "4789"),
+])  # fmt: skip
+def test_the_port_of_vxlan(given: str, used: str) -> None:
+    database = Database(**{"vnc-vxlan-port": given})
+    database.commit(needed(database.replica, database.view, WISH))
+    database.settle(WISH)
+    tunnel = database.row("Interface", tunnel_name("10.0.0.2"))
+    assert tunnel["options"]["dst_port"] == used
+
+
 def test_what_others_write_beside_ours_is_kept(database: Database) -> None:
     uuid, _ = database.view.bridge
     database.mutate("Bridge", uuid, "other_config", "insert", ["map", [["theirs", "1"]]])
