@@ -58,7 +58,7 @@ class EngineProcess:
             self._unpacker.feed(data)
             answer = next(self._unpacker, None)
         if answer[0] != "started":
-            raise OSError(answer[1], answer[2])
+            raise OSError(answer[1])
         self._socket.settimeout(None)
         return tuple((host, port) for host, port in answer[1])
 
@@ -76,19 +76,15 @@ class EngineProcess:
                 return
             self._unpacker.feed(data)
 
-    def poll(self) -> int | None:
-        """Its exit status; None while it runs."""
-        return self._process.poll()
-
-    def end(self) -> None:
-        """Close the socket pair; the process exits by itself, or is killed."""
+    def end(self) -> int:
+        """Close the socket pair; the process exits by itself, or is killed.  Returns its status."""
         try:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # the other end went first
         self._socket.close()
         try:
-            self._process.wait(STOP_TIMEOUT)
+            return self._process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            return self._process.wait()

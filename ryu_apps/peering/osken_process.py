@@ -120,7 +120,8 @@ class Core:
                 try:
                     probe.bind((host, port))
                 except OSError as error:
-                    self.post("failed", error.errno or 0, str(error))
+                    why = f"cannot listen for BGP on {host}:{port}: {error.strerror or error}"
+                    self.post("failed", why)
                     return
         if len(listen) > 1:
             self.post("log", "warning", f"os-ken listens on one address only: {host}")

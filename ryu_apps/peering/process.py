@@ -6,7 +6,7 @@ carry msgpack arrays, the first element of which says what they are.
 From the node: ``["init", speaker]`` first, then ``["announce", attributes, items]``,
 ``["withdraw", items]``, ``["eor"]``, ``["add", peer]``, ``["remove", peer id]``,
 ``["reset", peer id]``, ``["status", token]``.  To the node: ``["started", [[address, port]]]`` or
-``["failed", errno, text]``, then ``["up", peer id, info]``, ``["down", peer id, reason]``,
+``["failed", text]``, then ``["up", peer id, info]``, ``["down", peer id, reason]``,
 ``["paths", peer id, attributes, items, withdrawn]``, ``["eor", peer id]``,
 ``["status", token, list]``, ``["log", level, text]``.
 
@@ -106,11 +106,13 @@ class Core(asyncio.Protocol):
     def _init(self, speaker: dict) -> None:
         peers = speaker["peers"]
         self.speaker = Speaker(**{**speaker, "peers": ()})
-        try:
-            self._listeners = [listen(address, port) for address, port in self.speaker.listen]
-        except OSError as error:
-            self.post(["failed", error.errno or 0, str(error)])
-            return
+        for address, port in self.speaker.listen:
+            try:
+                self._listeners.append(listen(address, port))
+            except OSError as error:
+                why = f"cannot listen for BGP on {address}:{port}: {error.strerror or error}"
+                self.post(["failed", why])
+                return
         # Known before anyone is let in: a peer that is quick must not be a stranger.
         for peer in peers:
             self._add(peer)

@@ -175,17 +175,14 @@ class SubprocessEngine(Engine):
                                         name="bgp-reader", daemon=True)
         self._reader.start()
 
-    def _end_process(self) -> None:
-        process = self._process
-        if process is not None:
-            process.end()
-        self._process = None
+    def _end_process(self) -> int | None:
+        """Its status, if there was one."""
+        process, self._process = self._process, None
+        return process.end() if process is not None else None
 
     def _restart(self) -> None:
         """On the writer thread: report the sessions lost, and try until a process runs again."""
-        code = self._process.poll() if self._process is not None else None
-        LOG.error("the BGP process ended (status %s); it is started again", code)
-        self._end_process()
+        LOG.error("the BGP process ended (status %s); it is started again", self._end_process())
         if self._reader is not None:
             self._reader.join(STOP_TIMEOUT)
         for peer in sorted(self._up):

@@ -1,6 +1,7 @@
 """Sessions between engines on loopback: establishment, loss, graceful restart, limits."""
 
 import os
+import re
 import signal
 import socket
 import time
@@ -225,7 +226,9 @@ def test_an_address_in_use_is_an_oserror():
         taken.bind((A, 0))
         taken.listen()
         engine = make_engine("native", Speaker(65000, A, listen=(taken.getsockname(),)), print)
-        with pytest.raises(OSError, match="in use"):
+        host, port = taken.getsockname()
+        why = f"cannot listen for BGP on {host}:{port}: Address already in use"
+        with pytest.raises(OSError, match=re.escape(why)):
             engine.start()
         engine.stop()
 
