@@ -24,6 +24,7 @@ from ryu_apps.control.world import NODES, Settings, World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, make_engine, parse_peer
+from ryu_apps.port_number import port_number
 from ryu_apps.settings import SettingsError
 from ryu_apps.southbound import icmp_errors
 from ryu_apps.southbound.addresses import AddressSender, seen
@@ -231,10 +232,10 @@ def _speaker(conf: Any) -> Speaker:
     listen = []
     for text in conf.bgp.listen if peers else ():
         address, _, port = text.rpartition(":")
-        digits = port.isascii() and port.isdigit() and len(port) < 6
-        if not (address and digits and int(port) < 65536):
+        number = port_number(port)
+        if not address or number is None:
             raise SettingsError(f"[bgp] listen: {text!r} is not ADDRESS:PORT")
-        listen.append((address.strip("[]"), int(port)))
+        listen.append((address.strip("[]"), number))
     return Speaker(
         local_as=conf.bgp.local_as,
         router_id=conf.bgp.router_id or "0.0.0.0",

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ryu_apps import port_number as ports
+
 from .client import Client
 from .errors import OK
 
@@ -25,9 +27,10 @@ def no_arguments(parser: argparse.ArgumentParser) -> None:
 
 def port_number(text: str) -> int:
     """An argument that is a port of TCP or UDP."""
-    if not text.isascii() or not text.isdigit() or len(text) > 5 or int(text) > 65535:
+    number = ports.port_number(text)
+    if number is None:
         raise argparse.ArgumentTypeError(f"{text} is no port number: 0 to 65535")
-    return int(text)
+    return number
 
 
 @dataclass(frozen=True)

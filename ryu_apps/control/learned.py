@@ -87,7 +87,7 @@ class Learned:
         if held is not None and held.port_id == port_id:
             if how == Evidence.ANSWERED:
                 self.answered[key] = now
-            if mac == held.mac and not self._is_beaten(key, held):
+            if mac == held.mac and not self._rivals.beat(key, held, bound.mac):
                 return
         if how != Evidence.ANNOUNCED and (held is not None or self._rivals.elsewhere(key)):
             return
@@ -153,9 +153,6 @@ class Learned:
         self.answered.pop(key, None)
         self._dirty[held.port_id] = None
 
-    def _is_beaten(self, key: Key, held: Held) -> bool:
-        return self._rivals.beat(key, held, self._bound[held.port_id].mac)
-
     # ------------------------------------------------------------ what ports hold
 
     def review(self, bound: BoundPort) -> tuple[LearnedAddress, ...]:
@@ -172,7 +169,7 @@ class Learned:
             if held.vtep != vtep:  # The port has moved and taken it along.
                 self._addresses.announce(key, vtep, held.sequence + 1)
                 held = self.held[key]
-            if self._is_beaten(key, held):
+            if self._rivals.beat(key, held, bound.mac):
                 self._drop(key)
         return tuple(
             learned_address(

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ryu_apps.port_number import port_number
+
 LOG = logging.getLogger("vnc.dns")
 
 STREAK = 3
@@ -67,11 +69,12 @@ def parse_resolver(text: str) -> Resolver:
     try:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         socket.inet_pton(family, address)
-        if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        number = port_number(port)
+        if not number:
             raise ValueError
     except (OSError, ValueError):
         raise ValueError(f"{text!r} is not ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT") from None
-    return Resolver(address, int(port))
+    return Resolver(address, number)
 
 
 class Resolvers:

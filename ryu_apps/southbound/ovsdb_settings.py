@@ -6,6 +6,8 @@ import ipaddress
 import ssl
 from dataclasses import dataclass
 
+from ryu_apps.port_number import port_number
+
 DEFAULT_PORT = 6640
 
 
@@ -44,15 +46,15 @@ def parse_listen(text: str) -> tuple[bool, str, int]:
     port, _, address = rest.partition(":")
     if scheme not in ("ptcp", "pssl"):
         raise ValueError(f"ovsdb listen {text!r}: must be ptcp:PORT[:ADDRESS] or pssl:...")
-    digits = port.isascii() and port.isdigit() and len(port) < 6
-    if port and not (digits and int(port) < 65536):
+    number = port_number(port) if port else DEFAULT_PORT
+    if number is None:
         raise ValueError(f"ovsdb listen {text!r}: bad port {port!r}")
     address = address.strip("[]") or "0.0.0.0"
     try:
         ipaddress.ip_address(address)
     except ValueError:
         raise ValueError(f"ovsdb listen {text!r}: bad address {address!r}") from None
-    return scheme == "pssl", address, int(port) if port else DEFAULT_PORT
+    return scheme == "pssl", address, number
 
 
 def tls_context(settings: OvsdbSettings) -> ssl.SSLContext:

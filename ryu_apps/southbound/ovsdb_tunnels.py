@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 from collections.abc import Container, Iterable, Mapping
 
+from ryu_apps.port_number import port_number
 from ryu_apps.southbound.ovsdb_replica import Replica, Row
 from ryu_apps.southbound.ovsdb_rows import TUNNEL_MARK
 from ryu_apps.southbound.ovsdb_transaction import Transaction, json_map
@@ -77,9 +78,7 @@ def check_tunnels(
 
 
 def _vxlan_port(root: Row) -> str:
-    given = str(root["external_ids"].get("vnc-vxlan-port", ""))
-    number = int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 0
-    return str(number if 0 < number < 65536 else VXLAN_PORT)
+    return str(port_number(str(root["external_ids"].get("vnc-vxlan-port", ""))) or VXLAN_PORT)
 
 
 def _insert_port(
