@@ -10,12 +10,6 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LAB ?= vnc
 PYTEST ?= $(BIN)/python -m pytest
-# What the lab and the tests run, and the Debian/Ubuntu package it comes from.
-TOOLS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch \
-	etcd:etcd-server etcdctl:etcd-client vtysh:frr ip:iproute2 ethtool:ethtool tcpdump:tcpdump \
-	ping:iputils-ping sysctl:procps udhcpc:udhcpc dhclient:isc-dhcp-client ndisc6:ndisc6 \
-	dig:bind9-dnsutils curl:curl iperf3:iperf3 nmap:nmap arping:arping keepalived:keepalived
-
 export LAB KEEP STATIC API_PORTS PYTHON
 
 .PHONY: help
@@ -31,7 +25,7 @@ root:
 
 .PHONY: deps
 deps: ## Install the Debian/Ubuntu packages that are missing (as root)
-	@"$(ROOT)/.ci/packages" $(TOOLS)
+	@"$(ROOT)/.ci/packages"
 
 $(STAMP): $(ROOT)/requirements.txt $(ROOT)/pyproject.toml
 	@cd "$(ROOT)"; \
