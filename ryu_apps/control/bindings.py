@@ -20,7 +20,7 @@ from ryu_apps.control.instances import Instances, select_mac
 from ryu_apps.control.learned import Learned
 from ryu_apps.control.model import Port
 from ryu_apps.control.rib import Rib
-from ryu_apps.control.routes import Path
+from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.translate import network_of
 
 
@@ -163,7 +163,7 @@ class Bindings:
         if last is None:
             last = Mobility(0, vtep)
         elif last.vtep != vtep:
-            last = Mobility(last.sequence + 1, vtep)
+            last = Mobility(next_sequence(last.sequence), vtep)
         self.mobility[port.id] = last
         return last.sequence
 

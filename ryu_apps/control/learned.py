@@ -19,6 +19,7 @@ from ryu_apps.control.move_limit import MoveLimit
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.rights import Rights
 from ryu_apps.control.rivals import Rivals
+from ryu_apps.control.routes import next_sequence
 from ryu_apps.control.translate import (
     BoundPort,
     LearnedAddress,
@@ -29,7 +30,7 @@ from ryu_apps.control.translate import (
 
 LIMIT = 16
 """Addresses that one port can hold; more are counted and not learned."""
-FIRST_SEQUENCE, LAST_SEQUENCE = 1, (1 << 32) - 1
+FIRST_SEQUENCE = 1
 PATIENCE = 35.0
 """Seconds that a holder may leave questions unanswered, where it has answered before (RFC 9161
 section 3.5 refreshes and ages entries for the same reason: who took over may not have been heard).
@@ -110,7 +111,7 @@ class Learned:
         # What is found again after a start loses to all that was announced to others meanwhile.
         sequence = 0 if self.starting and how != Evidence.ANNOUNCED else FIRST_SEQUENCE
         if others:
-            sequence = max(sequence, min(max(others) + 1, LAST_SEQUENCE))
+            sequence = max(sequence, next_sequence(max(others)))
         elif held is not None:
             sequence = held.sequence
         if mac != bound.mac:
@@ -167,7 +168,7 @@ class Learned:
                 self._drop(key)
                 continue
             if held.vtep != vtep:  # The port has moved and taken it along.
-                self._addresses.announce(key, vtep, held.sequence + 1)
+                self._addresses.announce(key, vtep, next_sequence(held.sequence))
                 held = self.held[key]
             if self._rivals.beat(key, held, bound.mac):
                 self._drop(key)

@@ -10,6 +10,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 EVPN = "l2vpn-evpn"
+LAST_SEQUENCE = 2**32 - 1
+"""The MAC mobility sequence number has 32 bits (RFC 7432 section 7.7)."""
+
+
+def next_sequence(sequence: int) -> int:
+    """The sequence number of who takes over from ``sequence``.  It stays at the last one: beyond it
+    nothing can be said, and 0 would lose to every copy of the old route."""
+    return min(sequence + 1, LAST_SEQUENCE)
 
 
 class MacIp(NamedTuple):

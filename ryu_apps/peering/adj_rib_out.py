@@ -14,6 +14,7 @@ from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.attributes import MPLS_TUNNELS, Session, pack_attributes
 from ryu_apps.peering.nlri import pack_route
 from ryu_apps.peering.update import pack_reach, pack_unreach
+from ryu_apps.peering.wire import UNPACKABLE
 
 
 class AttributeSet:
@@ -33,10 +34,12 @@ class AttributeSet:
 
 
 class AdjRibOut:
-    """``routes``: key -> (NLRI, attributes)."""
+    """``routes``: key -> (NLRI, attributes).  ``refused``: how many announcements could not be
+    packed; what such a one was to replace is withdrawn."""
 
     def __init__(self) -> None:
         self.routes: dict[bytes, tuple[bytes, AttributeSet]] = {}
+        self.refused = 0
         self._sets: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
     def _set(self, attrs: tuple, pmsi: tuple[int, str] | None) -> AttributeSet:
@@ -44,6 +47,13 @@ class AdjRibOut:
         if known is None:
             known = self._sets[attrs, pmsi] = AttributeSet(Attributes(*attrs), pmsi)
         return known
+
+    def _shared(self, attrs: tuple) -> tuple[AttributeSet | None, bool]:
+        """(the set, whether its labels have 20 bits); the set is None where these are none."""
+        try:
+            return self._set(attrs, None), attrs[2] in MPLS_TUNNELS
+        except UNPACKABLE:
+            return None, False
 
     def announce(self, table: Sequence[tuple], items: Iterable[tuple]
                  ) -> tuple[list[bytes], list[str]]:
@@ -55,22 +65,24 @@ class AdjRibOut:
         changed: list[bytes] = []
         refused: list[str] = []
         routes = self.routes
-        shared = [self._set(attrs, None) for attrs in table]
-        mpls = [attrs[2] in MPLS_TUNNELS for attrs in table]
+        shared = [self._shared(attrs) for attrs in table]
         for route_type, fields, index, labels, esi, gateway in items:
             try:
-                key, nlri = pack_route(route_type, fields, labels, esi, gateway, mpls[index])
+                group, mpls = shared[index]
+                if group is None:
+                    raise ValueError(f"no attributes: {table[index]!r}")
+                key, nlri = pack_route(route_type, fields, labels, esi, gateway, mpls)
                 if route_type == 3:
                     group = self._set(table[index], (labels[0], fields[2]))
-                else:
-                    group = shared[index]
-            except (ValueError, OverflowError, IndexError, TypeError, AttributeError) as error:
+            except UNPACKABLE as error:
                 refused.append(f"{fields}: {error}")
+                changed += self.withdraw([(route_type, fields)])
                 continue
             old = routes.get(key)
             if old is None or old[1] is not group or old[0] != nlri:
                 routes[key] = (nlri, group)
                 changed.append(key)
+        self.refused += len(refused)
         return changed, refused
 
     def withdraw(self, items: Iterable[tuple]) -> list[bytes]:
@@ -79,7 +91,7 @@ class AdjRibOut:
         for route_type, fields in items:
             try:
                 key, _ = pack_route(route_type, fields, (0,))
-            except (ValueError, OverflowError, TypeError, AttributeError):
+            except UNPACKABLE:
                 continue  # it was refused when it was to be announced
             if self.routes.pop(key, None) is not None:
                 changed.append(key)
@@ -92,24 +104,31 @@ class AdjRibOut:
     def messages(self, keys: Iterable[bytes], session: Session
                  ) -> tuple[list[bytes], int, int, list[str]]:
         """UPDATEs that tell the present state of ``keys``: (messages, announced, withdrawn, why
-        some cannot be told)."""
+        some cannot be told, one text for each of these).
+
+        What cannot be told is withdrawn: the peer may have been told of an earlier state of it.
+        """
         gone: list[bytes] = []
         groups: dict[AttributeSet, list[bytes]] = {}
-        count = 0
         for key in keys:
             route = self.routes.get(key)
             if route is None:
                 gone.append(key)
             else:
-                count += 1
-                groups.setdefault(route[1], []).append(route[0])
-        out = pack_unreach(gone) if gone else []
-        refused = []
-        for group, nlris in groups.items():
+                groups.setdefault(route[1], []).append(key)
+        out: list[bytes] = []
+        count = 0
+        refused: list[str] = []
+        for group, members in groups.items():
+            nlris = [self.routes[key][0] for key in members]
             try:
                 next_hop, attributes = group.packed(session)
                 out += pack_reach(nlris, next_hop, attributes)
-            except (ValueError, OverflowError, TypeError, AttributeError) as error:
-                count -= len(nlris)
-                refused.append(f"{len(nlris)} routes: {error}")
+            except UNPACKABLE as error:
+                gone += members
+                refused += [f"route {nlri.hex()}: {error}" for nlri in nlris]
+            else:
+                count += len(nlris)
+        if gone:
+            out[:0] = pack_unreach(gone)
         return out, count, len(gone), refused

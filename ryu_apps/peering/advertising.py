@@ -14,7 +14,7 @@ from itertools import islice
 from ryu_apps.peering.adj_rib_out import AdjRibOut
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.connection import Connection
-from ryu_apps.peering.update import END_OF_RIB
+from ryu_apps.peering.update import END_OF_RIB, pack_unreach
 
 _END = b"\x00end-of-rib"
 """Stands among the keys still to be sent where End-of-RIB goes; no route has type 0."""
@@ -91,25 +91,38 @@ class Advertising:
         if connection is None or connection.congested or not dirty:
             return
         keys = list(islice(dirty, SEND_AT_ONCE))
-        for key in keys:
-            del dirty[key]
         if _END in keys:
-            at = keys.index(_END)
-            self._write(connection, keys[:at])
+            keys = keys[: max(keys.index(_END), 1)]
+        if keys == [_END]:
             connection.send(END_OF_RIB)
             self._counters["end_of_rib_sent"] += 1
-            keys = keys[at + 1 :]
-        self._write(connection, keys)
+        else:
+            self._write(connection, keys)
+        # They go only now: whatever was raised above, the routes are still to be told.
+        for key in keys:
+            dirty.pop(key, None)
         if dirty:
             self.wake()
 
     def _write(self, connection: Connection, keys: list[bytes]) -> None:
-        messages, announced, withdrawn, refused = self._rib.messages(keys, connection.session)
+        """Tell the state of ``keys``; where that fails as a whole, of each that it does not fail
+        for."""
+        try:
+            messages, announced, withdrawn, refused = self._rib.messages(keys, connection.session)
+        except Exception as error:
+            if len(keys) > 1:
+                middle = len(keys) // 2
+                self._write(connection, keys[:middle])
+                self._write(connection, keys[middle:])
+                return
+            messages, announced, withdrawn = pack_unreach(keys), 0, 1
+            refused = [f"route {keys[0].hex()}: {type(error).__name__}: {error}"]
         if messages:
             connection.send(b"".join(messages))
         self._counters["updates_sent"] += len(messages)
         self._counters["announcements_sent"] += announced
         self._counters["withdrawals_sent"] += withdrawn
+        self._counters["announcements_refused"] += len(refused)
         for text in refused:
             self._log("error", f"peer {self._peer.id}: cannot be sent: {text}",
                       limited=f"{self._peer.id} unsendable")

@@ -201,7 +201,10 @@ class Neighbor:
             state = "Idle"
         else:
             state = "Connect" if self._dialing else "Active"
+        counters = dict(self.counters)
+        counters["announcements_refused"] = (
+            self.counters["announcements_refused"] + self.core.rib.refused)
         return {"peer": self.peer.id, "address": self.address, "remote_as": self.peer.remote_as,
                 "state": state, "uptime": self.loop.time() - self.since if self.active else 0.0,
                 "prefixes_received": self.received.prefixes, "pending": self.advertising.pending,
-                "last_error": self.last_error, "counters": dict(self.counters)}
+                "last_error": self.last_error, "counters": counters}

@@ -68,7 +68,11 @@ class Core(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._unpacker.feed(data)
         for operation, *arguments in self._unpacker:
-            self._operations[operation](*arguments)
+            try:
+                self._operations[operation](*arguments)
+            except Exception as error:  # one command must not take the sessions with it
+                self.log("error", f"{operation} failed: {type(error).__name__}: {error}",
+                         limited="failed operations")
 
     def connection_lost(self, exc: Exception | None) -> None:
         os._exit(0)

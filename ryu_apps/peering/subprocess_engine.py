@@ -230,8 +230,6 @@ class SubprocessEngine(Engine):
                 with self._condition:
                     self._dead = True
             except Exception:
-                # A path that cannot even be packed is a fault of its maker; messages leave whole,
-                # so the process is not confused, and the other routes go on.
                 LOG.exception("a batch of %d routes could not be handed to BGP", len(dirty))
 
     def _send(self, dirty: dict[Nlri, Path | None], complete: bool) -> None:
@@ -241,10 +239,30 @@ class SubprocessEngine(Engine):
             raise OSError("no process")
         self._send_commands(process)
         for message in batches(dirty):
-            process.send(message)
+            self._send_routes(process, message, dirty)
             self._send_commands(process)
         if complete:
             process.send(["eor"])
+
+    def _send_routes(self, process: EngineProcess, message: list, dirty: dict[Nlri, Path | None]
+                     ) -> None:
+        """Send a message of :func:`batches`.  Messages leave whole or not at all; where one cannot
+        be packed, its routes go in smaller ones, and what cannot be packed alone is left out."""
+        try:
+            process.send(message)
+        except OSError:
+            raise
+        except Exception as error:
+            nlris = [item[1] for item in message[-1]]
+            if len(nlris) == 1:
+                LOG.error("cannot be handed to BGP: %s: %s", nlris[0], error)
+                if message[0] == "announce":
+                    self._send_routes(process, ["withdraw", [(nlris[0].route_type, nlris[0])]],
+                                      dirty)
+                return
+            for part in (nlris[: len(nlris) // 2], nlris[len(nlris) // 2 :]):
+                for smaller in batches({nlri: dirty[nlri] for nlri in part}):
+                    self._send_routes(process, smaller, dirty)
 
     def _send_commands(self, process: EngineProcess) -> None:
         while self._control:

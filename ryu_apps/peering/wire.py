@@ -28,6 +28,9 @@ GR_RESTARTING, GR_NOTIFICATION = 0x8, 0x4
 """Restart flags: R (RFC 4724 section 3) and N (RFC 8538 section 2)."""
 GR_FORWARDING = 0x80
 
+UNPACKABLE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, struct.error)
+"""What packing a value that does not fit raises; ``struct.error`` is of no other class."""
+
 HEADER_ERROR, OPEN_ERROR, UPDATE_ERROR, HOLD_EXPIRED, FSM_ERROR, CEASE, REFRESH_ERROR = range(1, 8)
 
 _MIN_LENGTH = {OPEN: 29, UPDATE: 23, NOTIFICATION: 21, KEEPALIVE: 19, ROUTE_REFRESH: 23}

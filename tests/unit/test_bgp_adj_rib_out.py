@@ -1,3 +1,5 @@
+import pytest
+
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.adj_rib_out import AdjRibOut
 from ryu_apps.peering.attributes import Session
@@ -73,3 +75,61 @@ def test_every_message_fits():
     assert all(len(message) <= 4096 for message in messages)
     assert sum(len(list(Decoder(IBGP)._reach(m[27:][: len(m) - 27 - 3000])[1])) for m in messages) \
         == sum(map(len, nlris))
+
+
+UNPACKABLE = [
+    {"mobility": 1 << 32}, {"mobility": -1, "sticky": True}, {"med": 1 << 32},
+    {"local_pref": 1 << 32}, {"local_pref": -1}, {"origin": 256}, {"as_path": (1 << 32,)},
+    {"as_path": ("x",)}, {"encap": "70000"}, {"encap": "nonsense"}, {"router_mac": "02:00"},
+    {"router_mac": "zz:00:00:00:00:01"}, {"next_hop": "10.0.0"}, {"next_hop": None},
+    {"originator_id": "300.0.0.1"}, {"cluster_list": ("x",)}, {"rts": ("x",)},
+    {"rts": ("65000:4294967296",)}, {"rts": tuple(f"65000:{n}" for n in range(600))},
+    {"rts": tuple(f"65000:{n}" for n in range(9000))}, {"rts": 5},
+]
+
+
+def changed(**values):
+    return tuple(Attributes(*ATTRS)._replace(**values))
+
+
+def told(rib, keys, session=IBGP):
+    """(fields announced, fields withdrawn, how many refused) of the messages about ``keys``."""
+    messages, announced, _, refused = rib.messages(keys, session)
+    decoder = Decoder(session._replace(local_as=64999, router_id="192.0.2.9"))
+    updates = [decoder.decode(message[19:]) for message in messages]
+    fields = [route.fields for u in updates for route in u.announced]
+    assert len(fields) == announced
+    return fields, [route.fields for u in updates for route in u.withdrawn], len(refused)
+
+
+@pytest.mark.parametrize("values", UNPACKABLE, ids=lambda values: str(values)[:40])
+@pytest.mark.parametrize("as4", [True, False])
+@pytest.mark.parametrize("ebgp", [True, False])
+def test_attributes_that_cannot_be_packed_are_refused_alone(values, as4, ebgp):
+    if ebgp and {"local_pref", "originator_id", "cluster_list"} & values.keys():
+        pytest.skip("not sent to an external peer")
+    session = IBGP._replace(as4=as4, ebgp=ebgp)
+    rib = AdjRibOut()
+    good = [item(1), item(3)]
+    _, at_once = rib.announce((ATTRS, changed(**values)), [good[0], item(2, 1), good[1]])
+    fields, _, later = told(rib, rib.table(), session)
+    assert sorted(fields) == sorted(one[1] for one in good)
+    assert len(at_once) + later == 1
+
+
+@pytest.mark.parametrize("values", UNPACKABLE, ids=lambda values: str(values)[:40])
+def test_what_can_no_longer_be_told_is_withdrawn(values):
+    rib = AdjRibOut()
+    rib.announce((ATTRS,), [item(1), item(2)])
+    keys, _ = rib.announce((changed(**values),), [item(1)])
+    assert told(rib, keys)[:2] == ([], [item(1)[1]])
+    keys, _ = rib.announce((OTHER,), [item(1)])
+    assert told(rib, keys) == ([item(1)[1]], [], 0)
+
+
+def test_a_route_whose_labels_no_longer_fit_is_withdrawn():
+    rib = AdjRibOut()
+    rib.announce((ATTRS,), [item(1)])
+    keys, refused = rib.announce((ATTRS,), [item(1, labels=(1 << 24,))])
+    assert len(refused) == rib.refused == 1
+    assert told(rib, keys)[:2] == ([], [item(1)[1]])

@@ -13,6 +13,7 @@ from ryu_apps.control.model import (
     AddressPair,
     FixedIp,
 )
+from ryu_apps.control.routes import LAST_SEQUENCE
 from vrouter_ovs.state import LocalHop, LocalMac, Neighbor, RemoteMac, Route
 
 from .learned_support import (
@@ -129,9 +130,9 @@ def test_the_higher_sequence_number_wins_then_the_lower_vtep(sequence, vtep, sta
 
 def test_the_last_sequence_number_is_not_exceeded() -> None:
     one = node()
-    one.receive("p1", (path(learned.LAST_SEQUENCE),))
+    one.receive("p1", (path(LAST_SEQUENCE),))
     see(one, 1)
-    assert one.world.learned.held.get(KEY, path(0).attrs).sequence == learned.LAST_SEQUENCE
+    assert one.world.learned.held.get(KEY, path(0).attrs).sequence == LAST_SEQUENCE
 
 
 def test_only_allowed_pairs() -> None:
