@@ -68,7 +68,8 @@ _MAP = (
     ),
     (
         Field("router_mac", OPENFLOW_BASIC, 2, 8, METADATA_ORDER, "int", 0, 48),
-        "the Router's MAC of this vrouter, in the OpenFlow metadata field from the proxy on",
+        "the Router's MAC of this vrouter, in the OpenFlow metadata field from the proxy on; of a"
+        " routed packet that is measured, the sender's MAC",
     ),
 )
 

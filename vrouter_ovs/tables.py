@@ -184,7 +184,7 @@ TABLES: tuple[Table, ...] = (
         " packet gets its TTL and its source MAC here, and every frame for one receiver is"
         " measured.",
         _fields("vrf from_tunnel eth_type"),
-        _fields("ip_ttl eth_src too_big"),
+        _fields("ip_ttl eth_src router_mac too_big"),
         ("send",),
     ),
     Table(

@@ -37,8 +37,12 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
     ]
     for family in (("eth_type", IPV4), ("eth_type", IPV6)):
         # Measured in its last form: whoever follows a trace then sees what leaves.  The sender's
-        # MAC waits for an error on the stack.
-        leave = (("push", "eth_src"), ("dec_ttl",), ("move", "router_mac", "eth_src"), *measure)
+        # MAC waits for an error in the register; the stack only serves to exchange the two, since
+        # most versions of the switch lose what is on it while they measure.
+        leave = (
+            ("push", "eth_src"), ("move", "router_mac", "eth_src"), ("pop", "router_mac"),
+            ("dec_ttl",), *measure,
+        )  # fmt: skip
         local, used_up = ("from_tunnel", 0), answered(Why.TIME_EXCEEDED)
         error = answered(Why.TOO_BIG)
         flows += [
@@ -49,7 +53,7 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
             Flow("route", NO_ROUTE, (family, local), answered(Why.UNREACHABLE), tag),
             Flow("encap", 50, (family,), leave, tag),
             Flow("send", 900, (too_big, family, ("vrf", 0)), error, tag),
-            Flow("send", 850, (too_big, family), (("pop", "eth_src"), *error), tag),
+            Flow("send", 850, (too_big, family), (("move", "router_mac", "eth_src"), *error), tag),
             Flow("arrive", 60, (family, ("ip_ttl", 1)), (), tag),
             Flow("arrive", 50, (family,), (("dec_ttl",), ("goto", "deliver")), tag),
         ]
