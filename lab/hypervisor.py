@@ -13,10 +13,10 @@ from pathlib import Path
 
 from lab.journal import Journal
 from lab.net import CommandError, Fabric, Namespace, run
+from lab.open_vswitch import schema
 from lab.process import Daemon
 from lab.wait import wait_until
 
-SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 OPENFLOW = "OpenFlow14"
 
 
@@ -86,7 +86,10 @@ class Hypervisor:
         """Start ovsdb-server; make an empty database first where there is none."""
         database = self.directory / "conf.db"
         if not database.exists():
-            run(["ovsdb-tool", "create", str(database), SCHEMA], env={**os.environ, **self.env})
+            run(
+                ["ovsdb-tool", "create", str(database), str(schema())],
+                env={**os.environ, **self.env},
+            )
         # A socket that a killed server left behind would look ready.
         for stale in ("db.sock", "ovsdb-server.ctl"):
             (self.directory / stale).unlink(missing_ok=True)

@@ -11,13 +11,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from lab.open_vswitch import schema
 from vrouter_ovs import encode
 from vrouter_ovs.encode import Encoded
 from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE
 from vrouter_ovs.state import StateObject
 from vrouter_ovs.tables import TABLE_NAMES
 
-SCHEMA = Path("/usr/share/openvswitch/vswitch.ovsschema")
 BRIDGE = "br-int"
 
 
@@ -38,7 +38,7 @@ class Sandbox:
 
     def start(self) -> None:
         conf = self.dir / "conf.db"
-        self.run("ovsdb-tool", "create", str(conf), str(SCHEMA))
+        self.run("ovsdb-tool", "create", str(conf), str(schema()))
         self._spawn(
             "ovsdb-server", str(conf), f"--remote=punix:{self.dir}/db.sock",
             f"--unixctl={self.dir}/ovsdb.ctl", "--no-chdir", "-vconsole:off",
@@ -119,14 +119,14 @@ class Sandbox:
             ]  # fmt: skip
         self.vsctl(*args[1:])
 
-    def add_underlay(self) -> None:
-        """A bridge with the VTEP address 192.0.2.1/24, which tunnels are routed through."""
+    def add_underlay(self, vtep: str = "192.0.2.1") -> None:
+        """A bridge with the VTEP address, of 192.0.2.0/24, which tunnels are routed through."""
         self.vsctl(
             "add-br", "br-phy", "--", "set", "bridge", "br-phy", "datapath_type=dummy",
             "other-config:hwaddr=aa:55:aa:55:00:02", "--",
             "add-port", "br-phy", "fabric", "--", "set", "interface", "fabric", "type=dummy",
         )  # fmt: skip
-        self.appctl("netdev-dummy/ip4addr", "br-phy", "192.0.2.1/24")
+        self.appctl("netdev-dummy/ip4addr", "br-phy", f"{vtep}/24")
         self.appctl("ovs/route/add", "192.0.2.0/24", "br-phy")
 
     def add_tunnel(self, ofport: int, remote: str) -> None:

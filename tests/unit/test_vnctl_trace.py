@@ -209,11 +209,7 @@ class Bed:
         self.objects: dict[str, list] = {}
         for here, (name, switch) in enumerate(zip(NAMES, self.switches, strict=True)):
             switch.start()
-            switch.add_underlay()
-            if here:
-                switch.appctl("netdev-dummy/ip4addr", "br-phy", f"{VTEPS[1]}/24")
-                switch.appctl("ovs/route/del", "192.0.2.0/24")
-                switch.appctl("ovs/route/add", "192.0.2.0/24", "br-phy")
+            switch.add_underlay(VTEPS[here])
             switch.add_ports(*(port for at, _, port in places.values() if at == here))
             switch.add_tunnel(100 + here, VTEPS[1 - here])
             mine = ROUTER_MACS[here]
