@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lab.journal import Journal
 from lab.net import CommandError, Fabric, Namespace, run
-from lab.open_vswitch import schema
+from lab.open_vswitch import schema_path
 from lab.process import Daemon
 from lab.wait import wait_until
 
@@ -87,7 +87,7 @@ class Hypervisor:
         database = self.directory / "conf.db"
         if not database.exists():
             run(
-                ["ovsdb-tool", "create", str(database), str(schema())],
+                ["ovsdb-tool", "create", str(database), str(schema_path())],
                 env={**os.environ, **self.env},
             )
         # A socket that a killed server left behind would look ready.

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 
-def schema() -> Path:
+def schema_path() -> Path:
     """The schema of ``Open_vSwitch`` databases that belongs to the ``ovsdb-server`` on the path.
 
     ``$OVS_PKGDATADIR``, which Open vSwitch's own programs read too (ovs-ctl(8)), comes first.

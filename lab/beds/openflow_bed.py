@@ -18,7 +18,7 @@ from os_ken.controller import ofp_event
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
 from os_ken.ofproto import ofproto_v1_4
 
-from lab.open_vswitch import schema
+from lab.open_vswitch import schema_path
 from ryu_apps import runtime
 from ryu_apps.control.messages import Program
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
@@ -54,7 +54,7 @@ class Switch:
             "OVS_DBDIR": str(self.directory), "OVS_SYSCONFDIR": str(self.directory)}
         database = self.directory / "conf.db"
         self.socket = f"unix:{self.directory}/db.sock"
-        subprocess.run(["ovsdb-tool", "create", database, schema()], check=True)
+        subprocess.run(["ovsdb-tool", "create", database, schema_path()], check=True)
         self._server = self._start("ovsdb-server", str(database),
                                    f"--remote=p{self.socket}")
         eventually((self.directory / "db.sock").exists, "ovsdb-server's socket")

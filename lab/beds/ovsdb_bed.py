@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from lab.open_vswitch import schema
+from lab.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementConnected, ElementDisconnected
 from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound
 
@@ -55,7 +55,7 @@ class Hypervisor:
         """Make the database if there is none, and serve it."""
         fresh = not self.database.exists()
         if fresh:
-            subprocess.run(["ovsdb-tool", "create", self.database, schema()], check=True)
+            subprocess.run(["ovsdb-tool", "create", self.database, schema_path()], check=True)
         command = [
             "ovsdb-server", str(self.database), f"--remote=punix:{self.socket}",
             "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab.open_vswitch import schema
+from lab.open_vswitch import schema_path
 from vrouter_ovs import encode
 from vrouter_ovs.encode import Encoded
 from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE
@@ -38,7 +38,7 @@ class Sandbox:
 
     def start(self) -> None:
         conf = self.dir / "conf.db"
-        self.run("ovsdb-tool", "create", str(conf), str(schema()))
+        self.run("ovsdb-tool", "create", str(conf), str(schema_path()))
         self._spawn(
             "ovsdb-server", str(conf), f"--remote=punix:{self.dir}/db.sock",
             f"--unixctl={self.dir}/ovsdb.ctl", "--no-chdir", "-vconsole:off",

@@ -9,11 +9,11 @@ import random
 import socket
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
-from lab.beds.ovsdb_bed import SCHEMA, Hypervisor, Node, until
+from lab.beds.ovsdb_bed import Hypervisor, Node, until
+from lab.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementDisconnected, InterfacesChanged
 from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound, parse_listen
 from ryu_apps.southbound.ovsdb_admission import MAX_EARLY_PER_SOURCE
@@ -95,7 +95,7 @@ def test_garbage_is_closed(served, data, caplog):
 def test_random_bytes_and_damaged_messages(served):
     node = served()
     random_source = random.Random(7)
-    seed = Path(SCHEMA).read_bytes()
+    seed = schema_path().read_bytes()
     for turn in range(60):
         with connect(node) as sock:
             request = read_request(sock)
@@ -116,7 +116,7 @@ def test_random_bytes_and_damaged_messages(served):
 
 def test_damaged_contents_and_updates(served):
     node = served()
-    schema = json.loads(Path(SCHEMA).read_text())
+    schema = json.loads(schema_path().read_text())
     bad = [
         5, [], {"Bridge": 5}, {"Bridge": {"u": 5}}, {"Bridge": {"u": {"insert": 5}}},
         {"Other": {}}, {"Bridge": {"u": {"modify": {"name": "x"}}}}, {"Bridge": {"u": {}}},
@@ -146,7 +146,7 @@ def test_damaged_contents_and_updates(served):
 
 def test_a_wrong_schema_is_closed_and_told(served, caplog):
     node = served()
-    schema = json.loads(Path(SCHEMA).read_text())
+    schema = json.loads(schema_path().read_text())
     del schema["tables"]["Interface"]["columns"]["bfd_status"]
     with connect(node) as sock:
         reply(sock, read_request(sock), schema)
@@ -194,7 +194,7 @@ def test_one_source_cannot_take_every_place(served):
 
 def test_a_flood_on_one_connection_does_not_stop_the_others(served):
     node = served()
-    schema = json.loads(Path(SCHEMA).read_text())
+    schema = json.loads(schema_path().read_text())
     stop = threading.Event()
     with connect(node) as sock:
         reply(sock, read_request(sock), schema)

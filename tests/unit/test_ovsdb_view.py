@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.beds.ovsdb_bed import SCHEMA
+from lab.open_vswitch import schema_path
 from ryu_apps.southbound.ovsdb_framing import ProtocolError
 from ryu_apps.southbound.ovsdb_replica import (
     MAP,
@@ -24,7 +23,7 @@ from ryu_apps.southbound.ovsdb_rows import describe, ipv4
 from ryu_apps.southbound.ovsdb_schema import plan_for
 from ryu_apps.southbound.ovsdb_view import View
 
-RAW = Path(SCHEMA).read_bytes()
+RAW = schema_path().read_bytes()
 PLAN = plan_for(json.loads(RAW), RAW)
 
 small = st.sampled_from(["a", "b", "c", "d"])
