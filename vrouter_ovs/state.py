@@ -184,13 +184,19 @@ class Punt:
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """ARP (or ND) for ``address`` in ``evi`` is answered with ``mac`` by the switch."""
+    """ARP (or ND) for ``address`` in ``evi`` is answered with ``mac`` by the switch.
+
+    ``ofport``: the port of this bridge that has the address, or 0.  What that port asks about it
+    is not answered: a host that checks whether its own address is free would give it up (RFC 5227
+    section 2.1.1).
+    """
 
     kind: ClassVar[str] = "neighbor"
     evi: int
     address: str
     mac: str
     remote: bool = True
+    ofport: int = 0
 
     @property
     def key(self) -> Key:

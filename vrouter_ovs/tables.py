@@ -75,16 +75,17 @@ TABLES: tuple[Table, ...] = (
     Table(
         "proxy",
         "ARP requests and neighbor solicitations are answered in the switch for gateways and known"
-        " neighbors. What asks for an address that is not known here, and duplicate address"
-        " detection, is flooded only where the network says so. DNS to the network's resolver, and"
-        " multicast DNS where the node answers it, is punted before policy is asked, as DHCP is.",
+        " neighbors; what a port asks about an address of its own is not. What asks for an address"
+        " that is not known here, and duplicate address detection, is flooded only where the"
+        " network says so. DNS to the network's resolver, and multicast DNS where the node answers"
+        " it, is punted before policy is asked, as DHCP is.",
         _fields(
             "evi eth_dst eth_type arp_op arp_tpa ipv4_dst ipv6_src ipv6_dst ip_ttl ip_proto udp_dst"
             " tcp_dst icmpv6_type icmpv6_code nd_target"
         ),
         _fields(
             "eth_src eth_dst arp_op arp_sha arp_tha arp_spa arp_tpa ipv6_src ipv6_dst icmpv6_type"
-            " nd_reserved router_mac why"
+            " nd_reserved in_port router_mac why"
         ),
         ("advertise", "track", "bridge", "punt"),
         outputs=True,

@@ -64,9 +64,9 @@ def _remote_mac() -> Callable[[RemoteMac], tuple[Encoded, ...]]:
 
 
 def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
-    key, _, body = sample(Neighbor(_EVI, _IP, _MAC))
+    key, _, body = sample(Neighbor(_EVI, _IP, _MAC, ofport=_PORT))
     k0, k1, k2 = cut(key, _IP_B, _EVI_B)
-    b0, b1, b2, b3 = cut(body, _MAC_B, _MAC_B, _IP_B)
+    b0, b1, b2, b3, b4 = cut(body, _MAC_B, _MAC_B, _IP_B, _PORT_B)
 
     def fill(obj: Neighbor) -> tuple[Encoded, ...]:
         address = obj.address
@@ -79,7 +79,7 @@ def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
             Encoded(
                 k0 + ip + k1 + evi.to_bytes(4, "big") + k2,
                 cookie(("neighbor", evi, address)),
-                b0 + mac + b1 + mac + b2 + ip + b3,
+                b0 + mac + b1 + mac + b2 + ip + b3 + obj.ofport.to_bytes(4, "big") + b4,
             ),
         )
 

@@ -20,9 +20,9 @@ _MAC_B, _MAC2_B, _IP_B, _VTEP_B = (
 
 
 def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
-    key, _, body = sample(Neighbor(_EVI, _IP, _MAC))
+    key, _, body = sample(Neighbor(_EVI, _IP, _MAC, ofport=_PORT))
     k0, k1, k2 = cut(key, _IP_B, _EVI_B)
-    b0, b1, b2 = cut(body, _MAC_B, _IP_B)
+    b0, b1, b2, b3 = cut(body, _MAC_B, _IP_B, _PORT_B)
 
     def fill(obj: Neighbor) -> tuple[Encoded, ...]:
         address, evi = obj.address, obj.evi
@@ -31,7 +31,7 @@ def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
             Encoded(
                 k0 + ip + k1 + evi.to_bytes(4, "big") + k2,
                 cookie(("neighbor", evi, address)),
-                b0 + mac_bytes(obj.mac) + b1 + ip + b2,
+                b0 + mac_bytes(obj.mac) + b1 + ip + b2 + obj.ofport.to_bytes(4, "big") + b3,
             ),
         )
 

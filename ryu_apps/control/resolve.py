@@ -148,7 +148,8 @@ class Resolver:
         for element in elements:
             port_id = self._ports.local.get((element, entry)) if free else None
             if port_id is not None:
-                item = Neighbor(vni, ip, self._ports.local_mac(element, entry), remote=False)
+                mac = self._ports.local_mac(element, entry)
+                item = Neighbor(vni, ip, mac, False, self._ports.bound[port_id].ofport)
                 self._desired.put(element, ("evi", vni), item)
             elif path is None or path.attrs.next_hop == self._elements.accepted[element].vtep:
                 if free and entry in self._services.addresses(vni):

@@ -117,7 +117,7 @@ hops = st.lists(st.one_of(local_hops, remote_hops), max_size=4, unique=True).map
 )
 pairs = st.tuples(macs, st.one_of(addresses, prefixes(), st.just("")))
 routes = st.builds(Route, vnis, prefixes(), hops)
-neighbors = st.builds(Neighbor, vnis, addresses, macs, st.booleans())
+neighbors = st.builds(Neighbor, vnis, addresses, macs, st.booleans(), st.integers(0, 0xFEFF))
 remote_macs = st.builds(RemoteMac, vnis, macs, ipv4s, vnis)
 local_macs = st.builds(LocalMac, vnis, macs, ofports)
 
@@ -184,7 +184,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         rules(few_sets),
         peer_addresses(few_sets),
         punts,
-        st.builds(Neighbor, few_vnis, addresses, macs, st.booleans()),
+        st.builds(Neighbor, few_vnis, addresses, macs, st.booleans(), ofports),
         st.builds(RemoteMac, few_vnis, macs, ipv4s, vnis),
         st.builds(Route, few_vnis, prefixes(), hops),
         st.builds(Flood, few_vnis, st.just((1, 2)), st.just((("192.0.2.9", 7),))),

@@ -16,7 +16,8 @@ hops = st.lists(st.one_of(local_hops, remote_hops), max_size=2, unique=True).map
 
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(
-    st.builds(Neighbor, vnis, ipv6s, macs, st.booleans()), st.builds(Route, vnis, prefixes, hops)
+    st.builds(Neighbor, vnis, ipv6s, macs, st.booleans(), st.integers(0, 0xFEFF)),
+    st.builds(Route, vnis, prefixes, hops),
 ))
 def test_templates_equal_the_pipeline(obj: StateObject) -> None:
     assert encode_object(obj) == tuple(map(encode, render(obj)))

@@ -39,7 +39,8 @@ def test_an_announced_address_is_wanted_everywhere_and_announced() -> None:
     see(one, 1)
     for element in ("e0", "e1"):
         found = one.tables[element]["neighbor", 101, VIP]
-        assert found == Neighbor(101, VIP, mac(17), remote=element == "e1")
+        remote = element == "e1"
+        assert found == Neighbor(101, VIP, mac(17), remote, ofport=0 if remote else 1)
     hop = LocalHop(1, 101, mac(17), GATEWAY)
     assert one.tables["e0"]["route", 201, f"{VIP}/32"] == Route(201, f"{VIP}/32", (hop,))
     assert announced(one) == [(mac(17), "172.16.0.1", 1)]

@@ -52,7 +52,7 @@ def test_a_claim_becomes_objects_and_after_the_acknowledgement_routes():
         "vm", 5, 101, MACS["vm"], ((MACS["vm"], ADDRESSES["vm"]),)
     )
     assert objects["neighbor", 101, ADDRESSES["vm"]] == Neighbor(
-        101, ADDRESSES["vm"], MACS["vm"], remote=False
+        101, ADDRESSES["vm"], MACS["vm"], remote=False, ofport=5
     )
     assert objects["flood", 101] == Flood(101, (5,), ())
     assert not one.announced, "the switch has not confirmed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.flow import ARP, IN_PORT, IPV4, IPV6, Flow
+from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
 from vrouter_ovs.pipeline.echo import at_gateways
 from vrouter_ovs.pipeline.guard import refused
@@ -98,7 +98,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
             (
                 ("set_field", "nd_options_type", TARGET_LINK_LAYER_ADDRESS),
                 ("move", "eth_src", "nd_tll"),
-                ("output", IN_PORT),
+                ("output_reg", "out_port"),
             ),
             tag,
         ),
