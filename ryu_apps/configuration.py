@@ -74,6 +74,11 @@ class Configuration:
         self._stopping = False
 
     @property
+    def refused_records(self) -> int:
+        """Status records that no store takes and that were left out."""
+        return self._writer.refused
+
+    @property
     def skipped(self) -> int:
         """Stored records that could not be understood and were left out."""
         return self._reader.skipped

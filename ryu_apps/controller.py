@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from ryu_apps.control.messages import Tick
 from ryu_apps.control.world import World
+from ryu_apps.supervision import Thread, next_step, waiting
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -43,7 +44,9 @@ class Controller:
         self._queue: collections.deque[Any] = collections.deque()
         self._wake = threading.Condition()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="controller", daemon=True)
+        self._thread = Thread(
+            self._run, "controller", essential=True, may_end=lambda: self._stopping
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -80,7 +83,10 @@ class Controller:
         while True:
             with self._wake:
                 if not self._queue and not self._stopping:
-                    self._wake.wait(max(next_tick - self._clock(), 0))
+                    with waiting():
+                        self._wake.wait(max(next_tick - self._clock(), 0))
+                else:
+                    next_step()
                 if self._stopping and not self._queue:
                     return
                 events = [

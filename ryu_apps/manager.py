@@ -24,13 +24,15 @@ from importlib import metadata
 from os_ken import cfg
 from oslo_config import cfg as oslo
 
-from ryu_apps import runtime, settings
+from ryu_apps import runtime, settings, supervision
 
 LOG = logging.getLogger("vnc.manager")
 CONF = cfg.CONF
 
 STOP_SECONDS = 2.5
 """For the apps to end after a signal; the process is gone after half a second more."""
+FAILED = 1
+"""Exit status where the process cannot do its work."""
 DEFAULT_APPS = ["os_ken.controller.ofp_handler"]
 LOG_FORMAT = "%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s"
 
@@ -239,6 +241,14 @@ class _Signals:
         self.asked.set()
 
 
+def _thread_ended(why: str) -> None:
+    """An essential thread is gone: end, whatever the main thread is at."""
+    LOG.critical("the process ends, so that it is started again; forwarding goes on: %s", why)
+    last = threading.Timer(2 * STOP_SECONDS, os._exit, (FAILED,))
+    last.daemon = True
+    last.start()
+
+
 def _run(prog: str) -> int:
     stop = _Signals()
     if CONF.pid_file:
@@ -251,6 +261,7 @@ def _run(prog: str) -> int:
     for text in settings.unknown(CONF.config_file or ()):
         LOG.warning("%s", text)
     manager = None
+    supervision.PROCESS.on_end = _thread_ended
     try:
         from os_ken.base.app_manager import AppManager
 
@@ -258,6 +269,8 @@ def _run(prog: str) -> int:
         manager, services = start_apps(list(CONF.app_lists) + list(CONF.app) or DEFAULT_APPS)
         runtime.tune_collector()
         while not stop.asked.wait(0.5):
+            if supervision.PROCESS.ended:
+                return FAILED
             if services and not any(thread.is_alive() for thread in services):
                 LOG.info("all applications have ended")
                 break

@@ -88,7 +88,7 @@ class VncNode(app_manager.OSKenApp):
             self.engine = make_engine(conf.bgp.engine, speaker, post)
         self.view = LiveView(
             self.controller, self.store, self.openflow, self.engine, self.record,
-            self.punt.status, self.dns.status,
+            self.punt.status, self.dns.status, self.configuration,
         )
         self.api = ApiServer(self.configuration, self.view, conf)
         self._closers: list[Any] = []

@@ -23,6 +23,7 @@ from typing import Any
 from cheroot.workers.threadpool import ThreadPool, WorkerThread
 
 from ryu_apps.northbound import refusals
+from ryu_apps.supervision import Thread
 
 LOG = logging.getLogger(__name__)
 MAX_HEADERS = 64 * 1024
@@ -70,7 +71,9 @@ class Intake:
         self._stopping = False
         self.turned_away = 0
         self._slow = Lane(server, SLOW_THREADS, SLOW_THREADS, SLOW_QUEUE, 0)
-        self._thread = threading.Thread(target=self._run, name="api-intake", daemon=True)
+        self._thread = Thread(
+            self._run, "api-intake", essential=True, may_end=lambda: self._stopping
+        )
 
     def start(self) -> None:
         self._slow.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-import threading
 from typing import Any
 
 from cheroot import wsgi
@@ -16,6 +15,7 @@ from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.intake import MAX_HEADERS, Intake, Lane
 from ryu_apps.northbound.refusals import Connection
+from ryu_apps.supervision import Thread
 
 LOG = logging.getLogger(__name__)
 IDLE_TIMEOUT = 10
@@ -76,7 +76,7 @@ class ApiServer:
         self._settings = settings.api
         self.application = api.build(configuration, node_view, settings)
         self._server: _Server | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
 
     @property
     def address(self) -> tuple[str, int]:
@@ -110,7 +110,9 @@ class ApiServer:
             server.ssl_adapter = _tls(options)
         server.prepare()
         self._server = server
-        self._thread = threading.Thread(target=server.serve, name="api", daemon=True)
+        self._thread = Thread(
+            server.serve, "api", essential=True, may_end=lambda: self._server is not server
+        )
         self._thread.start()
         LOG.info("API listens on %s", self.url)
 

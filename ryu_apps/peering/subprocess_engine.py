@@ -21,6 +21,7 @@ from ryu_apps.control.routes import EVPN, Nlri, Path
 from ryu_apps.peering.base import Engine, Peer, Speaker
 from ryu_apps.peering.engine_messages import PathsDecoder, batches
 from ryu_apps.peering.engine_process import STOP_TIMEOUT, EngineProcess
+from ryu_apps.supervision import Thread
 
 LOG = logging.getLogger(__name__)
 
@@ -58,8 +59,8 @@ class SubprocessEngine(Engine):
         self._launched = 0.0
         self._decoder = PathsDecoder()
         self._process: EngineProcess | None = None
-        self._reader: threading.Thread | None = None
-        self._writer: threading.Thread | None = None
+        self._reader: Thread | None = None
+        self._writer: Thread | None = None
 
     @property
     def listening(self) -> tuple[tuple[str, int], ...]:
@@ -77,7 +78,9 @@ class SubprocessEngine(Engine):
     def start(self) -> None:
         """Raises OSError where an address cannot be listened on or the process does not start."""
         self._launch()
-        self._writer = threading.Thread(target=self._write_loop, name="bgp-writer", daemon=True)
+        self._writer = Thread(
+            self._write_loop, "bgp-writer", essential=True, may_end=lambda: self._stopping
+        )
         self._writer.start()
 
     def announce(self, paths: Sequence[Path]) -> None:
@@ -171,8 +174,7 @@ class SubprocessEngine(Engine):
             self._control.extend(["add", dataclasses.asdict(p)] for p in self._peers.values())
             self._dirty = dict(self._announced)
             self._complete_due = self._complete
-        self._reader = threading.Thread(target=self._read_loop, args=(process,),
-                                        name="bgp-reader", daemon=True)
+        self._reader = Thread(self._read_loop, "bgp-reader", (process,))
         self._reader.start()
 
     def _end_process(self) -> int | None:

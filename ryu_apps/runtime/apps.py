@@ -11,6 +11,8 @@ from os_ken.base import app_manager
 from os_ken.controller import ofp_event
 from os_ken.lib import hub
 
+from ryu_apps.supervision import Thread, guarded
+
 LOG = logging.getLogger("vnc.runtime")
 
 EVENT_LIMIT = 8192
@@ -57,6 +59,11 @@ def _send_event(self: app_manager.OSKenApp, ev, state) -> None:
 
 
 def _event_loop(self: app_manager.OSKenApp) -> None:
+    guarded(f"events of app {self.name}", lambda: _serve_events(self),
+            may_end=lambda: not self.is_active)
+
+
+def _serve_events(self: app_manager.OSKenApp) -> None:
     while self.is_active or not self.events.empty():
         ev, state = self.events.get()
         if ev == self._event_stop:
@@ -118,8 +125,8 @@ def shut_down(manager: app_manager.AppManager, seconds: float) -> bool:
           time.monotonic() + min(STOP_GRACE, seconds / 3))
     closing: list[threading.Thread] = []
     for item in [*apps, *(c for c in manager.contexts.values() if c not in apps)]:
-        thread = threading.Thread(target=manager._close, args=(item,), daemon=True,
-                                  name=f"close {getattr(item, 'name', type(item).__name__)}")
+        thread = Thread(manager._close, f"close {getattr(item, 'name', type(item).__name__)}",
+                        (item,))
         thread.start()
         closing.append(thread)
         # One after the other, unless one hangs.

@@ -15,6 +15,7 @@ from os_ken.lib import hub
 from os_ken.ofproto import ofproto_common
 
 from ryu_apps.runtime.channel import peer_name
+from ryu_apps.supervision import guarded
 
 LOG = logging.getLogger("vnc.openflow")
 CONF = cfg.CONF
@@ -119,6 +120,10 @@ def _stop(self: controller.OpenFlowController) -> None:
 
 
 def _accept_loop(self: controller.OpenFlowController) -> None:
+    guarded("OpenFlow listener", lambda: _accept_all(self), may_end=self._ended.is_set)
+
+
+def _accept_all(self: controller.OpenFlowController) -> None:
     for address in CONF.ofp_switch_address_list:
         self.spawn_client_loop(controller._split_addr(address))
     with selectors.DefaultSelector() as selector:

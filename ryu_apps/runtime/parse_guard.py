@@ -6,6 +6,8 @@ import ctypes
 import threading
 import time
 
+from ryu_apps.supervision import Thread, failed
+
 PARSE_SECONDS = 1.0
 """Processor time that os-ken's codec may spend on one message, seconds."""
 
@@ -30,8 +32,7 @@ class ParseGuard:
         ident = threading.get_ident()
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, daemon=True,
-                                                name="OpenFlow parse guard")
+                self._thread = Thread(self._watch, "OpenFlow parse guard", essential=True)
                 self._thread.start()
             self._parsing[ident] = time.thread_time()
 
@@ -42,11 +43,17 @@ class ParseGuard:
     def _watch(self) -> None:
         while True:
             time.sleep(PARSE_SECONDS / 2)
-            with self._lock:
-                for ident, began in list(self._parsing.items()):
-                    used = time.clock_gettime(time.pthread_getcpuclockid(ident)) - began
-                    if used > PARSE_SECONDS:
-                        # Again each time: a destructor or a callback of the garbage collector
-                        # that happens to run swallows it.
-                        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                            ctypes.c_ulong(ident), ctypes.py_object(ParseTimeout))
+            try:
+                self._look()
+            except Exception:  # the boundary of this loop
+                failed("the parsers could not be looked at")
+
+    def _look(self) -> None:
+        with self._lock:
+            for ident, began in list(self._parsing.items()):
+                used = time.clock_gettime(time.pthread_getcpuclockid(ident)) - began
+                if used > PARSE_SECONDS:
+                    # Again each time: a destructor or a callback of the garbage collector
+                    # that happens to run swallows it.
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                        ctypes.c_ulong(ident), ctypes.py_object(ParseTimeout))

@@ -14,13 +14,13 @@ from __future__ import annotations
 import logging
 import selectors
 import socket
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import dns as edge_dns
 from vrouter_ovs.proxies import dns_relay, mdns, tcp_wire
@@ -88,7 +88,9 @@ class DnsService:
         self._woken.setblocking(False)
         self._selector.register(self._woken, selectors.EVENT_READ, None)
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, daemon=True, name="dns")
+        self._thread = Thread(
+            self._run, "dns", essential=True, may_end=lambda: self._stopping
+        )
 
     # ------------------------------------------------------------ controller thread
 
@@ -185,8 +187,7 @@ class DnsService:
                 self._turn()
             except Exception:  # the outermost boundary of this thread
                 self._results["errors"] += 1
-                LOG.exception("a DNS query could not be handled")
-                time.sleep(0.05)  # what fails again and again must not take the interpreter
+                failed("a DNS query could not be handled")
 
     def _turn(self) -> None:
         due = self._due()
@@ -194,7 +195,8 @@ class DnsService:
             wait: float | None = 0.0
         else:
             wait = None if due is None else max(0.0, due - time.monotonic())
-        events = self._selector.select(wait)
+        with waiting():
+            events = self._selector.select(wait)
         now = time.monotonic()
         for key, mask in events:
             if key.data is None:

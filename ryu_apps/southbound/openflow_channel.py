@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import queue
 import struct
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -25,6 +24,7 @@ from ryu_apps.southbound.openflow_connection import OUR_XIDS, NotConnected
 from ryu_apps.southbound.openflow_desired import Desired
 from ryu_apps.southbound.openflow_readback import Audits, FlowsRead, Purpose
 from ryu_apps.southbound.openflow_session import Session
+from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs import encode as wire
 
 LOG = logging.getLogger("vnc.openflow")
@@ -51,7 +51,9 @@ class VrouterChannel:
         self.counters = dict.fromkeys(
             ("bundles", "flow_mods", "bytes", "errors", "resyncs", "repairs", "reconnects",
              "audits", "meter_mods", "zone_flushes"), 0)
-        self._thread = threading.Thread(target=self._run, daemon=True, name=f"vrouter {element}")
+        self._thread = Thread(
+            self._run, f"vrouter {element}", essential=True, may_end=lambda: self._stopped
+        )
         self._thread.start()
 
     # ------------------------------------------------------------ from other threads
@@ -113,7 +115,7 @@ class VrouterChannel:
             try:
                 self._step()
             except Exception:  # the outermost boundary of this thread
-                LOG.exception("vrouter %s: internal error; starting over with it", self.element)
+                failed("internal error; starting over with it")
                 self._start_over()
         session = self._session
         if session is not None:
@@ -121,7 +123,8 @@ class VrouterChannel:
 
     def _step(self) -> None:
         try:
-            handler, *arguments = self._inbox.get(timeout=self._wait())
+            with waiting():
+                handler, *arguments = self._inbox.get(timeout=self._wait())
         except queue.Empty:
             pass
         else:

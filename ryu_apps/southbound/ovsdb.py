@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from ryu_apps.southbound.ovsdb_acceptance import Acceptance
 from ryu_apps.southbound.ovsdb_listeners import open_listeners
 from ryu_apps.southbound.ovsdb_poller import Poller
 from ryu_apps.southbound.ovsdb_settings import OvsdbSettings, parse_listen
+from ryu_apps.supervision import Thread
 
 __all__ = ["OvsdbSettings", "OvsdbSouthbound", "parse_listen"]
 
@@ -44,7 +44,7 @@ class OvsdbSouthbound:
             ended=lambda session, was_accepted: self._acceptance.ended(session, was_accepted),
         )
         self._acceptance = Acceptance(self._poller)
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
 
     @property
     def waiting(self) -> int:
@@ -57,7 +57,9 @@ class OvsdbSouthbound:
         listeners = open_listeners(self.settings)
         self.bound = [listener.bound for listener in listeners]
         self._poller.open(listeners)
-        self._thread = threading.Thread(target=self._poller.run, name="ovsdb", daemon=True)
+        self._thread = Thread(
+            self._poller.run, "ovsdb", essential=True, may_end=lambda: self._thread is None
+        )
         self._thread.start()
 
     def stop(self) -> None:

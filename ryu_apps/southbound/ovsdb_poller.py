@@ -22,6 +22,7 @@ from ryu_apps.southbound.ovsdb_listeners import Exhausted, Listener, plain_addre
 from ryu_apps.southbound.ovsdb_rpc import Connection, reason_of
 from ryu_apps.southbound.ovsdb_session import Session
 from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
+from ryu_apps.supervision import failed, waiting
 
 LOG = logging.getLogger("vnc.ovsdb")
 TICK = 0.5
@@ -114,9 +115,6 @@ class Poller:
         """Serve until :meth:`stop`; then close everything."""
         try:
             self._loop()
-        except Exception:
-            LOG.exception("the OVSDB thread ended")
-            raise
         finally:
             for session in self.sessions:
                 session.connection.close()
@@ -131,19 +129,29 @@ class Poller:
     def _loop(self) -> None:
         next_tick = time.monotonic() + TICK
         while not self._stopping:
-            for key, mask in self._selector.select(self._timeout(next_tick)):
-                key.data(mask)
+            with waiting():
+                events = self._selector.select(self._timeout(next_tick))
+            for key, mask in events:
+                self._guard(partial(key.data, mask))
             unread, self._unread = self._unread, {}
             for session in unread.values():
                 self.serve(session, self._read)
             while self._commands:
-                self._commands.popleft()()
+                self._guard(self._commands.popleft())
             now = time.monotonic()
             for session in list(self._dirty.values()):
                 self.serve(session, lambda item: item.work(time.monotonic()))
             if now >= next_tick:
                 next_tick = now + TICK
-                self._tick(now)
+                self._guard(lambda: self._tick(time.monotonic()))
+
+    @staticmethod
+    def _guard(what: Callable[[], None]) -> None:
+        """What belongs to no session; serves the others whatever it raises."""
+        try:
+            what()
+        except Exception:
+            failed("a command or a new connection could not be handled")
 
     def _timeout(self, next_tick: float) -> float:
         if self._unread or self._commands:

@@ -19,6 +19,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort, Why
 from vrouter_ovs.encode import decode_packet_in
 from vrouter_ovs.proxies import dhcp4, dhcp6, ra
@@ -121,7 +122,9 @@ class PuntSouthbound:
         self._counters: dict[str, Counters] = {}
         self._due: list[tuple[float, Place, EdgePort]] = []
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, daemon=True, name="punt")
+        self._thread = Thread(
+            self._run, "punt", essential=True, may_end=lambda: self._stopping
+        )
 
     # ------------------------------------------------------------ controller thread
 
@@ -216,7 +219,8 @@ class PuntSouthbound:
                     wait = self._due[0][0] - time.monotonic() if self._due else None
                     if wait is not None and wait <= 0:
                         break
-                    self._lock.wait(wait)
+                    with waiting():
+                        self._lock.wait(wait)
                 if self._stopping:
                     return
                 element, messages = self._take()
@@ -234,7 +238,7 @@ class PuntSouthbound:
                         heapq.heappush(self._due, (now, place, port))
                 self._advertise(now)
             except Exception:  # the outermost boundary of this thread
-                LOG.exception("a punted packet or an advertisement could not be handled")
+                failed("a punted packet or an advertisement could not be handled")
 
     def _take(self) -> tuple[str, list[bytes]]:
         """The next few packet-ins of the element whose turn it is, which then goes to the end."""

@@ -22,7 +22,7 @@ from .base import (
     TooLarge,
     Unavailable,
 )
-from .etcd_gateway import OUT_OF_RANGE, EtcdError, Gateway
+from .etcd_gateway import OUT_OF_RANGE, EtcdError, Gateway, reading
 from .etcd_keys import decode_key, decode_value, encode_bytes, encode_key, encode_range
 from .etcd_session import Session
 from .etcd_transactions import Transactions
@@ -114,13 +114,13 @@ class EtcdStore(Store):
             if revision:
                 request["revision"] = str(revision)
             answer = self.gateway.call("/v3/kv/range", request)
-            revision = revision or int(answer["header"]["revision"])
-            kvs = answer.get("kvs", ())
-            items += [
-                Item(decode_key(self.root, kv), decode_value(kv), int(kv["mod_revision"]))
-                for kv in kvs
-            ]
-            if not answer.get("more"):
+            with reading():
+                revision = revision or int(answer["header"]["revision"])
+                items += [
+                    Item(decode_key(self.root, kv), decode_value(kv), int(kv["mod_revision"]))
+                    for kv in answer.get("kvs", ())
+                ]
+            if not answer.get("more") or not items:
                 return items, revision
             span["key"] = encode_bytes((self.root + items[-1].key).encode() + b"\0")
 
@@ -129,7 +129,8 @@ class EtcdStore(Store):
         kvs = self.gateway.call("/v3/kv/range", request).get("kvs")
         if not kvs:
             return None
-        return Item(key, decode_value(kvs[0]), int(kvs[0]["mod_revision"]))
+        with reading():
+            return Item(key, decode_value(kvs[0]), int(kvs[0]["mod_revision"]))
 
     def status(self) -> dict:
         endpoints = []
@@ -138,14 +139,15 @@ class EtcdStore(Store):
             entry: dict[str, Any] = {"url": endpoint.url, "ok": False, "error": ""}
             try:
                 answer = self.gateway.call_at(index, "/v3/maintenance/status", {}, 1.0)
-                entry["ok"] = int(answer.get("leader", 0)) != 0 and not answer.get("errors")
-                entry["version"] = answer.get("version", "")
-                entry["leader"] = answer.get("leader") == answer["header"]["member_id"]
-                entry["size"] = int(answer.get("dbSize", 0))
-                entry["error"] = "" if entry["ok"] else "; ".join(
-                    answer.get("errors") or ["it sees no leader"]
-                )
-                revision = max(revision, int(answer["header"]["revision"]))
+                with reading():
+                    entry["ok"] = int(answer.get("leader", 0)) != 0 and not answer.get("errors")
+                    entry["version"] = answer.get("version", "")
+                    entry["leader"] = answer.get("leader") == answer["header"]["member_id"]
+                    entry["size"] = int(answer.get("dbSize", 0))
+                    entry["error"] = "" if entry["ok"] else "; ".join(
+                        answer.get("errors") or ["it sees no leader"]
+                    )
+                    revision = max(revision, int(answer["header"]["revision"]))
             except (OSError, StoreError) as failure:
                 entry["error"] = str(failure)
             endpoints.append(entry)
@@ -178,7 +180,8 @@ class EtcdStore(Store):
             with self._lock:
                 for key in expected:
                     self._ephemeral.setdefault(key, (0, None))
-        revision = self._transactions.run(compares, operations)
+        with reading():
+            revision = self._transactions.run(compares, operations)
         if self._ephemeral:
             self._note_ephemeral(operations, revision)
         return revision

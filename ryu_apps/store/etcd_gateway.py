@@ -6,12 +6,13 @@ etcd 3.4 and newer, JSON gateway under ``/v3``
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .base import StoreError, TooLarge, Unavailable
@@ -275,8 +276,30 @@ def _read(status: int, answer: bytes) -> dict:
         # A proxy's page, or something that is no etcd.
         raise EtcdError(14, f"HTTP status {status} without an answer of etcd's")
     if status == 200 and "error" not in data:
+        _header(data)
         return data
     raise error_of(data, status)
+
+
+def _header(data: dict) -> dict:
+    """The header that every answer of etcd's has.  Raises EtcdError where there is none."""
+    header = data.get("header")
+    if header is None and isinstance(data.get("result"), dict):  # in streams
+        header = data["result"].get("header")
+    if not isinstance(header, dict) or not str(header.get("cluster_id", "")).isdigit():
+        raise EtcdError(14, "what answers is no etcd: its answer has no header")
+    return header
+
+
+@contextlib.contextmanager
+def reading() -> Iterator[None]:
+    """Around the reading of answers: one of a shape that is not etcd's raises Unavailable."""
+    try:
+        yield
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise Unavailable(
+            f"what answers at etcd's address is no etcd: {type(error).__name__}: {error}"
+        ) from error
 
 
 def error_of(data: dict, status: int = 0) -> StoreError:

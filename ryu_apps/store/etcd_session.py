@@ -10,6 +10,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from ryu_apps.supervision import Thread, failed, waiting
+
 from .base import StoreError
 from .etcd_gateway import NOT_FOUND, EtcdError, Gateway
 
@@ -31,7 +33,7 @@ class Session:
         """The lease that holds all ephemeral keys; differs from ``_lease`` after a loss."""
         self._wake = threading.Event()
         self._ended = False
-        self._thread: threading.Thread | None = None
+        self._thread: Thread | None = None
 
     def lease(self) -> int:
         """The id of a lease in force, as far as is known.  Raises StoreError."""
@@ -45,8 +47,8 @@ class Session:
                 self._lease = int(answer["ID"])
                 if self._thread is None:
                     self._restored = self._lease
-                    self._thread = threading.Thread(
-                        target=self._run, name="etcd session", daemon=True
+                    self._thread = Thread(
+                        self._run, "etcd session", essential=True, may_end=lambda: self._ended
                     )
                     self._thread.start()
                 else:
@@ -78,7 +80,8 @@ class Session:
     def _run(self) -> None:
         pause = self._ttl / 3
         while not self._ended:
-            self._wake.wait(pause)
+            with waiting():
+                self._wake.wait(pause)
             self._wake.clear()
             if self._ended:
                 return
@@ -89,6 +92,9 @@ class Session:
                 if self._ended:
                     return
                 LOG.warning("The session at etcd could not be renewed: %s", error)
+                pause = 0.5
+            except Exception:  # the boundary of this loop: an answer of a shape never seen
+                failed("the session at etcd could not be renewed")
                 pause = 0.5
 
     def _renew(self) -> None:

@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ryu_apps.supervision import Thread, failed
+
 from .base import Batch, StoreError, Unavailable, Watch
 from .etcd_gateway import ATTEMPT_TIMEOUT, OUT_OF_RANGE, EtcdError, error_of
 from .etcd_http import MAX_BODY, Connection, HttpError
@@ -59,7 +61,9 @@ class EtcdWatch(Watch):
         self._connection: Connection | None = None
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"watch {prefix}", daemon=True)
+        self._thread = Thread(
+            self._run, f"watch {prefix}", essential=True, may_end=self._ended.is_set
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -99,8 +103,8 @@ class EtcdWatch(Watch):
                     failures = 0  # it had worked
                 failures = self._failed(error, failures)
             except Exception:
-                # The thread's outermost boundary: an answer of a shape never seen.
-                LOG.exception("The watch of %s failed; trying again", self._prefix)
+                # The boundary of the loop: an answer of a shape never seen.
+                failed("trying again")
                 failures += 1
             with self._lock:
                 if self._connection is not None:
@@ -284,4 +288,4 @@ class EtcdWatch(Watch):
         try:
             self._on_batch(batch)
         except Exception:
-            LOG.exception("A consumer of %s failed at revision %d", self._prefix, batch.revision)
+            failed("a consumer failed at revision %d", batch.revision)

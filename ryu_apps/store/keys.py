@@ -6,11 +6,20 @@ from collections.abc import Iterable, Sequence
 
 from .base import Compare, Delete, Item, Put
 
+MAX_KEY = 4096
+"""Bytes of a key, encoded."""
+
 
 def check_key(key: str) -> str:
     """Return ``key``; raises ValueError when it cannot be a key or a prefix of one."""
     if type(key) is not str or not key.startswith("/") or "\0" in key:
-        raise ValueError(f'a key is a text that begins with "/" and has no NUL, not {key!r}')
+        raise ValueError(f'a key is a text that begins with "/" and has no NUL, not {key!r:.200}')
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"a key is a text that can be encoded, not {key!r:.200}") from None
+    if size > MAX_KEY:
+        raise ValueError(f"a key has {MAX_KEY} bytes at most, not {size}: {key!r:.200}")
     return key
 
 

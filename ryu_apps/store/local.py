@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from ryu_apps.supervision import Thread, failed, waiting
+
 from .base import Batch, Compare, Conflict, Delete, Item, Put, Store, StoreError, Watch
 from .keys import check_key, check_transaction, difference_revision
 
@@ -185,7 +187,8 @@ class LocalStore(Store):
         """Wait for changes after ``watch.cursor``; None when the watch has ended."""
         with self._changed:
             while not watch.ended and self._revision <= watch.cursor:
-                self._changed.wait()
+                with waiting():
+                    self._changed.wait()
             if watch.ended:
                 return None
             prefix, cursor = watch.prefix, watch.cursor
@@ -256,7 +259,9 @@ class LocalWatch(Watch):
         self.ended = False
         self._store = store
         self._on_batch = on_batch
-        self._thread = threading.Thread(target=self._run, name=f"watch {prefix}", daemon=True)
+        self._thread = Thread(
+            self._run, f"watch {prefix}", essential=True, may_end=lambda: self.ended
+        )
 
     def start(self) -> None:
         self._thread.start()
@@ -279,5 +284,4 @@ class LocalWatch(Watch):
                 try:
                     self._on_batch(batch)
                 except Exception:
-                    LOG.exception("A consumer of %s failed at revision %d", self.prefix,
-                                  batch.revision)  # fmt: skip
+                    failed("a consumer failed at revision %d", batch.revision)

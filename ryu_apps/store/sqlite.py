@@ -157,6 +157,10 @@ class SqliteStore(LocalStore):
             db.execute("COMMIT")
         except sqlite3.Error as error:
             self._after_failure(revision, error)
+        except BaseException:  # a value that SQLite cannot take
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+            raise
 
     def _after_failure(self, revision: int, error: sqlite3.Error) -> None:
         """Find out whether the failed transaction stands; returns if it does."""

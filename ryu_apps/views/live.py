@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ryu_apps.configuration import Configuration
 from ryu_apps.control.explain import explain
 from ryu_apps.control.messages import ForgetElement
 from ryu_apps.control.world import World
@@ -14,6 +15,7 @@ from ryu_apps.peering.base import Engine
 from ryu_apps.southbound.openflow import NotConnected, OpenFlowSouthbound
 from ryu_apps.store.base import Store
 from ryu_apps.views import elements, health, vpns, vrouters
+from ryu_apps.views.checks import CONTRIBUTORS
 from ryu_apps.views.ports import holder, port_detail, port_state
 
 
@@ -30,6 +32,7 @@ class LiveView(NodeView):
         record: Callable[[], dict[str, Any]],
         edge: Callable[[str], dict[str, Any]],
         names: Callable[[], dict[str, Any]] = dict,
+        configuration: Configuration | None = None,
     ) -> None:
         self._controller = controller
         self._store = store
@@ -38,6 +41,7 @@ class LiveView(NodeView):
         self._record = record
         self._edge = edge
         self._names = names
+        self._configuration = configuration
 
     # ------------------------------------------------------------ ports
 
@@ -54,16 +58,12 @@ class LiveView(NodeView):
 
     def health(self) -> dict[str, Any]:
         own = self._record()
-        waiting, refused = self._controller.query(
-            lambda world: (world.convergence.waiting_for(), len(world.vrouters.rejected))
+        sources = health.Sources(
+            self._controller, self._store, self._configuration, self._engine, own["node"],
+            self.peers, self.elements,
         )
-        checks = health.checks(
-            self._store.status(), self.peers(),
-            [one for one in self.elements() if one["owner"] == own["node"]],
-            waiting, refused, self._controller.failures,
-        )  # fmt: skip
-        ok = all(one["ok"] for one in checks)
-        return {"status": "ok" if ok else "degraded", **own, "checks": checks}
+        found = health.look(sources, CONTRIBUTORS)
+        return {"status": found["status"], **own, "checks": found["checks"]}
 
     def counts(self) -> dict[str, int]:
         return self._controller.query(health.counts)

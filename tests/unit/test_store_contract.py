@@ -94,7 +94,9 @@ def test_keys_are_ordered_by_code_point_and_may_be_any_text(store: Store):
     )
 
 
-@pytest.mark.parametrize("key", ["", "a", "/nul\0", None, b"/bytes"])
+@pytest.mark.parametrize(
+    "key", ["", "a", "/nul\0", None, b"/bytes", "/surrogate\ud800", "/long" + "g" * 4096]
+)
 def test_bad_keys_are_refused(store: Store, key):
     for action in (
         lambda: store.get(key),

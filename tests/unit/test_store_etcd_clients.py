@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.server
+import json
 import logging
 import signal
 import socket
@@ -11,8 +13,10 @@ import time
 
 import pytest
 
+from ryu_apps import supervision
+from ryu_apps.status_writer import StatusWriter
 from ryu_apps.store import open_store
-from ryu_apps.store.base import Put, StoreError, Unavailable
+from ryu_apps.store.base import Compare, Put, StoreError, Unavailable
 
 from .etcd_cluster import Cluster
 from .store_support import Replica, cluster, opened, until
@@ -133,6 +137,75 @@ def test_an_endpoint_that_talks_nonsense_is_left_for_another(etcd: Cluster, answ
         until(lambda: replica.equals(store))
         store.close()
         listener.shutdown(socket.SHUT_RDWR)
+
+
+ODD = [
+    {}, [], {"header": "nope"}, {"header": None}, {"succeeded": True}, {"result": {"ID": "x"}},
+    {"header": {"cluster_id": "1"}}, {"header": {"cluster_id": "x", "revision": "1"}},
+    {"header": {"cluster_id": "1", "revision": "x"}, "ID": "x", "kvs": [{}], "succeeded": True},
+    {"header": {"cluster_id": "1", "revision": "9"}, "kvs": [{"key": "?"}], "responses": [1]},
+    {"header": {"cluster_id": "1", "revision": "9"}, "kvs": 7, "more": True, "responses": []},
+    {"header": {"cluster_id": "1", "revision": "9"}, "result": {"TTL": {}}, "ID": None},
+]
+
+
+class OddHandler(http.server.BaseHTTPRequestHandler):
+    """Says what no etcd says, one thing after the other."""
+
+    protocol_version = "HTTP/1.1"
+    asked = 0
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps(ODD[type(self).asked % len(ODD)]).encode()
+        type(self).asked += 1
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments) -> None:
+        pass
+
+
+def test_something_else_at_the_address_of_etcd_ends_no_thread():
+    """What waits is written when etcd is back, the session's keys are there again, and the watch
+    goes on."""
+    ended = dict(supervision.PROCESS.ended)
+    with cluster() as etcd:
+        store = open_store("etcd", endpoints=etcd.urls, session_ttl=2, timeout=1)
+        writer = StatusWriter(store, 128)
+        writer.start()
+        writer.put("/status/nodes/one", {"n": 1}, ephemeral=True)
+        until(lambda: store.get("/status/nodes/one"))
+        replica = Replica(store)
+        etcd.kill()
+        port = int(etcd.urls[0].rpartition(":")[2])
+        OddHandler.asked = 0
+        with http.server.ThreadingHTTPServer(("127.0.0.1", port), OddHandler) as odd:
+            threading.Thread(target=odd.serve_forever, daemon=True).start()
+            writer.put("/status/elements/hv1", {"n": 1})
+            for _ in ODD:
+                for use in (
+                    lambda: store.get("/a"), lambda: store.list("/"),
+                    lambda: store.transact([], [Put("/a", b"1")]),
+                    lambda: store.transact([Compare("/a", 1)], []),
+                ):  # fmt: skip
+                    try:
+                        use()
+                    except StoreError:
+                        pass
+                assert isinstance(store.status()["error"], str)
+            until(lambda: OddHandler.asked > 10 * len(ODD), 60)
+            odd.shutdown()
+        etcd.start()
+        with opened(etcd, prefix="/vnc") as other:
+            until(lambda: other.get("/status/elements/hv1"), 60)
+            until(lambda: other.get("/status/nodes/one"), 60)
+            until(lambda: replica.equals(other), 60)
+        assert supervision.PROCESS.ended == ended
+        writer.stop()
+        store.close()
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:2379", "ftp://x", "http://", "http://h:1/path"])

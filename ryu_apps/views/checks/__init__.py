@@ -1,0 +1,14 @@
+"""The checks of health, a file for each part; ``CONTRIBUTORS`` is the order they are shown in."""
+
+from __future__ import annotations
+
+from ryu_apps.views.checks import core, hypervisors, peers, store, threads
+from ryu_apps.views.health import Contributor
+
+CONTRIBUTORS: tuple[Contributor, ...] = (
+    store.checks,
+    peers.checks,
+    hypervisors.checks,
+    core.checks,
+    threads.checks,
+)

@@ -1,0 +1,26 @@
+"""The config database, and this node's copy of what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ryu_apps.configuration import Configuration
+from ryu_apps.views.health import Check, Sources
+
+
+def checks(sources: Sources) -> Iterator[Check]:
+    status = sources.store.status()
+    yield Check("store", status["ok"], status.get("error") or f"{status['kind']}, reachable")
+    if sources.configuration is not None:
+        yield records(sources.configuration)
+
+
+def records(configuration: Configuration) -> Check:
+    """What of the store this node could not read, and what of itself it could not write."""
+    wrong = []
+    if configuration.skipped:
+        wrong.append(f"{configuration.skipped} could not be read")
+    if configuration.refused_records:
+        wrong.append(f"{configuration.refused_records} could not be written")
+    text = f"{' and '.join(wrong)}, see the log" if wrong else "all read and written"
+    return Check("records", True, text, warning=bool(wrong))
