@@ -5,20 +5,23 @@ does, and keeps it until it is gone: a newer one waits.  A claim on another node
 known by its type 2 route; while that stands, a claim here waits too.  A stale route stands until
 its node is given up: a node that restarts must not lose the ports of its hypervisors.  A move
 increases the sequence number (RFC 7432 section 15), so that copies of the old route lose wherever
-they still are.
+they still are.  A router's route is no claim: a port that is plugged in is announced above it
+(:mod:`ryu_apps.control.duplicates`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
 from ryu_apps.control.config import Config
+from ryu_apps.control.duplicates import Duplicates
 from ryu_apps.control.elements import Claim, Elements, Interface
 from ryu_apps.control.instances import Instances, select_mac
 from ryu_apps.control.learned import Learned
 from ryu_apps.control.model import Port
+from ryu_apps.control.origins import Origins
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.translate import network_of
@@ -47,12 +50,16 @@ class Bindings:
         instances: Instances,
         elements: Elements,
         learned: Learned,
+        origins: Origins,
+        duplicates: Duplicates,
     ) -> None:
         self._config = config
         self._rib = rib
         self._instances = instances
         self._elements = elements
         self._learned = learned
+        self._origins = origins
+        self.duplicates = duplicates
         self.given_up: set[str] = set()
         """Peers that are away for so long that their routes hold no port against a claim here."""
         self.mobility: dict[str, Mobility] = {}
@@ -123,6 +130,7 @@ class Bindings:
             path
             for path in instance.macs.get(port.mac_address, ())
             if path.attrs.next_hop != vtep
+            and self._origins.is_node(path)
             and (path.nlri not in self._rib.stale_best or (not announced and self._waits(path)))
         ]
         if live:
@@ -153,19 +161,34 @@ class Bindings:
     def sequence(self, port: Port, vtep: str) -> int:
         """The sequence number with which a port is announced from ``vtep``; remembers it."""
         last = self.mobility.get(port.id)
+        fresh = last is None or last.vtep != vtep
         vni = self._config.networks[port.network_id].vni
         instance = self._instances.by_vni.get(vni)
+        rivals: list[Path] = []
         for path in instance.macs.get(port.mac_address, ()) if instance else ():
-            if path.attrs.next_hop == vtep and (vni, path.nlri.ip) in self._learned.held:
-                continue  # A shared address at this port has a sequence number of its own.
+            if not self._origins.is_node(path):
+                rivals.append(path)
+                continue
+            if path.attrs.next_hop == vtep:
+                rivals += self._routers_of(self._rib.others(path.nlri))
+                if (vni, path.nlri.ip) in self._learned.held:
+                    continue  # A shared address at this port has a sequence number of its own.
             if last is None or path.attrs.mobility > last.sequence:
                 last = Mobility(path.attrs.mobility, path.attrs.next_hop)
-        if last is None:
-            last = Mobility(0, vtep)
-        elif last.vtep != vtep:
-            last = Mobility(next_sequence(last.sequence), vtep)
-        self.mobility[port.id] = last
-        return last.sequence
+        for fixed in port.fixed_ips if instance else ():
+            rivals += self._routers_of(
+                path for path in instance.ips.get(fixed.ip_address, ())
+                if path.nlri.mac != port.mac_address
+            )
+        sequence = 0 if last is None else last.sequence
+        if last is not None and last.vtep != vtep:
+            sequence = next_sequence(sequence)
+        sequence = self.duplicates.review(port.id, sequence, vtep, rivals, fresh)
+        self.mobility[port.id] = Mobility(sequence, vtep)
+        return sequence
+
+    def _routers_of(self, paths: Iterable[Path]) -> list[Path]:
+        return [path for path in paths if not self._origins.is_node(path)]
 
     def saw(self, network_id: str, path: Path, active: Container[str]) -> None:
         """A route went away: remember its sequence number for the next move.
@@ -173,7 +196,7 @@ class Bindings:
         A rival of a port that is ``active`` here and stood against it says nothing of a move; nor
         does a shared address that left a port of ours.
         """
-        ours = self._elements.by_vtep.get(path.attrs.next_hop) in self._elements.accepted
+        ours = self._origins.is_ours(path)
         for port_id in self._config.ports_by_mac.get((network_id, path.nlri.mac), ()):
             if ours and self._is_shared(self._config.ports[port_id], path.nlri.ip):
                 continue

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config import Config
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.learned import Learned
 from ryu_apps.control.moves import Moves
+from ryu_apps.control.origins import Origins
 from ryu_apps.control.ports import Ports
-from ryu_apps.control.rib import BestChange, Rib
-from ryu_apps.control.routes import MacIp
+from ryu_apps.control.publish import Publisher
+from ryu_apps.control.rib import BestChange
+from ryu_apps.control.routes import MacIp, Nlri
 
 
 class Dependents:
@@ -19,22 +23,24 @@ class Dependents:
     def __init__(
         self,
         config: Config,
-        rib: Rib,
         instances: Instances,
         elements: Elements,
         learned: Learned,
         bindings: Bindings,
         ports: Ports,
         moves: Moves,
+        origins: Origins,
+        publisher: Publisher,
     ) -> None:
         self._config = config
-        self._rib = rib
         self._instances = instances
         self._elements = elements
         self._learned = learned
         self._bindings = bindings
         self._ports = ports
         self._moves = moves
+        self._origins = origins
+        self._publisher = publisher
 
     def follow(self, changes: list[BestChange]) -> None:
         """Let the instances follow the RIB, and look again at claims that a route decides."""
@@ -59,20 +65,55 @@ class Dependents:
                     change.old is not None or key in addresses or self._moves.may_be_one(key)
                 ):
                     addresses.setdefault(key, []).append(change)
+                self._contest(vni, instance.spec.id, change)
                 known = self._claims_of(instance.spec.id, change.nlri.mac)
                 if known and change.old is not None and instance.spec.imports.isdisjoint(after):
                     self._bindings.saw(instance.spec.id, change.old, self._ports.active)
         for key, found in addresses.items():
             self._moves.follow(key, found)
 
-    def vtep_passed(self, vtep: str) -> None:
-        """A VTEP became ours, or ceased to be: a route through it is a rival of a claim, or not."""
-        for nlri, path in self._rib.best.items():
-            if path.attrs.next_hop == vtep and type(nlri) is MacIp:
-                for vni in self._instances.importing(path.attrs.rts):
-                    spec = self._instances.by_vni[vni].spec
-                    if spec.kind == "evi":
-                        self._claims_of(spec.id, nlri.mac)
+    def vteps_passed(self) -> None:
+        """VTEPs became a hypervisor's of this system or of this node, or ceased to be: a route
+        through one is a rival of a claim, or not, and comes before a router's, or not."""
+        vteps = self._elements.passed
+        if not vteps:
+            return
+        self._instances.passed(vteps)
+        for port_id in self._elements.claims:
+            port = self._config.ports.get(port_id)
+            network = self._config.networks.get(port.network_id) if port is not None else None
+            instance = self._instances.by_vni.get(network.vni) if network is not None else None
+            paths = instance.macs.get(port.mac_address, ()) if instance is not None else ()
+            if any(path.attrs.next_hop in vteps for path in paths):
+                self._ports.dirty[port_id] = None
+                self._again(port_id)
+        vteps.clear()
+
+    def told(self, nlris: Iterable[Nlri]) -> None:
+        """A peer announced or withdrew these.  Its path of a route of ours is never the best, and
+        the RIB shows no change."""
+        for nlri in nlris:
+            owner = self._publisher.owner(nlri)
+            if owner is not None and owner[0] == "port":
+                self._again(owner[1])
+
+    def _again(self, port_id: str) -> None:
+        """Look again at the sequence number with which a port is announced."""
+        if port_id in self._ports.bound:
+            self._ports.republish[port_id] = None
+
+    def _contest(self, vni: int, network_id: str, change: BestChange) -> None:
+        """A route of somebody else's may stand against how a port is announced here."""
+        paths = (change.old, change.new)
+        if all(path is None or self._origins.is_ours(path) for path in paths):
+            return
+        for port_id in self._config.ports_by_mac.get((network_id, change.nlri.mac), ()):
+            self._again(port_id)
+        if change.nlri.ip:
+            for subnet_id in self._config.subnets_by_network.get(network_id, ()):
+                place = (subnet_id, change.nlri.ip)
+                for port_id in self._config.ports_by_address.get(place, ()):
+                    self._again(port_id)
 
     def _claims_of(self, network_id: str, mac: str) -> bool:
         """Look again at the claims of the ports with a MAC; returns whether there are such ports,

@@ -91,6 +91,9 @@ class Elements:
         self.records: dict[str, dict[str, Any]] = {}
         self.by_vtep: dict[str, str] = {}
         """VTEP -> system-id, from the records of the whole system."""
+        self.passed: dict[str, None] = {}
+        """VTEPs that became a hypervisor's of the system, or of this node, or ceased to be, since
+        the consumer last emptied it."""
         self.claims: dict[str, dict[Claim, Interface]] = {}
         """Port id -> its claims, the oldest first."""
 
@@ -162,6 +165,8 @@ class Elements:
 
     def set_record(self, name: str, value: dict[str, Any] | None) -> None:
         old = self.records.pop(name, None)
+        vteps = [one["vtep"] for one in (old, value) if one is not None]
+        known = [vtep in self.by_vtep for vtep in vteps]
         if old is not None and self.by_vtep.get(old["vtep"]) == name:
             del self.by_vtep[old["vtep"]]
             if value is None or value["vtep"] != old["vtep"]:
@@ -174,6 +179,9 @@ class Elements:
             holder = self.by_vtep.get(value["vtep"])
             if holder is None or name < holder:
                 self.by_vtep[value["vtep"]] = name
+        for vtep, before in zip(vteps, known, strict=True):
+            if (vtep in self.by_vtep) != before:
+                self.passed[vtep] = None
 
     # ------------------------------------------------------------ claims
 

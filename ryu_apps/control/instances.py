@@ -7,7 +7,7 @@ is :func:`select_mac` and :func:`select_hops`.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from ryu_apps.control import ids
 from ryu_apps.control.rib import BestChange, Rib
@@ -31,6 +31,8 @@ class Instance:
         self.ips: dict[str, tuple[Path, ...]] = {}
         self.prefixes: dict[str, tuple[Path, ...]] = {}
         self.imets: dict[Nlri, Path] = {}
+        self.contested: dict[Entry, None] = {}
+        """Entries whose candidates lead to several VTEPs."""
 
     def places(self, path: Path) -> list[tuple[dict, Entry]]:
         """The tables of this instance where a path belongs, with its entry in each.
@@ -74,6 +76,8 @@ class Instance:
             else:
                 held = table.get(entry[2])
                 table[entry[2]] = (*_without(held, path.nlri), path) if held else (path,)
+                if held:
+                    self._contest(entry, table[entry[2]])
             dirty[entry] = None
 
     def remove(self, path: Path, dirty: dict[Entry, None]) -> None:
@@ -86,7 +90,26 @@ class Instance:
                     table[entry[2]] = rest
                 else:
                     del table[entry[2]]
+                if len(held) > 1:
+                    self._contest(entry, rest)
             dirty[entry] = None
+
+    def _contest(self, entry: Entry, paths: tuple[Path, ...]) -> None:
+        if any(path.attrs.next_hop != paths[0].attrs.next_hop for path in paths):
+            self.contested[entry] = None
+        else:
+            self.contested.pop(entry, None)
+
+    def candidates(self, entry: Entry) -> Iterable[Path]:
+        """The paths of an entry."""
+        match entry[0]:
+            case "mac":
+                return self.macs.get(entry[2], ())
+            case "ip":
+                return self.ips.get(entry[2], ())
+            case "prefix":
+                return self.prefixes.get(entry[2], ())
+        return self.imets.values()
 
     def entries(self) -> Iterable[Entry]:
         """Every entry that holds something."""
@@ -99,10 +122,14 @@ class Instance:
 
 
 class Instances:
-    """All EVIs and VRFs of the configuration, kept equal to what the RIB's best paths import."""
+    """All EVIs and VRFs of the configuration, kept equal to what the RIB's best paths import.
 
-    def __init__(self, rib: Rib) -> None:
+    ``is_node``: see :meth:`~ryu_apps.control.origins.Origins.is_node`.
+    """
+
+    def __init__(self, rib: Rib, is_node: Callable[[Path], bool] = lambda path: False) -> None:
         self._rib = rib
+        self._is_node = is_node
         self.by_vni: dict[int, Instance] = {}
         self._importers: dict[str, dict[int, None]] = {}
         self._by_target: dict[str, dict[Nlri, None]] = {}
@@ -162,6 +189,21 @@ class Instances:
             for vni in after:
                 self.by_vni[vni].add(new, self.dirty)
 
+    def best(self, paths: Iterable[Path]) -> Path | None:
+        """Where a MAC or an address is: :func:`select_mac` as all of this node use it."""
+        return select_mac(paths, self._rib.stale_best.__contains__, self._is_node)
+
+    def hops(self, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        """How a prefix is reached: :func:`select_hops` likewise."""
+        return select_hops(paths, self._rib.stale_best.__contains__, self._is_node)
+
+    def passed(self, vteps: Container[str]) -> None:
+        """These VTEPs became a node's, or ceased to be: choose again where that decides."""
+        for instance in self.by_vni.values():
+            for entry in instance.contested:
+                if any(path.attrs.next_hop in vteps for path in instance.candidates(entry)):
+                    self.dirty[entry] = None
+
     def importing(self, rts: tuple[str, ...]) -> dict[int, None]:
         """The VNIs of the instances that import one of these targets."""
         found: dict[int, None] = {}
@@ -172,15 +214,23 @@ class Instances:
         return found
 
 
-def _vtep_order(path: Path) -> tuple[int, int]:
-    """RFC 7432 section 15.1: of equal sequence numbers the lowest VTEP wins."""
-    vtep = ipaddress.ip_address(path.attrs.next_hop)
+def vtep_order(address: str) -> tuple[int, int]:
+    """RFC 7432 section 15.1: of equal sequence numbers the lowest VTEP wins, which is the largest
+    by this."""
+    vtep = ipaddress.ip_address(address)
     return -vtep.version, -int(vtep)
 
 
-def select_mac(paths: Iterable[Path], is_stale: Callable[[Nlri], bool]) -> Path | None:
-    """The path that says where a MAC is: live before stale, sticky, highest sequence number, lowest
-    VTEP (RFC 7432 sections 7.7 and 15)."""
+def select_mac(
+    paths: Iterable[Path],
+    is_stale: Callable[[Nlri], bool],
+    is_node: Callable[[Path], bool] = lambda path: False,
+) -> Path | None:
+    """The path that says where a MAC is: live before stale, a node's before a router's, sticky,
+    highest sequence number, lowest VTEP (RFC 7432 sections 7.7 and 15).
+
+    A node announces what its switch delivers to, so no router takes that away.
+    """
     paths = tuple(paths)
     if len(paths) < 2:
         return paths[0] if paths else None
@@ -188,23 +238,26 @@ def select_mac(paths: Iterable[Path], is_stale: Callable[[Nlri], bool]) -> Path 
         paths,
         key=lambda path: (
             not is_stale(path.nlri),
+            is_node(path),
             path.attrs.sticky,
             path.attrs.mobility,
             path.attrs.local_pref,
-            _vtep_order(path),
+            vtep_order(path.attrs.next_hop),
             path.nlri,
         ),
     )
 
 
 def select_hops(
-    paths: tuple[Path, ...], is_stale: Callable[[Nlri], bool]
+    paths: tuple[Path, ...],
+    is_stale: Callable[[Nlri], bool],
+    is_node: Callable[[Path], bool] = lambda path: False,
 ) -> tuple[Path, ...]:
     """The paths a prefix is forwarded along: the MAC/IP route of a host before IP prefix routes,
     and of those all that are equally good (ECMP)."""
     hosts = [path for path in paths if type(path.nlri) is MacIp]
     if hosts:
-        best = select_mac(hosts, is_stale)
+        best = select_mac(hosts, is_stale, is_node)
         return (best,)
     if len(paths) < 2:
         return paths

@@ -6,7 +6,6 @@ from typing import Any
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.convergence import Convergence
-from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements import RECORDS, Element, Elements, record
 from ryu_apps.control.local_paths import LocalPaths
@@ -26,7 +25,6 @@ class Membership:
         desired: Desired,
         ports: Ports,
         presence: Presence,
-        dependents: Dependents,
         local_paths: LocalPaths,
         vrouters: Vrouters,
         convergence: Convergence,
@@ -37,7 +35,6 @@ class Membership:
         self._desired = desired
         self._ports = ports
         self._presence = presence
-        self._dependents = dependents
         self._local_paths = local_paths
         self._vrouters = vrouters
         self._convergence = convergence
@@ -77,7 +74,7 @@ class Membership:
     def _enter(self, element: Element) -> None:
         name = element.info.element
         element.revision = self._revisions.pop(name, 0)
-        self._dependents.vtep_passed(element.vtep)
+        self._elements.passed[element.vtep] = None
         self._desired.add_element(name)
         self._desired.put(name, ("element",), Vrouter(element.router_mac, self._overlay_mtu))
 
@@ -177,7 +174,7 @@ class Membership:
             return
         self._revisions[name] = element.revision
         self._ports.dirty.update(dict.fromkeys(self._elements.forget(name)))
-        self._dependents.vtep_passed(element.vtep)
+        self._elements.passed[element.vtep] = None
         self._ports.remove_element(name)
         self._presence.remove_element(name)
         self._local_paths.withdraw(name)

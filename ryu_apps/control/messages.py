@@ -224,6 +224,13 @@ class ForgetElement:
     element: str
 
 
+@dataclass(frozen=True, slots=True)
+class ClearDuplicate:
+    """An operator says that nobody else has the MAC and the addresses of a port any more."""
+
+    port_id: str
+
+
 # ---------------------------------------------------------------- effects
 
 

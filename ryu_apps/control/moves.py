@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ryu_apps.control.instances import Instances, select_mac
-from ryu_apps.control.rib import BestChange, Rib
+from ryu_apps.control.instances import Instances
+from ryu_apps.control.rib import BestChange
 from ryu_apps.control.routes import Path
 
 Key = tuple[int, str]
@@ -30,8 +30,7 @@ BUDGET = 1000
 
 
 class Moves:
-    def __init__(self, rib: Rib, instances: Instances) -> None:
-        self._rib = rib
+    def __init__(self, instances: Instances) -> None:
         self._instances = instances
         self._was: dict[Key, Place] = {}
         self._due: dict[Key, tuple[float, int]] = {}
@@ -67,7 +66,7 @@ class Moves:
             self._moved(key, _place(old), _place(new))
 
     def _best(self, paths: Iterable[Path]) -> Path | None:
-        return select_mac(paths, self._rib.stale_best.__contains__)
+        return self._instances.best(paths)
 
     def left(self, key: Key, place: Place) -> None:
         """An address is nowhere now."""

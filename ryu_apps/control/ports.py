@@ -114,6 +114,7 @@ class Ports:
                 self._desired.delete(old.element, ("evi", old.evi), ("punt", port_id))
             if new is None or new.element != old.element:
                 self._deactivate(port_id, old.element)
+                self._bindings.duplicates.release(port_id)
                 self.rejected.pop(port_id, None)
         before = (old.element, old.policy) if old is not None else None
         after = (new.element, new.policy) if new is not None else None

@@ -20,6 +20,10 @@ class Publisher:
     def get(self, owner: Owner) -> tuple[Path, ...]:
         return self._paths.get(owner, ())
 
+    def owner(self, nlri: Nlri) -> Owner | None:
+        """Who announces an NLRI here."""
+        return self._owner.get(nlri)
+
     def owners(self) -> dict[Owner, tuple[Path, ...]]:
         return self._paths
 

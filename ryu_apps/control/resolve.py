@@ -13,11 +13,10 @@ from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.edge import service_mac
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.gateways import Gateways
-from ryu_apps.control.instances import Entry, Instance, Instances, select_hops, select_mac
+from ryu_apps.control.instances import Entry, Instance, Instances
 from ryu_apps.control.messages import Gratuitous
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
-from ryu_apps.control.rib import Rib
 from ryu_apps.control.services import Services
 from vrouter_ovs.state import Flood, LocalMac, Neighbor, RemoteHop, RemoteMac, Route
 
@@ -28,7 +27,6 @@ MAX_HOPS = 32
 class Resolver:
     def __init__(
         self,
-        rib: Rib,
         instances: Instances,
         elements: Elements,
         ports: Ports,
@@ -37,7 +35,6 @@ class Resolver:
         services: Services,
         gateways: Gateways,
     ) -> None:
-        self._rib = rib
         self._instances = instances
         self._elements = elements
         self._ports = ports
@@ -119,7 +116,7 @@ class Resolver:
         _, vni, mac = entry
         free = entry not in self._gateways.taken
         paths = instance.macs.get(mac, ()) if instance and free else ()
-        path = select_mac(paths, self._rib.stale_best.__contains__)
+        path = self._instances.best(paths)
         for element in elements:
             port_id = self._ports.local.get((element, entry))
             if port_id is not None and free and mac != self._ports.bound[port_id].mac:
@@ -144,7 +141,7 @@ class Resolver:
         _, vni, ip = entry
         free = entry not in self._gateways.taken
         paths = instance.ips.get(ip, ()) if instance and free else ()
-        path = select_mac(paths, self._rib.stale_best.__contains__)
+        path = self._instances.best(paths)
         for element in elements:
             port_id = self._ports.local.get((element, entry)) if free else None
             if port_id is not None:
@@ -165,7 +162,7 @@ class Resolver:
     ) -> None:
         _, vni, prefix = entry
         paths = instance.prefixes.get(prefix, ()) if instance else ()
-        paths = select_hops(paths, self._rib.stale_best.__contains__)
+        paths = self._instances.hops(paths)
         is_connected = prefix in self._presence.connected.get(vni, ())
         for element in elements:
             local = self._ports.local_hop(element, entry)

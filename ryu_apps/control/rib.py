@@ -97,6 +97,14 @@ class Rib:
         """The sources that announce an NLRI, or did before they went stale."""
         return tuple(source for source, _ in self._paths.get(nlri, ()))
 
+    def others(self, nlri: Nlri) -> tuple[Path, ...]:
+        """The paths of an NLRI beside the best one."""
+        held = self._paths.get(nlri, ())
+        if len(held) < 2:
+            return ()
+        best = self.best[nlri]
+        return tuple(path for _, path in held if path is not best)
+
     def count(self, source: str) -> int:
         return len(self._sources.get(source, ()))
 

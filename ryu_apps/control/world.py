@@ -18,6 +18,7 @@ from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired import Desired
+from ryu_apps.control.duplicates import Duplicates
 from ryu_apps.control.elements import RECORDS, Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.instances import Instances
@@ -26,6 +27,7 @@ from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
 from ryu_apps.control.moves import Moves
 from ryu_apps.control.names import Names
+from ryu_apps.control.origins import Origins
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.presence import Presence
@@ -64,13 +66,17 @@ class World:
         """One list for all who append to it: effects run in the order in which they came up."""
         self.config = Config()
         self.rib = Rib()
-        self.instances = Instances(self.rib)
         self.elements = Elements(settings.node)
+        origins = Origins(self.elements)
+        self.is_node = origins.is_node
+        self.instances = Instances(self.rib, origins.is_node)
+        self.duplicates = Duplicates(self._effects)
         self.desired = Desired()
         self.learned = Learned(self.config, self.rib, self.instances, self.elements)
-        self.moves = Moves(self.rib, self.instances)
+        self.moves = Moves(self.instances)
         self.bindings = Bindings(
-            self.config, self.rib, self.instances, self.elements, self.learned
+            self.config, self.rib, self.instances, self.elements, self.learned, origins,
+            self.duplicates,
         )
         self.policies = Policies(self.config, self.desired)
         self.ports = Ports(
@@ -84,14 +90,14 @@ class World:
             self.config, self.elements, self.ports, self.desired, services, gateways
         )
         self.resolver = Resolver(
-            self.rib, self.instances, self.elements, self.ports, self.desired, self.presence,
-            services, gateways,
-        )
-        self.dependents = Dependents(
-            self.config, self.rib, self.instances, self.elements, self.learned, self.bindings,
-            self.ports, self.moves,
+            self.instances, self.elements, self.ports, self.desired, self.presence, services,
+            gateways,
         )
         self.publisher = Publisher(self.rib)
+        self.dependents = Dependents(
+            self.config, self.instances, self.elements, self.learned, self.bindings, self.ports,
+            self.moves, origins, self.publisher,
+        )
         self.local_paths = LocalPaths(
             self.config, settings.local_as, self.elements, self.instances, self.bindings,
             self.ports, self.presence, self.publisher, self.dependents.follow,
@@ -107,8 +113,8 @@ class World:
             self.elements, self.desired, self.ports, self.convergence, self._effects
         )
         self.membership = Membership(
-            self.elements, self.desired, self.ports, self.presence, self.dependents,
-            self.local_paths, self.vrouters, self.convergence, settings.overlay_mtu, self._effects,
+            self.elements, self.desired, self.ports, self.presence, self.local_paths,
+            self.vrouters, self.convergence, settings.overlay_mtu, self._effects,
         )
         self.nodes: dict[str, dict[str, Any]] = {}
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
@@ -136,6 +142,7 @@ class World:
             msg.PeerDown: self._peer_down,
             msg.EndOfRib: self._end_of_rib,
             msg.Tick: self._tick,
+            msg.ClearDuplicate: lambda event, now: self._announce_again(event.port_id),
             msg.ForgetElement: lambda event, now: self.membership.forget(event.element),
         }
 
@@ -147,6 +154,7 @@ class World:
     def handle(self, event: Any, now: float) -> None:
         """Take an event in; its effects come with the next flush."""
         self.convergence.start(now)
+        self.duplicates.now = now
         self._handlers[type(event)](event, now)
 
     # ------------------------------------------------------------ configuration and status
@@ -174,6 +182,8 @@ class World:
 
     def _paths_received(self, event: msg.PathsReceived, now: float) -> None:
         self.dependents.follow(self.rib.update(event.peer, event.announced, event.withdrawn))
+        self.dependents.told(path.nlri for path in event.announced)
+        self.dependents.told(event.withdrawn)
 
     def _peer_up(self, event: msg.PeerUp, now: float) -> None:
         self.peers_up[event.peer] = event.info
@@ -196,6 +206,8 @@ class World:
 
     def _tick(self, event: msg.Tick, now: float) -> None:
         self.learned.tick(now)
+        for port_id in self.duplicates.expired():
+            self._announce_again(port_id)
         self._effects.extend(self.probes.tick(now))
         marks, self.ports.marks = self.ports.marks, {}
         self._effects.extend(
@@ -214,10 +226,17 @@ class World:
                 self.dependents.follow(self.rib.end_of_rib(peer))
                 self._notice("warning", f"peer {peer}", f"{count} stale routes were dropped")
 
+    def _announce_again(self, port_id: str) -> None:
+        self.duplicates.release(port_id)
+        if port_id in self.ports.bound:
+            self.ports.republish[port_id] = None
+
     # ------------------------------------------------------------ flush
 
     def flush(self, now: float) -> list:
         """Compute everything that is marked and return the effects, in the order to run them."""
+        self.duplicates.now = now
+        self.dependents.vteps_passed()
         self.ports.resolve()
         self.local_paths.settle()
         self.resolver.resolve()

@@ -42,7 +42,12 @@ class NodeView(abc.ABC):
     @abc.abstractmethod
     def port_detail(self, port_id: str) -> dict[str, Any]:
         """``{"state", "claims": [{"element", "host", "interface", "ofport", "holds", "reason"}],
-        ...}``"""
+        "duplicate": None | {"vtep", "mac", "address", "sequence", "kind", "frozen_for", "reason"},
+        ...}``; ``frozen_for``: seconds, or None where it is not frozen."""
+
+    @abc.abstractmethod
+    def clear_duplicate(self, port_id: str) -> None:
+        """Announce one of *our* ports anew, whoever else announced it before."""
 
     @abc.abstractmethod
     def health(self) -> dict[str, Any]:

@@ -73,6 +73,8 @@ class NodeApi:
                   None, "RibAnswer", query=(*((name, "") for name in RIB_FILTERS), *PAGING)),
             Route("GET", "/v1/ports/{id}", self.port, "State and claims of a port", "node", None,
                   "Record"),
+            Route("DELETE", "/v1/ports/{id}/duplicate", self.clear_duplicate,
+                  "Announce a port anew that was frozen as a duplicate", "node", status=204),
             Route("GET", f"{vrouter}/objects", self.objects, "What a vrouter must do", "node",
                   None, "ObjectsAnswer", query=(("kind", "kind of object"), *PAGING)),
             Route("GET", f"{vrouter}/flows", self.flows, "Flows as installed in a vrouter", "node",
@@ -116,12 +118,22 @@ class NodeApi:
         return Reply(204)
 
     def port(self, call: Call, id: str) -> Reply:
-        if self._env.configuration.read(lambda config: id not in config.ports):
-            raise ApiError(404, "PortNotFound", f"Port {id} could not be found.")
-        remote = self._view.port_owner(id)
+        remote = self._port_owner(id)
         if remote is not None and not call.header(FORWARDED):
             return self._ask(call, remote, "GET", f"/v1/ports/{id}")
         return Reply(200, self._view.port_detail(id))
+
+    def clear_duplicate(self, call: Call, id: str) -> Reply:
+        remote = self._port_owner(id)
+        if remote is not None:
+            return self._ask(call, remote, "DELETE", f"/v1/ports/{id}/duplicate")
+        self._view.clear_duplicate(id)
+        return Reply(204)
+
+    def _port_owner(self, id: str) -> Any:
+        if self._env.configuration.read(lambda config: id not in config.ports):
+            raise ApiError(404, "PortNotFound", f"Port {id} could not be found.")
+        return self._view.port_owner(id)
 
     def rib(self, call: Call) -> Reply:
         wanted = {name: call.query.getall(name) for name in RIB_FILTERS if name in call.query}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ryu_apps.control.instances import select_mac
 from ryu_apps.control.translate import is_exact, network_of
 from ryu_apps.control.world import World
 
@@ -42,7 +41,7 @@ def whereabouts(world: World, network_id: str, address: str) -> dict[str, Any]:
     else:
         instance = world.instances.by_vni.get(vni)
         paths = instance.ips.get(address, ()) if instance else ()
-        path = select_mac(paths, world.rib.stale_best.__contains__)
+        path = world.instances.best(paths)
         if path is not None:
             mac, vtep, sequence = path.nlri.mac, path.attrs.next_hop, path.attrs.mobility
             record = world.elements.records.get(world.elements.by_vtep.get(vtep, ""))

@@ -7,7 +7,7 @@ from typing import Any
 
 from ryu_apps.configuration import Configuration
 from ryu_apps.control.explain import explain
-from ryu_apps.control.messages import ForgetElement
+from ryu_apps.control.messages import ClearDuplicate, ForgetElement
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import NodeView, PortState, Remote
@@ -53,6 +53,9 @@ class LiveView(NodeView):
 
     def port_detail(self, port_id: str) -> dict[str, Any]:
         return self._controller.query(lambda world: port_detail(world, port_id))
+
+    def clear_duplicate(self, port_id: str) -> None:
+        self._controller.post(ClearDuplicate(port_id))
 
     # ------------------------------------------------------------ the system
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from ryu_apps.control.instances import select_mac
 from ryu_apps.control.model import Port
 from ryu_apps.control.routes import Path
 from ryu_apps.control.world import World
@@ -26,15 +25,21 @@ def port_state(world: World, port_id: str) -> PortState:
         if port_id in world.ports.rejected:
             return PortState("ERROR", host, bound.element, world.ports.rejected[port_id])
         active = port_id in world.ports.active and not world.ports.is_pending(port_id)
-        return PortState("ACTIVE" if active else "BUILD", host, bound.element)
+        duplicate = world.duplicates.known.get(port_id)
+        return PortState(
+            "ACTIVE" if active else "BUILD", host, bound.element,
+            f"duplicate: {duplicate.reason}" if duplicate is not None else "",
+        )  # fmt: skip
     path = _remote_path(world, port)
+    if path is not None and world.is_node(path):
+        element = world.elements.by_vtep[path.attrs.next_hop]
+        return PortState("ACTIVE", world.elements.records[element]["hostname"], element)
+    reasons = list(dict.fromkeys(world.ports.refused.get(port_id, {}).values()))
     if path is not None:
-        element = world.elements.by_vtep.get(path.attrs.next_hop, "")
-        record = world.elements.records.get(element)
-        host = record["hostname"] if record else path.attrs.next_hop
-        return PortState("ACTIVE", host, element)
-    reasons = world.ports.refused.get(port_id, {})
-    return PortState("DOWN", "", reason="; ".join(dict.fromkeys(reasons.values())))
+        reasons.append(
+            f"VTEP {path.attrs.next_hop}, which is no hypervisor of this system, announces its MAC"
+        )
+    return PortState("DOWN", "", reason="; ".join(reasons))
 
 
 def holder(world: World, sharing: list[str], address: str) -> str:
@@ -57,7 +62,7 @@ def _remote_path(world: World, port: Port) -> Path | None:
         return None
     instance = world.instances.by_vni.get(network.vni)
     paths = instance.macs.get(port.mac_address, ()) if instance else ()
-    return select_mac(paths, world.rib.stale_best.__contains__)
+    return world.instances.best(paths)
 
 
 def port_detail(world: World, port_id: str) -> dict[str, Any]:
@@ -93,5 +98,18 @@ def port_detail(world: World, port_id: str) -> dict[str, Any]:
         })
     return {
         "id": port_id, "state": state._asdict(), "claims": claims,
+        "duplicate": _duplicate(world, port_id),
         "shared_addresses": shared_addresses(world, port_id),
+    }
+
+
+def _duplicate(world: World, port_id: str) -> dict[str, Any] | None:
+    """Who else announces a port that is plugged here, if anybody does."""
+    known = world.duplicates.known.get(port_id)
+    if known is None:
+        return None
+    left = round(known.until - world.duplicates.now) if known.until else None
+    return {
+        "vtep": known.vtep, "mac": known.mac, "address": known.address,
+        "sequence": known.sequence, "kind": known.kind, "frozen_for": left, "reason": known.reason,
     }

@@ -22,7 +22,7 @@ class Driver(ConfigurationDriver, PeerDriver):
         "network", "subnet", "port", "port", "port", "router", "attach", "attach", "swap",
         "connect", "disconnect", "vtep", "forget", "lose", "interface", "interface", "interface",
         "tunnel", "ack", "ack", "ack_all", "reject", "path", "path", "path", "withdraw",
-        "peer_down", "peer_up", "end_of_rib", "tick", "flush", "flush",
+        "elsewhere", "peer_down", "peer_up", "end_of_rib", "tick", "flush", "flush",
         "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename", "replug",
         "move", "drop",
     )  # fmt: skip

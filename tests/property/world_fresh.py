@@ -45,6 +45,11 @@ def rebuild(node: Node, seed: int = 0) -> Node:
     bindings = fresh.world.bindings
     bindings.mobility.update(old.bindings.mobility)
     bindings.given_up.update(old.bindings.given_up)
+    duplicates = fresh.world.duplicates
+    duplicates.known.update(old.duplicates.known)
+    duplicates._answers.update(old.duplicates._answers)
+    for vtep, there in inputs.elsewhere.items():
+        fresh.elsewhere(vtep, there)
     for port_id in old.ports.active:
         path = old.publisher.get(("port", port_id))[0]
         bindings.mobility[port_id] = Mobility(path.attrs.mobility, path.attrs.next_hop)

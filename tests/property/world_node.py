@@ -11,7 +11,7 @@ from typing import Any
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.edge import edge_port
-from ryu_apps.control.elements import RECORDS
+from ryu_apps.control.elements import RECORDS, record
 from ryu_apps.control.model import Change
 from ryu_apps.control.rib import LOCAL
 from ryu_apps.control.routes import EVPN, Nlri, Path
@@ -39,6 +39,8 @@ class Inputs:
     paths: dict[str, dict[Nlri, tuple[Path, bool]]] = field(default_factory=dict)
     """Peer -> NLRI -> (path, is stale)."""
     down_since: dict[str, float] = field(default_factory=dict)
+    elsewhere: dict[str, bool] = field(default_factory=dict)
+    """VTEP -> whether it is another node's hypervisor's; else it is a router's."""
     refused: dict[tuple[str, tuple], str] = field(default_factory=dict)
     """(element, key) -> reason, while the object is the one that was refused."""
 
@@ -207,6 +209,14 @@ class Node:
         one = self.inputs.elements.pop(name)
         self.handle(msg.ElementDisconnected(one.session, name, "gone"))
         value = dict(self.world.elements.records[name], owner="other", connected=True)
+        self.handle(msg.StatusChanged(((RECORDS + name, value),)))
+
+    def elsewhere(self, vtep: str, there: bool = True) -> None:
+        """Another node has a hypervisor with this VTEP, or it has no more."""
+        self.inputs.elsewhere[vtep] = there
+        name = f"far-{vtep.rpartition('.')[2]}"
+        info = replace(element_info("e7", vtep), element=name, hostname=name)
+        value = record(info, "other", True) if there else None
         self.handle(msg.StatusChanged(((RECORDS + name, value),)))
 
     def interfaces(self, name: str, *changes: tuple[str, msg.Interface | None]) -> None:

@@ -69,6 +69,10 @@ class PeerDriver:
         if known:
             self.node.receive(peer, (), (known[b % len(known)],))
 
+    def elsewhere(self, a: int, b: int, c: int) -> None:
+        """A foreign VTEP becomes a node's, or a router's."""
+        self.node.elsewhere(FOREIGN_VTEPS[a % 2], bool(b % 2))
+
     def peer_down(self, a: int, b: int, c: int) -> None:
         self.node.peer_down(PEERS[a % 2])
 

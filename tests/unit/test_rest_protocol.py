@@ -15,7 +15,7 @@ import pytest
 import requests
 from openapi_spec_validator import validate
 
-from ryu_apps.northbound.base import Remote
+from ryu_apps.northbound.base import PortState, Remote
 from ryu_apps.northbound.intake import SLOW_THREADS
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.api_client import Node, options
@@ -189,6 +189,20 @@ def test_port_detail(pair):
     one.view.details[port["id"]] = {"claims": [{"element": "e1"}]}
     assert one.get(f"/v1/ports/{port['id']}")["claims"] == [{"element": "e1"}]
     one.refused("GET", "/v1/ports/none", None, 404, "PortNotFound")
+
+
+def test_a_duplicate_is_cleared_by_its_owner(pair):
+    one = pair[0]
+    port = one.make("port", network_id=one.make("network")["id"])
+    one.view.details[port["id"]] = {"duplicate": {"vtep": "192.0.2.60"}}
+    path = f"/v1/ports/{port['id']}/duplicate"
+    one.view.states[port["id"]] = PortState("ACTIVE", "e2", "e2")
+    one.call("DELETE", path, status=404)  # Node two does not know this port.
+    assert one.view.details[port["id"]]
+    one.view.states[port["id"]] = PortState("ACTIVE", "e1", "e1")
+    one.call("DELETE", path, status=204)
+    assert not one.view.details[port["id"]]
+    one.refused("DELETE", "/v1/ports/none/duplicate", None, 404, "PortNotFound")
 
 
 # ---------------------------------------------------------------- hostile clients

@@ -12,6 +12,7 @@ from vrouter_ovs.state import Evi, Flood, LocalPort, Neighbor, RemoteMac
 from ..property.world_model import Node, local_paths, target
 
 MACS = {"vm": "fa:16:3e:00:00:0a", "other": "fa:16:3e:00:00:0b"}
+FAR = "192.0.2.7"
 ADDRESSES = {"vm": "10.0.0.10", "other": "10.0.0.11"}
 ROUTE = MacIp("172.16.0.1:1", 0, MACS["vm"], ADDRESSES["vm"])
 
@@ -32,7 +33,7 @@ def node(*elements: str) -> Node:
     return one
 
 
-def rival(mobility: int = 0, vtep: str = "192.0.2.7", rts: tuple = (target(101),)) -> Path:
+def rival(mobility: int = 0, vtep: str = FAR, rts: tuple = (target(101),)) -> Path:
     """The port's MAC, announced by another node."""
     attrs = Attributes(vtep, rts, mobility=mobility)
     return Path(MacIp(f"{vtep}:1", 0, MACS["vm"], ADDRESSES["vm"]), attrs, (101,))
@@ -207,10 +208,11 @@ def test_addresses_exchanged_in_one_commit_are_both_announced():
 
 def test_a_claim_waits_for_another_nodes_live_route():
     one = node()
+    one.elsewhere(FAR)
     one.receive("p1", (rival(mobility=3),))
     one.bind("e0", "tap0", "vm")
     one.settle()
-    assert why(one) == ["held by VTEP 192.0.2.7"]
+    assert why(one) == ["held by far-7 (VTEP 192.0.2.7)"]
     one.receive("p1", (), (rival().nlri,))
     one.settle()
     assert one.world.ports.bound["vm"].element == "e0"
@@ -220,6 +222,7 @@ def test_a_claim_waits_for_another_nodes_live_route():
 def test_a_waiting_claim_takes_over_when_the_route_leaves_the_evi():
     """The route stays, but its targets no longer name this network."""
     one = node()
+    one.elsewhere(FAR)
     one.receive("p1", (rival(mobility=3),))
     one.bind("e0", "tap0", "vm")
     one.settle()
@@ -232,6 +235,7 @@ def test_a_waiting_claim_takes_over_when_the_route_leaves_the_evi():
 def test_a_stale_route_holds_a_port_for_as_long_as_a_restart_may_take():
     """A node that restarts keeps the ports of its hypervisors; one that stays away loses them."""
     one = node()
+    one.elsewhere(FAR)
     one.receive("p1", (rival(),))
     one.bind("e0", "tap0", "vm")
     one.settle()
@@ -245,16 +249,17 @@ def test_a_stale_route_holds_a_port_for_as_long_as_a_restart_may_take():
 
 def test_two_nodes_that_announce_a_port_agree_on_one():
     one = node()
+    one.elsewhere(FAR)
     one.bind("e0", "tap0", "vm")
     one.settle()
-    one.receive("p1", (rival(mobility=0, vtep="192.0.2.7"),))
+    one.receive("p1", (rival(mobility=0, vtep=FAR),))
     one.settle()
     assert one.world.ports.bound, "of equal sequence numbers the lowest VTEP wins: ours"
     one.receive("p1", (rival(mobility=1),))
     one.settle()
     assert not one.world.ports.bound, "the higher sequence number wins"
     assert ROUTE not in one.announced
-    assert why(one) == ["held by VTEP 192.0.2.7"]
+    assert why(one) == ["held by far-7 (VTEP 192.0.2.7)"]
 
 
 def test_a_port_of_another_hypervisor_of_ours_is_a_remote_mac():
@@ -330,6 +335,7 @@ def test_a_change_right_after_the_acknowledgement_waits_for_its_own():
 def test_a_rival_that_gives_up_is_no_move():
     """Both announced with the same sequence number; ours stood, so it goes on with its number."""
     one = node()
+    one.elsewhere(FAR)
     one.bind("e0", "tap0", "vm")
     one.settle()
     one.receive("p1", (rival(mobility=0),))
@@ -342,6 +348,7 @@ def test_a_rival_that_gives_up_is_no_move():
 
 def test_nothing_is_kept_of_a_deleted_port():
     one = node()
+    one.elsewhere(FAR)
     one.receive("p1", (rival(mobility=7),))
     one.receive("p1", (), (rival().nlri,))
     one.settle()

@@ -33,6 +33,9 @@ class DataView(NodeView):
         state = self.states.get(port_id, DOWN)._asdict()
         return {"state": state, "claims": [], **self.details.get(port_id, {})}
 
+    def clear_duplicate(self, port_id: str) -> None:
+        self.details.get(port_id, {}).pop("duplicate", None)
+
     def health(self) -> dict[str, Any]:
         return {
             "status": "ok" if self.ok else "degraded",

@@ -1,0 +1,24 @@
+"""Ports that are plugged in here and that routers announce too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ryu_apps.control.world import World
+from ryu_apps.views.health import Check, Sources
+
+NAMED = 5
+"""So many ports are named."""
+
+
+def checks(sources: Sources) -> Iterator[Check]:
+    yield sources.world(of)
+
+
+def of(world: World) -> Check:
+    """The check of one World."""
+    known = list(world.duplicates.known)
+    text = f"routers announce ports that are plugged in here: {', '.join(known[:NAMED])}"
+    if len(known) > NAMED:
+        text += f" and {len(known) - NAMED} more"
+    return Check("duplicates", not known, text if known else "none")
