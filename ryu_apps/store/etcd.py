@@ -200,15 +200,23 @@ class EtcdStore(Store):
                     )
 
     def _restore_ephemeral(self, lease: int) -> None:
-        """Put the keys that went with a lost lease, unless somebody else has put them."""
+        """Put the keys of a lost lease, unless somebody else has put them.  Those that are there
+        still hang on the old lease, and would go with it."""
         with self._lock:
-            gone = {key: value for key, (_, value) in self._ephemeral.items() if value is not None}
-        for key, value in gone.items():
-            try:
-                self.transact([Compare(key, 0)], [Put(key, value, ephemeral=True)])
-                LOG.info("%s was put again in the new session", key)
-            except Conflict:
-                LOG.warning("%s is not put again: it exists", key)
+            ours = {key: noted for key, noted in self._ephemeral.items() if noted[1] is not None}
+        for key, (revision, value) in ours.items():
+            while True:
+                found = self.get(key)
+                if found is not None and found.revision != revision:
+                    LOG.warning("%s is not put again: somebody else has put it", key)
+                    break
+                known = [Compare(key, revision if found is not None else 0)]
+                try:
+                    self.transact(known, [Put(key, value, ephemeral=True)])
+                    LOG.info("%s was put again in the new session", key)
+                    break
+                except Conflict:  # it went, or came, a moment ago
+                    continue
 
     # ---- watches
 

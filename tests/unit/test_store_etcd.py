@@ -419,6 +419,18 @@ def test_a_lost_lease_is_replaced_and_writers_notice_nothing(healed: Cluster):
         assert store.get("/node") is None  # it was deleted on purpose
 
 
+def test_a_lease_that_was_lost_too_early_takes_no_key_with_it(healed: Cluster):
+    """The session goes over to another lease while the old one still holds its keys."""
+    with opened(healed, session_ttl=20) as store:
+        revision = store.transact([], [Put("/node", b"1", ephemeral=True)])
+        old = store._session.lease()
+        store._session.lost(old)
+        store.transact([], [Put("/a", b"1", ephemeral=True)])
+        until(lambda: store.get("/node").revision > revision)
+        healed.call("/v3/lease/revoke", {"ID": str(old)})
+        assert store.get("/node").value == b"1"
+
+
 def test_too_large_is_said_and_nothing_written(healed: Cluster):
     with opened(healed) as store:
         puts = [Put(f"/k/{number}", b"") for number in range(128)]
