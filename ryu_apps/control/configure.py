@@ -8,7 +8,7 @@ from ryu_apps.control.config import Config
 from ryu_apps.control.edge import service_address
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
-from ryu_apps.control.model import Change, Network, Port, Router, Subnet
+from ryu_apps.control.model import Change, Network, Port, Router, Subnet, means_the_same
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
@@ -43,7 +43,7 @@ class Configurer:
     def apply(self, changes: Iterable[Change]) -> None:
         applied = [(change, self._config.apply(change)) for change in changes]
         for change, old in applied:
-            if change.resource == old:
+            if means_the_same(old, change.resource):
                 continue
             match change.kind:
                 case "network":

@@ -9,6 +9,7 @@ L3 VNI of a router, RFC 8365 section 5.1) and ``rd_index`` (the number in RD = V
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -262,6 +263,18 @@ def likeness(rule: SecurityGroupRule) -> tuple:
         rule.security_group_id, rule.direction, rule.ethertype, rule.port_range_min,
         rule.port_range_max, rule.remote_group_id, rule.remote_address_group_id,
         normalized(rule.remote_ip_prefix),
+    )
+
+
+_SHOWN = ("name", "description", "tags", "revision_number", "created_at", "updated_at")
+
+
+def means_the_same(old: Resource | None, new: Resource | None) -> bool:
+    """Whether the two differ at most in what is only shown to clients."""
+    if old is None or new is None or type(old) is not type(new):
+        return old is new
+    return old == new or old == dataclasses.replace(
+        new, **{name: getattr(old, name) for name in _SHOWN if hasattr(old, name)}
     )
 
 

@@ -10,10 +10,11 @@ from ryu_apps.configuration import Configuration
 from ryu_apps.northbound import discovery, openapi
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.declarations import ALL
-from ryu_apps.northbound.http import Application, Call, Reply, Route, strict
+from ryu_apps.northbound.environment import PROJECT, Environment
+from ryu_apps.northbound.http import Application, Call, Reply, Route, operators_only, strict
 from ryu_apps.northbound.node import NodeApi
 from ryu_apps.northbound.policy import PolicyApi
-from ryu_apps.northbound.resources import Environment, Resource
+from ryu_apps.northbound.resources import Resource
 from ryu_apps.northbound.tags import Tags
 
 
@@ -25,8 +26,8 @@ def build(configuration: Configuration, node_view: NodeView, settings: Any) -> A
         resource = Resource(declaration, environment)
         routes += resource.routes()
         routes += Tags(resource, environment).routes()
-    routes += map(strict, NodeApi(environment).routes())
-    routes += map(strict, PolicyApi(environment).routes())
+    for route in (*NodeApi(environment).routes(), *PolicyApi(environment).routes()):
+        routes.append(operators_only(strict(route), PROJECT))
     rendered: list[bytes] = []
 
     def document(call: Call) -> Reply:

@@ -8,61 +8,23 @@ not there.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Annotated, Any
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    WithJsonSchema,
+from pydantic import Field
+
+from ryu_apps.northbound.fields import (
+    Address,
+    Addresses,
+    Body,
+    Name,
+    Names,
+    PortNumber,
+    Tags,
+    Text,
+    Uuid,
+    Vni,
+    only,
 )
-
-from ryu_apps.northbound.errors import ApiError
-
-MAX_BULK = 10000
-
-
-def _text(value: Any) -> Any:
-    return "" if value is None else value
-
-
-def _number(value: Any) -> Any:
-    return None if value in ("", None) else value
-
-
-Text = Annotated[str, BeforeValidator(_text), Field(max_length=255)]
-Name = Annotated[str, Field(max_length=255)]
-LongText = Annotated[str, BeforeValidator(_text), Field(max_length=4096)]
-Uuid = Annotated[str, Field(min_length=1, max_length=64)]
-Address = Annotated[str, Field(max_length=64)]
-Names = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=64)]
-Addresses = Annotated[list[Address], Field(max_length=4096)]
-Tags = Annotated[list[str], Field(max_length=64)]
-Vni = Annotated[int | None, BeforeValidator(_number)]
-
-PortNumber = Annotated[int | None, BeforeValidator(_number)]
-
-
-def _only(*allowed: Any) -> Any:
-    """Type of a field that may only ask for nothing: one of ``allowed``, or null."""
-
-    def check(value: Any) -> Any:
-        if value is not None and value not in allowed:
-            raise ValueError(f"{value!r} is not supported in this version; leave it out")
-        return value
-
-    return Annotated[Any, AfterValidator(check), WithJsonSchema({
-        "description": "Not supported in this version; may stand only with a value that asks for "
-        "nothing.", "enum": [None, *allowed],
-    })]
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", populate_by_name=False)
 
 
 class PoolBody(Body):
@@ -114,17 +76,17 @@ class NetworkUpdate(_Common):
     segmentation_id: Vni = Field(None, alias="provider:segmentation_id")
     import_targets: Names = Field([], alias="vpn:import_targets")
     export_targets: Names = Field([], alias="vpn:export_targets")
-    external: _only(False) = Field(False, alias="router:external")
-    is_default: _only(False) = False
+    external: only(False) = Field(False, alias="router:external")
+    is_default: only(False) = False
     dns_domain: Text = ""
     flood_unknown: bool = Field(False, alias="vpn:flood_unknown")
     mdns: Text = Field("", alias="vpn:mdns")
-    vlan_transparent: _only(False) = None
-    vlan_qinq: _only(False) = Field(None, alias="qinq")
-    qos_policy_id: _only() = None
-    segments: _only([]) = None
-    availability_zone_hints: _only([]) = []
-    pvlan: _only(False) = None
+    vlan_transparent: only(False) = None
+    vlan_qinq: only(False) = Field(None, alias="qinq")
+    qos_policy_id: only() = None
+    segments: only([]) = None
+    availability_zone_hints: only([]) = []
+    pvlan: only(False) = None
 
 
 class NetworkCreate(NetworkUpdate, _Owned):
@@ -139,23 +101,23 @@ class SubnetUpdate(Body):
     allocation_pools: list[PoolBody] | None = None
     dns_nameservers: Names | None = None
     host_routes: Annotated[list[HostRouteBody], Field(max_length=256)] | None = None
-    service_types: _only([]) = []
-    segment_id: _only() = None
-    dns_publish_fixed_ip: _only(False) = False
+    service_types: only([]) = []
+    segment_id: only() = None
+    dns_publish_fixed_ip: only(False) = False
 
 
 class SubnetCreate(SubnetUpdate, _Owned):
     network_id: Uuid
     cidr: Address | None = None
     ip_version: int | None = None
-    subnetpool_id: _only() = None
-    use_default_subnet_pool: _only(False) = None
-    use_default_subnetpool: _only(False) = None
-    prefixlen: _only() = None
-    prefix_length: _only() = None
+    subnetpool_id: only() = None
+    use_default_subnet_pool: only(False) = None
+    use_default_subnetpool: only(False) = None
+    prefixlen: only() = None
+    prefix_length: only() = None
     ipv6_address_mode: Text = ""
     ipv6_ra_mode: Text = ""
-    router_external: _only(False) = Field(None, alias="router:external")
+    router_external: only(False) = Field(None, alias="router:external")
 
 
 class PortUpdate(_Common):
@@ -165,22 +127,22 @@ class PortUpdate(_Common):
     device_owner: Text = ""
     requested_host: Text = Field("", alias="binding:host_id")
     binding_profile: dict[str, Any] | None = Field(None, alias="binding:profile")
-    vnic_type: _only("normal") = Field("normal", alias="binding:vnic_type")
+    vnic_type: only("normal") = Field("normal", alias="binding:vnic_type")
     port_security_enabled: bool | None = None
     allowed_address_pairs: list[AddressPairBody] | None = None
     security_groups: Names | None = []
     extra_dhcp_opts: Annotated[list[DhcpOptionBody], Field(max_length=64)] | None = None
-    qos_policy_id: _only() = None
+    qos_policy_id: only() = None
     dns_name: Text = ""
     dns_domain: Text = ""
-    data_plane_status: _only() = None
-    propagate_uplink_status: _only(False) = None
-    numa_affinity_policy: _only() = None
-    device_profile: _only() = None
-    hints: _only({}) = None
-    trusted: _only(False) = None
-    uplink_status_propagation: _only(False) = None
-    hardware_offload_type: _only() = None
+    data_plane_status: only() = None
+    propagate_uplink_status: only(False) = None
+    numa_affinity_policy: only() = None
+    device_profile: only() = None
+    hints: only({}) = None
+    trusted: only(False) = None
+    uplink_status_propagation: only(False) = None
+    hardware_offload_type: only() = None
 
 
 class PortCreate(PortUpdate, _Owned):
@@ -190,19 +152,19 @@ class PortCreate(PortUpdate, _Owned):
 class RouterUpdate(_Common):
     import_targets: Names = Field([], alias="vpn:import_targets")
     export_targets: Names = Field([], alias="vpn:export_targets")
-    external_gateway_info: _only({}) = None
-    external_gateways: _only([]) = None
-    distributed: _only(True) = None
-    ha: _only(False) = None
-    routes: _only([]) = []
-    availability_zone_hints: _only([]) = []
-    flavor_id: _only() = None
-    service_type_id: _only() = None
-    enable_ndp_proxy: _only(False) = None
-    enable_default_route_bfd: _only(False) = None
-    enable_default_route_ecmp: _only(False) = None
-    qos_policy_id: _only() = None
-    evpn_vni: _only() = None
+    external_gateway_info: only({}) = None
+    external_gateways: only([]) = None
+    distributed: only(True) = None
+    ha: only(False) = None
+    routes: only([]) = []
+    availability_zone_hints: only([]) = []
+    flavor_id: only() = None
+    service_type_id: only() = None
+    enable_ndp_proxy: only(False) = None
+    enable_default_route_bfd: only(False) = None
+    enable_default_route_ecmp: only(False) = None
+    qos_policy_id: only() = None
+    evpn_vni: only() = None
 
 
 class RouterCreate(RouterUpdate, _Owned):
@@ -261,38 +223,3 @@ class AddressesBody(Body):
 
 class TagsBody(Body):
     tags: Tags
-
-
-def parse(
-    model: type[Body], data: Any, known: Collection[str] = (), method: str = "POST"
-) -> dict[str, Any]:
-    """The fields that the request has, keyed for the rules.  Raises ApiError 400.
-
-    ``known``: attributes that the resource has, whether or not ``method`` may set them.
-    """
-    if type(data) is not dict:
-        raise ApiError(400, "HTTPBadRequest", "The body of a resource must be a JSON object.")
-    try:
-        return model.model_validate(data).model_dump(exclude_unset=True)
-    except ValidationError as error:
-        raise ApiError(400, "HTTPBadRequest", explain(error, known, method)) from error
-
-
-def explain(error: ValidationError, known: Collection[str], method: str) -> str:
-    """The first thing that is wrong, in the Networking API's words."""
-    problems = error.errors(include_url=False, include_context=False)
-    extra = [".".join(str(part) for part in item["loc"])
-             for item in problems if item["type"] == "extra_forbidden"]
-    unknown = [name for name in extra if name not in known]
-    if unknown:
-        return (f"Unrecognized attribute(s) '{', '.join(unknown)}'; /openapi.json describes what "
-                "there is.")
-    if extra:
-        why = "they cannot be set" if method == "POST" else "they cannot change"
-        return f"Attribute(s) '{', '.join(extra)}' not allowed in {method}: {why}."
-    first = problems[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "missing":
-        return f"Failed to parse request. Required attribute '{where}' not specified."
-    reason = first["msg"].removeprefix("Value error, ")
-    return f"Invalid input for {where}. Reason: {reason}."

@@ -7,8 +7,8 @@ import logging
 
 from ryu_apps.control.config import Config
 from ryu_apps.control.rules import Draft, security_groups
+from ryu_apps.northbound.environment import Environment, principal
 from ryu_apps.northbound.http import Call
-from ryu_apps.northbound.resources import Environment, scope
 from ryu_apps.store.base import StoreError
 
 LOG = logging.getLogger(__name__)
@@ -19,10 +19,12 @@ def ensure(environment: Environment, call: Call, filters: dict[str, set[str]]) -
 
     A list must not fail because it cannot be made now: that is logged.
     """
-    projects = {scope(call)} - {""} or filters.get("project_id") or filters.get("tenant_id") or ()
-    if len(projects) != 1:
-        return
-    (project,) = projects
+    project = principal(call).project_id
+    if not project:
+        projects = filters.get("project_id") or filters.get("tenant_id") or ()
+        if len(projects) != 1:
+            return
+        (project,) = projects
     configuration = environment.configuration
     if not project or len(project) > 255 or configuration.read(
         lambda config: security_groups.find_default(config, project)

@@ -69,6 +69,20 @@ def strict(route: Route) -> Route:
     return dataclasses.replace(route, handler=handle)
 
 
+def operators_only(route: Route, header: str) -> Route:
+    """The route, refusing clients that work in a project, which ``header`` names: what it shows is
+    everybody's."""
+
+    def handle(call: Call, **parameters: str) -> Reply:
+        if call.header(header):
+            raise ApiError(
+                403, "PolicyNotAuthorized", "This is for operators: it shows all projects."
+            )
+        return route.handler(call, **parameters)
+
+    return dataclasses.replace(route, handler=handle)
+
+
 class Call:
     """A request, with what handlers ask of it."""
 

@@ -3,7 +3,7 @@ selection", "Sorting", "Pagination")."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -36,12 +36,14 @@ class Listing:
 
 
 def parse(
-    query: Any, known: Iterable[str], max_page: int, booleans: Container[str] = ()
+    query: Any, known: Iterable[str], max_page: int, booleans: Container[str] = (),
+    hidden: Collection[str] = (),
 ) -> Listing:
     """Read a query string (a multidict) for resources with the attributes ``known``, some of which
-    are true or false.
+    are true or false, and some ``hidden`` from this client.
 
-    Raises ApiError 400 for an attribute that does not exist or a malformed value: a filter that
+    Raises ApiError 403 for what is hidden: who filters or sorts by it would learn it.  Raises 400
+    for an attribute that does not exist or a malformed value: a filter that
     was ignored would select everything.
     """
     known = set(known)
@@ -55,16 +57,25 @@ def parse(
         elif key not in RESERVED:
             if key not in known:
                 raise _invalid(f"'{key}' is not an attribute to filter by; there are: "
-                               f"{', '.join(sorted(known))}.")
+                               f"{', '.join(sorted(known.difference(hidden)))}.")
+            _shown(key, hidden)
             if key in booleans:
                 for value in values:
                     _boolean(key, value)
             listing.filters[key] = set(values)
     listing.sort = _sort(query.getall("sort_key"), query.getall("sort_dir"), known)
+    for key, _ in listing.sort:
+        _shown(key, hidden)
     listing.limit = _limit(query.get("limit"), max_page)
     listing.marker = query.get("marker") or None
     listing.reverse = _boolean("page_reverse", query.get("page_reverse") or "false")
     return listing
+
+
+def _shown(key: str, hidden: Collection[str]) -> None:
+    if key in hidden:
+        raise ApiError(403, "PolicyNotAuthorized",
+                       f"'{key}' is shown to administrators only, and cannot be asked for.")
 
 
 def _boolean(key: str, text: str) -> bool:
@@ -216,9 +227,14 @@ def links(url: str, query: Any, shown: list[View], before: bool, after: bool) ->
     return found
 
 
-def select(view: View, fields: set[str]) -> View:
-    """Only the attributes asked for; all when none were."""
-    return {key: value for key, value in view.items() if key in fields} if fields else view
+def select(view: View, fields: set[str], hidden: Collection[str] = ()) -> View:
+    """Only the attributes asked for, all when none were; none that is hidden from the client."""
+    if not fields and not hidden:
+        return view
+    return {
+        key: value for key, value in view.items()
+        if (not fields or key in fields) and key not in hidden
+    }
 
 
 def _invalid(message: str) -> ApiError:

@@ -12,10 +12,10 @@ from typing import Any
 
 import requests
 
+from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
 from ryu_apps.northbound.listing import FALSE, TRUE
-from ryu_apps.northbound.resources import Environment
 
 LOG = logging.getLogger(__name__)
 FORWARDED = "X-VNC-Forwarded"

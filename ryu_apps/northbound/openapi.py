@@ -8,7 +8,9 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from ryu_apps.northbound import bodies, declarations
+from ryu_apps.northbound.fields import Body
 from ryu_apps.northbound.http import Route
+from ryu_apps.northbound.parsing import MAX_BULK
 from ryu_apps.northbound.resources import Declaration
 
 _REF = "#/components/schemas/{model}"
@@ -84,7 +86,7 @@ def _object(required: Iterable[str] = (), /, **properties: Any) -> dict[str, Any
 
 
 def _schemas() -> dict[str, Any]:
-    models: list[type[bodies.Body]] = [
+    models: list[type[Body]] = [
         bodies.InterfaceBody, bodies.TagsBody, bodies.AddressesBody
     ]
     for declaration in declarations.ALL:
@@ -141,7 +143,7 @@ def _resource_schemas(declaration: Declaration) -> dict[str, Any]:
     """Item, list, and the wrapped requests of one resource."""
     title, kind, collection = declaration.kind.capitalize(), declaration.kind, declaration.plural
     create, update = declaration.create_body.__name__, declaration.update_body.__name__
-    many = {"type": "array", "items": _ref(create), "minItems": 1, "maxItems": bodies.MAX_BULK}
+    many = {"type": "array", "items": _ref(create), "minItems": 1, "maxItems": MAX_BULK}
     return {
         title: _object(
             sorted(declaration.attributes),

@@ -11,10 +11,10 @@ from typing import Any
 import requests
 
 from ryu_apps.control.explain import ExplainError
+from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
 from ryu_apps.northbound.node import FORWARDED, TIMEOUT, session
-from ryu_apps.northbound.resources import Environment
 
 LOG = logging.getLogger(__name__)
 NUMBERS = {"dport": 65535, "icmp_type": 255, "icmp_code": 255}

@@ -5,28 +5,20 @@ A resource is a :class:`Declaration`; the engine makes its routes.
 
 from __future__ import annotations
 
-import datetime
 import functools
-import os
-import random
-import re
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from ryu_apps.configuration import Configuration
-from ryu_apps.control import ipam
+from ryu_apps.control import access
 from ryu_apps.control.config import Config
-from ryu_apps.control.rules import Context, Draft
-from ryu_apps.control.rules.draft import not_found
-from ryu_apps.northbound import bodies, listing, views
-from ryu_apps.northbound.base import NodeView
+from ryu_apps.control.rules import Draft
+from ryu_apps.control.rules.authority import may, may_create
+from ryu_apps.northbound import listing, parsing, views
+from ryu_apps.northbound.environment import Environment, principal
 from ryu_apps.northbound.errors import ApiError
+from ryu_apps.northbound.fields import Body
 from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.settings import network_mtu, overlay_mtu
-
-_IF_MATCH = re.compile(r"\"?revision_number=(\d{1,18})\"?")
 
 
 @dataclass(frozen=True)
@@ -38,7 +30,7 @@ class Action:
 
     name: str
     rule: Callable
-    body: type[bodies.Body]
+    body: type[Body]
     resource: bool = False
 
 
@@ -55,8 +47,8 @@ class Declaration:
 
     kind: str
     collection: str
-    create_body: type[bodies.Body]
-    update_body: type[bodies.Body]
+    create_body: type[Body]
+    update_body: type[Body]
     rules: Any
     view: Callable[[Any, Any], dict[str, Any]]
     attributes: frozenset[str]
@@ -78,53 +70,6 @@ class Declaration:
     def plural(self) -> str:
         """The collection's name in bodies; ``collection`` is that in paths."""
         return self.collection.replace("-", "_")
-
-
-class Environment:
-    """What all resources share."""
-
-    def __init__(self, configuration: Configuration, node_view: NodeView, settings: Any):
-        self.configuration = configuration
-        self.node_view = node_view
-        self.settings = settings
-        self.max_page = settings.api.max_page
-        self._mtu, self._max_mtu = network_mtu(settings), overlay_mtu(settings)
-        self._vni_range = ipam.parse_range(settings.vpn.vni_range)
-        try:
-            self._mac_prefix = ipam.canonical_mac(settings.vpn.mac_prefix + ":00:00:01")[:8]
-        except ValueError:
-            raise ValueError(
-                f"[vpn] mac_prefix {settings.vpn.mac_prefix!r}: three bytes such as fa:16:3e"
-            ) from None
-        self._source = random.Random(os.urandom(16))
-
-    def context(self, call: Call) -> Context:
-        text, if_match = call.header("If-Match"), None
-        if text:
-            match = _IF_MATCH.fullmatch(text)
-            if not match:
-                raise ApiError(
-                    400, "HTTPBadRequest", "If-Match must read 'revision_number=N'."
-                )
-            if_match = int(match[1])
-        now = datetime.datetime.now(datetime.UTC)
-        return Context(
-            now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            new_id=lambda: str(uuid.uuid4()),
-            source=self._source,
-            vni_range=self._vni_range,
-            mac_prefix=self._mac_prefix,
-            mtu=self._mtu,
-            max_mtu=self._max_mtu,
-            mdns=self.settings.dns.mdns,
-            project_id=scope(call),
-            if_match=if_match,
-        )
-
-
-def scope(call: Call) -> str:
-    """The project the client works in, or "" for all."""
-    return call.header("X-Project-Id")[:255]
 
 
 class Resource:
@@ -167,21 +112,18 @@ class Resource:
     # ------------------------------------------------------------ reading
 
     def index(self, call: Call) -> Reply:
-        d, query = self.d, call.query
-        wanted = listing.parse(query, d.attributes, self._env.max_page, d.booleans)
-        project = scope(call)
+        d, query, who = self.d, call.query, principal(call)
+        hidden = access.hidden(who, d.kind, d.attributes)
+        wanted = listing.parse(query, d.attributes, self._env.max_page, d.booleans, hidden)
         if d.before_list is not None:
             d.before_list(self._env, call, wanted.filters)
         pairs = self._configuration.read(
             lambda config: [
                 (item, d.extra(config, item)) for item in self._candidates(config, wanted.filters)
+                if access.visible(config, who, d.kind, item)
             ]
         )
-        found = [
-            d.view(item, extra)
-            for item, extra in pairs
-            if not project or _visible(item, project)
-        ]
+        found = [d.view(item, extra) for item, extra in pairs]
         early = wanted.touches(d.state_keys)
         if early:
             self._add_states(found)
@@ -191,7 +133,7 @@ class Resource:
         if not early and (not wanted.fields or wanted.fields & d.state_keys):
             self._add_states(shown)
         body: dict[str, Any] = {
-            d.plural: [listing.select(view, wanted.fields) for view in shown]
+            d.plural: [listing.select(view, wanted.fields, hidden) for view in shown]
         }
         if (wanted.marker or "limit" in query or after) and (before or after):
             url = f"{call.base_url()}/v2.0/{d.collection}"
@@ -221,22 +163,19 @@ class Resource:
         item, extra = self._configuration.read(find)
         view = self.d.view(item, extra)
         self._add_states([view])
-        return Reply(200, {self.d.kind: listing.select(view, fields)})
+        hidden = access.hidden(principal(call), self.d.kind, self.d.attributes)
+        return Reply(200, {self.d.kind: listing.select(view, fields, hidden)})
 
     def visible(self, config: Config, call: Call, id: str) -> Any:
         """The resource, if the client may see it.  Raises RuleError 404."""
-        item = config.tables[self.d.kind].get(id)
-        project = scope(call)
-        if item is None or (project and not _visible(item, project)):
-            raise not_found(self.d.kind, id)
-        return item
+        return Draft(config, principal(call)).get(self.d.kind, id)
 
     def _add_states(self, found: list[dict[str, Any]]) -> None:
         if self.d.state_keys and found:
             states = self._env.node_view.port_states([view["id"] for view in found])
             views.add_states(found, states)
 
-    def _reply(self, status: int, items: list[Any], single: bool) -> Reply:
+    def _reply(self, call: Call, status: int, items: list[Any], single: bool) -> Reply:
         extras = self._configuration.read(
             lambda config: [self.d.extra(config, item) for item in items]
         )
@@ -245,6 +184,8 @@ class Resource:
             views.add_states(found, {})  # just created: no switch can have confirmed it
         else:
             self._add_states(found)
+        hidden = access.hidden(principal(call), self.d.kind, self.d.attributes)
+        found = [listing.select(view, set(), hidden) for view in found]
         return Reply(status, {self.d.kind: found[0]} if single else {self.d.plural: found})
 
     # ------------------------------------------------------------ writing
@@ -255,54 +196,68 @@ class Resource:
         requests = (
             [self._unwrap(data, d.kind)] if single else self._unwrap(data, d.plural, d.kind)
         )
-        if type(requests) is not list or not 1 <= len(requests) <= bodies.MAX_BULK:
+        if type(requests) is not list or not 1 <= len(requests) <= parsing.MAX_BULK:
             raise ApiError(
                 400, "HTTPBadRequest",
-                f"'{d.plural}' must be a list of 1 to {bodies.MAX_BULK} objects.",
+                f"'{d.plural}' must be a list of 1 to {parsing.MAX_BULK} objects.",
             )
-        parsed = [bodies.parse(d.create_body, request, d.attributes) for request in requests]
-        context = self._env.context(call)
+        parsed = [parsing.parse(d.create_body, request, d.attributes) for request in requests]
+        context, who = self._env.context(call), principal(call)
+        named = [parsing.asked(d.create_body, body) for body in parsed]
 
         def plan(config: Config) -> tuple[list, list]:
-            with Draft(config) as draft:
-                made = [d.rules.create(draft, body, context) for body in parsed]
+            with Draft(config, who) as draft:
+                made = []
+                for body, attributes in zip(parsed, named, strict=True):
+                    may_create(draft, d.kind, body, attributes)
+                    made.append(d.rules.create(draft, body, context))
                 return draft.changes(), made
 
-        return self._reply(201, self._configuration.commit(plan), single)
+        return self._reply(call, 201, self._configuration.commit(plan), single)
 
     def update(self, call: Call, id: str) -> Reply:
         d = self.d
-        body = bodies.parse(
+        body = parsing.parse(
             d.update_body, self._unwrap(call.json(), d.kind), d.attributes, "PUT"
         )
         context = self._env.context(call)
         item = self.commit_one(
-            call, id, lambda draft: d.rules.update(draft, id, body, context)
+            call, id, "update", lambda draft: d.rules.update(draft, id, body, context),
+            parsing.named(d.update_body, body),
         )
-        return self._reply(200, [item], True)
+        return self._reply(call, 200, [item], True)
 
     def delete(self, call: Call, id: str) -> Reply:
         context = self._env.context(call)
-        self.commit_one(call, id, lambda draft: self.d.rules.delete(draft, id, context))
+        self.commit_one(
+            call, id, "delete", lambda draft: self.d.rules.delete(draft, id, context)
+        )
         return Reply(204)
 
     def _action(self, action: Action) -> Callable[..., Reply]:
         def handle(call: Call, id: str) -> Reply:
-            body = bodies.parse(action.body, call.json())
+            body = parsing.parse(action.body, call.json())
             context = self._env.context(call)
             result = self.commit_one(
-                call, id, lambda draft: action.rule(draft, id, body, context)
+                call, id, "update", lambda draft: action.rule(draft, id, body, context)
             )
-            return self._reply(200, [result], True) if action.resource else Reply(200, result)
+            if action.resource:
+                return self._reply(call, 200, [result], True)
+            return Reply(200, result)
 
         return handle
 
-    def commit_one(self, call: Call, id: str, change: Callable[[Draft], Any]) -> Any:
-        """Commit ``change(draft)`` to the resource ``id`` that the client may see."""
+    def commit_one(
+        self, call: Call, id: str, action: str, change: Callable[[Draft], Any],
+        attributes: Collection[str] = (),
+    ) -> Any:
+        """Commit ``change(draft)`` to the resource ``id``, if the client may do that: ``action``
+        is "update" or "delete", ``attributes`` those that an update sets."""
+        who = principal(call)
 
         def plan(config: Config) -> tuple[list, Any]:
-            self.visible(config, call, id)
-            with Draft(config) as draft:
+            with Draft(config, who) as draft:
+                may(draft, self.d.kind, id, action, attributes)
                 result = change(draft)
                 return draft.changes(), result
 
@@ -319,7 +274,3 @@ class Resource:
             extra = ", ".join(sorted(str(key) for key in data if key != name))
             raise ApiError(400, "HTTPBadRequest", f"Unrecognized attribute(s) '{extra}'.")
         return data[name]
-
-
-def _visible(item: Any, project: str) -> bool:
-    return item.project_id == project or getattr(item, "shared", False)

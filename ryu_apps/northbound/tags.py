@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterable
 from ryu_apps.control.rules.draft import Draft
 from ryu_apps.control.rules.draft import tags as canonical
 from ryu_apps.northbound import bodies
+from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.northbound.resources import Environment, Resource
+from ryu_apps.northbound.parsing import parse
+from ryu_apps.northbound.resources import Resource
 
 
 class Tags:
@@ -43,7 +45,7 @@ class Tags:
         return Reply(204)
 
     def replace(self, call: Call, id: str) -> Reply:
-        wanted = bodies.parse(bodies.TagsBody, call.json())["tags"]
+        wanted = parse(bodies.TagsBody, call.json())["tags"]
         return Reply(200, {"tags": list(self._change(call, id, lambda _: wanted))})
 
     def clear(self, call: Call, id: str) -> Reply:
@@ -78,7 +80,7 @@ class Tags:
             new = canonical(change(old.tags))
             return draft.replace(self._kind, old, context, tags=new).tags
 
-        return self._resource.commit_one(call, id, edit)
+        return self._resource.commit_one(call, id, "update", edit, ("tags",))
 
 
 def _absent(tag: str, id: str) -> ApiError:

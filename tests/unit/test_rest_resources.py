@@ -209,8 +209,7 @@ def test_projects(node):
     one, two = ({"X-Project-Id": name} for name in ("one", "two"))
     mine = node.call("POST", "/v2.0/networks", {"network": {"name": "m"}}, headers=one)["network"]
     assert mine["project_id"] == mine["tenant_id"] == "one"
-    shared = node.call("POST", "/v2.0/networks", {"network": {"shared": True}}, headers=one)[
-        "network"]
+    shared = node.make("network", shared=True, project_id="one")
     assert ids(node.get("/v2.0/networks", headers=two), "networks") == [shared["id"]]
     node.call("GET", f"/v2.0/networks/{mine['id']}", status=404, headers=two)
     node.call("DELETE", f"/v2.0/networks/{mine['id']}", status=404, headers=two)

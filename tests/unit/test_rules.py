@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from ryu_apps.control.access import Principal
 from ryu_apps.control.ipam import AllocatingConfig
 from ryu_apps.control.rules import Context, Draft, RuleError, networks, ports, routers, subnets
 
@@ -22,7 +23,7 @@ class Bench:
                                **context)
 
     def do(self, rule, *arguments, **body):
-        with Draft(self.config) as draft:
+        with Draft(self.config, Principal(self.context.project_id)) as draft:
             result = rule(draft, *arguments, body, self.context)
             changes = draft.changes()
         for change in changes:
@@ -30,7 +31,7 @@ class Bench:
         return result
 
     def drop(self, rule, id):
-        with Draft(self.config) as draft:
+        with Draft(self.config, Principal(self.context.project_id)) as draft:
             rule(draft, id, self.context)
             changes = draft.changes()
         for change in changes:

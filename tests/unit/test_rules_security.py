@@ -128,7 +128,9 @@ def test_other_projects_groups_are_not_seen(bench):
     own = bench.do(groups.create, name="own")
     bench.refused("SecurityGroupNotFound", 404, rules.create, security_group_id=own.id,
                   direction="ingress", remote_group_id=mine.id)
-    bench.refused("SecurityGroupNotFound", 404, ports.create, network_id=bench.network.id,
+    bench.refused("NetworkNotFound", 404, ports.create, network_id=bench.network.id)
+    network = bench.do(networks.create)
+    bench.refused("SecurityGroupNotFound", 404, ports.create, network_id=network.id,
                   security_groups=[mine.id])
 
 

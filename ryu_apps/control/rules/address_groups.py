@@ -43,8 +43,8 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     if rules:
         raise conflict(
             "AddressGroupInUse",
-            f"Address group {id} is in use on one or more security group rules: {some(rules)}. "
-            "Delete them first.",
+            f"Address group {id} is in use on one or more security group rules: "
+            f"{draft.names('security_group_rule', rules)}. Delete them first.",
         )
     draft.delete("address_group", id)
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from ryu_apps.control import access
+from ryu_apps.control.access import ADMINISTRATOR, Principal
 from ryu_apps.control.config import Config
 from ryu_apps.control.model import Change, Resource
 from vrouter_ovs.state import MDNS_FLOOD
@@ -66,11 +68,13 @@ class Context:
 class Draft:
     """Changes tried out on a Config, so that later ones in a request see the earlier ones.
 
-    A context manager: on exit the Config is as before.  ``config`` may be read freely.
+    A context manager: on exit the Config is as before.  ``config`` may be read freely, but what a
+    request names must be looked up with :meth:`get`: ``who`` must see it.
     """
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, who: Principal = ADMINISTRATOR):
         self.config = config
+        self.who = who
         self._undo: list[Change] = []
         self._changes: dict[tuple[str, str], Change] = {}
 
@@ -87,11 +91,26 @@ class Draft:
         return list(self._changes.values())
 
     def get(self, kind: str, id: str) -> Any:
-        """The resource.  Raises RuleError 404."""
+        """The resource that a request names.  Raises RuleError 404, also where the client does not
+        see it."""
         found = self.config.tables[kind].get(id)
-        if found is None:
+        if found is None or not access.visible(self.config, self.who, kind, found):
             raise not_found(kind, id)
         return found
+
+    def names(self, kind: str, ids: Iterable[str], limit: int = 3) -> str:
+        """A few of the ids, for a message: of what the client does not see, only that it is
+        there."""
+        table, seen, count = self.config.tables[kind], [], 0
+        for id in ids:
+            count += 1
+            if len(seen) < limit and id in table and access.visible(
+                self.config, self.who, kind, table[id]
+            ):
+                seen.append(id)
+        if not seen:
+            return "of another project"
+        return ", ".join(seen) + (f" and {count - len(seen)} more" if count > len(seen) else "")
 
     def put(self, kind: str, resource: Resource) -> Any:
         self._record(Change(kind, resource.id, resource))
@@ -113,6 +132,14 @@ class Draft:
                 new, revision_number=old.revision_number + 1, updated_at=context.now
             ),
         )
+
+    def touch(self, kind: str, id: str, context: Context) -> None:
+        """What belongs to a resource changed: it has a new revision."""
+        old = self.config.tables[kind].get(id)
+        if old is not None:
+            self.put(kind, dataclasses.replace(
+                old, revision_number=old.revision_number + 1, updated_at=context.now
+            ))
 
     def _record(self, change: Change) -> None:
         old = self.config.apply(change)

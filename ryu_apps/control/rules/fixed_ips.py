@@ -27,7 +27,7 @@ def automatic(draft: Draft, network: Network, mac: str) -> tuple[FixedIp, ...]:
         if not subnet.auto_address:
             by_version.setdefault(subnet.ip_version, []).append(subnet)
     found = tuple(_from_any(draft, network, by_version[key]) for key in sorted(by_version))
-    return ipv6_modes.with_auto(draft.config, network.id, mac, found)
+    return ipv6_modes.with_auto(draft, network.id, mac, found)
 
 
 def chosen(
@@ -59,7 +59,7 @@ def chosen(
         if found[position] is None:
             subnet = _subnet(draft, network, item.get("subnet_id"))
             if subnet.auto_address:
-                own = ipv6_modes.address(draft.config, subnet, mac, keep.id if keep else "")
+                own = ipv6_modes.address(draft, subnet, mac, keep.id if keep else "")
                 found[position] = own if own not in taken else None
                 taken.append(own)
                 continue
@@ -75,9 +75,7 @@ def chosen(
     result = tuple(item for item in found if item is not None)
     if not wanted:
         return result
-    return ipv6_modes.with_auto(
-        draft.config, network.id, mac, result, keep.id if keep else ""
-    )
+    return ipv6_modes.with_auto(draft, network.id, mac, result, keep.id if keep else "")
 
 
 def _explicit(
@@ -104,14 +102,17 @@ def _explicit(
                 "InvalidIpForNetwork",
             )
     ipv6_modes.chosen_address(subnet, address, mac)
-    users = draft.config.ports_by_address.get((subnet.id, address), ())
-    for port_id in users:
-        if keep is None or port_id != keep.id:
-            raise conflict(
-                "IpAddressInUse",
-                f"Unable to complete operation for network {network.id}. The IP address {address} "
-                f"is in use by port {port_id}; choose another, or none to get a free one.",
-            )
+    users = [
+        id for id in draft.config.ports_by_address.get((subnet.id, address), ())
+        if keep is None or id != keep.id
+    ]
+    if users:
+        raise conflict(
+            "IpAddressInUse",
+            f"Unable to complete operation for network {network.id}. The IP address {address} is "
+            f"in use by a port ({draft.names('port', users)}); choose another, or none to get a "
+            "free one.",
+        )
     return FixedIp(subnet.id, address)
 
 

@@ -63,15 +63,15 @@ def auto_subnets(config: Config, network_id: str) -> list[Subnet]:
     return [subnet for subnet in found if subnet.auto_address]
 
 
-def address(config: Config, subnet: Subnet, mac: str, port_id: str = "") -> FixedIp:
+def address(draft: Draft, subnet: Subnet, mac: str, port_id: str = "") -> FixedIp:
     """The address that the owner of ``mac`` has on an automatic subnet.
 
     ``port_id``: the port itself, if it exists.  Raises RuleError 409 when another has it.
     """
     ip = eui64_address(subnet.cidr, mac)
-    users = [id for id in config.ports_by_address.get((subnet.id, ip), ()) if id != port_id]
+    users = [id for id in draft.config.ports_by_address.get((subnet.id, ip), ()) if id != port_id]
     if users or ip == subnet.gateway_ip:
-        user = f"port {users[0]}" if users else "the gateway"
+        user = f"a port ({draft.names('port', users)})" if users else "the gateway"
         raise conflict(
             "IpAddressInUse",
             f"Unable to complete operation for network {subnet.network_id}. The IP address {ip}, "
@@ -82,22 +82,23 @@ def address(config: Config, subnet: Subnet, mac: str, port_id: str = "") -> Fixe
 
 
 def with_auto(
-    config: Config, network_id: str, mac: str, chosen: tuple[FixedIp, ...], port_id: str = ""
+    draft: Draft, network_id: str, mac: str, chosen: tuple[FixedIp, ...], port_id: str = ""
 ) -> tuple[FixedIp, ...]:
     """``chosen`` and an address of every automatic subnet that is not in it."""
     held = {fixed.subnet_id for fixed in chosen}
     return chosen + tuple(
-        address(config, subnet, mac, port_id)
-        for subnet in auto_subnets(config, network_id)
+        address(draft, subnet, mac, port_id)
+        for subnet in auto_subnets(draft.config, network_id)
         if subnet.id not in held
     )
 
 
-def follow_mac(config: Config, port: Port, mac: str) -> tuple[FixedIp, ...]:
+def follow_mac(draft: Draft, port: Port, mac: str) -> tuple[FixedIp, ...]:
     """The addresses of a port whose MAC changes to ``mac``."""
+    subnets = draft.config.subnets
     return tuple(
-        address(config, config.subnets[fixed.subnet_id], mac, port.id)
-        if config.subnets[fixed.subnet_id].auto_address
+        address(draft, subnets[fixed.subnet_id], mac, port.id)
+        if subnets[fixed.subnet_id].auto_address
         else fixed
         for fixed in port.fixed_ips
     )
@@ -129,7 +130,7 @@ def subnet_created(draft: Draft, subnet: Subnet, context: Context) -> None:
     for port_id in list(config.ports_by_network.get(subnet.network_id, ())):
         port = config.ports[port_id]
         if not port.is_router_interface:
-            own = address(config, subnet, port.mac_address)
+            own = address(draft, subnet, port.mac_address)
             _replace(draft, port, (*port.fixed_ips, own), context)
 
 

@@ -34,6 +34,7 @@ def chosen(draft: Draft, network_id: str, wanted: str | None, context: Context) 
         raise conflict(
             "MacAddressInUse",
             f"Unable to complete operation for network {network_id}. The mac address {mac} is in "
-            f"use by port {next(iter(users))}; choose another, or none to get a free one.",
+            f"use by a port ({draft.names('port', users)}); choose another, or none to get a free "
+            "one.",
         )
     return mac

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
 from ryu_apps.control import ipam
-from ryu_apps.control.config import Config
 from ryu_apps.control.model import Network
 from ryu_apps.control.rules.dns import dns_domain, mdns
 from ryu_apps.control.rules.draft import (
@@ -33,7 +33,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
     if body.get("physical_network"):
         raise bad_request("provider:physical_network does not apply to vxlan: leave it out",
                           "InvalidInput")
-    vni, rd_index = identifiers(draft.config, body.get("segmentation_id"), context)
+    vni, rd_index = identifiers(draft, body.get("segmentation_id"), context)
     return draft.put(
         "network",
         Network(
@@ -64,6 +64,8 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
     if body.get("physical_network"):
         raise bad_request("provider:physical_network does not apply to vxlan: leave it out",
                           "InvalidInput")
+    if old.shared and body.get("shared") is False:
+        _used_by_none_else(draft, old)
     fields = plain(body, "name", "description", "admin_state_up", "shared",
                    "port_security_enabled", "flood_unknown")
     if wanted := mtu(body, context):
@@ -87,24 +89,40 @@ def delete(draft: Draft, id: str, context: Context) -> None:
         raise conflict(
             "NetworkInUse",
             f"Unable to complete operation on network {id}. There are one or more ports still in "
-            f"use on the network, id for these ports is {some(ports)}. Delete them first "
-            "(router interfaces with remove_router_interface).",
+            f"use on the network, id for these ports is {draft.names('port', ports)}. Delete them "
+            "first (router interfaces with remove_router_interface).",
         )
     for subnet_id in list(draft.config.subnets_by_network.get(id, ())):
         draft.delete("subnet", subnet_id)
     draft.delete("network", id)
 
 
-def identifiers(config: Config, wanted: int | None, context: Context) -> tuple[int, int]:
+def _used_by_none_else(draft: Draft, network: Network) -> None:
+    """Raises RuleError 409 where other projects have ports or subnets on a network that would not
+    be shared any more."""
+    config = draft.config
+    items = itertools.chain(
+        (config.ports[id] for id in config.ports_by_network.get(network.id, ())),
+        (config.subnets[id] for id in config.subnets_by_network.get(network.id, ())),
+    )
+    if any(item.project_id != network.project_id for item in items):
+        raise conflict(
+            "InvalidSharedSetting",
+            f"Unable to reconfigure sharing settings for network {network.id}. Multiple projects "
+            "are using it.",
+        )
+
+
+def identifiers(draft: Draft, wanted: int | None, context: Context) -> tuple[int, int]:
     """VNI (``wanted`` if given) and route distinguisher index for a new network or router.
 
     Raises RuleError 409 when the wanted VNI is taken, 503 when a range is exhausted.
     """
     first, last = context.vni_range
     try:
-        rd_index = ipam.lowest_rd_index(config)
+        rd_index = ipam.lowest_rd_index(draft.config)
         if wanted is None:
-            return ipam.lowest_vni(config, context.vni_range), rd_index
+            return ipam.lowest_vni(draft.config, context.vni_range), rd_index
     except ipam.Exhausted as error:
         raise RuleError(
             503,
@@ -117,12 +135,12 @@ def identifiers(config: Config, wanted: int | None, context: Context) -> tuple[i
             f"segmentation id {wanted} is outside this system's range {first}-{last}",
             "InvalidInput",
         )
-    if wanted in config.by_vni:
-        kind, id = next(iter(config.by_vni[wanted]))
+    if wanted in draft.config.by_vni:
+        kind, id = next(iter(draft.config.by_vni[wanted]))
         raise conflict(
             "TunnelIdInUse",
-            f"Unable to create the network. The tunnel ID {wanted} is in use by {kind} {id}; "
-            "choose another or leave it out.",
+            f"Unable to create the network. The tunnel ID {wanted} is in use by a {kind} "
+            f"({draft.names(kind, [id])}); choose another or leave it out.",
         )
     return wanted, rd_index
 

@@ -47,7 +47,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
     if groups and not security:
         raise _security_required()
     if "security_groups" in body:
-        groups = security_groups.of_port(draft, groups, context)
+        groups = security_groups.of_port(draft, groups)
     elif security:
         groups = (security_groups.default_group(draft, fields["project_id"], context),)
     pairs = address_pairs.checked(body.get("allowed_address_pairs"), security)
@@ -90,9 +90,9 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
         mac = mac_addresses.parsed(body["mac_address"])
         if mac != old.mac_address:
             fields["mac_address"] = mac_addresses.chosen(draft, old.network_id, mac, context)
-            fields["fixed_ips"] = ipv6_modes.follow_mac(draft.config, old, mac)
+            fields["fixed_ips"] = ipv6_modes.follow_mac(draft, old, mac)
     if body.get("fixed_ips") is not None and not old.is_router_interface:
-        network = draft.get("network", old.network_id)
+        network = draft.config.networks[old.network_id]
         mac = fields.get("mac_address", old.mac_address)
         fields["fixed_ips"] = fixed_ips.chosen(draft, network, body["fixed_ips"], mac, keep=old)
     if "binding_profile" in body:
@@ -106,7 +106,7 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
         )
     elif old.allowed_address_pairs and not security:
         raise address_pairs.security_required()
-    fields |= _groups(draft, old, body, security, context)
+    fields |= _groups(draft, old, body, security)
     for name, read in (("dns_name", dns.dns_name), ("dns_domain", dns.dns_domain)):
         if name in body:
             fields[name] = read(body[name])
@@ -115,19 +115,19 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
         fields["extra_dhcp_opts"] = options
     port = draft.replace("port", old, context, **fields)
     if "dns_name" in body or "dns_domain" in body:
-        dns.whole_name(port, draft.get("network", old.network_id))
+        dns.whole_name(port, draft.config.networks[old.network_id])
     return port
 
 
 def _groups(
-    draft: Draft, old: Port, body: dict[str, Any], security: bool, context: Context
+    draft: Draft, old: Port, body: dict[str, Any], security: bool
 ) -> dict[str, Any]:
     """The fields about security groups that an update changes."""
     if "security_groups" in body:
         wanted = body["security_groups"] or ()
         if wanted and not security:
             raise _security_required()
-        groups = security_groups.of_port(draft, wanted, context, old.security_groups)
+        groups = security_groups.of_port(draft, wanted, old.security_groups)
         return {"security_groups": groups, "unfiltered": False}
     if old.security_groups and not security:
         raise conflict(

@@ -7,10 +7,12 @@ attached to at most one router: its gateway is one anycast address on every vrou
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from typing import Any
 
-from ryu_apps.control import ipam
+from ryu_apps.control import access, ipam
 from ryu_apps.control.model import ROUTER_INTERFACE, FixedIp, Port, Router, Subnet
+from ryu_apps.control.rules.authority import may
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,
@@ -21,12 +23,12 @@ from ryu_apps.control.rules.draft import (
     conflict,
     plain,
 )
-from ryu_apps.control.rules.networks import identifiers, some, targets
+from ryu_apps.control.rules.networks import identifiers, targets
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:
     _no_gateway(body)
-    vni, rd_index = identifiers(draft.config, None, context)
+    vni, rd_index = identifiers(draft, None, context)
     return draft.put(
         "router",
         Router(
@@ -57,8 +59,8 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     if ports:
         raise conflict(
             "RouterInUse",
-            f"Router {id} still has ports: {some([port.id for port in ports])}. Remove its "
-            "interfaces first with remove_router_interface.",
+            f"Router {id} still has ports: {draft.names('port', [port.id for port in ports])}. "
+            "Remove its interfaces first with remove_router_interface.",
         )
     draft.delete("router", id)
 
@@ -74,6 +76,7 @@ def add_interface(draft: Draft, id: str, body: dict[str, Any], context: Context)
             "Bad router request: exactly one of subnet_id and port_id must be given."
         )
     if port_id:
+        may(draft, "port", port_id, "update")
         return _add_port(draft, router, draft.get("port", port_id), context)
     subnet = draft.get("subnet", subnet_id)
     if not subnet.gateway_ip:
@@ -82,12 +85,14 @@ def add_interface(draft: Draft, id: str, body: dict[str, Any], context: Context)
             f"gateway_ip of subnet {subnet.id}, or give a port_id."
         )
     _attachable(draft, router, [subnet])
-    for user in draft.config.ports_by_address.get((subnet.id, subnet.gateway_ip), ()):
+    _on_link(subnet)
+    users = draft.config.ports_by_address.get((subnet.id, subnet.gateway_ip))
+    if users:
         raise conflict(
             "IpAddressInUse",
             f"Unable to complete operation for network {subnet.network_id}. The gateway address "
-            f"{subnet.gateway_ip} is in use by port {user}; delete that port, or add it as the "
-            "interface by port_id.",
+            f"{subnet.gateway_ip} is in use by a port ({draft.names('port', users)}); delete that "
+            "port, or add it as the interface by port_id.",
         )
     shared = _ipv6_interface(draft, router, subnet)
     if shared is not None:
@@ -157,6 +162,17 @@ def remove_interface(
     return _answer(router, port, subnet_id or port.fixed_ips[0].subnet_id)
 
 
+def _on_link(subnet: Subnet) -> None:
+    """A router can have the gateway's address only where that lies in the subnet."""
+    if ipaddress.ip_address(subnet.gateway_ip) not in subnet.net:
+        raise bad_request(
+            f"IP address {subnet.gateway_ip} is not a valid IP for the specified subnet: the "
+            f"gateway of {subnet.id} is outside of {subnet.cidr}, and so another system's. To "
+            "attach a router nevertheless, give a port_id.",
+            "InvalidIpForSubnet",
+        )
+
+
 def _ipv6_interface(draft: Draft, router: Router, subnet: Subnet) -> Port | None:
     """The interface that an IPv6 subnet joins: all of a network share one port, as hosts see one
     router (its link-local address) that announces several prefixes."""
@@ -220,8 +236,15 @@ def _add_port(draft: Draft, router: Router, port: Port, context: Context) -> dic
 
 
 def _attachable(draft: Draft, router: Router, subnets: list[Subnet]) -> None:
-    """Refuse what a router cannot take: a subnet with a router, or overlapping ones."""
+    """Refuse what a router cannot take: a subnet that is not the client's, one with a router, or
+    overlapping ones."""
     for subnet in subnets:
+        # A subnet has one router, and that is everybody's gateway: not anybody's on a shared one.
+        if not access.allowed(draft.config, draft.who, "subnet", "update", subnet):
+            raise bad_request(
+                f"Bad router request: Cannot add interface to router because subnet {subnet.id} "
+                "is not owned by project making the request."
+            )
         for port_id in draft.config.interfaces_by_subnet.get(subnet.id, ()):
             other = draft.config.ports[port_id].device_id
             if other == router.id:
@@ -230,8 +253,8 @@ def _attachable(draft: Draft, router: Router, subnets: list[Subnet]) -> None:
                 )
             raise conflict(
                 "SubnetInUse",
-                f"Subnet {subnet.id} is attached to router {other}; a subnet has at most one "
-                "router. Remove that interface first.",
+                f"Subnet {subnet.id} is attached to a router ({draft.names('router', [other])}); a "
+                "subnet has at most one router. Remove that interface first.",
             )
     present = [
         draft.config.subnets[item.subnet_id]
@@ -243,7 +266,7 @@ def _attachable(draft: Draft, router: Router, subnets: list[Subnet]) -> None:
             if other.ip_version == subnet.ip_version and other.net.overlaps(subnet.net):
                 raise bad_request(
                     f"Bad router request: Cidr {subnet.cidr} of subnet {subnet.id} overlaps with "
-                    f"cidr {other.cidr} of subnet {other.id}."
+                    f"that of a subnet of the router ({draft.names('subnet', [other.id])})."
                 )
 
 

@@ -17,7 +17,6 @@ from ryu_apps.control.rules.draft import (
     conflict,
     plain,
 )
-from ryu_apps.control.rules.security_groups import touch, visible
 
 WITH_PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
 """The protocols whose ports a switch can match (ovs-fields(7))."""
@@ -29,13 +28,13 @@ Ports = tuple[int, int]
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> SecurityGroupRule:
-    group = visible(draft, "security_group", body["security_group_id"], context)
+    group = draft.get("security_group", body["security_group_id"])
     direction = _direction(body["direction"])
     ethertype = _ethertype(body.get("ethertype"))
     protocol = _protocol(body.get("protocol"), ethertype)
     first, last = _ports(protocol, ethertype, body.get("port_range_min"),
                          body.get("port_range_max"))
-    prefix, remote_group, address_group = _remotes(draft, body, ethertype, context)
+    prefix, remote_group, address_group = _remotes(draft, body, ethertype)
     fields = common(body, context)
     del fields["name"]
     fields["project_id"] = fields["project_id"] or group.project_id
@@ -52,7 +51,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> SecurityGrou
         **fields,
     )
     _refuse_double(draft.config, rule)
-    touch(draft, group.id, context)
+    draft.touch("security_group", group.id, context)
     return draft.put("security_group_rule", rule)
 
 
@@ -66,7 +65,7 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     old = draft.get("security_group_rule", id)
     check_revision("security_group_rule", old, context)
     draft.delete("security_group_rule", id)
-    touch(draft, old.security_group_id, context)
+    draft.touch("security_group", old.security_group_id, context)
 
 
 def _refuse_double(config: Config, rule: SecurityGroupRule) -> None:
@@ -176,7 +175,7 @@ def _icmp(kind: int | None, code: int | None) -> Ports:
 
 
 def _remotes(
-    draft: Draft, body: dict[str, Any], ethertype: str, context: Context
+    draft: Draft, body: dict[str, Any], ethertype: str
 ) -> tuple[str, str, str]:
     """(prefix, remote group, address group), of which at most one is not ""."""
     prefix = body.get("remote_ip_prefix") or ""
@@ -189,9 +188,9 @@ def _remotes(
             "SecurityGroupRemoteGroupAndRemoteIpPrefix",
         )
     if group:
-        visible(draft, "security_group", group, context)
+        draft.get("security_group", group)
     if addresses:
-        visible(draft, "address_group", addresses, context)
+        draft.get("address_group", addresses)
     return _prefix(prefix, ethertype), group, addresses
 
 

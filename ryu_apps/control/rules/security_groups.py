@@ -18,10 +18,8 @@ from ryu_apps.control.rules.draft import (
     check_revision,
     common,
     conflict,
-    not_found,
     plain,
 )
-from ryu_apps.control.rules.networks import some
 
 DEFAULT = "default"
 ETHERTYPES = ("IPv4", "IPv6")
@@ -120,29 +118,12 @@ def delete(draft: Draft, id: str, context: Context) -> None:
         touched[config.security_group_rules[rule_id].security_group_id] = None
         draft.delete("security_group_rule", rule_id)
     for group_id in touched:
-        touch(draft, group_id, context)
+        draft.touch("security_group", group_id, context)
     draft.delete("security_group", id)
 
 
-def touch(draft: Draft, id: str, context: Context) -> None:
-    """A group whose rules changed has a new revision."""
-    old = draft.config.security_groups.get(id)
-    if old is not None:
-        draft.put("security_group", dataclasses.replace(
-            old, revision_number=old.revision_number + 1, updated_at=context.now
-        ))
-
-
-def visible(draft: Draft, kind: str, id: str, context: Context) -> Any:
-    """The group that a request names.  Raises RuleError 404, also for another project's."""
-    found = draft.get(kind, id)
-    if context.project_id and not (found.shared or found.project_id == context.project_id):
-        raise not_found(kind, id)
-    return found
-
-
 def of_port(
-    draft: Draft, ids: Iterable[str], context: Context, present: Iterable[str] = ()
+    draft: Draft, ids: Iterable[str], present: Iterable[str] = ()
 ) -> tuple[str, ...]:
     """The groups that a port asks for, each once.  Raises RuleError 404.
 
@@ -151,7 +132,7 @@ def of_port(
     found = tuple(dict.fromkeys(ids))
     for id in found:
         if id not in present:
-            visible(draft, "security_group", id, context)
+            draft.get("security_group", id)
     return found
 
 
@@ -168,5 +149,6 @@ def _unused(draft: Draft, id: str, what: str) -> None:
     if ports:
         raise conflict(
             "SecurityGroupInUse",
-            f"Security Group {id} {what}: in use by ports {some(ports)}. Take it from them first.",
+            f"Security Group {id} {what}: in use by ports {draft.names('port', ports)}. Take it "
+            "from them first.",
         )

@@ -19,7 +19,6 @@ from ryu_apps.control.rules.draft import (
     conflict,
     plain,
 )
-from ryu_apps.control.rules.networks import some
 
 Net = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -91,8 +90,8 @@ def delete(draft: Draft, id: str, context: Context) -> None:
         raise conflict(
             "SubnetInUse",
             f"Unable to complete operation on subnet {id}: One or more ports have an IP "
-            f"allocation from this subnet: {some(ports)}. Delete them first (router interfaces "
-            "with remove_router_interface).",
+            f"allocation from this subnet: {draft.names('port', ports)}. Delete them first (router "
+            "interfaces with remove_router_interface).",
         )
     draft.delete("subnet", id)
 
@@ -214,8 +213,9 @@ def _gateway_unused(draft: Draft, subnet: Subnet, new: str) -> None:
                 raise conflict(
                     "GatewayIpInUse",
                     f"Current gateway ip {subnet.gateway_ip or 'none'} cannot change to "
-                    f"{new or 'none'}: port {port_id} uses {address}. Remove that port or router "
-                    "interface first.",
+                    f"{new or 'none'}: {address} is in use by a port "
+                    f"({draft.names('port', [port_id])}). Remove that port or router interface "
+                    "first.",
                 )
 
 

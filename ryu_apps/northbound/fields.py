@@ -1,0 +1,45 @@
+"""The types of the fields of request bodies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+
+def _text(value: Any) -> Any:
+    return "" if value is None else value
+
+
+def _number(value: Any) -> Any:
+    return None if value in ("", None) else value
+
+
+Text = Annotated[str, BeforeValidator(_text), Field(max_length=255)]
+Name = Annotated[str, Field(max_length=255)]
+LongText = Annotated[str, BeforeValidator(_text), Field(max_length=4096)]
+Uuid = Annotated[str, Field(min_length=1, max_length=64)]
+Address = Annotated[str, Field(max_length=64)]
+Names = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=64)]
+Addresses = Annotated[list[Address], Field(max_length=4096)]
+Tags = Annotated[list[str], Field(max_length=64)]
+Vni = Annotated[int | None, BeforeValidator(_number)]
+PortNumber = Annotated[int | None, BeforeValidator(_number)]
+
+
+def only(*allowed: Any) -> Any:
+    """Type of a field that may only ask for nothing: one of ``allowed``, or null."""
+
+    def check(value: Any) -> Any:
+        if value is not None and value not in allowed:
+            raise ValueError(f"{value!r} is not supported in this version; leave it out")
+        return value
+
+    return Annotated[Any, AfterValidator(check), WithJsonSchema({
+        "description": "Not supported in this version; may stand only with a value that asks for "
+        "nothing.", "enum": [None, *allowed],
+    })]
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", populate_by_name=False)

@@ -1,0 +1,70 @@
+"""Reads request bodies by their models, and says what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from pydantic import ValidationError
+
+from ryu_apps.northbound.errors import ApiError
+from ryu_apps.northbound.fields import Body
+
+MAX_BULK = 10000
+"""Resources in one request."""
+
+
+def parse(
+    model: type[Body], data: Any, known: Collection[str] = (), method: str = "POST"
+) -> dict[str, Any]:
+    """The fields that the request has, keyed for the rules.  Raises ApiError 400.
+
+    ``known``: attributes that the resource has, whether or not ``method`` may set them.
+    """
+    if type(data) is not dict:
+        raise ApiError(400, "HTTPBadRequest", "The body of a resource must be a JSON object.")
+    try:
+        return model.model_validate(data).model_dump(exclude_unset=True)
+    except ValidationError as error:
+        raise ApiError(400, "HTTPBadRequest", explain(error, known, method)) from error
+
+
+def named(model: type[Body], body: dict[str, Any]) -> list[str]:
+    """The attributes that a parsed body names, as the API spells them; keys of the items of a list
+    as ``fixed_ips:ip_address``."""
+    found = []
+    for field, value in body.items():
+        name = model.model_fields[field].alias or field
+        found.append(name)
+        if type(value) is list:
+            keys = {key for item in value if type(item) is dict for key in item}
+            found += [f"{name}:{key}" for key in sorted(keys)]
+    return found
+
+
+def asked(model: type[Body], body: dict[str, Any]) -> list[str]:
+    """Those of :func:`named` that ask for anything else than what comes by itself."""
+    return named(model, {
+        field: value for field, value in body.items()
+        if value not in (None, "", [], {}) and value != model.model_fields[field].default
+    })
+
+
+def explain(error: ValidationError, known: Collection[str], method: str) -> str:
+    """The first thing that is wrong, in the Networking API's words."""
+    problems = error.errors(include_url=False, include_context=False)
+    extra = [".".join(str(part) for part in item["loc"])
+             for item in problems if item["type"] == "extra_forbidden"]
+    unknown = [name for name in extra if name not in known]
+    if unknown:
+        return (f"Unrecognized attribute(s) '{', '.join(unknown)}'; /openapi.json describes what "
+                "there is.")
+    if extra:
+        why = "they cannot be set" if method == "POST" else "they cannot change"
+        return f"Attribute(s) '{', '.join(extra)}' not allowed in {method}: {why}."
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return f"Failed to parse request. Required attribute '{where}' not specified."
+    reason = first["msg"].removeprefix("Value error, ")
+    return f"Invalid input for {where}. Reason: {reason}."
