@@ -1,0 +1,140 @@
+"""Random requests of random projects: no answer tells of what the project cannot see, and no
+request changes what is another's.
+
+What a project may see and change is told here a second time, from the Networking API's words and not
+from the table in :mod:`ryu_apps.control.access`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from .rest_tenants import COLLECTIONS, HIDDEN, PROJECTS, Client, Site
+
+VERBS = ("create", "create", "create", "bulk", "update", "update", "delete", "tag", "interface",
+         "show", "list", "list")
+
+
+def sees(world: dict, who: str, kind: str, item: Any) -> bool:
+    if not who or item.project_id == who and kind != "security_group_rule":
+        return True
+    if kind in ("network", "security_group", "address_group"):
+        return item.shared
+    if kind in ("subnet", "port"):
+        network = world["network", item.network_id]
+        return network.project_id == who or (kind == "subnet" and network.shared)
+    if kind == "security_group_rule":
+        return world["security_group", item.security_group_id].project_id == who
+    return False
+
+
+def owns(world: dict, who: str, kind: str, item: Any) -> bool:
+    """Whether a request of the project may add, change or delete it."""
+    if not who or item.project_id == who:
+        return True
+    if kind in ("subnet", "port"):
+        return world["network", item.network_id].project_id == who
+    if kind == "security_group_rule":
+        return world["security_group", item.security_group_id].project_id == who
+    return False
+
+
+def secrets(kind: str, item: Any) -> set[str]:
+    found = {item.id}
+    if getattr(item, "name", "") not in ("", "default"):
+        found.add(item.name)
+    if kind == "port":
+        found.add(item.mac_address)
+    return found
+
+
+def references(kind: str, item: Any) -> set[tuple[str, str]]:
+    """What a resource names, but for a port's device_id, which is free text."""
+    found = {
+        (of, getattr(item, field)) for of, field in (
+            ("network", "network_id"), ("security_group", "security_group_id"),
+            ("security_group", "remote_group_id"), ("address_group", "remote_address_group_id"),
+        ) if getattr(item, field, "")
+    }
+    found |= {("security_group", id) for id in getattr(item, "security_groups", ())}
+    return found | {("subnet", one.subnet_id) for one in getattr(item, "fixed_ips", ())}
+
+
+def step(site: Site, client: Client, who: str, verb: str, kind: str) -> int:
+    before = site.all()
+    method, path, body = client.request(verb, kind)
+    status, text = site.call(who, method, path, body)
+    after = site.all()
+    assert status < 500, (method, path, body, text)
+    asked = path + json.dumps(body)
+    said = client.said[who] = client.said.get(who, "") + asked
+    for world in (before, after):
+        # Administrators may put what is another's into a resource of the project's.
+        lent = {
+            id for (found, _), item in world.items() if sees(world, who, found, item)
+            for id in [getattr(item, "device_id", ""), *(id for _, id in references(found, item))]
+        }
+        for (found, id), item in world.items():
+            if any(sees(known, who, found, known[found, id])
+                   for known in (before, after) if (found, id) in known):
+                continue
+            for secret in secrets(found, item):
+                assert secret in said or secret in lent or secret not in text, (
+                    who, method, path, body, status, text, item)
+    if who and status < 400:
+        for name in HIDDEN:
+            assert f'"{name}":' not in text, (path, text)
+    for key in before.keys() | after.keys():
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        assert status < 400
+        world = before if old is not None else after
+        allowed = owns(world, who, key[0], world[key])
+        # The group of another project that a deleted group was the remote of loses that rule.
+        if not allowed and verb == "delete":
+            allowed = key[0] in ("security_group", "security_group_rule")
+        if who and new is not None:
+            named = references(key[0], new)
+            for kind_named, id in named - (references(key[0], old) if old else set()):
+                item = after[kind_named, id]
+                assert sees(after, who, kind_named, item) or only_follows(key[0], old, new), (
+                    who, method, path, body, new, item)
+        assert allowed or only_follows(key[0], old, new), (who, method, path, body, old, new)
+    if who and status < 400:
+        for key in after.keys() - before.keys():
+            assert after[key].project_id == who, (method, path, body, after[key])
+    return status
+
+
+def only_follows(kind: str, old: Any, new: Any) -> bool:
+    """Whether a port only gained or lost the address of an automatic subnet, which the owner of
+    the network made or deleted."""
+    return kind == "port" and old is not None and new is not None and (
+        old.name == new.name and old.security_groups == new.security_groups
+    )
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.lists(
+    st.tuples(st.integers(0, 6), st.sampled_from(VERBS), st.sampled_from(sorted(COLLECTIONS))),
+    min_size=10, max_size=50,
+))
+def test_no_leaks(seed, calls):
+    site = Site()
+    client = Client(site, random.Random(seed))
+    try:
+        for who in PROJECTS[1:]:
+            step(site, client, who, "create", "network")
+            step(site, client, who, "create", "security_group")
+            step(site, client, who, "create", "router")
+        site.call("", "POST", "/v2.0/networks", {"network": {"shared": True, "project_id": "red"}})
+        for who, verb, kind in calls:
+            step(site, client, PROJECTS[who % 4], verb, kind)
+    finally:
+        site.close()
