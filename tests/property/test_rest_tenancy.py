@@ -1,8 +1,8 @@
 """Random requests of random projects: no answer tells of what the project cannot see, and no
 request changes what is another's.
 
-What a project may see and change is told here a second time, from the Networking API's words and not
-from the table in :mod:`ryu_apps.control.access`.
+What a project may see and change is told here a second time, by the Networking API's words, not
+by the table in :mod:`ryu_apps.control.access`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ VERBS = ("create", "create", "create", "bulk", "update", "update", "delete", "ta
 
 
 def sees(world: dict, who: str, kind: str, item: Any) -> bool:
-    if not who or item.project_id == who and kind != "security_group_rule":
+    if not who or (item.project_id == who and kind != "security_group_rule"):
         return True
     if kind in ("network", "security_group", "address_group"):
         return item.shared
