@@ -35,10 +35,11 @@ class Why(IntEnum):
 class Lease4:
     """An IPv4 address of a port, with what DHCP says of its subnet (RFC 2131, 2132).
 
-    ``routes``: (destination prefix, next hop) for option 121 (RFC 3442), without the default route.
-    ``gateway`` "": the subnet has none.  ``server``: the address that answers as DHCP server: the
-    router's, or where there is none the last usable address of the subnet.  ``dns``: the resolvers
-    that the port is told of; where the subnet names none, the network's own at ``server``.
+    ``routes``: the subnet's host routes as (destination prefix, next hop).  ``gateway``: as the
+    subnet has it, "" for none; it need not be in the subnet.  ``server``: the address that answers
+    as DHCP server: the router's, or where there is none one that no port has.  ``dns``: the
+    resolvers that the port is told of; where the subnet names none, the network's own at
+    ``server``.  ``router_mac``: the MAC of the router's interface, "" where there is none.
     """
 
     address: str
@@ -48,6 +49,7 @@ class Lease4:
     dns: tuple[str, ...] = ()
     routes: tuple[tuple[str, str], ...] = ()
     dhcp: bool = True
+    router_mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Lease6:
 
     ``ra_mode`` and ``address_mode``: Neutron's ipv6_ra_mode and ipv6_address_mode: "slaac",
     "dhcpv6-stateful", "dhcpv6-stateless" or "".  ``gateway``: the router's address, or "".
+    ``router_mac``: the MAC of the router's interface in this subnet, "" where there is none.
     """
 
     address: str
@@ -64,14 +67,16 @@ class Lease6:
     ra_mode: str = ""
     address_mode: str = ""
     dns: tuple[str, ...] = ()
+    router_mac: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EdgePort:
     """Everything the proxies need to know of one port.
 
-    ``ofport``: its OpenFlow port.  ``gateway_mac``: the MAC of its router interface, or "" where
-    its network is not routed; answers come from it, else from ``service_mac``.
+    ``ofport``: its OpenFlow port.  ``gateway_mac``: the MAC of the first router interface of its
+    subnets, or "" where none is routed.  What is about one subnet comes from the MAC of that
+    subnet's router, where there is none from ``service_mac``.
     ``extra_options``: Neutron's extra_dhcp_opts as (ip version, option name or number, value).
     """
 

@@ -54,6 +54,8 @@ class Config:
         self.interfaces_by_subnet: dict[str, dict[str, None]] = {}
         self.ports_by_address: dict[tuple[str, str], dict[str, None]] = {}
         """(subnet id, address) -> port ids; one, if every writer validated."""
+        self.pairs_by_address: dict[tuple[str, str], dict[str, None]] = {}
+        """(network id, address) -> ports with an allowed address pair of just this address."""
         self.ports_by_mac: dict[tuple[str, str], dict[str, None]] = {}
         """(network id, MAC) -> port ids."""
         self.by_vni: dict[int, dict[tuple[str, str], None]] = {}
@@ -106,6 +108,10 @@ class Config:
             yield self.ports_by_mac, (item.network_id, item.mac_address), item.id
             for group in item.security_groups:
                 yield self.ports_by_group, group, item.id
+            for pair in item.allowed_address_pairs:
+                address, _, length = pair.ip_address.partition("/")
+                if length in ("", "128" if ":" in address else "32"):
+                    yield self.pairs_by_address, (item.network_id, address), item.id
             if item.device_id:
                 yield self.ports_by_device, item.device_id, item.id
             if item.is_router_interface:

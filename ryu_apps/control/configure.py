@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control.config import Config
-from ryu_apps.control.edge import service_address
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.model import Change, Network, Port, Router, Subnet, means_the_same
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
+from ryu_apps.control.service_addresses import is_link_local
 from ryu_apps.control.services import Services
 from ryu_apps.control.translate import spec
 
@@ -125,7 +125,7 @@ class Configurer:
             if one is None:
                 continue
             self._ports.names.ports[one.network_id, port.id] = None
-            if old is None or new is None or old.fixed_ips != new.fixed_ips:
+            if old is None or new is None or _addresses(old) != _addresses(new):
                 self._service_addresses(one)
             if one.is_router_interface:
                 self._presence.routers[one.device_id] = None
@@ -138,13 +138,12 @@ class Configurer:
 
     def _service_addresses(self, port: Port) -> None:
         """An address that a port has is not the network's own, and becomes it again."""
-        for fixed in port.fixed_ips:
-            subnet = self._config.subnets.get(fixed.subnet_id)
-            if subnet is not None and fixed.ip_address == service_address(
-                subnet.cidr, subnet.gateway_ip
-            ):
-                self._services.subnets[subnet.id] = None
-                self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
+        addresses = [fixed.ip_address for fixed in port.fixed_ips]
+        if port.allowed_address_pairs or any(map(is_link_local, addresses)):
+            subnets = self._config.subnets_by_network.get(port.network_id, ())
+        else:
+            subnets = [fixed.subnet_id for fixed in port.fixed_ips]
+        self._services.subnets.update(dict.fromkeys(subnets))
 
     def _router(self, old: Router | None, new: Router | None) -> None:
         if old is not None and (new is None or new.vni != old.vni):
@@ -170,3 +169,7 @@ class Configurer:
         for port_id in port_ids:
             if port_id in bound:
                 self._ports.republish[port_id] = None
+
+
+def _addresses(port: Port) -> tuple:
+    return port.fixed_ips, port.allowed_address_pairs

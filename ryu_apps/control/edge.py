@@ -2,80 +2,20 @@
 
 from __future__ import annotations
 
-import ipaddress
 from functools import lru_cache
 
-from ryu_apps.control import dns_names, ids
+from ryu_apps.control import dns_names
 from ryu_apps.control.config import Config
 from ryu_apps.control.messages import EdgeChanged
 from ryu_apps.control.model import FixedIp, Subnet
-from ryu_apps.control.translate import Attachment, BoundPort, attachment
+from ryu_apps.control.service_addresses import (
+    resolver_addresses,
+    router_address,
+    service_address,
+    service_mac,
+)
+from ryu_apps.control.translate import BoundPort, attachment
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
-
-
-def service_mac(evi: int) -> str:
-    """The MAC that answers where an EVI has no router: locally administered, and constant."""
-    return "02:56:4e:" + evi.to_bytes(3, "big").hex(":")
-
-
-@lru_cache(maxsize=65536)
-def service_address(cidr: str, taken: str = "") -> str:
-    """The address that answers as DHCP server and resolver where a subnet has no router: its last
-    usable one that is not ``taken``."""
-    net = ipaddress.ip_network(cidr)
-    last = int(net.broadcast_address)
-    if net.version == 4 and net.prefixlen < 31:
-        last -= 1
-    address = str(net[last - int(net.network_address)])
-    if address == taken and net.num_addresses > 2:
-        address = str(net[last - 1 - int(net.network_address)])
-    return address
-
-
-def own_service_address(config: Config, subnet: Subnet) -> str:
-    """The service address of a subnet without a router; "" where a port has it, or DHCP is off and
-    nobody is told of it."""
-    address = service_address(subnet.cidr, subnet.gateway_ip)
-    free = (subnet.id, address) not in config.ports_by_address
-    return address if subnet.enable_dhcp and free else ""
-
-
-def resolver_addresses(config: Config, subnet: Subnet) -> tuple[str, ...]:
-    """Where ports of a subnet ask for names; the first one is what they are told.
-
-    The router's address, and for IPv6 its link-local ones: hosts know a router by those.  Without
-    a router the service address.
-    """
-    way = attachment(config, subnet.id)
-    if way is None:
-        own = own_service_address(config, subnet)
-        return (own,) if own else ()
-    found = (_address_of(way, subnet),)
-    if subnet.ip_version == 6:
-        interfaces = config.interfaces_by_network.get(subnet.network_id, ())
-        ports = (config.ports[port_id] for port_id in interfaces)
-        local = {
-            ids.link_local(port.mac_address)
-            for port in ports
-            if port.device_id == way.router.id and port.admin_state_up
-        }
-        found += tuple(sorted(local))
-    return found
-
-
-def is_resolver(config: Config, network_id: str, address: str) -> bool:
-    """Whether ports of a network may ask at ``address``."""
-    subnets = config.subnets_by_network.get(network_id, ())
-    return any(
-        address in resolver_addresses(config, config.subnets[subnet_id]) for subnet_id in subnets
-    )
-
-
-def _address_of(way: Attachment, subnet: Subnet) -> str:
-    """The router's own address in a subnet: mostly, but not always, the subnet's gateway."""
-    return next(
-        fixed.ip_address for fixed in way.interface.fixed_ips if fixed.subnet_id == subnet.id
-    )
 
 
 def _resolvers(config: Config, subnet: Subnet) -> tuple[str, ...]:
@@ -102,18 +42,19 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
         subnet = config.subnets.get(fixed.subnet_id)
         if subnet is None:
             continue
-        routed = bool(gateway_macs.get(fixed.ip_address))
+        router_mac = gateway_macs.get(fixed.ip_address, "")
         if subnet.ip_version == 4:
-            v4.append(_lease4(config, fixed, subnet))
+            v4.append(_lease4(config, fixed, subnet, router_mac))
         else:
             v6.append(
                 Lease6(
                     fixed.ip_address,
                     subnet.cidr,
-                    subnet.gateway_ip if routed else "",
+                    subnet.gateway_ip if router_mac else "",
                     subnet.ipv6_ra_mode,
                     subnet.ipv6_address_mode,
                     _resolvers(config, subnet),
+                    router_mac,
                 )
             )
     first = v4[0].address if v4 else v6[0].address if v6 else ""
@@ -135,17 +76,17 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
     )
 
 
-def _lease4(config: Config, fixed: FixedIp, subnet: Subnet) -> Lease4:
-    gateway = subnet.gateway_ip
+def _lease4(config: Config, fixed: FixedIp, subnet: Subnet, router_mac: str) -> Lease4:
     way = attachment(config, subnet.id)
     return Lease4(
         fixed.ip_address,
         _prefix_length(subnet.cidr),
-        gateway,
-        service_address(subnet.cidr, gateway) if way is None else _address_of(way, subnet),
+        subnet.gateway_ip,
+        service_address(config, subnet) if way is None else router_address(way, subnet),
         _resolvers(config, subnet),
         tuple((route.destination, route.nexthop) for route in subnet.host_routes),
         subnet.enable_dhcp,
+        router_mac,
     )
 
 

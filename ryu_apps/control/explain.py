@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ryu_apps.control.config import Config
-from ryu_apps.control.edge import is_resolver
 from ryu_apps.control.explain_path import Exists, Holder, Stage, port_name, way_of
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
 from ryu_apps.control.model import Port, Subnet
@@ -23,6 +22,7 @@ from ryu_apps.control.policy import (
     groups_of,
     protocol_number,
 )
+from ryu_apps.control.service_addresses import is_resolver
 from vrouter_ovs.state import EGRESS, INGRESS
 
 TCP, UDP, DNS_PORT = 6, 17, 53

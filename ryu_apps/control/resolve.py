@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control.desired import Desired, Scope
-from ryu_apps.control.edge import service_mac
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.instances import Entry, Instance, Instances
 from ryu_apps.control.messages import Gratuitous
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
+from ryu_apps.control.service_addresses import service_mac
 from ryu_apps.control.services import Services
 from vrouter_ovs.state import Flood, LocalMac, Neighbor, RemoteHop, RemoteMac, Route
 

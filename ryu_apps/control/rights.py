@@ -14,6 +14,7 @@ from ryu_apps.control import ids
 from ryu_apps.control.config import Config
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.model import Port
+from ryu_apps.control.service_addresses import own_service_address
 from ryu_apps.control.translate import BoundPort, network_of
 
 
@@ -68,6 +69,8 @@ class Rights:
             if any(address == fixed.ip_address for fixed in self._config.ports[port_id].fixed_ips):
                 return "an address of a router"
         for subnet_id in self._config.subnets_by_network.get(bound.network_id, ()):
+            if address == own_service_address(self._config, self._config.subnets[subnet_id]):
+                return "an address of the network"
             for port_id in self._config.ports_by_address.get((subnet_id, address), ()):
                 if port_id == bound.port_id:
                     return "its own"

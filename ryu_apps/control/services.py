@@ -7,18 +7,27 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ryu_apps.control.config import Config
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.edge import own_service_address, resolver_addresses
 from ryu_apps.control.instances import Entry
-from ryu_apps.control.translate import attachment
+from ryu_apps.control.model import Subnet
+from ryu_apps.control.service_addresses import (
+    own_service_address,
+    resolver_addresses,
+    service_address,
+)
 from vrouter_ovs.state import DnsServer
 
 
 class Services:
-    def __init__(self, config: Config, desired: Desired) -> None:
+    """``edges`` gets the ports that are told of another address than before."""
+
+    def __init__(self, config: Config, desired: Desired, edges: dict[str, None]) -> None:
         self._config = config
         self._desired = desired
+        self._edges = edges
         self.subnets: dict[str, None] = {}
         """Subnets to look at again."""
+        self._chosen: dict[str, str] = {}
+        """Subnet id -> its service address, also where a router answers."""
         self._address_of: dict[str, Entry] = {}
         self._addresses: dict[int, dict[Entry, dict[str, None]]] = {}
         """L2 VNI -> entry -> the subnets without a router whose DHCP answers come from it."""
@@ -41,16 +50,24 @@ class Services:
             network = self._config.networks.get(subnet.network_id) if subnet else None
             address: Entry | None = None
             servers: tuple[DnsServer, ...] = ()
+            self._choose(subnet_id, subnet if network is not None else None)
             if network is not None:
-                if attachment(self._config, subnet_id) is None:
-                    own = own_service_address(self._config, subnet)
-                    address = ("ip", network.vni, own) if own else None
+                own = own_service_address(self._config, subnet)
+                address = ("ip", network.vni, own) if own else None
                 servers = tuple(
                     DnsServer(network.vni, one) for one in resolver_addresses(self._config, subnet)
                 )
             self._set_address(subnet_id, address, entries)
             self._set_resolvers(subnet_id, servers, evis)
         self.subnets.clear()
+
+    def _choose(self, subnet_id: str, subnet: Subnet | None) -> None:
+        """All ports of a subnet are told of its service address."""
+        held = self._chosen.pop(subnet_id, None)
+        if subnet is not None:
+            wanted = self._chosen[subnet_id] = service_address(self._config, subnet)
+            if wanted != held:
+                self._edges.update(self._config.ports_by_subnet.get(subnet_id, ()))
 
     def _set_address(
         self, subnet_id: str, wanted: Entry | None, entries: dict[Entry, None]

@@ -46,9 +46,7 @@ def question(port: EdgePort, address: str) -> bytes:
     ip = ipaddress.IPv4Address(address)
     for lease in port.v4:
         if ip in ipaddress.IPv4Network(f"{lease.address}/{lease.prefix_length}", strict=False):
-            routed = port.gateway_mac and lease.server == lease.gateway
-            mac = port.gateway_mac if routed else port.service_mac
-            return arp.request(address, mac, lease.server)
+            return arp.request(address, lease.router_mac or port.service_mac, lease.server)
     return arp.request(address, port.gateway_mac or port.service_mac, "0.0.0.0")
 
 

@@ -75,10 +75,10 @@ def answer(frame: bytes, port: EdgePort, mtu: int, why: Why) -> tuple[str, Answe
             if int.from_bytes(payload[2:4], "big") in SERVED:
                 return protocol, ignored("to a service of the gateway")
             # From the address that was asked, as a host does (RFC 1122 section 3.2.2).
-            address = str(ipaddress.ip_address(target))
+            address, mac = str(ipaddress.ip_address(target)), answering_mac(port)
         else:
-            address = gateway(port, source)
-        return protocol, icmp.answer(frame, answering_mac(port), address, mtu, KINDS[why])
+            address, mac = gateway(port, source)
+        return protocol, icmp.answer(frame, mac, address, mtu, KINDS[why])
     except Malformed as fault:
         raise Malformed(f"{protocol}: {fault.reason}") from None
 
@@ -87,26 +87,37 @@ def answering_mac(port: EdgePort) -> str:
     return port.gateway_mac or port.service_mac
 
 
-def gateway(port: EdgePort, source: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
-    """The address that errors to ``source`` come from: the gateway's in its subnet, else the first
-    of the family.  Without a router, the address that also answers DHCP, or over IPv6 the
+def gateway(
+    port: EdgePort, source: ipaddress.IPv4Address | ipaddress.IPv6Address
+) -> tuple[str, str]:
+    """(address, MAC) that errors to ``source`` come from: the gateway's in its subnet, else the
+    first of the family.  Without a router, the address that also answers DHCP, or over IPv6 the
     link-local address of the MAC that answers; also for a link-local source, which has no other
     router."""
     if source.version == 4:
-        servers = [(lease.server, f"{lease.address}/{lease.prefix_length}") for lease in port.v4]
-        return _choose(servers, source) or NO_ADDRESS4
-    gateways = [(lease.gateway, lease.prefix) for lease in port.v6 if lease.gateway]
-    found = "" if source.is_link_local else _choose(gateways, source)
-    return found or str(ipaddress.IPv6Address(link_local(mac_bytes(answering_mac(port)))))
+        servers = [
+            (lease.server, lease.router_mac, f"{lease.address}/{lease.prefix_length}")
+            for lease in port.v4
+        ]
+        address, mac = _choose(servers, source)
+        if not address:
+            return NO_ADDRESS4, answering_mac(port)
+        return address, mac or port.service_mac
+    gateways = [(lease.gateway, lease.router_mac, lease.prefix) for lease in port.v6
+                if lease.gateway]  # fmt: skip
+    address, mac = ("", "") if source.is_link_local else _choose(gateways, source)
+    mac = mac or answering_mac(port)
+    return address or str(ipaddress.IPv6Address(link_local(mac_bytes(mac)))), mac
 
 
 def _choose(
-    candidates: list[tuple[str, str]], source: ipaddress.IPv4Address | ipaddress.IPv6Address
-) -> str:
-    for address, prefix in candidates:
+    candidates: list[tuple[str, str, str]],
+    source: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> tuple[str, str]:
+    for address, mac, prefix in candidates:
         if source in _network(prefix):
-            return address
-    return candidates[0][0] if candidates else ""
+            return address, mac
+    return candidates[0][:2] if candidates else ("", "")
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,6 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.control.edge import service_address, service_mac
 from ryu_apps.control.model import (
     ROUTER_INTERFACE,
     AddressPair,
@@ -18,6 +17,7 @@ from ryu_apps.control.model import (
     Subnet,
 )
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
+from ryu_apps.control.service_addresses import service_address, service_mac
 
 from .world_model import DEEPER, ELEMENTS, Node, check_collisions, target
 
@@ -151,7 +151,16 @@ class Tenants:
             case "neighbor" if item.remote:
                 pass
             case "neighbor" if item.mac == service_mac(item.evi):
-                assert item.address in {service_address(cidr) for cidr in CIDRS}
+                config = self.node.world.config
+                assert item.address in {
+                    service_address(config, subnet) for subnet in config.subnets.values()
+                }
+                assert not any(
+                    item.address == fixed.ip_address
+                    for port in config.ports.values()
+                    if config.networks[port.network_id].vni == item.evi
+                    for fixed in port.fixed_ips
+                )
             case "neighbor":
                 (port,) = [
                     one for one in bound.values()

@@ -20,9 +20,10 @@ PORT = EdgePort(
     port_id="port-5", network_id="net", ofport=5, evi=100, mac="fa:16:3e:00:00:05",
     gateway_mac="fa:16:3e:00:00:01", service_mac="fa:16:3e:ff:ff:01", mtu=1450,
     host_name="vm1", domain="red.test", ntp=("10.0.0.9", "fd00::9"),
-    v4=(Lease4("10.0.0.5", 24, "10.0.0.1", "10.0.0.1", ("10.0.0.1", "10.0.0.2")),),
+    v4=(Lease4("10.0.0.5", 24, "10.0.0.1", "10.0.0.1", ("10.0.0.1", "10.0.0.2"),
+               router_mac="fa:16:3e:00:00:01"),),
     v6=(Lease6("fd00::5", "fd00::/64", "fd00::1", "dhcpv6-stateful", "dhcpv6-stateful",
-               ("fd00::1",)),),
+               ("fd00::1",), "fa:16:3e:00:00:01"),),
 )  # fmt: skip
 
 

@@ -6,13 +6,7 @@ from dataclasses import replace
 
 from ryu_apps.control import ids
 from ryu_apps.control.config import Config
-from ryu_apps.control.edge import (
-    Edges,
-    edge_port,
-    resolver_addresses,
-    service_address,
-    service_mac,
-)
+from ryu_apps.control.edge import Edges, edge_port
 from ryu_apps.control.model import (
     ROUTER_INTERFACE,
     Change,
@@ -24,6 +18,7 @@ from ryu_apps.control.model import (
     Router,
     Subnet,
 )
+from ryu_apps.control.service_addresses import resolver_addresses, service_mac
 from ryu_apps.control.translate import BoundPort, bound_port
 
 MAC, GATEWAY = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01"
@@ -101,15 +96,6 @@ def test_without_a_router_the_last_address_answers() -> None:
     assert port.v6[0].gateway == ""
 
 
-def test_service_addresses() -> None:
-    assert service_address("10.0.0.0/24") == "10.0.0.254"
-    assert service_address("10.0.0.0/24", "10.0.0.254") == "10.0.0.253"
-    assert service_address("10.0.0.0/31") == "10.0.0.1"
-    assert service_address("10.0.0.7/32") == "10.0.0.7"
-    assert service_address("fd00::/64") == "fd00::ffff:ffff:ffff:ffff"
-    assert service_mac(0xABCDEF) == "02:56:4e:ab:cd:ef"
-
-
 def test_a_place_changes_hands() -> None:
     """A port leaves its OpenFlow port in the same moment as another takes it."""
     made = config()
@@ -164,12 +150,3 @@ def test_the_routers_own_address_counts_where_it_is_not_the_gateway() -> None:
     assert resolver_addresses(made, made.subnets["s4"]) == ("10.0.1.1",)
     local = ids.link_local(GATEWAY)
     assert resolver_addresses(made, made.subnets["s6"]) == ("fd00:1::1", local)
-
-
-def test_a_port_that_has_the_service_address_keeps_it() -> None:
-    made = config(routed=False)
-    made.apply(Change("port", "q", Port(
-        "q", "n", "fa:16:3e:00:00:12", fixed_ips=(FixedIp("s4", "10.0.1.254"),)
-    )))  # fmt: skip
-    assert told(made)[0] == ()
-    assert edge_port(made, bind(made)).v4[0].server == "10.0.1.254"

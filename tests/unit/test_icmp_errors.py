@@ -26,10 +26,10 @@ from vrouter_ovs.registers import REGISTERS
 MAC, GATEWAY_MAC, SERVICE_MAC = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01", "02:56:4e:00:00:64"
 PORT = EdgePort(
     "p", "n", 5, 100, MAC, GATEWAY_MAC, SERVICE_MAC, 1400,
-    v4=(Lease4("10.0.1.11", 24, "10.0.1.1", "10.0.1.1"),
-        Lease4("10.0.5.11", 24, "10.0.5.1", "10.0.5.1")),
-    v6=(Lease6("fd00:1::11", "fd00:1::/64", "fd00:1::1"),
-        Lease6("fd00:5::11", "fd00:5::/64", "fd00:5::1")),
+    v4=(Lease4("10.0.1.11", 24, "10.0.1.1", "10.0.1.1", router_mac=GATEWAY_MAC),
+        Lease4("10.0.5.11", 24, "10.0.5.1", "10.0.5.1", router_mac=GATEWAY_MAC)),
+    v6=(Lease6("fd00:1::11", "fd00:1::/64", "fd00:1::1", router_mac=GATEWAY_MAC),
+        Lease6("fd00:5::11", "fd00:5::/64", "fd00:5::1", router_mac=GATEWAY_MAC)),
 )  # fmt: skip
 ISLAND = replace(
     PORT, gateway_mac="", v4=(Lease4("10.0.9.2", 28, "", "10.0.9.14"),),

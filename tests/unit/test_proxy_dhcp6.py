@@ -148,7 +148,7 @@ def test_options() -> None:
 def test_server_identity_is_stable_and_checked() -> None:
     asked = frame(3, ia_na(), opt6(2, b"\0\3\0\1other!"))
     assert dhcp6.answer(asked, PORT).reason == "to another server"
-    unrouted = replace(PORT, gateway_mac="")
+    unrouted = replace(PORT, gateway_mac="", v6=(replace(PORT.v6[0], router_mac=""),))
     message = packet.udp6(dhcp6.answer(frame(1, ia_na()), unrouted).frames[0]).payload
     assert dict(options6(message[4:]))[2] == b"\0\3\0\1" + packet.mac_bytes(PORT.service_mac)
 

@@ -24,11 +24,11 @@ MAC, GATEWAY = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01"
 BROADCAST = b"\xff" * 6
 PORT = EdgePort(
     "p", "n", 5, 100, MAC, GATEWAY, "02:56:4e:00:00:64", 1450,
-    v4=(Lease4("10.0.1.11", 24, "10.0.1.1", "10.0.1.1"),),
+    v4=(Lease4("10.0.1.11", 24, "10.0.1.1", "10.0.1.1", router_mac=GATEWAY),),
 )  # fmt: skip
 WITH_RA = EdgePort(
     "q", "n", 6, 100, "fa:16:3e:00:00:12", GATEWAY, "02:56:4e:00:00:64", 1450,
-    v6=(Lease6("fd00::12", "fd00::/64", "fd00::1", "slaac", "slaac"),),
+    v6=(Lease6("fd00::12", "fd00::/64", "fd00::1", "slaac", "slaac", router_mac=GATEWAY),),
 )  # fmt: skip
 
 

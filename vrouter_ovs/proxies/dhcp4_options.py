@@ -1,7 +1,8 @@
 """DHCPv4 options by name: values as users write them -> bytes (RFC 2132 and those named below).
 
 Names are Neutron's for extra_dhcp_opts, which are dnsmasq's; a number, or either after "option:",
-works too.  Values are free text that a tenant chose, so what cannot be encoded raises ValueError.
+works too, and so do tags (:mod:`.dhcp_extra`).  Values are free text that a tenant chose, so what
+cannot be encoded raises ValueError.
 """
 
 from __future__ import annotations
@@ -10,11 +11,15 @@ import ipaddress
 import re
 from struct import pack
 
+from .dhcp_extra import OtherFamily, split
 from .names import encode_name
 
-SERVER_IP_ADDRESS = 256
-"""Not an option: Neutron's "server-ip-address" is the siaddr field of the header."""
-PROTOCOL_CODES = frozenset((0, 50, 52, 53, 54, 55, 56, 57, 61, 80, 81, 82, 255))
+SERVER_IP_ADDRESS = 255
+"""Not an option: "server-ip-address", 255 to dnsmasq, is the siaddr field of the header."""
+CLIENT_ID = 61
+"""The client's to say, and given back as it said it (RFC 6842).  A port may have one, as the bare
+metal service writes it; clients are known by their port."""
+PROTOCOL_CODES = frozenset((0, 50, 52, 53, 54, 55, 56, 57, 80, 81, 82))
 """What the protocol itself says; nobody may override these."""
 
 _U8, _U16, _U32, _TEXT, _IP, _IPS, _FLAG, _ROUTES, _DOMAINS, _GUESS = range(10)
@@ -34,14 +39,16 @@ _BY_NAME: dict[str, tuple[int, int]] = {
     "vendor-encap": (43, _GUESS), "netbios-ns": (44, _IPS), "netbios-dd": (45, _IPS),
     "netbios-nodetype": (46, _U8), "netbios-scope": (47, _TEXT), "x-windows-fs": (48, _IPS),
     "x-windows-dm": (49, _IPS), "lease-time": (51, _U32), "t1": (58, _U32), "t2": (59, _U32),
-    "vendor-class": (60, _TEXT), "nis+-domain": (64, _TEXT), "nis+-server": (65, _IPS),
+    "vendor-class": (60, _TEXT), "client-id": (CLIENT_ID, _GUESS),
+    "nis+-domain": (64, _TEXT), "nis+-server": (65, _IPS),
     "tftp-server": (66, _TEXT), "bootfile-name": (67, _TEXT), "mobile-ip-home": (68, _IPS),
     "smtp-server": (69, _IPS), "pop3-server": (70, _IPS), "nntp-server": (71, _IPS),
     "irc-server": (74, _IPS), "user-class": (77, _TEXT), "posix-timezone": (100, _TEXT),
     "tzdb-timezone": (101, _TEXT), "ipv6-only": (108, _U32), "captive-portal": (114, _TEXT),
     "domain-search": (119, _DOMAINS), "classless-static-route": (121, _ROUTES),
     "vendor-id-encap": (125, _GUESS), "tftp-server-address": (150, _IPS),
-    "path-prefix": (210, _TEXT), "ms-classless-static-route": (249, _ROUTES), "wpad": (252, _TEXT),
+    "config-file": (209, _TEXT), "path-prefix": (210, _TEXT), "reboot-time": (211, _U32),
+    "ms-classless-static-route": (249, _ROUTES), "wpad": (252, _TEXT),
     "server-ip-address": (SERVER_IP_ADDRESS, _IP),
 }  # fmt: skip
 _FORM_OF = {code: form for code, form in _BY_NAME.values()}
@@ -52,12 +59,13 @@ _MAX_VALUE = 1024
 def encode(name: str, value: str) -> tuple[int, bytes]:
     """(code, bytes of the value); empty bytes: the option is to be left out.
 
-    Raises ValueError for an unknown name, a code that belongs to the protocol or a bad value.
+    Raises ValueError for an unknown name or tag, a code that belongs to the protocol or a bad
+    value; OtherFamily for IPv6 addresses.
     """
-    key = name.strip().lower().removeprefix("option:").replace("_", "-")
+    key = split(name)[1].removeprefix("option:").replace("_", "-")
     if key.isascii() and key.isdigit():
         code = int(key[:6])
-        if code > 254:
+        if code > 255:
             raise ValueError(f"no DHCPv4 option {name}")
         form = _FORM_OF.get(code, _GUESS)
     elif key in _BY_NAME:
@@ -92,6 +100,7 @@ def _value(form: int, text: str) -> bytes:
     if form == _FLAG:
         return bytes((text.lower() in ("1", "true", "yes", "on"),))
     if form in (_IP, _IPS):
+        _refuse_ipv6(text)
         packed = [ipaddress.IPv4Address(part).packed for part in _list(text)]
         if not packed or (form == _IP and len(packed) > 1):
             raise ValueError(f"not an address: {text!r}")
@@ -104,6 +113,15 @@ def _value(form: int, text: str) -> bytes:
     if form == _DOMAINS:
         return b"".join(encode_name(part) for part in _list(text))
     return _guess(text)
+
+
+def _refuse_ipv6(text: str) -> None:
+    try:
+        found = [ipaddress.IPv6Address(part) for part in _list(text)]
+    except ValueError:
+        return
+    if found:
+        raise OtherFamily(f"{text} is IPv6, which DHCPv4 cannot carry")
 
 
 def _guess(text: str) -> bytes:

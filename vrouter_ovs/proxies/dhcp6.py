@@ -13,29 +13,22 @@ from struct import Struct
 from typing import NamedTuple
 
 from ..edge import EdgePort
-from .dhcp6_options import encode, ntp_servers, option
-from .names import encode_or_nothing
-from .packet import (
-    Answer,
-    Malformed,
-    Udp,
-    address_bytes,
-    build_udp6,
-    ignored,
-    link_local,
-    mac_bytes,
-    per_object,
-    udp6,
-)
+from .dhcp6_options import option
+from .dhcp6_told import INFINITE, Prepared, prepare, problems
+from .dhcp_extra import USER_CLASS
+from .packet import Answer, Malformed, Udp, build_udp6, ignored, udp6
+
+__all__ = ["answer", "problems"]
 
 SERVER_PORT, CLIENT_PORT = 547, 546
 (SOLICIT, ADVERTISE, REQUEST, CONFIRM, RENEW, REBIND, REPLY, RELEASE, DECLINE, RECONFIGURE,
  INFORMATION_REQUEST, RELAY_FORWARD) = range(1, 13)  # fmt: skip
 _CLIENT_ID, _SERVER_ID, _IA_NA, _IA_TA, _IAADDR, _ORO = range(1, 7)
-_PREFERENCE, _STATUS, _RAPID, _IA_PD, _FQDN = 7, 13, 14, 25, 39
+_PREFERENCE, _STATUS, _RAPID, _USER_CLASS, _VENDOR_CLASS, _IA_PD, _FQDN = 7, 13, 14, 15, 16, 25, 39
+_ALWAYS = (23, 24, 59, 60)
+"""Resolvers and names; where and with what to boot (RFC 5970), as ROMs ask for too little."""
 _SUCCESS, _NO_ADDRS, _NO_BINDING, _NOT_ON_LINK, _NO_PREFIX = 0, 2, 3, 4, 6
 _ALL_SERVERS = ipaddress.IPv6Address("ff02::1:2").packed
-_INFINITE = 0xFFFFFFFF
 _MAX_MESSAGE, _MAX_OPTIONS, _MAX_IAS, _MAX_ADDRESSES = 4096, 128, 8, 16
 _MAX_CLIENT_ID = 130  # RFC 8415 section 11.1
 _MAX_REPLY = 1280 - 48
@@ -50,21 +43,6 @@ _IDS = {
 }  # fmt: skip
 
 
-class _Prepared(NamedTuple):
-    """What the answers to a port have in common.  ``table``: code -> option with its header;
-    ``own``: addresses; ``prefixes``: of all stateful subnets as (address, mask) numbers."""
-
-    mac: bytes
-    source_mac: bytes
-    source: bytes
-    server_id: bytes
-    own: tuple[bytes, ...]
-    prefixes: tuple[tuple[int, int], ...]
-    table: dict[int, bytes]
-    lifetime: int
-    fqdn: bytes
-
-
 class _Request(NamedTuple):
     """``ias``: (option code, IAID, hinted addresses) in the order of the message."""
 
@@ -73,57 +51,6 @@ class _Request(NamedTuple):
     transaction: bytes
     options: dict[int, bytes]
     ias: list[tuple[int, bytes, list[bytes]]]
-
-
-@per_object()
-def _prepare(port: EdgePort) -> _Prepared | None:
-    """None: DHCPv6 is off for this port."""
-    leases = [lease for lease in port.v6 if lease.address_mode.startswith("dhcpv6-")]
-    if not leases:
-        return None
-    stateful = [lease for lease in leases if lease.address_mode == "dhcpv6-stateful"]
-    resolvers = dict.fromkeys(server for lease in leases for server in lease.dns)
-    values = {
-        23: b"".join(packed for packed in map(address_bytes, resolvers) if len(packed) == 16),
-        24: encode_or_nothing(port.domain),
-        31: b"".join(packed for packed in map(address_bytes, port.ntp) if len(packed) == 16),
-    }
-    values[56] = ntp_servers([values[31][at : at + 16] for at in range(0, len(values[31]), 16)])
-    for version, name, value in port.extra_options:
-        if version != 6:
-            continue
-        try:
-            code, data = encode(name, value)
-        except ValueError:
-            continue  # see problems()
-        values[code] = data
-    networks = [ipaddress.IPv6Network(lease.prefix, strict=False) for lease in stateful]
-    full_name = f"{port.host_name}.{port.domain}".strip(".") if port.host_name else ""
-    source_mac = mac_bytes(port.gateway_mac or port.service_mac)
-    lifetime = port.lease_time
-    return _Prepared(
-        mac=mac_bytes(port.mac),
-        source_mac=source_mac,
-        source=link_local(source_mac),
-        server_id=b"\0\x03\0\x01" + source_mac,  # DUID-LL (RFC 8415 section 11.4)
-        own=tuple(address_bytes(lease.address) for lease in stateful),
-        prefixes=tuple((int(net.network_address), int(net.netmask)) for net in networks),
-        table={code: option(code, value) for code, value in values.items() if value},
-        lifetime=_INFINITE if lifetime < 0 else min(lifetime, _INFINITE),
-        fqdn=encode_or_nothing(full_name),
-    )
-
-
-def problems(port: EdgePort) -> tuple[str, ...]:
-    """What of the port's extra DHCPv6 options cannot be sent, and why; for the log."""
-    found = []
-    for version, name, value in port.extra_options:
-        if version == 6:
-            try:
-                encode(name, value)
-            except ValueError as error:
-                found.append(str(error))
-    return tuple(found)
 
 
 def _read(data: bytes, start: int) -> list[tuple[int, bytes]]:
@@ -184,7 +111,7 @@ def answer(frame: bytes, port: EdgePort) -> Answer:
     Raises Malformed.
     """
     request = _parse(frame)
-    prepared = _prepare(port)
+    prepared = prepare(port)
     if prepared is None:
         return ignored("DHCPv6 is off")
     udp, options, kind = request.udp, request.options, request.message_type
@@ -241,7 +168,7 @@ def _status(code: int, text: str = "") -> bytes:
 
 
 def _identity(
-    prepared: _Prepared, request: _Request, ia: tuple[int, bytes, list[bytes]], index: int
+    prepared: Prepared, request: _Request, ia: tuple[int, bytes, list[bytes]], index: int
 ) -> bytes:
     """The IA of an answer to Solicit, Request, Renew or Rebind (RFC 8415 section 18.3)."""
     code, iaid, hints = ia
@@ -262,7 +189,7 @@ def _identity(
     ):
         return option(code, _IA.pack(iaid, 0, 0) + _status(_NOT_ON_LINK, "not on this link"))
     time = prepared.lifetime
-    infinite = time == _INFINITE
+    infinite = time == INFINITE
     parts = [_IA.pack(iaid, time if infinite else time // 2, time if infinite else time * 4 // 5)]
     parts += [option(_IAADDR, _ADDRESS.pack(address, time, time)) for address in prepared.own]
     if extending:  # addresses that are not the port's end at once
@@ -270,12 +197,12 @@ def _identity(
     return option(code, b"".join(parts))
 
 
-def _on_link(prepared: _Prepared, address: bytes) -> bool:
+def _on_link(prepared: Prepared, address: bytes) -> bool:
     number = int.from_bytes(address, "big")
     return any(number & mask == network for network, mask in prepared.prefixes)
 
 
-def _confirm(prepared: _Prepared, request: _Request) -> Answer:
+def _confirm(prepared: Prepared, request: _Request) -> Answer:
     """Success only for the port's own addresses: any other makes the client start afresh."""
     hints = [address for code, _, hints in request.ias if code == _IA_NA for address in hints]
     if not hints:
@@ -285,7 +212,7 @@ def _confirm(prepared: _Prepared, request: _Request) -> Answer:
     return _send(prepared, request, REPLY, [_status(_NOT_ON_LINK, "not on this link")], "confirm")
 
 
-def _give_back(prepared: _Prepared, request: _Request) -> Answer:
+def _give_back(prepared: Prepared, request: _Request) -> Answer:
     """Release and Decline: acknowledged, IAs without our addresses named (18.3.7, 18.3.8)."""
     body = [_status(_SUCCESS)]
     for code, iaid, hints in request.ias:
@@ -298,7 +225,7 @@ def _give_back(prepared: _Prepared, request: _Request) -> Answer:
 
 
 def _send(
-    prepared: _Prepared, request: _Request, message_type: int, body: list[bytes], kind: str
+    prepared: Prepared, request: _Request, message_type: int, body: list[bytes], kind: str
 ) -> Answer:
     options = request.options
     parts = [bytes((message_type,)), request.transaction, option(_SERVER_ID, prepared.server_id)]
@@ -309,8 +236,15 @@ def _send(
         asked = options.get(_ORO, b"")
         codes = [int.from_bytes(asked[at : at + 2], "big") for at in range(0, len(asked), 2)]
         size = sum(map(len, parts))
-        for code in dict.fromkeys((*codes, 23, 24)):
-            data = prepared.table.get(code)
+        if _boots(options):
+            codes.append(_VENDOR_CLASS)  # else such a client takes no offer (UEFI, section 24.7)
+        ipxe = USER_CLASS in options.get(_USER_CLASS, b"")
+        table = prepared.ipxe if ipxe else prepared.plain
+        for code in dict.fromkeys((*codes, *_ALWAYS)):
+            data = table.get(code)
+            if code == _VENDOR_CLASS and data is None and _over_http(options, table):
+                name = b"HTTPClient"
+                data = option(code, options[code][:4] + len(name).to_bytes(2, "big") + name)
             if code == _FQDN or data is None or size + len(data) > _MAX_REPLY - 264:
                 continue
             parts.append(data)
@@ -327,7 +261,18 @@ def _send(
     return Answer((frame,), kind, reason)
 
 
-def _fqdn_answer(prepared: _Prepared, asked: bytes) -> bytes:
+def _boots(options: dict[int, bytes]) -> bool:
+    """Whether the client is firmware that boots; its class follows a number and its own length."""
+    return options.get(_VENDOR_CLASS, b"")[6:].startswith((b"PXEClient", b"HTTPClient"))
+
+
+def _over_http(options: dict[int, bytes], table: dict[int, bytes]) -> bool:
+    url = table.get(59, b"")[4:].lower()
+    client = options.get(_VENDOR_CLASS, b"")[6:]
+    return url.startswith((b"http://", b"https://")) and client.startswith(b"HTTPClient")
+
+
+def _fqdn_answer(prepared: Prepared, asked: bytes) -> bytes:
     """Flags and name (RFC 4704 section 6): the name that the network's own DNS has for the port."""
     if not prepared.fqdn:
         return b"\x04"  # N: no updates

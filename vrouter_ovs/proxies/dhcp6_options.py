@@ -1,7 +1,8 @@
 """DHCPv6 options by name: values as users write them -> bytes (RFC 8415, 3646, 4704, 5908, 5970).
 
 Names are Neutron's for extra_dhcp_opts, which are dnsmasq's; a number, or either after "option6:"
-or "option:", works too.  What cannot be encoded raises ValueError.
+or "option:", works too, and so do tags (:mod:`.dhcp_extra`).  What cannot be encoded raises
+ValueError.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import ipaddress
 import re
 from struct import pack
 
+from .dhcp_extra import OtherFamily, split
 from .names import encode_name
 
 PROTOCOL_CODES = frozenset((*range(0, 7), 8, 9, 11, 12, 13, 14, 18, 19, 20, 25, 26, 39))
@@ -38,9 +40,11 @@ def option(code: int, value: bytes) -> bytes:
 def encode(name: str, value: str) -> tuple[int, bytes]:
     """(code, bytes of the value); empty bytes: the option is to be left out.
 
-    Raises ValueError for an unknown name, a code that belongs to the protocol or a bad value.
+    Raises ValueError for an unknown name or tag, a code that belongs to the protocol or a bad
+    value; OtherFamily for IPv4 addresses.
     """
-    key = name.strip().lower().removeprefix("option6:").removeprefix("option:").replace("_", "-")
+    key = split(name)[1].removeprefix("option6:").removeprefix("option:")
+    key = key.replace("_", "-")
     if key.isascii() and key.isdigit():
         code = int(key[:6])
         if code > 65535:
@@ -74,6 +78,8 @@ def _value(form: int, text: str) -> bytes:
             raise ValueError(f"{text} does not fit 32 bits")
         return number.to_bytes(4, "big")
     if form in (_IPS, _NTP):
+        if parts and all(map(_is_ipv4, parts)):
+            raise OtherFamily(f"{text} is IPv4, which DHCPv6 cannot carry")
         packed = [ipaddress.IPv6Address(part).packed for part in parts]
         return ntp_servers(packed) if form == _NTP else b"".join(packed)
     if form == _DOMAINS:
@@ -88,3 +94,11 @@ def _value(form: int, text: str) -> bytes:
     if (digits != text.lower() or ":" in text) and _HEX.match(digits):
         return bytes.fromhex(digits.replace(":", ""))
     return text.encode()
+
+
+def _is_ipv4(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(text)
+    except ValueError:
+        return False
+    return True

@@ -8,6 +8,7 @@ from typing import Any
 from ryu_apps.control.model import DhcpOption
 from ryu_apps.control.rules.draft import RuleError
 from vrouter_ovs.proxies import dhcp4_options, dhcp6_options
+from vrouter_ovs.proxies.dhcp_extra import OtherFamily
 
 MAX_OPTIONS = 32
 MAX_BYTES = 900
@@ -22,7 +23,8 @@ def merged(
     what has the same name and family.
 
     Each must be one that DHCP can carry, so that no one believes in an option which no client gets.
-    Raises RuleError 400.
+    Clients write the same options for subnets of either family, without an ip_version: then what
+    has addresses of the other family is kept.  Raises RuleError 400.
     """
     found = {(one.ip_version, one.name): one for one in old}
     for item in wanted or ():
@@ -38,6 +40,9 @@ def merged(
             continue
         try:
             _ENCODERS[version](name, value)
+        except OtherFamily as error:
+            if item.get("ip_version"):
+                raise _bad(f"option {name} with the value '{value}': {error}") from error
         except ValueError as error:
             raise _bad(f"option {name} with the value '{value}': {error}") from error
         found[version, name] = DhcpOption(version, name, value)

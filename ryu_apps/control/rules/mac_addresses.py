@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ryu_apps.control import ipam
 from ryu_apps.control.rules.draft import Context, Draft, bad_request, conflict
+from ryu_apps.control.service_addresses import service_mac
 
 
 def parsed(text: str) -> str:
@@ -29,6 +30,13 @@ def chosen(draft: Draft, network_id: str, wanted: str | None, context: Context) 
                 f"Unable to generate unique mac on network {network_id}: {error}.",
             ) from error
     mac = parsed(wanted)
+    network = draft.config.networks.get(network_id)
+    if network is not None and mac == service_mac(network.vni):
+        raise conflict(
+            "MacAddressInUse",
+            f"Unable to complete operation for network {network_id}. The network itself answers "
+            f"from the mac address {mac}; choose another, or none to get a free one.",
+        )
     users = draft.config.ports_by_mac.get((network_id, mac))
     if users:
         raise conflict(
