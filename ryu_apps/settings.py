@@ -76,11 +76,15 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.ListOpt("listen", default=["127.0.0.1:179"], help="ADDRESS:PORT, more than one "
                     "allowed; empty: do not listen."),
         cfg.MultiStrOpt("peer", default=[], help="ADDRESS remote-as N [port N] [name TEXT] "
-                        "[passive] [password TEXT] [hold-time N] [max-prefixes N]; once a peer."),
+                        "[passive] [password TEXT] [hold-time N] [max-prefixes N] "
+                        "[kind auto|node|router|reflector]; once a peer."),
         cfg.StrOpt("engine", default="native", choices=["native", "os-ken"], help="native: our "
                    "sessions on os-ken's codec. os-ken: its BGPSpeaker, with the limits that "
                    "docs/architecture.md tells."),
         cfg.IntOpt("restart_time", default=120, min=1, max=4095),
+        cfg.IntOpt("stalepath_time", default=360, min=1, max=4095, help="Seconds that a router "
+                   "which is back after a restart has to announce its routes again; those it has "
+                   "not by then go."),
     ],
     API: [
         cfg.StrOpt("host", default="127.0.0.1"),

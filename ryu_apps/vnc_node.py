@@ -64,6 +64,8 @@ class VncNode(app_manager.OSKenApp):
                     restart_deferral=conf.node.restart_deferral,
                     overlay_mtu=options.overlay_mtu(conf),
                     dns_ttl=conf.dns.ttl,
+                    peer_kinds={peer.id: peer.kind for peer in speaker.peers},
+                    stalepath_time=conf.bgp.stalepath_time,
                 )
             )
         )

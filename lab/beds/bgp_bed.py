@@ -270,6 +270,28 @@ def rss(pid: int) -> float:
 # ---------------------------------------------------------------- a peer of bytes
 
 
+def open_message(asn: int, router_id: str, *capabilities: tuple[int, bytes], hold: int = 90
+                 ) -> bytes:
+    """An OPEN with EVPN, 4-byte AS, and ``capabilities`` (code, value) besides."""
+    known = ((1, b"\0\x19\0\x46"), (65, struct.pack("!I", asn)), *capabilities)
+    value = b"".join(bytes((code, len(data))) + data for code, data in known)
+    body = struct.pack("!BHH4sB", 4, asn if asn < 65536 else wire.AS_TRANS, hold,
+                       socket.inet_aton(router_id), len(value) + 2) + bytes((2, len(value))) + value
+    return wire.MARKER + struct.pack("!HB", 19 + len(body), wire.OPEN) + body
+
+
+def restart_capability(flags: int, seconds: int, *families: tuple[int, int, int]
+                       ) -> tuple[int, bytes]:
+    """Graceful restart (RFC 4724 section 3): flags R=8, N=4; (AFI, SAFI, flags F=0x80)."""
+    return 64, struct.pack("!H", flags << 12 | seconds) + b"".join(
+        struct.pack("!HBB", *family) for family in families)
+
+
+def notification(code: int, subcode: int, data: bytes = b"") -> bytes:
+    return wire.MARKER + struct.pack("!HBBB", 21 + len(data), wire.NOTIFICATION, code, subcode) \
+        + data
+
+
 class RawPeer:
     """A hand-driven BGP speaker at ``source``, connected to ``target``."""
 
@@ -303,9 +325,9 @@ class RawPeer:
         except ConnectionError:
             return None
 
-    def open(self) -> wire.Open:
-        """Exchange OPEN and KEEPALIVE; returns theirs."""
-        self.send(wire.pack_open(self.asn, self.hold, self.source, 60, False))
+    def open(self, message: bytes = b"") -> wire.Open:
+        """Exchange OPEN (``message``, or one like ours) and KEEPALIVE; returns theirs."""
+        self.send(message or wire.pack_open(self.asn, self.hold, self.source, 60, False))
         kind, body = self.message()
         assert kind == wire.OPEN
         theirs = wire.parse_open(body)

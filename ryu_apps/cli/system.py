@@ -35,13 +35,23 @@ PEERS: list[Column] = [
     ("PEER", "address"),
     ("NAME", lambda peer: first(peer, "name", "peer")),
     ("AS", "remote_as"),
+    ("KIND", "kind"),
     ("STATE", "state"),
     ("FOR", lambda peer: duration(peer.get("uptime"))),
+    ("RESTART", lambda peer: restart_terms(peer)),
     ("PATHS", "paths"),
     ("STALE", lambda peer: peer.get("stale_paths") or ""),
     ("PENDING", lambda peer: peer.get("pending") or ""),
     ("LAST ERROR", "last_error"),
 ]
+
+
+def restart_terms(peer: Record) -> str:
+    """What the peer said of graceful restart: its time, and the flags R, F and N."""
+    if not peer.get("graceful_restart"):
+        return "-" if peer.get("up") else ""
+    flags = (("R", "restarting"), ("F", "forwarding"), ("N", "notification"))
+    return f"{peer['restart_time']}s " + "".join(name for name, word in flags if peer.get(word))
 
 
 def first(record: Record, *names: str) -> Any:

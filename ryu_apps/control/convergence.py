@@ -4,15 +4,14 @@ A node that restarts finds switches that forward.  Until it has heard again from
 hypervisors and from its peers, an installed flow that it does not want may be one that it does not
 want *yet*.  So deletions wait (RFC 4724 section 4.1, the Restarting Speaker): first for the
 configuration, for the hypervisors that the store says are ours, and for the answers of ports that
-may hold shared addresses; then, after End-of-RIB was sent, for End-of-RIB from each peer; at most
-``deferral`` seconds in all.
+may hold shared addresses; then, after End-of-RIB was sent, for End-of-RIB from each peer that
+promises one (:meth:`Peers.awaited`); at most ``deferral`` seconds in all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ryu_apps.control.elements import Elements
+from ryu_apps.control.peers import Peers
 from ryu_apps.control.probes import Probes
 
 
@@ -21,14 +20,15 @@ class Convergence:
         self,
         elements: Elements,
         probes: Probes,
-        peers: Iterable[str],
+        peers: Peers,
         deferral: float,
     ) -> None:
         self._elements = elements
         self._probes = probes
         self._deferral = deferral
         self._deadline: float | None = None
-        self.waiting_peers: dict[str, None] = dict.fromkeys(peers)
+        self._peers = peers
+        self._now = 0.0
         self.loaded = False
         self.announced = False
         """End-of-RIB was sent: all that is ours from before is announced."""
@@ -52,14 +52,20 @@ class Convergence:
         """(send End-of-RIB now, release held vrouters now)."""
         if self.converged or not self.loaded:
             return False, False
+        self._now = now
         late = self._deadline is not None and now >= self._deadline
         send = release = False
         ready = not self.missing_elements() and self._probes.settled(now)
         if not self.announced and (late or ready):
             send = self.announced = True
-        if self.announced and (late or not self.waiting_peers):
+        if self.announced and (late or not self._awaited()):
             release = self.converged = True
         return send, release
+
+    def _awaited(self) -> list[str]:
+        """The peers that have not told everything yet, and will."""
+        started = self._now if self._deadline is None else self._deadline - self._deferral
+        return self._peers.awaited(self._now, started)
 
     def waiting_for(self) -> str:
         """For people: what is missing, or ""."""
@@ -70,5 +76,5 @@ class Convergence:
         parts = [f"hypervisor {name}" for name in self.missing_elements()]
         if not self.announced and not parts:
             parts.append("answers of ports that may hold shared addresses")
-        parts += [f"peer {peer}" for peer in self.waiting_peers]
+        parts += [f"peer {peer}" for peer in self._awaited()]
         return ", ".join(parts)

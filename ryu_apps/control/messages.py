@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from ryu_apps.control.graceful_restart import BY_TCP, SessionEnd
 from ryu_apps.control.routes import Nlri, Path
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies.dns import DnsView
@@ -200,10 +201,11 @@ class PeerUp:
 
 @dataclass(frozen=True, slots=True)
 class PeerDown:
-    """Its paths turn stale; they are not withdrawn (RFC 4724 section 4.2)."""
+    """Its paths turn stale, or go: :mod:`ryu_apps.control.graceful_restart`."""
 
     peer: str
     reason: str
+    end: SessionEnd = BY_TCP
 
 
 @dataclass(frozen=True, slots=True)

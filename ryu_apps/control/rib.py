@@ -85,10 +85,17 @@ class Rib:
         gone = self._stale.pop(peer, None)
         return self.update(peer, withdrawn=list(gone)) if gone else []
 
-    def drop_peer(self, peer: str) -> list[BestChange]:
-        """Everything from this peer goes (it was removed, or stale for too long)."""
-        self._stale.pop(peer, None)
-        return self.update(peer, withdrawn=list(self._sources.get(peer, ())))
+    def drop_stale(self, peer: str, nlris: Iterable[Nlri]) -> list[BestChange]:
+        """Of the peer's stale paths these go."""
+        changes = self.update(peer, withdrawn=nlris)
+        if not self._stale.get(peer, True):
+            del self._stale[peer]
+        return changes
+
+    def stale_from(self, peer: str) -> Iterator[Path]:
+        """The peer's stale paths."""
+        for nlri in self._stale.get(peer, ()):
+            yield next(path for held_by, path in self._paths[nlri] if held_by == peer)
 
     def is_stale(self, source: str, nlri: Nlri) -> bool:
         return nlri in self._stale.get(source, ())

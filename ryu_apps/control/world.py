@@ -7,8 +7,8 @@ effects.  ``step`` is both; a busy controller handles a batch of events and flus
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control import messages as msg
@@ -28,6 +28,7 @@ from ryu_apps.control.membership import Membership
 from ryu_apps.control.moves import Moves
 from ryu_apps.control.names import Names
 from ryu_apps.control.origins import Origins
+from ryu_apps.control.peers import Peers
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.presence import Presence
@@ -44,8 +45,8 @@ NODES = "/status/nodes/"
 
 @dataclass(frozen=True)
 class Settings:
-    """``peers``: ids of the configured peers.  Seconds: ``stale_time``, how long the routes of a
-    peer that is away are used; ``restart_time``, how long they hold its ports against claims here;
+    """``peers``: ids of the configured peers; ``peer_kinds``, and the seconds ``stale_time``,
+    ``restart_time`` and ``stalepath_time``: see :class:`Peers`.  Seconds also:
     ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
     their network.  ``overlay_mtu``: see :class:`~vrouter_ovs.state.Vrouter`."""
 
@@ -57,6 +58,8 @@ class Settings:
     restart_deferral: float = 30
     overlay_mtu: int = 1450
     dns_ttl: int = 60
+    peer_kinds: Mapping[str, str] = field(default_factory=dict, hash=False)
+    stalepath_time: float = 360
 
 
 class World:
@@ -106,8 +109,13 @@ class World:
             self.config, self.instances, self.elements, self.ports, self.presence, services,
             self.policies, settings.local_as,
         )
+        self.peers = Peers(
+            settings.peer_kinds, settings.peers,
+            (settings.stale_time, settings.restart_time, settings.stalepath_time),
+            self.rib, self.dependents, self.bindings, self.ports, self.elements, self._effects,
+        )
         self.convergence = Convergence(
-            self.elements, self.probes, settings.peers, settings.restart_deferral
+            self.elements, self.probes, self.peers, settings.restart_deferral
         )
         self.vrouters = Vrouters(
             self.elements, self.desired, self.ports, self.convergence, self._effects
@@ -116,11 +124,8 @@ class World:
             self.elements, self.desired, self.ports, self.presence, self.local_paths,
             self.vrouters, self.convergence, settings.overlay_mtu, self._effects,
         )
-        self.nodes: dict[str, dict[str, Any]] = {}
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
         """(port, element) -> claims that wait, as their nodes recorded them."""
-        self.peers_up: dict[str, dict] = {}
-        self.peers_down_since: dict[str, float] = {}
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             msg.ConfigChanged: lambda event, now: self.configurer.apply(event.changes),
             msg.ConfigLoaded: self._config_loaded,
@@ -137,10 +142,10 @@ class World:
             msg.AddressSeen: lambda event, now: self.learned.seen(
                 event.element, event.port_id, event.mac, event.address, event.how, now
             ),
-            msg.PathsReceived: self._paths_received,
-            msg.PeerUp: self._peer_up,
-            msg.PeerDown: self._peer_down,
-            msg.EndOfRib: self._end_of_rib,
+            msg.PathsReceived: lambda event, now: self.peers.paths_received(event, now),
+            msg.PeerUp: lambda event, now: self.peers.came_up(event, now),
+            msg.PeerDown: lambda event, now: self.peers.went_down(event, now),
+            msg.EndOfRib: lambda event, now: self.peers.end_of_rib(event),
             msg.Tick: self._tick,
             msg.ClearDuplicate: lambda event, now: self._announce_again(event.port_id),
             msg.ForgetElement: lambda event, now: self.membership.forget(event.element),
@@ -173,36 +178,7 @@ class World:
                 else:
                     self.claim_records[port_id, element] = value
             elif key.startswith(NODES):
-                if value is None:
-                    self.nodes.pop(key[len(NODES):], None)
-                else:
-                    self.nodes[key[len(NODES):]] = value
-
-    # ------------------------------------------------------------ peers
-
-    def _paths_received(self, event: msg.PathsReceived, now: float) -> None:
-        self.dependents.follow(self.rib.update(event.peer, event.announced, event.withdrawn))
-        self.dependents.told(path.nlri for path in event.announced)
-        self.dependents.told(event.withdrawn)
-
-    def _peer_up(self, event: msg.PeerUp, now: float) -> None:
-        self.peers_up[event.peer] = event.info
-        self.bindings.given_up.discard(event.peer)
-        self._notice("info", f"peer {event.peer}", "established")
-
-    def _peer_down(self, event: msg.PeerDown, now: float) -> None:
-        self.peers_up.pop(event.peer, None)
-        self.peers_down_since[event.peer] = now
-        self.dependents.follow(self.rib.peer_down(event.peer))
-        self._notice(
-            "warning", f"peer {event.peer}",
-            f"down ({event.reason}); {self.rib.stale_count(event.peer)} routes are stale, in use",
-        )
-
-    def _end_of_rib(self, event: msg.EndOfRib, now: float) -> None:
-        self.peers_down_since.pop(event.peer, None)
-        self.convergence.waiting_peers.pop(event.peer, None)
-        self.dependents.follow(self.rib.end_of_rib(event.peer))
+                self.peers.recorded(key[len(NODES):], value)
 
     def _tick(self, event: msg.Tick, now: float) -> None:
         self.learned.tick(now)
@@ -215,16 +191,7 @@ class World:
             for element, interfaces in marks.items()
             if element in self.elements.accepted
         )
-        for peer, since in list(self.peers_down_since.items()):
-            if now - since >= self.settings.restart_time and peer not in self.bindings.given_up:
-                self.bindings.given_up.add(peer)
-                self.ports.dirty.update(dict.fromkeys(self.ports.refused))
-            if now - since >= self.settings.stale_time:
-                del self.peers_down_since[peer]
-                count = self.rib.stale_count(peer)
-                # A peer that is back but never sent End-of-RIB keeps what it announced since.
-                self.dependents.follow(self.rib.end_of_rib(peer))
-                self._notice("warning", f"peer {peer}", f"{count} stale routes were dropped")
+        self.peers.tick(now)
 
     def _announce_again(self, port_id: str) -> None:
         self.duplicates.release(port_id)
@@ -268,8 +235,3 @@ class World:
         effects = list(self._effects)
         self._effects.clear()
         return effects
-
-    def _notice(self, level: str, subject: str, text: str) -> None:
-        self._effects.append(msg.Notice(level, subject, text))
-
-

@@ -20,7 +20,8 @@ from ryu_apps.control.routes import Nlri, Path
 
 @dataclass(frozen=True)
 class Peer:
-    """A configured neighbour.  ``name`` identifies it in events; default its address."""
+    """A configured neighbour.  ``name`` identifies it in events; default its address.  ``kind``:
+    see :mod:`ryu_apps.control.peers`; an engine treats all alike."""
 
     address: str
     remote_as: int
@@ -32,6 +33,7 @@ class Peer:
     connect_retry: float = 1.0
     max_prefixes: int = 1_000_000
     families: tuple[str, ...] = ("l2vpn-evpn",)
+    kind: str = "auto"
 
     @property
     def id(self) -> str:

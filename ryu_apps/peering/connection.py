@@ -7,6 +7,7 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
+from ryu_apps.control.graceful_restart import BY_TCP, DECONFIGURED, MAX_PREFIXES, SessionEnd
 from ryu_apps.peering import wire
 from ryu_apps.peering.attributes import Session
 from ryu_apps.peering.update import Decoder
@@ -199,10 +200,13 @@ class Connection(asyncio.Protocol):
             self._open_late()
 
     def _notified(self, body: bytes) -> None:
-        text = f"peer sent {wire.describe(body[0], body[1])}"
+        end = wire.parse_notification(body)
+        text = f"peer sent {wire.describe(end.code, end.subcode)}"
+        if end.hard:
+            text += ", by a hard reset"
         self.neighbor.counters["notifications_received"] += 1
         self.neighbor.received.flush()
-        self._gone(text)
+        self._gone(text, end)
 
     # -- the end
 
@@ -210,12 +214,25 @@ class Connection(asyncio.Protocol):
         """End the connection; with ``error`` its NOTIFICATION goes out first."""
         if self.state == "Closed" or self.transport is None:
             return
+        end = BY_TCP
         if error is not None:
+            hard = self._is_final(error)
+            end = SessionEnd(error.code, error.subcode, sent=True, hard=hard)
             self.neighbor.counters["notifications_sent"] += 1
-            self.transport.write(wire.pack_notification(error))
-        self._gone(reason or str(error), error)
+            self.transport.write(wire.pack_notification(wire.hard_reset(error) if hard else error))
+        self._gone(reason or str(error), end)
 
-    def _gone(self, reason: str, error: BgpError | None = None) -> None:
+    def _is_final(self, error: BgpError) -> bool:
+        """Whether a peer that would keep our routes over a NOTIFICATION must not, as we do not keep
+        its own."""
+        return (
+            self.state == "Established"
+            and bool(self.open.restart_flags & wire.GR_NOTIFICATION)
+            and (error.code, error.subcode) in (
+                (wire.CEASE, MAX_PREFIXES), (wire.CEASE, DECONFIGURED))
+        )
+
+    def _gone(self, reason: str, end: SessionEnd = BY_TCP) -> None:
         if self.state == "Closed":
             return
         was, self.state, self.reason, self._rest = self.state, "Closed", reason, b""
@@ -226,4 +243,4 @@ class Connection(asyncio.Protocol):
             self.transport.close()
             self.loop.call_later(CLOSE_DEADLINE, self.transport.abort)
         if self.neighbor is not None:
-            self.neighbor.lost(self, was, reason, error)
+            self.neighbor.lost(self, was, reason, end)

@@ -8,6 +8,7 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ryu_apps.control.graceful_restart import MAX_PREFIXES, SessionEnd
 from ryu_apps.peering import wire
 from ryu_apps.peering.advertising import Advertising
 from ryu_apps.peering.base import Peer
@@ -135,15 +136,22 @@ class Neighbor:
         opened = connection.open
         self.core.post(["up", self.peer.id, {
             "remote_as": opened.asn, "router_id": opened.router_id, "address": self.address,
-            "hold_time": connection.hold_time, "graceful_restart": opened.graceful,
-            "restart_time": opened.restart_time, "families": ["l2vpn-evpn"],
-            "restarting": bool(opened.restart_flags & wire.GR_RESTARTING),
-            "forwarding": wire.EVPN_FAMILY in opened.forwarding}])
+            "hold_time": connection.hold_time,
+            "families": ["l2vpn-evpn"], **self._restart_terms(opened)}])
         self.core.log("info", f"peer {self.peer.id} is up")
         self.advertising.begin(connection, self.core.complete)
 
-    def lost(self, connection: Connection, state: str, reason: str,
-             error: BgpError | None) -> None:
+    @staticmethod
+    def _restart_terms(opened: wire.Open) -> dict:
+        """What the peer's OPEN says of graceful restart, of our family."""
+        return {
+            "graceful_restart": wire.EVPN_FAMILY in opened.restart_families,
+            "restart_time": opened.restart_time,
+            "restarting": bool(opened.restart_flags & wire.GR_RESTARTING),
+            "forwarding": wire.EVPN_FAMILY in opened.forwarding,
+            "notification": bool(opened.restart_flags & wire.GR_NOTIFICATION)}
+
+    def lost(self, connection: Connection, state: str, reason: str, end: SessionEnd) -> None:
         """``connection`` ended while in ``state``."""
         if connection in self.connections:
             self.connections.remove(connection)
@@ -155,21 +163,22 @@ class Neighbor:
             if self.loop.time() - self.since > MAX_IDLE_HOLD:
                 self._idle_hold = 0.0
             self.since = self.loop.time()
-            self.core.post(["down", self.peer.id, reason])
+            self.core.post(["down", self.peer.id, reason, *end])
             self.core.log("warning", f"peer {self.peer.id} is down: {reason}")
         elif state != "Closed":
             self.core.log("info", f"peer {self.peer.id}: connection ended in {state}: {reason}",
                           limited=f"{self.peer.id} ended")
         if self.active is None:
             self.last_error = reason
-        if error is not None and (error.code, error.subcode) == (wire.CEASE, 1):
+        sent = (end.code, end.subcode) if end.sent else (0, 0)
+        if sent == (wire.CEASE, MAX_PREFIXES):
             self.idle_until = self.loop.time() + PREFIX_IDLE_HOLD
-        elif error is not None and error.code in (wire.OPEN_ERROR, wire.UPDATE_ERROR) \
+        elif sent[0] in (wire.OPEN_ERROR, wire.UPDATE_ERROR) \
                 and (state == "Established" or not connection.incoming):
             self._idle_hold = min(max(2 * self._idle_hold, 1.0), MAX_IDLE_HOLD)
             self.idle_until = self.loop.time() + self._idle_hold
         if not self.connections and not self.removed:
-            at_once = error is not None and (error.code, error.subcode) == (wire.CEASE, 4)
+            at_once = sent == (wire.CEASE, 4)
             self._schedule(0.0 if at_once else
                            self.peer.connect_retry * random.uniform(0.75, 1))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import shlex
 
+from ryu_apps.control.peers import KINDS
 from ryu_apps.peering.base import Peer
 
 _NUMBERS = {  # word: (field, smallest, largest)
@@ -13,12 +14,12 @@ _NUMBERS = {  # word: (field, smallest, largest)
     "hold-time": ("hold_time", 0, 65535),
     "max-prefixes": ("max_prefixes", 1, 100_000_000),
 }
-_TEXTS = {"name": "name", "password": "password"}
+_TEXTS = {"name": "name", "password": "password", "kind": "kind"}
 
 
 def parse_peer(text: str) -> Peer:
     """``ADDRESS remote-as N [port N] [name TEXT] [passive] [password TEXT] [hold-time N]
-    [max-prefixes N]`` to a Peer; TEXT may be quoted.
+    [max-prefixes N] [kind auto|node|router|reflector]`` to a Peer; TEXT may be quoted.
 
     Raises ValueError that says what is wrong and where.
     """
@@ -45,6 +46,8 @@ def parse_peer(text: str) -> Peer:
                 name = _TEXTS[word]
                 if not value:
                     raise ValueError(f"peer {text!r}: {word} is empty")
+                if word == "kind" and value not in KINDS:
+                    raise ValueError(f"peer {text!r}: kind {value!r} is none of {', '.join(KINDS)}")
             else:
                 name, low, high = _NUMBERS[word]
                 if not (value.isascii() and value.isdigit() and low <= int(value) <= high):

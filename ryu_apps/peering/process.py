@@ -6,8 +6,9 @@ carry msgpack arrays, the first element of which says what they are.
 From the node: ``["init", speaker]`` first, then ``["announce", attributes, items]``,
 ``["withdraw", items]``, ``["eor"]``, ``["add", peer]``, ``["remove", peer id]``,
 ``["reset", peer id]``, ``["status", token]``.  To the node: ``["started", [[address, port]]]`` or
-``["failed", text]``, then ``["up", peer id, info]``, ``["down", peer id, reason]``,
-``["paths", peer id, attributes, items, withdrawn]``, ``["eor", peer id]``,
+``["failed", text]``, then ``["up", peer id, info]``, ``["down", peer id, reason, code, subcode,
+sent, hard]`` (a SessionEnd), ``["paths", peer id, attributes, items, withdrawn]``,
+``["eor", peer id]``,
 ``["status", token, list]``, ``["log", level, text]``.
 
 The end of the socket pair means that the node stopped or died: the process exits, and its TCP

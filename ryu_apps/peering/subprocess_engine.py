@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ryu_apps.control.graceful_restart import SessionEnd
 from ryu_apps.control.messages import EndOfRib, PeerDown, PeerUp
 from ryu_apps.control.routes import EVPN, Nlri, Path
 from ryu_apps.peering.base import Engine, Peer, Speaker
@@ -296,9 +297,9 @@ class SubprocessEngine(Engine):
         self._up.add(peer)
         self._post(PeerUp(peer, info))
 
-    def _peer_down(self, peer: str, reason: str) -> None:
+    def _peer_down(self, peer: str, reason: str, *end: Any) -> None:
         self._up.discard(peer)
-        self._post(PeerDown(peer, reason))
+        self._post(PeerDown(peer, reason, SessionEnd(*end)))
 
     def _eor(self, peer: str) -> None:
         self._post(EndOfRib(peer, EVPN))

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 from os_ken.lib.packet import bgp
 
+from ryu_apps.control.graceful_restart import SessionEnd
+
 OPEN, UPDATE, NOTIFICATION, KEEPALIVE, ROUTE_REFRESH = 1, 2, 3, 4, 5
 HEADER = 19
 MAX_MESSAGE = 4096
@@ -25,6 +27,7 @@ AS_TRANS = 23456
 
 CAP_MP, CAP_REFRESH, CAP_GR, CAP_AS4 = 1, 2, 64, 65
 GR_RESTARTING, GR_NOTIFICATION = 0x8, 0x4
+HARD_RESET = 9
 """Restart flags: R (RFC 4724 section 3) and N (RFC 8538 section 2)."""
 GR_FORWARDING = 0x80
 
@@ -88,7 +91,8 @@ def check_header(buf: bytes | bytearray, at: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Open:
-    """What a peer's OPEN says.  ``families``: announced by multiprotocol capabilities."""
+    """What a peer's OPEN says.  ``families``: announced by multiprotocol capabilities;
+    ``restart_families``: by that of graceful restart, ``forwarding`` those of them with flag F."""
 
     asn: int
     hold_time: int
@@ -97,6 +101,7 @@ class Open:
     as4: bool = False
     refresh: bool = False
     graceful: bool = False
+    restart_families: frozenset[tuple[int, int]] = frozenset()
     restart_flags: int = 0
     restart_time: int = 0
     forwarding: frozenset[tuple[int, int]] = frozenset()
@@ -158,6 +163,7 @@ def parse_open(data: bytes) -> Open:
         raise BgpError(OPEN_ERROR, 3, reason="0.0.0.0")
     families: set[tuple[int, int]] = set()
     forwarding: set[tuple[int, int]] = set()
+    restart_families: set[tuple[int, int]] = set()
     unknown: list[int] = []
     found: dict = {}
     for code, value in _capabilities(data):
@@ -171,12 +177,29 @@ def parse_open(data: bytes) -> Open:
             word = int.from_bytes(value[:2], "big")
             found.update(graceful=True, restart_flags=word >> 12, restart_time=word & 0xFFF)
             for at in range(2, len(value) - 3, 4):
+                family = int.from_bytes(value[at : at + 2], "big"), value[at + 2]
+                restart_families.add(family)
                 if value[at + 3] & GR_FORWARDING:
-                    forwarding.add((int.from_bytes(value[at : at + 2], "big"), value[at + 2]))
+                    forwarding.add(family)
         else:
             unknown.append(code)
     return Open(asn, hold, socket.inet_ntoa(data[5:9]), frozenset(families),
+                restart_families=frozenset(restart_families),
                 forwarding=frozenset(forwarding), unknown=tuple(unknown), **found)
+
+
+def hard_reset(error: BgpError) -> BgpError:
+    """Cease/9 around a NOTIFICATION: the peer must not keep our routes (RFC 8538 section 3)."""
+    return BgpError(CEASE, HARD_RESET, bytes((error.code, error.subcode)) + error.data, str(error))
+
+
+def parse_notification(body: bytes) -> SessionEnd:
+    """What a peer's NOTIFICATION without its header means, unwrapped from a Hard Reset."""
+    code, subcode = body[0], body[1]
+    if (code, subcode) == (CEASE, HARD_RESET):
+        inner = body[2:4] if len(body) >= 4 else bytes((CEASE, 0))
+        return SessionEnd(inner[0], inner[1], hard=True)
+    return SessionEnd(code, subcode)
 
 
 def pack_notification(error: BgpError) -> bytes:

@@ -15,7 +15,7 @@ def elements(world: World) -> list[dict[str, Any]]:
         one = {
             "id": name, **record, "mine": name in world.elements.accepted,
             "connected": record["connected"]
-            and (record["owner"] in world.nodes or record["owner"] == world.settings.node),
+            and (record["owner"] in world.peers.nodes or record["owner"] == world.settings.node),
         }
         element = world.elements.accepted.get(name)
         if element is not None:
@@ -49,7 +49,7 @@ def owner(world: World, element: str) -> Remote | None:
     if element in world.elements.accepted:
         return None
     name = world.elements.records[element]["owner"]
-    node = world.nodes.get(name)
+    node = world.peers.nodes.get(name)
     if name == world.settings.node or node is None:
         return None
     return Remote(name, node["url"])
@@ -60,7 +60,7 @@ def check_forgettable(world: World, element: str) -> None:
     known = world.elements.records[element]
     accepted = world.elements.accepted.get(element)
     if (accepted is not None and accepted.session is not None) or (
-        known["connected"] and known["owner"] in world.nodes and accepted is None
+        known["connected"] and known["owner"] in world.peers.nodes and accepted is None
         and known["owner"] != world.settings.node
     ):
         raise ValueError("its OVSDB session is up")
@@ -68,14 +68,14 @@ def check_forgettable(world: World, element: str) -> None:
 
 def nodes(world: World, own: dict[str, Any]) -> list[dict[str, Any]]:
     """The nodes, also those that are away but own elements.  ``own``: this node's record."""
-    records = {**world.nodes, own["node"]: {**world.nodes.get(own["node"], {}), **own}}
+    records = {**world.peers.nodes, own["node"]: {**world.peers.nodes.get(own["node"], {}), **own}}
     owned: dict[str, int] = {}
     for record in world.elements.records.values():
         owned[record["owner"]] = owned.get(record["owner"], 0) + 1
     for name in owned.keys() - records.keys():
         records[name] = {"node": name}
     return [
-        {**record, "alive": name in world.nodes or name == own["node"],
+        {**record, "alive": name in world.peers.nodes or name == own["node"],
          "elements": owned.get(name, 0), "self": name == own["node"]}
         for name, record in sorted(records.items())
     ]  # fmt: skip

@@ -106,7 +106,7 @@ class Mesh:
             case ("down",):
                 node.peer_down(peer)
             case ("up",):
-                node.handle(msg.PeerUp(peer))
+                node.handle(msg.PeerUp(peer, {"graceful_restart": True, "restarting": True}))
             case ("end",):
                 node.end_of_rib(peer)
         return True

@@ -26,6 +26,7 @@ attributes = st.builds(
 paths = st.builds(Path, st.sampled_from(NLRIS), attributes, st.just((100,)))
 sources = st.sampled_from(SOURCES)
 peers = st.sampled_from(SOURCES[1:])
+
 operation = st.one_of(
     st.tuples(
         st.just("update"), sources,
@@ -34,7 +35,7 @@ operation = st.one_of(
     ),
     st.tuples(st.just("peer_down"), peers),
     st.tuples(st.just("end_of_rib"), peers),
-    st.tuples(st.just("drop_peer"), peers),
+    st.tuples(st.just("drop_stale"), peers, st.lists(st.sampled_from(NLRIS), unique=True)),
 )
 
 
@@ -60,8 +61,9 @@ class Model:
             place: one for place, one in self.held.items() if place[0] != peer or not one[1]
         }
 
-    def drop_peer(self, peer):
-        self.held = {place: one for place, one in self.held.items() if place[0] != peer}
+    def drop_stale(self, peer, nlris):
+        for nlri in nlris:
+            self.held.pop((peer, nlri), None)
 
     def best(self) -> dict[Nlri, tuple[Path, bool]]:
         """NLRI -> (best path, is stale): RFC 4271 9.1.2.2, one condition after the other."""
@@ -97,6 +99,9 @@ def test_rib_equals_the_model_and_tells_every_change(operations):
     rib, model = Rib(), Model()
     told: dict[Nlri, tuple[Path, bool]] = {}
     for name, *arguments in operations:
+        if name == "drop_stale":
+            peer, nlris = arguments
+            arguments = peer, [nlri for nlri in nlris if rib.is_stale(peer, nlri)]
         changes = getattr(rib, name)(*arguments)
         getattr(model, name)(*arguments)
         for nlri, old, new, freshness in changes:
@@ -120,6 +125,9 @@ def test_rib_equals_the_model_and_tells_every_change(operations):
             }
             assert rib.count(source) == len(mine)
             assert rib.stale_count(source) == sum(stale for _, stale in mine.values())
+            assert {path.nlri for path in rib.stale_from(source)} == {
+                nlri for nlri, (_, stale) in mine.items() if stale
+            }
         assert set(rib.sources()) == {source for source, _ in model.held}
 
 

@@ -253,8 +253,11 @@ class Node:
 
     def peer_down(self, peer: str) -> None:
         held = self.inputs.paths.setdefault(peer, {})
+        if not any(stale for _, stale in held.values()):
+            self.inputs.down_since.pop(peer, None)
+        if held:
+            self.inputs.down_since.setdefault(peer, self.now)
         held.update({nlri: (path, True) for nlri, (path, _) in held.items()})
-        self.inputs.down_since[peer] = self.now
         self.handle(msg.PeerDown(peer, "cut"))
 
     def _drop_stale(self, peer: str) -> None:

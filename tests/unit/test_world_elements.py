@@ -166,9 +166,9 @@ def test_tunnels_and_their_bfd():
 def test_records_of_nodes_come_and_go():
     one = Node()
     one.handle(msg.StatusChanged(((NODES + "n2", {"api": "http://n2"}),)))
-    assert one.world.nodes == {"n2": {"api": "http://n2"}}
+    assert one.world.peers.nodes == {"n2": {"api": "http://n2"}}
     one.handle(msg.StatusChanged(((NODES + "n2", None),)))
-    assert not one.world.nodes
+    assert not one.world.peers.nodes
 
 
 def test_of_two_that_joined_two_nodes_with_one_vtep_the_higher_system_id_leaves():

@@ -1,0 +1,235 @@
+"""The BGP peers: who they are, whether they are up, and how long their routes outlive a session.
+
+A peer is a *node* of this system, a *router* of somebody else, or a *reflector*: a router that
+carries the nodes' routes.  What the configuration does not say is seen from the peer's OPEN: its
+BGP identifier and AS are those of a node's record in the store, or it is a router.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ryu_apps.control import messages as msg
+from ryu_apps.control.bindings import Bindings
+from ryu_apps.control.dependents import Dependents
+from ryu_apps.control.elements import Elements
+from ryu_apps.control.graceful_restart import (
+    Negotiated,
+    kept_on_return,
+    promises_end_of_rib,
+    retained,
+)
+from ryu_apps.control.ports import Ports
+from ryu_apps.control.rib import Rib
+from ryu_apps.control.routes import Path
+
+AUTO, NODE, ROUTER, REFLECTOR = "auto", "node", "router", "reflector"
+KINDS = (AUTO, NODE, ROUTER, REFLECTOR)
+UNSEEN = 10.0
+"""Seconds that a node that starts waits for a router that does not come up at all."""
+QUIET = 2.0
+"""Of a peer that promises no End-of-RIB the table is taken to be complete when it has sent no route
+for so many seconds."""
+
+
+class Peers:
+    """``kinds``: peer -> one of KINDS; who is not in it is a node.  ``expected``: the configured
+    peers.  Seconds: ``stale_time``, the longest that routes outlive a session; ``restart_time``,
+    how long they hold ports against claims here; ``stalepath_time``, how long a router that is back
+    has for its End-of-RIB.  ``effects``: what is to be done is appended to it."""
+
+    def __init__(
+        self,
+        kinds: Mapping[str, str],
+        expected: tuple[str, ...],
+        times: tuple[float, float, float],
+        rib: Rib,
+        dependents: Dependents,
+        bindings: Bindings,
+        ports: Ports,
+        elements: Elements,
+        effects: list,
+    ) -> None:
+        self._kinds = kinds
+        self._expected = expected
+        self._stale_time, self._restart_time, self._stalepath_time = times
+        self._rib = rib
+        self._dependents = dependents
+        self._bindings = bindings
+        self._ports = ports
+        self._elements = elements
+        self._effects = effects
+        self.nodes: dict[str, dict[str, Any]] = {}
+        """The records of the nodes that are alive."""
+        self.up: dict[str, dict[str, Any]] = {}
+        """Peers with a session -> what is known of it."""
+        self._identities: dict[str, tuple[str, int]] = {}
+        """Peer -> (BGP identifier, AS) of its last OPEN."""
+        self._node_of: dict[str, str] = {}
+        """Peer -> the node that it was seen to be; a node's record goes when the node dies, and its
+        routes are a node's all the same."""
+        self._negotiated: dict[str, Negotiated] = {}
+        self._down_since: dict[str, float] = {}
+        self._deadlines: dict[tuple[str, bool], float] = {}
+        """(peer, whether of its nodes' routes) -> when those of them that are stale go."""
+        self._heard: dict[str, float] = {}
+        """When a peer last came up or sent routes."""
+        self._ended: set[str] = set()
+        """Peers that sent End-of-RIB since this node started."""
+
+    # ------------------------------------------------------------ who they are
+
+    def kind(self, peer: str) -> str:
+        """NODE, ROUTER or REFLECTOR."""
+        kind = self._kinds.get(peer, NODE)
+        if kind != AUTO:
+            return kind
+        return NODE if peer in self._node_of else ROUTER
+
+    def negotiated(self, peer: str) -> Negotiated:
+        """What the peer's OPEN said of graceful restart; while it is away, nothing."""
+        return self._negotiated.get(peer, Negotiated())
+
+    def of_node(self, peer: str, path: Path) -> bool:
+        """Whether a path from this peer is one of a node of this system."""
+        kind = self.kind(peer)
+        if kind == REFLECTOR:
+            return path.attrs.next_hop in self._elements.by_vtep
+        return kind == NODE
+
+    def recorded(self, name: str, record: dict[str, Any] | None) -> None:
+        """The store's record of a node is ``record`` now; None: it is not alive."""
+        if record is None:
+            self.nodes.pop(name, None)
+            return
+        self.nodes[name] = record
+        for peer in self._identities:
+            self._identify(peer)
+
+    def _identify(self, peer: str) -> None:
+        """Look up in the records who a peer is."""
+        router_id, asn = self._identities[peer]
+        for name, record in self.nodes.items():
+            if (
+                name != self._elements.node
+                and record.get("router_id") == router_id
+                and record.get("local_as") == asn
+            ):
+                self._node_of[peer] = name
+
+    # ------------------------------------------------------------ what they say
+
+    def paths_received(self, event: msg.PathsReceived, now: float) -> None:
+        """Routes came and went."""
+        self._heard[event.peer] = now
+        self._dependents.follow(self._rib.update(event.peer, event.announced, event.withdrawn))
+        self._dependents.told(path.nlri for path in event.announced)
+        self._dependents.told(event.withdrawn)
+
+    def came_up(self, event: msg.PeerUp, now: float) -> None:
+        """A session is up: stale routes of the one before wait for End-of-RIB, or go."""
+        peer, info = event.peer, event.info
+        self.up[peer] = info
+        self._heard[peer] = now
+        self._bindings.given_up.discard(peer)
+        self._down_since.pop(peer, None)
+        identity = (info.get("router_id", ""), info.get("remote_as", 0))
+        if self._identities.get(peer) != identity:
+            self._identities[peer] = identity
+            self._node_of.pop(peer, None)
+        self._identify(peer)
+        negotiated = self._negotiated[peer] = Negotiated.of(info)
+        if not kept_on_return(False, negotiated):
+            self._drop_stale(peer, False, "it is back and has not forwarded meanwhile")
+        elif self._rib.stale_count(peer):
+            self._deadlines[peer, False] = now + self._stalepath_time
+        self._notice("info", peer, f"established ({self.kind(peer)})")
+
+    def went_down(self, event: msg.PeerDown, now: float) -> None:
+        """A session is over: its routes turn stale for as long as they are retained."""
+        peer = event.peer
+        negotiated = self._negotiated.pop(peer, Negotiated())
+        self.up.pop(peer, None)
+        self._down_since[peer] = now
+        if not self._rib.stale_count(peer):
+            self._deadlines.pop((peer, True), None)
+        # It may have restarted again before it had told everything (RFC 4724 section 4.2).
+        self._drop_stale(peer, False, "it restarted again")
+        self._dependents.follow(self._rib.peer_down(peer))
+        for of_nodes in (False, True):
+            seconds = retained(of_nodes, negotiated, event.end, self._stale_time)
+            if not seconds:
+                self._drop_stale(peer, of_nodes)
+            elif self._rib.stale_count(peer):
+                self._deadlines.setdefault((peer, of_nodes), now + seconds)
+        count = self._rib.stale_count(peer)
+        fate = f"{count} routes are stale, in use" if count else "none of its routes is kept"
+        self._notice("warning", peer, f"down ({event.reason}); {fate}")
+
+    def end_of_rib(self, event: msg.EndOfRib) -> None:
+        """The peer has told everything: what is still stale goes."""
+        peer = event.peer
+        self._ended.add(peer)
+        for of_nodes in (False, True):
+            self._deadlines.pop((peer, of_nodes), None)
+        gone = [path.nlri for path in self._rib.stale_from(peer)]
+        self._dependents.follow(self._rib.end_of_rib(peer))
+        self._dependents.told(gone)
+
+    def tick(self, now: float) -> None:
+        """Let go what has been stale for too long, and ports that a peer that is away held."""
+        for peer, since in self._down_since.items():
+            if now - since >= self._restart_time and peer not in self._bindings.given_up:
+                self._bindings.given_up.add(peer)
+                self._ports.dirty.update(dict.fromkeys(self._ports.refused))
+        for (peer, of_nodes), deadline in list(self._deadlines.items()):
+            if now >= deadline:
+                # A peer that is back but never sent End-of-RIB keeps what it announced since.
+                self._drop_stale(peer, of_nodes, "they were stale for too long")
+                if of_nodes:  # The longest time is over, for what counted as theirs before, too.
+                    self._drop_stale(peer, False, "they were stale for too long")
+
+    # ------------------------------------------------------------ stale routes
+
+    def _drop_stale(self, peer: str, of_nodes: bool, why: str = "") -> None:
+        self._deadlines.pop((peer, of_nodes), None)
+        gone = [
+            path.nlri for path in self._rib.stale_from(peer)
+            if self.of_node(peer, path) == of_nodes
+        ]  # fmt: skip
+        if not gone:
+            return
+        self._dependents.follow(self._rib.drop_stale(peer, gone))
+        self._dependents.told(gone)
+        if why:
+            self._notice("warning", peer, f"{len(gone)} stale routes were dropped: {why}")
+
+    # ------------------------------------------------------------ a node's start
+
+    def awaited(self, now: float, started: float) -> list[str]:
+        """The peers whose tables a node waits for that was ``started`` then."""
+        away = self._nodes_away()
+        return [
+            peer for peer in self._expected
+            if peer not in self._ended and self._awaits(peer, now, started, away)
+        ]  # fmt: skip
+
+    def _awaits(self, peer: str, now: float, started: float, away: bool) -> bool:
+        kind = self.kind(peer)
+        perhaps_node = kind == NODE or (away and self._kinds.get(peer, NODE) == AUTO)
+        negotiated = self._negotiated.get(peer)
+        if negotiated is None:
+            return perhaps_node or kind == REFLECTOR or now - started < UNSEEN
+        if promises_end_of_rib(perhaps_node, negotiated):
+            return True
+        return now - self._heard[peer] < QUIET
+
+    def _nodes_away(self) -> bool:
+        """Whether a node that owns hypervisors is none of the peers that are known to be nodes: one
+        of the others may be it."""
+        owners = {record["owner"] for record in self._elements.records.values()}
+        return bool(owners - set(self._node_of.values()) - {self._elements.node})
+
+    def _notice(self, level: str, peer: str, text: str) -> None:
+        self._effects.append(msg.Notice(level, f"peer {peer}", text))
