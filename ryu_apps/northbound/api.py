@@ -38,7 +38,7 @@ def build(configuration: Configuration, node_view: NodeView, settings: Any) -> A
     routes.append(
         Route("GET", "/openapi.json", document, "This document", "discovery", None, "Document")
     )
-    return Application(routes, settings.api.max_body)
+    return Application(routes)
 
 
 def _version() -> str:

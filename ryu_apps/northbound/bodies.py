@@ -26,6 +26,9 @@ from ryu_apps.northbound.fields import (
     only,
 )
 
+MAX_LIST = 1000
+"""Addresses, pairs or pools of one resource."""
+
 
 class PoolBody(Body):
     start: Address
@@ -98,7 +101,7 @@ class SubnetUpdate(Body):
     description: Text = ""
     gateway_ip: Address | None = None
     enable_dhcp: bool = True
-    allocation_pools: list[PoolBody] | None = None
+    allocation_pools: Annotated[list[PoolBody], Field(max_length=MAX_LIST)] | None = None
     dns_nameservers: Names | None = None
     host_routes: Annotated[list[HostRouteBody], Field(max_length=256)] | None = None
     service_types: only([]) = []
@@ -121,7 +124,7 @@ class SubnetCreate(SubnetUpdate, _Owned):
 
 
 class PortUpdate(_Common):
-    fixed_ips: list[FixedIpBody] | None = None
+    fixed_ips: Annotated[list[FixedIpBody], Field(max_length=MAX_LIST)] | None = None
     mac_address: Address | None = None
     device_id: Text = ""
     device_owner: Text = ""
@@ -129,7 +132,9 @@ class PortUpdate(_Common):
     binding_profile: dict[str, Any] | None = Field(None, alias="binding:profile")
     vnic_type: only("normal") = Field("normal", alias="binding:vnic_type")
     port_security_enabled: bool | None = None
-    allowed_address_pairs: list[AddressPairBody] | None = None
+    allowed_address_pairs: (
+        Annotated[list[AddressPairBody], Field(max_length=MAX_LIST)] | None
+    ) = None
     security_groups: Names | None = []
     extra_dhcp_opts: Annotated[list[DhcpOptionBody], Field(max_length=64)] | None = None
     qos_policy_id: only() = None

@@ -17,5 +17,11 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
+MAX_MESSAGE = 2000
+"""Characters: what a message repeats of a request may be megabytes."""
+
+
 def error_body(type: str, message: str) -> dict[str, Any]:
+    if len(message) > MAX_MESSAGE:
+        message = message[:MAX_MESSAGE] + "..."
     return {"NeutronError": {"type": type, "message": message, "detail": ""}}

@@ -12,18 +12,21 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
 
-from cheroot.errors import MaxSizeExceeded
 from webob import Request, Response
 
 from ryu_apps.control.rules import RuleError
+from ryu_apps.northbound import json_body
 from ryu_apps.northbound.errors import ApiError, error_body
-from ryu_apps.northbound.refusals import too_large
 from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
 
 LOG = logging.getLogger(__name__)
 ACCESS = logging.getLogger("ryu_apps.northbound.access")
 _PARAMETER = re.compile(r"\{(\w+)\}")
+MAX_PARAMETERS = 2000
+LOGGED = 500
+"""Characters of a URL in the log of requests."""
 
 
 class Reply(NamedTuple):
@@ -86,13 +89,18 @@ def operators_only(route: Route, header: str) -> Route:
 class Call:
     """A request, with what handlers ask of it."""
 
-    def __init__(self, request: Request, max_body: int):
+    def __init__(self, request: Request):
         self.request = request
-        self._max_body = max_body
 
     @property
     def query(self) -> Any:
-        """A multidict of the query string.  Raises ApiError 400 when it is not UTF-8."""
+        """A multidict of the query string.  Raises ApiError 400 when it is not UTF-8, or has more
+        parameters than anybody needs."""
+        if self.request.query_string.count("&") >= MAX_PARAMETERS:
+            raise ApiError(
+                400, "HTTPBadRequest",
+                f"The query has more than {MAX_PARAMETERS} parameters; split the request.",
+            )
         try:
             return self.request.GET
         except UnicodeDecodeError as error:
@@ -106,54 +114,14 @@ class Call:
 
     def json(self) -> Any:
         """The body.  Its content type is not looked at.  Raises ApiError 400 or 413."""
-        length = self.request.content_length
-        if length is not None and length > self._max_body:
-            raise _too_large(self._max_body)
-        raw = self._raw(length)
-        if len(raw) > self._max_body:
-            raise _too_large(self._max_body)
-        if not raw:
-            raise ApiError(400, "HTTPBadRequest", "The request needs a JSON body; it has none.")
-        try:
-            return json.loads(raw, parse_constant=_no_constant)
-        except (ValueError, RecursionError) as error:
-            raise ApiError(
-                400, "HTTPBadRequest", f"The body is not valid JSON: {error or 'too deep'}."
-            ) from error
-
-    def _raw(self, length: int | None) -> bytes:
-        chunked = length is None and self.request.headers.get("Transfer-Encoding")
-        try:
-            if chunked:
-                return self.request.body_file_raw.read(self._max_body + 1)
-            return self.request.body
-        except MaxSizeExceeded as error:
-            raise _too_large(self._max_body) from error
-        except (OSError, ValueError) as error:
-            if error.args and error.args[0] == "Request Entity Too Large":  # cheroot, chunked
-                raise _too_large(self._max_body) from error
-            raise ApiError(
-                400, "HTTPBadRequest", f"The body did not come whole: {error}.",
-                {"Connection": "close"},
-            ) from error
-
-
-def _no_constant(text: str) -> Any:
-    raise ValueError(f"{text} is not JSON")
-
-
-def _too_large(limit: int) -> ApiError:
-    return ApiError(
-        413, "RequestEntityTooLarge", too_large(limit), {"Connection": "close"},
-    )
+        return json_body.decode(self.request.body)
 
 
 class Application:
     """The WSGI callable.  ``routes`` are matched literally first, then by parameter."""
 
-    def __init__(self, routes: Iterable[Route], max_body: int):
+    def __init__(self, routes: Iterable[Route]):
         self.routes = list(routes)
-        self._max_body = max_body
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: dict[int, list[tuple[re.Pattern[str], dict[str, Route]]]] = {}
         by_path: dict[str, dict[str, Route]] = {}
@@ -189,7 +157,7 @@ class Application:
                 "%s %s %r %d %d bytes %.1f ms",
                 request.environ.get("REMOTE_ADDR", "-"),
                 request.method,
-                request.environ.get("REQUEST_URI") or request.environ.get("PATH_INFO", ""),
+                _raw_path(request, query=True)[:LOGGED],
                 reply.status,
                 response.content_length or 0,
                 (time.perf_counter() - started) * 1000,
@@ -198,7 +166,7 @@ class Application:
     def _answer(self, request: Request) -> Reply:
         try:
             handler, parameters = self._find(request)
-            return handler(Call(request, self._max_body), **parameters)
+            return handler(Call(request), **parameters)
         except (ApiError, RuleError) as error:
             return Reply(
                 error.status,
@@ -234,14 +202,12 @@ class Application:
             )
 
     def _find(self, request: Request) -> tuple[Callable[..., Reply], dict[str, str]]:
-        try:
-            path = request.path_info
-        except UnicodeDecodeError as error:
-            raise ApiError(400, "HTTPBadRequest", "The path is not UTF-8.") from error
+        path = _raw_path(request)
         methods, parameters = self._match(path.rstrip("/") or "/")
         if methods is None:
             raise ApiError(
-                404, "HTTPNotFound", f"The resource {path} could not be found; see /openapi.json."
+                404, "HTTPNotFound",
+                f"The resource {path[:LOGGED]} could not be found; see /openapi.json.",
             )
         method = "GET" if request.method == "HEAD" else request.method
         route = methods.get(method)
@@ -254,14 +220,34 @@ class Application:
         return route.handler, parameters
 
     def _match(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
+        """``path``: as in the URL.  A parameter is one of its segments, decoded after the path was
+        taken apart: so that it may have a slash in it (RFC 3986 section 2.2).
+
+        The suffix .json of older clients asks for what is answered anyway.
+        """
+        if path.startswith("/v2.0/") and "/tags/" not in path:
+            path = path.removesuffix(".json")
         exact = self._exact.get(path)
         if exact is not None:
             return exact, {}
         for pattern, methods in self._patterns.get(path.count("/"), ()):
             match = pattern.fullmatch(path)
             if match:
-                return methods, match.groupdict()
+                return methods, {name: _decode(text) for name, text in match.groupdict().items()}
         return None, {}
+
+
+def _raw_path(request: Request, query: bool = False) -> str:
+    """The path as in the URL, or with the query."""
+    uri = request.environ.get("REQUEST_URI") or quote(request.path_info)
+    return uri if query else uri.partition("?")[0]
+
+
+def _decode(text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError as error:
+        raise ApiError(400, "HTTPBadRequest", "The path is not UTF-8.") from error
 
 
 def _response(reply: Reply, request: Request) -> Response:

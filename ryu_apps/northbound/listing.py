@@ -14,6 +14,8 @@ RESERVED = frozenset({"fields", "limit", "marker", "page_reverse", "sort_key", "
 TAG_FILTERS = {"tags", "tags-any", "not-tags", "not-tags-any"}
 TRUE, FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
+MAX_TESTS = 64
+
 View = dict[str, Any]
 
 
@@ -48,9 +50,12 @@ def parse(
     """
     known = set(known)
     listing = Listing()
-    for key in query:
-        values = query.getall(key)
+    given: dict[str, list[str]] = {}
+    for key, value in query.items():
+        given.setdefault(key, []).append(value)
+    for key, values in given.items():
         if key in TAG_FILTERS:
+            _few(key, values)
             listing.tags[key] = [set(value.split(",")) for value in values]
         elif key == "fields":
             listing.fields = {part for value in values for part in value.split(",") if part}
@@ -78,6 +83,12 @@ def _shown(key: str, hidden: Collection[str]) -> None:
                        f"'{key}' is shown to administrators only, and cannot be asked for.")
 
 
+def _few(key: str, values: Collection[str]) -> None:
+    """Each of these is held against each item of the list."""
+    if len(values) > MAX_TESTS:
+        raise _invalid(f"{key} may stand {MAX_TESTS} times in a query; split the request.")
+
+
 def _boolean(key: str, text: str) -> bool:
     lower = text.lower()
     if lower not in TRUE | FALSE:
@@ -88,6 +99,7 @@ def _boolean(key: str, text: str) -> bool:
 def _sort(keys: list[str], directions: list[str], known: set[str]) -> list[tuple[str, bool]]:
     if directions and len(directions) != len(keys):
         raise _invalid("The number of sort_keys and sort_dirs must be same.")
+    _few("sort_key", keys)
     found = []
     for position, key in enumerate(keys):
         if key not in known:
@@ -149,6 +161,7 @@ def _fixed_ips(wanted: set[str]) -> Callable[[View], bool]:
                 f"'{text}'."
             )
         groups.setdefault(key, set()).add(value)
+    _few("ip_address_substr", groups.get("ip_address_substr", ()))
 
     def test(view: View) -> bool:
         fixed = view["fixed_ips"]

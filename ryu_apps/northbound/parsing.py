@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import itertools
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,6 +12,10 @@ from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.fields import Body
 
 MAX_BULK = 10000
+MAX_ATTRIBUTES = 100
+"""Of one resource, in a body: more than any has."""
+NAMED, LONGEST = 5, 64
+"""So many names a message repeats of a request, and so many characters of each."""
 """Resources in one request."""
 
 
@@ -23,6 +28,13 @@ def parse(
     """
     if type(data) is not dict:
         raise ApiError(400, "HTTPBadRequest", "The body of a resource must be a JSON object.")
+    if len(data) > MAX_ATTRIBUTES:
+        unknown = itertools.islice((key for key in data if key not in known), NAMED + 1)
+        raise ApiError(
+            400, "HTTPBadRequest",
+            f"Unrecognized attribute(s) '{few(list(unknown))}': no resource has more than "
+            f"{MAX_ATTRIBUTES} attributes; /openapi.json describes what there is.",
+        )
     try:
         return model.model_validate(data).model_dump(exclude_unset=True)
     except ValidationError as error:
@@ -50,6 +62,12 @@ def asked(model: type[Body], body: dict[str, Any]) -> list[str]:
     })
 
 
+def few(names: Sequence[str]) -> str:
+    """The first few of them, for a message."""
+    shown = [name if len(name) <= LONGEST else f"{name[:LONGEST]}..." for name in names[:NAMED]]
+    return ", ".join([*shown, "..."] if len(names) > NAMED else shown)
+
+
 def explain(error: ValidationError, known: Collection[str], method: str) -> str:
     """The first thing that is wrong, in the Networking API's words."""
     problems = error.errors(include_url=False, include_context=False)
@@ -57,11 +75,11 @@ def explain(error: ValidationError, known: Collection[str], method: str) -> str:
              for item in problems if item["type"] == "extra_forbidden"]
     unknown = [name for name in extra if name not in known]
     if unknown:
-        return (f"Unrecognized attribute(s) '{', '.join(unknown)}'; /openapi.json describes what "
-                "there is.")
+        return (f"Unrecognized attribute(s) '{few(unknown)}'; /openapi.json describes what there "
+                "is.")
     if extra:
         why = "they cannot be set" if method == "POST" else "they cannot change"
-        return f"Attribute(s) '{', '.join(extra)}' not allowed in {method}: {why}."
+        return f"Attribute(s) '{few(extra)}' not allowed in {method}: {why}."
     first = problems[0]
     where = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":

@@ -6,6 +6,7 @@ A resource is a :class:`Declaration`; the engine makes its routes.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
@@ -271,6 +272,7 @@ class Resource:
                 400, "HTTPBadRequest", f"The body must be a JSON object with {names} in it."
             )
         if len(data) > 1:
-            extra = ", ".join(sorted(str(key) for key in data if key != name))
+            others = itertools.islice((key for key in data if key != name), parsing.NAMED + 1)
+            extra = parsing.few(sorted(others))
             raise ApiError(400, "HTTPBadRequest", f"Unrecognized attribute(s) '{extra}'.")
         return data[name]

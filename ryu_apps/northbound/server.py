@@ -1,68 +1,28 @@
-"""The HTTP server of the API: cheroot, hardened against clients that send half a request."""
+"""The HTTP server of the API."""
 
 from __future__ import annotations
 
 import logging
+import resource
 import socket
 import ssl
+from http import HTTPStatus
 from typing import Any
 
-from cheroot import wsgi
-from cheroot.ssl.builtin import BuiltinSSLAdapter
+import h11
 
 from ryu_apps.configuration import Configuration
 from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
-from ryu_apps.northbound.intake import MAX_HEADERS, Intake, Lane
-from ryu_apps.northbound.refusals import Connection
-from ryu_apps.supervision import Thread
+from ryu_apps.northbound.serving.connection import Connection
+from ryu_apps.northbound.serving.loop import Loop
 
 LOG = logging.getLogger(__name__)
-IDLE_TIMEOUT = 10
-"""Seconds until a silent connection is closed."""
-QUEUE = 1024
-KEEP_ALIVE = 1000
-
-
-class _Server(wsgi.Server):
-    """A cheroot server that gives its workers complete requests only."""
-
-    ConnectionClass = Connection
-    expiration_interval = 0.1
-    """Seconds between looks for idle connections, and the time that stop() takes."""
-
-    def prepare(self) -> None:
-        self.requests = Lane(
-            self, self.requests.min, self.requests.max, QUEUE, accepted_queue_timeout=0
-        )
-        super().prepare()
-        self.intake = Intake(self, super().process_conn, self.timeout)
-        self.intake.start()
-
-    def process_conn(self, conn: Any) -> None:
-        self.intake.take(conn)
-
-    def stop(self) -> None:
-        if self.ready:
-            super().stop()
-            self.intake.stop(self.shutdown_timeout)
-
-    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
-        # What cheroot calls an error is a client that broke off or spoke something else.
-        LOG.log(min(level, logging.WARNING), "%s", msg)
-        if traceback:
-            LOG.debug("in detail:", exc_info=True)
-
-
-class _Tls(BuiltinSSLAdapter):
-    """Leaves the handshake to the worker that reads first: a client that connects and says nothing
-    must not hold the thread that accepts."""
-
-    def wrap(self, sock: socket.socket) -> tuple[ssl.SSLSocket, dict[str, Any]]:
-        wrapped = self.context.wrap_socket(
-            sock, do_handshake_on_connect=False, server_side=True
-        )
-        return wrapped, {"wsgi.url_scheme": "https", "HTTPS": "on"}
+BACKLOG = 1024
+PLACES = 2048
+"""Connections at a time, but never more than a quarter of the files that the process may open."""
+STOPPING = 0.5
+"""Seconds that requests have to end when the node stops."""
 
 
 class ApiServer:
@@ -75,15 +35,15 @@ class ApiServer:
     def __init__(self, configuration: Configuration, node_view: NodeView, settings: Any):
         self._settings = settings.api
         self.application = api.build(configuration, node_view, settings)
-        self._server: _Server | None = None
-        self._thread: Thread | None = None
+        self._address: tuple[str, int] | None = None
+        self._loop: Loop | None = None
 
     @property
     def address(self) -> tuple[str, int]:
         """The bound (host, port)."""
-        if self._server is None:
+        if self._address is None:
             raise RuntimeError("the API server is not started")
-        return self._server.bind_addr[:2]
+        return self._address
 
     @property
     def url(self) -> str:
@@ -94,39 +54,68 @@ class ApiServer:
     def start(self) -> None:
         """Listen and serve from threads of its own."""
         options = self._settings
-        server = _Server(
-            (options.host, options.port),
-            self.application,
-            numthreads=options.threads,
-            server_name="vnc",
-            request_queue_size=256,
-            timeout=IDLE_TIMEOUT,
-            shutdown_timeout=0.5,
-        )
-        server.max_request_header_size = MAX_HEADERS
-        server.max_request_body_size = options.max_body
-        server.keep_alive_conn_limit = KEEP_ALIVE
-        if options.cert_file:
-            server.ssl_adapter = _tls(options)
-        server.prepare()
-        self._server = server
-        self._thread = Thread(
-            server.serve, "api", essential=True, may_end=lambda: self._server is not server
-        )
-        self._thread.start()
+        tls = _tls(options) if options.cert_file else None
+        listener = _listen(options.host, options.port)
+        self._address = listener.getsockname()[:2]
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        places = PLACES if files == resource.RLIM_INFINITY else min(PLACES, max(files // 4, 8))
+        self._loop = Loop(listener, self._serve, options.threads, places, options.max_body, tls)
+        self._loop.start()
         LOG.info("API listens on %s", self.url)
 
     def stop(self) -> None:
         """Stop listening and end within about a second.  Idempotent."""
-        server, self._server = self._server, None
-        if server is not None:
-            server.stop()
-        if self._thread is not None:
-            self._thread.join(2)
-            self._thread = None
+        loop, self._loop = self._loop, None
+        self._address = None
+        if loop is not None:
+            loop.stop(STOPPING)
+
+    def _serve(self, connection: Connection, environ: dict[str, Any]) -> None:
+        """Ask the application (PEP 3333) and write what it says.  Raises OSError when the client
+        is gone."""
+        started: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
+            started[:] = [status, headers]
+
+        answer = self.application(environ, start_response)
+        try:
+            body = b"".join(answer)
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
+        status, headers = started
+        number, _, phrase = status.partition(" ")
+        try:
+            connection.respond(int(number), phrase, headers, body)
+        except (h11.LocalProtocolError, UnicodeError):
+            LOG.exception("the answer to %s cannot be sent", environ["REQUEST_URI"][:200])
+            connection.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def _tls(options: Any) -> _Tls:
+def _listen(host: str, port: int) -> socket.socket:
+    """Raises OSError that says which address."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6 and host in ("::", "::0"):
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+            listener.bind(address)
+            listener.listen(BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        return listener
+    except OSError as error:
+        raise OSError(
+            error.errno, f"[api] cannot listen on {host}:{port}: {error.strerror}"
+        ) from error
+
+
+def _tls(options: Any) -> ssl.SSLContext:
     for name in ("cert_file", "key_file", "client_ca_file"):
         path = getattr(options, name)
         try:
@@ -134,9 +123,12 @@ def _tls(options: Any) -> _Tls:
                 open(path, "rb").close()
         except OSError as error:  # ssl's own says neither which option nor which file
             raise type(error)(error.errno, f"[api] {name}: {error.strerror}", path) from None
-    adapter = _Tls(options.cert_file, options.key_file)
-    adapter.context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    # A client could have the handshake again and again, at our cost (TLS 1.2).
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.load_cert_chain(options.cert_file, options.key_file)
     if options.client_ca_file:
-        adapter.context.load_verify_locations(options.client_ca_file)
-        adapter.context.verify_mode = ssl.CERT_REQUIRED
-    return adapter
+        context.load_verify_locations(options.client_ca_file)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

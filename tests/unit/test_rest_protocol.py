@@ -7,6 +7,7 @@ import json
 import os
 import random
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -16,7 +17,7 @@ import requests
 from openapi_spec_validator import validate
 
 from ryu_apps.northbound.base import PortState, Remote
-from ryu_apps.northbound.intake import SLOW_THREADS
+from ryu_apps.northbound.serving import connection as limits
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.api_client import Node, options
 
@@ -44,11 +45,72 @@ def post(node, data, **headers):
     (b'{"network": {"router:external": true}}', "not supported"),
     (b'{"network": {"name": "\\ud800"}}', "name"),
     (b"[" * 50_000, "not valid JSON"),
+    (b'{"network": {' + b",".join(b'"k%d": 1' % i for i in range(9000)) + b"}}", "'k0, k1, k2, k"),
+    (b"{" + b",".join(b'"k%d": 1' % i for i in range(9000)) + b', "network": {}}', "'k0, k1, k2, "),
+    (b'{"network": {"' + b"k" * 90_000 + b'": 1}}', "kkk..."),
+    (b'{"port": {"network_id": "x", "binding:profile": ' + b'{"a":' * 40 + b"1" + b"}" * 42,
+     "within one another"),
+    (b'{"networks": [' + b"{}," * 30_000 + b"{}]}", "1 to 10000"),
 ])
 def test_bad_bodies(node, data, words):
     answer = post(node, data)
     assert answer.status_code == 400, answer.text
     assert words in answer.json()["NeutronError"]["message"]
+    assert len(answer.content) < 3000, "an answer does not repeat a request"
+
+
+@pytest.mark.parametrize("name", ["fixed_ips", "allowed_address_pairs"])
+def test_long_lists(node, name):
+    text = node.refused("POST", "/v2.0/ports", {"port": {"network_id": "x", name: [{}] * 9000}},
+                        400, "HTTPBadRequest")
+    assert "at most 1000" in text
+
+
+def test_a_body_of_many_values_is_not_even_read():
+    node = Node(conf=options(threads=2))
+    try:
+        answer = post(node, b'{"network": {"tags": [' + b"1," * 600_000 + b"1]}}")
+        assert answer.status_code == 413
+        assert "values; split" in answer.json()["NeutronError"]["message"]
+    finally:
+        node.close()
+
+
+@pytest.mark.parametrize("query,words", [
+    ("&".join(f"name={i}" for i in range(3000)), "2000 parameters"),
+    ("&".join(f"tags=a{i}" for i in range(100)), "64 times"),
+    ("&".join(f"fixed_ips=ip_address_substr={i}" for i in range(100)), "64 times"),
+    ("&".join(["sort_key=name"] * 100), "64 times"),
+    ("x" * 60_000 + "=1", "not an attribute"),
+])
+def test_long_queries(node, query, words):
+    answer = requests.get(f"{node.url}/v2.0/ports?{query}", timeout=10)
+    assert answer.status_code == 400 and len(answer.content) < 3000
+    assert words in answer.json()["NeutronError"]["message"] or "x" * 60 in answer.text
+
+
+def test_long_queries_that_are_served(node):
+    made = node.make("network", name="n7")
+    query = "&".join(f"name=n{i}" for i in range(1900))
+    assert made["id"] in [one["id"] for one in node.get(f"/v2.0/networks?{query}")["networks"]]
+    assert node.get("/v2.0/networks?" + "&".join(f"fields=f{i}" for i in range(1900)))
+
+
+def test_parameters_of_a_path_are_decoded_after_it_was_taken_apart(node):
+    node.view.element_list = [{"id": "a/b c"}]
+    assert node.get("/v1/elements/a%2Fb%20c") == {"id": "a/b c"}
+    node.call("DELETE", "/v1/elements/a%2Fb%20c")
+    node.refused("GET", "/v1/elements/a/b", None, 404, "HTTPNotFound")
+    node.refused("GET", "/v1/elements/a%2Fb%20c", None, 404, "ElementNotFound")
+    node.refused("GET", "/v1/elements/%ff", None, 400, "HTTPBadRequest")
+
+
+def test_the_suffix_of_older_clients(node):
+    made = node.make("network", name="suffix")
+    assert node.get("/v2.0/networks.json?name=suffix")["networks"] == [
+        node.get(f"/v2.0/networks/{made['id']}.json")["network"]]
+    node.call("PUT", f"/v2.0/networks/{made['id']}/tags/a.json", status=201)
+    assert node.get(f"/v2.0/networks/{made['id']}/tags.json")["tags"] == ["a.json"]
 
 
 def test_content_type_does_not_matter(node):
@@ -218,7 +280,7 @@ def test_half_requests_do_not_stop_the_others(node):
         b"GET / HTTP/1.1\r\nHost: x\r\nX: y",
     )
     with contextlib.ExitStack() as stack:
-        for index in range(10 * SLOW_THREADS):
+        for index in range(80):
             sock = stack.enter_context(connect(node))
             sock.sendall(half[index % len(half)])
         for _ in range(20):
@@ -323,6 +385,40 @@ def test_tls_with_client_certificates(certificates):
         assert "https://" in plain.json()["NeutronError"]["message"]
         for sock in silent:
             sock.close()
+    finally:
+        node.close()
+
+
+def test_tls_clients_that_stop_half_way(certificates, monkeypatch):
+    """In the handshake, in a request, in the answer: they hold nobody up, and end."""
+    monkeypatch.setattr(limits, "GRACE", 1.0)
+    settings, path = certificates
+    node = Node(conf=options(threads=2, **settings))
+    context = ssl.create_default_context(cafile=path["ca.pem"])
+    context.load_cert_chain(path["client.pem"], path["client.key"])
+    try:
+        with contextlib.ExitStack() as stack:
+            for start in (b"", b"GET / HTTP/1.1\r\nHo", b"POST /v2.0/networks HTTP/1.1\r\nHost: x"
+                          b"\r\nContent-Length: 90000\r\n\r\n" + b"[" * 40000):
+                for _ in range(10):
+                    sock = stack.enter_context(context.wrap_socket(
+                        connect(node), server_hostname="127.0.0.1"))
+                    sock.sendall(start)
+            for _ in range(10):
+                stack.enter_context(connect(node)).sendall(b"\x16\x03\x01\x02\x00\x01")
+            with requests.Session() as session:
+                session.trust_env = False
+                session.verify = path["ca.pem"]
+                session.cert = path["client.pem"], path["client.key"]
+                body = {"networks": [{"description": "y" * 200} for _ in range(500)]}
+                assert session.post(node.url + "/v2.0/networks", json=body,
+                                    timeout=10).status_code == 201
+                found = session.get(node.url + "/v2.0/networks", timeout=10).json()["networks"]
+                assert len(found) == 500
+            deadline = time.monotonic() + 15
+            while len(node.server._loop._clients):
+                assert time.monotonic() < deadline, "they end"
+                time.sleep(0.05)
     finally:
         node.close()
 

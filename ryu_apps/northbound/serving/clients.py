@@ -1,0 +1,116 @@
+"""Who is connected, and who has to go when there is no more room.
+
+One host can fill every table that it may open connections to, so the bounds are shared: what is too
+much goes from the source that has the most.  Others are served as if it were not there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import time
+from collections.abc import Callable, Iterator
+
+from ryu_apps.northbound.serving.connection import Connection, State
+
+LOG = logging.getLogger(__name__)
+LOG_EVERY = 60.0
+"""Seconds between two lines of the log about the same thing."""
+
+
+def source_of(address: str) -> str:
+    """What a client counts for: its IPv4 address, or its /64, which is a host's to choose from
+    (RFC 4291 section 2.5.1)."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
+        return str(parsed.ipv4_mapped)
+    return str(parsed)
+
+
+class Clients:
+    """At most ``places`` connections, which have at most ``memory`` bytes of requests and answers
+    between them."""
+
+    def __init__(self, places: int, memory: int) -> None:
+        self.places = places
+        self._memory = memory
+        self._by_source: dict[str, dict[Connection, int]] = {}
+        """Source -> connection -> bytes that it is known to have; the oldest first."""
+        self._count = 0
+        self._held = 0
+
+    def __iter__(self) -> Iterator[Connection]:
+        return (one for found in list(self._by_source.values()) for one in list(found))
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, connection: Connection) -> None:
+        self._by_source.setdefault(connection.source, {})[connection] = 0
+        self._count += 1
+
+    def remove(self, connection: Connection) -> None:
+        """Idempotent."""
+        found = self._by_source.get(connection.source, {})
+        held = found.pop(connection, None)
+        if held is not None:
+            self._count -= 1
+            self._held -= held
+            if not found:
+                del self._by_source[connection.source]
+
+    def weigh(self, connection: Connection) -> None:
+        """Count what it has in memory now."""
+        found = self._by_source.get(connection.source, {})
+        if connection in found:
+            size = connection.size
+            self._held += size - found[connection]
+            found[connection] = size
+
+    def crowded(self) -> Connection | None:
+        """The connection that must go for another to come: of the source with the most, the oldest
+        that has asked nothing or not all, else one that takes its answer.  None: workers have all
+        of them."""
+        if not self._by_source:
+            return None
+        free = [one for one in max(self._by_source.values(), key=len) if not one.busy]
+        return next((one for one in free if one.state is not State.WRITING), None) or next(
+            iter(free), None)
+
+    def heavy(self) -> list[tuple[str, Connection | None]]:
+        """Where memory is to be had, if there is too little: sources, the one with the most first,
+        each with the largest of its connections that no worker has or will have."""
+        if self._held <= self._memory:
+            return []
+        by_size = sorted(self._by_source, key=lambda one: -sum(self._by_source[one].values()))
+        return [(source, self._largest(self._by_source[source])) for source in by_size]
+
+    @staticmethod
+    def _largest(found: dict[Connection, int]) -> Connection | None:
+        loose = [one for one, held in found.items() if held and not one.busy]
+        return max(loose, key=found.__getitem__, default=None)
+
+
+class Turned:
+    """Connections that were refused or dropped, by reason; the log has each reason at once, and
+    then once in a while with how many there were."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.counts: dict[str, int] = {}
+        self._logged: dict[str, tuple[float, int]] = {}
+        self._clock = clock
+
+    def __call__(self, reason: str, source: str) -> None:
+        count = self.counts[reason] = self.counts.get(reason, 0) + 1
+        now = self._clock()
+        at, before = self._logged.get(reason, (float("-inf"), 0))
+        if now - at < LOG_EVERY:
+            return
+        self._logged[reason] = now, count
+        more = f" ({count - before} since the last line like this)" if count - before > 1 else ""
+        LOG.warning("API: a connection of %s ended: %s%s", source, reason, more)

@@ -1,0 +1,327 @@
+"""The thread that accepts, reads and writes all connections of the API."""
+
+from __future__ import annotations
+
+import collections
+import errno
+import logging
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ryu_apps import supervision
+from ryu_apps.northbound.serving.clients import Clients, Turned, source_of
+from ryu_apps.northbound.serving.connection import Connection, State
+from ryu_apps.northbound.serving.pool import Pool
+from ryu_apps.northbound.serving.refusals import Refused
+
+LOG = logging.getLogger(__name__)
+PERIOD = 0.25
+"""Seconds between looks for connections that are late."""
+ACCEPTED_AT_ONCE = 64
+EVENTS_AT_ONCE = 32
+"""Of one source, before the others have their turn; the rest is still there the next time."""
+PAUSE = 0.5
+"""Seconds without accepting when there is no descriptor for another connection."""
+FEWEST = 8
+"""Connections that are served however few descriptors there are."""
+FAILURES = 20
+"""Rounds that failed one after the other end the thread: what is broken does not mend itself."""
+WAITING = 1024
+"""Whole requests that may wait for a worker."""
+HEAVY = "requests and answers need too much memory"
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class Loop:
+    """``serve(connection, environ)`` answers a request; it runs in one of ``threads`` workers.
+
+    ``places``: connections at a time.  ``listener``: a socket that listens; it is the loop's.
+    """
+
+    def __init__(
+        self, listener: socket.socket, serve: Callable[[Connection, dict[str, Any]], None],
+        threads: int, places: int, max_body: int, tls: ssl.SSLContext | None,
+    ) -> None:
+        listener.setblocking(False)
+        self._listener = listener
+        self._serve = serve
+        self._max_body = max_body
+        self._tls = tls
+        self._places = places
+        self._clients = Clients(places, max(64 << 20, (threads + 8) * max_body))
+        self.turned = Turned()
+        self._pool = Pool(threads, self._work, WAITING)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(listener, selectors.EVENT_READ)
+        self._given: collections.deque[Connection] = collections.deque()
+        """Back from the workers."""
+        self._again: list[Connection] = []
+        """With something to read that the selector does not see."""
+        self._paused_until = 0.0
+        self._awake, self._waker = socket.socketpair()
+        self._awake.setblocking(False)
+        self._waker.setblocking(False)
+        self._selector.register(self._awake, selectors.EVENT_READ)
+        self._stopping = False
+        self.thread = supervision.Thread(
+            self._run, "api", essential=True, may_end=lambda: self._stopping
+        )
+
+    def start(self) -> None:
+        self._pool.start()
+        self.thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Listen no more and close all; requests that are being served have ``timeout`` seconds."""
+        self._stopping = True
+        self._wake()
+        self.thread.join(timeout + 1)
+        self._pool.stop(timeout)
+        for one in self._given:
+            one.close()
+
+    def _wake(self) -> None:
+        try:
+            self._waker.send(b"x")
+        except OSError:
+            pass  # It is full, so the loop will wake; or closed, and there is none.
+
+    # ------------------------------------------------------------ the thread
+
+    def _run(self) -> None:
+        look_at, failures = 0.0, 0
+        try:
+            while not self._stopping:
+                try:
+                    self._round()
+                    if time.monotonic() >= look_at:
+                        self._look()
+                        look_at = time.monotonic() + PERIOD
+                    failures = 0
+                except Exception:
+                    failures += 1
+                    if failures > FAILURES:
+                        raise
+                    supervision.failed("a round of the API's connections")
+        finally:
+            self._selector.close()
+            self._listener.close()
+            for one in self._clients:
+                if not one.busy:
+                    one.close()
+            self._awake.close()
+            self._waker.close()
+
+    def _round(self) -> None:
+        with supervision.waiting():
+            events = self._selector.select(0 if self._again else PERIOD)
+        ready = dict.fromkeys(self._again)
+        self._again = []
+        accept = False
+        for key, _ in events:
+            if key.fileobj is self._listener:
+                accept = True
+            elif key.fileobj is self._awake:
+                self._awake.recv(4096)
+            else:
+                ready[key.data] = None
+        turns: collections.Counter[str] = collections.Counter()
+        for one in ready:
+            turns[one.source] += 1
+            if turns[one.source] <= EVENTS_AT_ONCE:
+                self._guarded(one, self._event)
+            elif one.unread:
+                self._again.append(one)
+        while self._given:
+            self._guarded(self._given.popleft(), self._back)
+        if accept:
+            self._accept()
+        while self._lighten():
+            pass
+
+    def _lighten(self) -> bool:
+        """Where there is too little memory, end what has the most.  Whether something did."""
+        for source, largest in self._clients.heavy():
+            if largest is not None:
+                self._drop(largest, HEAVY, reset=True)
+                return True
+            if (waiting := self._pool.withdraw(source)) is not None:
+                self._overload(waiting[0], HEAVY)
+                return True
+        return False
+
+    def _guarded(self, one: Connection, step: Callable[[Connection], None]) -> None:
+        """A step of one connection; what goes wrong ends this one alone."""
+        if one.state is State.CLOSED:
+            return
+        try:
+            try:
+                step(one)
+            except Refused as refused:
+                self.turned(f"refused with {refused.status}", one.source)
+                one.refuse(refused.status, refused.message)
+                self._after_writing(one)
+        except (OSError, ValueError):
+            self._close(one)  # it is gone
+        except Exception:
+            LOG.exception("a connection of %s failed and is closed", one.remote[0])
+            self._close(one)
+        self._clients.weigh(one)
+
+    # ------------------------------------------------------------ steps
+
+    def _event(self, one: Connection) -> None:
+        if one.busy:
+            return  # It was ready, and then its request went to a worker.
+        if one.state is State.WRITING:
+            self._after_writing(one)
+            return
+        environ = one.readable()
+        if environ is not None:
+            self._to_worker(one, environ)
+            return
+        self._watch(one, selectors.EVENT_READ)
+        if one.unread:
+            self._again.append(one)
+
+    def _back(self, one: Connection) -> None:
+        """A worker is done with it."""
+        one.busy = False
+        if one.state is State.SERVING:
+            raise Refused(500)
+        if self._stopping:
+            self._close(one)
+        else:
+            self._after_writing(one)
+
+    def _after_writing(self, one: Connection) -> None:
+        if not one.flush():
+            self._watch(one, selectors.EVENT_WRITE)
+        elif one.answered():
+            environ = one.next_request()
+            if environ is not None:
+                self._to_worker(one, environ)
+            else:
+                self._watch(one, selectors.EVENT_READ)
+                if one.unread:
+                    self._again.append(one)
+        elif one.refused:
+            one.linger()
+            self._watch(one, selectors.EVENT_READ)
+        else:
+            self._close(one)
+
+    def _to_worker(self, one: Connection, environ: dict[str, Any]) -> None:
+        self._watch(one, 0)
+        one.busy = True
+        surplus = self._pool.submit(one.source, (one, environ))
+        if surplus is not None:
+            self._overload(surplus[0], "there are more requests than the workers can serve")
+
+    def _overload(self, one: Connection, reason: str) -> None:
+        """Answer a request that no worker took."""
+        def refuse(one: Connection) -> None:
+            one.busy = False
+            raise Refused(503)
+
+        self.turned(reason, one.source)
+        self._guarded(one, refuse)
+
+    def _work(self, item: tuple[Connection, dict[str, Any]]) -> None:
+        """A worker's part."""
+        one, environ = item
+        try:
+            self._serve(one, environ)
+        except OSError:
+            pass  # The client has gone; the loop will see it.
+        finally:
+            self._given.append(one)
+            self._wake()
+
+    def _watch(self, one: Connection, events: int) -> None:
+        if events == one.registered or one.state is State.CLOSED:
+            return
+        if not one.registered:
+            self._selector.register(one.socket.fileno(), events, one)
+        elif not events:
+            self._selector.unregister(one.socket.fileno())
+        else:
+            self._selector.modify(one.socket.fileno(), events, one)
+        one.registered = events
+
+    def _close(self, one: Connection, reset: bool = False) -> None:
+        if one.registered:
+            self._selector.unregister(one.socket.fileno())
+            one.registered = 0
+        self._clients.remove(one)
+        one.close(reset)
+
+    def _drop(self, one: Connection, reason: str, reset: bool = False) -> None:
+        self.turned(reason, one.source)
+        self._close(one, reset)
+
+    # ------------------------------------------------------------ coming and being late
+
+    def _accept(self) -> None:
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                sock, address = self._listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._exhausted(error)
+                    return
+                continue  # it went away while it waited
+            source = source_of(address[0])
+            if len(self._clients) >= self._clients.places:
+                crowded = self._clients.crowded()
+                if crowded is None:
+                    self.turned("there are too many connections", source)
+                    sock.close()
+                    continue
+                self._drop(crowded, "there are too many connections")
+            try:
+                one = Connection(sock, address[:2], source, self._max_body, self._tls)
+            except OSError:
+                sock.close()
+                continue
+            self._clients.add(one)
+            self._guarded(one, self._event)
+
+    def _exhausted(self, error: OSError) -> None:
+        """No descriptor for another connection: give back a quarter of ours, do with fewer for a
+        while, and let the rest of the process have what it needs before the next is accepted."""
+        reason = f"another cannot be accepted ({error.strerror})"
+        clients = self._clients
+        clients.places = max(min(len(clients) * 3 // 4, clients.places), FEWEST)
+        while len(clients) >= clients.places and (crowded := clients.crowded()) is not None:
+            self._drop(crowded, reason)
+        self.turned(reason, "the next client")
+        self._selector.unregister(self._listener)
+        self._paused_until = time.monotonic() + PAUSE
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        if self._paused_until and now >= self._paused_until:
+            self._paused_until = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ)
+        if self._clients.places < self._places:
+            self._clients.places += 1
+        for one in self._clients:
+            if now > one.deadline and not one.busy:
+                self._guarded(one, self._late)
+
+    def _late(self, one: Connection) -> None:
+        if one.idle or one.state is State.LINGERING:
+            self._close(one)
+        elif one.state is State.READING:
+            raise Refused(408)
+        elif one.state is State.HANDSHAKE:
+            self._drop(one, "its TLS handshake did not come in time")
+        else:
+            self._drop(one, "it did not take its answer in time", reset=True)
