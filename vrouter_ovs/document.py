@@ -21,6 +21,7 @@ from vrouter_ovs.state import (
     DnsServer,
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalHop,
     LocalMac,
@@ -66,7 +67,8 @@ EXAMPLES = (
         "10.9.0.0/16",
         (LocalHop(5, 100, _MAC, _GATEWAY), RemoteHop("192.0.2.2", 900, _OTHER)),
     ),
-    Flood(100, (5, 6), (("192.0.2.2", 100),)),
+    Flood(100, (5, 6)),
+    FloodRemotes(100, (("192.0.2.2", 100),)),
     LocalPort("p6", 6, 100, _FAR, ((_FAR, "10.0.0.6"), (_FAR, "fd00::6")), policy=0x2A),
     LocalPort(
         "p7", 7, 100, _MORE, ((_MORE, "10.0.0.7"), (_FAR, "10.8.0.0/16"), (_MORE, "fd08::/40"))

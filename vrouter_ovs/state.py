@@ -305,19 +305,36 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """Where broadcast and multicast of an EVI go: local OpenFlow ports, and (VTEP, VNI) pairs.
-
-    What came from a tunnel goes to local ports only (split horizon, RFC 8365 section 5).
-    """
+    """Where broadcast and multicast of an EVI go: local OpenFlow ports, and then to the EVI's
+    :class:`FloodRemotes`.  It depends on no peer: a new port hears the others at once."""
 
     kind: ClassVar[str] = "flood"
     evi: int
     ports: tuple[int, ...]
-    remotes: tuple[tuple[str, int], ...]
 
     @property
     def key(self) -> Key:
         return ("flood", self.evi)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class FloodRemotes:
+    """The (VTEP, VNI) pairs that broadcast and multicast of an EVI go to.
+
+    What came from a tunnel goes to local ports only (split horizon, RFC 8365 section 5).
+    """
+
+    kind: ClassVar[str] = "floodremotes"
+    evi: int
+    remotes: tuple[tuple[str, int], ...]
+
+    @property
+    def key(self) -> Key:
+        return ("floodremotes", self.evi)
 
     @property
     def depends_on_peers(self) -> bool:
@@ -413,6 +430,6 @@ class PeerAddress:
 
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | DnsServer | RemoteMac
-    | LocalMac | Route | Flood | Policy | Rule | PeerAddress
+    | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}

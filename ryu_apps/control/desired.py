@@ -8,7 +8,7 @@ vrouter needs.
 from __future__ import annotations
 
 from ryu_apps.control.messages import Program
-from vrouter_ovs.state import Flood, Key, RemoteHop, RemoteMac, Route, StateObject
+from vrouter_ovs.state import FloodRemotes, Key, RemoteHop, RemoteMac, Route, StateObject
 
 Scope = tuple
 
@@ -20,7 +20,7 @@ def vteps_of(item: StateObject | None) -> tuple[str, ...]:
         return (item.vtep,)
     if kind is Route:
         return tuple(hop.vtep for hop in item.hops if type(hop) is RemoteHop)
-    if kind is Flood:
+    if kind is FloodRemotes:
         return tuple(vtep for vtep, _ in item.remotes)
     return ()
 

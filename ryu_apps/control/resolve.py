@@ -18,7 +18,7 @@ from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.service_addresses import service_mac
 from ryu_apps.control.services import Services
-from vrouter_ovs.state import Flood, LocalMac, Neighbor, RemoteHop, RemoteMac, Route
+from vrouter_ovs.state import Flood, FloodRemotes, LocalMac, Neighbor, RemoteHop, RemoteMac, Route
 
 MAX_HOPS = 32
 """More equal paths than this are left unused."""
@@ -199,4 +199,8 @@ class Resolver:
             own = self._elements.accepted[element].vtep
             ports = tuple(sorted(self._ports.present[vni][element].values()))
             others = tuple(sorted(item for item in remotes if item[0] != own))
-            self._desired.put(element, ("evi", vni), Flood(vni, ports, others))
+            self._desired.put(element, ("evi", vni), Flood(vni, ports))
+            if others:
+                self._desired.put(element, ("evi", vni), FloodRemotes(vni, others))
+            else:
+                self._desired.delete(element, ("evi", vni), ("floodremotes", vni))

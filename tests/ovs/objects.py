@@ -14,6 +14,7 @@ from vrouter_ovs.state import (
     DnsServer,
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalHop,
     LocalMac,
@@ -134,11 +135,11 @@ def local_ports(draw: st.DrawFn, in_evi: st.SearchStrategy[int] = vnis) -> Local
 
 ports = local_ports()
 punts = st.builds(Punt, st.uuids().map(str), ofports)
-floods = st.builds(
-    Flood,
+floods = st.builds(Flood, vnis, st.lists(ofports, max_size=20, unique=True).map(tuple))
+flood_remotes = st.builds(
+    FloodRemotes,
     vnis,
-    st.lists(ofports, max_size=20, unique=True).map(tuple),
-    st.lists(st.tuples(ipv4s, vnis), max_size=10, unique=True).map(tuple),
+    st.lists(st.tuples(ipv4s, vnis), min_size=1, max_size=10, unique=True).map(tuple),
 )
 gateways = st.builds(
     Gateway, vnis, vnis, macs, st.lists(addresses, max_size=3, unique=True).map(tuple)
@@ -157,6 +158,7 @@ objects = st.one_of(
     local_macs,
     routes,
     floods,
+    flood_remotes,
     st.builds(Policy, set_ids, st.booleans()),
     rules(),
     peer_addresses(),
@@ -187,7 +189,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         st.builds(Neighbor, few_vnis, addresses, macs, st.booleans(), ofports),
         st.builds(RemoteMac, few_vnis, macs, ipv4s, vnis),
         st.builds(Route, few_vnis, prefixes(), hops),
-        st.builds(Flood, few_vnis, st.just((1, 2)), st.just((("192.0.2.9", 7),))),
+        st.builds(Flood, few_vnis, st.just((1, 2))),
+        st.builds(FloodRemotes, few_vnis, st.just((("192.0.2.9", 7),))),
     )
     seen: set = set()
     ranges: dict[Rule, list[Rule]] = {}

@@ -108,7 +108,7 @@ class Bed(Sandbox):
         objects: list[StateObject] = [
             Vrouter("02:00:00:00:00:01"),
             Evi(EVI),
-            Flood(EVI, tuple(self.vms), ()),
+            Flood(EVI, tuple(self.vms)),
         ]
         for n in self.vms:
             allowed = ((mac(n), ip4(n)), (mac(n), ip6(n)))

@@ -19,6 +19,7 @@ from vrouter_ovs.state import (
     DnsServer,
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalPort,
     Neighbor,
@@ -54,7 +55,7 @@ def objects(mdns: str = MDNS_FLOOD) -> list[StateObject]:
         port(1), port(2), port(3, secure=False), port(4, policy=77), Policy(77),
         *(Punt(str(n), n) for n in (1, 2, 3, 4)),
         RemoteMac(100, mac(0x70), VTEP, 100), Route(900, "10.1.0.0/24", ()),
-        Flood(100, (1, 2, 3, 4), ((VTEP, 100),)),
+        Flood(100, (1, 2, 3, 4)), FloodRemotes(100, ((VTEP, 100),)),
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.state import (
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalHop,
     LocalPort,
@@ -63,7 +64,7 @@ OBJECTS: list[StateObject] = [
     Route(900, "fd02::70/128", (RemoteHop(VTEP, 900, THEIRS),)),
     Route(900, "10.7.0.0/16", (LocalHop(3, 101, mac(3), GW2), RemoteHop(VTEP, 900, THEIRS))),
     Route(900, "10.1.0.0/24", ()), Route(900, "fd01::/64", ()),
-    Flood(100, (1, 2), ((VTEP, 100),)), Flood(101, (3,), ()),
+    Flood(100, (1, 2)), FloodRemotes(100, ((VTEP, 100),)), Flood(101, (3,)),
 ]  # fmt: skip
 SENDERS = {4: "10.1.0.5", 6: "fd01::5"}
 FAR = {4: "10.1.0.70", 6: "fd01::70"}

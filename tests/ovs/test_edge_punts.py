@@ -13,6 +13,7 @@ from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE, meter_id
 from vrouter_ovs.state import (
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalPort,
     Policy,
@@ -44,7 +45,7 @@ def objects(punts: bool = True) -> list[StateObject]:
         LocalPort("4", 4, 100, mac(4), ((mac(4), "10.1.0.5"), (mac(4), "fd01::5")), policy=77),
         Policy(77),
         RemoteMac(100, mac(0x70), VTEP, 100),
-        Flood(100, (1, 2, 3, 4), ((VTEP, 100),)),
+        Flood(100, (1, 2, 3, 4)), FloodRemotes(100, ((VTEP, 100),)),
     ]  # fmt: skip
     return found + [Punt(str(n), n) for n in (1, 2, 3, 4) if punts]
 

@@ -24,7 +24,7 @@ def vrouter(sandbox: Sandbox, openflow: OpenFlow) -> Iterator[Sandbox]:
     """p1 is filtered, p3 is not; all hear what is sent to all."""
     sandbox.add_ports(1, 2, 3)
     openflow.install([
-        Vrouter("02:00:00:00:00:01"), Evi(100), Flood(100, (1, 2, 3), ()),
+        Vrouter("02:00:00:00:00:01"), Evi(100), Flood(100, (1, 2, 3)),
         LocalPort("1", 1, 100, OWN, ((OWN, IP4), (OWN, IP6))),
         LocalPort("3", 3, 100, OWN, ((OWN, IP4), (OWN, IP6)), port_security=False),
     ])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow_flows import VrouterFlows
 from vrouter_ovs.encode import ADD, Encoded, encode_object
-from vrouter_ovs.state import LocalPort, Punt
+from vrouter_ovs.state import Flood, FloodRemotes, LocalPort, Punt
 
 
 @dataclass(frozen=True)
@@ -190,3 +190,26 @@ def test_a_restart_and_a_repair_forget_no_connections():
     # A new connection may be that of another switch, or of one that another node had meanwhile.
     after.replace_installed(dict(held))
     assert zones(after) == [5]
+
+
+def test_a_held_vrouter_gets_new_local_members_of_a_flood_list_and_keeps_the_remote_ones():
+    """The node has restarted: what it has not heard from its peers yet is no reason that a new port
+    hears nobody."""
+    flows, switch = VrouterFlows(), {}
+    flows.hold(False)
+    flows.change([(one.key, one) for one in (
+        Flood(100, (1, 2)), FloodRemotes(100, (("192.0.2.2", 100), ("192.0.2.3", 100))))])
+    run_rounds(flows, switch)
+    before = set(switch.values())
+
+    again = VrouterFlows()
+    again.replace_installed(dict(switch))
+    local, remote = Flood(100, (1, 2, 3)), FloodRemotes(100, (("192.0.2.3", 100),))
+    again.change([(one.key, one) for one in (local, remote)])
+    run_rounds(again, switch)
+    assert set(encode_object(local)) <= set(switch.values())
+    assert set(encode_object(FloodRemotes(100, (("192.0.2.2", 100), ("192.0.2.3", 100))))) <= before
+    assert not set(encode_object(remote)) <= set(switch.values())
+    again.hold(False)
+    run_rounds(again, switch)
+    assert set(switch.values()) == {*encode_object(local), *encode_object(remote)}

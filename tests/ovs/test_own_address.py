@@ -42,7 +42,7 @@ def objects() -> list[StateObject]:
         *neighbors(1), *neighbors(2), *neighbors(3),
         Neighbor(100, SHARED4, VIRTUAL, False, 1), Neighbor(100, SHARED6, mac(2), False, 2),
         Neighbor(100, "10.1.0.9", mac(9)), Neighbor(100, "fd01::9", mac(9)),
-        Flood(100, (1, 2, 3), ()),
+        Flood(100, (1, 2, 3)),
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.state import (
     Evi,
     Flood,
+    FloodRemotes,
     LocalMac,
     LocalPort,
     Neighbor,
@@ -49,7 +50,7 @@ def objects() -> list[StateObject]:
         *(Punt(str(number), number) for number in (1, 2, 3)),
         Neighbor(100, "10.1.0.3", mac(3)),
         RemoteMac(100, ROUTER, VTEP, 100),
-        Flood(100, (1, 2, 3), ((VTEP, 100),)),
+        Flood(100, (1, 2, 3)), FloodRemotes(100, ((VTEP, 100),)),
     ]  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.state import (
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalHop,
     LocalPort,
@@ -93,9 +94,9 @@ OBJECTS: tuple[StateObject, ...] = (
     Route(900, "fd08::/64", (RemoteHop(VTEP2, 900, RMAC2), RemoteHop(VTEP3, 777, RMAC3))),
     Route(900, "::/0", (RemoteHop(VTEP3, 777, RMAC3),)),
     Route(901, "fd01::6/128", (LocalHop(5, 200, mac(5), GW1),)),
-    Flood(100, (1, 2, 6, 8), ((VTEP2, 100),)),
-    Flood(101, (3, 7), ()),
-    Flood(200, (4, 5), ()),
+    Flood(100, (1, 2, 6, 8)), FloodRemotes(100, ((VTEP2, 100),)),
+    Flood(101, (3, 7)),
+    Flood(200, (4, 5)),
 )
 
 

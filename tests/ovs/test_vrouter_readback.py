@@ -13,7 +13,7 @@ from tests.ovs.objects import objects, vrouters
 from vrouter_ovs import encode
 from vrouter_ovs.document import EXAMPLES
 from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
-from vrouter_ovs.state import Flood, LocalHop, Route, StateObject, Tunnel
+from vrouter_ovs.state import Flood, FloodRemotes, LocalHop, Route, StateObject, Tunnel
 
 ON_A_SWITCH = settings(
     max_examples=60,
@@ -34,7 +34,9 @@ def test_long_lists_read_back(openflow: OpenFlow) -> None:
     ports = tuple(range(1, 5001))
     remotes = tuple((f"192.0.{n >> 8}.{n & 255}", 100 + n % 3) for n in range(2500))
     hop = tuple(LocalHop(n, 100, "52:54:00:00:00:01", "02:00:00:00:00:fe") for n in range(1, 257))
-    wanted = openflow.install([Flood(100, ports, remotes), Route(9, "10.0.0.0/8", hop)])
+    wanted = openflow.install(
+        [Flood(100, ports), FloodRemotes(100, remotes), Route(9, "10.0.0.0/8", hop)]
+    )
     assert openflow.read_flows() == wanted
 
 

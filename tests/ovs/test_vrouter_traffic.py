@@ -12,6 +12,7 @@ from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.state import (
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalHop,
     LocalPort,
@@ -84,9 +85,9 @@ OBJECTS: tuple[StateObject, ...] = (
     Route(900, "10.7.0.0/16", (LocalHop(3, 101, mac(3), GW2), RemoteHop(VTEP2, 900, RMAC2))),
     Route(900, "0.0.0.0/0", (RemoteHop(VTEP3, 777, RMAC3),)),
     Route(901, "10.1.0.6/32", (LocalHop(6, 200, mac(6), GW1),)),
-    Flood(100, (1, 2, 4, 7, 8), ((VTEP2, 100), (VTEP3, 555))),
-    Flood(101, (3,), ()),
-    Flood(200, (5, 6), ((VTEP3, 200),)),
+    Flood(100, (1, 2, 4, 7, 8)), FloodRemotes(100, ((VTEP2, 100), (VTEP3, 555))),
+    Flood(101, (3,)),
+    Flood(200, (5, 6)), FloodRemotes(200, ((VTEP3, 200),)),
 )
 
 

@@ -158,7 +158,8 @@ class Tenants:
                 assert not any(
                     item.address == fixed.ip_address
                     for port in config.ports.values()
-                    if config.networks[port.network_id].vni == item.evi
+                    if port.network_id in config.networks
+                    and config.networks[port.network_id].vni == item.evi
                     for fixed in port.fixed_ips
                 )
             case "neighbor":
@@ -176,6 +177,7 @@ class Tenants:
                         assert tenant_of(hop.evi) == tenant_of(item.vrf) == tenant_of(hop.ofport)
             case "flood":
                 assert {tenant_of(port) for port in item.ports} <= {tenant_of(item.evi)}
+            case "floodremotes":
                 for vtep, vni in item.remotes:
                     assert vni == item.evi
                     self._foreign(item.evi, vtep)

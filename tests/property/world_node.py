@@ -305,6 +305,6 @@ def used_vteps(objects: dict) -> frozenset[str]:
             found.add(item.vtep)
         elif item.kind == "route":
             found.update(hop.vtep for hop in item.hops if hasattr(hop, "vtep"))
-        elif item.kind == "flood":
+        elif item.kind == "floodremotes":
             found.update(vtep for vtep, _ in item.remotes)
     return frozenset(found)

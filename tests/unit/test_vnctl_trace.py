@@ -23,6 +23,7 @@ from vrouter_ovs.state import (
     DnsServer,
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalHop,
     LocalPort,
@@ -215,7 +216,8 @@ class Bed:
             mine = ROUTER_MACS[here]
             objects: list = [
                 Vrouter(mine), Tunnel(VTEPS[1 - here], 100 + here), Evi(web), Evi(db),
-                Vrf(5000, mine), *gateways, Flood(web, (), ((VTEPS[1 - here], web),)),
+                Vrf(5000, mine), *gateways, Flood(web, ()),
+                FloodRemotes(web, ((VTEPS[1 - here], web),)),
             ]  # fmt: skip
             for port_name, (at, evi, ofport) in places.items():
                 port = self.ports[port_name]

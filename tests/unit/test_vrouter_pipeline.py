@@ -20,6 +20,7 @@ from vrouter_ovs.state import (
     KINDS,
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalPort,
     Neighbor,
@@ -163,8 +164,11 @@ def test_pairs_that_say_the_same_are_one() -> None:
 def test_long_flood_lists_stay_below_a_message() -> None:
     ports = tuple(range(1, 10001))
     remotes = tuple((f"10.0.{n >> 8}.{n & 255}", 100) for n in range(4000))
-    flows = encode.encode_object(Flood(100, ports, remotes))
-    assert len(flows) == 1 + 6 + 4
+    flows = [
+        *encode.encode_object(Flood(100, ports)),
+        *encode.encode_object(FloodRemotes(100, remotes)),
+    ]
+    assert len(flows) == 1 + 6 + 1 + 4
     assert all(len(flow.body) <= MAX_BODY for flow in flows)
     outputs = [
         action

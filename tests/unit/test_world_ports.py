@@ -55,7 +55,7 @@ def test_a_claim_becomes_objects_and_after_the_acknowledgement_routes():
     assert objects["neighbor", 101, ADDRESSES["vm"]] == Neighbor(
         101, ADDRESSES["vm"], MACS["vm"], remote=False, ofport=5
     )
-    assert objects["flood", 101] == Flood(101, (5,), ())
+    assert objects["flood", 101] == Flood(101, (5,))
     assert not one.announced, "the switch has not confirmed"
     one.ack("e0")
     one.flush()
@@ -270,7 +270,7 @@ def test_a_port_of_another_hypervisor_of_ours_is_a_remote_mac():
     one.settle()
     mac = MACS["other"]
     assert one.tables["e0"]["mac", 101, mac] == RemoteMac(101, mac, "172.16.0.2", 101)
-    assert one.tables["e0"]["flood", 101].remotes == (("172.16.0.2", 101),)
+    assert one.tables["e0"]["floodremotes", 101].remotes == (("172.16.0.2", 101),)
     assert one.tunnels == {"e0": {"172.16.0.2"}, "e1": {"172.16.0.1"}}
 
 

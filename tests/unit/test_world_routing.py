@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ryu_apps.control.model import ROUTER_INTERFACE, Change, FixedIp, Network, Port, Router, Subnet
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
-from vrouter_ovs.state import Flood, Gateway, LocalHop, RemoteHop, Route, Vrf
+from vrouter_ovs.state import Flood, FloodRemotes, Gateway, LocalHop, RemoteHop, Route, Vrf
 
 from ..property.world_model import Node, target
 
@@ -145,8 +145,9 @@ def test_flooding_has_one_leaf_for_each_route():
         for path in order:
             one.receive("p1", (path,))
         one.settle()
-        assert one.tables["e0"]["flood", 101] == Flood(
-            101, (1,), ((PEER_VTEP, 300), (PEER_VTEP, 301))
+        assert one.tables["e0"]["flood", 101] == Flood(101, (1,))
+        assert one.tables["e0"]["floodremotes", 101] == FloodRemotes(
+            101, ((PEER_VTEP, 300), (PEER_VTEP, 301))
         )
 
 

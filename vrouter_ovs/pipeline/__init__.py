@@ -12,7 +12,7 @@ from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.base import render_vrouter
 from vrouter_ovs.pipeline.dns import render_dns_server
-from vrouter_ovs.pipeline.flood import render_flood
+from vrouter_ovs.pipeline.flood import render_flood, render_flood_remotes
 from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
 from vrouter_ovs.pipeline.l2 import (
     render_evi,
@@ -29,6 +29,7 @@ from vrouter_ovs.state import (
     DnsServer,
     Evi,
     Flood,
+    FloodRemotes,
     Gateway,
     LocalMac,
     LocalPort,
@@ -61,6 +62,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     LocalMac: render_local_mac,
     Route: render_route,
     Flood: render_flood,
+    FloodRemotes: render_flood_remotes,
     Policy: render_policy,
     Rule: render_rule,
     PeerAddress: render_peer_address,

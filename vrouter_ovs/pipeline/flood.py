@@ -2,51 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.addresses import vni, vtep_id
-from vrouter_ovs.state import Flood
+from vrouter_ovs.state import Flood, FloodRemotes
 
 # A flow_mod is at most 65,535 bytes and wrapped in a bundle message: 32 bytes for a port, 48 for a
 # remote VTEP, 32 for the call of a part.
 PART_BYTES = 62000
 PORT_BYTES, REMOTE_BYTES = 32, 48
+REMOTES = 1 << 16
+"""The number of the first part of the remote VTEPs' list; those of local ports are below."""
 PART_PORTS = PART_BYTES // PORT_BYTES
 PART_REMOTES = PART_BYTES // REMOTE_BYTES
 
 
 def render_flood(flood: Flood) -> tuple[Flow, ...]:
     """One flow, for what local ports send and for what comes from a tunnel: of the latter the
-    table send lets nothing into a tunnel again.
+    table send lets nothing into a tunnel again.  It ends with the remote VTEPs' list, which is
+    another object's and may not be there.
 
     A list that is too long for one flow is cut into parts, which it runs one after the other
     through the bucket register.
     """
-    tag = cookie(flood.key)
-    evi = ("evi", vni(flood.evi))
-    size = len(flood.ports) * PORT_BYTES + len(flood.remotes) * REMOTE_BYTES
-    parts = []
-    if size <= PART_BYTES:
-        actions = (*_ports(flood.ports), *_remotes(flood.remotes))
+    if len(flood.ports) < PART_PORTS:
+        actions, parts = _ports(flood.ports), []
     else:
         parts = [
             _ports(flood.ports[i : i + PART_PORTS]) for i in range(0, len(flood.ports), PART_PORTS)
         ]
-        parts += [
-            _remotes(flood.remotes[i : i + PART_REMOTES])
-            for i in range(0, len(flood.remotes), PART_REMOTES)
-        ]
-        actions = tuple(
-            step
-            for number in range(1, len(parts) + 1)
-            for step in (("set_field", "bucket", number), ("resubmit", "flood"))
-        )
+        actions = _run(range(1, len(parts) + 1))
+    tag = cookie(flood.key)
     return (
-        Flow("flood", 100, (evi, ("bucket", 0)), actions, tag),
+        Flow("flood", 100, _match(flood.evi, 0), (*actions, *_run((REMOTES,))), tag),
         *(
-            Flow("flood", 100, (evi, ("bucket", number)), part, tag)
+            Flow("flood", 100, _match(flood.evi, number), part, tag)
             for number, part in enumerate(parts, 1)
         ),
+    )
+
+
+def render_flood_remotes(flood: FloodRemotes) -> tuple[Flow, ...]:
+    """One flow, or several that the first one runs, where the list is too long for that."""
+    parts = [
+        _remotes(flood.remotes[i : i + PART_REMOTES])
+        for i in range(0, len(flood.remotes), PART_REMOTES)
+    ]
+    if len(parts) > 1:
+        parts.insert(0, _run(range(REMOTES + 1, REMOTES + 1 + len(parts))))
+    tag = cookie(flood.key)
+    return tuple(
+        Flow("flood", 100, _match(flood.evi, number), part, tag)
+        for number, part in enumerate(parts, REMOTES)
+    )
+
+
+def _match(evi: int, part: int) -> tuple[tuple, ...]:
+    return ("evi", vni(evi)), ("bucket", part)
+
+
+def _run(parts: Iterable[int]) -> tuple[tuple, ...]:
+    return tuple(
+        step
+        for number in parts
+        for step in (("set_field", "bucket", number), ("resubmit", "flood"))
     )
 
 
