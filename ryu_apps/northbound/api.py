@@ -13,6 +13,7 @@ from ryu_apps.northbound.declarations import ALL
 from ryu_apps.northbound.environment import PROJECT, Environment
 from ryu_apps.northbound.http import Application, Call, Reply, Route, operators_only, strict
 from ryu_apps.northbound.node import NodeApi
+from ryu_apps.northbound.others import Others, session
 from ryu_apps.northbound.policy import PolicyApi
 from ryu_apps.northbound.resources import Resource
 from ryu_apps.northbound.tags import Tags
@@ -26,7 +27,9 @@ def build(configuration: Configuration, node_view: NodeView, settings: Any) -> A
         resource = Resource(declaration, environment)
         routes += resource.routes()
         routes += Tags(resource, environment).routes()
-    for route in (*NodeApi(environment).routes(), *PolicyApi(environment).routes()):
+    others = Others(node_view, session(settings.api))
+    node = [*NodeApi(environment, others).routes(), *PolicyApi(environment, others).routes()]
+    for route in (discovery.node(node), *node):
         routes.append(operators_only(strict(route), PROJECT))
     rendered: list[bytes] = []
 

@@ -50,6 +50,11 @@ class NodeView(abc.ABC):
         """Announce one of *our* ports anew, whoever else announced it before."""
 
     @abc.abstractmethod
+    def port_list(self, port_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """``{"id", "status", "host", "element", "reason", "mine"}`` of each; ``mine``: an
+        interface of a hypervisor of this node claims it."""
+
+    @abc.abstractmethod
     def health(self) -> dict[str, Any]:
         """``{"status": "ok"|"degraded", "checks": [{"name","ok","detail"}...], ...}``"""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ryu_apps.northbound.declarations import ALL
@@ -58,6 +59,17 @@ def routes() -> list[Route]:
         Route("GET", "/v2.0/extensions/{alias}", _extension, "Show an extension", "discovery",
               None, "ExtensionItem"),
     ]
+
+
+def node(routes: Sequence[Route]) -> Route:
+    """``/v1``: what there is below it, so that nobody has to guess."""
+    listed = [
+        {"method": route.method, "path": route.path, "summary": route.summary,
+         "query": [name for name, _ in route.query]}
+        for route in sorted(routes, key=lambda route: (route.path, route.method))
+    ]
+    return Route("GET", "/v1", lambda call: Reply(200, {"resources": listed}),
+                 "What there is below /v1", "node", None, "Resources")
 
 
 def _version(call: Call) -> dict[str, Any]:

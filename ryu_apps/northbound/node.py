@@ -5,50 +5,41 @@ Any node answers for the whole system: what belongs to another node is asked the
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import requests
 
+from ryu_apps.northbound import filters, whole
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.northbound.listing import FALSE, TRUE
+from ryu_apps.northbound.others import FORWARDED, TIMEOUT, Others
 
 LOG = logging.getLogger(__name__)
-FORWARDED = "X-VNC-Forwarded"
-TIMEOUT = (2.0, 10.0)
-"""Seconds to connect to another node, and between bytes of its answer."""
-
-RIB_FILTERS = ("type", "evi", "vrf", "rt", "mac", "ip", "prefix", "next_hop", "peer", "best", "rd")
-RIB_NUMBERS = ("type", "evi", "vrf")
 PAGING = (("limit", "at most so many items"), ("offset", "skip so many items"))
-
-
-def session(options: Any) -> requests.Session:
-    """What other nodes are asked with."""
-    made = requests.Session()
-    made.trust_env = False
-    if options.client_ca_file:  # the nodes of a system have certificates of one CA
-        made.verify = options.client_ca_file
-        made.cert = (options.cert_file, options.key_file)
-    return made
+Records = list[dict[str, Any]]
 
 
 class NodeApi:
     """Handlers of ``/v1``."""
 
-    def __init__(self, environment: Environment):
+    def __init__(self, environment: Environment, others: Others):
         self._env = environment
         self._view = environment.node_view
-        self._http = session(environment.settings.api)
+        self._others = others
+        self._http = others.http
 
     def routes(self) -> list[Route]:
-        def flat(path: str, read: Callable[[], Any], name: str, summary: str) -> Route:
-            return Route("GET", f"/v1/{path}", self._plain(name, read), summary, "node", None,
-                         f"{name.capitalize()}Answer")
+        def flat(
+            name: str, read: Callable[[], Records], summary: str,
+            merge: Callable[[Records, Any], Records] | None = None,
+        ) -> Route:
+            handler = self._list(name, read) if merge is None else self._whole(name, read, merge)
+            return Route("GET", f"/v1/{name}", handler, summary, "node", None,
+                         f"{name.capitalize()}Answer", query=PAGING)
 
         view = self._view
         vrouter = "/v1/vrouters/{element}"
@@ -60,17 +51,19 @@ class NodeApi:
             Route("GET", "/v1/dns", lambda call: Reply(200, view.dns()),
                   "What became of the names that VMs of this node asked for", "node", None,
                   "Record"),
-            flat("nodes", view.nodes, "nodes", "VNC nodes of the system"),
-            flat("elements", view.elements, "elements", "Hypervisors of the system"),
-            flat("evis", view.evis, "evis", "EVIs (MAC-VRFs)"),
-            flat("vrfs", view.vrfs, "vrfs", "VRFs (IP-VRFs)"),
-            flat("peers", view.peers, "peers", "BGP peers of this node"),
+            flat("nodes", view.nodes, "VNC nodes of the system"),
+            flat("elements", view.elements, "Hypervisors of the system", whole.elements),
+            flat("evis", view.evis, "EVIs (MAC-VRFs) of the system", whole.instances),
+            flat("vrfs", view.vrfs, "VRFs (IP-VRFs) of the system", whole.instances),
+            flat("peers", view.peers, "BGP peers of this node"),
+            Route("GET", "/v1/ports", self.ports, "States of the ports of the system", "node",
+                  None, "PortsAnswer", query=PAGING),
             Route("GET", "/v1/elements/{element}", self.element, "Show a hypervisor", "node",
                   None, "Record"),
             Route("DELETE", "/v1/elements/{element}", self.forget,
                   "Forget a hypervisor that is gone for good", "node", status=204),
             Route("GET", "/v1/rib", self.rib, "Routes this node knows, best ones marked", "node",
-                  None, "RibAnswer", query=(*((name, "") for name in RIB_FILTERS), *PAGING)),
+                  None, "RibAnswer", query=(*filters.RIB.items(), *PAGING)),
             Route("GET", "/v1/ports/{id}", self.port, "State and claims of a port", "node", None,
                   "Record"),
             Route("DELETE", "/v1/ports/{id}/duplicate", self.clear_duplicate,
@@ -79,11 +72,39 @@ class NodeApi:
                   None, "ObjectsAnswer", query=(("kind", "kind of object"), *PAGING)),
             Route("GET", f"{vrouter}/flows", self.flows, "Flows as installed in a vrouter", "node",
                   None, "FlowsAnswer",
-                  query=(("table", ""), ("object", "kind of object"), ("cookie", ""), *PAGING)),
+                  query=(*filters.FLOWS.items(), *PAGING)),
         ]
 
-    def _plain(self, name: str, read: Callable[[], Any]) -> Callable[[Call], Reply]:
-        return lambda call: Reply(200, {name: read()})
+    def _list(self, name: str, read: Callable[[], Records]) -> Callable[[Call], Reply]:
+        return lambda call: Reply(200, self._page(call, name, read()))
+
+    def _whole(
+        self, name: str, read: Callable[[], Records], merge: Callable[[Records, Any], Records]
+    ) -> Callable[[Call], Reply]:
+        """A list of the whole system; to another node, which has its own part, that of this one."""
+
+        def handle(call: Call) -> Reply:
+            if call.header(FORWARDED):
+                return Reply(200, {name: read()})
+            theirs = self._others.ask(f"/v1/{name}", lambda answer: _records(answer[name]))
+            merged = merge(read(), theirs.found.values())
+            return Reply(200, {
+                **self._page(call, name, merged), "unanswered": theirs.missing,
+            })
+
+        return handle
+
+    def ports(self, call: Call) -> Reply:
+        """A page of the configured ports, by id; the nodes are asked for the states of the same."""
+        ids = self._env.configuration.read(lambda config: sorted(config.ports))
+        page = self._page(call, "ports", ids)
+        ours = self._view.port_list(page["ports"])
+        if call.header(FORWARDED):
+            return Reply(200, {**page, "ports": ours})
+        query = f"limit={len(page['ports']) or 1}&offset={page['offset']}"
+        theirs = self._others.ask(f"/v1/ports?{query}", lambda answer: _records(answer["ports"]))
+        return Reply(200, {**page, "ports": whole.ports(ours, theirs.found.values()),
+                           "unanswered": theirs.missing})
 
     def health(self, call: Call) -> Reply:
         found = self._view.health()
@@ -95,7 +116,7 @@ class NodeApi:
     def element(self, call: Call, element: str) -> Reply:
         remote = self._owner(element)
         if remote is not None:
-            return self._ask(call, remote, "GET", f"/v1/elements/{element}")
+            return self._ask(call, remote, "GET", "/v1/elements", element)
         for found in self._view.elements():
             if element in (found.get("id"), found.get("element"), found.get("system_id")):
                 return Reply(200, found)
@@ -104,7 +125,7 @@ class NodeApi:
     def forget(self, call: Call, element: str) -> Reply:
         remote = self._owner(element)
         if remote is not None:
-            return self._ask(call, remote, "DELETE", f"/v1/elements/{element}")
+            return self._ask(call, remote, "DELETE", "/v1/elements", element)
         try:
             self._view.forget_element(element)
         except KeyError as error:
@@ -120,13 +141,13 @@ class NodeApi:
     def port(self, call: Call, id: str) -> Reply:
         remote = self._port_owner(id)
         if remote is not None and not call.header(FORWARDED):
-            return self._ask(call, remote, "GET", f"/v1/ports/{id}")
+            return self._ask(call, remote, "GET", "/v1/ports", id)
         return Reply(200, self._view.port_detail(id))
 
     def clear_duplicate(self, call: Call, id: str) -> Reply:
         remote = self._port_owner(id)
         if remote is not None:
-            return self._ask(call, remote, "DELETE", f"/v1/ports/{id}/duplicate")
+            return self._ask(call, remote, "DELETE", "/v1/ports", id, "duplicate")
         self._view.clear_duplicate(id)
         return Reply(204)
 
@@ -136,16 +157,14 @@ class NodeApi:
         return self._view.port_owner(id)
 
     def rib(self, call: Call) -> Reply:
-        wanted = {name: call.query.getall(name) for name in RIB_FILTERS if name in call.query}
-        tests = [_rib_test(name, set(values)) for name, values in wanted.items()]
-        found = [path for path in self._view.rib() if all(test(path) for test in tests)]
-        return Reply(200, self._page(call, "rib", found))
+        test = filters.rib(_wanted(call, filters.RIB), self._view)
+        return Reply(200, self._page(call, "rib", list(filter(test, self._view.rib()))))
 
     def objects(self, call: Call, element: str) -> Reply:
         remote = self._owner(element)
         if remote is not None:
-            return self._ask(call, remote, "GET", f"/v1/vrouters/{element}/objects")
-        kinds = set(call.query.getall("kind"))
+            return self._ask(call, remote, "GET", "/v1/vrouters", element, "objects")
+        kinds = filters.kinds_of(call.query.getall("kind"), "kind")
         found = self._read(self._view.vrouter_objects, element)
         return Reply(200, self._page(
             call, "objects", [one for one in found if not kinds or one.get("kind") in kinds]
@@ -154,16 +173,10 @@ class NodeApi:
     def flows(self, call: Call, element: str) -> Reply:
         remote = self._owner(element)
         if remote is not None:
-            return self._ask(call, remote, "GET", f"/v1/vrouters/{element}/flows")
-        tests = [
-            functools.partial(_flow_has, name, set(call.query.getall(name)))
-            for name in ("table", "object", "cookie")
-            if name in call.query
-        ]
+            return self._ask(call, remote, "GET", "/v1/vrouters", element, "flows")
+        test = filters.flows(_wanted(call, filters.FLOWS))
         found = self._read(self._view.vrouter_flows, element)
-        return Reply(200, self._page(
-            call, "flows", [flow for flow in found if all(test(flow) for test in tests)]
-        ))
+        return Reply(200, self._page(call, "flows", list(filter(test, found))))
 
     # ------------------------------------------------------------ helpers
 
@@ -185,14 +198,15 @@ class NodeApi:
         shown = found[offset:offset + min(limit, self._env.max_page)]
         return {name: shown, "total": len(found), "offset": offset}
 
-    def _ask(self, call: Call, remote: Any, method: str, path: str) -> Reply:
-        """Ask the node that owns the element; it must not ask on."""
+    def _ask(self, call: Call, remote: Any, method: str, root: str, *names: str) -> Reply:
+        """Ask the node that owns the element for ``names`` below ``root``; it must not ask on."""
         if call.header(FORWARDED):
             raise ApiError(
                 503, "OwnerUnclear",
                 f"Two nodes each hold the other for the owner (this one: {remote.node}): the "
                 "element is moving. Try again in a moment.",
             )
+        path = "/".join([root, *(quote(name, safe="") for name in names)])
         query = call.request.query_string
         url = f"{remote.url.rstrip('/')}{path}" + (f"?{query}" if query else "")
         try:
@@ -221,40 +235,14 @@ def _count(call: Call, name: str, default: int) -> int:
     return int(text)
 
 
-def _rib_test(name: str, values: set[str]) -> Callable[[dict[str, Any]], bool]:
-    if name == "best":
-        lower = {value.lower() for value in values}
-        if not lower <= TRUE | FALSE:
-            raise ApiError(400, "InvalidInput", "best is true or false.")
-        return lambda path: not lower.isdisjoint(TRUE if path.get("best") else FALSE)
-    if name in RIB_NUMBERS and not all(text.isascii() and text.isdigit() for text in values):
-        raise ApiError(400, "InvalidInput", f"{name} is a number; see /v1/evis and /v1/vrfs.")
-    plural = {"rt": "rts"}.get(name, name)
-
-    def test(path: dict[str, Any]) -> bool:
-        value = path.get(name, path.get(plural))
-        if isinstance(value, (list, tuple)):
-            return any(str(item) in values for item in value)
-        return str(value) in values
-
-    return test
+def _wanted(call: Call, names: dict[str, str]) -> dict[str, list[str]]:
+    return {name: call.query.getall(name) for name in names if name in call.query}
 
 
-def _flow_has(name: str, values: set[str], flow: dict[str, Any]) -> bool:
-    value = flow.get(name)
-    if name == "cookie":
-        return any(_cookie(text) == _cookie(value) for text in values)
-    if name == "table":
-        return not values.isdisjoint({str(value), str(flow.get("table_name", value))})
-    if isinstance(value, (list, tuple)):
-        return bool(value) and str(value[0]) in values
-    if isinstance(value, dict):
-        return str(value.get("kind")) in values
-    return str(value) in values or str(value).split(":")[0] in values
-
-
-def _cookie(value: Any) -> Any:
-    try:
-        return int(value, 0) if isinstance(value, str) else value
-    except ValueError:
-        return value
+def _records(value: Any) -> Records:
+    """What another node listed.  Raises ValueError."""
+    if type(value) is not list or not all(
+        type(one) is dict and ("id" in one or "vni" in one) for one in value
+    ):
+        raise ValueError("no list of records")
+    return value

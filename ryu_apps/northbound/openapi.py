@@ -130,12 +130,10 @@ def _schemas() -> dict[str, Any]:
             unanswered=_LIST_OF_RECORDS),
         "Document": _OPEN,
     })
-    for name in ("nodes", "elements", "evis", "vrfs", "peers"):
-        schemas[f"{name.capitalize()}Answer"] = _object((name,), **{name: _LIST_OF_RECORDS})
-    for name in ("rib", "objects", "flows"):
+    for name in ("nodes", "elements", "evis", "vrfs", "peers", "ports", "rib", "objects", "flows"):
         schemas[f"{name.capitalize()}Answer"] = _object(
             (name, "total", "offset"), **{name: _LIST_OF_RECORDS}, total={"type": "integer"},
-            offset={"type": "integer"})
+            offset={"type": "integer"}, unanswered=_LIST_OF_RECORDS)
     return schemas
 
 

@@ -5,27 +5,24 @@ Counters live in the switches, so all nodes are asked for those of theirs, once.
 
 from __future__ import annotations
 
-import logging
+import itertools
 from typing import Any
-
-import requests
 
 from ryu_apps.control.explain import ExplainError
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.northbound.node import FORWARDED, TIMEOUT, session
+from ryu_apps.northbound.others import FORWARDED, Others
 
-LOG = logging.getLogger(__name__)
 NUMBERS = {"dport": 65535, "icmp_type": 255, "icmp_code": 255}
 """Query parameter -> its highest value."""
 
 
 class PolicyApi:
-    def __init__(self, environment: Environment):
+    def __init__(self, environment: Environment, others: Others):
         self._env = environment
         self._view = environment.node_view
-        self._http = session(environment.settings.api)
+        self._others = others
 
     def routes(self) -> list[Route]:
         return [
@@ -71,18 +68,11 @@ class PolicyApi:
                 404, "SecurityGroupRuleNotFound", f"SecurityGroupRule {id} could not be found."
             )
         found = self._view.rule_counters(id)
-        unanswered = []
+        unanswered: list[dict[str, Any]] = []
         if not call.header(FORWARDED):
-            for node in self._view.nodes():
-                if node.get("self") or not node.get("alive") or not node.get("elements"):
-                    continue
-                try:
-                    found += self._ask(node["url"], id)
-                except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-                    LOG.warning("node %s did not tell its counters: %s", node["node"], error)
-                    unanswered.append({
-                        "node": node["node"], "reason": f"does not answer at {node.get('url')}",
-                    })
+            theirs = self._others.ask(f"/v1/security-group-rules/{id}/counters", _counters)
+            found = [*found, *itertools.chain.from_iterable(theirs.found.values())]
+            unanswered += theirs.missing
         counted = [one for one in found if "error" not in one]
         return Reply(200, {
             "rule": id,
@@ -92,22 +82,17 @@ class PolicyApi:
             "unanswered": unanswered + [one for one in found if "error" in one],
         })
 
-    def _ask(self, url: str, id: str) -> list[dict[str, Any]]:
-        """Those of another node.  Raises requests.RequestException, ValueError, KeyError."""
-        answer = self._http.get(
-            f"{url.rstrip('/')}/v1/security-group-rules/{id}/counters",
-            headers={FORWARDED: "1"}, timeout=TIMEOUT, allow_redirects=False,
-        )
-        answer.raise_for_status()
-        body = answer.json()
-        return [
-            {"element": str(one["element"]), "host": str(one["host"]),
-             "packets": int(one["packets"]), "bytes": int(one["bytes"])}
-            for one in body["vrouters"]
-        ] + [
-            {"element": str(one["element"]), "host": str(one["host"]), "error": str(one["error"])}
-            for one in body["unanswered"]
-        ]
+
+def _counters(body: Any) -> list[dict[str, Any]]:
+    """Those of another node.  Raises ValueError, KeyError, TypeError."""
+    return [
+        {"element": str(one["element"]), "host": str(one["host"]),
+         "packets": int(one["packets"]), "bytes": int(one["bytes"])}
+        for one in body["vrouters"]
+    ] + [
+        {"element": str(one["element"]), "host": str(one["host"]), "error": str(one["error"])}
+        for one in body["unanswered"]
+    ]
 
 
 def _number(name: str, text: str, highest: int) -> int:

@@ -16,7 +16,7 @@ from ryu_apps.southbound.openflow import NotConnected, OpenFlowSouthbound
 from ryu_apps.store.base import Store
 from ryu_apps.views import elements, health, vpns, vrouters
 from ryu_apps.views.checks import CONTRIBUTORS
-from ryu_apps.views.ports import holder, port_detail, port_state
+from ryu_apps.views.ports import holder, port_detail, port_list, port_state
 
 
 class LiveView(NodeView):
@@ -50,6 +50,10 @@ class LiveView(NodeView):
         return self._controller.query(
             lambda world: {port_id: port_state(world, port_id) for port_id in wanted}
         )
+
+    def port_list(self, port_ids: Iterable[str]) -> list[dict[str, Any]]:
+        wanted = list(port_ids)
+        return self._controller.query(lambda world: port_list(world, wanted))
 
     def port_detail(self, port_id: str) -> dict[str, Any]:
         return self._controller.query(lambda world: port_detail(world, port_id))

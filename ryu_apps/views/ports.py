@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.model import Port
@@ -63,6 +64,15 @@ def _remote_path(world: World, port: Port) -> Path | None:
     instance = world.instances.by_vni.get(network.vni)
     paths = instance.macs.get(port.mac_address, ()) if instance else ()
     return world.instances.best(paths)
+
+
+def port_list(world: World, port_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """The states of ports, and whether an interface of ours claims them."""
+    return [
+        {"id": port_id, **port_state(world, port_id)._asdict(),
+         "mine": bool(world.elements.claims.get(port_id))}
+        for port_id in port_ids
+    ]
 
 
 def port_detail(world: World, port_id: str) -> dict[str, Any]:

@@ -228,6 +228,8 @@ def test_forwarding_does_not_loop(pair):
 
 def test_rib(pair):
     one = pair[0]
+    one.view.peer_list = [{"name": "a"}]
+    one.view.instances = {"evis": [{"vni": 1}], "vrfs": [{"vni": 7}]}
     one.view.paths = [
         {"type": 2, "mac": "fa:16:3e:00:00:01", "ip": "10.0.0.1", "rts": ["64512:1"],
          "evi": 1, "best": True, "next_hop": "192.0.2.1", "peer": ""},
@@ -237,7 +239,8 @@ def test_rib(pair):
          "next_hop": "192.0.2.2", "peer": "a"},
     ]
     for query, count in (("", 3), ("type=2", 2), ("best=true", 2), ("best=0&peer=a", 1),
-                         ("rt=64512:2", 1), ("vrf=7", 1), ("mac=x", 0), ("type=2&type=5", 3),
+                         ("rt=64512:2", 1), ("vrf=7", 1), ("type=2&type=5", 3),
+                         ("mac=FA-16-3E-00-00-01", 2), ("mac=fa:16:3e:00:00:02", 0),
                          ("next_hop=192.0.2.2&limit=1", 2), ("prefix=10.0.0.0/24", 1)):
         assert one.get(f"/v1/rib?{query}")["total"] == count, query
     assert len(one.get("/v1/rib?limit=1&offset=2")["rib"]) == 1

@@ -23,6 +23,9 @@ class DataView(NodeView):
         self.objects: dict[str, list[dict[str, Any]]] = {}
         self.flow_list: dict[str, list[dict[str, Any]]] = {}
         self.counters: dict[str, list[dict[str, Any]]] = {}
+        self.node_list: list[dict[str, Any]] = [{"name": "node1", "self": True}]
+        self.peer_list: list[dict[str, Any]] = []
+        self.instances: dict[str, list[dict[str, Any]]] = {"evis": [{"vni": 1000}], "vrfs": []}
         self.config: Any = None
         self.ok = True
 
@@ -35,6 +38,10 @@ class DataView(NodeView):
 
     def clear_duplicate(self, port_id: str) -> None:
         self.details.get(port_id, {}).pop("duplicate", None)
+
+    def port_list(self, port_ids: Iterable[str]) -> list[dict[str, Any]]:
+        return [{"id": id, **self.states.get(id, DOWN)._asdict(), "mine": id in self.details}
+                for id in port_ids]
 
     def health(self) -> dict[str, Any]:
         return {
@@ -52,7 +59,7 @@ class DataView(NodeView):
         return self.owners.get(self.states.get(port_id, DOWN).element)
 
     def nodes(self) -> list[dict[str, Any]]:
-        return [{"name": "node1"}]
+        return copy.deepcopy(self.node_list)
 
     def elements(self) -> list[dict[str, Any]]:
         return copy.deepcopy(self.element_list)
@@ -72,16 +79,16 @@ class DataView(NodeView):
         self.element_list = [one for one in self.element_list if one["id"] != element]
 
     def evis(self) -> list[dict[str, Any]]:
-        return [{"evi": 1000}]
+        return copy.deepcopy(self.instances["evis"])
 
     def vrfs(self) -> list[dict[str, Any]]:
-        return []
+        return copy.deepcopy(self.instances["vrfs"])
 
     def rib(self) -> list[dict[str, Any]]:
         return copy.deepcopy(self.paths)
 
     def peers(self) -> list[dict[str, Any]]:
-        return []
+        return copy.deepcopy(self.peer_list)
 
     def vrouter_objects(self, element: str) -> list[dict[str, Any]]:
         return copy.deepcopy(self.objects[element])

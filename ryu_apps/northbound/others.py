@@ -1,0 +1,118 @@
+"""Asking the other nodes of the system, side by side and not for long."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Any, NamedTuple
+
+import requests
+
+from ryu_apps.northbound.base import NodeView
+from ryu_apps.supervision import Thread
+
+LOG = logging.getLogger(__name__)
+FORWARDED = "X-VNC-Forwarded"
+"""The header of what one node asks another: it answers for itself alone."""
+TIMEOUT = (2.0, 10.0)
+"""Seconds to connect to another node, and between bytes of its answer."""
+PATIENCE = 5.0
+"""Seconds that the answer of all waits for those of the others."""
+WAITING = 4
+"""Questions to one node at a time, each on a thread: one that hangs must not collect them."""
+
+
+def session(options: Any) -> requests.Session:
+    """What other nodes are asked with."""
+    made = requests.Session()
+    made.trust_env = False
+    adapter = requests.adapters.HTTPAdapter(pool_maxsize=WAITING)
+    made.mount("http://", adapter)
+    made.mount("https://", adapter)
+    if options.client_ca_file:  # the nodes of a system have certificates of one CA
+        made.verify = options.client_ca_file
+        made.cert = (options.cert_file, options.key_file)
+    return made
+
+
+class Answers(NamedTuple):
+    """``found``: node -> what it said.  ``missing``: ``{"node", "reason"}`` of those that did not
+    answer, or not in time."""
+
+    found: dict[str, Any]
+    missing: list[dict[str, str]]
+
+
+class Others:
+    """``http``: of :func:`session`."""
+
+    def __init__(self, view: NodeView, http: requests.Session) -> None:
+        self._view = view
+        self.http = http
+        self._asked: collections.Counter[str] = collections.Counter()
+        self._lock = threading.Lock()
+
+    def ask(self, path: str, read: Callable[[Any], Any]) -> Answers:
+        """GET ``path`` (with its query) of every other node that owns elements.  ``read`` takes
+        what one says apart; it raises KeyError, TypeError or ValueError for what is no such
+        answer."""
+        asked: dict[Future[Any], dict[str, Any]] = {}
+        missing = []
+        for node in self._view.nodes():
+            if node.get("self") or not node.get("elements"):
+                continue
+            if not node.get("alive"):
+                missing.append(_missing(node, "is away"))
+            elif (future := self._submit(node, path, read)) is None:
+                missing.append(_missing(node, "has not answered earlier questions yet"))
+            else:
+                asked[future] = node
+        wait(asked, PATIENCE)
+        found = {}
+        for future, node in asked.items():
+            try:
+                found[node["node"]] = future.result(0)
+            except TimeoutError:
+                missing.append(_missing(node, f"gave no answer in {PATIENCE:g} s"))
+            except requests.RequestException as error:
+                LOG.warning("node %s was asked %s: %s", node["node"], path, error)
+                missing.append(_missing(node, f"does not answer at {node.get('url')}"))
+            except (KeyError, TypeError, ValueError) as error:
+                LOG.warning("node %s was asked %s: %r", node["node"], path, error)
+                missing.append(_missing(node, "gave an answer that this version cannot read"))
+        return Answers(found, missing)
+
+    def _submit(
+        self, node: dict[str, Any], path: str, read: Callable[[Any], Any]
+    ) -> Future[Any] | None:
+        name = node["node"]
+        with self._lock:
+            if self._asked[name] >= WAITING:
+                return None
+            self._asked[name] += 1
+
+        future: Future[Any] = Future()
+
+        def get() -> None:
+            try:
+                answer = self.http.get(
+                    node["url"].rstrip("/") + path, headers={FORWARDED: "1"}, timeout=TIMEOUT,
+                    allow_redirects=False,
+                )
+                answer.raise_for_status()
+                future.set_result(read(answer.json()))
+            except Exception as error:  # it is raised again where the result is wanted
+                future.set_exception(error)
+            finally:
+                with self._lock:
+                    self._asked[name] -= 1
+
+        Thread(get, f"api-asks-{name}").start()
+        return future
+
+
+def _missing(node: dict[str, Any], reason: str) -> dict[str, str]:
+    return {"node": node["node"], "reason": reason}
