@@ -28,6 +28,8 @@ NAMES = {
     ("www.example.com.", "A"): ["203.0.113.80"],
     ("www.example.com.", "AAAA"): ["2001:db8::80"],
     ("other.example.com.", "A"): ["203.0.113.81"],
+    ("dc1.corp.local.", "A"): ["203.0.113.82"],
+    ("com.", "NS"): ["a.gtld-servers.net."],
     # More than any UDP answer holds.
     ("large.example.com.", "TXT"): [f'"{number:02d}{"x" * 200}"' for number in range(20)],
 }
@@ -64,6 +66,8 @@ def answer(query: bytes, over: str) -> bytes:
     name, kind = question.name.to_text().lower(), question.rdtype.name
     print(over, name, kind, flush=True)
     response = dns.message.make_response(message, recursion_available=True)
+    if message.flags & dns.flags.AD or message.ednsflags & dns.flags.DO:
+        response.flags |= dns.flags.AD  # as if it had validated
     found = NAMES.get((name, kind))
     if found:
         response.answer.append(dns.rrset.from_text_list(name, TTL, "IN", kind, found))

@@ -102,6 +102,9 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.ListOpt("resolvers", default=[], help="Who is asked for names outside the networks, "
                     "the preferred one first: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; empty: "
                     "such names are refused."),
+        cfg.ListOpt("forward_zones", default=[], help="Names that are asked of the resolvers "
+                    "though they mean something only inside: zones of RFC 6303 and 6761, or names "
+                    "below or above them, such as corp.local, 10.in-addr.arpa; default: none."),
         cfg.StrOpt("mdns", default="flood", choices=["flood", "local", "answer"], help="Multicast "
                    "DNS of new networks that do not say vpn:mdns. flood: as all multicast. local: "
                    "to the VMs of the same hypervisor alone. answer: the node answers for the "

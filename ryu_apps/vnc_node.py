@@ -218,10 +218,11 @@ def _section(group: Any) -> dict[str, Any]:
 def _dns_service(section: Any, send: Send, punt: PuntSouthbound) -> DnsService:
     try:
         return DnsService(
-            send, tuple(section.resolvers), punt.count, punt.current, limits_of(section)
-        )
+            send, tuple(section.resolvers), punt.count, punt.current, limits_of(section),
+            tuple(section.forward_zones),
+        )  # fmt: skip
     except ValueError as error:
-        raise SettingsError(f"[dns] resolvers: {error}") from error
+        raise SettingsError(f"[dns] resolvers, forward_zones: {error}") from error
 
 
 def _speaker(conf: Any) -> Speaker:

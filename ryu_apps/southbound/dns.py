@@ -26,6 +26,7 @@ from vrouter_ovs.proxies import dns as edge_dns
 from vrouter_ovs.proxies import dns_relay, mdns, tcp_wire
 from vrouter_ovs.proxies.dns import DnsView
 from vrouter_ovs.proxies.dns_message import Reply
+from vrouter_ovs.proxies.dns_special import parse_zones
 from vrouter_ovs.proxies.packet import Answer, Malformed, Udp, ignored
 
 from .dns_forwarder import Forwarder
@@ -62,19 +63,22 @@ class DnsService:
     none: names outside a network are refused.  ``count(element, which, name)``: what became of a
     query that was answered later, ``which`` being "answered", "ignored" or "malformed".
     ``current``: the port that is at a place now; without it a place never changes hands.
+    ``forward_zones``: names that go to the resolvers though they mean something only inside.
 
-    Raises ValueError for a resolver that is none.
+    Raises ValueError for a resolver or a zone that is none.
     """
 
     def __init__(
         self, send: Send, resolvers: tuple[str, ...], count: Count = _no_count,
         current: Current | None = None, limits: Limits | None = None,
+        forward_zones: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self._send = send
         self._count = count
         self._current = current
         self._selector = selectors.DefaultSelector()
         self._forwarder = Forwarder(tuple(resolvers), self._selector, limits or Limits())
+        self._forward_zones = parse_zones(forward_zones)
         self._views: dict[str, DnsView] = {}
         self._jobs: deque[Job] = deque()
         self._queries: Counter[str] = Counter()
@@ -118,9 +122,9 @@ class DnsService:
                 self._jobs.append(lambda now: self._drop(network_id, now))
                 self._nudge()
             return
-        if not self._forwarder.resolvers:
-            view = replace(view, forward=False)
-        self._views[network_id] = view
+        self._views[network_id] = replace(
+            view, forward=bool(self._forwarder.resolvers), forward_zones=self._forward_zones
+        )
 
     # ------------------------------------------------------------ the punt worker
 

@@ -23,7 +23,7 @@ LAYOUT = (("web1", "hv1"), ("web2", "hv3"), ("db1", "hv1"))
 
 @pytest.fixture(scope="module")
 def named() -> Iterator[tuple[Lab, dict[str, Resolver]]]:
-    with lab_with_resolvers(f"vncd{os.getpid()}") as made:
+    with lab_with_resolvers(f"vncd{os.getpid()}", "forward_zones = corp.local") as made:
         yield made
 
 
@@ -117,6 +117,21 @@ def test_other_names_are_forwarded_and_remembered(
     assert len(resolver.asked()) == asked
     status = edge(lab, "hv1")["answered"]
     assert status["dns forwarded"] >= 2 and status["dns cached"] >= 1
+
+
+def test_flags_and_what_is_others_to_deny(red: Tenant, resolver: Resolver) -> None:
+    vm = red.vms["web1"]
+    for words, said in ((("+adflag", "+noedns"), True), (("+noadflag", "+noedns"), False),
+                        (("+noadflag", "+dnssec"), True)):  # fmt: skip
+        assert ("ad" in dig(vm.space, *words, "other.example.com").flags) is said, words
+    assert "cd" in dig(vm.space, "+cdflag", "other.example.com").flags
+    assert dig(vm.space, "com.", "NS").answers == ["a.gtld-servers.net."]
+    asked = len(resolver.asked())
+    assert dig(vm.space, "com.", "A").status == "NOERROR"
+    assert len(resolver.asked()) == asked
+    # The resolvers have this zone; the others of its kind stay here.
+    assert dig(vm.space, "dc1.corp.local").answers == ["203.0.113.82"]
+    assert dig(vm.space, "printer.local").status == "NXDOMAIN"
 
 
 def test_another_tenant_sees_its_own_names_alone(

@@ -148,13 +148,15 @@ class Resolver:
 class Bed:
     """A service, and what it sent later to its ports."""
 
-    def __init__(self, *resolvers: str, **limits: float) -> None:
+    def __init__(
+        self, *resolvers: str, forward_zones: tuple[str, ...] = (), **limits: float
+    ) -> None:
         self.sent: queue.Queue[tuple[str, int, bytes]] = queue.Queue()
         self.counted: list[tuple[str, str, str]] = []
         self.ports: dict[tuple[str, int], EdgePort] = {}
         self.service = DnsService(
             self._send, tuple(resolvers), lambda *what: self.counted.append(what),
-            self.ports.get, Limits(**{"timeout": 30.0, **limits}),
+            self.ports.get, Limits(**{"timeout": 30.0, **limits}), forward_zones,
         )  # fmt: skip
         for network, view in (("red", RED), ("blue", BLUE)):
             self.service.changed(network, view)

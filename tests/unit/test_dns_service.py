@@ -239,3 +239,36 @@ def test_nothing_but_lies(bed, resolver) -> None:
     at = bed(damaged.name, timeout=600.0)
     assert at.looked_up("www.example.com").rcode() == dns.rcode.SERVFAIL
     assert at.idle()["forwarding"]["malformed"] == 3
+
+
+def test_flags_go_to_the_resolver_and_back(bed, resolver) -> None:
+    """A resolver that validates says so where it is asked; each form is asked once."""
+
+    def validating(query, stream):
+        made = dns.message.from_wire(response(query))
+        if query.flags & dns.flags.AD or query.ednsflags & dns.flags.DO:
+            made.flags |= dns.flags.AD
+        return [made.to_wire()]
+
+    far = resolver(validating)
+    at = bed(far.name)
+    forms = [{"flags": dns.flags.RD}, {"flags": dns.flags.RD | dns.flags.AD},
+             {"flags": dns.flags.RD | dns.flags.CD}, {"want_dnssec": True}]  # fmt: skip
+    for _ in range(2):
+        said = [at.looked_up("www.example.com", **form).flags for form in forms]
+        assert [bool(flags & dns.flags.AD) for flags in said] == [False, True, False, True]
+        assert [bool(flags & dns.flags.CD) for flags in said] == [False, False, True, False]
+    assert [query.flags & (dns.flags.AD | dns.flags.CD) for query, _ in far.asked] == [
+        0, dns.flags.AD, dns.flags.CD, 0
+    ]  # fmt: skip
+    assert at.idle()["cache"]["hits"] == 4
+
+
+def test_zones_that_the_resolvers_have(bed, resolver) -> None:
+    far = resolver()
+    at = bed(far.name, forward_zones=("corp.local",))
+    assert at.looked_up("dc1.corp.local").answer
+    assert at.ask("printer.local").kind == "nxdomain"
+    assert far.names() == ["dc1.corp.local."]
+    with pytest.raises(ValueError, match="no such zone"):
+        dns_service.DnsService(lambda *_: True, (), forward_zones=("example.com",))

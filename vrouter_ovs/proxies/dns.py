@@ -24,13 +24,13 @@ import dns.rdataclass
 
 from .dns_message import RD, Query, Reply, bare_reply, rdata, read_query, reply_to, soa_data
 from .dns_relay import outgoing
-from .dns_special import block_of, zone_of
+from .dns_special import Zones, block_of, switched_off, zone_of
 from .packet import ETH_IPV4, Malformed, Udp, build_udp4, build_udp6, ethernet, udp4, udp6
 
 PORT = 53
 MAX_QUERY = 1024
 _MAX_RECORDS = 64
-_A, _PTR, _SOA, _AAAA = 1, 12, 6, 28
+_A, _PTR, _SOA, _AAAA, _DS = 1, 12, 6, 28, 43
 _NXDOMAIN = 3
 # Whole-zone and wildcard types, and those that mean something in a message only.
 _REFUSED_TYPES = frozenset((0, 41, *range(128, 256)))
@@ -45,6 +45,7 @@ class DnsView:
     domain, lower case; or a whole name, where a port has a domain of its own) -> addresses.
     ``pointers``: address -> whole name.  ``prefixes``: the network's subnets: an address of these
     without a pointer does not exist.  ``ttl``: seconds.  ``forward``: pass other names on.
+    ``forward_zones``: of the zones that are kept from the resolvers, those that are not.
     ``parents``: host names above existing ones ("b" where "a.b" is a port): these exist, without
     records (RFC 8020 section 2).  The mappings may change between two calls.
     """
@@ -56,6 +57,7 @@ class DnsView:
     ttl: int = 60
     forward: bool = True
     parents: Container[str] = frozenset()
+    forward_zones: Zones = frozenset()
 
 
 def answer(query: bytes, view: DnsView, udp: bool = True) -> Reply:
@@ -101,6 +103,11 @@ def _local(message: Query, view: DnsView) -> Reply | None:
     zone = _zone(view.domain)
     inside = zone is not None and name.is_subdomain(zone)
     host = text[: -len(view.domain.strip(".")) - 1] if inside else ""
+    # A host name alone has addresses here; it may be a top-level domain's too, so all else that is
+    # asked of it is for those who know that.
+    bare = len(name) == 2 and not inside
+    if bare and question.rdtype not in (_A, _AAAA) and not zone_of((name.labels[0].lower(),)):
+        return None
     addresses = view.names.get(text)
     if addresses is None and inside:
         addresses = view.names.get(host)
@@ -120,17 +127,24 @@ def _local(message: Query, view: DnsView) -> Reply | None:
             return reply_to(message, "nodata", 0, ttl=view.ttl, soa=owner)
         return reply_to(message, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=owner)
     labels = tuple(label.lower() for label in name.labels[:-1])
-    reverse = _reverse(message, view, labels)
+    kept = 0 if switched_off(labels, view.forward_zones) else zone_of(labels)
+    if question.rdtype == _DS and kept == len(labels) > 1 and view.forward:
+        # What a zone's parent has, and validators ask for (RFC 4035 section 3.1.4.1, RFC 8375
+        # section 4); it says no more of who asks than that the zone is in use.
+        return None
+    reverse = _reverse(message, view, labels, kept)
     if reverse is not None:
         return reverse
-    kept = zone_of(labels)
     if kept:
         owner = len(question.name) - sum(map(len, labels[-kept:])) - kept + 11
         if kept == len(labels) > 1:
             return reply_to(message, "nodata", 0, ttl=view.ttl, soa=owner)
         return reply_to(message, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=owner)
-    if len(name) == 2:  # a host name alone means nothing to the rest of the world
-        return reply_to(message, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=12)
+    if bare and question.rdtype in (_A, _AAAA):
+        # It means nothing to the rest of the world, but "no such name" would deny all names of a
+        # top-level domain as well (RFC 8020 section 2), which queries of this form ask for (RFC
+        # 9156 section 2.3).
+        return reply_to(message, "nodata", 0, authority=False)
     return None
 
 
@@ -148,8 +162,11 @@ def _networks(prefixes: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
     return tuple(found)
 
 
-def _reverse(message: Query, view: DnsView, labels: tuple[bytes, ...]) -> Reply | None:
+def _reverse(
+    message: Query, view: DnsView, labels: tuple[bytes, ...], kept: int
+) -> Reply | None:
     """The answer for an address of the network's subnets, and for the blocks above and in them.
+    ``kept``: whether the name is kept from the resolvers.
 
     A block (a name with fewer labels than an address) that has to do with a subnet exists: "no such
     name" would deny all below it (RFC 8020 section 2).
@@ -173,7 +190,7 @@ def _reverse(message: Query, view: DnsView, labels: tuple[bytes, ...]) -> Reply 
             if length == bits:
                 return reply_to(message, "nxdomain", _NXDOMAIN, ttl=view.ttl, soa=12)
             # The root of the reverse tree and a large block above a small subnet are public.
-            if mask & netmask == netmask or zone_of(labels):
+            if mask & netmask == netmask or kept:
                 return reply_to(message, "nodata", 0, ttl=view.ttl, soa=12)
     return None
 

@@ -14,7 +14,7 @@ import dns.exception
 import dns.name
 import dns.rdata
 
-from .dns_wire import Question
+from .dns_wire import AD, CD, Question
 from .packet import Malformed
 
 MAX_UDP = 1232
@@ -93,7 +93,9 @@ def read_query(query: bytes, udp: bool) -> Query:
         raise Malformed("bytes after the question")
     asked = query[12:end]
     # Lengths of labels are below "A", so only letters change.
-    question = Question(asked[:-4].lower(), rdtype, rdclass, bool(extended & _DO))
+    question = Question(
+        asked[:-4].lower(), rdtype, rdclass, bool(extended & _DO), flags & (AD | CD)
+    )
     limit = max(512, min(payload, MAX_UDP)) if udp else MAX_TCP
     return Query(ident, flags, name, question, asked, edns, limit)
 
@@ -101,17 +103,19 @@ def read_query(query: bytes, udp: bool) -> Query:
 def bare_reply(query: bytes, rcode: int, kind: str, reason: str) -> Reply:
     """An answer of a header alone: for queries whose content is not to be trusted."""
     ident, flags = HEADER.unpack_from(query)[:2]
-    flags = QR | (flags & 0x7900) | rcode  # opcode and RD as asked
+    flags = QR | (flags & (0x7900 | CD)) | rcode  # opcode, RD and CD as asked
     return Reply(kind, HEADER.pack(ident, flags, 0, 0, 0, 0), None, reason)
 
 
 def reply_to(
-    query: Query, kind: str, rcode: int, answers: Sequence[bytes] = (), ttl: int = 0, soa: int = 0
-) -> Reply:
+    query: Query, kind: str, rcode: int, answers: Sequence[bytes] = (), ttl: int = 0, soa: int = 0,
+    authority: bool = True,
+) -> Reply:  # fmt: skip
     """The answer to a query, without its records where they are too many.
 
     ``answers``: data of records of the type that was asked for, owned by its name; ``ttl``: of all
-    records; ``soa``: the offset of the owner of an SOA for the authority section, 0 for none.
+    records; ``soa``: the offset of the owner of an SOA for the authority section, 0 for none;
+    ``authority``: whether the network is the one to know.
     """
     parts = [
         _RECORD.pack(0xC00C, query.question.rdtype, 1, ttl, len(data)) + data for data in answers
@@ -120,8 +124,8 @@ def reply_to(
         data = soa_data(ttl)
         parts.append(_RECORD.pack(0xC000 | soa, _SOA, 1, ttl, len(data)) + data)
     edns = edns_of(query, rcode)
-    flags = QR | RA | (query.flags & RD) | (rcode & 15)
-    if kind in ("answer", "nodata", "nxdomain"):
+    flags = QR | RA | (query.flags & (RD | CD)) | (rcode & 15)
+    if authority and kind in ("answer", "nodata", "nxdomain"):
         flags |= AA
     counts = (len(answers), 1 if soa else 0)
     body = b"".join(parts)

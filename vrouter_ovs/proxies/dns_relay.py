@@ -1,6 +1,7 @@
 """Queries that go on to a resolver, and what comes back, for the client that asked.
 
-Sources: RFC 1035 section 4.1, 5452 (what an answer must agree in), 6891 (EDNS).
+Sources: RFC 1035 section 4.1, 4035 section 3.2 (CD), 5452 (what an answer must agree in), 6840
+sections 5.7 and 5.8 (AD), 6891 (EDNS).
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 import dns.rcode
 
 from .dns_message import AA, HEADER, RA, RD, TC, Query, bare_reply, edns_of, opt_record, read_query
-from .dns_wire import read_response
+from .dns_wire import AD, CD, read_response
 from .packet import Malformed
 
 _OPT_SIZE = 11
+_RESERVED = 0x0040
 
 
 def outgoing(query: Query) -> bytes:
     """A client's query as a resolver gets it: without the client's id and options."""
-    header = HEADER.pack(0, RD, 1, 0, 0, 1)
+    header = HEADER.pack(0, RD | query.question.flags, 1, 0, 0, 1)
     return b"".join((header, query.asked, opt_record(query.question.dnssec)))
 
 
@@ -36,7 +38,8 @@ def matches(sent: bytes, response: bytes) -> bool:
 def finish(query: bytes, response: bytes, udp: bool = True) -> bytes:
     """A resolver's (or the cache's) ``response`` as the answer to the client's ``query``.
 
-    Its id, its spelling of the name, EDNS only where it was used, truncated where it must be.
+    Its id, its CD flag, its spelling of the name, EDNS only where it was used, truncated where it
+    must be.  That the resolver has validated is said to who has asked for it, with AD or DO.
     Raises Malformed where the response is damaged or about another question.
     """
     # The query has been accepted before, but the caller may pair it with anything.
@@ -45,8 +48,10 @@ def finish(query: bytes, response: bytes, udp: bool = True) -> bytes:
     spelled = message.asked
     if spelled.lower() != response[12 : read.question_end].lower():
         raise Malformed("a response to another question")
-    flags = int.from_bytes(response[2:4], "big") & ~(AA | RD | 0x0050)
-    flags |= RA | (message.flags & RD)
+    flags = int.from_bytes(response[2:4], "big") & ~(AA | RD | CD | _RESERVED)
+    if not (message.question.dnssec or message.flags & AD):
+        flags &= ~AD
+    flags |= RA | (message.flags & (RD | CD))
     if read.extended:
         flags = (flags & ~15) | dns.rcode.SERVFAIL
     edns = edns_of(message)

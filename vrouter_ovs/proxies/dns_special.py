@@ -9,7 +9,7 @@ Sources: RFC 6303 (reverse zones served locally), 6761 (special-use names), 6762
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 TOP = frozenset((b"alt", b"invalid", b"local", b"localhost", b"onion", b"test"))
 _DOCUMENTATION6 = "8.b.d.0.1.0.0.2"
@@ -48,6 +48,27 @@ def zone_of(labels: Sequence[bytes]) -> int:
         if tuple(labels[-count:]) in ZONES:
             return count
     return 0
+
+
+Zones = frozenset[tuple[bytes, ...]]
+
+
+def switched_off(labels: Sequence[bytes], zones: Zones) -> bool:
+    """Whether a name (as in :func:`zone_of`) is in one of ``zones``."""
+    return bool(zones) and any(tuple(labels[at:]) in zones for at in range(len(labels)))
+
+
+def parse_zones(texts: Iterable[str]) -> Zones:
+    """Zones that an operator has resolvers for (RFC 6303 section 3): names at, below or above
+    those that are served here.  Raises ValueError for any other, which is never served."""
+    found = set()
+    for text in texts:
+        labels = _labels(text.strip().lower().strip("."))
+        above = any(zone[-len(labels) :] == labels for zone in ZONES)
+        if not all(labels) or not (zone_of(labels) or above):
+            raise ValueError(f"{text!r}: no such zone is kept from the resolvers")
+        found.add(labels)
+    return frozenset(found)
 
 
 def block_of(labels: Sequence[bytes]) -> tuple[int, int, int] | None:

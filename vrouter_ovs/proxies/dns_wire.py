@@ -17,15 +17,22 @@ _SOA, _OPT, _TSIG = 6, 41, 250
 _MAX_RESPONSE, _MAX_RECORDS = 65535, 1024
 _MAX_CACHED = 4096
 _NOERROR, _NXDOMAIN = 0, 3
+AD, CD = 0x0020, 0x0010
+"""In a query: whether the client wants to know that data was validated (RFC 6840 section 5.7), and
+that it validates by itself (RFC 4035 section 3.2.2)."""
 
 
 class Question(NamedTuple):
-    """``name``: canonical wire form (lower case); ``dnssec``: the DO flag."""
+    """All of a query that an answer depends on.
+
+    ``name``: canonical wire form (lower case); ``dnssec``: the DO flag; ``flags``: :data:`AD` and
+    :data:`CD` of the header, in their places."""
 
     name: bytes
     rdtype: int
     rdclass: int
     dnssec: bool
+    flags: int = 0
 
 
 class Response(NamedTuple):
