@@ -27,7 +27,10 @@ bound | renew)
     ip -4 address replace "$ip/$mask" dev "$interface"
     if [ -n "${staticroutes:-}" ]; then
         set -- "$1" $staticroutes
-        while [ $# -ge 3 ]; do ip -4 route replace "$2" via "$3"; event=$1; shift 3
+        while [ $# -ge 3 ]; do
+            hop="via $3"
+            [ "$3" != 0.0.0.0 ] || hop="scope link"
+            ip -4 route replace "$2" $hop dev "$interface"; event=$1; shift 3
             set -- "$event" "$@"; done
     elif [ -n "${router:-}" ]; then
         ip -4 route replace default via "${router%% *}"

@@ -29,6 +29,7 @@ NAMES = {
     ("www.example.com.", "AAAA"): ["2001:db8::80"],
     ("other.example.com.", "A"): ["203.0.113.81"],
     ("dc1.corp.local.", "A"): ["203.0.113.82"],
+    ("third.example.com.", "A"): ["203.0.113.83"],
     ("com.", "NS"): ["a.gtld-servers.net."],
     # More than any UDP answer holds.
     ("large.example.com.", "TXT"): [f'"{number:02d}{"x" * 200}"' for number in range(20)],

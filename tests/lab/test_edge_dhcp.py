@@ -108,6 +108,21 @@ def test_dhclient_and_another_ports_address(lab: Lab, tenant: Tenant) -> None:
     assert vm.dhcp.wait()["ip"] == vm.ip
 
 
+def test_a_client_that_checks_whether_its_address_is_free(tenant: Tenant) -> None:
+    """RFC 5227 section 2.1.1: nobody has its own address, and others have theirs."""
+    vm, neighbor = tenant.vms["web1"], tenant.vms["web2"]
+    vm.dhcp.start("-a500")
+    assert vm.dhcp.wait()["ip"] == vm.ip
+
+    def is_free(address: str) -> bool:
+        words = ["arping", "-0", "-q", "-c", "2", "-w", "3", "-i", "eth0", address]
+        return vm.space.run(words, check=False).returncode != 0
+
+    assert is_free(vm.ip)
+    for other in (neighbor.ip, tenant.vms["web3"].ip, vm.port.gateway):
+        assert not is_free(other), other
+
+
 def test_a_subnet_without_dhcp_stays_silent(lab: Lab, tenant: Tenant) -> None:
     vm, subnet = tenant.vms["db1"], tenant.subnets["db"]
     tenant.client.update("subnet", subnet["id"], enable_dhcp=False)
@@ -189,6 +204,27 @@ def test_a_network_without_a_router(lab: Lab) -> None:
         vm.dhcp.renew()
         assert vm.dhcp.wait(event="renew")["ip"] == vm.ip
         assert "02:56:4e:" in shown(vm, "neighbor", "show", "10.0.9.14")
+    finally:
+        vm.delete()
+        client.remove("port", port["id"])
+        client.remove("network", network["id"])
+
+
+def test_a_subnet_without_a_free_address(lab: Lab) -> None:
+    """Of four addresses one is the client's, one the gateway's, who is no router of ours."""
+    client = lab.nodes["node1"].client
+    network = client.create("network", name="islet")
+    subnet = client.create("subnet", network_id=network["id"], cidr="10.9.9.0/30", ip_version=4)
+    port = client.create("port", network_id=network["id"])
+    vm = lab.add_vm("islet", "hv1", PortSpec.from_api(port, subnet), dhcp=True)
+    try:
+        lease = vm.dhcp.wait()
+        assert (lease["ip"], lease["serverid"]) == ("10.9.9.2", "169.254.255.254")
+        assert "169.254.255.254 dev eth0 scope link" in shown(vm, "route")
+        assert "default via 10.9.9.1" in shown(vm, "route")
+        vm.dhcp.renew()
+        assert vm.dhcp.wait(event="renew")["ip"] == vm.ip
+        assert "02:56:4e:" in shown(vm, "neighbor", "show", "169.254.255.254")
     finally:
         vm.delete()
         client.remove("port", port["id"])

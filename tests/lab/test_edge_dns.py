@@ -123,8 +123,8 @@ def test_flags_and_what_is_others_to_deny(red: Tenant, resolver: Resolver) -> No
     vm = red.vms["web1"]
     for words, said in ((("+adflag", "+noedns"), True), (("+noadflag", "+noedns"), False),
                         (("+noadflag", "+dnssec"), True)):  # fmt: skip
-        assert ("ad" in dig(vm.space, *words, "other.example.com").flags) is said, words
-    assert "cd" in dig(vm.space, "+cdflag", "other.example.com").flags
+        assert ("ad" in dig(vm.space, *words, "third.example.com").flags) is said, words
+    assert "cd" in dig(vm.space, "+cdflag", "third.example.com").flags
     assert dig(vm.space, "com.", "NS").answers == ["a.gtld-servers.net."]
     asked = len(resolver.asked())
     assert dig(vm.space, "com.", "A").status == "NOERROR"
@@ -230,7 +230,7 @@ def test_a_node_that_restarts_answers_again(lab: Lab, red: Tenant) -> None:
 
 
 def test_a_network_without_a_router(lab: Lab, tmp_path: Path) -> None:
-    """The last address of the subnet, where no port has it, is the resolver's."""
+    """The last address of the subnet that no port has is the resolver's."""
     client = lab.nodes["node1"].client
     network = client.create("network", name="island", dns_domain="island.example.")
     subnet = client.create(
@@ -247,8 +247,12 @@ def test_a_network_without_a_router(lab: Lab, tmp_path: Path) -> None:
             assert found.answers == [vm.ip]
         friday = client.create("port", network_id=network["id"], dns_name="friday",
                                fixed_ips=[{"ip_address": "10.0.9.14"}])
+        # The client asks at the server's former address, which is a port's now.
         vm.dhcp.renew()
-        wait_until(lambda: "dns" not in vm.dhcp.wait(event="renew"), "a lease without", 20)
+        wait_until(lambda: vm.dhcp.wait(event="renew").get("dns") == "10.0.9.13",
+                   "a lease with another resolver", 20)
+        assert vm.dhcp.lease["serverid"] == "10.0.9.13"
+        assert dig(vm.space, "friday.island.example", server="10.0.9.13").answers == ["10.0.9.14"]
     finally:
         vm.delete()
         for one in (port, friday):
