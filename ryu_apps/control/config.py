@@ -18,8 +18,8 @@ from ryu_apps.control.model import (
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
-    likeness,
 )
+from ryu_apps.control.protocols import likeness
 
 
 class Config:

@@ -14,14 +14,8 @@ from ryu_apps.control.config import Config
 from ryu_apps.control.explain_path import Exists, Holder, Stage, port_name, way_of
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
 from ryu_apps.control.model import Port, Subnet
-from ryu_apps.control.policy import (
-    ICMP,
-    ICMPV6,
-    NO_GROUPS,
-    Groups,
-    groups_of,
-    protocol_number,
-)
+from ryu_apps.control.policy import NO_GROUPS, Groups, groups_of
+from ryu_apps.control.protocols import ICMP, ICMPV6, protocol_number
 from ryu_apps.control.service_addresses import is_resolver
 from vrouter_ovs.state import EGRESS, INGRESS
 

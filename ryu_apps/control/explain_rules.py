@@ -11,15 +11,13 @@ from typing import NamedTuple
 from ryu_apps.control.config import Config
 from ryu_apps.control.model import SecurityGroupRule
 from ryu_apps.control.policy import (
-    ICMP,
-    ICMPV6,
     Groups,
     addresses_of,
     groups_of,
-    protocol_number,
     remote_groups,
     remote_prefix,
 )
+from ryu_apps.control.protocols import ICMP, ICMPV6, protocol_number
 from vrouter_ovs.state import INGRESS
 
 NUMBERS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}

@@ -22,7 +22,7 @@ from ryu_apps.control.model import Change, Network, Pool, Port, Resource, Router
 RD_INDEX_RANGE = (1, 65535)
 """The assigned number of a type 1 route distinguisher is two bytes (RFC 4364 section 4.2)."""
 
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_MAC = re.compile(r"[0-9a-f]{12}")
 
 
 class Exhausted(Exception):
@@ -155,10 +155,24 @@ def eui64_address(cidr: str, mac: str) -> str:
 # ---------------------------------------------------------------- MACs
 
 
+def mac_spelled(text: str) -> str:
+    """A MAC in lower case with colons, "" for what is none.
+
+    Written with colons, hyphens or dots, or without, and without leading zeros between colons.
+    """
+    mac = text.strip().lower()
+    parts = re.split("[:-]", mac)
+    if len(parts) == 6 and all(parts) and ("-" in mac) != (":" in mac):
+        mac = "".join(part.rjust(2, "0") for part in parts)
+    elif len(dotted := mac.split(".")) == 3 and all(dotted):
+        mac = "".join(part.rjust(4, "0") for part in dotted)
+    return ":".join(mac[at:at + 2] for at in range(0, 12, 2)) if _MAC.fullmatch(mac) else ""
+
+
 def canonical_mac(text: str) -> str:
     """Lower case with colons.  Raises ValueError unless it is a unicast, non-zero MAC."""
-    mac = text.strip().lower().replace("-", ":")
-    if not _MAC.fullmatch(mac):
+    mac = mac_spelled(text)
+    if not mac:
         raise ValueError(f"'{text}' is not a MAC address like fa:16:3e:00:00:01")
     if int(mac[:2], 16) & 1:
         raise ValueError(f"'{text}' is a multicast MAC; a port needs a unicast one")

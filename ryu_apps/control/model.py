@@ -257,15 +257,6 @@ def normalized(prefix: str) -> str:
     return str(ipaddress.ip_network(prefix, strict=False)) if prefix else ""
 
 
-def likeness(rule: SecurityGroupRule) -> tuple:
-    """All that a rule says but for its protocol, which can be written in several ways."""
-    return (
-        rule.security_group_id, rule.direction, rule.ethertype, rule.port_range_min,
-        rule.port_range_max, rule.remote_group_id, rule.remote_address_group_id,
-        normalized(rule.remote_ip_prefix),
-    )
-
-
 _SHOWN = ("name", "description", "tags", "revision_number", "created_at", "updated_at")
 
 

@@ -14,37 +14,13 @@ from typing import NamedTuple
 
 from ryu_apps.control.config import Config
 from ryu_apps.control.model import Port, SecurityGroupRule, normalized
+from ryu_apps.control.protocols import protocol_number
 from vrouter_ovs.state import EGRESS, INGRESS, Rule
 
 Groups = tuple[str, ...]
 """Sorted ids of security groups: what a policy set is."""
 
-PROTOCOLS = {
-    "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "icmp": 1, "icmpv6": 58, "igmp": 2,
-    "ipip": 4, "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-icmp": 58, "ipv6-nonxt": 59,
-    "ipv6-opts": 60, "ipv6-route": 43, "ospf": 89, "pgm": 113, "rsvp": 46, "sctp": 132, "tcp": 6,
-    "udp": 17, "udplite": 136, "vrrp": 112,
-}
-"""The names that the Networking API knows (IANA protocol numbers)."""
-ICMP, ICMPV6 = 1, 58
 WITH_PORTS = frozenset((6, 17, 33, 132, 136))
-
-
-def protocol_number(name: str, version: int) -> int:
-    """The number of a protocol given by name or number; -1 for "", "any" or "0".
-
-    ICMP means the ICMP of the IP version.  Raises ValueError for an unknown name.
-    """
-    if name in ("", "any"):
-        return -1
-    number = int(name) if name.isdigit() else PROTOCOLS.get(name.lower(), 256)
-    if not 0 <= number < 256:
-        raise ValueError(f"unknown IP protocol {name!r}")
-    if version == 6 and number == ICMP:
-        return ICMPV6
-    return number or -1
-
-
 NO_GROUPS: Groups = ("",)
 """The policy set of ports with port security and without a group: no rule is in it."""
 

@@ -8,7 +8,7 @@ not there.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ from ryu_apps.northbound.fields import (
     Tags,
     Text,
     Uuid,
+    Uuids,
     Vni,
     only,
 )
@@ -72,7 +73,7 @@ class _Owned(Body):
 
 class NetworkUpdate(_Common):
     shared: bool = False
-    mtu: Annotated[int, Field(ge=68, le=65535)] | None = None
+    mtu: Annotated[int, Field(ge=0, le=65535)] | None = None
     port_security_enabled: bool = True
     network_type: str | None = Field(None, alias="provider:network_type")
     physical_network: str | None = Field(None, alias="provider:physical_network")
@@ -135,7 +136,7 @@ class PortUpdate(_Common):
     allowed_address_pairs: (
         Annotated[list[AddressPairBody], Field(max_length=MAX_LIST)] | None
     ) = None
-    security_groups: Names | None = []
+    security_groups: Uuids | None = []
     extra_dhcp_opts: Annotated[list[DhcpOptionBody], Field(max_length=64)] | None = None
     qos_policy_id: only() = None
     dns_name: Text = ""
@@ -157,7 +158,7 @@ class PortCreate(PortUpdate, _Owned):
 class RouterUpdate(_Common):
     import_targets: Names = Field([], alias="vpn:import_targets")
     export_targets: Names = Field([], alias="vpn:export_targets")
-    external_gateway_info: only({}) = None
+    external_gateway_info: only({}, {"network_id": None}, {"network_id": ""}) = None
     external_gateways: only([]) = None
     distributed: only(True) = None
     ha: only(False) = None
@@ -207,8 +208,8 @@ class SecurityGroupRuleCreate(SecurityGroupRuleUpdate, _Owned):
     port_range_min: PortNumber = None
     port_range_max: PortNumber = None
     remote_ip_prefix: Address | None = None
-    remote_group_id: Name | None = None
-    remote_address_group_id: Name | None = None
+    remote_group_id: Uuid | Literal[""] | None = None
+    remote_address_group_id: Uuid | Literal[""] | None = None
 
 
 class AddressGroupUpdate(Body):

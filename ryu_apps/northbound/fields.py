@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -15,14 +16,31 @@ def _number(value: Any) -> Any:
     return None if value in ("", None) else value
 
 
+def _uuid(value: str) -> str:
+    try:
+        uuid.UUID(value)
+    except ValueError:
+        raise ValueError(f"'{value}' is not a valid UUID") from None
+    return value
+
+
+def _uuid(value: str) -> str:
+    try:
+        uuid.UUID(value)
+    except ValueError:
+        raise ValueError(f"'{value}' is not a valid UUID") from None
+    return value
+
+
 Text = Annotated[str, BeforeValidator(_text), Field(max_length=255)]
 Name = Annotated[str, Field(max_length=255)]
 LongText = Annotated[str, BeforeValidator(_text), Field(max_length=4096)]
-Uuid = Annotated[str, Field(min_length=1, max_length=64)]
+Uuid = Annotated[str, AfterValidator(_uuid), Field(max_length=64)]
+Uuids = Annotated[list[Uuid], Field(max_length=64)]
 Address = Annotated[str, Field(max_length=64)]
 Names = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=64)]
 Addresses = Annotated[list[Address], Field(max_length=4096)]
-Tags = Annotated[list[str], Field(max_length=64)]
+Tags = Annotated[list[str], Field(max_length=1024)]
 Vni = Annotated[int | None, BeforeValidator(_number)]
 PortNumber = Annotated[int | None, BeforeValidator(_number)]
 

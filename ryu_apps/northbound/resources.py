@@ -202,6 +202,11 @@ class Resource:
                 400, "HTTPBadRequest",
                 f"'{d.plural}' must be a list of 1 to {parsing.MAX_BULK} objects.",
             )
+        requests = [
+            # In a list too, clients may wrap each one.
+            self._unwrap(one, d.kind) if type(one) is dict and d.kind in one else one
+            for one in requests
+        ]
         parsed = [parsing.parse(d.create_body, request, d.attributes) for request in requests]
         context, who = self._env.context(call), principal(call)
         named = [parsing.asked(d.create_body, body) for body in parsed]

@@ -18,17 +18,18 @@ from ryu_apps.control.stored import decode, encode
 
 CIDRS = ("10.0.0.0/29", "10.0.0.8/30", "10.0.0.0/24", "10.1.0.0/30", "fd00::/125", "fd00::/64")
 ADDRESSES = (None, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.9", "10.1.0.1", "fd00::1", "fd00::3")
+GATEWAYS = (*ADDRESSES, "10.9.9.9", "10.0.0.0", "10.0.0.255", "fe80::1", "fd00::", "fd0f::1")
 MACS = (None, None, "fa:16:3e:00:00:01", "fa:16:3e:00:00:02", "01:00:5e:00:00:01")
 
 pick = st.integers(0, 5)
 operation = st.one_of(
     st.tuples(st.just("create_network"), st.sampled_from((None, 10, 11, 99))),
     st.tuples(st.just("create_subnet"), pick, st.sampled_from(CIDRS),
-              st.sampled_from(("default", *ADDRESSES))),
+              st.sampled_from(("default", *GATEWAYS))),
     st.tuples(st.just("create_port"), pick, st.sampled_from(ADDRESSES), st.sampled_from(MACS)),
     st.tuples(st.just("move_port"), pick, st.sampled_from(ADDRESSES), st.sampled_from(MACS)),
     st.tuples(st.just("create_router")),
-    st.tuples(st.just("gateway"), pick, st.sampled_from(ADDRESSES)),
+    st.tuples(st.just("gateway"), pick, st.sampled_from(GATEWAYS)),
     st.tuples(st.just("add_subnet"), pick, pick),
     st.tuples(st.just("add_port"), pick, pick),
     st.tuples(st.just("remove"), pick, pick),
@@ -112,13 +113,16 @@ def check(config: Config) -> None:
     for subnet in config.subnets.values():
         assert subnet.network_id in config.networks
         first, last = ipam.usable_range(subnet.net)
-        if subnet.gateway_ip:
-            assert first <= ipam.address_int(subnet.gateway_ip) <= last
+        gateway = ipaddress.ip_address(subnet.gateway_ip) if subnet.gateway_ip else None
+        if gateway is not None:
+            assert gateway.version == subnet.ip_version
+            assert gateway.version == 6 or gateway not in subnet.net or (
+                first <= int(gateway) <= last)
         for pool in subnet.allocation_pools:
             low, high = ipam.address_int(pool.start), ipam.address_int(pool.end)
             assert first <= low <= high <= last
-            if subnet.gateway_ip:
-                assert not low <= ipam.address_int(subnet.gateway_ip) <= high
+            if gateway is not None:
+                assert not low <= int(gateway) <= high
         owners = {config.ports[id].device_id
                   for id in config.interfaces_by_subnet.get(subnet.id, ())}
         assert len(owners) <= 1

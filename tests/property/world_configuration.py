@@ -24,6 +24,8 @@ from ryu_apps.control.model import (
 from .world_node import Node
 from .world_universe import CIDRS, NETWORKS, PORTS, ROUTERS, SUBNETS, host, mac, target
 
+OUTSIDE = ("192.0.2.1", "fe80::1")
+"""Gateways that lie in none of the subnets."""
 MODES = ("", "slaac", "dhcpv6-stateful")
 TARGETS = ((), (target(102),), (target(202), "65000:7"))
 GROUPS = ("g0", "g1", "g2")
@@ -62,7 +64,8 @@ class ConfigurationDriver:
         id = list(SUBNETS)[a % len(SUBNETS)]
         cidr = CIDRS[id][c % len(CIDRS[id])]
         item = Subnet(
-            id, SUBNETS[id], cidr, gateway_ip=(host(id, 1), "")[b // 2 % 2],
+            id, SUBNETS[id], cidr,
+            gateway_ip=(host(id, 1), "", OUTSIDE[id.endswith("b")])[(b // 2 + c) % 3],
             enable_dhcp=b % 3 != 2, dns_nameservers=((), ("192.0.2.53",))[b // 3 % 2],
             host_routes=(HostRoute("10.8.0.0/16", host(id, 9)),) if b % 5 == 4 else (),
             ipv6_ra_mode=MODES[b // 4 % 3] if id.endswith("b") else "",

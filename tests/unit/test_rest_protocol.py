@@ -29,6 +29,9 @@ def node():
     node.close()
 
 
+NOTHING = "00000000-0000-4000-8000-000000000000"
+
+
 def post(node, data, **headers):
     return requests.post(node.url + "/v2.0/networks", data=data, headers=headers, timeout=10)
 
@@ -40,7 +43,7 @@ def post(node, data, **headers):
     (b'{"network": {"nmae": "x"}}', "Unrecognized attribute(s) 'nmae'"),
     (b'{"network": {"name": 5}}', "Invalid input for name"),
     (b'{"network": {"name": "' + b"x" * 256 + b'"}}', "255"),
-    (b'{"network": {"mtu": 1}}', "mtu"), (b'{"network": {"mtu": NaN}}', "NaN"),
+    (b'{"network": {"mtu": -1}}', "mtu"), (b'{"network": {"mtu": NaN}}', "NaN"),
     (b'{"network": {"admin_state_up": "maybe"}}', "admin_state_up"),
     (b'{"network": {"router:external": true}}', "not supported"),
     (b'{"network": {"name": "\\ud800"}}', "name"),
@@ -129,7 +132,11 @@ def test_missing_fields(node):
     text = node.refused("POST", "/v2.0/subnets", {"subnet": {"cidr": "10.0.0.0/24"}}, 400,
                         "HTTPBadRequest")
     assert "'network_id'" in text
-    node.refused("POST", "/v2.0/ports", {"port": {"network_id": "none"}}, 404, "NetworkNotFound")
+    for body in ({"network_id": "none"}, {"network_id": NOTHING, "security_groups": ["x"]},
+                 {"network_id": NOTHING, "fixed_ips": [{"subnet_id": "x"}]}):
+        text = node.refused("POST", "/v2.0/ports", {"port": body}, 400, "HTTPBadRequest")
+        assert "not a valid UUID" in text
+    node.refused("POST", "/v2.0/ports", {"port": {"network_id": NOTHING}}, 404, "NetworkNotFound")
 
 
 def test_paths_and_methods(node):

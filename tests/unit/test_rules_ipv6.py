@@ -46,9 +46,14 @@ def update(bench, rule, id, **body):
 # ------------------------------------------------------------ subnets
 
 
-@pytest.mark.parametrize("length", [1, 48, 63, 64, 65, 120, 126, 127, 128])
+@pytest.mark.parametrize("length", [3, 48, 63, 64, 65, 120, 126, 127, 128])
 def test_a_prefix_of_any_length(bench, network, length):
     net = ipaddress.ip_network(f"2001:db8::/{length}", strict=False)
+    if length == 128:
+        bench.refused("InvalidInput", 400, subnets.create, network_id=network.id, cidr=str(net))
+        alone = subnet(bench, network, str(net), gateway_ip="fe80::1")
+        assert [pool.start for pool in alone.allocation_pools] == ["2001:db8::"]
+        return
     made = subnet(bench, network, str(net))
     assert made.ip_version == 6 and not made.auto_address
     first = net[0] if length > 126 else net[1]
@@ -110,8 +115,12 @@ def test_pools_and_gateway(bench, network):
     assert got == [["fd00:0:0:1::a"], ["fd00:0:0:1::b"]]
     bench.refused("IpAddressGenerationFailure", 409, ports.create, network_id=network.id,
                   fixed_ips=[{"subnet_id": other.id}])
-    bench.refused("InvalidInput", 400, subnets.create, network_id=network.id,
-                  cidr="fd02::/64", gateway_ip="fd03::1")
+    for number, gateway in enumerate(("fd03::1", "fe80::1", "fd00:0:0:f2::")):
+        outside = subnet(bench, network, f"fd00:0:0:f{number}::/64", gateway_ip=gateway)
+        assert outside.gateway_ip == gateway
+    for wrong in ("ff02::1", "::1", "::", "::ffff:10.0.0.1", "10.0.0.1", "fe80::1%eth0"):
+        bench.refused("HTTPBadRequest", 400, subnets.create, network_id=network.id,
+                      cidr="fd02::/64", gateway_ip=wrong)
 
 
 # ------------------------------------------------------------ addresses made of the MAC

@@ -91,7 +91,16 @@ def test_ports_get_the_default_group_of_their_project(bench):
 def test_groups_of_ports(bench):
     web, db = bench.do(groups.create, name="web"), bench.do(groups.create, name="db")
     port = bench.do(ports.create, network_id=bench.network.id,
-                    security_groups=[web.id, db.id, web.id])
+                    security_groups=[web.id, db.id])
+    for rule, *id in ((ports.create,), (ports.update, port.id)):
+        more = {} if id else {"network_id": bench.network.id}
+        bench.refused("HTTPBadRequest", 400, rule, *id, security_groups=[web.id, db.id, web.id],
+                      **more)
+    free = bench.do(groups.create, name="free", stateful=False)
+    bench.refused("SecurityGroupConflict", 409, ports.update, port.id,
+                  security_groups=[web.id, free.id])
+    bench.refused("SecurityGroupConflict", 409, ports.create, network_id=bench.network.id,
+                  security_groups=[free.id, web.id])
     assert port.security_groups == (web.id, db.id)
     bench.refused("SecurityGroupInUse", 409, groups.update, web.id, stateful=False)
     bench.refused_drop("SecurityGroupInUse", groups.delete, web.id)
@@ -205,6 +214,14 @@ def test_rules_that_are_refused(bench, group, type, status, body):
     ({"remote_ip_prefix": "10.0.0.9"}, {"remote_ip_prefix": "10.0.0.9/32"}),
     ({"ethertype": "IPv6", "protocol": "icmp"}, {"ethertype": "ipv6", "protocol": "58"}),
     ({"description": "one"}, {"description": "two"}),
+    ({"protocol": "tcp"}, {"protocol": "tcp", "remote_ip_prefix": "0.0.0.0/0"}),
+    ({"remote_ip_prefix": "10.0.0.9/0"}, {}), ({}, {"remote_ip_prefix": ""}),
+    ({"ethertype": "IPv6", "remote_ip_prefix": "::/0"}, {"ethertype": "IPv6"}),
+    ({"ethertype": "IPv6"}, {"ethertype": "ipv6", "remote_ip_prefix": "fd00::1/0"}),
+    ({"protocol": "udp", "port_range_min": 1, "port_range_max": 65535}, {"protocol": 17}),
+    ({"remote_ip_prefix": "10.0.0.0/255.0.0.0"}, {"remote_ip_prefix": "10.9.9.9/8"}),
+    ({"protocol": "any"}, {"protocol": 0}), ({"protocol": "ipip"}, {"protocol": "4"}),
+    ({"ethertype": "IPv6", "protocol": "icmpv6"}, {"ethertype": "IPv6", "protocol": 1}),
 ])
 def test_double_rules(bench, group, first, again):
     base = {"security_group_id": group, "direction": "ingress"}
@@ -222,7 +239,7 @@ def test_rules_that_differ(bench, group):
         {"protocol": "icmp", "port_range_min": 8, "port_range_max": 0},
         {"protocol": "tcp", "port_range_min": 22, "port_range_max": 22},
         {"protocol": "udp", "port_range_min": 22, "port_range_max": 22},
-        {"remote_group_id": group}, {"remote_ip_prefix": "0.0.0.0/0"}, {"ethertype": "IPv6"},
+        {"remote_group_id": group}, {"remote_ip_prefix": "0.0.0.0/1"}, {"ethertype": "IPv6"},
         {"protocol": "vrrp"}, {"protocol": 255},
     ):
         bench.do(rules.create, **base, **body)
@@ -264,16 +281,17 @@ def test_what_is_accepted_can_be_translated(data):
 
 def test_address_groups(bench, group):
     made = bench.do(address_groups.create, name="a",
-                    addresses=["10.0.0.1", "10.1.0.0/16", "fd00::/64", "10.0.0.1/32"])
+                    addresses=["10.0.0.1/32", "10.1.0.0/16", "FD00:0::/64", "10.1.2.3/16"])
     assert made.addresses == ("10.0.0.1/32", "10.1.0.0/16", "fd00::/64")
     bench.refused("AddressesAlreadyExist", 400, address_groups.add, made.id,
-                  addresses=["10.0.0.1"])
+                  addresses=["10.0.0.1/32"])
+    bench.refused("HTTPBadRequest", 400, address_groups.add, made.id, addresses=["10.0.0.7"])
     bench.refused("AddressesNotFound", 404, address_groups.remove, made.id,
-                  addresses=["10.0.0.2"])
+                  addresses=["10.0.0.2/32"])
     bench.refused("HTTPBadRequest", 400, address_groups.add, made.id, addresses=["x"])
     more = bench.do(address_groups.add, made.id, addresses=["10.2.0.0/16"])
     assert more.revision_number == 2 and len(more.addresses) == 4
-    less = bench.do(address_groups.remove, made.id, addresses=["10.0.0.1", "fd00::/64"])
+    less = bench.do(address_groups.remove, made.id, addresses=["10.0.0.1/32", "fd00::/64"])
     assert less.addresses == ("10.1.0.0/16", "10.2.0.0/16")
     rule = bench.do(rules.create, security_group_id=group, direction="ingress",
                     remote_address_group_id=made.id)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.model import AddressGroup
+from ryu_apps.control.rules.addresses import invalid
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,
@@ -76,20 +77,19 @@ def remove(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Add
 
 
 def _canonical(values: Iterable[str]) -> list[str]:
-    """Prefixes; an address alone is a prefix of its whole length.  Raises RuleError 400."""
+    """Prefixes without host bits.  Raises RuleError 400."""
     found = []
     for value in values:
         try:
             net = ipaddress.ip_network(value, strict=False)
         except ValueError as error:
-            raise bad_request(
-                f"Invalid input for addresses. Reason: '{value}' is not a valid IP subnet: "
-                f"{error}.",
-                "HTTPBadRequest",
-            ) from error
+            raise invalid("addresses", f"'{value}' is not a valid IP subnet: {error}") from error
         if "%" in value:
-            raise bad_request(
-                f"Invalid input for addresses. Reason: '{value}' has a zone.", "HTTPBadRequest"
+            raise invalid("addresses", f"'{value}' has a zone")
+        if "/" not in value:
+            raise invalid(
+                "addresses",
+                f"'{value}' isn't a recognized IP subnet cidr, '{net}' is recommended",
             )
         found.append(str(net))
     return found

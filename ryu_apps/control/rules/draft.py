@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterable
@@ -15,6 +16,7 @@ from ryu_apps.control.config import Config
 from ryu_apps.control.model import Change, Resource
 from vrouter_ovs.state import MDNS_FLOOD
 
+MAX_TAGS, MAX_TAG = 50, 255
 NAMES = {
     "network": "Network", "subnet": "Subnet", "port": "Port", "router": "Router",
     "security_group": "SecurityGroup", "security_group_rule": "SecurityGroupRule",
@@ -181,14 +183,25 @@ def project(body: dict[str, Any], context: Context) -> str:
 
 
 def tags(values: Iterable[str]) -> tuple[str, ...]:
-    """Sorted, each once.  Raises RuleError: at most 50, 60 characters each, no comma."""
-    found = tuple(sorted(set(values)))
-    if len(found) > 50:
-        raise bad_request("a resource has at most 50 tags", "InvalidInput")
+    """Sorted.  Raises RuleError: at most 50, each once, 1 to 255 characters each."""
+    found = sorted(values)
+    double = next((one for one, other in itertools.pairwise(found) if one == other), None)
+    if double is not None:
+        raise bad_request(
+            f"Invalid input for operation: Duplicate items in the list: '{double}'.",
+            "InvalidInput",
+        )
+    if len(found) > MAX_TAGS:
+        raise bad_request(
+            f"The number of tags exceed the per-resource limit of {MAX_TAGS}", "BadRequest"
+        )
     for tag in found:
-        if not 1 <= len(tag) <= 60 or "," in tag:
-            raise bad_request(f"'{tag}' is not a tag: 1 to 60 characters, no comma", "InvalidInput")
-    return found
+        if not 1 <= len(tag) <= MAX_TAG:
+            raise bad_request(
+                f"Invalid input for operation: a tag has 1 to {MAX_TAG} characters, not "
+                f"{len(tag)}.", "InvalidInput",
+            )
+    return tuple(found)
 
 
 def plain(body: dict[str, Any], *names: str) -> dict[str, Any]:

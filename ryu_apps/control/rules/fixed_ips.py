@@ -9,8 +9,8 @@ from typing import Any
 from ryu_apps.control import ipam
 from ryu_apps.control.model import FixedIp, Network, Port, Subnet
 from ryu_apps.control.rules import ipv6_modes
+from ryu_apps.control.rules.addresses import parse_address, parse_host
 from ryu_apps.control.rules.draft import Draft, bad_request, conflict
-from ryu_apps.control.rules.subnets import parse_address
 
 MAX_FIXED_IPS = 16
 
@@ -78,10 +78,26 @@ def chosen(
     return ipv6_modes.with_auto(draft, network.id, mac, result, keep.id if keep else "")
 
 
+def unchanged(port: Port, wanted: list[dict[str, Any]]) -> bool:
+    """Whether a request names just the addresses that a port has, by subnet, by address or
+    both."""
+    left = list(port.fixed_ips)
+    for item in wanted:
+        ip = parse_address(item["ip_address"]) if item.get("ip_address") else None
+        same = next(
+            (one for one in left if item.get("subnet_id") in (None, one.subnet_id)
+             and ip in (None, one.ip_address)), None,
+        )
+        if same is None:
+            return False
+        left.remove(same)
+    return not left
+
+
 def _explicit(
     draft: Draft, network: Network, item: dict[str, Any], mac: str, keep: Port | None
 ) -> FixedIp:
-    address = parse_address(item["ip_address"])
+    address = parse_host(item["ip_address"])
     if item.get("subnet_id"):
         subnet = _subnet(draft, network, item["subnet_id"])
         if not _within(subnet, address):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control import ipam
@@ -20,6 +21,8 @@ from ryu_apps.control.rules.draft import (
     plain,
 )
 
+MIN_MTU = {4: 68, 6: 1280}
+"""What each IP version needs (RFC 791 section 3.2, RFC 8200 section 5)."""
 _TARGET = re.compile(r"(\d{1,10}|\d{1,3}(?:\.\d{1,3}){3}):(\d{1,10})")
 
 
@@ -41,7 +44,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             rd_index=rd_index,
             admin_state_up=body.get("admin_state_up", True),
             shared=body.get("shared") or False,
-            mtu=mtu(body, context) or context.mtu,
+            mtu=mtu(body, context),
             port_security_enabled=body.get("port_security_enabled", True),
             import_targets=targets(body.get("import_targets")),
             export_targets=targets(body.get("export_targets")),
@@ -68,8 +71,10 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
         _used_by_none_else(draft, old)
     fields = plain(body, "name", "description", "admin_state_up", "shared",
                    "port_security_enabled", "flood_unknown")
-    if wanted := mtu(body, context):
-        fields["mtu"] = wanted
+    if body.get("mtu") is not None:
+        fields["mtu"] = mtu(body, context)
+        subnets = draft.config.subnets_by_network.get(id, ())
+        check_mtu(id, fields["mtu"], {draft.config.subnets[one].ip_version for one in subnets})
     for name in ("import_targets", "export_targets"):
         if name in body:
             fields[name] = targets(body[name])
@@ -145,16 +150,29 @@ def identifiers(draft: Draft, wanted: int | None, context: Context) -> tuple[int
     return wanted, rd_index
 
 
-def mtu(body: dict[str, Any], context: Context) -> int | None:
-    """The MTU that is asked for, if any.  Raises RuleError where the overlay carries less."""
-    wanted: int | None = body.get("mtu")
-    if wanted and wanted > context.max_mtu:
+def mtu(body: dict[str, Any], context: Context) -> int:
+    """The MTU that is asked for, else the default.  Raises RuleError where the overlay carries
+    less."""
+    wanted: int = body.get("mtu") or context.mtu
+    if wanted > context.max_mtu:
         raise bad_request(
             "Invalid input for operation: Requested MTU is too big, maximum is "
             f"{context.max_mtu}. It follows from underlay_mtu in the nodes' configuration.",
             "InvalidInput",
         )
     return wanted
+
+
+def check_mtu(network_id: str, mtu: int, versions: Iterable[int]) -> None:
+    """Refuse an MTU that is too small for the IP versions of a network's subnets.  Raises RuleError
+    409."""
+    for version in versions:
+        if mtu < MIN_MTU[version]:
+            raise conflict(
+                "NetworkMTUSubnetConflict",
+                f"MTU of {network_id} is not valid, subnet requires a minimum of "
+                f"{MIN_MTU[version]}: it is {mtu}.",
+            )
 
 
 def targets(values: list[str] | None) -> tuple[str, ...]:

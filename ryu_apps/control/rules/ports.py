@@ -3,7 +3,6 @@ address pairs, security group, DNS integration and extra DHCP option extensions)
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from ryu_apps.control.model import Port
@@ -50,7 +49,9 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
         groups = security_groups.of_port(draft, groups)
     elif security:
         groups = (security_groups.default_group(draft, fields["project_id"], context),)
-    pairs = address_pairs.checked(body.get("allowed_address_pairs"), security)
+    pairs = address_pairs.checked(
+        draft.config, network, body.get("allowed_address_pairs"), security, mac
+    )
     port = draft.put(
         "port",
         Port(
@@ -102,7 +103,8 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
     fields["port_security_enabled"] = security
     if "allowed_address_pairs" in body:
         fields["allowed_address_pairs"] = address_pairs.checked(
-            body["allowed_address_pairs"], security
+            draft.config, draft.config.networks[old.network_id], body["allowed_address_pairs"],
+            security, fields.get("mac_address", old.mac_address),
         )
     elif old.allowed_address_pairs and not security:
         raise address_pairs.security_required()
@@ -153,8 +155,8 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     if old.is_router_interface:
         raise conflict(
             "ServicePortInUse",
-            f"Port {id} cannot be deleted directly via the port API: it is the interface of "
-            f"router {old.device_id}; use remove_router_interface.",
+            f"Port {id} cannot be deleted directly via the port API: it is the interface of a "
+            f"router ({draft.names('router', [old.device_id])}); use remove_router_interface.",
         )
     draft.delete("port", id)
 
@@ -172,13 +174,18 @@ def _interface_untouched(old: Port, body: dict[str, Any]) -> None:
     present = {
         "device_id": old.device_id,
         "device_owner": old.device_owner,
-        "mac_address": old.mac_address,
-        "fixed_ips": [dataclasses.asdict(item) for item in old.fixed_ips],
     }
-    for name, value in present.items():
-        if name in body and body[name] is not None and body[name] != value:
-            raise conflict(
-                "ServicePortInUse",
-                f"Port {old.id} is the interface of router {old.device_id}: '{name}' cannot be "
-                "changed; remove the interface and add another.",
-            )
+    changed = [
+        name for name, value in present.items()
+        if name in body and body[name] is not None and body[name] != value
+    ]
+    if body.get("mac_address") and mac_addresses.parsed(body["mac_address"]) != old.mac_address:
+        changed.append("mac_address")
+    if body.get("fixed_ips") is not None and not fixed_ips.unchanged(old, body["fixed_ips"]):
+        changed.append("fixed_ips")
+    if changed:
+        raise conflict(
+            "ServicePortInUse",
+            f"Port {old.id} is the interface of a router: '{changed[0]}' cannot be changed; remove "
+            "the interface and add another.",
+        )

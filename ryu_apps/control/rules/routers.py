@@ -27,7 +27,6 @@ from ryu_apps.control.rules.networks import identifiers, targets
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:
-    _no_gateway(body)
     vni, rd_index = identifiers(draft, None, context)
     return draft.put(
         "router",
@@ -44,7 +43,6 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Router:
     old = draft.get("router", id)
-    _no_gateway(body)
     fields = plain(body, "name", "description", "admin_state_up")
     for name in ("import_targets", "export_targets"):
         if name in body:
@@ -97,6 +95,7 @@ def add_interface(draft: Draft, id: str, body: dict[str, Any], context: Context)
     shared = _ipv6_interface(draft, router, subnet)
     if shared is not None:
         addresses = (*shared.fixed_ips, FixedIp(subnet.id, subnet.gateway_ip))
+        draft.touch("router", id, context)
         return _answer(router, _with_addresses(draft, shared, addresses, context), subnet.id)
     fields = common({}, context)
     fields["project_id"] = router.project_id
@@ -114,6 +113,7 @@ def add_interface(draft: Draft, id: str, body: dict[str, Any], context: Context)
         **fields,
     )
     draft.put("port", port)
+    draft.touch("router", id, context)
     return _answer(router, port, subnet.id)
 
 
@@ -159,6 +159,7 @@ def remove_interface(
         _with_addresses(draft, port, rest, context)
     else:
         draft.delete("port", port.id)
+    draft.touch("router", id, context)
     return _answer(router, port, subnet_id or port.fixed_ips[0].subnet_id)
 
 
@@ -232,6 +233,7 @@ def _add_port(draft: Draft, router: Router, port: Port, context: Context) -> dic
             updated_at=context.now,
         ),
     )
+    draft.touch("router", router.id, context)
     return _answer(router, port, subnets[0].id)
 
 
@@ -290,11 +292,3 @@ def _answer(router: Router, port: Port, subnet_id: str) -> dict[str, Any]:
         "subnet_ids": [item.subnet_id for item in port.fixed_ips],
         "tags": list(router.tags),
     }
-
-
-def _no_gateway(body: dict[str, Any]) -> None:
-    if body.get("external_gateway_info"):
-        raise bad_request(
-            "external_gateway_info is not supported in this version: leave it out, or send null.",
-            "InvalidInput",
-        )

@@ -6,8 +6,8 @@ import ipaddress
 from typing import Any
 
 from ryu_apps.control.config import Config
-from ryu_apps.control.model import SecurityGroupRule, likeness
-from ryu_apps.control.policy import ICMP, ICMPV6, PROTOCOLS, protocol_number
+from ryu_apps.control.model import SecurityGroupRule
+from ryu_apps.control.protocols import ICMP, ICMPV6, PROTOCOLS, likeness, protocol_number
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,
@@ -69,15 +69,11 @@ def delete(draft: Draft, id: str, context: Context) -> None:
 
 
 def _refuse_double(config: Config, rule: SecurityGroupRule) -> None:
-    version = 6 if rule.ethertype == "IPv6" else 4
-    wanted = protocol_number(rule.protocol, version)
     for other_id in config.rules_alike.get(likeness(rule), ()):
-        other = config.security_group_rules[other_id]
-        if protocol_number(other.protocol, version) == wanted:
-            raise conflict(
-                "SecurityGroupRuleExists",
-                f"Security group rule already exists. Rule id is {other_id}.",
-            )
+        raise conflict(
+            "SecurityGroupRuleExists",
+            f"Security group rule already exists. Rule id is {other_id}.",
+        )
 
 
 def _direction(value: str) -> str:
@@ -167,7 +163,7 @@ def _icmp(kind: int | None, code: int | None) -> Ports:
             )
     if kind is None:
         raise bad_request(
-            f"ICMP code (port_range_max) {code} is provided but ICMP type (port_range_min) is "
+            f"ICMP code (port-range-max) {code} is provided but ICMP type (port-range-min) is "
             "missing.",
             "SecurityGroupMissingIcmpType",
         )

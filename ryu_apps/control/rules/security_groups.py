@@ -12,6 +12,7 @@ from typing import Any
 
 from ryu_apps.control.config import Config
 from ryu_apps.control.model import SecurityGroup, SecurityGroupRule
+from ryu_apps.control.rules.addresses import invalid
 from ryu_apps.control.rules.draft import (
     Context,
     Draft,
@@ -103,7 +104,7 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     """Its rules go with it, and rules of other groups that name it as remote."""
     old = draft.get("security_group", id)
     check_revision("security_group", old, context)
-    if old.name == DEFAULT:
+    if old.name == DEFAULT and not draft.who.admin:
         raise conflict(
             "SecurityGroupCannotRemoveDefault",
             f"Insufficient rights for removing default security group {id}: every project has "
@@ -125,14 +126,25 @@ def delete(draft: Draft, id: str, context: Context) -> None:
 def of_port(
     draft: Draft, ids: Iterable[str], present: Iterable[str] = ()
 ) -> tuple[str, ...]:
-    """The groups that a port asks for, each once.  Raises RuleError 404.
+    """The groups that a port asks for.  Raises RuleError 404, 400 for one named twice, and 409 for
+    stateful and stateless ones together.
 
     ``present``: those it has already; it may keep them.
     """
-    found = tuple(dict.fromkeys(ids))
+    found = tuple(ids)
+    double = next((id for id in found if found.count(id) > 1), None)
+    if double is not None:
+        raise invalid("security_groups", f"Duplicate items in the list: '{double}'")
     for id in found:
         if id not in present:
             draft.get("security_group", id)
+    groups = draft.config.security_groups
+    if len({groups[id].stateful for id in found if id in groups}) > 1:
+        raise conflict(
+            "SecurityGroupConflict",
+            "Error Cannot apply both stateful and stateless security groups on the same port at "
+            "the same time while attempting the operation.",
+        )
     return found
 
 
