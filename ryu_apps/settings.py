@@ -81,6 +81,9 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.StrOpt("engine", default="native", choices=["native", "os-ken"], help="native: our "
                    "sessions on os-ken's codec. os-ken: its BGPSpeaker, with the limits that "
                    "docs/architecture.md tells."),
+        cfg.BoolOpt("import_any_as", default=False, help="Import routes with the automatic target "
+                    "of a network's or router's VNI, whatever its AS (RFC 8365 section 5.1.2.1): "
+                    "routers of another AS need no vpn:import_targets then."),
         cfg.IntOpt("restart_time", default=120, min=1, max=4095),
         cfg.IntOpt("stalepath_time", default=360, min=1, max=4095, help="Seconds that a router "
                    "which is back after a restart has to announce its routes again; those it has "

@@ -66,6 +66,7 @@ class VncNode(app_manager.OSKenApp):
                     dns_ttl=conf.dns.ttl,
                     peer_kinds={peer.id: peer.kind for peer in speaker.peers},
                     stalepath_time=conf.bgp.stalepath_time,
+                    import_any_as=conf.bgp.import_any_as,
                 )
             )
         )

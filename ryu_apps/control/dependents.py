@@ -67,7 +67,7 @@ class Dependents:
                     addresses.setdefault(key, []).append(change)
                 self._contest(vni, instance.spec.id, change)
                 known = self._claims_of(instance.spec.id, change.nlri.mac)
-                if known and change.old is not None and instance.spec.imports.isdisjoint(after):
+                if known and change.old is not None and vni not in self._instances.importing(after):
                     self._bindings.saw(instance.spec.id, change.old, self._ports.active)
         for key, found in addresses.items():
             self._moves.follow(key, found)

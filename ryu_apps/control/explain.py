@@ -1,6 +1,7 @@
-"""Why a packet may pass, or may not: the configuration asked as the switches apply it.  Pure.
+"""Why a packet may pass, or may not.  Pure.
 
-No packet is sent and no flow is read.  The answer names the rules that allow each stage or, where
+No packet is sent and no flow is read.  The configuration is asked as the switches apply it, and
+what the switches have confirmed of it.  The answer names the rules that allow each stage or, where
 none does, those that come nearest and what they miss.
 """
 
@@ -11,7 +12,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ryu_apps.control.config import Config
-from ryu_apps.control.explain_path import Exists, Holder, Stage, port_name, way_of
+from ryu_apps.control.explain_path import (
+    DROP,
+    PASS,
+    UNKNOWN,
+    Exists,
+    Holder,
+    Observed,
+    Stage,
+    port_name,
+    way_of,
+)
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
 from ryu_apps.control.model import Port, Subnet
 from ryu_apps.control.policy import NO_GROUPS, Groups, groups_of
@@ -20,7 +31,9 @@ from ryu_apps.control.service_addresses import is_resolver
 from vrouter_ovs.state import EGRESS, INGRESS
 
 TCP, UDP, DNS_PORT = 6, 17, 53
-ALLOWED, DENIED, UNREACHABLE = "allowed", "denied", "unreachable"
+DHCP = {"255.255.255.255": 67, "ff02::1:2": 547}
+"""Where clients ask for their configuration (RFC 2131 section 4.1, RFC 8415 section 7)."""
+ALLOWED, DENIED, UNREACHABLE, NOT_KNOWN = "allowed", "denied", "unreachable", "unknown"
 NEAREST = 5
 """So many rules that nearly match are named."""
 
@@ -39,13 +52,16 @@ def explain(
     icmp_code: int = -1,
     source: str = "",
     routed: Exists = lambda vni, address: "",
-    states: Callable[[str], str] = lambda port_id: "",
+    states: Callable[[str], tuple[str, str]] = lambda port_id: ("", ""),
     holder: Holder = lambda sharing, address: min(sharing),
+    observed: Observed | None = None,
 ) -> dict[str, Any]:
     """What happens to a connection from a port to ``to`` (an address, or a port's id).
 
     ``source``: the address to send from, or "" for the port's own.  ``states``: the status of a
-    port now ("ACTIVE"...), or "".  ``holder``: who has an address of allowed address pairs now.
+    port now ("ACTIVE"...), or "", and the reason of it.  ``holder``: who has an address of allowed
+    address pairs now.  ``observed``: what the switches have; without it, only the configuration is
+    asked.
     Returns ``{"verdict", "reason", "stages": [...], ...}``.
     Raises KeyError for an unknown port, ExplainError for a question that makes no sense.
     """
@@ -53,28 +69,32 @@ def explain(
     packet, subnet = _packet(config, port, to, protocol, dport, icmp_type, icmp_code, source)
     stages = [_status(port, states), _spoof(port, packet)]
     target: Port | None = None
-    if packet.protocol in (TCP, UDP) and packet.first == DNS_PORT and is_resolver(
-        config, port.network_id, packet.destination
-    ):
-        way = Stage("resolver", "pass", "the network's own resolver: the node answers, and no rule "
-                    "is asked", port.id)
-        stages.append(way)
+    if own := _asks_the_network(config, port, packet, observed):
+        stages += own
     else:
         stages += _group_stage(config, port, EGRESS, packet, "egress rules")
-        way, target = way_of(config, port, subnet, packet, routed, holder)
+        useless = observed.useless if observed is not None else lambda vni, address: ""
+        way, target = way_of(config, port, subnet, packet, routed, holder, useless)
         stages.append(way)
-    if target is not None:
-        stages.append(_status(target, states))
-        stages += _group_stage(config, target, INGRESS, packet, "ingress rules")
         back = packet.reply()
-        stages += _reply(config, target, EGRESS, back, "reply egress rules")
-    if way.stage == "path" and way.verdict == "pass":
-        stages += _reply(config, port, INGRESS, packet.reply(), "reply ingress rules")
-    failed = next((one for one in stages if one.verdict == "drop"), None)
+        if target is not None:
+            stages.append(_status(target, states))
+            stages += _group_stage(config, target, INGRESS, packet, "ingress rules")
+            stages += _reply(config, target, EGRESS, back, "reply egress rules")
+        if way.verdict == PASS:
+            stages += _reply(config, port, INGRESS, back, "reply ingress rules")
+            if observed is not None:
+                stages += _observed(config, port, subnet, target, packet, stages, observed)
+    failed = next((one for one in stages if one.verdict == DROP), None) or next(
+        (one for one in stages if one.verdict == UNKNOWN), None
+    )
     if failed is None:
         verdict = ALLOWED
+    elif failed.verdict == UNKNOWN:
+        verdict = NOT_KNOWN
     else:
-        verdict = UNREACHABLE if failed.stage in ("path", "port state") else DENIED
+        rules = failed.stage == "anti-spoof" or failed.stage.endswith("rules")
+        verdict = DENIED if rules else UNREACHABLE
     return {
         "verdict": verdict,
         "reason": f"{failed.stage}: {failed.reason}" if failed else "",
@@ -145,11 +165,53 @@ def _version(address: str) -> int:
 # ---------------------------------------------------------------- stages
 
 
-def _status(port: Port, states: Callable[[str], str]) -> Stage:
-    state = states(port.id)
+def _asks_the_network(
+    config: Config, port: Port, packet: Packet, observed: Observed | None
+) -> list[Stage]:
+    """The stages of a packet that the node answers for the network; none: it is no such packet."""
+    if packet.protocol in (TCP, UDP) and packet.first == DNS_PORT and is_resolver(
+        config, port.network_id, packet.destination
+    ):
+        what = "resolver", "the network's own resolver: the node answers, and no rule is asked"
+        key = ("dns", config.networks[port.network_id].vni, packet.destination)
+    elif packet.protocol == UDP and packet.first == DHCP.get(packet.destination):
+        what, key = ("dhcp", "the node answers, and no rule is asked"), None
+        if not any(
+            subnet.enable_dhcp and subnet.ip_version == packet.version
+            for fixed in port.fixed_ips if (subnet := config.subnets.get(fixed.subnet_id))
+        ):
+            why = "DHCP is off in the port's subnets: nobody answers"
+            return [Stage("dhcp", DROP, why, port.id)]
+    else:
+        return []
+    stage = Stage(what[0], PASS, what[1], port.id)
+    fault = observed.node_answers(port, key) if observed is not None else None
+    return [stage] if fault is None else [stage, fault]
+
+
+def _observed(
+    config: Config, port: Port, subnet: Subnet, target: Port | None, packet: Packet,
+    stages: list[Stage], observed: Observed,
+) -> Iterable[Stage]:
+    """What the switches have of all this, there and back as far as they are this node's."""
+    for one in stages:
+        if one.rules and (fault := observed.policy(config.ports[one.port], one.rules)):
+            yield fault
+    yield observed.follow(port, subnet, packet)
+    if target is None or not observed.is_here(target):
+        return
+    back = packet.reply()
+    for fixed in target.fixed_ips:
+        start = config.subnets.get(fixed.subnet_id)
+        if start is not None and fixed.ip_address == back.source:
+            yield observed.follow(target, start, back, "reply forwarding")
+
+
+def _status(port: Port, states: Callable[[str], tuple[str, str]]) -> Stage:
+    state, reason = states(port.id)
     if state in ("", "ACTIVE"):
-        return Stage("port state", "pass", state.lower() or "not asked", port.id)
-    why = "it is administratively down" if not port.admin_state_up else {
+        return Stage("port state", "pass", reason or state.lower() or "not asked", port.id)
+    why = "it is administratively down" if not port.admin_state_up else reason or {
         "DOWN": "no hypervisor has its interface",
         "BUILD": "its switch has not confirmed its flows yet",
         "ERROR": "its switch refused its flows",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from ryu_apps.control.config import Config
 from ryu_apps.control.explain_rules import Packet, contains
@@ -16,13 +16,15 @@ Exists = Callable[[int, str], str]
 Holder = Callable[[list[str], str], str]
 """(ids of the ports of a network that may have an address, the address) -> the one that has it now,
 or "" where none is known to."""
+PASS, DROP, UNKNOWN = "pass", "drop", "unknown"
 NAMED = 5
 """So many ports that may have an address are named."""
 
 
 @dataclass
 class Stage:
-    """``verdict``: "pass" or "drop"; ``rules``: ids of those that allow it."""
+    """``verdict``: PASS, DROP, or UNKNOWN: nobody here can say; ``rules``: ids of those that allow
+    it."""
 
     stage: str
     verdict: str
@@ -38,14 +40,32 @@ class Stage:
         }
 
 
+class Observed(Protocol):
+    """What the switches have, see :class:`~ryu_apps.control.explain_forwarding.Forwarding`."""
+
+    def follow(self, port: Port, subnet: Subnet, packet: Packet, name: str = "") -> Stage: ...
+
+    def node_answers(self, port: Port, key: tuple | None = None) -> Stage | None: ...
+
+    def policy(self, port: Port, rules: list[str]) -> Stage | None: ...
+
+    def is_here(self, port: Port) -> bool: ...
+
+    def useless(self, vni: int, address: str) -> str: ...
+
+
 def way_of(
-    config: Config, port: Port, subnet: Subnet, packet: Packet, routed: Exists, holder: Holder
+    config: Config, port: Port, subnet: Subnet, packet: Packet, routed: Exists, holder: Holder,
+    useless: Callable[[int, str], str] = lambda vni, address: "",
 ) -> tuple[Stage, Port | None]:
-    """From the sender to the port that has the address: through one network, or a router."""
+    """From the sender to the port that has the address: through one network, or a router.
+
+    ``useless``: (VNI, address) -> what is known of the address and does not help, or "".
+    """
     address = ipaddress.ip_address(packet.destination)
     if address in subnet.net:
         how = f"same network, {subnet.cidr}"
-        return _arrival(config, subnet, packet.destination, how, routed, holder)
+        return _arrival(config, subnet, packet.destination, how, routed, holder, useless)
     interface = next(
         (config.ports[id] for id in config.interfaces_by_subnet.get(subnet.id, ())), None
     )
@@ -69,15 +89,17 @@ def way_of(
     via = f"router {router.name or router.id}"
     if best is not None:
         how = f"{via}, {best.cidr}"
-        return _arrival(config, best, packet.destination, how, routed, holder)
+        return _arrival(config, best, packet.destination, how, routed, holder, useless)
     prefix = routed(router.vni, packet.destination)
     if prefix:
         return Stage("path", "pass", f"{via}, by the route {prefix} of another system"), None
-    return Stage("path", "drop", f"{via} has no route to {packet.destination}"), None
+    why = f"{via} has no route to {packet.destination}" + useless(router.vni, packet.destination)
+    return Stage("path", "drop", why), None
 
 
 def _arrival(
-    config: Config, subnet: Subnet, address: str, how: str, routed: Exists, holder: Holder
+    config: Config, subnet: Subnet, address: str, how: str, routed: Exists, holder: Holder,
+    useless: Callable[[int, str], str],
 ) -> tuple[Stage, Port | None]:
     ids = config.ports_by_address.get((subnet.id, address))
     if ids:
@@ -100,6 +122,10 @@ def _arrival(
     if sharing:
         names = ", ".join(port_name(config.ports[id]) for id in sorted(sharing)[:NAMED])
         why += f"; allowed address pairs let it be at {names}, but none has announced it"
+    if network is not None:
+        why += useless(network.vni, address)
+        if network.flood_unknown:
+            return Stage("path", UNKNOWN, f"{why}; the network asks everybody for it"), None
     return Stage("path", "drop", why), None
 
 

@@ -23,6 +23,18 @@ def route_target(asn: int, vni: int) -> str:
     return f"{asn & 0xFFFF}:{vni}"
 
 
+def any_as(target: str) -> str:
+    """An automatic target (RFC 8365 section 5.1.2.1, or AS:VNI as most routers make it) with "*"
+    for its AS, or "" for one that is none."""
+    asn, _, number = target.rpartition(":")
+    value = int(number)
+    if not asn.isdigit():
+        return ""
+    if value >> 28 == 1 and not value >> 24 & 0xF:  # VXLAN, domain 0
+        value &= 0xFFFFFF
+    return f"*:{value}" if value < 1 << 24 else ""
+
+
 def router_mac(vtep: str) -> str:
     """A locally administered MAC, one per VTEP: the EVPN Router's MAC (RFC 9135 section 6.1)."""
     return "02:76:" + ipaddress.IPv4Address(vtep).packed.hex(":")

@@ -54,7 +54,7 @@ class Moves:
             change.old
             for change in changes
             if change.old is not None
-            and not instance.spec.imports.isdisjoint(change.old.attrs.rts)
+            and key[0] in self._instances.importing(change.old.attrs.rts)
         ]
         old, new = self._best(before), self._best(after)
         if new is None:

@@ -12,7 +12,7 @@ from ryu_apps.control.config import Config
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge import Edges
 from ryu_apps.control.elements import Claim, Elements
-from ryu_apps.control.instances import Entry
+from ryu_apps.control.instance import Entry
 from ryu_apps.control.learned import Learned
 from ryu_apps.control.messages import Program, RecordStatus
 from ryu_apps.control.names import Names

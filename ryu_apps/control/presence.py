@@ -10,7 +10,7 @@ from ryu_apps.control.config import Config
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.gateways import Gateways
-from ryu_apps.control.instances import Entry
+from ryu_apps.control.instance import Entry
 from ryu_apps.control.model import Router
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.services import Services

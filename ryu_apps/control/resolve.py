@@ -9,16 +9,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ryu_apps.control import ids
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.gateways import Gateways
-from ryu_apps.control.instances import Entry, Instance, Instances
+from ryu_apps.control.instance import Entry, Instance
+from ryu_apps.control.instances import Instances
 from ryu_apps.control.messages import Gratuitous
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
+from ryu_apps.control.routes import Path
 from ryu_apps.control.service_addresses import service_mac
 from ryu_apps.control.services import Services
-from vrouter_ovs.state import Flood, FloodRemotes, LocalMac, Neighbor, RemoteHop, RemoteMac, Route
+from vrouter_ovs.state import (
+    Flood,
+    FloodRemotes,
+    LocalHop,
+    LocalMac,
+    Neighbor,
+    RemoteHop,
+    RemoteMac,
+    Route,
+)
 
 MAX_HOPS = 32
 """More equal paths than this are left unused."""
@@ -51,6 +63,10 @@ class Resolver:
         self._instances.dirty.clear()
         entries.update(self._ports.touched)
         self._ports.touched.clear()
+        for entry in [entry for entry in entries if entry[0] == "prefix"]:
+            instance = self._instances.by_vni.get(entry[1])
+            if instance is not None and instance.overlay:
+                entries.update(dict.fromkeys(instance.behind(entry)))
         for element, scope in arrived:
             for entry in self._entries_of(scope):
                 if entry not in entries:
@@ -161,8 +177,7 @@ class Resolver:
         self, entry: Entry, instance: Instance | None, elements: Iterable[str]
     ) -> None:
         _, vni, prefix = entry
-        paths = instance.prefixes.get(prefix, ()) if instance else ()
-        paths = self._instances.hops(paths)
+        paths = self._instances.hops(instance.usable(prefix)) if instance else ()
         is_connected = prefix in self._presence.connected.get(vni, ())
         for element in elements:
             local = self._ports.local_hop(element, entry)
@@ -175,15 +190,27 @@ class Resolver:
                 continue
             own = self._elements.accepted[element].vtep
             hops = {
-                RemoteHop(path.attrs.next_hop, path.labels[-1], path.attrs.router_mac)
-                for path in paths
-                if path.attrs.router_mac and path.attrs.next_hop != own
+                hop for path in paths if (hop := self._hop(element, instance, path, own))
             }
             if hops:
                 item = Route(vni, prefix, tuple(sorted(hops)[:MAX_HOPS]))
                 self._desired.put(element, ("vrf", vni), item)
             else:
                 self._desired.delete(element, ("vrf", vni), ("route", vni, prefix))
+
+    def _hop(
+        self, element: str, instance: Instance, path: Path, own: str
+    ) -> LocalHop | RemoteHop | None:
+        """One hop of a prefix; through its gateway address where it has one."""
+        if path.gateway:
+            gateway = ("prefix", instance.spec.vni, ids.host_prefix(path.gateway))
+            local = self._ports.local_hop(element, gateway)
+            if local is not None:
+                return local
+            path = self._instances.best(instance.host(path.gateway))
+        if path.attrs.next_hop == own:
+            return None
+        return RemoteHop(path.attrs.next_hop, path.labels[-1], path.attrs.router_mac)
 
     def _resolve_flood(
         self, entry: Entry, instance: Instance | None, elements: Iterable[str]

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.held import Held, Key
-from ryu_apps.control.instances import Instances, select_mac
+from ryu_apps.control.instances import Instances
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Path
+from ryu_apps.control.selection import select_mac
 
 
 class Rivals:

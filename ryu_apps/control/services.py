@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ryu_apps.control.config import Config
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.instances import Entry
+from ryu_apps.control.instance import Entry
 from ryu_apps.control.model import Subnet
 from ryu_apps.control.service_addresses import (
     own_service_address,

@@ -48,7 +48,8 @@ class Settings:
     """``peers``: ids of the configured peers; ``peer_kinds``, and the seconds ``stale_time``,
     ``restart_time`` and ``stalepath_time``: see :class:`Peers`.  Seconds also:
     ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
-    their network.  ``overlay_mtu``: see :class:`~vrouter_ovs.state.Vrouter`."""
+    their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtu``: see
+    :class:`~vrouter_ovs.state.Vrouter`."""
 
     node: str
     local_as: int
@@ -57,6 +58,7 @@ class Settings:
     restart_time: float = 120
     restart_deferral: float = 30
     overlay_mtu: int = 1450
+    import_any_as: bool = False
     dns_ttl: int = 60
     peer_kinds: Mapping[str, str] = field(default_factory=dict, hash=False)
     stalepath_time: float = 360
@@ -72,7 +74,7 @@ class World:
         self.elements = Elements(settings.node)
         origins = Origins(self.elements)
         self.is_node = origins.is_node
-        self.instances = Instances(self.rib, origins.is_node)
+        self.instances = Instances(self.rib, origins.is_node, settings.import_any_as)
         self.duplicates = Duplicates(self._effects)
         self.desired = Desired()
         self.learned = Learned(self.config, self.rib, self.instances, self.elements)

@@ -5,20 +5,17 @@ Any node answers for the whole system: what belongs to another node is asked the
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
-
-import requests
 
 from ryu_apps.northbound import filters, whole
+from ryu_apps.northbound.base import Remote
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.northbound.others import FORWARDED, TIMEOUT, Others
+from ryu_apps.northbound.others import FORWARDED, Others
+from ryu_apps.northbound.owner import ask_owner
 
-LOG = logging.getLogger(__name__)
 PAGING = (("limit", "at most so many items"), ("offset", "skip so many items"))
 Records = list[dict[str, Any]]
 
@@ -198,28 +195,8 @@ class NodeApi:
         shown = found[offset:offset + min(limit, self._env.max_page)]
         return {name: shown, "total": len(found), "offset": offset}
 
-    def _ask(self, call: Call, remote: Any, method: str, root: str, *names: str) -> Reply:
-        """Ask the node that owns the element for ``names`` below ``root``; it must not ask on."""
-        if call.header(FORWARDED):
-            raise ApiError(
-                503, "OwnerUnclear",
-                f"Two nodes each hold the other for the owner (this one: {remote.node}): the "
-                "element is moving. Try again in a moment.",
-            )
-        path = "/".join([root, *(quote(name, safe="") for name in names)])
-        query = call.request.query_string
-        url = f"{remote.url.rstrip('/')}{path}" + (f"?{query}" if query else "")
-        try:
-            answer = self._http.request(
-                method, url, headers={FORWARDED: "1"}, timeout=TIMEOUT, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            LOG.warning("node %s at %s did not answer: %s", remote.node, remote.url, error)
-            raise ApiError(
-                502, "NodeUnreachable",
-                f"The owner of this element, node {remote.node}, does not answer at {remote.url}.",
-            ) from error
-        return Reply(answer.status_code, answer.content or None)
+    def _ask(self, call: Call, remote: Remote, method: str, root: str, *names: str) -> Reply:
+        return ask_owner(self._http, call, remote, method, root, *names)
 
 
 def _no_element(element: str) -> ApiError:

@@ -5,6 +5,7 @@ Counters live in the switches, so all nodes are asked for those of theirs, once.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from typing import Any
 
@@ -13,6 +14,7 @@ from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
 from ryu_apps.northbound.others import FORWARDED, Others
+from ryu_apps.northbound.owner import ask_owner
 
 NUMBERS = {"dport": 65535, "icmp_type": 255, "icmp_code": 255}
 """Query parameter -> its highest value."""
@@ -52,6 +54,11 @@ class PolicyApi:
             for name, highest in NUMBERS.items() if query.get(name)
         }
         port_id = query["port"]
+        remote = None if call.header(FORWARDED) else self._view.port_owner(port_id)
+        if remote is not None:
+            # It knows what the sender's switch has.
+            with contextlib.suppress(ApiError):
+                return ask_owner(self._others.http, call, remote, "GET", "/v1/explain")
         try:
             return Reply(200, self._view.explain(
                 port_id, query["to"], protocol=query.get("protocol") or "icmp",

@@ -7,6 +7,7 @@ from typing import Any
 
 from ryu_apps.configuration import Configuration
 from ryu_apps.control.explain import explain
+from ryu_apps.control.explain_forwarding import Forwarding
 from ryu_apps.control.messages import ClearDuplicate, ForgetElement
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
@@ -155,8 +156,9 @@ class LiveView(NodeView):
             lambda world: explain(
                 world.config, port_id, to, **packet,
                 routed=lambda vni, address: vpns.routed(world, vni, address),
-                states=lambda one: port_state(world, one).status,
+                states=lambda one: _state(world, one),
                 holder=lambda sharing, address: holder(world, sharing, address),
+                observed=Forwarding(world),
             )
         )
 
@@ -173,3 +175,8 @@ class LiveView(NodeView):
                 one |= vrouters.totals(counts, cookies)
             found.append(one)
         return found
+
+
+def _state(world: World, port_id: str) -> tuple[str, str]:
+    state = port_state(world, port_id)
+    return state.status, state.reason

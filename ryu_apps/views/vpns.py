@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from ryu_apps.control.instances import Instance
+from ryu_apps.control.instance import Instance
 from ryu_apps.control.world import World
 
 
@@ -27,7 +27,7 @@ def _instance(world: World, vni: int, instance: Instance) -> dict[str, Any]:
         table: spec.id,
         "name": item.name if item else "",
         "rd_index": spec.rd_index,
-        "import_targets": sorted(spec.imports),
+        "import_targets": sorted(world.instances.targets(spec)),
         "export_targets": list(spec.exports),
     }
     if spec.kind == "evi":
@@ -72,6 +72,6 @@ def routed(world: World, vni: int, address: str) -> str:
     parsed = ipaddress.ip_address(address)
     for length in range(parsed.max_prefixlen, -1, -1):
         prefix = str(ipaddress.ip_network((parsed, length), strict=False))
-        if prefix in instance.prefixes:
+        if instance.usable(prefix):
             return prefix
     return ""

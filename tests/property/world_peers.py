@@ -42,6 +42,9 @@ class PeerDriver:
             attrs = attrs._replace(
                 rts=(target(vrf),), router_mac="02:76:c0:00:02:09" if b % 5 else ""
             )
+            if b % 4 == 3:  # Behind an address that a port may have.
+                return Path(IpPrefix(rd, 0, prefix), attrs._replace(router_mac=""), (0,), "",
+                            host(f"{network}-a", 10 + c % 3))
             return Path(IpPrefix(rd, 0, prefix), attrs, (vrf,))
         if self.conflicts and kind in (3, 4):
             # A MAC, and perhaps an address, of one of our ports.

@@ -26,6 +26,8 @@ def section(text: str, start: str, end: str) -> str:
 def default(option) -> str | None:
     if isinstance(option.default, list):
         return ",".join(option.default) or None
+    if isinstance(option.default, bool):
+        return str(option.default).lower()
     return None if option.default is None else str(option.default)
 
 

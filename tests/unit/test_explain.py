@@ -195,10 +195,12 @@ def test_paths(site):
 
 def test_states(site):
     site.allow("db")
-    states = {site.ports["db1"]: "BUILD", site.ports["web1"]: "ACTIVE"}
+    states = {site.ports["db1"]: ("BUILD", ""), site.ports["web1"]: ("ACTIVE", "")}
     answer = site.ask("web1", "db1", states=states.get)
     assert answer["verdict"] == "unreachable" and "BUILD" in answer["reason"]
-    states[site.ports["db1"]] = "ACTIVE"
+    states[site.ports["db1"]] = ("DOWN", "requested on host x")
+    assert "requested on host x" in site.ask("web1", "db1", states=states.get)["reason"]
+    states[site.ports["db1"]] = ("ACTIVE", "")
     assert site.ask("web1", "db1", states=states.get)["verdict"] == "allowed"
 
 

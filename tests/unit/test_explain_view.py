@@ -71,7 +71,9 @@ def test_explain_knows_states_and_routes(live):
     outside = view.explain("a", "203.0.113.9")
     path = next(one for one in outside["stages"] if one["stage"] == "path")
     assert path["verdict"] == "drop"
-    attrs = Attributes("192.0.2.99", ("65000:2000", "65000:1000"))
+    attrs = Attributes(
+        "192.0.2.99", ("65000:2000", "65000:1000"), router_mac="02:00:00:00:00:99"
+    )
     controller.post(msg.PathsReceived("peer", (
         Path(IpPrefix("192.0.2.99:2", 0, "203.0.113.0/24"), attrs, (2000,)),
         Path(MacIp("192.0.2.99:1", 0, "02:00:00:00:00:09", "10.0.0.99"), attrs, (1000,)),

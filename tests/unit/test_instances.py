@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.control.instances import Instances, select_hops, select_mac
+from ryu_apps.control.instances import Instances
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
+from ryu_apps.control.selection import select_hops, select_mac
 from ryu_apps.control.translate import Spec
 
 MAC = "fa:16:3e:00:00:0a"
@@ -37,7 +38,9 @@ def receive(path: Path) -> Instances:
 
 
 def test_a_routed_host_is_in_its_evi_and_its_vrf():
-    path = mac_path(labels=(101, 201), rts=("64512:101", "64512:201"))
+    path = mac_path(
+        labels=(101, 201), rts=("64512:101", "64512:201"), router_mac="02:00:00:00:00:01"
+    )
     instances = receive(path)
     assert instances.by_vni[101].macs == {MAC: (path,)}
     assert instances.by_vni[101].ips == {"10.0.0.10": (path,)}
@@ -95,3 +98,29 @@ def test_the_choice_for_a_prefix():
     assert select_hops((one, far, two), live) == (one, two)
     assert select_hops((one, host, two), live) == (host,)
     assert select_hops((one, two), lambda nlri: nlri == one.nlri) == (two,)
+
+
+def test_targets_of_any_as():
+    """RFC 8365 section 5.1.2.1, and AS:VNI as most routers make it."""
+    rib = Rib()
+    instances = Instances(rib, any_as=True)
+    instances.configure(Spec("evi", "net", 101, 1, frozenset({"64512:101"}), ()))
+    for target, imported in (
+        ("65001:101", True), ("4200000001:101", True), ("64512:101", True),
+        (f"65001:{(1 << 28) + 101}", True),
+        ("65001:102", False), ("192.0.2.1:101", False), (f"65001:{(2 << 28) + 101}", False),
+        (f"65001:{(1 << 28) + (1 << 24) + 101}", False), (f"65001:{(1 << 31) + 101}", False),
+    ):
+        path = mac_path(rts=(target,))
+        instances.follow(rib.update("p1", [path]))
+        assert (MAC in instances.by_vni[101].macs) is imported, target
+        assert (101 in instances.importing((target,))) is imported
+    instances.follow(rib.update("p1", [mac_path(rts=("65001:101", "64512:101"))]))
+    assert len(instances.by_vni[101].macs[MAC]) == 1
+    instances.follow(rib.update("p1", [], [mac_path().nlri]))
+    assert not instances.by_vni[101].macs and not instances._by_target
+    instances.remove(101)
+    assert not instances._importers
+    instances.follow(rib.update("p1", [mac_path(rts=("65001:301",))]))
+    instances.configure(Spec("evi", "late", 301, 1, frozenset({"64512:301"}), ()))
+    assert MAC in instances.by_vni[301].macs

@@ -1,0 +1,269 @@
+"""Where the switches take a packet: the objects that they have confirmed, not the configuration.
+
+A route may be known and of no use, an object refused, held back or not yet confirmed, a tunnel
+missing or down.  Of this node's hypervisors all of it is known.  Of another node's only its routes
+are, which it announces when its switch has confirmed what they promise.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from ryu_apps.control.explain_path import DROP, PASS, UNKNOWN, Stage
+from ryu_apps.control.explain_rules import Packet
+from ryu_apps.control.model import Port, Subnet
+from ryu_apps.control.translate import BoundPort, attachment, router_networks
+from ryu_apps.control.usable import unusable
+from ryu_apps.control.world import World
+from vrouter_ovs.state import Key, LocalHop, RemoteHop, Route, StateObject
+
+STAGE = "forwarding"
+NAMED = 3
+"""So many routes that are of no use are named."""
+
+
+class Stop(Exception):
+    """The packet gets no further, or nobody here knows whether it does."""
+
+    def __init__(self, reason: str, verdict: str = DROP) -> None:
+        super().__init__(reason)
+        self.stage = verdict, reason
+
+
+class Forwarding:
+    """Reads a World on its own thread."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def follow(self, port: Port, subnet: Subnet, packet: Packet, name: str = STAGE) -> Stage:
+        """From a port to the address that the packet is for.  ``subnet``: the one that the sender's
+        address is of."""
+        try:
+            verdict, reason = PASS, self._from(port, subnet, packet.destination)
+        except Stop as stop:
+            verdict, reason = stop.stage
+        return Stage(name, verdict, reason, port.id)
+
+    def node_answers(self, port: Port, key: Key | None = None) -> Stage | None:
+        """Why the node does not get what a port asks of the network itself; None: it does.
+        ``key``: an object that this takes besides."""
+        try:
+            bound = self._bound(port)
+            element = self._world.elements.accepted[bound.element]
+            for one in (("punt", port.id), *((key,) if key else ())):
+                self._have(bound.element, one, "is not told to ask the node")
+            if not element.openflow:
+                raise Stop(f"the switch of {element.info.hostname} has lost the node that answers")
+        except Stop as stop:
+            return Stage(STAGE, *stop.stage, port.id)
+        return None
+
+    def policy(self, port: Port, rules: list[str]) -> Stage | None:
+        """Why a switch does not apply the rules that allow a packet; None: it does."""
+        world = self._world
+        bound = world.ports.bound.get(port.id)
+        if bound is None or not bound.policy:
+            return None
+        try:
+            for key in world.desired.keys(bound.element, ("policy", bound.policy)):
+                item = world.desired.get(bound.element, key)
+                if key[0] != "rule" or not set(rules).isdisjoint(item.rules):
+                    self._have(bound.element, key, "is not there")
+        except Stop as stop:
+            return Stage(STAGE, *stop.stage, port.id)
+        return None
+
+    # ------------------------------------------------------------ objects
+
+    def is_here(self, port: Port) -> bool:
+        """Whether a hypervisor of this node has a port."""
+        return port.id in self._world.ports.bound
+
+    def _bound(self, port: Port) -> BoundPort:
+        bound = self._world.ports.bound.get(port.id)
+        if bound is None:
+            raise Stop("its hypervisor is another node's, which knows what the switch has", UNKNOWN)
+        return bound
+
+    def _host(self, element: str) -> str:
+        return self._world.elements.accepted[element].info.hostname
+
+    def _have(self, name: str, key: Key, missing: str) -> StateObject:
+        """An object that the switch has confirmed.  ``missing``: what is wrong where it is not
+        wanted of it at all."""
+        world = self._world
+        host, what = self._host(name), " ".join(map(str, key))
+        item = world.desired.get(name, key)
+        if item is None:
+            raise Stop(f"{host}: {missing}")
+        if (name, key) in world.vrouters.rejected:
+            raise Stop(f"the switch of {host} refused {what}: {world.vrouters.rejected[name, key]}")
+        element = world.elements.accepted[name]
+        if key in element.unconfirmed:
+            away = "" if element.openflow else "; it has lost its node"
+            raise Stop(f"the switch of {host} has not confirmed {what} yet{away}")
+        if item.depends_on_peers and not world.convergence.converged:
+            raise Stop(
+                f"this node has just started and holds back changes of {what}: it waits for "
+                f"{world.convergence.waiting_for()}", UNKNOWN,
+            )
+        return item
+
+    # ------------------------------------------------------------ the way
+
+    def _from(self, port: Port, subnet: Subnet, address: str) -> str:
+        world, bound = self._world, self._bound(port)
+        name = bound.element
+        self._have(name, ("port", port.id), "the port is not there")
+        way = attachment(world.config, subnet.id)
+        if ipaddress.ip_address(address) in subnet.net:
+            if way and address in (fixed.ip_address for fixed in way.interface.fixed_ips):
+                self._have(name, ("gateway", bound.evi, way.interface.mac_address), "no gateway")
+                return f"{self._host(name)} answers for the gateway"
+            neighbor = self._have(
+                name, ("neighbor", bound.evi, address),
+                f"nobody in EVI {bound.evi} is known to have {address}"
+                + self.useless(bound.evi, address),
+            )
+            return self._bridge(name, bound.evi, neighbor.mac, bound.ofport)
+        if way is None:
+            raise Stop(f"no router has an interface in {subnet.cidr}")
+        self._have(name, ("gateway", bound.evi, way.interface.mac_address), "no gateway")
+        vrf = way.router.vni
+        self._have(name, ("vrf", vrf), f"VRF {vrf} is not there")
+        for key in world.desired.keys(name, ("vrf", vrf)):
+            if key[0] == "gateway" and address in world.desired.get(name, key).addresses:
+                self._have(name, key, "no gateway")
+                return f"{self._host(name)} answers for the gateway"
+        return self._route(name, vrf, address, bound.ofport)
+
+    def _bridge(self, name: str, evi: int, mac: str, from_port: int) -> str:
+        world = self._world
+        port_id = world.ports.local.get((name, ("mac", evi, mac)))
+        if port_id is not None:
+            return self._deliver(name, evi, mac, port_id, from_port)
+        remote = self._have(
+            name, ("mac", evi, mac), f"nobody in EVI {evi} is known to have the MAC {mac}"
+        )
+        far = self._tunnel(name, remote.vtep)
+        how = f"{self._host(name)} sends it to {self._called(remote.vtep)}, VNI {remote.vni}"
+        if far is None:
+            return how + self._stale(evi, "mac", mac, remote.vtep)
+        self._have(far, ("evi", remote.vni), f"no port of EVI {remote.vni} is there")
+        port_id = world.ports.local.get((far, ("mac", remote.vni, mac)))
+        if port_id is None:
+            raise Stop(f"{self._host(far)}: no port there has the MAC {mac}")
+        return f"{how}; {self._deliver(far, remote.vni, mac, port_id)}"
+
+    def _deliver(self, name: str, evi: int, mac: str, port_id: str, from_port: int = 0) -> str:
+        bound = self._world.ports.bound[port_id]
+        if bound.ofport == from_port:
+            raise Stop(
+                f"{self._host(name)}: it would go back to the port that it came from, and a switch "
+                "sends no frame there"
+            )
+        self._have(name, ("port", port_id), "the port is not there")
+        if mac != bound.mac:
+            self._have(name, ("localmac", evi, mac), f"no port has the MAC {mac}")
+        return f"{self._host(name)} delivers it to OpenFlow port {bound.ofport}"
+
+    def _lookup(self, name: str, vrf: int, address: str) -> Route | None:
+        """The longest prefix that the switch has a route of."""
+        parsed = ipaddress.ip_address(address)
+        for length in range(parsed.max_prefixlen, -1, -1):
+            prefix = str(ipaddress.ip_network((parsed, length), strict=False))
+            if self._world.desired.get(name, ("route", vrf, prefix)) is not None:
+                return self._have(name, ("route", vrf, prefix), "")
+        return None
+
+    def _route(self, name: str, vrf: int, address: str, from_port: int) -> str:
+        host = self._host(name)
+        route = self._lookup(name, vrf, address)
+        if route is None or not route.hops:
+            what = "has no route" if route is None else (
+                f"knows {route.prefix}, and of nobody who has the address there: no way"
+            )  # fmt: skip
+            raise Stop(f"{host}: VRF {vrf} {what} to {address}" + self.useless(vrf, address))
+        found, failed = [], []
+        for hop in route.hops:
+            try:
+                found.append(self._hop(name, vrf, address, hop, from_port))
+            except Stop as stop:
+                failed.append(stop)
+        if not found:
+            raise failed[0]
+        if failed:
+            raise Stop(
+                f"{len(failed)} of the {len(route.hops)} equal hops of {route.prefix} fail: "
+                f"{failed[0]}", UNKNOWN,
+            )
+        return f"route {route.prefix}: {' or '.join(found)}" + self._stale(
+            vrf, "prefix", route.prefix
+        )
+
+    def _hop(
+        self, name: str, vrf: int, address: str, hop: LocalHop | RemoteHop, from_port: int
+    ) -> str:
+        if type(hop) is LocalHop:
+            port_id = self._world.ports.local[name, ("mac", hop.evi, hop.mac)]
+            return self._deliver(name, hop.evi, hop.mac, port_id, from_port)
+        far = self._tunnel(name, hop.vtep)
+        how = f"{self._host(name)} sends it to {self._called(hop.vtep)}, VNI {hop.label}"
+        if far is None:
+            return how
+        self._have(far, ("vrf", hop.label), f"VRF {hop.label} is not there")
+        route = self._lookup(far, hop.label, address)
+        local = next((one for one in route.hops if type(one) is LocalHop), None) if route else None
+        if local is None:
+            raise Stop(f"{self._host(far)}: no port there has {address}")
+        port_id = self._world.ports.local[far, ("mac", local.evi, local.mac)]
+        return f"{how}; {self._deliver(far, local.evi, local.mac, port_id)}"
+
+    # ------------------------------------------------------------ tunnels and other VTEPs
+
+    def _tunnel(self, name: str, vtep: str) -> str | None:
+        """The element at the other end, where it is ours."""
+        world = self._world
+        self._have(name, ("tunnel", vtep), f"there is no tunnel to {self._called(vtep)} yet")
+        status = world.elements.accepted[name].tunnels.get(vtep)
+        far = world.elements.by_vtep.get(vtep)
+        # A VTEP that is no hypervisor of the system need not speak BFD.
+        if far is not None and status is not None and status.bfd == "down":
+            raise Stop(f"{self._host(name)}: the tunnel to {self._called(vtep)} is down (BFD)")
+        return far if far in world.elements.accepted else None
+
+    def _called(self, vtep: str) -> str:
+        record = self._world.elements.records.get(self._world.elements.by_vtep.get(vtep, ""))
+        return record["hostname"] if record else f"VTEP {vtep}, which is of another system"
+
+    def _stale(self, vni: int, table: str, name: str, vtep: str = "") -> str:
+        """Where a route is stale, whoever announced it is away: what it says may have changed."""
+        world = self._world
+        instance = world.instances.by_vni.get(vni)
+        paths = instance.candidates((table, vni, name)) if instance is not None else ()
+        stale = world.rib.stale_best
+        chosen = [path for path in paths if vtep in ("", path.attrs.next_hop)]
+        return " (stale: who announced it is away)" if chosen and all(
+            path.nlri in stale for path in chosen
+        ) else ""  # fmt: skip
+
+    def useless(self, vni: int, address: str) -> str:
+        """Routes of others that would lead to an address and are not used, and why; or ""."""
+        world = self._world
+        instance = world.instances.by_vni.get(vni)
+        if instance is None:
+            return ""
+        found = [(path, instance.why_unused(path)) for path in instance.unused_for(address)]
+        if instance.spec.kind == "vrf":
+            for network_id in router_networks(world.config, instance.spec.id):
+                network = world.config.networks.get(network_id)
+                evi = world.instances.by_vni.get(network.vni) if network is not None else None
+                paths = evi.ips.get(address, ()) if evi is not None else ()
+                found += ((path, unusable(path, "vrf")) for path in paths)
+        why = {
+            f"VTEP {path.attrs.next_hop} announces {getattr(path.nlri, 'prefix', address)}, "
+            f"{reason}"
+            for path, reason in found if reason
+        }  # fmt: skip
+        return "".join(f"; {one}" for one in sorted(why)[:NAMED])

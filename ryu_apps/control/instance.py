@@ -1,0 +1,183 @@
+"""One EVI or VRF: the routes that it imports, indexed by what lookups ask for.
+
+Each entry holds the candidate paths as a tuple; nearly always there is one.  Which of them is used
+is decided in :mod:`~ryu_apps.control.selection`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from ryu_apps.control import ids
+from ryu_apps.control.routes import Imet, IpPrefix, MacIp, Nlri, Path
+from ryu_apps.control.translate import Spec
+from ryu_apps.control.usable import unusable
+
+Entry = tuple[str, int, str]
+"""("mac"|"ip"|"imet"|"prefix", VNI, MAC | address | "" | prefix): one lookup of one instance."""
+
+
+def _without(paths: tuple[Path, ...], nlri: Nlri) -> tuple[Path, ...]:
+    return tuple(path for path in paths if path.nlri != nlri)
+
+
+class Instance:
+    """The imported routes of one EVI or VRF."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.macs: dict[str, tuple[Path, ...]] = {}
+        self.ips: dict[str, tuple[Path, ...]] = {}
+        self.prefixes: dict[str, tuple[Path, ...]] = {}
+        self.imets: dict[Nlri, Path] = {}
+        self.contested: dict[Entry, None] = {}
+        """Entries whose candidates lead to several VTEPs."""
+        self.unused: dict[Nlri, Path] = {}
+        """Imported paths that belong to no table: no vrouter could use them."""
+        self.overlay: dict[Entry, dict[Entry, None]] = {}
+        """Entry of a gateway address -> the prefixes behind it (RFC 9136 section 4.1)."""
+
+    def places(self, path: Path) -> list[tuple[dict, Entry]]:
+        """The tables of this instance where a path belongs, with its entry in each.
+
+        None for a path that no vrouter can use (:func:`~ryu_apps.control.usable.unusable`).
+        """
+        nlri = path.nlri
+        vni = self.spec.vni
+        kind = type(nlri)
+        is_evi = self.spec.kind == "evi"
+        if unusable(path, self.spec.kind):
+            return []
+        if is_evi:
+            if kind is MacIp:
+                places = [(self.macs, ("mac", vni, nlri.mac))]
+                if nlri.ip:
+                    places.append((self.ips, ("ip", vni, nlri.ip)))
+                    if ":" in nlri.ip:
+                        # Who has an IPv6 address has this one as well (RFC 4291 section 2.1); no
+                        # route tells it.
+                        own = ids.link_local(nlri.mac)
+                        if own != nlri.ip:
+                            places.append((self.ips, ("ip", vni, own)))
+                return places
+            if kind is Imet:
+                return [(self.imets, ("imet", vni, ""))]
+        elif kind is IpPrefix:
+            return [(self.prefixes, ("prefix", vni, nlri.prefix))]
+        elif kind is MacIp and nlri.ip:
+            if nlri.ip.startswith("fe80:"):
+                return []  # Of one link, so no router has a route to it.
+            return [(self.prefixes, ("prefix", vni, ids.host_prefix(nlri.ip)))]
+        return []
+
+    def add(self, path: Path, dirty: dict[Entry, None]) -> None:
+        places = self.places(path)
+        if not places:
+            self.unused[path.nlri] = path
+        elif path.gateway:
+            self.overlay.setdefault(self._gateway(path), {})[places[0][1]] = None
+        for table, entry in places:
+            if table is self.imets:
+                table[path.nlri] = path
+            else:
+                held = table.get(entry[2])
+                table[entry[2]] = (*_without(held, path.nlri), path) if held else (path,)
+                if held:
+                    self._contest(entry, table[entry[2]])
+            dirty[entry] = None
+
+    def remove(self, path: Path, dirty: dict[Entry, None]) -> None:
+        places = self.places(path)
+        if not places:
+            self.unused.pop(path.nlri, None)
+        for table, entry in places:
+            if table is self.imets:
+                table.pop(path.nlri, None)
+            elif held := table.get(entry[2]):
+                rest = _without(held, path.nlri)
+                if rest:
+                    table[entry[2]] = rest
+                else:
+                    del table[entry[2]]
+                if len(held) > 1:
+                    self._contest(entry, rest)
+                if path.gateway and all(one.gateway != path.gateway for one in rest):
+                    self._forsake(self._gateway(path), entry)
+            dirty[entry] = None
+
+    def _gateway(self, path: Path) -> Entry:
+        return "prefix", self.spec.vni, ids.host_prefix(path.gateway)
+
+    def _forsake(self, gateway: Entry, entry: Entry) -> None:
+        behind = self.overlay[gateway]
+        del behind[entry]
+        if not behind:
+            del self.overlay[gateway]
+
+    def _contest(self, entry: Entry, paths: tuple[Path, ...]) -> None:
+        if any(path.attrs.next_hop != paths[0].attrs.next_hop for path in paths):
+            self.contested[entry] = None
+        else:
+            self.contested.pop(entry, None)
+
+    def candidates(self, entry: Entry) -> Iterable[Path]:
+        """The paths of an entry."""
+        match entry[0]:
+            case "mac":
+                return self.macs.get(entry[2], ())
+            case "ip":
+                return self.ips.get(entry[2], ())
+            case "prefix":
+                return self.prefixes.get(entry[2], ())
+        return self.imets.values()
+
+    def behind(self, entry: Entry) -> Iterable[Entry]:
+        """The prefixes whose gateway address is that of a host's entry."""
+        return self.overlay.get(entry, ())
+
+    def host(self, address: str) -> tuple[Path, ...]:
+        """The routes of a host in a VRF."""
+        paths = self.prefixes.get(ids.host_prefix(address), ())
+        return tuple(path for path in paths if type(path.nlri) is MacIp)
+
+    def usable(self, prefix: str) -> tuple[Path, ...]:
+        """The paths of a prefix that lead somewhere."""
+        paths = self.prefixes.get(prefix, ())
+        if not any(path.gateway for path in paths):
+            return paths
+        return tuple(path for path in paths if not self.why_unused(path))
+
+    def why_unused(self, path: Path) -> str:
+        """Why this instance does not use a path that it imports, or ""."""
+        why = unusable(path, self.spec.kind)
+        if not why and path.gateway and not self.host(path.gateway):
+            return f"by the gateway {path.gateway}, and no route says where that is"
+        return why
+
+    def unused_for(self, address: str) -> Iterable[Path]:
+        """Imported paths that would lead to an address if they could be used."""
+        parsed = ipaddress.ip_address(address)
+        found = [path for paths in self._covering(parsed) for path in paths]
+        for path in (*self.unused.values(), *found):
+            nlri = path.nlri
+            near = parsed in ipaddress.ip_network(nlri.prefix) if type(nlri) is IpPrefix else (
+                type(nlri) is MacIp and nlri.ip == address
+            )  # fmt: skip
+            if near and self.why_unused(path):
+                yield path
+
+    def _covering(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Iterable:
+        for length in range(address.max_prefixlen, -1, -1):
+            prefix = str(ipaddress.ip_network((address, length), strict=False))
+            if prefix in self.prefixes:
+                yield self.prefixes[prefix]
+
+    def entries(self) -> Iterable[Entry]:
+        """Every entry that holds something."""
+        vni = self.spec.vni
+        yield from (("mac", vni, mac) for mac in self.macs)
+        yield from (("ip", vni, ip) for ip in self.ips)
+        yield from (("prefix", vni, prefix) for prefix in self.prefixes)
+        if self.imets:
+            yield ("imet", vni, "")
