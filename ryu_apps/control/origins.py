@@ -6,19 +6,35 @@ what it has learned, and takes nothing from a port that is plugged in.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ryu_apps.control.elements import Elements
+from ryu_apps.control.rib import LOCAL, Rib
 from ryu_apps.control.routes import Path
 
 
 class Origins:
-    """A node's route leads to a hypervisor of this system, as the store's records have it."""
+    """A node's route leads to a hypervisor of this system, as the store's records have it, and a
+    node or a reflector has told it.  ``is_router``: whether a peer is neither."""
 
-    def __init__(self, elements: Elements) -> None:
+    def __init__(
+        self,
+        elements: Elements,
+        rib: Rib,
+        is_router: Callable[[str], bool] = lambda peer: False,
+    ) -> None:
         self._elements = elements
+        self._rib = rib
+        self.is_router = is_router
 
     def is_node(self, path: Path) -> bool:
         """Whether a path is a node's, of this one or another."""
-        return path.attrs.next_hop in self._elements.by_vtep
+        if path.attrs.next_hop not in self._elements.by_vtep:
+            return False
+        sources = self._rib.sources_of(path)
+        return not sources or any(
+            source == LOCAL or not self.is_router(source) for source in sources
+        )
 
     def is_ours(self, path: Path) -> bool:
         """Whether a path leads to a hypervisor of this very node."""

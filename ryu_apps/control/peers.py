@@ -87,6 +87,15 @@ class Peers:
             return kind
         return NODE if peer in self._node_of else ROUTER
 
+    def is_router(self, peer: str) -> bool:
+        """Whether what it says is its own, and no node's."""
+        return self.kind(peer) == ROUTER
+
+    def _turned_out(self, peer: str) -> None:
+        """It is another kind of peer than it was: choose again between its routes and others."""
+        self._elements.passed.update(dict.fromkeys(self._elements.by_vtep))
+        self._dependents.follow(self._rib.choose_again(peer))
+
     def negotiated(self, peer: str) -> Negotiated:
         """What the peer's OPEN said of graceful restart; while it is away, nothing."""
         return self._negotiated.get(peer, Negotiated())
@@ -110,6 +119,7 @@ class Peers:
     def _identify(self, peer: str) -> None:
         """Look up in the records who a peer is."""
         router_id, asn = self._identities[peer]
+        kind = self.kind(peer)
         for name, record in self.nodes.items():
             if (
                 name != self._elements.node
@@ -117,6 +127,8 @@ class Peers:
                 and record.get("local_as") == asn
             ):
                 self._node_of[peer] = name
+        if self.kind(peer) != kind:
+            self._turned_out(peer)
 
     # ------------------------------------------------------------ what they say
 
@@ -137,7 +149,10 @@ class Peers:
         identity = (info.get("router_id", ""), info.get("remote_as", 0))
         if self._identities.get(peer) != identity:
             self._identities[peer] = identity
+            kind = self.kind(peer)
             self._node_of.pop(peer, None)
+            if self.kind(peer) != kind:
+                self._turned_out(peer)
         self._identify(peer)
         negotiated = self._negotiated[peer] = Negotiated.of(info)
         if not kept_on_return(False, negotiated):

@@ -7,7 +7,7 @@ same NLRI, and go when the peer's End-of-RIB, or the retention time, says so.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ryu_apps.control.routes import Nlri, Path
@@ -26,9 +26,14 @@ class BestChange(NamedTuple):
 
 
 class Rib:
-    """``update`` and the other mutators return what they changed, in a deterministic order."""
+    """``update`` and the other mutators return what they changed, in a deterministic order.
 
-    def __init__(self) -> None:
+    ``is_router``: whether a peer is a router of another system: what a node or a reflector says of
+    the same NLRI comes first, as nodes name their routes by their own VTEPs.
+    """
+
+    def __init__(self, is_router: Callable[[str], bool] = lambda peer: False) -> None:
+        self.is_router = is_router
         self.best: dict[Nlri, Path] = {}
         self._paths: dict[Nlri, tuple[tuple[str, Path], ...]] = {}
         self._sources: dict[str, dict[Nlri, None]] = {}
@@ -97,12 +102,25 @@ class Rib:
         for nlri in self._stale.get(peer, ()):
             yield next(path for held_by, path in self._paths[nlri] if held_by == peer)
 
+    def choose_again(self, source: str) -> list[BestChange]:
+        """It turned out whether a source is a router."""
+        changes: list[BestChange] = []
+        for nlri in self._sources.get(source, ()):
+            if len(self._paths[nlri]) > 1:
+                self._replace(nlri, self._paths[nlri], changes)
+        return changes
+
     def is_stale(self, source: str, nlri: Nlri) -> bool:
         return nlri in self._stale.get(source, ())
 
     def announcers(self, nlri: Nlri) -> tuple[str, ...]:
         """The sources that announce an NLRI, or did before they went stale."""
         return tuple(source for source, _ in self._paths.get(nlri, ()))
+
+    def sources_of(self, path: Path) -> tuple[str, ...]:
+        """Who announces just this path."""
+        held = self._paths.get(path.nlri, ())
+        return tuple(source for source, one in held if one == path)
 
     def others(self, nlri: Nlri) -> tuple[Path, ...]:
         """The paths of an NLRI beside the best one."""
@@ -160,6 +178,7 @@ class Rib:
         return (
             source == LOCAL,
             not self.is_stale(source, path.nlri),
+            not self.is_router(source),
             attrs.local_pref,
             -len(attrs.as_path),
             -attrs.origin,

@@ -72,7 +72,7 @@ class World:
         self.config = Config()
         self.rib = Rib()
         self.elements = Elements(settings.node)
-        origins = Origins(self.elements)
+        origins = Origins(self.elements, self.rib)
         self.is_node = origins.is_node
         self.instances = Instances(self.rib, origins.is_node, settings.import_any_as)
         self.duplicates = Duplicates(self._effects)
@@ -116,6 +116,7 @@ class World:
             (settings.stale_time, settings.restart_time, settings.stalepath_time),
             self.rib, self.dependents, self.bindings, self.ports, self.elements, self._effects,
         )
+        origins.is_router = self.rib.is_router = self.peers.is_router
         self.convergence = Convergence(
             self.elements, self.probes, self.peers, settings.restart_deferral
         )

@@ -314,3 +314,57 @@ def test_after_a_restart_the_port_is_announced_above_what_the_router_says():
     hear(again, route(before))
     assert sequence(again) == before + 1
     works(again)
+
+
+def test_a_router_that_names_a_hypervisor_as_next_hop_is_a_router():
+    """What it says leads to a VTEP of ours, or of another node, and is no claim."""
+    one = Node(Settings("n1", ASN, ("p1", "p2"), restart_deferral=0, peer_kinds={
+        "p1": "auto", "p2": "reflector"}))  # fmt: skip
+    again = node(plugged=False)
+    for (kind, id), item in again.inputs.config.items():
+        one.set(kind, id, item)
+    one.connect("e0")
+    one.connect("e1")
+    one.elsewhere(ROUTER)
+    one.bind("e0", "tap0", "vm")
+    one.bind("e1", "tap0", "vm2")
+    one.handle(msg.ConfigLoaded())
+    one.settle()
+    for vtep in (ROUTER, "172.16.0.2"):
+        hear(one, route(7, vtep))
+        works(one)
+    one.interface("e0", "tap0", None)
+    one.settle()
+    assert port_state(one.world, "vm").status == "DOWN"
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    works(one)
+    # The same from a reflector is the node's that has the hypervisor.
+    one.receive("p2", (route(30, ROUTER, rd=f"{ROUTER}:2"),))
+    one.settle()
+    assert port_state(one.world, "vm")[:2] == ("ACTIVE", "far-7")
+
+
+def test_what_a_node_says_of_its_own_route_comes_before_what_a_router_says():
+    one = Node(Settings("n1", ASN, ("p1", "p2"), restart_deferral=0, peer_kinds={
+        "p1": "auto", "p2": "auto"}))  # fmt: skip
+    for (kind, id), item in node(plugged=False).inputs.config.items():
+        one.set(kind, id, item)
+    one.connect("e1")
+    one.bind("e1", "tap0", "vm2")
+    one.elsewhere(ROUTER)
+    one.handle(msg.ConfigLoaded())
+    one.settle()
+    record = {"router_id": "198.51.100.2", "local_as": ASN}
+    one.handle(msg.PeerUp("p1", {"router_id": "198.51.100.2", "remote_as": ASN}))
+    one.receive("p1", (route(1, ROUTER),))
+    one.receive("p2", (route(9, LOW, rd=f"{ROUTER}:1", local_pref=900),))
+    one.settle()
+    assert one.tables["e1"]["mac", 101, MAC].vtep == LOW, "nobody knows yet that p1 is a node"
+    one.handle(msg.StatusChanged((("/status/nodes/n2", record),)))
+    one.settle()
+    assert one.tables["e1"]["mac", 101, MAC].vtep == ROUTER
+    assert port_state(one.world, "vm")[:2] == ("ACTIVE", "far-7")
+    one.handle(msg.PeerUp("p1", {"router_id": "198.51.100.9", "remote_as": ASN}))
+    one.settle()
+    assert one.tables["e1"]["mac", 101, MAC].vtep == LOW
