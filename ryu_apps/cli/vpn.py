@@ -31,6 +31,7 @@ RIB: list[Column] = [
     ("ROUTE TARGETS", "rts"),
     ("FROM", "peer"),
     ("STALE", lambda path: "stale" if path.get("stale") else ""),
+    ("NOTE", lambda path: note(path)),
 ]
 RIB_FILTERS = ("type", "evi", "vrf", "rt", "mac", "ip", "prefix", "next_hop", "peer", "rd")
 
@@ -39,6 +40,15 @@ def route_text(path: Record) -> str:
     """What the route is about: MAC and address, prefix, or the originator of an inclusive one."""
     parts = [text(path[name]) for name in ("mac", "ip", "prefix") if path.get(name)]
     return " ".join(parts) or text(first(path, "originator", "route", "key"))
+
+
+def note(path: Record) -> str:
+    """Why the route is of no use here, or not to all that import it."""
+    unused = [
+        f"VNI {one.get('vni')} does not use it: {text(one.get('reason'))}"
+        for one in path.get("unused") or []
+    ]
+    return "; ".join([*unused, *([text(path["hint"])] if path.get("hint") else [])])
 
 
 def find_element(client: Client, name: str) -> Record:

@@ -64,7 +64,7 @@ class Instances:
         """What an instance imports; "*" stands for any AS."""
         return spec.imports | {f"*:{spec.vni}"} if self._any_as else spec.imports
 
-    def _keys(self, rts: tuple[str, ...]) -> tuple[str, ...]:
+    def keys(self, rts: tuple[str, ...]) -> tuple[str, ...]:
         """The targets of a route, as :meth:`targets` names them."""
         if not self._any_as:
             return rts
@@ -80,8 +80,8 @@ class Instances:
                     for _, entry in self.by_vni[vni].places(new):
                         self.dirty[entry] = None
                 continue
-            old_rts = self._keys(old.attrs.rts) if old is not None else ()
-            new_rts = self._keys(new.attrs.rts) if new is not None else ()
+            old_rts = self.keys(old.attrs.rts) if old is not None else ()
+            new_rts = self.keys(new.attrs.rts) if new is not None else ()
             if old_rts != new_rts:
                 for target in old_rts:
                     nlris = self._by_target[target]
@@ -114,7 +114,7 @@ class Instances:
 
     def importing(self, rts: tuple[str, ...]) -> dict[int, None]:
         """The VNIs of the instances that import one of these targets."""
-        return self._importing(self._keys(rts))
+        return self._importing(self.keys(rts))
 
     def _importing(self, keys: tuple[str, ...]) -> dict[int, None]:
         found: dict[int, None] = {}

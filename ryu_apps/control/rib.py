@@ -143,6 +143,10 @@ class Rib:
         for nlri in self._sources.get(source, ()):
             yield next(path for held_by, path in self._paths[nlri] if held_by == source)
 
+    def values(self) -> list[tuple[tuple[str, Path], ...]]:
+        """(source, path) of all who announce an NLRI, for each; copies references alone."""
+        return list(self._paths.values())
+
     def all_paths(self) -> Iterator[tuple[str, Path, bool, bool]]:
         """(source, path, is best, is stale) of every path."""
         for nlri, held in self._paths.items():

@@ -7,7 +7,7 @@ core.  Returned values are plain JSON-able data that the caller owns.
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -93,8 +93,16 @@ class NodeView(abc.ABC):
     def vrfs(self) -> list[dict[str, Any]]: ...
 
     @abc.abstractmethod
-    def rib(self) -> list[dict[str, Any]]:
-        """All paths, best ones marked; filters and paging are the caller's."""
+    def vnis(self, kind: str) -> list[int]:
+        """The VNIs of all instances of a kind, "evi" or "vrf"."""
+
+    @abc.abstractmethod
+    def rib(
+        self, wanted: Mapping[str, Collection[str]], offset: int, limit: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Of the paths that match, in order, at most ``limit`` from ``offset`` on, best ones
+        marked; and how many match.  ``wanted``: values by filter (``northbound.filters.RIB``), one
+        of which must hold."""
 
     @abc.abstractmethod
     def peers(self) -> list[dict[str, Any]]: ...

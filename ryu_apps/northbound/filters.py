@@ -40,33 +40,24 @@ FLOWS: dict[str, str] = {
 _COMMUNITY = re.compile(r"(\d{1,10}|\d{1,3}(\.\d{1,3}){3}):\d{1,10}")
 
 
-def rib(wanted: dict[str, list[str]], view: NodeView) -> Test:
-    """A test of paths; ``wanted``: values by filter, one of which must hold.  Raises ApiError."""
-    tests = [_rib_test(name, values, view) for name, values in wanted.items()]
-    return lambda path: all(test(path) for test in tests)
+def rib(wanted: dict[str, list[str]], view: NodeView) -> dict[str, frozenset[str]]:
+    """Values by filter, one of which must hold, as the routes have them.  Raises ApiError."""
+    return {name: _rib_values(name, values, view) for name, values in wanted.items()}
 
 
-def _rib_test(name: str, values: list[str], view: NodeView) -> Test:
+def _rib_values(name: str, values: list[str], view: NodeView) -> frozenset[str]:
     if name == "best":
         lower = {value.lower() for value in values}
         if not lower <= TRUE | FALSE:
             raise invalid("best is true or false")
-        return lambda path: not lower.isdisjoint(TRUE if path.get("best") else FALSE)
+        return frozenset("true" if value in TRUE else "false" for value in lower)
     read = functools.partial(_READERS[name], name)
     try:
-        found = {read(value) for value in values}
+        found = frozenset(read(value) for value in values)
     except ValueError as error:
         raise invalid(str(error)) from error
     _known(name, found, view)
-    plural = {"rt": "rts"}.get(name, name)
-
-    def test(path: dict[str, Any]) -> bool:
-        value = path.get(name, path.get(plural))
-        if isinstance(value, (list, tuple)):
-            return any(str(item) in found for item in value)
-        return str(value) in found
-
-    return test
+    return found
 
 
 def _number(name: str, text: str) -> str:
@@ -121,10 +112,8 @@ _READERS: dict[str, Callable[[str, str], str]] = {
 
 def _known(name: str, found: Iterable[str], view: NodeView) -> None:
     """Raises ApiError for a VNI that no instance has, or a peer that nobody is."""
-    if name == "evi":
-        there = {str(one["vni"]) for one in view.evis()}
-    elif name == "vrf":
-        there = {str(one["vni"]) for one in view.vrfs()}
+    if name in ("evi", "vrf"):
+        there = set(map(str, view.vnis(name)))
     elif name == "peer":
         there = {"local", *(str(one["name"]) for one in view.peers())}
     else:

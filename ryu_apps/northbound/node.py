@@ -154,8 +154,10 @@ class NodeApi:
         return self._view.port_owner(id)
 
     def rib(self, call: Call) -> Reply:
-        test = filters.rib(_wanted(call, filters.RIB), self._view)
-        return Reply(200, self._page(call, "rib", list(filter(test, self._view.rib()))))
+        wanted = filters.rib(_wanted(call, filters.RIB), self._view)
+        offset, limit = self._place(call)
+        shown, total = self._view.rib(wanted, offset, limit)
+        return Reply(200, {"rib": shown, "total": total, "offset": offset})
 
     def objects(self, call: Call, element: str) -> Reply:
         remote = self._owner(element)
@@ -190,10 +192,12 @@ class NodeApi:
             raise _no_element(element) from error
 
     def _page(self, call: Call, name: str, found: list) -> dict[str, Any]:
+        offset, limit = self._place(call)
+        return {name: found[offset:offset + limit], "total": len(found), "offset": offset}
+
+    def _place(self, call: Call) -> tuple[int, int]:
         limit = _count(call, "limit", self._env.max_page) or self._env.max_page
-        offset = _count(call, "offset", 0)
-        shown = found[offset:offset + min(limit, self._env.max_page)]
-        return {name: shown, "total": len(found), "offset": offset}
+        return _count(call, "offset", 0), min(limit, self._env.max_page)
 
     def _ask(self, call: Call, remote: Remote, method: str, root: str, *names: str) -> Reply:
         return ask_owner(self._http, call, remote, method, root, *names)

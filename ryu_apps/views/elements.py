@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ryu_apps.control.translate import BoundPort
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import Remote
 
@@ -11,6 +12,9 @@ from ryu_apps.northbound.base import Remote
 def elements(world: World) -> list[dict[str, Any]]:
     """All of them: our own with what is plugged in, and those that we refused."""
     found = []
+    bound: dict[str, list[BoundPort]] = {}
+    for port in world.ports.bound.values():
+        bound.setdefault(port.element, []).append(port)
     for name, record in sorted(world.elements.records.items()):
         one = {
             "id": name, **record, "mine": name in world.elements.accepted,
@@ -19,14 +23,13 @@ def elements(world: World) -> list[dict[str, Any]]:
         }
         element = world.elements.accepted.get(name)
         if element is not None:
-            ports = [port for port in world.ports.bound.values() if port.element == name]
             one |= {
                 "router_mac": element.router_mac,
                 "settled": element.settled,
                 "reason": element.reason,
                 "ports": [
                     {"id": port.port_id, "interface": port.interface, "ofport": port.ofport}
-                    for port in ports
+                    for port in bound.get(name, ())
                 ],
                 "tunnels": [
                     {"vtep": status.vtep, "ofport": status.ofport, "bfd": status.bfd,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from ryu_apps.configuration import Configuration
@@ -15,7 +15,7 @@ from ryu_apps.northbound.base import NodeView, PortState, Remote
 from ryu_apps.peering.base import Engine
 from ryu_apps.southbound.openflow import NotConnected, OpenFlowSouthbound
 from ryu_apps.store.base import Store
-from ryu_apps.views import elements, health, vpns, vrouters
+from ryu_apps.views import elements, health, rib, vpns, vrouters
 from ryu_apps.views.checks import CONTRIBUTORS
 from ryu_apps.views.ports import holder, port_detail, port_list, port_state
 
@@ -134,8 +134,26 @@ class LiveView(NodeView):
     def vrfs(self) -> list[dict[str, Any]]:
         return self._controller.query(lambda world: vpns.instances(world, "vrf"))
 
-    def rib(self) -> list[dict[str, Any]]:
-        return self._controller.query(vpns.rib)
+    def vnis(self, kind: str) -> list[int]:
+        return self._controller.query(
+            lambda world: [
+                vni for vni, one in world.instances.by_vni.items() if one.spec.kind == kind
+            ]
+        )
+
+    def rib(
+        self, wanted: Mapping[str, Collection[str]], offset: int, limit: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        taken = self._controller.query(lambda world: rib.snapshot(world, wanted))
+        found = rib.matching(taken, wanted)
+        shown = rib.page(found, offset, limit)
+        described: list[dict[str, Any]] = []
+        for start in range(0, len(shown), rib.SLICE):
+            part = shown[start:start + rib.SLICE]
+            described += self._controller.query(
+                lambda world, part=part: rib.describe(world, part)
+            )
+        return described, len(found)
 
     # ------------------------------------------------------------ vrouters
 

@@ -40,28 +40,6 @@ def _instance(world: World, vni: int, instance: Instance) -> dict[str, Any]:
     return one
 
 
-def rib(world: World) -> list[dict[str, Any]]:
-    """All paths, with the instances that import them."""
-    found = []
-    for source, path, best, stale in world.rib.all_paths():
-        nlri, attrs = path.nlri, path.attrs
-        importing = world.instances.importing(attrs.rts)
-        imported = [world.instances.by_vni[vni].spec for vni in importing]
-        one: dict[str, Any] = {
-            "family": nlri.family, "type": nlri.route_type, **nlri._asdict(),
-            "next_hop": attrs.next_hop, "labels": list(path.labels), "rts": list(attrs.rts),
-            "encap": attrs.encap, "router_mac": attrs.router_mac, "mobility": attrs.mobility,
-            "local_pref": attrs.local_pref, "as_path": list(attrs.as_path),
-            "peer": source or "local", "best": best, "stale": stale,
-            "evi": [spec.vni for spec in imported if spec.kind == "evi"],
-            "vrf": [spec.vni for spec in imported if spec.kind == "vrf"],
-        }
-        found.append(one)
-    found.sort(key=lambda one: (one["type"], one["rd"], one.get("mac", ""), one.get("ip", ""),
-                                one.get("prefix", ""), one["peer"]))
-    return found
-
-
 def routed(world: World, vni: int, address: str) -> str:
     """The longest prefix by which the routes of an instance lead to an address, or ""."""
     instance = world.instances.by_vni.get(vni)

@@ -84,8 +84,21 @@ class DataView(NodeView):
     def vrfs(self) -> list[dict[str, Any]]:
         return copy.deepcopy(self.instances["vrfs"])
 
-    def rib(self) -> list[dict[str, Any]]:
-        return copy.deepcopy(self.paths)
+    def vnis(self, kind: str) -> list[int]:
+        return [one["vni"] for one in (self.evis() if kind == "evi" else self.vrfs())]
+
+    def rib(self, wanted, offset: int, limit: int) -> tuple[list[dict[str, Any]], int]:
+        def has(path: dict[str, Any], name: str, values: Iterable[str]) -> bool:
+            value = path.get({"rt": "rts"}.get(name, name))
+            return any(
+                str(one).lower() in values for one in (value if type(value) is list else [value])
+            )
+
+        found = [
+            path for path in self.paths
+            if all(has(path, name, values) for name, values in wanted.items())
+        ]  # fmt: skip
+        return copy.deepcopy(found[offset:offset + limit]), len(found)
 
     def peers(self) -> list[dict[str, Any]]:
         return copy.deepcopy(self.peer_list)

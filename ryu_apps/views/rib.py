@@ -1,0 +1,151 @@
+"""The routes that a node knows, for people.
+
+A table may have hundreds of thousands of them, and the controller thread has better things to do.
+It copies the references at once (:func:`snapshot`) and describes a page in slices
+(:func:`describe`).  Filters and order are found out between, by the thread that asks: routes are
+values, and never change.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ryu_apps.control.instances import Instances
+from ryu_apps.control.model import Network
+from ryu_apps.control.rib import LOCAL
+from ryu_apps.control.routes import Nlri, Path
+from ryu_apps.control.world import World
+
+SLICE = 500
+"""So many routes are described at a time."""
+
+
+class Known(NamedTuple):
+    """A path and where it comes from ("" for this node)."""
+
+    path: Path
+    source: str
+
+
+class Snapshot(NamedTuple):
+    """``paths``: (source, path) of all who announce an NLRI, for each.  ``targets``: of each filter
+    by instance, the route targets of which it takes one."""
+
+    paths: list[tuple[tuple[str, Path], ...]]
+    best: Mapping[Nlri, Path]
+    targets: list[frozenset[str]]
+    keys: Callable[[tuple[str, ...]], tuple[str, ...]]
+
+
+def snapshot(world: World, wanted: Mapping[str, Collection[str]]) -> Snapshot:
+    """What a query needs of the World; costs no more than copying references."""
+    targets = [
+        _targets(world.instances, kind, wanted[kind]) for kind in ("evi", "vrf") if kind in wanted
+    ]
+    best = dict(world.rib.best) if "best" in wanted else {}
+    return Snapshot(world.rib.values(), best, targets, world.instances.keys)
+
+
+def _targets(instances: Instances, kind: str, vnis: Iterable[str]) -> frozenset[str]:
+    found: frozenset[str] = frozenset()
+    for vni in vnis:
+        instance = instances.by_vni.get(int(vni))
+        if instance is not None and instance.spec.kind == kind:
+            found |= instances.targets(instance.spec)
+    return found
+
+
+def matching(taken: Snapshot, wanted: Mapping[str, Collection[str]]) -> list[Known]:
+    """The paths that a query is for, in no order; ``wanted``: values by filter, one of which must
+    hold (``best``: "true", "false")."""
+    of_nlri = [
+        (name, frozenset(wanted[name])) for name in ("mac", "ip", "prefix", "rd") if name in wanted
+    ]
+    held: list[tuple[tuple[str, Path], ...]] = taken.paths
+    for name, values in of_nlri:
+        held = [one for one in held if getattr(one[0][1].nlri, name, None) in values]
+    if types := wanted.get("type"):
+        held = [one for one in held if str(one[0][1].nlri.route_type) in types]
+    tests = _path_tests(taken, wanted)
+    found = [Known(path, source) for one in held for source, path in one]
+    return [known for known in found if all(test(known) for test in tests)] if tests else found
+
+
+def _path_tests(
+    taken: Snapshot, wanted: Mapping[str, Collection[str]]
+) -> list[Callable[[Known], bool]]:
+    tests: list[Callable[[Known], bool]] = []
+    if peers := wanted.get("peer"):
+        tests.append(lambda known: (known.source or "local") in peers)
+    if hops := wanted.get("next_hop"):
+        tests.append(lambda known: known.path.attrs.next_hop in hops)
+    if rts := wanted.get("rt"):
+        tests.append(lambda known: not set(rts).isdisjoint(known.path.attrs.rts))
+    for targets in taken.targets:
+        tests.append(
+            lambda known, targets=targets:
+            not targets.isdisjoint(taken.keys(known.path.attrs.rts))
+        )  # fmt: skip
+    if best := wanted.get("best"):
+        tests.append(
+            lambda known:
+            ("true" if taken.best.get(known.path.nlri) is known.path else "false") in best
+        )  # fmt: skip
+    return tests
+
+
+def page(found: Sequence[Known], offset: int, limit: int) -> list[Known]:
+    """The paths ``offset`` and following of all that were found, in order."""
+    return heapq.nsmallest(offset + limit, found, key=_order)[offset:]
+
+
+def _order(known: Known) -> tuple:
+    nlri = known.path.nlri
+    return (
+        nlri.route_type, nlri.rd, getattr(nlri, "mac", ""), getattr(nlri, "ip", ""),
+        getattr(nlri, "prefix", ""), known.source or "local",
+    )  # fmt: skip
+
+
+def describe(world: World, found: Iterable[Known]) -> list[dict[str, Any]]:
+    """Paths with what this node makes of them."""
+    return [_describe(world, *known) for known in found]
+
+
+def _describe(world: World, path: Path, source: str) -> dict[str, Any]:
+    nlri, attrs = path.nlri, path.attrs
+    importing = [world.instances.by_vni[vni] for vni in world.instances.importing(attrs.rts)]
+    unused = [
+        {"vni": one.spec.vni, "reason": reason}
+        for one in importing if (reason := one.why_unused(path))
+    ]  # fmt: skip
+    return {
+        "family": nlri.family, "type": nlri.route_type, **nlri._asdict(),
+        "next_hop": attrs.next_hop, "labels": list(path.labels), "rts": list(attrs.rts),
+        "encap": attrs.encap, "router_mac": attrs.router_mac, "mobility": attrs.mobility,
+        "sticky": attrs.sticky, "local_pref": attrs.local_pref, "med": attrs.med,
+        "as_path": list(attrs.as_path), "originator_id": attrs.originator_id,
+        "esi": path.esi, "gateway": path.gateway,
+        "peer": source or "local", "best": world.rib.best.get(nlri) is path,
+        "stale": world.rib.is_stale(source, nlri),
+        "evi": [one.spec.vni for one in importing if one.spec.kind == "evi"],
+        "vrf": [one.spec.vni for one in importing if one.spec.kind == "vrf"],
+        "unused": unused,
+        "hint": "" if importing or source == LOCAL else _hint(world, path),
+    }  # fmt: skip
+
+
+def _hint(world: World, path: Path) -> str:
+    """Why a path that nobody imports may have been meant for one of us."""
+    known = []
+    for vni in dict.fromkeys(path.labels):
+        for kind, id in world.config.by_vni.get(vni, ()):
+            item = world.config.get(kind, id)
+            instance = world.instances.by_vni.get(vni)
+            if item is not None and instance is not None:
+                what = "network" if type(item) is Network else "router"
+                targets = ", ".join(sorted(world.instances.targets(instance.spec)))
+                known.append(f"VNI {vni} is {what} {item.name or id}, which imports {targets}")
+    return "; ".join(["imported by none", *known])
