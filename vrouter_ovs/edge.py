@@ -10,6 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+Item = tuple[str, str]
+"""(kind, value): something that a router advertisement says and hosts remember; the kinds are
+those of :mod:`vrouter_ovs.proxies.ra`."""
+
 
 class Why(IntEnum):
     """Why a frame was punted: the register ``why``, which the packet-in carries.
@@ -78,6 +82,7 @@ class EdgePort:
     subnets, or "" where none is routed.  What is about one subnet comes from the MAC of that
     subnet's router, where there is none from ``service_mac``.
     ``extra_options``: Neutron's extra_dhcp_opts as (ip version, option name or number, value).
+    ``withdrawn``: what router advertisements have said to it that is no longer true.
     """
 
     port_id: str
@@ -95,3 +100,4 @@ class EdgePort:
     v6: tuple[Lease6, ...] = ()
     extra_options: tuple[tuple[int, str, str], ...] = ()
     lease_time: int = 86400
+    withdrawn: tuple[Item, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ryu_apps.control import dns_names
+from ryu_apps.control.advertised import Advertised
 from ryu_apps.control.config import Config
 from ryu_apps.control.messages import EdgeChanged
 from ryu_apps.control.model import FixedIp, Subnet
@@ -91,7 +92,8 @@ def _lease4(config: Config, fixed: FixedIp, subnet: Subnet, router_mac: str) -> 
 
 
 class Edges:
-    """The EdgePorts of all bound ports, kept equal to :func:`edge_port` of each."""
+    """The EdgePorts of all bound ports, kept equal to :func:`edge_port` of each, and with what of
+    earlier advertisements has to be taken back from it."""
 
     def __init__(self, config: Config, bound: dict[str, BoundPort]) -> None:
         self._config = config
@@ -100,7 +102,12 @@ class Edges:
         """Ports to look at again; whoever changes what an EdgePort is made from marks them."""
         self.current: dict[str, tuple[str, EdgePort]] = {}
         """Port id -> (element, its EdgePort)."""
+        self.advertised = Advertised()
         self._places: dict[tuple[str, int], str] = {}
+
+    def tick(self, now: float) -> None:
+        """``now``: seconds of a steady clock."""
+        self.dirty.update(dict.fromkeys(self.advertised.tick(now)))
 
     def flush(self) -> list[EdgeChanged]:
         """Compute what is marked.  Places that were left come first: another port may have them."""
@@ -109,9 +116,11 @@ class Edges:
         for port_id in self.dirty:
             old = self.current.pop(port_id, None)
             bound = self._bound.get(port_id)
+            made = edge_port(self._config, bound) if bound is not None else None
+            made = self.advertised.changed(port_id, made)
             new = None
-            if bound is not None:
-                new = self.current[port_id] = bound.element, edge_port(self._config, bound)
+            if bound is not None and made is not None:
+                new = self.current[port_id] = bound.element, made
             if new == old:
                 continue
             if old is not None and (new is None or _place(new) != _place(old)):

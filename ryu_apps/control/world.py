@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.advertised import RECORDS as ADVERTISED
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config import Config
 from ryu_apps.control.configure import Configurer
@@ -182,8 +183,13 @@ class World:
                     self.claim_records[port_id, element] = value
             elif key.startswith(NODES):
                 self.peers.recorded(key[len(NODES):], value)
+            elif key.startswith(ADVERTISED) and not self.convergence.loaded:
+                node, _, network_id = key[len(ADVERTISED):].partition("/")
+                if node == self.settings.node:
+                    self.ports.edges.advertised.recall(network_id, value)
 
     def _tick(self, event: msg.Tick, now: float) -> None:
+        self.ports.edges.tick(now)
         self.learned.tick(now)
         for port_id in self.duplicates.expired():
             self._announce_again(port_id)
@@ -219,6 +225,7 @@ class World:
         # A view before the first port that asks for its names.
         self._effects.extend(self.ports.names.flush())
         self._effects.extend(self.ports.edges.flush())
+        self._effects.extend(self.ports.edges.advertised.records(self.settings.node))
         self.probes.confirmed(self.ports.confirmed)
         self.ports.confirmed.clear()
         self._effects.extend(self.probes.flush(now))

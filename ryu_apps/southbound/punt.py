@@ -37,6 +37,9 @@ REASONS = 64
 RA_INTERVAL = 200.0
 """Seconds between two unsolicited router advertisements to a port, give or take a quarter, at
 random (RFC 4861 section 6.2.4).  Lifetimes are much longer."""
+RA_FINAL, RA_FINAL_INTERVAL = 3, 4.0
+"""How often what is no longer true is taken back at first, and the seconds between (RFC 4861
+sections 6.2.5 and 10, MAX_FINAL_RTR_ADVERTISEMENTS); then with the others."""
 RA_RETRY = 15.0
 """Seconds until an advertisement is tried again that could not be sent."""
 
@@ -120,7 +123,8 @@ class PuntSouthbound:
         self._tasks: deque[Callable[[], None]] = deque()
         self._fresh: deque[Place] = deque()
         self._counters: dict[str, Counters] = {}
-        self._due: list[tuple[float, Place, EdgePort]] = []
+        self._due: list[tuple[float, Place, int, EdgePort]] = []
+        """(when, where, how many more come soon after, the port as it is)."""
         self._stopping = False
         self._thread = Thread(
             self._run, "punt", essential=True, may_end=lambda: self._stopping
@@ -152,7 +156,7 @@ class PuntSouthbound:
                 return
             self._ports[place] = port
             self._by_evi.setdefault((element, port.evi), {})[ofport] = None
-            if any(lease.ra_mode for lease in port.v6):
+            if port.withdrawn or any(lease.ra_mode for lease in port.v6):
                 self._fresh.append(place)
                 self._lock.notify()
         for problem in (*dhcp4.problems(port), *dhcp6.problems(port)):
@@ -224,7 +228,7 @@ class PuntSouthbound:
                 if self._stopping:
                     return
                 element, messages = self._take()
-                fresh = [(place, self._ports.get(place)) for place in self._fresh]
+                fresh = [(place, self._ports.get(place)) for place in dict.fromkeys(self._fresh)]
                 self._fresh.clear()
                 task = self._tasks.popleft() if self._tasks else None
             try:
@@ -235,7 +239,8 @@ class PuntSouthbound:
                 now = time.monotonic()
                 for place, port in fresh:
                     if port is not None:
-                        heapq.heappush(self._due, (now, place, port))
+                        soon = RA_FINAL - 1 if port.withdrawn else 0
+                        heapq.heappush(self._due, (now, place, soon, port))
                 self._advertise(now)
             except Exception:  # the outermost boundary of this thread
                 failed("a punted packet or an advertisement could not be handled")
@@ -291,15 +296,20 @@ class PuntSouthbound:
         """Send the advertisements that are due, and plan the next ones."""
         due = self._due
         while due and due[0][0] <= now:
-            _, place, port = heapq.heappop(due)
+            _, place, soon, port = heapq.heappop(due)
             if self._ports.get(place) is not port:
                 continue  # Gone, or changed since, and planned anew then.
-            frame = ra.periodic(port)
-            if frame is None:
+            frames = ra.periodic(port)
+            if not frames:
                 continue
-            sent = self._send(*place, frame)
-            wait = RA_INTERVAL * random.uniform(0.75, 1.25) if sent else RA_RETRY
-            heapq.heappush(due, (now + wait, place, port))
+            sent = all([self._send(*place, frame) for frame in frames])
+            if not sent:
+                wait = RA_RETRY
+            elif soon:
+                wait, soon = RA_FINAL_INTERVAL, soon - 1
+            else:
+                wait = RA_INTERVAL * random.uniform(0.75, 1.25)
+            heapq.heappush(due, (now + wait, place, soon, port))
             if sent:
                 with self._lock:
                     counters = self._counters.setdefault(place[0], Counters())

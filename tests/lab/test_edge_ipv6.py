@@ -163,3 +163,60 @@ def test_after_a_restart_of_the_node(lab: Lab, guests: dict[tuple[str, str], Gue
     wait_until(lambda: f"inet6 {guest.address}/64" in shown(guest.vm, "address", "show", "eth0"),
                "the address again", 30)
     assert f"default via {guest.gateway}" in shown(guest.vm, "route")
+
+
+def test_what_was_advertised_is_taken_back(lab: Lab) -> None:
+    """A prefix and a router that go, at once and while the node is away; as the kernel has it."""
+    client, elsewhere = lab.nodes["node1"].client, lab.nodes["node2"].client
+    network = client.create("network", name="edge6-gone")
+    router = client.create("router", name="edge6-gone")
+    modes = {"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
+    subnets = [client.create("subnet", network_id=network["id"], cidr=f"fd78:0:0:{n}::/64", **modes)
+               for n in (1, 2)]  # fmt: skip
+
+    def attach(subnet: dict[str, Any], by: Any = client) -> str:
+        answer = by.add_router_interface(router["id"], subnet["id"])
+        return link_local(by.show("port", answer["port_id"])["mac_address"])
+
+    gateway = attach(subnets[0])
+    assert attach(subnets[1]) == gateway
+    port = client.create("port", network_id=network["id"])
+    first, second = (
+        next(one["ip_address"] for one in port["fixed_ips"] if one["subnet_id"] == subnet["id"])
+        for subnet in subnets
+    )
+    vm = lab.add_vm("e6gone", "hv1", PortSpec(port["id"], port["mac_address"], "192.0.2.1/32"))
+
+    def address(text: str) -> str:
+        return next((line for line in shown(vm, "-o", "address").splitlines() if text in line), "")
+
+    def defaults() -> list[str]:
+        return [line.split()[2] for line in shown(vm, "route").splitlines() if "default" in line]
+
+    try:
+        client.wait_ports([port["id"]])
+        listen(vm.space)
+        wait_until(lambda: address(first) and address(second) and defaults() == [gateway],
+                   "two addresses and a default route", 30)
+        client.remove_router_interface(router["id"], subnets[0]["id"])
+        client.remove("subnet", subnets[0]["id"])
+        wait_until(lambda: "deprecated" in address(first), "an address that is not preferred", 20)
+        assert "deprecated" not in address(second)
+        assert "fd78:0:0:1::/64" not in shown(vm, "route") and defaults() == [gateway]
+
+        client.remove_router_interface(router["id"], subnets[1]["id"])
+        wait_until(lambda: defaults() == [], "no default route", 20)
+        assert "deprecated" not in address(second)
+        other = attach(subnets[1])
+        wait_until(lambda: defaults() == [other], "the new default route alone", 20)
+
+        lab.nodes["node1"].kill()
+        elsewhere.remove_router_interface(router["id"], subnets[1]["id"])
+        third = attach(subnets[1], elsewhere)
+        assert third != other and defaults() == [other]
+        lab.nodes["node1"].restart()
+        wait_until(lambda: defaults() == [third], "the default route of today alone", 30)
+    finally:
+        vm.delete()
+        for one in (port["id"],):
+            client.remove("port", one)

@@ -81,8 +81,9 @@ def test_unsolicited_advertisement() -> None:
     packet.icmp6(nd.unsolicited("fd00::7", PORT.mac))
 
 
-def port_with(ra_mode: str, **changes):
-    return replace(PORT, v6=(replace(PORT.v6[0], ra_mode=ra_mode),), **changes)
+def port_with(ra_mode: str, router_mac: str = GATEWAY, **changes):
+    lease = replace(PORT.v6[0], ra_mode=ra_mode, router_mac=router_mac)
+    return replace(PORT, v6=(lease,), **changes)
 
 
 def advertised(frame: bytes):
@@ -120,23 +121,23 @@ def test_router_advertisement_by_mode(mode, flags, autonomous) -> None:
 
 
 def test_router_advertisement_to_the_unspecified_and_periodic() -> None:
-    solicited = ra.answer(solicit_router(src=ANY), PORT).frames[0]
-    assert solicited == ra.periodic(PORT)
+    (solicited,) = ra.answer(solicit_router(src=ANY), PORT).frames
+    assert (solicited,) == ra.periodic(PORT)
     udp = packet.icmp6(solicited)
     assert udp.dst == packet.ALL_NODES and udp.dst_mac == MAC
 
 
 def test_no_gateway_means_no_default_route() -> None:
     isolated = replace(PORT, v6=(Lease6("fd00::5", "fd00::/64", "", "slaac", "slaac"),))
-    for port in (port_with("slaac", gateway_mac=""), isolated):
-        head, options = advertised(ra.periodic(port))
+    for port in (port_with("slaac", router_mac=""), isolated):
+        head, options = advertised(*ra.periodic(port))
         assert head.rou_l == 0 and 3 in options
     none = port_with("")
-    assert ra.periodic(none) is None and ra.answer(solicit_router(), none).kind == "ignored"
+    assert ra.periodic(none) == () and ra.answer(solicit_router(), none).kind == "ignored"
 
 
 def test_small_mtu_and_bad_domain_are_left_out() -> None:
-    _, options = advertised(ra.periodic(port_with("slaac", mtu=1000, domain="x" * 70)))
+    _, options = advertised(*ra.periodic(port_with("slaac", mtu=1000, domain="x" * 70)))
     assert 5 not in options and 31 not in options
 
 

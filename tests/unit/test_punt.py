@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -169,6 +170,22 @@ def test_advertisements_go_on(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None
         assert bed.sent.get(timeout=20)[2][54] == 134
     bed.punt.changed("hv1", 6, None)
     eventually(lambda: not bed.punt._due)
+
+
+def test_what_is_taken_back_is_said_a_few_times(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where nothing is advertised any more; each time in the name of who said it."""
+    monkeypatch.setattr(punt, "RA_FINAL_INTERVAL", 0.01)
+    withdrawn = (("router", GATEWAY), ("on-link", "fd00::/64"))
+    bed.punt.changed("hv1", 6, replace(WITH_RA, v6=(), withdrawn=withdrawn))
+    for _ in range(punt.RA_FINAL):
+        element, ofport, frame = bed.sent.get(timeout=20)
+        assert (element, ofport, frame[6:12]) == ("hv1", 6, mac_bytes(GATEWAY))
+    # Not for ever: the next one comes with the others, after minutes.
+    bed.punt.changed("hv1", 5, PORT)
+    bed.punt.punted("hv1", packet_in(5, discover()))
+    assert bed.sent.get(timeout=20)[1] == 5
 
 
 def test_classify() -> None:

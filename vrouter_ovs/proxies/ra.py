@@ -1,15 +1,17 @@
-"""Router advertisements (RFC 4861, 4862, 8106) from the gateway to one port.
+"""Router advertisements (RFC 4861, 4862, 8106) from the gateways to one port.
 
 Lifetimes are long on purpose: addresses and routes of VMs must outlive a controller that is down.
-A removed gateway is announced by a new advertisement with the router lifetime 0.
+What is no longer true is taken back with lifetimes of 0 (``EdgePort.withdrawn``): a default route
+in the name of the router that was, as hosts know it by its link-local address.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from struct import Struct
+from typing import NamedTuple
 
-from ..edge import EdgePort
+from ..edge import EdgePort, Item, Lease6
 from .names import encode_or_nothing
 from .nd import options
 from .packet import (
@@ -32,53 +34,151 @@ ROUTER_LIFETIME = 65535
 """Seconds; the largest there is (RFC 8319 section 4)."""
 VALID_LIFETIME, PREFERRED_LIFETIME = 2592000, 604800
 """Seconds; the defaults of RFC 4861 section 6.2.1."""
+ROUTER, ON_LINK, AUTONOMOUS, RESOLVER, DOMAIN = KINDS = (
+    "router", "on-link", "autonomous", "resolver", "domain",
+)  # fmt: skip
+"""Kinds of items: the MAC of a default router, prefixes, an address, a DNS search domain."""
 _MANAGED, _OTHER = 0x80, 0x40
 _ON_LINK, _AUTONOMOUS = 0x80, 0x40
 _HEADER = Struct("!BBHBBHII")
 _PREFIX = Struct("!BBBBIII16s")
+_MOST = {ROUTER: 4, ON_LINK: 8, AUTONOMOUS: 8, RESOLVER: 16, DOMAIN: 2}
+"""How many withdrawn items of a kind go into advertisements, which must fit the link."""
+
+
+class _Router(NamedTuple):
+    """Who advertises: the MAC that it comes from; ``leases``: of its subnets."""
+
+    mac: str
+    leases: tuple[Lease6, ...]
+
+
+def said(port: EdgePort) -> frozenset[Item]:
+    """All that the advertisements to a port say which hosts remember."""
+    found: set[Item] = set()
+    for lease in port.v6:
+        if not lease.ra_mode:
+            continue
+        if lease.router_mac and lease.gateway:
+            found.add((ROUTER, lease.router_mac))
+        found.add((ON_LINK, lease.prefix))
+        if _is_autonomous(lease):
+            found.add((AUTONOMOUS, lease.prefix))
+        found.update((RESOLVER, server) for server in lease.dns if ":" in server)
+    if found and port.domain:
+        found.add((DOMAIN, port.domain))
+    return frozenset(found)
+
+
+def is_item(kind: str, value: str) -> bool:
+    """Whether (kind, value) can be an item of :func:`said`."""
+    try:
+        if kind == ROUTER:
+            return len(mac_bytes(value)) == 6
+        if kind in (ON_LINK, AUTONOMOUS):
+            return ipaddress.ip_network(value).version == 6
+        if kind == RESOLVER:
+            return ipaddress.ip_address(value).version == 6
+        return kind == DOMAIN
+    except ValueError:
+        return False
+
+
+def _is_autonomous(lease: Lease6) -> bool:
+    return lease.ra_mode in ("slaac", "dhcpv6-stateless")
 
 
 @per_object()
-def _prepare(port: EdgePort) -> tuple[bytes, bytes, bytes, bytes] | None:
-    """(port's MAC, source MAC, source address, message), or None where nothing is advertised."""
-    leases = [lease for lease in port.v6 if lease.ra_mode]
-    if not leases:
-        return None
-    modes = {lease.ra_mode for lease in leases}
+def _prepare(port: EdgePort) -> tuple[tuple[bytes, bytes], ...]:
+    """(source MAC, message) of each advertisement; those that only take back come first."""
+    by_router: dict[str, list[Lease6]] = {}
+    for lease in port.v6:
+        if lease.ra_mode:
+            by_router.setdefault(lease.router_mac or port.service_mac, []).append(lease)
+    gone = {kind: [value for one, value in port.withdrawn if one == kind][: _MOST[kind]]
+            for kind in KINDS}  # fmt: skip
+    former = [mac for mac in gone[ROUTER] if mac not in by_router]
+    # Some hosts remember a resolver with the router that named it (RFC 8106 section 6.2).
+    unrouted = bool(gone[RESOLVER]) or not (former or by_router)
+    if any(gone.values()) and unrouted and port.service_mac not in by_router:
+        former.append(port.service_mac)
+    routers = [_Router(mac, ()) for mac in former]
+    routers += [_Router(mac, tuple(leases)) for mac, leases in by_router.items()]
+    taken_back = _taken_back(gone)
+    return tuple((mac_bytes(one.mac), _message(port, one, taken_back)) for one in routers)
+
+
+def _message(port: EdgePort, router: _Router, taken_back: bytes) -> bytes:
+    modes = {lease.ra_mode for lease in port.v6}
     flags = (_MANAGED if "dhcpv6-stateful" in modes else 0) | (
         _OTHER if "dhcpv6-stateless" in modes else 0
     )
-    source = mac_bytes(port.gateway_mac or port.service_mac)
-    routed = bool(port.gateway_mac) and any(lease.gateway for lease in leases)
+    routed = any(lease.router_mac and lease.gateway for lease in router.leases)
     lifetime = ROUTER_LIFETIME if routed else 0
     parts = [_HEADER.pack(ADVERTISEMENT, 0, 0, HOP_LIMIT, flags, lifetime, 0, 0)]
-    parts.append(b"\x01\x01" + source)
+    parts.append(b"\x01\x01" + mac_bytes(router.mac))
     if 1280 <= port.mtu <= 65535:
         parts.append(b"\x05\x01\0\0" + port.mtu.to_bytes(4, "big"))
-    autonomous: dict[ipaddress.IPv6Network, bool] = {}
-    for lease in leases:
-        prefix = ipaddress.IPv6Network(lease.prefix, strict=False)
-        wants = lease.ra_mode in ("slaac", "dhcpv6-stateless")
-        autonomous[prefix] = autonomous.get(prefix, False) or wants
+    parts.append(taken_back)
+    autonomous: dict[str, bool] = {}
+    for lease in router.leases:
+        autonomous[lease.prefix] = autonomous.get(lease.prefix, False) or _is_autonomous(lease)
     for prefix, wants in autonomous.items():
-        parts.append(
-            _PREFIX.pack(3, 4, prefix.prefixlen, _ON_LINK | (_AUTONOMOUS if wants else 0),
-                         VALID_LIFETIME, PREFERRED_LIFETIME, 0, prefix.network_address.packed)
-        )  # fmt: skip
-    resolvers = [address_bytes(server) for lease in leases for server in lease.dns]
-    servers = list(dict.fromkeys(packed for packed in resolvers if len(packed) == 16))[:16]
-    time = ROUTER_LIFETIME.to_bytes(4, "big")
-    if servers:
-        parts.append(bytes((25, 1 + 2 * len(servers), 0, 0)) + time + b"".join(servers))
-    names = encode_or_nothing(port.domain)
-    if names:
-        names += bytes(-len(names) % 8)
-        parts.append(bytes((31, 1 + len(names) // 8, 0, 0)) + time + names)
-    return mac_bytes(port.mac), source, link_local(source), b"".join(parts)
+        found = _ON_LINK | (_AUTONOMOUS if wants else 0)
+        parts.append(_prefix(prefix, found, VALID_LIFETIME, PREFERRED_LIFETIME))
+    servers = [server for lease in router.leases for server in lease.dns]
+    parts.append(_resolvers(servers, ROUTER_LIFETIME))
+    if router.leases:
+        parts.append(_domain(port.domain, ROUTER_LIFETIME))
+    return b"".join(parts)
+
+
+def _taken_back(gone: dict[str, list[str]]) -> bytes:
+    """The options that say what is no longer true: before those that say what is."""
+    parts = []
+    for prefix in dict.fromkeys((*gone[ON_LINK], *gone[AUTONOMOUS])):
+        flags = (_ON_LINK if prefix in gone[ON_LINK] else 0) | (
+            _AUTONOMOUS if prefix in gone[AUTONOMOUS] else 0
+        )
+        parts.append(_prefix(prefix, flags, 0, 0))
+    parts.append(_resolvers(gone[RESOLVER], 0))
+    parts += [_domain(name, 0) for name in gone[DOMAIN]]
+    return b"".join(parts)
+
+
+def _prefix(prefix: str, flags: int, valid: int, preferred: int) -> bytes:
+    net = ipaddress.IPv6Network(prefix, strict=False)
+    return _PREFIX.pack(3, 4, net.prefixlen, flags, valid, preferred, 0,
+                        net.network_address.packed)  # fmt: skip
+
+
+def _resolvers(servers: list[str], lifetime: int) -> bytes:
+    packed = [address_bytes(server) for server in servers if ":" in server]
+    found = list(dict.fromkeys(packed))[:16]
+    if not found:
+        return b""
+    return bytes((25, 1 + 2 * len(found), 0, 0)) + lifetime.to_bytes(4, "big") + b"".join(found)
+
+
+def _domain(name: str, lifetime: int) -> bytes:
+    wire = encode_or_nothing(name)
+    if not wire:
+        return b""
+    wire += bytes(-len(wire) % 8)
+    return bytes((31, 1 + len(wire) // 8, 0, 0)) + lifetime.to_bytes(4, "big") + wire
+
+
+def _frames(port: EdgePort, destination: bytes) -> tuple[bytes, ...]:
+    """To the port's MAC, as prefixes and resolvers are per port."""
+    mac = mac_bytes(port.mac)
+    return tuple(
+        build_icmp6(mac, source, link_local(source), destination, body)
+        for source, body in _prepare(port)
+    )
 
 
 def answer(frame: bytes, port: EdgePort) -> Answer:
-    """The advertisement for a router solicitation from ``port``; raises Malformed.
+    """The advertisements for a router solicitation from ``port``; raises Malformed.
 
     kinds: "advertisement", "ignored".
     """
@@ -93,24 +193,14 @@ def answer(frame: bytes, port: EdgePort) -> Answer:
         raise Malformed("link-layer address of the unspecified address")
     if 1 in given and given[1][:6] != packet.src_mac:
         raise Malformed("source link-layer address is not the frame's source")
-    prepared = _prepare(port)
-    if prepared is None:
+    if not _prepare(port):
         return ignored("no router advertisements here")
-    mac, source_mac, source, body = prepared
-    if packet.src_mac != mac:
+    if packet.src_mac != mac_bytes(port.mac):
         return ignored("not the port's MAC")
     destination = ALL_NODES if packet.src == ANY6 else packet.src
-    reply = build_icmp6(mac, source_mac, source, destination, body)
-    return Answer((reply,), "advertisement", "solicited")
+    return Answer(_frames(port, destination), "advertisement", "solicited")
 
 
-def periodic(port: EdgePort) -> bytes | None:
-    """The unsolicited advertisement for ``port``, or None where nothing is advertised.
-
-    To all nodes, in a frame to the port's MAC: prefixes and resolvers are per port.
-    """
-    prepared = _prepare(port)
-    if prepared is None:
-        return None
-    mac, source_mac, source, body = prepared
-    return build_icmp6(mac, source_mac, source, ALL_NODES, body)
+def periodic(port: EdgePort) -> tuple[bytes, ...]:
+    """The unsolicited advertisements for ``port``, to all nodes; () where nothing is said."""
+    return _frames(port, ALL_NODES)

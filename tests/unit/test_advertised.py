@@ -1,0 +1,317 @@
+"""What router advertisements said is taken back when it is no longer true."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ryu_apps.control import messages as msg
+from ryu_apps.control.advertised import PERIOD, RECORDS, Advertised
+from ryu_apps.control.model import ROUTER_INTERFACE, FixedIp, Network, Port, Router, Subnet
+from ryu_apps.control.service_addresses import service_mac
+from ryu_apps.control.world import Settings
+from tests.property.world_node import Node
+from tests.property.world_universe import ASN, NODE
+from vrouter_ovs.edge import EdgePort, Lease6
+from vrouter_ovs.proxies import packet, ra
+
+from .test_proxy_neighbors import advertised
+
+MAC, GATEWAY, OTHER = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
+A, B = "fd00:a::/64", "fd00:b::/64"
+
+
+def interface(id: str, mac: str, **addresses: str) -> Port:
+    return Port(id, "n", mac, device_id="r", device_owner=ROUTER_INTERFACE, fixed_ips=tuple(
+        FixedIp(subnet, address) for subnet, address in addresses.items()
+    ))  # fmt: skip
+
+
+def vm(*subnets: str) -> Port:
+    return Port("p", "n", MAC, unfiltered=True, fixed_ips=tuple(
+        FixedIp(subnet, f"fd00:{subnet}::11") for subnet in subnets
+    ))  # fmt: skip
+
+
+class Bed:
+    """A node with a port in two automatic subnets of a routed network."""
+
+    def __init__(self, *records: tuple[str, dict]) -> None:
+        self.node = Node(Settings(NODE, ASN, restart_deferral=0), converged=False)
+        self.records: dict[str, dict | None] = {}
+        if records:
+            self.node.handle(msg.StatusChanged(records))
+
+    def start(self, **resources: object) -> None:
+        made = {
+            "network n": Network("n", 100, 1, dns_domain="red.test."),
+            "subnet a": self.subnet("a", A), "subnet b": self.subnet("b", B),
+            "router r": Router("r", 900, 2),
+            "port gw": interface("gw", GATEWAY, a="fd00:a::1", b="fd00:b::1"),
+            "port p": vm("a", "b"),
+        }  # fmt: skip
+        made |= {key.replace("_", " "): value for key, value in resources.items()}
+        for key, resource in made.items():
+            if resource is not None:
+                self.node.set(*key.split(), resource)
+        self.node.handle(msg.ConfigLoaded())
+        self.node.connect("e0")
+        self.node.bind("e0", "tap0", "p")
+        self.settle()
+
+    @staticmethod
+    def subnet(id: str, cidr: str, **fields) -> Subnet:
+        fields = {"ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac",
+                  "gateway_ip": cidr.replace("/64", "1"), **fields}  # fmt: skip
+        return Subnet(id, "n", cidr, **fields)
+
+    def settle(self) -> None:
+        self.node.flush()
+        for effect in self.node.effects:
+            if isinstance(effect, msg.RecordStatus) and effect.key.startswith(RECORDS):
+                self.records[effect.key] = effect.value
+
+    def set(self, kind: str, id: str, resource: object) -> EdgePort:
+        self.node.set(kind, id, resource)
+        self.settle()
+        return self.port
+
+    def tick(self, seconds: float) -> EdgePort:
+        self.node.tick(seconds)
+        self.settle()
+        return self.port
+
+    @property
+    def port(self) -> EdgePort:
+        return self.node.edges["e0", 1]
+
+
+def read(port: EdgePort) -> list[tuple[str, int, dict[str, tuple[int, int, int]], dict[str, int]]]:
+    """(source, router lifetime, prefix -> (flags, valid, preferred), resolver -> lifetime) of each
+    advertisement; where a prefix stands twice, as a host has it in the end."""
+    found = []
+    for frame in ra.periodic(port):
+        head, options = advertised(frame)
+        prefixes: dict[str, tuple[int, int, int]] = {}
+        for raw in options.get(3, []):
+            times = int.from_bytes(raw[4:8], "big"), int.from_bytes(raw[8:12], "big")
+            prefixes[f"{packet.ipaddress.IPv6Address(raw[16:])}/{raw[2]}"] = (raw[3], *times)
+        resolvers = {
+            str(packet.ipaddress.IPv6Address(raw[at : at + 16])): int.from_bytes(raw[4:8], "big")
+            for raw in options.get(25, []) for at in range(8, len(raw), 16)
+        }  # fmt: skip
+        source = packet.icmp6(frame)
+        assert source.src == packet.link_local(source.src_mac)
+        assert options[1] == [b"\1\1" + source.src_mac]
+        found.append((source.src_mac.hex(":"), head.rou_l, prefixes, resolvers))
+    return found
+
+
+GOOD = (0xC0, ra.VALID_LIFETIME, ra.PREFERRED_LIFETIME)
+GONE = (0xC0, 0, 0)
+
+
+@pytest.fixture
+def bed() -> Bed:
+    made = Bed()
+    made.start()
+    return made
+
+
+def test_at_first_nothing_is_taken_back(bed: Bed) -> None:
+    ((source, lifetime, prefixes, resolvers),) = read(bed.port)
+    assert (source, lifetime) == (GATEWAY, ra.ROUTER_LIFETIME)
+    assert prefixes == {A: GOOD, B: GOOD} and bed.port.withdrawn == ()
+    assert set(resolvers.values()) == {ra.ROUTER_LIFETIME}
+
+
+def test_a_router_that_goes(bed: Bed) -> None:
+    """In its own name: hosts know it by its link-local address."""
+    final, service, now = None, None, None
+    for source, lifetime, prefixes, resolvers in read(bed.set("port", "gw", None)):
+        if source == GATEWAY:
+            final = lifetime, prefixes
+            assert resolvers == {"fd00:a::1": 0, "fd00:b::1": 0}
+        else:
+            service, now = source, (lifetime, prefixes)
+    assert final == (0, {}) and service == service_mac(100)
+    # The subnets are there still.
+    assert now == (0, {A: GOOD, B: GOOD})
+
+
+@pytest.mark.parametrize(
+    ("change", "lifetime"),
+    [
+        (("router", "r", Router("r", 900, 2, admin_state_up=False)), 0),
+        (("port", "gw", replace(interface("gw", GATEWAY, a="fd00:a::1"), admin_state_up=False)), 0),
+        (("port", "gw", interface("gw", OTHER, a="fd00:a::1", b="fd00:b::1")), ra.ROUTER_LIFETIME),
+    ],
+)  # fmt: skip
+def test_whatever_took_the_router_away(bed: Bed, change: tuple, lifetime: int) -> None:
+    said = read(bed.set(*change))
+    assert said[0][:2] == (GATEWAY, 0)
+    assert said[-1][1] == lifetime
+
+
+def test_a_router_that_comes_back(bed: Bed) -> None:
+    bed.set("port", "gw", None)
+    gateway = interface("gw2", GATEWAY, a="fd00:a::1", b="fd00:b::1")
+    said = read(bed.set("port", "gw2", gateway))
+    assert said[-1][:3] == (GATEWAY, ra.ROUTER_LIFETIME, {A: GOOD, B: GOOD})
+    assert (ra.ROUTER, GATEWAY) not in bed.port.withdrawn
+
+
+def test_a_subnet_that_is_deleted(bed: Bed) -> None:
+    bed.node.set("port", "gw", interface("gw", GATEWAY, b="fd00:b::1"))
+    bed.node.set("port", "p", vm("b"))
+    ((source, lifetime, prefixes, resolvers), *others) = read(bed.set("subnet", "a", None))[::-1]
+    assert (source, lifetime) == (GATEWAY, ra.ROUTER_LIFETIME)
+    assert prefixes == {A: GONE, B: GOOD}
+    assert resolvers == {"fd00:a::1": 0, "fd00:b::1": ra.ROUTER_LIFETIME}
+    assert all(one[1] == 0 and one[2] == {A: GONE} for one in others)
+
+
+def test_the_last_subnet_that_is_deleted(bed: Bed) -> None:
+    """Nothing is advertised any more but that it is no more."""
+    for kind, id in (("port", "gw"), ("subnet", "a"), ("subnet", "b")):
+        bed.node.set(kind, id, None)
+    said = read(bed.set("port", "p", vm()))
+    assert {one[0]: one[1] for one in said} == {GATEWAY: 0, service_mac(100): 0}
+    assert all(one[2] == {A: GONE, B: GONE} for one in said)
+
+
+def test_a_port_that_moves_to_another_subnet(bed: Bed) -> None:
+    ((_, _, prefixes, _),) = [one for one in read(bed.set("port", "p", vm("b"))) if one[1]]
+    assert prefixes == {A: GONE, B: GOOD}
+
+
+def test_other_resolvers(bed: Bed) -> None:
+    told = bed.subnet("a", A, dns_nameservers=("fd00::53",))
+    bed.set("subnet", "a", told)
+    said = read(bed.set("subnet", "a", replace(told, dns_nameservers=("fd00::54",))))
+    (resolvers,) = [one[3] for one in said if one[0] == GATEWAY]
+    assert resolvers == {"fd00:a::1": 0, "fd00::53": 0, "fd00::54": ra.ROUTER_LIFETIME,
+                         "fd00:b::1": ra.ROUTER_LIFETIME}  # fmt: skip
+
+
+def test_a_mode_without_automatic_addresses(bed: Bed) -> None:
+    bed.node.set("port", "p", vm("a"))
+    stateful = bed.subnet("a", A, ipv6_ra_mode="dhcpv6-stateful",
+                          ipv6_address_mode="dhcpv6-stateful")  # fmt: skip
+    port = bed.set("subnet", "a", stateful)
+    assert (ra.AUTONOMOUS, A) in port.withdrawn and (ra.ON_LINK, A) not in port.withdrawn
+    _, options = advertised(ra.periodic(port)[-1])
+    found = [(raw[3], int.from_bytes(raw[8:12], "big")) for raw in options[3]
+             if raw[16:] == packet.address_bytes("fd00:a::")]  # fmt: skip
+    assert found == [(0x40, 0), (0x80, ra.PREFERRED_LIFETIME)]
+
+
+def test_another_domain(bed: Bed) -> None:
+    port = bed.set("network", "n", Network("n", 100, 1, dns_domain="blue.test."))
+    _, options = advertised(ra.periodic(port)[-1])
+    assert [(raw[8:].rstrip(b"\0"), int.from_bytes(raw[4:8], "big")) for raw in options[31]] == [
+        (b"\3red\4test", 0), (b"\4blue\4test", ra.ROUTER_LIFETIME)
+    ]  # fmt: skip
+
+
+def test_each_router_says_what_is_its_own() -> None:
+    one = Lease6("fd00:a::5", A, "fd00:a::1", "slaac", "slaac", ("fd00:a::1",), GATEWAY)
+    two = Lease6("fd00:b::5", B, "fd00:b::1", "slaac", "slaac", ("fd00:b::1",), OTHER)
+    port = EdgePort("p", "n", 5, 100, MAC, "fa:16:3e:00:00:99", service_mac(100), 1450,
+                    v6=(one, two))  # fmt: skip
+    assert read(port) == [
+        (GATEWAY, ra.ROUTER_LIFETIME, {A: GOOD}, {"fd00:a::1": ra.ROUTER_LIFETIME}),
+        (OTHER, ra.ROUTER_LIFETIME, {B: GOOD}, {"fd00:b::1": ra.ROUTER_LIFETIME}),
+    ]
+
+
+def test_for_a_time(bed: Bed) -> None:
+    bed.set("port", "gw", None)
+    assert bed.tick(1).withdrawn
+    assert bed.tick(PERIOD - 1).withdrawn
+    assert bed.tick(2).withdrawn == ()
+    ((_, lifetime, prefixes, _),) = read(bed.port)
+    assert (lifetime, prefixes) == (0, {A: GOOD, B: GOOD})
+
+
+def test_a_switch_that_restarts_is_no_new_guest(bed: Bed) -> None:
+    """Its ports are away for a moment, with what they were told."""
+    bed.tick(1)
+    bed.node.interface("e0", "tap0", None)
+    bed.settle()
+    assert not bed.node.edges
+    bed.node.set("port", "gw", None)
+    bed.node.tick(60)
+    bed.node.bind("e0", "tap0", "p", 1)
+    bed.settle()
+    assert (ra.ROUTER, GATEWAY) in bed.port.withdrawn
+
+
+# ---------------------------------------------------------------- over a restart of the node
+
+
+def test_a_change_while_the_node_was_away(bed: Bed) -> None:
+    (record,) = bed.records.items()
+    again = Bed(record)
+    again.start(port_gw=None, subnet_a=None, port_p=vm("b"))
+    said = {one[0]: one[1:] for one in read(again.port)}
+    assert said[GATEWAY][:2] == (0, {A: GONE})
+    assert said[service_mac(100)][:2] == (0, {A: GONE, B: GOOD})
+    # And once more, in the time in which that is said.
+    (key, value), *more = again.records.items()
+    assert not more
+    third = Bed((key, value))
+    third.start(port_gw=None, subnet_a=None, port_p=vm("b"))
+    assert (ra.ROUTER, GATEWAY) in third.port.withdrawn
+    third.tick(1)
+    assert third.tick(PERIOD + 1).withdrawn == ()
+    assert [ra.ROUTER, GATEWAY] not in third.records[key]["items"]
+
+
+def test_a_start_without_a_change_writes_and_takes_back_nothing(bed: Bed) -> None:
+    (record,) = bed.records.items()
+    again = Bed(record)
+    again.start()
+    assert again.records == {} and again.port.withdrawn == ()
+
+
+def test_records_of_others_and_bad_ones_count_for_nothing(bed: Bed) -> None:
+    ((key, value),) = bed.records.items()
+    other = key.replace(f"/{NODE}/", "/another/")
+    bad = [["router", "x"], ["on-link", "10.0.0.0/8"], ["router"], "x", [1, 2], ["left", ""]]
+    again = Bed((other, value), (key, {"items": bad}))
+    again.start()
+    assert again.port.withdrawn == ()
+    Advertised().recall("n", None)
+
+
+def test_records_go_with_what_they_say(bed: Bed) -> None:
+    bed.node.interface("e0", "tap0", None)
+    bed.settle()
+    for seconds in (1, PERIOD + 1):
+        bed.node.tick(seconds)
+        bed.settle()
+    ((_, value),) = bed.records.items()
+    assert value is None
+
+
+subnets = st.lists(st.sampled_from(["a", "b"]), unique=True)
+gateways = st.sampled_from([None, GATEWAY, OTHER])
+
+
+@given(st.lists(st.tuples(subnets, gateways), min_size=1, max_size=6))
+def test_what_was_said_is_true_or_taken_back(steps) -> None:
+    """In every order of changes."""
+    bed = Bed()
+    bed.start()
+    known = set(ra.said(bed.port))
+    for places, mac in steps:
+        gateway = interface("gw", mac, a="fd00:a::1", b="fd00:b::1") if mac else None
+        bed.node.set("port", "gw", gateway)
+        port = bed.set("port", "p", vm(*places))
+        known |= ra.said(port)
+        assert set(port.withdrawn) == known - ra.said(port)
+        assert all(len(frame) <= 14 + 1280 for frame in ra.periodic(port))
