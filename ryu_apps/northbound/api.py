@@ -8,6 +8,7 @@ from typing import Any
 
 from ryu_apps.configuration import Configuration
 from ryu_apps.northbound import discovery, openapi
+from ryu_apps.northbound.agents import Agents
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.declarations import ALL
 from ryu_apps.northbound.environment import PROJECT, Environment
@@ -27,6 +28,7 @@ def build(configuration: Configuration, node_view: NodeView, settings: Any) -> A
         resource = Resource(declaration, environment)
         routes += resource.routes()
         routes += Tags(resource, environment).routes()
+    routes += Agents(environment).routes()
     others = Others(node_view, session(settings.api))
     node = [*NodeApi(environment, others).routes(), *PolicyApi(environment, others).routes()]
     for route in (discovery.node(node), *node):

@@ -40,7 +40,9 @@ SUBNET = Declaration(
     update_body=bodies.SubnetUpdate,
     rules=subnets,
     view=views.subnet,
-    attributes=frozenset(views.subnet(Subnet("", "", ""), None)),
+    attributes=frozenset(views.subnet(Subnet("", "", ""), False)) - {"shared"},
+    filter_only=frozenset({"shared"}),
+    extra=views.is_shared,
     indexes=(("network_id", "subnets_by_network"),),
 )
 PORT = Declaration(

@@ -13,23 +13,31 @@ _UPDATED = "2026-01-01T00:00:00-00:00"
 
 EXTENSIONS: dict[str, tuple[str, str]] = {
     "address-group": ("Address group", "Named lists of prefixes, for security group rules"),
-    "address-pairs": ("Allowed Address Pairs", "Further addresses that a port may send from"),
-    "allowed-address-pairs": ("Allowed Address Pairs", "Alias of address-pairs"),
+    "aap-reject-multicast": (
+        "Allowed address pairs reject multicast", "Address pairs of multicast are refused"),
+    "allowed-address-pairs": (
+        "Allowed Address Pairs", "Further addresses that a port may send from"),
     "binding": ("Port Binding", "Where a port is wanted, and where it is"),
     "dns-domain-ports": ("dns_domain for ports", "Ports have a DNS domain of their own"),
     "dns-integration": ("DNS Integration", "dns_name of ports, dns_domain of networks"),
+    "empty-string-filtering": (
+        "Empty String Filtering", "Lists can be filtered by what is empty"),
     "extra_dhcp_opt": ("Neutron Extra DHCP options", "DHCP options that a port gets besides"),
     "filter-validation": ("Filter parameters validation", "Unknown filters are refused"),
+    "ip-substring-filtering": (
+        "IP address substring filtering", "Ports are found by a part of their address"),
     "net-mtu": ("Network MTU", "The MTU of a network"),
     "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be set"),
     "pagination": ("Pagination support", "limit, marker and page_reverse"),
     "port-security": ("Port Security", "Anti-spoofing of a port or network can be turned off"),
+    "port-security-groups-filtering": (
+        "Port filtering on security groups", "Ports are found by their security groups"),
     "project-id": ("project_id field enabled", "project_id stands beside tenant_id"),
     "provider": ("Provider Network", "Type and VNI of a network"),
     "revision-if-match": ("If-Match constraints", "If-Match: revision_number=N"),
     "router": ("Neutron L3 Router", "Routers and their interfaces"),
     "security-group": ("security-group", "Security groups and their rules"),
-    "security-group-remote-address-group": (
+    "security-groups-remote-address-group": (
         "Remote address group id field for security group rules",
         "A rule can name an address group as its remote"),
     "security-groups-normalized-cidr": (
@@ -37,8 +45,8 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "security-groups-rules-belongs-to-default-sg": (
         "Security groups rules belongs to the default security group",
         "belongs_to_default_sg of a rule"),
-    "security-groups-shared-filtering": (
-        "Security group filtering on the shared field", "shared can be filtered by"),
+    "sort-key-validation": (
+        "Sort key validation", "Lists are not sorted by attributes that are not there"),
     "sorting": ("Sorting support", "sort_key and sort_dir"),
     "standard-attr-description": ("standard-attr-description", "Resources have a description"),
     "standard-attr-revisions": ("Resource revision numbers", "Resources have revision_number"),
@@ -46,6 +54,9 @@ EXTENSIONS: dict[str, tuple[str, str]] = {
     "standard-attr-timestamp": ("Resource timestamps", "created_at and updated_at"),
     "stateful-security-group": (
         "Stateful security group", "Groups whose connections are tracked, or not"),
+    "tag-creation": ("Tag creation", "POST adds several tags at once"),
+    "tag-ports-during-bulk-creation": (
+        "Tag ports during bulk creation", "New ports can have tags at once"),
     "vpn": ("VPN attributes", "RD index, VNI and route targets of networks and routers"),
 }
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ryu_apps.control.ipam import canonical_mac
+from ryu_apps.northbound.attributes import FALSE, TRUE
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.listing import FALSE, TRUE
 from vrouter_ovs.state import KINDS
 from vrouter_ovs.tables import TABLE_IDS, TABLE_NAMES
 

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 from webob import Request, Response
 
 from ryu_apps.control.rules import RuleError
-from ryu_apps.northbound import json_body
+from ryu_apps.northbound import absent, json_body
 from ryu_apps.northbound.errors import ApiError, error_body
 from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
 
@@ -206,8 +206,7 @@ class Application:
         methods, parameters = self._match(path.rstrip("/") or "/")
         if methods is None:
             raise ApiError(
-                404, "HTTPNotFound",
-                f"The resource {path[:LOGGED]} could not be found; see /openapi.json.",
+                404, "HTTPNotFound", absent.message(path[:LOGGED]),
             )
         method = "GET" if request.method == "HEAD" else request.method
         route = methods.get(method)

@@ -3,16 +3,16 @@ selection", "Sorting", "Pagination")."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from ryu_apps.northbound.attributes import boolean
 from ryu_apps.northbound.errors import ApiError
 
 RESERVED = frozenset({"fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"})
 TAG_FILTERS = {"tags", "tags-any", "not-tags", "not-tags-any"}
-TRUE, FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 
 MAX_TESTS = 64
 
@@ -29,6 +29,8 @@ class Listing:
     sort: list[tuple[str, bool]] = field(default_factory=list)
     """(attribute, descending)"""
     limit: int | None = None
+    paged: bool = False
+    """The client asked for a page, and so gets links to others."""
     marker: str | None = None
     reverse: bool = False
 
@@ -38,11 +40,10 @@ class Listing:
 
 
 def parse(
-    query: Any, known: Iterable[str], max_page: int, booleans: Container[str] = (),
-    hidden: Collection[str] = (),
+    query: Any, known: Iterable[str], max_page: int, hidden: Collection[str] = ()
 ) -> Listing:
-    """Read a query string (a multidict) for resources with the attributes ``known``, some of which
-    are true or false, and some ``hidden`` from this client.
+    """Read a query string (a multidict) for resources with the attributes ``known``, some
+    ``hidden`` from this client.
 
     Raises ApiError 403 for what is hidden: who filters or sorts by it would learn it.  Raises 400
     for an attribute that does not exist or a malformed value: a filter that
@@ -55,7 +56,7 @@ def parse(
         given.setdefault(key, []).append(value)
     for key, values in given.items():
         if key in TAG_FILTERS:
-            _few(key, values)
+            few(key, values)
             listing.tags[key] = [set(value.split(",")) for value in values]
         elif key == "fields":
             listing.fields = {part for value in values for part in value.split(",") if part}
@@ -64,15 +65,13 @@ def parse(
                 raise _invalid(f"'{key}' is not an attribute to filter by; there are: "
                                f"{', '.join(sorted(known.difference(hidden)))}.")
             _shown(key, hidden)
-            if key in booleans:
-                for value in values:
-                    _boolean(key, value)
             listing.filters[key] = set(values)
     listing.sort = _sort(query.getall("sort_key"), query.getall("sort_dir"), known)
     for key, _ in listing.sort:
         _shown(key, hidden)
     listing.limit = _limit(query.get("limit"), max_page)
     listing.marker = query.get("marker") or None
+    listing.paged = bool(listing.marker or (query.get("limit") or "0").strip("0"))
     listing.reverse = _boolean("page_reverse", query.get("page_reverse") or "false")
     return listing
 
@@ -83,23 +82,23 @@ def _shown(key: str, hidden: Collection[str]) -> None:
                        f"'{key}' is shown to administrators only, and cannot be asked for.")
 
 
-def _few(key: str, values: Collection[str]) -> None:
+def few(key: str, values: Collection[str]) -> None:
     """Each of these is held against each item of the list."""
     if len(values) > MAX_TESTS:
         raise _invalid(f"{key} may stand {MAX_TESTS} times in a query; split the request.")
 
 
 def _boolean(key: str, text: str) -> bool:
-    lower = text.lower()
-    if lower not in TRUE | FALSE:
-        raise _invalid(f"{key} is true or false, not '{text}'.")
-    return lower in TRUE
+    try:
+        return boolean(text)
+    except ValueError as error:
+        raise _invalid(f"{key}: {error}.") from error
 
 
 def _sort(keys: list[str], directions: list[str], known: set[str]) -> list[tuple[str, bool]]:
     if directions and len(directions) != len(keys):
         raise _invalid("The number of sort_keys and sort_dirs must be same.")
-    _few("sort_key", keys)
+    few("sort_key", keys)
     found = []
     for position, key in enumerate(keys):
         if key not in known:
@@ -119,76 +118,8 @@ def _limit(text: str | None, max_page: int) -> int:
     return min(int(text) or max_page, max_page) if len(text) < 12 else max_page
 
 
-def matcher(listing: Listing) -> Callable[[View], bool]:
-    """A predicate for views."""
-    tests: list[Callable[[View], bool]] = []
-    for key, wanted in listing.filters.items():
-        tests.append(_fixed_ips(wanted) if key == "fixed_ips" else _attribute(key, wanted))
-    for key, groups in listing.tags.items():
-        tests.extend(_tags(key, group) for group in groups)
-    return lambda view: all(test(view) for test in tests)
-
-
-def _attribute(key: str, wanted: set[str]) -> Callable[[View], bool]:
-    lower = {text.lower() for text in wanted}
-
-    def test(view: View) -> bool:
-        value = view[key]
-        if value is True:
-            return not lower.isdisjoint(TRUE)
-        if value is False:
-            return not lower.isdisjoint(FALSE)
-        if type(value) is str:
-            return value in wanted
-        if value is None:
-            return not lower.isdisjoint(("", "none", "null"))
-        if type(value) is list:
-            return any(str(item) in wanted for item in value) or (not value and "" in wanted)
-        return str(value) in wanted
-
-    return test
-
-
-def _fixed_ips(wanted: set[str]) -> Callable[[View], bool]:
-    """``fixed_ips=ip_address=A``, ``subnet_id=S``, ``ip_address_substr=T``: one key repeated is
-    OR, different keys are AND."""
-    groups: dict[str, set[str]] = {}
-    for text in wanted:
-        key, equals, value = text.partition("=")
-        if not equals or key not in ("ip_address", "subnet_id", "ip_address_substr"):
-            raise _invalid(
-                "fixed_ips is filtered as ip_address=A, subnet_id=S or ip_address_substr=T, not "
-                f"'{text}'."
-            )
-        groups.setdefault(key, set()).add(value)
-    _few("ip_address_substr", groups.get("ip_address_substr", ()))
-
-    def test(view: View) -> bool:
-        fixed = view["fixed_ips"]
-        for key, values in groups.items():
-            if key == "ip_address_substr":
-                found = any(part in one["ip_address"] for one in fixed for part in values)
-            else:
-                found = any(one[key] in values for one in fixed)
-            if not found:
-                return False
-        return True
-
-    return test
-
-
-def _tags(key: str, wanted: set[str]) -> Callable[[View], bool]:
-    if key == "tags":
-        return lambda view: wanted.issubset(view["tags"])
-    if key == "tags-any":
-        return lambda view: not wanted.isdisjoint(view["tags"])
-    if key == "not-tags":
-        return lambda view: not wanted.issubset(view["tags"])
-    return lambda view: wanted.isdisjoint(view["tags"])
-
-
-def page(views: list[View], listing: Listing) -> tuple[list[View], bool, bool]:
-    """Sort and cut.  Returns the page, whether there is more before it, and after it.
+def page(views: list[View], listing: Listing) -> tuple[list[View], bool]:
+    """Sort and cut.  Returns the page, and whether that is not all.
 
     ``marker`` is the id of the item before the page (after it, with ``page_reverse``).  Raises
     ApiError 400 when no item has that id.
@@ -209,7 +140,7 @@ def page(views: list[View], listing: Listing) -> tuple[list[View], bool, bool]:
         start = max(start, end - limit)
     else:
         end = min(end, start + limit)
-    return views[start:end], start > 0, end < len(views)
+    return views[start:end], start > 0 or end < len(views)
 
 
 def _sort_key(key: str) -> Callable[[View], Any]:
@@ -224,19 +155,22 @@ def _sort_key(key: str) -> Callable[[View], Any]:
     return value
 
 
-def links(url: str, query: Any, shown: list[View], before: bool, after: bool) -> list[dict]:
-    """The ``<collection>_links`` of a page."""
-    if not shown:
-        return []
+def links(url: str, query: Any, shown: list[View], listing: Listing) -> list[dict]:
+    """The ``<collection>_links`` of a page.
+
+    A page that is not full is the last one in its direction; whether a full one is, the next
+    request tells, as in Neutron.
+    """
+    full = len(shown) >= (listing.limit or 1)
     rest = [(key, value) for key, value in query.items() if key not in ("marker", "page_reverse")]
     found = []
-    if after:
-        found.append({
-            "href": f"{url}?{urlencode([*rest, ('marker', shown[-1]['id'])])}", "rel": "next",
-        })
-    if before:
-        back = [*rest, ("marker", shown[0]["id"]), ("page_reverse", "True")]
-        found.append({"href": f"{url}?{urlencode(back)}", "rel": "previous"})
+    if full or listing.reverse:
+        marker = [("marker", shown[-1]["id"])] if shown else []
+        found.append({"href": f"{url}?{urlencode([*rest, *marker])}", "rel": "next"})
+    if full or not listing.reverse:
+        marker = [("marker", shown[0]["id"])] if shown else []
+        back = urlencode([*rest, *marker, ("page_reverse", "True")])
+        found.append({"href": f"{url}?{back}", "rel": "previous"})
     return found
 
 

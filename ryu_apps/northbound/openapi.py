@@ -7,16 +7,16 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from ryu_apps.control import access
+from ryu_apps.control.access import Principal
 from ryu_apps.northbound import bodies, declarations
+from ryu_apps.northbound.attributes import type_of
 from ryu_apps.northbound.fields import Body
 from ryu_apps.northbound.http import Route
 from ryu_apps.northbound.parsing import MAX_BULK
 from ryu_apps.northbound.resources import Declaration
 
 _REF = "#/components/schemas/{model}"
-_NULLABLE = {"gateway_ip", "provider:physical_network", "ipv6_address_mode", "ipv6_ra_mode",
-             "subnetpool_id", "segment_id", "protocol", "remote_ip_prefix", "normalized_cidr",
-             "remote_group_id", "remote_address_group_id"}
 _OPEN: dict[str, Any] = {"type": "object", "additionalProperties": True}
 _LIST_OF_RECORDS: dict[str, Any] = {"type": "array", "items": _OPEN}
 
@@ -144,8 +144,10 @@ def _resource_schemas(declaration: Declaration) -> dict[str, Any]:
     many = {"type": "array", "items": _ref(create), "minItems": 1, "maxItems": MAX_BULK}
     return {
         title: _object(
-            sorted(declaration.attributes),
-            **{name: _attribute(name) for name in sorted(declaration.attributes)},
+            sorted(declaration.attributes - access.hidden(
+                Principal("any"), declaration.kind, declaration.attributes
+            )),
+            **{name: type_of(name).schema for name in sorted(declaration.attributes)},
         ),
         f"{title}Item": _object((kind,), **{kind: _ref(title)}),
         f"{title}List": _object(
@@ -157,28 +159,3 @@ def _resource_schemas(declaration: Declaration) -> dict[str, Any]:
         ]},
         f"{title}UpdateRequest": _object((kind,), **{kind: _ref(update)}),
     }
-
-
-_STRINGS: dict[str, Any] = {"type": "array", "items": {"type": "string"}}
-_GROUPS: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"type": "boolean"}, "admin_state_up shared port_security_enabled router:external is_default "
-     "enable_dhcp distributed ha stateful belongs_to_default_sg"),
-    ({"type": "integer"}, "mtu provider:segmentation_id vpn:rd_index vpn:vni revision_number "
-     "ip_version"),
-    ({"type": ["integer", "null"]}, "port_range_min port_range_max"),
-    ({"enum": ["ingress", "egress"]}, "direction"),
-    ({"enum": ["IPv4", "IPv6"]}, "ethertype"),
-    (_STRINGS, "addresses subnets availability_zone_hints availability_zones vpn:import_targets "
-     "vpn:export_targets tags dns_nameservers service_types security_groups"),
-    (_LIST_OF_RECORDS, "allocation_pools host_routes fixed_ips allowed_address_pairs "
-     "extra_dhcp_opts routes security_group_rules"),
-    (_OPEN, "binding:profile binding:vif_details"),
-    ({"type": ["object", "null"]}, "external_gateway_info"),
-    ({"enum": ["ACTIVE", "BUILD", "DOWN", "ERROR"]}, "status"),
-    ({"type": "string", "format": "date-time"}, "created_at updated_at"),
-)
-_TYPES = {name: schema for schema, names in _GROUPS for name in names.split()}
-
-
-def _attribute(name: str) -> dict[str, Any]:
-    return _TYPES.get(name) or {"type": ["string", "null"] if name in _NULLABLE else "string"}

@@ -5,7 +5,6 @@ A resource is a :class:`Declaration`; the engine makes its routes.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from ryu_apps.control import access
 from ryu_apps.control.config import Config
 from ryu_apps.control.rules import Draft
 from ryu_apps.control.rules.authority import may, may_create
-from ryu_apps.northbound import listing, parsing, views
+from ryu_apps.northbound import listing, matching, parsing, views
 from ryu_apps.northbound.environment import Environment, principal
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.fields import Body
@@ -42,7 +41,8 @@ class Declaration:
     ``rules``: a module with create(draft, body, context), update(draft, id, body, context) and
     delete(draft, id, context).  ``view(resource, extra)``; ``extra(config, resource)`` looks up
     what the view needs.  ``indexes``: attribute -> name of the Config index that finds ids by it.
-    ``actions``: member actions (PUT).  ``before_list(environment, call, filters)`` may make what a
+    ``actions``: member actions (PUT).  ``filter_only``: what views have and lists can be filtered
+    and sorted by, but no answer shows.  ``before_list(environment, call, filters)`` may make what a
     list must have in it.
     """
 
@@ -57,15 +57,8 @@ class Declaration:
     indexes: tuple[tuple[str, str], ...] = ()
     actions: tuple[Action, ...] = ()
     state_keys: frozenset[str] = frozenset()
+    filter_only: frozenset[str] = frozenset()
     before_list: Callable[[Environment, Call, dict[str, set[str]]], None] | None = None
-
-    @functools.cached_property
-    def booleans(self) -> frozenset[str]:
-        """Attributes that are true or false."""
-        return frozenset(
-            field.alias or name for name, field in self.create_body.model_fields.items()
-            if field.annotation is bool
-        )
 
     @property
     def plural(self) -> str:
@@ -89,7 +82,9 @@ class Resource:
         one, many = f"{title}Item", f"{title}List"
         query = tuple(
             (name, "")
-            for name in sorted(d.attributes | listing.RESERVED | listing.TAG_FILTERS)
+            for name in sorted(
+                d.attributes | d.filter_only | listing.RESERVED | listing.TAG_FILTERS
+            )
         )
         found = [
             Route("GET", root, self.index, f"List {d.collection}", d.collection, None, many,
@@ -115,7 +110,9 @@ class Resource:
     def index(self, call: Call) -> Reply:
         d, query, who = self.d, call.query, principal(call)
         hidden = access.hidden(who, d.kind, d.attributes)
-        wanted = listing.parse(query, d.attributes, self._env.max_page, d.booleans, hidden)
+        wanted = listing.parse(
+            query, d.attributes | d.filter_only, self._env.max_page, hidden
+        )
         if d.before_list is not None:
             d.before_list(self._env, call, wanted.filters)
         pairs = self._configuration.read(
@@ -129,16 +126,18 @@ class Resource:
         if early:
             self._add_states(found)
         if wanted.filters or wanted.tags:
-            found = list(filter(listing.matcher(wanted), found))
-        shown, before, after = listing.page(found, wanted)
+            found = list(filter(matching.matcher(wanted), found))
+        shown, cut = listing.page(found, wanted)
         if not early and (not wanted.fields or wanted.fields & d.state_keys):
             self._add_states(shown)
         body: dict[str, Any] = {
-            d.plural: [listing.select(view, wanted.fields, hidden) for view in shown]
+            d.plural: [
+                listing.select(view, wanted.fields, hidden | d.filter_only) for view in shown
+            ]
         }
-        if (wanted.marker or "limit" in query or after) and (before or after):
+        if wanted.paged or cut:
             url = f"{call.base_url()}/v2.0/{d.collection}"
-            body[f"{d.plural}_links"] = listing.links(url, query, shown, before, after)
+            body[f"{d.plural}_links"] = listing.links(url, query, shown, wanted)
         return Reply(200, body)
 
     def _candidates(self, config: Config, filters: dict[str, set[str]]) -> list[Any]:
@@ -164,12 +163,16 @@ class Resource:
         item, extra = self._configuration.read(find)
         view = self.d.view(item, extra)
         self._add_states([view])
-        hidden = access.hidden(principal(call), self.d.kind, self.d.attributes)
-        return Reply(200, {self.d.kind: listing.select(view, fields, hidden)})
+        return Reply(200, {self.d.kind: listing.select(view, fields, self._hidden(call))})
 
     def visible(self, config: Config, call: Call, id: str) -> Any:
         """The resource, if the client may see it.  Raises RuleError 404."""
         return Draft(config, principal(call)).get(self.d.kind, id)
+
+    def _hidden(self, call: Call) -> frozenset[str]:
+        """What the client does not get to see of a resource."""
+        d = self.d
+        return access.hidden(principal(call), d.kind, d.attributes) | d.filter_only
 
     def _add_states(self, found: list[dict[str, Any]]) -> None:
         if self.d.state_keys and found:
@@ -185,7 +188,7 @@ class Resource:
             views.add_states(found, {})  # just created: no switch can have confirmed it
         else:
             self._add_states(found)
-        hidden = access.hidden(principal(call), self.d.kind, self.d.attributes)
+        hidden = self._hidden(call)
         found = [listing.select(view, set(), hidden) for view in found]
         return Reply(status, {self.d.kind: found[0]} if single else {self.d.plural: found})
 

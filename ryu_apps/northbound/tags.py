@@ -28,6 +28,7 @@ class Tags:
         one = f"{root}/{{tag}}"
         return [
             Route("GET", root, self.index, "List tags", collection, None, "TagsBody"),
+            Route("POST", root, self.extend, "Add tags", collection, "TagsBody", "TagsBody", 201),
             Route("PUT", root, self.replace, "Replace all tags", collection, "TagsBody",
                   "TagsBody"),
             Route("DELETE", root, self.clear, "Remove all tags", collection, status=204),
@@ -47,6 +48,13 @@ class Tags:
     def replace(self, call: Call, id: str) -> Reply:
         wanted = parse(bodies.TagsBody, call.json())["tags"]
         return Reply(200, {"tags": list(self._change(call, id, lambda _: wanted))})
+
+    def extend(self, call: Call, id: str) -> Reply:
+        """Those that it has already stay as they are."""
+        more = parse(bodies.TagsBody, call.json())["tags"]
+        canonical(more)
+        self._change(call, id, lambda present: {*present, *more})
+        return Reply(201, {"tags": more})
 
     def clear(self, call: Call, id: str) -> Reply:
         self._change(call, id, lambda _: ())

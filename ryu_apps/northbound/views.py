@@ -70,7 +70,7 @@ def network(item: Network, subnets: list[str]) -> dict[str, Any]:
     }
 
 
-def subnet(item: Subnet, _extra: Any) -> dict[str, Any]:
+def subnet(item: Subnet, shared: bool) -> dict[str, Any]:
     return {
         "id": item.id,
         "name": item.name,
@@ -92,6 +92,7 @@ def subnet(item: Subnet, _extra: Any) -> dict[str, Any]:
         "subnetpool_id": None,
         "segment_id": None,
         "service_types": [],
+        "shared": shared,
         **_tail(item),
     }
 
@@ -203,6 +204,12 @@ def rules_of(config: Config, item: SecurityGroup) -> list[SecurityGroupRule]:
 def in_default_group(config: Config, item: SecurityGroupRule) -> bool:
     group = config.security_groups.get(item.security_group_id)
     return group is not None and group.name == DEFAULT
+
+
+def is_shared(config: Config, item: Subnet) -> bool:
+    """Whether a subnet's network is."""
+    network = config.networks.get(item.network_id)
+    return network is not None and network.shared
 
 
 def subnets_of(config: Config, item: Network) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import pytest
 
 from ryu_apps.northbound.base import PortState
@@ -165,17 +167,84 @@ def test_sorting_and_pages(node, ports):
     assert seen == [f"p{i}" for i in range(6)] and pages == 2
     back = node.get(links["previous"].removeprefix(node.url))
     assert names(back) == ["p0", "p1", "p2", "p3"]
-    assert [link["rel"] for link in back["ports_links"]] == ["next"]
+    assert [link["rel"] for link in back["ports_links"]] == ["next", "previous"]
+    again = next(link["href"] for link in back["ports_links"] if link["rel"] == "next")
+    assert names(node.get(again.removeprefix(node.url))) == ["p4", "p5"]
+    # Whether a full page is the last one, the next request tells.
+    full = node.get("/v2.0/ports?sort_key=name&limit=6")
+    (href,) = [link["href"] for link in full["ports_links"] if link["rel"] == "next"]
+    empty = node.get(href.removeprefix(node.url))
+    assert empty["ports"] == [] and [link["rel"] for link in empty["ports_links"]] == ["previous"]
+    whole = node.get(empty["ports_links"][0]["href"].removeprefix(node.url))
+    assert names(whole) == [f"p{i}" for i in range(6)]
     everything = node.get("/v2.0/ports")
     assert ids(everything) == sorted(ids(everything)) and "ports_links" not in everything
 
 
 @pytest.mark.parametrize("query", [
-    "limit=x", "limit=-1", "marker=none", "sort_key=nope", "sort_key=name&sort_dir=up",
+    "mac_address=FA-16-3E-00-00-0A", "mac_address=fa163e00000a", "mac_address=fa16.3e00.000a",
+    "fixed_ips=ip_address=FD00:0:0::000a", "fixed_ips=ip_address_substr=fd00",
+    "allowed_address_pairs=ip_address=FD01::0/64", "allowed_address_pairs=mac_address=fa163e0000bb",
+    "admin_state_up=t", "admin_state_up=Y&port_security_enabled=on",
+    "extra_dhcp_opts=ip_version=04",
+    "revision_number=01", "status=down", "dns_assignment=ip_address=FD00::A",
+    "mac_address=x&mac_address=FA:16:3E:0:0:A", "security_groups=none&security_groups=GROUP",
+])
+def test_filters_are_converted_as_the_attribute_is(node, query):
+    network = node.make("network", name="n")
+    node.make("subnet", network_id=network["id"], cidr="fd00::/64", ip_version=6)
+    group = node.call("POST", "/v2.0/security-groups", {"security_group": {"name": "g"}})
+    port = node.make(
+        "port", network_id=network["id"], mac_address="fa:16:3e:00:00:0a",
+        fixed_ips=[{"ip_address": "fd00::a"}], security_groups=[group["security_group"]["id"]],
+        allowed_address_pairs=[{"ip_address": "fd01::/64", "mac_address": "fa:16:3e:00:00:bb"}],
+        extra_dhcp_opts=[{"opt_name": "ntp-server", "opt_value": "10.0.0.1", "ip_version": 4}],
+    )
+    other = node.make("port", network_id=network["id"], fixed_ips=[], admin_state_up=False,
+                      security_groups=[], mac_address="fa:16:3e:00:00:0b")
+    node.view.states[other["id"]] = PortState("ERROR", "hv1")
+    node.call("PUT", f"/v2.0/ports/{other['id']}", {"port": {"name": "other"}})
+    query = query.replace("GROUP", group["security_group"]["id"])
+    assert ids(node.get(f"/v2.0/ports?{query}")) == [port["id"]]
+
+
+@pytest.mark.parametrize("query", [
+    "limit=x", "limit=-1", "admin_state_up=maybe", "revision_number=x", "fixed_ips=mac_address=x",
+    "allowed_address_pairs=10.0.0.0/8", "marker=none", "sort_key=nope", "sort_key=name&sort_dir=up",
     "sort_key=name&sort_dir=asc&sort_dir=asc", "colour=red", "fixed_ips=x", "%ff=1",
 ])
 def test_bad_queries(node, query):
     assert node.call("GET", f"/v2.0/ports?{query}", status=400)["NeutronError"]["message"]
+
+
+def test_subnets_and_rules_are_found_by_any_spelling(node):
+    network = node.make("network", shared=True)
+    own = node.make("network")
+    one = node.make("subnet", network_id=network["id"], cidr="fd00::/64", gateway_ip="fe80::1",
+                    dns_nameservers=["fd00::53"],
+                    host_routes=[{"destination": "fd01::/64", "nexthop": "fd00::9"}])
+    other = node.make("subnet", network_id=own["id"], cidr="10.0.0.0/24")
+    for query in (
+        "cidr=FD00:0::/64", "gateway_ip=FE80::01", "ip_version=06", "dns_nameservers=FD00:0::53",
+        "host_routes=nexthop=FD00::0009", "host_routes=destination=FD01::/64", "shared=true",
+        "shared=T", "allocation_pools=start=FD00::1",
+    ):
+        assert ids(node.get(f"/v2.0/subnets?{query}"), "subnets") == [one["id"]], query
+    assert ids(node.get("/v2.0/subnets?shared=false"), "subnets") == [other["id"]]
+    assert "shared" not in node.get(f"/v2.0/subnets/{one['id']}")["subnet"]
+    assert "shared" not in node.get("/v2.0/subnets?fields=shared&fields=id")["subnets"][0]
+    node.refused("POST", "/v2.0/subnets", {"subnet": {
+        "network_id": own["id"], "cidr": "10.1.0.0/24", "shared": True}}, 400, "HTTPBadRequest")
+    group = node.call("POST", "/v2.0/security-groups", {"security_group": {}})["security_group"]
+    rule = node.call("POST", "/v2.0/security-group-rules", {"security_group_rule": {
+        "security_group_id": group["id"], "direction": "ingress", "protocol": "tcp",
+        "port_range_min": 22, "port_range_max": 22, "remote_ip_prefix": "10.0.0.5/8",
+    }})["security_group_rule"]
+    for query in ("protocol=6", "protocol=TCP", "port_range_min=022",
+                  "direction=Ingress&protocol=tcp", "ethertype=ipv4&protocol=tcp",
+                  "remote_ip_prefix=10.0.0.5/255.0.0.0"):
+        found = node.get(f"/v2.0/security-group-rules?{query}")["security_group_rules"]
+        assert [one["id"] for one in found] == [rule["id"]], query
 
 
 def test_tags(node):
@@ -193,6 +262,47 @@ def test_tags(node):
     assert node.get(path) == {"tags": []}
     node.refused("GET", "/v2.0/networks/none/tags", None, 404, "NetworkNotFound")
     node.refused("PUT", path, {"tags": "x"}, 400, "HTTPBadRequest")
+
+
+def test_tags_of_any_text(node):
+    network = node.make("network")
+    path = f"/v2.0/networks/{network['id']}/tags"
+    odd = ["a/b", "a,b", "x" * 255, "50%", "é", "v1.json"]
+    node.call("PUT", path, {"tags": odd})
+    for tag in odd:
+        node.call("GET", f"{path}/{quote(tag, safe='')}", status=204)
+    node.call("DELETE", f"{path}/a%2Fb")
+    node.call("PUT", f"{path}/c%2Fd", status=201)
+    assert "c/d" in node.get(path)["tags"] and "a/b" not in node.get(path)["tags"]
+    for wrong in (["a", "a"], ["x" * 256], [""], [1]):
+        for method in ("PUT", "POST"):
+            assert node.call(method, path, {"tags": wrong}, 400)
+    assert node.call("POST", path, {"tags": ["new", "50%"]}) == {"tags": ["new", "50%"]}
+    assert set(node.get(path)["tags"]) == {*odd[1:], "c/d", "new"}
+    node.call("POST", path, {"tags": [str(number) for number in range(51)]}, 400)
+    node.call("POST", path, {"tags": [str(number) for number in range(43)]})
+    assert len(node.get(path)["tags"]) == 50
+    node.call("PUT", f"{path}/one-more", status=400)
+    node.refused("POST", "/v2.0/networks", {"network": {"tags": ["a", "a"]}}, 400, "InvalidInput")
+
+
+def test_bulk_with_each_one_wrapped(node):
+    made = node.call("POST", "/v2.0/networks", {"networks": [
+        {"network": {"name": "a"}}, {"name": "b"}]})["networks"]
+    assert [one["name"] for one in made] == ["a", "b"]
+    node.refused("POST", "/v2.0/networks", {"networks": [{"network": {}, "name": "a"}]}, 400,
+                 "HTTPBadRequest")
+    node.refused("POST", "/v2.0/networks", {"networks": [{"network": [{}]}]}, 400,
+                 "HTTPBadRequest")
+
+
+def test_a_router_without_a_gateway(node):
+    for nothing in (None, {}, {"network_id": None}, {"network_id": ""}):
+        router = node.make("router", external_gateway_info=nothing)
+        node.call("PUT", f"/v2.0/routers/{router['id']}",
+                  {"router": {"external_gateway_info": nothing}})
+    node.refused("POST", "/v2.0/routers", {"router": {"external_gateway_info": {
+        "network_id": router["id"]}}}, 400, "HTTPBadRequest")
 
 
 def test_if_match(node):

@@ -152,7 +152,7 @@ def test_address_groups(node):
 def test_extensions(node):
     listed = {one["alias"] for one in node.get("/v2.0/extensions")["extensions"]}
     assert {"security-group", "stateful-security-group", "address-group",
-            "security-group-remote-address-group", "security-groups-normalized-cidr"} <= listed
+            "security-groups-remote-address-group", "security-groups-normalized-cidr"} <= listed
 
 
 def test_explain(node):

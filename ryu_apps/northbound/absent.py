@@ -1,0 +1,69 @@
+"""Parts of the Networking API that this version does not have, by the extension that they are of.
+
+A client that asks for one is told so: "not found" alone would be taken for a wrong URL.
+"""
+
+from __future__ import annotations
+
+_EXTENSIONS = (
+    ("address-scope", "address-scopes"),
+    ("auto-allocated-topology", "auto-allocated-topology"),
+    ("availability_zone", "availability_zones"),
+    ("bgp", "bgp-speakers bgp-peers"),
+    ("bgpvpn", "bgpvpn"),
+    ("flavors", "flavors service_profiles"),
+    ("floating-ip-port-forwarding", "floatingips/*/port_forwardings"),
+    ("floatingip-pools", "floatingip_pools"),
+    ("fwaas_v2", "fwaas"),
+    ("l3-conntrack-helper", "routers/*/conntrack_helpers"),
+    ("l3-ndp-proxy", "ndp_proxies"),
+    ("lbaasv2", "lbaas"),
+    ("local_ip", "local_ips"),
+    ("logging", "log"),
+    ("metering", "metering"),
+    ("network-ip-availability", "network-ip-availabilities"),
+    ("network-segment-range", "network_segment_ranges"),
+    ("qos", "qos"),
+    ("quotas", "quotas"),
+    ("rbac-policies", "rbac-policies"),
+    ("router", "floatingips"),
+    ("extraroute-atomic", "routers/*/add_extraroutes routers/*/remove_extraroutes"),
+    ("external-gateway-multihoming", "routers/*/add_external_gateways "
+     "routers/*/update_external_gateways routers/*/remove_external_gateways"),
+    ("dhcp_agent_scheduler", "networks/*/dhcp-agents agents/*/dhcp-networks"),
+    ("l3_agent_scheduler", "routers/*/l3-agents agents/*/l3-routers"),
+    ("binding-extended", "ports/*/bindings"),
+    ("security-groups-default-rules", "default-security-group-rules"),
+    ("security-groups-default-statefulness", "security-groups-default-statefulness"),
+    ("segment", "segments"),
+    ("service-type", "service-providers"),
+    ("sfc", "sfc"),
+    ("subnet_allocation", "subnetpools"),
+    ("subnet_onboard", "subnetpools/*/onboard_network_subnets"),
+    ("taas", "taas"),
+    ("trunk", "trunks"),
+    ("vpnaas", "vpn"),
+)
+_BY_PATH = {
+    tuple(pattern.split("/")): alias for alias, paths in _EXTENSIONS for pattern in paths.split()
+}
+
+
+def extension_of(path: str) -> str:
+    """The alias of the extension that a path below /v2.0 would be of, or ""."""
+    parts = path.removesuffix(".json").strip("/").split("/")
+    if parts[0] != "v2.0" or len(parts) < 2:
+        return ""
+    nested = (parts[1], "*", parts[3]) if len(parts) > 3 else ()
+    return _BY_PATH.get(nested) or _BY_PATH.get((parts[1],), "")
+
+
+def message(path: str) -> str:
+    """What a client is told of a path that there is not."""
+    alias = extension_of(path)
+    if alias == "router":
+        return ("This version has no floating IPs: of the extension 'router' it has routers and "
+                "their interfaces.")
+    if alias:
+        return (f"This version has no extension '{alias}'; GET /v2.0/extensions lists what it has.")
+    return f"The resource {path} could not be found; see /openapi.json."
