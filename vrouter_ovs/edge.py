@@ -61,8 +61,9 @@ class Lease6:
     """An IPv6 address of a port and its subnet's modes.
 
     ``ra_mode`` and ``address_mode``: Neutron's ipv6_ra_mode and ipv6_address_mode: "slaac",
-    "dhcpv6-stateful", "dhcpv6-stateless" or "".  ``gateway``: the router's address, or "".
-    ``router_mac``: the MAC of the router's interface in this subnet, "" where there is none.
+    "dhcpv6-stateful", "dhcpv6-stateless" or "".  ``gateway``: as the subnet has it, "" where there
+    is no router.  ``router_mac``, ``router``: the MAC of the router's interface in this subnet and
+    its own address, "" where there is none.
     """
 
     address: str
@@ -72,6 +73,7 @@ class Lease6:
     address_mode: str = ""
     dns: tuple[str, ...] = ()
     router_mac: str = ""
+    router: str = ""
 
 
 @dataclass(frozen=True, slots=True)

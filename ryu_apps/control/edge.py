@@ -15,7 +15,7 @@ from ryu_apps.control.service_addresses import (
     service_address,
     service_mac,
 )
-from ryu_apps.control.translate import BoundPort, attachment
+from ryu_apps.control.translate import Attachment, BoundPort, attachment
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
 
 
@@ -44,8 +44,9 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
         if subnet is None:
             continue
         router_mac = gateway_macs.get(fixed.ip_address, "")
+        way = attachment(config, subnet.id)
         if subnet.ip_version == 4:
-            v4.append(_lease4(config, fixed, subnet, router_mac))
+            v4.append(_lease4(config, fixed, subnet, way, router_mac))
         else:
             v6.append(
                 Lease6(
@@ -56,6 +57,7 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
                     subnet.ipv6_address_mode,
                     _resolvers(config, subnet),
                     router_mac,
+                    router_address(way, subnet) if way is not None else "",
                 )
             )
     first = v4[0].address if v4 else v6[0].address if v6 else ""
@@ -77,8 +79,9 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
     )
 
 
-def _lease4(config: Config, fixed: FixedIp, subnet: Subnet, router_mac: str) -> Lease4:
-    way = attachment(config, subnet.id)
+def _lease4(
+    config: Config, fixed: FixedIp, subnet: Subnet, way: Attachment | None, router_mac: str
+) -> Lease4:
     return Lease4(
         fixed.ip_address,
         _prefix_length(subnet.cidr),

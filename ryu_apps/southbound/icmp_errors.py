@@ -90,7 +90,7 @@ def answering_mac(port: EdgePort) -> str:
 def gateway(
     port: EdgePort, source: ipaddress.IPv4Address | ipaddress.IPv6Address
 ) -> tuple[str, str]:
-    """(address, MAC) that errors to ``source`` come from: the gateway's in its subnet, else the
+    """(address, MAC) that errors to ``source`` come from: the router's in its subnet, else the
     first of the family.  Without a router, the address that also answers DHCP, or over IPv6 the
     link-local address of the MAC that answers; also for a link-local source, which has no other
     router."""
@@ -103,8 +103,8 @@ def gateway(
         if not address:
             return NO_ADDRESS4, answering_mac(port)
         return address, mac or port.service_mac
-    gateways = [(lease.gateway, lease.router_mac, lease.prefix) for lease in port.v6
-                if lease.gateway]  # fmt: skip
+    gateways = [(lease.router, lease.router_mac, lease.prefix) for lease in port.v6
+                if lease.router]  # fmt: skip
     address, mac = ("", "") if source.is_link_local else _choose(gateways, source)
     mac = mac or answering_mac(port)
     return address or str(ipaddress.IPv6Address(link_local(mac_bytes(mac)))), mac

@@ -17,6 +17,7 @@ from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
 from lab.vm import PortSpec, Vm
 from lab.wait import wait_until
+from tests.lab.dns_support import dig
 from vrouter_ovs.pipeline.punt import PUNT_BURST, PUNT_RATE
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("web3", "hv3"), ("db1", "hv1"))
@@ -211,12 +212,19 @@ def test_a_network_without_a_router(lab: Lab) -> None:
 
 
 def test_a_subnet_without_a_free_address(lab: Lab) -> None:
-    """Of four addresses one is the client's, one the gateway's, who is no router of ours."""
+    """Of four addresses one is the client's, one the gateway's, who is no router of ours.  Another
+    subnet is one address, with the first client as its gateway."""
     client = lab.nodes["node1"].client
     network = client.create("network", name="islet")
     subnet = client.create("subnet", network_id=network["id"], cidr="10.9.9.0/30", ip_version=4)
-    port = client.create("port", network_id=network["id"])
-    vm = lab.add_vm("islet", "hv1", PortSpec.from_api(port, subnet), dhcp=True)
+    rock = client.create("subnet", network_id=network["id"], cidr="203.0.113.7/32", ip_version=4,
+                         gateway_ip="10.9.9.2")  # fmt: skip
+    ports = [client.create("port", network_id=network["id"], fixed_ips=[{"subnet_id": one["id"]}])
+             for one in (subnet, rock)]  # fmt: skip
+    vm, far = (
+        lab.add_vm(name, "hv1", PortSpec.from_api(port, one), dhcp=True)
+        for name, port, one in zip(("islet", "rock"), ports, (subnet, rock), strict=True)
+    )
     try:
         lease = vm.dhcp.wait()
         assert (lease["ip"], lease["serverid"]) == ("10.9.9.2", "169.254.255.254")
@@ -225,9 +233,21 @@ def test_a_subnet_without_a_free_address(lab: Lab) -> None:
         vm.dhcp.renew()
         assert vm.dhcp.wait(event="renew")["ip"] == vm.ip
         assert "02:56:4e:" in shown(vm, "neighbor", "show", "169.254.255.254")
+        resolver = lease["dns"]
+        assert dig(vm.space, "host-10-9-9-2.openstacklocal", server=resolver).answers == [vm.ip]
+
+        lease = far.dhcp.wait()
+        assert (lease["ip"], lease["mask"], lease["router"]) == ("203.0.113.7", "32", "10.9.9.2")
+        routes = shown(far, "route")
+        assert "10.9.9.2 dev eth0 scope link" in routes and "default via 10.9.9.2" in routes
+        vm.space.run(["ip", "route", "add", "203.0.113.7/32", "dev", "eth0"])
+        wait_until(lambda: ping(far.space, "10.9.9.2", count=1).ok, "the gateway outside", 20)
+        far.dhcp.renew()
+        assert far.dhcp.wait(event="renew")["ip"] == far.ip
     finally:
-        vm.delete()
-        client.remove("port", port["id"])
+        for one, port in ((vm, ports[0]), (far, ports[1])):
+            one.delete()
+            client.remove("port", port["id"])
         client.remove("network", network["id"])
 
 

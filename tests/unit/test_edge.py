@@ -150,3 +150,25 @@ def test_the_routers_own_address_counts_where_it_is_not_the_gateway() -> None:
     assert resolver_addresses(made, made.subnets["s4"]) == ("10.0.1.1",)
     local = ids.link_local(GATEWAY)
     assert resolver_addresses(made, made.subnets["s6"]) == ("fd00:1::1", local)
+
+
+def test_an_ipv6_router_that_is_not_the_gateway_has_an_address_of_its_own() -> None:
+    made = config()
+    made.apply(Change("subnet", "s6", replace(made.subnets["s6"], gateway_ip="fe80::1")))
+    (lease,) = edge_port(made, bind(made)).v6
+    assert (lease.gateway, lease.router, lease.router_mac) == ("fe80::1", "fd00:1::1", GATEWAY)
+
+
+def test_each_subnet_has_the_mac_of_its_own_router() -> None:
+    made = config()
+    made.apply(Change("port", "gw", replace(
+        made.ports["gw"], fixed_ips=(FixedIp("s4", "10.0.1.1"),)
+    )))  # fmt: skip
+    made.apply(Change("router", "r2", Router("r2", 901, 3)))
+    other = "fa:16:3e:00:00:02"
+    made.apply(Change("port", "gw2", Port(
+        "gw2", "n", other, device_id="r2", device_owner=ROUTER_INTERFACE,
+        fixed_ips=(FixedIp("s6", "fd00:1::1"),),
+    )))  # fmt: skip
+    port = edge_port(made, bind(made))
+    assert (port.v4[0].router_mac, port.v6[0].router_mac) == (GATEWAY, other)

@@ -28,8 +28,10 @@ PORT = EdgePort(
     "p", "n", 5, 100, MAC, GATEWAY_MAC, SERVICE_MAC, 1400,
     v4=(Lease4("10.0.1.11", 24, "10.0.1.1", "10.0.1.1", router_mac=GATEWAY_MAC),
         Lease4("10.0.5.11", 24, "10.0.5.1", "10.0.5.1", router_mac=GATEWAY_MAC)),
-    v6=(Lease6("fd00:1::11", "fd00:1::/64", "fd00:1::1", router_mac=GATEWAY_MAC),
-        Lease6("fd00:5::11", "fd00:5::/64", "fd00:5::1", router_mac=GATEWAY_MAC)),
+    v6=(Lease6("fd00:1::11", "fd00:1::/64", "fe80::1", router_mac=GATEWAY_MAC,
+               router="fd00:1::1"),
+        Lease6("fd00:5::11", "fd00:5::/64", "fd00:5::1", router_mac=GATEWAY_MAC,
+               router="fd00:5::1")),
 )  # fmt: skip
 ISLAND = replace(
     PORT, gateway_mac="", v4=(Lease4("10.0.9.2", 28, "", "10.0.9.14"),),

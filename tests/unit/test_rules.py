@@ -11,6 +11,7 @@ import pytest
 from ryu_apps.control.access import Principal
 from ryu_apps.control.ipam import AllocatingConfig
 from ryu_apps.control.rules import Context, Draft, RuleError, networks, ports, routers, subnets
+from ryu_apps.control.service_addresses import service_mac
 
 
 class Bench:
@@ -271,6 +272,10 @@ def test_macs(site):
                   mac_address="01:00:00:00:00:01")
     two = bench.do(ports.create, network_id=network)
     bench.refused("MacAddressInUse", 409, ports.update, two.id, mac_address="fa:16:3e:00:00:01")
+    # The network itself answers from this one.
+    own = service_mac(bench.config.networks[network].vni)
+    bench.refused("MacAddressInUse", 409, ports.create, network_id=network, mac_address=own)
+    bench.refused("MacAddressInUse", 409, ports.update, two.id, mac_address=own)
     other = bench.do(networks.create)
     bench.do(ports.create, network_id=other.id, mac_address="fa:16:3e:00:00:01")
 
