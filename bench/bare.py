@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from bench import processes
+from bench.devices import Devices
+from bench.idle import follow, numbers, wait_done, wait_idle
 from bench.load import Slot
-from bench.ovsdb import OvsdbClient, Tables
 from lab.beds.sandbox import OpenFlow
 from lab.hypervisor import Hypervisor
 from lab.plugger import Plugger
@@ -23,37 +24,6 @@ from vrouter_ovs import encode
 from vrouter_ovs.state import StateObject
 
 VNI = 77
-
-
-def numbers(tables: Tables) -> tuple[int, int]:
-    """(next_cfg, cur_cfg): what was asked of ovs-vswitchd, and what it has done
-    (ovs-vswitchd.conf.db(5), table Open_vSwitch)."""
-    (row,) = tables["Open_vSwitch"].values()
-    return row["next_cfg"], row["cur_cfg"]
-
-
-def follow(hypervisor: Hypervisor) -> OvsdbClient:
-    """A client that sees these numbers; ovs-vswitchd is idle now."""
-    database = OvsdbClient(hypervisor.directory / "db.sock", "Open_vSwitch")
-    database.monitor({"Open_vSwitch": ["cur_cfg", "next_cfg"]})
-    database.wait(lambda tables: numbers(tables)[0] <= numbers(tables)[1],
-                  "ovs-vswitchd to be idle", 120)
-    return database
-
-
-def wait_done(database: OvsdbClient, wanted: int) -> None:
-    database.wait(lambda tables: numbers(tables)[1] >= wanted, "ovs-vswitchd to make ports", 600)
-
-
-def wait_idle(hypervisor: Hypervisor) -> None:
-    """Until ovs-vswitchd has done all that it was given before now.  It looks at every port of the
-    bridge also when the kernel tells it that an interface has appeared or changed."""
-    database = follow(hypervisor)
-    wanted = numbers(database.tables)[0] + 1
-    database.transact([{"op": "mutate", "table": "Open_vSwitch", "where": [],
-                        "mutations": [["next_cfg", "+=", 1]]}])
-    wait_done(database, wanted)
-    database.close()
 
 
 def take_flows(hypervisors: Sequence[Hypervisor], objects: Sequence[StateObject]) -> float:
@@ -96,10 +66,13 @@ class BareLab(Lab):
                 f"options:remote_ip={other.vtep}", f"options:key={VNI}", "ofport_request=2",
             )
 
-    def make_ports(self, count: int) -> dict[str, Any]:
-        """Plug ``count`` dummies, spread evenly; seconds until every ovs-vswitchd made its own,
-        and CPU seconds of all of them."""
+    def make_ports(self, count: int, kind: str) -> dict[str, Any]:
+        """Plug ``count`` devices of ``kind``, spread evenly; seconds until every ovs-vswitchd made
+        its own, and CPU seconds of all of them until they are idle again."""
         every = list(self.hypervisors.values())
+        devices = Devices(self.name, every, self.journal, kind)
+        devices.start()
+        devices.make((number % len(every), f"d{number}") for number in range(count))
         pids = {one.name: one.switch.pid for one in every}
         databases = [follow(one) for one in every]
         wanted = [numbers(database.tables)[0] + 1 for database in databases]
@@ -107,11 +80,16 @@ class BareLab(Lab):
         before = processes.snapshot(pids)
         begun = time.monotonic()
         for number, plugger in enumerate(pluggers):
-            plugger.plug([(f"d{i}", f"d{i}") for i in range(number, count, len(every))])
+            plugger.plug(
+                [(f"d{i}", f"d{i}") for i in range(number, count, len(every))],
+                devices.interface_type,
+            )
         for database, number in zip(databases, wanted, strict=True):
             wait_done(database, number)
             database.close()
         seconds = time.monotonic() - begun
+        for one in every:
+            wait_idle(one)
         cpu = processes.spent(before, processes.snapshot(pids))
         return {"seconds": seconds, "cpu_total": round(sum(cpu.values()), 2)}
 

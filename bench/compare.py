@@ -36,6 +36,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from bench import measure, tables
+from bench.devices import KINDS
 from bench.load import System
 from bench.ovn import Ovn
 from bench.vnc import Vnc
@@ -78,8 +79,10 @@ def parser() -> argparse.ArgumentParser:
     add("--restarts", type=int, default=3)
     add("--measures", type=words(MEASURES), default=list(MEASURES),
         help=f"some of {','.join(MEASURES)}; bulk is always done")
-    add("--ovn-wait-before-clear", type=int, default=0, metavar="MS",
-        help="OVN's external_ids:ovn-ofctrl-wait-before-clear")
+    add("--devices", choices=KINDS, default="veth",
+        help="what the ports are: real devices, or ports of ovs-vswitchd alone")
+    add("--ovn-wait-before-clear", type=int, default=8000, metavar="MS",
+        help="OVN's external_ids:ovn-ofctrl-wait-before-clear; newer OVN ignores it")
     add("--lab", default="bench", help="prefix of namespaces")
     add("--json", metavar="FILE", help="write all figures there, too")
     return found
@@ -87,8 +90,9 @@ def parser() -> argparse.ArgumentParser:
 
 def build(name: str, options: argparse.Namespace) -> System:
     if name == "ours":
-        return Vnc(options.lab, options.hypervisors, options.groups, options.nodes, options.dhcp)
-    return Ovn(options.lab, options.hypervisors, options.groups, options.dhcp,
+        return Vnc(options.lab, options.hypervisors, options.groups, options.devices,
+                   options.nodes, options.dhcp)
+    return Ovn(options.lab, options.hypervisors, options.groups, options.devices, options.dhcp,
                options.ovn_wait_before_clear)
 
 
@@ -195,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for size in options.ports:
         begun, load = time.time(), load_average()
         say(f"{size} ports: ovs-vswitchd alone (load {load})")
-        alone = measure.bare_bulk(options.lab, options.hypervisors, size)
+        alone = measure.bare_bulk(options.lab, options.hypervisors, size, options.devices)
         with contextlib.ExitStack() as stack:
             systems = []
             for name in options.systems:

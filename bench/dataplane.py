@@ -167,7 +167,9 @@ def bare(options: argparse.Namespace) -> Iterator[list[Path]]:
             vm.wire(list(lab.hypervisors.values())[slot.hypervisor])
             lab.connect(vm, slot)
             vms.append(vm)
-        lab.make_ports(options.ports * len(lab.hypervisors) // options.hypervisors)
+        lab.make_ports(
+            options.ports * len(lab.hypervisors) // options.hypervisors, options.devices
+        )
         yield [Path("bare", *vms, list(lab.hypervisors.values()))]
 
 
@@ -177,6 +179,7 @@ def loaded(system: System, ports: int) -> Iterator[list[Path]]:
     try:
         system.create_tenants(tenants_for(ports))
         wanted = system.next_slots(ports)
+        system.make_devices(wanted)
         system.plug(list(zip(wanted, system.create_ports(wanted), strict=True)))
         system.wait_settled(900, 0.02)
         vms = [system.add_vm(slot) for slot in PROBE_SLOTS]
@@ -253,7 +256,7 @@ def parser() -> argparse.ArgumentParser:
     add("--groups", action="store_true", help="a security group for every tenant")
     add("--lab", default="bench", help="prefix of namespaces")
     add("--json", metavar="FILE")
-    found.set_defaults(dhcp=False, ovn_wait_before_clear=0)
+    found.set_defaults(dhcp=False, ovn_wait_before_clear=8000, devices="dummy")
     return found
 
 

@@ -18,6 +18,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from bench.devices import Devices
+from bench.idle import wait_idle
 from lab.hypervisor import Hypervisor
 from lab.journal import LabBusy
 from lab.net import Namespace
@@ -29,7 +31,7 @@ PORTS_PER_TENANT = 50
 NETWORKS = 5
 PREFIX = 16
 VM_BASE = 200 << 8
-"""Host parts of the addresses from here on belong to real VMs, those below to dummies."""
+"""Host parts of the addresses from here on belong to real VMs, those below to devices alone."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def tenants_for(ports: int) -> int:
 
 
 def slots(first: int, count: int, tenants: int, hypervisors: int) -> list[Slot]:
-    """Ports ``first`` to ``first + count - 1`` of the load, dummies all of them."""
+    """Ports ``first`` to ``first + count - 1`` of the load; no VM is behind any of them."""
     networks = tenants * NETWORKS
     found = []
     for number in range(first, first + count):
@@ -111,13 +113,14 @@ class System(ABC):
     controller: str
     """What :meth:`kill_controller` kills, as a table shows it."""
 
-    def __init__(self, lab: Lab, groups: bool) -> None:
+    def __init__(self, lab: Lab, groups: bool, devices: str) -> None:
         self.lab = lab
         self.groups = groups
         self.hypervisors: list[Hypervisor] = list(lab.hypervisors.values())
+        self.devices = Devices(lab.name, self.hypervisors, lab.journal, devices)
         self.pluggers: list[Plugger] = []
         self.tenants = 0
-        self.dummies = 0
+        self.made = 0
         self.vms: dict[str, Vm] = {}
         self.up_at = 0.0
         """When :meth:`wait_settled` first saw all ports up (time.monotonic())."""
@@ -129,6 +132,7 @@ class System(ABC):
             self.lab.up()
             self.connect()
             self.pluggers = [Plugger(one.directory) for one in self.hypervisors]
+            self.devices.start()
         except LabBusy:
             raise
         except BaseException:
@@ -182,8 +186,18 @@ class System(ABC):
 
     # ------------------------------------------------------------ what is common
 
-    def plug(self, ports: Sequence[tuple[Slot, str]], kind: str = "dummy") -> None:
-        """Plug (slot, port id) pairs, side by side on all hypervisors."""
+    def make_devices(self, wanted: Sequence[Slot]) -> None:
+        """The devices of ports to be, before anything is measured: a device that appears is looked
+        at by ovs-vswitchd whoever it is for."""
+        self.devices.make((slot.hypervisor, slot.name) for slot in wanted)
+        for index in {slot.hypervisor for slot in wanted}:
+            wait_idle(self.hypervisors[index])
+
+    def plug(self, ports: Sequence[tuple[Slot, str]], kind: str | None = None) -> None:
+        """Plug (slot, port id) pairs, side by side on all hypervisors.  ``kind``: type of their
+        interfaces, where they are not the load's own devices."""
+        if kind is None:
+            kind = self.devices.interface_type
         work = [
             (plugger, share)
             for plugger, share in zip(
@@ -210,9 +224,9 @@ class System(ABC):
             raise failed[0]
 
     def next_slots(self, count: int) -> list[Slot]:
-        """The next dummies of the load; they count as made."""
-        found = slots(self.dummies, count, self.tenants, len(self.hypervisors))
-        self.dummies += count
+        """The next ports of the load; they count as made."""
+        found = slots(self.made, count, self.tenants, len(self.hypervisors))
+        self.made += count
         return found
 
     def wire_vm(self, slot: Slot) -> Vm:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench import processes
-from bench.bare import BareLab, follow, numbers, wait_done, wait_idle
+from bench.bare import BareLab
+from bench.idle import follow, numbers, wait_done, wait_idle
 from bench.load import Slot, System, tenants_for, vm_slot
 from lab.capture import FlowMonitor
 from lab.client import ApiError
@@ -81,6 +82,7 @@ def bulk(system: System, ports: int) -> Figures:
     system.create_tenants(tenants_for(ports))
     prepared = tenants.end(system.wait_settled())
     wanted = system.next_slots(ports)
+    system.make_devices(wanted)
     timeline = Timeline(system)
     begun = time.monotonic()
     ids = system.create_ports(wanted)
@@ -98,11 +100,11 @@ def idle(system: System, seconds: float) -> Figures:
     return timeline.end()
 
 
-def bare_bulk(lab: str, hypervisors: int, ports: int) -> Figures:
+def bare_bulk(lab: str, hypervisors: int, ports: int, devices: str) -> Figures:
     """What the ports of the load cost ovs-vswitchd where nobody programs them: the floor under
     any system's bulk."""
     with BareLab(lab, hypervisors) as bare:
-        return bare.make_ports(ports)
+        return bare.make_ports(ports, devices)
 
 
 # ---------------------------------------------------------------- one more port
@@ -114,6 +116,7 @@ def one_more(system: System, interval: float = 0.002) -> Figures:
     ``interval``: seconds between two looks whether it is so, where one has to look.
     """
     (slot,) = wanted = system.next_slots(1)
+    system.make_devices(wanted)
     begun = time.monotonic()
     (port_id,) = system.create_ports(wanted)
     created = time.monotonic() - begun
@@ -129,10 +132,17 @@ def one_more(system: System, interval: float = 0.002) -> Figures:
 def one_more_cpu(system: System, count: int) -> dict[str, float]:
     """CPU seconds a port of every process, over ``count`` ports one after the other, looked after
     so seldom that looking costs next to nothing."""
-    timeline = Timeline(system)
+    used: dict[str, float] = {}
     for _ in range(count):
-        one_more(system, 0.25)
-    return {name: cpu / count for name, cpu in timeline.end()["cpu"].items()}
+        (slot,) = wanted = system.next_slots(1)
+        system.make_devices(wanted)
+        timeline = Timeline(system)
+        system.plug([(slot, *system.create_ports(wanted))])
+        system.wait_settled(120, 0.25)
+        wait_idle(system.hypervisors[slot.hypervisor])
+        for name, cpu in timeline.end()["cpu"].items():
+            used[name] = used.get(name, 0.0) + cpu
+    return {name: cpu / count for name, cpu in used.items()}
 
 
 def first_ping(system: System, number: int) -> float:
@@ -167,15 +177,22 @@ def bare_plug(system: System, number: int) -> float:
     that it is made (cur_cfg, as ovs-vsctl(8) waits for): the switch's own share of any plug."""
     place = number % len(system.hypervisors)
     hypervisor = system.hypervisors[place]
+    device = [(place, f"bare{number}")]
+    system.devices.make(device)
+    wait_idle(hypervisor)
     database = follow(hypervisor)
     wanted = numbers(database.tables)[0] + 1
     begun = time.monotonic()
-    system.pluggers[place].plug([(f"bare{number}", f"bare{number}")])
+    system.pluggers[place].plug(
+        [(f"bare{number}", f"bare{number}")], system.devices.interface_type
+    )
     wait_done(database, wanted)
     seconds = time.monotonic() - begun
     system.pluggers[place].unplug([f"bare{number}"])
     database.close()
     # The removal costs as much; nothing else is measured before it is done.
+    wait_idle(hypervisor)
+    system.devices.remove(device)
     wait_idle(hypervisor)
     return seconds
 

@@ -42,7 +42,7 @@ def rows(values: Iterable[str]) -> list[Any]:
 class OvnLab(Lab):
     """The lab's fabric and hypervisors, with OVN in the place of nodes."""
 
-    def __init__(self, name: str, hypervisors: int, wait_before_clear: int = 0) -> None:
+    def __init__(self, name: str, hypervisors: int, wait_before_clear: int = 8000) -> None:
         names = tuple(f"hv{number + 1}" for number in range(hypervisors))
         super().__init__(name, {"central": names}, store="memory")
         self.nodes.clear()
@@ -110,6 +110,9 @@ class OvnLab(Lab):
                 "external_ids:ovn-bridge-datapath-type=netdev",
                 f"external_ids:ovn-remote-probe-interval={PROBE_MS}",
                 f"external_ids:ovn-openflow-probe-interval={PROBE_MS // 1000}",
+                # As operators of large deployments and OVN's own scale tests have it: each
+                # controller reads the whole southbound database instead of asking for parts.
+                "external_ids:ovn-monitor-all=true",
                 f"external_ids:ovn-ofctrl-wait-before-clear={self._wait_before_clear}",
             )
             self.controllers[name].start()
@@ -124,11 +127,11 @@ class Ovn(System):
     controller = "ovn-controller"
 
     def __init__(
-        self, lab: str, hypervisors: int = 4, groups: bool = False, dhcp: bool = False,
-        wait_before_clear: int = 0,
+        self, lab: str, hypervisors: int = 4, groups: bool = False, devices: str = "veth",
+        dhcp: bool = False, wait_before_clear: int = 8000,
     ) -> None:
         self.ovn = OvnLab(f"{lab}-ovn", hypervisors, wait_before_clear)
-        super().__init__(self.ovn, groups)
+        super().__init__(self.ovn, groups, devices)
         self.dhcp = dhcp
         self.switches: list[str] = []
         self.port_groups: list[str] = []
@@ -211,7 +214,11 @@ class Ovn(System):
                 })
             router_ports.append(f"rp{number}")
         operations.append({"op": "insert", "table": "Logical_Router", "row": {
-            "name": f"r{tenant}", "ports": rows(router_ports)}})
+            "name": f"r{tenant}", "ports": rows(router_ports),
+            # What Neutron sets.
+            "options": ["map", [["always_learn_from_arp_request", "false"],
+                                ["dynamic_neigh_routers", "true"],
+                                ["mac_binding_age_threshold", "300"]]]}})
         if self.groups:
             operations.append(
                 {"op": "insert", "table": "Port_Group", "row": {"name": f"pg{tenant}"}}

@@ -75,10 +75,10 @@ class Vnc(System):
     controller = "node"
 
     def __init__(
-        self, lab: str, hypervisors: int = 4, groups: bool = False, nodes: int = 2,
-        dhcp: bool = False,
+        self, lab: str, hypervisors: int = 4, groups: bool = False,
+        devices: str = "veth", nodes: int = 2, dhcp: bool = False,
     ) -> None:
-        super().__init__(Lab(f"{lab}-vnc", owners(hypervisors, nodes)), groups)
+        super().__init__(Lab(f"{lab}-vnc", owners(hypervisors, nodes)), groups, devices)
         self.dhcp = dhcp
         self.networks: list[dict[str, Any]] = []
         self.subnets: list[dict[str, Any]] = []
