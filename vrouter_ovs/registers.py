@@ -46,11 +46,21 @@ _MAP = (
     ),
     (_register("peer", 7), "the policy set of the other side's address; 0 where none is known"),
     (_register("permit", 8), "1: a rule of the policy set allows the packet's connection"),
+    (
+        _register("tell", 2, 4, 2),
+        "1: what is announced is told to the node; 2: and it goes to all, as it asks nothing",
+    ),
+    (
+        _register("owner", 10),
+        "whose the address is that was looked up, 0 where it is not known; in bits: 1 there is an"
+        " answer, 2 no allowed address pair takes it, 4 nobody announces it, 8 it is a router's",
+    ),
+    (_register("holder", 11), "the OpenFlow port of this bridge that has it, or 0"),
     (_register("why", 9), "why a packet is punted, for the node; see vrouter_ovs/edge.py"),
     (
         _register("claimed_ip0", 12),
-        "the address that a frame claims in ARP or neighbor discovery; of an IPv6 address the first"
-        " 32 bits",
+        "the address that a frame claims in ARP or neighbor discovery, from the proxy on the one"
+        " that it asks for; of an IPv6 address the first 32 bits",
     ),
     (_register("claimed_ip1", 13), "the next 32 bits"),
     (_register("claimed_ip2", 14), "the next 32 bits"),
@@ -64,11 +74,12 @@ _MAP = (
     ),
     (
         Field("claimed_mac", OPENFLOW_BASIC, 2, 8, METADATA_ORDER, "int", 16, 48),
-        "the MAC that goes with it, in the OpenFlow metadata field up to the guard",
+        "the MAC that goes with it, of an address that was looked up the one that it is at, in the"
+        " OpenFlow metadata field",
     ),
     (
         Field("router_mac", OPENFLOW_BASIC, 2, 8, METADATA_ORDER, "int", 0, 48),
-        "the Router's MAC of this vrouter, in the OpenFlow metadata field from the proxy on; of a"
+        "the Router's MAC of this vrouter, in the OpenFlow metadata field from track on; of a"
         " routed packet that is measured, the sender's MAC",
     ),
 )

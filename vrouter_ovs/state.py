@@ -139,7 +139,9 @@ class LocalPort:
     with the address "" allows the MAC alone, one with an IPv6 address the link-local address of the
     MAC (modified EUI-64) as well.  With ``port_security`` off everything is allowed.
     ``shared``: those of ``allowed`` that other ports may have too.  What announces such an address
-    (ARP, a neighbor advertisement) goes its way, and the node hears it as well.
+    (ARP, a neighbor advertisement) goes its way, and the node hears it as well.  An address that is
+    not shared is the port's own; all that a prefix or "" allows may be announced only where it is
+    nobody's own (see :class:`Neighbor`).
     """
 
     kind: ClassVar[str] = "port"
@@ -182,13 +184,19 @@ class Punt:
         return False
 
 
+OWNER_KNOWN, OWNER_PORT, OWNER_NETWORK, OWNER_ROUTER = 1, 3, 7, 15
+"""Whose a known address is.  OWNER_KNOWN: it is where it was announced last, and who may have it
+can take it over.  OWNER_PORT: a port's fixed one, that no allowed address pair takes.
+OWNER_NETWORK: the network's own (DHCP, DNS); OWNER_ROUTER: a gateway's; these no port announces."""
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbor:
     """ARP (or ND) for ``address`` in ``evi`` is answered with ``mac`` by the switch.
 
     ``ofport``: the port of this bridge that has the address, or 0.  What that port asks about it
     is not answered: a host that checks whether its own address is free would give it up (RFC 5227
-    section 2.1.1).
+    section 2.1.1).  ``owner``: OWNER_KNOWN, OWNER_PORT or OWNER_NETWORK: who else may announce it.
     """
 
     kind: ClassVar[str] = "neighbor"
@@ -197,6 +205,7 @@ class Neighbor:
     mac: str
     remote: bool = True
     ofport: int = 0
+    owner: int = OWNER_KNOWN
 
     @property
     def key(self) -> Key:

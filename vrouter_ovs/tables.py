@@ -51,15 +51,15 @@ TABLES: tuple[Table, ...] = (
         "Anti-spoof: a port sends from its own MAC and addresses only, in Ethernet, IP, ARP and"
         " neighbor discovery. What is not allowed here is dropped. What the node answers (DHCP,"
         " DHCPv6, router solicitations) is recognised before that: it never leaves the hypervisor."
-        " What announces an address that other ports may have passes, and the node gets a copy."
+        " What announces an address that is not the port's own is looked at in announce."
         " Nobody is a router or a DHCP server, also not behind IPv6 extension headers or in"
         " fragments; what the switch cannot read to its end is dropped.",
         _fields(
             "in_port unsecured eth_src eth_type ipv4_src ipv6_src ip_frag ip_proto udp_src udp_dst"
             " arp_op arp_spa arp_tpa arp_sha icmpv6_type nd_target nd_sll claimed_mac claimed_ip3"
         ),
-        _fields("why"),
-        ("target", "proxy", "bridge", "punt"),
+        _fields("tell"),
+        ("target", "announce", "proxy", "punt", "known"),
     ),
     Table(
         "target",
@@ -69,34 +69,53 @@ TABLES: tuple[Table, ...] = (
             "in_port eth_src eth_type ip_proto icmpv6_type ipv6_src nd_sll claimed_mac claimed_ip0"
             " claimed_ip1 claimed_ip2 claimed_ip3"
         ),
+        _fields("tell"),
+        ("announce", "proxy", "known"),
+    ),
+    Table(
+        "announce",
+        "What announces an address that a pair allows, or that comes from a port without port"
+        " security: it ends here where the address is a gateway's or the network's own, and where"
+        " it is the fixed address of a port that is bound. Else it passes, and the node gets a copy"
+        " of what announces an address that other ports may have.",
+        _fields("owner unsecured tell"),
         _fields("why"),
-        ("proxy", "punt"),
+        ("proxy", "bridge", "punt"),
+        miss="proxy",
     ),
     Table(
         "proxy",
+        "The address that an ARP request or a neighbor solicitation asks for is looked up."
+        " Duplicate address detection is flooded only where the network says so. DNS to the"
+        " network's resolver, and multicast DNS where the node answers it, is punted before policy"
+        " is asked, as DHCP is.",
+        _fields(
+            "evi eth_dst eth_type arp_op ipv4_dst ipv6_src ipv6_dst ip_proto udp_dst tcp_dst"
+            " icmpv6_type"
+        ),
+        _fields("claimed_ip claimed_ip3 owner router_mac why"),
+        ("answer", "track", "bridge", "punt", "known"),
+        miss="track",
+    ),
+    Table(
+        "answer",
         "ARP requests and neighbor solicitations are answered in the switch for gateways and known"
         " neighbors; what a port asks about an address of its own is not. What asks for an address"
-        " that is not known here, and duplicate address detection, is flooded only where the"
-        " network says so. DNS to the network's resolver, and multicast DNS where the node answers"
-        " it, is punted before policy is asked, as DHCP is.",
-        _fields(
-            "evi eth_dst eth_type arp_op arp_tpa ipv4_dst ipv6_src ipv6_dst ip_ttl ip_proto udp_dst"
-            " tcp_dst icmpv6_type icmpv6_code nd_target"
-        ),
+        " that is not known here is flooded only where the network says so.",
+        _fields("evi owner eth_dst eth_type ip_proto ip_ttl icmpv6_type icmpv6_code"),
         _fields(
             "eth_src eth_dst arp_op arp_sha arp_tha arp_spa arp_tpa ipv6_src ipv6_dst icmpv6_type"
-            " nd_reserved in_port router_mac why"
+            " nd_reserved in_port router_mac"
         ),
-        ("advertise", "track", "bridge", "punt"),
+        ("advertise", "track", "bridge"),
         outputs=True,
-        miss="track",
     ),
     Table(
         "advertise",
         "The last step of a neighbor advertisement: what only an advertisement has can be set only"
         " where a flow matches one.",
         _fields("eth_type ip_proto icmpv6_type"),
-        _fields("nd_options_type nd_tll"),
+        _fields("nd_options_type nd_tll in_port"),
         outputs=True,
     ),
     Table(
@@ -263,6 +282,13 @@ TABLES: tuple[Table, ...] = (
         " reach it.",
         _fields("out_port"),
         _fields("evi policy unsecured claimed_ip3"),
+    ),
+    Table(
+        "known",
+        "The addresses of an EVI that are known: at which MAC each is, and whose. Asked for what"
+        " ARP and neighbor discovery ask for, and for what a port announces beyond its own.",
+        _fields("evi eth_type claimed_ip0 claimed_ip1 claimed_ip2 claimed_ip3"),
+        _fields("claimed_mac owner holder"),
     ),
     Table(
         "peer",

@@ -32,14 +32,16 @@ from vrouter_ovs.state import (
 from vrouter_ovs.templates_ipv6 import host_route6, neighbor6
 from vrouter_ovs.templates_policy import peer_address, rule
 from vrouter_ovs.templates_port import local_port
-from vrouter_ovs.templating import cut, encode_rendered, sample
+from vrouter_ovs.templating import cut, encode_rendered, pattern, sample
 from vrouter_ovs.wire import Encoded
 
 # Markers: values whose bytes stand nowhere else in the samples.
-_EVI, _VNI, _PORT = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA
+_EVI, _VNI, _PORT, _OWNER = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA, 0x8B9CADBE
 _MAC, _MAC2 = "f2:a1:b2:c3:d4:e5", "f6:15:26:37:48:59"
 _IP, _VTEP = "203.119.87.41", "198.91.173.62"
-_EVI_B, _VNI_B, _PORT_B = (value.to_bytes(4, "big") for value in (_EVI, _VNI, _PORT))
+_EVI_B, _VNI_B, _PORT_B, _OWNER_B = (
+    value.to_bytes(4, "big") for value in (_EVI, _VNI, _PORT, _OWNER)
+)
 _MAC_B, _MAC2_B = mac_bytes(_MAC), mac_bytes(_MAC2)
 _IP_B, _VTEP_B = ipv4_bytes(_IP), ipv4_bytes(_VTEP)
 
@@ -64,22 +66,22 @@ def _remote_mac() -> Callable[[RemoteMac], tuple[Encoded, ...]]:
 
 
 def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
-    key, _, body = sample(Neighbor(_EVI, _IP, _MAC, ofport=_PORT))
-    k0, k1, k2 = cut(key, _IP_B, _EVI_B)
-    b0, b1, b2, b3, b4 = cut(body, _MAC_B, _MAC_B, _IP_B, _PORT_B)
+    key, _, body = sample(Neighbor(_EVI, _IP, _MAC, True, _PORT, _OWNER))
+    k0, k1, k2 = cut(key, _EVI_B, _IP_B)
+    body = pattern(body, _MAC_B, _OWNER_B, _PORT_B)
 
     def fill(obj: Neighbor) -> tuple[Encoded, ...]:
         address = obj.address
         if ":" in address:
             return neighbor6(obj)
         evi = obj.evi
-        ip = ipv4_bytes(address)
-        mac = mac_bytes(obj.mac)
         return (
             Encoded(
-                k0 + ip + k1 + evi.to_bytes(4, "big") + k2,
+                k0 + evi.to_bytes(4, "big") + k1 + ipv4_bytes(address) + k2,
                 cookie(("neighbor", evi, address)),
-                b0 + mac + b1 + mac + b2 + ip + b3 + obj.ofport.to_bytes(4, "big") + b4,
+                body % (
+                    mac_bytes(obj.mac), obj.owner.to_bytes(4, "big"), obj.ofport.to_bytes(4, "big")
+                ),
             ),
         )
 

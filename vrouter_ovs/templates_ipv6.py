@@ -7,31 +7,36 @@ from collections.abc import Callable
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.fields import ipv4_bytes, ipv6_bytes, mac_bytes
 from vrouter_ovs.state import LocalHop, Neighbor, RemoteHop, Route
-from vrouter_ovs.templating import cut, encode_rendered, sample
+from vrouter_ovs.templating import cut, encode_rendered, pattern, sample
 from vrouter_ovs.wire import Encoded
 
-_EVI, _VNI, _PORT = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA
+_EVI, _VNI, _PORT, _OWNER = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA, 0x8B9CADBE
 _MAC, _MAC2, _VTEP = "f2:a1:b2:c3:d4:e5", "f2:57:68:79:8a:9b", "198.51.100.233"
 _IP = "f1d2:c3b4:a596:8778:695a:4b3c:2d1e:9f8e"
-_EVI_B, _VNI_B, _PORT_B = (value.to_bytes(4, "big") for value in (_EVI, _VNI, _PORT))
+_EVI_B, _VNI_B, _PORT_B, _OWNER_B = (
+    value.to_bytes(4, "big") for value in (_EVI, _VNI, _PORT, _OWNER)
+)
 _MAC_B, _MAC2_B, _IP_B, _VTEP_B = (
     mac_bytes(_MAC), mac_bytes(_MAC2), ipv6_bytes(_IP), ipv4_bytes(_VTEP),
 )  # fmt: skip
 
 
 def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
-    key, _, body = sample(Neighbor(_EVI, _IP, _MAC, ofport=_PORT))
-    k0, k1, k2 = cut(key, _IP_B, _EVI_B)
-    b0, b1, b2, b3 = cut(body, _MAC_B, _IP_B, _PORT_B)
+    key, _, body = sample(Neighbor(_EVI, _IP, _MAC, True, _PORT, _OWNER))
+    # The address stands there by 32 bits.
+    key = pattern(key, _EVI_B, *(_IP_B[at : at + 4] for at in range(0, 16, 4)))
+    body = pattern(body, _MAC_B, _OWNER_B, _PORT_B)
 
     def fill(obj: Neighbor) -> tuple[Encoded, ...]:
         address, evi = obj.address, obj.evi
         ip = ipv6_bytes(address)
         return (
             Encoded(
-                k0 + ip + k1 + evi.to_bytes(4, "big") + k2,
+                key % (evi.to_bytes(4, "big"), ip[:4], ip[4:8], ip[8:12], ip[12:]),
                 cookie(("neighbor", evi, address)),
-                b0 + mac_bytes(obj.mac) + b1 + ip + b2 + obj.ofport.to_bytes(4, "big") + b3,
+                body % (
+                    mac_bytes(obj.mac), obj.owner.to_bytes(4, "big"), obj.ofport.to_bytes(4, "big")
+                ),
             ),
         )
 

@@ -81,7 +81,7 @@ def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
         if obj.port_security:
             pairs = obj.allowed
             for source, address in pairs:
-                if not address or "/" in address or source != pairs[0][0]:
+                if not address or "/" in address or source != obj.mac:
                     return encode_rendered(obj)
                 mac = mac_bytes(source)
                 if ":" in address:

@@ -8,6 +8,7 @@ from ryu_apps.control.config import Config
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.model import Change, Network, Port, Router, Subnet, means_the_same
+from ryu_apps.control.owners import own_addresses
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
@@ -125,6 +126,7 @@ class Configurer:
             if one is None:
                 continue
             self._ports.names.ports[one.network_id, port.id] = None
+            self._owner(one)
             if old is None or new is None or _addresses(old) != _addresses(new):
                 self._service_addresses(one)
             if one.is_router_interface:
@@ -135,6 +137,15 @@ class Configurer:
                 )
                 for fixed in one.fixed_ips:
                     self._attachment(fixed.subnet_id)
+
+    def _owner(self, port: Port) -> None:
+        """Routes of other nodes may have come before the port that their addresses are of."""
+        network = self._config.networks.get(port.network_id)
+        instance = self._instances.by_vni.get(network.vni) if network is not None else None
+        if instance is not None:
+            for address in own_addresses(port):
+                if address in instance.ips:
+                    self._ports.touched["ip", network.vni, address] = None
 
     def _service_addresses(self, port: Port) -> None:
         """An address that a port has is not the network's own, and becomes it again."""

@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control import ids
+from ryu_apps.control.config import Config
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.instance import Entry, Instance
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.messages import Gratuitous
+from ryu_apps.control.owners import owner_of
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.routes import Path
 from ryu_apps.control.service_addresses import service_mac
 from ryu_apps.control.services import Services
 from vrouter_ovs.state import (
+    OWNER_NETWORK,
     Flood,
     FloodRemotes,
     LocalHop,
@@ -39,6 +42,7 @@ MAX_HOPS = 32
 class Resolver:
     def __init__(
         self,
+        config: Config,
         instances: Instances,
         elements: Elements,
         ports: Ports,
@@ -47,6 +51,7 @@ class Resolver:
         services: Services,
         gateways: Gateways,
     ) -> None:
+        self._config = config
         self._instances = instances
         self._elements = elements
         self._ports = ports
@@ -162,16 +167,21 @@ class Resolver:
             port_id = self._ports.local.get((element, entry)) if free else None
             if port_id is not None:
                 mac = self._ports.local_mac(element, entry)
-                item = Neighbor(vni, ip, mac, False, self._ports.bound[port_id].ofport)
+                ofport = self._ports.bound[port_id].ofport
+                owner = owner_of(self._config, vni, ip, mac)
+                item = Neighbor(vni, ip, mac, False, ofport, owner)
                 self._desired.put(element, ("evi", vni), item)
             elif path is None or path.attrs.next_hop == self._elements.accepted[element].vtep:
                 if free and entry in self._services.addresses(vni):
-                    item = Neighbor(vni, ip, service_mac(vni), remote=False)
+                    item = Neighbor(vni, ip, service_mac(vni), False, owner=OWNER_NETWORK)
                     self._desired.put(element, ("evi", vni), item)
                 else:
                     self._desired.delete(element, ("evi", vni), ("neighbor", vni, ip))
             else:
-                self._desired.put(element, ("evi", vni), Neighbor(vni, ip, path.nlri.mac))
+                mac = path.nlri.mac
+                owner = owner_of(self._config, vni, ip, mac)
+                item = Neighbor(vni, ip, mac, owner=owner)
+                self._desired.put(element, ("evi", vni), item)
 
     def _resolve_prefix(
         self, entry: Entry, instance: Instance | None, elements: Iterable[str]

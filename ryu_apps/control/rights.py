@@ -1,8 +1,9 @@
 """Which address a port may hold of those that its allowed address pairs name.
 
-What the configuration gives to somebody comes first: a router's addresses always, the fixed address
-of a port while that port is bound here or announced by its node.  The MAC of a port is never
-another's, nor is the link-local address that is made from it.
+What the configuration gives to somebody comes first: a router's addresses and those from which the
+network answers DHCP and DNS always, the fixed address of a port while that port is bound here or
+announced by its node.  The MAC of a port is never another's, nor is the link-local address that is
+made from it.
 """
 
 from __future__ import annotations

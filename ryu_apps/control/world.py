@@ -96,8 +96,8 @@ class World:
             self.config, self.elements, self.ports, self.desired, services, gateways
         )
         self.resolver = Resolver(
-            self.instances, self.elements, self.ports, self.desired, self.presence, services,
-            gateways,
+            self.config, self.instances, self.elements, self.ports, self.desired, self.presence,
+            services, gateways,
         )
         self.publisher = Publisher(self.rib)
         self.dependents = Dependents(

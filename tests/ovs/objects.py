@@ -11,6 +11,9 @@ from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
     MDNS_MODES,
+    OWNER_KNOWN,
+    OWNER_NETWORK,
+    OWNER_PORT,
     DnsServer,
     Evi,
     Flood,
@@ -118,7 +121,10 @@ hops = st.lists(st.one_of(local_hops, remote_hops), max_size=4, unique=True).map
 )
 pairs = st.tuples(macs, st.one_of(addresses, prefixes(), st.just("")))
 routes = st.builds(Route, vnis, prefixes(), hops)
-neighbors = st.builds(Neighbor, vnis, addresses, macs, st.booleans(), st.integers(0, 0xFEFF))
+owners = st.sampled_from((OWNER_KNOWN, OWNER_PORT, OWNER_NETWORK))
+neighbors = st.builds(
+    Neighbor, vnis, addresses, macs, st.booleans(), st.integers(0, 0xFEFF), owners
+)
 remote_macs = st.builds(RemoteMac, vnis, macs, ipv4s, vnis)
 local_macs = st.builds(LocalMac, vnis, macs, ofports)
 
@@ -186,7 +192,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         rules(few_sets),
         peer_addresses(few_sets),
         punts,
-        st.builds(Neighbor, few_vnis, addresses, macs, st.booleans(), ofports),
+        st.builds(Neighbor, few_vnis, addresses, macs, st.booleans(), ofports, owners),
         st.builds(RemoteMac, few_vnis, macs, ipv4s, vnis),
         st.builds(Route, few_vnis, prefixes(), hops),
         st.builds(Flood, few_vnis, st.just((1, 2))),

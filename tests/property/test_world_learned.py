@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.ids import link_local
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.model import AddressPair
 from ryu_apps.control.routes import Attributes, MacIp, Path
 from ryu_apps.control.translate import network_of
+from vrouter_ovs.state import OWNER_KNOWN, OWNER_PORT
 
 from .test_world_mesh import Mesh, operation, play
 from .world_model import (
@@ -161,6 +163,7 @@ def check_holders(node: Node) -> None:
         )
         objects = node.tables[bound.element]
         assert objects["neighbor", vni, address].mac == held.mac
+        assert objects["neighbor", vni, address].owner == OWNER_KNOWN
         if held.mac != bound.mac:
             assert objects["localmac", vni, held.mac].ofport == bound.ofport
     passing = {
@@ -175,8 +178,23 @@ def check_holders(node: Node) -> None:
         assert {key for key in objects if key[0] == "localmac"} <= wanted
 
 
+def check_owners(node: Node) -> None:
+    """What a bound port has for itself is its own on every vrouter, so that no other announces
+    it."""
+    world = node.world
+    for bound in world.ports.bound.values():
+        if bound.port_id not in world.ports.active:
+            continue
+        for address in (*(one.ip for one in bound.addresses), link_local(bound.mac)):
+            for objects in node.tables.values():
+                known = objects.get(("neighbor", bound.evi, address))
+                if known is not None and known.mac == bound.mac:
+                    assert known.owner == OWNER_PORT, (bound, address)
+
+
 def check(node: Node, seed: int) -> None:
     node.settle()
+    check_owners(node)
     for objects in node.world.desired.objects.values():
         check_collisions(objects)
     check_holders(node)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from ryu_apps.control import messages as msg
 from ryu_apps.control.model import ROUTER_INTERFACE, Change, FixedIp, Network, Port, Router, Subnet
 from ryu_apps.control.routes import Attributes, Imet, MacIp, Path
-from vrouter_ovs.state import Evi, Flood, LocalPort, Neighbor, RemoteMac
+from vrouter_ovs.state import OWNER_PORT, Evi, Flood, LocalPort, Neighbor, RemoteMac
 
 from ..property.world_model import Node, local_paths, target
 
@@ -53,7 +53,7 @@ def test_a_claim_becomes_objects_and_after_the_acknowledgement_routes():
         "vm", 5, 101, MACS["vm"], ((MACS["vm"], ADDRESSES["vm"]),)
     )
     assert objects["neighbor", 101, ADDRESSES["vm"]] == Neighbor(
-        101, ADDRESSES["vm"], MACS["vm"], remote=False, ofport=5
+        101, ADDRESSES["vm"], MACS["vm"], remote=False, ofport=5, owner=OWNER_PORT
     )
     assert objects["flood", 101] == Flood(101, (5,))
     assert not one.announced, "the switch has not confirmed"

@@ -9,6 +9,8 @@ from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import ipv4_bytes, mac_bytes
 from vrouter_ovs.flow import IPV4, IPV6
 
+ALL_ONES = (1 << 32) - 1
+
 
 @lru_cache(maxsize=65536)
 def network(prefix: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -27,6 +29,20 @@ def prefix_term(field: str, net: ipaddress.IPv4Network | ipaddress.IPv6Network) 
     if net.prefixlen == net.max_prefixlen:
         return ((field, address),)
     return ((field, address, str(net.netmask)),)
+
+
+def claimed_terms(net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> tuple[tuple, ...]:
+    """The match terms for "the claimed address is in ``net``", by 32 bits."""
+    value, mask = int(net.network_address), int(net.netmask)
+    terms: list[tuple] = []
+    for number in range(4 - net.max_prefixlen // 32, 4):
+        shift = 32 * (3 - number)
+        part, bits = value >> shift & ALL_ONES, mask >> shift & ALL_ONES
+        if bits == ALL_ONES:
+            terms.append((f"claimed_ip{number}", part))
+        elif bits:
+            terms.append((f"claimed_ip{number}", part, bits))
+    return tuple(terms)
 
 
 def ip_match(side: str, prefix: str) -> tuple[tuple, ...]:

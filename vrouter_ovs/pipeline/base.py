@@ -5,8 +5,17 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
+from vrouter_ovs.pipeline.announce import announced
 from vrouter_ovs.pipeline.echo import at_gateways
 from vrouter_ovs.pipeline.guard import refused
+from vrouter_ovs.pipeline.neighbor import (
+    ICMPV6,
+    MULTICAST,
+    NEIGHBOR_ADVERT,
+    NEIGHBOR_SOLICIT,
+    SOLICITATION,
+    answers,
+)
 from vrouter_ovs.pipeline.policy import (
     ANY_FRAGMENT,
     INVALID,
@@ -19,13 +28,9 @@ from vrouter_ovs.pipeline.punt import recognised
 from vrouter_ovs.pipeline.transit import routed
 from vrouter_ovs.state import Vrouter
 
-MULTICAST = "01:00:00:00:00:00"
 NO_MAC = "00:00:00:00:00:00"
-ICMPV6 = 58
-NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT = 135, 136, 134
-ROUTER_SOLICIT = 133
+ROUTER_SOLICIT, ROUTER_ADVERT = 133, 134
 MULTICAST_LISTENER = (130, 131, 132, 143)
-TARGET_LINK_LAYER_ADDRESS = 2
 LINK_LOCAL = ("fe80::", "ffc0::")
 # RFC 4291 sections 2.5.2, 2.5.6 and 2.7: a router forwards nothing from or to these.
 NEVER_ROUTED = (
@@ -38,7 +43,6 @@ NEVER_ROUTED = (
 
 def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
     tag = cookie(vrouter.key)
-    icmpv6 = (("eth_type", IPV6), ("ip_proto", ICMPV6))
     # Every frame of a local port passes the proxy and only those can be sent to another VTEP, so
     # that is where a packet learns the MAC that a routed packet leaves with.
     onward = (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "track"))
@@ -59,8 +63,10 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         ),
         *_claims(tag),
         Flow("guard", 200, (("unsecured", 1),), (("goto", "proxy"),), tag),
+        *announced(tag),
         *refused(tag),
         *recognised(tag),
+        *answers(onward, tag),
         # An ARP reply to one receiver passes; whatever other ARP was not answered ends here.
         Flow(
             "proxy",
@@ -71,37 +77,10 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         ),
         Flow("proxy", 40, (("eth_type", ARP),), (), tag),
         Flow("proxy", 0, (), onward, tag),
-        # Nor any solicitation that all would hear; one to a single receiver goes its way.
-        Flow(
-            "proxy",
-            40,
-            (
-                *icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT), ("eth_dst", MULTICAST, MULTICAST),
-            ),
-            (),
-            tag,
-        ),
         # Duplicate address detection asks for the asker's own address, which the switch knows: an
         # answer would say that it is taken (RFC 4862 section 5.4.3).  Addresses are given out once,
         # so silence is the right answer; who hears it while checking the same address, gives it up.
-        Flow(
-            "proxy",
-            320,
-            (*icmpv6, ("icmpv6_type", NEIGHBOR_SOLICIT), ("ipv6_src", "::")),
-            (),
-            tag,
-        ),
-        Flow(
-            "advertise",
-            0,
-            (*icmpv6, ("icmpv6_type", NEIGHBOR_ADVERT)),
-            (
-                ("set_field", "nd_options_type", TARGET_LINK_LAYER_ADDRESS),
-                ("move", "eth_src", "nd_tll"),
-                ("output_reg", "out_port"),
-            ),
-            tag,
-        ),
+        Flow("proxy", 320, (*SOLICITATION, ("ipv6_src", "::")), (), tag),
         Flow("bridge", 100, (("eth_dst", MULTICAST, MULTICAST),), (("goto", "flood"),), tag),
         Flow("output", 0, (), (("output_reg", "out_port"),), tag),
     ]
@@ -126,6 +105,8 @@ def _claims(tag: int) -> list[Flow]:
         for kind in (NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT)
     )
     of_frame, of_target = ("eth_src", "claimed_mac"), ("nd_target", "claimed_ip")
+    # Who asks says where it is itself.
+    of_asker = ("ipv6_src", "claimed_ip")
     # Duplicate address detection: from "::", without the option (RFC 4862 section 5.4.2), and for
     # its own addresses: whoever is just checking the same one would give it up.
     detection = (*solicitation, ("ipv6_src", "::"), ("nd_sll", NO_MAC))
@@ -134,9 +115,9 @@ def _claims(tag: int) -> list[Flow]:
         claims(100, (("unsecured", 1),)),
         claims(40, detection, of_frame, of_target),
         # The link-layer option may be left out (RFC 4861 sections 4.3 and 4.4), never be another's.
-        claims(30, (*solicitation, ("nd_sll", NO_MAC)), of_frame),
+        claims(30, (*solicitation, ("nd_sll", NO_MAC)), of_frame, of_asker),
         claims(30, (*advertisement, ("nd_tll", NO_MAC)), of_frame, of_target),
-        claims(20, solicitation, ("nd_sll", "claimed_mac")),
+        claims(20, solicitation, ("nd_sll", "claimed_mac"), of_asker),
         claims(20, advertisement, ("nd_tll", "claimed_mac"), of_target),
         claims(10, (ipv6,), of_frame),
         # The ARP probe of RFC 5227 section 2.1.1 has no sender address yet: what the table port

@@ -5,8 +5,8 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.addresses import ip_match, network, vni
-from vrouter_ovs.pipeline.neighbor import ROUTER, answer
-from vrouter_ovs.state import Gateway, Vrf
+from vrouter_ovs.pipeline.neighbor import known
+from vrouter_ovs.state import OWNER_ROUTER, Gateway, Vrf
 
 
 def render_vrf(vrf: Vrf) -> tuple[Flow, ...]:
@@ -40,6 +40,6 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
         if network(address).is_link_local:
             # Another network's gateway may have the same, as it may have the same MAC.
             to_gateway = (("evi", evi), *to_gateway)
-        flows.append(answer(evi, address, gateway.mac, 300, tag, ROUTER))
+        flows.append(known(evi, address, gateway.mac, 300, tag, OWNER_ROUTER))
         flows.append(Flow("route", 1000, to_gateway, (("goto", "gateway"),), tag))
     return tuple(flows)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.flow import ARP, IPV6, Flow
+from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.addresses import vni, vtep_id
-from vrouter_ovs.pipeline.base import ICMPV6, MULTICAST, NEIGHBOR_SOLICIT
 from vrouter_ovs.pipeline.dns import multicast_dns
+from vrouter_ovs.pipeline.neighbor import unknown_flooded
 from vrouter_ovs.state import Evi, LocalMac, RemoteMac, Tunnel
 
 
@@ -23,20 +23,7 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
         ),
     ]
     if evi.flood_unknown:
-        # Below the answers for what is known, above the Vrouter's drops.
-        arp = (("evi", evi.evi), ("eth_type", ARP), ("arp_op", 1))
-        solicitation = (
-            ("evi", evi.evi), ("eth_type", IPV6), ("ip_proto", ICMPV6),
-            ("icmpv6_type", NEIGHBOR_SOLICIT),
-        )  # fmt: skip
-        # Policy lets neighbor discovery pass, and nothing that only looks like it.  What has one
-        # receiver goes on as all else does.
-        to_all = (("goto", "track"),)
-        flows += [
-            Flow("proxy", 60, arp, (("goto", "bridge"),), tag),
-            Flow("proxy", 60, (*solicitation, ("eth_dst", MULTICAST, MULTICAST)), to_all, tag),
-            Flow("proxy", 330, (*solicitation, ("ipv6_src", "::")), to_all, tag),
-        ]
+        flows += unknown_flooded(evi.evi, tag)
     return (*flows, *multicast_dns(evi.evi, evi.mdns, tag))
 
 

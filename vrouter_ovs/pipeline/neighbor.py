@@ -1,4 +1,8 @@
-"""ARP and neighbor discovery answered in the switch, for gateways and for every known neighbor.
+"""The addresses that are known, and ARP and neighbor discovery answered from them in the switch.
+
+An address is one flow of the table ``known``, which says its MAC and whose it is.  It is asked for
+two ends with the same flow: to answer who asks for it (here), and to stop who announces what is
+another's (:mod:`.announce`).  All else is constant and belongs to the Vrouter.
 
 An answer leaves by the register that says where the frame came from, while the in-port is set to
 the port that has the address: Open vSwitch outputs nothing to the in-port (ovs-actions(7)), so what
@@ -9,77 +13,132 @@ from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IPV6, Flow
-from vrouter_ovs.pipeline.base import ICMPV6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT
+from vrouter_ovs.pipeline.addresses import claimed_terms, mac_int, network
 from vrouter_ovs.state import Neighbor
 
+ICMPV6 = 58
+NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT = 135, 136
+TARGET_LINK_LAYER_ADDRESS = 2
+MULTICAST = "01:00:00:00:00:00"
+ANSWERED, ROUTERS = ("owner", 1, 1), ("owner", 8, 8)
 # Flags of a neighbor advertisement (RFC 4861 section 4.4).
 ROUTER, SOLICITED, OVERRIDE = 1 << 31, 1 << 30, 1 << 29
+SOLICITATION = (("eth_type", IPV6), ("ip_proto", ICMPV6), ("icmpv6_type", NEIGHBOR_SOLICIT))
+TO_ASKER = (("move", "holder", "in_port"), ("output_reg", "out_port"))
+LOOK_UP = (("set_field", "owner", 0), ("resubmit", "known"))
 
 
 def render_neighbor(neighbor: Neighbor) -> tuple[Flow, ...]:
     """One flow."""
     tag = cookie(neighbor.key)
-    flow = answer(neighbor.evi, neighbor.address, neighbor.mac, 200, tag, owner=neighbor.ofport)
+    flow = known(
+        neighbor.evi, neighbor.address, neighbor.mac, 200, tag, neighbor.owner, neighbor.ofport
+    )
     return (flow,)
 
 
-def answer(
-    evi: int, address: str, mac: str, priority: int, tag: int, flags: int = 0, owner: int = 0
+def known(
+    evi: int, address: str, mac: str, priority: int, tag: int, owner: int, holder: int = 0
 ) -> Flow:
-    """Turn a request for ``address`` into its reply and send it back where it came from.
-
-    ``flags``: what an IPv6 advertisement says besides "solicited" and "override".  ``owner``: the
-    port that is not answered, or 0.
-    """
-    if ":" in address:
-        flags |= SOLICITED | OVERRIDE
-        return _advertise(evi, address, mac, priority, tag, flags, owner)
+    """``address`` in ``evi`` is at ``mac``.  ``owner``: whose it is, see vrouter_ovs.state;
+    ``holder``: the port that is not answered, or 0."""
+    eth_type = IPV6 if ":" in address else ARP
     return Flow(
-        "proxy",
+        "known",
         priority,
-        (("evi", evi), ("eth_type", ARP), ("arp_op", 1), ("arp_tpa", address)),
+        (("evi", evi), ("eth_type", eth_type), *claimed_terms(network(address))),
         (
-            ("move", "eth_src", "eth_dst"),
-            ("set_field", "eth_src", mac),
-            ("set_field", "arp_op", 2),
-            ("move", "arp_sha", "arp_tha"),
-            ("move", "arp_spa", "arp_tpa"),
-            ("set_field", "arp_sha", mac),
-            ("set_field", "arp_spa", address),
-            ("load", "in_port", owner),
-            ("output_reg", "out_port"),
+            ("load", "claimed_mac", mac_int(mac)),
+            ("set_field", "owner", owner),
+            ("set_field", "holder", holder),
         ),
         tag,
     )
 
 
-def _advertise(
-    evi: int, address: str, mac: str, priority: int, tag: int, flags: int, owner: int
-) -> Flow:
+def unknown_flooded(evi: int, tag: int) -> list[Flow]:
+    """The part of an EVI whose questions without an answer go to all."""
+    # Below the answers for what is known, above the Vrouter's drops.
+    arp = (("evi", evi), ("eth_type", ARP))
+    solicitation = (("evi", evi), *SOLICITATION)
+    # Policy lets neighbor discovery pass, and nothing that only looks like it.  What has one
+    # receiver goes on as all else does.
+    to_all = (("goto", "track"),)
+    return [
+        Flow("answer", 60, arp, (("goto", "bridge"),), tag),
+        Flow("answer", 60, (*solicitation, ("eth_dst", MULTICAST, MULTICAST)), to_all, tag),
+        Flow("proxy", 330, (*solicitation, ("ipv6_src", "::")), to_all, tag),
+    ]
+
+
+def answers(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
+    """The Vrouter's part.  ``onward``: the actions for what is not answered and has one
+    receiver."""
+    request = (("eth_type", ARP), ("arp_op", 1))
+    # As a host takes it (RFC 4861 section 7.1.1).
+    valid = (*SOLICITATION, ("ip_ttl", 255), ("icmpv6_code", 0))
+    return [
+        Flow(
+            "proxy",
+            200,
+            request,
+            (("move", "arp_tpa", "claimed_ip3"), *LOOK_UP, ("goto", "answer")),
+            tag,
+        ),
+        Flow(
+            "proxy",
+            200,
+            SOLICITATION,
+            (("move", "nd_target", "claimed_ip"), *LOOK_UP, ("goto", "answer")),
+            tag,
+        ),
+        # Turned into its reply, and back where it came from.
+        Flow(
+            "answer",
+            200,
+            (("eth_type", ARP), ANSWERED),
+            (
+                ("move", "eth_src", "eth_dst"),
+                ("move", "claimed_mac", "eth_src"),
+                ("set_field", "arp_op", 2),
+                ("move", "arp_sha", "arp_tha"),
+                ("move", "arp_spa", "arp_tpa"),
+                ("move", "claimed_mac", "arp_sha"),
+                ("move", "claimed_ip3", "arp_spa"),
+                *TO_ASKER,
+            ),
+            tag,
+        ),
+        Flow("answer", 210, (*valid, ROUTERS), _advertise(ROUTER), tag),
+        Flow("answer", 200, (*valid, ANSWERED), _advertise(0), tag),
+        # What was not answered, and all would hear, ends here; what has one receiver goes its way.
+        Flow("answer", 40, (("eth_type", ARP),), (), tag),
+        Flow("answer", 40, (*SOLICITATION, ("eth_dst", MULTICAST, MULTICAST)), (), tag),
+        Flow("answer", 0, (), onward, tag),
+        Flow(
+            "advertise",
+            0,
+            (*SOLICITATION[:2], ("icmpv6_type", NEIGHBOR_ADVERT)),
+            (
+                ("set_field", "nd_options_type", TARGET_LINK_LAYER_ADDRESS),
+                ("move", "eth_src", "nd_tll"),
+                *TO_ASKER,
+            ),
+            tag,
+        ),
+    ]
+
+
+def _advertise(flags: int) -> tuple[tuple, ...]:
     # The option of the solicitation becomes that of the advertisement: a switch cannot add one.
     # Without one (which only a unicast solicitation may lack) the answer has none either, as
     # RFC 4861 section 7.2.4 allows.
-    return Flow(
-        "proxy",
-        priority,
-        (
-            ("evi", evi),
-            ("eth_type", IPV6),
-            ("ip_proto", ICMPV6),
-            ("ip_ttl", 255),
-            ("icmpv6_type", NEIGHBOR_SOLICIT),
-            ("icmpv6_code", 0),
-            ("nd_target", address),
-        ),
-        (
-            ("move", "eth_src", "eth_dst"),
-            ("set_field", "eth_src", mac),
-            ("move", "ipv6_src", "ipv6_dst"),
-            ("set_field", "ipv6_src", address),
-            ("set_field", "icmpv6_type", NEIGHBOR_ADVERT),
-            ("set_field", "nd_reserved", flags),
-            ("load", "in_port", owner),
-            ("goto", "advertise"),
-        ),
-        tag,
+    return (
+        ("move", "eth_src", "eth_dst"),
+        ("move", "claimed_mac", "eth_src"),
+        ("move", "ipv6_src", "ipv6_dst"),
+        ("move", "claimed_ip", "ipv6_src"),
+        ("set_field", "icmpv6_type", NEIGHBOR_ADVERT),
+        ("set_field", "nd_reserved", flags | SOLICITED | OVERRIDE),
+        ("goto", "advertise"),
     )

@@ -3,6 +3,9 @@
 One flow of the table ``port`` holds what is known of a port; it is asked on both ways.  What ARP
 and neighbor discovery claim has been written to registers before the guard, by constant flows of
 the table ``claim``: so the guard needs no flow of its own for each form of saying the same.
+
+What announces an address of a pair stands below what announces the port's own, which a prefix may
+include, and goes through the table ``announce``.
 """
 
 from __future__ import annotations
@@ -10,17 +13,15 @@ from __future__ import annotations
 import ipaddress
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.edge import Why
 from vrouter_ovs.fields import link_local
 from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
-from vrouter_ovs.pipeline.addresses import mac_int, network, prefix_term, vni
-from vrouter_ovs.pipeline.base import ICMPV6, NEIGHBOR_ADVERT
+from vrouter_ovs.pipeline.addresses import claimed_terms, mac_int, network, prefix_term, vni
+from vrouter_ovs.pipeline.announce import TO_NODE, TO_NODE_AND_ALL, checked
+from vrouter_ovs.pipeline.neighbor import ICMPV6, NEIGHBOR_ADVERT
 from vrouter_ovs.pipeline.policy import policy_id
 from vrouter_ovs.state import LocalPort
 
 PASS = (("goto", "proxy"),)
-SEEN = (("set_field", "why", int(Why.SEEN)), ("resubmit", "punt"), ("set_field", "why", 0))
-ALL_ONES = (1 << 32) - 1
 ANY4, ANY6 = ipaddress.IPv4Network((0, 0)), ipaddress.IPv6Network((0, 0))
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -41,11 +42,9 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
             # What an ARP probe, which names no sender address, is held against.
             address = network(first[1]).network_address
             known.append(("set_field", "claimed_ip3", str(address)))
+        probing = first[0] if first is not None and _is_own(port, first) else ""
         for pair in port.allowed:
-            flows = _pair(port.ofport, *pair, pair[0] == (first or pair)[0], tag)
-            if pair in port.shared and pair[1]:
-                flows = _seen(flows, pair[1])
-            for flow in flows:
+            for flow in _pair(port, *pair, probing, tag):
                 guard[flow.table, flow.priority, flow.match] = flow
     else:
         known.append(("load", "unsecured", 1))
@@ -61,78 +60,90 @@ def _is_ipv4(pair: tuple[str, str]) -> bool:
     return bool(pair[1]) and network(pair[1]).version == 4
 
 
-def _pair(ofport: int, mac: str, prefix: str, first: bool, tag: int) -> list[Flow]:
-    """``first``: whether the table port knows an address of ``mac``."""
-    source = (("in_port", ofport), ("eth_src", mac))
-    if not prefix:
-        return [*_ipv4(source, mac, ANY4, tag), *_ipv6(source, mac, ANY6, tag)]
-    net = network(prefix)
-    if net.version == 6:
-        local = network(link_local(mac))
-        return [*_ipv6(source, mac, net, tag), *_ipv6(source, mac, local, tag)]
-    flows = _ipv4(source, mac, net, tag)
-    if not first and net.prefixlen:
-        probe = (("eth_type", ARP), ("arp_sha", mac), ("arp_spa", "0.0.0.0"))
-        flows.append(Flow("guard", 100, (*source, *probe), PASS, tag))
+def _is_own(port: LocalPort, pair: tuple[str, str]) -> bool:
+    """Whether a pair is an address that the port has for itself."""
+    if not pair[1] or pair in port.shared:
+        return False
+    net = network(pair[1])
+    return net.prefixlen == net.max_prefixlen
+
+
+def _pair(port: LocalPort, mac: str, prefix: str, probing: str, tag: int) -> list[Flow]:
+    """``probing``: the MAC whose address the table port knows."""
+    source = (("in_port", port.ofport), ("eth_src", mac))
+    own, shared = _is_own(port, (mac, prefix)), (mac, prefix) in port.shared
+    nets: tuple[Network, ...] = (network(prefix),) if prefix else (ANY4, ANY6)
+    flows: list[Flow] = []
+    for net in nets:
+        if net.version == 4:
+            flows += _own4(source, mac, net, tag) if own else _other4(source, mac, net, shared, tag)
+            if mac != probing:
+                probe = (("eth_type", ARP), ("arp_sha", mac), ("arp_spa", "0.0.0.0"))
+                flows.append(Flow("guard", 100, (*source, *probe), PASS, tag))
+        else:
+            flows += _own6(source, mac, net, tag) if own else _other6(source, mac, net, shared, tag)
+            if prefix:
+                flows += _link_local(port, source, mac, tag)
     return flows
 
 
-def _seen(flows: list[Flow], prefix: str) -> list[Flow]:
-    """The flows of a pair that the port shares with others: what announces the address is copied to
-    the node, duplicate address detection is not.  Below those of the port's own addresses, which a
-    prefix may include; above what the Vrouter drops.
-
-    An ARP announcement (RFC 5227 section 3) is for all, and no question to answer.
-    """
-    net = network(prefix)
-    claimed = set(_claimed(net))
-    found = []
-    for flow in flows:
-        height, match = flow.priority, flow.match
-        if claimed <= set(match) and ("eth_type", ARP) in match:
-            flow = flow._replace(priority=height - 5, actions=(*SEEN, *PASS))
-            if net.prefixlen == net.max_prefixlen:
-                question = (("arp_op", 1), ("arp_tpa", str(net.network_address)))
-                to_all = (*SEEN, ("goto", "bridge"))
-                found.append(Flow(flow.table, height - 4, (*match, *question), to_all, flow.cookie))
-        elif claimed <= set(match) and flow.table == "target":
-            told = (*match, ("ip_proto", ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
-            found.append(Flow(flow.table, height - 5, told, (*SEEN, *PASS), flow.cookie))
-            flow = flow._replace(priority=height - 10)
-        found.append(flow)
-    return found
+def _link_local(port: LocalPort, source: tuple, mac: str, tag: int) -> list[Flow]:
+    """Of the port's own MAC it is the port's own."""
+    local = network(link_local(mac))
+    if mac == port.mac:
+        return _own6(source, mac, local, tag)
+    return _other6(source, mac, local, False, tag)
 
 
-def _ipv4(source: tuple, mac: str, net: ipaddress.IPv4Network, tag: int) -> list[Flow]:
-    arp = (("eth_type", ARP), ("arp_sha", mac))
+def _own4(source: tuple, mac: str, net: Network, tag: int) -> list[Flow]:
+    arp = (("eth_type", ARP), ("arp_sha", mac), *claimed_terms(net))
     return [
-        Flow(
-            "guard", 100, (*source, ("eth_type", IPV4), *prefix_term("ipv4_src", net)), PASS, tag
-        ),
-        Flow("guard", 100, (*source, *arp, *_claimed(net)), PASS, tag),
+        Flow("guard", 100, _from4(source, net), PASS, tag),
+        Flow("guard", 100, (*source, *arp), PASS, tag),
     ]
 
 
-def _ipv6(source: tuple, mac: str, net: ipaddress.IPv6Network, tag: int) -> list[Flow]:
-    """From whom, and of whom: the second is asked of advertisements and address detection."""
-    claimed = (*source, ("eth_type", IPV6), ("claimed_mac", mac_int(mac)))
+def _other4(source: tuple, mac: str, net: Network, shared: bool, tag: int) -> list[Flow]:
+    """An ARP announcement (RFC 5227 section 3) is for all, and no question to answer."""
+    arp = (*source, ("eth_type", ARP), ("arp_sha", mac), *claimed_terms(net))
+    flows = [
+        Flow("guard", 100, _from4(source, net), PASS, tag),
+        Flow("guard", 95, arp, checked(TO_NODE if shared else 0), tag),
+    ]
+    if shared and net.prefixlen == net.max_prefixlen:
+        question = (("arp_op", 1), ("arp_tpa", str(net.network_address)))
+        flows.append(Flow("guard", 96, (*arp, *question), checked(TO_NODE_AND_ALL), tag))
+    return flows
+
+
+def _from4(source: tuple, net: Network) -> tuple[tuple, ...]:
+    return (*source, ("eth_type", IPV4), *prefix_term("ipv4_src", net))
+
+
+def _own6(source: tuple, mac: str, net: Network, tag: int) -> list[Flow]:
+    """From whom, and of whom: the second is asked of neighbor discovery."""
+    claimed = _claimed6(source, mac)
     return [
-        Flow(
-            "guard", 100, (*claimed, *prefix_term("ipv6_src", net)), (("goto", "target"),), tag
-        ),
-        Flow("target", 200, (*claimed, *_claimed(net)), PASS, tag),
+        _from6(claimed, net, tag),
+        Flow("target", 200, (*claimed, *claimed_terms(net)), PASS, tag),
     ]
 
 
-def _claimed(net: Network) -> tuple[tuple, ...]:
-    """The match terms for "the claimed address is in ``net``", by 32 bits."""
-    value, mask = int(net.network_address), int(net.netmask)
-    terms: list[tuple] = []
-    for number in range(4 - net.max_prefixlen // 32, 4):
-        shift = 32 * (3 - number)
-        part, bits = value >> shift & ALL_ONES, mask >> shift & ALL_ONES
-        if bits == ALL_ONES:
-            terms.append((f"claimed_ip{number}", part))
-        elif bits:
-            terms.append((f"claimed_ip{number}", part, bits))
-    return tuple(terms)
+def _other6(source: tuple, mac: str, net: Network, shared: bool, tag: int) -> list[Flow]:
+    """Duplicate address detection is not told to the node."""
+    claimed = _claimed6(source, mac)
+    of_these = (*claimed, *claimed_terms(net))
+    flows = [_from6(claimed, net, tag), Flow("target", 190, of_these, checked(), tag)]
+    if shared:
+        told = (*of_these, ("ip_proto", ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
+        flows.append(Flow("target", 195, told, checked(TO_NODE), tag))
+    return flows
+
+
+def _claimed6(source: tuple, mac: str) -> tuple[tuple, ...]:
+    return (*source, ("eth_type", IPV6), ("claimed_mac", mac_int(mac)))
+
+
+def _from6(claimed: tuple, net: Network, tag: int) -> Flow:
+    match = (*claimed, *prefix_term("ipv6_src", net))
+    return Flow("guard", 100, match, (("goto", "target"),), tag)

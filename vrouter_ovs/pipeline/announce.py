@@ -1,0 +1,62 @@
+"""Who may announce what: an address that is somebody's own is announced by its owner alone.
+
+Whoever hears an announcement believes it: ARP of either operation (RFC 826), a neighbor
+advertisement, and a solicitation by its sender's link-layer address (RFC 4861 sections 7.2.3 and
+7.2.5).  A port's own addresses pass in the guard.  What an allowed address pair adds to them, and
+all of a port without port security, is looked up here: see :mod:`.neighbor`.  These flows belong to
+the Vrouter.
+
+Of ports without port security the addresses of gateways and of the network itself are protected, of
+all others also those that ports have: a port's fixed address is not known of the port here, and
+one without port security must be able to announce its own.
+"""
+
+from __future__ import annotations
+
+from vrouter_ovs.edge import Why
+from vrouter_ovs.flow import ARP, IPV6, Flow
+from vrouter_ovs.pipeline.neighbor import ICMPV6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT
+
+NOT_BY_PAIRS, BY_NOBODY = ("owner", 2, 2), ("owner", 4, 4)
+TO_NODE, TO_NODE_AND_ALL = 1, 2
+SEEN = (("set_field", "why", int(Why.SEEN)), ("resubmit", "punt"), ("set_field", "why", 0))
+CHECK = (("resubmit", "known"), ("goto", "announce"))
+
+
+def checked(tell: int = 0) -> tuple[tuple, ...]:
+    """The actions of the guard for what announces an address that is not the port's own.
+
+    ``tell``: 0, or :data:`TO_NODE` where the node learns from it, or :data:`TO_NODE_AND_ALL` where
+    it is also for all and no question to answer.
+    """
+    return (("load", "tell", tell), *CHECK) if tell else CHECK
+
+
+def announced(tag: int) -> list[Flow]:
+    """The Vrouter's part."""
+    unsecured = ("unsecured", 1)
+    advertisement, solicitation = (
+        (("eth_type", IPV6), ("ip_proto", ICMPV6), ("icmpv6_type", kind))
+        for kind in (NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT)
+    )
+    flows = [
+        Flow("announce", 200, (BY_NOBODY,), (), tag),
+        Flow("announce", 200, (NOT_BY_PAIRS, ("unsecured", 0)), (), tag),
+        Flow("announce", 100, (("tell", TO_NODE),), (*SEEN, ("goto", "proxy")), tag),
+        Flow("announce", 100, (("tell", TO_NODE_AND_ALL),), (*SEEN, ("goto", "bridge")), tag),
+        Flow("announce", 0, (), (("goto", "proxy"),), tag),
+    ]
+    for match, said in (
+        ((("eth_type", ARP),), ("arp_spa", "claimed_ip3")),
+        (advertisement, ("nd_target", "claimed_ip")),
+        (solicitation, ("ipv6_src", "claimed_ip")),
+    ):
+        to_guard = (("move", *said), ("goto", "guard"))
+        flows.append(Flow("claim", 110, (unsecured, *match), to_guard, tag))
+        flows.append(Flow("guard", 210, (unsecured, *match), CHECK, tag))
+    # What the switch cannot read to its end (see :mod:`.guard`) may announce anything.
+    flows += [
+        Flow("guard", 220, (unsecured, *match, ("nd_target", "::")), (), tag)
+        for match in (advertisement, solicitation)
+    ]
+    return flows
