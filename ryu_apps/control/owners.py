@@ -16,14 +16,10 @@ def owner_of(config: Config, vni: int, address: str, mac: str) -> int:
     that somebody uses, or a host behind another system's VTEP.
     """
     for kind, network_id in config.by_vni.get(vni, ()):
-        if kind != "network":
-            continue
-        ports = config.ports_by_mac.get((network_id, mac), {})
-        if ids.mac_of_link_local(address) == mac and ports:
-            return OWNER_PORT
-        for subnet_id in config.subnets_by_network.get(network_id, ()):
-            if not ports.keys().isdisjoint(config.ports_by_address.get((subnet_id, address), ())):
-                return OWNER_PORT
+        if kind == "network":
+            for port_id in config.ports_by_mac.get((network_id, mac), ()):
+                if address in own_addresses(config.ports[port_id]):
+                    return OWNER_PORT
     return OWNER_KNOWN
 
 
