@@ -418,7 +418,8 @@ class Rule:
 class PeerAddress:
     """For ports of set ``policy``: the other side's ``address`` (or prefix) is of set ``peer``.
 
-    ``stateful``: as the set ``policy`` is.
+    ``stateful``: as the set ``policy`` is.  With a ``mac``: only where the other side is this MAC
+    in the EVI ``evi``, so that a prefix which covers much says nothing of others' packets.
     """
 
     kind: ClassVar[str] = "peer"
@@ -427,10 +428,13 @@ class PeerAddress:
     address: str
     peer: int
     stateful: bool = True
+    mac: str = ""
+    evi: int = 0
 
     @property
     def key(self) -> Key:
-        return ("peer", self.policy, self.direction, self.address)
+        place = (self.policy, self.direction, self.address)
+        return ("peer", *place, self.evi, self.mac) if self.mac else ("peer", *place)
 
     @property
     def depends_on_peers(self) -> bool:

@@ -292,10 +292,11 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "peer",
-        "The policy set of the other side, by the address it has in the connection.",
+        "The policy set of the other side, by the address it has in the connection; with a prefix"
+        " that covers much by its MAC as well.",
         _fields(
-            "policy eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ct_state ct_nw_src ct_nw_dst"
-            " ct_ipv6_src ct_ipv6_dst"
+            "policy evi eth_src eth_dst eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ct_state"
+            " ct_nw_src ct_nw_dst ct_ipv6_src ct_ipv6_dst"
         ),
         _fields("peer"),
         ("policy",),

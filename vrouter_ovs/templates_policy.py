@@ -41,7 +41,8 @@ def peer_address() -> Callable[[PeerAddress], tuple[Encoded, ...]]:
         policy, direction, address, peer = obj.policy, obj.direction, obj.address, obj.peer
         six = ":" in address
         template = templates.get((direction, obj.stateful, six))
-        if template is None or "/" in address or not (0 < policy < INBOUND and 0 < peer < INBOUND):
+        numbers = 0 < policy < INBOUND and 0 < peer < INBOUND
+        if template is None or obj.mac or "/" in address or not numbers:
             return encode_rendered(obj)
         key, pick, body, bit = template
         packed = ipv6_bytes(address) if six else ipv4_bytes(address)

@@ -76,6 +76,7 @@ class Configurer:
             self._services.subnets.update(
                 self._config.subnets_by_network.get(network.id, ())
             )
+            self._policies.network_changed(network.id)
         if new is not None:
             self._instances.configure(spec(new, self._asn))
             self._presence.refresh_evi(new.vni)

@@ -72,17 +72,20 @@ def explain(
     if own := _asks_the_network(config, port, packet, observed):
         stages += own
     else:
-        stages += _group_stage(config, port, EGRESS, packet, "egress rules")
         useless = observed.useless if observed is not None else lambda vni, address: ""
         way, target = way_of(config, port, subnet, packet, routed, holder, useless)
+        # No router is between the two: each sees the other's MAC.
+        bridged = subnet is not None and contains(subnet.cidr, packet.destination)
+        sender, receiver = (port, target) if bridged else (None, None)
+        stages += _group_stage(config, port, EGRESS, packet, "egress rules", receiver)
         stages.append(way)
         back = packet.reply()
         if target is not None:
             stages.append(_status(target, states))
-            stages += _group_stage(config, target, INGRESS, packet, "ingress rules")
-            stages += _reply(config, target, EGRESS, back, "reply egress rules")
+            stages += _group_stage(config, target, INGRESS, packet, "ingress rules", sender)
+            stages += _reply(config, target, EGRESS, back, "reply egress rules", sender)
         if way.verdict == PASS:
-            stages += _reply(config, port, INGRESS, back, "reply ingress rules")
+            stages += _reply(config, port, INGRESS, back, "reply ingress rules", receiver)
             if observed is not None:
                 stages += _observed(config, port, subnet, target, packet, stages, observed)
     failed = next((one for one in stages if one.verdict == DROP), None) or next(
@@ -236,8 +239,9 @@ def _spoof(port: Port, packet: Packet) -> Stage:
 
 
 def _group_stage(
-    config: Config, port: Port, direction: str, packet: Packet, name: str
+    config: Config, port: Port, direction: str, packet: Packet, name: str, beside: Port | None
 ) -> Iterable[Stage]:
+    """``beside``: the port of the other side, where no router is between the two."""
     groups = groups_of(port)
     if not groups:
         why = "port security is off" if not port.port_security_enabled else (
@@ -252,7 +256,7 @@ def _group_stage(
             port.id,
         )
         return
-    rules, misses = match(config, groups, direction, packet)
+    rules, misses = match(config, groups, direction, packet, beside)
     if rules:
         yield Stage(name, "pass", f"{direction} {packet} of port {port_name(port)}", port.id, rules)
         return
@@ -266,7 +270,7 @@ def _group_stage(
 
 
 def _reply(
-    config: Config, port: Port, direction: str, packet: Packet, name: str
+    config: Config, port: Port, direction: str, packet: Packet, name: str, beside: Port | None
 ) -> Iterable[Stage]:
     """Replies pass a set that tracks connections; a stateless one needs a rule for them."""
     groups = groups_of(port)
@@ -275,7 +279,7 @@ def _reply(
     if stateful(config, groups):
         yield Stage(name, "pass", "connections are tracked, replies pass", port.id)
         return
-    yield from _group_stage(config, port, direction, packet, name)
+    yield from _group_stage(config, port, direction, packet, name, beside)
 
 
 def stateful(config: Config, groups: Groups) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ryu_apps.control.config import Config
-from ryu_apps.control.model import SecurityGroupRule
+from ryu_apps.control.model import Port, SecurityGroupRule
 from ryu_apps.control.policy import (
     Groups,
     addresses_of,
@@ -68,11 +68,14 @@ class Miss(NamedTuple):
 
 
 def match(
-    config: Config, groups: Groups, direction: str, packet: Packet
+    config: Config, groups: Groups, direction: str, packet: Packet, beside: Port | None = None
 ) -> tuple[list[str], list[Miss]]:
-    """The ids of the rules of a policy set that allow a packet, and how the others miss it."""
+    """The ids of the rules of a policy set that allow a packet, and how the others miss it.
+
+    ``beside``: the port of the other side, where no router is between the two.
+    """
     other = packet.source if direction == INGRESS else packet.destination
-    members = _member_groups(config, groups, direction, other)
+    members = _member_groups(config, groups, direction, other, beside)
     found, misses = [], []
     for group in groups:
         for rule_id in config.rules_by_group.get(group, ()):
@@ -100,17 +103,21 @@ def nearest(config: Config, misses: Iterable[Miss], count: int) -> list[dict[str
     ]
 
 
-def _member_groups(config: Config, groups: Groups, direction: str, address: str) -> Groups:
+def _member_groups(
+    config: Config, groups: Groups, direction: str, address: str, beside: Port | None
+) -> Groups:
     """The groups of the port that the set's remote groups know by an address.
 
     As the switches have it: the longest prefix counts, and of several members with the same one
-    the port with the lowest id.
+    the port with the lowest id; one that covers much for its own port's packets alone.
     """
     best: tuple[int, str] | None = None
     for group in remote_groups(config, groups)[direction]:
         for id in config.ports_by_group.get(group, ()):
             member = config.ports[id]
-            for known in addresses_of(member):
+            for known, mac, _ in addresses_of(config, member):
+                if mac and (beside is None or beside.id != id):
+                    continue
                 hit = known == address or ("/" in known and contains(known, address))
                 if hit and groups_of(member):
                     length = ipaddress.ip_network(known, strict=False).prefixlen

@@ -12,9 +12,11 @@ from ryu_apps.control.desired import Desired
 from ryu_apps.control.model import Port
 from ryu_apps.control.policy import (
     Groups,
+    Member,
     addresses_of,
     groups_of,
     is_tracked,
+    is_wide,
     remote_groups,
     rules_of,
     set_id,
@@ -22,6 +24,18 @@ from ryu_apps.control.policy import (
 from vrouter_ovs.state import EGRESS, INGRESS, Key, PeerAddress, Policy, Rule
 
 DIRECTIONS = (INGRESS, EGRESS)
+
+
+def _peer_address(
+    policy: int, direction: str, member: Member, peer: int, stateful: bool
+) -> PeerAddress:
+    return PeerAddress(
+        policy, direction, member.address, peer, stateful, member.mac, member.evi
+    )
+
+
+def _has_wide(port: Port) -> bool:
+    return any(is_wide(pair.ip_address) for pair in port.allowed_address_pairs)
 
 
 class Policies:
@@ -35,7 +49,7 @@ class Policies:
         """Set -> the ports of the whole system that have it."""
         self._by_group: dict[str, dict[Groups, None]] = {}
         """Group -> sets in use that contain it."""
-        self._addresses: dict[str, dict[str, dict[str, None]]] = {}
+        self._addresses: dict[str, dict[Member, dict[str, None]]] = {}
         """Group -> address -> its members with that address."""
         self.present: dict[int, dict[str, dict[str, None]]] = {}
         """Set number -> element -> bound ports."""
@@ -47,8 +61,10 @@ class Policies:
         """Set number -> its rules by key, where every vrouter that has the set has just these."""
         self._naming: dict[str, dict[tuple[Groups, str], None]] = {}
         """Group -> (set present somewhere, direction) whose rules name it as remote."""
+        self._wide: dict[str, tuple[Groups, dict[Member, None]]] = {}
+        """Port with a pair that covers much -> as what it is known now."""
         self._rules_dirty: dict[Groups, None] = {}
-        self._peers_dirty: dict[tuple[str, str], None] = {}
+        self._peers_dirty: dict[tuple[str, Member], None] = {}
         """(group, address) whose owner may have changed."""
 
     # ------------------------------------------------------------ inputs
@@ -65,17 +81,32 @@ class Policies:
 
     def port_changed(self, old: Port | None, new: Port | None) -> None:
         """A port of the configuration was created, changed or deleted."""
-        before = (groups_of(old), addresses_of(old)) if old is not None else ((), {})
-        after = (groups_of(new), addresses_of(new)) if new is not None else ((), {})
+        port_id = (new or old).id
+        before = self._wide.pop(port_id, None) or self._membership(old)
+        after = self._membership(new)
+        if new is not None and _has_wide(new):
+            self._wide[port_id] = after
         if before == after:
             return
-        port_id = (new or old).id
         if before[0]:
             self._leave(port_id, *before)
         if after[0]:
             self._join(port_id, *after)
 
-    def _join(self, port_id: str, groups: Groups, addresses: dict[str, None]) -> None:
+    def network_changed(self, network_id: str) -> None:
+        """Its VNI is another one, or known at last."""
+        for port_id in self._config.ports_by_network.get(network_id, ()):
+            port = self._config.ports[port_id]
+            # A port that is changed in the same batch is told on its own.
+            if port_id in self._wide and _has_wide(port):
+                self.port_changed(port, port)
+
+    def _membership(self, port: Port | None) -> tuple[Groups, dict[Member, None]]:
+        if port is None:
+            return (), {}
+        return groups_of(port), addresses_of(self._config, port)
+
+    def _join(self, port_id: str, groups: Groups, addresses: dict[Member, None]) -> None:
         members = self._members.setdefault(groups, {})
         if not members:
             for group in groups:
@@ -88,7 +119,7 @@ class Policies:
                 known.setdefault(address, {})[port_id] = None
                 self._peers_dirty[group, address] = None
 
-    def _leave(self, port_id: str, groups: Groups, addresses: dict[str, None]) -> None:
+    def _leave(self, port_id: str, groups: Groups, addresses: dict[Member, None]) -> None:
         members = self._members[groups]
         del members[port_id]
         if not members:
@@ -240,18 +271,20 @@ class Policies:
                 for address in self._addresses.get(group, ()):
                     self._resolve_peer(groups, direction, address)
 
-    def _resolve_peer(self, groups: Groups, direction: str, address: str) -> None:
+    def _resolve_peer(self, groups: Groups, direction: str, address: Member) -> None:
         policy = self.ids[groups]
         item = self._peer(policy, groups, direction, address)
         scope = ("policy", policy)
-        for element in self.present[policy]:
-            if item is None:
-                self._desired.delete(element, scope, ("peer", policy, direction, address))
-            else:
+        if item is None:
+            gone = _peer_address(policy, direction, address, policy, True).key
+            for element in self.present[policy]:
+                self._desired.delete(element, scope, gone)
+        else:
+            for element in self.present[policy]:
                 self._desired.put(element, scope, item)
 
     def _peer(
-        self, policy: int, groups: Groups, direction: str, address: str
+        self, policy: int, groups: Groups, direction: str, address: Member
     ) -> PeerAddress | None:
         """Whose an address is.  Of several members with it, the port with the lowest id."""
         owners: dict[str, None] = {}
@@ -261,7 +294,7 @@ class Policies:
             return None
         owner = self._config.ports[min(owners)]
         peer = self.number(groups_of(owner))
-        return PeerAddress(policy, direction, address, peer, is_tracked(self._config, groups))
+        return _peer_address(policy, direction, address, peer, is_tracked(self._config, groups))
 
     def _enter(self, element: str, policy: int, groups: Groups) -> None:
         scope = ("policy", policy)
@@ -271,7 +304,7 @@ class Policies:
         for rule in rules_of(self._config, policy, groups, self._peers(groups)).values():
             self._desired.put(element, scope, rule)
         for direction in DIRECTIONS:
-            addresses: dict[str, None] = {}
+            addresses: dict[Member, None] = {}
             for group in self._remotes[groups][direction]:
                 addresses.update(dict.fromkeys(self._addresses.get(group, ())))
             for address in addresses:

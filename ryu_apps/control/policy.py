@@ -15,6 +15,7 @@ from typing import NamedTuple
 from ryu_apps.control.config import Config
 from ryu_apps.control.model import Port, SecurityGroupRule, normalized
 from ryu_apps.control.protocols import protocol_number
+from ryu_apps.control.translate import network_of
 from vrouter_ovs.state import EGRESS, INGRESS, Rule
 
 Groups = tuple[str, ...]
@@ -150,8 +151,36 @@ def remote_groups(config: Config, groups: Groups) -> dict[str, dict[str, None]]:
     return found
 
 
-def addresses_of(port: Port) -> dict[str, None]:
-    """The addresses by which other ports know a member of a group."""
-    found = dict.fromkeys(fixed.ip_address for fixed in port.fixed_ips)
-    found.update((pair.ip_address, None) for pair in port.allowed_address_pairs)
+WIDE = {4: 16, 6: 32}
+"""Shorter prefixes of an IP version cover much: an allowed address pair with one says that its port
+sends in others' name, not whose all these addresses are."""
+
+
+class Member(NamedTuple):
+    """An address or a prefix by which other ports know a member of a group; with a ``mac`` only
+    what comes from this MAC in the EVI ``evi``, or goes there."""
+
+    address: str
+    mac: str = ""
+    evi: int = 0
+
+
+def is_wide(prefix: str) -> bool:
+    net = network_of(prefix)
+    return net.prefixlen < WIDE[net.version]
+
+
+def addresses_of(config: Config, port: Port) -> dict[Member, None]:
+    """By what other ports know a member of a group: its addresses, and those of its pairs.
+
+    What a pair that covers much allows counts for this port's own packets alone; else one member
+    would make members of everybody.
+    """
+    found = {Member(fixed.ip_address): None for fixed in port.fixed_ips}
+    for pair in port.allowed_address_pairs:
+        if not is_wide(pair.ip_address):
+            found[Member(pair.ip_address)] = None
+        elif (network := config.networks.get(port.network_id)) is not None:
+            mac = pair.mac_address or port.mac_address
+            found[Member(pair.ip_address, mac, network.vni)] = None
     return found

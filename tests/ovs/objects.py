@@ -108,9 +108,10 @@ def rules(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> Rule:
 def peer_addresses(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> PeerAddress:
     policy = draw(sets)
     stateful = draw(st.booleans()) if sets is set_ids else is_tracked(policy)
+    mac, evi = draw(st.one_of(st.just(("", 0)), st.tuples(macs, vnis)))
     return PeerAddress(
         policy, draw(st.sampled_from((EGRESS, INGRESS))), draw(st.one_of(addresses, prefixes())),
-        draw(set_ids), stateful,
+        draw(set_ids), stateful, mac, evi,
     )  # fmt: skip
 
 
@@ -212,7 +213,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
                 claims |= {("in vrf", obj.vrf, address), ("in evi", obj.evi, address)}
         elif type(obj) is PeerAddress:
             net = ipaddress.ip_network(obj.address)
-            claims.add(("peer at", obj.policy, obj.direction, net))
+            claims.add(("peer at", obj.policy, obj.direction, net, obj.mac, obj.evi))
         elif type(obj) is Rule:
             alike = replace(obj, first=-1, last=-1)
             if any(overlap(obj, other) for other in ranges.get(alike, ())):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ryu_apps.control import messages as msg
 from ryu_apps.control.model import (
     AddressGroup,
+    AddressPair,
     Change,
     FixedIp,
     Network,
@@ -21,6 +22,10 @@ from vrouter_ovs.state import LocalPort, PeerAddress, Policy, Rule
 
 GROUPS = ["ga", "gb", "gc"]
 PORTS = ["p0", "p1", "p2", "p3"]
+PAIRS = st.builds(
+    AddressPair, st.sampled_from(["10.0.0.3", "10.4.0.0/16", "0.0.0.0/0", "128.0.0.0/1", "::/0"]),
+    st.sampled_from(["", "00:00:5e:00:01:0a"]),
+)
 BASE = [
     Change("network", "n", Network("n", 1000, 1)),
     Change("subnet", "s", Subnet("s", "n", "10.0.0.0/24")),
@@ -29,7 +34,10 @@ BASE = [
 
 @st.composite
 def changes(draw):
-    kind = draw(st.sampled_from(["port", "rule", "group", "addresses"]))
+    kind = draw(st.sampled_from(["port", "rule", "group", "addresses", "network"]))
+    if kind == "network":
+        vni = draw(st.sampled_from([0, 1000, 1001]))
+        return Change("network", "n", Network("n", vni, 1) if vni else None)
     if kind == "port":
         index = draw(st.integers(0, len(PORTS) - 1))
         name = PORTS[index]
@@ -41,6 +49,7 @@ def changes(draw):
                             for number in draw(st.sets(st.integers(1, 3), max_size=1))),
             security_groups=tuple(draw(st.sets(st.sampled_from(GROUPS)))),
             port_security_enabled=draw(st.integers(0, 5)) > 0,
+            allowed_address_pairs=tuple(draw(st.sets(PAIRS, max_size=2))),
         ))
     if kind == "rule":
         name = f"r{draw(st.integers(0, 5))}"
@@ -89,6 +98,7 @@ def test_incremental_equals_fresh(steps, plugged_at):
         # A batch names a resource once, as a store transaction does.
         batch = {change[:2]: change for change in step}
         world.step(msg.ConfigChanged(tuple(batch.values()), index), 0.0)
+    world.step(msg.ConfigChanged((BASE[0],), len(steps) + 1), 0.0)
     fresh = World(Settings("a", 65000))
     final = [
         Change(kind, id, item)

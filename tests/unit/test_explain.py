@@ -157,6 +157,38 @@ def test_spoofing(site):
     assert answer["destination"]["port"] == site.ports["web1"]
 
 
+EVERYTHING = (["0.0.0.0/0"], ["0.0.0.0/1", "128.0.0.0/1"], ["10.0.0.0/8"])
+
+
+@pytest.mark.parametrize("ranges", EVERYTHING)
+@pytest.mark.parametrize("stateful", [True, False])
+def test_a_pair_of_everything_makes_no_members_of_others(site, ranges, stateful):
+    """It counts for what its own port sends in its network."""
+    ops = site.do(security_groups.create, name="ops", stateful=stateful).id
+    for name in ("web1", "web2"):
+        site.do(ports.update, site.ports[name], security_groups=[])
+    site.do(security_groups.update, site.groups["web"], stateful=stateful)
+    for name in ("web1", "web2"):
+        site.do(ports.update, site.ports[name], security_groups=[site.groups["web"]])
+    member = site.do(ports.create, name="ops1", network_id=site.net["web"][0].id,
+                     security_groups=[ops],
+                     allowed_address_pairs=[{"ip_address": one} for one in ranges]).id
+    site.ports["ops1"] = member
+    site.allow("web", protocol="tcp", port_range_min=22, port_range_max=22, remote_group_id=ops)
+    site.allow("db", protocol="tcp", port_range_min=22, port_range_max=22, remote_group_id=ops)
+    for sender in ("web2", "db1"):
+        answer = site.ask(sender, "web1", "tcp", 22)
+        assert answer["verdict"] == "denied", answer
+        assert answer["reason"].startswith("ingress rules"), answer["reason"]
+    assert stage(site.ask("ops1", "web1", "tcp", 22), "ingress rules")["verdict"] == "pass"
+    other = stage(site.ask("ops1", "web1", "tcp", 22, source="10.77.0.1"), "ingress rules")
+    assert other["verdict"] == "pass"
+    # Behind a router nobody knows whose it is, but by the fixed address.
+    assert stage(site.ask("ops1", "db1", "tcp", 22), "ingress rules")["verdict"] == "pass"
+    beyond = stage(site.ask("ops1", "db1", "tcp", 22, source="10.77.0.1"), "ingress rules")
+    assert beyond["verdict"] == "drop"
+
+
 def test_who_has_a_shared_address_is_its_destination(site):
     for name in ("web1", "web2"):
         site.do(ports.update, site.ports[name], allowed_address_pairs=[

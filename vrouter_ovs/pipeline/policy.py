@@ -22,7 +22,7 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import CT_STATES
 from vrouter_ovs.flow import IPV4, IPV6, Flow
-from vrouter_ovs.pipeline.addresses import network, prefix_term
+from vrouter_ovs.pipeline.addresses import network, prefix_term, vni
 from vrouter_ovs.registers import INBOUND
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy, Rule
 
@@ -104,24 +104,35 @@ def render_rule(rule: Rule) -> tuple[Flow, ...]:
 
 
 def render_peer_address(peer: PeerAddress) -> tuple[Flow, ...]:
-    """One flow; of a prefix and an address within it the longer one counts."""
+    """One flow, two for a MAC of a tracked set; of a prefix and an address within it the longer one
+    counts."""
     net = network(peer.address)
-    match = [
+    match = (
         ("policy", ruleset(peer.policy, peer.direction)),
         ("eth_type", _ETH_TYPES[net.version]),
         *_remote(peer.address, peer.direction, peer.stateful, net.version),
-    ]
-    if peer.stateful:
-        match.append(VALID)
-    return (
-        Flow(
-            "peer",
-            PEER_PRIORITY + net.prefixlen,
-            tuple(match),
-            (("set_field", "peer", policy_id(peer.peer)), ("goto", "policy")),
-            cookie(peer.key),
-        ),
     )
+    found = (("set_field", "peer", policy_id(peer.peer)), ("goto", "policy"))
+    return tuple(
+        Flow("peer", PEER_PRIORITY + net.prefixlen, (*match, *other), found, cookie(peer.key))
+        for other in _other_side(peer)
+    )
+
+
+def _other_side(peer: PeerAddress) -> list[tuple[tuple, ...]]:
+    """The MAC of the other side is where a packet comes from or goes to, as it goes the way of the
+    connection's first or is a reply."""
+    if not peer.mac:
+        return [(VALID,) if peer.stateful else ()]
+    first, back = ("eth_src", "eth_dst") if peer.direction == INGRESS else ("eth_dst", "eth_src")
+    place = ("evi", vni(peer.evi))
+    if not peer.stateful:
+        return [(place, (first, peer.mac))]
+    known = TRACKED | INVALID | REPLY
+    return [
+        (place, (first, peer.mac), ("ct_state", TRACKED, known)),
+        (place, (back, peer.mac), ("ct_state", TRACKED | REPLY, known)),
+    ]
 
 
 def _remote(prefix: str, direction: str, stateful: bool, version: int) -> tuple[tuple, ...]:
