@@ -11,12 +11,15 @@ from collections.abc import Iterable
 
 from oslo_config import cfg
 
+from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
+
 NODE = cfg.OptGroup("node", "This VNC node")
 STORE = cfg.OptGroup("store", "The config database")
 OVSDB = cfg.OptGroup("ovsdb", "Hypervisors")
 BGP = cfg.OptGroup("bgp", "Peers")
 API = cfg.OptGroup("api", "REST")
 DNS = cfg.OptGroup("dns", "What VMs are answered about names")
+OPENFLOW = cfg.OptGroup("openflow", "What switches do for every port")
 VPN = cfg.OptGroup("vpn", "How networks become VPNs")
 
 OVERHEAD = 20 + 8 + 8 + 14
@@ -69,6 +72,11 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.IntOpt("bfd_interval", default=1000, min=100, help="BFD between VTEPs, milliseconds; "
                    "a tunnel is down after three lost."),
         cfg.IntOpt("max_sessions", default=4096, min=1),
+    ],
+    OPENFLOW: [
+        cfg.IntOpt("new_connections", default=NEW_CONNECTIONS, min=0, max=1_000_000, help="Tracked "
+                   "connections that one port may begin in a second, and four times as many at "
+                   "once; what is beyond is dropped. 0: no limit."),
     ],
     BGP: [
         cfg.IntOpt("local_as", default=64512, min=1, max=4294967295),

@@ -84,7 +84,9 @@ class VncNode(app_manager.OSKenApp):
         )
         self.dns = _dns_service(conf.dns, self._answer, self.punt)
         self.addresses = AddressSender(self.punt, self._answer)
-        self.openflow = OpenFlowSouthbound(post, punted=self.punt.punted)
+        self.openflow = OpenFlowSouthbound(
+            post, punted=self.punt.punted, new_connections=conf.openflow.new_connections
+        )
         self.ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
         self.engine: Engine | None = None
         if speaker.peers or speaker.listen:

@@ -31,7 +31,7 @@ def _action_shape(action: tuple) -> tuple:
         return (kind,)
     if kind in ("multipath", "check_larger"):
         return (kind, action[2])
-    if kind in ("ct", "ct_commit"):
+    if kind in ("ct", "ct_commit", "ct_begin"):
         return (kind, *action[2:])
     if kind in ("set_field", "load"):
         return action[:2]
@@ -64,15 +64,18 @@ def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
         elif kind == "dec_ttl":
             if "ip_ttl" not in table.sets:
                 refuse("setting ip_ttl")
-        elif kind == "ct_commit" and not args:
+        elif kind in ("ct_commit", "ct_begin") and not args:
             continue
-        elif kind in ("goto", "resubmit", "ct", "ct_commit"):
+        elif kind in ("goto", "resubmit", "ct", "ct_commit", "ct_begin"):
             if args[0] not in table.next:
                 refuse(f"{kind} {args[0]}")
         elif kind in ("output", "output_reg"):
             if not table.outputs:
                 refuse("output")
-        elif kind in ("meter", "controller"):
+        elif kind == "meter":
+            if not table.meters:
+                refuse(kind)
+        elif kind == "controller":
             if not table.punts:
                 refuse(kind)
         elif kind != "push":

@@ -14,7 +14,8 @@ class Table:
 
     ``matches``, ``sets``: fields and registers.  ``next``: tables reached by goto or resubmit (its
     own name: resubmit of a part of it).  ``outputs``: whether packets may leave the switch here.
-    ``punts``: whether they may go to the node.  ``miss``: "drop" or a table.
+    ``meters``: whether a meter may count and drop them; ``punts``: whether they may go to the node.
+    ``miss``: "drop" or a table.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Table:
     outputs: bool = False
     miss: str = "drop"
     punts: bool = False
+    meters: bool = False
 
 
 def check_order(tables: Sequence[Table]) -> None:

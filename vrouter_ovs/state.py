@@ -166,7 +166,7 @@ class LocalPort:
 @dataclass(frozen=True, slots=True)
 class Punt:
     """What a port asks of the network itself (DHCP, router solicitations, DNS), and what a router
-    has to answer with an error, reaches the node.
+    has to answer with an error, reaches the node; and how fast it enters connections is limited.
 
     An object of its own: a switch that has no meters refuses this, and the port works without.
     """

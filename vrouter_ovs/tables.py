@@ -140,8 +140,8 @@ TABLES: tuple[Table, ...] = (
         "permit_out",
         "What the sender's rules allow goes on, a new connection is entered into the zone; the rest"
         " is dropped.",
-        _fields("permit eth_type ip_frag ct_state"),
-        next=("whole_out", "bridge"),
+        _fields("permit eth_type ip_frag ct_state ct_mark"),
+        next=("whole_out", "bridge", "connect"),
     ),
     Table(
         "whole_out",
@@ -251,8 +251,8 @@ TABLES: tuple[Table, ...] = (
         "permit_in",
         "What the receiver's rules allow goes out, a new connection is entered into the zone; the"
         " rest is dropped.",
-        _fields("permit eth_type ip_frag ct_state"),
-        next=("whole_in", "output"),
+        _fields("permit eth_type ip_frag ct_state ct_mark"),
+        next=("whole_in", "output", "connect"),
     ),
     Table(
         "whole_in",
@@ -274,7 +274,14 @@ TABLES: tuple[Table, ...] = (
         " a shared address. The register why says which. While the node is away the packets end"
         " here too.",
         _fields("in_port"),
+        meters=True,
         punts=True,
+    ),
+    Table(
+        "connect",
+        "What begins a connection passes a meter of the port in whose zone it is entered.",
+        _fields("out_port"),
+        meters=True,
     ),
     Table(
         "port",

@@ -16,6 +16,7 @@ from functools import lru_cache
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import PACKET_FIELDS, ipv4_bytes, mac_bytes
+from vrouter_ovs.pipeline.connect import connect_meter
 from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.state import (
     LocalHop,
@@ -89,18 +90,19 @@ def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
 
 
 def _punt() -> Callable[[Punt], tuple[Encoded, ...]]:
-    key, _, body = sample(Punt("", _PORT))
-    k0, k1 = cut(key, _PORT_B)
-    b0, b1 = cut(body, meter_id(_PORT).to_bytes(4, "big"))
+    punted, counted = encode_rendered(Punt("", _PORT))
+    k0, k1 = cut(punted.key, _PORT_B)
+    b0, b1 = cut(punted.body, meter_id(_PORT).to_bytes(4, "big"))
+    c0, c1 = cut(counted.key, _PORT_B)
+    d0, d1 = cut(counted.body, connect_meter(_PORT).to_bytes(4, "big"))
 
     def fill(obj: Punt) -> tuple[Encoded, ...]:
         ofport = obj.ofport
+        port, tag = ofport.to_bytes(4, "big"), cookie(("punt", obj.port_id))
+        meters = meter_id(ofport).to_bytes(4, "big"), connect_meter(ofport).to_bytes(4, "big")
         return (
-            Encoded(
-                k0 + ofport.to_bytes(4, "big") + k1,
-                cookie(("punt", obj.port_id)),
-                b0 + meter_id(ofport).to_bytes(4, "big") + b1,
-            ),
+            Encoded(k0 + port + k1, tag, b0 + meters[0] + b1),
+            Encoded(c0 + port + c1, tag, d0 + meters[1] + d1),
         )
 
     return fill

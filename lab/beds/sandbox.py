@@ -14,7 +14,7 @@ from pathlib import Path
 from lab.open_vswitch import schema_path
 from vrouter_ovs import encode
 from vrouter_ovs.encode import Encoded
-from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE
+from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS, meters
 from vrouter_ovs.state import StateObject
 from vrouter_ovs.tables import TABLE_NAMES
 
@@ -213,11 +213,11 @@ class OpenFlow:
             if not message[11] & 1:
                 return flows
 
-    def make_meters(self) -> None:
+    def make_meters(self, new_connections: int = NEW_CONNECTIONS) -> None:
         """The pool of meters, which the flows of a Punt need."""
         data = [
-            encode.meter_mod(encode.METER_ADD, meter, PUNT_RATE, PUNT_BURST, self.next_xid())
-            for meter in range(1, METERS + 1)
+            encode.meter_mod(encode.METER_ADD, meter, *wanted, self.next_xid())
+            for meter, wanted in meters(new_connections).items()
         ]
         xid = self.next_xid()
         self.send(b"".join(data) + encode.barrier(xid))
@@ -226,13 +226,13 @@ class OpenFlow:
     def read_meters(self) -> dict[int, tuple[int, int] | None]:
         xid = self.next_xid()
         self.send(encode.meter_config_request(xid))
-        meters: dict[int, tuple[int, int] | None] = {}
+        found: dict[int, tuple[int, int] | None] = {}
         while True:
             message, errors = self.until(19, xid)
             assert not errors
-            meters.update(encode.decode_meter_configs(message[16:]))
+            found.update(encode.decode_meter_configs(message[16:]))
             if not message[11] & 1:
-                return meters
+                return found
 
     def clear(self) -> None:
         flows = self.read_flows()

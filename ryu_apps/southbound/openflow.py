@@ -18,6 +18,7 @@ from ryu_apps.southbound.openflow_connection import NotConnected
 from vrouter_ovs.counters import totals
 from vrouter_ovs.describe import describe
 from vrouter_ovs.encode import decode_flow_stats
+from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 
 __all__ = ["NotConnected", "OpenFlowSouthbound"]
 
@@ -28,12 +29,15 @@ class OpenFlowSouthbound:
     """``post``: thread-safe, gets VrouterConnected, VrouterDisconnected, VrouterAcked and
     FlowRejected.  ``audit_interval``: seconds between two looks at whether a switch still holds
     what it confirmed.  ``punted``: gets (element, whole packet-in message) of our flows; called by
-    receiving threads, must not block."""
+    receiving threads, must not block.  ``new_connections``: how many a port may begin a second; 0:
+    no limit."""
 
     def __init__(self, post: Callable[[object], None], audit_interval: float = 60.0,
-                 punted: Callable[[str, bytes], None] | None = None) -> None:
+                 punted: Callable[[str, bytes], None] | None = None,
+                 new_connections: int = NEW_CONNECTIONS) -> None:
         self._post = post
         self._punted = punted
+        self._new_connections = new_connections
         self.audit_interval = audit_interval
         self._lock = threading.Lock()
         self._channels: dict[str, VrouterChannel] = {}
@@ -100,7 +104,8 @@ class OpenFlowSouthbound:
         channel = self._channels.get(element)
         if channel is None:
             channel = VrouterChannel(element, self._post, self.audit_interval,
-                                     punted=self._punted)
+                                     punted=self._punted,
+                                     new_connections=self._new_connections)
             self._channels[element] = channel
         return channel
 

@@ -26,21 +26,24 @@ from ryu_apps.southbound.openflow_readback import Audits, FlowsRead, Purpose
 from ryu_apps.southbound.openflow_session import Session
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs import encode as wire
+from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 
 LOG = logging.getLogger("vnc.openflow")
 
 
 class VrouterChannel:
-    """See the module.  ``post`` is called with events, from the worker thread.  ``punted``: see
-    OpenFlowSouthbound."""
+    """See the module.  ``post`` is called with events, from the worker thread.  ``punted``,
+    ``new_connections``: see OpenFlowSouthbound."""
 
     answer_timeout = 10.0
     """Seconds without an answer to a bundle or a dump after which the connection is closed."""
 
     def __init__(self, element: str, post: Callable[[object], None],
                  audit_interval: float = 60.0, full_audit_every: int = 10,
-                 punted: Callable[[str, bytes], None] | None = None) -> None:
+                 punted: Callable[[str, bytes], None] | None = None,
+                 new_connections: int = NEW_CONNECTIONS) -> None:
         self.element = element
+        self._new_connections = new_connections
         self._punted = punted
         self._post = post
         self.audits = Audits(audit_interval, full_audit_every)
@@ -208,7 +211,7 @@ class VrouterChannel:
             old.datapath.disconnect("replaced by a newer connection of the same switch")
             self._on_disconnected(old.datapath)
         session = self._session = Session(
-            datapath, self.element, self.counters, self.answer_timeout
+            datapath, self.element, self.counters, self.answer_timeout, self._new_connections
         )
         session.attach(self._inbox, self._on_reply, self._punted)
         self.counters["reconnects"] += 1

@@ -10,17 +10,16 @@ import logging
 
 from ryu_apps.southbound.openflow_connection import ERROR, MULTIPART_REPLY
 from vrouter_ovs import encode as wire
-from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE
+from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS, meters
 
 LOG = logging.getLogger("vnc.openflow")
 
-_WANTED = (PUNT_RATE, PUNT_BURST)
-
-
 class Meters:
-    """``xid``: of the last changes, so that their refusals are known; 0 before."""
+    """``xid``: of the last changes, so that their refusals are known; 0 before.
+    ``new_connections``: see :func:`meters`."""
 
-    def __init__(self, element: str) -> None:
+    def __init__(self, element: str, new_connections: int = NEW_CONNECTIONS) -> None:
+        self._wanted = meters(new_connections)
         self.xid = 0
         self.refused = ""
         self._element = element
@@ -47,8 +46,8 @@ class Meters:
             return []
         return [
             wire.meter_mod(wire.METER_MODIFY if meter in found else wire.METER_ADD, meter,
-                           *_WANTED, xid)
-            for meter in range(1, METERS + 1) if found.get(meter) != _WANTED
+                           *wanted, xid)
+            for meter, wanted in self._wanted.items() if found.get(meter) != wanted
         ]
 
     def refuse(self, message: bytes) -> None:
@@ -56,4 +55,5 @@ class Meters:
         if not self.refused:
             self.refused = wire.decode_error(message)[3]
             LOG.error("vrouter %s has no use for meters (%s): DHCP and router advertisements will "
-                      "not work there", self._element, self.refused)
+                      "not work there, and ports begin connections without a limit",
+                      self._element, self.refused)

@@ -25,6 +25,7 @@ from ryu_apps.southbound.openflow_connection import (
 from ryu_apps.southbound.openflow_meters import Meters
 from vrouter_ovs import encode as wire
 from vrouter_ovs.encode import Encoded
+from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 
 LOG = logging.getLogger("vnc.openflow")
 
@@ -89,14 +90,16 @@ class _Read:
 
 class Readback:
     """The reads of one connection.  ``answer_timeout``: seconds of silence that are too many.
+    ``new_connections``: see :class:`Meters`.
 
     The channel's worker owns it; :meth:`awaits` and ``received`` are for the receiving thread.
     """
 
-    def __init__(self, connection: Connection, answer_timeout: float) -> None:
+    def __init__(self, connection: Connection, answer_timeout: float,
+                 new_connections: int = NEW_CONNECTIONS) -> None:
         self._connection = connection
         self._answer_timeout = answer_timeout
-        self._meters = Meters(connection.element)
+        self._meters = Meters(connection.element, new_connections)
         self._waiting: deque[_Read] = deque()
         self._reading: _Read | None = None
         self.received = 0

@@ -23,6 +23,7 @@ from ryu_apps.southbound.openflow_connection import (
 from ryu_apps.southbound.openflow_readback import FlowsRead, Readback
 from ryu_apps.southbound.openflow_rounds import Outcome, Rounds
 from vrouter_ovs.encode import is_ours, packet_in_cookie
+from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 
 OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL})
 INBOX_LIMIT = 500_000
@@ -33,15 +34,15 @@ READ_LIMIT = 1 << 30
 class Session:
     """What is read back and programmed on one connection.  ``counters``: see Connection.
     ``answer_timeout``: seconds without an answer after which the connection is no good.
-    ``ready``: the switch's flows are known."""
+    ``new_connections``: see Meters.  ``ready``: the switch's flows are known."""
 
     def __init__(self, datapath: Any, element: str, counters: dict[str, int],
-                 answer_timeout: float) -> None:
+                 answer_timeout: float, new_connections: int = NEW_CONNECTIONS) -> None:
         self.datapath = datapath
         self.element = element
         self.ready = False
         connection = Connection(datapath, element, counters)
-        self.readback = Readback(connection, answer_timeout)
+        self.readback = Readback(connection, answer_timeout, new_connections)
         self.rounds = Rounds(connection, answer_timeout)
 
     @property

@@ -9,7 +9,8 @@ import pytest
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs import encode
-from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE, meter_id
+from vrouter_ovs.pipeline.connect import meters
+from vrouter_ovs.pipeline.punt import PUNT_BURST, PUNT_RATE, meter_id
 from vrouter_ovs.state import (
     Evi,
     Flood,
@@ -191,7 +192,7 @@ def test_other_traffic_passes_as_before(vrouter: Sandbox) -> None:
 
 
 def test_meters_read_back(openflow: OpenFlow, sandbox: Sandbox) -> None:
-    wanted = dict.fromkeys(range(1, METERS + 1), (PUNT_RATE, PUNT_BURST))
+    wanted = meters()
     assert openflow.read_meters() == wanted
     xid = openflow.next_xid()
     openflow.send(encode.meter_mod(encode.METER_MODIFY, 7, 9, 9, xid) + encode.barrier(xid + 1))
@@ -209,7 +210,7 @@ def test_meters_read_back(openflow: OpenFlow, sandbox: Sandbox) -> None:
 def test_a_flow_whose_meter_is_missing_is_refused(openflow: OpenFlow, sandbox: Sandbox) -> None:
     """Why meters come first, and why a Punt is not part of its LocalPort."""
     sandbox.ofctl("del-meter", "meter=9")
-    (flow,) = encode.encode_object(Punt("p", 8))
+    flow, _ = encode.encode_object(Punt("p", 8))
     errors = openflow.flow_mods(encode.ADD, [flow])
     assert len(errors) == 1
     openflow.send(

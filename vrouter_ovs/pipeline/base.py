@@ -6,6 +6,7 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
 from vrouter_ovs.pipeline.announce import announced
+from vrouter_ovs.pipeline.connect import COUNTED, FIRST
 from vrouter_ovs.pipeline.echo import at_gateways
 from vrouter_ovs.pipeline.guard import refused
 from vrouter_ovs.pipeline.neighbor import (
@@ -195,11 +196,14 @@ def _ask_and_permit(
         fragment = ("ip_frag", ANY_FRAGMENT, ANY_FRAGMENT)
         together = (("ct_commit", zone, whole),)
         new = ("ct_state", NEW, NEW)
+        entered = (("ct_commit", zone), ("goto", then))
+        begun = (COUNTED, ("ct_begin", zone), ("goto", then))
+        begun_together = (COUNTED, ("ct_begin", zone, whole))
         flows += (
             Flow(ask, 200, (eth_type, tracked, later), together, tag),
+            Flow(permit, 310, (eth_type, *FIRST, fragment, allowed), begun_together, tag),
             Flow(permit, 300, (eth_type, tracked, fragment, allowed), together, tag),
-            Flow(
-                permit, 200, (eth_type, new, allowed), (("ct_commit", zone), ("goto", then)), tag
-            ),
+            Flow(permit, 210, (eth_type, *FIRST, allowed), begun, tag),
+            Flow(permit, 200, (eth_type, new, allowed), entered, tag),
         )
     return flows

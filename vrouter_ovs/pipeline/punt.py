@@ -7,10 +7,8 @@ pass: whoever asks has no address yet, and the question must not leave the hyper
 
 from __future__ import annotations
 
-from vrouter_ovs.cookies import cookie
 from vrouter_ovs.edge import Why
 from vrouter_ovs.flow import IPV4, IPV6, Flow
-from vrouter_ovs.state import Punt
 
 UDP, ICMPV6 = 17, 58
 ROUTER_SOLICIT = 133
@@ -55,14 +53,7 @@ def answered(why: Why) -> tuple[tuple, ...]:
     return (("set_field", "why", int(why)), ("goto", "punt"))
 
 
-def render_punt(punt: Punt) -> tuple[Flow, ...]:
-    """One flow."""
-    return (
-        Flow(
-            "punt",
-            100,
-            (("in_port", punt.ofport),),
-            (("meter", meter_id(punt.ofport)), ("controller",)),
-            cookie(punt.key),
-        ),
-    )
+def punted(ofport: int, tag: int) -> Flow:
+    """A port's part."""
+    to_node = (("meter", meter_id(ofport)), ("controller",))
+    return Flow("punt", 100, (("in_port", ofport),), to_node, tag)

@@ -1,0 +1,128 @@
+"""How many connections one port can have the switch remember: as many as its rate allows, so that
+others find room; with real packets, through the userspace datapath's table."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from tests.ovs.policy_bed import Bed
+from tests.ovs.policy_probes import (
+    ALL_OUT,
+    CLIENT,
+    SERVER,
+    UDP,
+    address,
+    datagram,
+    reaches,
+    running_bed,
+)
+from tests.ovs.tracing import trace
+from vrouter_ovs import encode
+from vrouter_ovs.pipeline.connect import connect_meter, meters
+from vrouter_ovs.state import INGRESS, Policy, Punt, Rule
+
+RATE, FLOOD = 20, 3000
+FEW = 300
+"""Datagrams in fragments: the switch has room for a thousand fragments."""
+WHOLE, IN_FRAGMENTS = 10, 2000
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Bed]:
+    yield from running_bed()
+
+
+@pytest.fixture
+def bed(running: Bed) -> Iterator[Bed]:
+    """VM 1 may send anything to VM 2 and VM 4; VM 3 too."""
+    running.program([])
+    running.forget()
+    set_rate(running, RATE)
+    running.program([
+        *running.base({1: CLIENT, 2: SERVER, 3: CLIENT, 4: SERVER}), *ALL_OUT, Policy(SERVER),
+        Rule(SERVER, INGRESS, 4), Rule(SERVER, INGRESS, 6),
+        *(Punt(f"p{number}", number) for number in running.vms),
+    ])  # fmt: skip
+    yield running
+    assert running.alive(), "ovs-vswitchd died"
+
+
+def set_rate(bed: Bed, rate: int) -> None:
+    bed.openflow.send(b"".join(
+        encode.meter_mod(command, meter, *wanted, bed.openflow.next_xid())
+        for meter, wanted in meters(rate).items()
+        if meter in map(connect_meter, bed.vms) or meter < 6
+        for command in (encode.METER_ADD, encode.METER_MODIFY)
+    ))  # fmt: skip
+    xid = bed.openflow.next_xid()
+    bed.openflow.send(encode.barrier(xid))
+    bed.openflow.until(21, xid)
+
+
+def entries(bed: Bed, zone: int) -> int:
+    return bed.appctl("dpctl/dump-conntrack", f"zone={zone}").count("zone=")
+
+
+def flood(
+    bed: Bed, source: int, target: int, size: int, version: int = 4, count: int = FLOOD
+) -> float:
+    """A datagram to each of many ports; returns how long it took, in seconds."""
+    begun = time.monotonic()
+    with closing(bed.socket(source, socket.SOCK_DGRAM, version)) as out:
+        for number in range(count):
+            out.sendto(bytes(size), (address(target, version), 1024 + number))
+            if number % 50 == 49:
+                time.sleep(0.005)
+    return time.monotonic() - begun
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [(WHOLE, FLOOD), (IN_FRAGMENTS, FEW)], ids=["whole", "in fragments"]
+)
+@pytest.mark.parametrize("version", [4, 6])
+def test_a_flood_is_bounded_at_both_ports(bed: Bed, version: int, size: int, count: int) -> None:
+    took = flood(bed, 1, 2, size, version, count)
+    # A bucket of the switch holds what may come at once and what comes in a second.
+    most = meters(RATE)[connect_meter(1)][1] + RATE * (took + 2)
+    for zone in (1, 2):
+        assert 0 < entries(bed, zone) <= most < count, zone
+    # Nobody else feels it.
+    assert reaches(bed, 3, 4, 22, version)
+
+
+def test_without_a_limit(bed: Bed) -> None:
+    """What would be remembered."""
+    set_rate(bed, 0)
+    flood(bed, 1, 2, WHOLE)
+    assert entries(bed, 1) > FLOOD / 2
+
+
+def test_a_connection_that_is_known_is_not_counted(bed: Bed) -> None:
+    """Also where nobody answers: every packet of a stream arrives."""
+    flood(bed, 3, 4, WHOLE)
+    with closing(bed.socket(2, socket.SOCK_DGRAM)) as server, closing(
+        bed.socket(1, socket.SOCK_DGRAM)
+    ) as client:
+        server.bind(("", 5000))
+        server.settimeout(10)
+        for number in range(20 * RATE):
+            client.sendto(number.to_bytes(4, "big"), (address(2, 4), 5000))
+            assert int.from_bytes(server.recv(4), "big") == number
+    assert datagram(bed, 2, 1, 6000, wait=0.3) is False  # No rule lets it in.
+
+
+def test_what_the_kernel_calls_new_is_counted_once(bed: Bed) -> None:
+    """There a stream in one direction is new until it is answered; its mark tells."""
+    packet = (
+        "in_port=1,udp,dl_src=52:54:00:00:00:01,dl_dst=52:54:00:00:00:02,nw_src=10.1.0.1,"
+        f"nw_dst=10.1.0.2,udp_src=9,udp_dst=9,ct_state=trk|new,ct_nw_proto={UDP},"
+        "ct_nw_src=10.1.0.1,ct_nw_dst=10.1.0.2,ct_mark="
+    )
+    first, later = (trace(bed, f"{packet}{mark}", "trk,new") for mark in (0, 1))
+    assert f"meter:{connect_meter(1)}" in first.text and "mark=0x1" in first.actions
+    assert f"meter:{connect_meter(1)}" not in later.text and "ct(commit,zone=1)" in later.actions

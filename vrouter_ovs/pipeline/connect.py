@@ -1,0 +1,61 @@
+"""How fast a port may enter connections into its zone.
+
+All zones of a hypervisor share one table of connections, and Open vSwitch before 3.4 has no limit
+for a zone that OpenFlow or OVSDB could set.  So what begins a connection, at the port that sends it
+and at the one that it reaches, passes a meter of that port: as an entry is forgotten after a time
+without packets, a rate bounds how many a port can have.  Packets of connections that are known pass
+no meter.
+
+A connection is counted once: what the kernel's datapath calls new until there is a reply (a stream
+in one direction) has the mark of its connection, and passes.
+"""
+
+from __future__ import annotations
+
+from vrouter_ovs.cookies import cookie
+from vrouter_ovs.fields import CT_STATES
+from vrouter_ovs.flow import Flow
+from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE, meter_id, punted
+from vrouter_ovs.state import Punt
+
+NEW = CT_STATES["new"]
+FIRST = (("ct_state", NEW, NEW), ("ct_mark", 0))
+"""A packet of a connection that was not counted yet."""
+COUNTED = ("resubmit", "connect")
+"""The action that counts it; beyond the port's rate the packet ends there."""
+
+
+NEW_CONNECTIONS = 1000
+"""Connections a second that a port may begin, if nobody says otherwise.  With 60 s for UDP without
+a reply, the longest that Open vSwitch gives what is not established, a port that does its worst
+has 64,000 entries of the userspace datapath's three million."""
+BURST_SECONDS = 4
+UNLIMITED = 10_000_000
+"""A rate that no switch reaches: the meters stay, so that nothing else changes."""
+
+
+def meters(new_connections: int = NEW_CONNECTIONS) -> dict[int, tuple[int, int]]:
+    """All meters of a switch: id -> (packets a second, at once); for punts, and for what begins a
+    connection, ``new_connections`` a second; 0 is no limit."""
+    rate = new_connections or UNLIMITED
+    found = {meter_id(number): (PUNT_RATE, PUNT_BURST) for number in range(METERS)}
+    beginning = (rate, min(BURST_SECONDS * rate, UNLIMITED))
+    found.update((connect_meter(number), beginning) for number in range(METERS))
+    return found
+
+
+def connect_meter(ofport: int) -> int:
+    """The meter of a port: the same on every node and after every restart, and none of those of
+    punts."""
+    return METERS + 1 + ofport % METERS
+
+
+def counted(ofport: int, tag: int) -> Flow:
+    """A port's part.  Both where it sends and where it receives, the register is its number."""
+    return Flow("connect", 100, (("out_port", ofport),), (("meter", connect_meter(ofport)),), tag)
+
+
+def render_punt(punt: Punt) -> tuple[Flow, ...]:
+    """The two flows of a port that need meters."""
+    tag = cookie(punt.key)
+    return punted(punt.ofport, tag), counted(punt.ofport, tag)
