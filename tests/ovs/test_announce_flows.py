@@ -84,7 +84,7 @@ def objects(first: LocalPort) -> list[StateObject]:
         Neighbor(100, "fd01::99", mac(0x99), True, owner=OWNER_PORT),
         Neighbor(100, "10.1.0.77", mac(0x77), True, owner=OWNER_KNOWN),
         Neighbor(100, "fd01::77", mac(0x77), True, owner=OWNER_KNOWN),
-        Flood(100, (1, 2, 3, 4), ()),
+        Flood(100, (1, 2, 3, 4)),
     ]  # fmt: skip
 
 
