@@ -10,6 +10,7 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from typing import Any
 
 from .errors import UNREACHABLE, USAGE, CliError
@@ -21,10 +22,18 @@ _PLAIN = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 """What OpenSSL calls an answer that is no TLS (its versions differ)."""
 
 
+class Listed(list[dict[str, Any]]):
+    """Items of a list.  ``unanswered``: ``{"node", "reason"}`` of nodes that did not say."""
+
+    unanswered: Sequence[dict[str, Any]] = ()
+
+
 class Client:
     """``url``: base URL of a node's API.  ``ca_file``: whom to trust instead of the system's."""
 
-    def __init__(self, url: str, ca_file: str | None = None) -> None:
+    def __init__(
+        self, url: str, ca_file: str | None = None, timeout: float = TIMEOUT
+    ) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
             raise CliError(f"the URL of a node reads http://HOST:9696, not {url!r}", USAGE)
@@ -33,6 +42,7 @@ class Client:
                 f"the URL of a node ends with its port: {parts.scheme}://{parts.netloc}, not "
                 f"{url!r}", USAGE,
             )
+        self._timeout = timeout
         self.url = f"{parts.scheme}://{parts.netloc}"
         handlers: list[Any] = [urllib.request.ProxyHandler({})]
         if parts.scheme == "https":
@@ -54,7 +64,7 @@ class Client:
             url += "?" + urllib.parse.urlencode(wanted, doseq=True)
         request = urllib.request.Request(url, headers={"Accept": "application/json"})
         try:
-            with self._opener.open(request, timeout=TIMEOUT) as answer:
+            with self._opener.open(request, timeout=self._timeout) as answer:
                 return self._decode(answer.read())
         except urllib.error.HTTPError as error:
             with error:
@@ -85,7 +95,7 @@ class Client:
                 "and is this its [api] host and port? Another node: --url or VNCTL_URL"
             )
         if isinstance(reason, TimeoutError):
-            return f"{self.url} gave no answer in {TIMEOUT} s; try another node (--url)"
+            return f"{self.url} gave no answer in {self._timeout:g} s; try another node (--url)"
         if isinstance(reason, socket.gaierror):
             return f"the host name in {self.url} is not known; check --url or VNCTL_URL"
         if isinstance(reason, ssl.SSLCertVerificationError):
@@ -99,11 +109,11 @@ class Client:
     def networking(self, collection: str, **query: Any) -> list[dict[str, Any]]:
         """All items of a Networking API collection, over all pages."""
         items: list[dict[str, Any]] = []
-        path = f"/v2.0/{collection}"
+        path, name = f"/v2.0/{collection}", collection.replace("-", "_")
         for _ in range(MAX_PAGES):
             answer = self.get(path, **query)
-            items += _items(answer, collection)
-            links = answer.get(f"{collection}_links") or []
+            items += _items(answer, name)
+            links = answer.get(f"{name}_links") or []
             following = [link["href"] for link in links if link.get("rel") == "next"]
             if not following:
                 return items
@@ -115,20 +125,21 @@ class Client:
                                  if key in ("marker", "limit")}}  # fmt: skip
         raise CliError(f"the node's pages of {collection} do not end")
 
-    def system(self, path: str, collection: str, **query: Any) -> list[dict[str, Any]]:
+    def system(self, path: str, collection: str, **query: Any) -> Listed:
         """All items of a list below /v1, over all pages."""
-        items: list[dict[str, Any]] = []
+        items = Listed()
         while True:
             answer = self.get(f"/v1/{path}", offset=len(items) or None, **query)
             page = _items(answer, collection)
             items += page
+            items.unanswered = answer.get("unanswered") or []
             if not page or len(items) >= answer.get("total", 0):
                 return items
 
     def find(self, collection: str, name: str) -> dict[str, Any]:
         """The one item whose id or name is ``name``.  Raises CliError."""
         found = self.networking(collection, id=name) or self.networking(collection, name=name)
-        kind = collection.removesuffix("s")
+        kind = collection.removesuffix("s").replace("-", " ")
         if not found:
             raise CliError(f"no {kind} has the id or name {name}; see `vnctl {collection}`")
         if len(found) > 1:

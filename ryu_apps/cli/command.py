@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from ryu_apps import port_number as ports
 
 from .client import Client
-from .errors import OK
+from .output import Records, Result
 
-
-class Result(NamedTuple):
-    """``data`` for programs (--json), ``text`` for people, and the exit status."""
-
-    data: Any
-    text: str
-    status: int = OK
+__all__ = ["Command", "Records", "Result", "completer", "port_number"]
 
 
 def no_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,12 +27,22 @@ def port_number(text: str) -> int:
     return number
 
 
+def completer(argument: argparse.Action, names: Callable[[Client], Iterable[str]]) -> None:
+    """Let the shell complete this argument with what the node knows."""
+    argument.names = names  # type: ignore[attr-defined]
+
+
 @dataclass(frozen=True)
 class Command:
-    """``run(client, options)``; ``arguments(parser)`` adds to its parser."""
+    """``run(client, options)``; ``arguments(parser)`` adds to its parser.  ``lists``: it can show a
+    list.  ``local``: it needs no node, and ``client`` is None.  ``watched``: it may be repeated."""
 
     name: str
     help: str
     run: Callable[[Client, Any], Result]
     arguments: Callable[[argparse.ArgumentParser], None] = no_arguments
     examples: tuple[str, ...] = field(default=())
+    aliases: tuple[str, ...] = ()
+    lists: bool = True
+    local: bool = False
+    watched: bool = True

@@ -7,8 +7,10 @@ import ipaddress
 from typing import Any
 
 from .client import Client, quote
-from .command import Command, Result, port_number
+from .command import Command, completer, port_number
 from .errors import NEGATIVE, OK, CliError
+from .output import Result
+from .resources import named
 from .table import table, text
 
 
@@ -46,7 +48,7 @@ def render(data: dict[str, Any]) -> str:
     verdict = data["verdict"].upper()
     lines = [head, f"{verdict}: {text(data['reason'])}" if data["reason"] else verdict, ""]
     lines.append(table(data["stages"], [
-        ("STAGE", "stage"), ("", "verdict"), ("RULES", "rules"), ("REASON", "reason"),
+        ("STAGE", "stage"), ("VERDICT", "verdict"), ("RULES", "rules"), ("REASON", "reason"),
     ]))  # fmt: skip
     for stage in data["stages"]:
         if stage["nearest"]:
@@ -77,7 +79,8 @@ def counters(client: Client, options: Any) -> Result:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("port", metavar="PORT", help="the sending port: name or id")
+    completer(parser.add_argument("port", metavar="PORT", help="the sending port: name or id"),
+              named("ports"))
     parser.add_argument(
         "--to", metavar="ADDRESS", required=True, help="where to: an IP address, or a port"
     )
@@ -103,9 +106,11 @@ COMMANDS = [
             "vnctl explain web1 --to db1 --icmp",
             "vnctl explain web1 --to fd00::7 --udp 53 --json",
         ),
+        lists=False,
     ),
     Command(
         "rule-counters", "What a security group rule matched, on every hypervisor", counters,
-        _rule_argument, ("vnctl rule-counters 6d0c0f6e-3b1c-4b8e-9a53-0b0c6f0f7b11",),
+        _rule_argument, ("vnctl rule-counters 6d0c0f6e-3b1c-4b8e-9a53-0b0c6f0f7b11 -w",),
+        lists=False,
     ),
 ]  # fmt: skip

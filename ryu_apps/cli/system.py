@@ -1,13 +1,16 @@
-"""vnctl status, nodes, elements, peers: the system itself."""
+"""vnctl status, nodes, elements, peers, dns: the system itself."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from .client import Client
-from .command import Command, Result
-from .errors import NEGATIVE, OK
-from .table import Column, Record, facts, table
+from .client import Client, quote
+from .command import Command
+from .errors import NEGATIVE, OK, CliError
+from .output import Records, Result
+from .resources import resource
+from .table import Column, Record, Source, all_facts, facts, table, text
 
 NODES: list[Column] = [
     ("NODE", lambda node: first(node, "node", "name")),
@@ -24,12 +27,21 @@ ELEMENTS: list[Column] = [
     ("HOST", lambda element: host_of(element)),
     ("VTEP", "vtep"),
     ("OWNER", "owner"),
-    ("CONNECTED", "connected"),
+    ("STATE", lambda element: state_of(element)),
     ("PORTS", lambda element: count(element.get("ports"))),
     ("TUNNELS", lambda element: tunnels_text(element.get("tunnels"))),
+    ("REASON", lambda element: element.get("refused") or element.get("reason")),
+]
+ELEMENTS_WIDE: list[Column] = [
     ("OVS", "ovs_version"),
     ("SETTLED", "settled"),
-    ("REASON", "reason"),
+    ("ADDRESS", "address"),
+    ("DATAPATH", "datapath_id"),
+    ("ROUTER MAC", "router_mac"),
+]
+PLUGGED: list[Column] = [("PORT", "id"), ("INTERFACE", "interface"), ("OFPORT", "ofport")]
+TUNNELS: list[Column] = [
+    ("TUNNEL TO", "vtep"), ("OFPORT", "ofport"), ("BFD", "bfd"), ("ERROR", "error"),
 ]
 PEERS: list[Column] = [
     ("PEER", "address"),
@@ -93,6 +105,13 @@ def tunnels_text(tunnels: Any) -> Any:
         f"{len(tunnels)} up"
 
 
+def state_of(element: Record) -> str:
+    """"connected", "away", or "refused"."""
+    if element.get("refused"):
+        return "refused"
+    return "connected" if element.get("connected") else "away"
+
+
 def status(client: Client, options: Any) -> Result:
     health = client.get("/v1/health", accept=(503,))
     good = health.get("status") == "ok"
@@ -105,7 +124,7 @@ def status(client: Client, options: Any) -> Result:
             checks,
             [
                 ("CHECK", "name"),
-                ("", lambda check: "ok" if check.get("ok") else "FAILED"),
+                ("RESULT", lambda check: "ok" if check.get("ok") else "FAILED"),
                 ("DETAIL", "detail"),
             ],
         ),
@@ -113,17 +132,68 @@ def status(client: Client, options: Any) -> Result:
     return Result(health, "\n".join(lines), OK if good else NEGATIVE)
 
 
-def _listing(path: str, columns: list[Column]):
+def listing(
+    path: str, columns: list[Column], wide: Sequence[Column] = (), key: Source = "id",
+    order: str = "",
+) -> Callable[[Client, Any], Result]:
+    """A list below /v1.  What nodes did not say is said, and the exit status is 1."""
+
     def show(client: Client, options: Any) -> Result:
         found = client.system(path, path)
-        return Result({path: found}, table(found, columns))
+        data = {path: list(found)}
+        if found.unanswered:
+            data["unanswered"] = found.unanswered
+        note = missing_text(found.unanswered)
+        return Result(data, Records(found, columns, wide, key, order, note),
+                      NEGATIVE if note else OK)
 
     return show
 
 
+def missing_text(unanswered: Sequence[Record]) -> str:
+    return "\n".join(f"not told by node {text(one.get('node'))}, which {text(one.get('reason'))}"
+                     for one in unanswered)
+
+
+def elements_named(client: Client) -> list[str]:
+    return [element_id(one) for one in client.system("elements", "elements")]
+
+
+def find_element(client: Client, name: str) -> Record:
+    """The element with this system-id, host name or VTEP.  Raises CliError."""
+    elements = client.system("elements", "elements")
+    found = [one for one in elements if name in (element_id(one), host_of(one), one.get("vtep"))
+             and not one.get("refused")]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(sorted(element_id(one) for one in elements)) or "none"
+    raise CliError(f"{'no' if not found else 'more than one'} element {name}; known: {known}")
+
+
+def element(client: Client, name: str) -> Result:
+    one = client.get(f"/v1/elements/{quote(element_id(find_element(client, name)))}")
+    head = {key: value for key, value in one.items() if key not in ("ports", "tunnels")}
+    lines = [all_facts(head)]
+    for found, columns in ((one.get("ports"), PLUGGED), (one.get("tunnels"), TUNNELS)):
+        if isinstance(found, list) and found:
+            lines += ["", table(found, columns)]
+    return Result(one, "\n".join(lines))
+
+
+def dns(client: Client, options: Any) -> Result:
+    found = client.get("/v1/dns")
+    return Result(found, all_facts(found))
+
+
 COMMANDS = [
-    Command("status", "Is this node well?", status, examples=("vnctl status",)),
-    Command("nodes", "VNC nodes of the system", _listing("nodes", NODES)),
-    Command("elements", "Hypervisors: owner, VTEP, tunnels", _listing("elements", ELEMENTS)),
-    Command("peers", "BGP peers of this node", _listing("peers", PEERS)),
-]
+    Command("status", "Is this node well?", status, examples=("vnctl status", "vnctl status -w 5"),
+            lists=False),
+    Command("nodes", "VNC nodes of the system", listing("nodes", NODES, (), "node", "NODE"),
+            aliases=("node",)),
+    resource("element", "elements", "Hypervisors: owner, VTEP, ports, tunnels",
+             listing("elements", ELEMENTS, ELEMENTS_WIDE, "id", "ELEMENT"), element,
+             names=elements_named),
+    Command("peers", "BGP peers of this node", listing("peers", PEERS, (), "name", "PEER"),
+            aliases=("peer",)),
+    Command("dns", "What this node did with names that VMs asked for", dns, lists=False),
+]  # fmt: skip

@@ -14,10 +14,12 @@ from vrouter_ovs.tables import TABLE_NAMES
 
 from . import hypervisor
 from .client import Client
-from .command import Command, Result, port_number
+from .command import Command, completer, port_number
 from .errors import NEGATIVE, OK, USAGE, CliError
 from .ofproto import Output, Step, Trace, parse
+from .output import Result
 from .packet import Packet
+from .resources import named
 from .system import element_id, host_of
 from .topology import Topology
 from .trace_text import render
@@ -224,7 +226,8 @@ def _why(trace: Trace) -> int:
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("port", metavar="PORT", help="the sending port: name or id")
+    completer(parser.add_argument("port", metavar="PORT", help="the sending port: name or id"),
+              named("ports"))
     parser.add_argument("address", metavar="ADDRESS", help="where to: an IP address")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--icmp", action="store_true", help="an echo request (default)")
@@ -245,5 +248,6 @@ COMMANDS = [
             "vnctl trace web1 10.0.2.7 --tcp 443 --json",
             'vnctl trace web1 10.0.2.7 --exec "ssh root@{host}"',
         ),
+        lists=False,
     ),
 ]  # fmt: skip

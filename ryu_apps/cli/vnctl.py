@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
+import time
 from collections.abc import Sequence
 
-from . import explain, networks, system, trace, vpn
+from ryu_apps import __version__
+
+from . import completion, explain, networks, output, ports, system, trace, vpn
 from .client import Client, default_url
 from .command import Command
-from .errors import CliError
+from .errors import UNREACHABLE, CliError
 
 EPILOG = """examples:
   vnctl status
   vnctl ports --network web
+  vnctl port show web1
   vnctl trace web1 10.0.2.7 --tcp 443
   vnctl explain web1 --to 10.0.2.7 --tcp 22
-  vnctl --url https://node2:9696 --ca ca.pem elements --json
+  vnctl --url https://node2:9696 --ca ca.pem elements -o json
+  source <(vnctl completion bash)
 
 environment:
   VNCTL_URL   the node to ask, as --url
   VNCTL_EXEC  how to run a command on a hypervisor, as trace --exec
+  COLUMNS     width to fold tables to, where the output is no terminal
 
 exit status:
   0 done   1 done, and the answer is bad (node degraded, packet not delivered)
   2 usage  3 refused or not found   4 no answer
 """
+EVERY = 2.0
+"""Seconds between two answers of --watch."""
 
 COMMANDS: list[Command] = [
-    *system.COMMANDS, *networks.COMMANDS, *vpn.COMMANDS, *trace.COMMANDS,
-    *explain.COMMANDS,
+    *system.COMMANDS, *networks.COMMANDS, *ports.COMMANDS, *vpn.COMMANDS, *trace.COMMANDS,
+    *explain.COMMANDS, *completion.COMMANDS,
 ]  # fmt: skip
 
 
@@ -39,9 +46,10 @@ def _common(parser: argparse.ArgumentParser, **defaults: object) -> None:
     """Options that may stand before or after the command."""
     parser.add_argument("--url", metavar="URL", help="the node's API", **defaults)
     parser.add_argument("--ca", metavar="FILE", help="whom to trust for https", **defaults)
-    parser.add_argument(
-        "--json", action="store_true", help="print what the API said, for programs", **defaults
-    )
+    parser.add_argument("-o", "--output", choices=output.FORMATS, help="table (default), wide: "
+                        "more columns, name: one name or id a line, json or yaml: what the API "
+                        "said", **defaults)
+    parser.add_argument("--json", action="store_true", help="as -o json", **defaults)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,28 +57,48 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="vnctl", description=__doc__, epilog=EPILOG, formatter_class=raw
     )
+    parser.add_argument("--version", action="version", version=f"vnctl {__version__}")
     _common(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         epilog = "examples:\n" + "\n".join(f"  {one}" for one in command.examples)
         sub = commands.add_parser(
             command.name, help=command.help, description=command.help, formatter_class=raw,
-            epilog=epilog if command.examples else None,
+            epilog=epilog if command.examples else None, aliases=command.aliases,
         )  # fmt: skip
         command.arguments(sub)
+        if command.lists:
+            output.arguments(sub)
+        if command.watched:
+            sub.add_argument(
+                "-w", "--watch", nargs="?", type=_seconds, const=EVERY, metavar="SECONDS",
+                help=f"again and again, every {EVERY:g} seconds or as many as are given",
+            )
         _common(sub, default=argparse.SUPPRESS)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(run=command.run, local=command.local)
     return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0.1 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds from 0.1 to 86400")
+    return seconds
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The program; returns its exit status."""
-    options = build_parser().parse_args(argv)
+    parser = build_parser()
+    if "_ARGCOMPLETE" in os.environ:
+        completion.complete(parser)
+    options = parser.parse_args(argv)
     try:
-        client = Client(options.url or default_url(), options.ca)
-        result = options.run(client, options)
-        print(json.dumps(result.data, indent=2) if options.json else result.text, flush=True)
-        return result.status
+        if getattr(options, "watch", None):
+            return _watch(options)
+        return _once(options)
     except CliError as error:
         print(f"vnctl: {error}", file=sys.stderr)
         return error.status
@@ -80,6 +108,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+
+
+def _once(options: argparse.Namespace, before: str = "") -> int:
+    client = None if options.local else Client(options.url or default_url(), options.ca)
+    result = options.run(client, options)
+    print(before + output.render(result, options), flush=True)
+    return result.status
+
+
+def _watch(options: argparse.Namespace) -> int:
+    """Until interrupted.  A node that is away for a while is waited for."""
+    clear = "\x1b[H\x1b[2J" if sys.stdout.isatty() else ""
+    while True:
+        try:
+            _once(options, clear)
+        except CliError as error:
+            if error.status != UNREACHABLE:
+                raise
+            print(f"{clear}vnctl: {error}", file=sys.stderr, flush=True)
+        time.sleep(options.watch)
 
 
 if __name__ == "__main__":

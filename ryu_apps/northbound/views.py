@@ -213,7 +213,7 @@ def is_shared(config: Config, item: Subnet) -> bool:
 
 
 def subnets_of(config: Config, item: Network) -> list[str]:
-    return list(config.subnets_by_network.get(item.id, ()))
+    return sorted(config.subnets_by_network.get(item.id, ()))
 
 
 def domain_of(config: Config, item: Port) -> str:

@@ -31,7 +31,11 @@ ELEMENT = {
 def node():
     one = Node()
     one.network = one.make("network", name="web")
-    one.make("subnet", network_id=one.network["id"], cidr="10.0.1.0/24", ip_version=4)
+    subnet = one.make("subnet", network_id=one.network["id"], cidr="10.0.1.0/24", ip_version=4,
+                      name="front")
+    router = one.make("router", name="edge")
+    one.call("PUT", f"/v2.0/routers/{router['id']}/add_router_interface",
+             {"subnet_id": subnet["id"]})
     one.port = one.make("port", network_id=one.network["id"], name="web1")
     one.make("port", network_id=one.network["id"], name="twin")
     one.make("port", network_id=one.network["id"], name="twin")
@@ -47,6 +51,11 @@ def node():
         {"table": "classify", "table_id": 0, "priority": 200, "match": {"in_port": "1"},
          "actions": ["set evi=1000", "goto guard"], "cookie": "0x564e", "object": ["port", "x"]},
     ]}  # fmt: skip
+    one.view.objects = {"hv1": [
+        {"kind": "tunnel", "key": ["tunnel", "192.0.2.2"], "vtep": "192.0.2.2", "ofport": 5},
+        {"kind": "port", "key": ["port", 1], "ofport": 1, "evi": 1000},
+    ]}  # fmt: skip
+    one.view.peer_list = [{"name": "node2", "peer": "node2"}]
     one.view.states[one.port["id"]] = PortState("ACTIVE", "host1", "hv1")
     one.view.details[one.port["id"]] = {"claims": [
         {"element": "hv1", "host": "host1", "interface": "tap1", "ofport": 7, "holds": True,
@@ -71,7 +80,7 @@ def run(node, capsys):
 def test_every_listing(run, node):
     for words, expected in (
         (["nodes"], ["node1"]),
-        (["elements"], ["hv1", "host1", "192.0.2.1", "yes", "1 of 2 up"]),
+        (["elements"], ["hv1", "host1", "192.0.2.1", "connected", "1 of 2 up"]),
         (["networks"], ["web", "10.0.1.0/24", str(node.network["provider:segmentation_id"])]),
         (["ports"], ["web1", "ACTIVE", "host1", "10.0.1."]),
         (["rib"], ["fa:16:3e:00:00:01 10.0.1.5", "1000, 5000", "10.9.0.0/16", "stale", "2 paths"]),
@@ -80,7 +89,22 @@ def test_every_listing(run, node):
         (["evis"], ["VNI"]),
         (["vrfs"], ["VNI"]),
         (["peers"], ["PEER"]),
-        (["status"], ["store", "ok"]),
+        (["status"], ["store", "ok", "CHECK  RESULT  DETAIL"]),
+        (["subnets"], ["10.0.1.0/24", "web", "10.0.1.1"]),
+        (["subnets", "--network", "web"], ["10.0.1.0/24"]),
+        (["routers"], ["edge", "10.0.1.1"]),
+        (["security-groups"], ["default"]),
+        (["objects", "hv1"], ["tunnel", "192.0.2.2", "2 objects"]),
+        (["objects", "hv1", "--kind", "port"], ["1 objects"]),
+        (["dns"], ["networks"]),
+        (["network", "show", "web"], ["10.0.1.0/24", "provider:segmentation_id"]),
+        (["networks", "show", node.network["id"]], ["web"]),
+        (["subnet", "show", "front"], ["10.0.1.0/24"]),
+        (["router", "show", "edge"], ["10.0.1.1", "web", "vpn:vni"]),
+        (["security-group", "show", "default"], ["ingress", "IPv6", "default"]),
+        (["element", "show", "host1"], ["192.0.2.3", "down", "hostname"]),
+        (["element", "list"], ["hv1"]),
+        (["port"], ["web1"]),
     ):
         shown = run(*words)
         for word in expected:
@@ -95,6 +119,7 @@ def test_filters_reach_the_node(run):
     assert "web1" not in run("ports", "--status", "down")
     assert "web1" in run("ports", "--network", "web")
     assert "0 flows" in run("flows", "host1", "--table", "route")
+    assert "web1" in run("ports", "--host", "host1")
 
 
 def test_a_degraded_node_is_shown_and_exits_1(run, node):
@@ -248,8 +273,9 @@ def test_help_has_examples_for_everyone(capsys):
 def test_tables():
     rows = [{"a": "1", "b": None, "c": [1, 2]}, {"a": "longer", "b": "", "c": True}]
     columns = [("A", "a"), ("B", "b"), ("C", "c")]
-    assert table(rows, columns) == "A       C\n1       1, 2\nlonger  yes"
+    assert table(rows, columns) == "A       B  C\n1       -  1, 2\nlonger  -  yes"
     assert table([], columns) == "A  B  C"
+    assert table([], columns, headings=False) == ""
     assert facts(rows[0], columns) == "A  1\nC  1, 2"
     # What a hypervisor calls itself cannot drive a terminal.
     assert text("\x1b[2Jx") == "\\x1b[2Jx"
