@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ryu_apps.control import ids
 from ryu_apps.control.messages import ElementInfo, Interface, Program, TunnelStatus
+from ryu_apps.control.port_numbers import PortNumbers
 from vrouter_ovs.state import Key
 
 RECORDS = "/status/elements/"
@@ -30,6 +31,7 @@ class Element:
     router_mac: str = ""
     revision: int = 0
     acked: int = 0
+    numbers: PortNumbers = field(default_factory=PortNumbers)
     unconfirmed: dict[Key, int] = field(default_factory=dict)
     """Objects of the desired state that changed since -> the revision of their last change."""
     openflow: bool = False
@@ -193,10 +195,15 @@ class Elements:
         A claim keeps its age while its interface names the same port.
         """
         touched: dict[str, None] = {}
+        numbers = element.numbers
+        changes = {**changes, **numbers.contradicted(changes, element.interfaces)}
         for interface, row in changes.items():
+            if row is not None:
+                row = numbers.effective(interface, row)
             old = element.interfaces.get(interface)
             if old == row:
                 continue
+            numbers.changed(interface, old, row)
             claim = Claim(name, interface)
             if old is not None and (row is None or row.iface_id != old.iface_id):
                 claims = self.claims[old.iface_id]

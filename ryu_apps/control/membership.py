@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ryu_apps.control import messages as msg
@@ -140,6 +141,21 @@ class Membership:
         element = self._elements.hears(event.session, event.element)
         if element is not None:
             self._set_interfaces(element, dict(event.changes))
+
+    def port_status(self, event: msg.PortStatus) -> None:
+        """The switch tells the number of a port, before the database does."""
+        element = self._elements.accepted.get(event.element)
+        if element is None:
+            return
+        row = element.interfaces.get(event.name)
+        if event.ofport is not None:
+            element.numbers.announced(event.name, event.ofport)
+        elif not element.numbers.gone(event.name) or row is None:
+            return
+        else:
+            row = replace(row, ofport=-1)
+        if row is not None:
+            self._set_interfaces(element, {event.name: row})
 
     def _set_interfaces(self, element: Element, rows: dict[str, msg.Interface | None]) -> None:
         touched = self._elements.set_interfaces(element, element.info.element, rows)

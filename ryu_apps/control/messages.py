@@ -120,6 +120,15 @@ class InterfacesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PortStatus:
+    """The switch of an element has made the port ``name``, or (``ofport`` None) has it no more."""
+
+    element: str
+    name: str
+    ofport: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class TunnelsChanged:
     """``changes``: VTEP address -> its new status, or None where the port is gone."""
 

@@ -45,6 +45,7 @@ class Vrouters:
         element = self._elements.accepted.get(event.element)
         if element is not None:
             element.openflow = False
+            element.numbers.forget()
 
     def acked(self, event: msg.VrouterAcked) -> None:
         """The switch has all that it was sent up to a revision."""

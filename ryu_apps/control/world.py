@@ -138,6 +138,7 @@ class World:
             msg.ElementChanged: lambda event, now: self.membership.changed(event),
             msg.ElementDisconnected: lambda event, now: self.membership.disconnected(event),
             msg.InterfacesChanged: lambda event, now: self.membership.interfaces_changed(event),
+            msg.PortStatus: lambda event, now: self.membership.port_status(event),
             msg.TunnelsChanged: lambda event, now: self.vrouters.tunnels_changed(event),
             msg.VrouterConnected: lambda event, now: self.vrouters.connected(event),
             msg.VrouterDisconnected: lambda event, now: self.vrouters.disconnected(event),

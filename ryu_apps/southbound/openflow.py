@@ -26,11 +26,11 @@ OPENFLOW_14 = 0x05
 
 
 class OpenFlowSouthbound:
-    """``post``: thread-safe, gets VrouterConnected, VrouterDisconnected, VrouterAcked and
-    FlowRejected.  ``audit_interval``: seconds between two looks at whether a switch still holds
-    what it confirmed.  ``punted``: gets (element, whole packet-in message) of our flows; called by
-    receiving threads, must not block.  ``new_connections``: how many a port may begin a second; 0:
-    no limit."""
+    """``post``: thread-safe, gets VrouterConnected, VrouterDisconnected, VrouterAcked,
+    FlowRejected and PortStatus.  ``audit_interval``: seconds between two looks at whether a switch
+    still holds what it confirmed.  ``punted``: gets (element, whole packet-in message) of our
+    flows; called by receiving threads, must not block.  ``new_connections``: how many a port
+    may begin a second; 0: no limit."""
 
     def __init__(self, post: Callable[[object], None], audit_interval: float = 60.0,
                  punted: Callable[[str, bytes], None] | None = None,

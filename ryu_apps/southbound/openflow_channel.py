@@ -213,7 +213,7 @@ class VrouterChannel:
         session = self._session = Session(
             datapath, self.element, self.counters, self.answer_timeout, self._new_connections
         )
-        session.attach(self._inbox, self._on_reply, self._punted)
+        session.attach(self._inbox, self._on_reply, self._post, self._punted)
         self.counters["reconnects"] += 1
         # Before the first flow: a flow that names a meter which is not there is refused.
         session.readback.ask(Purpose.METERS, Purpose.CONNECT)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
+from ryu_apps.control.messages import PortStatus
 from ryu_apps.southbound.openflow_connection import (
     BARRIER_REPLY,
     BUNDLE_CONTROL,
@@ -24,6 +25,7 @@ from ryu_apps.southbound.openflow_readback import FlowsRead, Readback
 from ryu_apps.southbound.openflow_rounds import Outcome, Rounds
 from vrouter_ovs.encode import is_ours, packet_in_cookie
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
+from vrouter_ovs.port_status import OFPT_PORT_STATUS, decode_port_status
 
 OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL})
 INBOX_LIMIT = 500_000
@@ -68,9 +70,11 @@ class Session:
         return None
 
     def attach(self, inbox: SimpleQueue, handle: Callable[[Session, int, int, bytes], None],
+               post: Callable[[object], None],
                punted: Callable[[str, bytes], None] | None) -> None:
-        """Have replies put into ``inbox``, for ``handle``; packet-ins of ours go to ``punted``."""
-        self.datapath.raw_hook = _raw_hook(self, inbox, handle, punted)
+        """Have replies put into ``inbox``, for ``handle``; what the switch tells of its ports goes
+        to ``post``, packet-ins of ours to ``punted``."""
+        self.datapath.raw_hook = _raw_hook(self, inbox, handle, post, punted)
 
     def end(self) -> None:
         """The connection has ended, or is not used any more."""
@@ -82,6 +86,7 @@ def _raw_hook(
     session: Session,
     inbox: SimpleQueue,
     handle: Callable[[Session, int, int, bytes], None],
+    post: Callable[[object], None],
     punted: Callable[[str, bytes], None] | None,
 ) -> Callable[[int, int, bytes], bool]:
     element, readback, rounds = session.element, session.readback, session.rounds
@@ -90,6 +95,11 @@ def _raw_hook(
         if kind == PACKET_IN and punted is not None and is_ours(packet_in_cookie(message)):
             punted(element, message)
             return True
+        if kind == OFPT_PORT_STATUS:
+            told = decode_port_status(message)
+            if told is not None:
+                post(PortStatus(element, told.name, told.ofport if told.added else None))
+            return False  # Other applications may want it, too.
         if xid < OUR_XIDS or kind not in OUR_TYPES:
             return False
         if not readback.awaits(xid, len(message)) and not rounds.awaits(xid):

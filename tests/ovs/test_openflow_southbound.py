@@ -13,6 +13,7 @@ import pytest
 from lab.beds.openflow_bed import BedApp, Monitor, Node, Switch, eventually
 from ryu_apps.control.messages import (
     FlowRejected,
+    PortStatus,
     VrouterAcked,
     VrouterConnected,
     VrouterDisconnected,
@@ -408,3 +409,13 @@ def test_garbage_is_closed_with_a_reason_and_others_are_served(node, switch, nam
                                if "closed" in record.getMessage()), "closed, with a reason")
     assert node.southbound.status("hv1")["connected"]
     assert "Traceback" not in caplog.text
+
+
+def test_the_number_of_a_new_port_is_told_by_the_switch(node, switch):
+    """Before ovs-vswitchd writes it to its database, hence while ``--no-wait`` does not wait."""
+    join(node, switch)
+    switch.vsctl("--no-wait", "add-port", "br-int", "told",
+                 "--", "set", "Interface", "told", "type=dummy", "ofport_request=77")  # fmt: skip
+    eventually(lambda: PortStatus("hv1", "told", 77) in node.seen, "the port's number")
+    switch.vsctl("--no-wait", "del-port", "told")
+    eventually(lambda: PortStatus("hv1", "told", None) in node.seen, "the port's end")
