@@ -8,7 +8,7 @@ not there.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ from ryu_apps.northbound.fields import (
     Tags,
     Text,
     Uuid,
+    UuidOrNone,
     Uuids,
     Vni,
     only,
@@ -155,10 +156,19 @@ class PortCreate(PortUpdate, _Owned):
     network_id: Uuid
 
 
+class GatewayBody(Body):
+    """Without a network, or with null or "" for it, there is no gateway: that is asked for."""
+
+    network_id: UuidOrNone = None
+    enable_snat: only(True, False) = None
+    external_fixed_ips: only([]) = None
+    qos_policy_id: only() = None
+
+
 class RouterUpdate(_Common):
     import_targets: Names = Field([], alias="vpn:import_targets")
     export_targets: Names = Field([], alias="vpn:export_targets")
-    external_gateway_info: only({}, {"network_id": None}, {"network_id": ""}) = None
+    external_gateway_info: GatewayBody | None = None
     external_gateways: only([]) = None
     distributed: only(True) = None
     ha: only(False) = None
@@ -208,8 +218,8 @@ class SecurityGroupRuleCreate(SecurityGroupRuleUpdate, _Owned):
     port_range_min: PortNumber = None
     port_range_max: PortNumber = None
     remote_ip_prefix: Address | None = None
-    remote_group_id: Uuid | Literal[""] | None = None
-    remote_address_group_id: Uuid | Literal[""] | None = None
+    remote_group_id: Name | None = None
+    remote_address_group_id: UuidOrNone = None
 
 
 class AddressGroupUpdate(Body):

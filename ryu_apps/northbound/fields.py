@@ -12,7 +12,7 @@ def _text(value: Any) -> Any:
     return "" if value is None else value
 
 
-def _number(value: Any) -> Any:
+def _or_none(value: Any) -> Any:
     return None if value in ("", None) else value
 
 
@@ -36,13 +36,14 @@ Text = Annotated[str, BeforeValidator(_text), Field(max_length=255)]
 Name = Annotated[str, Field(max_length=255)]
 LongText = Annotated[str, BeforeValidator(_text), Field(max_length=4096)]
 Uuid = Annotated[str, AfterValidator(_uuid), Field(max_length=64)]
+UuidOrNone = Annotated[Uuid | None, BeforeValidator(_or_none)]
 Uuids = Annotated[list[Uuid], Field(max_length=64)]
 Address = Annotated[str, Field(max_length=64)]
 Names = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=64)]
 Addresses = Annotated[list[Address], Field(max_length=4096)]
 Tags = Annotated[list[str], Field(max_length=1024)]
-Vni = Annotated[int | None, BeforeValidator(_number)]
-PortNumber = Annotated[int | None, BeforeValidator(_number)]
+Vni = Annotated[int | None, BeforeValidator(_or_none)]
+PortNumber = Annotated[int | None, BeforeValidator(_or_none)]
 
 
 def only(*allowed: Any) -> Any:

@@ -301,8 +301,14 @@ def test_a_router_without_a_gateway(node):
         router = node.make("router", external_gateway_info=nothing)
         node.call("PUT", f"/v2.0/routers/{router['id']}",
                   {"router": {"external_gateway_info": nothing}})
-    node.refused("POST", "/v2.0/routers", {"router": {"external_gateway_info": {
-        "network_id": router["id"]}}}, 400, "HTTPBadRequest")
+    network = node.make("network", project_id="p")["id"]
+    for method, path in (("POST", "/v2.0/routers"), ("PUT", f"/v2.0/routers/{router['id']}")):
+        for id, status, type in ((router["id"], 404, "NetworkNotFound"),
+                                 (network, 400, "BadRequest"), ("x", 400, "HTTPBadRequest")):
+            node.refused(method, path, {"router": {"external_gateway_info": {
+                "network_id": id, "enable_snat": True}}}, status, type)
+    body = {"router": {"external_gateway_info": {"network_id": network}}}
+    node.call("POST", "/v2.0/routers", body, 404, headers={"X-Project-Id": "q"})
 
 
 def test_if_match(node):

@@ -12,6 +12,7 @@ from typing import Any
 
 from ryu_apps.control import access, ipam
 from ryu_apps.control.model import ROUTER_INTERFACE, FixedIp, Port, Router, Subnet
+from ryu_apps.control.rules import external_gateways
 from ryu_apps.control.rules.authority import may
 from ryu_apps.control.rules.draft import (
     Context,
@@ -27,6 +28,7 @@ from ryu_apps.control.rules.networks import identifiers, targets
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:
+    external_gateways.refuse(draft, body)
     vni, rd_index = identifiers(draft, None, context)
     return draft.put(
         "router",
@@ -43,6 +45,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Router:
     old = draft.get("router", id)
+    external_gateways.refuse(draft, body)
     fields = plain(body, "name", "description", "admin_state_up")
     for name in ("import_targets", "export_targets"):
         if name in body:
