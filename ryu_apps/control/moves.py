@@ -81,6 +81,19 @@ class Moves:
         if was is not None:
             self._moved(key, was, place)
 
+    def taken(self, key: Key, mac: str) -> None:
+        """The network itself answers for an address from now on; the route of a port that had it
+        may stand still."""
+        instance = self._instances.by_vni.get(key[0])
+        if instance is not None and instance.ips.get(key[1]):
+            self.tell(key)
+        self.arrived(key, (mac, ""))
+
+    def given(self, key: Key, mac: str) -> None:
+        """The network itself answers for an address no longer; a port may have it already."""
+        self.left(key, (mac, ""))
+        self.tell(key)
+
     def _moved(self, key: Key, old: Place, new: Place) -> None:
         self._was.pop(key, None)
         if old != new:

@@ -9,10 +9,12 @@ from ryu_apps.control.config import Config
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.instance import Entry
 from ryu_apps.control.model import Subnet
+from ryu_apps.control.moves import Moves
 from ryu_apps.control.service_addresses import (
     own_service_address,
     resolver_addresses,
     service_address,
+    service_mac,
 )
 from vrouter_ovs.state import DnsServer
 
@@ -20,10 +22,13 @@ from vrouter_ovs.state import DnsServer
 class Services:
     """``edges`` gets the ports that are told of another address than before."""
 
-    def __init__(self, config: Config, desired: Desired, edges: dict[str, None]) -> None:
+    def __init__(
+        self, config: Config, desired: Desired, edges: dict[str, None], moves: Moves
+    ) -> None:
         self._config = config
         self._desired = desired
         self._edges = edges
+        self._moves = moves
         self.subnets: dict[str, None] = {}
         """Subnets to look at again."""
         self._chosen: dict[str, str] = {}
@@ -80,10 +85,15 @@ class Services:
         if wanted == held:
             return
         if held is not None:
-            _leave(self._addresses, held[1], held, subnet_id)
+            if _leave(self._addresses, held[1], held, subnet_id):
+                # Clients know its MAC, and must hear of the port that has it now, or will.
+                self._moves.given(held[1:], service_mac(held[1]))
             entries[held] = None
         if wanted is not None:
-            self._addresses.setdefault(wanted[1], {}).setdefault(wanted, {})[subnet_id] = None
+            users = self._addresses.setdefault(wanted[1], {}).setdefault(wanted, {})
+            if not users:
+                self._moves.taken(wanted[1:], service_mac(wanted[1]))
+            users[subnet_id] = None
             entries[wanted] = None
 
     def _set_resolvers(

@@ -90,7 +90,9 @@ class World:
             self.learned, Names(self.config, settings.dns_ttl),
         )
         self.probes = Probes(self.learned, self.ports.bound, self.ports.active)
-        services = Services(self.config, self.desired, self.ports.edges.dirty)
+        services = Services(
+            self.config, self.desired, self.ports.edges.dirty, self.moves
+        )
         gateways = Gateways(self.config, self.desired, self.moves)
         self.presence = Presence(
             self.config, self.elements, self.ports, self.desired, services, gateways

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps.control import ipam
+from ryu_apps.control import messages as msg
 from ryu_apps.control.config import Config
 from ryu_apps.control.edge import edge_port
 from ryu_apps.control.model import AddressPair, Change, FixedIp, Network, Port, Subnet
@@ -137,3 +139,43 @@ def test_ports_are_told_of_another_when_one_takes_it() -> None:
     node.set("port", "q", None)
     node.set("port", "r", None)
     assert served() == before
+
+
+def test_neighbors_hear_of_the_port_that_takes_it_and_of_its_return() -> None:
+    """They know the MAC that answered so far."""
+    node = Node()
+    node.set("network", "n", Network("n", 100, 1))
+    node.set("subnet", "s", Subnet("s", "n", "10.0.0.0/24"))
+    for number, address in ((1, "10.0.0.5"), (2, "10.0.0.6")):
+        node.set("port", f"p{number}", Port(
+            f"p{number}", "n", f"fa:16:3e:00:00:0{number}", fixed_ips=(FixedIp("s", address),),
+            unfiltered=True,
+        ))  # fmt: skip
+    node.connect("e0")
+    node.bind("e0", "tap0", "p1")
+    node.bind("e0", "tap1", "p2")
+    node.settle()
+
+    def told() -> list[tuple[str, str]]:
+        found = []
+        for _ in range(4):
+            node.tick(1)
+            for _ in range(3):  # until the switch has confirmed, and what comes of that
+                found += [(one.address, one.mac) for one in node.flush()
+                          if isinstance(one, msg.Gratuitous)]  # fmt: skip
+                node.ack("e0")
+        return sorted(set(found))
+
+    told()
+    port = node.world.config.ports["p2"]
+    node.set("port", "p2", replace(port, fixed_ips=(FixedIp("s", "10.0.0.254"),)))
+    assert ("10.0.0.254", "fa:16:3e:00:00:02") in told()
+    node.set("port", "p2", replace(port, fixed_ips=(FixedIp("s", "10.0.0.6"),)))
+    assert ("10.0.0.254", service_mac(100)) in told()
+    # The same by way of an address that nobody has for a while.
+    node.set("port", "p2", None)
+    told()
+    node.set("port", "p3", replace(port, id="p3", fixed_ips=(FixedIp("s", "10.0.0.254"),)))
+    assert ("10.0.0.254", "fa:16:3e:00:00:02") not in told()
+    node.bind("e0", "tap1", "p3")
+    assert ("10.0.0.254", "fa:16:3e:00:00:02") in told()
