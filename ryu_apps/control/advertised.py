@@ -25,6 +25,8 @@ PERIOD = 7200.0
 section 5.5.3), so by then it has none of what was taken back."""
 RECORDED = 64
 """Items of one network that are recorded at most."""
+REMEMBERED = 64
+"""Items that are taken back from one port at most, the latest."""
 _LEFT: Item = ("left", "")
 
 
@@ -77,12 +79,15 @@ class Advertised:
         gone = self._aged(port_id, old, told - said)
         for item in (*said, _LEFT):
             gone.pop(item, None)
+        for item in list(gone)[: max(0, len(gone) - REMEMBERED)]:
+            del gone[item]
         self._set(port_id, _Port(new.network_id, said, gone))
-        return replace(new, withdrawn=tuple(sorted(gone))) if gone else new
+        return replace(new, withdrawn=tuple(reversed(gone))) if gone else new
 
     def _aged(self, port_id: str, port: _Port, items: Iterable[Item]) -> dict[Item, float]:
         gone = dict(port.gone)
-        for item in items:
+        for item in sorted(items):
+            gone.pop(item, None)
             gone[item] = 0.0
             self._new.append((port_id, item))
         return gone

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.advertised import PERIOD, RECORDS, Advertised
+from ryu_apps.control.advertised import PERIOD, RECORDS, REMEMBERED, Advertised
 from ryu_apps.control.model import ROUTER_INTERFACE, FixedIp, Network, Port, Router, Subnet
 from ryu_apps.control.service_addresses import service_mac
 from ryu_apps.control.world import Settings
@@ -226,6 +226,22 @@ def test_each_router_says_what_is_its_own() -> None:
         (GATEWAY, ra.ROUTER_LIFETIME, {A: GOOD}, {"fd00:a::1": ra.ROUTER_LIFETIME}),
         (OTHER, ra.ROUTER_LIFETIME, {B: GOOD}, {"fd00:b::1": ra.ROUTER_LIFETIME}),
     ]
+
+
+def test_much_is_taken_back_in_messages_that_fit(bed: Bed) -> None:
+    """A tenant that changes resolvers and domains all the time makes nothing grow."""
+    for number in range(100):
+        domain = f"{'x' * 60}.{'y' * 60}.{'z' * 60}.{number}.test."
+        bed.node.set("network", "n", Network("n", 100, 1, dns_domain=domain))
+        servers = tuple(f"fd00::{number:x}:{last}" for last in range(3))
+        bed.set("subnet", "a", bed.subnet("a", A, dns_nameservers=servers))
+    port = bed.set("port", "gw", None)
+    assert len(port.withdrawn) == REMEMBERED
+    frames = ra.periodic(port)
+    assert 2 < len(frames) < 12 and all(len(frame) <= 14 + 1280 for frame in frames)
+    gone = {server for one in read(port) for server, time in one[3].items() if not time}
+    assert {f"fd00::62:{last}" for last in range(3)} <= gone
+    assert read(port)[0][:2] == (GATEWAY, 0)
 
 
 def test_for_a_time(bed: Bed) -> None:

@@ -42,8 +42,10 @@ _MANAGED, _OTHER = 0x80, 0x40
 _ON_LINK, _AUTONOMOUS = 0x80, 0x40
 _HEADER = Struct("!BBHBBHII")
 _PREFIX = Struct("!BBBBIII16s")
-_MOST = {ROUTER: 4, ON_LINK: 8, AUTONOMOUS: 8, RESOLVER: 16, DOMAIN: 2}
-"""How many withdrawn items of a kind go into advertisements, which must fit the link."""
+_ROOM = 1280 - 40
+"""Bytes of a message that fits every link (RFC 8200 section 5)."""
+_MOST = {ROUTER: 8, ON_LINK: 16, AUTONOMOUS: 16, RESOLVER: 32, DOMAIN: 4}
+"""How many withdrawn items of a kind are advertised, the latest."""
 
 
 class _Router(NamedTuple):
@@ -105,10 +107,15 @@ def _prepare(port: EdgePort) -> tuple[tuple[bytes, bytes], ...]:
     routers = [_Router(mac, ()) for mac in former]
     routers += [_Router(mac, tuple(leases)) for mac, leases in by_router.items()]
     taken_back = _taken_back(gone)
-    return tuple((mac_bytes(one.mac), _message(port, one, taken_back)) for one in routers)
+    return tuple(
+        (mac_bytes(one.mac), message)
+        for one in routers
+        for message in _messages(port, one, taken_back)
+    )
 
 
-def _message(port: EdgePort, router: _Router, taken_back: bytes) -> bytes:
+def _messages(port: EdgePort, router: _Router, taken_back: list[bytes]) -> list[bytes]:
+    """What is no longer true comes before what is, and is more than one message where it must."""
     modes = {lease.ra_mode for lease in port.v6}
     flags = (_MANAGED if "dhcpv6-stateful" in modes else 0) | (
         _OTHER if "dhcpv6-stateless" in modes else 0
@@ -119,7 +126,8 @@ def _message(port: EdgePort, router: _Router, taken_back: bytes) -> bytes:
     parts.append(b"\x01\x01" + mac_bytes(router.mac))
     if 1280 <= port.mtu <= 65535:
         parts.append(b"\x05\x01\0\0" + port.mtu.to_bytes(4, "big"))
-    parts.append(taken_back)
+    head = b"".join(parts)
+    parts = []
     autonomous: dict[str, bool] = {}
     for lease in router.leases:
         autonomous[lease.prefix] = autonomous.get(lease.prefix, False) or _is_autonomous(lease)
@@ -130,20 +138,31 @@ def _message(port: EdgePort, router: _Router, taken_back: bytes) -> bytes:
     parts.append(_resolvers(servers, ROUTER_LIFETIME))
     if router.leases:
         parts.append(_domain(port.domain, ROUTER_LIFETIME))
-    return b"".join(parts)
+    current = b"".join(parts)
+    found, message = [], head
+    for option in taken_back:
+        if len(message) + len(option) > _ROOM:
+            found.append(message)
+            message = head
+        message += option
+    if message != head and len(message) + len(current) > _ROOM:
+        found.append(message)
+        message = head
+    return [*found, message + current]
 
 
-def _taken_back(gone: dict[str, list[str]]) -> bytes:
-    """The options that say what is no longer true: before those that say what is."""
+def _taken_back(gone: dict[str, list[str]]) -> list[bytes]:
+    """The options that say what is no longer true."""
     parts = []
     for prefix in dict.fromkeys((*gone[ON_LINK], *gone[AUTONOMOUS])):
         flags = (_ON_LINK if prefix in gone[ON_LINK] else 0) | (
             _AUTONOMOUS if prefix in gone[AUTONOMOUS] else 0
         )
         parts.append(_prefix(prefix, flags, 0, 0))
-    parts.append(_resolvers(gone[RESOLVER], 0))
+    servers = gone[RESOLVER]
+    parts += [_resolvers(servers[at : at + 16], 0) for at in range(0, len(servers), 16)]
     parts += [_domain(name, 0) for name in gone[DOMAIN]]
-    return b"".join(parts)
+    return parts
 
 
 def _prefix(prefix: str, flags: int, valid: int, preferred: int) -> bytes:
