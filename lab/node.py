@@ -44,8 +44,9 @@ class NodeSpec:
     settings: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def config_text(spec: NodeSpec) -> str:
-    """The node's configuration file (options: ``ryu_apps/settings.py``)."""
+def config_text(spec: NodeSpec, directory: Path) -> str:
+    """The node's configuration file (options: ``ryu_apps/settings.py``).  ``directory``: for what
+    the node keeps."""
     sections: dict[str, list[str]] = {
         "DEFAULT": [f"ofp_listen_host = {spec.address}", f"ofp_tcp_listen_port = {OPENFLOW_PORT}"],
         "node": [f"name = {spec.name}"],
@@ -60,6 +61,8 @@ def config_text(spec: NodeSpec) -> str:
             f"advertise = http://{spec.address}:{API_PORT}",
         ],
     }
+    if "backend = memory" not in spec.store:  # which begins anew each time
+        sections["node"].append(f"state_file = {directory}/node.state")
     for section, lines in spec.settings.items():
         sections.setdefault(section, []).extend(lines)
     return "\n".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items())
@@ -117,7 +120,7 @@ class Node:
         self.space.create(self._journal)
         self._fabric.attach(self.space, "mgmt0", "mgmt", f"{self.address}/24")
         self.directory.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(config_text(self.spec))
+        self.config.write_text(config_text(self.spec, self.directory))
         self._forwarder.start()
 
     def start(self, wait: bool = True) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control import stored
+from ryu_apps.control.config import Config
 from ryu_apps.control.model import KINDS, Change
 from ryu_apps.store.base import Delete, Item, Put, StoreError
 
@@ -64,6 +66,17 @@ class Reader:
             LOG.error("%s skipped: %s", key, error)
             self.skipped += 1
             return None
+
+
+def missing(config: Config, items: Iterable[Item]) -> list[Change]:
+    """The changes that delete what ``config`` has and ``items``, all below CONFIG, have not."""
+    there = {item.key for item in items}
+    return [
+        Change(kind, id, None)
+        for kind, table in config.tables.items()
+        for id in table
+        if f"{CONFIG}{kind}/{id}" not in there
+    ]
 
 
 def _schema(value: bytes) -> int:

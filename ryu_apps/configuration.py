@@ -4,6 +4,9 @@ Every node holds the whole configuration in memory, fed by the store's watch.  A
 by a pure function of that copy and written in one transaction that compares and rewrites
 ``/config/generation``; so a plan that was made from old data never gets written: it is made again.
 Requests that come while a transaction is under way are committed together in the next one.
+
+While the store is in doubt (:mod:`ryu_apps.config_copy`) nothing is written, until it is the right
+one again or an operator accepts it.
 """
 
 from __future__ import annotations
@@ -16,19 +19,16 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ryu_apps.config_records import (
-    CONFIG,
-    GENERATION,
-    STATUS,
-    Reader,
-    operation,
-    status_record,
-)
+from ryu_apps.config_copy import ConfigCopy
+from ryu_apps.config_guard import Guard
+from ryu_apps.config_records import CONFIG, GENERATION, STATUS, operation
+from ryu_apps.control import lineage
 from ryu_apps.control.config import Config
-from ryu_apps.control.ipam import AllocatingConfig
-from ryu_apps.control.messages import ConfigChanged, ConfigLoaded, StatusChanged
+from ryu_apps.control.messages import ConfigAccepted, ConfigDoubted
 from ryu_apps.control.model import Change
 from ryu_apps.group_commit import Plan, Request, plan_group
+from ryu_apps.known_state import StateFile
+from ryu_apps.status_copy import StatusCopy
 from ryu_apps.status_writer import StatusWriter
 from ryu_apps.store.base import (
     Batch,
@@ -45,33 +45,44 @@ from ryu_apps.store.base import (
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
-LOAD_BATCH = 2000
 ATTEMPTS = 30
 CATCH_UP = 5.0
 """Seconds that a commit waits for the watch after a conflict."""
 
 
 class Configuration:
-    """``post``: takes events of :mod:`ryu_apps.control.messages`; must not block."""
+    """``post``: takes events of :mod:`ryu_apps.control.messages`; must not block.  ``state_file``:
+    where to remember what was known, for the next start; "": nowhere."""
 
-    def __init__(self, store: Store, post: Callable[[Any], None], settings: Any):
+    def __init__(
+        self, store: Store, post: Callable[[Any], None], settings: Any, state_file: str = ""
+    ):
         self.settings = settings
         self._store = store
         self._post = post
         self._max_operations = settings.store.max_operations
-        self._reader = Reader()
-        self._config = AllocatingConfig()
-        self._changed = threading.Condition()
-        self._revision = 0
-        self._generation = 0
-        self._own: dict[str, int] = {}
-        """Keys that commits applied before the watch delivered them -> revision."""
+        self._state = StateFile(state_file)
+        self._copy = ConfigCopy(
+            post, self._state.load(), bool(state_file), settings.node.max_lost_ports
+        )
+        self._changed = self._copy.changed
+        self._unread = "the store was not read yet"
+        """Why there is nothing of the store yet."""
+        self._hypervisors_doubt = ""
+        self._trusted = False
         self._committing = threading.Lock()
         self._queue_lock = threading.Lock()
         self._queue: list[Request] = []
         self._watches: list[Watch] = []
         self._writer = StatusWriter(store, self._max_operations)
+        self._status = StatusCopy(post, self._writer, lambda: bool(self.doubt))
+        self._guard = Guard(self._review, self._housekeeping)
         self._stopping = False
+
+    @property
+    def doubt(self) -> str:
+        """Why the store is not followed and nothing is changed, or ""."""
+        return self._unread or self._copy.doubt or self._hypervisors_doubt
 
     @property
     def refused_records(self) -> int:
@@ -81,48 +92,62 @@ class Configuration:
     @property
     def skipped(self) -> int:
         """Stored records that could not be understood and were left out."""
-        return self._reader.skipped
+        return self._copy.reader.skipped
+
+    def status(self) -> dict[str, Any]:
+        """For people: whether the store is followed, and what of it this node has."""
+        known = self._copy.lineage
+        return {
+            "followed": not self.doubt,
+            "reason": self.doubt,
+            "line": known.line if known else "",
+            "changes": known.number if known else 0,
+            "skipped": self.skipped,
+            "refused_records": self.refused_records,
+        }
 
     # ------------------------------------------------------------ life
 
     def start(self) -> None:
-        """Load everything, post it, then watch.
+        """Load everything, post it, then watch; where the store does not answer yet, later.
 
-        Posts StatusChanged, ConfigChanged (in large batches) and ConfigLoaded.  Raises StoreError
-        when the store does not answer or holds values of a newer schema; single malformed records
-        are skipped, counted in ``skipped`` and logged.
+        Posts StatusChanged, ConfigChanged (in large batches) and, once there is no doubt,
+        ConfigLoaded.  Raises StoreError when the store holds values of a newer schema or refuses;
+        single malformed records are skipped, counted in ``skipped`` and logged.
         """
+        try:
+            self._read()
+        except Unavailable as error:
+            self._unread = f"the store does not answer: {error}"
+        self._writer.start()
+        self._guard.start(self.doubt)
+
+    def _read(self) -> None:
+        """The first look at the store."""
         items, revision = self._store.list(CONFIG)
         statuses, status_revision = self._store.list(STATUS)
-        changes = [change for item in items if (change := self._reader.loaded(item)) is not None]
-        status = tuple((item.key, status_record(item.key, item.value)) for item in statuses)
-        if status:
-            self._post(StatusChanged(status))
-        with self._changed:
-            for change in changes:
-                self._config.apply(change)
-            self._revision = revision
-            self._generation = next(
-                (item.revision for item in items if item.key == GENERATION), 0
-            )
-            for start in range(0, len(changes), LOAD_BATCH):
-                self._post(ConfigChanged(tuple(changes[start:start + LOAD_BATCH]), revision))
-            self._post(ConfigLoaded())
-        LOG.info("configuration loaded: %d resources, %d skipped", len(changes), self.skipped)
-        self._watches = [
+        self._status.loaded(statuses)
+        self._copy.take(items, revision)
+        LOG.info("configuration loaded: %d resources, %d skipped",
+                 self.read(lambda config: sum(map(len, config.tables.values()))), self.skipped)
+        watches = [
             self._store.watch(CONFIG, revision, self._on_config),
             self._store.watch(STATUS, status_revision, self._on_status),
         ]
-        self._writer.start()
+        with self._changed:
+            self._watches = watches
+            self._unread = ""
 
     def stop(self) -> None:
         """End watches and the status writer; pending commits fail.  The store stays open."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        self._guard.stop()  # before the watches, which it may still make
         for watch in self._watches:
             watch.cancel()
         self._watches = []
+        self._housekeeping(time.monotonic())
         self._writer.stop()
 
     # ------------------------------------------------------------ use
@@ -133,7 +158,7 @@ class Configuration:
         The resources in it are frozen and may be kept.
         """
         with self._changed:
-            return function(self._config)
+            return function(self._copy.config)
 
     def commit(self, plan: Plan) -> Any:
         """Make the changes that ``plan(config)`` returns with its result; return the result.
@@ -159,6 +184,48 @@ class Configuration:
         newest record of each key is written by a thread, with retries."""
         self._writer.put(key, record, ephemeral)
 
+    # ------------------------------------------------------------ doubt
+
+    def accept(self) -> None:
+        """An operator's word: follow the store as it is now, here and at all nodes.  Without a
+        doubt nothing happens.  Raises Unavailable; Conflict where the store changes meanwhile."""
+        with self._committing:
+            if not self.doubt:
+                return
+            item = self._store.get(GENERATION)
+            found = lineage.decode(item.value) if item is not None else None
+            made = lineage.accepted(uuid.uuid4().hex, self._copy.lineage, found)
+            LOG.warning("an operator accepts what the store has, in spite of this: %s", self.doubt)
+            self._store.transact(
+                [Compare(GENERATION, item.revision if item is not None else 0)],
+                [Put(GENERATION, made.encode())],
+            )
+            self._post(ConfigAccepted())
+            self._hypervisors_doubt = ""
+            self._review()
+        self._guard.wake()
+
+    def doubted(self, effect: ConfigDoubted) -> None:
+        """What the hypervisors say of the configuration; controller thread."""
+        if effect.reason and not self._hypervisors_doubt:
+            LOG.error("no flow is deleted, and changes are refused: %s. To use what the store has: "
+                      "vnctl config accept", effect.reason)
+        self._hypervisors_doubt = effect.reason
+        self._trusted = effect.trusted
+
+    def _review(self) -> str:
+        if self._unread:
+            self._read()
+        elif self._copy.doubt:
+            self._copy.take(*self._store.list(CONFIG))
+        return self._unread or self._copy.doubt
+
+    def _housekeeping(self, now: float) -> None:
+        self._status.tick(now)
+        known = self._copy.known() if self._trusted else None
+        if known is not None:
+            self._state.save(known)
+
     # ------------------------------------------------------------ committing
 
     def _commit_group(self, group: list[Request]) -> None:
@@ -178,9 +245,13 @@ class Configuration:
             with self._changed:
                 if self._stopping:
                     raise Unavailable("this node is stopping; ask another", definite=True)
-                generation = self._generation
+                if self.doubt:
+                    raise Unavailable(
+                        f"no change is made, because {self.doubt}; see vnctl config", definite=True
+                    )
+                generation = self._copy.generation
                 planned, rest, changes = plan_group(
-                    group, self._config, self._max_operations
+                    group, self._copy.config, self._max_operations
                 )
             if changes:
                 try:
@@ -198,66 +269,37 @@ class Configuration:
         raise Conflict("the configuration is being changed too fast by others; try again")
 
     def _write(self, changes: list[Change], generation: int) -> None:
-        token = uuid.uuid4().hex.encode()
-        operations = [Put(GENERATION, token), *map(operation, changes)]
+        token, known = uuid.uuid4().hex, self._copy.lineage
+        made = known.next(token) if known is not None else lineage.first(token)
+        operations = [Put(GENERATION, made.encode()), *map(operation, changes)]
         try:
             revision = self._store.transact([Compare(GENERATION, generation)], operations)
         except Unavailable as error:
             if error.definite:
                 raise
             found = self._store.get(GENERATION)  # raises Unavailable when still out of reach
-            if found is None or found.value != token:
+            if found is None or found.value != made.encode():
                 raise
             revision = found.revision
-        with self._changed:
-            if self._generation < revision:  # else the watch was faster
-                self._generation = self._revision = revision
-                for each in operations:
-                    self._own[each.key] = revision
-                for change in changes:
-                    self._config.apply(change)
-                self._post(ConfigChanged(tuple(changes), revision))
-                self._changed.notify_all()
+        self._copy.committed([each.key for each in operations], changes, revision, made)
 
     def _wait_newer(self, generation: int, attempt: int) -> None:
         """Somebody else committed: wait until the watch tells us what."""
+        copy = self._copy
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._generation > generation or self._stopping, CATCH_UP
+            told = self._changed.wait_for(
+                lambda: copy.generation > generation or copy.doubt or self._stopping, CATCH_UP
             )
+        if not told and not copy.found_again(self._store.get(GENERATION)):
+            self._guard.wake()
         if attempt > 1:
             time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))
 
     # ------------------------------------------------------------ the watch
 
     def _on_config(self, batch: Batch) -> None:
-        changes = []
-        with self._changed:
-            for key, value in batch.changes:
-                own = self._own.get(key)
-                if own is not None:
-                    if batch.revision >= own:
-                        del self._own[key]
-                    if batch.revision <= own:
-                        continue
-                if key == GENERATION:
-                    self._generation = max(self._generation, batch.revision)
-                    continue
-                change = self._reader.change(key, value)
-                if change is not None:
-                    changes.append(change)
-                    self._config.apply(change)
-            self._revision = max(self._revision, batch.revision)
-            if changes:
-                self._post(ConfigChanged(tuple(changes), batch.revision))
-            self._changed.notify_all()
+        if not self._copy.watched(batch):
+            self._guard.wake()
 
     def _on_status(self, batch: Batch) -> None:
-        self._post(
-            StatusChanged(
-                tuple(
-                    (key, None if value is None else status_record(key, value))
-                    for key, value in batch.changes
-                )
-            )
-        )
+        self._status.changed(batch, time.monotonic())

@@ -7,6 +7,7 @@ os-ken's own options (``ofp_tcp_listen_port``, ``ofp_listen_host``, ``ctl_privke
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
 
 from oslo_config import cfg
@@ -43,6 +44,12 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
             help="Keep forwarding along the routes of a peer that went away for this long, in "
             "seconds.",
         ),
+        cfg.StrOpt("state_file", help="Where this node remembers which configuration it knew; "
+                   "default: beside the SQLite database; with etcd node.state in $STATE_DIRECTORY, "
+                   "and nowhere without that."),
+        cfg.IntOpt("max_lost_ports", default=20, min=0, max=100, help="Percent of the ports that "
+                   "may be missing in the store, though no node deleted them, before an operator "
+                   "has to accept it; until then nothing is deleted."),
     ],
     STORE: [
         cfg.StrOpt("backend", default="sqlite", choices=["sqlite", "etcd", "memory"]),
@@ -150,6 +157,16 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
 
 class SettingsError(ValueError):
     """An option that makes no sense; the text names it."""
+
+
+def state_file(conf: cfg.ConfigOpts) -> str:
+    """Path of the file in which the node remembers which configuration it knew; "" for none."""
+    if conf.node.state_file:
+        return conf.node.state_file
+    if conf.store.backend == "sqlite":
+        return f"{conf.store.path}.state"
+    directory = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]  # systemd.exec(5)
+    return f"{directory}/node.state" if directory and conf.store.backend == "etcd" else ""
 
 
 def overlay_mtu(conf: cfg.ConfigOpts) -> int:

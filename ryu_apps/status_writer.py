@@ -30,6 +30,8 @@ class StatusWriter:
         self._max = max_operations
         self._wake = threading.Condition()
         self._pending: dict[str, Put | Delete] = {}
+        self._meant: dict[str, Put] = {}
+        """What the store has of this node, or is going to have."""
         self._stopping = False
         self._thread = Thread(
             self._run, "status-writer", essential=True, may_end=lambda: self._stopping
@@ -48,8 +50,23 @@ class StatusWriter:
             self._refuse(key, error)
             return
         with self._wake:
+            if type(operation) is Put:
+                self._meant[key] = operation
+            else:
+                self._meant.pop(key, None)
             self._pending.pop(key, None)
             self._pending[key] = operation
+            self._wake.notify()
+
+    def means(self, key: str) -> bool:
+        """Whether this node has put the record and not deleted it."""
+        return key in self._meant
+
+    def write_again(self) -> None:
+        """The store may have lost what it had of this node."""
+        with self._wake:
+            for key, operation in self._meant.items():
+                self._pending.setdefault(key, operation)
             self._wake.notify()
 
     def stop(self, timeout: float = 1.0) -> None:

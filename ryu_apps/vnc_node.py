@@ -67,12 +67,13 @@ class VncNode(app_manager.OSKenApp):
                     peer_kinds={peer.id: peer.kind for peer in speaker.peers},
                     stalepath_time=conf.bgp.stalepath_time,
                     import_any_as=conf.bgp.import_any_as,
+                    most_lost_ports=conf.node.max_lost_ports,
                 )
             )
         )
         post = self.controller.post
         self.store = open_store(**_section(conf.store))
-        self.configuration = Configuration(self.store, post, conf)
+        self.configuration = Configuration(self.store, post, conf, options.state_file(conf))
         self.punt = PuntSouthbound(
             self._answer,
             {
@@ -183,6 +184,7 @@ class VncNode(app_manager.OSKenApp):
             msg.Announce: (lambda effect: engine.announce(effect.paths)) if engine else nothing,
             msg.Withdraw: (lambda effect: engine.withdraw(effect.nlris)) if engine else nothing,
             msg.SendEndOfRib: (lambda effect: engine.end_of_rib()) if engine else nothing,
+            msg.ConfigDoubted: self.configuration.doubted,
             msg.RecordStatus: lambda effect: self.configuration.put_status(
                 effect.key, effect.value
             ),

@@ -59,10 +59,19 @@ class Client:
         Raises CliError.
         """
         wanted = [(key, value) for key, value in query.items() if value not in (None, "")]
-        url = self.url + path
         if wanted:
-            url += "?" + urllib.parse.urlencode(wanted, doseq=True)
-        request = urllib.request.Request(url, headers={"Accept": "application/json"})
+            path += "?" + urllib.parse.urlencode(wanted, doseq=True)
+        return self._call("GET", path, accept)
+
+    def post(self, path: str) -> Any:
+        """POST without a body.  Raises CliError."""
+        return self._call("POST", path, ())
+
+    def _call(self, method: str, path: str, accept: tuple[int, ...]) -> Any:
+        request = urllib.request.Request(
+            self.url + path, headers={"Accept": "application/json"}, method=method,
+            data=b"" if method == "POST" else None,
+        )  # fmt: skip
         try:
             with self._opener.open(request, timeout=self._timeout) as answer:
                 return self._decode(answer.read())
@@ -71,7 +80,7 @@ class Client:
                 body = error.read()
             if error.code in accept:
                 return self._decode(body)
-            raise CliError(_refusal(error.code, body, path)) from error
+            raise CliError(_refusal(error.code, body, path.partition("?")[0])) from error
         except urllib.error.URLError as error:
             raise CliError(self._unreachable(error.reason), UNREACHABLE) from error
         except (OSError, http.client.HTTPException) as error:

@@ -112,6 +112,12 @@ def state_of(element: Record) -> str:
     return "connected" if element.get("connected") else "away"
 
 
+def result_of(check: Record) -> str:
+    if check.get("warning"):
+        return "warning"
+    return "ok" if check.get("ok") else "FAILED"
+
+
 def status(client: Client, options: Any) -> Result:
     health = client.get("/v1/health", accept=(503,))
     good = health.get("status") == "ok"
@@ -124,7 +130,7 @@ def status(client: Client, options: Any) -> Result:
             checks,
             [
                 ("CHECK", "name"),
-                ("RESULT", lambda check: "ok" if check.get("ok") else "FAILED"),
+                ("RESULT", result_of),
                 ("DETAIL", "detail"),
             ],
         ),

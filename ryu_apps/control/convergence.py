@@ -5,7 +5,8 @@ hypervisors and from its peers, an installed flow that it does not want may be o
 want *yet*.  So deletions wait (RFC 4724 section 4.1, the Restarting Speaker): first for the
 configuration, for the hypervisors that the store says are ours, and for the answers of ports that
 may hold shared addresses; then, after End-of-RIB was sent, for End-of-RIB from each peer that
-promises one (:meth:`Peers.awaited`); at most ``deferral`` seconds in all.
+promises one (:meth:`Peers.awaited`); at most ``deferral`` seconds in all, unless the configuration
+cannot be trusted (:mod:`trust`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,13 @@ from __future__ import annotations
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.peers import Peers
 from ryu_apps.control.probes import Probes
+from ryu_apps.control.trust import Trust
+
+EVIDENCE_TIME = 5.0
+"""Seconds that hypervisors have to come back, where the store does not say which are ours and
+nothing says that it is the store from before."""
+WEIGH_INTERVAL = 1.0
+"""Seconds until what cannot be trusted is looked at again."""
 
 
 class Convergence:
@@ -21,10 +29,13 @@ class Convergence:
         elements: Elements,
         probes: Probes,
         peers: Peers,
+        trust: Trust,
         deferral: float,
     ) -> None:
         self._elements = elements
         self._probes = probes
+        self._trust = trust
+        self._weighed = float("-inf")
         self._deferral = deferral
         self._deadline: float | None = None
         self._peers = peers
@@ -55,8 +66,14 @@ class Convergence:
         self._now = now
         late = self._deadline is not None and now >= self._deadline
         send = release = False
-        ready = not self.missing_elements() and self._probes.settled(now)
+        ready = (
+            not self.missing_elements() and self._probes.settled(now)
+            and (self._trust.given or not self._trust.patient or self._deadline is None
+                 or now - self._deadline + self._deferral >= EVIDENCE_TIME)
+        )
         if not self.announced and (late or ready):
+            if self._doubted(now):
+                return False, False
             send = self.announced = True
         if self.announced and (late or not self._awaited()):
             release = self.converged = True
@@ -67,8 +84,16 @@ class Convergence:
         started = self._now if self._deadline is None else self._deadline - self._deferral
         return self._peers.awaited(self._now, started)
 
+    def _doubted(self, now: float) -> bool:
+        if now - self._weighed >= WEIGH_INTERVAL:
+            self._weighed = now
+            self._trust.weigh()
+        return bool(self._trust.doubt)
+
     def waiting_for(self) -> str:
         """For people: what is missing, or ""."""
+        if self._trust.doubt:
+            return "an operator: see the check of the configuration"
         if self.converged:
             return ""
         if not self.loaded:

@@ -12,6 +12,7 @@ from ryu_apps.control.elements import RECORDS, Element, Elements, record
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
+from ryu_apps.control.trust import Trust
 from ryu_apps.control.vrouters import Vrouters
 from vrouter_ovs.state import Vrouter
 
@@ -29,6 +30,7 @@ class Membership:
         local_paths: LocalPaths,
         vrouters: Vrouters,
         convergence: Convergence,
+        trust: Trust,
         overlay_mtu: int,
         effects: list,
     ) -> None:
@@ -39,6 +41,7 @@ class Membership:
         self._local_paths = local_paths
         self._vrouters = vrouters
         self._convergence = convergence
+        self._trust = trust
         self._overlay_mtu = overlay_mtu
         self._effects = effects
         self._revisions: dict[str, int] = {}
@@ -61,12 +64,12 @@ class Membership:
         if element is not known:
             self._enter(element)
         self._effects.append(msg.AcceptElement(event.session, info.element, info.datapath_id))
-        if self._convergence.converged:
-            self._effects.append(msg.Hold(info.element, False))
         self._record(element)
         rows: dict[str, Any] = dict.fromkeys(element.interfaces)
         rows.update((row.name, row) for row in event.interfaces)
         self._set_interfaces(element, rows)
+        if self._convergence.converged and not self._trust.weigh():
+            self._effects.append(msg.Hold(info.element, False))
         tunnels: dict[str, Any] = dict.fromkeys(element.tunnels)
         tunnels.update((tunnel.vtep, tunnel) for tunnel in event.tunnels)
         self._vrouters.set_tunnels(element, tunnels)

@@ -33,7 +33,18 @@ class ConfigChanged:
 
 @dataclass(frozen=True, slots=True)
 class ConfigLoaded:
-    """The whole stored configuration was delivered in the ConfigChanged events before this."""
+    """The whole stored configuration was delivered in the ConfigChanged events before this.
+
+    ``known``: it follows on what this node knew before it was started.  ``remembers``: the node
+    would have a record, had it run before."""
+
+    known: bool = True
+    remembers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigAccepted:
+    """An operator accepted the stored configuration as it is, here or at another node."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +60,9 @@ class StatusChanged:
 class Interface:
     """A row of OVSDB's Interface table on the integration bridge that claims a port.
 
-    ``ofport`` is -1 where OVS could not make it, and then ``error`` says why.
+    ``ofport`` is -1 where OVS could not make it, and then ``error`` says why.  ``installed``: it
+    bore the mark of :class:`MarkInstalled` when it was last told; a change of the mark is no change
+    of the interface.
     """
 
     name: str
@@ -57,6 +70,7 @@ class Interface:
     ofport: int
     link_up: bool = True
     error: str = ""
+    installed: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +376,15 @@ class Withdraw:
 @dataclass(frozen=True, slots=True)
 class SendEndOfRib:
     """The node has announced everything it knows from before its restart (RFC 4724 section 4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigDoubted:
+    """``reason``: why the configuration cannot be the one that the hypervisors were programmed
+    from, and nothing of theirs is deleted; "": it can, as far as is known.  ``trusted``: it is."""
+
+    reason: str
+    trusted: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.services import Services
 from ryu_apps.control.translate import shared_keys
+from ryu_apps.control.trust import Trust
 from ryu_apps.control.vrouters import Vrouters
 
 NODES = "/status/nodes/"
@@ -50,7 +51,8 @@ class Settings:
     ``restart_time`` and ``stalepath_time``: see :class:`Peers`.  Seconds also:
     ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
     their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtu``: see
-    :class:`~vrouter_ovs.state.Vrouter`."""
+    :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
+    :class:`~ryu_apps.control.trust.Trust`."""
 
     node: str
     local_as: int
@@ -63,6 +65,7 @@ class Settings:
     dns_ttl: int = 60
     peer_kinds: Mapping[str, str] = field(default_factory=dict, hash=False)
     stalepath_time: float = 360
+    most_lost_ports: int = 20
 
 
 class World:
@@ -120,21 +123,26 @@ class World:
             self.rib, self.dependents, self.bindings, self.ports, self.elements, self._effects,
         )
         origins.is_router = self.rib.is_router = self.peers.is_router
+        self.trust = Trust(
+            self.config, self.elements, self.ports.active, settings.most_lost_ports
+        )
+        self._trust_told = "", False
         self.convergence = Convergence(
-            self.elements, self.probes, self.peers, settings.restart_deferral
+            self.elements, self.probes, self.peers, self.trust, settings.restart_deferral
         )
         self.vrouters = Vrouters(
             self.elements, self.desired, self.ports, self.convergence, self._effects
         )
         self.membership = Membership(
             self.elements, self.desired, self.ports, self.presence, self.local_paths,
-            self.vrouters, self.convergence, settings.overlay_mtu, self._effects,
+            self.vrouters, self.convergence, self.trust, settings.overlay_mtu, self._effects,
         )
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
         """(port, element) -> claims that wait, as their nodes recorded them."""
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             msg.ConfigChanged: lambda event, now: self.configurer.apply(event.changes),
             msg.ConfigLoaded: self._config_loaded,
+            msg.ConfigAccepted: lambda event, now: self.trust.accept(),
             msg.StatusChanged: self._status_changed,
             msg.ElementConnected: lambda event, now: self.membership.connected(event),
             msg.ElementChanged: lambda event, now: self.membership.changed(event),
@@ -173,6 +181,9 @@ class World:
 
     def _config_loaded(self, event: msg.ConfigLoaded, now: float) -> None:
         self.convergence.loaded = True
+        # Only peers are told that all is announced.
+        patient = not event.known and not event.remembers and bool(self.settings.peers)
+        self.trust.begin(event.known, patient)
 
     def _status_changed(self, event: msg.StatusChanged, now: float) -> None:
         for key, value in event.changes:
@@ -193,6 +204,8 @@ class World:
 
     def _tick(self, event: msg.Tick, now: float) -> None:
         self.ports.edges.tick(now)
+        if self.convergence.loaded:
+            self.trust.weigh()
         self.learned.tick(now)
         for port_id in self.duplicates.expired():
             self._announce_again(port_id)
@@ -238,6 +251,12 @@ class World:
         self._effects.extend(self.ports.records)
         self.ports.records.clear()
         send, release = self.convergence.step(now)
+        trust = self.trust.doubt, self.trust.given and self.convergence.loaded
+        if trust != self._trust_told:
+            # An element that joined later may be held still.
+            release = release or (self.convergence.converged and bool(self._trust_told[0]))
+            self._trust_told = trust
+            self._effects.append(msg.ConfigDoubted(*trust))
         if send:
             self._effects.append(msg.SendEndOfRib())
         if release:

@@ -48,6 +48,10 @@ class NodeApi:
             Route("GET", "/v1/dns", lambda call: Reply(200, view.dns()),
                   "What became of the names that VMs of this node asked for", "node", None,
                   "Record"),
+            Route("GET", "/v1/configuration", self.configuration,
+                  "Whether the stored configuration is followed", "node", None, "Record"),
+            Route("POST", "/v1/configuration/accept", self.accept,
+                  "Follow what the store has now, in spite of a doubt", "node", None, "Record"),
             flat("nodes", view.nodes, "VNC nodes of the system"),
             flat("elements", view.elements, "Hypervisors of the system", whole.elements),
             flat("evis", view.evis, "EVIs (MAC-VRFs) of the system", whole.instances),
@@ -106,6 +110,13 @@ class NodeApi:
     def health(self, call: Call) -> Reply:
         found = self._view.health()
         return Reply(200 if found.get("status") == "ok" else 503, found)
+
+    def configuration(self, call: Call) -> Reply:
+        return Reply(200, self._env.configuration.status())
+
+    def accept(self, call: Call) -> Reply:
+        self._env.configuration.accept()
+        return self.configuration(call)
 
     def counts(self, call: Call) -> Reply:
         return Reply(200, self._view.counts())

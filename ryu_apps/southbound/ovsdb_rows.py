@@ -9,6 +9,7 @@ from ryu_apps.southbound.ovsdb_replica import Replica, Row
 
 IFACE_ID = "iface-id"
 TUNNEL_MARK = "vnc-vtep"
+INSTALLED_MARK = "vnc-installed"
 MAX_IFACE_ID = 255
 MAX_NAME = 255
 _BROADCAST = ipaddress.IPv4Address("255.255.255.255")
@@ -123,6 +124,7 @@ def claim_of(row: Row) -> tuple[Interface | None, str]:
             ofport=_ofport(row),
             link_up=row["link_state"] != "down" and row["admin_state"] != "down",
             error=str(row.get("error") or ""),
+            installed=row["external_ids"].get(INSTALLED_MARK) == "true",
         ),
         "",
     )

@@ -14,12 +14,12 @@ from collections.abc import Mapping
 
 from ryu_apps.southbound.ovsdb_bridge import check_bridge, create_bridge
 from ryu_apps.southbound.ovsdb_replica import Replica, Row
+from ryu_apps.southbound.ovsdb_rows import INSTALLED_MARK
 from ryu_apps.southbound.ovsdb_transaction import Transaction
 from ryu_apps.southbound.ovsdb_tunnels import check_tunnels
 from ryu_apps.southbound.ovsdb_view import View
 from ryu_apps.southbound.ovsdb_wish import INACTIVITY_PROBE, MAX_BACKOFF, Wish
 
-INSTALLED_MARK = "vnc-installed"
 OWNER_MARK = "vnc-owner"
 
 

@@ -68,10 +68,15 @@ class Batch(NamedTuple):
     After the store lost history (compaction, an endpoint restored) the watch compares with what it
     delivered before and delivers the difference as one batch: consumers see neither a gap nor
     an event twice.
+
+    ``restarted``: the store has another history than before (another cluster, a restored or an
+    emptied one).  Revisions may have gone back, the difference may be nobody's wish, and it may
+    be empty.
     """
 
     revision: int
     changes: tuple[tuple[str, bytes | None], ...]
+    restarted: bool = False
 
 
 class Watch(abc.ABC):

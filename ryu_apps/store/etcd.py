@@ -23,6 +23,7 @@ from .base import (
     Unavailable,
 )
 from .etcd_gateway import OUT_OF_RANGE, EtcdError, Gateway, reading
+from .etcd_history import History
 from .etcd_keys import decode_key, decode_value, encode_bytes, encode_key, encode_range
 from .etcd_session import Session
 from .etcd_transactions import Transactions
@@ -79,6 +80,7 @@ class EtcdStore(Store):
         self._ephemeral: dict[str, tuple[int, bytes | None]] = {}
         """Keys that were put as ephemeral: the revision and value of our last write; None when
         that was a delete or a lasting put."""
+        self.history = History()
         self._lists: dict[tuple[str, int], dict[str, int]] = {}
         self._watches: set[EtcdWatch] = set()
         self._closed = False
@@ -182,6 +184,7 @@ class EtcdStore(Store):
                     self._ephemeral.setdefault(key, (0, None))
         with reading():
             revision = self._transactions.run(compares, operations)
+        self.history.saw(revision)
         if self._ephemeral:
             self._note_ephemeral(operations, revision)
         return revision

@@ -18,6 +18,7 @@ from ryu_apps.supervision import Thread, failed
 
 from .base import Batch, StoreError, Unavailable, Watch
 from .etcd_gateway import ATTEMPT_TIMEOUT, OUT_OF_RANGE, EtcdError, error_of
+from .etcd_history import LostHistory, forgotten
 from .etcd_http import MAX_BODY, Connection, HttpError
 from .etcd_keys import decode_key, decode_value, encode_key, encode_range
 from .keys import difference_revision
@@ -29,10 +30,6 @@ LOG = logging.getLogger(__name__)
 
 IDLE = 2.0
 """Seconds of silence before the endpoint must prove that it is alive."""
-
-
-class _LostHistory(Exception):
-    """The stream cannot go on from where it was; the difference has to be found by listing."""
 
 
 class EtcdWatch(Watch):
@@ -52,10 +49,13 @@ class EtcdWatch(Watch):
         self._root = store.root
         self._prefix = prefix
         self._last = revision
+        self._history = store.history
+        self._history.saw(revision)
+        self._number = self._history.number
+        self._least = 0
         self._known = known
         self._witness: tuple[str, int, int | None] | None = None
         """Key, revision and hash of the last change delivered: is it there, so is our past."""
-        self._cluster = ""
         self._on_batch = on_batch
         self._index = self._gateway.current
         self._connection: Connection | None = None
@@ -69,7 +69,7 @@ class EtcdWatch(Watch):
         self._thread.start()
 
     def interrupt(self) -> None:
-        """Make the thread end, without waiting for it."""
+        """Make the thread end; do not wait for it."""
         self._ended.set()
         with self._lock:
             if self._connection is not None:
@@ -91,9 +91,9 @@ class EtcdWatch(Watch):
                     self._read_base()
                 self._verify()
                 self._stream(failures)
-            except _LostHistory as lost:
+            except LostHistory as lost:
                 try:
-                    self._difference(str(lost))
+                    self._difference(str(lost), lost.restarted)
                     failures = 0
                     continue
                 except (OSError, StoreError) as error:
@@ -128,6 +128,7 @@ class EtcdWatch(Watch):
     # ---- before a stream
 
     def _ask(self, request: dict[str, Any]) -> dict:
+        self._least = self._history.least()
         return self._gateway.call_at(self._index, "/v3/kv/range", request, ATTEMPT_TIMEOUT)
 
     def _read_base(self) -> None:
@@ -139,15 +140,13 @@ class EtcdWatch(Watch):
                 raise
             # Nobody listed that revision here and etcd has forgotten it or never had it.
             items, revision = self._store.list(self._prefix)
-            LOG.error(
-                "The watch of %s starts at revision %d, which etcd cannot show any more; keys "
-                "deleted between it and revision %d are not reported", self._prefix, self._last,
-                revision,
-            )  # fmt: skip
+            LOG.error("The watch of %s starts at revision %d, which etcd cannot show any more; "
+                      "keys deleted between it and revision %d are not reported", self._prefix,
+                      self._last, revision)  # fmt: skip
             self._known = {
                 item.key: hash(item.value) for item in items if item.revision <= self._last
             }
-            raise _LostHistory(str(error)) from error
+            raise forgotten(error) from error
 
     def _verify(self) -> None:
         """Is this the cluster, and the history, that we know?"""
@@ -161,34 +160,43 @@ class EtcdWatch(Watch):
                 )
             except EtcdError as error:
                 if error.code == OUT_OF_RANGE:
-                    raise _LostHistory(str(error)) from error
+                    raise forgotten(error) from error
                 raise
             header = answer["header"]
             if self._witness is not None:
                 found = answer.get("kvs")
                 seen = hash(decode_value(found[0])) if found else None
                 if seen != digest or (found and int(found[0]["mod_revision"]) != revision):
-                    raise _LostHistory("etcd holds another history")
-        if self._cluster and header["cluster_id"] != self._cluster:
-            self._cluster = header["cluster_id"]
-            raise _LostHistory("this is another cluster")
-        self._cluster = header["cluster_id"]
+                    raise LostHistory("etcd holds another history", restarted=True)
+        self._check_history(header)
 
-    def _difference(self, why: str) -> None:
+    def _check_history(self, header: dict) -> None:
+        why = self._history.broken(header, self._least)
+        if not why and self._number != self._history.number:
+            why = "this is another history"  # another watch found out
+        if why:
+            raise LostHistory(why, restarted=True)
+
+    def _difference(self, why: str, restarted: bool) -> None:
+        try:
+            self._check_history(self._ask({"key": encode_key(self._root, "/")})["header"])
+        except LostHistory:
+            restarted = True
         items, revision = self._store.list(self._prefix)
+        if restarted and self._number == self._history.number:
+            self._history.begins_anew(revision)
+        self._number = self._history.number
         known = self._known or {}
         now = {item.key: hash(item.value) for item in items}
         changes: list[tuple[str, bytes | None]] = [(key, None) for key in known if key not in now]
         newer = [item for item in items if known.get(item.key) != now[item.key]]
         changes += [(item.key, item.value) for item in newer]
-        LOG.warning(
-            "The watch of %s cannot go on from revision %d (%s); at revision %d the difference is "
-            "%d keys", self._prefix, self._last, why, revision, len(changes),
-        )  # fmt: skip
-        batch = Batch(difference_revision(newer, revision), tuple(sorted(changes)))
+        LOG.warning("The watch of %s cannot go on from revision %d (%s); at revision %d the "
+                    "difference is %d keys", self._prefix, self._last, why, revision, len(changes))
         self._known, self._last, self._witness = now, revision, None
-        if changes:
-            self._deliver(batch)
+        if changes or restarted:
+            newest = difference_revision(newer, revision)
+            self._deliver(Batch(newest, tuple(sorted(changes)), restarted))
 
     # ---- the stream
 
@@ -234,8 +242,7 @@ class EtcdWatch(Watch):
 
     def _prove_alive(self) -> None:
         answer = self._ask({"key": encode_key(self._root, self._prefix), "limit": "1"})
-        if int(answer["header"]["revision"]) < self._last:
-            raise _LostHistory("etcd's revision went back")
+        self._check_history(answer["header"])
 
     def _message(self, line: bytes) -> None:
         try:
@@ -245,13 +252,13 @@ class EtcdWatch(Watch):
         if "error" in message:
             error = error_of(message)
             if isinstance(error, EtcdError) and error.code == OUT_OF_RANGE:
-                raise _LostHistory(str(error))
+                raise forgotten(error)
             self._gateway.drop_token()
             raise error
         result = message.get("result", {})
         if result.get("canceled"):
             if "compact_revision" in result:
-                raise _LostHistory(f"compacted up to revision {result['compact_revision']}")
+                raise LostHistory(f"compacted up to revision {result['compact_revision']}")
             self._gateway.drop_token()
             raise Unavailable(f"etcd ended the watch: {result.get('cancel_reason', 'no reason')}")
         changes: list[tuple[str, bytes | None]] = []
@@ -279,6 +286,7 @@ class EtcdWatch(Watch):
             else:
                 known[key] = hash(value)
         self._last = revision
+        self._history.saw(revision)
         self._witness = (key, revision, None if value is None else hash(value))
         self._deliver(Batch(revision, tuple(changes)))
 

@@ -7,6 +7,7 @@ The file belongs to one process at a time, which a lock on ``<file>.lock`` makes
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
@@ -40,6 +41,9 @@ UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_first_schema]
 """``UPGRADES[n]`` makes schema n + 1 from n (``PRAGMA user_version``); 0 is an empty file."""
 
 
+MEND = "put the file back, or restart the node to use the one that is there"
+
+
 class SqliteStore(LocalStore):
     """``path``: the database file; it and its directory are made when absent.
 
@@ -53,10 +57,15 @@ class SqliteStore(LocalStore):
         super().__init__(history)
         self._path = Path(path)
         self._broken = ""
+        self._refused = ""
+        """Why the last transaction was not written, or ""."""
         self._lock_file = self._lock()
         try:
             self._db = self._open()
+            found = os.stat(self._path)
+            self._identity = found.st_dev, found.st_ino
             self._load()
+            self._written()
             self._drop_dead_session()
         except sqlite3.Error as error:
             self._release()
@@ -130,12 +139,47 @@ class SqliteStore(LocalStore):
         """The keys of the process before, which did not close."""
         self._commit((), [Delete(key) for key in self._ephemeral])
 
+    def _foreign(self) -> str:
+        """Why the file is not the one that this process works with any more, or "".
+
+        Another file in its place gets none of the writes to the old one, which are lost with the
+        process; another content makes a mixture of both.
+        """
+        try:
+            there = os.stat(self._path)
+        except OSError as error:
+            return f"the database {self._path} is gone ({error.strerror})"
+        if (there.st_dev, there.st_ino) != self._identity:
+            return f"the database {self._path} was replaced by another file"
+        stamp = there.st_mtime_ns, there.st_size
+        if stamp != self._stamp:
+            # Not through our connection: what it has read before it does not read again.
+            try:
+                with contextlib.closing(
+                    sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=1)
+                ) as other:
+                    found = dict(other.execute("SELECT key, revision FROM item"))
+            except sqlite3.Error as error:
+                return f"somebody else wrote the database {self._path}: {error}"
+            if found != {item.key: item.revision for item in self._data.values()}:
+                return f"somebody else wrote the database {self._path}: it has other records"
+            self._stamp = stamp
+        return ""
+
+    def _written(self) -> None:
+        """The file is as we left it now."""
+        found = os.stat(self._path)
+        self._stamp = found.st_mtime_ns, found.st_size
+
     def _persist(
         self, revision: int, changes: tuple[Logged, ...], ephemeral: frozenset[str]
     ) -> None:
         if self._broken:
             raise Unavailable(self._broken, definite=True)
         db = self._db
+        foreign = self._foreign()
+        if foreign:
+            raise Unavailable(f"{foreign}; {MEND}", definite=True)
         try:
             db.execute("BEGIN IMMEDIATE")
             db.executemany(
@@ -155,8 +199,11 @@ class SqliteStore(LocalStore):
             )
             db.execute("UPDATE counter SET value = ? WHERE name = 'revision'", (revision,))
             db.execute("COMMIT")
+            self._refused = ""
+            self._written()
         except sqlite3.Error as error:
             self._after_failure(revision, error)
+            self._written()
         except BaseException:  # a value that SQLite cannot take
             if db.in_transaction:
                 db.execute("ROLLBACK")
@@ -175,9 +222,8 @@ class SqliteStore(LocalStore):
             )
             raise Unavailable(self._broken) from error
         if stored != revision:
-            raise Unavailable(
-                f"the database {self._path} took no write: {error}", definite=True
-            ) from error
+            self._refused = f"the database {self._path} took no write: {error}"
+            raise Unavailable(self._refused, definite=True) from error
         LOG.warning("%s: revision %d stands despite %s", self._path, revision, error)
 
     def _forget(self, revision: int) -> None:
@@ -186,6 +232,7 @@ class SqliteStore(LocalStore):
             self._db.execute("DELETE FROM change WHERE revision <= ?", (revision,))
             self._db.execute("UPDATE counter SET value = ? WHERE name = 'compacted'", (revision,))
             self._db.execute("COMMIT")
+            self._written()
         except sqlite3.Error as error:
             # A longer log than needed does no harm; the next round deletes it.
             LOG.warning("%s: cannot shorten the change log: %s", self._path, error)
@@ -198,9 +245,34 @@ class SqliteStore(LocalStore):
             db.close()
         os.close(self._lock_file)
 
+    def _fault(self) -> str:
+        """Why a write would fail now, or ""."""
+        if not self._write_lock.acquire(timeout=1):
+            return f"a write to the database {self._path} has been under way for a second"
+        try:
+            if self._closed or self._broken:
+                return self._broken
+            foreign = self._foreign()
+            if foreign:
+                return f"{foreign}; {MEND}"
+            if self._refused:
+                try:
+                    self._db.execute("BEGIN IMMEDIATE")
+                    self._db.execute("UPDATE counter SET value = value")
+                    self._db.execute("COMMIT")
+                    self._refused = ""
+                    self._written()
+                except sqlite3.Error:
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
+            return self._refused
+        finally:
+            self._write_lock.release()
+
     def status(self) -> dict:
         status = super().status()
         status["endpoints"] = [str(self._path)]
-        if self._broken:
-            status.update(ok=False, error=self._broken)
+        error = self._fault() if status["ok"] else ""
+        if error:
+            status.update(ok=False, error=error)
         return status

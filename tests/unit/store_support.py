@@ -85,10 +85,10 @@ class Replica:
 
     def apply(self, batch: Batch) -> None:
         with self._lock:
-            if batch.revision <= self.revision:
+            if batch.revision <= self.revision and not batch.restarted:
                 self.faults.append(f"revision {batch.revision} after {self.revision}")
             keys = [key for key, _ in batch.changes]
-            if keys != sorted(set(keys)) or not keys:
+            if keys != sorted(set(keys)) or not (keys or batch.restarted):
                 self.faults.append(f"keys {keys}")
             if any(not key.startswith(self.prefix) for key in keys):
                 self.faults.append(f"keys {keys} below {self.prefix}")

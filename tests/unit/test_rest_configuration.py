@@ -176,7 +176,7 @@ def test_the_order_of_own_and_foreign_changes(store, start):
     for node in (one, two):
         until(lambda node=node: node.replayed().networks["n"].name == "99")
         assert node.networks()["n"].name == "99"
-        assert not node.configuration._own
+        assert not node.configuration._copy._own
 
 
 class Flaky(MemoryStore):

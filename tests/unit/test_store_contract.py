@@ -138,7 +138,7 @@ def test_watch_delivers_whole_revisions_in_order(store: Store):
         put(store, "/elsewhere")
     expected.append((store.transact([], [Delete("/w/0"), Delete("/w/9")]), (("/w/0", None),)))
     until(lambda: len(replica.batches) >= len(expected))
-    assert [tuple(batch) for batch in replica.batches] == expected
+    assert [tuple(batch)[:2] for batch in replica.batches] == expected
     assert not replica.faults and replica.equals(store)
 
 

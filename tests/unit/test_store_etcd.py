@@ -18,6 +18,7 @@ import pytest
 
 from ryu_apps.store import open_store
 from ryu_apps.store.base import (
+    Batch,
     Compare,
     Conflict,
     Delete,
@@ -287,7 +288,7 @@ def test_compaction_while_the_watch_is_away(healed: Cluster):
         late: list = []
         store.watch("/", fresh, late.append)
         until(lambda: late)
-        assert late == [(last, (("/x", b"3"), ("/y", b"2"), ("/z", None)))]
+        assert late == [Batch(last, (("/x", b"3"), ("/y", b"2"), ("/z", None)))]
         store.transact([], [Put("/y", b"4")])
         until(lambda: len(late) == 2 and replica.equals(store))
         assert late[1].changes == (("/y", b"4"),) and not replica.faults
@@ -310,7 +311,7 @@ def test_a_watch_from_a_past_that_nobody_remembers(healed: Cluster, caplog):
         got: list = []
         store.watch("/", old, got.append)
         until(lambda: got)
-        assert got == [(newest, (("/changed", b"1"), ("/new", b"1")))]
+        assert got == [Batch(newest, (("/changed", b"1"), ("/new", b"1")))]
         assert "keys deleted between" in caplog.text
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from ryu_apps.store import open_store, sqlite
-from ryu_apps.store.base import Compare, Conflict, Delete, Put, StoreError, Unavailable
+from ryu_apps.store.base import Batch, Compare, Conflict, Delete, Put, StoreError, Unavailable
+from ryu_apps.store.local import Logged
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.store.sqlite import SqliteStore
 
@@ -66,7 +67,7 @@ def test_a_consumer_slower_than_the_log_gets_the_difference():
     go_on.set()
     until(lambda: len(got) == 2)
     # Its revision is that of the newest value, one before the last delete.
-    assert got[1:] == [(last - 1, (("/first", None), ("/x", None), ("/y", b"29")))]
+    assert got[1:] == [Batch(last - 1, (("/first", None), ("/x", None), ("/y", b"29")))]
     store.close()
 
 
@@ -218,3 +219,84 @@ def test_a_full_disk_refuses_and_keeps_what_there_was(path: Path):
     again = open_store("sqlite", path=str(path))
     assert again.get("/a").value == b"2" and again.get("/big") is None
     again.close()
+
+
+def test_a_full_disk_is_told_until_there_is_room(path: Path):
+    store = SqliteStore(path)
+    store.transact([], [Put("/a", b"1")])
+    assert store.status()["ok"]
+    (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+    store._db.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(Unavailable):
+        store.transact([], [Put("/big", b"x" * 100_000)])
+    store._db.execute("PRAGMA query_only=1")  # as a disk that takes not even one page
+    status = store.status()
+    assert not status["ok"] and "full" in status["error"]
+    store._db.execute("PRAGMA query_only=0")
+    assert store.status()["ok"]
+    store.close()
+
+
+def replaced(path: Path, older: bytes) -> None:
+    fresh = path.with_name("fresh")
+    fresh.write_bytes(older)
+    fresh.replace(path)
+
+
+def overwritten(path: Path, older: bytes) -> None:
+    path.write_bytes(older)
+
+
+def removed(path: Path, older: bytes) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("exchange", [replaced, overwritten, removed])
+def test_a_file_that_was_exchanged_takes_no_write(path: Path, exchange):
+    """What is acknowledged would be gone with the process, or be mixed with the other content."""
+    store = SqliteStore(path)
+    for number in range(20):
+        store.transact([], [Put("/a", b"%d" % number)])
+    store.close()
+    older = path.read_bytes()
+    store = SqliteStore(path)
+    for number in range(20, 40):
+        store.transact([], [Put("/b", b"%d" % number)])
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other.close()
+    assert store.status()["ok"]  # reading it, or moving its log into it, is no exchange
+    store.transact([], [Put("/c", b"1")])
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    other.close()
+    exchange(path, older)
+    with pytest.raises(Unavailable) as caught:
+        store.transact([], [Put("/d", b"1")])
+    assert caught.value.definite and "restart the node" in str(caught.value)
+    status = store.status()
+    assert not status["ok"] and str(path) in status["error"]
+    assert store.get("/b").value == b"39"  # what it has it keeps
+    store.close()
+
+
+def test_a_file_that_is_put_back_is_used_again(path: Path):
+    store = SqliteStore(path)
+    store.transact([], [Put("/a", b"1")])
+    away = path.with_name("away")
+    path.rename(away)
+    SqliteStore(path.with_name("else.db")).close()
+    path.with_name("else.db").rename(path)
+    assert not store.status()["ok"]
+    away.replace(path)
+    assert store.status()["ok"]
+    store.transact([], [Put("/a", b"2")])
+    store.close()
+
+
+def test_a_value_that_cannot_be_written_leaves_the_store_usable(path: Path):
+    store = SqliteStore(path)
+    with pytest.raises(UnicodeEncodeError):
+        store._persist(1, (Logged("/\ud800", b"1", 0),), frozenset())
+    store.transact([], [Put("/a", b"1")])
+    store.close()

@@ -12,7 +12,18 @@ def checks(sources: Sources) -> Iterator[Check]:
     status = sources.store.status()
     yield Check("store", status["ok"], status.get("error") or f"{status['kind']}, reachable")
     if sources.configuration is not None:
+        yield configuration(sources.configuration)
         yield records(sources.configuration)
+
+
+def configuration(configuration: Configuration) -> Check:
+    """Whether the store is followed."""
+    doubt = configuration.doubt
+    return Check(
+        "configuration", not doubt,
+        f"{doubt}; nothing is deleted or changed meanwhile. When the store is right again this "
+        "ends by itself; to use what it has now: vnctl config accept" if doubt else "followed",
+    )
 
 
 def records(configuration: Configuration) -> Check:

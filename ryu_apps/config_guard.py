@@ -1,0 +1,98 @@
+"""Opens the store, and looks after it while it is in doubt, on a thread of its own."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from ryu_apps.store.base import StoreError
+from ryu_apps.supervision import Thread, failed, waiting
+
+LOG = logging.getLogger(__name__)
+
+TICK = 1.0
+REVIEW_INTERVAL = 5.0
+"""Seconds until a store in doubt is compared again, if nothing of it was heard earlier."""
+
+
+class Guard:
+    """``review``: compares the store with the copy and returns the doubt; called at once after
+    :meth:`wake`, and again while there is one.  ``housekeeping``: called once a second."""
+
+    def __init__(self, review: Callable[[], str], housekeeping: Callable[[float], None]) -> None:
+        self._review = review
+        self._housekeeping = housekeeping
+        self._wake = threading.Condition()
+        self._due = float("inf")
+        self._told = ""
+        self._stopping = False
+        self._thread = Thread(
+            self._run, "configuration", essential=True, may_end=lambda: self._stopping
+        )
+
+    def start(self, doubt: str) -> None:
+        """``doubt``: what the first look at the store left."""
+        self._tell(doubt)
+        if doubt:
+            self._due = time.monotonic() + TICK
+        self._thread.start()
+
+    def stop(self) -> None:
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(2.0)
+
+    def wake(self) -> None:
+        """The store has to be compared, now.  Any thread; never blocks."""
+        with self._wake:
+            self._due = 0.0
+            self._wake.notify()
+
+    def _run(self) -> None:
+        tick = time.monotonic() + TICK
+        while True:
+            with self._wake, waiting():
+                now = time.monotonic()
+                self._wake.wait_for(
+                    lambda: self._stopping or self._due == 0.0,
+                    max(0.0, min(self._due, tick) - now),
+                )
+                if self._stopping:
+                    return
+                now = time.monotonic()
+                review = self._due <= now
+                if review:
+                    self._due = float("inf")
+            try:
+                if review:
+                    self._look()
+                if now >= tick:
+                    tick = now + TICK
+                    self._housekeeping(now)
+            except Exception:  # the boundary of this loop
+                failed("the configuration could not be looked after")
+                with self._wake:
+                    self._due = min(self._due, time.monotonic() + REVIEW_INTERVAL)
+
+    def _look(self) -> None:
+        try:
+            doubt = self._review()
+        except StoreError as error:
+            doubt = f"the store cannot be read: {error}"
+        self._tell(doubt)
+        if doubt:
+            with self._wake:
+                self._due = min(self._due, time.monotonic() + REVIEW_INTERVAL)
+
+    def _tell(self, doubt: str) -> None:
+        if doubt and not self._told:
+            LOG.error("the configuration stays as it is, and changes are refused: %s. When the "
+                      "store is right again this ends by itself; to use what it has now: "
+                      "vnctl config accept", doubt)  # fmt: skip
+        elif self._told and not doubt:
+            LOG.warning("the configuration follows the store again")
+        self._told = doubt

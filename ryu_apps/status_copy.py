@@ -1,0 +1,75 @@
+"""Status records from the store to the control core.
+
+A record that goes because the store was emptied or restored says nothing about what it described:
+such a deletion is passed on only when the configuration is not in doubt and the record's node had
+time to write it again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ryu_apps.config_records import status_record
+from ryu_apps.control.messages import StatusChanged
+from ryu_apps.status_writer import StatusWriter
+from ryu_apps.store.base import Batch, Item
+
+GRACE = 30.0
+"""Seconds that a node has to write its records again."""
+SETTLE = 1.0
+"""Seconds until a single deletion is passed on: that the configuration went with it may be heard a
+moment later, as its watch is another."""
+
+
+class StatusCopy:
+    """``doubted``: whether the store's configuration is in doubt."""
+
+    def __init__(
+        self, post: Callable[[Any], None], writer: StatusWriter, doubted: Callable[[], bool]
+    ) -> None:
+        self._post = post
+        self._writer = writer
+        self._doubted = doubted
+        self._lock = threading.Lock()
+        self._missing: dict[str, float] = {}
+        """Records that vanished -> when they count as deleted."""
+
+    def loaded(self, items: Iterable[Item]) -> None:
+        """All records, at the start."""
+        status = tuple((item.key, status_record(item.key, item.value)) for item in items)
+        if status:
+            self._post(StatusChanged(status))
+
+    def changed(self, batch: Batch, now: float) -> None:
+        """What the watch tells."""
+        gone = [key for key, value in batch.changes if value is None]
+        # Nobody else deletes what this node has written and means.
+        vanished = batch.restarted or any(self._writer.means(key) for key in gone)
+        if vanished:
+            self._writer.write_again()
+        patience = GRACE if vanished or self._doubted() else SETTLE
+        with self._lock:
+            for key, value in batch.changes:
+                if value is not None:
+                    self._missing.pop(key, None)
+                else:
+                    self._missing[key] = now + patience
+        changes = tuple(
+            (key, status_record(key, value)) for key, value in batch.changes if value is not None
+        )
+        if changes:
+            self._post(StatusChanged(changes))
+
+    def tick(self, now: float) -> None:
+        """Pass on the deletions that are due."""
+        with self._lock:
+            if self._doubted():
+                self._missing = dict.fromkeys(self._missing, now + GRACE)
+                return
+            due = [key for key, when in self._missing.items() if when <= now]
+            for key in due:
+                del self._missing[key]
+        if due:
+            self._post(StatusChanged(tuple((key, None) for key in due)))
