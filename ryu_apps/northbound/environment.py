@@ -11,7 +11,7 @@ from typing import Any
 
 from ryu_apps.configuration import Configuration
 from ryu_apps.control import ipam
-from ryu_apps.control.access import Principal
+from ryu_apps.control.access import ADMINISTRATOR, Principal
 from ryu_apps.control.rules import Context
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.errors import ApiError
@@ -20,6 +20,7 @@ from ryu_apps.settings import network_mtu, overlay_mtu
 
 PROJECT = "X-Project-Id"
 """The header that names the client's project; without it the client is an administrator."""
+MAX_PROJECT = 255
 _IF_MATCH = re.compile(r"\"?revision_number=(\d{1,18})\"?")
 
 
@@ -66,5 +67,14 @@ class Environment:
 
 
 def principal(call: Call) -> Principal:
-    """Who asks."""
-    return Principal(call.header(PROJECT)[:255])
+    """Who asks.  Raises ApiError 400 for a project that has no name: it must not pass for an
+    administrator."""
+    if PROJECT not in call.request.headers:
+        return ADMINISTRATOR
+    project = call.header(PROJECT)
+    if not 1 <= len(project) <= MAX_PROJECT:
+        raise ApiError(
+            400, "HTTPBadRequest", f"{PROJECT} must have 1 to {MAX_PROJECT} characters; leave it "
+            "out for an administrator's request.",
+        )
+    return Principal(project)

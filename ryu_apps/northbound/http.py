@@ -77,7 +77,7 @@ def operators_only(route: Route, header: str) -> Route:
     everybody's."""
 
     def handle(call: Call, **parameters: str) -> Reply:
-        if call.header(header):
+        if header in call.request.headers:
             raise ApiError(
                 403, "PolicyNotAuthorized", "This is for operators: it shows all projects."
             )

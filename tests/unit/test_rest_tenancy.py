@@ -253,6 +253,19 @@ def test_errors_name_nothing_of_others(site):
     assert port not in text
 
 
+@pytest.mark.parametrize("project", ["", "x" * 256])
+def test_a_project_without_a_name_is_no_administrator(site, project):
+    who = {"X-Project-Id": project}
+    for method, path, body in (
+        ("GET", "/v2.0/networks", None), ("GET", site.path("network", site.net_a), None),
+        ("POST", "/v2.0/networks", {"network": {}}), ("GET", "/v2.0/security-groups", None),
+        ("DELETE", site.path("port", site.port_a), None), ("GET", "/v2.0/agents", None),
+        ("PUT", site.path("network", site.net_a, "tags/x"), None),
+    ):
+        site.refused(who, method, path, body, 400, "HTTPBadRequest")
+    site.refused(who, "GET", "/v1/nodes", None, 403, "PolicyNotAuthorized")
+
+
 def test_the_node_is_for_operators(site):
     for path in ("/v1/elements", "/v1/rib", "/v1/nodes", f"/v1/ports/{site.port_b}",
                  f"/v1/explain?port={site.port_b}&to=10.2.0.9"):
