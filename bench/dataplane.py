@@ -99,9 +99,17 @@ def transfer(source: Namespace, target: Namespace, address: str, size: int) -> f
 
 def parse_stats(text: str) -> tuple[int, int]:
     """(packets received, recirculations) summed over the threads of ``ovs-appctl
-    dpif-netdev/pmd-stats-show`` (ovs-vswitchd(8))."""
-    received = sum(int(n) for n in re.findall(r"packets received: (\d+)", text))
-    again = sum(int(n) for n in re.findall(r"packet recirculations: (\d+)", text))
+    dpif-netdev/pmd-stats-show`` (ovs-vswitchd(8)), which since Open vSwitch 4.0 is another name of
+    ``pmd-perf-show``.  Raises ValueError where it says neither."""
+    received, again = (
+        sum(int(number) for number in re.findall(rf"{words}:\s+(\d+)", text))
+        for words in ("(?:packets received|Rx packets)", "packet recirculations")
+    )
+    passes = re.findall(r"Datapath passes:\s+(\d+)", text)
+    if passes:
+        again = sum(map(int, passes)) - received
+    elif "packet recirculations" not in text and received:
+        raise ValueError(f"no count of datapath passes in: {text.strip()[:200]}")
     return received, again
 
 
@@ -112,7 +120,9 @@ def passes(path: Path) -> float:
         packets, recirculations = parse_stats(one.appctl("dpif-netdev/pmd-stats-show"))
         received += packets
         again += recirculations
-    return (received + again) / received if received else float("nan")
+    if not received:
+        raise OSError(f"{path.label}: the switches counted no packet of the transfer")
+    return (received + again) / received
 
 
 def measure_idle(path: Path, seconds: float = 3.0) -> None:

@@ -89,6 +89,21 @@ def test_parse_pmd_statistics() -> None:
     assert dataplane.parse_stats(text) == (110, 45)
 
 
+def test_datapath_passes_as_newer_switches_say_them():
+    text = (
+        "main thread:\n\n  Rx packets:            100  (0 Kpps)\n"
+        "  Datapath passes:       149  (1.49 passes/pkt)\n"
+        "pmd thread numa_id 0 core_id 1:\n  Rx packets:             10\n"
+        "  Datapath passes:        10  (1.00 passes/pkt)\n"
+    )
+    assert dataplane.parse_stats(text) == (110, 49)
+
+
+def test_what_says_nothing_of_passes_is_no_figure():
+    with pytest.raises(ValueError, match="no count of datapath passes"):
+        dataplane.parse_stats("main thread:\n  packets received: 7\n")
+
+
 def test_tables() -> None:
     assert tables.grid([["a", "bb"], ["ccc", "d"]]) == "a    bb\n-------\nccc  d"
     assert tables.by_kind({"hv1 ovs-vswitchd": 1, "hv2 ovs-vswitchd": 2, "node1 bgp": 4}) == {
