@@ -285,9 +285,11 @@ def test_address_groups(bench, group):
     assert made.addresses == ("10.0.0.1/32", "10.1.0.0/16", "fd00::/64")
     bench.refused("AddressesAlreadyExist", 400, address_groups.add, made.id,
                   addresses=["10.0.0.1/32"])
-    bench.refused("HTTPBadRequest", 400, address_groups.add, made.id, addresses=["10.0.0.7"])
+    bench.refused("HTTPBadRequest", 400, address_groups.create, addresses=["10.0.0.7"])
+    bench.refused("AddressesAlreadyExist", 400, address_groups.add, made.id,
+                  addresses=["10.0.0.1"])
     bench.refused("AddressesNotFound", 404, address_groups.remove, made.id,
-                  addresses=["10.0.0.2/32"])
+                  addresses=["10.0.0.2"])
     bench.refused("HTTPBadRequest", 400, address_groups.add, made.id, addresses=["x"])
     more = bench.do(address_groups.add, made.id, addresses=["10.2.0.0/16"])
     assert more.revision_number == 2 and len(more.addresses) == 4

@@ -24,7 +24,7 @@ MAX_ADDRESSES = 4096
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> AddressGroup:
-    addresses = dict.fromkeys(_canonical(body.get("addresses") or ()))
+    addresses = dict.fromkeys(_canonical(body.get("addresses") or (), strict=True))
     return draft.put(
         "address_group",
         AddressGroup(addresses=_bounded(addresses), **common(body, context)),
@@ -76,8 +76,10 @@ def remove(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Add
     return draft.replace("address_group", old, context, addresses=left)
 
 
-def _canonical(values: Iterable[str]) -> list[str]:
-    """Prefixes without host bits.  Raises RuleError 400."""
+def _canonical(values: Iterable[str], strict: bool = False) -> list[str]:
+    """Prefixes without host bits; an address alone is a prefix of its whole length, unless
+    ``strict``: a new group must have them with their length, as in Neutron.  Raises RuleError 400.
+    """
     found = []
     for value in values:
         try:
@@ -86,7 +88,7 @@ def _canonical(values: Iterable[str]) -> list[str]:
             raise invalid("addresses", f"'{value}' is not a valid IP subnet: {error}") from error
         if "%" in value:
             raise invalid("addresses", f"'{value}' has a zone")
-        if "/" not in value:
+        if strict and "/" not in value:
             raise invalid(
                 "addresses",
                 f"'{value}' isn't a recognized IP subnet cidr, '{net}' is recommended",
