@@ -25,6 +25,7 @@ from os_ken import cfg
 from oslo_config import cfg as oslo
 
 from ryu_apps import runtime, settings, supervision
+from ryu_apps.log_lines import LineFormatter
 
 LOG = logging.getLogger("vnc.manager")
 CONF = cfg.CONF
@@ -120,15 +121,6 @@ def _one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-class _Formatter(logging.Formatter):
-    """UTC times; line breaks in a message cannot forge a second entry."""
-
-    converter = time.gmtime
-
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        return super().formatMessage(record).replace("\n", "\\n").replace("\r", "\\r")
-
-
 def set_up_logging() -> None:
     """Handlers and level by the options of ``os_ken.log``.  Raises StartError."""
     if CONF.log_config_file:
@@ -151,7 +143,7 @@ def set_up_logging() -> None:
         raise StartError(f"cannot log as asked: {_one_line(error)}") from None
     root = logging.getLogger()
     for handler in handlers:
-        handler.setFormatter(_Formatter(LOG_FORMAT, "%Y-%m-%dT%H:%M:%S"))
+        handler.setFormatter(LineFormatter(LOG_FORMAT, "%Y-%m-%dT%H:%M:%S"))
         root.addHandler(handler)
     level = CONF.default_log_level
     root.setLevel(level if level is not None else logging.DEBUG if CONF.verbose else logging.INFO)

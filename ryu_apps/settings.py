@@ -78,7 +78,17 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                    "hypervisor is probed."),
         cfg.IntOpt("bfd_interval", default=1000, min=100, help="BFD between VTEPs, milliseconds; "
                    "a tunnel is down after three lost."),
-        cfg.IntOpt("max_sessions", default=4096, min=1),
+        cfg.IntOpt("max_sessions", default=4096, min=1, help="OVSDB connections at one time; half "
+                   "of them are kept for the addresses of hypervisors that have joined."),
+        cfg.IntOpt("max_sessions_per_address", default=256, min=1, help="OVSDB connections from "
+                   "one address."),
+        cfg.BoolOpt("openflow_any_address", default=False, help="Take the OpenFlow connection of a "
+                    "hypervisor from any address, not only from that of its OVSDB connection: "
+                    "anybody who knows a datapath id can then pretend to be the switch. For "
+                    "hypervisors behind NAT or with several addresses towards this node."),
+        cfg.IntOpt("unclaimed_timeout", default=30, min=0, help="Seconds after which an OpenFlow "
+                   "connection is closed whose switch is no hypervisor's of this node; 0: never, "
+                   "for other applications in this process that have switches of their own."),
     ],
     OPENFLOW: [
         cfg.IntOpt("new_connections", default=NEW_CONNECTIONS, min=0, max=1_000_000, help="Tracked "

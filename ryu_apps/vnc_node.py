@@ -25,6 +25,7 @@ from ryu_apps.controller import Controller
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, make_engine, parse_peer
 from ryu_apps.port_number import port_number
+from ryu_apps.runtime import expect
 from ryu_apps.settings import SettingsError
 from ryu_apps.southbound import icmp_errors
 from ryu_apps.southbound.addresses import AddressSender, seen
@@ -86,7 +87,9 @@ class VncNode(app_manager.OSKenApp):
         self.dns = _dns_service(conf.dns, self._answer, self.punt)
         self.addresses = AddressSender(self.punt, self._answer)
         self.openflow = OpenFlowSouthbound(
-            post, punted=self.punt.punted, new_connections=conf.openflow.new_connections
+            post, punted=self.punt.punted, new_connections=conf.openflow.new_connections,
+            sources=expect, any_address=conf.ovsdb.openflow_any_address,
+            unclaimed=conf.ovsdb.unclaimed_timeout,
         )
         self.ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
         self.engine: Engine | None = None
@@ -169,7 +172,10 @@ class VncNode(app_manager.OSKenApp):
             msg.Program: self.openflow.program,
             msg.Hold: lambda effect: self.openflow.hold(effect.element, effect.held),
             msg.AcceptElement: self._accept,
-            msg.RefuseElement: lambda effect: self.ovsdb.refuse(effect.session, effect.reason),
+            msg.RefuseElement: lambda effect: self.ovsdb.refuse(
+                effect.session, effect.reason, effect.standby
+            ),
+            msg.ReconsiderElement: lambda effect: self.ovsdb.reconsider(effect.session),
             msg.ReleaseElement: self._release,
             msg.EdgeChanged: lambda effect: self.punt.changed(
                 effect.element, effect.ofport, effect.port
@@ -200,7 +206,7 @@ class VncNode(app_manager.OSKenApp):
     def _accept(self, effect: msg.AcceptElement) -> None:
         self.ovsdb.accept(effect.session, effect.element)
         if effect.datapath_id:
-            self.openflow.accept(effect.element, effect.datapath_id)
+            self.openflow.accept(effect.element, effect.datapath_id, effect.address)
 
     def _release(self, effect: msg.ReleaseElement) -> None:
         self.openflow.forget(effect.element)
@@ -262,6 +268,7 @@ def _ovsdb_settings(conf: Any, node_name: str) -> OvsdbSettings:
         probe_interval=section.probe_interval,
         bfd_interval=section.bfd_interval,
         max_sessions=section.max_sessions,
+        max_sessions_per_address=section.max_sessions_per_address,
         private_key=section.private_key,
         certificate=section.certificate,
         ca_cert=section.ca_cert,

@@ -30,7 +30,7 @@ ELEMENTS: list[Column] = [
     ("STATE", lambda element: state_of(element)),
     ("PORTS", lambda element: count(element.get("ports"))),
     ("TUNNELS", lambda element: tunnels_text(element.get("tunnels"))),
-    ("REASON", lambda element: element.get("refused") or element.get("reason")),
+    ("REASON", lambda element: reason_of(element)),
 ]
 ELEMENTS_WIDE: list[Column] = [
     ("OVS", "ovs_version"),
@@ -93,6 +93,15 @@ def element_id(element: Record) -> str:
 
 def host_of(element: Record) -> str:
     return str(first(element, "host", "hostname") or element_id(element))
+
+
+def reason_of(element: Record) -> str:
+    """Why it is not connected, or not accepted; and who else waits for it."""
+    waiting = [
+        f"{one.get('node')} {one.get('reason')}" for one in element.get("standby") or ()
+        if isinstance(one, dict)
+    ]
+    return "; ".join(filter(None, [element.get("refused") or element.get("reason"), *waiting]))
 
 
 def tunnels_text(tunnels: Any) -> Any:

@@ -1,9 +1,11 @@
-"""The hypervisors of this node: who may join, what they show, and which ports they claim."""
+"""The hypervisors of this node and of the system: what they show, and which ports they claim."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from ryu_apps.control import ids
 from ryu_apps.control.messages import ElementInfo, Interface, Program, TunnelStatus
@@ -14,9 +16,6 @@ RECORDS = "/status/elements/"
 MESH = 64
 """In a system of at most so many hypervisors each has its tunnels to all others from the start: a
 tunnel costs ovs-vswitchd a look at all of its ports, which is cheap while there are none."""
-OWN_ID = (
-    "give this one its own: ovs-vsctl set Open_vSwitch . external_ids:system-id=$(uuidgen)"
-)
 
 
 @dataclass(slots=True)
@@ -68,6 +67,22 @@ class Claim(NamedTuple):
     interface: str
 
 
+class Refusal(NamedTuple):
+    """A session that may not join.  ``element``, ``hostname``, ``vtep``: "" where it does not say,
+    or says what cannot be used.  ``since``: when it was first refused, by the core's clock.
+    ``standby``: it may join when another goes, and nothing is wrong.  ``info``: None where it
+    cannot join whatever the others do."""
+
+    address: str
+    element: str
+    hostname: str
+    vtep: str
+    reason: str
+    since: float
+    standby: bool = False
+    info: ElementInfo | None = None
+
+
 def record(info: ElementInfo, owner: str, connected: bool) -> dict[str, Any]:
     """The store's record of an element, below RECORDS."""
     return {
@@ -83,59 +98,46 @@ def record(info: ElementInfo, owner: str, connected: bool) -> dict[str, Any]:
     }
 
 
+def _vtep_of(known: dict[str, Any]) -> str:
+    return known["vtep"]
+
+
+def datapath_of(known: dict[str, Any]) -> int:
+    """The datapath id in a record; 0 where it is not known."""
+    try:
+        return int(known["datapath_id"], 16)
+    except (KeyError, ValueError):
+        return 0
+
+
+def _host_of(node: dict[str, Any]) -> str:
+    try:
+        return urlsplit(str(node.get("url", ""))).hostname or ""
+    except ValueError:
+        return ""
+
+
 class Elements:
-    """Accepted elements, refused sessions, the records of other nodes, and all claims."""
+    """Accepted elements, refused sessions, the records of all nodes, and all claims."""
 
     def __init__(self, node: str) -> None:
         self.node = node
         self.accepted: dict[str, Element] = {}
-        self.refused: dict[int, tuple[ElementInfo, str]] = {}
+        self.refused: dict[int, Refusal] = {}
+        """Session -> why it may not join.  Bounded by the sessions that there may be."""
         self.records: dict[str, dict[str, Any]] = {}
         self.by_vtep: dict[str, str] = {}
         """VTEP -> system-id, from the records of the whole system."""
         self.passed: dict[str, None] = {}
         """VTEPs that became a hypervisor's of the system, or of this node, or ceased to be, since
         the consumer last emptied it."""
+        self.by_datapath: dict[int, str] = {}
+        """Datapath id of the integration bridge -> system-id, likewise; 0, unknown, is left out."""
+        self.nodes: dict[str, dict[str, Any]] = {}
+        """The nodes that are alive -> their records."""
         self.claims: dict[str, dict[Claim, Interface]] = {}
         """Port id -> its claims, the oldest first."""
-
-    # ------------------------------------------------------------ admission
-
-    def objection(self, session: int, info: ElementInfo) -> str | None:
-        """Why this hypervisor may not join, with what to do about it; None: it may."""
-        for other in self.accepted.values():
-            if other.info.element == info.element:
-                same = other.info.identity == info.identity
-                if other.session not in (None, session) and not same:
-                    return (
-                        f"another hypervisor with system-id {info.element} is connected from "
-                        f"{other.info.address}; {OWN_ID}"
-                    )
-            elif other.vtep == info.vtep:
-                return self._same_vtep(info, other.info.element, other.info.hostname)
-        known = self.records.get(info.element)
-        if (
-            known
-            and known["owner"] != self.node
-            and known["connected"]
-            and known["identity"] != info.identity
-        ):
-            return (
-                f"another hypervisor with system-id {info.element} is connected to node "
-                f"{known['owner']} from {known['address']}; {OWN_ID}"
-            )
-        holder = self.by_vtep.get(info.vtep)
-        if holder is not None and holder != info.element and holder in self.records:
-            return self._same_vtep(info, holder, self.records[holder]["hostname"])
-        return None
-
-    @staticmethod
-    def _same_vtep(info: ElementInfo, holder: str, hostname: str) -> str:
-        return (
-            f"VTEP {info.vtep} belongs to hypervisor {hostname} ({holder}); set another address: "
-            "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D, or if that "
-            f"hypervisor is gone for good, DELETE /v1/elements/{holder}"
-        )
+        self._node_addresses: dict[str, str] = {}
 
     def accept(self, session: int, info: ElementInfo) -> Element:
         element = self.accepted.get(info.element)
@@ -169,21 +171,43 @@ class Elements:
         old = self.records.pop(name, None)
         vteps = [one["vtep"] for one in (old, value) if one is not None]
         known = [vtep in self.by_vtep for vtep in vteps]
-        if old is not None and self.by_vtep.get(old["vtep"]) == name:
-            del self.by_vtep[old["vtep"]]
-            if value is None or value["vtep"] != old["vtep"]:
-                left = [one for one, known in self.records.items() if known["vtep"] == old["vtep"]]
-                if left:
-                    self.by_vtep[old["vtep"]] = min(left)
         if value is not None:
             self.records[name] = value
-            # Two records with one VTEP: the lower system-id keeps it, on every node alike.
-            holder = self.by_vtep.get(value["vtep"])
-            if holder is None or name < holder:
-                self.by_vtep[value["vtep"]] = name
+        for holders, read in ((self.by_vtep, _vtep_of), (self.by_datapath, datapath_of)):
+            self._hold(
+                holders, read, name,
+                read(old) if old is not None else None, read(value) if value is not None else None,
+            )
         for vtep, before in zip(vteps, known, strict=True):
             if (vtep in self.by_vtep) != before:
                 self.passed[vtep] = None
+
+    def _hold(
+        self, holders: dict, read: Callable[[dict[str, Any]], Any], name: str, old: Any, new: Any
+    ) -> None:
+        """Keep ``holders`` as the records are.  Of two with one value the lower system-id has it,
+        on every node alike."""
+        if old and old != new and holders.get(old) == name:
+            left = [one for one, known in self.records.items() if read(known) == old]
+            if left:
+                holders[old] = min(left)
+            else:
+                del holders[old]
+        if new and name <= holders.get(new, name):
+            holders[new] = name
+
+    def set_node(self, name: str, value: dict[str, Any] | None) -> None:
+        """The record of a node; None: it is not alive."""
+        old = self.nodes.pop(name, None)
+        if old is not None:
+            self._node_addresses.pop(_host_of(old), None)
+        if value is not None:
+            self.nodes[name] = value
+            self._node_addresses[_host_of(value)] = name
+
+    def node_at(self, address: str) -> str:
+        """The node whose API is at ``address``, or ""."""
+        return self._node_addresses.get(address, "")
 
     # ------------------------------------------------------------ claims
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 
 from vrouter_ovs.fields import link_local, modified_eui64
 
 __all__ = [
-    "host_prefix", "link_local", "modified_eui64", "route_distinguisher", "route_target",
-    "router_mac",
+    "bridge_datapath_id", "host_prefix", "link_local", "modified_eui64", "route_distinguisher",
+    "route_target", "router_mac",
 ]  # fmt: skip
 
 
@@ -38,6 +39,14 @@ def any_as(target: str) -> str:
 def router_mac(vtep: str) -> str:
     """A locally administered MAC, one per VTEP: the EVPN Router's MAC (RFC 9135 section 6.1)."""
     return "02:76:" + ipaddress.IPv4Address(vtep).packed.hex(":")
+
+
+def bridge_datapath_id(element: str) -> int:
+    """The datapath id of a hypervisor's new bridge: by its name, so that it outlives a wiped
+    database.  OVS would otherwise derive it from the ports' MACs and drop its controllers whenever
+    a port with a lower MAC comes."""
+    digest = hashlib.blake2b(element.encode("utf-8", "replace"), digest_size=8, person=b"vnc-dpid")
+    return int.from_bytes(digest.digest(), "big") | 1
 
 
 def host_prefix(ip: str) -> str:

@@ -6,15 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.admission import Admission, Refusals
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.elements import RECORDS, Element, Elements, record
+from ryu_apps.control.elements import RECORDS, Element, Elements, datapath_of, record
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.trust import Trust
+from ryu_apps.control.unknown_ports import UnknownPorts
 from ryu_apps.control.vrouters import Vrouters
 from vrouter_ovs.state import Vrouter
+
+ABSENCE = 10.0
+"""Seconds after a start; a hypervisor of ours that has not come back by then is recorded as not
+connected, so that it may join another node, or from elsewhere."""
 
 
 class Membership:
@@ -31,6 +37,7 @@ class Membership:
         vrouters: Vrouters,
         convergence: Convergence,
         trust: Trust,
+        unknown_ports: UnknownPorts,
         overlay_mtu: int,
         effects: list,
     ) -> None:
@@ -44,18 +51,25 @@ class Membership:
         self._trust = trust
         self._overlay_mtu = overlay_mtu
         self._effects = effects
+        self._admission = Admission(elements)
+        self.unknown_ports = unknown_ports
+        self.refusals = Refusals(elements, self._admission, effects)
+        self._absent: dict[str, float] = {}
+        """Ours by the records, but not here -> since when."""
+        self._yielded: set[str] = set()
+        """Those that were left to another node, and not accepted here since."""
         self._revisions: dict[str, int] = {}
         """Where the count of an element goes on that was forgotten: a late acknowledgement of its
         former channel must confirm nothing."""
 
     # ------------------------------------------------------------ joining
 
-    def connected(self, event: msg.ElementConnected) -> None:
-        """An OVSDB session shows its element: accept it, unless another stands against it."""
+    def connected(self, event: msg.ElementConnected, now: float) -> None:
+        """An OVSDB session shows its element: accept it, unless something stands against it."""
         info = event.info
-        reason = self._elements.objection(event.session, info)
-        if reason:
-            self._refuse(event.session, info, reason)
+        objection = self._admission.objection(event.session, info)
+        if objection is not None:
+            self.refusals.refuse(event.session, info, objection, now)
             return
         known = self._elements.accepted.get(info.element)
         if known is not None and known.vtep != info.vtep:
@@ -63,11 +77,11 @@ class Membership:
         element = self._elements.accept(event.session, info)
         if element is not known:
             self._enter(element)
-        self._effects.append(msg.AcceptElement(event.session, info.element, info.datapath_id))
+        self._accepted(event.session, info)
         self._record(element)
         rows: dict[str, Any] = dict.fromkeys(element.interfaces)
         rows.update((row.name, row) for row in event.interfaces)
-        self._set_interfaces(element, rows)
+        self._set_interfaces(element, rows, now)
         if self._convergence.converged and not self._trust.weigh():
             self._effects.append(msg.Hold(info.element, False))
         tunnels: dict[str, Any] = dict.fromkeys(element.tunnels)
@@ -78,74 +92,145 @@ class Membership:
     def _enter(self, element: Element) -> None:
         name = element.info.element
         element.revision = self._revisions.pop(name, 0)
+        self._yielded.discard(name)
         self._elements.passed[element.vtep] = None
         self._desired.add_element(name)
         self._desired.put(name, ("element",), Vrouter(element.router_mac, self._overlay_mtu))
 
-    def _refuse(self, session: int, info: msg.ElementInfo, reason: str) -> None:
-        self._elements.refused[session] = (info, reason)
-        self._effects.append(msg.RefuseElement(session, info.element, reason))
-        self._effects.append(msg.Notice(
-            "error", f"hypervisor {info.hostname} ({info.address})", f"refused: {reason}"
-        ))
+    def _accepted(self, session: int, info: msg.ElementInfo) -> None:
+        self.refusals.look_again()
+        self._effects.append(
+            msg.AcceptElement(session, info.element, info.datapath_id, info.address)
+        )
 
     # ------------------------------------------------------------ records
+
+    def tick(self, now: float) -> None:
+        """Record the hypervisors that do not come back after a start, and tell of unknown ports."""
+        self.unknown_ports.tick(now)
+        for name, since in list(self._absent.items()):
+            known = self._elements.records.get(name)
+            if known is None or name in self._elements.accepted or not self._is_ours(known):
+                del self._absent[name]
+            elif now - since >= ABSENCE:
+                del self._absent[name]
+                self._put_record(name, {**known, "connected": False})
+
+    def _is_ours(self, known: dict[str, Any]) -> bool:
+        return known["owner"] == self._elements.node and known["connected"]
 
     def _record(self, element: Element) -> None:
         name = element.info.element
         value = record(element.info, self._elements.node, element.session is not None)
         if self._elements.records.get(name) != value:
-            self._elements.set_record(name, value)
-            self._effects.append(msg.RecordStatus(RECORDS + name, value))
+            self._put_record(name, value)
 
-    def recorded(self, name: str, value: dict[str, Any] | None) -> None:
-        """The store's record of an element, of this node or another, is ``value`` now."""
+    def _put_record(self, name: str, value: dict[str, Any] | None) -> None:
         self._elements.set_record(name, value)
-        if value is None:
-            return
-        element = self._elements.accepted.get(name)
-        if element is not None and element.session is None:
-            if value["owner"] != self._elements.node:
+        self.refusals.look_again()
+        self._effects.append(msg.RecordStatus(RECORDS + name, value))
+
+    def recorded(self, name: str, value: dict[str, Any] | None, now: float) -> None:
+        """The store's record of an element, of this node or another, is ``value`` now."""
+        elements = self._elements
+        element = elements.accepted.get(name)
+        if element is not None and value is not None and value["owner"] == elements.node:
+            return  # An echo of ours, and what was written since is newer.
+        before = {name}
+        if value is not None:
+            before |= {
+                elements.by_vtep.get(value["vtep"], name),
+                elements.by_datapath.get(datapath_of(value), name),
+            }
+        elements.set_record(name, value)
+        self.refusals.look_again()
+        if element is not None:
+            self._reconcile(name, element, value, now)
+        elif value is not None and self._is_ours(value):
+            self._missing(name, value, now)
+        for other in before:
+            self._yield_what_is_taken(other, now)
+
+    def _missing(self, name: str, value: dict[str, Any], now: float) -> None:
+        """By its record, ``value``, an element is connected here, and it is not."""
+        if name not in self._yielded:
+            self._absent.setdefault(name, now)
+        elif not any(known.element == name for known in self._elements.refused.values()):
+            # The record was under way when this node yielded, and the session has ended since.
+            self._put_record(name, {**value, "connected": False})
+
+    def _reconcile(
+        self, name: str, element: Element, value: dict[str, Any] | None, now: float
+    ) -> None:
+        """The record of an element that is accepted here: it is ours as long as it is connected,
+        unless a node that is alive says the same of itself.  That node's word counts, because the
+        store puts all words in one order; so both come to the same end."""
+        if element.session is None:
+            if value is not None:
                 self.forget(name, keep_record=True)  # It joined another node.
+        elif self._admission.owned_elsewhere(name):
+            session, info = element.session, element.info
+            self.forget(name, keep_record=True)
+            self._yielded.add(name)
+            objection = self._admission.objection(session, info)
+            if objection is not None:
+                self.refusals.refuse(session, info, objection, now)
+        else:
+            self._record(element)
+
+    def _yield_what_is_taken(self, name: str, now: float) -> None:
+        """Two nodes accepted one VTEP or one datapath id at once: the higher system-id leaves,
+        everywhere."""
+        element = self._elements.accepted.get(name)
+        if element is None or element.session is None:
             return
-        holder = self._elements.by_vtep[value["vtep"]]
-        for element in list(self._elements.accepted.values()):
-            other = element.info.element
-            if element.vtep == value["vtep"] and other != holder and element.session is not None:
-                # Two nodes accepted the same VTEP at once: the higher system-id leaves, everywhere.
-                reason = self._elements.objection(element.session, element.info)
-                if reason:
-                    self._refuse(element.session, element.info, reason)
-                    self.forget(other)
+        info = element.info
+        if (
+            self._elements.by_vtep.get(info.vtep) == name
+            and self._elements.by_datapath.get(info.datapath_id, name) == name
+        ):
+            return
+        objection = self._admission.objection(element.session, info)
+        if objection is not None:
+            self.refusals.refuse(element.session, info, objection, now)
+            self.forget(name)
 
     # ------------------------------------------------------------ what an element shows
 
-    def changed(self, event: msg.ElementChanged) -> None:
+    def changed(self, event: msg.ElementChanged, now: float) -> None:
         """What an element is called, or where it is, has changed."""
-        element = self._elements.hears(event.session, event.info.element)
+        info = event.info
+        element = self._elements.hears(event.session, info.element)
         if element is None:
+            self.refusals.changed(event.session, info)
             return
-        if event.info.vtep != element.vtep or event.info.identity != element.info.identity:
+        if info.vtep != element.vtep or info.identity != element.info.identity:
             # Another VTEP is another vrouter: everything that names it starts again.
             interfaces = tuple(element.interfaces.values())
             tunnels = tuple(element.tunnels.values())
-            self.forget(event.info.element)
-            self.connected(msg.ElementConnected(event.session, event.info, interfaces, tunnels))
+            self.forget(info.element)
+            self.connected(msg.ElementConnected(event.session, info, interfaces, tunnels), now)
             return
-        if event.info.datapath_id != element.info.datapath_id:
-            self._effects.append(
-                msg.AcceptElement(event.session, event.info.element, event.info.datapath_id)
-            )
-        element.info = event.info
+        if info.datapath_id != element.info.datapath_id:
+            objection = self._admission.objection(event.session, info)
+            if objection is not None:
+                # Its former bridge is what it was accepted with, and stays in charge of its ports.
+                element.session = None
+                element.reason = objection.reason
+                self._record(element)
+                self.refusals.refuse(event.session, info, objection, now)
+                return
+            self._accepted(event.session, info)
+        element.info = info
         self._record(element)
 
-    def interfaces_changed(self, event: msg.InterfacesChanged) -> None:
+    def interfaces_changed(self, event: msg.InterfacesChanged, now: float) -> None:
         """Rows of interfaces, and with them claims, came, went or changed."""
         element = self._elements.hears(event.session, event.element)
         if element is not None:
-            self._set_interfaces(element, dict(event.changes))
+            self._set_interfaces(element, dict(event.changes), now)
 
-    def port_status(self, event: msg.PortStatus) -> None:
+    def port_status(self, event: msg.PortStatus, now: float) -> None:
         """The switch tells the number of a port, before the database does."""
         element = self._elements.accepted.get(event.element)
         if element is None:
@@ -158,9 +243,12 @@ class Membership:
         else:
             row = replace(row, ofport=-1)
         if row is not None:
-            self._set_interfaces(element, {event.name: row})
+            self._set_interfaces(element, {event.name: row}, now)
 
-    def _set_interfaces(self, element: Element, rows: dict[str, msg.Interface | None]) -> None:
+    def _set_interfaces(
+        self, element: Element, rows: dict[str, msg.Interface | None], now: float
+    ) -> None:
+        self.unknown_ports.changed(element.info.element, rows.items(), now)
         touched = self._elements.set_interfaces(element, element.info.element, rows)
         self._ports.dirty.update(dict.fromkeys(touched))
 
@@ -185,13 +273,15 @@ class Membership:
 
         ``keep_record``: it is another node's now, and the record is of that.
         """
+        self._yielded.discard(name)
+        self.refusals.look_again()
         if not keep_record and name in self._elements.records:
-            self._elements.set_record(name, None)
-            self._effects.append(msg.RecordStatus(RECORDS + name, None))
+            self._put_record(name, None)
         element = self._elements.accepted.get(name)
         if element is None:
             return
         self._revisions[name] = element.revision
+        self.unknown_ports.changed(name, dict.fromkeys(element.interfaces).items(), 0.0)
         self._ports.dirty.update(dict.fromkeys(self._elements.forget(name)))
         self._elements.passed[element.vtep] = None
         self._ports.remove_element(name)

@@ -87,7 +87,8 @@ class TunnelStatus:
 class ElementInfo:
     """Who a hypervisor says it is, from the root row of its OVSDB.
 
-    ``identity``: UUID of the Open_vSwitch row; ``address``: the peer address of the connection.
+    ``identity``: UUID of the Open_vSwitch row; ``address``: the peer address of the connection;
+    ``datapath_id``: of the integration bridge, called ``bridge``; 0 where it is not known.
     """
 
     element: str
@@ -97,11 +98,14 @@ class ElementInfo:
     address: str
     ovs_version: str = ""
     datapath_id: int = 0
+    bridge: str = "br-int"
 
 
 @dataclass(frozen=True, slots=True)
 class ElementConnected:
-    """A hypervisor's OVSDB session ``session`` delivered its first full contents."""
+    """A hypervisor's OVSDB session ``session`` delivered its contents: for the first time, or again
+    after :class:`ReconsiderElement`.  An older session of the same hypervisor that is dead was told
+    of by :class:`ElementDisconnected` before."""
 
     session: int
     info: ElementInfo
@@ -121,6 +125,19 @@ class ElementChanged:
 class ElementDisconnected:
     session: int
     element: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ElementUnusable:
+    """A hypervisor's database lacks something, or holds what cannot be used.  ``element``,
+    ``hostname``: as far as they can be shown.  ``reason``: empty where it is mended, or the session
+    is over."""
+
+    session: int
+    address: str
+    element: str
+    hostname: str
     reason: str
 
 
@@ -283,18 +300,31 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class AcceptElement:
-    """The session may configure its hypervisor from now on; an older session of it is closed."""
+    """The session may configure its hypervisor from now on; an older session of it is closed.
+    ``address``: where it connects from, and its switch too."""
 
     session: int
     element: str
     datapath_id: int
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class RefuseElement:
+    """The session may not configure its hypervisor.  ``standby``: nothing is wrong, the hypervisor
+    is another's; keep the session."""
+
     session: int
     element: str
     reason: str
+    standby: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReconsiderElement:
+    """What stood against the session is gone: tell of its hypervisor again."""
+
+    session: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,7 @@ class Peers:
         self._ports = ports
         self._elements = elements
         self._effects = effects
-        self.nodes: dict[str, dict[str, Any]] = {}
-        """The records of the nodes that are alive."""
+        self.nodes = elements.nodes
         self.up: dict[str, dict[str, Any]] = {}
         """Peers with a session -> what is known of it."""
         self._identities: dict[str, tuple[str, int]] = {}
@@ -109,10 +108,9 @@ class Peers:
 
     def recorded(self, name: str, record: dict[str, Any] | None) -> None:
         """The store's record of a node is ``record`` now; None: it is not alive."""
+        self._elements.set_node(name, record)
         if record is None:
-            self.nodes.pop(name, None)
             return
-        self.nodes[name] = record
         for peer in self._identities:
             self._identify(peer)
 

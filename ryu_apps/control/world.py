@@ -40,6 +40,7 @@ from ryu_apps.control.rib import Rib
 from ryu_apps.control.services import Services
 from ryu_apps.control.translate import shared_keys
 from ryu_apps.control.trust import Trust
+from ryu_apps.control.unknown_ports import UnknownPorts
 from ryu_apps.control.vrouters import Vrouters
 
 NODES = "/status/nodes/"
@@ -135,7 +136,9 @@ class World:
         )
         self.membership = Membership(
             self.elements, self.desired, self.ports, self.presence, self.local_paths,
-            self.vrouters, self.convergence, self.trust, settings.overlay_mtu, self._effects,
+            self.vrouters, self.convergence, self.trust,
+            UnknownPorts(self.config, self.elements, self._effects),
+            settings.overlay_mtu, self._effects,
         )
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
         """(port, element) -> claims that wait, as their nodes recorded them."""
@@ -144,11 +147,12 @@ class World:
             msg.ConfigLoaded: self._config_loaded,
             msg.ConfigAccepted: lambda event, now: self.trust.accept(),
             msg.StatusChanged: self._status_changed,
-            msg.ElementConnected: lambda event, now: self.membership.connected(event),
-            msg.ElementChanged: lambda event, now: self.membership.changed(event),
+            msg.ElementConnected: self.membership.connected,
+            msg.ElementChanged: self.membership.changed,
+            msg.ElementUnusable: self.membership.refusals.unusable,
             msg.ElementDisconnected: lambda event, now: self.membership.disconnected(event),
-            msg.InterfacesChanged: lambda event, now: self.membership.interfaces_changed(event),
-            msg.PortStatus: lambda event, now: self.membership.port_status(event),
+            msg.InterfacesChanged: self.membership.interfaces_changed,
+            msg.PortStatus: self.membership.port_status,
             msg.TunnelsChanged: lambda event, now: self.vrouters.tunnels_changed(event),
             msg.VrouterConnected: lambda event, now: self.vrouters.connected(event),
             msg.VrouterDisconnected: lambda event, now: self.vrouters.disconnected(event),
@@ -188,7 +192,7 @@ class World:
     def _status_changed(self, event: msg.StatusChanged, now: float) -> None:
         for key, value in event.changes:
             if key.startswith(RECORDS):
-                self.membership.recorded(key[len(RECORDS):], value)
+                self.membership.recorded(key[len(RECORDS):], value, now)
             elif key.startswith(CLAIMS):
                 port_id, _, element = key[len(CLAIMS):].partition("/")
                 if value is None:
@@ -197,6 +201,7 @@ class World:
                     self.claim_records[port_id, element] = value
             elif key.startswith(NODES):
                 self.peers.recorded(key[len(NODES):], value)
+                self.membership.refusals.look_again()
             elif key.startswith(ADVERTISED) and not self.convergence.loaded:
                 node, _, network_id = key[len(ADVERTISED):].partition("/")
                 if node == self.settings.node:
@@ -209,6 +214,7 @@ class World:
         self.learned.tick(now)
         for port_id in self.duplicates.expired():
             self._announce_again(port_id)
+        self.membership.tick(now)
         self._effects.extend(self.probes.tick(now))
         marks, self.ports.marks = self.ports.marks, {}
         self._effects.extend(
@@ -229,6 +235,7 @@ class World:
         """Compute everything that is marked and return the effects, in the order to run them."""
         self.duplicates.now = now
         self.dependents.vteps_passed()
+        self.membership.refusals.reconsider(now)
         self.ports.resolve()
         self.local_paths.settle()
         self.resolver.resolve()

@@ -15,6 +15,10 @@ def elements(ours: list[Record], others: Iterable[list[Record]]) -> list[Record]
     """
     found: dict[str, Record] = {}
     refused = []
+    standing_by: dict[str, list[Record]] = {}
+    others = list(others)
+    for one in [one for records in (ours, *others) for one in records if one.get("standby")]:
+        standing_by.setdefault(one["id"], []).extend(one["standby"])
     for one in ours:
         if one.get("refused"):
             refused.append(one)
@@ -26,6 +30,9 @@ def elements(ours: list[Record], others: Iterable[list[Record]]) -> list[Record]
                 refused.append({**one, "mine": False})
             elif one.get("mine"):
                 found[one["id"]] = {**one, "mine": False, "detail": True}
+    for id, nodes in standing_by.items():
+        if id in found:
+            found[id]["standby"] = nodes
     return [found[id] for id in sorted(found)] + sorted(refused, key=lambda one: str(one["id"]))
 
 

@@ -8,7 +8,8 @@ one function whose docstring says what was wrong, and has a test that fails with
 
 What the repaired ``Datapath`` offers beyond os-ken's:
 ``send(bytes)`` (any number of packed messages, in order, written in large chunks),
-``disconnect(reason)``, ``close_reason``, ``raw_hook`` (see :data:`RawHook`), ``unparseable``.
+``disconnect(reason)``, ``close_reason``, ``raw_hook`` (see :data:`RawHook`), ``expires`` (when to
+close it because nobody wants it), ``unparseable``.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from collections.abc import Collection
 
 from ryu_apps.runtime import apps, channel, listener, receiving, sending, threads
 from ryu_apps.runtime.apps import shut_down
-from ryu_apps.runtime.listener import ListenError
+from ryu_apps.runtime.listener import ListenError, expect
 from ryu_apps.runtime.memory import limit_arenas, tune_collector
 from ryu_apps.runtime.receiving import RawHook
 
-__all__ = ["REPAIRS", "ListenError", "RawHook", "install", "limit_arenas", "shut_down",
+__all__ = ["REPAIRS", "ListenError", "RawHook", "expect", "install", "limit_arenas", "shut_down",
            "tune_collector"]
 
 REPAIRS = {

@@ -22,7 +22,10 @@ def register_options() -> None:
     """Options of ``[DEFAULT]`` about connections, and probing switched on by default."""
     CONF.register_opts([
         cfg.IntOpt("ofp_max_connections", default=2048,
-                   help="OpenFlow connections at one time; more are closed at once."),
+                   help="OpenFlow connections at one time; more are closed at once. Half of them "
+                   "are kept for the addresses of hypervisors that have joined."),
+        cfg.IntOpt("ofp_max_connections_per_address", default=256,
+                   help="OpenFlow connections from one address."),
         cfg.FloatOpt("ofp_handshake_timeout", default=10.0,
                      help="Seconds from connect to the end of the OpenFlow handshake."),
     ])

@@ -14,11 +14,23 @@ from os_ken.controller import controller, ofp_handler
 from os_ken.lib import hub
 from os_ken.ofproto import ofproto_common
 
+from ryu_apps.peer_address import plain_address
+from ryu_apps.places import Places
 from ryu_apps.runtime.channel import peer_name
 from ryu_apps.supervision import guarded
 
 LOG = logging.getLogger("vnc.openflow")
 CONF = cfg.CONF
+
+
+known_addresses: frozenset[str] = frozenset()
+"""Where switches are expected from; see :func:`expect`."""
+
+
+def expect(addresses: frozenset[str]) -> None:
+    """Keep half of the places for connections from these addresses; any thread."""
+    global known_addresses
+    known_addresses = addresses
 
 
 class ListenError(Exception):
@@ -87,8 +99,9 @@ def _bind(host: str, port: int) -> socket.socket:
 def _init(self: controller.OpenFlowController) -> None:
     self._clients = {}
     self._ended = threading.Event()
-    self._connections = 0
-    self._connections_lock = threading.Lock()
+    self._places = Places(CONF.ofp_max_connections, CONF.ofp_max_connections_per_address,
+                          lambda source: source in known_addresses)
+    self._places_lock = threading.Lock()
     self._refused_logged = 0.0
     self.refused = 0
     self.tls = tls_context()
@@ -145,26 +158,27 @@ def _accept_all(self: controller.OpenFlowController) -> None:
 
 
 def _admit(self: controller.OpenFlowController, sock: socket.socket, address: object) -> None:
-    with self._connections_lock:
-        full = self._connections >= CONF.ofp_max_connections
-        self._connections += not full
-    if not full:
+    source = plain_address(address[0]) if isinstance(address, tuple) else ""
+    with self._places_lock:
+        refusal = self._places.take(source)
+    if not refusal:
         try:
-            hub.spawn(_connection, self, sock, address)
+            hub.spawn(_connection, self, sock, address, source)
             return
         except RuntimeError as error:  # the system gives no more threads
-            LOG.error("connection from %s refused: %s", peer_name(address), error)
-            with self._connections_lock:
-                self._connections -= 1
+            refusal = str(error)
+            with self._places_lock:
+                self._places.give_back(source)
     sock.close()
     self.refused += 1
     if time.monotonic() - self._refused_logged > 1:
         self._refused_logged = time.monotonic()
-        LOG.warning("connection from %s refused: %d are open, %d refused so far",
-                    peer_name(address), CONF.ofp_max_connections, self.refused)
+        LOG.warning("connection from %s refused: %s, %d refused so far",
+                    peer_name(address), refusal, self.refused)
 
 
-def _connection(self: controller.OpenFlowController, sock: socket.socket, address: object) -> None:
+def _connection(self: controller.OpenFlowController, sock: socket.socket, address: object,
+                source: str) -> None:
     try:
         if self.tls is not None:
             sock.settimeout(CONF.ofp_handshake_timeout)
@@ -177,5 +191,5 @@ def _connection(self: controller.OpenFlowController, sock: socket.socket, addres
                 return
         controller.datapath_connection_factory(sock, address)
     finally:
-        with self._connections_lock:
-            self._connections -= 1
+        with self._places_lock:
+            self._places.give_back(source)

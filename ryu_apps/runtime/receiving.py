@@ -36,9 +36,12 @@ def repair_receiving() -> None:
     middle of a message, and let an exception of the parser or of a handler end the thread with a
     hex dump.  Now every fault closes the connection with one line that names the reason.
 
-    Adds ``raw_hook`` (see :data:`RawHook`) and ``unparseable``, a counter, to the Datapath.
+    Adds to the Datapath: ``raw_hook`` (see :data:`RawHook`); ``unparseable``, a counter;
+    ``expires``, which an app may set: when to close the connection because nobody wants it, on the
+    monotonic clock, or None.
     """
     controller.Datapath.raw_hook = None
+    controller.Datapath.expires = None
     controller.Datapath.unparseable = 0
     controller.Datapath._recv_loop = _recv_loop
     # Probing is done by the receiving thread, from what it hears.
@@ -64,6 +67,9 @@ def _recv_loop(self: controller.Datapath) -> str:
         fault = liveness.fault(self.state, self.transport.progress, now)
         if fault:
             return fault
+        expires = self.expires
+        if expires is not None and now > expires:
+            return "no hypervisor that has joined has this switch"
     return "closed by this node"
 
 

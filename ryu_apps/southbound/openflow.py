@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ryu_apps.control.messages import Program
 from ryu_apps.southbound.openflow_channel import VrouterChannel
 from ryu_apps.southbound.openflow_connection import NotConnected
+from ryu_apps.southbound.openflow_switches import Change, Switches
 from vrouter_ovs.counters import totals
 from vrouter_ovs.describe import describe
 from vrouter_ovs.encode import decode_flow_stats
@@ -23,6 +24,8 @@ from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 __all__ = ["NotConnected", "OpenFlowSouthbound"]
 
 OPENFLOW_14 = 0x05
+UNCLAIMED = 30.0
+"""Seconds that a connection of a switch which is no element's is kept."""
 
 
 class OpenFlowSouthbound:
@@ -30,43 +33,48 @@ class OpenFlowSouthbound:
     FlowRejected and PortStatus.  ``audit_interval``: seconds between two looks at whether a switch
     still holds what it confirmed.  ``punted``: gets (element, whole packet-in message) of our
     flows; called by receiving threads, must not block.  ``new_connections``: how many a port
-    may begin a second; 0: no limit."""
+    may begin a second; 0: no limit.  ``sources``: gets the addresses that elements connect from
+    whenever they change.  ``any_address``: a switch may connect from another address than its
+    OVSDB server.  ``unclaimed``: see :data:`UNCLAIMED`; 0: for ever."""
 
     def __init__(self, post: Callable[[object], None], audit_interval: float = 60.0,
                  punted: Callable[[str, bytes], None] | None = None,
-                 new_connections: int = NEW_CONNECTIONS) -> None:
+                 new_connections: int = NEW_CONNECTIONS,
+                 sources: Callable[[frozenset[str]], None] = lambda addresses: None,
+                 any_address: bool = False, unclaimed: float = UNCLAIMED) -> None:
         self._post = post
         self._punted = punted
         self._new_connections = new_connections
         self.audit_interval = audit_interval
+        self._sources = sources
         self._lock = threading.Lock()
         self._channels: dict[str, VrouterChannel] = {}
-        self._elements: dict[int, str] = {}
-        self._datapaths: dict[int, Any] = {}
+        self._switches = Switches(any_address, unclaimed)
         self._stopped = False
 
     # ------------------------------------------------------------ controller thread
 
-    def accept(self, element: str, datapath_id: int) -> None:
-        """The bridge ``datapath_id`` is ``element``'s; its connection is used from now on."""
+    def accept(self, element: str, datapath_id: int, address: str = "") -> None:
+        """The bridge ``datapath_id`` is ``element``'s, unless it is another's already; until that
+        is forgotten or has another bridge.  Its connection from ``address``, where the element's
+        OVSDB server is, is used from now on; "": from anywhere."""
         with self._lock:
             if self._stopped:
                 return
-            for old_id in [i for i, name in self._elements.items()
-                           if name == element and i != datapath_id]:
-                del self._elements[old_id]
-                stray = self._datapaths.get(old_id)
-                if stray is not None:
-                    self._channel(element).disconnected(stray)
-                    stray.disconnect("the element has another bridge now")
-            former = self._elements.get(datapath_id)
-            self._elements[datapath_id] = element
-            datapath = self._datapaths.get(datapath_id)
-            if former not in (None, element) and datapath is not None:
-                self._channels[former].disconnected(datapath)
-            channel = self._channel(element)
-            if datapath is not None:
+            self._channel(element)
+            self._apply(self._switches.accept(element, datapath_id, address, time.monotonic()))
+            self._sources(self._switches.sources())
+
+    def _apply(self, changes: Iterable[Change]) -> None:
+        """Hand connections to channels, or take them away.  The lock is held."""
+        for element, datapath, connected in changes:
+            channel = self._channels.get(element)
+            if channel is None:
+                continue
+            if connected:
                 channel.connected(datapath)
+            else:
+                channel.disconnected(datapath)
 
     def program(self, effect: Program) -> None:
         """Change desired objects; confirmed by VrouterAcked with a revision of this or later."""
@@ -83,9 +91,9 @@ class OpenFlowSouthbound:
     def forget(self, element: str) -> None:
         """Close the element's connection and drop what is known of it; its flows stay."""
         with self._lock:
-            for datapath_id in [i for i, name in self._elements.items() if name == element]:
-                del self._elements[datapath_id]
             channel = self._channels.pop(element, None)
+            self._apply(self._switches.forget(element, time.monotonic()))
+            self._sources(self._switches.sources())
         if channel is not None:
             channel.stop("the element was removed")
 
@@ -112,27 +120,19 @@ class OpenFlowSouthbound:
     # ------------------------------------------------------------ os-ken's app
 
     def connected(self, datapath: Any) -> None:
-        """A switch finished its handshake.  The newest connection of a datapath id counts."""
+        """A switch finished its handshake.  Of those from one address the newest connection of a
+        datapath id counts."""
         if datapath.ofproto.OFP_VERSION != OPENFLOW_14:
             datapath.disconnect("OpenFlow 1.4 is required")
             return
         with self._lock:
-            older = self._datapaths.get(datapath.id)
-            self._datapaths[datapath.id] = datapath
-            element = self._elements.get(datapath.id)
-            if element is not None and not self._stopped:
-                self._channel(element).connected(datapath)
-        if older is not None and older is not datapath:
-            older.disconnect("replaced by a newer connection of the same switch")
+            if not self._stopped:
+                self._apply(self._switches.connected(datapath, time.monotonic()))
 
     def disconnected(self, datapath: Any) -> None:
         """A connection ended (it may never have finished its handshake)."""
         with self._lock:
-            if self._datapaths.get(datapath.id) is datapath:
-                del self._datapaths[datapath.id]
-            channel = self._channels.get(self._elements.get(datapath.id, ""))
-        if channel is not None:
-            channel.disconnected(datapath)
+            self._apply(self._switches.disconnected(datapath))
 
     # ------------------------------------------------------------ any thread
 

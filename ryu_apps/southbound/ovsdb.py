@@ -41,7 +41,9 @@ class OvsdbSouthbound:
             settings,
             post,
             self.counters,
-            ended=lambda session, was_accepted: self._acceptance.ended(session, was_accepted),
+            identified=lambda session: self._acceptance.identified(session),
+            ended=lambda session: self._acceptance.ended(session),
+            known=lambda address: self._acceptance.is_known(address),
         )
         self._acceptance = Acceptance(self._poller)
         self._thread: Thread | None = None
@@ -73,10 +75,14 @@ class OvsdbSouthbound:
         """Let the session configure its hypervisor; other sessions of ``element`` are closed."""
         self._poller.call(lambda: self._acceptance.accept(session, element))
 
-    def refuse(self, session: int, reason: str) -> None:
-        """Keep the session from doing anything.  It is closed when the hypervisor changes what it
-        says about itself, else after 30 s, so that it may try again."""
-        self._poller.call(lambda: self._acceptance.refuse(session, reason))
+    def refuse(self, session: int, reason: str, standby: bool = False) -> None:
+        """Keep the session from doing anything.  It is closed after 30 s, so that it may try again.
+        ``standby``: nothing is wrong with it; it is kept."""
+        self._poller.call(lambda: self._acceptance.refuse(session, reason, standby))
+
+    def reconsider(self, session: int) -> None:
+        """Post the session's hypervisor again, which was refused or stood by."""
+        self._poller.call(lambda: self._acceptance.reconsider(session))
 
     def set_tunnels(self, element: str, vteps: frozenset[str]) -> None:
         """The remote VTEPs (IP addresses) that ``element`` must have a tunnel port to, all of

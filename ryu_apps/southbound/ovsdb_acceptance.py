@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from ryu_apps.southbound.ovsdb_element import Element
 from ryu_apps.southbound.ovsdb_poller import Poller
@@ -19,6 +21,26 @@ class Acceptance:
         self._poller = poller
         self._wanted: dict[str, Wanted] = {}
         self._accepted: dict[str, Session] = {}
+        self._addresses: dict[str, str] = {}
+        """Element -> where it was connected from last."""
+        self._at: Counter[str] = Counter()
+
+    def identified(self, session: Session) -> None:
+        """The session says for the first time which hypervisor it is of.  The control core hears of
+        it when no other session configures that hypervisor, or when it is known whether the other
+        is still alive: a hypervisor that lost its connection takes its place at once, and a copy of
+        it does not."""
+        other = self._accepted.get(_name(session) or "")
+        if other is None:
+            self._serve(session, lambda element: element.introduce())
+        else:
+            self._poller.serve(
+                other, lambda item: item.challenge(time.monotonic(), partial(self._alive, session))
+            )
+
+    def _alive(self, newcomer: Session) -> None:
+        """The older session answered."""
+        self._serve(newcomer, lambda element: element.introduce())
 
     def accept(self, number: int, name: str) -> None:
         """The session configures the element from now on; the one that did is closed."""
@@ -30,13 +52,27 @@ class Acceptance:
             self._poller.close(other, f"session {number} took its place")
         wanted = self._wanted_of(name)
         self._accepted[name] = session
+        self._move(name, session.origin.peer[0])
         self._serve(session, lambda element: element.accept(wanted))
 
-    def refuse(self, number: int, reason: str) -> None:
+    def refuse(self, number: int, reason: str, standby: bool) -> None:
         """The session reads on, but configures nothing."""
         session = self._poller.session(number)
-        if session is not None:
+        if session is None:
+            return
+        name = _name(session) or ""
+        if self._accepted.get(name) is session:
+            del self._accepted[name]
+        if standby:
+            self._serve(session, lambda element: element.stand_by(reason))
+        else:
             self._serve(session, lambda element: element.refuse(reason, time.monotonic()))
+
+    def reconsider(self, number: int) -> None:
+        """Tell the control core of the session's hypervisor again."""
+        session = self._poller.session(number)
+        if session is not None:
+            self._serve(session, lambda element: element.introduce())
 
     def set_tunnels(self, name: str, vteps: frozenset[str]) -> None:
         """All remote VTEPs that the element must have a tunnel port to."""
@@ -56,26 +92,32 @@ class Acceptance:
         """The element is no longer ours; its sessions read on."""
         self._wanted.pop(name, None)
         self._accepted.pop(name, None)
+        self._move(name, None)
         for session in self._poller.sessions:
             if _name(session) == name:
                 self._serve(session, lambda element: element.forget())
 
-    def ended(self, session: Session, was_accepted: bool) -> None:
-        """The session is over.  Who was refused because of it need not wait any longer."""
-        info = session.element.info if session.element is not None else None
-        if info is None:
-            return
-        if self._accepted.get(info.element) is session:
-            del self._accepted[info.element]
-        if not was_accepted:
-            return
-        refused = [item for item in self._poller.sessions if item.state == "refused"]
-        for other in refused:
-            element = other.element
-            if element is None or element.info is None:
-                continue
-            if element.info.element == info.element or element.info.vtep == info.vtep:
-                self._poller.close(other, f"refused: {element.problem}; it may try again")
+    def ended(self, session: Session) -> None:
+        """The session is over, and those that waited for it are next."""
+        name = _name(session)
+        if name is not None and self._accepted.get(name) is session:
+            del self._accepted[name]
+        for newcomer in session.challengers:
+            newcomer()
+
+    def is_known(self, address: str) -> bool:
+        """Whether an element was connected from there last."""
+        return address in self._at
+
+    def _move(self, name: str, address: str | None) -> None:
+        old = self._addresses.pop(name, None)
+        if old is not None:
+            self._at[old] -= 1
+            if not self._at[old]:
+                del self._at[old]
+        if address is not None:
+            self._addresses[name] = address
+            self._at[address] += 1
 
     def _wanted_of(self, name: str) -> Wanted:
         return self._wanted.setdefault(name, Wanted())

@@ -1,10 +1,17 @@
-"""What a flood of connections may cost: how many are served, how many lines are logged.  Pure."""
+"""What a flood of connections may cost: how many are served, how many lines are logged."""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import Counter
+from collections.abc import Callable
 
-MAX_EARLY_PER_SOURCE = 256
+from ryu_apps.places import Places
+
+LOG = logging.getLogger("vnc.ovsdb")
+
+MAX_EARLY_PER_SOURCE = 128
 """Connections from one address that have not shown to be an OVSDB server yet."""
 LINES = 50
 LINES_WINDOW = 10.0
@@ -12,35 +19,49 @@ LINES_WINDOW = 10.0
 
 
 class Admission:
-    """Who may connect.  ``max_sessions``: of all sources together."""
+    """Who may connect.  ``max_sessions``: of all sources together.  ``per_source``: of one.
+    ``known``: whether a hypervisor that was accepted is at an address."""
 
-    def __init__(self, max_sessions: int) -> None:
-        self._max_sessions = max_sessions
+    def __init__(
+        self, max_sessions: int, per_source: int, known: Callable[[str], bool]
+    ) -> None:
+        self._places = Places(max_sessions, per_source, known)
         self._early: Counter[str] = Counter()
-        self._early_sessions: dict[int, str] = {}
+        self._sources: dict[int, str] = {}
+        self._shown: set[int] = set()
 
-    def refusal(self, source: str, sessions: int) -> str:
-        """Why nobody from ``source`` may connect now; empty where they may.  ``sessions``: how many
-        there are."""
-        if sessions >= self._max_sessions:
-            return f"there are already {self._max_sessions} sessions"
+    def enter(self, session: int, source: str) -> str:
+        """A session that has shown nothing yet wants a place; why it gets none, or ""."""
         early = self._early[source]
         if early >= MAX_EARLY_PER_SOURCE:
             return f"{early} connections from there have not shown a database yet"
-        return ""
-
-    def begun(self, session: int, source: str) -> None:
-        """A session that has shown nothing yet."""
-        self._early_sessions[session] = source
-        self._early[source] += 1
+        refusal = self._places.take(source)
+        if not refusal:
+            self._sources[session] = source
+            self._early[source] += 1
+        return refusal
 
     def not_early(self, session: int) -> None:
-        """It showed to be an OVSDB server, or it is over.  Idempotent."""
-        source = self._early_sessions.pop(session, None)
-        if source is not None:
-            self._early[source] -= 1
-            if not self._early[source]:
-                del self._early[source]
+        """It showed to be an OVSDB server.  Idempotent."""
+        if session not in self._shown:
+            self._shown.add(session)
+            self._count_down(self._sources[session])
+
+    def left(self, session: int) -> None:
+        """It is over.  Idempotent."""
+        source = self._sources.pop(session, None)
+        if source is None:
+            return
+        if session in self._shown:
+            self._shown.discard(session)
+        else:
+            self._count_down(source)
+        self._places.give_back(source)
+
+    def _count_down(self, source: str) -> None:
+        self._early[source] -= 1
+        if not self._early[source]:
+            del self._early[source]
 
 
 class LineBudget:
@@ -58,3 +79,17 @@ class LineBudget:
             self._started, self._count = now, 0
         self._count += 1
         return self._count <= LINES, left_out
+
+
+class ClosedLog:
+    """One line for each connection that was closed, as far as :class:`LineBudget` allows."""
+
+    def __init__(self) -> None:
+        self._lines = LineBudget()
+
+    def closed(self, who: str, reason: str, level: int = logging.WARNING) -> None:
+        shown, left_out = self._lines.take(time.monotonic())
+        if left_out:
+            LOG.warning("%d more connections were closed", left_out)
+        if shown:
+            LOG.log(level, "%s: closed: %s", who, reason)

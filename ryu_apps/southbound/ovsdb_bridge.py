@@ -5,23 +5,15 @@ Sources: ovs-vswitchd.conf.db(5), tables Bridge, Controller and Flow_Table.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
+from ryu_apps.control.ids import bridge_datapath_id
 from ryu_apps.southbound.ovsdb_replica import Replica, Row
 from ryu_apps.southbound.ovsdb_rows import bridge_name, datapath_id
 from ryu_apps.southbound.ovsdb_transaction import Transaction, json_map
 from ryu_apps.southbound.ovsdb_wish import INACTIVITY_PROBE, MAX_BACKOFF, Wish
 
 PROTOCOLS = ("OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15")
-
-
-def bridge_datapath_id(element: str) -> int:
-    """The datapath id of a hypervisor's new bridge: by its name, so that it outlives a wiped
-    database.  OVS would otherwise derive it from the ports' MACs and drop its controllers whenever
-    a port with a lower MAC comes."""
-    digest = hashlib.blake2b(element.encode("utf-8", "replace"), digest_size=8, person=b"vnc-dpid")
-    return int.from_bytes(digest.digest(), "big") | 1
 
 
 def create_bridge(

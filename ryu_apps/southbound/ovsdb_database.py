@@ -8,9 +8,10 @@ from typing import Any
 from ryu_apps.control.messages import ElementInfo
 from ryu_apps.southbound.ovsdb_framing import ProtocolError
 from ryu_apps.southbound.ovsdb_replica import Kinds, Replica
-from ryu_apps.southbound.ovsdb_rows import datapath_id, describe
+from ryu_apps.southbound.ovsdb_rows import bad_encap, datapath_id, describe, shown
 from ryu_apps.southbound.ovsdb_transaction import Transaction
 from ryu_apps.southbound.ovsdb_view import Changes, View
+from ryu_apps.southbound.ovsdb_vtep import VtepCheck
 from ryu_apps.southbound.ovsdb_wanted import mark_interfaces, needed
 from ryu_apps.southbound.ovsdb_wish import Wish
 
@@ -28,11 +29,19 @@ class Database:
         """Follow a ``<table-updates2>``.  Raises :class:`ProtocolError` where it does not fit."""
         return self.view.apply(self._replica.apply(updates))
 
-    def describe(self, address: str) -> tuple[ElementInfo | None, str]:
+    def describe(self, address: str, check: VtepCheck) -> tuple[ElementInfo | None, str]:
         """(who the hypervisor is, or None; what is missing and how to mend it).  ``address``: where
-        it connects from."""
+        it connects from.  ``check``: whether its VTEP can be one."""
         bridge = self.view.bridge
-        return describe(self._replica, bridge[1] if bridge is not None else None, address)
+        info, problem = describe(self._replica, bridge[1] if bridge is not None else None, address)
+        problem = problem or bad_encap(check.problem(info.vtep) if info is not None else "")
+        return (None if problem else info), problem
+
+    def shown_names(self) -> tuple[str, str]:
+        """What it says its system-id and its host name are, in a form that can be shown."""
+        root = self._replica.root
+        ids = root[1]["external_ids"] if root is not None else {}
+        return shown(ids.get("system-id")), shown(ids.get("hostname"))
 
     def check_same(self, known: ElementInfo, info: ElementInfo | None) -> None:
         """Raises :class:`ProtocolError` where this is another hypervisor than ``known``.  It is the

@@ -13,6 +13,7 @@ from ryu_apps.control.messages import (
     ElementConnected,
     ElementDisconnected,
     ElementInfo,
+    ElementUnusable,
     InterfacesChanged,
     TunnelsChanged,
 )
@@ -21,12 +22,15 @@ from ryu_apps.southbound.ovsdb_framing import ProtocolError
 from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
 from ryu_apps.southbound.ovsdb_transaction import Operation
 from ryu_apps.southbound.ovsdb_view import Changes
+from ryu_apps.southbound.ovsdb_vtep import VtepCheck, vtep_problem
 from ryu_apps.southbound.ovsdb_wish import Wanted, wish_for
 from ryu_apps.southbound.ovsdb_writes import Writes
 
 LOG = logging.getLogger("vnc.ovsdb")
 REFUSED_HOLD = 30.0
 """Seconds that a refused session is kept, so that its hypervisor does not come back at once."""
+WAITING_LIMIT = 60.0
+"""Seconds that a session may last without saying who it is."""
 
 
 class Origin(NamedTuple):
@@ -49,10 +53,13 @@ class Element:
     """The hypervisor of one session.  Its methods raise :class:`ProtocolError` where the session
     must be closed; the caller then calls :meth:`closed`.
 
-    ``state``: "waiting" (something is missing in the database), "connected" (posted), "accepted",
-    "refused" or "closed".  ``info``: who it is, None while it is waiting.  ``problem``: what is
-    missing, or why it is refused.  ``dirty``: whether :meth:`to_write` may have something, from
-    ``writes.not_before`` on.
+    ``state``: "waiting" (something is missing in the database, or bad), "identified" (until
+    :meth:`introduce`), "connected" (posted), "accepted", "refused", "standby" or "closed".
+    ``info``: who it is, None while it is waiting.  ``problem``: what is missing, or why it is not
+    accepted.  ``dirty``: whether :meth:`to_write` may have something, from ``writes.not_before``
+    on.
+
+    ``vtep_problem``: see :func:`~ryu_apps.southbound.ovsdb_vtep.vtep_problem`.
     """
 
     def __init__(
@@ -62,6 +69,7 @@ class Element:
         settings: OvsdbSettings,
         post: Callable[[object], None],
         now: float,
+        vtep_problem: Callable[[str, str], str] = vtep_problem,
     ) -> None:
         self.origin = origin
         self.database = database
@@ -75,7 +83,9 @@ class Element:
         self._wanted: Wanted | None = None
         self._marks: dict[str, bool] = {}
         self._problems: list[str] = []
-        self._refused_until = 0.0
+        self._closed_at: float | None = None
+        self._began = now
+        self._vtep = VtepCheck(vtep_problem, origin.peer[0])
 
     def __str__(self) -> str:
         name = f" {self.info.element}" if self.info is not None else ""
@@ -120,34 +130,52 @@ class Element:
             LOG.warning("%s: and %d more such interfaces", self, len(lines) - 20)
 
     def _identify(self) -> None:
-        """Post who the hypervisor is, when that is known or changed."""
-        info, problem = self.database.describe(self.origin.peer[0])
+        """Find out who the hypervisor is, and post what changed about that."""
+        info, problem = self.database.describe(self.origin.peer[0], self._vtep)
         # The reason of a refusal stays.
-        if problem != self.problem and self.state != "refused":
+        if problem != self.problem and self.state not in ("refused", "standby"):
             self.problem = problem
             if problem:
                 LOG.warning("%s: %s", self, problem)
+            if self.state == "waiting":
+                self._post_problem(problem)
         if self.info is not None:
             self.database.check_same(self.info, info)
         if info is None or (info == self.info and self.state != "waiting"):
             return
-        if self.state == "refused":
-            raise ProtocolError("it changed who it is, after it had been refused")
         self.info = info
         self.dirty = True
         if self.state == "waiting":
-            self.state = "connected"
-            LOG.info("%s: %s, VTEP %s, OVS %s", self, info.hostname, info.vtep, info.ovs_version)
-            self._post(
-                ElementConnected(
-                    self.origin.number,
-                    info,
-                    tuple(self.database.view.claims.values()),
-                    tuple(self.database.view.tunnels.values()),
-                )
-            )
-        else:
+            self.state = "identified"
+            self._closed_at = None
+        elif self.state != "identified":
             self._post(ElementChanged(self.origin.number, info))
+
+    def _post_problem(self, problem: str) -> None:
+        name, hostname = self.database.shown_names()
+        self._post(
+            ElementUnusable(self.origin.number, self.origin.peer[0], name, hostname, problem)
+        )
+
+    def introduce(self) -> None:
+        """Post who the hypervisor is and what it has, for the control core to judge: at first, and
+        again when what stood against it is gone."""
+        if self.state not in ("identified", "refused", "standby") or self.info is None:
+            return
+        info = self.info
+        if self.state == "identified":
+            LOG.info("%s: %s, VTEP %s, OVS %s", self, info.hostname, info.vtep, info.ovs_version)
+        self.state = "connected"
+        self.problem = ""
+        self._closed_at = None
+        self._post(
+            ElementConnected(
+                self.origin.number,
+                info,
+                tuple(self.database.view.claims.values()),
+                tuple(self.database.view.tunnels.values()),
+            )
+        )
 
     # ------------------------------------------------------------ what the controller wants
 
@@ -161,13 +189,25 @@ class Element:
             self.dirty = True
 
     def refuse(self, reason: str, now: float) -> None:
-        """Write nothing any more; closed after :data:`REFUSED_HOLD`, or when the hypervisor
-        changes who it is."""
-        if self.state in ("connected", "accepted"):
+        """Write nothing any more; closed after :data:`REFUSED_HOLD`."""
+        if self._turned_away("refused", reason):
             LOG.warning("%s: refused: %s", self, reason)
-            self.state = "refused"
-            self.problem = reason
-            self._refused_until = now + REFUSED_HOLD
+            self._closed_at = now + REFUSED_HOLD
+
+    def stand_by(self, reason: str) -> None:
+        """Write nothing any more, and read on."""
+        if self._turned_away("standby", reason):
+            LOG.info("%s: standby: %s", self, reason)
+            self._closed_at = None
+
+    def _turned_away(self, state: str, reason: str) -> bool:
+        if self.state not in ("connected", "accepted", "refused", "standby"):
+            return False
+        self.state = state
+        self.problem = reason
+        self._wanted = None
+        self._marks.clear()
+        return True
 
     def forget(self) -> None:
         """Back to reading only, until it is accepted again."""
@@ -233,12 +273,17 @@ class Element:
     # ------------------------------------------------------------ time
 
     def tick(self, now: float) -> None:
-        """Raises :class:`ProtocolError` where it was refused long enough ago to try again."""
-        if self.state == "refused" and now > self._refused_until:
+        """Raises :class:`ProtocolError` where it was refused long enough ago to try again, or has
+        not said for too long who it is."""
+        if self.state == "waiting" and now > self._began + WAITING_LIMIT:
+            raise ProtocolError(f"{self.problem} (waited {WAITING_LIMIT:.0f} s)")
+        if self._closed_at is not None and now > self._closed_at:
             raise ProtocolError(f"refused: {self.problem}")
 
     def closed(self, reason: str) -> None:
         """Tell the control core, once, that the session is over."""
-        if self.state in ("connected", "accepted", "refused") and self.info is not None:
+        if self.state == "waiting":
+            self._post_problem("")
+        elif self.state not in ("identified", "closed") and self.info is not None:
             self._post(ElementDisconnected(self.origin.number, self.info.element, reason))
         self.state = "closed"

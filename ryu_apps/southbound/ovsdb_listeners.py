@@ -77,9 +77,3 @@ def open_listeners(settings: OvsdbSettings) -> list[Listener]:
             listener.close()
         raise
     return listeners
-
-
-def plain_address(address: str) -> str:
-    """An address without scope, and IPv4 where it is mapped into IPv6."""
-    address = address.partition("%")[0]
-    return address[7:] if address.lower().startswith("::ffff:") and "." in address else address

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from ryu_apps.southbound.ovsdb_framing import ProtocolError
 
+CHALLENGE = 3.0
+"""Seconds that a session has to show that it is alive when another came in its name."""
+
 
 class Liveness:
     """One session's deadlines.  All times in seconds, by one clock.
@@ -18,6 +21,7 @@ class Liveness:
         self._deadline = now + handshake_timeout
         self._heard = now
         self._probed = False
+        self._challenged: float | None = None
 
     def step_begun(self, now: float) -> None:
         """The next step of the start has its own time."""
@@ -31,10 +35,21 @@ class Liveness:
         """Something came, whatever it is."""
         self._heard = now
         self._probed = False
+        self._challenged = None
+
+    def challenged(self, now: float) -> bool:
+        """Something must come within :data:`CHALLENGE`.  Whether a probe is to be sent for that;
+        once until something comes."""
+        if self._challenged is not None:
+            return False
+        self._challenged = now
+        return True
 
     def probe_due(self, now: float) -> bool:
         """Whether to send a probe now; once in each silence.  Raises :class:`ProtocolError` where
         the last was not answered in time."""
+        if self._challenged is not None and now - self._challenged > CHALLENGE:
+            raise ProtocolError("no answer, and another session of the hypervisor came")
         quiet = now - self._heard
         if quiet > 2 * self._probe_interval:
             raise ProtocolError(f"silent for {quiet:.0f} s, also when probed")

@@ -15,10 +15,11 @@ from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 
-from ryu_apps.southbound.ovsdb_admission import Admission, LineBudget
+from ryu_apps.peer_address import plain_address
+from ryu_apps.southbound.ovsdb_admission import Admission, ClosedLog
 from ryu_apps.southbound.ovsdb_element import Origin
 from ryu_apps.southbound.ovsdb_framing import ProtocolError
-from ryu_apps.southbound.ovsdb_listeners import Exhausted, Listener, plain_address
+from ryu_apps.southbound.ovsdb_listeners import Exhausted, Listener
 from ryu_apps.southbound.ovsdb_rpc import Connection, reason_of
 from ryu_apps.southbound.ovsdb_session import Session
 from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
@@ -33,8 +34,9 @@ EARLY_LIMIT = 256 * 1024
 class Poller:
     """Sessions from their listeners to their end.
 
-    ``post``: takes the sessions' events.  ``counters``: where to count what happened.  ``ended``:
-    called with each session that is over, and whether it was accepted until then.
+    ``post``: takes the sessions' events.  ``counters``: where to count what happened.
+    ``identified``: called with each session once, when its hypervisor says who it is.  ``ended``:
+    called with each session that is over.  ``known``: whether an element is at an address.
 
     :meth:`open` comes first, then :meth:`run` is the thread; :meth:`call`, :meth:`stop`,
     ``sessions`` and ``waiting`` are for any thread at any time, all else for the thread itself.
@@ -45,11 +47,14 @@ class Poller:
         settings: OvsdbSettings,
         post: Callable[[object], None],
         counters: Counter[str],
-        ended: Callable[[Session, bool], None],
+        identified: Callable[[Session], None],
+        ended: Callable[[Session], None],
+        known: Callable[[str], bool],
     ) -> None:
         self._settings = settings
         self._post = post
         self._counters = counters
+        self._identified = identified
         self._ended = ended
         self._commands: deque[Callable[[], None]] = deque()
         self._sessions: dict[int, Session] = {}
@@ -57,8 +62,10 @@ class Poller:
         self._unread: dict[int, Session] = {}
         self._writing: set[int] = set()
         self._paused: list[Listener] = []
-        self._admission = Admission(settings.max_sessions)
-        self._lines = LineBudget()
+        self._admission = Admission(
+            settings.max_sessions, settings.max_sessions_per_address, known
+        )
+        self._log = ClosedLog()
         self._next_number = 1
         self._stopping = False
         self._listeners: list[Listener] = []
@@ -202,7 +209,9 @@ class Poller:
     def close(self, session: Session, reason: str) -> None:
         """End a session.  ``reason``: for the log and the control core."""
         number = session.number
-        self._log_closed(str(session), reason)
+        self._log.closed(
+            str(session), reason, logging.INFO if self._stopping else logging.WARNING
+        )
         try:
             self._selector.unregister(session.connection.sock)
         except (KeyError, ValueError):
@@ -211,10 +220,9 @@ class Poller:
         self._dirty.pop(number, None)
         self._unread.pop(number, None)
         self._writing.discard(number)
-        self._admission.not_early(number)
-        was_accepted = session.state == "accepted"
+        self._admission.left(number)
         session.closed(reason)
-        self._ended(session, was_accepted)
+        self._ended(session)
 
     def _ready(self, session: Session, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
@@ -238,6 +246,8 @@ class Poller:
         number = session.number
         if session.element is not None:
             self._admission.not_early(number)
+        if session.take_identified():
+            self._identified(session)
         if session.dirty:
             self._dirty[number] = session
         else:
@@ -268,37 +278,28 @@ class Poller:
         self, sock: socket.socket, peer: tuple[str, int], tls: ssl.SSLContext | None
     ) -> None:
         who = f"connection from {peer[0]}:{peer[1]}"
-        refusal = self._admission.refusal(peer[0], len(self._sessions))
+        number = self._next_number
+        refusal = self._admission.enter(number, peer[0])
         if refusal:
             self._counters["turned_away"] += 1
-            self._log_closed(who, refusal)
+            self._log.closed(who, refusal)
             sock.close()
             return
         try:
             address, port = sock.getsockname()[:2]
             connection = Connection(sock, tls, EARLY_LIMIT, self._settings.input_limit)
         except OSError as error:
-            self._log_closed(who, reason_of(error))
+            self._admission.left(number)
+            self._log.closed(who, reason_of(error))
             sock.close()
             return
         local = ("ssl" if tls is not None else "tcp", plain_address(address), port)
-        number = self._next_number
         self._next_number += 1
         self._counters["connections"] += 1
         origin = Origin(number, peer, local)
         session = Session(origin, connection, self._settings, self._post, time.monotonic())
         self._sessions[number] = session
-        self._admission.begun(number, peer[0])
         self._selector.register(
             connection.sock, selectors.EVENT_READ, partial(self._ready, session)
         )
         self._unread[number] = session
-
-    def _log_closed(self, who: str, reason: str) -> None:
-        """One line for each, as far as :class:`LineBudget` allows."""
-        shown, left_out = self._lines.take(time.monotonic())
-        if left_out:
-            LOG.warning("%d more connections were closed", left_out)
-        if shown:
-            LOG.log(logging.INFO if self._stopping else logging.WARNING, "%s: closed: %s",
-                    who, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from ryu_apps.southbound.ovsdb_replica import Replica, Row
@@ -12,28 +13,73 @@ TUNNEL_MARK = "vnc-vtep"
 INSTALLED_MARK = "vnc-installed"
 MAX_IFACE_ID = 255
 MAX_NAME = 255
-_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+MAX_ERROR = 255
+_BRIDGE_NAME = re.compile(r"[\w.:@-]{1,15}", re.ASCII)
 _SET_ENCAP = "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D"
+_SET_HOSTNAME = "ovs-vsctl set Open_vSwitch . external_ids:hostname=NAME"
 _SET_SYSTEM_ID = "ovs-vsctl set Open_vSwitch . external_ids:system-id=NAME"
 
 
 def bridge_name(root: Row) -> str:
     """The integration bridge's name: ``br-int`` unless ``external_ids:vnc-bridge`` names one."""
     name = root["external_ids"].get("vnc-bridge", "")
-    return name if isinstance(name, str) and 0 < len(name) <= 15 else "br-int"
+    return name if isinstance(name, str) and _BRIDGE_NAME.fullmatch(name) else "br-int"
 
 
 def ipv4(text: object) -> str | None:
-    """The canonical unicast IPv4 address in ``text``, or None."""
+    """The canonical IPv4 address in ``text``, or None."""
     if not isinstance(text, str):
         return None
     try:
-        address = ipaddress.IPv4Address(text.strip())
+        return str(ipaddress.IPv4Address(text.strip()))
     except ValueError:
         return None
-    if address.is_multicast or address.is_unspecified or address == _BROADCAST:
-        return None
-    return str(address)
+
+
+def no_unicast(address: str) -> str:
+    """Why no host on a network can have this IPv4 address, or "" (IANA's special-purpose address
+    registry, RFC 6890; RFC 1112 section 4)."""
+    value = ipaddress.IPv4Address(address)
+    for network, what in _NO_UNICAST:
+        if value in network:
+            return f"{address} {what}"
+    return ""
+
+
+_NO_UNICAST = [
+    (ipaddress.IPv4Network(network), what) for network, what in (
+        ("0.0.0.0/8", "is of \"this network\", no host's address"),
+        ("127.0.0.0/8", "is a loopback address, which others cannot reach"),
+        ("224.0.0.0/4", "is a multicast address"),
+        ("255.255.255.255/32", "is the broadcast address"),
+        ("240.0.0.0/4", "is reserved"),
+    )
+]
+
+
+def bad_encap(problem: str) -> str:
+    """A problem of a hypervisor's VTEP, with how to mend it; "" where there is none."""
+    return f"external_ids:vnc-encap-ip {problem}; run on it: {_SET_ENCAP}" if problem else ""
+
+
+def name_problem(text: object) -> str:
+    """Why ``text`` cannot name a hypervisor in logs, URLs and keys of the store, or ""."""
+    if not isinstance(text, str) or not text.strip():
+        return "is missing"
+    if len(text) > MAX_NAME:
+        return f"is longer than {MAX_NAME} characters"
+    if not text.isprintable():
+        return f"holds characters that cannot be shown ({shown(text)})"
+    return ""
+
+
+def shown(text: object, limit: int = 64) -> str:
+    """``text`` for people: cut off after ``limit`` characters, with escapes where it cannot be
+    shown as it is; "" where it is none."""
+    if not isinstance(text, str):
+        return ""
+    text = text[:limit]
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def datapath_id(bridge: Row | None) -> int:
@@ -65,23 +111,33 @@ def describe(
     uuid, row = root
     ids = row["external_ids"]
     name = ids.get("system-id")
-    if not isinstance(name, str) or not name.strip() or len(name) > MAX_NAME:
-        return None, f"external_ids:system-id is missing or bad; run on it: {_SET_SYSTEM_ID}"
+    problem = name_problem(name)
+    if not problem and ("/" in name or name in (".", "..")):
+        problem = f"{name!r} cannot stand in a path"
+    if problem:
+        return None, f"external_ids:system-id {problem}; run on it: {_SET_SYSTEM_ID}"
+    hostname = ids.get("hostname", "")
+    problem = name_problem(hostname) if hostname else ""
+    if problem:
+        return None, f"external_ids:hostname {problem}; run on it: {_SET_HOSTNAME}"
     given = ids.get("vnc-encap-ip")
     vtep = ipv4(given)
     if vtep is None:
-        what = "is missing" if given is None else f"is not an IPv4 address ({str(given)[:60]!r})"
-        return None, f"external_ids:vnc-encap-ip {what}; run on it: {_SET_ENCAP}"
-    hostname = ids.get("hostname")
+        problem = "is missing" if given is None else f"is not an IPv4 address ({shown(given)!r})"
+    else:
+        problem = no_unicast(vtep)
+    if problem:
+        return None, bad_encap(problem)
     return (
         ElementInfo(
             element=name,
-            hostname=hostname[:MAX_NAME] if isinstance(hostname, str) else "",
+            hostname=hostname,
             vtep=vtep,
-            identity=uuid,
+            identity=shown(uuid),
             address=address,
-            ovs_version=str(row["ovs_version"] or ""),
+            ovs_version=shown(row["ovs_version"]),
             datapath_id=datapath_id(bridge),
+            bridge=bridge_name(root[1]),
         ),
         "",
     )
@@ -94,10 +150,10 @@ def tunnel_of(row: Row) -> TunnelStatus | None:
         return None
     status = row["bfd_status"]
     return TunnelStatus(
-        vtep=str(ids[TUNNEL_MARK]),
+        vtep=shown(ids[TUNNEL_MARK]),
         ofport=_ofport(row),
-        bfd=str(status.get("state", "")) if row["bfd"].get("enable") == "true" else "",
-        error=str(row.get("error") or ""),
+        bfd=shown(status.get("state")) if row["bfd"].get("enable") == "true" else "",
+        error=shown(row.get("error"), MAX_ERROR),
     )
 
 
@@ -112,9 +168,10 @@ def claim_of(row: Row) -> tuple[Interface | None, str]:
         or len(iface_id) > MAX_IFACE_ID
         or not iface_id.isprintable()
         or "/" in iface_id
+        or not row["name"].isprintable()
     ):
         return None, (
-            f"interface {row['name'][:MAX_NAME]!r} has a bad iface-id "
+            f"interface {row['name'][:MAX_NAME]!r} has a bad name or iface-id "
             f"{str(iface_id)[:60]!r}: ignored"
         )
     return (
@@ -123,7 +180,7 @@ def claim_of(row: Row) -> tuple[Interface | None, str]:
             iface_id=iface_id,
             ofport=_ofport(row),
             link_up=row["link_state"] != "down" and row["admin_state"] != "down",
-            error=str(row.get("error") or ""),
+            error=shown(row.get("error"), MAX_ERROR),
             installed=row["external_ids"].get(INSTALLED_MARK) == "true",
         ),
         "",

@@ -46,6 +46,9 @@ class Session:
         self._plan: Plan | None = None
         self._liveness = Liveness(settings.probe_interval, settings.handshake_timeout, now)
         self._seen_bytes = 0
+        self._identified = False
+        self.challengers: list[Callable[[], None]] = []
+        """What to call when it is known whether this session's hypervisor is still there."""
 
     def __str__(self) -> str:
         if self.element is not None:
@@ -87,6 +90,7 @@ class Session:
         if connection.bytes_in != self._seen_bytes:
             self._seen_bytes = connection.bytes_in
             self._liveness.heard(now)
+            self._answered()
         for data in messages:
             self._message(data, now)
         return more
@@ -148,6 +152,26 @@ class Session:
         request = self.element.to_write(now) if self.element is not None else None
         if request is not None:
             self._request("transact", [DATABASE, *request.operations], request.identifier)
+
+    def take_identified(self) -> bool:
+        """Whether its hypervisor has said who it is; True once."""
+        if self._identified or self.element is None or self.element.state != "identified":
+            return False
+        self._identified = True
+        return True
+
+    def challenge(self, now: float, answered: Callable[[], None]) -> None:
+        """Another session says that it is of the same hypervisor: find out whether this one is
+        still alive.  ``answered``: called when something has come, whatever it is; where nothing
+        comes in time the session ends."""
+        self.challengers.append(answered)
+        if self._liveness.challenged(now):
+            self._request("echo", [], "probe")
+
+    def _answered(self) -> None:
+        challengers, self.challengers = self.challengers, []
+        for answered in challengers:
+            answered()
 
     # ------------------------------------------------------------ time
 

@@ -29,6 +29,7 @@ class OvsdbSettings:
     probe_interval: float = 5.0
     bfd_interval: int = 1000
     max_sessions: int = 4096
+    max_sessions_per_address: int = 256
     private_key: str | None = None
     certificate: str | None = None
     ca_cert: str | None = None

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
+from ryu_apps.control.elements import record
 from ryu_apps.control.translate import BoundPort
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import Remote
 
+MAX_REFUSED = 1000
+"""Refused sessions that are shown; the newest are left out."""
+MAX_UNKNOWN = 100
+"""Interfaces of one element that are shown because no port has their iface-id."""
 
-def elements(world: World) -> list[dict[str, Any]]:
-    """All of them: our own with what is plugged in, and those that we refused."""
+
+def elements(world: World, now: float) -> list[dict[str, Any]]:
+    """All of them: our own with what is plugged in, and the sessions that may not join here.
+
+    ``state``: "connected", "disconnected", or for such a session "refused", and then ``id`` has
+    its address where the system-id is another's.  ``standby``: the node that waits for an
+    element that another owns, and why.  ``now``: by the core's clock.
+    """
     found = []
     bound: dict[str, list[BoundPort]] = {}
     for port in world.ports.bound.values():
         bound.setdefault(port.element, []).append(port)
-    for name, record in sorted(world.elements.records.items()):
+    standing_by = {
+        known.element: known.reason
+        for known in world.elements.refused.values() if known.standby
+    }
+    for name, value in sorted(world.elements.records.items()):
         one = {
-            "id": name, **record, "mine": name in world.elements.accepted,
-            "connected": record["connected"]
-            and (record["owner"] in world.peers.nodes or record["owner"] == world.settings.node),
+            "id": name, **value, "mine": name in world.elements.accepted,
+            "connected": value["connected"]
+            and (value["owner"] in world.peers.nodes or value["owner"] == world.settings.node),
         }
+        one["state"] = "connected" if one["connected"] else "disconnected"
+        if name in standing_by:
+            one["standby"] = [{
+                "node": world.settings.node, "reason": f"standby: {standing_by[name]}",
+            }]
         element = world.elements.accepted.get(name)
         if element is not None:
             one |= {
@@ -36,13 +57,26 @@ def elements(world: World) -> list[dict[str, Any]]:
                      "error": status.error}
                     for status in element.tunnels.values()
                 ],
+                "unknown_ports": [
+                    {"interface": row.name, "iface_id": row.iface_id}
+                    for row in world.membership.unknown_ports.of(element)[:MAX_UNKNOWN]
+                ],
             }
         found.append(one)
-    for info, reason in world.elements.refused.values():
+    for session, known in islice(world.elements.refused.items(), MAX_REFUSED):
+        if known.standby:
+            continue
+        taken = not known.element or known.element in world.elements.records
+        shown = dict.fromkeys(("identity", "ovs_version", "datapath_id"), "")
+        if known.info is not None:
+            shown = record(known.info, world.settings.node, False)
         found.append({
-            "id": info.element, "element": info.element, "hostname": info.hostname,
-            "vtep": info.vtep, "address": info.address, "owner": world.settings.node,
-            "mine": False, "connected": False, "refused": reason,
+            "id": f"{known.element}@{known.address}" if taken else known.element,
+            **shown,
+            "element": known.element, "hostname": known.hostname, "vtep": known.vtep,
+            "address": known.address, "owner": world.settings.node, "mine": False,
+            "connected": False, "state": "refused", "refused": known.reason,
+            "session": session, "seconds": round(now - known.since, 1),
         })
     return found
 
@@ -73,8 +107,8 @@ def nodes(world: World, own: dict[str, Any]) -> list[dict[str, Any]]:
     """The nodes, also those that are away but own elements.  ``own``: this node's record."""
     records = {**world.peers.nodes, own["node"]: {**world.peers.nodes.get(own["node"], {}), **own}}
     owned: dict[str, int] = {}
-    for record in world.elements.records.values():
-        owned[record["owner"]] = owned.get(record["owner"], 0) + 1
+    for known in world.elements.records.values():
+        owned[known["owner"]] = owned.get(known["owner"], 0) + 1
     for name in owned.keys() - records.keys():
         records[name] = {"node": name}
     return [

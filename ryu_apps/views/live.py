@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -102,7 +103,9 @@ class LiveView(NodeView):
     # ------------------------------------------------------------ elements
 
     def elements(self) -> list[dict[str, Any]]:
-        found = self._controller.query(elements.elements)
+        found = self._controller.query(
+            lambda world: elements.elements(world, time.monotonic())
+        )
         for one in found:
             if one["mine"]:
                 one["openflow"] = self._openflow.status(one["element"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 
@@ -10,7 +11,9 @@ import pytest
 from lab.beds.ovsdb_bed import Hypervisor, Node, until
 from ryu_apps.control.messages import (
     ElementChanged,
+    ElementConnected,
     ElementDisconnected,
+    ElementUnusable,
     InterfacesChanged,
     TunnelsChanged,
 )
@@ -150,12 +153,14 @@ def test_what_is_missing_is_told_and_the_session_waits(bed):
     row = until(lambda: [r for r in node.shell.status() if r["problem"]], "a problem")[0]
     assert row["state"] == "waiting"
     assert "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=" in row["problem"]
-    assert not node.events
+    (event,) = node.events
+    assert (type(event), event.element, event.reason) == (ElementUnusable, "hv1", row["problem"])
     hypervisor.vsctl("set", "Open_vSwitch", ".", "external_ids:vnc-encap-ip=banana")
     until(lambda: "banana" in node.shell.status()[0]["problem"], "the bad address told")
     hypervisor.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                      "external_ids:vnc-encap-ip=10.0.0.9")
     assert node.connected("hv1").info.vtep == "10.0.0.9"
+    assert [bool(event.reason) for event in node.of(ElementUnusable)] == [True, True, False]
 
 
 def test_claims_come_change_and_go(bed):
@@ -362,7 +367,7 @@ def test_nothing_of_concurrent_writers_is_lost(bed):
     assert len(hypervisor.vsctl("list-ports", "br-int").split()) == 120
 
 
-def test_a_refused_session_stays_quiet_and_may_try_again(bed):
+def test_a_refused_session_stays_quiet_and_tells_when_it_is_mended(bed):
     node = bed.node(accept=False)
     hypervisor = bed.hypervisor("hv1", "10.0.0.1")
     hypervisor.join(*node.bound)
@@ -370,41 +375,73 @@ def test_a_refused_session_stays_quiet_and_may_try_again(bed):
     node.shell.refuse(event.session, "hv9 has the VTEP 10.0.0.1 already")
     until(lambda: node.state("hv1")["state"] == "refused", "refused")
     assert "hv9" in node.state("hv1")["problem"]
-    count = len(node.events)
     hypervisor.vsctl("--no-wait", "add-br", "br-int", "--", "add-port", "br-int", "tap1", "--",
                      "set", "Interface", "tap1", "type=dummy", "external_ids:iface-id=port-1")
-    assert len(node.of(InterfacesChanged)) == 0 and len(node.events) <= count + 1
     hypervisor.vsctl("--no-wait", "set", "Open_vSwitch", ".", "external_ids:vnc-encap-ip=10.0.0.5")
-    until(lambda: node.of(ElementDisconnected), "closed, for it changed")
-    until(lambda: node._current("hv1") and node._current("hv1").info.vtep == "10.0.0.5", "back")
+    until(lambda: [e for e in node.of(ElementChanged) if e.info.vtep == "10.0.0.5"], "told")
+    assert not node.of(ElementDisconnected) and not node.of(InterfacesChanged)
 
 
-def test_a_newer_session_of_an_element_replaces_the_older(bed):
-    node = bed.node(accept=False)
-    first, second = bed.hypervisor("same", "10.0.0.1"), bed.hypervisor("same", "10.0.0.1")
+def twins(bed, node):
+    """(the one that is accepted, with its session's number; one with a copy of its disk)."""
+    first = bed.hypervisor("same", "10.0.0.1", switch=False)
     first.join(*node.bound)
     old = node.connected("same").session
     node.shell.accept(old, "same")
-    settled(node, "same")
-    second.join(*node.bound)
-    until(lambda: node._current("same").session != old, "the second")
-    new = node._current("same")
-    assert new.info.identity != node.events[0].info.identity
-    node.shell.accept(new.session, "same")
-    until(lambda: [e for e in node.of(ElementDisconnected) if e.session == old], "the first closed")
+    until(lambda: node.state("same")["state"] == "accepted", "accepted")
+    second = bed.hypervisor("same", "10.0.0.1", switch=False)
+    second.stop_database()
+    shutil.copy(first.database, second.database)
+    return first, old, second
 
 
-def test_who_was_refused_comes_in_when_the_other_is_gone(bed):
+def test_of_two_with_one_disk_the_one_that_answers_stays(bed):
     node = bed.node(accept=False)
-    first, second = bed.hypervisor("hv1", "10.0.0.1"), bed.hypervisor("hv2", "10.0.0.1")
-    first.join(*node.bound)
-    node.shell.accept(node.connected("hv1").session, "hv1")
-    second.join(*node.bound)
-    refused = node.connected("hv2").session
-    node.shell.refuse(refused, "hv1 has the VTEP 10.0.0.1")
-    until(lambda: node.state("hv2")["state"] == "refused", "refused")
-    first.stop_database()
-    until(lambda: node._current("hv2") and node._current("hv2").session > refused, "it tries again")
+    _, old, second = twins(bed, node)
+    second.start_database()
+    until(lambda: len(node.of(ElementConnected)) == 2, "the copy is told of")
+    new = node.of(ElementConnected)[1]
+    assert new.info == node.of(ElementConnected)[0].info
+    assert not node.of(ElementDisconnected), "the older stays until the core says otherwise"
+    assert {row["session"]: row["state"] for row in node.shell.status()} \
+        == {old: "accepted", new.session: "connected"}
+
+
+def test_a_session_that_is_dead_gives_its_place_to_the_next(bed):
+    """As after the hypervisor got another address: nothing ends the older connection."""
+    node = bed.node(accept=False, probe_interval=60)
+    first, old, second = twins(bed, node)
+    first.pause_database(True)
+    second.start_database()
+    until(lambda: len(node.of(ElementConnected)) == 2, "the newer")
+    order = [event for event in node.events
+             if isinstance(event, (ElementConnected, ElementDisconnected))]
+    assert [event.session == old for event in order] == [True, True, False]
+    assert isinstance(order[1], ElementDisconnected)
+    assert "another session of the hypervisor came" in order[1].reason
+    node.shell.accept(order[2].session, "same")
+    until(lambda: node.state("same")["state"] == "accepted", "the newer is accepted")
+
+
+def test_one_that_was_refused_or_stands_by_is_told_of_again_with_what_it_has_now(bed):
+    node = bed.node(accept=False)
+    hypervisor = bed.hypervisor("hv1", "10.0.0.1")
+    hypervisor.join(*node.bound)
+    session = node.connected("hv1").session
+    for standby, state in ((True, "standby"), (False, "refused")):
+        node.shell.refuse(session, "another has it", standby)
+        until(lambda state=state: node.state("hv1")["state"] == state, state)
+        count = len(node.of(ElementConnected))
+        hypervisor.vsctl("--no-wait", "--may-exist", "add-br", "br-int", "--",
+                         "add-port", "br-int", f"tap-{state}", "--", "set", "Interface",
+                         f"tap-{state}", "type=dummy", f"external_ids:iface-id={state}")
+        node.shell.reconsider(session)
+        until(lambda count=count: len(node.of(ElementConnected)) > count, "told of again")
+        event = node.of(ElementConnected)[-1]
+        assert event.session == session
+        until(lambda state=state: f"tap-{state}" in claims(node, "hv1"), "what it has")
+        assert node.state("hv1")["state"] == "connected"
+    assert node.state("hv1")["transactions"] == 0
 
 
 def test_an_existing_bridge_is_kept_and_completed(bed):

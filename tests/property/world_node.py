@@ -179,6 +179,8 @@ class Node:
         """(Re)connect; rows are as before."""
         self._sessions += 1
         old = self.inputs.elements.get(name)
+        if old is not None and old.connected:
+            self.disconnect(name)
         if old is None:
             new = Hypervisor(element_info(name, vtep or vteps(name)[0]), self._sessions)
         else:
@@ -289,7 +291,7 @@ class Node:
 def element_info(name: str, vtep: str) -> msg.ElementInfo:
     number = int(name[1:])
     return msg.ElementInfo(
-        name, f"host{number}", vtep, f"uuid-{name}", f"198.51.100.{number + 1}:4711", "3.1.0",
+        name, f"host{number}", vtep, f"uuid-{name}", f"198.51.100.{number + 1}", "3.1.0",
         number + 1,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ryu_apps import settings
+from ryu_apps.log_lines import LineFormatter
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -256,3 +258,21 @@ def test_log_lines_have_time_level_and_logger(tmp_path):
     stamp, level, logger, text = output.strip().split(" ", 3)
     assert stamp.endswith("Z") and "T" in stamp
     assert (level, logger, text) == ("WARNING", "App:", "first\\nsecond")
+
+
+@pytest.mark.parametrize("text", [
+    "\x1b[31mred", "a\r\nb", "\u202eevil\u2066", "\ud800", "\u2028", "\x00", "\x9b1m", "\x7f",
+])  # fmt: skip
+def test_what_cannot_be_shown_is_escaped_in_the_log(text):
+    formatter = LineFormatter("%(message)s")
+    record = logging.makeLogRecord({"msg": f"h\u00f6st {text}"})
+    line = formatter.format(record)
+    assert line.isprintable() and line.startswith("h\u00f6st ") and len(line) > len("host ")
+    line.encode()
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        record = logging.makeLogRecord({"msg": "m", "exc_info": (type(error), error, None)})
+    lines = formatter.format(record).split("\n")
+    assert all(one.isprintable() for one in lines)
+    assert lines[-1].startswith("ValueError") or "\n" in text

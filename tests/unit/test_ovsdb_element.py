@@ -18,9 +18,9 @@ from ryu_apps.southbound.ovsdb_admission import (
     LineBudget,
 )
 from ryu_apps.southbound.ovsdb_database import Database
-from ryu_apps.southbound.ovsdb_element import REFUSED_HOLD, Element, Origin
+from ryu_apps.southbound.ovsdb_element import REFUSED_HOLD, WAITING_LIMIT, Element, Origin
 from ryu_apps.southbound.ovsdb_framing import ProtocolError
-from ryu_apps.southbound.ovsdb_liveness import Liveness
+from ryu_apps.southbound.ovsdb_liveness import CHALLENGE, Liveness
 from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
 from ryu_apps.southbound.ovsdb_wish import Wanted
 from ryu_apps.southbound.ovsdb_writes import MAX_PAUSE, WRITE_BURST, WRITE_RATE, Writes, error_in
@@ -30,16 +30,24 @@ from .ovsdb_support import KINDS
 ORIGIN = Origin(7, ("192.0.2.9", 40000), ("tcp", "192.0.2.1", 6640))
 
 
+def no_vtep(vtep: str, peer: str) -> str:
+    assert peer == ORIGIN.peer[0]
+    return f"{vtep} is no host's" if vtep == "10.0.0.255" else ""
+
+
 class Hypervisor:
     """An element, its database and what it posted."""
 
     def __init__(self, **ids: str) -> None:
         self.posted: list[object] = []
         self.database = Database(KINDS)
-        self.element = Element(ORIGIN, self.database, OvsdbSettings(), self.posted.append, 0.0)
+        self.element = Element(
+            ORIGIN, self.database, OvsdbSettings(), self.posted.append, 0.0, no_vtep
+        )
         self.element.begin(self.database.apply({"Open_vSwitch": {"root": {"insert": {
             "external_ids": ["map", list(ids.items())], "datapath_types": "system",
         }}}}))
+        self.element.introduce()
 
     def update(self, table: str, uuid: str, how: str, row: dict | None) -> None:
         self.element.follow(self.database.apply({table: {uuid: {how: row}}}))
@@ -59,8 +67,13 @@ def test_it_is_posted_when_it_says_who_it_is() -> None:
     assert hypervisor.element.state == "waiting"
     assert "vnc-encap-ip is missing" in hypervisor.element.trouble
     hypervisor.ids(**{"vnc-encap-ip": "10.0.0.1"})
-    (event,) = hypervisor.posted
+    assert hypervisor.element.state == "identified"
+    hypervisor.element.introduce()
+    problem, mended, event = hypervisor.posted
     assert isinstance(event, ElementConnected)
+    assert "vnc-encap-ip is missing" in problem.reason
+    assert (problem.session, problem.element, problem.address) == (7, "hv1", "192.0.2.9")
+    assert (mended.session, mended.reason) == (7, "")
     assert (event.session, event.info.element, event.info.vtep) == (7, "hv1", "10.0.0.1")
     assert hypervisor.element.trouble == ""
 
@@ -110,6 +123,36 @@ def test_one_that_was_refused_writes_nothing_and_may_try_again_later(known: Hype
     known.element.tick(1.0 + REFUSED_HOLD)
     with pytest.raises(ProtocolError, match="refused: two have this VTEP"):
         known.element.tick(1.1 + REFUSED_HOLD)
+
+
+def test_one_that_stands_by_writes_nothing_and_is_told_of_again(known: Hypervisor) -> None:
+    known.element.accept(Wanted())
+    known.element.stand_by("owned by node1")
+    assert known.element.to_write(1.0) is None
+    assert known.element.trouble == "owned by node1"
+    known.ids(hostname="h")
+    assert isinstance(known.posted[-1], ElementChanged)
+    known.element.tick(1e6)
+    known.element.introduce()
+    assert (known.element.state, known.element.trouble) == ("connected", "")
+    assert isinstance(known.posted[-1], ElementConnected)
+    assert known.posted[-1].info.hostname == "h"
+
+
+def test_who_does_not_say_who_it_is_is_closed_after_a_while() -> None:
+    hypervisor = Hypervisor(hostname="host")
+    hypervisor.element.tick(WAITING_LIMIT)
+    with pytest.raises(ProtocolError, match="system-id is missing"):
+        hypervisor.element.tick(WAITING_LIMIT + 1)
+    hypervisor.element.closed("waited")
+    assert [(event.hostname, bool(event.reason)) for event in hypervisor.posted] \
+        == [("host", True), ("host", False)]
+
+
+def test_a_vtep_that_this_node_knows_to_be_none_is_not_taken() -> None:
+    hypervisor = Hypervisor(**{"system-id": "hv1", "vnc-encap-ip": "10.0.0.255"})
+    assert hypervisor.element.state == "waiting"
+    assert "vnc-encap-ip 10.0.0.255 is no host's; run on it" in hypervisor.element.trouble
 
 
 def test_the_mark_of_an_interface_goes_with_it(known: Hypervisor) -> None:
@@ -177,6 +220,17 @@ def test_one_probe_in_each_silence_then_the_end() -> None:
         liveness.probe_due(20.5)
 
 
+def test_who_is_challenged_must_show_something_soon() -> None:
+    liveness = Liveness(5.0, 10.0, 0.0)
+    assert [liveness.challenged(now) for now in (1.0, 2.0)] == [True, False]
+    assert not liveness.probe_due(1.0 + CHALLENGE)
+    with pytest.raises(ProtocolError, match="another session of the hypervisor came"):
+        liveness.probe_due(1.1 + CHALLENGE)
+    liveness.heard(4.05)
+    assert not liveness.probe_due(5.0)
+    assert liveness.challenged(5.0)
+
+
 def test_each_step_of_the_start_has_its_own_time() -> None:
     liveness = Liveness(5.0, 10.0, 0.0)
     assert not liveness.late(10.0)
@@ -185,17 +239,45 @@ def test_each_step_of_the_start_has_its_own_time() -> None:
     assert not liveness.late(20.0)
 
 
+def admission(total: int = 1000, per_source: int = 1000, known: str = "") -> Admission:
+    return Admission(total, per_source, lambda address: address == known)
+
+
 def test_one_source_may_not_take_every_place() -> None:
-    admission = Admission(1000)
+    door = admission()
     for number in range(MAX_EARLY_PER_SOURCE):
-        assert admission.refusal("192.0.2.1", number) == ""
-        admission.begun(number, "192.0.2.1")
-    assert "have not shown a database yet" in admission.refusal("192.0.2.1", 256)
-    assert admission.refusal("192.0.2.2", 256) == ""
-    admission.not_early(0)
-    admission.not_early(0)
-    assert admission.refusal("192.0.2.1", 256) == ""
-    assert admission.refusal("192.0.2.2", 1000) == "there are already 1000 sessions"
+        assert door.enter(number, "192.0.2.1") == ""
+    assert "have not shown a database yet" in door.enter(-1, "192.0.2.1")
+    assert door.enter(1000, "192.0.2.2") == ""
+    door.not_early(0)
+    door.not_early(0)
+    assert door.enter(1001, "192.0.2.1") == ""
+    assert "have not shown a database yet" in door.enter(-1, "192.0.2.1")
+    door.left(1)
+    door.left(1)
+    assert door.enter(1002, "192.0.2.1") == ""
+    assert door.enter(-1, "192.0.2.1") != ""
+
+
+def test_one_source_may_not_take_every_place_with_databases_either() -> None:
+    door = admission(per_source=3)
+    for number in range(3):
+        assert door.enter(number, "192.0.2.1") == ""
+        door.not_early(number)
+    assert door.enter(3, "192.0.2.1") == "3 are open from there"
+    door.left(0)
+    assert door.enter(4, "192.0.2.1") == ""
+
+
+def test_all_strangers_together_leave_half_of_the_places_to_hypervisors_that_joined() -> None:
+    door = admission(total=10, known="192.0.2.1")
+    strangers = [door.enter(number, f"198.51.100.{number}") for number in range(10)]
+    assert strangers == [""] * 5 + ["5 are open from addresses that no hypervisor has"] * 5
+    assert [door.enter(20 + number, "192.0.2.1") for number in range(6)] \
+        == [""] * 5 + ["10 are open"]
+    door.left(20)
+    assert door.enter(40, "198.51.100.77") != ""
+    assert door.enter(41, "192.0.2.1") == ""
 
 
 def test_a_flood_fills_no_log_and_is_counted() -> None:

@@ -19,7 +19,7 @@ from ryu_apps.southbound.ovsdb_replica import (
     apply_difference,
     read_value,
 )
-from ryu_apps.southbound.ovsdb_rows import describe, ipv4
+from ryu_apps.southbound.ovsdb_rows import claim_of, describe, shown, tunnel_of
 from ryu_apps.southbound.ovsdb_schema import plan_for
 from ryu_apps.southbound.ovsdb_view import View
 
@@ -209,13 +209,13 @@ def test_following_updates_equals_reading_anew(states):
         new = tables_of(world)
         changes = view.apply(replica.apply(update_between(current, new)))
         current = new
-        for shown, change in ((shown_claims, changes.interfaces), (shown_tunnels, changes.tunnels)):
+        for told, change in ((shown_claims, changes.interfaces), (shown_tunnels, changes.tunnels)):
             for key, value in change.items():
                 if value is None:
-                    del shown[key]
+                    del told[key]
                 else:
-                    assert shown.get(key) != value, "posted without a change"
-                    shown[key] = value
+                    assert told.get(key) != value, "posted without a change"
+                    told[key] = value
         fresh_replica = Replica(PLAN.kinds)
         fresh = View(fresh_replica)
         fresh.apply(fresh_replica.apply(update_between({}, new)))
@@ -260,9 +260,57 @@ def test_an_empty_database():
     assert info is None and "ovs-vsctl --no-wait init" in problem
 
 
-@pytest.mark.parametrize("text", ["0.0.0.0", "224.0.0.1", "255.255.255.255", "1.2.3", "", None, 5])
+@pytest.mark.parametrize("text", [
+    "0.0.0.0", "0.0.0.5", "127.0.0.1", "127.1.2.3", "224.0.0.1", "239.255.255.255", "240.0.0.1",
+    "254.1.1.1", "255.255.255.255", "1.2.3", "", "::1", "10.0.0.01",
+])
 def test_addresses_that_no_vtep_has(text):
-    assert ipv4(text) is None
+    info, problem = described({"system-id": "hv1", "vnc-encap-ip": text})
+    assert info is None
+    assert problem.startswith("external_ids:vnc-encap-ip is not") or text in problem
+    assert "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=" in problem
+
+
+BAD_NAMES = ["a\ud800b", "\x1b[31mred", "a\nb", "\u202eevil", "x\u2028y", "x" * 256, " ", "\x00"]
+
+
+@pytest.mark.parametrize("name", [*BAD_NAMES, "a/b", "/", ".", ".."], ids=ascii)
+def test_system_ids_that_cannot_be_used(name):
+    info, problem = described({"system-id": name, "vnc-encap-ip": "10.0.0.1"})
+    assert info is None
+    assert "external_ids:system-id=" in problem
+    assert problem.isprintable() and len(problem) < 800
+    problem.encode()
+
+
+@pytest.mark.parametrize("name", BAD_NAMES, ids=ascii)
+def test_host_names_that_cannot_be_used(name):
+    info, problem = described(
+        {"system-id": "hv1", "hostname": name, "vnc-encap-ip": "10.0.0.1"}
+    )
+    assert info is None
+    assert "external_ids:hostname=" in problem
+    assert problem.isprintable()
+    problem.encode()
+
+
+@pytest.mark.parametrize("name", ["hv1", "Hv 1.example", "h\u00fc", "5b1f", "a%2Fb?#", "x" * 255])
+def test_names_that_can_be_used(name):
+    info, problem = described({"system-id": name, "hostname": name, "vnc-encap-ip": "10.0.0.1"})
+    assert problem == ""
+    assert (info.element, info.hostname) == (name, name)
+
+
+def test_what_a_hostile_database_says_can_be_shown():
+    bad = "\x1b\ud800\u202e" * 100
+    row = {"external_ids": {"vnc-vtep": bad}, "bfd_status": {"state": bad}, "ofport": 1,
+           "bfd": {"enable": "true"}, "error": bad}
+    status = tunnel_of(row)
+    for text in (status.vtep, status.bfd, status.error, shown(bad)):
+        assert text.isprintable() and text
+        text.encode()
+    claim, problem = claim_of({"name": bad, "external_ids": {"iface-id": "p"}})
+    assert claim is None and problem.isprintable()
 
 
 @pytest.mark.parametrize("damage", ["no table", "no column", "other name", "not a schema", "list"])

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ryu_apps.southbound.ovsdb_bridge import PROTOCOLS, bridge_datapath_id
+from ryu_apps.control.ids import bridge_datapath_id
+from ryu_apps.southbound.ovsdb_bridge import PROTOCOLS
 from ryu_apps.southbound.ovsdb_replica import MAP, SET, Replica
 from ryu_apps.southbound.ovsdb_transaction import Transaction
 from ryu_apps.southbound.ovsdb_tunnels import tunnel_name

@@ -11,11 +11,13 @@ import ssl
 import subprocess
 import threading
 import time
+from urllib.parse import quote
 
 import pytest
 import requests
 from openapi_spec_validator import validate
 
+from ryu_apps.northbound import whole
 from ryu_apps.northbound.base import PortState, Remote
 from ryu_apps.northbound.serving import connection as limits
 from ryu_apps.store.memory import MemoryStore
@@ -220,6 +222,18 @@ def test_node_api(pair):
     two.view.connected.clear()
     one.call("DELETE", "/v1/elements/e2")
     assert [item["id"] for item in two.view.element_list] == ["e1"]
+
+
+def test_names_that_a_url_must_quote_reach_the_owner(pair):
+    one, two = pair
+    name = "a b%2F?#\u00fc"
+    for node in pair:
+        node.view.owners[name] = Remote("node2", two.url) if node is one else None
+    two.view.element_list.append({"id": name})
+    path = quote(name, safe="")
+    assert one.get(f"/v1/elements/{path}")["id"] == name
+    one.call("DELETE", f"/v1/elements/{path}")
+    assert name not in [item["id"] for item in two.view.element_list]
 
 
 def test_forwarding_does_not_loop(pair):
@@ -459,3 +473,11 @@ def test_nodes_ask_one_another_over_tls(certificates, monkeypatch):
     finally:
         first.close()
         second.close()
+
+
+def test_who_stands_by_is_shown_wherever_it_stands_by():
+    owned = {"id": "e1", "mine": True, "state": "connected"}
+    seen = {**owned, "mine": False, "standby": [{"node": "n2", "reason": "standby: owned by n1"}]}
+    for ours, theirs in (([owned], [[seen]]), ([seen], [[owned]])):
+        (shown,) = whole.elements(ours, theirs)
+        assert shown["detail"] and shown["standby"] == seen["standby"]

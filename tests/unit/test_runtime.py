@@ -218,11 +218,28 @@ def test_what_it_is_like_without(names, outcomes):
     assert outcomes[names, False] != "good"
 
 
-def test_the_connections_are_bounded_and_freed():
+def test_a_connection_that_nobody_wants_ends_in_time():
     assert run("""
+        late(12)
+        theirs, thread, brick = serve()
+        theirs.recv(8)
+        dp, = [o for o in __import__("gc").get_objects() if isinstance(o, controller.Datapath)]
+        dp.id = 7
+        dp.set_state("main")
+        dp.expires = time.monotonic()
+        thread.join(9)
+        say(dp.close_reason == "no hypervisor that has joined has this switch")
+    """) == "good"
+
+
+@pytest.mark.parametrize("limit", ["ofp_max_connections", "ofp_max_connections_per_address"])
+def test_the_connections_are_bounded_and_freed(limit):
+    assert run("""
+        from ryu_apps import runtime
+        runtime.expect(frozenset({"127.0.0.1"}))
         CONF.set_override("ofp_listen_host", "127.0.0.1")
         CONF.set_override("ofp_tcp_listen_port", 0)
-        CONF.set_override("ofp_max_connections", 3)
+        CONF.set_override("LIMIT", 3)
         listener_port = socket.socket()
         listener_port.bind(("127.0.0.1", 0))
         port = listener_port.getsockname()[1]
@@ -246,7 +263,7 @@ def test_the_connections_are_bounded_and_freed():
             say(False)
         except OSError:
             say(handler.controller.refused >= 2)
-    """) == "good"
+    """.replace("LIMIT", limit)) == "good"
 
 
 def test_a_peer_that_takes_nothing_is_cut_off():

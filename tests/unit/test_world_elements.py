@@ -7,7 +7,10 @@ from dataclasses import replace
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements import MESH, RECORDS, record
 from ryu_apps.control.model import FixedIp, Network, Port, Subnet
+from ryu_apps.control.unknown_ports import GRACE, LINES
 from ryu_apps.control.world import NODES, Settings
+from ryu_apps.views.checks import tunnels
+from ryu_apps.views.elements import elements
 from vrouter_ovs.state import Tunnel, Vrouter
 
 from ..property.world_model import NODE, Node, element_info
@@ -41,7 +44,7 @@ def refusal(effects: list) -> str:
 def test_a_hypervisor_joins():
     one = Node()
     effects = join(one, element_info("e0", "172.16.0.1"))
-    assert msg.AcceptElement(99, "e0", 1) in effects
+    assert msg.AcceptElement(99, "e0", 1, "198.51.100.1") in effects
     assert msg.Hold("e0", False) in effects
     assert msg.RecordStatus(
         RECORDS + "e0", record(element_info("e0", "172.16.0.1"), NODE, True)
@@ -76,7 +79,7 @@ def test_the_same_system_id_is_refused_while_the_other_is_connected():
     assert "external_ids:system-id=$(uuidgen)" in reason
     one.disconnect("e0")
     effects = join(one, replace(twin, vtep="172.16.0.1"))
-    assert msg.AcceptElement(99, "e0", 1) in effects
+    assert msg.AcceptElement(99, "e0", 1, "1.2.3.4:5") in effects
 
 
 def test_twins_of_other_nodes_are_refused():
@@ -88,8 +91,10 @@ def test_twins_of_other_nodes_are_refused():
     twin = replace(element_info("e5", "172.16.0.7"), identity="uuid-twin")
     reason = refusal(join(one, twin, 98))
     assert "is connected to node other" in reason
-    # The very same hypervisor may come here.
-    assert msg.AcceptElement(97, "e5", 6) in join(one, element_info("e5", "172.16.0.6"), 97)
+    # The very same hypervisor may come here: the other node is not alive.
+    assert msg.AcceptElement(97, "e5", 6, "198.51.100.6") in join(
+        one, element_info("e5", "172.16.0.6"), 97
+    )
 
 
 def test_a_reconnect_changes_nothing_and_a_vanished_interface_does():
@@ -136,7 +141,9 @@ def test_a_forgotten_hypervisor_takes_its_claims_and_routes_along():
     assert msg.ReleaseElement("e0") in effects
     assert not one.announced and not one.tables and not one.world.ports.bound
     # Its VTEP is free again.
-    assert msg.AcceptElement(99, "e1", 2) in join(one, element_info("e1", "172.16.0.1"))
+    assert msg.AcceptElement(99, "e1", 2, "198.51.100.2") in join(
+        one, element_info("e1", "172.16.0.1")
+    )
 
 
 def test_a_hypervisor_that_joined_another_node_is_let_go():
@@ -204,3 +211,80 @@ def test_few_hypervisors_have_their_tunnels_before_a_port_needs_them():
     one.tick(1)
     one.settle()
     assert one.tunnels["e0"] == frozenset(), "many hypervisors: a tunnel when it is needed"
+
+
+def warnings(one: Node) -> list[str]:
+    return [effect.text for effect in one.flush()
+            if isinstance(effect, msg.Notice) and effect.level == "warning"]
+
+
+def test_an_interface_that_names_no_port_is_told_of_once():
+    one = node()
+    one.bind("e0", "tap1", "nobody")
+    one.bind("e0", "tap2", "later")
+    assert [row.name for row in one.world.membership.unknown_ports.of(
+        one.world.elements.accepted["e0"])] == ["tap1", "tap2"]
+    assert not warnings(one)
+    one.set("port", "later", Port("later", "net", "fa:16:3e:00:00:0b"))
+    one.tick(GRACE)
+    assert warnings(one) == [
+        "interface tap1 has the iface-id nobody, and no port has this id"
+    ]
+    one.interface("e0", "tap1", msg.Interface("tap1", "nobody", 7))
+    one.tick(GRACE)
+    assert not warnings(one), "it was told"
+    one.interface("e0", "tap1", None)
+    one.interface("e0", "tap1", msg.Interface("tap1", "nobody", 7))
+    one.tick(GRACE)
+    assert "tap1" in "".join(warnings(one)), "it is another"
+
+
+def test_a_flood_of_unknown_ports_is_counted():
+    one = node()
+    one.interfaces("e0", *(
+        (f"t{n}", msg.Interface(f"t{n}", f"nobody{n}", 100 + n)) for n in range(LINES + 30)
+    ))  # fmt: skip
+    one.tick(GRACE)
+    told = warnings(one)
+    assert len(told) == LINES + 1
+    assert told[-1] == "and 30 more interfaces whose port does not exist"
+
+
+def test_health_tells_of_tunnels_between_hypervisors_that_are_down():
+    one = node()
+    one.connect("e1")
+    far = one.world.elements.accepted["e1"].vtep
+    one.tunnel("e0", far, msg.TunnelStatus(far, 7, "up"))
+    one.tunnel("e0", "192.0.2.7", msg.TunnelStatus("192.0.2.7", 8, "down"))
+    assert tunnels.of(one.world).ok, "a router that speaks no BFD"
+    one.tunnel("e0", far, msg.TunnelStatus(far, 7, "down"))
+    assert not tunnels.of(one.world).ok
+    assert f"host0 to {far} (down)" in tunnels.of(one.world).detail
+    one.disconnect("e0")
+    assert tunnels.of(one.world).ok, "nobody knows"
+
+
+def test_what_is_shown_of_a_refused_hypervisor():
+    one = node()
+    copy = replace(element_info("e0", "172.16.0.1"), address="198.51.100.99")
+    join(one, copy)
+    one.handle(msg.ElementUnusable(7, "198.51.100.7", "", "h", "system-id is missing"))
+    shown = {item["id"]: item for item in elements(one.world, one.now + 2)}
+    assert (shown["e0"]["state"], shown["e0"]["mine"]) == ("connected", True)
+    refused = shown["e0@198.51.100.99"]
+    assert (refused["state"], refused["element"], refused["seconds"]) == ("refused", "e0", 2.0)
+    assert "a copy of its database" in refused["refused"]
+    assert shown["@198.51.100.7"]["refused"] == "system-id is missing"
+    assert shown["e0"].keys() >= refused.keys() - {"refused", "session", "seconds"}
+
+
+def test_what_is_shown_where_this_node_stands_by():
+    one = Node()
+    value = record(element_info("e5", "172.16.0.6"), "other", True)
+    one.handle(msg.StatusChanged((
+        (NODES + "other", {"url": "http://other:9696"}), (RECORDS + "e5", value)
+    )))  # fmt: skip
+    join(one, element_info("e5", "172.16.0.6"))
+    (shown,) = elements(one.world, one.now)
+    assert (shown["owner"], shown["mine"], shown["state"]) == ("other", False, "connected")
+    assert shown["standby"] == [{"node": NODE, "reason": "standby: owned by other"}]

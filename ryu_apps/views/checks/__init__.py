@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ryu_apps.views.checks import core, duplicates, hypervisors, peers, store, threads
+from ryu_apps.views.checks import core, duplicates, hypervisors, peers, store, threads, tunnels
 from ryu_apps.views.health import Contributor
 
 CONTRIBUTORS: tuple[Contributor, ...] = (
     store.checks,
     peers.checks,
     hypervisors.checks,
+    tunnels.checks,
     duplicates.checks,
     core.checks,
     threads.checks,

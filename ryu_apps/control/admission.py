@@ -1,0 +1,191 @@
+"""Which hypervisors may join this node, and why others may not.  Pure.
+
+A session that may not join is *refused*, where something is wrong that an operator has to mend, or
+*stands by*, where the hypervisor is in good hands already: at another node that it is connected to,
+or with another session of its own.  Neither is written to.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ryu_apps.control import ids
+from ryu_apps.control import messages as msg
+from ryu_apps.control.elements import Elements, Refusal
+from ryu_apps.control.messages import ElementInfo
+
+OWN_ID = (
+    "give this one its own: ovs-vsctl set Open_vSwitch . external_ids:system-id=$(uuidgen)"
+)
+
+
+class Objection(NamedTuple):
+    """Why a hypervisor may not join, with what to do about it.  ``standby``: there is nothing to
+    do, and it may join when the other goes."""
+
+    reason: str
+    standby: bool = False
+
+
+class Admission:
+    """Judges by what ``elements`` knows: our own, and the records of the whole system."""
+
+    def __init__(self, elements: Elements) -> None:
+        self._elements = elements
+
+    def objection(self, session: int, info: ElementInfo) -> Objection | None:
+        """Why this hypervisor may not join with this session; None: it may."""
+        return (
+            self._connected_here(session, info)
+            or self._connected_elsewhere(info)
+            or self._taken(info)
+        )
+
+    def owned_elsewhere(self, name: str) -> bool:
+        """Whether a node that is alive has the hypervisor connected, by the records."""
+        elements = self._elements
+        known = elements.records.get(name)
+        return (
+            known is not None and known["owner"] != elements.node and known["connected"]
+            and known["owner"] in elements.nodes
+        )
+
+    def _connected_here(self, session: int, info: ElementInfo) -> Objection | None:
+        """Of two sessions with one system-id the older stays.  Whether it is still there was found
+        out before the newer was posted."""
+        elements = self._elements
+        other = elements.accepted.get(info.element)
+        if other is None:
+            known = elements.records.get(info.element)
+            if (
+                known is not None and known["owner"] == elements.node and known["connected"]
+                and known["address"] != info.address
+            ):
+                return Objection(
+                    f"hypervisor {info.element} was connected from {known['address']} before this "
+                    f"node started, and may come back from there; if this is another: {OWN_ID}"
+                )
+            return None
+        if other.session in (None, session):
+            return None
+        if other.info.identity == info.identity and other.info.address == info.address:
+            return Objection(
+                f"connected already, by another session from {info.address}", standby=True
+            )
+        return Objection(
+            f"another hypervisor with system-id {info.element} is connected from "
+            f"{other.info.address}{_copied(other.info.identity, info)}; {OWN_ID}"
+        )
+
+    def _connected_elsewhere(self, info: ElementInfo) -> Objection | None:
+        elements = self._elements
+        known = elements.records.get(info.element)
+        if known is None or known["owner"] == elements.node or not known["connected"]:
+            return None
+        owner = known["owner"]
+        if known["identity"] == info.identity:
+            if owner not in elements.nodes:
+                return None
+            if known["address"] == info.address:
+                return Objection(f"owned by {owner}", standby=True)
+        return Objection(
+            f"another hypervisor with system-id {info.element} is connected to node {owner} from "
+            f"{known['address']}{_copied(known['identity'], info)}; {OWN_ID}"
+        )
+
+    def _taken(self, info: ElementInfo) -> Objection | None:
+        """Something of it that must be its own belongs to another."""
+        elements = self._elements
+        holder = elements.by_vtep.get(info.vtep)
+        if holder not in (None, info.element):
+            return Objection(
+                f"VTEP {info.vtep} belongs to hypervisor {elements.records[holder]['hostname']} "
+                f"({holder}); set another address: ovs-vsctl set Open_vSwitch . "
+                f"external_ids:vnc-encap-ip=A.B.C.D{_gone(holder)}"
+            )
+        holder = elements.by_datapath.get(info.datapath_id)
+        if holder not in (None, info.element):
+            own = ids.bridge_datapath_id(info.element)
+            return Objection(
+                f"datapath id {info.datapath_id:016x} belongs to hypervisor "
+                f"{elements.records[holder]['hostname']} ({holder}); give this one its own: "
+                f"ovs-vsctl set Bridge {info.bridge} other_config:datapath-id={own:016x}"
+                f"{_gone(holder)}"
+            )
+        node = elements.node_at(info.vtep)
+        if node and info.address != info.vtep:
+            return Objection(
+                f"VTEP {info.vtep} is the address of node {node}; set the hypervisor's own: "
+                "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D"
+            )
+        return None
+
+
+def _copied(identity: str, info: ElementInfo) -> str:
+    return ", and this one has a copy of its database" if identity == info.identity else ""
+
+
+def _gone(holder: str) -> str:
+    return f", or if that hypervisor is gone for good, DELETE /v1/elements/{holder}"
+
+
+class Refusals:
+    """The sessions that may not join: told, shown (``elements.refused``), and looked at again when
+    something has changed.  ``effects``: what is to be done is appended to it."""
+
+    def __init__(self, elements: Elements, admission: Admission, effects: list) -> None:
+        self._elements = elements
+        self._admission = admission
+        self._effects = effects
+        self._changed = False
+
+    def refuse(self, session: int, info: ElementInfo, objection: Objection, now: float) -> None:
+        """The session may not join now, or no longer."""
+        reason, standby = objection
+        known = self._elements.refused.get(session)
+        self._elements.refused[session] = Refusal(
+            info.address, info.element, info.hostname, info.vtep, reason,
+            known.since if known is not None else now, standby, info,
+        )
+        self._effects.append(msg.RefuseElement(session, info.element, reason, standby))
+        self._effects.append(msg.Notice(
+            "info" if standby else "error", f"hypervisor {info.hostname} ({info.address})",
+            f"{'standby' if standby else 'refused'}: {reason}",
+        ))
+
+    def unusable(self, event: msg.ElementUnusable, now: float) -> None:
+        """A hypervisor says nothing that could be judged; or that is over."""
+        if event.reason:
+            self._elements.refused[event.session] = Refusal(
+                event.address, event.element, event.hostname, "", event.reason, now
+            )
+        else:
+            self._elements.refused.pop(event.session, None)
+
+    def changed(self, session: int, info: ElementInfo) -> None:
+        """What a session says of itself has changed; nothing where it was not refused."""
+        known = self._elements.refused.get(session)
+        if known is not None:
+            self._elements.refused[session] = known._replace(
+                hostname=info.hostname, vtep=info.vtep, info=info
+            )
+            self._changed = True
+
+    def look_again(self) -> None:
+        """Something has changed that a refusal may rest on: an element, a record, a node."""
+        self._changed = True
+
+    def reconsider(self, now: float) -> None:
+        """Judge again, if there was a reason to :meth:`look_again`."""
+        if not self._changed:
+            return
+        self._changed = False
+        for session, known in list(self._elements.refused.items()):
+            if known.info is None:
+                continue
+            objection = self._admission.objection(session, known.info)
+            if objection is None:
+                del self._elements.refused[session]
+                self._effects.append(msg.ReconsiderElement(session))
+            elif objection != (known.reason, known.standby):
+                self.refuse(session, known.info, objection, now)

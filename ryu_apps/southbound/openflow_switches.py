@@ -1,0 +1,159 @@
+"""Which connection is which element's: datapath ids, who holds them, and where from.  No I/O but to
+close connections.
+
+A datapath id has one holder: the first that was accepted with it keeps it until it is forgotten or
+has another bridge, and then the next gets it.  A switch is its holder's only where it connects from
+the address of the holder's OVSDB server, so nobody else can take its place.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, NamedTuple
+
+from ryu_apps.peer_address import plain_address
+
+LOG = logging.getLogger("vnc.openflow")
+
+
+UNUSED = 30.0
+"""Seconds that a connection is kept which comes from another address than its element."""
+
+
+class Change(NamedTuple):
+    """The element has this connection from now on, or no longer."""
+
+    element: str
+    datapath: Any
+    connected: bool
+
+
+class _Bridge(NamedTuple):
+    """What an element was accepted with."""
+
+    datapath_id: int
+    address: str
+
+
+class Switches:
+    """``any_address``: an element's switch may connect from anywhere.  ``unclaimed``: seconds that
+    a connection is kept which is no element's; 0: for ever.  ``now``: seconds, by the monotonic
+    clock.  Connections are os-ken's Datapath as :mod:`ryu_apps.runtime` repairs it."""
+
+    def __init__(self, any_address: bool, unclaimed: float) -> None:
+        self._any_address = any_address
+        self._unclaimed = unclaimed
+        self._bridges: dict[str, _Bridge] = {}
+        self._holders: dict[int, str] = {}
+        self._connections: dict[int, dict[str, Any]] = {}
+        """Datapath id -> address -> the newest connection from there, the newest of all last."""
+        self._used: dict[str, Any] = {}
+
+    def sources(self) -> frozenset[str]:
+        """Where the elements' switches connect from."""
+        return frozenset(bridge.address for bridge in self._bridges.values())
+
+    # ------------------------------------------------------------ elements
+
+    def accept(self, element: str, datapath_id: int, address: str, now: float) -> list[Change]:
+        """The element's bridge has this id, and its OVSDB server is at ``address``; "": its switch
+        may connect from anywhere."""
+        old = self._bridges.get(element)
+        self._bridges[element] = _Bridge(datapath_id, address)
+        changes: list[Change] = []
+        if old is not None and old.datapath_id != datapath_id:
+            changes += self._leave(element, old.datapath_id, now)
+        holder = self._holders.setdefault(datapath_id, element)
+        if holder != element:
+            LOG.error("element %s has the datapath id %016x of element %s, and gets no connection "
+                      "of it", element, datapath_id, holder)
+        return changes + self._settle(datapath_id, now)
+
+    def forget(self, element: str, now: float) -> list[Change]:
+        """The element is no longer there."""
+        bridge = self._bridges.pop(element, None)
+        return self._leave(element, bridge.datapath_id, now) if bridge is not None else []
+
+    def _leave(self, element: str, datapath_id: int, now: float) -> list[Change]:
+        """The element holds the id no longer; the next one that has it does."""
+        if self._holders.get(datapath_id) != element:
+            return []
+        del self._holders[datapath_id]
+        changes = []
+        used = self._used.pop(element, None)
+        if used is not None:
+            changes.append(Change(element, used, False))
+            self._drop(used)
+            used.disconnect("the element was removed, or has another bridge now")
+        for other, bridge in self._bridges.items():
+            if bridge.datapath_id == datapath_id and other != element:
+                self._holders[datapath_id] = other
+                break
+        return changes + self._settle(datapath_id, now)
+
+    # ------------------------------------------------------------ connections
+
+    def connected(self, datapath: Any, now: float) -> list[Change]:
+        """A switch finished its handshake."""
+        found = self._connections.setdefault(datapath.id, {})
+        address = _address_of(datapath)
+        older = found.pop(address, None)
+        found[address] = datapath
+        changes = self._settle(datapath.id, now)
+        if older is not None and older is not datapath:
+            older.disconnect("replaced by a newer connection of the same switch")
+        return changes
+
+    def disconnected(self, datapath: Any) -> list[Change]:
+        """A connection ended."""
+        self._drop(datapath)
+        holder = self._holders.get(datapath.id, "")
+        if self._used.get(holder) is not datapath:
+            return []
+        del self._used[holder]
+        return [Change(holder, datapath, False)]
+
+    def _drop(self, datapath: Any) -> None:
+        found = self._connections.get(datapath.id)
+        address = _address_of(datapath)
+        if found is not None and found.get(address) is datapath:
+            del found[address]
+            if not found:
+                del self._connections[datapath.id]
+
+    def _settle(self, datapath_id: int, now: float) -> list[Change]:
+        """Give the holder of the id the connection that it may have, and close all others."""
+        found = self._connections.get(datapath_id, {})
+        holder = self._holders.get(datapath_id)
+        if holder is None:
+            for datapath in found.values():
+                if datapath.expires is None and self._unclaimed:
+                    datapath.expires = now + self._unclaimed
+            return []
+        address = self._bridges[holder].address
+        anywhere = self._any_address or not address
+        chosen = next(reversed(found.values()), None) if anywhere else found.get(address)
+        for datapath in [one for one in found.values() if one is not chosen]:
+            if anywhere:
+                self._drop(datapath)
+                datapath.disconnect("replaced by a newer connection of the same switch")
+            elif datapath.expires is None:
+                # Closed at once it would come back at once.
+                datapath.expires = now + UNUSED
+                LOG.warning("a connection of switch %016x from %s is not used: element %s, whose "
+                            "switch it says to be, is at %s", datapath_id, _address_of(datapath),
+                            holder, address)
+        used = self._used.get(holder)
+        if chosen is used:
+            return []
+        if chosen is None:
+            del self._used[holder]
+            return [Change(holder, used, False)]
+        chosen.expires = None
+        self._used[holder] = chosen
+        return [Change(holder, chosen, True)]
+
+
+def _address_of(datapath: Any) -> str:
+    """Where a connection comes from; "" for a Unix socket."""
+    return plain_address(datapath.address[0]) if isinstance(datapath.address, tuple) else ""
