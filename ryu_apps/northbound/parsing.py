@@ -49,7 +49,10 @@ def named(model: type[Body], body: dict[str, Any]) -> list[str]:
         name = model.model_fields[field].alias or field
         found.append(name)
         if type(value) is list:
-            keys = {key for item in value if type(item) is dict for key in item}
+            keys = {
+                key for item in value if type(item) is dict
+                for key, part in item.items() if part is not None
+            }
             found += [f"{name}:{key}" for key in sorted(keys)]
     return found
 

@@ -142,7 +142,8 @@ def test_ports_on_a_shared_network(site):
         site.refused(B, "POST", "/v2.0/ports", {"port": body}, 403, denied)
         site.refused(B, "POST", "/v2.0/ports", {"ports": [body]}, 403, denied)
     port = site.make("port", B, network_id=site.shared,
-                     fixed_ips=[{"subnet_id": site.sub_shared}], allowed_address_pairs=[])
+                     fixed_ips=[{"subnet_id": site.sub_shared, "ip_address": None}],
+                     allowed_address_pairs=[])
     path = site.path("port", port["id"])
     for fields in (
         {"port_security_enabled": False}, {"allowed_address_pairs": []}, {"fixed_ips": []},
