@@ -102,7 +102,8 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                     "allowed; empty: do not listen."),
         cfg.MultiStrOpt("peer", default=[], help="ADDRESS remote-as N [port N] [name TEXT] "
                         "[passive] [password TEXT] [hold-time N] [max-prefixes N] "
-                        "[kind auto|node|router|reflector]; once a peer."),
+                        "[kind auto|node|router|reflector] [route-targets LIST] [next-hops LIST] "
+                        "[max-next-hops N]; once a peer."),
         cfg.StrOpt("engine", default="native", choices=["native", "os-ken"], help="native: our "
                    "sessions on os-ken's codec. os-ken: its BGPSpeaker, with the limits that "
                    "docs/architecture.md tells."),

@@ -21,7 +21,9 @@ from ryu_apps.control.routes import Nlri, Path
 @dataclass(frozen=True)
 class Peer:
     """A configured neighbour.  ``name`` identifies it in events; default its address.  ``kind``:
-    see :mod:`ryu_apps.control.peers`; an engine treats all alike."""
+    see :mod:`ryu_apps.control.peers`; an engine treats all alike.  ``route_targets`` (see
+    :class:`~ryu_apps.peering.admission.Targets`) and ``next_hops`` (prefixes): all that is taken
+    from it, empty: anything."""
 
     address: str
     remote_as: int
@@ -34,6 +36,9 @@ class Peer:
     max_prefixes: int = 1_000_000
     families: tuple[str, ...] = ("l2vpn-evpn",)
     kind: str = "auto"
+    route_targets: tuple[str, ...] = ()
+    next_hops: tuple[str, ...] = ()
+    max_next_hops: int = 1024
 
     @property
     def id(self) -> str:

@@ -216,4 +216,5 @@ class Neighbor:
         return {"peer": self.peer.id, "address": self.address, "remote_as": self.peer.remote_as,
                 "state": state, "uptime": self.loop.time() - self.since if self.active else 0.0,
                 "prefixes_received": self.received.prefixes, "pending": self.advertising.pending,
-                "last_error": self.last_error, "counters": counters}
+                "last_error": self.last_error,
+                "refused": dict(self.received.admission.refused), "counters": counters}

@@ -4,22 +4,62 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
+from collections.abc import Callable
 
 from ryu_apps.control.peers import KINDS
+from ryu_apps.peering.admission import Targets
 from ryu_apps.peering.base import Peer
 
-_NUMBERS = {  # word: (field, smallest, largest)
-    "remote-as": ("remote_as", 1, 4294967295),
-    "port": ("port", 1, 65535),
-    "hold-time": ("hold_time", 0, 65535),
-    "max-prefixes": ("max_prefixes", 1, 100_000_000),
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def read(value: str) -> int:
+        if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
+            raise ValueError(f"{value!r} is no number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def _text(value: str) -> str:
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+def _kind(value: str) -> str:
+    if value not in KINDS:
+        raise ValueError(f"{value!r} is none of {', '.join(KINDS)}")
+    return value
+
+
+def _targets(value: str) -> tuple[str, ...]:
+    texts = tuple(value.split(","))
+    Targets(texts)
+    return texts
+
+
+def _prefixes(value: str) -> tuple[str, ...]:
+    return tuple(str(ipaddress.ip_network(text)) for text in value.split(","))
+
+
+_WORDS = {  # word: (field, what reads its value)
+    "remote-as": ("remote_as", _number(1, 4294967295)),
+    "port": ("port", _number(1, 65535)),
+    "hold-time": ("hold_time", _number(0, 65535)),
+    "max-prefixes": ("max_prefixes", _number(1, 100_000_000)),
+    "max-next-hops": ("max_next_hops", _number(1, 1_000_000)),
+    "name": ("name", _text),
+    "password": ("password", _text),
+    "kind": ("kind", _kind),
+    "route-targets": ("route_targets", _targets),
+    "next-hops": ("next_hops", _prefixes),
 }
-_TEXTS = {"name": "name", "password": "password", "kind": "kind"}
 
 
 def parse_peer(text: str) -> Peer:
     """``ADDRESS remote-as N [port N] [name TEXT] [passive] [password TEXT] [hold-time N]
-    [max-prefixes N] [kind auto|node|router|reflector]`` to a Peer; TEXT may be quoted.
+    [max-prefixes N] [kind auto|node|router|reflector] [route-targets LIST] [next-hops LIST]
+    [max-next-hops N]`` to a Peer; TEXT may be quoted, a LIST has commas between.
 
     Raises ValueError that says what is wrong and where.
     """
@@ -38,22 +78,15 @@ def parse_peer(text: str) -> Peer:
     for word in rest:
         if word == "passive":
             name, value = "passive", True
-        elif word in _NUMBERS or word in _TEXTS:
-            value = next(rest, None)
-            if value is None:
+        elif word in _WORDS:
+            name, read = _WORDS[word]
+            given = next(rest, None)
+            if given is None:
                 raise ValueError(f"peer {text!r}: {word} needs a value")
-            if word in _TEXTS:
-                name = _TEXTS[word]
-                if not value:
-                    raise ValueError(f"peer {text!r}: {word} is empty")
-                if word == "kind" and value not in KINDS:
-                    raise ValueError(f"peer {text!r}: kind {value!r} is none of {', '.join(KINDS)}")
-            else:
-                name, low, high = _NUMBERS[word]
-                if not (value.isascii() and value.isdigit() and low <= int(value) <= high):
-                    raise ValueError(f"peer {text!r}: {word} {value!r} is no number from {low} to "
-                                     f"{high}")
-                value = int(value)
+            try:
+                value = read(given)
+            except ValueError as error:
+                raise ValueError(f"peer {text!r}: {word} {error}") from error
         else:
             raise ValueError(f"peer {text!r}: unknown word {word!r}")
         if name in found:

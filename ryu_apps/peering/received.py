@@ -12,7 +12,9 @@ from collections import Counter
 from collections.abc import Callable
 
 from ryu_apps.peering import wire
+from ryu_apps.peering.admission import Admission
 from ryu_apps.peering.base import Peer
+from ryu_apps.peering.nlri import Route
 from ryu_apps.peering.update import Update
 from ryu_apps.peering.wire import BgpError
 
@@ -30,22 +32,22 @@ class Received:
                  log: Callable[..., None]) -> None:
         self._peer, self._counters = peer, counters
         self._post, self._log = post, log
-        self._prefixes: set[int] = set()
+        self.admission = Admission(peer)
         self._announced: dict[bytes, tuple] = {}
         self._withdrawn: dict[bytes, tuple] = {}
 
     @property
     def prefixes(self) -> int:
         """How many the peer has announced and not withdrawn in this session."""
-        return len(self._prefixes)
+        return len(self.admission)
 
     def forget(self) -> None:
         """A session begins or is over: the peer has announced nothing."""
-        self._prefixes.clear()
+        self.admission.forget()
 
     def take(self, update: Update) -> None:
         """Take an UPDATE into the batch; raises BgpError (Cease/1) over ``max_prefixes``."""
-        peer, counters, prefixes = self._peer, self._counters, self._prefixes
+        peer, counters = self._peer, self._counters
         counters["updates_received"] += 1
         counters["routes_skipped"] += update.skipped
         for name, text in update.notes:
@@ -54,32 +56,53 @@ class Received:
                       limited=f"{peer.id} {name}")
         announced, withdrawn = self._announced, self._withdrawn
         for route in update.withdrawn:
-            key = route.key
-            announced.pop(key, None)
-            withdrawn[key] = route[1:3]
-            prefixes.discard(hash(key))
+            self._withdraw(route)
         for route in update.looped:
             counters["loops"] += 1
-            if hash(route.key) in prefixes:  # it replaces one that was no loop
-                announced.pop(route.key, None)
-                withdrawn[route.key] = route[1:3]
-                prefixes.discard(hash(route.key))
+            if route.key in self.admission:  # it replaces one that was no loop
+                self._withdraw(route)
         if update.announced:
-            attrs, pmsi = update.attrs, update.pmsi
-            for key, route_type, fields, labels, esi, gateway in update.announced:
-                announced[key] = (route_type, fields, attrs,
-                                  (pmsi,) if route_type == 3 else labels, esi, gateway)
-                prefixes.add(hash(key))
-            if len(prefixes) > peer.max_prefixes:
-                raise BgpError(wire.CEASE, 1,
-                               b"\x00\x19\x46" + peer.max_prefixes.to_bytes(4, "big"),
-                               f"more than {peer.max_prefixes}")
+            self._announce(update)
         if update.end_of_rib:
             self.flush()
             counters["end_of_rib_received"] += 1
             self._post(["eor", peer.id])
         elif len(announced) + len(withdrawn) >= POST_AT_ONCE:
             self.flush()
+
+    def _withdraw(self, route: Route) -> None:
+        key = route.key
+        self._announced.pop(key, None)
+        self._withdrawn[key] = route[1:3]
+        self.admission.drop(key)
+
+    def _announce(self, update: Update) -> None:
+        admission, peer, announced = self.admission, self._peer, self._announced
+        attrs, objection = admission.attributes(update.attrs)
+        pmsi = update.pmsi
+        if objection:
+            admission.refused[objection] += len(update.announced)
+            self._refuse(objection, update.announced[0])
+        for route in update.announced:
+            if objection:
+                self._withdraw(route)
+                continue
+            reason = admission.take(route, attrs)
+            if reason:
+                self._withdraw(route)
+                self._refuse(reason, route)
+                continue
+            key, route_type, fields, labels, esi, gateway = route
+            announced[key] = (route_type, fields, attrs,
+                              (pmsi,) if route_type == 3 else labels, esi, gateway)
+        if admission.weight > peer.max_prefixes:
+            raise BgpError(wire.CEASE, 1,
+                           b"\x00\x19\x46" + peer.max_prefixes.to_bytes(4, "big"),
+                           f"more than {peer.max_prefixes}")
+
+    def _refuse(self, reason: str, route: Route) -> None:
+        self._log("warning", f"peer {self._peer.id}: a route is refused, {reason}: type "
+                  f"{route.route_type} {route.fields}", limited=f"{self._peer.id} {reason}")
 
     def flush(self) -> None:
         """Post the batch.  In it a route stands once in each list, and the withdrawals count as the

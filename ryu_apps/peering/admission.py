@@ -1,0 +1,117 @@
+"""What is taken from a peer: the policy of its ``peer`` line, and bounds on what it may cost.
+
+A route that is not taken is treated as withdrawn (RFC 7606 section 2), so that what it replaces
+goes too, and counted by reason.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+
+from ryu_apps.control.routes import Attributes
+from ryu_apps.peering.base import Peer
+from ryu_apps.peering.nlri import Route
+from ryu_apps.peering.values import route_objection
+
+TARGETS_AT_ONCE = 16
+"""A route counts once more against max-prefixes for every so many route targets: each of them is an
+entry in the node's index."""
+
+
+class Targets:
+    """A list of allowed route targets: "ADMIN:NUMBER", "ADMIN:FIRST-LAST" or "ADMIN:*".
+
+    The constructor raises ValueError for anything else.
+    """
+
+    def __init__(self, texts: tuple[str, ...]) -> None:
+        self._ranges: dict[str, list[tuple[int, int]]] = {}
+        for text in texts:
+            admin, _, numbers = text.rpartition(":")
+            first, dash, last = numbers.partition("-")
+            if numbers == "*":
+                low, high = 0, 0xFFFFFFFF
+            elif admin and first.isdecimal() and (last.isdecimal() if dash else not last):
+                low, high = int(first), int(last or first)
+            else:
+                admin = ""
+            if not admin or low > high:
+                raise ValueError(f"{text!r} is no ADMIN:NUMBER, ADMIN:FIRST-LAST or ADMIN:*")
+            self._ranges.setdefault(admin, []).append((low, high))
+
+    def __contains__(self, target: str) -> bool:
+        admin, _, number = target.rpartition(":")
+        return any(low <= int(number) <= high for low, high in self._ranges.get(admin, ()))
+
+
+class Admission:
+    """The judgement on one peer's routes.  ``refused``: reason -> how many routes, since the
+    engine's start."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._targets = Targets(peer.route_targets) if peer.route_targets else None
+        self._next_hops = [ipaddress.ip_network(text) for text in peer.next_hops]
+        self._max_next_hops = peer.max_next_hops
+        self._hops: Counter[str] = Counter()
+        self._terms: dict[tuple[str, int], tuple[str, int]] = {}
+        self._held: dict[int, tuple[str, int]] = {}
+        self.weight = 0
+        """What the peer's routes count against max-prefixes."""
+        self.refused: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def __contains__(self, key: bytes) -> bool:
+        return hash(key) in self._held
+
+    def forget(self) -> None:
+        """The peer has announced nothing: a session begins or is over."""
+        self._held.clear()
+        self._hops.clear()
+        self._terms.clear()
+        self.weight = 0
+
+    def attributes(self, attrs: tuple) -> tuple[tuple, str]:
+        """(attributes without the route targets that the peer may not use, why none of the routes
+        with them is taken)."""
+        next_hop, targets = attrs[:2]
+        if self._next_hops:
+            address = ipaddress.ip_address(next_hop)
+            if not any(address in net for net in self._next_hops):
+                return attrs, "next hop outside of the peer's"
+        if self._targets is not None:
+            allowed = tuple(target for target in targets if target in self._targets)
+            if targets and not allowed:
+                return attrs, "route targets outside of the peer's"
+            if allowed != targets:
+                attrs = tuple(Attributes(*attrs)._replace(rts=allowed))
+        return attrs, ""
+
+    def take(self, route: Route, attrs: tuple) -> str:
+        """Count a route as held; returns why it is not taken, and then it is not held."""
+        reason = route_objection(route)
+        next_hop = attrs[0]
+        if not reason and next_hop not in self._hops and len(self._hops) >= self._max_next_hops:
+            reason = f"more than {self._max_next_hops} next hops"
+        self.drop(route.key)
+        if reason:
+            self.refused[reason] += 1
+            return reason
+        terms = next_hop, 1 + len(attrs[1]) // TARGETS_AT_ONCE
+        terms = self._terms.setdefault(terms, terms)
+        self._held[hash(route.key)] = terms
+        self._hops[next_hop] += 1
+        self.weight += terms[1]
+        return ""
+
+    def drop(self, key: bytes) -> None:
+        """A route is no longer held, if it was."""
+        terms = self._held.pop(hash(key), None)
+        if terms is not None:
+            next_hop, weight = terms
+            self.weight -= weight
+            self._hops[next_hop] -= 1
+            if not self._hops[next_hop]:
+                del self._hops[next_hop]
