@@ -101,9 +101,14 @@ class Node:
         self.engine.stop()
 
 
+def vtep_of(address: str) -> str:
+    """The VTEP of an engine at a loopback address, which is none itself: 127.x becomes 10.x."""
+    return address.replace("127.", "10.", 1) if address.startswith("127.") else address
+
+
 def attributes(vtep: str, *, l3: int = 0, **more: Any) -> Attributes:
     targets = ("65000:100", "65000:200") if l3 else ("65000:100",)
-    return Attributes(vtep, targets, router_mac="02:aa:00:00:00:01" if l3 else "", **more)
+    return Attributes(vtep_of(vtep), targets, router_mac="02:aa:00:00:00:01" if l3 else "", **more)
 
 
 def mac_path(vtep: str, number: int, ip: str = "v4", l3: int = 0, **more: Any) -> Path:
@@ -113,17 +118,20 @@ def mac_path(vtep: str, number: int, ip: str = "v4", l3: int = 0, **more: Any) -
                "v6": f"fd00::{number + 1:x}"}[ip]
     if ip == "v6":
         address = socket.inet_ntop(socket.AF_INET6, socket.inet_pton(socket.AF_INET6, address))
+    vtep = vtep_of(vtep)
     return Path(MacIp(f"{vtep}:{1 + number % 10}", 0, f"02:00:00:{high:02x}:{mid:02x}:{low:02x}",
                       address),
                 attributes(vtep, l3=l3, **more), (100, l3) if l3 else (100,))
 
 
 def prefix_path(vtep: str, number: int, l3: int = 200, **more: Any) -> Path:
+    vtep = vtep_of(vtep)
     return Path(IpPrefix(f"{vtep}:99", 0, f"20.{number >> 8 & 255}.{number & 255}.0/24"),
                 attributes(vtep, l3=l3, **more), (l3,))
 
 
 def imet_path(vtep: str, vni: int = 100) -> Path:
+    vtep = vtep_of(vtep)
     return Path(Imet(f"{vtep}:1", 0, vtep), attributes(vtep), (vni,))
 
 

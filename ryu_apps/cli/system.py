@@ -54,7 +54,9 @@ PEERS: list[Column] = [
     ("PATHS", "paths"),
     ("STALE", lambda peer: peer.get("stale_paths") or ""),
     ("PENDING", lambda peer: peer.get("pending") or ""),
-    ("LAST ERROR", "last_error"),
+    ("REFUSED", lambda peer: sum((peer.get("refused") or {}).values()) or ""),
+    ("LAST ERROR", lambda peer: "; ".join(filter(None, (
+        peer.get("last_error"), peer.get("dial_error"))))),
 ]
 
 

@@ -35,6 +35,8 @@ class Instance:
         """Entries whose candidates lead to several VTEPs."""
         self.unused: dict[Nlri, Path] = {}
         """Imported paths that belong to no table: no vrouter could use them."""
+        self.misdirected: dict[Nlri, int] = {}
+        """Imported paths whose label is the VNI of an instance here that does not import them."""
         self.overlay: dict[Entry, dict[Entry, None]] = {}
         """Entry of a gateway address -> the prefixes behind it (RFC 9136 section 4.1)."""
 
@@ -47,7 +49,7 @@ class Instance:
         vni = self.spec.vni
         kind = type(nlri)
         is_evi = self.spec.kind == "evi"
-        if unusable(path, self.spec.kind):
+        if nlri in self.misdirected or unusable(path, self.spec.kind):
             return []
         if is_evi:
             if kind is MacIp:
@@ -70,6 +72,12 @@ class Instance:
                 return []  # Of one link, so no router has a route to it.
             return [(self.prefixes, ("prefix", vni, ids.host_prefix(nlri.ip)))]
         return []
+
+    def label(self, path: Path) -> int:
+        """The VNI that what goes along a path carries; 0 where another route says it."""
+        if path.gateway:
+            return 0
+        return path.labels[0] if self.spec.kind == "evi" else path.labels[-1]
 
     def add(self, path: Path, dirty: dict[Entry, None]) -> None:
         places = self.places(path)
@@ -150,6 +158,8 @@ class Instance:
 
     def why_unused(self, path: Path) -> str:
         """Why this instance does not use a path that it imports, or ""."""
+        if path.nlri in self.misdirected:
+            return f"with the VNI {self.misdirected[path.nlri]}, whose instance does not import it"
         why = unusable(path, self.spec.kind)
         if not why and path.gateway and not self.host(path.gateway):
             return f"by the gateway {path.gateway}, and no route says where that is"

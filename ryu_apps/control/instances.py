@@ -32,6 +32,9 @@ class Instances:
         self._importers: dict[str, dict[int, None]] = {}
         self._by_target: dict[str, dict[Nlri, None]] = {}
         """Route target -> NLRIs whose best path carries it; serves a new instance."""
+        self._labelled: dict[int, dict[tuple[int, Nlri], None]] = {}
+        """Label -> (VNI of an instance, NLRI) of the imported paths with another instance's label,
+        or nobody's."""
         self.dirty: dict[Entry, None] = {}
         """Entries that changed since the consumer last emptied it."""
 
@@ -44,15 +47,24 @@ class Instances:
                 return
             self.remove(spec.vni)
         instance = self.by_vni[spec.vni] = Instance(spec)
+        found: dict[Nlri, None] = {}
         for target in self.targets(spec):
             self._importers.setdefault(target, {})[spec.vni] = None
-            for nlri in self._by_target.get(target, ()):
-                instance.add(self._rib.best[nlri], self.dirty)
+            found.update(self._by_target.get(target, ()))
+        for nlri in found:
+            self._add(instance, self._rib.best[nlri])
+        self._look_again(spec.vni)
 
     def remove(self, vni: int) -> None:
         instance = self.by_vni.pop(vni, None)
         if instance is None:
             return
+        for label, places in list(self._labelled.items()):
+            for place in [place for place in places if place[0] == vni]:
+                del places[place]
+            if not places:
+                del self._labelled[label]
+        self._look_again(vni)
         self.dirty.update(dict.fromkeys(instance.entries()))
         for target in self.targets(instance.spec):
             importers = self._importers[target]
@@ -93,9 +105,46 @@ class Instances:
             after = self._importing(new_rts)
             if old is not None:
                 for vni in self._importing(old_rts):
-                    self.by_vni[vni].remove(old, self.dirty)
+                    self._remove(self.by_vni[vni], old)
             for vni in after:
-                self.by_vni[vni].add(new, self.dirty)
+                self._add(self.by_vni[vni], new)
+
+    # ------------------------------------------------------------ labels of others
+
+    def _add(self, instance: Instance, path: Path) -> None:
+        """A path is imported.  It is of use where its label is the instance's own VNI, or one that
+        means nothing here, or that of an instance which imports it too: one network's route must
+        not lead its frames into another's."""
+        label, vni = instance.label(path), instance.spec.vni
+        if label and label != vni:
+            self._labelled.setdefault(label, {})[vni, path.nlri] = None
+            if not self._may_carry(label, path):
+                instance.misdirected[path.nlri] = label
+        instance.add(path, self.dirty)
+
+    def _remove(self, instance: Instance, path: Path) -> None:
+        label, vni = instance.label(path), instance.spec.vni
+        instance.remove(path, self.dirty)
+        instance.misdirected.pop(path.nlri, None)
+        places = self._labelled.get(label)
+        if places is not None:
+            places.pop((vni, path.nlri), None)
+            if not places:
+                del self._labelled[label]
+
+    def _may_carry(self, label: int, path: Path) -> bool:
+        other = self.by_vni.get(label)
+        return other is None or not self.targets(other.spec).isdisjoint(self.keys(path.attrs.rts))
+
+    def _look_again(self, label: int) -> None:
+        """An instance came, went, or imports something else: so do paths with its VNI as label."""
+        for vni, nlri in self._labelled.get(label, ()):
+            instance, path = self.by_vni[vni], self._rib.best[nlri]
+            if (nlri in instance.misdirected) == self._may_carry(label, path):
+                instance.remove(path, self.dirty)
+                if instance.misdirected.pop(nlri, None) is None:
+                    instance.misdirected[nlri] = label
+                instance.add(path, self.dirty)
 
     def best(self, paths: Iterable[Path]) -> Path | None:
         """Where a MAC or an address is: :func:`select_mac` as all of this node use it."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.nlri import pack_ip, unpack_ip
+from ryu_apps.peering.values import host_objection, mac_objection
 from ryu_apps.peering.wire import AS_TRANS, UPDATE_ERROR, BgpError
 
 ORIGIN, AS_PATH, NEXT_HOP, MED, LOCAL_PREF, ATOMIC, AGGREGATOR, COMMUNITIES = range(1, 9)
@@ -34,12 +35,14 @@ MPLS_TUNNELS = frozenset({"gre", "mpls", "mpls-in-gre", "mpls-in-udp"})
 
 
 class Session(NamedTuple):
-    """What a session's encoding depends on.  ``router_id`` is our own, and our cluster id."""
+    """What a session's encoding and judgement depend on.  ``router_id`` is our own, and our
+    cluster id.  ``first_as``: what the paths of an external peer must begin with, 0: anything."""
 
     local_as: int
     router_id: str
     ebgp: bool
     as4: bool
+    first_as: int = 0
 
 
 class Parsed(NamedTuple):
@@ -168,7 +171,10 @@ def _parse_communities(value: bytes, found: dict) -> None:
         elif kind == 3 and sub == 0x0C:
             tunnels.append(int.from_bytes(value[at + 6 : at + 8], "big"))
         elif kind == 6 and sub == 3:
-            found["router_mac"] = value[at + 2 : at + 8].hex(":")
+            mac = value[at + 2 : at + 8].hex(":")
+            reason = mac_objection(mac)
+            _need(not reason, f"Router's MAC {mac}: {reason}")
+            found["router_mac"] = mac
         elif kind == 6 and sub == 0:
             found["sticky"] = bool(value[at + 2] & 1)
             found["mobility"] = int.from_bytes(value[at + 4 : at + 8], "big")
@@ -222,8 +228,11 @@ def _parse_one(kind: int, value: bytes, session: Session, found: dict) -> str:
         found["pmsi"] = _parse_pmsi(value)
     elif kind == ATOMIC and size != 0:
         return f"ATOMIC_AGGREGATE of {size} bytes"
-    elif kind == AGGREGATOR and size != (8 if session.as4 else 6):
-        return f"AGGREGATOR of {size} bytes"
+    elif kind == AGGREGATOR:
+        if size != (8 if session.as4 else 6):
+            return f"AGGREGATOR of {size} bytes"
+        if not any(value[:-4]):
+            return "AGGREGATOR: AS 0 (RFC 7607 section 2)"
     elif kind == AS4_PATH:
         if session.as4:
             return "AS4_PATH between speakers of 4-byte AS numbers"
@@ -234,10 +243,19 @@ def _parse_one(kind: int, value: bytes, session: Session, found: dict) -> str:
     return ""
 
 
+def _path_objection(as_path: tuple[int, ...], session: Session) -> str:
+    """Why routes with this AS_PATH are treated as withdrawn, or ""."""
+    if 0 in as_path:
+        return "AS_PATH: AS 0 (RFC 7607 section 2)"
+    if session.first_as and as_path[:1] != (session.first_as,):
+        return f"AS_PATH does not begin with AS {session.first_as} (RFC 4271 section 6.3)"
+    return ""
+
+
 def _next_hop(data: bytes) -> str:
     text = unpack_ip(data)
-    bad = (data[0] == 0 or data[0] >= 224) if len(data) == 4 else (data[0] == 255 or not any(data))
-    _need(not bad, f"next hop {text}")
+    reason = host_objection(text)
+    _need(not reason, f"next hop {text}: {reason}")
     return text
 
 
@@ -283,6 +301,9 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
     older, newer = found["as_path"], found.pop("as4_path", ())
     if newer and len(newer) <= len(older):  # RFC 6793 section 4.2.3
         found["as_path"] = older[: len(older) - len(newer)] + newer
+    wrong = _path_objection(found["as_path"], session)
+    if wrong:
+        return Parsed(None, None, (*notes, ("treated_as_withdraw", wrong)), False)
     pmsi = found.pop("pmsi", None)
     found.setdefault("rts", ())
     attrs = Attributes(**found)

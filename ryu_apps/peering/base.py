@@ -39,6 +39,7 @@ class Peer:
     route_targets: tuple[str, ...] = ()
     next_hops: tuple[str, ...] = ()
     max_next_hops: int = 1024
+    enforce_first_as: bool = True
 
     @property
     def id(self) -> str:

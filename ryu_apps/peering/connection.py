@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ryu_apps.control.graceful_restart import BY_TCP, DECONFIGURED, MAX_PREFIXES, SessionEnd
 from ryu_apps.peering import wire
 from ryu_apps.peering.attributes import Session
+from ryu_apps.peering.send_hold import SendHold
 from ryu_apps.peering.update import Decoder
 from ryu_apps.peering.wire import BgpError
 
@@ -41,6 +42,7 @@ class Connection(asyncio.Protocol):
         self.reason = ""
         self._rest = b""
         self._heard = 0.0
+        self._send_hold = SendHold(0)
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     # -- asyncio.Protocol
@@ -68,7 +70,6 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self.state == "Closed":
             return
-        self._heard = self.loop.time()
         if self._rest:
             data = self._rest + data
         at, end = 0, len(data)
@@ -121,6 +122,12 @@ class Connection(asyncio.Protocol):
             self._timer("hold", left, self._check_hold)
 
     def _keepalive(self) -> None:
+        if self._send_hold.stuck(self.loop.time(), self.transport.get_write_buffer_size()):
+            # The NOTIFICATION would wait behind the rest: it is left out (RFC 9687 section 3.1).
+            error = BgpError(wire.SEND_HOLD_EXPIRED, 0, reason="the peer takes no data")
+            self._gone(str(error), SessionEnd(error.code, 0, sent=True))
+            self.transport.abort()
+            return
         self.send(wire.KEEPALIVE_MESSAGE)
         self.neighbor.counters["keepalives_sent"] += 1
         self._timer("keepalive", self.hold_time / 3 * random.uniform(0.75, 1), self._keepalive)
@@ -142,6 +149,7 @@ class Connection(asyncio.Protocol):
     # -- messages
 
     def send(self, data: bytes) -> None:
+        self._send_hold.wrote(len(data))
         self.transport.write(data)
 
     def _message(self, kind: int, body: bytes) -> None:
@@ -154,11 +162,14 @@ class Connection(asyncio.Protocol):
         elif self.state == "OpenConfirm":
             if kind != wire.KEEPALIVE:
                 raise BgpError(wire.FSM_ERROR, 2, bytes([kind]), f"message type {kind}")
+            self._heard = self.loop.time()
             self.state = "Established"
             self.neighbor.established(self)
         elif kind == wire.UPDATE:
+            self._heard = self.loop.time()
             self.neighbor.received.take(self.decoder.decode(body))
         elif kind == wire.KEEPALIVE:
+            self._heard = self.loop.time()
             self.neighbor.counters["keepalives_received"] += 1
         elif kind == wire.ROUTE_REFRESH:
             if len(body) != 4:
@@ -184,7 +195,9 @@ class Connection(asyncio.Protocol):
         if not self.neighbor.wins_collision(self):
             return
         self._timers.pop("open").cancel()
-        self.session = Session(speaker.local_as, speaker.router_id, ebgp, opened.as4)
+        first_as = opened.asn if ebgp and peer.enforce_first_as else 0
+        self.session = Session(speaker.local_as, speaker.router_id, ebgp, opened.as4, first_as)
+        self._send_hold = SendHold(min(peer.hold_time, opened.hold_time))
         self.decoder = Decoder(self.session)
         self.hold_time = min(peer.hold_time, opened.hold_time)
         self.state = "OpenConfirm"

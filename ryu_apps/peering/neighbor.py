@@ -24,6 +24,8 @@ MAX_PENDING = 4
 YOUNG = 5.0
 """An established session younger than this is not taken for one that its peer has lost."""
 MAX_IDLE_HOLD = 30.0
+AT_ONCE = ((wire.HOLD_EXPIRED, 0), (wire.CEASE, 4), (wire.CEASE, 7))
+"""NOTIFICATIONs after which the peer wants the session back."""
 PREFIX_IDLE_HOLD = 60.0
 
 
@@ -39,8 +41,10 @@ class Neighbor:
         self.received = Received(peer, self.counters, core.post, core.log)
         self.advertising = Advertising(core.loop, core.rib, peer, self.counters, core.log)
         self.last_error = ""
+        self.dial_error = ""
         self.since = self.loop.time()
         self.idle_until = 0.0
+        self._dial_after = 0.0
         self.removed = False
         self._idle_hold = 0.0
         self._was_up = False
@@ -59,7 +63,7 @@ class Neighbor:
 
     def _connect(self) -> None:
         self._retry = None
-        left = self.idle_until - self.loop.time()
+        left = max(self.idle_until, self._dial_after) - self.loop.time()
         if self.removed or self.peer.passive or self._dialing or self.connections:
             return
         if left > 0:
@@ -72,7 +76,9 @@ class Neighbor:
             await dial(self.loop, self.core.speaker, self.peer,
                        lambda: Connection(self.core, self))
         except (OSError, TimeoutError) as error:
-            self.last_error = f"connect: {error or 'timeout'}"
+            self.dial_error = f"connect: {error or 'no answer'}"
+            if isinstance(error, TimeoutError) and self.peer.password:
+                self.dial_error += "; a peer with another TCP MD5 password or none gives none"
             self.counters["connect_failures"] += 1
             self._schedule(self.peer.connect_retry * random.uniform(0.75, 1))
         finally:
@@ -132,7 +138,7 @@ class Neighbor:
         self._was_up = True
         self.received.forget()
         self.counters["established"] += 1
-        self.last_error = ""
+        self.last_error = self.dial_error = ""
         opened = connection.open
         self.core.post(["up", self.peer.id, {
             "remote_as": opened.asn, "router_id": opened.router_id, "address": self.address,
@@ -175,16 +181,23 @@ class Neighbor:
             self.idle_until = self.loop.time() + PREFIX_IDLE_HOLD
         elif sent[0] in (wire.OPEN_ERROR, wire.UPDATE_ERROR) \
                 and (state == "Established" or not connection.incoming):
-            self._idle_hold = min(max(2 * self._idle_hold, 1.0), MAX_IDLE_HOLD)
-            self.idle_until = self.loop.time() + self._idle_hold
+            self.idle_until = self.loop.time() + self._longer_hold()
+        elif end.code and not end.sent and (end.code, end.subcode) not in AT_ONCE:
+            # It has just said that it does not want us: its own attempts are let in.
+            self._dial_after = self.loop.time() + self._longer_hold()
         if not self.connections and not self.removed:
             at_once = sent == (wire.CEASE, 4)
             self._schedule(0.0 if at_once else
                            self.peer.connect_retry * random.uniform(0.75, 1))
 
+    def _longer_hold(self) -> float:
+        """Seconds until the next attempt, each time twice as long."""
+        self._idle_hold = min(max(2 * self._idle_hold, 1.0), MAX_IDLE_HOLD)
+        return self._idle_hold
+
     def reset(self) -> None:
         """Administrative reset (Cease/4), and an end to any idle hold."""
-        self.idle_until = self._idle_hold = 0.0
+        self.idle_until = self._dial_after = self._idle_hold = 0.0
         for connection in list(self.connections):
             connection.close(BgpError(wire.CEASE, 4))
         if not self.connections:
@@ -216,5 +229,5 @@ class Neighbor:
         return {"peer": self.peer.id, "address": self.address, "remote_as": self.peer.remote_as,
                 "state": state, "uptime": self.loop.time() - self.since if self.active else 0.0,
                 "prefixes_received": self.received.prefixes, "pending": self.advertising.pending,
-                "last_error": self.last_error,
+                "last_error": self.last_error, "dial_error": self.dial_error,
                 "refused": dict(self.received.admission.refused), "counters": counters}

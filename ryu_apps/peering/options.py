@@ -57,9 +57,10 @@ _WORDS = {  # word: (field, what reads its value)
 
 
 def parse_peer(text: str) -> Peer:
-    """``ADDRESS remote-as N [port N] [name TEXT] [passive] [password TEXT] [hold-time N]
-    [max-prefixes N] [kind auto|node|router|reflector] [route-targets LIST] [next-hops LIST]
-    [max-next-hops N]`` to a Peer; TEXT may be quoted, a LIST has commas between.
+    """A ``peer`` line to a Peer: ``ADDRESS remote-as N``, and then in any order ``port N``,
+    ``name TEXT``, ``passive``, ``password TEXT``, ``hold-time N``, ``max-prefixes N``,
+    ``kind auto|node|router|reflector``, ``route-targets LIST``, ``next-hops LIST``,
+    ``max-next-hops N``, ``no-enforce-first-as``.  TEXT may be quoted, a LIST has commas between.
 
     Raises ValueError that says what is wrong and where.
     """
@@ -78,6 +79,8 @@ def parse_peer(text: str) -> Peer:
     for word in rest:
         if word == "passive":
             name, value = "passive", True
+        elif word == "no-enforce-first-as":
+            name, value = "enforce_first_as", False
         elif word in _WORDS:
             name, read = _WORDS[word]
             given = next(rest, None)

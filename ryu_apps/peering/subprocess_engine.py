@@ -130,7 +130,8 @@ class SubprocessEngine(Engine):
             return [known.get(peer.id) or {
                 "peer": peer.id, "address": peer.address, "remote_as": peer.remote_as,
                 "state": "Established" if peer.id in self._up else "Unknown", "uptime": 0.0,
-                "prefixes_received": 0, "pending": 0, "last_error": "", "counters": {}}
+                "prefixes_received": 0, "pending": 0, "last_error": "",
+                "dial_error": "", "refused": {}, "counters": {}}
                 for peer in self._peers.values()]
 
     def _ask_status(self) -> list[dict]:

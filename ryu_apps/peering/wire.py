@@ -34,7 +34,8 @@ GR_FORWARDING = 0x80
 UNPACKABLE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError, struct.error)
 """What packing a value that does not fit raises; ``struct.error`` is of no other class."""
 
-HEADER_ERROR, OPEN_ERROR, UPDATE_ERROR, HOLD_EXPIRED, FSM_ERROR, CEASE, REFRESH_ERROR = range(1, 8)
+HEADER_ERROR, OPEN_ERROR, UPDATE_ERROR, HOLD_EXPIRED, FSM_ERROR, CEASE, REFRESH_ERROR, \
+    SEND_HOLD_EXPIRED = range(1, 9)
 
 _MIN_LENGTH = {OPEN: 29, UPDATE: 23, NOTIFICATION: 21, KEEPALIVE: 19, ROUTE_REFRESH: 23}
 
@@ -58,6 +59,7 @@ _CODES = {
                   6: "other configuration change", 7: "connection collision resolution",
                   8: "out of resources", 9: "hard reset"}),
     7: ("ROUTE-REFRESH message error", {1: "invalid message length"}),
+    8: ("send hold timer expired", {}),
 }
 
 

@@ -58,7 +58,7 @@ def test_every_route_type_arrives_as_announced(nodes):
         mac_path(A, 5, mobility=7), mac_path(A, 6, mobility=1, sticky=True), imet_path(A),
         prefix_path(A, 1), prefix_path(A, 2, med=5), mac_path(A, 7, encap="gre"),
         Path(IpPrefix("65000:7", 0, "fd00:1::/64"), attributes(A, l3=200), (200,)),
-        Path(IpPrefix("70000:7", 5, "0.0.0.0/0"), attributes(A, l3=200), (200,), "",
+        Path(IpPrefix("70000:7", 0, "0.0.0.0/0"), attributes(A, l3=200), (200,), "",
              "10.9.9.9"),
         mac_path(A, 8)._replace(esi="00112233445566778899"),
     ])

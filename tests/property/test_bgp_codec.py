@@ -13,6 +13,7 @@ from ryu_apps.peering.adj_rib_out import AdjRibOut
 from ryu_apps.peering.attributes import TUNNEL_TYPES, Session
 from ryu_apps.peering.nlri import pack_route, unpack_routes
 from ryu_apps.peering.update import END_OF_RIB, Decoder, pack_unreach
+from ryu_apps.peering.values import host_objection, mac_objection
 
 IBGP = Session(64512, "192.0.2.250", False, True)
 
@@ -51,11 +52,13 @@ type5 = st.one_of(
               st.just("") | v6))
 routes = st.one_of(type2, type3, type5)
 attributes = st.builds(
-    Attributes, next_hop=address, rts=st.lists(target, max_size=20, unique=True).map(
+    Attributes, next_hop=address.filter(lambda ip: not host_objection(ip)),
+    rts=st.lists(target, max_size=20, unique=True).map(
         lambda values: tuple(sorted(values))),
     encap=st.sampled_from([*TUNNEL_TYPES, "77"]).filter(
         lambda name: not name.startswith(("mpls", "gre"))),
-    router_mac=st.just("") | mac, mobility=number32, sticky=st.booleans(), local_pref=number32,
+    router_mac=st.just("") | mac.filter(lambda value: not mac_objection(value)),
+    mobility=number32, sticky=st.booleans(), local_pref=number32,
     as_path=st.lists(st.integers(1, (1 << 32) - 1).filter(lambda n: n != 64512),
                      max_size=6).map(tuple) | st.just((7,) * 300),
     med=st.just(-1) | number32, origin=st.integers(0, 2), originator_id=st.just("") | v4,

@@ -51,7 +51,7 @@ def test_a_routed_host_is_in_its_evi_and_its_vrf():
 
 
 def test_a_route_of_nobody_here_is_not_imported():
-    instances = receive(mac_path(rts=("64512:999",)))
+    instances = receive(mac_path(labels=(999,), rts=("64512:999",)))
     assert not instances.dirty
     instances.configure(Spec("evi", "late", 999, 9, frozenset({"64512:999"}), ()))
     assert MAC in instances.by_vni[999].macs, "a new instance finds what was there before"
@@ -124,3 +124,73 @@ def test_targets_of_any_as():
     instances.follow(rib.update("p1", [mac_path(rts=("65001:301",))]))
     instances.configure(Spec("evi", "late", 301, 1, frozenset({"64512:301"}), ()))
     assert MAC in instances.by_vni[301].macs
+
+
+RED, BLUE = "64512:101", "64512:102"
+
+
+def evi(vni: int, *more: str) -> Spec:
+    return Spec("evi", f"net{vni}", vni, vni, frozenset({f"64512:{vni}", *more}), ())
+
+
+def two_networks(*paths: Path) -> Instances:
+    """Red (101) alone, and what a peer announces."""
+    rib = Rib()
+    instances = Instances(rib)
+    instances.configure(evi(101))
+    instances.follow(rib.update("p1", paths))
+    return instances
+
+
+def test_a_route_does_not_lead_one_network_s_frames_into_another():
+    """Its targets say red, its label blue."""
+    imet = Path(Imet("192.0.2.1:1", 0, "192.0.2.1"), Attributes("192.0.2.1", (RED,)), (102,))
+    instances = two_networks(mac_path(labels=(102,)), imet)
+    red = instances.by_vni[101]
+    assert red.macs and red.imets, "a VNI that is nobody's here means what its receiver says"
+    instances.dirty.clear()
+    instances.configure(evi(102))
+    assert not red.macs and not red.ips and not red.imets
+    assert instances.dirty.keys() >= {
+        ("mac", 101, MAC), ("ip", 101, "10.0.0.10"), ("imet", 101, "")
+    }
+    assert "VNI 102" in red.why_unused(imet)
+    # It is blue's, too: then it may.
+    instances.configure(evi(102, RED))
+    assert red.macs and red.imets and not red.why_unused(imet)
+    instances.configure(evi(102))
+    assert not red.macs
+    instances.remove(102)
+    assert red.macs and red.imets
+
+
+def test_a_network_may_import_another_s_routes():
+    path = mac_path(labels=(102,), rts=(BLUE,))
+    instances = two_networks(path)
+    instances.configure(evi(102))
+    instances.configure(evi(101, BLUE))
+    assert instances.by_vni[101].macs == instances.by_vni[102].macs == {MAC: (path,)}
+
+
+def test_a_route_that_was_misdirected_and_changes_or_goes():
+    rib = Rib()
+    instances = Instances(rib)
+    for vni in (101, 102):
+        instances.configure(evi(vni))
+    bad, good = mac_path(labels=(102,)), mac_path(labels=(101,))
+    instances.follow(rib.update("p1", [bad]))
+    assert not instances.by_vni[101].macs
+    instances.follow(rib.update("p1", [good]))
+    assert instances.by_vni[101].macs == {MAC: (good,)}
+    instances.follow(rib.update("p1", [bad]))
+    instances.follow(rib.update("p1", [], [bad.nlri]))
+    red = instances.by_vni[101]
+    assert not red.macs and not red.misdirected and not red.unused and not instances._labelled
+
+
+def test_the_second_label_of_a_routed_host_is_the_vrf_s():
+    rib, instances = tables()
+    instances.configure(Spec("vrf", "other", 202, 12, frozenset({"64512:202"}), ()))
+    path = mac_path(labels=(101, 202), rts=(RED, "64512:201"), router_mac="02:00:00:00:00:01")
+    instances.follow(rib.update("p1", [path]))
+    assert instances.by_vni[101].macs and not instances.by_vni[201].prefixes
