@@ -10,9 +10,7 @@ current (:class:`~ryu_apps.control.messages.EdgeChanged`).
 
 from __future__ import annotations
 
-import heapq
 import logging
-import random
 import threading
 import time
 from collections import Counter, deque
@@ -25,6 +23,8 @@ from vrouter_ovs.encode import decode_packet_in
 from vrouter_ovs.proxies import dhcp4, dhcp6, ra
 from vrouter_ovs.proxies.packet import Answer, Malformed, ignored
 
+from .router_advertisements import Advertisements
+
 LOG = logging.getLogger("vnc.edge")
 
 QUEUE = 1024
@@ -34,15 +34,6 @@ TURN = 16
 """Packet-ins taken from one element before the next one has its turn."""
 REASONS = 64
 """Different reasons counted apart, for each element."""
-RA_INTERVAL = 200.0
-"""Seconds between two unsolicited router advertisements to a port, give or take a quarter, at
-random (RFC 4861 section 6.2.4).  Lifetimes are much longer."""
-RA_FINAL, RA_FINAL_INTERVAL = 3, 4.0
-"""How often what is no longer true is taken back at first, and the seconds between (RFC 4861
-sections 6.2.5 and 10, MAX_FINAL_RTR_ADVERTISEMENTS); then with the others."""
-RA_RETRY = 15.0
-"""Seconds until an advertisement is tried again that could not be sent."""
-
 Place = tuple[str, int]
 """(element, OpenFlow port)."""
 Send = Callable[[str, int, bytes], bool]
@@ -123,8 +114,7 @@ class PuntSouthbound:
         self._tasks: deque[Callable[[], None]] = deque()
         self._fresh: deque[Place] = deque()
         self._counters: dict[str, Counters] = {}
-        self._due: list[tuple[float, Place, int, EdgePort]] = []
-        """(when, where, how many more come soon after, the port as it is)."""
+        self._advertisements = Advertisements(send, self.current, self._advertised)
         self._stopping = False
         self._thread = Thread(
             self._run, "punt", essential=True, may_end=lambda: self._stopping
@@ -209,6 +199,9 @@ class PuntSouthbound:
                 counters = self._counters[element] = Counters()
         counters.count(getattr(counters, which), name)
 
+    def _advertised(self, element: str) -> None:
+        self.count(element, "answered", "ra unsolicited")
+
     def ports_of(self, element: str, evi: int) -> list[int]:
         """The OpenFlow ports of an EVI on an element."""
         with self._lock:
@@ -220,7 +213,8 @@ class PuntSouthbound:
         while True:
             with self._lock:
                 while not (self._waiting or self._fresh or self._tasks or self._stopping):
-                    wait = self._due[0][0] - time.monotonic() if self._due else None
+                    due = self._advertisements.due()
+                    wait = due - time.monotonic() if due is not None else None
                     if wait is not None and wait <= 0:
                         break
                     with waiting():
@@ -228,7 +222,7 @@ class PuntSouthbound:
                 if self._stopping:
                     return
                 element, messages = self._take()
-                fresh = [(place, self._ports.get(place)) for place in dict.fromkeys(self._fresh)]
+                fresh = list(dict.fromkeys(self._fresh))
                 self._fresh.clear()
                 task = self._tasks.popleft() if self._tasks else None
             try:
@@ -236,12 +230,7 @@ class PuntSouthbound:
                     task()
                 if messages:
                     self._answer_all(element, messages)
-                now = time.monotonic()
-                for place, port in fresh:
-                    if port is not None:
-                        soon = RA_FINAL - 1 if port.withdrawn else 0
-                        heapq.heappush(self._due, (now, place, soon, port))
-                self._advertise(now)
+                self._advertisements.serve(fresh, time.monotonic())
             except Exception:  # the outermost boundary of this thread
                 failed("a punted packet or an advertisement could not be handled")
 
@@ -289,28 +278,3 @@ class PuntSouthbound:
             for reply in answer.frames:
                 if not self._send(element, ofport, reply):
                     counters.unsent += 1
-
-    # ------------------------------------------------------------ router advertisements
-
-    def _advertise(self, now: float) -> None:
-        """Send the advertisements that are due, and plan the next ones."""
-        due = self._due
-        while due and due[0][0] <= now:
-            _, place, soon, port = heapq.heappop(due)
-            if self._ports.get(place) is not port:
-                continue  # Gone, or changed since, and planned anew then.
-            frames = ra.periodic(port)
-            if not frames:
-                continue
-            sent = all([self._send(*place, frame) for frame in frames])
-            if not sent:
-                wait = RA_RETRY
-            elif soon:
-                wait, soon = RA_FINAL_INTERVAL, soon - 1
-            else:
-                wait = RA_INTERVAL * random.uniform(0.75, 1.25)
-            heapq.heappush(due, (now + wait, place, soon, port))
-            if sent:
-                with self._lock:
-                    counters = self._counters.setdefault(place[0], Counters())
-                counters.count(counters.answered, "ra unsolicited")

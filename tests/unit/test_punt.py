@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.southbound import punt
+from ryu_apps.southbound import punt, router_advertisements
 from ryu_apps.southbound.punt import PuntSouthbound, classify
 from tests.property.world_model import DEEPER
 from vrouter_ovs import encode
@@ -160,8 +160,8 @@ def test_advertisements_solicited_and_not(bed: Bed) -> None:
 
 
 def test_advertisements_go_on(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(punt, "RA_INTERVAL", 0.01)
-    monkeypatch.setattr(punt, "RA_RETRY", 0.01)
+    monkeypatch.setattr(router_advertisements, "RA_INTERVAL", 0.01)
+    monkeypatch.setattr(router_advertisements, "RA_RETRY", 0.01)
     bed.connected = False
     bed.punt.changed("hv1", 6, WITH_RA)
     time.sleep(0.05)
@@ -169,17 +169,17 @@ def test_advertisements_go_on(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None
     for _ in range(5):
         assert bed.sent.get(timeout=20)[2][54] == 134
     bed.punt.changed("hv1", 6, None)
-    eventually(lambda: not bed.punt._due)
+    eventually(lambda: bed.punt._advertisements.due() is None)
 
 
 def test_what_is_taken_back_is_said_a_few_times(
     bed: Bed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where nothing is advertised any more; each time in the name of who said it."""
-    monkeypatch.setattr(punt, "RA_FINAL_INTERVAL", 0.01)
+    monkeypatch.setattr(router_advertisements, "RA_FINAL_INTERVAL", 0.01)
     withdrawn = (("router", GATEWAY), ("on-link", "fd00::/64"))
     bed.punt.changed("hv1", 6, replace(WITH_RA, v6=(), withdrawn=withdrawn))
-    for _ in range(punt.RA_FINAL):
+    for _ in range(router_advertisements.RA_FINAL):
         element, ofport, frame = bed.sent.get(timeout=20)
         assert (element, ofport, frame[6:12]) == ("hv1", 6, mac_bytes(GATEWAY))
     # Not for ever: the next one comes with the others, after minutes.
