@@ -23,7 +23,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.world import NODES, Settings, World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.server import ApiServer
-from ryu_apps.peering import Engine, Speaker, make_engine, parse_peer
+from ryu_apps.peering import Engine, Speaker, is_router_id, make_engine, parse_peers
 from ryu_apps.port_number import port_number
 from ryu_apps.runtime import expect
 from ryu_apps.settings import SettingsError
@@ -238,11 +238,13 @@ def _dns_service(section: Any, send: Send, punt: PuntSouthbound) -> DnsService:
 
 def _speaker(conf: Any) -> Speaker:
     try:
-        peers = tuple(parse_peer(text) for text in conf.bgp.peer)
+        peers = parse_peers(conf.bgp.peer)
     except ValueError as error:
         raise SettingsError(f"[bgp] peer: {error}") from error
     if peers and not conf.bgp.router_id:
         raise SettingsError("[bgp] router_id: required when there are peers")
+    if conf.bgp.router_id and not is_router_id(conf.bgp.router_id):
+        raise SettingsError(f"[bgp] router_id: {conf.bgp.router_id!r} is no IPv4 address")
     listen = []
     for text in conf.bgp.listen if peers else ():
         address, _, port = text.rpartition(":")

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ryu_apps.peering.base import Engine, Peer, Speaker
-from ryu_apps.peering.options import parse_peer
+from ryu_apps.peering.options import is_router_id, parse_peer, parse_peers
 
-__all__ = ["Engine", "Peer", "Speaker", "make_engine", "parse_peer"]
+__all__ = [
+    "Engine", "Peer", "Speaker", "is_router_id", "make_engine", "parse_peer", "parse_peers"
+]
 
 
 def make_engine(kind: str, speaker: Speaker, post: Callable[[Any], None]) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import os
 import socket
@@ -36,6 +37,7 @@ class EngineProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()], env=variables, stdin=subprocess.DEVNULL)
+        self._early: collections.deque[tuple] = collections.deque()
         self._pack = msgpack.Packer().pack
         self._unpacker = msgpack.Unpacker(use_list=False, strict_map_key=False,
                                           max_buffer_size=1 << 28)
@@ -50,17 +52,14 @@ class EngineProcess:
         listens on; raises OSError where it cannot, or does not answer in time."""
         self._socket.settimeout(START_TIMEOUT)
         self.send(["init", dataclasses.asdict(speaker)])
-        answer = None
-        while answer is None:
-            data = self._socket.recv(65536)
-            if not data:
-                raise OSError("the BGP process ended at its start")
-            self._unpacker.feed(data)
-            answer = next(self._unpacker, None)
-        if answer[0] != "started":
-            raise OSError(answer[1])
-        self._socket.settimeout(None)
-        return tuple((host, port) for host, port in answer[1])
+        for message in self.messages():
+            if message[0] == "failed":
+                raise OSError(message[1])
+            if message[0] == "started":
+                self._socket.settimeout(None)
+                return tuple((host, port) for host, port in message[1])
+            self._early.append(message)  # It may have something to say before.
+        raise OSError("the BGP process ended at its start")
 
     def send(self, message: list) -> None:
         """Write a message whole, or nothing of it where it cannot be packed; waits while the
@@ -69,6 +68,8 @@ class EngineProcess:
 
     def messages(self) -> Iterator[tuple]:
         """What it says, until it closes its end; raises OSError."""
+        while self._early:
+            yield self._early.popleft()
         while True:
             yield from self._unpacker
             data = self._socket.recv(1 << 18)

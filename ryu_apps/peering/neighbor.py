@@ -14,7 +14,7 @@ from ryu_apps.peering.advertising import Advertising
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.connection import Connection
 from ryu_apps.peering.received import Received
-from ryu_apps.peering.sockets import dial
+from ryu_apps.peering.sockets import canonical, dial
 from ryu_apps.peering.wire import BgpError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Neighbor:
 
     def __init__(self, core: Core, peer: Peer) -> None:
         self.core, self.peer, self.loop = core, peer, core.loop
-        self.address = str(ipaddress.ip_address(peer.address))
+        self.address = canonical(peer.address)
         self.connections: list[Connection] = []
         self.active: Connection | None = None
         self.counters: Counter[str] = Counter()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ryu_apps.control.peers import KINDS
 from ryu_apps.peering.admission import Targets
 from ryu_apps.peering.base import Peer
+from ryu_apps.peering.sockets import canonical
 
 
 def _number(low: int, high: int) -> Callable[[str], int]:
@@ -71,9 +72,12 @@ def parse_peer(text: str) -> Peer:
     if not words:
         raise ValueError("peer: empty; expected ADDRESS remote-as N ...")
     try:
-        address = str(ipaddress.ip_address(words[0]))
+        address = canonical(words[0])
     except ValueError as error:
         raise ValueError(f"peer {text!r}: {words[0]!r} is no IP address") from error
+    if address.startswith("fe80:") and "%" not in address:
+        raise ValueError(f"peer {text!r}: a link-local address needs its interface, as in "
+                         f"{address}%eth0")
     found: dict = {}
     rest = iter(words[1:])
     for word in rest:
@@ -102,3 +106,25 @@ def parse_peer(text: str) -> Peer:
     if len(found.get("password", "").encode()) > 80:
         raise ValueError(f"peer {text!r}: a TCP MD5 password has at most 80 bytes")
     return Peer(address=address, **found)
+
+
+def parse_peers(texts: Iterable[str]) -> tuple[Peer, ...]:
+    """The ``peer`` lines.  Raises ValueError, also for two peers with one address or one name."""
+    peers: dict[str, Peer] = {}
+    by_address: dict[str, Peer] = {}
+    for text in texts:
+        peer = parse_peer(text)
+        if peer.address in by_address:
+            raise ValueError(f"two peers have the address {peer.address}")
+        if peer.id in peers or peer.id in by_address or peer.address in peers:
+            raise ValueError(f"two peers have the name {peer.id}")
+        peers[peer.id] = by_address[peer.address] = peer
+    return tuple(peers.values())
+
+
+def is_router_id(text: str) -> bool:
+    """Whether a text can be a BGP identifier: four bytes, not zero (RFC 6286 section 2.1)."""
+    try:
+        return int(ipaddress.IPv4Address(text)) != 0
+    except ValueError:
+        return False

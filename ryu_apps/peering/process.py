@@ -18,7 +18,6 @@ connections close without a NOTIFICATION.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import os
 import signal
 import socket
@@ -30,7 +29,7 @@ from ryu_apps.peering.adj_rib_out import AdjRibOut
 from ryu_apps.peering.base import Peer, Speaker
 from ryu_apps.peering.connection import Connection
 from ryu_apps.peering.neighbor import Neighbor
-from ryu_apps.peering.sockets import listen, set_password
+from ryu_apps.peering.sockets import canonical, listen, set_password
 
 LOG_BURST, LOG_PERIOD = 5, 10.0
 MAX_MESSAGE = 256 * 1024 * 1024
@@ -203,8 +202,7 @@ class Core(asyncio.Protocol):
         name = connection.transport.get_extra_info("peername")
         if not name:
             return None
-        ip = ipaddress.ip_address(name[0].partition("%")[0])
-        address = str(getattr(ip, "ipv4_mapped", None) or ip)
+        address = canonical(name[0], name[3] if len(name) > 3 else 0)
         neighbor = self._by_address.get(address)
         if neighbor is None:
             reason = "not a configured peer"

@@ -17,6 +17,27 @@ DIAL_TIMEOUT = 5.0
 BACKLOG = 64
 
 
+def canonical(address: str, scope_id: int = 0) -> str:
+    """An address as peers are looked up by: an IPv4-mapped one is IPv4, a link-local one names its
+    interface (RFC 4007 section 11).  ``scope_id``: of a socket's address.  ValueError where it is
+    none."""
+    bare, _, zone = address.partition("%")
+    ip = ipaddress.ip_address(bare)
+    if ip.version == 4:
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    if not ip.is_link_local:
+        return str(ip)
+    number = scope_id or (int(zone) if zone.isdecimal() else 0)
+    if number:
+        try:
+            zone = socket.if_indextoname(number)
+        except OSError:
+            zone = str(number)  # The interface has just gone.
+    return f"{ip}%{zone}" if zone else str(ip)
+
+
 def set_password(sock: socket.socket, address: str, password: str) -> None:
     """Sign segments to and from ``address``; "" removes the key.  Raises OSError where the kernel
     refuses, ValueError where the password is longer than 80 bytes."""

@@ -1,6 +1,6 @@
 import pytest
 
-from ryu_apps.peering import Peer, make_engine, parse_peer
+from ryu_apps.peering import Peer, is_router_id, make_engine, parse_peer, parse_peers
 
 
 def test_a_peer_with_everything():
@@ -40,3 +40,30 @@ def test_what_is_wrong_is_said(text, reason):
 def test_an_unknown_engine_is_a_value_error():
     with pytest.raises(ValueError, match="no BGP engine 'bird'"):
         make_engine("bird", None, print)
+
+
+@pytest.mark.parametrize("lines, reason", [
+    (["192.0.2.1 remote-as 1", "192.0.2.1 remote-as 2 name x"], "address 192.0.2.1"),
+    (["192.0.2.1 remote-as 1 name x", "192.0.2.2 remote-as 1 name x"], "name x"),
+    (["192.0.2.1 remote-as 1", "192.0.2.2 remote-as 1 name 192.0.2.1"], "name 192.0.2.1"),
+    (["192.0.2.1 remote-as 1", "::ffff:192.0.2.1 remote-as 1"], "address 192.0.2.1"),
+    (["fe80::1%eth0 remote-as 1", "FE80:0::1%eth0 remote-as 1"], "address fe80::1%eth0"),
+])
+def test_two_peers_of_one_address_or_name(lines, reason):
+    with pytest.raises(ValueError, match=reason):
+        parse_peers(lines)
+
+
+def test_one_link_local_address_on_two_interfaces():
+    lines = ["fe80::1%eth0 remote-as 1", "fe80::1%eth1 remote-as 1"]
+    assert [peer.id for peer in parse_peers(lines)] == ["fe80::1%eth0", "fe80::1%eth1"]
+    with pytest.raises(ValueError, match="needs its interface"):
+        parse_peer("fe80::1 remote-as 1")
+
+
+@pytest.mark.parametrize("text, good", [
+    ("192.0.2.1", True), ("0.0.0.1", True), ("0.0.0.0", False), ("192.0.2", False),
+    ("fd00::1", False), ("node1", False), ("", False),
+])
+def test_bgp_identifiers(text, good):
+    assert is_router_id(text) == good
