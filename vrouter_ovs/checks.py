@@ -61,6 +61,9 @@ def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
         elif kind == "move":
             if args[1] not in table.sets:
                 refuse(f"setting {args[1]}")
+        elif kind == "pop_vlan":
+            if "vlan_vid" not in table.sets:
+                refuse("setting vlan_vid")
         elif kind == "dec_ttl":
             if "ip_ttl" not in table.sets:
                 refuse("setting ip_ttl")

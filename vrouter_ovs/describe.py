@@ -153,6 +153,8 @@ def _action(raw: bytes) -> str | None:
         if port == CONTROLLER:
             return "punt to the node"
         return "output in_port" if port == IN_PORT else f"output {port}"
+    if kind == wire.OFPAT_POP_VLAN and len(raw) == 8:
+        return "pop_vlan"
     if kind == wire.OFPAT_DEC_NW_TTL and len(raw) == 8:
         return "dec_ttl"
     if kind == wire.OFPAT_SET_FIELD:

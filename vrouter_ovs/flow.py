@@ -12,6 +12,7 @@
 ``("load", field, v)``         a slice of a register becomes v
 ``("move", source, target)``   copy a field or slice to another of the same width
 ``("push", f)``, ``("pop", f)``  through the switch's stack
+``("pop_vlan",)``              take the outer VLAN tag off
 ``("dec_ttl",)``               IPv4 TTL or IPv6 hop limit
 ``("multipath", n, register)`` a stable hash of the packet's flow, 0 to n-1, into a register
 ``("check_larger", n, slice)``  whether the frame has more than n bytes, 1 or 0, into one bit of a

@@ -31,10 +31,11 @@ TABLES: tuple[Table, ...] = (
     Table(
         "classify",
         "Where a frame belongs: a port's frame is in that port's EVI; a tunnel's VNI names an EVI,"
-        " or with this vrouter's Router's MAC a VRF. Malformed and link-local frames end here.",
-        _fields("tun_id eth_src eth_dst vlan_vid"),
-        _fields("evi vrf from_tunnel out_port"),
-        ("claim", "port", "bridge", "route"),
+        " or with this vrouter's Router's MAC a VRF. A tag that is but a"
+        " priority is taken off; frames of a VLAN, malformed and link-local ones end here.",
+        _fields("tun_id eth_src eth_dst eth_type vlan_vid"),
+        _fields("evi vrf from_tunnel out_port vlan_vid"),
+        ("classify", "claim", "port", "bridge", "route"),
     ),
     Table(
         "claim",
@@ -170,10 +171,10 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "gateway",
-        "A packet to an address of a gateway: a local port's echo request gets its reply, all else"
-        " goes to the node, which refuses it.",
+        "A packet to an address of a gateway: a local port's echo request gets its reply, also in"
+        " fragments; all else goes to the node, which refuses it.",
         _fields(
-            "from_tunnel eth_type ip_proto icmpv4_type icmpv4_code icmpv6_type icmpv6_code"
+            "from_tunnel eth_type ip_frag ip_proto icmpv4_type icmpv4_code icmpv6_type icmpv6_code"
         ),
         _fields(
             "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl"
@@ -218,9 +219,10 @@ TABLES: tuple[Table, ...] = (
     Table(
         "arrive",
         "A routed packet is about to reach a local port. The two vrouters on its way are one"
-        " router: what comes with an L3 VNI had its TTL decremented by the other one.",
+        " router: what comes with an L3 VNI had its TTL decremented by the other one. It may go"
+        " back to the port that it came from.",
         _fields("evi eth_type ip_ttl"),
-        _fields("ip_ttl"),
+        _fields("ip_ttl in_port"),
         ("deliver",),
     ),
     Table(
@@ -263,7 +265,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "output",
-        "Delivery to a local port, never back to the port the frame came from.",
+        "Delivery to a local port; a bridged frame never goes back to the port it came from.",
         frozenset(),
         outputs=True,
     ),

@@ -26,7 +26,8 @@ STACK_PUSH, STACK_POP = 27, 28
 CHECK_LARGER = 49
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
 ZONE_BITS = 16
-OFPAT_OUTPUT, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD, OFPAT_EXPERIMENTER = 0, 24, 25, 0xFFFF
+OFPAT_OUTPUT, OFPAT_POP_VLAN, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD = 0, 18, 24, 25
+OFPAT_EXPERIMENTER = 0xFFFF
 OFPIT_GOTO_TABLE, OFPIT_APPLY_ACTIONS, OFPIT_METER = 1, 4, 6
 WHOLE_PACKET = 0xFFFF
 """OFPCML_NO_BUFFER: the packet-in holds all of the packet."""
@@ -129,6 +130,8 @@ def encode_action(action: tuple) -> bytes:
         return _nicira(subtype, "HIH6x", where.offset, where.nicira_header, where.nbits)
     if kind == "resubmit":
         return _nicira(RESUBMIT_TABLE, "HB3x", NX_IN_PORT, TABLE_IDS[action[1]])
+    if kind == "pop_vlan":
+        return struct.pack("!HH4x", OFPAT_POP_VLAN, 8)
     if kind == "dec_ttl":
         return struct.pack("!HH4x", OFPAT_DEC_NW_TTL, 8)
     if kind == "output_reg":

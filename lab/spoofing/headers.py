@@ -24,19 +24,23 @@ def chains() -> list[tuple[int, ...]]:
 
 
 def _tags(a: Aim) -> Iterator[bytes]:
-    """Networks are untagged: a tag, also a priority tag, hides nothing and opens nothing."""
+    """Networks are untagged: a tag hides nothing and opens nothing, and one that is but a priority
+    says nothing."""
     own, q, ad = a.sender, f.DOT1Q, f.DOT1AD
     yield a.udp4(a.ok())
+    priorities = (((q, 0),), ((q, 0xE000),), ((q, 0x1000),), ((ad, 0),))
     for tags in (
-        ((q, 5),), ((q, 0),), ((q, 0xE000),), ((q, 0x1000),), ((q, 4095),), ((ad, 5),), ((ad, 0),),
+        ((q, 5),), ((q, 4095),), ((ad, 5),), *priorities,
         ((q, 5), (q, 6)), ((ad, 5), (q, 6)), ((ad, 0), (q, 0)), ((q, 0), (ad, 0)),
-        ((f.OLD_QINQ, 5),), ((ad, 1), (ad, 2), (q, 3)),
+        ((q, 0), (q, 6)), ((f.OLD_QINQ, 5),), ((ad, 1), (ad, 2), (q, 3)),
     ):  # fmt: skip
-        yield f.tagged(a.udp4(a.no()), *tags)
-        yield f.tagged(a.udp6(a.no()), *tags)
+        allowed = a.ok if tags in priorities else a.no
+        yield f.tagged(a.udp4(allowed()), *tags)
+        yield f.tagged(a.udp6(allowed()), *tags)
         yield f.tagged(a.udp4(a.no(), a.other.ip4), *tags)
         yield f.tagged(a.arp(2, own.mac, a.gateway.ip4, a.no()), *tags)
-        yield f.tagged(a.arp(2, own.mac, own.ip4, a.no()), *tags)
+        if tags not in priorities:
+            yield f.tagged(a.arp(2, own.mac, own.ip4, a.no()), *tags)
         body = f.router_advertisement("2001:db8:bad::")
         yield f.tagged(a.icmp6(f.ROUTER_ADVERT, body, a.no()), *tags)
         yield f.tagged(a.udp4(f.bootp(2, 2, a.other.mac, a.no()), ports=(67, 68)), *tags)

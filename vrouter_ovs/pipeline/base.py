@@ -29,6 +29,8 @@ from vrouter_ovs.pipeline.punt import recognised
 from vrouter_ovs.pipeline.transit import routed
 from vrouter_ovs.state import Vrouter
 
+UNTAG = (("pop_vlan",), ("resubmit", "classify"))
+VLAN_TAGS = (0x8100, 0x88A8)
 NO_MAC = "00:00:00:00:00:00"
 ROUTER_SOLICIT, ROUTER_ADVERT = 133, 134
 MULTICAST_LISTENER = (130, 131, 132, 143)
@@ -48,8 +50,13 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
     # that is where a packet learns the MAC that a routed packet leaves with.
     onward = (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "track"))
     flows = [
-        # VLAN tags mean nothing here, in either direction (RFC 7348 section 6.1).
+        # A tag without a VID is a priority, and the frame is untagged (IEEE 802.1Q section 6.9).
+        Flow("classify", 1100, (("vlan_vid", 0x1000),), UNTAG, tag),
+        # VLANs mean nothing here, in either direction (RFC 7348 section 6.1).
         Flow("classify", 1000, (("vlan_vid", 0x1000, 0x1000),), (), tag),
+        # The second tag of a frame, where the switch reads one alone (vlan-limit of
+        # ovs-vswitchd.conf.db(5)).
+        *(Flow("classify", 1000, (("eth_type", kind),), (), tag) for kind in VLAN_TAGS),
         # IEEE 802.1D table 7-10: never forwarded by a bridge.
         Flow(
             "classify", 1000, (("eth_dst", "01:80:c2:00:00:00", "ff:ff:ff:ff:ff:f0"),), (), tag

@@ -1,5 +1,11 @@
 """What the addresses of all gateways answer: echo requests, and with an error all else.  These
-flows belong to the Vrouter."""
+flows belong to the Vrouter.
+
+A request in fragments is answered fragment by fragment (RFC 1122 section 3.3.2 has hosts put them
+together, which the asker does with the answer): the checksum is over all of them, and changes in
+the first by what changes there.  A later fragment does not say of what it is, over IPv6 not even of
+which protocol: whoever sends one that is of no request gets it back, and makes nothing of it.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +13,18 @@ from vrouter_ovs.edge import Why
 from vrouter_ovs.flow import IN_PORT, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.punt import answered
 
+LATER = ("ip_frag", 2, 2)
 ECHO = (
     (
         "ipv4",
         (("eth_type", IPV4), ("ip_proto", 1), ("icmpv4_type", 8), ("icmpv4_code", 0)),
+        (("eth_type", IPV4), LATER, ("ip_proto", 1)),
         ("icmpv4_type", 0),
     ),
     (
         "ipv6",
         (("eth_type", IPV6), ("ip_proto", 58), ("icmpv6_type", 128), ("icmpv6_code", 0)),
+        (("eth_type", IPV6), LATER),
         ("icmpv6_type", 129),
     ),
 )
@@ -26,22 +35,16 @@ def at_gateways(tag: int) -> list[Flow]:
     port it came in, from the MAC it was sent to, which is the asker's own gateway even where it
     asked for the address of another one.  The TTL does not matter: it is not routed.
     """
-    return [
-        Flow(
-            "gateway",
-            100,
-            (*request, ("from_tunnel", 0)),
-            (
-                *_swap("eth_src", "eth_dst"),
-                *_swap(f"{ip}_src", f"{ip}_dst"),
-                ("set_field", *reply),
-                ("set_field", "ip_ttl", 64),
-                ("output", IN_PORT),
-            ),
-            tag,
-        )
-        for ip, request, reply in ECHO
-    ] + [Flow("gateway", 0, (), answered(Why.TO_GATEWAY), tag)]
+    local = ("from_tunnel", 0)
+    flows = []
+    for ip, request, later, reply in ECHO:
+        turned = (*_swap("eth_src", "eth_dst"), *_swap(f"{ip}_src", f"{ip}_dst"))
+        back = (("set_field", "ip_ttl", 64), ("output", IN_PORT))
+        flows += [
+            Flow("gateway", 100, (*request, local), (*turned, ("set_field", *reply), *back), tag),
+            Flow("gateway", 110, (*later, local), (*turned, *back), tag),
+        ]
+    return [*flows, Flow("gateway", 0, (), answered(Why.TO_GATEWAY), tag)]
 
 
 def _swap(one: str, other: str) -> tuple[tuple, ...]:

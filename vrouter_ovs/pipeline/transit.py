@@ -19,6 +19,9 @@ from vrouter_ovs.state import Vrouter
 
 ETHERNET = 14
 """Bytes before the IP packet: the switch counts them, but no VLAN tag (ovs-actions(7))."""
+BACK = (("load", "in_port", 0),)
+"""Open vSwitch outputs nothing to the in-port (ovs-actions(7)); a router does (RFC 1812 section
+5.2.1), where a port has addresses of two networks, or is itself a router of one."""
 NO_ROUTE = 50
 """Below every prefix, also the one of length 0."""
 
@@ -55,6 +58,6 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
             Flow("send", 900, (too_big, family, ("vrf", 0)), error, tag),
             Flow("send", 850, (too_big, family), (("move", "router_mac", "eth_src"), *error), tag),
             Flow("arrive", 60, (family, ("ip_ttl", 1)), (), tag),
-            Flow("arrive", 50, (family,), (("dec_ttl",), ("goto", "deliver")), tag),
+            Flow("arrive", 50, (family,), (("dec_ttl",), *BACK, ("goto", "deliver")), tag),
         ]
     return flows
