@@ -81,5 +81,5 @@ def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
         elif kind == "controller":
             if not table.punts:
                 refuse(kind)
-        elif kind != "push":
+        elif kind not in ("push", "recirculate"):
             raise PipelineError(f"table {name}: unknown action {kind!r}")

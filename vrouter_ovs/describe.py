@@ -178,6 +178,10 @@ def _part(header: int, offset: int, bits: int) -> str | None:
 
 def _nicira(raw: bytes) -> str | None:
     subtype = int.from_bytes(raw[8:10], "big")
+    if raw == wire.RECIRCULATE[:16]:
+        return "encap nsh"
+    if raw == wire.RECIRCULATE[16:]:
+        return "decap"
     if subtype == wire.RESUBMIT_TABLE and len(raw) == 16:
         return f"resubmit {_table(raw[12])}"
     if subtype == wire.REG_LOAD and len(raw) == 24:

@@ -12,6 +12,8 @@
 ``("load", field, v)``         a slice of a register becomes v
 ``("move", source, target)``   copy a field or slice to another of the same width
 ``("push", f)``, ``("pop", f)``  through the switch's stack
+``("recirculate",)``           have the switch begin anew, with registers kept, what it may do with
+                               a packet: 4,096 tables (ovs-vswitchd's limit) in one pass
 ``("pop_vlan",)``              take the outer VLAN tag off
 ``("dec_ttl",)``               IPv4 TTL or IPv6 hop limit
 ``("multipath", n, register)`` a stable hash of the packet's flow, 0 to n-1, into a register

@@ -33,6 +33,8 @@ WHOLE_PACKET = 0xFFFF
 """OFPCML_NO_BUFFER: the packet-in holds all of the packet."""
 HASH_SYMMETRIC_L3L4_UDP = 3
 MULTIPATH_HRW = 2
+ENCAP, DECAP = 46, 47
+PACKET_NSH, PACKET_NEXT = 0x1894F, 0xFFFE
 NX_IN_PORT = 0xFFF8
 """OFPP_IN_PORT in 16 bits, as resubmit takes it: keep the in-port."""
 MAX_BODY = 65535 - 16 - 48 - 512
@@ -102,6 +104,11 @@ MARK = _set_field(("set_field", "ct_mark", 1))
 """What ct_begin does with its connection."""
 
 
+RECIRCULATE = _nicira(ENCAP, "HI", 0, PACKET_NSH) + _nicira(DECAP, "HI", 0, PACKET_NEXT)
+"""A header put on and taken off again (RFC 8300): after it the switch begins anew to count what it
+may do with a packet, and nothing has changed."""
+
+
 @lru_cache(maxsize=65536)
 def encode_action(action: tuple) -> bytes:
     """One action other than goto.  Raises PipelineError."""
@@ -130,6 +137,8 @@ def encode_action(action: tuple) -> bytes:
         return _nicira(subtype, "HIH6x", where.offset, where.nicira_header, where.nbits)
     if kind == "resubmit":
         return _nicira(RESUBMIT_TABLE, "HB3x", NX_IN_PORT, TABLE_IDS[action[1]])
+    if kind == "recirculate":
+        return RECIRCULATE
     if kind == "pop_vlan":
         return struct.pack("!HH4x", OFPAT_POP_VLAN, 8)
     if kind == "dec_ttl":

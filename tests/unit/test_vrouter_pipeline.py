@@ -207,12 +207,12 @@ def test_what_is_not_ours_is_shown_in_hex() -> None:
     strange = Encoded(
         bytes((77, 0, 5)) + bytes.fromhex("0001d802abcd"),
         7,
-        bytes.fromhex("0004001000000000" "0012000800000000"),
+        bytes.fromhex("0004001000000000" "0013000800000000"),
     )
     said = describe(strange)
     assert (said["table"], said["table_id"]) == ("77", 77)
     assert said["match"] == {"oxm 0001d802": "abcd"}
-    assert said["actions"] == ["action 0012000800000000"]
+    assert said["actions"] == ["action 0013000800000000"]
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -15,7 +15,12 @@ PART_BYTES = 62000
 PORT_BYTES, REMOTE_BYTES = 32, 48
 REMOTES = 1 << 16
 """The number of the first part of the remote VTEPs' list; those of local ports are below."""
-PART_PORTS = PART_BYTES // PORT_BYTES
+PART_PORTS = 400
+"""A copy passes eight tables to a port with untracked rules and one to a tunnel, and ovs-vswitchd
+drops a packet that has passed 4,096 in one pass."""
+MAX_PASSES = 4
+"""The userspace datapath lets a packet begin six times; policy on both sides takes two of them."""
+FLOW_PORTS = PART_BYTES // PORT_BYTES
 PART_REMOTES = PART_BYTES // REMOTE_BYTES
 
 
@@ -24,16 +29,18 @@ def render_flood(flood: Flood) -> tuple[Flow, ...]:
     table send lets nothing into a tunnel again.  It ends with the remote VTEPs' list, which is
     another object's and may not be there.
 
-    A list that is too long for one flow is cut into parts, which it runs one after the other
-    through the bucket register.
+    A list that is too long for one pass through the switch is cut into parts; the first flow runs
+    them one after the other through the bucket register, in up to four passes.
     """
-    if len(flood.ports) < PART_PORTS:
+    count = len(flood.ports)
+    if count <= PART_PORTS:
         actions, parts = _ports(flood.ports), []
     else:
-        parts = [
-            _ports(flood.ports[i : i + PART_PORTS]) for i in range(0, len(flood.ports), PART_PORTS)
-        ]
-        actions = _run(range(1, len(parts) + 1))
+        # Ports whose connections are tracked, or that have no set, need three tables each.
+        a_pass = max(PART_PORTS, -(-count // MAX_PASSES))
+        size = min(a_pass, FLOW_PORTS)
+        parts = [_ports(flood.ports[i : i + size]) for i in range(0, count, size)]
+        actions = _run_in_passes(len(parts), max(1, a_pass // size))
     tag = cookie(flood.key)
     return (
         Flow("flood", 100, _match(flood.evi, 0), (*actions, *_run((REMOTES,))), tag),
@@ -69,6 +76,15 @@ def _run(parts: Iterable[int]) -> tuple[tuple, ...]:
         for number in parts
         for step in (("set_field", "bucket", number), ("resubmit", "flood"))
     )
+
+
+def _run_in_passes(parts: int, in_one: int) -> tuple[tuple, ...]:
+    actions: list[tuple] = []
+    for first in range(1, parts + 1, in_one):
+        if first > 1:
+            actions.append(("recirculate",))
+        actions += _run(range(first, min(first + in_one, parts + 1)))
+    return tuple(actions)
 
 
 def _ports(ports: tuple[int, ...]) -> tuple[tuple, ...]:
