@@ -16,6 +16,9 @@ export LAB KEEP STATIC API_PORTS PYTHON
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' \
 		| expand -t 22
+	@echo
+	@echo "  LAB=NAME         name of the lab (vnc); several can stand side by side"
+	@echo "  API_PORTS=N,N    ports of 127.0.0.1 for the nodes' APIs (9696,9697); 0: a free one"
 
 .PHONY: root
 root:
@@ -40,7 +43,7 @@ $(STAMP): $(ROOT)/requirements.txt $(ROOT)/pyproject.toml
 venv: $(STAMP) ## Make .venv from requirements.txt (only when something changed)
 
 .PHONY: demo
-demo: root deps venv ## The product in a lab on this machine; KEEP=1 leaves it running
+demo: root deps venv ## The product in a lab on this machine; KEEP=1 leaves it running, STATIC=1 no DHCP
 	@cd "$(ROOT)"; "$(BIN)/python" -m lab.demo
 
 .PHONY: demo-down

@@ -46,6 +46,7 @@ def _up(name: str) -> int:
     lab = Lab(name, api_ports=api_ports())
     try:
         lab.up(print)
+        lab.journal.keep()
     except BaseException:
         lab.down()
         raise

@@ -129,6 +129,25 @@ class Journal:
                 found[entry["name"]] = inode
         return found
 
+    def keep(self) -> None:
+        """It is left running for somebody: :meth:`refuse_kept` says so to whoever comes next."""
+        self.add("kept", since=time.time())
+
+    def refuse_kept(self) -> None:
+        """Raises LabBusy, and lets go of the lab, when it was kept and something of it runs."""
+        kept = [entry["since"] for entry in self.entries("kept")]
+        if not kept or not any(
+            process_start(entry["pid"]) == entry["start"] for entry in self.entries("process")
+        ):
+            return
+        self.unlock()
+        name = self.directory.name
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(kept[-1]))
+        raise LabBusy(
+            f"the lab {name} is kept and runs since {since}; remove it first: make demo-down "
+            f"LAB={name}, or choose another name (LAB=...) and other ports (API_PORTS=0,0)"
+        )
+
     def remove_all(self) -> list[str]:
         """End every process and delete every namespace and file of this lab.
 

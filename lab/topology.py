@@ -102,10 +102,11 @@ class Lab:
     def up(self, progress: Callable[[str], None] = lambda text: None) -> None:
         """Build everything.  ``progress`` is told what is being done.
 
-        What a crashed or kept lab of this name left is removed first.  Raises LabBusy,
-        CommandError or LabTimeout.
+        What a crashed lab of this name left is removed first.  Raises LabBusy, also where one was
+        kept and runs, CommandError or LabTimeout.
         """
         self.journal.lock()
+        self.journal.refuse_kept()
         removed = self.journal.remove_all()
         if removed:
             progress(f"removed what an earlier run left: {', '.join(removed)}")

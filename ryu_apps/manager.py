@@ -259,6 +259,8 @@ def _run(prog: str) -> int:
 
         manager = AppManager.get_instance()
         manager, services = start_apps(list(CONF.app_lists) + list(CONF.app) or DEFAULT_APPS)
+        for text in settings.unread(CONF):
+            LOG.warning("%s", text)
         runtime.tune_collector()
         while not stop.asked.wait(0.5):
             if supervision.PROCESS.ended:

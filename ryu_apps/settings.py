@@ -219,7 +219,7 @@ def unknown(files: Iterable[str]) -> list[str]:
         cfg.ConfigParser(file, sections).parse()
         for section, values in sections.items():
             if section not in names:
-                near = difflib.get_close_matches(section, names, 1, 0.75)
+                near = difflib.get_close_matches(section, names, 1)
                 if near:
                     found.append(f"{file}: section [{section}] is not read; is it [{near[0]}]?")
                 continue
@@ -229,3 +229,16 @@ def unknown(files: Iterable[str]) -> list[str]:
                     hint = f"; is it {near[0]}?" if near else ""
                     found.append(f"{file}: [{section}] {name} is no option{hint}")
     return found
+
+
+def unread(conf: cfg.ConfigOpts) -> list[str]:
+    """Sections of the configuration files that no application has declared, in words, but for
+    those that :func:`unknown` names.  ``conf``: when all applications are loaded."""
+    ours = [group.name for group in OPTIONS]
+    return [
+        f"section [{section}] is not read by any application; there are: "
+        f"{', '.join(sorted(set(ours) & set(conf)))}"
+        for section in conf.list_all_sections()
+        if section not in conf and section != "DEFAULT" and section not in ours
+        and not difflib.get_close_matches(section, ours, 1)
+    ]

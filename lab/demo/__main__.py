@@ -50,6 +50,7 @@ def main() -> int:
         raise
     finally:
         if keep:
+            lab.journal.keep()
             lab.journal.unlock()
         else:
             lab.down()

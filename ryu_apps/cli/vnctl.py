@@ -10,7 +10,18 @@ from collections.abc import Sequence
 
 from ryu_apps import __version__
 
-from . import completion, configuration, explain, networks, output, ports, system, trace, vpn
+from . import (
+    completion,
+    configuration,
+    explain,
+    networks,
+    output,
+    plug,
+    ports,
+    system,
+    trace,
+    vpn,
+)
 from .client import Client, default_url
 from .command import Command
 from .errors import UNREACHABLE, CliError
@@ -38,7 +49,7 @@ EVERY = 2.0
 
 COMMANDS: list[Command] = [
     *system.COMMANDS, *networks.COMMANDS, *ports.COMMANDS, *vpn.COMMANDS, *trace.COMMANDS,
-    *explain.COMMANDS, *configuration.COMMANDS, *completion.COMMANDS,
+    *explain.COMMANDS, *configuration.COMMANDS, *plug.COMMANDS, *completion.COMMANDS,
 ]  # fmt: skip
 
 

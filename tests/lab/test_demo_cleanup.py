@@ -59,6 +59,36 @@ def test_a_crash_is_cleaned_up_by_the_next_run(name: str) -> None:
     assert journal.remove_all() == []
 
 
+def test_a_lab_that_is_kept_is_not_removed_by_the_next(name: str) -> None:
+    """While something of it runs; what is left of it after a reboot may go."""
+    kept = Journal(name)
+    kept.lock()
+    space = Namespace(name, "here")
+    space.create(kept)
+    work = subprocess.Popen(["sleep", "60"])
+    kept.add("process", name="work", pid=work.pid, start=process_start(work.pid))
+    kept.keep()
+    kept.unlock()
+    try:
+        with pytest.raises(LabBusy, match=f"{name} is kept and runs since .*demo-down LAB={name}"):
+            Lab(name).up()
+        with pytest.raises(LabBusy), Lab(name):
+            pass
+        done = subprocess.run(
+            [sys.executable, "-m", "lab.demo"], cwd=ROOT, capture_output=True, text=True,
+            check=False, timeout=60, env={**os.environ, "LAB": name, "API_PORTS": "0,0"})
+        assert done.returncode == 1 and "is kept and runs" in done.stderr
+        assert work.poll() is None and spaces(name) == {space.name}
+    finally:
+        work.kill()
+        work.wait()
+    again = Journal(name)
+    again.lock()
+    again.refuse_kept()
+    assert again.remove_all() == ["1 namespaces"]
+    again.unlock()
+
+
 def test_what_the_lab_did_not_make_stays(name: str) -> None:
     """A namespace of the same name made by someone else, and a process whose id came round."""
     journal = Journal(name)

@@ -125,21 +125,42 @@ def test_what_cannot_start_names_the_option(tmp_path, content, text):
 
 def test_options_that_nobody_reads_are_named(tmp_path):
     path = tmp_path / "node.conf"
-    path.write_text("[api]\nprot = 1\nport = 0\n[apis]\nx = 1\n[my_app]\ny = 1\n[bgp]\nzzz = 1\n")
+    path.write_text("[api]\nprot = 1\nport = 0\n[apis]\nx = 1\n[my_app]\ny = 1\n[bgp]\nzzz = 1\n"
+                    "[vpm]\nx = 1\n")
     assert settings.unknown([str(path)]) == [
         f"{path}: [api] prot is no option; is it port?",
         f"{path}: section [apis] is not read; is it [api]?",
         f"{path}: [bgp] zzz is no option",
+        f"{path}: section [vpm] is not read; is it [vpn]?",
     ]
     app = write_app(tmp_path, "quiet", "pass")
     process = start("--config-file", str(path), str(app))
     try:
         assert "WARNING" in read_until(process, "is it port?").splitlines()[-1]
+        assert "WARNING" in read_until(process, "[my_app] is not read by any").splitlines()[-1]
     finally:
         process.kill()
         process.wait()
     assert settings.unknown([str(ROOT / "configs" / name) for name in (
         "node.conf", "single-node.conf", "cluster/node1.conf")]) == []
+
+
+def test_sections_of_other_applications_are_theirs(tmp_path):
+    path = tmp_path / "node.conf"
+    path.write_text("[my_app]\ny = 1\n")
+    app = write_app(tmp_path, "quiet", "def start(self):\n    super().start()\n"
+                    "    print('up', flush=True)",
+                    "from os_ken.cfg import CONF, StrOpt\nfrom oslo_config import cfg\n"
+                    "CONF.register_opts([cfg.StrOpt('y')], group='my_app')\n")
+    process = start("--config-file", str(path), str(app))
+    try:
+        said = read_until(process, "up")
+        process.terminate()
+        said += process.communicate(timeout=30)[0] or ""
+        assert "is not read" not in said
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("body, text", [
