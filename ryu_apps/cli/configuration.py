@@ -31,6 +31,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 COMMANDS = [
     Command(
         "config", "Is the stored configuration followed, and if not, why?", config, _arguments,
-        ("vnctl config", "vnctl config accept"),
+        ("vnctl config", "vnctl config accept"), lists=False,
     ),
 ]
