@@ -22,7 +22,8 @@ from .base import (
     TooLarge,
     Unavailable,
 )
-from .etcd_gateway import OUT_OF_RANGE, EtcdError, Gateway, reading
+from .etcd_errors import OUT_OF_RANGE, EtcdError, reading
+from .etcd_gateway import Gateway
 from .etcd_history import History
 from .etcd_keys import decode_key, decode_value, encode_bytes, encode_key, encode_range
 from .etcd_session import Session

@@ -1,4 +1,4 @@
-"""Requests to an etcd cluster: which endpoint, over which connection, and what its errors mean.
+"""Requests to an etcd cluster: which endpoint, over which connection, and as which user.
 
 etcd 3.4 and newer, JSON gateway under ``/v3``
 (https://etcd.io/docs/v3.4/dev-guide/api_grpc_gateway/).
@@ -6,16 +6,16 @@ etcd 3.4 and newer, JSON gateway under ``/v3``
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from .base import StoreError, TooLarge, Unavailable
+from .base import StoreError, Unavailable
+from .etcd_errors import TRANSIENT, UNAUTHENTICATED, EtcdError, read_answer
 from .etcd_http import Connection, parse_endpoint
 
 LOG = logging.getLogger(__name__)
@@ -24,24 +24,10 @@ CONNECT_TIMEOUT = 1.0
 ATTEMPT_TIMEOUT = 2.5
 MAX_IDLE = 16
 
-# Codes of gRPC (https://grpc.github.io/grpc/core/md_doc_statuscodes.html).
-NOT_FOUND = 5
-PERMISSION_DENIED = 7
-OUT_OF_RANGE = 11
-UNAUTHENTICATED = 16
-_TRANSIENT = frozenset({1, 2, 4, 10, 13, 14})
-
-_TOO_LARGE = ("too many operations", "request is too large", "message larger than max")
-
-
-class EtcdError(StoreError):
-    """etcd answered with an error.  ``code``: gRPC's.  ``ambiguous``: an earlier attempt at the
-    same request may have been carried out."""
-
-    def __init__(self, code: int, text: str, ambiguous: bool = False):
-        super().__init__(text)
-        self.code = code
-        self.ambiguous = ambiguous
+OPEN_SECONDS = 5.0
+"""Seconds until etcd is asked again whether it wants users; sooner when it refuses a request."""
+RENEWALS = 3
+"""New tokens for one request; users may be changed again meanwhile."""
 
 
 class _NotSent(OSError):
@@ -79,6 +65,8 @@ class Gateway:
         self._idle: list[list[Connection]] = [[] for _ in self.endpoints]
         self._busy: set[Connection] = set()
         self._token = ""
+        self._open_until = 0.0
+        """Until then etcd is taken to want no users."""
         self._token_lock = threading.Lock()
         self._closed = False
         self.current = 0
@@ -92,8 +80,9 @@ class Gateway:
 
     def _exchange(
         self, index: int, path: str, body: bytes, connect_timeout: float, timeout: float
-    ) -> tuple[int, bytes]:
-        """One request over a connection of the pool.  Raises OSError, ``_NotSent`` among them."""
+    ) -> tuple[int, bytes, str]:
+        """One request over a connection of the pool; returns status, body and the token that it
+        went with.  Raises OSError, ``_NotSent`` among them."""
         with self._lock:
             if self._closed:
                 raise StoreError("the store is closed")
@@ -110,7 +99,7 @@ class Gateway:
                 raise _NotSent(str(error)) from error
             raise
         try:
-            result = connection.request(path, body, token, timeout)
+            status, answer = connection.request(path, body, token, timeout)
         except BaseException:
             self._discard(connection)
             raise
@@ -121,7 +110,7 @@ class Gateway:
                 self._idle[index].append(connection)
         if not keep:
             connection.close()
-        return result
+        return status, answer, token
 
     def _discard(self, connection: Connection | None) -> None:
         if connection is not None:
@@ -169,7 +158,7 @@ class Gateway:
         body = json.dumps(request, separators=(",", ":")).encode()
         deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
         ambiguous = False
-        attempt = 0
+        attempt = renewals = 0
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -179,19 +168,21 @@ class Gateway:
                 )
             index = self.current
             try:
-                status, answer = self._exchange(
+                status, answer, token = self._exchange(
                     index, path, body, min(left, CONNECT_TIMEOUT), min(left, ATTEMPT_TIMEOUT)
                 )
-                data = _read(status, answer)
+                data = read_answer(status, answer)
                 data["ambiguous"] = ambiguous
                 return data
             except OSError as error:
                 ambiguous = ambiguous or not isinstance(error, _NotSent)
                 self.failed(index, error)
             except EtcdError as error:
-                if error.code == UNAUTHENTICATED and self._username and attempt < 3:
-                    self.drop_token()
-                elif error.code in _TRANSIENT:
+                if error.code == UNAUTHENTICATED and self._username and renewals < RENEWALS:
+                    renewals += 1  # it was not carried out
+                    self.drop_token(token)
+                    continue
+                elif error.code in TRANSIENT:
                     ambiguous = True
                     self.failed(index, error)
                 else:
@@ -208,12 +199,16 @@ class Gateway:
     def call_at(self, index: int, path: str, request: dict[str, Any], timeout: float) -> dict:
         """One attempt at one endpoint.  Raises OSError besides what :meth:`call` raises."""
         body = json.dumps(request, separators=(",", ":")).encode()
-        try:
-            return _read(*self._exchange(index, path, body, min(timeout, CONNECT_TIMEOUT), timeout))
-        except EtcdError as error:
-            if error.code == UNAUTHENTICATED:
-                self.drop_token()
-            raise
+        connect = min(timeout, CONNECT_TIMEOUT)
+        for renewal in range(RENEWALS + 1):
+            status, answer, token = self._exchange(index, path, body, connect, timeout)
+            try:
+                return read_answer(status, answer)
+            except EtcdError as error:
+                if error.code != UNAUTHENTICATED or not self._username or renewal == RENEWALS:
+                    raise
+                self.drop_token(token)
+        raise AssertionError("the last round returns or raises")
 
     def farewell(self, path: str, request: dict[str, Any], timeout: float) -> None:
         """One request after :meth:`close`, at the first endpoint that takes a connection.  Raises
@@ -228,7 +223,13 @@ class Gateway:
             try:
                 connection = self.connect(index, left)
                 try:
-                    _read(*connection.request(path, body, self.token(connection), left))
+                    token = self.token(connection)
+                    status, answer = connection.request(path, body, token, left)
+                    if status != 200 and self._username:
+                        self.drop_token(token)
+                        token = self.token(connection)
+                        status, answer = connection.request(path, body, token, left)
+                    read_answer(status, answer)
                 finally:
                     connection.close()
                 return
@@ -238,14 +239,17 @@ class Gateway:
 
     # ---- users
 
-    def drop_token(self) -> None:
+    def drop_token(self, token: str) -> None:
         """etcd did not take it; the next request asks for a new one."""
-        self._token = ""
+        with self._token_lock:
+            self._open_until = 0.0
+            if self._token == token:  # else somebody has a new one already
+                self._token = ""
 
     def token(self, connection: Connection) -> str:
         """What goes into the Authorization header; "" without a user.  Raises OSError,
         StoreError."""
-        if not self._username or self._token:
+        if not self._username or self._token or time.monotonic() < self._open_until:
             return self._token
         with self._token_lock:
             if not self._token:
@@ -257,67 +261,14 @@ class Gateway:
                     ATTEMPT_TIMEOUT,
                 )
                 try:
-                    self._token = _read(status, answer)["token"]
+                    self._token = read_answer(status, answer)["token"]
                 except EtcdError as error:
-                    if error.code in _TRANSIENT:
+                    if error.code in TRANSIENT:
                         raise
+                    if "authentication is not enabled" in str(error):
+                        self._open_until = time.monotonic() + OPEN_SECONDS
+                        return ""
                     raise StoreError(
                         f"etcd does not let the user {self._username} in: {error}"
                     ) from error
             return self._token
-
-
-def _read(status: int, answer: bytes) -> dict:
-    try:
-        data = json.loads(answer)
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
-        # A proxy's page, or something that is no etcd.
-        raise EtcdError(14, f"HTTP status {status} without an answer of etcd's")
-    if status == 200 and "error" not in data:
-        _header(data)
-        return data
-    raise error_of(data, status)
-
-
-def _header(data: dict) -> dict:
-    """The header that every answer of etcd's has.  Raises EtcdError where there is none."""
-    header = data.get("header")
-    if header is None and isinstance(data.get("result"), dict):  # in streams
-        header = data["result"].get("header")
-    if not isinstance(header, dict) or not str(header.get("cluster_id", "")).isdigit():
-        raise EtcdError(14, "what answers is no etcd: its answer has no header")
-    return header
-
-
-@contextlib.contextmanager
-def reading() -> Iterator[None]:
-    """Around the reading of answers: one of a shape that is not etcd's raises Unavailable."""
-    try:
-        yield
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise Unavailable(
-            f"what answers at etcd's address is no etcd: {type(error).__name__}: {error}"
-        ) from error
-
-
-def error_of(data: dict, status: int = 0) -> StoreError:
-    """The exception for the error body of a request or of a stream."""
-    error = data.get("error")
-    if isinstance(error, dict):  # in streams
-        code, text = error.get("grpc_code", 2), error.get("message", "")
-    else:
-        code, text = data.get("code", 2), data.get("message") or error or f"HTTP {status}"
-    text = str(text)
-    if any(words in text for words in _TOO_LARGE):
-        return TooLarge(f"etcd refuses: {text}")
-    if "database space exceeded" in text:
-        return StoreError(
-            "etcd's database is full: compact and defragment it, then `etcdctl alarm disarm`"
-        )
-    if code == PERMISSION_DENIED:
-        return StoreError(f"etcd refuses: {text}; grant the user read and write on the prefix")
-    if "too many requests" in text:
-        code = 14
-    return EtcdError(code if isinstance(code, int) else 2, text)

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from ryu_apps.supervision import Thread, failed, waiting
 
 from .base import StoreError
-from .etcd_gateway import NOT_FOUND, EtcdError, Gateway
+from .etcd_errors import NOT_FOUND, EtcdError
+from .etcd_gateway import Gateway
 
 LOG = logging.getLogger(__name__)
 

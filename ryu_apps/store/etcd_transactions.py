@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from .base import Compare, Conflict, Delete, Put, TooLarge, Unavailable
-from .etcd_gateway import NOT_FOUND, EtcdError, Gateway
+from .etcd_errors import NOT_FOUND, EtcdError
+from .etcd_gateway import Gateway
 from .etcd_keys import encode_bytes, encode_key
 from .etcd_session import Session
 

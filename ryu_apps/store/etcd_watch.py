@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ryu_apps.supervision import Thread, failed
 
 from .base import Batch, StoreError, Unavailable, Watch
-from .etcd_gateway import ATTEMPT_TIMEOUT, OUT_OF_RANGE, EtcdError, error_of
+from .etcd_errors import OUT_OF_RANGE, EtcdError, error_of
+from .etcd_gateway import ATTEMPT_TIMEOUT
 from .etcd_history import LostHistory, forgotten
 from .etcd_http import MAX_BODY, Connection, HttpError
 from .etcd_keys import decode_key, decode_value, encode_key, encode_range
@@ -53,6 +54,7 @@ class EtcdWatch(Watch):
         self._history.saw(revision)
         self._number = self._history.number
         self._least = 0
+        self._token = ""
         self._known = known
         self._witness: tuple[str, int, int | None] | None = None
         """Key, revision and hash of the last change delivered: is it there, so is our past."""
@@ -140,9 +142,8 @@ class EtcdWatch(Watch):
                 raise
             # Nobody listed that revision here and etcd has forgotten it or never had it.
             items, revision = self._store.list(self._prefix)
-            LOG.error("The watch of %s starts at revision %d, which etcd cannot show any more; "
-                      "keys deleted between it and revision %d are not reported", self._prefix,
-                      self._last, revision)  # fmt: skip
+            LOG.error("The watch of %s starts at revision %d, which etcd forgot; keys deleted "
+                      "before revision %d are not reported", self._prefix, self._last, revision)
             self._known = {
                 item.key: hash(item.value) for item in items if item.revision <= self._last
             }
@@ -214,7 +215,7 @@ class EtcdWatch(Watch):
                 "start_revision": str(self._last + 1),
             }
         }
-        token = gateway.token(connection)
+        self._token = token = gateway.token(connection)
         connection.send("/v3/watch", json.dumps(request).encode(), token, ATTEMPT_TIMEOUT)
         status, chunked, _ = connection.read_head(time.monotonic() + ATTEMPT_TIMEOUT)
         if status != 200 or not chunked:
@@ -253,13 +254,13 @@ class EtcdWatch(Watch):
             error = error_of(message)
             if isinstance(error, EtcdError) and error.code == OUT_OF_RANGE:
                 raise forgotten(error)
-            self._gateway.drop_token()
+            self._gateway.drop_token(self._token)
             raise error
         result = message.get("result", {})
         if result.get("canceled"):
             if "compact_revision" in result:
                 raise LostHistory(f"compacted up to revision {result['compact_revision']}")
-            self._gateway.drop_token()
+            self._gateway.drop_token(self._token)
             raise Unavailable(f"etcd ended the watch: {result.get('cancel_reason', 'no reason')}")
         changes: list[tuple[str, bytes | None]] = []
         revision = 0

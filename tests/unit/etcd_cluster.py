@@ -78,9 +78,12 @@ class Cluster:
                 raise RuntimeError(f"etcd did not start: {log}")
             time.sleep(0.05)
 
-    def call(self, path: str, request: dict, member: int = 0) -> dict:
-        data = json.dumps(request).encode()
-        with urllib.request.urlopen(self.urls[member] + path, data, timeout=5) as answer:
+    def call(self, path: str, request: dict, member: int = 0, token: str = "") -> dict:
+        asked = urllib.request.Request(
+            self.urls[member] + path, json.dumps(request).encode(),
+            {"Authorization": token} if token else {},
+        )  # fmt: skip
+        with urllib.request.urlopen(asked, timeout=5) as answer:
             return json.load(answer)
 
     def compact(self, revision: int) -> None:

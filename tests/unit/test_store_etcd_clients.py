@@ -28,8 +28,23 @@ def etcd():
         yield one
 
 
-def test_users_and_passwords():
-    with cluster() as etcd:
+@pytest.fixture(params=["simple", "jwt"])
+def tokens(request, tmp_path) -> tuple[str, ...]:
+    """The option that says which tokens etcd gives."""
+    if request.param == "simple":
+        return ("--auth-token=simple",)
+    key, public = tmp_path / "jwt.key", tmp_path / "jwt.pub"
+    for command in (f"genrsa -out {key} 2048", f"rsa -in {key} -pubout -out {public}"):
+        subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
+    return (f"--auth-token=jwt,pub-key={public},priv-key={key},sign-method=RS256,ttl=8h",)
+
+
+def as_root(etcd: Cluster) -> str:
+    return etcd.call("/v3/auth/authenticate", {"name": "root", "password": "r"})["token"]
+
+
+def test_users_and_passwords(tokens):
+    with cluster(1, tokens) as etcd:
         for path, request in (
             ("/v3/auth/user/add", {"name": "root", "password": "r"}),
             ("/v3/auth/user/grant", {"user": "root", "role": "root"}),
@@ -57,6 +72,30 @@ def test_users_and_passwords():
             etcd.kill()
             etcd.start()
             store.transact([], [Put("/a", b"3")])
+            until(lambda: replica.equals(store))
+            assert not replica.faults
+            # Users and roles are changed, which makes all JWT void; every call goes on at once.
+            for number, use in enumerate((
+                lambda: store.transact([], [Put("/a", b"4")]),
+                lambda: store.transact([], [Put("/node", b"5", ephemeral=True)]),
+                lambda: store.get("/a"), lambda: store.list("/"),
+                lambda: store._session._renew(), lambda: store.watch("/", 1, print),
+            )):  # fmt: skip
+                user = {"name": f"u{number}", "password": "x"}
+                etcd.call("/v3/auth/user/add", user, token=as_root(etcd))
+                use()
+            assert store.status()["ok"]
+            until(lambda: replica.equals(store))
+            late = Replica(store)
+            store.transact([], [Put("/a", b"6")])
+            until(lambda: late.equals(store) and replica.equals(store))
+            # Without users: nobody is asked for a token any more.
+            etcd.call("/v3/auth/disable", {}, token=as_root(etcd))
+            store.gateway.drop_token(store.gateway._token)
+            store.transact([], [Put("/a", b"7")])
+            etcd.call("/v3/auth/enable", {})
+            store.transact([], [Put("/a", b"8")])
+            assert store.get("/a").value == b"8"
             until(lambda: replica.equals(store))
             assert not replica.faults
         with opened(etcd, prefix="/vnc", username="vnc", password="wrong") as store, pytest.raises(
