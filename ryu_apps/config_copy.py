@@ -200,6 +200,14 @@ class ConfigCopy:
                 self._post(ConfigChanged(tuple(changes), revision))
                 self.changed.notify_all()
 
+    def behind(self, item: Item | None) -> int:
+        """How many changes the store has that the watch has not told."""
+        found = lineage.decode(item.value) if item is not None else None
+        with self.changed:
+            if found is None or self.lineage is None or self.doubt:
+                return 0
+            return found.number - self.lineage.number if found.line == self.lineage.line else 0
+
     def found_again(self, item: Item | None) -> bool:
         """The generation as the store has it, of which the watch says nothing.  Where it is the
         one known here under another revision, the store was filled again with the same; else the

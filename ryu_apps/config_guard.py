@@ -13,8 +13,35 @@ from ryu_apps.supervision import Thread, failed, waiting
 LOG = logging.getLogger(__name__)
 
 TICK = 1.0
+LOOK_INTERVAL = 10.0
+"""Seconds between two looks at whether the watch tells what the store has."""
 REVIEW_INTERVAL = 5.0
 """Seconds until a store in doubt is compared again, if nothing of it was heard earlier."""
+
+
+class Behind:
+    """Whether a watch is behind for longer than a moment.  ``changes``: how many it lacks."""
+
+    def __init__(self, changes: Callable[[], int]) -> None:
+        self._changes = changes
+        self._due = 0.0
+        self._since: float | None = None
+        self.fault = ""
+
+    def look(self, now: float) -> None:
+        """Reads from the store, if it is time to.  Raises StoreError."""
+        if now < self._due:
+            return
+        self._due = now + LOOK_INTERVAL
+        changes = self._changes()
+        if changes <= 0:
+            self._since, self.fault = None, ""
+        elif self._since is None:
+            self._since, self._due = now, now + 2 * TICK
+        else:
+            self.fault = (
+                f"the watch of the store is {changes} changes behind, for {now - self._since:.0f} s"
+            )
 
 
 class Guard:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ryu_apps.config_copy import ConfigCopy
-from ryu_apps.config_guard import Guard
+from ryu_apps.config_guard import Behind, Guard
 from ryu_apps.config_records import CONFIG, GENERATION, STATUS, operation
 from ryu_apps.control import lineage
 from ryu_apps.control.config import Config
@@ -46,6 +46,8 @@ LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ATTEMPTS = 30
+PATIENCE = 2.0
+"""Seconds after which a commit whose outcome is unknown does not ask for it: somebody waits."""
 CATCH_UP = 5.0
 """Seconds that a commit waits for the watch after a conflict."""
 
@@ -77,12 +79,18 @@ class Configuration:
         self._writer = StatusWriter(store, self._max_operations)
         self._status = StatusCopy(post, self._writer, lambda: bool(self.doubt))
         self._guard = Guard(self._review, self._housekeeping)
+        self._behind = Behind(lambda: self._copy.behind(self._store.get(GENERATION)))
         self._stopping = False
 
     @property
     def doubt(self) -> str:
         """Why the store is not followed and nothing is changed, or ""."""
         return self._unread or self._copy.doubt or self._hypervisors_doubt
+
+    @property
+    def fault(self) -> str:
+        """Why the copy is not what the store has, though there is no doubt, or ""."""
+        return self._behind.fault
 
     @property
     def refused_records(self) -> int:
@@ -225,6 +233,11 @@ class Configuration:
         known = self._copy.known() if self._trusted else None
         if known is not None:
             self._state.save(known)
+        if not self._unread and not self._stopping:
+            try:
+                self._behind.look(now)
+            except StoreError as error:
+                LOG.debug("the store cannot be looked at: %s", error)  # the check "store" says it
 
     # ------------------------------------------------------------ committing
 
@@ -272,10 +285,11 @@ class Configuration:
         token, known = uuid.uuid4().hex, self._copy.lineage
         made = known.next(token) if known is not None else lineage.first(token)
         operations = [Put(GENERATION, made.encode()), *map(operation, changes)]
+        begun = time.monotonic()
         try:
             revision = self._store.transact([Compare(GENERATION, generation)], operations)
         except Unavailable as error:
-            if error.definite:
+            if error.definite or time.monotonic() - begun > PATIENCE:
                 raise
             found = self._store.get(GENERATION)  # raises Unavailable when still out of reach
             if found is None or found.value != made.encode():

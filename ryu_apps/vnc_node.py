@@ -22,6 +22,7 @@ from ryu_apps.configuration import Configuration
 from ryu_apps.control import messages as msg
 from ryu_apps.control.world import NODES, Settings, World
 from ryu_apps.controller import Controller
+from ryu_apps.node_name import wait_for_name
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, is_router_id, make_engine, parse_peers
 from ryu_apps.port_number import port_number
@@ -39,6 +40,8 @@ from ryu_apps.views.live import LiveView
 from vrouter_ovs.edge import Why
 
 LOG = logging.getLogger(__name__)
+NAME_MARGIN = 3.0
+"""Seconds beyond a lease until its keys are gone."""
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -107,6 +110,7 @@ class VncNode(app_manager.OSKenApp):
         conf = self.CONF
         return {
             "node": self.node_name,
+            "host": socket.gethostname(),
             "url": conf.api.advertise or f"http://{conf.api.host}:{conf.api.port}",
             "version": __version__,
             "local_as": conf.bgp.local_as,
@@ -133,6 +137,8 @@ class VncNode(app_manager.OSKenApp):
 
     def _start_parts(self) -> None:
         self._closers = [self.store.close]
+        wait_for_name(self.store, NODES + self.node_name, self.record(),
+                      self.CONF.store.session_ttl + NAME_MARGIN)
         self.controller.start()
         self._closers.append(self.controller.stop)
         self.configuration.start()

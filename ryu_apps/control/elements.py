@@ -34,6 +34,8 @@ class Element:
     unconfirmed: dict[Key, int] = field(default_factory=dict)
     """Objects of the desired state that changed since -> the revision of their last change."""
     openflow: bool = False
+    served: bool = False
+    """Its switch spoke OpenFlow with a node once: it is not a name that somebody made up."""
     reason: str = ""
 
     @property
@@ -83,7 +85,9 @@ class Refusal(NamedTuple):
     info: ElementInfo | None = None
 
 
-def record(info: ElementInfo, owner: str, connected: bool) -> dict[str, Any]:
+def record(
+    info: ElementInfo, owner: str, connected: bool, served: bool = False
+) -> dict[str, Any]:
     """The store's record of an element, below RECORDS."""
     return {
         "element": info.element,
@@ -95,6 +99,7 @@ def record(info: ElementInfo, owner: str, connected: bool) -> dict[str, Any]:
         "datapath_id": f"{info.datapath_id:016x}",
         "owner": owner,
         "connected": connected,
+        "served": served,
     }
 
 
@@ -143,6 +148,7 @@ class Elements:
         element = self.accepted.get(info.element)
         if element is None:
             element = self.accepted[info.element] = Element(info, session)
+            element.served = self.records.get(info.element, {}).get("served", False)
         element.info = info
         element.session = session
         element.reason = ""

@@ -121,9 +121,18 @@ class Membership:
 
     def _record(self, element: Element) -> None:
         name = element.info.element
-        value = record(element.info, self._elements.node, element.session is not None)
+        value = record(
+            element.info, self._elements.node, element.session is not None, element.served
+        )
         if self._elements.records.get(name) != value:
             self._put_record(name, value)
+
+    def served(self, name: str) -> None:
+        """The switch of an element speaks OpenFlow with this node."""
+        element = self._elements.accepted.get(name)
+        if element is not None and not element.served:
+            element.served = True
+            self._record(element)
 
     def _put_record(self, name: str, value: dict[str, Any] | None) -> None:
         self._elements.set_record(name, value)

@@ -267,6 +267,14 @@ class Ports:
 
     # ------------------------------------------------------------ refused claims
 
+    def recall_claim(self, port_id: str, element: str, reason: str) -> None:
+        """Before the start: a record of this node's former run, which goes unless it is true."""
+        self._recorded.setdefault(port_id, {})[element] = reason
+
+    def review_claims(self) -> None:
+        """All that claim ports of this node are back: what is recorded is looked at again."""
+        self.dirty.update(dict.fromkeys(self._recorded))
+
     def _note_refusals(self, port_id: str, refused: dict[Claim, str]) -> None:
         """Keep the reasons, and record conflicts so that every node can show both sides."""
         if refused:

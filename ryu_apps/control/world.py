@@ -154,7 +154,7 @@ class World:
             msg.InterfacesChanged: self.membership.interfaces_changed,
             msg.PortStatus: self.membership.port_status,
             msg.TunnelsChanged: lambda event, now: self.vrouters.tunnels_changed(event),
-            msg.VrouterConnected: lambda event, now: self.vrouters.connected(event),
+            msg.VrouterConnected: self._vrouter_connected,
             msg.VrouterDisconnected: lambda event, now: self.vrouters.disconnected(event),
             msg.VrouterAcked: lambda event, now: self.vrouters.acked(event),
             msg.FlowRejected: lambda event, now: self.vrouters.flow_rejected(event),
@@ -199,6 +199,8 @@ class World:
                     self.claim_records.pop((port_id, element), None)
                 else:
                     self.claim_records[port_id, element] = value
+                    if value.get("node") == self.settings.node and not self.convergence.loaded:
+                        self.ports.recall_claim(port_id, element, value.get("reason", ""))
             elif key.startswith(NODES):
                 self.peers.recorded(key[len(NODES):], value)
                 self.membership.refusals.look_again()
@@ -206,6 +208,10 @@ class World:
                 node, _, network_id = key[len(ADVERTISED):].partition("/")
                 if node == self.settings.node:
                     self.ports.edges.advertised.recall(network_id, value)
+
+    def _vrouter_connected(self, event: msg.VrouterConnected, now: float) -> None:
+        self.vrouters.connected(event)
+        self.membership.served(event.element)
 
     def _tick(self, event: msg.Tick, now: float) -> None:
         self.ports.edges.tick(now)
@@ -268,6 +274,7 @@ class World:
             self._effects.append(msg.SendEndOfRib())
         if release:
             self.learned.started()
+            self.ports.review_claims()
             for key in shared_keys(self.config):
                 self.moves.tell(key)
             self.vrouters.release()

@@ -149,7 +149,13 @@ class NodeApi:
     def port(self, call: Call, id: str) -> Reply:
         remote = self._port_owner(id)
         if remote is not None and not call.header(FORWARDED):
-            return self._ask(call, remote, "GET", "/v1/ports", id)
+            try:
+                return self._ask(call, remote, "GET", "/v1/ports", id)
+            except ApiError as error:
+                if error.type != "NodeUnreachable":
+                    raise
+                # It has just gone: what this node knows is better than nothing.
+                return Reply(200, self._view.port_detail(id) | {"unanswered": [remote.node]})
         return Reply(200, self._view.port_detail(id))
 
     def clear_duplicate(self, call: Call, id: str) -> Reply:

@@ -91,6 +91,10 @@ class Engine(abc.ABC):
     def status(self) -> list[dict]:
         """One dict a peer: state, uptime, counters of messages and prefixes, last error."""
 
+    def fault(self) -> str:
+        """Why the engine does not do its work now, or "".  Waits no longer than :meth:`status`."""
+        return ""
+
     @abc.abstractmethod
     def stop(self) -> None:
         """End the process within 2 s.  TCP is closed without a NOTIFICATION so that helpers of

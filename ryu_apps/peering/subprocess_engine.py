@@ -56,6 +56,8 @@ class SubprocessEngine(Engine):
         self._up: set[str] = set()
         self._states: tuple[int, list[dict]] = (0, [])
         self._tokens = 0
+        self._silent_since = 0.0
+        """Since when a question is unanswered; 0 when none is."""
         self._delay = BACKOFF_FIRST
         self._launched = 0.0
         self._decoder = PathsDecoder()
@@ -126,6 +128,9 @@ class SubprocessEngine(Engine):
         """Waits at most a second for the process; then, and on the engine's own threads, returns
         what it last said.  A peer of which it never spoke is in the state "Unknown"."""
         known = {state["peer"]: state for state in self._ask_status()}
+        if self._silent_since:
+            unknown = {"state": "Unknown", "last_error": "the BGP process does not answer"}
+            known = {peer: state | unknown for peer, state in known.items()}
         with self._condition:
             return [known.get(peer.id) or {
                 "peer": peer.id, "address": peer.address, "remote_as": peer.remote_as,
@@ -134,16 +139,32 @@ class SubprocessEngine(Engine):
                 "dial_error": "", "refused": {}, "counters": {}}
                 for peer in self._peers.values()]
 
+    def fault(self) -> str:
+        """The process is gone, or it is stopped or hangs: then it answers no question."""
+        if self._process is None or self._dead:
+            return "the BGP process ended; it is started again"
+        self._ask_status()
+        silent = time.monotonic() - self._silent_since if self._silent_since else 0.0
+        if silent < 2 * STATUS_TIMEOUT:
+            return ""
+        return f"the BGP process {self.pid} has not answered for {silent:.0f} s"
+
     def _ask_status(self) -> list[dict]:
         with self._condition:
             if self._process is None or threading.current_thread() in (self._reader, self._writer):
                 return self._states[1]
-            self._tokens += 1
+            if not self._silent_since:  # else the last question waits still
+                self._tokens += 1
+                self._control.append(["status", self._tokens])
+                self._condition.notify()
             token = self._tokens
-            self._control.append(["status", token])
-            self._condition.notify()
-            self._answered.wait_for(
+            asked = time.monotonic()
+            answered = self._answered.wait_for(
                 lambda: self._states[0] >= token or self._stopping or self._dead, STATUS_TIMEOUT)
+            if answered:
+                self._silent_since = 0.0
+            elif not self._silent_since:
+                self._silent_since = asked
             return self._states[1]
 
     def stop(self) -> None:
@@ -169,6 +190,7 @@ class SubprocessEngine(Engine):
             self._end_process()
             raise
         self._launched = time.monotonic()
+        self._silent_since = 0.0
         self._speaker = dataclasses.replace(self._speaker, listen=listening)
         with self._condition:
             self._dead = False

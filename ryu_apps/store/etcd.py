@@ -55,7 +55,7 @@ class EtcdStore(Store):
         prefix: str = "/vnc",
         session_ttl: int = 10,
         max_operations: int = 128,
-        timeout: float = 6.0,
+        timeout: float = 3.0,
         ca_file: str | None = None,
         cert_file: str | None = None,
         key_file: str | None = None,

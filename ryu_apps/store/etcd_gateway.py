@@ -41,7 +41,7 @@ class Gateway:
         self,
         endpoints: Sequence[str],
         *,
-        timeout: float = 6.0,
+        timeout: float = 3.0,
         ca_file: str | None = None,
         cert_file: str | None = None,
         key_file: str | None = None,

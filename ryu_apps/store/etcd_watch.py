@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from ryu_apps.supervision import Thread, failed
+from ryu_apps.supervision import Thread, failed, next_step, waiting
 
 from .base import Batch, StoreError, Unavailable, Watch
 from .etcd_errors import OUT_OF_RANGE, EtcdError, error_of
@@ -88,6 +88,7 @@ class EtcdWatch(Watch):
     def _run(self) -> None:
         failures = 0
         while not self._ended.is_set():
+            next_step()
             try:
                 if self._known is None:
                     self._read_base()
@@ -225,7 +226,8 @@ class EtcdWatch(Watch):
         buffer = bytearray()
         while not self._ended.is_set():
             try:
-                chunk = connection.next_chunk(time.monotonic() + IDLE)
+                with waiting():
+                    chunk = connection.next_chunk(time.monotonic() + IDLE)
             except TimeoutError:
                 self._prove_alive()
                 continue

@@ -39,8 +39,8 @@ class Unanswered(Exception):
 
 
 class Sources:
-    """What checks are made of, for one look.  ``elements``: those that this node owns.  Each is
-    read when it is first asked for, and then kept."""
+    """What checks are made of, for one look.  ``record``: this node's, as in the store.
+    ``elements``: those that this node owns.  Each is read when it is first asked for, and kept."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Sources:
         store: Store,
         configuration: Configuration | None,
         engine: Engine | None,
-        node: str,
+        record: dict[str, Any],
         read_peers: Callable[[], list[dict[str, Any]]],
         read_elements: Callable[[], list[dict[str, Any]]],
     ) -> None:
@@ -56,7 +56,8 @@ class Sources:
         self.store = store
         self.configuration = configuration
         self.engine = engine
-        self.node = node
+        self.record = record
+        self.node: str = record["node"]
         self._read_peers = read_peers
         self._read_elements = read_elements
         self.unanswered = ""
@@ -84,8 +85,17 @@ class Sources:
 
     @functools.cached_property
     def elements(self) -> list[dict[str, Any]]:
+        return [one for one in self._all_elements if one["owner"] == self.node]
+
+    @functools.cached_property
+    def connected_vteps(self) -> set[str]:
+        """VTEPs of the system's hypervisors that are connected to their nodes."""
+        return {one["vtep"] for one in self._all_elements if one["connected"]}
+
+    @functools.cached_property
+    def _all_elements(self) -> list[dict[str, Any]]:
         self.world(lambda world: None)
-        return [one for one in self._ask(self._read_elements) if one["owner"] == self.node]
+        return self._ask(self._read_elements)
 
 
 Contributor = Callable[[Sources], Iterable[Check]]

@@ -68,7 +68,7 @@ class LiveView(NodeView):
     def health(self) -> dict[str, Any]:
         own = self._record()
         sources = health.Sources(
-            self._controller, self._store, self._configuration, self._engine, own["node"],
+            self._controller, self._store, self._configuration, self._engine, own,
             self.peers, self.elements,
         )
         found = health.look(sources, CONTRIBUTORS)

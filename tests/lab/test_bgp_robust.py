@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import socket
 import struct
 
@@ -231,3 +232,20 @@ def test_our_own_encoding_is_what_the_corpus_starts_from():
     session = Session(65000, A, False, True)
     _, packed = AttributeSet(Attributes("10.0.0.9", ("65000:100",), encap=""), None).packed(session)
     assert packed == REST
+
+
+def test_a_process_that_is_stopped_is_told():
+    node = Node(A, [Peer(B, 65000)])
+    try:
+        assert node.engine.fault() == ""
+        os.kill(node.engine.pid, signal.SIGSTOP)
+        node.engine.status()
+        wait(lambda: "has not answered" in node.engine.fault(), "its silence to be told")
+        assert all(one["state"] == "Unknown" for one in node.engine.status())
+        os.kill(node.engine.pid, signal.SIGCONT)
+        wait(lambda: node.engine.fault() == "", "it to go on")
+        os.kill(node.engine.pid, signal.SIGKILL)
+        wait(lambda: "ended" in node.engine.fault(), "its end to be told")
+        wait(lambda: node.engine.fault() == "", "another to run")
+    finally:
+        node.stop()

@@ -6,13 +6,15 @@ import threading
 
 import pytest
 
+from ryu_apps.config_guard import Behind
+from ryu_apps.control.messages import StatusChanged
 from ryu_apps.control.world import Settings, World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views import health, live
-from ryu_apps.views.checks import CONTRIBUTORS
+from ryu_apps.views.checks import CONTRIBUTORS, hypervisors
 from ryu_apps.views.live import LiveView
 
 
@@ -98,3 +100,77 @@ class _Nobody:
 
     def set_result(self, result) -> None:
         pass
+
+
+# ---------------------------------------------------------------- hypervisors
+
+
+def element(name: str, **more) -> dict:
+    return {"id": name, "hostname": name, "vtep": f"192.0.2.{name[2:]}", "connected": True,
+            "settled": True, "served": True, "ports": [], "tunnels": []} | more  # fmt: skip
+
+
+@pytest.mark.parametrize("away, ok, warning", [
+    ({"served": True}, False, False),
+    ({"served": False}, True, True),
+    ({"served": False, "ports": [{"id": "p1"}]}, False, False),
+    ({"served": None, "ports": None}, True, True),
+])  # fmt: skip
+def test_a_name_that_somebody_made_up_is_no_alarm(away, ok, warning):
+    one = hypervisors.hypervisors([element("hv1"), element("hv2", connected=False, **away)])
+    assert (one.ok, one.warning) == (ok, warning) and "hv2" in one.detail
+    late = hypervisors.vrouters([element("hv1"), element("hv2", settled=False, **away)])
+    assert (late.ok, late.warning) == (ok, warning) and "hv2" in late.detail
+
+
+def test_a_refused_hypervisor_is_a_warning():
+    one = hypervisors.admission([element("hv9", state="refused")])
+    assert one.ok and one.warning and "hv9" in one.detail
+
+
+def test_all_connected():
+    assert hypervisors.hypervisors([element("hv1")]) == ("hypervisors", True, "1 connected", False)
+
+
+@pytest.mark.parametrize("bfd, error, away, ok, warning", [
+    ("up", "", False, True, False), ("", "", False, True, False), ("init", "", False, True, False),
+    ("down", "", False, False, False), ("down", "", True, True, True),
+    ("up", "cannot be made", True, False, False),
+])  # fmt: skip
+def test_tunnels_that_bfd_calls_down(bfd, error, away, ok, warning):
+    tunnel = {"vtep": "192.0.2.3", "ofport": 1, "bfd": bfd, "error": error}
+    one = hypervisors.tunnels(
+        [element("hv1", tunnels=[tunnel])], {"192.0.2.1"} | (set() if away else {"192.0.2.3"})
+    )
+    assert (one.ok, one.warning) == (ok, warning)
+
+
+def test_tunnels_of_a_hypervisor_that_is_away_are_old_news():
+    tunnel = {"vtep": "192.0.2.3", "ofport": 1, "bfd": "down", "error": ""}
+    assert hypervisors.tunnels(
+        [element("hv1", connected=False, tunnels=[tunnel])], {"192.0.2.3"}
+    ).ok
+
+
+# ---------------------------------------------------------------- the watch, the name
+
+
+def test_a_watch_that_is_behind_is_told():
+    lacking = [0]
+    behind = Behind(lambda: lacking[0])
+    behind.look(0)
+    lacking[0] = 3
+    behind.look(1)
+    behind.look(20)
+    assert not behind.fault  # it may be under way
+    behind.look(30)
+    assert "3 changes behind" in behind.fault
+    lacking[0] = 0
+    behind.look(60)
+    assert not behind.fault
+
+
+def test_another_node_with_the_name_is_told(view, controller):
+    record = {"node": "node1", "url": "http://192.0.2.9:9696", "host": "other"}
+    controller.post(StatusChanged((("/status/nodes/node1", record),)))
+    assert "another node has the name" in failed(view.health())["name"]

@@ -236,6 +236,18 @@ def test_names_that_a_url_must_quote_reach_the_owner(pair):
     assert name not in [item["id"] for item in two.view.element_list]
 
 
+def test_a_port_whose_owner_has_just_died_is_shown_as_it_is_known_here(pair):
+    one, _ = pair
+    network = one.make("network", name="n")
+    id = one.make("port", network_id=network["id"])["id"]
+    one.view.states[id] = PortState("ACTIVE", "hv9", "e9")
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        one.view.owners["e9"] = Remote("node9", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        found = one.call("GET", f"/v1/ports/{id}")
+    assert found["state"]["host"] == "hv9" and found["unanswered"] == ["node9"]
+
+
 def test_forwarding_does_not_loop(pair):
     one, two = pair
     one.view.owners["e3"] = Remote("node2", two.url)

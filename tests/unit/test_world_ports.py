@@ -7,6 +7,7 @@ from dataclasses import replace
 from ryu_apps.control import messages as msg
 from ryu_apps.control.model import ROUTER_INTERFACE, Change, FixedIp, Network, Port, Router, Subnet
 from ryu_apps.control.routes import Attributes, Imet, MacIp, Path
+from ryu_apps.control.world import Settings, World
 from vrouter_ovs.state import OWNER_PORT, Evi, Flood, LocalPort, Neighbor, RemoteMac
 
 from ..property.world_model import Node, local_paths, target
@@ -356,3 +357,47 @@ def test_nothing_is_kept_of_a_deleted_port():
     one.set("port", "vm", None)
     one.settle()
     assert not one.world.bindings.mobility
+
+
+def restarted(claims: dict[str, str], *bound: tuple[str, str]) -> tuple[set[str], World]:
+    """A node that starts where it recorded claims before; which of the records it deletes."""
+    world = World(Settings("n1", 65000))
+    deleted: set[str] = set()
+    now = 0.0
+
+    def step(event) -> None:
+        for effect in world.step(event, now):
+            if isinstance(effect, msg.RecordStatus) and effect.value is None:
+                deleted.add(effect.key)
+            elif isinstance(effect, msg.Program):
+                step(msg.VrouterAcked(effect.element, effect.revision))
+
+    step(msg.StatusChanged(tuple(
+        (f"/status/claims/{place}", {"node": owner, "reason": "held by x", "element": "e1"})
+        for place, owner in claims.items()
+    )))  # fmt: skip
+    step(msg.ConfigChanged((Change("network", "net", Network("net", 101, 1)),
+                            Change("port", "vm", port("vm"))), 1))  # fmt: skip
+    step(msg.ConfigLoaded())
+    for number, name in enumerate(("e0", "e1")):
+        info = msg.ElementInfo(name, f"host{number}", f"172.16.0.{number + 1}", name, "192.0.2.1")
+        rows = tuple(msg.Interface("tap0", id, 5) for element, id in bound if element == name)
+        step(msg.ElementConnected(number, info, rows, ()))
+        step(msg.VrouterConnected(name))
+    for _ in range(40):
+        now += 1
+        step(msg.Tick())
+    assert world.convergence.converged
+    return deleted, world
+
+
+def test_records_of_claims_that_are_no_more_go_after_a_restart():
+    claims = {"vm/e1": "n1", "gone/e1": "n1", "vm/e7": "n2"}
+    deleted, _ = restarted(claims, ("e0", "vm"))
+    assert deleted == {"/status/claims/vm/e1", "/status/claims/gone/e1"}
+
+
+def test_records_of_claims_that_still_wait_stay_after_a_restart():
+    _, world = restarted({"vm/e1": "n1"}, ("e0", "vm"), ("e1", "vm"))
+    held = {claim.element for claim in world.ports.refused["vm"]}
+    assert held == {"e1"} and world.ports._recorded["vm"].keys() == {"e1"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ryu_apps.node_name import same_node
 from ryu_apps.views.health import Check, Sources, Unanswered
 
 
@@ -14,6 +15,9 @@ def checks(sources: Sources) -> Iterator[Check]:
     except Unanswered:
         yield Check("core", False, f"the control core: {sources.unanswered}")
         return
+    twin = sources.world(lambda world: world.peers.nodes.get(sources.node))
+    if twin is not None and not same_node(twin, sources.record):
+        yield Check("name", False, f"another node has the name {sources.node}: {twin.get('url')}")
     yield Check(
         "start", not waiting,
         f"after the start, waiting for {waiting}" if waiting else "converged",

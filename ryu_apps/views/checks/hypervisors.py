@@ -1,39 +1,88 @@
-"""The hypervisors of this node, and whether their switches do what they were told."""
+"""The hypervisors of this node, their tunnels, and whether their switches do what they were told.
+
+Anybody who reaches the node can name a hypervisor.  One whose switch never came, and that holds no
+port, is worth a warning and no alarm; one that was served is missed until it is forgotten.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from ryu_apps.views.health import Check, Sources
+
+Element = dict[str, Any]
+FORGET = "DELETE /v1/elements/ID forgets one that is gone for good"
 
 
 def checks(sources: Sources) -> Iterator[Check]:
     elements = [one for one in sources.elements if one["state"] != "refused"]
-    away = [one["hostname"] for one in elements if not one["connected"]]
+    yield hypervisors(elements)
+    yield vrouters(elements)
+    yield tunnels(elements, sources.connected_vteps)
+    yield admission([one for one in sources.elements if one["state"] == "refused"])
+    rejected = sources.world(lambda world: len(world.vrouters.rejected))
     yield Check(
-        "hypervisors", not away,
-        f"not connected: {', '.join(away)}" if away else f"{len(elements)} connected",
-    )
-    late = [one["hostname"] for one in elements if one["connected"] and not one.get("settled")]
-    yield Check(
-        "vrouters", not late,
-        f"not confirmed: {', '.join(late)}" if late else "all changes confirmed",
-    )
-    yield from _refused_sessions(sources)
-    refused = sources.world(lambda world: len(world.vrouters.rejected))
-    yield Check(
-        "flows", not refused,
-        f"the switches refused {refused} objects" if refused else "none refused",
+        "flows", not rejected,
+        f"the switches refused {rejected} objects" if rejected else "none refused",
     )
 
 
-def _refused_sessions(sources: Sources) -> Iterator[Check]:
+def hypervisors(elements: list[Element]) -> Check:
+    """Whether those that this node serves are connected."""
+    away = [one for one in elements if not one["connected"]]
+    missed = [one for one in away if _real(one)]
+    texts = []
+    if missed:
+        texts.append(f"not connected: {_names(missed)} ({FORGET})")
+    if len(missed) < len(away):
+        texts.append(f"never served and gone: {_names(one for one in away if not _real(one))}")
+    return Check("hypervisors", not missed, "; ".join(texts) or f"{len(elements)} connected",
+                 warning=bool(texts) and not missed)
+
+
+def vrouters(elements: list[Element]) -> Check:
+    """Whether their switches have confirmed everything."""
+    late = [one for one in elements if one["connected"] and not one.get("settled")]
+    missed = [one for one in late if _real(one)]
+    return Check("vrouters", not missed,
+                 f"not confirmed: {_names(late)}" if late else "all changes confirmed",
+                 warning=bool(late) and not missed)
+
+
+def tunnels(elements: list[Element], connected_vteps: set[str]) -> Check:
+    """Whether BFD (RFC 5880) says that the tunnels between connected hypervisors are up.  Towards
+    one that is away, and towards routers, they are somebody else's matter."""
+    down, other = [], 0
+    for one in elements:
+        for tunnel in one.get("tunnels", ()) if one["connected"] else ():
+            if tunnel["bfd"] == "down" or tunnel["error"]:
+                if tunnel["error"] or tunnel["vtep"] in connected_vteps:
+                    down.append(f"{one['hostname']} to {tunnel['vtep']}")
+                else:
+                    other += 1
+    shown = ", ".join(down[:5]) + (f" and {len(down) - 5} more" if len(down) > 5 else "")
+    if down:
+        return Check("tunnels", False, f"down: {shown}")
+    if other:
+        return Check("tunnels", True, f"{other} down, to hypervisors or routers that are away",
+                     warning=True)
+    return Check("tunnels", True, "none is down")
+
+
+def admission(refused: list[Element]) -> Check:
     """A warning: anybody can show up as a hypervisor, and the node works."""
-    refused = [one for one in sources.elements if one["state"] == "refused"]
-    names = ", ".join(one["hostname"] or one["address"] for one in refused[:5])
-    more = f" and {len(refused) - 5} more" if len(refused) > 5 else ""
-    yield Check(
+    return Check(
         "admission", True,
-        f"refused: {names}{more}, see the elements" if refused else "none refused",
+        f"refused: {_names(refused)}, see the elements" if refused else "none refused",
         warning=bool(refused),
     )
+
+
+def _real(one: Element) -> bool:
+    return bool(one.get("served") or one.get("ports"))
+
+
+def _names(elements: Iterable[Element]) -> str:
+    names = [one["hostname"] or one.get("id") or one["address"] for one in elements]
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -19,6 +19,8 @@ def checks(sources: Sources) -> Iterator[Check]:
 def configuration(configuration: Configuration) -> Check:
     """Whether the store is followed."""
     doubt = configuration.doubt
+    if not doubt and configuration.fault:
+        return Check("configuration", False, configuration.fault)
     return Check(
         "configuration", not doubt,
         f"{doubt}; nothing is deleted or changed meanwhile. When the store is right again this "
