@@ -85,17 +85,8 @@ class Sources:
 
     @functools.cached_property
     def elements(self) -> list[dict[str, Any]]:
-        return [one for one in self._all_elements if one["owner"] == self.node]
-
-    @functools.cached_property
-    def connected_vteps(self) -> set[str]:
-        """VTEPs of the system's hypervisors that are connected to their nodes."""
-        return {one["vtep"] for one in self._all_elements if one["connected"]}
-
-    @functools.cached_property
-    def _all_elements(self) -> list[dict[str, Any]]:
         self.world(lambda world: None)
-        return self._ask(self._read_elements)
+        return [one for one in self._ask(self._read_elements) if one["owner"] == self.node]
 
 
 Contributor = Callable[[Sources], Iterable[Check]]

@@ -7,14 +7,15 @@ import threading
 import pytest
 
 from ryu_apps.config_guard import Behind
-from ryu_apps.control.messages import StatusChanged
+from ryu_apps.control.elements import record
+from ryu_apps.control.messages import ElementConnected, ElementInfo, StatusChanged, TunnelStatus
 from ryu_apps.control.world import Settings, World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views import health, live
-from ryu_apps.views.checks import CONTRIBUTORS, hypervisors
+from ryu_apps.views.checks import CONTRIBUTORS, hypervisors, tunnels
 from ryu_apps.views.live import LiveView
 
 
@@ -132,24 +133,21 @@ def test_all_connected():
     assert hypervisors.hypervisors([element("hv1")]) == ("hypervisors", True, "1 connected", False)
 
 
-@pytest.mark.parametrize("bfd, error, away, ok, warning", [
-    ("up", "", False, True, False), ("", "", False, True, False), ("init", "", False, True, False),
-    ("down", "", False, False, False), ("down", "", True, True, True),
-    ("up", "cannot be made", True, False, False),
+@pytest.mark.parametrize("bfd, other, ok, warning", [
+    ("up", {}, True, False), ("", {}, True, False), ("down", {}, False, False),
+    ("init", {}, False, False), ("down", {"connected": False}, True, True),
+    ("down", {"served": False}, True, True), ("down", None, True, False),
 ])  # fmt: skip
-def test_tunnels_that_bfd_calls_down(bfd, error, away, ok, warning):
-    tunnel = {"vtep": "192.0.2.3", "ofport": 1, "bfd": bfd, "error": error}
-    one = hypervisors.tunnels(
-        [element("hv1", tunnels=[tunnel])], {"192.0.2.1"} | (set() if away else {"192.0.2.3"})
-    )
+def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
+    world = World(Settings("node1", 64512))
+    info = ElementInfo("hv1", "hv1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1)
+    world.step(ElementConnected(1, info, (), (TunnelStatus("192.0.2.3", 1, bfd),)), 0)
+    if other is not None:
+        far = ElementInfo("hv3", "hv3", "192.0.2.3", "u3", "198.51.100.13", datapath_id=3)
+        value = record(far, "node2", True, True) | other
+        world.step(StatusChanged((("/status/elements/hv3", value),)), 0)
+    one = tunnels.of(world)
     assert (one.ok, one.warning) == (ok, warning)
-
-
-def test_tunnels_of_a_hypervisor_that_is_away_are_old_news():
-    tunnel = {"vtep": "192.0.2.3", "ofport": 1, "bfd": "down", "error": ""}
-    assert hypervisors.tunnels(
-        [element("hv1", connected=False, tunnels=[tunnel])], {"192.0.2.3"}
-    ).ok
 
 
 # ---------------------------------------------------------------- the watch, the name

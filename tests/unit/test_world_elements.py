@@ -253,6 +253,7 @@ def test_a_flood_of_unknown_ports_is_counted():
 def test_health_tells_of_tunnels_between_hypervisors_that_are_down():
     one = node()
     one.connect("e1")
+    one.handle(msg.VrouterConnected("e1"))
     far = one.world.elements.accepted["e1"].vtep
     one.tunnel("e0", far, msg.TunnelStatus(far, 7, "up"))
     one.tunnel("e0", "192.0.2.7", msg.TunnelStatus("192.0.2.7", 8, "down"))

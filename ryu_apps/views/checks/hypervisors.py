@@ -1,4 +1,4 @@
-"""The hypervisors of this node, their tunnels, and whether their switches do what they were told.
+"""The hypervisors of this node, and whether their switches do what they were told.
 
 Anybody who reaches the node can name a hypervisor.  One whose switch never came, and that holds no
 port, is worth a warning and no alarm; one that was served is missed until it is forgotten.
@@ -19,7 +19,6 @@ def checks(sources: Sources) -> Iterator[Check]:
     elements = [one for one in sources.elements if one["state"] != "refused"]
     yield hypervisors(elements)
     yield vrouters(elements)
-    yield tunnels(elements, sources.connected_vteps)
     yield admission([one for one in sources.elements if one["state"] == "refused"])
     rejected = sources.world(lambda world: len(world.vrouters.rejected))
     yield Check(
@@ -48,26 +47,6 @@ def vrouters(elements: list[Element]) -> Check:
     return Check("vrouters", not missed,
                  f"not confirmed: {_names(late)}" if late else "all changes confirmed",
                  warning=bool(late) and not missed)
-
-
-def tunnels(elements: list[Element], connected_vteps: set[str]) -> Check:
-    """Whether BFD (RFC 5880) says that the tunnels between connected hypervisors are up.  Towards
-    one that is away, and towards routers, they are somebody else's matter."""
-    down, other = [], 0
-    for one in elements:
-        for tunnel in one.get("tunnels", ()) if one["connected"] else ():
-            if tunnel["bfd"] == "down" or tunnel["error"]:
-                if tunnel["error"] or tunnel["vtep"] in connected_vteps:
-                    down.append(f"{one['hostname']} to {tunnel['vtep']}")
-                else:
-                    other += 1
-    shown = ", ".join(down[:5]) + (f" and {len(down) - 5} more" if len(down) > 5 else "")
-    if down:
-        return Check("tunnels", False, f"down: {shown}")
-    if other:
-        return Check("tunnels", True, f"{other} down, to hypervisors or routers that are away",
-                     warning=True)
-    return Check("tunnels", True, "none is down")
 
 
 def admission(refused: list[Element]) -> Check:
