@@ -9,6 +9,7 @@ which every node has alike, and is another one as soon as a port gets it.
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from ryu_apps.control import ids, ipam
 from ryu_apps.control.config import Config
@@ -34,13 +35,10 @@ def service_address(config: Config, subnet: Subnet) -> str:
     names.  Where the last :data:`CANDIDATES` are somebody's, as in a subnet that is full, a
     link-local one, to which DHCP tells a route on the link.
     """
-    net = subnet.net
-    first, last = ipam.usable_range(net)
-    for number in range(last, max(first, last - CANDIDATES + 1) - 1, -1):
-        address = ipam.address_text(number, net.version)
+    for address in _candidates(subnet.cidr):
         if address != subnet.gateway_ip and _is_free(config, subnet.network_id, subnet.id, address):
             return address
-    if net.version == 6:
+    if subnet.ip_version == 6:
         return ids.link_local(service_mac(config.networks[subnet.network_id].vni))
     siblings = config.subnets_by_network.get(subnet.network_id, ())
     found = ""
@@ -49,6 +47,15 @@ def service_address(config: Config, subnet: Subnet) -> str:
         if all(_is_free(config, subnet.network_id, other, found) for other in siblings):
             break
     return found
+
+
+@lru_cache(maxsize=16384)
+def _candidates(cidr: str) -> tuple[str, ...]:
+    """The highest usable addresses, which every port of a subnet asks for."""
+    net = ipaddress.ip_network(cidr)
+    first, last = ipam.usable_range(net)
+    numbers = range(last, max(first, last - CANDIDATES + 1) - 1, -1)
+    return tuple(ipam.address_text(number, net.version) for number in numbers)
 
 
 def is_link_local(address: str) -> bool:

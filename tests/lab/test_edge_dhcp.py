@@ -77,7 +77,12 @@ def test_renewal(tenant: Tenant) -> None:
 def test_what_the_subnet_says_reaches_the_client(tenant: Tenant) -> None:
     vm, subnet = tenant.vms["db1"], tenant.subnets["db"]
     vm.dhcp.wait()
-    routes = [{"destination": "203.0.113.0/24", "nexthop": "10.0.2.99"}]
+    routes = [
+        {"destination": "203.0.113.0/24", "nexthop": "10.0.2.99"},
+        # The gateway is the default, and nobody is his own next hop.
+        {"destination": "0.0.0.0/0", "nexthop": "10.0.2.98"},
+        {"destination": "198.51.100.0/24", "nexthop": vm.ip},
+    ]
     servers = ["192.0.2.53", "192.0.2.54"]
     tenant.client.update("subnet", subnet["id"], dns_nameservers=servers, host_routes=routes)
 
@@ -86,8 +91,12 @@ def test_what_the_subnet_says_reaches_the_client(tenant: Tenant) -> None:
         return vm.dhcp.wait().get("dns") == " ".join(servers)
 
     wait_until(told, "the new resolvers in a renewed lease", 20, 0.1)
-    assert "203.0.113.0/24 via 10.0.2.99" in shown(vm, "route")
-    assert f"default via {vm.port.gateway}" in shown(vm, "route")
+    found = shown(vm, "route")
+    assert "203.0.113.0/24 via 10.0.2.99" in found and "198.51.100.0" not in found
+    assert [line.split()[2] for line in found.splitlines() if "default" in line] == [
+        vm.port.gateway
+    ]  # fmt: skip
+    assert vm.dhcp.lease["staticroutes"].count("0.0.0.0/0") == 1
     tenant.client.update("subnet", subnet["id"], dns_nameservers=[], host_routes=[])
 
 

@@ -52,6 +52,10 @@ def test_the_gateway_is_the_one_default() -> None:
         "10.0.0.254", [("10.9.0.0/16", "10.0.0.7"), ("0.0.0.0/0", "10.0.0.254")])  # fmt: skip
 
 
+def test_everything_may_be_on_the_link() -> None:
+    assert told(port(("0.0.0.0/0", "0.0.0.0"), gateway="")) == ("", [("0.0.0.0/0", "0.0.0.0")])
+
+
 def test_a_port_is_no_next_hop_to_itself() -> None:
     assert told(port(("10.9.0.0/16", "10.0.0.5"))) == ("10.0.0.1", [])
     assert told(port(("10.9.0.0/16", "10.0.0.5"), ("10.8.0.0/16", "10.0.0.6"),

@@ -46,7 +46,7 @@ def classless(lease: Lease4, gateway: str, own: Container[str]) -> list[tuple[st
             continue
         if not any(ipaddress.IPv4Address(address) in each for each in reached):
             local.append(f"{address}/32")
-    if not found and not local:
+    if not found and not local and gateway != ON_LINK:
         return []
     routes = [(prefix, ON_LINK) for prefix in local]
     routes += [(prefix, hop) for prefix, hop in found.items() if hop != ON_LINK]

@@ -83,7 +83,7 @@ def _told(port: EdgePort, lease: Lease4, ipxe: bool) -> Told:
     gateway = dhcp4_routes.default_gateway(lease, own)
     values: dict[int, bytes] = {
         1: ((INFINITE << (32 - lease.prefix_length)) & INFINITE).to_bytes(4, "big"),
-        3: address_bytes(gateway) if gateway else b"",
+        3: address_bytes(gateway) if gateway not in ("", dhcp4_routes.ON_LINK) else b"",
         6: b"".join(packed for packed in map(address_bytes, lease.dns) if len(packed) == 4),
         12: port.host_name.encode(),
         15: port.domain.rstrip(".").encode(),
