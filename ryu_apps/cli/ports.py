@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from typing import Any
 
 from .client import Client, quote
@@ -11,9 +12,11 @@ from .errors import CliError
 from .networks import addresses, network_names, of_network
 from .output import Records, Result
 from .resources import named, resource
-from .system import host_of
+from .system import host_of, unknown_ports
 from .table import Column, facts, table
 
+ALIKE = 0.85
+"""What of an id that was copied wrongly is the same, at least."""
 PORTS: list[Column] = [
     ("NAME", "name"),
     ("ID", "id"),
@@ -108,10 +111,25 @@ def port_show(client: Client, name: str) -> Result:
             "or, on any hypervisor, to try it:\n"
             f"  vnctl plug {port['id']} --netns NAME"
         )
+        lines += [
+            f"{interface} of {host} has the iface-id {iface_id}, which is no port's: a slip?"
+            for host, interface, iface_id in _alike(client, port["id"])
+        ]
     shared = detail.get("shared_addresses") or []
     if shared:
         lines += ["", table(shared, SHARED)]
     return Result({"port": port, **detail}, "\n".join(lines))
+
+
+def _alike(client: Client, port_id: str) -> list[tuple[str, str, str]]:
+    """(host, interface, iface-id) of interfaces whose iface-id is nearly that of this port."""
+    return [
+        (host_of(one), interface, iface_id)
+        for one in client.system("elements", "elements")
+        for interface, iface_id in unknown_ports(one)
+        if len(iface_id) >= 4 and difflib.SequenceMatcher(
+            None, port_id[:len(iface_id)], iface_id.strip().lower()).ratio() >= ALIKE
+    ]
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -40,6 +40,7 @@ ELEMENTS_WIDE: list[Column] = [
     ("ROUTER MAC", "router_mac"),
 ]
 PLUGGED: list[Column] = [("PORT", "id"), ("INTERFACE", "interface"), ("OFPORT", "ofport")]
+UNKNOWN: list[Column] = [("UNKNOWN PORT", "iface_id"), ("INTERFACE", "interface")]
 TUNNELS: list[Column] = [
     ("TUNNEL TO", "vtep"), ("OFPORT", "ofport"), ("BFD", "bfd"), ("ERROR", "error"),
 ]
@@ -58,6 +59,9 @@ PEERS: list[Column] = [
     ("LAST ERROR", lambda peer: "; ".join(filter(None, (
         peer.get("last_error"), peer.get("dial_error"))))),
 ]
+
+SHOWN = 2
+"""Unknown ports of a hypervisor in a list of hypervisors."""
 
 
 def restart_terms(peer: Record) -> str:
@@ -90,7 +94,7 @@ def count(value: Any) -> Any:
 
 
 def element_id(element: Record) -> str:
-    return str(first(element, "element", "id", "system_id") or "")
+    return str(first(element, "id", "element") or "")
 
 
 def host_of(element: Record) -> str:
@@ -98,12 +102,27 @@ def host_of(element: Record) -> str:
 
 
 def reason_of(element: Record) -> str:
-    """Why it is not connected, or not accepted; and who else waits for it."""
+    """Why it is not connected, or not accepted; who else waits for it; and what is plugged into it
+    that nobody knows."""
     waiting = [
         f"{one.get('node')} {one.get('reason')}" for one in element.get("standby") or ()
         if isinstance(one, dict)
     ]
-    return "; ".join(filter(None, [element.get("refused") or element.get("reason"), *waiting]))
+    unknown = [f"{interface}: no port has the id {iface_id}"
+               for interface, iface_id in unknown_ports(element)]
+    if len(unknown) > SHOWN:
+        unknown[SHOWN:] = [f"and {len(unknown) - SHOWN} more, see `vnctl element show "
+                           f"{element_id(element)}`"]
+    return "; ".join(filter(None, [
+        element.get("refused") or element.get("reason"), *waiting, *unknown,
+    ]))
+
+
+def unknown_ports(element: Record) -> list[tuple[str, str]]:
+    """(interface, iface-id) of interfaces whose iface-id is no port's."""
+    found = element.get("unknown_ports")
+    return [(text(one.get("interface")), text(one.get("iface_id")))
+            for one in (found if isinstance(found, list) else ()) if isinstance(one, dict)]
 
 
 def tunnels_text(tunnels: Any) -> Any:
@@ -117,10 +136,10 @@ def tunnels_text(tunnels: Any) -> Any:
 
 
 def state_of(element: Record) -> str:
-    """"connected", "away", or "refused"."""
+    """"connected", "disconnected", or "refused"."""
     if element.get("refused"):
         return "refused"
-    return "connected" if element.get("connected") else "away"
+    return "connected" if element.get("connected") else "disconnected"
 
 
 def result_of(check: Record) -> str:
@@ -188,10 +207,14 @@ def find_element(client: Client, name: str) -> Record:
 
 
 def element(client: Client, name: str) -> Result:
-    one = client.get(f"/v1/elements/{quote(element_id(find_element(client, name)))}")
-    head = {key: value for key, value in one.items() if key not in ("ports", "tunnels")}
-    lines = [all_facts(head)]
-    for found, columns in ((one.get("ports"), PLUGGED), (one.get("tunnels"), TUNNELS)):
+    refused = [one for one in client.system("elements", "elements")
+               if one.get("refused") and name in (one.get("id"), one.get("address"))]
+    one = refused[0] if refused else client.get(
+        f"/v1/elements/{quote(element_id(find_element(client, name)))}")
+    parts = (("ports", PLUGGED), ("unknown_ports", UNKNOWN), ("tunnels", TUNNELS))
+    lines = [all_facts({key: value for key, value in one.items() if key not in dict(parts)})]
+    for key, columns in parts:
+        found = one.get(key)
         if isinstance(found, list) and found:
             lines += ["", table(found, columns)]
     return Result(one, "\n".join(lines))

@@ -105,6 +105,20 @@ def test_what_unplug_leaves(lab: Lab, ports: str) -> None:
     assert said.count("vnctl did not make") == 2
 
 
+def test_a_slip_in_the_iface_id_is_seen(lab: Lab, ports: str) -> None:
+    said = on_hypervisor(lab, ports + """
+        id=$(vnctl ports -c id --no-headings | head -1)
+        ovs-vsctl add-port br-int foo -- set Interface foo type=internal \\
+            external_ids:iface-id=${id%???}
+        for try in $(seq 50); do vnctl elements | grep -q foo && break; sleep 0.2; done
+        vnctl elements
+        vnctl port show $id
+        ovs-vsctl del-port br-int foo
+    """)
+    assert "foo: no port has the id " in said
+    assert "foo of hv1 has the iface-id " in said and "a slip?" in said
+
+
 def test_unplug_needs_no_node(lab: Lab, ports: str) -> None:
     on_hypervisor(lab, ports + """
         vnctl plug vm1 --netns a

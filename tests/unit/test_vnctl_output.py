@@ -81,6 +81,33 @@ def test_columns_are_the_same_whatever_the_data(run, node):
         assert "there is no column nosuch; there are: name, id" in said
 
 
+def test_what_may_not_join_and_what_nobody_knows_is_shown(run, node):
+    port = json.loads(run("ports", "--json"))["ports"][0]["id"]
+    typed = port[:20] + "0" + port[20:-1]
+    saved = node.view.element_list
+    node.view.element_list = [
+        {**saved[0], "mine": True, "unknown_ports": [
+            {"interface": "tap0", "iface_id": typed}, {"interface": "tap1", "iface_id": "x" * 36},
+            {"interface": "tap2", "iface_id": "nonsense"}]},
+        {"id": "@192.0.2.9", "element": "", "address": "192.0.2.9", "refused": "no system-id",
+         "state": "refused", "owner": "node1"},
+        {"id": "hv1@192.0.2.8", "element": "hv1", "address": "192.0.2.8", "owner": "node1",
+         "refused": "its system-id is that of a connected one", "state": "refused"},
+    ]
+    try:
+        shown = run("elements")
+        assert f"tap0: no port has the id {typed}" in shown and "and 1 more" in shown
+        assert column(shown)[1:] == ["@192.0.2.9", "hv1", "hv1@192.0.2.8"]
+        assert shown.count("refused") == 2
+        assert f"{typed}" in run("element", "show", "hv1")
+        assert "no system-id" in run("element", "show", "192.0.2.9")
+        assert "that of a connected one" in run("element", "show", "hv1@192.0.2.8")
+        said = run("port", "show", port)
+        assert f"tap0 of host1 has the iface-id {typed}" in said and "tap1" not in said
+    finally:
+        node.view.element_list = saved
+
+
 def test_formats_for_programs(run, node):
     data = json.loads(run("ports", "-o", "json"))
     assert data == json.loads(run("ports", "--json")) == yaml.safe_load(run("ports", "-o", "yaml"))
