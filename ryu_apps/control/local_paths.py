@@ -11,6 +11,7 @@ from ryu_apps.control.instances import Instances
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.publish import Owner, Publisher
+from ryu_apps.control.released import Released
 from ryu_apps.control.rib import BestChange
 from ryu_apps.control.routes import Path
 from ryu_apps.control.translate import evi_path, port_paths, vrf_paths
@@ -30,6 +31,7 @@ class LocalPaths:
         ports: Ports,
         presence: Presence,
         publisher: Publisher,
+        released: Released,
         follow: Callable[[list[BestChange]], None],
     ) -> None:
         self._config = config
@@ -40,6 +42,7 @@ class LocalPaths:
         self._ports = ports
         self._presence = presence
         self._publisher = publisher
+        self._released = released
         self._follow = follow
         self._evis: dict[tuple[str, int], None] = {}
 
@@ -64,6 +67,30 @@ class LocalPaths:
             if owner[1] == element:
                 self._put(owner, ())
         self.settle()
+
+    def release(self, element: str, now: float) -> None:
+        """Another node is in charge of a vrouter: its paths go on until that announces them.  To be
+        called while they still are ours."""
+        self._ports.resolve()
+        self.settle()
+        owners = [owner for owner in self._publisher.owners() if self._place(owner) == element]
+        paths = tuple(path for owner in owners for path in self._publisher.get(owner))
+        changes = self._released.keep(element, paths, now)
+        self._follow(changes + self._publisher.give_up(owners))
+
+    def _place(self, owner: Owner) -> str:
+        if owner[0] != "port":
+            return owner[1]
+        bound = self._ports.bound.get(owner[1])
+        return bound.element if bound is not None else ""
+
+    def end_release(self, element: str) -> None:
+        """What goes on of a vrouter that another node was given ends."""
+        self._follow(self._released.end(element))
+
+    def tick(self, now: float) -> None:
+        """Time passed."""
+        self._follow(self._released.tick(now))
 
     def _put(self, owner: Owner, paths: tuple[Path, ...]) -> None:
         self._follow(self._publisher.put(owner, paths))

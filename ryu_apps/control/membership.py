@@ -152,6 +152,8 @@ class Membership:
                 elements.by_datapath.get(datapath_of(value), name),
             }
         elements.set_record(name, value)
+        if value is None:
+            self._local_paths.end_release(name)
         self.refusals.look_again()
         if element is not None:
             self._reconcile(name, element, value, now)
@@ -176,9 +178,11 @@ class Membership:
         store puts all words in one order; so both come to the same end."""
         if element.session is None:
             if value is not None:
+                self._local_paths.release(name, now)
                 self.forget(name, keep_record=True)  # It joined another node.
         elif self._admission.owned_elsewhere(name):
             session, info = element.session, element.info
+            self._local_paths.release(name, now)
             self.forget(name, keep_record=True)
             self._yielded.add(name)
             objection = self._admission.objection(session, info)
@@ -284,8 +288,10 @@ class Membership:
         """
         self._yielded.discard(name)
         self.refusals.look_again()
-        if not keep_record and name in self._elements.records:
-            self._put_record(name, None)
+        if not keep_record:
+            self._local_paths.end_release(name)
+            if name in self._elements.records:
+                self._put_record(name, None)
         element = self._elements.accepted.get(name)
         if element is None:
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ryu_apps.control.messages import Announce, Withdraw
 from ryu_apps.control.rib import LOCAL, BestChange, Rib
 from ryu_apps.control.routes import Nlri, Path
@@ -58,6 +60,17 @@ class Publisher:
         self._out.update(dict.fromkeys(gone))
         self._out.update((path.nlri, path) for path in fresh)
         return self._rib.update(LOCAL, fresh, gone)
+
+    def give_up(self, owners: Iterable[Owner]) -> list[BestChange]:
+        """These owners' paths are no longer our own; peers are not told."""
+        gone = [path.nlri for owner in owners for path in self._paths.pop(owner, ())]
+        for nlri in gone:
+            del self._owner[nlri]
+        return self._rib.update(LOCAL, withdrawn=gone)
+
+    def retract(self, nlris: Iterable[Nlri]) -> None:
+        """Tell peers that paths are over that were given up, unless they are ours again."""
+        self._out.update((nlri, None) for nlri in nlris if nlri not in self._owner)
 
     def flush(self) -> list[Withdraw | Announce]:
         """What peers must hear since the last flush."""

@@ -36,7 +36,8 @@ class Rivals:
         ]
 
     def elsewhere(self, key: Key) -> bool:
-        """Whether another node says, or said until it went away, where an address is."""
+        """Whether another node says, or said until it went away, where an address is; not at one of
+        our hypervisors, as the former owner of one does for a while."""
         instance = self._instances.by_vni.get(key[0])
         paths = instance.ips.get(key[1], ()) if instance else ()
         return any(not self._is_ours(path.attrs.next_hop) for path in paths)

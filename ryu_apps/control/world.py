@@ -35,6 +35,7 @@ from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.probes import Probes
 from ryu_apps.control.publish import Publisher
+from ryu_apps.control.released import Released
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.services import Services
@@ -110,9 +111,10 @@ class World:
             self.config, self.instances, self.elements, self.learned, self.bindings, self.ports,
             self.moves, origins, self.publisher,
         )
+        self.released = Released(self.rib, self.publisher, settings.restart_time)
         self.local_paths = LocalPaths(
             self.config, settings.local_as, self.elements, self.instances, self.bindings,
-            self.ports, self.presence, self.publisher, self.dependents.follow,
+            self.ports, self.presence, self.publisher, self.released, self.dependents.follow,
         )
         self.configurer = Configurer(
             self.config, self.instances, self.elements, self.ports, self.presence, services,
@@ -229,6 +231,7 @@ class World:
             if element in self.elements.accepted
         )
         self.peers.tick(now)
+        self.local_paths.tick(now)
 
     def _announce_again(self, port_id: str) -> None:
         self.duplicates.release(port_id)

@@ -13,6 +13,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.edge import edge_port
 from ryu_apps.control.elements import RECORDS, record
 from ryu_apps.control.model import Change
+from ryu_apps.control.released import SOURCE
 from ryu_apps.control.rib import LOCAL
 from ryu_apps.control.routes import EVPN, Nlri, Path
 from ryu_apps.control.world import Settings, World
@@ -129,7 +130,7 @@ class Node:
         """The effects, replayed, are the state."""
         world = self.world
         assert self.tables == world.desired.objects
-        assert self.announced == local_paths(world)
+        assert self.announced == {**kept_paths(world), **local_paths(world)}
         # What has to be taken back depends on what was said before, and on nothing else does it.
         assert {place: replace(port, withdrawn=()) for place, port in self.edges.items()} == {
             (bound.element, bound.ofport): edge_port(world.config, bound)
@@ -155,6 +156,8 @@ class Node:
     def settle(self) -> None:
         """Flush and let every switch confirm, until nothing more comes of it."""
         self.flush()
+        if any(self.world.released.kept()):
+            self.tick(self.world.settings.restart_time)
         for _ in range(30):
             for element in list(self.revisions):
                 self.ack(element)
@@ -298,6 +301,15 @@ def element_info(name: str, vtep: str) -> msg.ElementInfo:
 
 def local_paths(world: World) -> dict[Nlri, Path]:
     return {path.nlri: path for path in world.rib.from_source(LOCAL)}
+
+
+def kept_paths(world: World) -> dict[Nlri, Path]:
+    """What is announced still of elements that another node has now."""
+    return {
+        path.nlri: path
+        for source in world.rib.sources() if source.startswith(SOURCE)
+        for path in world.rib.from_source(source)
+    }
 
 
 def used_vteps(objects: dict) -> frozenset[str]:

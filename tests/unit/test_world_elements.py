@@ -154,6 +154,9 @@ def test_a_hypervisor_that_joined_another_node_is_let_go():
     assert not any(
         isinstance(effect, msg.RecordStatus) and effect.value is None for effect in effects
     ), "the record is the other node's now"
+    assert one.announced, "until the other node announces them"
+    one.tick(one.world.settings.restart_time)
+    one.flush()
     assert not one.announced and "e0" in one.world.elements.records
 
 

@@ -1,0 +1,169 @@
+"""A hypervisor moves from node to node: its routes go on until the new owner announces them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ryu_apps.control import messages as msg
+from ryu_apps.control.released import QUIET
+from ryu_apps.control.routes import MacIp
+
+from ..property.test_world_mesh import Mesh, check, start
+from ..property.world_model import Node, local_paths
+from .learned_support import announced, holder, node, see
+
+
+class Watched(Mesh):
+    """Notes what the vrouters are told."""
+
+    RESTART_TIME = 120
+
+    def __init__(self, size: int) -> None:
+        self.told: list[tuple] = []
+        super().__init__(size)
+
+    def flush(self, number: int) -> bool:
+        busy = super().flush(number)
+        self.told += [
+            (effect.element, key)
+            for effect in self.nodes[number].effects if isinstance(effect, msg.Program)
+            for key, _ in effect.changes
+        ]  # fmt: skip
+        return busy
+
+
+def site(monkeypatch: pytest.MonkeyPatch, size: int) -> Watched:
+    monkeypatch.setattr("tests.property.test_world_mesh.Mesh", Watched)
+    mesh = start(size, doubly_claimed=False)
+    mesh.bind("e0", "tap2", "port5")
+    mesh.bind("e1", "tap2", "port4")
+    mesh.settle()
+    assert any(key[0] == "mac" for key in mesh.nodes[1].tables["e1"])
+    mesh.told.clear()
+    return mesh
+
+
+def wait(mesh: Mesh, seconds: float) -> None:
+    for _ in range(int(seconds)):
+        for one in mesh.nodes:
+            one.tick(1)
+        mesh.rest()
+
+
+@pytest.mark.parametrize("size, home", [(2, 1), (3, 1), (3, 2)])
+def test_nobody_elses_flows_change(monkeypatch, size, home):
+    mesh = site(monkeypatch, size)
+    paths = set(local_paths(mesh.nodes[0].world))
+    mesh.migrate("e0", home)
+    for number in range(size):  # First the record, which has the former owner let go.
+        mesh.flush(number)
+        mesh.watch(number)
+        mesh.flush(number)
+        for other in range(size):
+            if other != number:
+                mesh.deliver(number, other)
+    mesh.rest()
+    wait(mesh, QUIET + 2)
+    assert {element for element, _ in mesh.told} <= {"e0"}
+    former, new = mesh.nodes[0], mesh.nodes[home]
+    assert not any(former.world.released.kept())
+    assert paths - set(local_paths(former.world)) <= set(local_paths(new.world))
+    assert former.announced == local_paths(former.world)
+    check(mesh)
+
+
+def test_what_the_new_owner_does_not_announce_goes_when_it_is_quiet(monkeypatch):
+    mesh = site(monkeypatch, 2)
+    mesh.nodes[0].inputs.elements["e0"].interfaces.pop("tap2")  # Unplugged on the way.
+    mesh.migrate("e0", 1)
+    mesh.rest()
+    held = mesh.author.node.inputs.config["port", "port5"].mac_address
+
+    def told() -> bool:
+        return any(type(nlri) is MacIp and nlri.mac == held for nlri in mesh.nodes[0].announced)
+
+    assert told()
+    wait(mesh, QUIET - 2)
+    assert told()
+    wait(mesh, 4)
+    assert not told() and not any(mesh.nodes[0].world.released.kept())
+    check(mesh)
+
+
+def lost() -> Node:
+    one = node()
+    one.lose("e0")
+    one.flush()
+    return one
+
+
+def test_a_new_owner_that_never_comes_has_the_time_of_a_restart():
+    one = lost()
+    before = dict(one.announced)
+    assert before and set(one.world.rib.stale_best) & set(before)
+    for _ in range(int(one.world.settings.restart_time) - 1):
+        one.tick(1)
+        one.flush()
+    there = {nlri for nlri, path in before.items() if path.attrs.next_hop == "172.16.0.1"}
+    assert there and there <= set(one.announced)
+    one.tick(1)
+    one.flush()
+    assert not there & set(one.announced) and not one.world.rib.stale_best
+
+
+def test_one_that_is_deleted_is_gone_at_once():
+    one = node()
+    one.forget("e0")
+    one.flush()
+    assert not any(path.attrs.next_hop == "172.16.0.1" for path in one.announced.values())
+    one = lost()
+    one.handle(msg.StatusChanged((("/status/elements/e0", None),)))
+    one.flush()
+    assert not any(path.attrs.next_hop == "172.16.0.1" for path in one.announced.values())
+
+
+def test_one_that_comes_back_announces_its_own_again():
+    one = node()
+    before = {nlri: path for nlri, path in one.announced.items()}
+    rows = dict(one.inputs.elements["e0"].interfaces)
+    one.lose("e0")
+    one.flush()
+    one.connect("e0")
+    for tap, row in rows.items():
+        one.interface("e0", tap, row)
+    for _ in range(4):
+        one.flush()
+        one.ack("e0")
+        one.ack("e1")
+    one.flush()
+    assert one.announced == before == local_paths(one.world)
+    for _ in range(int(QUIET) + 3):
+        one.tick(1)
+        one.flush()
+    assert one.announced == before and not any(one.world.released.kept())
+
+
+def test_a_claim_elsewhere_waits_as_for_a_node_that_is_away():
+    one = lost()
+    one.bind("e1", "tap9", "p1", 9)
+    one.flush()
+    assert "p1" not in one.world.ports.bound
+    one.tick(one.world.settings.restart_time)
+    one.flush()
+    assert one.world.ports.bound["p1"].element == "e1"
+
+
+def test_the_new_owner_learns_shared_addresses_though_the_old_still_announces_them():
+    """Same VTEP, same name: what the former owner says stands against nothing."""
+    one = node()
+    see(one, 1)
+    one.settle()
+    (route,) = [path for path in one.announced.values() if getattr(path.nlri, "ip", "") ==
+                "10.0.0.100"]
+    fresh = node()
+    fresh.receive("p1", (route,))
+    fresh.settle()
+    see(fresh, 1, how=msg.Evidence.ANSWERED)
+    assert holder(fresh) == "p1"
+    fresh.settle()
+    assert announced(fresh)[0][1] == "172.16.0.1"
