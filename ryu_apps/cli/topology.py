@@ -11,8 +11,6 @@ from .errors import CliError
 from .system import element_id, first
 from .table import Record
 
-ROUTER_INTERFACE = "network:router_interface"
-
 
 class Topology:
     """Asks the API once for each thing that is needed."""
@@ -78,6 +76,14 @@ class Topology:
                 return one["ofport"]
         return None
 
+    def is_down(self, element: str, remote: str) -> bool:
+        """Whether BFD has lost the VTEP at the other end of a tunnel."""
+        tunnels = self.element(element).get("tunnels")
+        return any(
+            one.get("vtep") == remote and one.get("bfd") == "down"
+            for one in (tunnels if isinstance(tunnels, list) else [])
+        )
+
     def port_at(self, element: str, ofport: int) -> dict[str, Any] | None:
         """The port behind an OpenFlow number: ``{"id", "name", "addresses"}``."""
         for one in self.objects(element, "port"):
@@ -120,16 +126,21 @@ class Topology:
             target, role = subnet["gateway_ip"], f"gateway {subnet['gateway_ip']}"
         else:
             return "", f"the subnet {subnet['cidr']} has no gateway"
-        for other in self._client.networking("ports", network_id=port["network_id"]):
-            if any(fixed["ip_address"] == target for fixed in other.get("fixed_ips") or []):
-                if target != address and other.get("device_owner") != ROUTER_INTERFACE:
-                    continue
-                return other["mac_address"], role
-        # Not a port of ours: what the switch itself would answer, from routes of other systems.
         network = self._client.get(f"/v2.0/networks/{quote(port['network_id'])}")["network"]
         evi = network.get("provider:segmentation_id")
-        for one in self.objects(element, "neighbor"):
-            if one.get("evi") == evi and one.get("address") == target:
-                return one["mac"], role
-        what = "no router has an interface there" if target != address else "no port has it"
-        return "", f"nobody answers for the {role}: {what}"
+        refused = ""
+        for kind in ("gateway", "neighbor"):
+            for one in self.objects(element, kind):
+                if one.get("evi") == evi and target in (
+                    one.get("address"), *(one.get("addresses") or ())
+                ):
+                    if not one.get("refused"):
+                        return one["mac"], role
+                    refused = f"the switch refused the answer ({one['refused']})"
+        if network.get("vpn:flood_unknown"):
+            for other in self._client.networking("ports", network_id=port["network_id"]):
+                if any(fixed["ip_address"] == target for fixed in other.get("fixed_ips") or []):
+                    return other["mac_address"], role
+        what = "no router has an interface there" if target != address else (
+            "nobody is known to have it")  # fmt: skip
+        return "", f"nobody answers for the {role}: {refused or what}"

@@ -127,6 +127,14 @@ def _follow(
                     "reason": f"it leaves for the VTEP {remote}, which is no hypervisor of this "
                     f"system, with VNI {vni}",
                 }
+            if topology.is_down(element, remote):
+                return {
+                    "verdict": "dropped",
+                    "element": element,
+                    "host": host,
+                    "reason": f"the tunnel to {host_of(following)} ({remote}) is down: BFD has "
+                    "lost the other end",
+                }
             element = element_id(following)
             number = topology.tunnel_ofport(element, here)
             if number is None:

@@ -61,7 +61,7 @@ class Bindings:
         self._learned = learned
         self._origins = origins
         self.duplicates = duplicates
-        self.given_up: set[str] = set()
+        self.given_up = origins.given_up
         """Peers that are away for so long that their routes hold no port against a claim here."""
         self.mobility: dict[str, Mobility] = {}
         """Port id -> what was last seen; only of ports in the configuration."""

@@ -89,6 +89,10 @@ class Dependents:
                 self._again(port_id)
         vteps.clear()
 
+    def choose_again(self) -> None:
+        """A peer was given up, or is back."""
+        self._instances.choose_again()
+
     def told(self, nlris: Iterable[Nlri]) -> None:
         """A peer announced or withdrew these.  Its path of a route of ours is never the best, and
         the RIB shows no change."""
@@ -109,11 +113,8 @@ class Dependents:
             return
         for port_id in self._config.ports_by_mac.get((network_id, change.nlri.mac), ()):
             self._again(port_id)
-        if change.nlri.ip:
-            for subnet_id in self._config.subnets_by_network.get(network_id, ()):
-                place = (subnet_id, change.nlri.ip)
-                for port_id in self._config.ports_by_address.get(place, ()):
-                    self._again(port_id)
+        for port_id in self._learned.owners((vni, change.nlri.ip)):
+            self._again(port_id)
 
     def _claims_of(self, network_id: str, mac: str) -> bool:
         """Look again at the claims of the ports with a MAC; returns whether there are such ports,

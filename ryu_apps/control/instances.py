@@ -15,18 +15,18 @@ from ryu_apps.control.translate import Spec
 class Instances:
     """All EVIs and VRFs of the configuration, kept equal to what the RIB's best paths import.
 
-    ``is_node``: see :meth:`~ryu_apps.control.origins.Origins.is_node`.  ``any_as``: an automatic
+    ``stands``: see :meth:`~ryu_apps.control.origins.Origins.stands`.  ``any_as``: an automatic
     target (RFC 8365 section 5.1.2.1) is imported by its VNI, whatever its AS.
     """
 
     def __init__(
         self,
         rib: Rib,
-        is_node: Callable[[Path], bool] = lambda path: False,
+        stands: Callable[[Path], bool] = lambda path: False,
         any_as: bool = False,
     ) -> None:
         self._rib = rib
-        self._is_node = is_node
+        self._stands = stands
         self._any_as = any_as
         self.by_vni: dict[int, Instance] = {}
         self._importers: dict[str, dict[int, None]] = {}
@@ -148,11 +148,11 @@ class Instances:
 
     def best(self, paths: Iterable[Path]) -> Path | None:
         """Where a MAC or an address is: :func:`select_mac` as all of this node use it."""
-        return select_mac(paths, self._rib.stale_best.__contains__, self._is_node)
+        return select_mac(paths, self._rib.stale_best.__contains__, self._stands)
 
     def hops(self, paths: tuple[Path, ...]) -> tuple[Path, ...]:
         """How a prefix is reached: :func:`select_hops` likewise."""
-        return select_hops(paths, self._rib.stale_best.__contains__, self._is_node)
+        return select_hops(paths, self._rib.stale_best.__contains__, self._stands)
 
     def passed(self, vteps: Container[str]) -> None:
         """These VTEPs became a node's, or ceased to be: choose again where that decides."""
@@ -160,6 +160,11 @@ class Instances:
             for entry in instance.contested:
                 if any(path.attrs.next_hop in vteps for path in instance.candidates(entry)):
                     self.dirty[entry] = None
+
+    def choose_again(self) -> None:
+        """A peer was given up, or is back: choose again wherever there is a choice."""
+        for instance in self.by_vni.values():
+            self.dirty.update(instance.contested)
 
     def importing(self, rts: tuple[str, ...]) -> dict[int, None]:
         """The VNIs of the instances that import one of these targets."""

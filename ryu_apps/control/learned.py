@@ -8,6 +8,8 @@ they do for a MAC (:mod:`ryu_apps.control.rivals`).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 from ryu_apps.control import ids
 from ryu_apps.control.config import Config
 from ryu_apps.control.elements import Elements
@@ -19,7 +21,7 @@ from ryu_apps.control.move_limit import MoveLimit
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.rights import Rights
 from ryu_apps.control.rivals import Rivals
-from ryu_apps.control.routes import next_sequence
+from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.translate import (
     BoundPort,
     LearnedAddress,
@@ -41,14 +43,19 @@ class Learned:
     """Which ports of this node hold which of the addresses that they share with others."""
 
     def __init__(
-        self, config: Config, rib: Rib, instances: Instances, elements: Elements
+        self,
+        config: Config,
+        rib: Rib,
+        instances: Instances,
+        elements: Elements,
+        is_node: Callable[[Path], bool],
     ) -> None:
         self._config = config
         self._instances = instances
         self._elements = elements
         self._bound: dict[str, BoundPort] = {}
         self._rights = Rights(config, instances, self._bound)
-        self._rivals = Rivals(rib, instances, elements)
+        self._rivals = Rivals(rib, instances, elements, is_node)
         self._limit = MoveLimit()
         self._dirty: dict[str, None] = {}
         self._addresses = HeldAddresses()
@@ -235,6 +242,10 @@ class Learned:
     def ports_in(self, vni: int) -> dict[str, None]:
         """Ports that hold addresses of a network."""
         return {held.port_id: None for key, held in self.held.items() if key[0] == vni}
+
+    def owners(self, key: Key) -> Collection[str]:
+        """The ports bound here whose own an address is."""
+        return self._rights.owners(key)
 
     def is_known(self, key: Key) -> bool:
         """Whether an address is somewhere, here or elsewhere."""

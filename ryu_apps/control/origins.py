@@ -26,6 +26,8 @@ class Origins:
         self._elements = elements
         self._rib = rib
         self.is_router = is_router
+        self.given_up: set[str] = set()
+        """Peers that are away for so long that their routes hold nothing any more."""
 
     def is_node(self, path: Path) -> bool:
         """Whether a path is a node's, of this one or another."""
@@ -34,6 +36,13 @@ class Origins:
         sources = self._rib.sources_of(path)
         return not sources or any(
             source == LOCAL or not self.is_router(source) for source in sources
+        )
+
+    def stands(self, path: Path) -> bool:
+        """Whether a path is a node's that is there, or that may be back soon: while a node is away
+        its hypervisors forward on, and no router takes their ports meanwhile."""
+        return self.is_node(path) and not (
+            self.given_up and self.given_up.issuperset(self._rib.sources_of(path) or (LOCAL,))
         )
 
     def is_ours(self, path: Path) -> bool:

@@ -142,7 +142,9 @@ class Peers:
         peer, info = event.peer, event.info
         self.up[peer] = info
         self._heard[peer] = now
-        self._bindings.given_up.discard(peer)
+        if peer in self._bindings.given_up:
+            self._bindings.given_up.discard(peer)
+            self._dependents.choose_again()
         self._down_since.pop(peer, None)
         identity = (info.get("router_id", ""), info.get("remote_as", 0))
         if self._identities.get(peer) != identity:
@@ -196,6 +198,7 @@ class Peers:
             if now - since >= self._restart_time and peer not in self._bindings.given_up:
                 self._bindings.given_up.add(peer)
                 self._ports.dirty.update(dict.fromkeys(self._ports.refused))
+                self._dependents.choose_again()
         for (peer, of_nodes), deadline in list(self._deadlines.items()):
             if now >= deadline:
                 # A peer that is back but never sent End-of-RIB keeps what it announced since.

@@ -9,7 +9,7 @@ made from it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from ryu_apps.control import ids
 from ryu_apps.control.config import Config
@@ -41,6 +41,10 @@ class Rights:
             ports.pop(bound.port_id, None)
             if not ports:
                 self._fixed.pop((bound.evi, address.ip), None)
+
+    def owners(self, key: tuple[int, str]) -> Collection[str]:
+        """The ports bound here whose own an address is: (L2 VNI, address)."""
+        return self._fixed.get(key, ())
 
     def objection(self, bound: BoundPort, mac: str, address: str) -> str:
         """Why a port cannot hold an address, or ""."""

@@ -8,6 +8,8 @@ stays.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.held import Held, Key
 from ryu_apps.control.instances import Instances
@@ -23,8 +25,15 @@ class Rivals:
     address with.
     """
 
-    def __init__(self, rib: Rib, instances: Instances, elements: Elements) -> None:
+    def __init__(
+        self,
+        rib: Rib,
+        instances: Instances,
+        elements: Elements,
+        is_node: Callable[[Path], bool],
+    ) -> None:
         self._rib = rib
+        self._is_node = is_node
         self._instances = instances
         self._elements = elements
 
@@ -48,11 +57,16 @@ class Rivals:
         return instance is not None and key[1] in instance.ips
 
     def beat(self, key: Key, held: Held, own_mac: str) -> bool:
-        """Whether a live route of another node beats what a port of ours holds."""
+        """Whether a live route of another node, or of a router, beats what a port of ours holds.
+
+        With the MAC of the port itself a router announces what is plugged in here.
+        """
         live = [
             path
             for path in self._paths(key, held.mac, own_mac)
-            if path.nlri not in self._rib.stale_best and not self._is_ours(path.attrs.next_hop)
+            if path.nlri not in self._rib.stale_best
+            and not self._is_ours(path.attrs.next_hop)
+            and (path.nlri.mac != own_mac or self._is_node(path))
         ]
         if not live:
             return False

@@ -18,12 +18,13 @@ def vtep_order(address: str) -> tuple[int, int]:
 def select_mac(
     paths: Iterable[Path],
     is_stale: Callable[[Nlri], bool],
-    is_node: Callable[[Path], bool] = lambda path: False,
+    stands: Callable[[Path], bool] = lambda path: False,
 ) -> Path | None:
-    """The path that says where a MAC is: live before stale, a node's before a router's, sticky,
+    """The path that says where a MAC is: a node's before a router's, live before stale, sticky,
     highest sequence number, lowest VTEP (RFC 7432 sections 7.7 and 15).
 
-    A node announces what its switch delivers to, so no router takes that away.
+    ``stands``: a node announces what its switch delivers to, so no router takes that away, unless
+    the node is given up (:meth:`~ryu_apps.control.origins.Origins.stands`).
     """
     paths = tuple(paths)
     if len(paths) < 2:
@@ -31,8 +32,8 @@ def select_mac(
     return max(
         paths,
         key=lambda path: (
+            stands(path),
             not is_stale(path.nlri),
-            is_node(path),
             path.attrs.sticky,
             path.attrs.mobility,
             path.attrs.local_pref,
@@ -45,13 +46,13 @@ def select_mac(
 def select_hops(
     paths: tuple[Path, ...],
     is_stale: Callable[[Nlri], bool],
-    is_node: Callable[[Path], bool] = lambda path: False,
+    stands: Callable[[Path], bool] = lambda path: False,
 ) -> tuple[Path, ...]:
     """The paths a prefix is forwarded along: the MAC/IP route of a host before IP prefix routes,
     and of those all that are equally good (ECMP)."""
     hosts = [path for path in paths if type(path.nlri) is MacIp]
     if hosts:
-        best = select_mac(hosts, is_stale, is_node)
+        best = select_mac(hosts, is_stale, stands)
         return (best,)
     if len(paths) < 2:
         return paths

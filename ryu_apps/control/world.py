@@ -80,10 +80,12 @@ class World:
         self.elements = Elements(settings.node)
         origins = Origins(self.elements, self.rib)
         self.is_node = origins.is_node
-        self.instances = Instances(self.rib, origins.is_node, settings.import_any_as)
+        self.instances = Instances(self.rib, origins.stands, settings.import_any_as)
         self.duplicates = Duplicates(self._effects)
         self.desired = Desired()
-        self.learned = Learned(self.config, self.rib, self.instances, self.elements)
+        self.learned = Learned(
+            self.config, self.rib, self.instances, self.elements, origins.is_node
+        )
         self.moves = Moves(self.instances)
         self.bindings = Bindings(
             self.config, self.rib, self.instances, self.elements, self.learned, origins,

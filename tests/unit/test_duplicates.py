@@ -11,6 +11,7 @@ from ryu_apps.views.checks import duplicates
 from ryu_apps.views.ports import port_detail, port_state
 
 from ..property.world_model import ASN, Node, target
+from . import learned_support as shared
 
 MAC, OTHER = "fa:16:3e:00:00:0a", "02:00:00:00:00:99"
 IP, IP6 = "10.0.0.10", "fd00::10"
@@ -368,3 +369,49 @@ def test_what_a_node_says_of_its_own_route_comes_before_what_a_router_says():
     one.handle(msg.PeerUp("p1", {"router_id": "198.51.100.9", "remote_as": ASN}))
     one.settle()
     assert one.tables["e1"]["mac", 101, MAC].vtep == LOW
+
+
+def test_a_router_takes_nothing_while_a_node_restarts():
+    """Its hypervisors forward on; only when it stays away the router's word counts."""
+    one = node(plugged=False)
+    one.elsewhere(ROUTER)
+    hear(one, route(1))
+    one.receive("p2", (route(5, LOW),))
+    one.settle()
+    there = one.tables["e1"]
+    one.peer_down("p1")
+    one.settle()
+    assert there["mac", 101, MAC].vtep == ROUTER and there["neighbor", 101, IP].mac == MAC
+    one.tick(one.world.settings.restart_time)
+    one.settle()
+    assert there["mac", 101, MAC].vtep == LOW
+    assert port_state(one.world, "vm").status == "DOWN"
+    one.handle(msg.PeerUp("p1"))
+    hear(one, route(6))
+    assert there["mac", 101, MAC].vtep == ROUTER
+
+
+def test_shared_addresses_and_routers():
+    """They may move to a machine behind a router and back; with the MAC of a port that is plugged
+    in, no router has them."""
+    one = shared.node()
+    shared.see(one, 1)
+    one.settle()
+    mine = shared.mac(17)
+    one.receive("p1", (shared.path(8, mine),))
+    one.settle()
+    assert shared.holder(one) == "p1", "a router says that our MAC is there"
+    one.receive("p1", (), (shared.path(8, mine).nlri,))
+    one.receive("p1", (shared.path(9),))
+    one.settle()
+    assert shared.holder(one) == "" and not shared.announced(one)
+    shared.see(one, 1)
+    one.settle()
+    assert shared.holder(one) == "p1" and shared.announced(one)[0][2] == 10
+    one.receive("p1", (shared.path(LAST_SEQUENCE, vtep=LOW),))
+    one.settle()
+    for _ in range(9):
+        shared.see(one, 1)
+        one.settle()
+        one.tick(1)
+    assert shared.holder(one) == "", "nothing outdoes it, and nothing breaks"

@@ -230,6 +230,7 @@ class Bed:
                     objects.append(RemoteMac(evi, mac, VTEPS[at], evi))
                     hop = RemoteHop(VTEPS[at], 5000, ROUTER_MACS[at])
                 objects.append(Route(5000, f"{address}/32", (hop,)))
+                objects.append(Neighbor(evi, address, mac, remote=at != here))
             # A third party's: known by its route only.
             objects.append(Neighbor(web, "10.1.0.200", "02:aa:00:00:00:01"))
             objects.append(RemoteMac(web, "02:aa:00:00:00:01", VTEPS[1 - here], 77))
@@ -335,6 +336,36 @@ def test_an_address_of_another_system_is_found_by_its_route(bed: Bed):
     """hv2 has no EVI with the VNI that it asks for, so the packet ends there and it is said."""
     data = bed.data("web1", "10.1.0.200")
     assert data["verdict"] == "dropped" and data["table"] == "claim" and len(data["hops"]) == 2
+
+
+def test_an_answer_that_the_switch_refused_is_none(bed: Bed):
+    """Nor is what nobody has told the switch, whatever is configured."""
+    address = bed._address("web2")
+    kept = bed.node.view.objects["hv1"]
+    for change in ({"refused": "no space"}, None):
+        bed.node.view.objects["hv1"] = [
+            {**one, **(change or {})} if one.get("address") == address else one
+            for one in kept if change or one.get("address") != address
+        ]  # fmt: skip
+        try:
+            status, shown = bed.trace("web1", address)
+        finally:
+            bed.node.view.objects["hv1"] = kept
+        assert status == 1 and "NOT SENT: nobody answers" in shown, shown
+        assert ("refused the answer (no space)" if change else "nobody is known") in shown
+
+
+def test_a_tunnel_that_is_down_delivers_nothing(bed: Bed):
+    """The switch sends into it all the same."""
+    hv1 = bed.node.view.element_list[0]
+    hv1["tunnels"] = [{"vtep": VTEPS[1], "ofport": 100, "bfd": "down", "error": ""}]
+    try:
+        data = bed.data("web1", bed._address("web2"))
+        assert data["verdict"] == "dropped" and "BFD" in data["reason"] and data["host"] == "hv1"
+        hv1["tunnels"][0]["bfd"] = "up"
+        assert bed.data("web1", bed._address("web2"))["verdict"] == "delivered"
+    finally:
+        del hv1["tunnels"]
 
 
 def test_a_vtep_that_is_no_hypervisor(bed: Bed):
