@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -16,22 +17,26 @@ MAX_UNKNOWN = 100
 """Interfaces of one element that are shown because no port has their iface-id."""
 
 
-def elements(world: World, now: float) -> list[dict[str, Any]]:
-    """All of them: our own with what is plugged in, and the sessions that may not join here.
+def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
+    """Those that there still are, our own with what is plugged in.
 
-    ``state``: "connected", "disconnected", or for such a session "refused", and then ``id`` has
-    its address where the system-id is another's.  ``standby``: the node that waits for an
-    element that another owns, and why.  ``now``: by the core's clock.
+    ``state``: "connected" or "disconnected".  ``standby``: the node that waits for an element that
+    another owns, and why.
     """
     found = []
-    bound: dict[str, list[BoundPort]] = {}
-    for port in world.ports.bound.values():
-        bound.setdefault(port.element, []).append(port)
+    bound: dict[str, list[BoundPort]] = {name: [] for name in names}
+    if not bound.keys().isdisjoint(world.elements.accepted):
+        for port in world.ports.bound.values():
+            if port.element in bound:
+                bound[port.element].append(port)
     standing_by = {
         known.element: known.reason
         for known in world.elements.refused.values() if known.standby
     }
-    for name, value in sorted(world.elements.records.items()):
+    for name in names:
+        value = world.elements.records.get(name)
+        if value is None:
+            continue
         one = {
             "id": name, **value, "mine": name in world.elements.accepted,
             "connected": value["connected"]
@@ -50,7 +55,7 @@ def elements(world: World, now: float) -> list[dict[str, Any]]:
                 "reason": element.reason,
                 "ports": [
                     {"id": port.port_id, "interface": port.interface, "ofport": port.ofport}
-                    for port in bound.get(name, ())
+                    for port in bound[name]
                 ],
                 "tunnels": [
                     {"vtep": status.vtep, "ofport": status.ofport, "bfd": status.bfd,
@@ -63,6 +68,13 @@ def elements(world: World, now: float) -> list[dict[str, Any]]:
                 ],
             }
         found.append(one)
+    return found
+
+
+def refused(world: World, now: float) -> list[dict[str, Any]]:
+    """The sessions that may not join here: ``state`` is "refused", and ``id`` has the address where
+    the system-id is another's.  ``now``: by the core's clock."""
+    found = []
     for session, known in islice(world.elements.refused.items(), MAX_REFUSED):
         if known.standby:
             continue

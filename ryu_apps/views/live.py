@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from ryu_apps.configuration import Configuration
 from ryu_apps.control.explain import explain
@@ -19,6 +19,10 @@ from ryu_apps.store.base import Store
 from ryu_apps.views import elements, health, rib, vpns, vrouters
 from ryu_apps.views.checks import CONTRIBUTORS
 from ryu_apps.views.ports import holder, port_detail, port_list, port_state
+
+SLICE, FEW = 500, 20
+"""So much is read at a time: of ports, instances, routes; of elements, which have many tunnels."""
+T, R = TypeVar("T"), TypeVar("R")
 
 
 class LiveView(NodeView):
@@ -45,17 +49,25 @@ class LiveView(NodeView):
         self._names = names
         self._configuration = configuration
 
+    def _in_slices(
+        self, wanted: Sequence[T], read: Callable[[World, Sequence[T]], list[R]], size: int = SLICE
+    ) -> list[R]:
+        """``read`` of a few at a time: between, the controller thread does what it is there for."""
+        found: list[R] = []
+        for start in range(0, len(wanted), size):
+            part = wanted[start:start + size]
+            found += self._controller.query(lambda world, part=part: read(world, part))
+        return found
+
     # ------------------------------------------------------------ ports
 
     def port_states(self, port_ids: Iterable[str]) -> dict[str, PortState]:
         wanted = list(port_ids)
-        return self._controller.query(
-            lambda world: {port_id: port_state(world, port_id) for port_id in wanted}
-        )
+        states = self._in_slices(wanted, lambda world, ids: [port_state(world, id) for id in ids])
+        return dict(zip(wanted, states, strict=True))
 
     def port_list(self, port_ids: Iterable[str]) -> list[dict[str, Any]]:
-        wanted = list(port_ids)
-        return self._controller.query(lambda world: port_list(world, wanted))
+        return self._in_slices(list(port_ids), port_list)
 
     def port_detail(self, port_id: str) -> dict[str, Any]:
         return self._controller.query(lambda world: port_detail(world, port_id))
@@ -103,9 +115,10 @@ class LiveView(NodeView):
     # ------------------------------------------------------------ elements
 
     def elements(self) -> list[dict[str, Any]]:
-        found = self._controller.query(
-            lambda world: elements.elements(world, time.monotonic())
-        )
+        names = self._controller.query(lambda world: sorted(world.elements.records))
+        found = self._in_slices(names, elements.elements, FEW)
+        now = time.monotonic()
+        found += self._controller.query(lambda world: elements.refused(world, now))
         for one in found:
             if one["mine"]:
                 one["openflow"] = self._openflow.status(one["element"])
@@ -132,16 +145,16 @@ class LiveView(NodeView):
     # ------------------------------------------------------------ VPNs and routes
 
     def evis(self) -> list[dict[str, Any]]:
-        return self._controller.query(lambda world: vpns.instances(world, "evi"))
+        return self._in_slices(self.vnis("evi"), vpns.instances)
 
     def vrfs(self) -> list[dict[str, Any]]:
-        return self._controller.query(lambda world: vpns.instances(world, "vrf"))
+        return self._in_slices(self.vnis("vrf"), vpns.instances)
 
     def vnis(self, kind: str) -> list[int]:
         return self._controller.query(
-            lambda world: [
+            lambda world: sorted(
                 vni for vni, one in world.instances.by_vni.items() if one.spec.kind == kind
-            ]
+            )
         )
 
     def rib(
@@ -150,13 +163,7 @@ class LiveView(NodeView):
         taken = self._controller.query(lambda world: rib.snapshot(world, wanted))
         found = rib.matching(taken, wanted)
         shown = rib.page(found, offset, limit)
-        described: list[dict[str, Any]] = []
-        for start in range(0, len(shown), rib.SLICE):
-            part = shown[start:start + rib.SLICE]
-            described += self._controller.query(
-                lambda world, part=part: rib.describe(world, part)
-            )
-        return described, len(found)
+        return self._in_slices(shown, rib.describe), len(found)
 
     # ------------------------------------------------------------ vrouters
 

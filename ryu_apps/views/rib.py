@@ -1,7 +1,7 @@
 """The routes that a node knows, for people.
 
 A table may have hundreds of thousands of them, and the controller thread has better things to do.
-It copies the references at once (:func:`snapshot`) and describes a page in slices
+It copies the references at once (:func:`snapshot`) and describes a page, a few routes at a time
 (:func:`describe`).  Filters and order are found out between, by the thread that asks: routes are
 values, and never change.
 """
@@ -17,9 +17,6 @@ from ryu_apps.control.model import Network
 from ryu_apps.control.rib import LOCAL
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.world import World
-
-SLICE = 500
-"""So many routes are described at a time."""
 
 
 class Known(NamedTuple):

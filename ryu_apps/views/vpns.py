@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.instance import Instance
 from ryu_apps.control.world import World
 
 
-def instances(world: World, kind: str) -> list[dict[str, Any]]:
-    """All of a kind, "evi" or "vrf"."""
-    found = []
-    for vni, instance in sorted(world.instances.by_vni.items()):
-        if instance.spec.kind == kind:
-            found.append(_instance(world, vni, instance))
-    return found
+def instances(world: World, vnis: Iterable[int]) -> list[dict[str, Any]]:
+    """Those that there still are."""
+    known = world.instances.by_vni
+    return [_instance(world, vni, known[vni]) for vni in vnis if vni in known]
 
 
 def _instance(world: World, vni: int, instance: Instance) -> dict[str, Any]:

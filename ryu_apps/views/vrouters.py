@@ -11,20 +11,19 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.state import Key, StateObject
 
 
-def read_objects(
-    world: World, element: str
-) -> tuple[list[tuple[Key, StateObject]], dict[Key, str]]:
+def read_objects(world: World, element: str) -> tuple[list[StateObject], dict[Key, str]]:
     """An element's state objects, and why some are refused; KeyError where it is not ours."""
     refused = {key: why for (name, key), why in world.vrouters.rejected.items() if name == element}
-    return list(world.desired.objects[element].items()), refused
+    return list(world.desired.objects[element].values()), refused
 
 
 def objects(
-    found: Iterable[tuple[Key, StateObject]], refused: dict[Key, str]
+    found: Iterable[StateObject], refused: dict[Key, str]
 ) -> list[dict[str, Any]]:
     """What :func:`read_objects` read, for people; needs no World, as there may be many."""
     shown = []
-    for key, item in found:
+    for item in found:
+        key = item.key
         one = {"kind": item.kind, "key": list(key), "cookie": f"0x{cookie(key):016x}",
                **asdict(item)}  # fmt: skip
         if key in refused:

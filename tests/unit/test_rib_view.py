@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import itertools
 
+from ryu_apps.control.model import Network, Port
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings
-from ryu_apps.views import rib
-from ryu_apps.views.live import LiveView
+from ryu_apps.views.live import FEW, SLICE, LiveView
 
 from ..property.world_model import ASN, Node, target
 from .test_explain_forwarding import FAR, Site, host, prefix
@@ -86,7 +86,7 @@ def test_filters_and_order():
 
 def test_pages_are_described_in_slices_and_nothing_else_is():
     site = Site(Settings("n1", ASN, restart_deferral=0))
-    number = 3 * rib.SLICE + 7
+    number = 3 * SLICE + 7
     site.hear(*(
         Path(MacIp(f"{FAR}:1", 0, f"02:00:00:00:{n >> 8:02x}:{n & 255:02x}", ""),
              Attributes(FAR, (target(999),)), (999,))
@@ -95,7 +95,7 @@ def test_pages_are_described_in_slices_and_nothing_else_is():
     live, thread = view(site)
     shown, total = live.rib({"type": {"2"}, "peer": {"p1"}}, 0, 10_000)
     assert total == len(shown) == number
-    assert max(thread.sizes) <= rib.SLICE and sum(thread.sizes) == number
+    assert max(thread.sizes) <= SLICE and sum(thread.sizes) == number
     pages = list(itertools.chain.from_iterable(
         live.rib({"peer": {"p1"}}, offset, 400)[0] for offset in range(0, number, 400)))
     assert pages == shown
@@ -139,3 +139,41 @@ def test_a_target_that_nobody_imports_is_pointed_out():
     (one,) = listed(any_as, peer="p1")
     assert one["evi"] == [101] and one["hint"] == ""
     assert listed(any_as, evi="101", peer="p1") == [one]
+
+
+def test_other_lists_are_read_in_slices_too():
+    site = Site()
+    for number in range(SLICE + 3):
+        site.set("network", f"n{number}", Network(f"n{number}", 5000 + number, 50 + number))
+        site.set("port", f"n{number}", Port(f"n{number}", f"n{number}", "fa:16:3e:09:09:09"))
+    for number in range(FEW + 3):
+        site.elsewhere(f"192.0.2.{100 + number}")
+    site.settle()
+    live, thread = view(site)
+    evis = live.evis()
+    assert [one["vni"] for one in evis] == sorted(one["vni"] for one in evis) == live.vnis("evi")
+    assert len(evis) > SLICE and [one["vni"] for one in live.vrfs()] == [201]
+    ports = [*site.world.config.ports, "unknown"]
+    assert list(live.port_states(ports)) == ports and live.port_states(["a1"])["a1"].host == "host0"
+    assert [one["id"] for one in live.port_list(ports)] == ports
+    thread.sizes.clear()
+    live.evis()
+    live.port_states(ports)
+    assert SLICE in thread.sizes and sum(size > SLICE for size in thread.sizes) == 1, "the VNIs"
+
+
+def test_elements_are_read_a_few_at_a_time():
+    site = Site()
+    for number in range(2 * FEW):
+        site.elsewhere(f"192.0.2.{100 + number}")
+    site.settle()
+    live, thread = view(site)
+    live._openflow = live._edge = type("", (), {"status": dict, "__call__": lambda *_: {}})()
+    live._openflow.status = lambda element: {}
+    found = live.elements()
+    assert len(found) == len(site.world.elements.records) == 2 * FEW + 2
+    assert {
+        one["id"]: sorted(port["id"] for port in one["ports"]) for one in found if one["mine"]
+    } == {
+        "e0": ["a1", "b1"], "e1": ["a2", "b2"]}
+    assert thread.sizes[1:] == [FEW, FEW, 2, 0]
