@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 from typing import Any
 
+import requests
+
 from ryu_apps.control.explain import ExplainError
+from ryu_apps.northbound.attributes import TRUE
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.northbound.others import FORWARDED, Others
+from ryu_apps.northbound.others import FORWARDED, TIMEOUT, Others
 from ryu_apps.northbound.owner import ask_owner
 
+LOG = logging.getLogger(__name__)
 NUMBERS = {"dport": 65535, "icmp_type": 255, "icmp_code": 255}
 """Query parameter -> its highest value."""
 
@@ -36,6 +41,7 @@ class PolicyApi:
                     ("protocol", "name or number; icmp if absent"), ("dport", "destination port"),
                     ("icmp_type", ""), ("icmp_code", ""),
                     ("from", "address to send from; the port's own if absent"),
+                    ("one_way", "true: the receiver's node is not asked for the way back"),
                 ),
             ),
             Route(
@@ -60,14 +66,46 @@ class PolicyApi:
             with contextlib.suppress(ApiError):
                 return ask_owner(self._others.http, call, remote, "GET", "/v1/explain")
         try:
-            return Reply(200, self._view.explain(
+            found = self._view.explain(
                 port_id, query["to"], protocol=query.get("protocol") or "icmp",
                 source=query.get("from") or "", **packet,
-            ))
+            )
         except ExplainError as error:
             raise ApiError(400, "InvalidInput", f"{error}.") from error
         except KeyError as error:
             raise ApiError(404, "PortNotFound", f"Port {port_id} could not be found.") from error
+        if query.get("one_way") not in TRUE and found["verdict"] == "allowed":
+            self._way_back(found)
+        return Reply(200, found)
+
+    def _way_back(self, found: dict[str, Any]) -> None:
+        """Add what the switch of a receiver of another node has for the reply."""
+        port_id = found["destination"]["port"]
+        remote = self._view.port_owner(port_id) if port_id else None
+        if remote is None:
+            return
+        stage = {
+            "stage": "reply forwarding", "port": port_id, "rules": [], "nearest": [],
+            "verdict": "unknown", "reason": f"node {remote.node} does not say what its switch has",
+        }
+        try:
+            answer = self._others.http.get(
+                f"{remote.url.rstrip('/')}/v1/explain", headers={FORWARDED: "1"}, timeout=TIMEOUT,
+                allow_redirects=False, params={
+                    "port": port_id, "to": found["source"]["address"],
+                    "from": found["destination"]["address"], "one_way": "true",
+                },
+            )
+            theirs = [
+                one for one in answer.json()["stages"] if one["stage"] in ("forwarding", "path")
+            ]  # fmt: skip
+            stage |= {name: str(theirs[-1][name]) for name in ("verdict", "reason")}
+        except (requests.RequestException, ValueError, LookupError, TypeError) as error:
+            LOG.warning("node %s was asked for a way back: %r", remote.node, error)
+        found["stages"].append(stage)
+        if stage["verdict"] != "pass":
+            found["verdict"] = "unknown" if stage["verdict"] == "unknown" else "unreachable"
+            found["reason"] = f"{stage['stage']}: {stage['reason']}"
 
     def counters(self, call: Call, id: str) -> Reply:
         if self._env.configuration.read(lambda config: id not in config.security_group_rules):

@@ -303,6 +303,54 @@ def test_a_duplicate_is_cleared_by_its_owner(pair):
     one.refused("DELETE", "/v1/ports/none/duplicate", None, 404, "PortNotFound")
 
 
+def explanation(verdict, reason, port=""):
+    stage = {"stage": "forwarding", "verdict": verdict, "reason": reason, "port": "", "rules": [],
+             "nearest": []}
+    return {"verdict": {"pass": "allowed", "drop": "unreachable"}.get(verdict, verdict),
+            "reason": reason, "packet": "icmp", "stages": [stage],
+            "source": {"port": "a", "name": "", "address": "10.0.0.1"},
+            "destination": {"port": port, "name": "", "address": "10.0.0.2"}}
+
+
+def test_explain_asks_the_owners_of_both_ends(pair, monkeypatch):
+    one, two = pair
+    asked = []
+
+    def says(node, name, answer):
+        def explain(port_id, to, **packet):
+            asked.append((name, port_id, to))
+            return answer
+        monkeypatch.setattr(node.view, "explain", explain)
+
+    path = "/v1/explain?port=a&to=10.0.0.2"
+    # The receiver is two's: its switch may have no way back.
+    one.view.states |= {"a": PortState("ACTIVE", "e1", "e1"), "b": PortState("ACTIVE", "e2", "e2")}
+    for verdict in ("pass", "drop", "unknown"):
+        says(one, "one", explanation("pass", "there", "b"))
+        says(two, "two", explanation(verdict, "because", "a"))
+        asked.clear()
+        answer = one.get(path)
+        assert asked == [("one", "a", "10.0.0.2"), ("two", "b", "10.0.0.1")]
+        assert answer["verdict"] == explanation(verdict, "")["verdict"]
+        assert answer["stages"][-1]["stage"] == "reply forwarding"
+        assert answer["stages"][-1]["verdict"] == verdict
+        assert answer["reason"] == ("" if verdict == "pass" else "reply forwarding: because") or (
+            verdict == "pass")
+    # The sender is two's: it is asked, once.
+    one.view.states["a"] = PortState("ACTIVE", "e2", "e2")
+    says(two, "two", explanation("drop", "at the sender"))
+    asked.clear()
+    assert one.get(path)["reason"] == "at the sender" and asked == [("two", "a", "10.0.0.2")]
+    # Nobody answers there.
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        gone = Remote("node2", f"http://127.0.0.1:{unused.getsockname()[1]}")
+        monkeypatch.setitem(one.view.owners, "e2", gone)
+        asked.clear()
+        assert one.get(path)["verdict"] == "unknown", "of the way back nothing is known"
+        assert asked == [("one", "a", "10.0.0.2")]
+
+
 # ---------------------------------------------------------------- hostile clients
 
 
