@@ -74,9 +74,7 @@ class LocalPaths:
         self._ports.resolve()
         self.settle()
         owners = [owner for owner in self._publisher.owners() if self._place(owner) == element]
-        paths = tuple(path for owner in owners for path in self._publisher.get(owner))
-        changes = self._released.keep(element, paths, now)
-        self._follow(changes + self._publisher.give_up(owners))
+        self._follow(self._released.keep(element, owners, now))
 
     def _place(self, owner: Owner) -> str:
         if owner[0] != "port":

@@ -9,12 +9,11 @@ after ``patience`` seconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import collections
 from dataclasses import dataclass
 
-from ryu_apps.control.publish import Publisher
+from ryu_apps.control.publish import Owner, Publisher
 from ryu_apps.control.rib import BestChange, Rib
-from ryu_apps.control.routes import Nlri, Path
 
 SOURCE = "released:"
 QUIET = 10.0
@@ -27,52 +26,51 @@ def source_of(element: str) -> str:
 
 @dataclass(slots=True)
 class _Release:
-    nlris: tuple[Nlri, ...]
     began: float
-    taken: int = 0
-    """How many of the routes somebody else announced when it was last looked."""
+    waiting: int
+    """How many of the routes nobody else announced when it was last looked."""
     progress: float = 0.0
-    """When that was another number."""
+    """When that last became another number; 0: never."""
 
 
 class Released:
+    """``patience``: seconds."""
+
     def __init__(self, rib: Rib, publisher: Publisher, patience: float) -> None:
         self._rib = rib
         self._publisher = publisher
         self._patience = patience
         self._releases: dict[str, _Release] = {}
 
-    def kept(self) -> Iterator[Nlri]:
-        """All routes that are kept."""
-        for release in self._releases.values():
-            yield from release.nlris
-
-    def keep(self, element: str, paths: tuple[Path, ...], now: float) -> list[BestChange]:
-        """Routes that the publisher gave up go on as stale ones; to be called before that."""
-        changes = self.end(element)
-        if not paths:
-            return changes
+    def keep(self, element: str, owners: list[Owner], now: float) -> list[BestChange]:
+        """What these owners announce goes on as stale routes."""
         source = source_of(element)
-        self._releases[element] = _Release(tuple(path.nlri for path in paths), now)
-        changes += self._rib.update(source, paths)
-        return changes + self._rib.peer_down(source)
+        changes = self.end(element) + self._publisher.give_up(owners, source)
+        self._releases[element] = _Release(now, self._waiting()[source])
+        return changes
 
     def end(self, element: str) -> list[BestChange]:
         """Let the routes go that are kept for an element."""
-        release = self._releases.pop(element, None)
-        if release is None:
+        if self._releases.pop(element, None) is None:
             return []
-        self._publisher.retract(release.nlris)
-        return self._rib.end_of_rib(source_of(element))
+        return self._publisher.retract(source_of(element))
+
+    def _waiting(self) -> collections.Counter[str]:
+        """How many routes of each source nobody else announces."""
+        return collections.Counter(
+            source for nlri, source in self._publisher.kept.items()
+            if nlri in self._rib.stale_best
+        )
 
     def tick(self, now: float) -> list[BestChange]:
         """Let those go whose time is over."""
         changes: list[BestChange] = []
+        waiting = self._waiting() if self._releases else {}
         for element, release in list(self._releases.items()):
-            taken = sum(nlri not in self._rib.stale_best for nlri in release.nlris)
-            if taken != release.taken:
-                release.taken, release.progress = taken, now
-            over = taken and now - release.progress >= QUIET
-            if over or now - release.began >= self._patience:
+            left = waiting[source_of(element)]
+            if left != release.waiting:
+                release.waiting, release.progress = left, now
+            quiet = release.progress and now - release.progress >= QUIET
+            if quiet or now - release.began >= self._patience:
                 changes += self.end(element)
         return changes

@@ -156,7 +156,7 @@ class Node:
     def settle(self) -> None:
         """Flush and let every switch confirm, until nothing more comes of it."""
         self.flush()
-        if any(self.world.released.kept()):
+        if self.world.publisher.kept:
             self.tick(self.world.settings.restart_time)
         for _ in range(30):
             for element in list(self.revisions):
