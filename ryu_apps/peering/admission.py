@@ -14,9 +14,9 @@ from ryu_apps.peering.base import Peer
 from ryu_apps.peering.nlri import Route
 from ryu_apps.peering.values import route_objection
 
-TARGETS_AT_ONCE = 16
-"""A route counts once more against max-prefixes for every so many route targets: each of them is an
-entry in the node's index."""
+FEW_TARGETS = 16
+"""Beyond so many route targets a route counts once more against max-prefixes for every two of them:
+each target is an entry in the node's index, which costs about half as much as a route."""
 
 
 class Targets:
@@ -99,7 +99,7 @@ class Admission:
         if reason:
             self.refused[reason] += 1
             return reason
-        terms = next_hop, 1 + len(attrs[1]) // TARGETS_AT_ONCE
+        terms = next_hop, 1 + max(len(attrs[1]) - FEW_TARGETS, 0) // 2
         terms = self._terms.setdefault(terms, terms)
         self._held[hash(route.key)] = terms
         self._hops[next_hop] += 1

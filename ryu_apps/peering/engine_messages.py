@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ryu_apps.control.messages import PathsReceived
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Nlri, Path
 
 BATCH = 1000
 """Routes in one message."""
-_INTERNED = 100_000
+REMEMBERED = 20_000
 _NLRI = {2: MacIp, 3: Imet, 5: IpPrefix}
 
 
@@ -29,13 +30,48 @@ def batches(changes: Mapping[Nlri, Path | None]) -> Iterator[list]:
         yield ["announce", list(table), items]
 
 
+class Recent:
+    """What was used last, between REMEMBERED and twice as many: it must not keep in memory what
+    nobody announces any more."""
+
+    def __init__(self) -> None:
+        self._young: dict[Any, Any] = {}
+        self._old: dict[Any, Any] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def get(self, key: Any) -> Any:
+        """The value that was put for a key, or None where it is not known any more."""
+        value = self._young.get(key)
+        if value is None:
+            value = self._old.pop(key, None)
+            if value is not None:
+                self.put(key, value)
+        return value
+
+    def put(self, key: Any, value: Any) -> None:
+        """Remember a value."""
+        if len(self._young) >= REMEMBERED:
+            self._old, self._young = self._young, {}
+        self._young[key] = value
+
+    def share(self, key: Any) -> Any:
+        """The key itself, as the object that was seen first."""
+        known = self.get(key)
+        if known is None:
+            self.put(key, key)
+            return key
+        return known
+
+
 class PathsDecoder:
     """``paths`` messages as events.  What stands in many routes is kept once: a full table repeats
     few sets of attributes and few route distinguishers."""
 
     def __init__(self) -> None:
-        self._attributes: dict[tuple, Attributes] = {}
-        self._names: dict[str, str] = {}
+        self._attributes: Recent = Recent()
+        self._names: Recent = Recent()
 
     def event(self, peer: str, table: tuple, items: tuple, withdrawn: tuple) -> PathsReceived:
         """Of the arguments of one message."""
@@ -50,12 +86,11 @@ class PathsDecoder:
     def _intern(self, values: tuple) -> Attributes:
         known = self._attributes.get(values)
         if known is None:
-            if len(self._attributes) >= _INTERNED:
-                self._attributes.clear()
-            known = self._attributes[values] = Attributes(*values)
+            # Other sets of attributes have the same targets, in strings of their own.
+            targets = tuple(self._names.share(target) for target in values[1])
+            known = Attributes(*values)._replace(rts=targets)
+            self._attributes.put(known, known)
         return known
 
     def _nlri(self, route_type: int, fields: tuple) -> Nlri:
-        if len(self._names) >= _INTERNED:
-            self._names.clear()
-        return _NLRI[route_type](self._names.setdefault(fields[0], fields[0]), *fields[1:])
+        return _NLRI[route_type](self._names.share(fields[0]), *fields[1:])

@@ -104,7 +104,7 @@ class LiveView(NodeView):
         def read(world: World) -> list[dict[str, Any]]:
             return [
                 {**state, "name": name, "kind": world.peers.kind(name),
-                 "up": name in world.peers.up,
+                 "up": name in world.peers.up and state.get("state") != "Unknown",
                  **world.peers.negotiated(name)._asdict(),
                  "paths": world.rib.count(name), "stale_paths": world.rib.stale_count(name)}
                 for name, state in states.items()
