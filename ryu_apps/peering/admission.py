@@ -54,7 +54,6 @@ class Admission:
         self._next_hops = [ipaddress.ip_network(text) for text in peer.next_hops]
         self._max_next_hops = peer.max_next_hops
         self._hops: Counter[str] = Counter()
-        self._terms: dict[tuple[str, int], tuple[str, int]] = {}
         self._held: dict[int, tuple[str, int]] = {}
         self.weight = 0
         """What the peer's routes count against max-prefixes."""
@@ -70,7 +69,6 @@ class Admission:
         """The peer has announced nothing: a session begins or is over."""
         self._held.clear()
         self._hops.clear()
-        self._terms.clear()
         self.weight = 0
 
     def attributes(self, attrs: tuple) -> tuple[tuple, str]:
@@ -89,21 +87,24 @@ class Admission:
                 attrs = tuple(Attributes(*attrs)._replace(rts=allowed))
         return attrs, ""
 
-    def take(self, route: Route, attrs: tuple) -> str:
+    @staticmethod
+    def terms(attrs: tuple) -> tuple[str, int]:
+        """What a route with these attributes counts: (next hop, weight)."""
+        return attrs[0], 1 + max(len(attrs[1]) - FEW_TARGETS, 0) // 2
+
+    def take(self, route: Route, terms: tuple[str, int]) -> str:
         """Count a route as held; returns why it is not taken, and then it is not held."""
+        next_hop, weight = terms
         reason = route_objection(route)
-        next_hop = attrs[0]
         if not reason and next_hop not in self._hops and len(self._hops) >= self._max_next_hops:
             reason = f"more than {self._max_next_hops} next hops"
         self.drop(route.key)
         if reason:
             self.refused[reason] += 1
             return reason
-        terms = next_hop, 1 + max(len(attrs[1]) - FEW_TARGETS, 0) // 2
-        terms = self._terms.setdefault(terms, terms)
         self._held[hash(route.key)] = terms
         self._hops[next_hop] += 1
-        self.weight += terms[1]
+        self.weight += weight
         return ""
 
     def drop(self, key: bytes) -> None:

@@ -79,7 +79,7 @@ class Received:
     def _announce(self, update: Update) -> None:
         admission, peer, announced = self.admission, self._peer, self._announced
         attrs, objection = admission.attributes(update.attrs)
-        pmsi = update.pmsi
+        pmsi, terms = update.pmsi, admission.terms(attrs)
         if objection:
             admission.refused[objection] += len(update.announced)
             self._refuse(objection, update.announced[0])
@@ -87,7 +87,7 @@ class Received:
             if objection:
                 self._withdraw(route)
                 continue
-            reason = admission.take(route, attrs)
+            reason = admission.take(route, terms)
             if reason:
                 self._withdraw(route)
                 self._refuse(reason, route)

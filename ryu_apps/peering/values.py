@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from ryu_apps.peering.nlri import Route
 
+_NO_HOST = dict.fromkeys(map(str, (0, 127, *range(240, 256))), "IP address of no host") | \
+    dict.fromkeys(map(str, range(224, 240)), "multicast IP address")
+"""By the first byte of an IPv4 address."""
 _GROUP = frozenset("13579bdf")
 ZERO_MAC = "00:00:00:00:00:00"
 
@@ -28,10 +31,7 @@ def host_objection(address: str) -> str:
         if address in ("::", "::1") or address.startswith("::ffff:"):
             return "IP address of no host"
         return ""
-    first = int(address[: address.index(".")])
-    if first in (0, 127) or first >= 240:
-        return "IP address of no host"
-    return "multicast IP address" if first >= 224 else ""
+    return _NO_HOST.get(address.partition(".")[0], "")
 
 
 def prefix_objection(prefix: str) -> str:
