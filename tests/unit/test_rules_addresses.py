@@ -65,6 +65,18 @@ def test_prefixes_that_are_no_subnet(bench, cidr):
     bench.refused("HTTPBadRequest", 400, subnets.create, network_id=bench.network.id, cidr=cidr)
 
 
+@pytest.mark.parametrize("cidr,stored", [
+    ("10.80.0.1/24", "10.80.0.0/24"), ("FD00::1/64", "fd00::/64"), ("10.80.0.7/32", "10.80.0.7/32"),
+])
+def test_host_bits_are_cleared(bench, cidr, stored):
+    made = bench.do(subnets.create, network_id=bench.network.id, cidr=cidr, gateway_ip=None)
+    assert made.cidr == stored
+    port = bench.do(ports.create, network_id=bench.network.id, allowed_address_pairs=pairs(cidr))
+    assert port.allowed_address_pairs[0].ip_address == stored
+    bench.refused("DuplicateAddressPairInRequest", 400, ports.update, port.id,
+                  allowed_address_pairs=pairs(cidr, stored))
+
+
 def test_link_local_ipv4_is_a_subnet(bench):
     made = bench.do(subnets.create, network_id=bench.network.id, cidr="169.254.0.0/16")
     assert made.gateway_ip == "169.254.0.1"

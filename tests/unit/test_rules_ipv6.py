@@ -98,7 +98,7 @@ def test_modes_that_are_refused(bench, network):
     made = subnet(bench, network, "fd00::/80", "dhcpv6-stateful")
     bench.refused("InvalidInput", 400, subnets.update, made.id, enable_dhcp=False)
     refused("InvalidInput", "fd00::/64")  # overlaps
-    for bad in ("fe80::/64", "ff00::/8", "::1/128", "::/0", "fd01::1/64"):
+    for bad in ("fe80::/64", "ff00::/8", "::1/128", "::/0", "fd01::1/129"):
         refused("HTTPBadRequest", bad)
 
 

@@ -36,7 +36,7 @@ def checked(
     subnets = [config.subnets[id] for id in config.subnets_by_network.get(network.id, ())]
     for value in values:
         try:
-            net = ipaddress.ip_network(value["ip_address"])
+            net = ipaddress.ip_network(value["ip_address"], strict=False)
         except ValueError as error:
             raise invalid("allowed_address_pairs", str(error)) from error
         text = str(net) if "/" in value["ip_address"] else str(net.network_address)

@@ -31,15 +31,15 @@ def not_a_host(net: Net) -> str:
 
 
 def parse_cidr(text: str | None) -> Net:
-    """Canonical network of a ``cidr``.  Raises RuleError 400; host bits must be zero."""
+    """The network of a ``cidr``: host bits are cleared, as Neutron does.  Raises RuleError 400."""
     if not text:
         raise bad_request("a subnet needs a 'cidr', such as 10.0.0.0/24", "InvalidInput")
     try:
         net = ipaddress.ip_network(text, strict=False)
     except ValueError as error:
         raise invalid("cidr", f"'{text}' is not a valid IP subnet ({error})") from error
-    address, slash, length = text.partition("/")
-    if not slash or not length.isdigit() or ipaddress.ip_address(address) != net.network_address:
+    _, slash, length = text.partition("/")
+    if not slash or not length.isdigit() or "%" in text:
         raise invalid(
             "cidr", f"'{text}' isn't a recognized IP subnet cidr, '{net}' is recommended"
         )
