@@ -29,10 +29,12 @@ class Listed(list[dict[str, Any]]):
 
 
 class Client:
-    """``url``: base URL of a node's API.  ``ca_file``: whom to trust instead of the system's."""
+    """``url``: base URL of a node's API.  ``ca_file``: whom to trust instead of the system's.
+    ``cert_file``, ``key_file``: who we are, where the node asks for a certificate."""
 
     def __init__(
-        self, url: str, ca_file: str | None = None, timeout: float = TIMEOUT
+        self, url: str, ca_file: str | None = None, timeout: float = TIMEOUT,
+        cert_file: str | None = None, key_file: str | None = None,
     ) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or not _has_port(parts):
@@ -50,6 +52,12 @@ class Client:
                 context = ssl.create_default_context(cafile=ca_file)
             except OSError as error:
                 raise CliError(f"cannot read {ca_file}: {error}", USAGE) from error
+            try:
+                if cert_file:
+                    context.load_cert_chain(cert_file, key_file)
+            except OSError as error:
+                raise CliError(f"cannot use the certificate {cert_file} with the key "
+                               f"{key_file or 'in it'}: {error}", USAGE) from error
             handlers.append(urllib.request.HTTPSHandler(context=context))
         self._opener = urllib.request.build_opener(*handlers)
 
@@ -109,6 +117,8 @@ class Client:
             return f"the host name in {self.url} is not known; check --url or VNCTL_URL"
         if isinstance(reason, ssl.SSLCertVerificationError):
             return f"the certificate of {self.url} is not trusted ({reason.verify_message}); --ca"
+        if isinstance(reason, ssl.SSLError) and "CERTIFICATE_REQUIRED" in str(reason.reason):
+            return f"{self.url} asks for a certificate of yours: --cert and --key"
         if isinstance(reason, ssl.SSLError) and reason.reason in _PLAIN:
             return f"{self.url} does not speak TLS; is it http:// instead?"
         return f"no answer from {self.url}: {reason}"

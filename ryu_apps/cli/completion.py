@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -46,7 +47,11 @@ def _asking(names: Callable[[Client], Iterable[str]]) -> Callable[..., list[str]
     def find(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
         try:
             url = getattr(parsed_args, "url", None) or default_url()
-            client = Client(url, getattr(parsed_args, "ca", None), PATIENCE)
+            ca, cert, key = (
+                getattr(parsed_args, name, None) or os.environ.get(f"VNCTL_{name.upper()}")
+                for name in ("ca", "cert", "key")
+            )
+            client = Client(url, ca, PATIENCE, cert, key)
             return [str(name) for name in names(client)]
         except CliError:
             return []

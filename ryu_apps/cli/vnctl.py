@@ -37,6 +37,7 @@ EPILOG = """examples:
 
 environment:
   VNCTL_URL   the node to ask, as --url
+  VNCTL_CA, VNCTL_CERT, VNCTL_KEY   as --ca, --cert, --key
   VNCTL_EXEC  how to run a command on a hypervisor, as trace --exec
   COLUMNS     width to fold tables to, where the output is no terminal
 
@@ -57,6 +58,9 @@ def _common(parser: argparse.ArgumentParser, **defaults: object) -> None:
     """Options that may stand before or after the command."""
     parser.add_argument("--url", metavar="URL", help="the node's API", **defaults)
     parser.add_argument("--ca", metavar="FILE", help="whom to trust for https", **defaults)
+    parser.add_argument("--cert", metavar="FILE", help="your certificate, where the node asks for "
+                        "one", **defaults)
+    parser.add_argument("--key", metavar="FILE", help="its private key", **defaults)
     parser.add_argument("-o", "--output", choices=output.FORMATS, help="table (default), wide: "
                         "more columns, name: one name or id a line, json or yaml: what the API "
                         "said", **defaults)
@@ -122,10 +126,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _once(options: argparse.Namespace, before: str = "") -> int:
-    client = None if options.local else Client(options.url or default_url(), options.ca)
+    client = None if options.local else _client(options)
     result = options.run(client, options)
     print(before + output.render(result, options), flush=True)
     return result.status
+
+
+def _client(options: argparse.Namespace) -> Client:
+    ca, cert, key = (getattr(options, name) or os.environ.get(f"VNCTL_{name.upper()}")
+                     for name in ("ca", "cert", "key"))
+    return Client(options.url or default_url(), ca, cert_file=cert, key_file=key)
 
 
 def _watch(options: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ import pytest
 import requests
 from openapi_spec_validator import validate
 
+from ryu_apps.cli.vnctl import main as vnctl
 from ryu_apps.northbound import whole
 from ryu_apps.northbound.base import PortState, Remote
 from ryu_apps.northbound.serving import connection as limits
@@ -503,6 +504,24 @@ def test_tls_clients_that_stop_half_way(certificates, monkeypatch):
             while len(node.server._loop._clients):
                 assert time.monotonic() < deadline, "they end"
                 time.sleep(0.05)
+    finally:
+        node.close()
+
+
+def test_vnctl_with_a_certificate(certificates, capsys, monkeypatch):
+    settings, path = certificates
+    node = Node(conf=options(**settings))
+    ask = ["--url", node.url, "--ca", path["ca.pem"], "nodes"]
+    mine = ["--cert", path["client.pem"], "--key", path["client.key"]]
+    try:
+        assert vnctl(ask) == 4
+        assert "--cert and --key" in capsys.readouterr().err
+        assert vnctl([*ask, *mine]) == 0
+        assert vnctl([*ask, *mine[:3], path["ca.pem"]]) == 2
+        assert "cannot use the certificate" in capsys.readouterr().err
+        monkeypatch.setenv("VNCTL_CERT", path["client.pem"])
+        monkeypatch.setenv("VNCTL_KEY", path["client.key"])
+        assert vnctl(ask) == 0
     finally:
         node.close()
 

@@ -23,7 +23,7 @@ PERIOD = 0.25
 """Seconds between looks for connections that are late."""
 ACCEPTED_AT_ONCE = 64
 EVENTS_AT_ONCE = 32
-"""Of one source, before the others have their turn; the rest is still there the next time."""
+"""Of one source, before the others have their turn."""
 PAUSE = 0.5
 """Seconds without accepting when there is no descriptor for another connection."""
 FEWEST = 8
@@ -60,7 +60,7 @@ class Loop:
         self._given: collections.deque[Connection] = collections.deque()
         """Back from the workers."""
         self._again: list[Connection] = []
-        """With something to read that the selector does not see."""
+        """With something to read that the selector does not see, or whose turn did not come."""
         self._paused_until = 0.0
         self._awake, self._waker = socket.socketpair()
         self._awake.setblocking(False)
@@ -134,8 +134,8 @@ class Loop:
             turns[one.source] += 1
             if turns[one.source] <= EVENTS_AT_ONCE:
                 self._guarded(one, self._event)
-            elif one.unread:
-                self._again.append(one)
+            else:
+                self._again.append(one)  # It is among the first the next time.
         while self._given:
             self._guarded(self._given.popleft(), self._back)
         if accept:
