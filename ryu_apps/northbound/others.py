@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import collections
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import Any, NamedTuple
@@ -52,25 +52,32 @@ class Others:
     def __init__(self, view: NodeView, http: requests.Session) -> None:
         self._view = view
         self.http = http
-        self._asked: collections.Counter[str] = collections.Counter()
-        self._lock = threading.Lock()
+        self._asked: dict[str, list[float]] = {}
+        """Node -> when each of the questions was put that it has not answered."""
+        self._change = threading.Condition()
 
     def ask(self, path: str, read: Callable[[Any], Any]) -> Answers:
         """GET ``path`` (with its query) of every other node that owns elements.  ``read`` takes
         what one says apart; it raises KeyError, TypeError or ValueError for what is no such
         answer."""
+        deadline = time.monotonic() + PATIENCE
         asked: dict[Future[Any], dict[str, Any]] = {}
-        missing = []
+        missing, later = [], []
         for node in self._view.nodes():
             if node.get("self") or not node.get("elements"):
                 continue
             if not node.get("alive"):
                 missing.append(_missing(node, "is away"))
-            elif (future := self._submit(node, path, read)) is None:
-                missing.append(_missing(node, "has not answered earlier questions yet"))
+            elif begun := self._place(node["node"], 0.0):
+                asked[self._start(node, path, read, begun)] = node
             else:
-                asked[future] = node
-        wait(asked, PATIENCE)
+                later.append(node)
+        for node in later:
+            if begun := self._place(node["node"], deadline):
+                asked[self._start(node, path, read, begun)] = node
+            else:
+                missing.append(_missing(node, "has not answered earlier questions yet"))
+        wait(asked, max(0.0, deadline - time.monotonic()))
         found = {}
         for future, node in asked.items():
             try:
@@ -85,15 +92,21 @@ class Others:
                 missing.append(_missing(node, "gave an answer that this version cannot read"))
         return Answers(found, missing)
 
-    def _submit(
-        self, node: dict[str, Any], path: str, read: Callable[[Any], Any]
-    ) -> Future[Any] | None:
-        name = node["node"]
-        with self._lock:
-            if self._asked[name] >= WAITING:
-                return None
-            self._asked[name] += 1
+    def _place(self, name: str, deadline: float) -> float | None:
+        """Now, when the node may be asked one more question: at once, or until ``deadline`` when
+        it has answered one.  None: it may not; one that answers none is not waited for."""
+        with self._change:
+            while len(put := self._asked.setdefault(name, [])) >= WAITING:
+                now = time.monotonic()
+                if now >= deadline or now - put[0] > PATIENCE:
+                    return None
+                self._change.wait(deadline - now)
+            put.append(begun := time.monotonic())
+            return begun
 
+    def _start(
+        self, node: dict[str, Any], path: str, read: Callable[[Any], Any], begun: float
+    ) -> Future[Any]:
         future: Future[Any] = Future()
 
         def get() -> None:
@@ -107,10 +120,11 @@ class Others:
             except Exception as error:  # it is raised again where the result is wanted
                 future.set_exception(error)
             finally:
-                with self._lock:
-                    self._asked[name] -= 1
+                with self._change:
+                    self._asked[node["node"]].remove(begun)
+                    self._change.notify_all()
 
-        Thread(get, f"api-asks-{name}").start()
+        Thread(get, f"api-asks-{node['node']}").start()
         return future
 
 

@@ -6,6 +6,7 @@ import socket
 import threading
 
 import pytest
+import requests
 
 from ryu_apps.northbound import others, whole
 from ryu_apps.northbound.base import PortState
@@ -93,6 +94,23 @@ def test_parts_that_did_not_answer_are_named(nodes, monkeypatch):
         assert "earlier questions" in reasons["silent"]
         asking = [thread for thread in threading.enumerate() if thread.name == "api-asks-silent"]
         assert len(asking) <= others.WAITING
+
+
+def test_many_ask_at_once_and_all_are_told_all(nodes):
+    """More than a node is asked side by side."""
+    found = []
+    threads = [
+        threading.Thread(target=lambda: found.append(
+            requests.get(f"{nodes[0].url}/v1/elements", timeout=10).json()))
+        for _ in range(30)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 30
+    for one in found:
+        assert one["unanswered"] == [] and [e["ports"] for e in one["elements"]] == [["p0"], ["p1"]]
 
 
 def test_a_node_that_says_something_else(nodes):
