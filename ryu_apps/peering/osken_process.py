@@ -22,7 +22,9 @@ from os_ken.services.protocols.bgp.bgpspeaker import (  # noqa: E402
 )
 
 from ryu_apps.control.routes import Attributes  # noqa: E402
+from ryu_apps.peering.admission import Admission  # noqa: E402
 from ryu_apps.peering.attributes import Session, parse_attributes  # noqa: E402
+from ryu_apps.peering.base import Peer  # noqa: E402
 from ryu_apps.peering.nlri import pack_ip, unpack_routes  # noqa: E402
 from ryu_apps.peering.wire import BgpError  # noqa: E402
 
@@ -39,6 +41,7 @@ class Core:
         self.session = Session(0, "", False, True)
         self.vrfs: dict[str, tuple] = {}
         self.peers: dict[str, dict] = {}
+        self.admissions: dict[str, Admission] = {}
         self.up: set[str] = set()
         self.out = eventlet.queue.LightQueue()
 
@@ -64,6 +67,8 @@ class Core:
     def _peer_down(self, address: str, asn: int) -> None:
         if address in self.up:
             self.up.discard(address)
+            if self._id(address) in self.admissions:
+                self.admissions[self._id(address)].forget()
             self.post("down", self._id(address), "session ended")
 
     def _received(self, event, address: str, asn: int) -> None:
@@ -76,11 +81,17 @@ class Core:
             return
         _, kind, fields, labels, esi, gateway = route
         gone = [(kind, fields)]
-        if event.is_withdraw:
+        admission = self.admissions.get(self._id(address))
+        attrs, pmsi = (None, None) if event.is_withdraw else self._attributes(event.path, asn)
+        if attrs is None or admission is None or (kind == 3 and pmsi is None):
+            if admission is not None:
+                admission.drop(route.key)
             self.post("paths", self._id(address), [], [], gone)
             return
-        attrs, pmsi = self._attributes(event.path, asn)
-        if attrs is None or (kind == 3 and pmsi is None):
+        attrs, reason = admission.attributes(attrs)
+        reason = reason or admission.take(route, admission.terms(attrs))
+        if reason:
+            self.post("log", "warning", f"peer {address}: a route is refused, {reason}: {fields}")
             self.post("paths", self._id(address), [], [], gone)
             return
         self.post("paths", self._id(address), [attrs], [
@@ -179,6 +190,7 @@ class Core:
     def add(self, peer: dict) -> None:
         self.remove(peer["name"] or peer["address"])
         self.peers[peer["name"] or peer["address"]] = peer
+        self.admissions[peer["name"] or peer["address"]] = Admission(Peer(**peer))
         self.speaker.neighbor_add(
             peer["address"], peer["remote_as"], remote_port=peer["port"], enable_ipv4=False,
             enable_evpn=True, password=peer["password"].encode() or None,
@@ -197,6 +209,7 @@ class Core:
     def remove(self, peer_id: str) -> None:
         peer = self.peers.pop(peer_id, None)
         if peer is not None:
+            del self.admissions[peer_id]
             self.speaker.neighbor_del(peer["address"])
 
     def reset(self, peer_id: str) -> None:
@@ -208,6 +221,7 @@ class Core:
         self.post("status", token, [
             {"peer": name, "address": peer["address"], "remote_as": peer["remote_as"],
              "state": "Established" if peer["address"] in self.up else "Active",
+             "refused": dict(self.admissions[name].refused),
              "counters": states.get(peer["address"], {}).get("info", {})}
             for name, peer in self.peers.items()])
 

@@ -23,6 +23,12 @@ def test_os_ken_and_native_exchange_routes():
         native.engine.announce(paths)
         want = {path.nlri: path for path in paths}
         wait(lambda: osken.received(A) == want, "routes from the native engine")
+        group = plain(50)._replace(nlri=plain(50).nlri._replace(mac="01:00:5e:00:00:01"))
+        native.engine.announce([group, plain(51)])
+        wait(lambda: plain(51).nlri in osken.received(A), "the route after one for a group MAC")
+        assert group.nlri not in osken.received(A)
+        assert osken.status(A)["refused"] == {"group MAC address": 1}
+        native.engine.withdraw([group.nlri, plain(51).nlri])
         back = [plain(n) for n in range(100, 120)]
         osken.engine.announce(back)
         wait(lambda: set(native.received(B)) == {p.nlri for p in back}, "routes from os-ken")
