@@ -140,7 +140,8 @@ def _packet(
         raise ExplainError(
             f"port {port.id} has no IPv{_version(addresses[0])} address to send from"
         )
-    _, own, address, subnet = min(choices, key=lambda choice: choice[0])
+    # What is sent from one of the port's own addresses starts in the subnet of that.
+    _, own, address, subnet = min(choices, key=lambda choice: (choice[1] != source, choice[0]))
     if source:
         try:
             own = str(ipaddress.ip_address(source))

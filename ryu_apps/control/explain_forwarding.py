@@ -136,7 +136,7 @@ class Forwarding:
             if key[0] == "gateway" and address in world.desired.get(name, key).addresses:
                 self._have(name, key, "no gateway")
                 return f"{self._host(name)} answers for the gateway"
-        return self._route(name, vrf, address, bound.ofport)
+        return self._route(name, vrf, address)
 
     def _bridge(self, name: str, evi: int, mac: str, from_port: int) -> str:
         world = self._world
@@ -177,7 +177,7 @@ class Forwarding:
                 return self._have(name, ("route", vrf, prefix), "")
         return None
 
-    def _route(self, name: str, vrf: int, address: str, from_port: int) -> str:
+    def _route(self, name: str, vrf: int, address: str) -> str:
         host = self._host(name)
         route = self._lookup(name, vrf, address)
         if route is None or not route.hops:
@@ -188,7 +188,7 @@ class Forwarding:
         found, failed = [], []
         for hop in route.hops:
             try:
-                found.append(self._hop(name, vrf, address, hop, from_port))
+                found.append(self._hop(name, vrf, address, hop))
             except Stop as stop:
                 failed.append(stop)
         if not found:
@@ -202,12 +202,11 @@ class Forwarding:
             vrf, "prefix", route.prefix
         )
 
-    def _hop(
-        self, name: str, vrf: int, address: str, hop: LocalHop | RemoteHop, from_port: int
-    ) -> str:
+    def _hop(self, name: str, vrf: int, address: str, hop: LocalHop | RemoteHop) -> str:
         if type(hop) is LocalHop:
+            # What is routed may go back to the port that it came from.
             port_id = self._world.ports.local[name, ("mac", hop.evi, hop.mac)]
-            return self._deliver(name, hop.evi, hop.mac, port_id, from_port)
+            return self._deliver(name, hop.evi, hop.mac, port_id)
         far = self._tunnel(name, hop.vtep)
         how = f"{self._host(name)} sends it to {self._called(hop.vtep)}, VNI {hop.label}"
         if far is None:

@@ -246,6 +246,23 @@ def test_equal_hops_of_which_one_fails():
     site.says("allowed", "192.0.2.8", FAR)
 
 
+def test_back_to_the_port_that_it_came_from():
+    """A router sends it there, a bridge does not."""
+    site = Site()
+    site.set("subnet", "a9", Subnet("a9", "a", "10.9.0.0/24", gateway_ip="10.9.0.1"))
+    site.set("port", "if-a9", Port(
+        "if-a9", "a", "fa:16:3e:00:09:01", fixed_ips=(FixedIp("a9", "10.9.0.1"),), device_id="r",
+        device_owner=ROUTER_INTERFACE, port_security_enabled=False,
+    ))  # fmt: skip
+    port = site.inputs.config["port", "a1"]
+    site.set("port", "a1", Port(
+        "a1", "a", port.mac_address, unfiltered=True,
+        fixed_ips=(FixedIp("a4", "10.0.0.11"), FixedIp("a9", "10.9.0.11"))))
+    site.settle()
+    site.says("allowed", "delivers", ask=("a1", "10.9.0.11"), source="10.0.0.11")
+    site.says("unreachable", "go back to the port", ask=("a1", "10.0.0.11"))
+
+
 def test_a_port_that_is_requested_elsewhere_says_so():
     site = Site()
     port = site.inputs.config["port", "b2"]
