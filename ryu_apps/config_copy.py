@@ -70,6 +70,7 @@ class ConfigCopy:
     def take(self, items: Sequence[Item], revision: int) -> str:
         """Compare with all that the store has, and become it if there is no doubt; returns the
         doubt.  Raises StoreError for values of a newer schema."""
+        self.reader.skipped = 0
         changes = [change for item in items if (change := self.reader.loaded(item)) is not None]
         record = next((item for item in items if item.key == GENERATION), None)
         found = lineage.decode(record.value) if record is not None else None
@@ -113,7 +114,11 @@ class ConfigCopy:
         self._taken, self._taken_at = True, revision
 
     def _follow(self, found: Lineage | None) -> None:
-        before, self.lineage = self.lineage, found
+        before = self.lineage
+        if before is not None and found is not None and not found.line:
+            # A node of an older version wrote: it counts as a change of the line all the same.
+            found = before._replace(number=before.number + 1, token=found.token)
+        self.lineage = found
         if before is not None and found is not None and before.line and found.line != before.line:
             LOG.warning("the configuration of line %s was accepted in place of %s", found.line,
                         before.line)

@@ -14,6 +14,7 @@ import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 from .base import Delete, Item, StoreError, Unavailable
 from .local import LocalStore, Logged
@@ -156,7 +157,7 @@ class SqliteStore(LocalStore):
             # Not through our connection: what it has read before it does not read again.
             try:
                 with contextlib.closing(
-                    sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=1)
+                    sqlite3.connect(f"file:{quote(str(self._path))}?mode=ro", uri=True, timeout=1)
                 ) as other:
                     found = dict(other.execute("SELECT key, revision FROM item"))
             except sqlite3.Error as error:

@@ -220,6 +220,22 @@ def test_a_node_that_deletes_much_is_no_doubt(nodes):
     assert not two.configuration.doubt
 
 
+def test_a_node_of_an_older_version_goes_on_with_the_line(nodes, tmp_path):
+    store = MemoryStore()
+    node, away = nodes(store), Node(store, tmp_path / "state")
+    node.add("n1")
+    until(lambda: away.held == {"n1"})
+    away.end()
+    line = node.configuration.status()["line"]
+    store.transact([], [Put("/config/generation", b"0f" * 16), Delete("/config/port/n1")])
+    until(lambda: not node.held)
+    node.add("n2")
+    assert node.configuration.status()["line"] == line and not node.configuration.doubt
+    away.begin()
+    assert away.held == {"n2"} and not away.configuration.doubt
+    away.end()
+
+
 def test_a_bad_record_is_no_doubt_and_no_deletion(nodes):
     store = MemoryStore()
     node = nodes(store)
@@ -462,6 +478,25 @@ def test_etcd_that_comes_back_empty(nodes, etcd, tmp_path):
     until(lambda: two.held == {"n4"})
     for store in stores:
         store.close()
+
+
+def test_a_node_that_starts_while_etcd_is_away(nodes, etcd):
+    """It waits, and refuses changes meanwhile."""
+    store = open_store("etcd", endpoints=etcd.urls, timeout=0.5)
+    other = nodes(store)
+    other.add("n1")
+    etcd.kill()
+    node = nodes(open_store("etcd", endpoints=etcd.urls, timeout=0.5))
+    assert "does not answer" in node.configuration.doubt and not node.loaded
+    node.refuses()
+    node.configuration.put_status("/status/nodes/one", {"node": "one"}, ephemeral=True)
+    etcd.start()
+    until(lambda: node.loaded, 40)
+    node.trusts()
+    assert node.held == {"n1"}
+    until(lambda: _writes(node))
+    until(lambda: other.held == {"n1", "n2"} and other.status)
+    store.close(), node.store.close()
 
 
 def test_etcd_restored_from_a_snapshot(nodes, etcd, tmp_path):
