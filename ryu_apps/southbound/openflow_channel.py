@@ -24,6 +24,7 @@ from ryu_apps.southbound.openflow_connection import OUR_XIDS, NotConnected
 from ryu_apps.southbound.openflow_desired import Desired
 from ryu_apps.southbound.openflow_readback import Audits, FlowsRead, Purpose
 from ryu_apps.southbound.openflow_session import Session
+from ryu_apps.southbound.openflow_watch import Watch
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs import encode as wire
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
@@ -54,6 +55,7 @@ class VrouterChannel:
         self.counters = dict.fromkeys(
             ("bundles", "flow_mods", "bytes", "errors", "resyncs", "repairs", "reconnects",
              "audits", "meter_mods", "zone_flushes"), 0)
+        self._watch = Watch(element, self.counters)
         self._thread = Thread(
             self._run, f"vrouter {element}", essential=True, may_end=lambda: self._stopped
         )
@@ -108,6 +110,7 @@ class VrouterChannel:
             "connected": session is not None and session.ready,
             "address": ":".join(map(str, session.datapath.address[:2])) if session else "",
             **desired,
+            **self._watch.status(self._desired.flows.installed),
             **self.counters,
         }
 
@@ -147,7 +150,9 @@ class VrouterChannel:
             return None
         if not session.idle:
             return 1.0
-        return max(0.01, self.audits.due_in(time.monotonic()))
+        now = time.monotonic()
+        due, repair = self.audits.due_in(now), self._watch.due_in(now)
+        return max(0.01, due if repair is None else min(due, repair))
 
     def _start_over(self) -> None:
         self._desired.start_over()
@@ -161,7 +166,11 @@ class VrouterChannel:
         late = session.overdue(now)
         if late:
             self._give_up(session, late)
-        elif session.ready and session.rounds.idle and self.audits.due_in(now) <= 0:
+            return
+        if session.monitor.take_lost():
+            session.readback.ask_once(Purpose.METERS, Purpose.AUDIT)
+        self._watch.repair(self._desired.flows, now)
+        if session.ready and session.rounds.idle and self.audits.due_in(now) <= 0:
             self.audits.put_off(now)
             if session.readback.idle:
                 session.readback.ask(*self.audits.begin())
@@ -213,8 +222,10 @@ class VrouterChannel:
         session = self._session = Session(
             datapath, self.element, self.counters, self.answer_timeout, self._new_connections
         )
-        session.attach(self._inbox, self._on_reply, self._post, self._punted)
+        session.attach(self._inbox, self._on_reply, self._on_updates, self._post, self._punted)
         self.counters["reconnects"] += 1
+        # Before the flows are read: nothing that happens afterwards is missed.
+        session.monitor.start()
         # Before the first flow: a flow that names a meter which is not there is refused.
         session.readback.ask(Purpose.METERS, Purpose.CONNECT)
 
@@ -245,6 +256,10 @@ class VrouterChannel:
     def _on_reply(self, session: Session, kind: int, xid: int, message: bytes) -> None:
         if session is not self._session:
             return
+        if xid == session.monitor.xid:
+            if session.monitor.refused(kind, message):
+                self.audits.hurry()
+            return
         try:
             told = session.reply(kind, xid, message)
         except (ValueError, struct.error) as error:
@@ -258,12 +273,10 @@ class VrouterChannel:
     def _flows_read(self, session: Session, read: FlowsRead) -> None:
         audit = read.purpose is Purpose.AUDIT
         differing = self._desired.flows.replace_installed(read.flows, audit)
+        self._watch.read(read.foreign)
         if audit:
             self.counters["audits"] += 1
-            if differing:
-                self.counters["repairs"] += differing
-                LOG.warning("vrouter %s: somebody else changed %d of our flows; putting them "
-                            "right", self.element, differing)
+            self._watch.repaired(differing)
             return
         self.counters["resyncs"] += 1
         session.ready = True
@@ -273,3 +286,14 @@ class VrouterChannel:
         LOG.info("vrouter %s is connected and holds %d flows of ours", self.element,
                  len(read.flows))
         self._post(VrouterConnected(self.element))
+
+    def _on_updates(self, session: Session, message: bytes) -> None:
+        """Others changed flows.  Until all are read that is contained in them."""
+        if session is not self._session:
+            return
+        try:
+            events = session.monitor.read(message)
+            if session.ready and self._watch.updates(events, self._desired.flows):
+                session.readback.ask_once(Purpose.METERS, Purpose.AUDIT)
+        except ValueError as error:
+            self._give_up(session, f"malformed reply: {error}")

@@ -51,6 +51,8 @@ class VrouterFlows:
         self._waiting: dict[Key, StateObject] = {}
         self._before: dict[Key, Sequence[Encoded]] = {}
         self._refused: list[tuple[Key, str]] = []
+        self._disturbed: set[bytes] = set()
+        """Flows that others changed since the last :meth:`repair`."""
         self._lost: dict[bytes, int] = {}
         """Flows that give a port its number that somebody else took away -> their cookies."""
 
@@ -81,16 +83,43 @@ class VrouterFlows:
         this object believed.  Everything that is not as wanted is put right by operations().
         ``known``: the switch is the one that confirmed the flows believed in, on this connection.
         """
-        old = self.installed
-        self._lost = {
+        old, wanted = self.installed, self.wanted
+        self._lost = self._lost | {
             key: flow.cookie for key, flow in old.items()
             if key not in flows and port_given(key) is not None
         } if known else {}
-        differing = sum(1 for key, flow in flows.items() if old.get(key) != flow)
-        differing += sum(1 for key in old if key not in flows)
+        differing = {key for key, flow in flows.items() if old.get(key) != flow}
+        differing.update(key for key in old if key not in flows)
+        # What was known to be wrong has not been put right yet.
+        differing.update(key for key in self._disturbed if flows.get(key) != wanted.get(key))
+        self._disturbed.clear()
         self.installed = flows
         self._touch_differences()
-        return differing
+        return len(differing)
+
+    def disturbed(self, key: bytes, flow: Encoded | None) -> bool:
+        """Somebody else made ``flow`` of the flow ``key``; None: it is gone, or not ours any more.
+        Whether that is not as it was known to be; then :meth:`repair` puts it right."""
+        have = self.installed.get(key)
+        if flow == have:
+            return False
+        if flow is not None:
+            self.installed[key] = flow
+        elif have is not None:
+            del self.installed[key]
+            if port_given(key) is not None:
+                self._lost[key] = have.cookie
+        if flow == self.wanted.get(key):
+            return False
+        self._disturbed.add(key)
+        return True
+
+    def repair(self) -> int:
+        """Let operations() put right what others changed, as far as it is wrong; how many flows."""
+        wrong = {key for key in self._disturbed if self.installed.get(key) != self.wanted.get(key)}
+        self._disturbed.clear()
+        self._touched |= wrong
+        return len(wrong)
 
     def retry_rejected(self) -> None:
         """Try the refused objects once more (a new connection may be another switch)."""

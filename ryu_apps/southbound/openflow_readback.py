@@ -22,6 +22,7 @@ from ryu_apps.southbound.openflow_connection import (
     Connection,
     NotConnected,
 )
+from ryu_apps.southbound.openflow_foreign import MAX_KNOWN
 from ryu_apps.southbound.openflow_meters import Meters
 from vrouter_ovs import encode as wire
 from vrouter_ovs.encode import Encoded
@@ -30,14 +31,16 @@ from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 LOG = logging.getLogger("vnc.openflow")
 
 OFPMP_AGGREGATE = 2
+HURRIED = 4.0
+"""Seconds between two audits of a switch without a flow monitor."""
 
 
 class Purpose(Enum):
     """Why the switch is asked."""
 
     METERS = "to make the pool of meters what it should be"
-    CONNECT = "its flows, before the first change"
-    AUDIT = "its flows, to see whether somebody else changed them"
+    CONNECT = "all flows, before the first change"
+    AUDIT = "all flows, to see whether somebody else changed them"
     COUNT = "the number of its flows; an audit follows where it is wrong"
     SHOW = "its flows with their counters, for people"
 
@@ -56,6 +59,10 @@ class Audits:
         """The next is due an interval from now."""
         self._next = now + self.interval
 
+    def hurry(self) -> None:
+        """The switch does not tell what others do: look often enough to see it soon."""
+        self.interval = min(self.interval, HURRIED)
+
     def due_in(self, now: float) -> float:
         """Seconds; 0 or less where it is time."""
         return self._next - now
@@ -65,14 +72,16 @@ class Audits:
         self._begun += 1
         if self.full_every and self._begun % self.full_every == 0:
             return Purpose.METERS, Purpose.AUDIT
-        return (Purpose.COUNT,)
+        return Purpose.METERS, Purpose.COUNT
 
 
 class FlowsRead(NamedTuple):
-    """The flows of ours that the switch holds, by their keys.  ``purpose``: CONNECT or AUDIT."""
+    """The flows of ours that the switch holds, by their keys.  ``purpose``: CONNECT or AUDIT.
+    ``foreign``: those of others, key -> cookie, not more than are looked at."""
 
     purpose: Purpose
     flows: dict[bytes, Encoded]
+    foreign: dict[bytes, int]
 
 
 class _Read:
@@ -83,6 +92,7 @@ class _Read:
         self.result = result
         self.xid = 0
         self.flows: dict[bytes, Encoded] = {}
+        self.foreign: dict[bytes, int] = {}
         self.parts: list[bytes] = []
         self.heard = 0.0
         self.expected = 0
@@ -122,6 +132,11 @@ class Readback:
         """Read these after all that was asked for before; for SHOW, see :meth:`show`."""
         self._waiting.extend(map(_Read, purposes))
 
+    def ask_once(self, *purposes: Purpose) -> None:
+        """As :meth:`ask`, unless these wait already."""
+        if not {read.purpose for read in self._waiting}.issuperset(purposes):
+            self.ask(*purposes)
+
     def show(self, result: Future) -> None:
         """Read the flows; ``result`` gets the list of the replies' bodies, or NotConnected."""
         self._waiting.append(_Read(Purpose.SHOW, result))
@@ -141,6 +156,9 @@ class Readback:
         connection.send(wire.set_config(OUR_XIDS))
         if read.purpose is Purpose.METERS:
             connection.send(wire.meter_config_request(read.xid))
+            return
+        if read.purpose in (Purpose.CONNECT, Purpose.AUDIT):
+            connection.send(wire.flow_stats_request(read.xid))
             return
         request = wire.flow_stats_request(read.xid, wire.COOKIE_BASE, wire.COOKIE_MASK)
         if read.purpose is Purpose.COUNT:
@@ -198,14 +216,17 @@ class Readback:
             read.parts.append(message[16:])
         else:
             for flow in wire.decode_flow_stats(message[16:]):
-                read.flows[flow.key] = flow
+                if wire.is_ours(flow.cookie):
+                    read.flows[flow.key] = flow
+                elif len(read.foreign) < MAX_KNOWN:
+                    read.foreign[flow.key] = flow.cookie
         if message[11] & 1:  # OFPMPF_REPLY_MORE
             return None
         self._reading = None
         if read.result is not None:
             read.result.set_result(read.parts)
             return None
-        return FlowsRead(read.purpose, read.flows)
+        return FlowsRead(read.purpose, read.flows, read.foreign)
 
     def refused(self, xid: int, message: bytes) -> bool:
         """Whether this OFPT_ERROR is about a change of the meters; then it is noted."""

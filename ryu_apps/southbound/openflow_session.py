@@ -21,9 +21,11 @@ from ryu_apps.southbound.openflow_connection import (
     PACKET_IN,
     Connection,
 )
+from ryu_apps.southbound.openflow_monitor import Monitor
 from ryu_apps.southbound.openflow_readback import FlowsRead, Readback
 from ryu_apps.southbound.openflow_rounds import Outcome, Rounds
 from vrouter_ovs.encode import is_ours, packet_in_cookie
+from vrouter_ovs.flow_monitor import is_flow_monitor
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 from vrouter_ovs.port_status import OFPT_PORT_STATUS, decode_port_status
 
@@ -46,6 +48,7 @@ class Session:
         connection = Connection(datapath, element, counters)
         self.readback = Readback(connection, answer_timeout, new_connections)
         self.rounds = Rounds(connection, answer_timeout)
+        self.monitor = Monitor(connection)
 
     @property
     def idle(self) -> bool:
@@ -70,15 +73,17 @@ class Session:
         return None
 
     def attach(self, inbox: SimpleQueue, handle: Callable[[Session, int, int, bytes], None],
-               post: Callable[[object], None],
+               updated: Callable[[Session, bytes], None], post: Callable[[object], None],
                punted: Callable[[str, bytes], None] | None) -> None:
-        """Have replies put into ``inbox``, for ``handle``; what the switch tells of its ports goes
-        to ``post``, packet-ins of ours to ``punted``."""
-        self.datapath.raw_hook = _raw_hook(self, inbox, handle, post, punted)
+        """Have replies put into ``inbox``, for ``handle``, and what others did to flows, for
+        ``updated``; what the switch tells of its ports goes to ``post``, packet-ins of ours to
+        ``punted``."""
+        self.datapath.raw_hook = _raw_hook(self, inbox, handle, updated, post, punted)
 
     def end(self) -> None:
         """The connection has ended, or is not used any more."""
         self.datapath.raw_hook = None
+        self.monitor.stop()
         self.readback.end()
 
 
@@ -86,10 +91,12 @@ def _raw_hook(
     session: Session,
     inbox: SimpleQueue,
     handle: Callable[[Session, int, int, bytes], None],
+    updated: Callable[[Session, bytes], None],
     post: Callable[[object], None],
     punted: Callable[[str, bytes], None] | None,
 ) -> Callable[[int, int, bytes], bool]:
     element, readback, rounds = session.element, session.readback, session.rounds
+    monitor = session.monitor
 
     def hook(kind: int, xid: int, message: bytes) -> bool:
         if kind == PACKET_IN and punted is not None and is_ours(packet_in_cookie(message)):
@@ -100,9 +107,14 @@ def _raw_hook(
             if told is not None:
                 post(PortStatus(element, told.name, told.ofport if told.added else None))
             return False  # Other applications may want it, too.
+        if kind == MULTIPART_REPLY and xid in (0, monitor.xid) and is_flow_monitor(message):
+            if monitor.wants(message):
+                inbox.put((updated, session, message))
+            return True
         if xid < OUR_XIDS or kind not in OUR_TYPES:
             return False
-        if not readback.awaits(xid, len(message)) and not rounds.awaits(xid):
+        if not readback.awaits(xid, len(message)) and not rounds.awaits(xid) \
+                and xid != monitor.xid:
             return True
         if readback.received > READ_LIMIT or inbox.qsize() > INBOX_LIMIT:
             session.datapath.disconnect("sends more replies than can be taken")

@@ -19,6 +19,7 @@ def checks(sources: Sources) -> Iterator[Check]:
     elements = [one for one in sources.elements if one["state"] != "refused"]
     yield hypervisors(elements)
     yield vrouters(elements)
+    yield foreign_flows(elements)
     yield admission([one for one in sources.elements if one["state"] == "refused"])
     rejected = sources.world(lambda world: len(world.vrouters.rejected))
     yield Check(
@@ -55,6 +56,17 @@ def admission(refused: list[Element]) -> Check:
         "admission", True,
         f"refused: {_names(refused)}, see the elements" if refused else "none refused",
         warning=bool(refused),
+    )
+
+
+def foreign_flows(elements: list[Element]) -> Check:
+    """A warning: whether they take a packet from ours is not known."""
+    found = [one for one in elements if one.get("openflow", {}).get("foreign_in_front")]
+    return Check(
+        "foreign flows", True,
+        f"flows of others can take packets from ours: {_names(found)}" if found
+        else "none in front of ours",
+        warning=bool(found),
     )
 
 
