@@ -14,6 +14,8 @@ from ryu_apps.southbound.punt import PuntSouthbound
 from tests.unit.test_punt import PORT, WITH_RA, discover, solicitation
 from vrouter_ovs.edge import Why
 from vrouter_ovs.encode import COOKIE_BASE, decode_packet_in, packet_in_cookie
+from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
+from vrouter_ovs.pipeline.connect import meters as pool
 from vrouter_ovs.pipeline.punt import METERS, PUNT_RATE
 from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
 
@@ -69,7 +71,7 @@ def test_meters_are_made_once_and_never_disturbed(node, switch) -> None:
     join(node, switch)
     assert len(meters(switch)) == METERS
     made = node.southbound.status("hv1")["meter_mods"]
-    assert made in (0, METERS)
+    assert made in (0, len(pool(NEW_CONNECTIONS)))
     join(node, switch)
     assert node.southbound.status("hv1")["meter_mods"] == 0
     node.disconnect_all()
@@ -85,10 +87,10 @@ def test_meters_are_made_once_and_never_disturbed(node, switch) -> None:
 
 
 def test_a_meter_that_somebody_deletes_comes_back_with_its_flow(node, switch) -> None:
-    join(node, switch, audit_interval=0.2)
+    join(node, switch, audit_interval=3600)
     before = switch.flows()
     switch.ofctl("del-meter", switch.bridge, f"meter={1 + PORT.ofport}")
-    assert switch.flows() != before
+    eventually(lambda: node.southbound.status("hv1")["repairs"], "noticed")
     eventually(lambda: switch.flows() == before and len(meters(switch)) == METERS, "put right")
     assert not [event for event in node.seen if isinstance(event, FlowRejected)]
 
