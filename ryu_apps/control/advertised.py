@@ -3,8 +3,8 @@
 Hosts keep a default route, a prefix or a resolver for hours or weeks after they were told of it.
 So what is no longer true is advertised for a while with a lifetime of 0, whatever change made it so
 (RFC 4861 sections 6.2.5 and 6.2.8, RFC 9096 section 3.5, RFC 8106 section 5.1).  What the ports of
-a network are told is recorded in the store, so that a change made while this node was away is
-found.
+a network are told is recorded in the store, so that a change is found which was made while this
+node was away, or a hypervisor on its way from another.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ class Advertised:
         self._recorded: dict[str, list[Item]] = {}
         self._recalled: dict[str, frozenset[Item]] = {}
         self._forget_recalled = 0.0
+        self._elsewhere: dict[str, dict[str, frozenset[Item]]] = {}
+        """Network -> other node -> what its ports are told."""
 
     # ------------------------------------------------------------ ports
 
@@ -70,7 +72,9 @@ class Advertised:
             self._set(port_id, None)
             old = None
         if old is None:
-            told = self._recalled.get(new.network_id, frozenset())
+            # Who told it so far, nobody knows: this node before its start, or another.
+            others = self._elsewhere.get(new.network_id, {}).values()
+            told = self._recalled.get(new.network_id, frozenset()).union(*others)
             if not said and not told:
                 return new
             old = _Port(new.network_id)
@@ -144,13 +148,21 @@ class Advertised:
 
     def recall(self, network_id: str, value: dict[str, Any] | None) -> None:
         """What this node had recorded of a network before it started."""
-        items = (value or {}).get("items")
-        if not isinstance(items, list):
-            return
-        read = [tuple(one) for one in items if isinstance(one, list) and len(one) == 2
-                and all(isinstance(part, str) for part in one) and ra.is_item(*one)]  # fmt: skip
-        self._recorded[network_id] = sorted(read)[:RECORDED]
-        self._recalled[network_id] = frozenset(self._recorded[network_id])
+        items = _read(value)
+        if items:
+            self._recorded[network_id] = items
+            self._recalled[network_id] = frozenset(items)
+
+    def elsewhere(self, node: str, network_id: str, value: dict[str, Any] | None) -> None:
+        """What another node has recorded of a network; None: nothing any more."""
+        nodes = self._elsewhere.setdefault(network_id, {})
+        items = _read(value)
+        if items:
+            nodes[node] = frozenset(items)
+        else:
+            nodes.pop(node, None)
+        if not nodes:
+            del self._elsewhere[network_id]
 
     def records(self, node: str) -> list[RecordStatus]:
         """What has to be written, as other things are said now."""
@@ -170,3 +182,13 @@ class Advertised:
             found.append(RecordStatus(f"{RECORDS}{node}/{network_id}", value))
         self._touched.clear()
         return found
+
+
+def _read(value: dict[str, Any] | None) -> list[Item]:
+    """The items of a record, without those that are none."""
+    items = (value or {}).get("items")
+    if not isinstance(items, list):
+        return []
+    read = [tuple(one) for one in items if isinstance(one, list) and len(one) == 2
+            and all(isinstance(part, str) for part in one) and ra.is_item(*one)]  # fmt: skip
+    return sorted(read)[:RECORDED]

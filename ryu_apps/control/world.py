@@ -208,10 +208,13 @@ class World:
             elif key.startswith(NODES):
                 self.peers.recorded(key[len(NODES):], value)
                 self.membership.refusals.look_again()
-            elif key.startswith(ADVERTISED) and not self.convergence.loaded:
+            elif key.startswith(ADVERTISED):
                 node, _, network_id = key[len(ADVERTISED):].partition("/")
-                if node == self.settings.node:
-                    self.ports.edges.advertised.recall(network_id, value)
+                advertised = self.ports.edges.advertised
+                if node != self.settings.node:
+                    advertised.elsewhere(node, network_id, value)
+                elif not self.convergence.loaded:
+                    advertised.recall(network_id, value)
 
     def _vrouter_connected(self, event: msg.VrouterConnected, now: float) -> None:
         self.vrouters.connected(event)

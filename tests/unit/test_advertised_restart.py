@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ryu_apps.control import messages as msg
 from ryu_apps.control.advertised import PERIOD, Advertised
 from ryu_apps.control.service_addresses import service_mac
 from tests.property.world_universe import NODE
@@ -44,7 +45,21 @@ def test_a_start_without_a_change_writes_and_takes_back_nothing(bed: Bed) -> Non
     assert again.records == {} and again.port.withdrawn == ()
 
 
-def test_records_of_others_and_bad_ones_count_for_nothing(bed: Bed) -> None:
+def test_a_hypervisor_that_comes_from_another_node(bed: Bed) -> None:
+    """And a router that went while nobody served it."""
+    ((key, value),) = bed.records.items()
+    other = key.replace(f"/{NODE}/", "/another/")
+    here = Bed((other, value))
+    here.start(port_gw=None)
+    assert (ra.ROUTER, GATEWAY) in here.port.withdrawn
+    # What the other node says no more is nothing to be taken back from those that come.
+    there = Bed((other, value))
+    there.node.handle(msg.StatusChanged(((other, None),)))
+    there.start(port_gw=None)
+    assert there.port.withdrawn == ()
+
+
+def test_records_that_are_true_and_bad_ones_count_for_nothing(bed: Bed) -> None:
     ((key, value),) = bed.records.items()
     other = key.replace(f"/{NODE}/", "/another/")
     bad = [["router", "x"], ["on-link", "10.0.0.0/8"], ["router"], "x", [1, 2], ["left", ""]]
