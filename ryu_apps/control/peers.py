@@ -72,6 +72,8 @@ class Peers:
         self._down_since: dict[str, float] = {}
         self._deadlines: dict[tuple[str, bool], float] = {}
         """(peer, whether of its nodes' routes) -> when those of them that are stale go."""
+        self._told: set[str] = set()
+        """Peers that are reflectors, as it seems, of which people have been told."""
         self._heard: dict[str, float] = {}
         """When a peer last came up or sent routes."""
         self._ended: set[str] = set()
@@ -133,9 +135,26 @@ class Peers:
     def paths_received(self, event: msg.PathsReceived, now: float) -> None:
         """Routes came and went."""
         self._heard[event.peer] = now
+        if self._kinds.get(event.peer) == AUTO and event.peer not in self._told:
+            self._look_for_hypervisors(event)
         self._dependents.follow(self._rib.update(event.peer, event.announced, event.withdrawn))
         self._dependents.told(path.nlri for path in event.announced)
         self._dependents.told(event.withdrawn)
+
+    def _look_for_hypervisors(self, event: msg.PathsReceived) -> None:
+        """What a reflector carries of nodes counts as a router's until the configuration says what
+        it is: anybody can name a hypervisor as next hop."""
+        if self.kind(event.peer) == NODE:
+            return
+        for path in event.announced:
+            if path.attrs.next_hop in self._elements.by_vtep:
+                self._told.add(event.peer)
+                self._notice(
+                    "warning", event.peer,
+                    f"it announces routes to the hypervisor {path.attrs.next_hop}; they count as a "
+                    'router\'s. If it is a reflector, say "kind reflector" on its line',
+                )  # fmt: skip
+                return
 
     def came_up(self, event: msg.PeerUp, now: float) -> None:
         """A session is up: stale routes of the one before wait for End-of-RIB, or go."""

@@ -364,3 +364,17 @@ def test_a_router_that_promises_end_of_rib_is_waited_for():
     assert waits(one)
     one.end_of_rib()
     assert not waits(one)
+
+
+def test_a_reflector_that_is_not_called_one_is_told_once():
+    one = bed("auto")
+    value = record(element_info("e9", "10.0.0.1"), "n2", True)
+    one.step(msg.StatusChanged(((RECORDS + "e9", value),)))
+    one.up()
+    told = [
+        effect.text
+        for path in (route(1), route(2, "10.0.0.1"), route(3, "10.0.0.1"))
+        for effect in one.step(msg.PathsReceived("p", (path,)))
+        if isinstance(effect, msg.Notice) and "kind reflector" in effect.text
+    ]
+    assert len(told) == 1 and "10.0.0.1" in told[0]
