@@ -144,7 +144,7 @@ class EtcdWatch(Watch):
             # Nobody listed that revision here and etcd has forgotten it or never had it.
             items, revision = self._store.list(self._prefix)
             LOG.error("The watch of %s starts at revision %d, which etcd forgot; keys deleted "
-                      "before revision %d are not reported", self._prefix, self._last, revision)
+                      "between it and %d are not reported", self._prefix, self._last, revision)
             self._known = {
                 item.key: hash(item.value) for item in items if item.revision <= self._last
             }
