@@ -7,7 +7,7 @@ that became dirty; computing all of them from scratch gives the same objects.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ryu_apps.control import ids
 from ryu_apps.control.config import Config
@@ -188,6 +188,7 @@ class Resolver:
     ) -> None:
         _, vni, prefix = entry
         paths = self._instances.hops(instance.usable(prefix)) if instance else ()
+        behind = [path for path in paths if path.gateway]
         is_connected = prefix in self._presence.connected.get(vni, ())
         for element in elements:
             local = self._ports.local_hop(element, entry)
@@ -199,28 +200,32 @@ class Resolver:
                 self._desired.put(element, ("vrf", vni), Route(vni, prefix, ()))
                 continue
             own = self._elements.accepted[element].vtep
-            hops = {
-                hop for path in paths if (hop := self._hop(element, instance, path, own))
+            hops: set[LocalHop | RemoteHop] = {
+                RemoteHop(path.attrs.next_hop, path.labels[-1], path.attrs.router_mac)
+                for path in paths
+                if path.attrs.next_hop != own and not path.gateway
             }
+            if behind:
+                hops.update(self._through_gateways(element, instance, behind, own))
             if hops:
-                item = Route(vni, prefix, tuple(sorted(hops)[:MAX_HOPS]))
+                item = Route(vni, prefix, tuple(sorted(hops, key=_hop_order)[:MAX_HOPS]))
                 self._desired.put(element, ("vrf", vni), item)
             else:
                 self._desired.delete(element, ("vrf", vni), ("route", vni, prefix))
 
-    def _hop(
-        self, element: str, instance: Instance, path: Path, own: str
-    ) -> LocalHop | RemoteHop | None:
-        """One hop of a prefix; through its gateway address where it has one."""
-        if path.gateway:
+    def _through_gateways(
+        self, element: str, instance: Instance, paths: Iterable[Path], own: str
+    ) -> Iterator[LocalHop | RemoteHop]:
+        """The hops to the gateway addresses of a prefix."""
+        for path in paths:
             gateway = ("prefix", instance.spec.vni, ids.host_prefix(path.gateway))
             local = self._ports.local_hop(element, gateway)
+            there = self._instances.best(instance.host(path.gateway))
             if local is not None:
-                return local
-            path = self._instances.best(instance.host(path.gateway))
-        if path.attrs.next_hop == own:
-            return None
-        return RemoteHop(path.attrs.next_hop, path.labels[-1], path.attrs.router_mac)
+                yield local
+            elif there is not None and there.attrs.next_hop != own:
+                attrs = there.attrs
+                yield RemoteHop(attrs.next_hop, there.labels[-1], attrs.router_mac)
 
     def _resolve_flood(
         self, entry: Entry, instance: Instance | None, elements: Iterable[str]
@@ -241,3 +246,8 @@ class Resolver:
                 self._desired.put(element, ("evi", vni), FloodRemotes(vni, others))
             else:
                 self._desired.delete(element, ("evi", vni), ("floodremotes", vni))
+
+
+def _hop_order(hop: LocalHop | RemoteHop) -> tuple:
+    """Local hops first; those of one kind have an order of their own."""
+    return type(hop) is RemoteHop, hop

@@ -6,7 +6,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from vrouter_ovs.state import LocalHop, RemoteHop
 
-from ..property.world_model import target
+from ..property.world_model import check_collisions, target
 from .test_explain_forwarding import FAR, RMAC, Site
 
 PREFIX = "192.168.50.0/24"
@@ -94,3 +94,14 @@ def test_a_later_instance_finds_them():
     site.settle()
     assert type(hops(site, "e0")[0]) is LocalHop
     site.handle(msg.Tick())
+
+
+def test_gateways_here_and_elsewhere_share_a_prefix():
+    """A local hop and a remote one are equally good, on both sides."""
+    site = Site()
+    site.hear(behind("10.1.0.11"), behind("10.1.0.12", "192.0.2.8"))
+    for element, other in (("e0", "172.16.0.2"), ("e1", "172.16.0.1")):
+        local, remote = hops(site, element)
+        assert type(local) is LocalHop and remote.vtep == other
+        site.says("allowed", "delivers", ask=("a1", "192.168.50.9"))
+    check_collisions(site.tables["e0"])
