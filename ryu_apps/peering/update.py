@@ -22,6 +22,8 @@ from ryu_apps.peering.wire import HEADER, MARKER, MAX_MESSAGE, UPDATE_ERROR, Bgp
 _FAMILY = b"\x00\x19\x46"
 END_OF_RIB = MARKER + struct.pack("!HBHHBBB", 29, 2, 0, 6, 0x80, MP_UNREACH, 3) + _FAMILY
 _CACHE = 4096
+_CACHED_BYTES = 600
+"""Larger sets of attributes are parsed each time: they cost many times their size to keep."""
 
 
 def _chunks(nlris: Iterable[bytes], room: int) -> Iterable[bytes]:
@@ -114,9 +116,10 @@ class Decoder:
         parsed = self._known.get(key)
         if parsed is None:
             parsed = parse_attributes(others, next_hop, self.session)
-            if len(self._known) >= _CACHE:
-                self._known.clear()
-            self._known[key] = parsed
+            if sum(len(value) for _, _, value in others) <= _CACHED_BYTES:
+                if len(self._known) >= _CACHE:
+                    self._known.clear()
+                self._known[key] = parsed
         return parsed
 
     def decode(self, body: bytes) -> Update:

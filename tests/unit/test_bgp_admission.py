@@ -275,3 +275,16 @@ def test_the_limit_is_at_least_twice_the_hold_time():
     hold = SendHold(1000)
     hold.wrote(1)
     assert not hold.stuck(0, 1) and not hold.stuck(1999, 1) and hold.stuck(2000, 1)
+
+
+def test_large_sets_of_attributes_are_not_remembered():
+    decoder = Decoder(EBGP)
+    nlri = pack_route(*type2(1))[1]
+    for count in (10, 400):
+        targets = tuple(f"65000:{number}" for number in range(count))
+        hop, packed = pack_attributes(Attributes("10.9.0.1", targets, as_path=(65001,)), None,
+                                      Session(65009, "192.0.2.9", False, True))
+        message = pack_reach([nlri], hop, packed)[0][19:]
+        for _ in range(2):
+            assert len(decoder.decode(message).attrs[1]) == count
+        assert len(decoder._known) == 1
