@@ -55,6 +55,10 @@ class Desired:
     def keys(self, element: str, scope: Scope) -> list[Key]:
         return list(self._scopes.get((element, scope), ()))
 
+    def count(self, element: str, scope: Scope) -> int:
+        """How many objects of a scope an element has."""
+        return len(self._scopes.get((element, scope), ()))
+
     def put(self, element: str, scope: Scope, item: StateObject) -> None:
         objects = self.objects[element]
         key = item.key

@@ -18,6 +18,7 @@ from ryu_apps.control.model import (
     Subnet,
 )
 from ryu_apps.control.world import Settings, World
+from ryu_apps.views.checks import policy
 from vrouter_ovs.state import LocalPort, PeerAddress, Policy, Rule
 
 GROUPS = ["ga", "gb", "gc"]
@@ -176,3 +177,21 @@ def test_a_member_and_the_rule_that_named_its_group_leave_together():
     world.step(msg.ConfigChanged((
         Change("port", "p1", None), Change("security_group_rule", "r", None)), 2), 0.0)
     assert not any(type(one) is PeerAddress for one in objects(world, "hv1").values())
+
+
+def test_health_names_the_port_whose_groups_cost_most(monkeypatch):
+    world = World(Settings("a", 65000))
+    rule = SecurityGroupRule("r", "g", "ingress", "IPv4", "tcp", 22, 22, remote_group_id="g")
+    world.step(msg.ConfigChanged((
+        *BASE, Change("security_group", "g", SecurityGroup("g")),
+        Change("security_group_rule", "r", rule),
+        *(Change("port", f"p{i}", Port(f"p{i}", "n", f"fa:16:3e:00:01:{i:02x}",
+                                       fixed_ips=(FixedIp("s", f"10.0.0.{i + 1}"),),
+                                       security_groups=("g",))) for i in range(20)),
+    ), 1), 0.0)
+    plug(world, "hv1", 1, PORTS)
+    found = policy.of(world)
+    assert found.ok and not found.warning
+    monkeypatch.setattr(policy, "MANY", 20)
+    found = policy.of(world)
+    assert found.ok and found.warning and "hv1 has 22" in found.detail and "port p0" in found.detail

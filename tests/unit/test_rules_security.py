@@ -341,3 +341,32 @@ def test_a_port_of_before_is_filtered_once_it_is_told_its_groups(bench):
     old("c")
     bench.do(ports.update, "c", port_security_enabled=False)
     assert groups_of(bench.do(ports.update, "c", port_security_enabled=True)) == NO_GROUPS
+
+
+def test_ranges_of_ports_times_addresses_are_bounded(bench):
+    """They multiply, and every hypervisor holds them: refused before they fill a switch."""
+    many = bench.do(address_groups.create, addresses=[
+        f"10.{n >> 8}.{n & 255}.0/24" for n in range(4096)])
+    group = bench.do(groups.create, name="g").id
+
+    def allow(first, last, **more):
+        return bench.do(rules.create, **{
+            "security_group_id": group, "direction": "ingress", "protocol": "tcp",
+            "port_range_min": first, "port_range_max": last,
+            "remote_address_group_id": many.id, **more})
+
+    allow(1024, 2047)
+    allow(22, 22)
+    with pytest.raises(RuleError) as refused:
+        allow(1001, 1999)
+    assert refused.value.status == 409 and group in refused.value.message
+    allow(1, 65534, remote_address_group_id=None)
+    assert len(bench.config.rules_by_group[group]) == 2 + 1 + 2  # Two are a group's from the start.
+    other = bench.do(groups.create, name="h").id
+    few = bench.do(address_groups.create, addresses=["10.0.0.0/24"])
+    allow(1001, 1999, security_group_id=other, remote_address_group_id=few.id)
+    with pytest.raises(RuleError) as refused:
+        bench.do(address_groups.add, few.id, addresses=[f"10.99.{n >> 8}.{n & 255}/32"
+                                                        for n in range(4000)])
+    assert refused.value.status == 409 and other in refused.value.message
+    assert bench.config.address_groups[few.id].addresses == ("10.0.0.0/24",)

@@ -16,13 +16,13 @@ what lacks its first fragment comes out as invalid.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.fields import CT_STATES
 from vrouter_ovs.flow import IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import network, prefix_term, vni
+from vrouter_ovs.port_blocks import blocks
 from vrouter_ovs.registers import INBOUND
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy, Rule
 
@@ -178,18 +178,3 @@ def _upper(rule: Rule) -> Iterator[tuple[tuple, ...]]:
                 yield (*whole, (field, value, mask))
             else:
                 yield whole
-
-
-@lru_cache(maxsize=4096)
-def blocks(first: int, last: int) -> tuple[tuple[int, int], ...]:
-    """The fewest (value, mask) that together are the ports ``first`` to ``last``."""
-    return tuple(_blocks(first, last))
-
-
-def _blocks(first: int, last: int) -> Iterator[tuple[int, int]]:
-    while first <= last:
-        size = first & -first or 0x10000
-        while first + size - 1 > last:
-            size >>= 1
-        yield first, 0x10000 - size
-        first += size

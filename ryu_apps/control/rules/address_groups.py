@@ -19,6 +19,7 @@ from ryu_apps.control.rules.draft import (
     plain,
 )
 from ryu_apps.control.rules.networks import some
+from ryu_apps.control.rules.rule_size import check_size, groups_naming
 
 MAX_ADDRESSES = 4096
 
@@ -60,7 +61,9 @@ def add(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Addres
             "AddressesAlreadyExist",
         )
     addresses = dict.fromkeys((*old.addresses, *new))
-    return draft.replace("address_group", old, context, addresses=_bounded(addresses))
+    made = draft.replace("address_group", old, context, addresses=_bounded(addresses))
+    check_size(draft, groups_naming(draft, id))
+    return made
 
 
 def remove(draft: Draft, id: str, body: dict[str, Any], context: Context) -> AddressGroup:

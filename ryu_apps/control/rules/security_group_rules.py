@@ -17,6 +17,7 @@ from ryu_apps.control.rules.draft import (
     conflict,
     plain,
 )
+from ryu_apps.control.rules.rule_size import check_size
 
 WITH_PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
 """The protocols whose ports a switch can match (ovs-fields(7))."""
@@ -52,7 +53,10 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> SecurityGrou
     )
     _refuse_double(draft.config, rule)
     draft.touch("security_group", group.id, context)
-    return draft.put("security_group_rule", rule)
+    made = draft.put("security_group_rule", rule)
+    if address_group:
+        check_size(draft, (group.id,))
+    return made
 
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> SecurityGroupRule:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ryu_apps.views.checks import core, duplicates, hypervisors, peers, store, threads, tunnels
+from ryu_apps.views.checks import (
+    core,
+    duplicates,
+    hypervisors,
+    peers,
+    policy,
+    store,
+    threads,
+    tunnels,
+)
 from ryu_apps.views.health import Contributor
 
 CONTRIBUTORS: tuple[Contributor, ...] = (
@@ -11,6 +20,7 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     hypervisors.checks,
     tunnels.checks,
     duplicates.checks,
+    policy.checks,
     core.checks,
     threads.checks,
 )
