@@ -148,9 +148,8 @@ TABLES: tuple[Table, ...] = (
         "whole_out",
         "Fragments of a packet that was allowed, after their second reassembly. What never became"
         " whole, as its first fragment was not allowed, is dropped.",
-        _fields("ct_state"),
+        _fields("ct_state ct_mark"),
         next=("bridge",),
-        miss="bridge",
     ),
     Table(
         "bridge",
@@ -259,9 +258,8 @@ TABLES: tuple[Table, ...] = (
     Table(
         "whole_in",
         "Fragments of a packet that was allowed, as in whole_out.",
-        _fields("ct_state"),
+        _fields("ct_state ct_mark"),
         next=("output",),
-        miss="output",
     ),
     Table(
         "output",

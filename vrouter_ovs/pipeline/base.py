@@ -24,6 +24,7 @@ from vrouter_ovs.pipeline.policy import (
     NEW,
     REPLY,
     TRACKED,
+    VALID,
 )
 from vrouter_ovs.pipeline.punt import recognised
 from vrouter_ovs.pipeline.transit import routed
@@ -183,8 +184,9 @@ def _ask_and_permit(
     allowed = ("permit", 1)
     flows = [
         Flow(ask, 300, (invalid,), (), tag),
-        Flow(whole, 100, (invalid,), (), tag),
-        Flow(whole, 0, (), (("goto", then),), tag),
+        # The userspace datapath lets fragments that waited too long out with whatever packet comes
+        # next, as they came in: with no state, or with that of the first look, without the mark.
+        Flow(whole, 100, (VALID, ("ct_mark", 1)), (("goto", then),), tag),
         Flow(permit, 100, (allowed,), (("goto", then),), tag),
     ]
     for height, match, direction in (
@@ -201,11 +203,11 @@ def _ask_and_permit(
     for eth_type in (("eth_type", IPV4), ("eth_type", IPV6)):
         later = ("ip_frag", LATER_FRAGMENT, LATER_FRAGMENT)
         fragment = ("ip_frag", ANY_FRAGMENT, ANY_FRAGMENT)
-        together = (("ct_commit", zone, whole),)
+        together = (("ct_begin", zone, whole),)
         new = ("ct_state", NEW, NEW)
         entered = (("ct_commit", zone), ("goto", then))
         begun = (COUNTED, ("ct_begin", zone), ("goto", then))
-        begun_together = (COUNTED, ("ct_begin", zone, whole))
+        begun_together = (COUNTED, *together)
         flows += (
             Flow(ask, 200, (eth_type, tracked, later), together, tag),
             Flow(permit, 310, (eth_type, *FIRST, fragment, allowed), begun_together, tag),
