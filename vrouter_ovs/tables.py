@@ -146,9 +146,9 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "whole_out",
-        "Fragments of a packet that was allowed, after their second reassembly. What never became"
-        " whole, as its first fragment was not allowed, is dropped.",
-        _fields("ct_state ct_mark"),
+        "What began a connection, and fragments of a packet that was allowed, after their second"
+        " reassembly. What never became whole, as its first fragment was not allowed, is dropped.",
+        _fields("eth_type ip_frag ct_state ct_mark"),
         next=("bridge",),
     ),
     Table(
@@ -257,8 +257,8 @@ TABLES: tuple[Table, ...] = (
     ),
     Table(
         "whole_in",
-        "Fragments of a packet that was allowed, as in whole_out.",
-        _fields("ct_state ct_mark"),
+        "What began a connection, and fragments of a packet that was allowed, as in whole_out.",
+        _fields("eth_type ip_frag ct_state ct_mark"),
         next=("output",),
     ),
     Table(

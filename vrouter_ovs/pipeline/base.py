@@ -184,8 +184,9 @@ def _ask_and_permit(
     allowed = ("permit", 1)
     flows = [
         Flow(ask, 300, (invalid,), (), tag),
-        # The userspace datapath lets fragments that waited too long out with whatever packet comes
-        # next, as they came in: with no state, or with that of the first look, without the mark.
+        # The userspace datapath lets fragments that waited too long out with whatever packet is
+        # tracked next, as they came in: with no state, or with that of the first look, without the
+        # mark.  So nothing leaves behind a commit without being looked at again.
         Flow(whole, 100, (VALID, ("ct_mark", 1)), (("goto", then),), tag),
         Flow(permit, 100, (allowed,), (("goto", then),), tag),
     ]
@@ -206,11 +207,11 @@ def _ask_and_permit(
         together = (("ct_begin", zone, whole),)
         new = ("ct_state", NEW, NEW)
         entered = (("ct_commit", zone), ("goto", then))
-        begun = (COUNTED, ("ct_begin", zone), ("goto", then))
-        begun_together = (COUNTED, *together)
+        begun, no_fragment = (COUNTED, *together), ("ip_frag", 0, ANY_FRAGMENT)
         flows += (
             Flow(ask, 200, (eth_type, tracked, later), together, tag),
-            Flow(permit, 310, (eth_type, *FIRST, fragment, allowed), begun_together, tag),
+            Flow(whole, 110, (eth_type, no_fragment, VALID), (("goto", then),), tag),
+            Flow(permit, 310, (eth_type, *FIRST, fragment, allowed), begun, tag),
             Flow(permit, 300, (eth_type, tracked, fragment, allowed), together, tag),
             Flow(permit, 210, (eth_type, *FIRST, allowed), begun, tag),
             Flow(permit, 200, (eth_type, new, allowed), entered, tag),

@@ -18,8 +18,8 @@ REMOTES = 1 << 16
 PART_PORTS = 400
 """A copy passes eight tables to a port with untracked rules and one to a tunnel, and ovs-vswitchd
 drops a packet that has passed 4,096 in one pass."""
-MAX_PASSES = 4
-"""The userspace datapath lets a packet begin six times; policy on both sides takes two of them."""
+MAX_PASSES = 3
+"""The userspace datapath lets a packet begin six times; policy takes four of them at most."""
 FLOW_PORTS = PART_BYTES // PORT_BYTES
 PART_REMOTES = PART_BYTES // REMOTE_BYTES
 
@@ -30,7 +30,7 @@ def render_flood(flood: Flood) -> tuple[Flow, ...]:
     another object's and may not be there.
 
     A list that is too long for one pass through the switch is cut into parts; the first flow runs
-    them one after the other through the bucket register, in up to four passes.
+    them one after the other through the bucket register, in up to three passes.
     """
     count = len(flood.ports)
     if count <= PART_PORTS:
