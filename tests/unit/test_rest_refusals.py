@@ -39,6 +39,11 @@ def raw(node, data: bytes) -> tuple[int, dict]:
     (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400, "header"),
     (b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", 405, "CONNECT"),
     (b"POST /v2.0/networks HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n", 400, "Length"),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n", 400,
+     "not both"),
+    (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n", 400,
+     "Length"),
+    (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400, "slash"),
     (b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "shorter"),
     (b"GET / HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 70_000 + b"\r\n\r\n", 413, "headers"),
 ])

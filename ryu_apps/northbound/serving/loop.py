@@ -165,6 +165,13 @@ class Loop:
                 self.turned(f"refused with {refused.status}", one.source)
                 one.refuse(refused.status, refused.message)
                 self._after_writing(one)
+            except ssl.SSLError as error:
+                if one.state is not State.HANDSHAKE:
+                    raise
+                # OpenSSL has told the client why; a reset would take that from it.
+                self.turned(f"its TLS handshake failed: {error.reason or 'it broke off'}", one.source)
+                one.linger()
+                self._watch(one, selectors.EVENT_READ)
         except (OSError, ValueError):
             self._close(one)  # it is gone
         except Exception:

@@ -47,12 +47,12 @@ def begin(head: h11.Request, max_body: int) -> Incoming:
         raise Refused(405)
     if not head.target.startswith(b"/") or head.target.startswith(b"//"):
         raise Refused(400, "The URI of a request begins with one slash, and has no host.")
-    length: int | None = 0
-    for name, value in head.headers:
-        if name == b"content-length":
-            length = int(value)
-        elif name == b"transfer-encoding":
-            length = None
+    headers = dict(head.headers)
+    length: int | None = int(headers.get(b"content-length", 0))
+    if b"transfer-encoding" in headers:
+        if b"content-length" in headers:  # two readers could see two requests (RFC 9112 6.1)
+            raise Refused(400, "A request has a Content-Length or a Transfer-Encoding, not both.")
+        length = None
     if length is not None and length > max_body:
         raise Refused(413, too_large(max_body))
     return Incoming(head, length)
