@@ -169,7 +169,8 @@ class Loop:
                 if one.state is not State.HANDSHAKE:
                     raise
                 # OpenSSL has told the client why; a reset would take that from it.
-                self.turned(f"its TLS handshake failed: {error.reason or 'it broke off'}", one.source)
+                why = error.reason or "it broke off"
+                self.turned(f"its TLS handshake failed: {why}", one.source)
                 one.linger()
                 self._watch(one, selectors.EVENT_READ)
         except (OSError, ValueError):
