@@ -42,6 +42,8 @@ UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_first_schema]
 """``UPGRADES[n]`` makes schema n + 1 from n (``PRAGMA user_version``); 0 is an empty file."""
 
 
+MIN_ROOM = 1024 * 1024
+"""Bytes that the disk must have free again after it took a write no more."""
 MEND = "put the file back, or restart the node to use the one that is there"
 
 
@@ -200,7 +202,8 @@ class SqliteStore(LocalStore):
             )
             db.execute("UPDATE counter SET value = ? WHERE name = 'revision'", (revision,))
             db.execute("COMMIT")
-            self._refused = ""
+            if self._refused and self._has_room():
+                self._refused = ""
             self._written()
         except sqlite3.Error as error:
             self._after_failure(revision, error)
@@ -246,6 +249,11 @@ class SqliteStore(LocalStore):
             db.close()
         os.close(self._lock_file)
 
+    def _has_room(self) -> bool:
+        """Whether more than a small transaction fits on the disk."""
+        disk = os.statvfs(self._path)
+        return disk.f_bavail * disk.f_frsize >= MIN_ROOM
+
     def _fault(self) -> str:
         """Why a write would fail now, or ""."""
         if not self._write_lock.acquire(timeout=1):
@@ -256,7 +264,7 @@ class SqliteStore(LocalStore):
             foreign = self._foreign()
             if foreign:
                 return f"{foreign}; {MEND}"
-            if self._refused:
+            if self._refused and self._has_room():
                 try:
                     self._db.execute("BEGIN IMMEDIATE")
                     self._db.execute("UPDATE counter SET value = value")

@@ -221,7 +221,7 @@ def test_a_full_disk_refuses_and_keeps_what_there_was(path: Path):
     again.close()
 
 
-def test_a_full_disk_is_told_until_there_is_room(path: Path):
+def test_a_full_disk_is_told_until_there_is_room(path: Path, monkeypatch):
     store = SqliteStore(path)
     store.transact([], [Put("/a", b"1")])
     assert store.status()["ok"]
@@ -233,6 +233,10 @@ def test_a_full_disk_is_told_until_there_is_room(path: Path):
     status = store.status()
     assert not status["ok"] and "full" in status["error"]
     store._db.execute("PRAGMA query_only=0")
+    monkeypatch.setattr(sqlite, "MIN_ROOM", 1 << 62)
+    store.transact([], [Put("/a", b"2")])
+    assert not store.status()["ok"], "a small write proves little"
+    monkeypatch.undo()
     assert store.status()["ok"]
     store.close()
 
