@@ -181,6 +181,7 @@ class VncNode(app_manager.OSKenApp):
             msg.RefuseElement: lambda effect: self.ovsdb.refuse(
                 effect.session, effect.reason, effect.standby
             ),
+            msg.ExpectElement: lambda effect: self.ovsdb.expect(effect.element, effect.address),
             msg.ReconsiderElement: lambda effect: self.ovsdb.reconsider(effect.session),
             msg.ReleaseElement: self._release,
             msg.EdgeChanged: lambda effect: self.punt.changed(

@@ -165,7 +165,9 @@ class Membership:
     def _missing(self, name: str, value: dict[str, Any], now: float) -> None:
         """By its record, ``value``, an element is connected here, and it is not."""
         if name not in self._yielded:
-            self._absent.setdefault(name, now)
+            if name not in self._absent:
+                self._absent[name] = now
+                self._effects.append(msg.ExpectElement(name, value["address"]))
         elif not any(known.element == name for known in self._elements.refused.values()):
             # The record was under way when this node yielded, and the session has ended since.
             self._put_record(name, {**value, "connected": False})

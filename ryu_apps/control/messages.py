@@ -321,6 +321,15 @@ class RefuseElement:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectElement:
+    """The element was this node's before its start and will come back, from ``address``: keep a
+    place for it."""
+
+    element: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReconsiderElement:
     """What stood against the session is gone: tell of its hypervisor again."""
 

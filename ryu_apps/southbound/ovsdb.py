@@ -75,6 +75,10 @@ class OvsdbSouthbound:
         """Let the session configure its hypervisor; other sessions of ``element`` are closed."""
         self._poller.call(lambda: self._acceptance.accept(session, element))
 
+    def expect(self, element: str, address: str) -> None:
+        """The element was here before the node started: keep a place for its address."""
+        self._poller.call(lambda: self._acceptance.expect(element, address))
+
     def refuse(self, session: int, reason: str, standby: bool = False) -> None:
         """Keep the session from doing anything.  It is closed after 30 s, so that it may try again.
         ``standby``: nothing is wrong with it; it is kept."""

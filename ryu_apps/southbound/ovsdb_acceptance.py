@@ -105,6 +105,11 @@ class Acceptance:
         for newcomer in session.challengers:
             newcomer()
 
+    def expect(self, name: str, address: str) -> None:
+        """The element was connected from there before the node started."""
+        if name not in self._addresses:
+            self._move(name, address)
+
     def is_known(self, address: str) -> bool:
         """Whether an element was connected from there last."""
         return address in self._at

@@ -182,6 +182,21 @@ def test_sessions_and_early_connections_are_limited(served):
     until(lambda: len(node.shell.status()) == 1, "room again")
 
 
+def test_strangers_leave_a_place_to_a_hypervisor_that_was_here_before_the_start():
+    node = Node(max_sessions=4)
+    try:
+        strangers = [connect(node) for _ in range(3)]
+        until(lambda: node.shell.counters["turned_away"] == 1, "half is kept")
+        node.shell.expect("hv1", "127.0.0.1")
+        until(lambda: not node.shell.waiting, "known")
+        with connect(node):
+            until(lambda: len(node.shell.status()) == 3, "a place that was kept")
+        for sock in strangers:
+            sock.close()
+    finally:
+        node.stop()
+
+
 def test_one_source_cannot_take_every_place(served):
     node = served()
     socks = [connect(node) for _ in range(MAX_EARLY_PER_SOURCE + 8)]

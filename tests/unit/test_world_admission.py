@@ -111,7 +111,7 @@ def test_a_copy_on_another_node_is_refused_there(one):
 def test_after_a_start_the_place_is_kept_for_where_it_was(one):
     own = record(INFO, NODE, True)
     one.handle(msg.StatusChanged(((RECORDS + "e0", own),)))
-    one.flush()
+    assert msg.ExpectElement("e0", INFO.address) in one.flush()
     assert "may come back from there" in refusal(join(one, COPY, 1))
     assert accepted(join(one, INFO, 2)) == 2
     # Its copy hears now that it is there.
