@@ -21,7 +21,9 @@ class Topology:
 
     @cached_property
     def elements(self) -> dict[str, Record]:
-        return {element_id(one): one for one in self._client.system("elements", "elements")}
+        # One that was refused may have the system-id or the VTEP of another.
+        return {element_id(one): one for one in self._client.system("elements", "elements")
+                if not one.get("refused")}
 
     def element(self, name: str) -> Record:
         if name not in self.elements:

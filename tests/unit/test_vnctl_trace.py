@@ -15,6 +15,7 @@ from ryu_apps.cli.errors import CliError
 from ryu_apps.cli.hypervisor import trace as run_trace
 from ryu_apps.cli.ofproto import Output, TunnelHeader, one_way, parse
 from ryu_apps.cli.packet import Packet
+from ryu_apps.cli.topology import Topology
 from ryu_apps.cli.vnctl import main
 from ryu_apps.northbound.base import PortState
 from vrouter_ovs.state import (
@@ -448,3 +449,14 @@ def test_policies_on_the_way(bed: Bed):
     assert data["verdict"] == "delivered", json.dumps(data["hops"], indent=1)
     status, shown = bed.trace("web1", address, "--tcp", "22")
     assert status == 1 and "DROPPED on hv2" in shown and "vnctl explain" in shown, shown
+
+
+def test_a_refused_copy_of_a_hypervisor_does_not_stand_for_it():
+    class System:
+        def system(self, path: str, name: str) -> list[dict]:
+            own = {"id": "hv1", "element": "hv1", "vtep": "192.0.2.11", "owner": "n1"}
+            return [own, {**own, "id": "hv1@198.51.100.9", "owner": "n2", "refused": "a copy"}]
+
+    topology = Topology(System())
+    assert topology.element("hv1")["owner"] == "n1"
+    assert topology.by_vtep("192.0.2.11")["owner"] == "n1"
