@@ -68,6 +68,7 @@ class VncNode(app_manager.OSKenApp):
                     restart_deferral=conf.node.restart_deferral,
                     overlay_mtu=options.overlay_mtu(conf),
                     dns_ttl=conf.dns.ttl,
+                    count_new=conf.openflow.new_connections > 0,
                     peer_kinds={peer.id: peer.kind for peer in speaker.peers},
                     stalepath_time=conf.bgp.stalepath_time,
                     import_any_as=conf.bgp.import_any_as,

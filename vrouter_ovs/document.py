@@ -55,7 +55,7 @@ EXAMPLES = (
     Vrf(900, _OWN),
     Gateway(100, 900, _GATEWAY, ("10.0.0.1",)),
     LocalPort("p1", 5, 100, _MAC, ((_MAC, "10.0.0.5"),)),
-    Punt("p1", 5),
+    Punt("p1", 5, True),
     Neighbor(100, "10.0.0.6", _FAR),
     DnsServer(100, "10.0.0.1"),
     RemoteMac(100, _FAR, "192.0.2.2", 100),

@@ -166,7 +166,8 @@ class LocalPort:
 @dataclass(frozen=True, slots=True)
 class Punt:
     """What a port asks of the network itself (DHCP, router solicitations, DNS), and what a router
-    has to answer with an error, reaches the node; and how fast it enters connections is limited.
+    has to answer with an error, reaches the node.  ``counted``: what begins a connection
+    of the port passes a meter as well.
 
     An object of its own: a switch that has no meters refuses this, and the port works without.
     """
@@ -174,6 +175,7 @@ class Punt:
     kind: ClassVar[str] = "punt"
     port_id: str
     ofport: int
+    counted: bool = False
 
     @property
     def key(self) -> Key:

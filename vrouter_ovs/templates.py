@@ -90,7 +90,7 @@ def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
 
 
 def _punt() -> Callable[[Punt], tuple[Encoded, ...]]:
-    punted, counted = encode_rendered(Punt("", _PORT))
+    punted, counted = encode_rendered(Punt("", _PORT, True))
     k0, k1 = cut(punted.key, _PORT_B)
     b0, b1 = cut(punted.body, meter_id(_PORT).to_bytes(4, "big"))
     c0, c1 = cut(counted.key, _PORT_B)
@@ -100,10 +100,10 @@ def _punt() -> Callable[[Punt], tuple[Encoded, ...]]:
         ofport = obj.ofport
         port, tag = ofport.to_bytes(4, "big"), cookie(("punt", obj.port_id))
         meters = meter_id(ofport).to_bytes(4, "big"), connect_meter(ofport).to_bytes(4, "big")
-        return (
-            Encoded(k0 + port + k1, tag, b0 + meters[0] + b1),
-            Encoded(c0 + port + c1, tag, d0 + meters[1] + d1),
-        )
+        to_node = Encoded(k0 + port + k1, tag, b0 + meters[0] + b1)
+        if not obj.counted:
+            return (to_node,)
+        return to_node, Encoded(c0 + port + c1, tag, d0 + meters[1] + d1)
 
     return fill
 

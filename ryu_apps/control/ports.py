@@ -40,6 +40,8 @@ class Ports:
         self._bindings = bindings
         self._desired = desired
         self._policies = policies
+        self.count_new = False
+        """Whether what ports begin is counted by a meter."""
         self.dirty: dict[str, None] = {}
         self.bound: dict[str, BoundPort] = {}
         self.refused: dict[str, dict[Claim, str]] = {}
@@ -136,7 +138,8 @@ class Ports:
                 # Known to be active only when the switch has confirmed this very object.
                 self.pending.setdefault(new.element, {})[port_id] = 0
             self._desired.put(new.element, ("evi", new.evi), item)
-            self._desired.put(new.element, ("evi", new.evi), Punt(port_id, new.ofport))
+            punt = Punt(port_id, new.ofport, self.count_new)
+            self._desired.put(new.element, ("evi", new.evi), punt)
         self.republish[port_id] = None
 
     def _deactivate(self, port_id: str, element: str) -> None:

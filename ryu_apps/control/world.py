@@ -54,7 +54,8 @@ class Settings:
     ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
     their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtu``: see
     :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
-    :class:`~ryu_apps.control.trust.Trust`."""
+    :class:`~ryu_apps.control.trust.Trust`.  ``count_new``: whether what begins a connection
+    passes a meter, see :class:`~vrouter_ovs.state.Punt`."""
 
     node: str
     local_as: int
@@ -68,6 +69,7 @@ class Settings:
     peer_kinds: Mapping[str, str] = field(default_factory=dict, hash=False)
     stalepath_time: float = 360
     most_lost_ports: int = 20
+    count_new: bool = False
 
 
 class World:
@@ -96,6 +98,7 @@ class World:
             self.config, self.elements, self.bindings, self.desired, self.policies,
             self.learned, Names(self.config, settings.dns_ttl),
         )
+        self.ports.count_new = settings.count_new
         self.probes = Probes(self.learned, self.ports.bound, self.ports.active)
         services = Services(
             self.config, self.desired, self.ports.edges.dirty, self.moves

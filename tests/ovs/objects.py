@@ -141,7 +141,7 @@ def local_ports(draw: st.DrawFn, in_evi: st.SearchStrategy[int] = vnis) -> Local
 
 
 ports = local_ports()
-punts = st.builds(Punt, st.uuids().map(str), ofports)
+punts = st.builds(Punt, st.uuids().map(str), ofports, st.booleans())
 floods = st.builds(Flood, vnis, st.lists(ofports, max_size=20, unique=True).map(tuple))
 flood_remotes = st.builds(
     FloodRemotes,

@@ -210,7 +210,7 @@ def test_meters_read_back(openflow: OpenFlow, sandbox: Sandbox) -> None:
 def test_a_flow_whose_meter_is_missing_is_refused(openflow: OpenFlow, sandbox: Sandbox) -> None:
     """Why meters come first, and why a Punt is not part of its LocalPort."""
     sandbox.ofctl("del-meter", "meter=9")
-    flow, _ = encode.encode_object(Punt("p", 8))
+    (flow,) = encode.encode_object(Punt("p", 8))
     errors = openflow.flow_mods(encode.ADD, [flow])
     assert len(errors) == 1
     openflow.send(

@@ -46,7 +46,7 @@ def bed(running: Bed) -> Iterator[Bed]:
     running.program([
         *running.base({1: CLIENT, 2: SERVER, 3: CLIENT, 4: SERVER}), *ALL_OUT, Policy(SERVER),
         Rule(SERVER, INGRESS, 4), Rule(SERVER, INGRESS, 6),
-        *(Punt(f"p{number}", number) for number in running.vms),
+        *(Punt(f"p{number}", number, True) for number in running.vms),
     ])  # fmt: skip
     yield running
     assert running.alive(), "ovs-vswitchd died"

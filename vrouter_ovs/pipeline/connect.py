@@ -56,6 +56,7 @@ def counted(ofport: int, tag: int) -> Flow:
 
 
 def render_punt(punt: Punt) -> tuple[Flow, ...]:
-    """The two flows of a port that need meters."""
+    """One flow, two where connections are counted."""
     tag = cookie(punt.key)
-    return punted(punt.ofport, tag), counted(punt.ofport, tag)
+    flows = (punted(punt.ofport, tag),)
+    return (*flows, counted(punt.ofport, tag)) if punt.counted else flows
