@@ -216,7 +216,11 @@ def test_a_node_that_deletes_much_is_no_doubt(nodes):
     one.configuration.commit(lambda config: ([
         Change(kind, id, None) for kind in ("port", "network") for id in config.tables[kind]
     ], None))  # fmt: skip
-    until(lambda: two.held == set() and two.configuration._copy.lineage.number == 2)
+    def has_followed() -> bool:
+        lineage = two.configuration._copy.lineage
+        return two.held == set() and lineage is not None and lineage.number == 2
+
+    until(has_followed)
     assert not two.configuration.doubt
 
 
