@@ -141,14 +141,14 @@ TABLES: tuple[Table, ...] = (
         "permit_out",
         "What the sender's rules allow goes on, a new connection is entered into the zone; the rest"
         " is dropped.",
-        _fields("permit eth_type ip_frag ct_state ct_mark"),
+        _fields("permit eth_type ip_frag ct_state"),
         next=("whole_out", "bridge", "connect"),
     ),
     Table(
         "whole_out",
         "What began a connection, and fragments of a packet that was allowed, after their second"
         " reassembly. What never became whole, as its first fragment was not allowed, is dropped.",
-        _fields("eth_type ip_frag ct_state ct_mark"),
+        _fields("ct_state"),
         next=("bridge",),
     ),
     Table(
@@ -252,13 +252,13 @@ TABLES: tuple[Table, ...] = (
         "permit_in",
         "What the receiver's rules allow goes out, a new connection is entered into the zone; the"
         " rest is dropped.",
-        _fields("permit eth_type ip_frag ct_state ct_mark"),
+        _fields("permit eth_type ip_frag ct_state"),
         next=("whole_in", "output", "connect"),
     ),
     Table(
         "whole_in",
         "What began a connection, and fragments of a packet that was allowed, as in whole_out.",
-        _fields("eth_type ip_frag ct_state ct_mark"),
+        _fields("ct_state"),
         next=("output",),
     ),
     Table(

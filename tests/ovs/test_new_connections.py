@@ -15,13 +15,10 @@ from tests.ovs.policy_probes import (
     ALL_OUT,
     CLIENT,
     SERVER,
-    UDP,
     address,
-    datagram,
     reaches,
     running_bed,
 )
-from tests.ovs.tracing import trace
 from vrouter_ovs import encode
 from vrouter_ovs.pipeline.connect import connect_meter, meters
 from vrouter_ovs.state import INGRESS, Policy, Punt, Rule
@@ -100,29 +97,3 @@ def test_without_a_limit(bed: Bed) -> None:
     set_rate(bed, 0)
     flood(bed, 1, 2, WHOLE)
     assert entries(bed, 1) > FLOOD / 2
-
-
-def test_a_connection_that_is_known_is_not_counted(bed: Bed) -> None:
-    """Also where nobody answers: every packet of a stream arrives."""
-    flood(bed, 3, 4, WHOLE)
-    with closing(bed.socket(2, socket.SOCK_DGRAM)) as server, closing(
-        bed.socket(1, socket.SOCK_DGRAM)
-    ) as client:
-        server.bind(("", 5000))
-        server.settimeout(10)
-        for number in range(20 * RATE):
-            client.sendto(number.to_bytes(4, "big"), (address(2, 4), 5000))
-            assert int.from_bytes(server.recv(4), "big") == number
-    assert datagram(bed, 2, 1, 6000, wait=0.3) is False  # No rule lets it in.
-
-
-def test_what_the_kernel_calls_new_is_counted_once(bed: Bed) -> None:
-    """There a stream in one direction is new until it is answered; its mark tells."""
-    packet = (
-        "in_port=1,udp,dl_src=52:54:00:00:00:01,dl_dst=52:54:00:00:00:02,nw_src=10.1.0.1,"
-        f"nw_dst=10.1.0.2,udp_src=9,udp_dst=9,ct_state=trk|new,ct_nw_proto={UDP},"
-        "ct_nw_src=10.1.0.1,ct_nw_dst=10.1.0.2,ct_mark="
-    )
-    first, later = (trace(bed, f"{packet}{mark}", "trk,new") for mark in (0, 1))
-    assert f"meter:{connect_meter(1)}" in first.text and "mark=0x1" in first.actions
-    assert f"meter:{connect_meter(1)}" not in later.text and "ct(commit,zone=1)" in later.actions

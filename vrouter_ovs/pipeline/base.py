@@ -6,7 +6,7 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
 from vrouter_ovs.pipeline.announce import announced
-from vrouter_ovs.pipeline.connect import COUNTED, FIRST
+from vrouter_ovs.pipeline.connect import COUNTED
 from vrouter_ovs.pipeline.echo import at_gateways
 from vrouter_ovs.pipeline.guard import refused
 from vrouter_ovs.pipeline.neighbor import (
@@ -185,9 +185,9 @@ def _ask_and_permit(
     flows = [
         Flow(ask, 300, (invalid,), (), tag),
         # The userspace datapath lets fragments that waited too long out with whatever packet is
-        # tracked next, as they came in: with no state, or with that of the first look, without the
-        # mark.  So nothing leaves behind a commit without being looked at again.
-        Flow(whole, 100, (VALID, ("ct_mark", 1)), (("goto", then),), tag),
+        # tracked next, as they came in, with no state.  So nothing leaves behind a commit without
+        # being looked at again.
+        Flow(whole, 100, (VALID,), (("goto", then),), tag),
         Flow(permit, 100, (allowed,), (("goto", then),), tag),
     ]
     for height, match, direction in (
@@ -204,16 +204,12 @@ def _ask_and_permit(
     for eth_type in (("eth_type", IPV4), ("eth_type", IPV6)):
         later = ("ip_frag", LATER_FRAGMENT, LATER_FRAGMENT)
         fragment = ("ip_frag", ANY_FRAGMENT, ANY_FRAGMENT)
-        together = (("ct_begin", zone, whole),)
+        together = (("ct_commit", zone, whole),)
         new = ("ct_state", NEW, NEW)
-        entered = (("ct_commit", zone), ("goto", then))
-        begun, no_fragment = (COUNTED, *together), ("ip_frag", 0, ANY_FRAGMENT)
         flows += (
             Flow(ask, 200, (eth_type, tracked, later), together, tag),
-            Flow(whole, 110, (eth_type, no_fragment, VALID), (("goto", then),), tag),
-            Flow(permit, 310, (eth_type, *FIRST, fragment, allowed), begun, tag),
+            Flow(permit, 310, (eth_type, new, fragment, allowed), (COUNTED, *together), tag),
             Flow(permit, 300, (eth_type, tracked, fragment, allowed), together, tag),
-            Flow(permit, 210, (eth_type, *FIRST, allowed), begun, tag),
-            Flow(permit, 200, (eth_type, new, allowed), entered, tag),
+            Flow(permit, 200, (eth_type, new, allowed), (COUNTED, *together), tag),
         )
     return flows

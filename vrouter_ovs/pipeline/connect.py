@@ -6,21 +6,16 @@ and at the one that it reaches, passes a meter of that port: as an entry is forg
 without packets, a rate bounds how many a port can have.  Packets of connections that are known pass
 no meter.
 
-A connection is counted once: what the kernel's datapath calls new until there is a reply (a stream
-in one direction) has the mark of its connection, and passes.
+A stream in one direction is new until it is answered, so that every packet of it is counted.
 """
 
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.fields import CT_STATES
 from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE, meter_id, punted
 from vrouter_ovs.state import Punt
 
-NEW = CT_STATES["new"]
-FIRST = (("ct_state", NEW, NEW), ("ct_mark", 0))
-"""A packet of a connection that was not counted yet."""
 COUNTED = ("resubmit", "connect")
 """The action that counts it; beyond the port's rate the packet ends there."""
 
