@@ -31,7 +31,7 @@ def _action_shape(action: tuple) -> tuple:
         return (kind,)
     if kind in ("multipath", "check_larger"):
         return (kind, action[2])
-    if kind in ("ct", "ct_commit", "ct_begin"):
+    if kind in ("ct", "ct_commit"):
         return (kind, *action[2:])
     if kind in ("set_field", "load"):
         return action[:2]
@@ -67,9 +67,9 @@ def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
         elif kind == "dec_ttl":
             if "ip_ttl" not in table.sets:
                 refuse("setting ip_ttl")
-        elif kind in ("ct_commit", "ct_begin") and not args:
+        elif kind == "ct_commit" and not args:
             continue
-        elif kind in ("goto", "resubmit", "ct", "ct_commit", "ct_begin"):
+        elif kind in ("goto", "resubmit", "ct", "ct_commit"):
             if args[0] not in table.next:
                 refuse(f"{kind} {args[0]}")
         elif kind in ("output", "output_reg"):

@@ -206,16 +206,15 @@ def _nicira(raw: bytes) -> str | None:
         limit, offset, header = struct.unpack("!HHI6x", raw[10:])
         name = _part(header, offset, 1)
         return name and f"set {name}=frame is larger than {limit} bytes"
-    if subtype == wire.CONNTRACK and raw[24:] in (b"", wire.MARK):
-        flags, header, where, table, alg = struct.unpack("!HIHB3xH", raw[10:24])
+    if subtype == wire.CONNTRACK and len(raw) == 24:
+        flags, header, where, table, alg = struct.unpack("!HIHB3xH", raw[10:])
         zone = _HEADERS.get(header)
         if zone is None or where != wire.ZONE_BITS - 1 or alg:
             return None
         if flags not in (0, wire.CT_COMMIT):
             return None
         onward = "" if table == wire.CT_NO_TABLE else f", then {_table(table)}"
-        mark = " with mark 1" if raw[24:] else ""
-        return f"{'commit to' if flags else 'track in'} zone {zone.name}{mark}{onward}"
+        return f"{'commit to' if flags else 'track in'} zone {zone.name}{onward}"
     if subtype == wire.MULTIPATH and len(raw) == 32:
         hashed, _, _, algorithm, last, _, _, where, header = struct.unpack("!HHHHHIHHI", raw[10:])
         name = _part(header, where >> 6, (where & 0x3F) + 1)

@@ -129,7 +129,6 @@ PACKET_FIELDS |= {
     for order, (name, number, width, kind) in enumerate(
         (
             ("ct_state", 105, 4, "int"),
-            ("ct_mark", 107, 4, "int"),
             ("ct_nw_src", 120, 4, "ipv4"),
             ("ct_nw_dst", 121, 4, "ipv4"),
             ("ct_ipv6_src", 122, 16, "ipv6"),

@@ -25,7 +25,6 @@
                                then go on in a later table; what follows sees no connection
 ``("ct_commit", zone)``        enter the connection into that zone; what follows sees none; with
                                a table as third, then go on there as ``ct`` does
-``("ct_begin", zone)``         as ``ct_commit``, and the connection gets the mark 1
 ``("meter", id)``              count the packet against a meter; the first action, if at all
 ``("controller",)``            a copy of the whole packet to the node
 ``("goto", table)``            go on in a later table; the last action

@@ -81,11 +81,6 @@ def _nicira(subtype: int, layout: str, *values: int) -> bytes:
     return struct.pack("!HHIH", OFPAT_EXPERIMENTER, 10 + len(body), NICIRA, subtype) + body
 
 
-def _with_actions(action: bytes, nested: bytes) -> bytes:
-    """An action that holds others (ovs-actions(7), "The ct action", exec)."""
-    return action[:2] + (len(action) + len(nested)).to_bytes(2, "big") + action[4:] + nested
-
-
 def _slice(where: Field) -> int:
     return where.offset << 6 | where.nbits - 1
 
@@ -98,10 +93,6 @@ def _set_field(action: tuple) -> bytes:
     size = 4 + len(oxm)
     padding = -size % 8
     return struct.pack("!HH", OFPAT_SET_FIELD, size + padding) + oxm + bytes(padding)
-
-
-MARK = _set_field(("set_field", "ct_mark", 1))
-"""What ct_begin does with its connection."""
 
 
 RECIRCULATE = _nicira(ENCAP, "HI", 0, PACKET_NSH) + _nicira(DECAP, "HI", 0, PACKET_NEXT)
@@ -159,13 +150,12 @@ def encode_action(action: tuple) -> bytes:
         if not 0 <= action[1] < 1 << 16:
             raise PipelineError(f"{action}: not a length of 16 bits")
         return _nicira(CHECK_LARGER, "HHI6x", action[1], where.offset, where.header)
-    if kind in ("ct", "ct_commit", "ct_begin"):
+    if kind in ("ct", "ct_commit"):
         # The low 16 bits of the field; no ALG; Nicira's header, as the reply has it.
-        found = _nicira(
+        return _nicira(
             CONNTRACK, "HIHB3xH", 0 if kind == "ct" else CT_COMMIT, field(action[1]).header,
             ZONE_BITS - 1, TABLE_IDS[action[2]] if len(action) > 2 else CT_NO_TABLE, 0,
         )  # fmt: skip
-        return _with_actions(found, MARK) if kind == "ct_begin" else found
     raise PipelineError(f"unknown action {kind!r}")
 
 
