@@ -76,6 +76,10 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                    "hypervisor is probed."),
         cfg.IntOpt("bfd_interval", default=1000, min=100, help="BFD between VTEPs, milliseconds; "
                    "a tunnel is down after three lost."),
+        cfg.IntOpt("connections_per_port", default=65536, min=0, max=4294967295, help="Connections "
+                   "that one port can have tracked; written to the hypervisor's database where "
+                   "that can hold it (Open vSwitch 3.4 and later), unless an operator wrote "
+                   "another there. 0: leave what is there."),
         cfg.IntOpt("max_sessions", default=4096, min=1, help="OVSDB connections at one time; half "
                    "of them are kept for the addresses of hypervisors that have joined."),
         cfg.IntOpt("max_sessions_per_address", default=256, min=1, help="OVSDB connections from "

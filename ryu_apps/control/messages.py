@@ -89,6 +89,8 @@ class ElementInfo:
 
     ``identity``: UUID of the Open_vSwitch row; ``address``: the peer address of the connection;
     ``datapath_id``: of the integration bridge, called ``bridge``; 0 where it is not known.
+    ``connection_limit``: how many connections its database lets each port have tracked, 0 where
+    it says nothing; None where it has no place for that.
     """
 
     element: str
@@ -99,6 +101,7 @@ class ElementInfo:
     ovs_version: str = ""
     datapath_id: int = 0
     bridge: str = "br-int"
+    connection_limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ class Settings:
     their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtu``: see
     :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
     :class:`~ryu_apps.control.trust.Trust`.  ``count_new``: whether what begins a connection
-    passes a meter, see :class:`~vrouter_ovs.state.Punt`."""
+    passes a meter, see :class:`~vrouter_ovs.state.Punt`.  ``limit_connections``: whether the
+    connections of each port are to be limited where a hypervisor's database can say so."""
 
     node: str
     local_as: int
@@ -70,6 +71,7 @@ class Settings:
     stalepath_time: float = 360
     most_lost_ports: int = 20
     count_new: bool = False
+    limit_connections: bool = False
 
 
 class World:

@@ -6,6 +6,7 @@ import ipaddress
 import re
 
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
+from ryu_apps.southbound.ovsdb_datapath import connection_limit
 from ryu_apps.southbound.ovsdb_replica import Replica, Row
 
 IFACE_ID = "iface-id"
@@ -138,6 +139,7 @@ def describe(
             ovs_version=shown(row["ovs_version"]),
             datapath_id=datapath_id(bridge),
             bridge=bridge_name(root[1]),
+            connection_limit=connection_limit(replica, row, bridge),
         ),
         "",
     )

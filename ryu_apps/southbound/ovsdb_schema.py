@@ -32,10 +32,14 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "Flow_Table": ("name",),
 }
 OPTIONAL: dict[str, tuple[str, ...]] = {
-    "Open_vSwitch": ("datapath_types",),
+    "Open_vSwitch": ("datapath_types", "datapaths"),
     "Interface": ("error",),
 }
 """Columns that older schemas lack; they then read as empty."""
+OPTIONAL_TABLES: Kinds = {
+    "Datapath": {"ct_zone_default_limit": OPTION, "external_ids": MAP},
+}
+"""Tables that are followed only where the schema has all of these columns, with these types."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,6 @@ def _make_plan(json_schema: Any) -> Plan:
         raise ProtocolError(f"bad database schema: {error}") from error
     if schema.name != DATABASE:
         raise ProtocolError(f"the schema is of the database {schema.name}, not {DATABASE}")
-    requests: dict[str, list[dict]] = {}
     kinds: dict[str, dict[str, int]] = {}
     for table, columns in NEEDED.items():
         present = schema.tables.get(table)
@@ -89,7 +92,14 @@ def _make_plan(json_schema: Any) -> Plan:
                 )
         wanted += [name for name in OPTIONAL.get(table, ()) if name in present.columns]
         kinds[table] = {name: _kind(present.columns[name].type) for name in wanted}
-        requests[table] = [{"columns": wanted}]
+    for table, columns in OPTIONAL_TABLES.items():
+        present = schema.tables.get(table)
+        if present is not None and all(
+            name in present.columns and _kind(present.columns[name].type) == kind
+            for name, kind in columns.items()
+        ):
+            kinds[table] = dict(columns)
+    requests = {table: [{"columns": list(columns)}] for table, columns in kinds.items()}
     return Plan(schema.version or "", requests, kinds)
 
 

@@ -20,7 +20,8 @@ class OvsdbSettings:
     and ``handshake_timeout``: seconds; ``bfd_interval``: milliseconds; ``input_limit``: bytes of
     one message.  ``private_key``, ``certificate``, ``ca_cert``: PEM files, needed for ``pssl``;
     the hypervisor's certificate must be signed by ``ca_cert``.  ``node_name`` is written to
-    ``external_ids:vnc-owner`` where it is not empty.
+    ``external_ids:vnc-owner`` where it is not empty.  ``connections_per_port``: how many one port
+    can have tracked where the hypervisor's database can limit that; 0 leaves what is there.
     """
 
     listen: tuple[str, ...] = ("ptcp:6640:127.0.0.1",)
@@ -34,6 +35,7 @@ class OvsdbSettings:
     certificate: str | None = None
     ca_cert: str | None = None
     node_name: str = ""
+    connections_per_port: int = 65536
     handshake_timeout: float = 10.0
     input_limit: int = 64 * 1024 * 1024
 

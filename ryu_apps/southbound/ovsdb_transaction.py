@@ -5,7 +5,7 @@ Sources: RFC 7047 sections 5.1 and 5.2.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ryu_apps.southbound.ovsdb_replica import Row
 
@@ -29,22 +29,28 @@ class Transaction:
         self.operations.append({"op": "insert", "table": table, "row": row, "uuid-name": name})
         return ["named-uuid", name]
 
-    def update(self, table: str, uuid: str, row: dict) -> None:
-        """Set the columns in ``row``, whatever they hold."""
+    def update(self, table: str, uuid: str, row: dict, *conditions: list) -> None:
+        """Set the columns in ``row``, whatever they hold, where ``conditions`` hold then."""
         self.operations.append(
-            {"op": "update", "table": table, "where": _where(uuid), "row": row}
+            {"op": "update", "table": table, "where": _where(uuid, conditions), "row": row}
         )
 
-    def mutate(self, table: str, uuid: str, *mutations: list) -> None:
-        """Change columns; what somebody else writes into them at the same moment is kept."""
-        self.operations.append(
-            {"op": "mutate", "table": table, "where": _where(uuid), "mutations": list(mutations)}
-        )
+    def mutate(
+        self, table: str, uuid: str, *mutations: list, conditions: Sequence[list] = ()
+    ) -> None:
+        """Change columns where ``conditions`` hold then; what somebody else writes into them at the
+        same moment is kept."""
+        self.operations.append({
+            "op": "mutate", "table": table, "where": _where(uuid, conditions),
+            "mutations": list(mutations),
+        })
 
     def set_keys(
-        self, table: str, uuid: str, column: str, row: Row, wanted: Mapping[str, str]
+        self, table: str, uuid: str, column: str, row: Row, wanted: Mapping[str, str],
+        *conditions: list,
     ) -> None:
-        """Make the map ``column`` of ``row`` hold ``wanted``; other keys stay."""
+        """Make the map ``column`` of ``row`` hold ``wanted`` where ``conditions`` hold then; other
+        keys stay."""
         present = row[column]
         wrong = {key: value for key, value in wanted.items() if present.get(key) != value}
         if wrong:
@@ -54,7 +60,7 @@ class Transaction:
                 # An insertion leaves a key that is there as it is.
                 mutations.append([column, "delete", ["set", old]])
             mutations.append([column, "insert", json_map(wrong)])
-            self.mutate(table, uuid, *mutations)
+            self.mutate(table, uuid, *mutations, conditions=conditions)
 
     def comment(self, text: str) -> None:
         """A line for the database's log."""
@@ -66,5 +72,5 @@ def json_map(values: Mapping) -> list:
     return ["map", [[key, value] for key, value in values.items()]]
 
 
-def _where(uuid: str) -> list:
-    return [["_uuid", "==", ["uuid", uuid]]]
+def _where(uuid: str, conditions: Sequence[list]) -> list:
+    return [["_uuid", "==", ["uuid", uuid]], *conditions]

@@ -58,7 +58,8 @@ class View:
         result = Changes()
         tables = self.replica.tables
         result.configuration = any(
-            table in changes for table in ("Controller", "Manager", "Flow_Table", "Open_vSwitch")
+            table in changes
+            for table in ("Controller", "Manager", "Flow_Table", "Open_vSwitch", "Datapath")
         )
         old_ports = self.bridge[1]["ports"] if self.bridge is not None else frozenset()
         if "Bridge" in changes or "Open_vSwitch" in changes:

@@ -13,6 +13,7 @@ import ipaddress
 from collections.abc import Mapping
 
 from ryu_apps.southbound.ovsdb_bridge import check_bridge, create_bridge
+from ryu_apps.southbound.ovsdb_datapath import check_connection_limit
 from ryu_apps.southbound.ovsdb_replica import Replica, Row
 from ryu_apps.southbound.ovsdb_rows import INSTALLED_MARK
 from ryu_apps.southbound.ovsdb_transaction import Transaction
@@ -39,6 +40,9 @@ def needed(replica: Replica, view: View, wish: Wish) -> Transaction:
         create_bridge(transaction, replica, root_uuid, root, wish)
     else:
         check_bridge(transaction, replica, root, view.bridge, wish)
+        check_connection_limit(
+            transaction, replica, root_uuid, root, view.bridge[1], wish.connections_per_port
+        )
         if wish.tunnels is not None:
             check_tunnels(transaction, replica, root, view, wish.tunnels, wish)
     return transaction

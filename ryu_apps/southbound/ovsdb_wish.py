@@ -34,7 +34,8 @@ class Wish:
     "tcp" or "ssl", address, port) that the hypervisor connected to.  ``table_names``: OpenFlow
     table -> name.  ``bfd_interval``: milliseconds.  ``datapath_id``: what the bridge was last
     configured with, 0 where that is not known: when it is lost, it is put back, because what
-    ovs-vswitchd reports by then may be its own choice already.
+    ovs-vswitchd reports by then may be its own choice already.  ``connections_per_port``: how many
+    may be tracked; 0 leaves what is there.
     """
 
     element: str
@@ -46,6 +47,7 @@ class Wish:
     bfd_interval: int
     owner: str = ""
     datapath_id: int = 0
+    connections_per_port: int = 0
 
 
 def wish_for(
@@ -68,4 +70,5 @@ def wish_for(
         bfd_interval=settings.bfd_interval,
         owner=settings.node_name,
         datapath_id=datapath_id,
+        connections_per_port=settings.connections_per_port,
     )

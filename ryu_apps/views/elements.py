@@ -15,6 +15,11 @@ MAX_REFUSED = 1000
 """Refused sessions that are shown; the newest are left out."""
 MAX_UNKNOWN = 100
 """Interfaces of one element that are shown because no port has their iface-id."""
+NO_CONNECTION_LIMIT = (
+    "the schema of its database has no limit of the connections of a port (Open vSwitch 3.4 has): "
+    "set [openflow] new_connections, or run on it after each start of ovs-vswitchd: "
+    "ovs-appctl dpctl/ct-set-limits default=65536"
+)
 
 
 def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
@@ -53,6 +58,7 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
                 "router_mac": element.router_mac,
                 "settled": element.settled,
                 "reason": element.reason,
+                "connections_per_port": _connections(element.info.connection_limit),
                 "ports": [
                     {"id": port.port_id, "interface": port.interface, "ofport": port.ofport}
                     for port in bound[name]
@@ -69,6 +75,12 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
             }
         found.append(one)
     return found
+
+
+def _connections(limit: int | None) -> dict[str, Any]:
+    """``limit``: how many connections the database lets a port have, 0: any number, None: it cannot
+    say.  ``reason``: why, and what helps."""
+    return {"limit": limit, "reason": NO_CONNECTION_LIMIT if limit is None else ""}
 
 
 def refused(world: World, now: float) -> list[dict[str, Any]]:

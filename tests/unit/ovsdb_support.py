@@ -1,8 +1,23 @@
-"""The columns of a hypervisor's database, as its schema has them."""
+"""A hypervisor's database: its columns as the schema has them, and a copy that writes change."""
 
 from __future__ import annotations
 
-from ryu_apps.southbound.ovsdb_replica import MAP, OPTION, SCALAR, SET
+import itertools
+from typing import Any
+
+from ryu_apps.southbound.ovsdb_replica import (
+    MAP,
+    OPTION,
+    SCALAR,
+    SET,
+    Kinds,
+    Replica,
+    read_value,
+)
+from ryu_apps.southbound.ovsdb_transaction import Transaction
+from ryu_apps.southbound.ovsdb_view import View
+from ryu_apps.southbound.ovsdb_wanted import needed
+from ryu_apps.southbound.ovsdb_wish import Wish
 
 KINDS = {
     "Open_vSwitch": {"bridges": SET, "manager_options": SET, "external_ids": MAP,
@@ -19,3 +34,90 @@ KINDS = {
     "Manager": {"target": SCALAR, "max_backoff": OPTION, "inactivity_probe": OPTION},
     "Flow_Table": {"name": OPTION},
 }
+LIMITING_KINDS = KINDS | {
+    "Open_vSwitch": KINDS["Open_vSwitch"] | {"datapaths": MAP},
+    "Datapath": {"ct_zone_default_limit": OPTION, "external_ids": MAP},
+}
+"""Those of a schema that can limit the connections of a zone."""
+
+WISH = Wish(
+    element="hv1", vtep="10.0.0.1", tunnels=frozenset({"10.0.0.2", "10.0.0.3"}),
+    controller="tcp:192.0.2.1:6653", local=("tcp", "192.0.2.1", 6640),
+    table_names={0: "classify", 1: "guard"}, bfd_interval=1000, owner="node1",
+)
+
+
+class Database:
+    """The rows of a hypervisor, and as much of RFC 7047 section 5.2 as the node uses."""
+
+    def __init__(self, kinds: Kinds = KINDS, **external_ids: str) -> None:
+        self.replica = Replica(kinds)
+        self.view = View(self.replica)
+        self._numbers = itertools.count()
+        self.insert("Open_vSwitch", "root", external_ids=["map", list(external_ids.items())],
+                    datapath_types=["set", ["netdev", "system"]])
+
+    def update(self, table: str, uuid: str, how: str, row: dict | None) -> None:
+        self.view.apply(self.replica.apply({table: {uuid: {how: row}}}))
+
+    def insert(self, table: str, uuid: str, **row: Any) -> None:
+        self.update(table, uuid, "insert", row)
+
+    def row(self, table: str, name: str) -> dict:
+        return next(row for row in self.replica.tables[table].values() if row["name"] == name)
+
+    def mutate(self, table: str, uuid: str, column: str, how: str, value: list) -> None:
+        old = self.replica.tables[table][uuid][column]
+        if self.replica.kinds[table][column] == MAP and how == "delete":
+            value = ["map", [[key, self._atom(old[key])] for key in value[1]]]
+        elif self.replica.kinds[table][column] == MAP:
+            assert not {key for key, _ in value[1]} & set(old), "an insertion that changes nothing"
+        self.update(table, uuid, "modify", {column: value})
+
+    @staticmethod
+    def _atom(value: Any) -> Any:
+        return ["uuid", value] if isinstance(value, str) and value.startswith("u#") else value
+
+    def _holds(self, table: str, uuid: str, column: str, function: str, value: Any) -> bool:
+        assert function == "=="
+        kind = self.replica.kinds[table][column]
+        return self.replica.tables[table][uuid][column] == read_value(kind, value)
+
+    def commit(self, transaction: Transaction) -> None:
+        names: dict[str, str] = {}
+
+        def resolve(value: Any) -> Any:
+            if isinstance(value, list) and value[:1] == ["named-uuid"]:
+                return ["uuid", names[value[1]]]
+            if isinstance(value, list):
+                return [resolve(item) for item in value]
+            return value
+
+        for operation in transaction.operations:
+            table, row = operation["table"], operation.get("row", {})
+            if operation["op"] == "insert":
+                uuid = names[operation["uuid-name"]] = f"u#{next(self._numbers)}"
+                self.insert(table, uuid, **{key: resolve(value) for key, value in row.items()})
+                continue
+            uuid = operation["where"][0][2][1]
+            if not all(self._holds(table, uuid, *one) for one in operation["where"][1:]):
+                continue
+            for column, value in row.items():
+                wanted = resolve(value)
+                if self.replica.kinds[table][column] == SET:
+                    old = [["uuid", item] for item in self.replica.tables[table][uuid][column]]
+                    new = wanted[1] if wanted[0] == "set" else [wanted]
+                    wanted = ["set", [item for item in old if item not in new]
+                              + [item for item in new if item not in old]]
+                self.update(table, uuid, "modify", {column: wanted})
+            for column, how, value in operation.get("mutations", ()):
+                self.mutate(table, uuid, column, how, resolve(value))
+
+    def settle(self, wish: Wish) -> list[dict]:
+        """Write what is needed; then nothing may be."""
+        transaction = needed(self.replica, self.view, wish)
+        self.commit(transaction)
+        again = needed(self.replica, self.view, wish)
+        assert again.operations == []
+        assert again.problems == []
+        return transaction.operations

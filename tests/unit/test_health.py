@@ -15,7 +15,8 @@ from ryu_apps.northbound.base import NodeView
 from ryu_apps.southbound.openflow import OpenFlowSouthbound
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views import health, live
-from ryu_apps.views.checks import CONTRIBUTORS, hypervisors, tunnels
+from ryu_apps.views.checks import CONTRIBUTORS, connections, hypervisors, tunnels
+from ryu_apps.views.elements import elements
 from ryu_apps.views.live import LiveView
 
 
@@ -148,6 +149,24 @@ def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
         world.step(StatusChanged((("/status/elements/hv3", value),)), 0)
     one = tunnels.of(world)
     assert (one.ok, one.warning) == (ok, warning)
+
+
+@pytest.mark.parametrize("limit, settings, warning", [
+    (None, {"limit_connections": True}, True),
+    (None, {"limit_connections": True, "count_new": True}, False), (None, {}, False),
+    (65536, {"limit_connections": True}, False), (0, {"limit_connections": True}, False),
+])  # fmt: skip
+def test_connections_that_nothing_limits(limit, settings, warning):
+    world = World(Settings("node1", 64512, **settings))
+    info = ElementInfo("hv1", "host1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1,
+                       connection_limit=limit)
+    world.step(ElementConnected(1, info, (), ()), 0)
+    one = connections.of(world)
+    assert (one.ok, one.warning, "host1" in one.detail) == (True, warning, warning)
+    world.step(StatusChanged((("/status/elements/hv1", record(info, "node1", True)),)), 0)
+    (shown,) = elements(world, ["hv1"])
+    assert shown["connections_per_port"]["limit"] == limit
+    assert ("new_connections" in shown["connections_per_port"]["reason"]) == (limit is None)
 
 
 # ---------------------------------------------------------------- the watch, the name

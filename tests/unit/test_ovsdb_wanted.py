@@ -2,97 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from ryu_apps.control.ids import bridge_datapath_id
 from ryu_apps.southbound.ovsdb_bridge import PROTOCOLS
-from ryu_apps.southbound.ovsdb_replica import MAP, SET, Replica
 from ryu_apps.southbound.ovsdb_transaction import Transaction
 from ryu_apps.southbound.ovsdb_tunnels import tunnel_name
-from ryu_apps.southbound.ovsdb_view import View
 from ryu_apps.southbound.ovsdb_wanted import mark_interfaces, needed, points_to
-from ryu_apps.southbound.ovsdb_wish import Wish
 
-from .ovsdb_support import KINDS
-
-WISH = Wish(
-    element="hv1", vtep="10.0.0.1", tunnels=frozenset({"10.0.0.2", "10.0.0.3"}),
-    controller="tcp:192.0.2.1:6653", local=("tcp", "192.0.2.1", 6640),
-    table_names={0: "classify", 1: "guard"}, bfd_interval=1000, owner="node1",
-)
-
-
-class Database:
-    """The rows of a hypervisor, and as much of RFC 7047 section 5.2 as the node uses."""
-
-    def __init__(self, **external_ids: str) -> None:
-        self.replica = Replica(KINDS)
-        self.view = View(self.replica)
-        self._numbers = itertools.count()
-        self.insert("Open_vSwitch", "root", external_ids=["map", list(external_ids.items())],
-                    datapath_types=["set", ["netdev", "system"]])
-
-    def update(self, table: str, uuid: str, how: str, row: dict | None) -> None:
-        self.view.apply(self.replica.apply({table: {uuid: {how: row}}}))
-
-    def insert(self, table: str, uuid: str, **row: Any) -> None:
-        self.update(table, uuid, "insert", row)
-
-    def row(self, table: str, name: str) -> dict:
-        return next(row for row in self.replica.tables[table].values() if row["name"] == name)
-
-    def mutate(self, table: str, uuid: str, column: str, how: str, value: list) -> None:
-        old = self.replica.tables[table][uuid][column]
-        if KINDS[table][column] == MAP and how == "delete":
-            value = ["map", [[key, self._atom(old[key])] for key in value[1]]]
-        elif KINDS[table][column] == MAP:
-            assert not {key for key, _ in value[1]} & set(old), "an insertion that changes nothing"
-        self.update(table, uuid, "modify", {column: value})
-
-    @staticmethod
-    def _atom(value: Any) -> Any:
-        return ["uuid", value] if isinstance(value, str) and value.startswith("u#") else value
-
-    def commit(self, transaction: Transaction) -> None:
-        names: dict[str, str] = {}
-
-        def resolve(value: Any) -> Any:
-            if isinstance(value, list) and value[:1] == ["named-uuid"]:
-                return ["uuid", names[value[1]]]
-            if isinstance(value, list):
-                return [resolve(item) for item in value]
-            return value
-
-        for operation in transaction.operations:
-            table, row = operation["table"], operation.get("row", {})
-            if operation["op"] == "insert":
-                uuid = names[operation["uuid-name"]] = f"u#{next(self._numbers)}"
-                self.insert(table, uuid, **{key: resolve(value) for key, value in row.items()})
-                continue
-            uuid = operation["where"][0][2][1]
-            for column, value in row.items():
-                wanted = resolve(value)
-                if KINDS[table][column] == SET:
-                    old = [["uuid", item] for item in self.replica.tables[table][uuid][column]]
-                    new = wanted[1] if wanted[0] == "set" else [wanted]
-                    wanted = ["set", [item for item in old if item not in new]
-                              + [item for item in new if item not in old]]
-                self.update(table, uuid, "modify", {column: wanted})
-            for column, how, value in operation.get("mutations", ()):
-                self.mutate(table, uuid, column, how, resolve(value))
-
-    def settle(self, wish: Wish) -> list[dict]:
-        """Write what is needed; then nothing may be."""
-        transaction = needed(self.replica, self.view, wish)
-        self.commit(transaction)
-        again = needed(self.replica, self.view, wish)
-        assert again.operations == []
-        assert again.problems == []
-        return transaction.operations
+from .ovsdb_support import WISH, Database
 
 
 @pytest.fixture

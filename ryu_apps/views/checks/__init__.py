@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ryu_apps.views.checks import (
+    connections,
     core,
     duplicates,
     hypervisors,
@@ -21,6 +22,7 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     tunnels.checks,
     duplicates.checks,
     policy.checks,
+    connections.checks,
     core.checks,
     threads.checks,
 )
