@@ -18,6 +18,7 @@ from ryu_apps.cli.vnctl import COMMANDS, main
 from ryu_apps.northbound.base import PortState
 
 from .api_client import Node
+from .interruptible import start
 
 ELEMENT = {
     "id": "hv1", "element": "hv1", "hostname": "host1", "vtep": "192.0.2.1", "owner": "node1",
@@ -237,9 +238,9 @@ def test_interrupted_while_it_waits():
     """Ctrl-C: no traceback, and the exit status that shells expect."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = subprocess.Popen(
+        process = start(
             [sys.executable, "-m", "ryu_apps.cli.vnctl", "--url", url, "status"],
-            stderr=subprocess.PIPE, text=True,
+            stderr=subprocess.PIPE,
         )
         silent.settimeout(30)
         link, _ = silent.accept()

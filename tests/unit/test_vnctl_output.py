@@ -19,6 +19,7 @@ from ryu_apps.cli.table import table
 from ryu_apps.cli.vnctl import COMMANDS, build_parser, main
 
 from .api_client import Node
+from .interruptible import start
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +175,9 @@ def test_folding_loses_nothing(rows, width):
 
 
 def test_again_and_again(node):
-    process = subprocess.Popen(
+    process = start(
         [sys.executable, "-m", "ryu_apps.cli.vnctl", "--url", node.url, "networks", "--watch",
-         "0.1", "--no-headings"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+         "0.1", "--no-headings"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     seen = [process.stdout.readline() for _ in range(3)]
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
@@ -187,9 +188,9 @@ def test_again_and_again(node):
 def test_a_node_that_is_away_is_waited_for():
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    process = subprocess.Popen(
+    process = start(
         [sys.executable, "-m", "ryu_apps.cli.vnctl", "--url", f"http://127.0.0.1:{port}", "nodes",
-         "-w", "0.1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+         "-w", "0.1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     for _ in range(3):
         assert "nothing listens" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
