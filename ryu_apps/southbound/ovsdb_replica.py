@@ -52,9 +52,9 @@ def read_value(kind: int, value: Any) -> Any:
         tag, body = value
         if tag == "map" and kind == MAP:
             return {_atom(key): _atom(item) for key, item in body}
-        if tag == "uuid":
+        if tag == "uuid" and kind != MAP:
             return frozenset((_atom(value),)) if kind == SET else _atom(value)
-        if tag == "set":
+        if tag == "set" and type(body) is list:
             if kind == SET:
                 return frozenset(map(_atom, body))
             if kind == OPTION and len(body) <= 1:
