@@ -12,6 +12,8 @@ from collections.abc import Iterable
 
 from oslo_config import cfg
 
+from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
+
 NODE = cfg.OptGroup("node", "This VNC node")
 STORE = cfg.OptGroup("store", "The config database")
 OVSDB = cfg.OptGroup("ovsdb", "Hypervisors")
@@ -93,7 +95,7 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                    "for other applications in this process that have switches of their own."),
     ],
     OPENFLOW: [
-        cfg.IntOpt("new_connections", default=0, min=0, max=1_000_000, help="Tracked "
+        cfg.IntOpt("new_connections", default=NEW_CONNECTIONS, min=0, max=1_000_000, help="Tracked "
                    "connections that one port may begin in a second, and four times as many at "
                    "once; what is beyond is dropped. 0: no limit."),
     ],

@@ -20,10 +20,11 @@ COUNTED = ("resubmit", "connect")
 """The action that counts it; beyond the port's rate the packet ends there."""
 
 
-NEW_CONNECTIONS = 1000
-"""Connections a second that a port may begin, if nobody says otherwise.  With 60 s for UDP without
-a reply, the longest that Open vSwitch gives what is not established, a port that does its worst
-has 64,000 entries of the userspace datapath's three million."""
+NEW_CONNECTIONS = 0
+"""Connections a second that a port may begin, if nobody says otherwise: no limit, since a stream
+that nobody answers would be cut to it.  With 1,000, and 60 s for UDP without a reply, the longest
+that Open vSwitch gives what is not established, a port that does its worst has 64,000 entries of
+the userspace datapath's three million."""
 BURST_SECONDS = 4
 UNLIMITED = 10_000_000
 """A rate that no switch reaches: the meters stay, so that nothing else changes."""
