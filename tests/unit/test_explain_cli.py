@@ -9,6 +9,8 @@ import pytest
 from ryu_apps.cli.vnctl import main
 from tests.unit.api_client import Node
 
+from .vnctl_support import runner
+
 
 @pytest.fixture
 def node():
@@ -23,14 +25,7 @@ def node():
 
 @pytest.fixture
 def run(node, capsys):
-    def call(*words: str, status: int = 0) -> str:
-        capsys.readouterr()
-        found = main(["--url", node.url, *words])
-        captured = capsys.readouterr()
-        assert found == status, captured
-        return captured.out if status in (0, 1) else captured.err
-
-    return call
+    return runner(node, capsys)
 
 
 def test_explain(run, node):

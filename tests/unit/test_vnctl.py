@@ -19,6 +19,7 @@ from ryu_apps.northbound.base import PortState
 
 from .api_client import Node
 from .interruptible import start
+from .vnctl_support import runner
 
 ELEMENT = {
     "id": "hv1", "element": "hv1", "hostname": "host1", "vtep": "192.0.2.1", "owner": "node1",
@@ -68,14 +69,7 @@ def node():
 
 @pytest.fixture
 def run(node, capsys):
-    def call(*words: str, status: int = 0) -> str:
-        capsys.readouterr()
-        found = main(["--url", node.url, *words])
-        captured = capsys.readouterr()
-        assert found == status, captured
-        return captured.out if status in (0, 1) else captured.err
-
-    return call
+    return runner(node, capsys)
 
 
 def test_every_listing(run, node):

@@ -20,6 +20,7 @@ from ryu_apps.cli.vnctl import COMMANDS, build_parser, main
 
 from .api_client import Node
 from .interruptible import start
+from .vnctl_support import runner
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +43,7 @@ def node():
 
 @pytest.fixture
 def run(node, capsys):
-    def call(*words: str, status: int = 0) -> str:
-        capsys.readouterr()
-        found = main(["--url", node.url, *words])
-        captured = capsys.readouterr()
-        assert found == status, captured
-        return captured.out if status in (0, 1) else captured.err
-
-    return call
+    return runner(node, capsys)
 
 
 def column(shown: str, at: int = 0) -> list[str]:
