@@ -46,6 +46,12 @@ def all4(datagram: bytes, **more: object) -> bytes:
     return f.ethernet(OWN, f.BROADCAST, f.IPV4, packet)
 
 
+def from4(source: str) -> bytes:
+    datagram = f.udp(source, "255.255.255.255", 4000, 5000, b"")
+    packet = f.ipv4(source, "255.255.255.255", f.UDP, datagram)
+    return f.ethernet(OWN, f.BROADCAST, f.IPV4, packet)
+
+
 def all6(following: int, payload: bytes, source: str = LOCAL) -> bytes:
     packet = f.ipv6(source, ALL, following, payload, 255)
     return f.ethernet(OWN, f.ALL_NODES_MAC, f.IPV6, packet)
@@ -78,6 +84,13 @@ STOPPED = {
     "dhcpv6": (all6(f.UDP, SERVER), "tp_dst=546"),
     "dhcpv6 from elsewhere": (all6(f.UDP, f.udp(LOCAL, ALL, 1547, 546, b"")), "tp_dst=546"),
     "dhcpv6 in a first fragment": (first(f.UDP, SERVER + bytes(12)), "tp_dst=546"),
+    "from a group": (from4("224.0.0.18"), "nw_src=224.0.0.0/3"),
+    "from all": (from4("255.255.255.255"), "nw_src=224.0.0.0/3"),
+    "from the loopback": (from4("127.0.0.1"), "nw_src=127.0.0.0/8"),
+    "from a group (IPv6)": (all6(f.UDP, f.udp("ff02::5", ALL, 1, 2, b""), "ff02::5"),
+                            "ipv6_src=ff00::/8"),
+    "from the loopback (IPv6)": (all6(f.UDP, f.udp("::1", ALL, 1, 2, b""), "::1"),
+                                 "ipv6_src=::1"),
     "headers that end too early": (all6(f.DESTINATION, b"\x3a\x07" + bytes(6)), "nw_proto=0"),
     "the same in a first fragment":
         (first(f.DESTINATION, b"\x3a\x07" + bytes(6)), "nw_proto=0"),

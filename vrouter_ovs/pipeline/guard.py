@@ -39,6 +39,12 @@ def refused(tag: int) -> list[Flow]:
         (*icmpv6, ("icmpv6_type", REDIRECT)),
         (("eth_type", IPV4), ("ip_proto", UDP), ("udp_dst", DHCP_CLIENT)),
         (*udp6, ("udp_dst", DHCPV6_CLIENT)),
+        # What no packet comes from (RFC 1122 section 3.2.1.3, RFC 4291 sections 2.5.3 and 2.7),
+        # though a prefix of the port may cover it.
+        (("eth_type", IPV4), ("ipv4_src", "224.0.0.0", "224.0.0.0")),
+        (("eth_type", IPV4), ("ipv4_src", "127.0.0.0", "255.0.0.0")),
+        (ipv6, ("ipv6_src", "ff00::", "ff00::")),
+        (ipv6, ("ipv6_src", "::1")),
         # What cannot be read.
         (ipv6, ("ip_proto", 0)),
         *((ipv6, ("ip_proto", number)) for number in NOT_SKIPPED),
