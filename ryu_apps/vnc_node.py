@@ -18,7 +18,7 @@ from os_ken.ofproto import ofproto_v1_4
 
 from ryu_apps import __version__
 from ryu_apps import settings as options
-from ryu_apps.configuration import Configuration
+from ryu_apps.configuration.service import Configuration
 from ryu_apps.control import messages as msg
 from ryu_apps.control.world import NODES, Settings, World
 from ryu_apps.controller import Controller

@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 from typing import Any
 
-from ryu_apps.configuration import Configuration
+from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound import discovery, openapi
 from ryu_apps.northbound.agents import Agents
 from ryu_apps.northbound.base import NodeView

@@ -9,7 +9,7 @@ import re
 import uuid
 from typing import Any
 
-from ryu_apps.configuration import Configuration
+from ryu_apps.configuration.service import Configuration
 from ryu_apps.control import ipam
 from ryu_apps.control.access import ADMINISTRATOR, Principal
 from ryu_apps.control.rules import Context

@@ -11,7 +11,7 @@ from typing import Any
 
 import h11
 
-from ryu_apps.configuration import Configuration
+from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.serving.connection import Connection

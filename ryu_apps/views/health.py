@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from ryu_apps.configuration import Configuration
+from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.rib import LOCAL
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller, Stopped

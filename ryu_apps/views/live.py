@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from ryu_apps.configuration import Configuration
+from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.explain import explain
 from ryu_apps.control.explain_forwarding import Forwarding
 from ryu_apps.control.messages import ClearDuplicate, ForgetElement

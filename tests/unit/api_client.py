@@ -8,7 +8,7 @@ import requests
 from oslo_config import cfg
 
 from ryu_apps import settings
-from ryu_apps.configuration import Configuration
+from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.view import DataView

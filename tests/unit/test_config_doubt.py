@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ryu_apps.configuration import Configuration
+from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.config import Config
 from ryu_apps.control.messages import (
     ConfigAccepted,

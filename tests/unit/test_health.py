@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from ryu_apps.config_guard import Behind
+from ryu_apps.configuration.guard import Behind
 from ryu_apps.control.elements import record
 from ryu_apps.control.messages import ElementConnected, ElementInfo, StatusChanged, TunnelStatus
 from ryu_apps.control.world import Settings, World

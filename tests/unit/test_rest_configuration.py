@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ryu_apps.configuration import GENERATION, Configuration
+from ryu_apps.configuration.service import GENERATION, Configuration
 from ryu_apps.control.config import Config
 from ryu_apps.control.messages import ConfigChanged, ConfigLoaded, StatusChanged
 from ryu_apps.control.model import Change, Network

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.status_writer import MAX_RECORD, StatusWriter
+from ryu_apps.configuration.status_writer import MAX_RECORD, StatusWriter
 from ryu_apps.store.base import TooLarge, Unavailable
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.store.sqlite import SqliteStore

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from ryu_apps import supervision
-from ryu_apps.status_writer import StatusWriter
+from ryu_apps.configuration.status_writer import StatusWriter
 from ryu_apps.store import open_store
 from ryu_apps.store.base import Compare, Put, StoreError, Unavailable
 

@@ -11,9 +11,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ryu_apps.config_records import status_record
+from ryu_apps.configuration.records import status_record
+from ryu_apps.configuration.status_writer import StatusWriter
 from ryu_apps.control.messages import StatusChanged
-from ryu_apps.status_writer import StatusWriter
 from ryu_apps.store.base import Batch, Item
 
 GRACE = 30.0

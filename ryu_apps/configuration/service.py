@@ -5,7 +5,7 @@ by a pure function of that copy and written in one transaction that compares and
 ``/config/generation``; so a plan that was made from old data never gets written: it is made again.
 Requests that come while a transaction is under way are committed together in the next one.
 
-While the store is in doubt (:mod:`ryu_apps.config_copy`) nothing is written, until it is the right
+While the store is in doubt (:mod:`ryu_apps.configuration.copy`) nothing is written, until it is the right
 one again or an operator accepts it.
 """
 
@@ -19,17 +19,17 @@ import uuid
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ryu_apps.config_copy import ConfigCopy
-from ryu_apps.config_guard import Behind, Guard
-from ryu_apps.config_records import CONFIG, GENERATION, STATUS, operation
+from ryu_apps.configuration.copy import ConfigCopy
+from ryu_apps.configuration.group_commit import Plan, Request, plan_group
+from ryu_apps.configuration.guard import Behind, Guard
+from ryu_apps.configuration.known_state import StateFile
+from ryu_apps.configuration.records import CONFIG, GENERATION, STATUS, operation
+from ryu_apps.configuration.status_copy import StatusCopy
+from ryu_apps.configuration.status_writer import StatusWriter
 from ryu_apps.control import lineage
 from ryu_apps.control.config import Config
 from ryu_apps.control.messages import ConfigAccepted, ConfigDoubted
 from ryu_apps.control.model import Change
-from ryu_apps.group_commit import Plan, Request, plan_group
-from ryu_apps.known_state import StateFile
-from ryu_apps.status_copy import StatusCopy
-from ryu_apps.status_writer import StatusWriter
 from ryu_apps.store.base import (
     Batch,
     Compare,

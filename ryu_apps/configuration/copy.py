@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ryu_apps.config_records import CONFIG, GENERATION, Reader, missing
+from ryu_apps.configuration.known_state import Known
+from ryu_apps.configuration.records import CONFIG, GENERATION, Reader, missing
 from ryu_apps.control import lineage
 from ryu_apps.control.ipam import AllocatingConfig
 from ryu_apps.control.lineage import Lineage
 from ryu_apps.control.messages import ConfigAccepted, ConfigChanged, ConfigLoaded
 from ryu_apps.control.model import Change
-from ryu_apps.known_state import Known
 from ryu_apps.store.base import Batch, Item
 from ryu_apps.supervision import failed
 
