@@ -19,13 +19,13 @@ from os_ken.ofproto import ofproto_v1_4
 from ryu_apps import __version__
 from ryu_apps import settings as options
 from ryu_apps.configuration.service import Configuration
+from ryu_apps.connections.port_number import port_number
 from ryu_apps.control import messages as msg
 from ryu_apps.control.world import NODES, Settings, World
 from ryu_apps.controller import Controller
 from ryu_apps.node_name import wait_for_name
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, is_router_id, make_engine, parse_peers
-from ryu_apps.port_number import port_number
 from ryu_apps.runtime import expect
 from ryu_apps.settings import SettingsError
 from ryu_apps.southbound import icmp_errors

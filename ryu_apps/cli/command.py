@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ryu_apps import port_number as ports
+from ryu_apps.connections import port_number as ports
 
 from .client import Client
 from .output import Records, Result

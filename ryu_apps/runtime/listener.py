@@ -14,8 +14,8 @@ from os_ken.controller import controller, ofp_handler
 from os_ken.lib import hub
 from os_ken.ofproto import ofproto_common
 
-from ryu_apps.peer_address import plain_address
-from ryu_apps.places import Places
+from ryu_apps.connections.limits import Places
+from ryu_apps.connections.peer_address import plain_address
 from ryu_apps.runtime.channel import peer_name
 from ryu_apps.supervision import guarded
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ryu_apps.port_number import port_number
+from ryu_apps.connections.port_number import port_number
 
 LOG = logging.getLogger("vnc.dns")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from typing import Any, NamedTuple
 
-from ryu_apps.peer_address import plain_address
+from ryu_apps.connections.peer_address import plain_address
 
 LOG = logging.getLogger("vnc.openflow")
 

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from ryu_apps.places import Places
+from ryu_apps.connections.limits import Places
 
 LOG = logging.getLogger("vnc.ovsdb")
 

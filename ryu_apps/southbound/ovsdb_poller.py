@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 
-from ryu_apps.peer_address import plain_address
+from ryu_apps.connections.peer_address import plain_address
 from ryu_apps.southbound.ovsdb_admission import Admission, ClosedLog
 from ryu_apps.southbound.ovsdb_element import Origin
 from ryu_apps.southbound.ovsdb_framing import ProtocolError

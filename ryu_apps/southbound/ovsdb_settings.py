@@ -6,7 +6,7 @@ import ipaddress
 import ssl
 from dataclasses import dataclass
 
-from ryu_apps.port_number import port_number
+from ryu_apps.connections.port_number import port_number
 
 DEFAULT_PORT = 6640
 

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 from collections.abc import Container, Iterable, Mapping
 
-from ryu_apps.port_number import port_number
+from ryu_apps.connections.port_number import port_number
 from ryu_apps.southbound.ovsdb_replica import Replica, Row
 from ryu_apps.southbound.ovsdb_rows import TUNNEL_MARK
 from ryu_apps.southbound.ovsdb_transaction import Transaction, json_map

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.port_number import port_number
+from ryu_apps.connections.port_number import port_number
 from ryu_apps.southbound.dns_resolvers import Resolver, parse_resolver
 from ryu_apps.southbound.ovsdb_settings import parse_listen
 
