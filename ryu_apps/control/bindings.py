@@ -15,11 +15,11 @@ from collections.abc import Container, Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config import Config
 from ryu_apps.control.duplicates import Duplicates
 from ryu_apps.control.elements import Claim, Elements, Interface
 from ryu_apps.control.instances import Instances
-from ryu_apps.control.learned import Learned
 from ryu_apps.control.model import Port
 from ryu_apps.control.origins import Origins
 from ryu_apps.control.rib import Rib

@@ -11,9 +11,9 @@ cannot be trusted (:mod:`trust`).
 
 from __future__ import annotations
 
+from ryu_apps.control.addresses.probes import Probes
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.peers import Peers
-from ryu_apps.control.probes import Probes
 from ryu_apps.control.trust import Trust
 
 EVIDENCE_TIME = 5.0

@@ -7,13 +7,13 @@ announced, so that a type 2 route always means: this VTEP delivers to this port 
 from __future__ import annotations
 
 from ryu_apps.control import ids
+from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config import Config
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge import Edges
 from ryu_apps.control.elements import Claim, Elements
 from ryu_apps.control.instance import Entry
-from ryu_apps.control.learned import Learned
 from ryu_apps.control.messages import Program, RecordStatus
 from ryu_apps.control.names import Names
 from ryu_apps.control.policies import Policies

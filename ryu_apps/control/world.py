@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.addresses.learned import Learned
+from ryu_apps.control.addresses.probes import Probes
 from ryu_apps.control.advertised import RECORDS as ADVERTISED
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config import Config
@@ -23,7 +25,6 @@ from ryu_apps.control.duplicates import Duplicates
 from ryu_apps.control.elements import RECORDS, Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.instances import Instances
-from ryu_apps.control.learned import Learned
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
 from ryu_apps.control.moves import Moves
@@ -33,7 +34,6 @@ from ryu_apps.control.peers import Peers
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.presence import Presence
-from ryu_apps.control.probes import Probes
 from ryu_apps.control.publish import Publisher
 from ryu_apps.control.released import Released
 from ryu_apps.control.resolve import Resolver

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ryu_apps.control import ids, learned, move_limit
+from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
+from ryu_apps.control.addresses import dampening as move_limit
+from ryu_apps.control.addresses import learned
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.model import (
     AddressPair,

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ryu_apps.control.addresses.holders import Held, Key
 from ryu_apps.control.elements import Elements
-from ryu_apps.control.held import Held, Key
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Path

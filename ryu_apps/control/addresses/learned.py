@@ -3,7 +3,7 @@
 Such an address has no place in the configuration.  It is where it was announced last, by ARP or a
 neighbor advertisement of one of the ports that may have it; the vrouters' guards let nobody else
 announce it, and send a copy of each announcement here.  Among nodes the type 2 routes decide as
-they do for a MAC (:mod:`ryu_apps.control.rivals`).
+they do for a MAC (:mod:`ryu_apps.control.addresses.competing_routes`).
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from ryu_apps.control import ids
+from ryu_apps.control.addresses.competing_routes import Rivals
+from ryu_apps.control.addresses.dampening import MoveLimit
+from ryu_apps.control.addresses.eligibility import Rights
+from ryu_apps.control.addresses.holders import Held, HeldAddresses, Key
 from ryu_apps.control.config import Config
 from ryu_apps.control.elements import Elements
-from ryu_apps.control.held import Held, HeldAddresses, Key
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.model import Port
-from ryu_apps.control.move_limit import MoveLimit
 from ryu_apps.control.rib import Rib
-from ryu_apps.control.rights import Rights
-from ryu_apps.control.rivals import Rivals
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.translate import (
     BoundPort,

@@ -6,7 +6,7 @@ A move that comes too early is done later: two ports that both insist cost no mo
 
 from __future__ import annotations
 
-from ryu_apps.control.held import Key
+from ryu_apps.control.addresses.holders import Key
 
 BURST, REFILL = 5, 5.0
 """An address may move so many times at once, and once in so many seconds from then on."""

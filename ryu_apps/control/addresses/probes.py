@@ -4,15 +4,15 @@ Nothing that was learned is stored.  So a port is asked when its flows are confi
 start of the node is before anything is deleted from its switch; an address that is nowhere is asked
 for now and then, so that one which nobody ever announced is found too; and so is who holds one, as
 the announcement of a successor may have been lost.  The answers come the way of all announcements
-(:mod:`ryu_apps.control.learned`).
+(:mod:`ryu_apps.control.addresses.learned`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ryu_apps.control.held import Key
-from ryu_apps.control.learned import Learned
+from ryu_apps.control.addresses.holders import Key
+from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.messages import Probe
 from ryu_apps.control.translate import BoundPort
 
