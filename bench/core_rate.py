@@ -19,7 +19,15 @@ from collections.abc import Callable
 
 from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
-from ryu_apps.control.model import ROUTER_INTERFACE, Change, FixedIp, Network, Port, Router, Subnet
+from ryu_apps.control.config.model import (
+    ROUTER_INTERFACE,
+    Change,
+    FixedIp,
+    Network,
+    Port,
+    Router,
+    Subnet,
+)
 from ryu_apps.control.routes import Attributes, MacIp, Path
 from ryu_apps.control.world import Settings, World
 

@@ -1,6 +1,6 @@
 """The node's copy of the stored configuration: what is loaded, watched and committed goes into it.
 
-What cannot follow on it does not (:mod:`ryu_apps.control.lineage`): then there is a ``doubt``, and
+What cannot follow on it does not (:mod:`ryu_apps.control.config.lineage`): then there is a ``doubt``, and
 the copy stays as it is until the whole of the store, compared again, leaves none.
 """
 
@@ -13,11 +13,11 @@ from typing import Any
 
 from ryu_apps.configuration.known_state import Known
 from ryu_apps.configuration.records import CONFIG, GENERATION, Reader, missing
-from ryu_apps.control import lineage
-from ryu_apps.control.ipam import AllocatingConfig
-from ryu_apps.control.lineage import Lineage
+from ryu_apps.control.config import lineage
+from ryu_apps.control.config.ipam import AllocatingConfig
+from ryu_apps.control.config.lineage import Lineage
+from ryu_apps.control.config.model import Change
 from ryu_apps.control.messages import ConfigAccepted, ConfigChanged, ConfigLoaded
-from ryu_apps.control.model import Change
 from ryu_apps.store.base import Batch, Item
 from ryu_apps.supervision import failed
 
@@ -29,7 +29,7 @@ PORTS = f"{CONFIG}port/"
 
 class ConfigCopy:
     """``known``: what the node knew when it last ran; ``remembers``: whether it would know.
-    ``most_lost``: see :func:`~ryu_apps.control.lineage.doubt`.  ``post``: takes ConfigChanged,
+    ``most_lost``: see :func:`~ryu_apps.control.config.lineage.doubt`.  ``post``: takes ConfigChanged,
     ConfigAccepted and, once, when there is no doubt, ConfigLoaded.
 
     ``changed`` guards all of it, and is notified of changes.

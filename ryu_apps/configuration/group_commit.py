@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from ryu_apps.control.config import Config
-from ryu_apps.control.model import Change
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change
 
 T = TypeVar("T")
 Plan = Callable[[Config], tuple[list[Change], T]]

@@ -1,7 +1,7 @@
 """What this node knew of the configuration when it last ran: a small file of its own.
 
 With it a node that starts can tell a store that was emptied, restored or exchanged meanwhile from
-its own (:mod:`ryu_apps.control.lineage`).
+its own (:mod:`ryu_apps.control.config.lineage`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from ryu_apps.control import lineage
-from ryu_apps.control.lineage import Lineage
+from ryu_apps.control.config import lineage
+from ryu_apps.control.config.lineage import Lineage
 
 LOG = logging.getLogger(__name__)
 

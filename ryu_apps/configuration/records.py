@@ -7,9 +7,9 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from ryu_apps.control import stored
-from ryu_apps.control.config import Config
-from ryu_apps.control.model import KINDS, Change
+from ryu_apps.control.config import stored
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import KINDS, Change
 from ryu_apps.store.base import Delete, Item, Put, StoreError
 
 LOG = logging.getLogger(__name__)

@@ -26,10 +26,10 @@ from ryu_apps.configuration.known_state import StateFile
 from ryu_apps.configuration.records import CONFIG, GENERATION, STATUS, operation
 from ryu_apps.configuration.status_copy import StatusCopy
 from ryu_apps.configuration.status_writer import StatusWriter
-from ryu_apps.control import lineage
-from ryu_apps.control.config import Config
+from ryu_apps.control.config import lineage
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change
 from ryu_apps.control.messages import ConfigAccepted, ConfigDoubted
-from ryu_apps.control.model import Change
 from ryu_apps.store.base import (
     Batch,
     Compare,

@@ -16,11 +16,11 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from ryu_apps.control.addresses.learned import Learned
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Port
 from ryu_apps.control.duplicates import Duplicates
 from ryu_apps.control.elements import Claim, Elements, Interface
 from ryu_apps.control.instances import Instances
-from ryu_apps.control.model import Port
 from ryu_apps.control.origins import Origins
 from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Path, next_sequence

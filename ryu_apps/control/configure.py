@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.address_owners import own_addresses
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change, Network, Port, Router, Subnet, means_the_same
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
-from ryu_apps.control.model import Change, Network, Port, Router, Subnet, means_the_same
-from ryu_apps.control.owners import own_addresses
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.bindings import Bindings
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.moves import Moves

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from ryu_apps.control import dns_names
 from ryu_apps.control.advertised import Advertised
-from ryu_apps.control.config import Config
+from ryu_apps.control.config import dns_names
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import FixedIp, Subnet
 from ryu_apps.control.messages import EdgeChanged
-from ryu_apps.control.model import FixedIp, Subnet
 from ryu_apps.control.service_addresses import (
     resolver_addresses,
     router_address,

@@ -11,7 +11,9 @@ import ipaddress
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Port, Subnet
+from ryu_apps.control.config.protocols import ICMP, ICMPV6, protocol_number
 from ryu_apps.control.explain_path import (
     DROP,
     PASS,
@@ -24,9 +26,7 @@ from ryu_apps.control.explain_path import (
     way_of,
 )
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
-from ryu_apps.control.model import Port, Subnet
 from ryu_apps.control.policy import NO_GROUPS, Groups, groups_of
-from ryu_apps.control.protocols import ICMP, ICMPV6, protocol_number
 from ryu_apps.control.service_addresses import is_resolver
 from vrouter_ovs.state import EGRESS, INGRESS
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ipaddress
 
+from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.explain_path import DROP, PASS, UNKNOWN, Stage
 from ryu_apps.control.explain_rules import Packet
-from ryu_apps.control.model import Port, Subnet
 from ryu_apps.control.translate import BoundPort, attachment, router_networks
 from ryu_apps.control.usable import unusable
 from ryu_apps.control.world import World

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.explain_rules import Packet, contains
-from ryu_apps.control.model import Port, Subnet
 
 Exists = Callable[[int, str], str]
 """(VNI of an EVI or a VRF, address) -> the prefix by which its routes lead there, or ""."""

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ryu_apps.control.config import Config
-from ryu_apps.control.model import Port, SecurityGroupRule
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Port, SecurityGroupRule
+from ryu_apps.control.config.protocols import ICMP, ICMPV6, protocol_number
 from ryu_apps.control.policy import (
     Groups,
     addresses_of,
@@ -17,7 +18,6 @@ from ryu_apps.control.policy import (
     remote_groups,
     remote_prefix,
 )
-from ryu_apps.control.protocols import ICMP, ICMPV6, protocol_number
 from vrouter_ovs.state import INGRESS
 
 NUMBERS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}

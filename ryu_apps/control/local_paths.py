@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ryu_apps.control.bindings import Bindings
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.ports import Ports

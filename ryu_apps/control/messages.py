@@ -25,7 +25,7 @@ from vrouter_ovs.state import Key, StateObject
 @dataclass(frozen=True, slots=True)
 class ConfigChanged:
     """Committed configuration, in store order.  ``changes``: of
-    :class:`~ryu_apps.control.model.Change`."""
+    :class:`~ryu_apps.control.config.model.Change`."""
 
     changes: tuple
     revision: int

@@ -16,10 +16,10 @@ steps a reader may see a port's name before its pointer.
 
 from __future__ import annotations
 
-from ryu_apps.control.config import Config
-from ryu_apps.control.dns_names import DEFAULT_DOMAIN, Assignment, assignments
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.dns_names import DEFAULT_DOMAIN, Assignment, assignments
+from ryu_apps.control.config.model import Network
 from ryu_apps.control.messages import DnsChanged
-from ryu_apps.control.model import Network
 from vrouter_ovs.proxies.dns import DnsView
 
 

@@ -7,9 +7,9 @@ nothing is computed per port.
 
 from __future__ import annotations
 
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Port
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.model import Port
 from ryu_apps.control.policy import (
     Groups,
     Member,

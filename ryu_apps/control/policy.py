@@ -12,9 +12,9 @@ import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ryu_apps.control.config import Config
-from ryu_apps.control.model import Port, SecurityGroupRule, normalized
-from ryu_apps.control.protocols import protocol_number
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Port, SecurityGroupRule, normalized
+from ryu_apps.control.config.protocols import protocol_number
 from ryu_apps.control.translate import network_of
 from vrouter_ovs.state import EGRESS, INGRESS, Rule
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from ryu_apps.control import ids
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.bindings import Bindings
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge import Edges
 from ryu_apps.control.elements import Claim, Elements

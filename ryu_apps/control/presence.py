@@ -6,12 +6,12 @@ attached to.  What single entries of them resolve to is the :class:`Resolver`'s 
 
 from __future__ import annotations
 
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Router
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.instance import Entry
-from ryu_apps.control.model import Router
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.services import Services
 from ryu_apps.control.translate import connected, router_networks

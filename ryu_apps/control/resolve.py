@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ryu_apps.control import ids
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.address_owners import owner_of
+from ryu_apps.control.config.config import Config
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.instance import Entry, Instance
 from ryu_apps.control.instances import Instances
 from ryu_apps.control.messages import Gratuitous
-from ryu_apps.control.owners import owner_of
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.routes import Path

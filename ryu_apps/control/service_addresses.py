@@ -11,9 +11,10 @@ from __future__ import annotations
 import ipaddress
 from functools import lru_cache
 
-from ryu_apps.control import ids, ipam
-from ryu_apps.control.config import Config
-from ryu_apps.control.model import Subnet
+from ryu_apps.control import ids
+from ryu_apps.control.config import ipam
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Subnet
 from ryu_apps.control.translate import Attachment, attachment
 
 CANDIDATES = 16

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Subnet
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.instance import Entry
-from ryu_apps.control.model import Subnet
 from ryu_apps.control.moves import Moves
 from ryu_apps.control.service_addresses import (
     own_service_address,

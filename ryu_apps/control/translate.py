@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ryu_apps.control import ids
-from ryu_apps.control.config import Config
-from ryu_apps.control.model import Network, Port, Router
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Network, Port, Router
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
 from ryu_apps.control.elements import Elements
 
 

@@ -16,7 +16,7 @@ from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.addresses.probes import Probes
 from ryu_apps.control.advertised import RECORDS as ADVERTISED
 from ryu_apps.control.bindings import Bindings
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.dependents import Dependents

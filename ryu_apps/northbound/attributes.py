@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ryu_apps.control.ipam import mac_spelled
-from ryu_apps.control.protocols import protocol_number
+from ryu_apps.control.config.ipam import mac_spelled
+from ryu_apps.control.config.protocols import protocol_number
 
 TRUE = frozenset({"true", "t", "1", "yes", "y", "on"})
 FALSE = frozenset({"false", "f", "0", "no", "n", "off"})

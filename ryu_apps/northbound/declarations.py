@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ryu_apps.control.model import (
+from ryu_apps.control.config.model import (
     AddressGroup,
     Network,
     Port,
@@ -11,7 +11,7 @@ from ryu_apps.control.model import (
     SecurityGroupRule,
     Subnet,
 )
-from ryu_apps.control.rules import (
+from ryu_apps.control.config.rules import (
     address_groups,
     networks,
     ports,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import logging
 
-from ryu_apps.control.config import Config
-from ryu_apps.control.rules import Draft, security_groups
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.rules import Draft, security_groups
 from ryu_apps.northbound.environment import Environment, principal
 from ryu_apps.northbound.http import Call
 from ryu_apps.store.base import StoreError

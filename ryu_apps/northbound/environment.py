@@ -10,9 +10,9 @@ import uuid
 from typing import Any
 
 from ryu_apps.configuration.service import Configuration
-from ryu_apps.control import ipam
-from ryu_apps.control.access import ADMINISTRATOR, Principal
-from ryu_apps.control.rules import Context
+from ryu_apps.control.config import ipam
+from ryu_apps.control.config.access import ADMINISTRATOR, Principal
+from ryu_apps.control.config.rules import Context
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.errors import ApiError
 from ryu_apps.northbound.http import Call

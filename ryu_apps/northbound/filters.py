@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ryu_apps.control.ipam import canonical_mac
+from ryu_apps.control.config.ipam import canonical_mac
 from ryu_apps.northbound.attributes import FALSE, TRUE
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.errors import ApiError

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 
 from webob import Request, Response
 
-from ryu_apps.control.rules import RuleError
+from ryu_apps.control.config.rules import RuleError
 from ryu_apps.northbound import absent, json_body
 from ryu_apps.northbound.errors import ApiError, error_body
 from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable

@@ -7,8 +7,8 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from ryu_apps.control import access
-from ryu_apps.control.access import Principal
+from ryu_apps.control.config import access
+from ryu_apps.control.config.access import Principal
 from ryu_apps.northbound import bodies, declarations
 from ryu_apps.northbound.attributes import type_of
 from ryu_apps.northbound.fields import Body

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from ryu_apps.control import access
-from ryu_apps.control.config import Config
-from ryu_apps.control.rules import Draft
-from ryu_apps.control.rules.authority import may, may_create
+from ryu_apps.control.config import access
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.rules import Draft
+from ryu_apps.control.config.rules.authority import may, may_create
 from ryu_apps.northbound import listing, matching, parsing, views
 from ryu_apps.northbound.environment import Environment, principal
 from ryu_apps.northbound.errors import ApiError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ryu_apps.control.rules.draft import Draft
-from ryu_apps.control.rules.draft import tags as canonical
+from ryu_apps.control.config.rules.draft import Draft
+from ryu_apps.control.config.rules.draft import tags as canonical
 from ryu_apps.northbound import bodies
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError

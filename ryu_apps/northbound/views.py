@@ -11,9 +11,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from ryu_apps.control.config import Config
-from ryu_apps.control.dns_names import assignments
-from ryu_apps.control.model import (
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.dns_names import assignments
+from ryu_apps.control.config.model import (
     AddressGroup,
     Network,
     Port,
@@ -24,7 +24,7 @@ from ryu_apps.control.model import (
     Subnet,
     normalized,
 )
-from ryu_apps.control.rules.security_groups import DEFAULT
+from ryu_apps.control.config.rules.security_groups import DEFAULT
 from ryu_apps.northbound.base import DOWN, PortState
 
 STATE_KEYS = frozenset({"status", "binding:host_id", "binding:vif_type"})

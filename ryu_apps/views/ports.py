@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ryu_apps.control.model import Port
+from ryu_apps.control.config.model import Port
 from ryu_apps.control.routes import Path
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import DOWN, PortState

@@ -9,7 +9,7 @@ import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from ryu_apps.control import messages as msg
-from ryu_apps.control.model import (
+from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
     AddressPair,
     Change,

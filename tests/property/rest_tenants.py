@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from webob import Request
 
 from ryu_apps.configuration.service import Configuration
-from ryu_apps.control.model import Resource
+from ryu_apps.control.config.model import Resource
 from ryu_apps.northbound.api import build
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.api_client import options

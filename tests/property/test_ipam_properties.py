@@ -7,10 +7,10 @@ import ipaddress
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.control import ipam
-from ryu_apps.control.config import Config
-from ryu_apps.control.model import Change, FixedIp, Network, Port, Subnet
-from ryu_apps.control.rules import Draft
+from ryu_apps.control.config import ipam
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change, FixedIp, Network, Port, Subnet
+from ryu_apps.control.config.rules import Draft
 
 SUBNETS = {
     "s4": Subnet("s4", "n", "10.0.0.0/27", gateway_ip="10.0.0.5",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.model import (
+from ryu_apps.control.config.model import (
     AddressGroup,
     AddressPair,
     Change,

@@ -2,7 +2,7 @@
 request changes what is another's.
 
 What a project may see and change is told here a second time, by the Networking API's words, not
-by the table in :mod:`ryu_apps.control.access`.
+by the table in :mod:`ryu_apps.control.config.access`.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.control.ipam import eui64_address
-from ryu_apps.control.rules import ports, subnets
+from ryu_apps.control.config.ipam import eui64_address
+from ryu_apps.control.config.rules import ports, subnets
 
 from . import test_rules_properties as base
 

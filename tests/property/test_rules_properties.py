@@ -10,11 +10,19 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.control import ipam
-from ryu_apps.control.config import Config
-from ryu_apps.control.ipam import AllocatingConfig
-from ryu_apps.control.rules import Context, Draft, RuleError, networks, ports, routers, subnets
-from ryu_apps.control.stored import decode, encode
+from ryu_apps.control.config import ipam
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.ipam import AllocatingConfig
+from ryu_apps.control.config.rules import (
+    Context,
+    Draft,
+    RuleError,
+    networks,
+    ports,
+    routers,
+    subnets,
+)
+from ryu_apps.control.config.stored import decode, encode
 
 CIDRS = ("10.0.0.0/29", "10.0.0.8/30", "10.0.0.0/24", "10.1.0.0/30", "fd00::/125", "fd00::/64")
 ADDRESSES = (None, "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.9", "10.1.0.1", "fd00::1", "fd00::3")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control import ids
-from ryu_apps.control.model import FixedIp, Network
+from ryu_apps.control.config.model import FixedIp, Network
 from ryu_apps.control.routes import IpPrefix, MacIp, Path
 
 from .world_model import (

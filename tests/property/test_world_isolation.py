@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.control.model import (
+from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
     AddressPair,
     FixedIp,

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.config.model import AddressPair
 from ryu_apps.control.ids import link_local
 from ryu_apps.control.messages import Evidence
-from ryu_apps.control.model import AddressPair
 from ryu_apps.control.routes import Attributes, MacIp, Path
 from ryu_apps.control.translate import network_of
 from vrouter_ovs.state import OWNER_KNOWN, OWNER_PORT

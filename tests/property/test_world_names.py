@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.model import FixedIp
+from ryu_apps.control.config.model import FixedIp
 from vrouter_ovs.proxies.dns import DnsView, answer
 from vrouter_ovs.state import DnsServer
 

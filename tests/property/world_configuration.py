@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from ryu_apps.control.model import (
+from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
     AddressPair,
     Change,

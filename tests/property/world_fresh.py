@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from ryu_apps.control.bindings import Mobility
-from ryu_apps.control.model import Change
+from ryu_apps.control.config.model import Change
 from vrouter_ovs.encode import encode_object
 
 from .world_node import Hypervisor, Node, local_paths

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.config.model import Change
 from ryu_apps.control.edge import edge_port
 from ryu_apps.control.elements import RECORDS, record
-from ryu_apps.control.model import Change
 from ryu_apps.control.released import SOURCE
 from ryu_apps.control.rib import LOCAL
 from ryu_apps.control.routes import EVPN, Nlri, Path

@@ -2,8 +2,7 @@
 from __future__ import annotations
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.messages import Evidence
-from ryu_apps.control.model import (
+from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
     AddressPair,
     FixedIp,
@@ -12,6 +11,7 @@ from ryu_apps.control.model import (
     Router,
     Subnet,
 )
+from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import Attributes, MacIp, Path
 from ryu_apps.control.world import Settings
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.control import access
-from ryu_apps.control.access.table import TABLE
+from ryu_apps.control.config import access
+from ryu_apps.control.config.access.table import TABLE
 from ryu_apps.northbound.declarations import ALL
 
 

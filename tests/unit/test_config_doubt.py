@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from ryu_apps.configuration.service import Configuration
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.messages import (
     ConfigAccepted,
     ConfigChanged,
@@ -20,7 +21,6 @@ from ryu_apps.control.messages import (
     ConfigLoaded,
     StatusChanged,
 )
-from ryu_apps.control.model import Change, Network, Port
 from ryu_apps.store import open_store
 from ryu_apps.store.base import Delete, Put, Unavailable
 from ryu_apps.store.memory import MemoryStore

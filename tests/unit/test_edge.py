@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ryu_apps.control import ids
-from ryu_apps.control.config import Config
-from ryu_apps.control.edge import Edges, edge_port
-from ryu_apps.control.model import (
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
     Change,
     DhcpOption,
@@ -18,6 +17,7 @@ from ryu_apps.control.model import (
     Router,
     Subnet,
 )
+from ryu_apps.control.edge import Edges, edge_port
 from ryu_apps.control.service_addresses import resolver_addresses, service_mac
 from ryu_apps.control.translate import BoundPort, bound_port
 

@@ -8,12 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.control.config import Config
-from ryu_apps.control.explain import ExplainError, explain
-from ryu_apps.control.explain_rules import Packet, match
-from ryu_apps.control.model import Change, FixedIp, Port, SecurityGroup, SecurityGroupRule
-from ryu_apps.control.policy import WITH_PORTS, rules_of
-from ryu_apps.control.rules import (
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change, FixedIp, Port, SecurityGroup, SecurityGroupRule
+from ryu_apps.control.config.rules import (
     address_groups,
     networks,
     ports,
@@ -22,6 +19,9 @@ from ryu_apps.control.rules import (
     security_groups,
     subnets,
 )
+from ryu_apps.control.explain import ExplainError, explain
+from ryu_apps.control.explain_rules import Packet, match
+from ryu_apps.control.policy import WITH_PORTS, rules_of
 
 from .test_rules import Bench
 

@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.explain import explain
-from ryu_apps.control.explain_forwarding import Forwarding
-from ryu_apps.control.model import (
+from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
     FixedIp,
     Network,
@@ -20,6 +18,8 @@ from ryu_apps.control.model import (
     SecurityGroupRule,
     Subnet,
 )
+from ryu_apps.control.explain import explain
+from ryu_apps.control.explain_forwarding import Forwarding
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings
 from ryu_apps.views import vpns

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.explain import ExplainError
-from ryu_apps.control.model import (
+from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
     Change,
     FixedIp,
@@ -17,6 +16,7 @@ from ryu_apps.control.model import (
     SecurityGroupRule,
     Subnet,
 )
+from ryu_apps.control.explain import ExplainError
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings, World
 from ryu_apps.controller import Controller

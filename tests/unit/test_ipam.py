@@ -8,9 +8,9 @@ import random
 
 import pytest
 
-from ryu_apps.control import ipam
-from ryu_apps.control.config import Config
-from ryu_apps.control.model import Change, FixedIp, Network, Pool, Port, Router, Subnet
+from ryu_apps.control.config import ipam
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change, FixedIp, Network, Pool, Port, Router, Subnet
 
 
 def subnet(cidr: str, gateway: str = "", pools=None) -> Subnet:

@@ -10,11 +10,8 @@ from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
 from ryu_apps.control.addresses import dampening as move_limit
 from ryu_apps.control.addresses import learned
+from ryu_apps.control.config.model import AddressPair, FixedIp
 from ryu_apps.control.messages import Evidence
-from ryu_apps.control.model import (
-    AddressPair,
-    FixedIp,
-)
 from ryu_apps.control.routes import LAST_SEQUENCE
 from vrouter_ovs.state import LocalHop, LocalMac, Neighbor, RemoteMac, Route
 

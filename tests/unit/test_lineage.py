@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.control import lineage
-from ryu_apps.control.lineage import Lineage, accepted, decode, doubt, first
+from ryu_apps.control.config import lineage
+from ryu_apps.control.config.lineage import Lineage, accepted, decode, doubt, first
 
 KNOWN = first("a").next("b").next("c")
 SAME = (10, 10)

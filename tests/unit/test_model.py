@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ryu_apps.control.model import Network, Port, SecurityGroupRule, means_the_same
+from ryu_apps.control.config.model import Network, Port, SecurityGroupRule, means_the_same
 
 NETWORK = Network("n", 1000, 1, name="n")
 PORT = Port("p", "n", "fa:16:3e:00:00:01")

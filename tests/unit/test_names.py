@@ -9,8 +9,8 @@ import dns.message
 import pytest
 
 from ryu_apps.control import names
-from ryu_apps.control.config import Config
-from ryu_apps.control.model import Change, FixedIp, Network, Port, Subnet
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change, FixedIp, Network, Port, Subnet
 from ryu_apps.control.names import Names
 from vrouter_ovs.proxies.dns import DnsView, answer
 

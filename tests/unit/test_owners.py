@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ryu_apps.control.addresses.eligibility import Rights
+from ryu_apps.control.config.model import AddressPair, FixedIp
 from ryu_apps.control.ids import link_local
-from ryu_apps.control.model import AddressPair, FixedIp
 from ryu_apps.control.routes import Attributes, MacIp, Path
 from tests.property.world_model import PEERS, target
 from tests.unit.learned_support import FAR, VIP, mac, node, path, port, see

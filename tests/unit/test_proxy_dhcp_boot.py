@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from ryu_apps.control.model import DhcpOption
-from ryu_apps.control.rules.dhcp_options import merged
-from ryu_apps.control.rules.draft import RuleError
+from ryu_apps.control.config.model import DhcpOption
+from ryu_apps.control.config.rules.dhcp_options import merged
+from ryu_apps.control.config.rules.draft import RuleError
 from vrouter_ovs.proxies import dhcp4, dhcp6, packet
 
 from .proxy_support import PORT, ia_na, opt4, opt6, options6, read4, with_options

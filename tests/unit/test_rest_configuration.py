@@ -9,10 +9,10 @@ import time
 import pytest
 
 from ryu_apps.configuration.service import GENERATION, Configuration
-from ryu_apps.control.config import Config
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change, Network
+from ryu_apps.control.config.stored import encode
 from ryu_apps.control.messages import ConfigChanged, ConfigLoaded, StatusChanged
-from ryu_apps.control.model import Change, Network
-from ryu_apps.control.stored import encode
 from ryu_apps.store.base import Conflict, Put, StoreError, Unavailable
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.api_client import options

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 
-from ryu_apps.control.model import Network, Port
+from ryu_apps.control.config.model import Network, Port
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings
 from ryu_apps.views.live import FEW, SLICE, LiveView

@@ -8,9 +8,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from ryu_apps.control.access import Principal
-from ryu_apps.control.ipam import AllocatingConfig
-from ryu_apps.control.rules import Context, Draft, RuleError, networks, ports, routers, subnets
+from ryu_apps.control.config.access import Principal
+from ryu_apps.control.config.ipam import AllocatingConfig
+from ryu_apps.control.config.rules import (
+    Context,
+    Draft,
+    RuleError,
+    networks,
+    ports,
+    routers,
+    subnets,
+)
 from ryu_apps.control.service_addresses import service_mac
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.control.rules import networks, ports, routers, subnets
+from ryu_apps.control.config.rules import networks, ports, routers, subnets
 from tests.unit.test_rules import Bench
 
 

@@ -7,12 +7,12 @@ import ipaddress
 
 import pytest
 
-from ryu_apps.control import ipam
-from ryu_apps.control.dns_names import assignments
+from ryu_apps.control.config import ipam
+from ryu_apps.control.config.dns_names import assignments
+from ryu_apps.control.config.model import DhcpOption, Network, Port, Subnet
+from ryu_apps.control.config.rules import networks, ports, routers, subnets
+from ryu_apps.control.config.stored import decode, encode
 from ryu_apps.control.ids import link_local
-from ryu_apps.control.model import DhcpOption, Network, Port, Subnet
-from ryu_apps.control.rules import networks, ports, routers, subnets
-from ryu_apps.control.stored import decode, encode
 
 from .test_rules import Bench
 

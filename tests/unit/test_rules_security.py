@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.control import stored
-from ryu_apps.control.model import Change, Port, SecurityGroupRule
-from ryu_apps.control.policy import NO_GROUPS, groups_of, rules_of
-from ryu_apps.control.rules import (
+from ryu_apps.control.config import stored
+from ryu_apps.control.config.model import Change, Port, SecurityGroupRule
+from ryu_apps.control.config.rules import (
     RuleError,
     address_groups,
     networks,
@@ -20,12 +19,9 @@ from ryu_apps.control.rules import (
     routers,
     subnets,
 )
-from ryu_apps.control.rules import (
-    security_group_rules as rules,
-)
-from ryu_apps.control.rules import (
-    security_groups as groups,
-)
+from ryu_apps.control.config.rules import security_group_rules as rules
+from ryu_apps.control.config.rules import security_groups as groups
+from ryu_apps.control.policy import NO_GROUPS, groups_of, rules_of
 
 from .test_rules import Bench
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.control import ipam
 from ryu_apps.control import messages as msg
 from ryu_apps.control.addresses.eligibility import Rights
-from ryu_apps.control.config import Config
+from ryu_apps.control.config import ipam
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import AddressPair, Change, FixedIp, Network, Port, Subnet
 from ryu_apps.control.edge import edge_port
-from ryu_apps.control.model import AddressPair, Change, FixedIp, Network, Port, Subnet
 from ryu_apps.control.service_addresses import (
     CANDIDATES,
     own_service_address,

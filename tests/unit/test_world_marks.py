@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.model import Change, Network, Port
+from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.world import Settings, World
 
 PLUGGED = msg.Interface("tap1", "p", 5)

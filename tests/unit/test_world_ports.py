@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.model import ROUTER_INTERFACE, Change, FixedIp, Network, Port, Router, Subnet
+from ryu_apps.control.config.model import (
+    ROUTER_INTERFACE,
+    Change,
+    FixedIp,
+    Network,
+    Port,
+    Router,
+    Subnet,
+)
 from ryu_apps.control.routes import Attributes, Imet, MacIp, Path
 from ryu_apps.control.world import Settings, World
 from vrouter_ovs.state import OWNER_PORT, Evi, Flood, LocalPort, Neighbor, RemoteMac

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ryu_apps.control.model import ROUTER_INTERFACE, Change, FixedIp, Network, Port, Router, Subnet
+from ryu_apps.control.config.model import (
+    ROUTER_INTERFACE,
+    Change,
+    FixedIp,
+    Network,
+    Port,
+    Router,
+    Subnet,
+)
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from vrouter_ovs.state import Flood, FloodRemotes, Gateway, LocalHop, RemoteHop, Route, Vrf
 

@@ -1,0 +1,58 @@
+"""Whether the client may do what a request asks for, by :mod:`ryu_apps.control.config.access`.
+
+What it does not see does not exist for it (404); what it sees and may not do is 403.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from ryu_apps.control.config import access
+from ryu_apps.control.config.rules.draft import Draft, RuleError, bad_request
+
+_WITHIN = {
+    "subnet": ("network", "network_id"), "port": ("network", "network_id"),
+    "security_group_rule": ("security_group", "security_group_id"),
+}
+"""Kind -> the kind of what it belongs to, and the field that names that."""
+
+
+def may_create(draft: Draft, kind: str, body: dict[str, Any], attributes: Collection[str]) -> None:
+    """``attributes``: those that the request sets, as the API names them.  Raises RuleError 400,
+    403, 404."""
+    project = draft.who.project_id
+    for name in ("project_id", "tenant_id"):
+        if not draft.who.admin and body.get(name) and body[name] != project:
+            raise bad_request(
+                "Specifying 'project_id' other than the authenticated project in request is not "
+                "allowed for the current user.", "HTTPBadRequest",
+            )
+    if kind in _WITHIN:
+        parent, field = _WITHIN[kind]
+        draft.get(parent, body[field])
+    _require(draft, kind, "create", access.Wanted(
+        project, body.get("network_id", ""), body.get("security_group_id", "")
+    ), attributes)
+
+
+def may(
+    draft: Draft, kind: str, id: str, action: str, attributes: Collection[str] = ()
+) -> None:
+    """``action``: "update" or "delete".  Raises RuleError 403, 404."""
+    _require(draft, kind, action, draft.get(kind, id), attributes)
+
+
+def _require(
+    draft: Draft, kind: str, action: str, item: Any, attributes: Collection[str]
+) -> None:
+    config, who = draft.config, draft.who
+    if not access.allowed(config, who, kind, action, item):
+        raise _refused(f"{action}_{kind}", f"this project may not {action} it")
+    name = access.attribute_refused(config, who, kind, action, item, attributes)
+    if name:
+        raise _refused(f"{action}_{kind}:{name}", f"this project may not set '{name}' here")
+
+
+def _refused(rule: str, why: str) -> RuleError:
+    return RuleError(403, "PolicyNotAuthorized", f"rule:{rule} is disallowed by policy: {why}.")

@@ -1,0 +1,218 @@
+"""A draft of configuration changes, the context of a request, and the error of a rule."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ryu_apps.control.config import access
+from ryu_apps.control.config.access import ADMINISTRATOR, Principal
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Change, Resource
+from vrouter_ovs.state import MDNS_FLOOD
+
+MAX_TAGS, MAX_TAG = 50, 255
+NAMES = {
+    "network": "Network", "subnet": "Subnet", "port": "Port", "router": "Router",
+    "security_group": "SecurityGroup", "security_group_rule": "SecurityGroupRule",
+    "address_group": "AddressGroup",
+}
+
+
+class RuleError(Exception):
+    """A request is refused.  ``status``: HTTP status; ``type``: the Networking API's error type;
+    ``message``: what is wrong and what to do about it."""
+
+    def __init__(self, status: int, type: str, message: str):
+        super().__init__(message)
+        self.status, self.type, self.message = status, type, message
+
+
+def bad_request(message: str, type: str = "BadRequest") -> RuleError:
+    return RuleError(400, type, message)
+
+
+def conflict(type: str, message: str) -> RuleError:
+    return RuleError(409, type, message)
+
+
+def not_found(kind: str, id: str) -> RuleError:
+    return RuleError(404, f"{NAMES[kind]}NotFound", f"{NAMES[kind]} {id} could not be found.")
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a rule may know besides the configuration.
+
+    ``now``: time of the request, "2026-01-31T12:00:00Z"; ``new_id``: makes identifiers; ``source``:
+    of randomness for MACs; ``mtu``: of new networks; ``max_mtu``: what the overlay carries;
+    ``project_id``: default project of what is created; ``if_match``: the revision_number that the
+    client saw, or None.
+    """
+
+    now: str
+    new_id: Callable[[], str]
+    source: random.Random
+    vni_range: tuple[int, int] = (1000, 16777214)
+    mac_prefix: str = "fa:16:3e"
+    mtu: int = 1450
+    max_mtu: int = 1450
+    mdns: str = MDNS_FLOOD
+    project_id: str = ""
+    if_match: int | None = None
+
+
+class Draft:
+    """Changes tried out on a Config, so that later ones in a request see the earlier ones.
+
+    A context manager: on exit the Config is as before.  ``config`` may be read freely, but what a
+    request names must be looked up with :meth:`get`: ``who`` must see it.
+    """
+
+    def __init__(self, config: Config, who: Principal = ADMINISTRATOR):
+        self.config = config
+        self.who = who
+        self._undo: list[Change] = []
+        self._changes: dict[tuple[str, str], Change] = {}
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for change in reversed(self._undo):
+            self.config.apply(change)
+        self._undo.clear()
+
+    def changes(self) -> list[Change]:
+        """What the draft adds up to, one change per resource."""
+        return list(self._changes.values())
+
+    def get(self, kind: str, id: str) -> Any:
+        """The resource that a request names.  Raises RuleError 404, also where the client does not
+        see it."""
+        found = self.config.tables[kind].get(id)
+        if found is None or not access.visible(self.config, self.who, kind, found):
+            raise not_found(kind, id)
+        return found
+
+    def names(self, kind: str, ids: Iterable[str], limit: int = 3) -> str:
+        """A few of the ids, for a message: of what the client does not see, only that it is
+        there."""
+        table, seen, count = self.config.tables[kind], [], 0
+        for id in ids:
+            count += 1
+            if len(seen) < limit and id in table and access.visible(
+                self.config, self.who, kind, table[id]
+            ):
+                seen.append(id)
+        if not seen:
+            return "of another project"
+        return ", ".join(seen) + (f" and {count - len(seen)} more" if count > len(seen) else "")
+
+    def put(self, kind: str, resource: Resource) -> Any:
+        self._record(Change(kind, resource.id, resource))
+        return resource
+
+    def delete(self, kind: str, id: str) -> None:
+        self._record(Change(kind, id, None))
+
+    def replace(self, kind: str, old: Resource, context: Context, **fields: Any) -> Any:
+        """Store a new version of ``old``: revision_number and updated_at move on if anything
+        changed.  Raises RuleError 412 if the client expected another revision."""
+        check_revision(kind, old, context)
+        new = dataclasses.replace(old, **fields)
+        if new == old:
+            return old
+        return self.put(
+            kind,
+            dataclasses.replace(
+                new, revision_number=old.revision_number + 1, updated_at=context.now
+            ),
+        )
+
+    def touch(self, kind: str, id: str, context: Context) -> None:
+        """What belongs to a resource changed: it has a new revision."""
+        old = self.config.tables[kind].get(id)
+        if old is not None:
+            self.put(kind, dataclasses.replace(
+                old, revision_number=old.revision_number + 1, updated_at=context.now
+            ))
+
+    def _record(self, change: Change) -> None:
+        old = self.config.apply(change)
+        self._undo.append(Change(change.kind, change.id, old))
+        self._changes[change.kind, change.id] = change
+
+
+def check_revision(kind: str, old: Resource, context: Context) -> None:
+    """Honour ``If-Match: revision_number=N``.  Raises RuleError 412."""
+    if context.if_match is not None and context.if_match != old.revision_number:
+        raise RuleError(
+            412,
+            "RevisionNumberConstraintFailed",
+            f"{NAMES[kind]} {old.id} has revision_number {old.revision_number}, the request "
+            f"expected {context.if_match}. Read it again and repeat the change.",
+        )
+
+
+def common(body: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The fields that every resource starts with, from a create request's body."""
+    return {
+        "id": context.new_id(),
+        "name": body.get("name") or "",
+        "project_id": project(body, context),
+        "description": body.get("description") or "",
+        "tags": tags(body.get("tags") or ()),
+        "revision_number": 1,
+        "created_at": context.now,
+        "updated_at": context.now,
+    }
+
+
+def project(body: dict[str, Any], context: Context) -> str:
+    """``project_id`` or its old alias ``tenant_id``, else the client's project."""
+    new, old = body.get("project_id"), body.get("tenant_id")
+    if new and old and new != old:
+        raise bad_request("'project_id' and 'tenant_id' must have the same value; send one of them")
+    return new or old or context.project_id
+
+
+def tags(values: Iterable[str]) -> tuple[str, ...]:
+    """Sorted.  Raises RuleError: at most 50, each once, 1 to 255 characters each."""
+    found = sorted(values)
+    double = next((one for one, other in itertools.pairwise(found) if one == other), None)
+    if double is not None:
+        raise bad_request(
+            f"Invalid input for operation: Duplicate items in the list: '{double}'.",
+            "InvalidInput",
+        )
+    if len(found) > MAX_TAGS:
+        raise bad_request(
+            f"The number of tags exceed the per-resource limit of {MAX_TAGS}", "BadRequest"
+        )
+    for tag in found:
+        if not 1 <= len(tag) <= MAX_TAG:
+            raise bad_request(
+                f"Invalid input for operation: a tag has 1 to {MAX_TAG} characters, not "
+                f"{len(tag)}.", "InvalidInput",
+            )
+    return tuple(found)
+
+
+def plain(body: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Those of the fields ``names`` that an update's body has, lists as tuples."""
+    return {
+        name: tuple(body[name]) if isinstance(body[name], list) else body[name]
+        for name in names
+        if name in body
+    }
+
+
+def profile(value: dict[str, Any] | None) -> str:
+    """``binding:profile`` in its stored form."""
+    return json.dumps(value or {}, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,177 @@
+"""Rules for ``fixed_ips`` of ports: addresses that a request names, and those that it leaves open
+(Networking API v2.0, "Ports")."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from ryu_apps.control.config import ipam
+from ryu_apps.control.config.model import FixedIp, Network, Port, Subnet
+from ryu_apps.control.config.rules import ipv6_modes
+from ryu_apps.control.config.rules.addresses import parse_address, parse_host
+from ryu_apps.control.config.rules.draft import Draft, bad_request, conflict
+
+MAX_FIXED_IPS = 16
+
+
+def automatic(draft: Draft, network: Network, mac: str) -> tuple[FixedIp, ...]:
+    """One IPv4 address, one IPv6 address, and one of each subnet with automatic addresses, as far
+    as the network has such subnets.
+
+    Raises RuleError 409 when every subnet of a family is full.
+    """
+    by_version: dict[int, list[Subnet]] = {}
+    for subnet_id in draft.config.subnets_by_network.get(network.id, ()):
+        subnet = draft.config.subnets[subnet_id]
+        if not subnet.auto_address:
+            by_version.setdefault(subnet.ip_version, []).append(subnet)
+    found = tuple(_from_any(draft, network, by_version[key]) for key in sorted(by_version))
+    return ipv6_modes.with_auto(draft, network.id, mac, found)
+
+
+def chosen(
+    draft: Draft,
+    network: Network,
+    wanted: list[dict[str, Any]],
+    mac: str,
+    keep: Port | None = None,
+) -> tuple[FixedIp, ...]:
+    """The addresses a request asks for: by subnet, by address, or both; and those of the subnets
+    with automatic addresses, unless it asks for none at all.
+
+    ``mac``: the port's.  ``keep``: the port itself, whose present addresses it may keep.  Raises
+    RuleError.
+    """
+    if len(wanted) > MAX_FIXED_IPS:
+        raise bad_request(
+            f"Exceeded maximum amount of fixed ips per port: {MAX_FIXED_IPS}.", "InvalidInput"
+        )
+    found: list[FixedIp | None] = []
+    for item in wanted:
+        found.append(_explicit(draft, network, item, mac, keep) if item.get("ip_address") else None)
+    taken = [item for item in found if item is not None]
+    if len(set(taken)) != len(taken):
+        raise bad_request("Duplicate IP address in fixed_ips: name each address once.",
+                          "InvalidInput")
+    present = list(keep.fixed_ips) if keep else []
+    for position, item in enumerate(wanted):
+        if found[position] is None:
+            subnet = _subnet(draft, network, item.get("subnet_id"))
+            if subnet.auto_address:
+                own = ipv6_modes.address(draft, subnet, mac, keep.id if keep else "")
+                found[position] = own if own not in taken else None
+                taken.append(own)
+                continue
+            kept = next(
+                (one for one in present if one.subnet_id == subnet.id and one not in taken), None
+            )
+            new = kept or _lowest(draft, subnet, [one.ip_address for one in taken
+                                                  if one.subnet_id == subnet.id])
+            if new is None:
+                raise _exhausted(network, [subnet])
+            found[position] = new
+            taken.append(new)
+    result = tuple(item for item in found if item is not None)
+    if not wanted:
+        return result
+    return ipv6_modes.with_auto(draft, network.id, mac, result, keep.id if keep else "")
+
+
+def unchanged(port: Port, wanted: list[dict[str, Any]]) -> bool:
+    """Whether a request names just the addresses that a port has, by subnet, by address or
+    both."""
+    left = list(port.fixed_ips)
+    for item in wanted:
+        ip = parse_address(item["ip_address"]) if item.get("ip_address") else None
+        same = next(
+            (one for one in left if item.get("subnet_id") in (None, one.subnet_id)
+             and ip in (None, one.ip_address)), None,
+        )
+        if same is None:
+            return False
+        left.remove(same)
+    return not left
+
+
+def _explicit(
+    draft: Draft, network: Network, item: dict[str, Any], mac: str, keep: Port | None
+) -> FixedIp:
+    address = parse_host(item["ip_address"])
+    if item.get("subnet_id"):
+        subnet = _subnet(draft, network, item["subnet_id"])
+        if not _within(subnet, address):
+            raise bad_request(
+                f"IP address {address} is not a valid IP for the specified subnet {subnet.id} "
+                f"({subnet.cidr}).",
+                "InvalidIpForSubnet",
+            )
+    else:
+        for subnet_id in draft.config.subnets_by_network.get(network.id, ()):
+            subnet = draft.config.subnets[subnet_id]
+            if _within(subnet, address):
+                break
+        else:
+            raise bad_request(
+                f"IP address {address} is not a valid IP for any of the subnets on the specified "
+                f"network {network.id}.",
+                "InvalidIpForNetwork",
+            )
+    ipv6_modes.chosen_address(subnet, address, mac)
+    users = [
+        id for id in draft.config.ports_by_address.get((subnet.id, address), ())
+        if keep is None or id != keep.id
+    ]
+    if users:
+        raise conflict(
+            "IpAddressInUse",
+            f"Unable to complete operation for network {network.id}. The IP address {address} is "
+            f"in use by a port ({draft.names('port', users)}); choose another, or none to get a "
+            "free one.",
+        )
+    return FixedIp(subnet.id, address)
+
+
+def _within(subnet: Subnet, address: str) -> bool:
+    parsed, net = ipaddress.ip_address(address), subnet.net
+    if parsed.version != net.version:
+        return False
+    first, last = ipam.usable_range(net)
+    return first <= int(parsed) <= last
+
+
+def _subnet(draft: Draft, network: Network, subnet_id: str | None) -> Subnet:
+    if not subnet_id:
+        raise bad_request("each of fixed_ips needs 'subnet_id' or 'ip_address'", "InvalidInput")
+    subnet = draft.get("subnet", subnet_id)
+    if subnet.network_id != network.id:
+        raise bad_request(
+            f"Invalid input for operation: Failed to create port on network {network.id}, because "
+            f"fixed_ips included invalid subnet {subnet_id}.",
+            "InvalidInput",
+        )
+    return subnet
+
+
+def _lowest(draft: Draft, subnet: Subnet, extra: list[str]) -> FixedIp | None:
+    try:
+        return FixedIp(subnet.id, ipam.lowest_address(draft.config, subnet, extra))
+    except ipam.Exhausted:
+        return None
+
+
+def _from_any(draft: Draft, network: Network, subnets: list[Subnet]) -> FixedIp:
+    for subnet in subnets:
+        found = _lowest(draft, subnet, [])
+        if found is not None:
+            return found
+    raise _exhausted(network, subnets)
+
+
+def _exhausted(network: Network, subnets: list[Subnet]) -> Exception:
+    names = ", ".join(f"{subnet.cidr} ({subnet.id})" for subnet in subnets)
+    return conflict(
+        "IpAddressGenerationFailure",
+        f"No more IP addresses available on network {network.id}: the allocation pools of {names} "
+        "are used up. Delete unused ports, widen the pools, or add a subnet.",
+    )

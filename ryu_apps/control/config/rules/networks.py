@@ -1,0 +1,200 @@
+"""Rules for networks (Networking API v2.0, "Networks" and "provider extended attributes")."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ryu_apps.control.config import ipam
+from ryu_apps.control.config.model import Network
+from ryu_apps.control.config.rules.dns import dns_domain, mdns
+from ryu_apps.control.config.rules.draft import (
+    Context,
+    Draft,
+    RuleError,
+    bad_request,
+    check_revision,
+    common,
+    conflict,
+    plain,
+)
+
+MIN_MTU = {4: 68, 6: 1280}
+"""What each IP version needs (RFC 791 section 3.2, RFC 8200 section 5)."""
+_TARGET = re.compile(r"(\d{1,10}|\d{1,3}(?:\.\d{1,3}){3}):(\d{1,10})")
+
+
+def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
+    if body.get("network_type") not in (None, "vxlan"):
+        raise bad_request(
+            f"provider:network_type '{body['network_type']}' is not supported: use 'vxlan', or "
+            "leave it out",
+            "InvalidInput",
+        )
+    if body.get("physical_network"):
+        raise bad_request("provider:physical_network does not apply to vxlan: leave it out",
+                          "InvalidInput")
+    vni, rd_index = identifiers(draft, body.get("segmentation_id"), context)
+    return draft.put(
+        "network",
+        Network(
+            vni=vni,
+            rd_index=rd_index,
+            admin_state_up=body.get("admin_state_up", True),
+            shared=body.get("shared") or False,
+            mtu=mtu(body, context),
+            port_security_enabled=body.get("port_security_enabled", True),
+            import_targets=targets(body.get("import_targets")),
+            export_targets=targets(body.get("export_targets")),
+            dns_domain=dns_domain(body.get("dns_domain")),
+            flood_unknown=body.get("flood_unknown") or False,
+            mdns=mdns(body.get("mdns"), context),
+            **common(body, context),
+        ),
+    )
+
+
+def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Network:
+    old = draft.get("network", id)
+    for name, now in (("network_type", "vxlan"), ("segmentation_id", old.vni)):
+        if body.get(name) not in (None, now):
+            raise bad_request(
+                f"provider:{name} of a network cannot change; create another network",
+                "InvalidInput",
+            )
+    if body.get("physical_network"):
+        raise bad_request("provider:physical_network does not apply to vxlan: leave it out",
+                          "InvalidInput")
+    if old.shared and body.get("shared") is False:
+        _used_by_none_else(draft, old)
+    fields = plain(body, "name", "description", "admin_state_up", "shared",
+                   "port_security_enabled", "flood_unknown")
+    if body.get("mtu") is not None:
+        fields["mtu"] = mtu(body, context)
+        subnets = draft.config.subnets_by_network.get(id, ())
+        check_mtu(id, fields["mtu"], {draft.config.subnets[one].ip_version for one in subnets})
+    for name in ("import_targets", "export_targets"):
+        if name in body:
+            fields[name] = targets(body[name])
+    if "dns_domain" in body:
+        fields["dns_domain"] = dns_domain(body["dns_domain"])
+    if "mdns" in body:
+        fields["mdns"] = mdns(body["mdns"], context)
+    return draft.replace("network", old, context, **fields)
+
+
+def delete(draft: Draft, id: str, context: Context) -> None:
+    """Its subnets go with it; ports must be gone before."""
+    old = draft.get("network", id)
+    check_revision("network", old, context)
+    ports = draft.config.ports_by_network.get(id)
+    if ports:
+        raise conflict(
+            "NetworkInUse",
+            f"Unable to complete operation on network {id}. There are one or more ports still in "
+            f"use on the network, id for these ports is {draft.names('port', ports)}. Delete them "
+            "first (router interfaces with remove_router_interface).",
+        )
+    for subnet_id in list(draft.config.subnets_by_network.get(id, ())):
+        draft.delete("subnet", subnet_id)
+    draft.delete("network", id)
+
+
+def _used_by_none_else(draft: Draft, network: Network) -> None:
+    """Raises RuleError 409 where other projects have ports or subnets on a network that would not
+    be shared any more."""
+    config = draft.config
+    items = itertools.chain(
+        (config.ports[id] for id in config.ports_by_network.get(network.id, ())),
+        (config.subnets[id] for id in config.subnets_by_network.get(network.id, ())),
+    )
+    if any(item.project_id != network.project_id for item in items):
+        raise conflict(
+            "InvalidSharedSetting",
+            f"Unable to reconfigure sharing settings for network {network.id}. Multiple projects "
+            "are using it.",
+        )
+
+
+def identifiers(draft: Draft, wanted: int | None, context: Context) -> tuple[int, int]:
+    """VNI (``wanted`` if given) and route distinguisher index for a new network or router.
+
+    Raises RuleError 409 when the wanted VNI is taken, 503 when a range is exhausted.
+    """
+    first, last = context.vni_range
+    try:
+        rd_index = ipam.lowest_rd_index(draft.config)
+        if wanted is None:
+            return ipam.lowest_vni(draft.config, context.vni_range), rd_index
+    except ipam.Exhausted as error:
+        raise RuleError(
+            503,
+            "NoNetworkAvailable",
+            f"Unable to create: no identifier is left ({error}). Delete unused networks or "
+            "routers, or widen vni_range in the nodes' configuration.",
+        ) from error
+    if not first <= wanted <= last:
+        raise bad_request(
+            f"segmentation id {wanted} is outside this system's range {first}-{last}",
+            "InvalidInput",
+        )
+    if wanted in draft.config.by_vni:
+        kind, id = next(iter(draft.config.by_vni[wanted]))
+        raise conflict(
+            "TunnelIdInUse",
+            f"Unable to create the network. The tunnel ID {wanted} is in use by a {kind} "
+            f"({draft.names(kind, [id])}); choose another or leave it out.",
+        )
+    return wanted, rd_index
+
+
+def mtu(body: dict[str, Any], context: Context) -> int:
+    """The MTU that is asked for, else the default.  Raises RuleError where the overlay carries
+    less."""
+    wanted: int = body.get("mtu") or context.mtu
+    if wanted > context.max_mtu:
+        raise bad_request(
+            "Invalid input for operation: Requested MTU is too big, maximum is "
+            f"{context.max_mtu}. It follows from underlay_mtu in the nodes' configuration.",
+            "InvalidInput",
+        )
+    return wanted
+
+
+def check_mtu(network_id: str, mtu: int, versions: Iterable[int]) -> None:
+    """Refuse an MTU that is too small for the IP versions of a network's subnets.  Raises RuleError
+    409."""
+    for version in versions:
+        if mtu < MIN_MTU[version]:
+            raise conflict(
+                "NetworkMTUSubnetConflict",
+                f"MTU of {network_id} is not valid, subnet requires a minimum of "
+                f"{MIN_MTU[version]}: it is {mtu}.",
+            )
+
+
+def targets(values: list[str] | None) -> tuple[str, ...]:
+    """Route targets "ASN:NUMBER" or "A.B.C.D:NUMBER" (RFC 4360 section 3), sorted, each once."""
+    for value in values or ():
+        match = _TARGET.fullmatch(value)
+        left, right = match.groups() if match else ("", "0")
+        if "." in left:
+            ok = all(int(part) < 256 for part in left.split(".")) and int(right) < 1 << 16
+        else:
+            number = int(left or -1)
+            limit = 1 << 32 if number < 1 << 16 else 1 << 16
+            ok = 0 <= number < 1 << 32 and int(right) < limit
+        if not ok:
+            raise bad_request(
+                f"'{value}' is not a route target: ASN:NUMBER or A.B.C.D:NUMBER", "InvalidInput"
+            )
+    return tuple(sorted(set(values or ())))
+
+
+def some(ids: Any, limit: int = 3) -> str:
+    """A few of the ids, for a message."""
+    first = list(ids)[:limit]
+    more = len(ids) - len(first)
+    return ", ".join(first) + (f" and {more} more" if more > 0 else "")
