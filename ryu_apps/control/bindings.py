@@ -6,7 +6,7 @@ known by its type 2 route; while that stands, a claim here waits too.  A stale r
 its node is given up: a node that restarts must not lose the ports of its hypervisors.  A move
 increases the sequence number (RFC 7432 section 15), so that copies of the old route lose wherever
 they still are.  A router's route is no claim: a port that is plugged in is announced above it
-(:mod:`ryu_apps.control.duplicates`).
+(:mod:`ryu_apps.control.vpn.duplicates`).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from typing import NamedTuple
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.duplicates import Duplicates
 from ryu_apps.control.elements import Claim, Elements, Interface
-from ryu_apps.control.instances import Instances
 from ryu_apps.control.origins import Origins
-from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Path, next_sequence
-from ryu_apps.control.selection import select_mac
-from ryu_apps.control.translate import network_of
+from ryu_apps.control.vpn.duplicates import Duplicates
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.vpn.selection import select_mac
+from ryu_apps.control.vpn.translate import network_of
 
 
 class Mobility(NamedTuple):

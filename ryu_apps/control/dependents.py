@@ -8,13 +8,13 @@ from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.elements import Elements
-from ryu_apps.control.instances import Instances
-from ryu_apps.control.moves import Moves
 from ryu_apps.control.origins import Origins
 from ryu_apps.control.ports import Ports
-from ryu_apps.control.publish import Publisher
-from ryu_apps.control.rib import BestChange
 from ryu_apps.control.routes import MacIp, Nlri
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.moves import Moves
+from ryu_apps.control.vpn.publish import Publisher
+from ryu_apps.control.vpn.rib import BestChange
 
 
 class Dependents:

@@ -15,7 +15,7 @@ from ryu_apps.control.service_addresses import (
     service_address,
     service_mac,
 )
-from ryu_apps.control.translate import Attachment, BoundPort, attachment
+from ryu_apps.control.vpn.translate import Attachment, BoundPort, attachment
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
 
 

@@ -12,8 +12,8 @@ import ipaddress
 from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.explain_path import DROP, PASS, UNKNOWN, Stage
 from ryu_apps.control.explain_rules import Packet
-from ryu_apps.control.translate import BoundPort, attachment, router_networks
-from ryu_apps.control.usable import unusable
+from ryu_apps.control.vpn.translate import BoundPort, attachment, router_networks
+from ryu_apps.control.vpn.usable import unusable
 from ryu_apps.control.world import World
 from vrouter_ovs.state import Key, LocalHop, RemoteHop, Route, StateObject
 

@@ -8,8 +8,8 @@ from ryu_apps.control import ids
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.instance import Entry
-from ryu_apps.control.moves import Moves
+from ryu_apps.control.vpn.instance import Entry
+from ryu_apps.control.vpn.moves import Moves
 from vrouter_ovs.state import Gateway, Key
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.elements import Elements
-from ryu_apps.control.instances import Instances
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
-from ryu_apps.control.publish import Owner, Publisher
-from ryu_apps.control.released import Released
-from ryu_apps.control.rib import BestChange
 from ryu_apps.control.routes import Path
-from ryu_apps.control.translate import evi_path, port_paths, vrf_paths
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.publish import Owner, Publisher
+from ryu_apps.control.vpn.released import Released
+from ryu_apps.control.vpn.rib import BestChange
+from ryu_apps.control.vpn.translate import evi_path, port_paths, vrf_paths
 
 
 class LocalPaths:

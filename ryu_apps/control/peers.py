@@ -14,15 +14,15 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.elements import Elements
-from ryu_apps.control.graceful_restart import (
+from ryu_apps.control.ports import Ports
+from ryu_apps.control.routes import Path
+from ryu_apps.control.vpn.graceful_restart import (
     Negotiated,
     kept_on_return,
     promises_end_of_rib,
     retained,
 )
-from ryu_apps.control.ports import Ports
-from ryu_apps.control.rib import Rib
-from ryu_apps.control.routes import Path
+from ryu_apps.control.vpn.rib import Rib
 
 AUTO, NODE, ROUTER, REFLECTOR = "auto", "node", "router", "reflector"
 KINDS = (AUTO, NODE, ROUTER, REFLECTOR)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, SecurityGroupRule, normalized
 from ryu_apps.control.config.protocols import protocol_number
-from ryu_apps.control.translate import network_of
+from ryu_apps.control.vpn.translate import network_of
 from vrouter_ovs.state import EGRESS, INGRESS, Rule
 
 Groups = tuple[str, ...]

@@ -13,12 +13,12 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge import Edges
 from ryu_apps.control.elements import Claim, Elements
-from ryu_apps.control.instance import Entry
 from ryu_apps.control.messages import Program, RecordStatus
 from ryu_apps.control.names import Names
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.policy import groups_of
-from ryu_apps.control.translate import BoundPort, bound_port
+from ryu_apps.control.vpn.instance import Entry
+from ryu_apps.control.vpn.translate import BoundPort, bound_port
 from vrouter_ovs.state import LocalHop, LocalPort, Punt
 
 CLAIMS = "/status/claims/"

@@ -11,10 +11,10 @@ from ryu_apps.control.config.model import Router
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.elements import Elements
 from ryu_apps.control.gateways import Gateways
-from ryu_apps.control.instance import Entry
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.services import Services
-from ryu_apps.control.translate import connected, router_networks
+from ryu_apps.control.vpn.instance import Entry
+from ryu_apps.control.vpn.translate import connected, router_networks
 from vrouter_ovs.state import Evi, Gateway, Key, Vrf
 
 

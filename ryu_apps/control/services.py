@@ -8,14 +8,14 @@ from collections.abc import Collection, Iterable, Mapping
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Subnet
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.instance import Entry
-from ryu_apps.control.moves import Moves
 from ryu_apps.control.service_addresses import (
     own_service_address,
     resolver_addresses,
     service_address,
     service_mac,
 )
+from ryu_apps.control.vpn.instance import Entry
+from ryu_apps.control.vpn.moves import Moves
 from vrouter_ovs.state import DnsServer
 
 

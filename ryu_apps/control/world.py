@@ -21,27 +21,27 @@ from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.duplicates import Duplicates
 from ryu_apps.control.elements import RECORDS, Elements
 from ryu_apps.control.gateways import Gateways
-from ryu_apps.control.instances import Instances
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
-from ryu_apps.control.moves import Moves
 from ryu_apps.control.names import Names
 from ryu_apps.control.origins import Origins
 from ryu_apps.control.peers import Peers
 from ryu_apps.control.policies import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.presence import Presence
-from ryu_apps.control.publish import Publisher
-from ryu_apps.control.released import Released
 from ryu_apps.control.resolve import Resolver
-from ryu_apps.control.rib import Rib
 from ryu_apps.control.services import Services
-from ryu_apps.control.translate import shared_keys
 from ryu_apps.control.trust import Trust
 from ryu_apps.control.unknown_ports import UnknownPorts
+from ryu_apps.control.vpn.duplicates import Duplicates
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.moves import Moves
+from ryu_apps.control.vpn.publish import Publisher
+from ryu_apps.control.vpn.released import Released
+from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.vpn.translate import shared_keys
 from ryu_apps.control.vrouters import Vrouters
 
 NODES = "/status/nodes/"

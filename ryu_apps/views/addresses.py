@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ryu_apps.control.translate import is_exact, network_of
+from ryu_apps.control.vpn.translate import is_exact, network_of
 from ryu_apps.control.world import World
 
 

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from ryu_apps.control.elements import record
-from ryu_apps.control.translate import BoundPort
+from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import Remote
 

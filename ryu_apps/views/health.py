@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from ryu_apps.configuration.service import Configuration
-from ryu_apps.control.rib import LOCAL
+from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller, Stopped
 from ryu_apps.peering.base import Engine

@@ -13,9 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ryu_apps.control.config.model import Network
-from ryu_apps.control.instances import Instances
-from ryu_apps.control.rib import LOCAL
 from ryu_apps.control.routes import Nlri, Path
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import World
 
 

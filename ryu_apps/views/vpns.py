@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterable
 from typing import Any
 
-from ryu_apps.control.instance import Instance
+from ryu_apps.control.vpn.instance import Instance
 from ryu_apps.control.world import World
 
 

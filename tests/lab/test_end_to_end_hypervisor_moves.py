@@ -9,7 +9,7 @@ from lab.ping import PingStream
 from lab.tenants import Tenant
 from lab.topology import Lab
 from lab.wait import wait_until
-from ryu_apps.control.released import QUIET
+from ryu_apps.control.vpn.released import QUIET
 
 PAIRS = (("web1", "web4"), ("db2", "web1"), ("db2", "db3"))
 

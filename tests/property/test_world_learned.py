@@ -14,7 +14,7 @@ from ryu_apps.control.config.model import AddressPair
 from ryu_apps.control.ids import link_local
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import Attributes, MacIp, Path
-from ryu_apps.control.translate import network_of
+from ryu_apps.control.vpn.translate import network_of
 from vrouter_ovs.state import OWNER_KNOWN, OWNER_PORT
 
 from .test_world_mesh import Mesh, operation, play

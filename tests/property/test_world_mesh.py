@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change
-from ryu_apps.control.rib import LOCAL
 from ryu_apps.control.routes import Nlri, Path
+from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import Settings
 
 from .world_model import (

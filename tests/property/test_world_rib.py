@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.control.rib import LOCAL, Rib
 from ryu_apps.control.routes import Attributes, MacIp, Nlri, Path
+from ryu_apps.control.vpn.rib import LOCAL, Rib
 
 from .world_model import DEEPER
 

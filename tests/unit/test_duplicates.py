@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Network, Port, Router, Subnet
-from ryu_apps.control.duplicates import FREEZE, MOVES, WINDOW
 from ryu_apps.control.routes import LAST_SEQUENCE, Attributes, MacIp, Path
+from ryu_apps.control.vpn.duplicates import FREEZE, MOVES, WINDOW
 from ryu_apps.control.world import Settings
 from ryu_apps.views.checks import duplicates
 from ryu_apps.views.ports import port_detail, port_state

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.control.instances import Instances
-from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
-from ryu_apps.control.selection import select_hops, select_mac
-from ryu_apps.control.translate import Spec
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.vpn.selection import select_hops, select_mac
+from ryu_apps.control.vpn.translate import Spec
 
 MAC = "fa:16:3e:00:00:0a"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.released import QUIET
 from ryu_apps.control.routes import MacIp
+from ryu_apps.control.vpn.released import QUIET
 
 from ..property.test_world_mesh import Mesh, check, start
 from ..property.world_model import Node, local_paths

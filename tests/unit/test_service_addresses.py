@@ -22,7 +22,7 @@ from ryu_apps.control.service_addresses import (
     service_address,
     service_mac,
 )
-from ryu_apps.control.translate import bound_port
+from ryu_apps.control.vpn.translate import bound_port
 from tests.property.world_node import Node
 
 

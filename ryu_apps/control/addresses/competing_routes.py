@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 from ryu_apps.control.addresses.holders import Held, Key
 from ryu_apps.control.elements import Elements
-from ryu_apps.control.instances import Instances
-from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Path
-from ryu_apps.control.selection import select_mac
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.vpn.selection import select_mac
 
 
 class Rivals:

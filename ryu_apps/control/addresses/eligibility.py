@@ -14,9 +14,9 @@ from collections.abc import Collection, Mapping
 from ryu_apps.control import ids
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.instances import Instances
 from ryu_apps.control.service_addresses import own_service_address
-from ryu_apps.control.translate import BoundPort, network_of
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.translate import BoundPort, network_of
 
 
 class Rights:

@@ -18,11 +18,11 @@ from ryu_apps.control.addresses.holders import Held, HeldAddresses, Key
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.elements import Elements
-from ryu_apps.control.instances import Instances
 from ryu_apps.control.messages import Evidence
-from ryu_apps.control.rib import Rib
 from ryu_apps.control.routes import Path, next_sequence
-from ryu_apps.control.translate import (
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.vpn.translate import (
     BoundPort,
     LearnedAddress,
     is_exact,

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from ryu_apps.control.addresses.holders import Key
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.messages import Probe
-from ryu_apps.control.translate import BoundPort
+from ryu_apps.control.vpn.translate import BoundPort
 
 TRIES = 3
 """How often a new port is asked, once a second."""

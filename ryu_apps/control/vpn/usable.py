@@ -9,7 +9,7 @@ def unusable(path: Path, kind: str) -> str:
     """Why an instance of this kind ("evi" or "vrf") cannot use a path that it imports, or "".
 
     Whether a type 5 route's gateway address leads anywhere depends on other routes: see
-    :meth:`~ryu_apps.control.instances.Instance.why_unused`.
+    :meth:`~ryu_apps.control.vpn.instances.Instance.why_unused`.
     """
     attrs, nlri = path.attrs, path.nlri
     if attrs.encap != "vxlan":

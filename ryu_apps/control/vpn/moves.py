@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ryu_apps.control.instances import Instances
-from ryu_apps.control.rib import BestChange
 from ryu_apps.control.routes import Path
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.rib import BestChange
 
 Key = tuple[int, str]
 """(L2 VNI, address)."""

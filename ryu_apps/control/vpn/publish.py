@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control.messages import Announce, Withdraw
-from ryu_apps.control.rib import LOCAL, BestChange, Rib
 from ryu_apps.control.routes import Nlri, Path
+from ryu_apps.control.vpn.rib import LOCAL, BestChange, Rib
 
 Owner = tuple
 """("port", id), ("evi", element, VNI) or ("vrf", element, VNI)."""

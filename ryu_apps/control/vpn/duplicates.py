@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ryu_apps.control.messages import Notice
 from ryu_apps.control.routes import LAST_SEQUENCE, Path, next_sequence
-from ryu_apps.control.selection import vtep_order
+from ryu_apps.control.vpn.selection import vtep_order
 
 MOVES, WINDOW = 5, 180.0
 FREEZE = 600.0

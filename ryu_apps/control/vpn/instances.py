@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 
 from ryu_apps.control import ids
-from ryu_apps.control.instance import Entry, Instance
-from ryu_apps.control.rib import BestChange, Rib
 from ryu_apps.control.routes import Nlri, Path
-from ryu_apps.control.selection import select_hops, select_mac
-from ryu_apps.control.translate import Spec
+from ryu_apps.control.vpn.instance import Entry, Instance
+from ryu_apps.control.vpn.rib import BestChange, Rib
+from ryu_apps.control.vpn.selection import select_hops, select_mac
+from ryu_apps.control.vpn.translate import Spec
 
 
 class Instances:

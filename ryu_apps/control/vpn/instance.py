@@ -1,7 +1,7 @@
 """One EVI or VRF: the routes that it imports, indexed by what lookups ask for.
 
 Each entry holds the candidate paths as a tuple; nearly always there is one.  Which of them is used
-is decided in :mod:`~ryu_apps.control.selection`.
+is decided in :mod:`~ryu_apps.control.vpn.selection`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from ryu_apps.control import ids
 from ryu_apps.control.routes import Imet, IpPrefix, MacIp, Nlri, Path
-from ryu_apps.control.translate import Spec
-from ryu_apps.control.usable import unusable
+from ryu_apps.control.vpn.translate import Spec
+from ryu_apps.control.vpn.usable import unusable
 
 Entry = tuple[str, int, str]
 """("mac"|"ip"|"imet"|"prefix", VNI, MAC | address | "" | prefix): one lookup of one instance."""
@@ -43,7 +43,7 @@ class Instance:
     def places(self, path: Path) -> list[tuple[dict, Entry]]:
         """The tables of this instance where a path belongs, with its entry in each.
 
-        None for a path that no vrouter can use (:func:`~ryu_apps.control.usable.unusable`).
+        None for a path that no vrouter can use (:func:`~ryu_apps.control.vpn.usable.unusable`).
         """
         nlri = path.nlri
         vni = self.spec.vni

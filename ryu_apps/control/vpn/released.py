@@ -12,8 +12,8 @@ from __future__ import annotations
 import collections
 from dataclasses import dataclass
 
-from ryu_apps.control.publish import Owner, Publisher
-from ryu_apps.control.rib import BestChange, Rib
+from ryu_apps.control.vpn.publish import Owner, Publisher
+from ryu_apps.control.vpn.rib import BestChange, Rib
 
 SOURCE = "released:"
 QUIET = 10.0
