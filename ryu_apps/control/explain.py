@@ -26,7 +26,7 @@ from ryu_apps.control.explain_path import (
     way_of,
 )
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
-from ryu_apps.control.policy import NO_GROUPS, Groups, groups_of
+from ryu_apps.control.policy.rules import NO_GROUPS, Groups, groups_of
 from ryu_apps.control.service_addresses import is_resolver
 from vrouter_ovs.state import EGRESS, INGRESS
 

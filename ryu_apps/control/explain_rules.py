@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, SecurityGroupRule
 from ryu_apps.control.config.protocols import ICMP, ICMPV6, protocol_number
-from ryu_apps.control.policy import (
+from ryu_apps.control.policy.rules import (
     Groups,
     addresses_of,
     groups_of,

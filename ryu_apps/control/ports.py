@@ -15,8 +15,8 @@ from ryu_apps.control.edge import Edges
 from ryu_apps.control.elements import Claim, Elements
 from ryu_apps.control.messages import Program, RecordStatus
 from ryu_apps.control.names import Names
-from ryu_apps.control.policies import Policies
-from ryu_apps.control.policy import groups_of
+from ryu_apps.control.policy.rules import groups_of
+from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.vpn.instance import Entry
 from ryu_apps.control.vpn.translate import BoundPort, bound_port
 from vrouter_ovs.state import LocalHop, LocalPort, Punt

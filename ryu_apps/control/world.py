@@ -28,7 +28,7 @@ from ryu_apps.control.membership import Membership
 from ryu_apps.control.names import Names
 from ryu_apps.control.origins import Origins
 from ryu_apps.control.peers import Peers
-from ryu_apps.control.policies import Policies
+from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.resolve import Resolver

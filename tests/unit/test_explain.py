@@ -21,7 +21,7 @@ from ryu_apps.control.config.rules import (
 )
 from ryu_apps.control.explain import ExplainError, explain
 from ryu_apps.control.explain_rules import Packet, match
-from ryu_apps.control.policy import WITH_PORTS, rules_of
+from ryu_apps.control.policy.rules import WITH_PORTS, rules_of
 
 from .test_rules import Bench
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from ryu_apps.control.policy import NO_GROUPS, groups_of
+from ryu_apps.control.policy.rules import NO_GROUPS, groups_of
 from ryu_apps.store.base import Put
 from tests.unit.api_client import Node
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.policy import (
+from ryu_apps.control.policy.rules import (
     Groups,
     Member,
     addresses_of,
