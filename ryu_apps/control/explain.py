@@ -14,6 +14,7 @@ from typing import Any
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.config.protocols import ICMP, ICMPV6, protocol_number
+from ryu_apps.control.edge.service_addresses import is_resolver
 from ryu_apps.control.explain_path import (
     DROP,
     PASS,
@@ -27,7 +28,6 @@ from ryu_apps.control.explain_path import (
 )
 from ryu_apps.control.explain_rules import Packet, contains, match, nearest
 from ryu_apps.control.policy.rules import NO_GROUPS, Groups, groups_of
-from ryu_apps.control.service_addresses import is_resolver
 from vrouter_ovs.state import EGRESS, INGRESS
 
 TCP, UDP, DNS_PORT = 6, 17, 53

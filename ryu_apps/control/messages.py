@@ -358,7 +358,7 @@ class EdgeChanged:
 @dataclass(frozen=True, slots=True)
 class DnsChanged:
     """What ports of a network may resolve, from now on by this view, whose mappings go on changing
-    by themselves (:mod:`ryu_apps.control.names`).  None: no port of it is here any more."""
+    by themselves (:mod:`ryu_apps.control.edge.names`).  None: no port of it is here any more."""
 
     network_id: str
     view: DnsView | None

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Subnet
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.service_addresses import (
+from ryu_apps.control.edge.service_addresses import (
     own_service_address,
     resolver_addresses,
     service_address,

@@ -14,18 +14,18 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.addresses.probes import Probes
-from ryu_apps.control.advertised import RECORDS as ADVERTISED
 from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired import Desired
+from ryu_apps.control.edge.advertised import RECORDS as ADVERTISED
+from ryu_apps.control.edge.names import Names
 from ryu_apps.control.elements import RECORDS, Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
-from ryu_apps.control.names import Names
 from ryu_apps.control.origins import Origins
 from ryu_apps.control.peers import Peers
 from ryu_apps.control.policy.sets import Policies

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.advertised import RECORDS
 from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Network, Port, Router, Subnet
+from ryu_apps.control.edge.advertised import RECORDS
 from ryu_apps.control.world import Settings
 from tests.property.world_node import Node
 from tests.property.world_universe import ASN, NODE

@@ -8,10 +8,10 @@ from dataclasses import replace
 import dns.message
 import pytest
 
-from ryu_apps.control import names
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, FixedIp, Network, Port, Subnet
-from ryu_apps.control.names import Names
+from ryu_apps.control.edge import names
+from ryu_apps.control.edge.names import Names
 from vrouter_ovs.proxies.dns import DnsView, answer
 
 PORTS = 1000
