@@ -18,7 +18,7 @@ from typing import NamedTuple
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.elements import Claim, Elements, Interface
+from ryu_apps.control.elements.elements import Claim, Elements, Interface
 from ryu_apps.control.origins import Origins
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.vpn.duplicates import Duplicates

@@ -8,7 +8,7 @@ from ryu_apps.control.config.address_owners import own_addresses
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, Network, Port, Router, Subnet, means_the_same
 from ryu_apps.control.edge.service_addresses import is_link_local
-from ryu_apps.control.elements import Elements
+from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence

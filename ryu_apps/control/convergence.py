@@ -12,9 +12,9 @@ cannot be trusted (:mod:`trust`).
 from __future__ import annotations
 
 from ryu_apps.control.addresses.probes import Probes
-from ryu_apps.control.elements import Elements
+from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.elements.trust import Trust
 from ryu_apps.control.peers import Peers
-from ryu_apps.control.trust import Trust
 
 EVIDENCE_TIME = 5.0
 """Seconds that hypervisors have to come back, where the store does not say which are ours and

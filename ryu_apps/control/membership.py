@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.admission import Admission, Refusals
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.desired import Desired
-from ryu_apps.control.elements import RECORDS, Element, Elements, datapath_of, record
+from ryu_apps.control.elements.admission import Admission, Refusals
+from ryu_apps.control.elements.elements import RECORDS, Element, Elements, datapath_of, record
+from ryu_apps.control.elements.trust import Trust
+from ryu_apps.control.elements.unknown_ports import UnknownPorts
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.presence import Presence
-from ryu_apps.control.trust import Trust
-from ryu_apps.control.unknown_ports import UnknownPorts
 from ryu_apps.control.vrouters import Vrouters
 from vrouter_ovs.state import Vrouter
 

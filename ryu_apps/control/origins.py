@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ryu_apps.control.elements import Elements
+from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.routes import Path
 from ryu_apps.control.vpn.rib import LOCAL, Rib
 

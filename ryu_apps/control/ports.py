@@ -13,7 +13,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge.edge import Edges
 from ryu_apps.control.edge.names import Names
-from ryu_apps.control.elements import Claim, Elements
+from ryu_apps.control.elements.elements import Claim, Elements
 from ryu_apps.control.messages import Program, RecordStatus
 from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies

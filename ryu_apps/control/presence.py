@@ -9,7 +9,7 @@ from __future__ import annotations
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.desired import Desired, Scope
-from ryu_apps.control.elements import Elements
+from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.ports import Ports
 from ryu_apps.control.services import Services

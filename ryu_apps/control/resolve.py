@@ -14,7 +14,7 @@ from ryu_apps.control.config.address_owners import owner_of
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.edge.service_addresses import service_mac
-from ryu_apps.control.elements import Elements
+from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.messages import Gratuitous
 from ryu_apps.control.ports import Ports

@@ -22,7 +22,9 @@ from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge.advertised import RECORDS as ADVERTISED
 from ryu_apps.control.edge.names import Names
-from ryu_apps.control.elements import RECORDS, Elements
+from ryu_apps.control.elements.elements import RECORDS, Elements
+from ryu_apps.control.elements.trust import Trust
+from ryu_apps.control.elements.unknown_ports import UnknownPorts
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
@@ -33,8 +35,6 @@ from ryu_apps.control.ports import CLAIMS, Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.services import Services
-from ryu_apps.control.trust import Trust
-from ryu_apps.control.unknown_ports import UnknownPorts
 from ryu_apps.control.vpn.duplicates import Duplicates
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.moves import Moves
@@ -54,7 +54,7 @@ class Settings:
     ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
     their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtu``: see
     :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
-    :class:`~ryu_apps.control.trust.Trust`.  ``count_new``: whether what begins a connection
+    :class:`~ryu_apps.control.elements.trust.Trust`.  ``count_new``: whether what begins a connection
     passes a meter, see :class:`~vrouter_ovs.state.Punt`.  ``limit_connections``: whether the
     connections of each port are to be limited where a hypervisor's database can say so."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-from ryu_apps.control.elements import record
+from ryu_apps.control.elements.elements import record
 from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import Remote

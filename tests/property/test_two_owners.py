@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.elements import RECORDS
+from ryu_apps.control.elements.elements import RECORDS
 from ryu_apps.control.world import NODES, Settings, World
 
 from .world_model import element_info

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
-from ryu_apps.control.elements import RECORDS, record
+from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.routes import Imet, MacIp
 from ryu_apps.control.world import Settings
 

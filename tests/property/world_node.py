@@ -12,7 +12,7 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.edge.edge import edge_port
-from ryu_apps.control.elements import RECORDS, record
+from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.routes import EVPN, Nlri, Path
 from ryu_apps.control.vpn.released import SOURCE
 from ryu_apps.control.vpn.rib import LOCAL

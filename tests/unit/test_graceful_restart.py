@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.elements import RECORDS, record
+from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.peers import QUIET, UNSEEN
 from ryu_apps.control.routes import EVPN, Attributes, MacIp, Path
 from ryu_apps.control.vpn.graceful_restart import (

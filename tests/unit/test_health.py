@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from ryu_apps.configuration.guard import Behind
-from ryu_apps.control.elements import record
+from ryu_apps.control.elements.elements import record
 from ryu_apps.control.messages import ElementConnected, ElementInfo, StatusChanged, TunnelStatus
 from ryu_apps.control.world import Settings, World
 from ryu_apps.controller import Controller

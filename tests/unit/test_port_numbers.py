@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.elements import Elements
+from ryu_apps.control.elements.elements import Elements
 from vrouter_ovs.port_status import OFPT_PORT_STATUS, decode_port_status
 from vrouter_ovs.state import LocalPort
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.elements import RECORDS, record
+from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.ids import bridge_datapath_id
 from ryu_apps.control.membership import ABSENCE
 from ryu_apps.control.world import NODES

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import FixedIp, Network, Port, Subnet
-from ryu_apps.control.elements import MESH, RECORDS, record
-from ryu_apps.control.unknown_ports import GRACE, LINES
+from ryu_apps.control.elements.elements import MESH, RECORDS, record
+from ryu_apps.control.elements.unknown_ports import GRACE, LINES
 from ryu_apps.control.world import NODES, Settings
 from ryu_apps.views.checks import tunnels
 from ryu_apps.views.elements import elements, refused

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ryu_apps.control.addresses.holders import Held, Key
-from ryu_apps.control.elements import Elements
+from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.routes import Path
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.rib import Rib

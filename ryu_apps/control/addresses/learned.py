@@ -17,7 +17,7 @@ from ryu_apps.control.addresses.eligibility import Rights
 from ryu_apps.control.addresses.holders import Held, HeldAddresses, Key
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.elements import Elements
+from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.vpn.instances import Instances

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ryu_apps.control import ids
+from ryu_apps.control.elements.port_numbers import PortNumbers
 from ryu_apps.control.messages import ElementInfo, Interface, Program, TunnelStatus
-from ryu_apps.control.port_numbers import PortNumbers
 from vrouter_ovs.state import Key
 
 RECORDS = "/status/elements/"

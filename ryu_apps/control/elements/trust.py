@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.elements import Elements
+from ryu_apps.control.elements.elements import Elements
 
 
 class Trust:

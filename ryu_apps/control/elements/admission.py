@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
-from ryu_apps.control.elements import Elements, Refusal
+from ryu_apps.control.elements.elements import Elements, Refusal
 from ryu_apps.control.messages import ElementInfo
 
 OWN_ID = (

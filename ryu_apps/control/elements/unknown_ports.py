@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.elements import Claim, Element, Elements
+from ryu_apps.control.elements.elements import Claim, Element, Elements
 from ryu_apps.control.messages import Interface, Notice
 
 GRACE = 3.0
