@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.ports import Ports
+from ryu_apps.control.ports.bindings import Bindings
+from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.routes import Path
 from ryu_apps.control.vpn.instances import Instances

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.ports import Ports
+from ryu_apps.control.ports.bindings import Bindings
+from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import Path
 from ryu_apps.control.vpn.graceful_restart import (
     Negotiated,

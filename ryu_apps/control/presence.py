@@ -11,7 +11,7 @@ from ryu_apps.control.config.model import Router
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.gateways import Gateways
-from ryu_apps.control.ports import Ports
+from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.services import Services
 from ryu_apps.control.vpn.instance import Entry
 from ryu_apps.control.vpn.translate import connected, router_networks

@@ -17,7 +17,7 @@ from ryu_apps.control.edge.service_addresses import service_mac
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.gateways import Gateways
 from ryu_apps.control.messages import Gratuitous
-from ryu_apps.control.ports import Ports
+from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.routes import Path
 from ryu_apps.control.services import Services

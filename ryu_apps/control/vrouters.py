@@ -8,7 +8,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements.elements import Element, Elements
-from ryu_apps.control.ports import Ports
+from ryu_apps.control.ports.ports import Ports
 from vrouter_ovs.state import Key, Tunnel
 
 

@@ -14,7 +14,6 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.addresses.probes import Probes
-from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
@@ -31,7 +30,8 @@ from ryu_apps.control.membership import Membership
 from ryu_apps.control.origins import Origins
 from ryu_apps.control.peers import Peers
 from ryu_apps.control.policy.sets import Policies
-from ryu_apps.control.ports import CLAIMS, Ports
+from ryu_apps.control.ports.bindings import Bindings
+from ryu_apps.control.ports.ports import CLAIMS, Ports
 from ryu_apps.control.presence import Presence
 from ryu_apps.control.resolve import Resolver
 from ryu_apps.control.services import Services

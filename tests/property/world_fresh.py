@@ -12,8 +12,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from ryu_apps.control.bindings import Mobility
 from ryu_apps.control.config.model import Change
+from ryu_apps.control.ports.bindings import Mobility
 from vrouter_ovs.encode import encode_object
 
 from .world_node import Hypervisor, Node, local_paths

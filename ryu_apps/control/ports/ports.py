@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ryu_apps.control import ids
 from ryu_apps.control.addresses.learned import Learned
-from ryu_apps.control.bindings import Bindings
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge.edge import Edges
@@ -17,6 +16,7 @@ from ryu_apps.control.elements.elements import Claim, Elements
 from ryu_apps.control.messages import Program, RecordStatus
 from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies
+from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.vpn.instance import Entry
 from ryu_apps.control.vpn.translate import BoundPort, bound_port
 from vrouter_ovs.state import LocalHop, LocalPort, Punt
