@@ -9,10 +9,10 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, Network, Port, Router, Subnet, means_the_same
 from ryu_apps.control.edge.service_addresses import is_link_local
 from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.forwarding.presence import Presence
+from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.ports import Ports
-from ryu_apps.control.presence import Presence
-from ryu_apps.control.services import Services
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.translate import spec
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.ports.ports import Ports
-from ryu_apps.control.presence import Presence
 from ryu_apps.control.routes import Path
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.publish import Owner, Publisher

@@ -12,9 +12,9 @@ from ryu_apps.control.elements.admission import Admission, Refusals
 from ryu_apps.control.elements.elements import RECORDS, Element, Elements, datapath_of, record
 from ryu_apps.control.elements.trust import Trust
 from ryu_apps.control.elements.unknown_ports import UnknownPorts
+from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.ports.ports import Ports
-from ryu_apps.control.presence import Presence
 from ryu_apps.control.vrouters import Vrouters
 from vrouter_ovs.state import Vrouter
 

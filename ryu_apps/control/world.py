@@ -24,7 +24,10 @@ from ryu_apps.control.edge.names import Names
 from ryu_apps.control.elements.elements import RECORDS, Elements
 from ryu_apps.control.elements.trust import Trust
 from ryu_apps.control.elements.unknown_ports import UnknownPorts
-from ryu_apps.control.gateways import Gateways
+from ryu_apps.control.forwarding.gateways import Gateways
+from ryu_apps.control.forwarding.presence import Presence
+from ryu_apps.control.forwarding.resolve import Resolver
+from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
 from ryu_apps.control.origins import Origins
@@ -32,9 +35,6 @@ from ryu_apps.control.peers import Peers
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.ports.ports import CLAIMS, Ports
-from ryu_apps.control.presence import Presence
-from ryu_apps.control.resolve import Resolver
-from ryu_apps.control.services import Services
 from ryu_apps.control.vpn.duplicates import Duplicates
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.moves import Moves

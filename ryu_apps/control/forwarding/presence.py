@@ -10,9 +10,9 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.gateways import Gateways
+from ryu_apps.control.forwarding.gateways import Gateways
+from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.ports.ports import Ports
-from ryu_apps.control.services import Services
 from ryu_apps.control.vpn.instance import Entry
 from ryu_apps.control.vpn.translate import connected, router_networks
 from vrouter_ovs.state import Evi, Gateway, Key, Vrf

@@ -15,12 +15,12 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.desired import Desired, Scope
 from ryu_apps.control.edge.service_addresses import service_mac
 from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.gateways import Gateways
+from ryu_apps.control.forwarding.gateways import Gateways
+from ryu_apps.control.forwarding.presence import Presence
+from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.messages import Gratuitous
 from ryu_apps.control.ports.ports import Ports
-from ryu_apps.control.presence import Presence
 from ryu_apps.control.routes import Path
-from ryu_apps.control.services import Services
 from ryu_apps.control.vpn.instance import Entry, Instance
 from ryu_apps.control.vpn.instances import Instances
 from vrouter_ovs.state import (
