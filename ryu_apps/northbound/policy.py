@@ -12,7 +12,7 @@ from typing import Any
 
 import requests
 
-from ryu_apps.control.explain import ExplainError
+from ryu_apps.control.explain.explain import ExplainError
 from ryu_apps.northbound.attributes import TRUE
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.errors import ApiError

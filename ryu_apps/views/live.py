@@ -7,8 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from ryu_apps.configuration.service import Configuration
-from ryu_apps.control.explain import explain
-from ryu_apps.control.explain_forwarding import Forwarding
+from ryu_apps.control.explain.explain import explain
+from ryu_apps.control.explain.forwarding import Forwarding
 from ryu_apps.control.messages import ClearDuplicate, ForgetElement
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller

@@ -19,8 +19,8 @@ from ryu_apps.control.config.rules import (
     security_groups,
     subnets,
 )
-from ryu_apps.control.explain import ExplainError, explain
-from ryu_apps.control.explain_rules import Packet, match
+from ryu_apps.control.explain.explain import ExplainError, explain
+from ryu_apps.control.explain.rules import Packet, match
 from ryu_apps.control.policy.rules import WITH_PORTS, rules_of
 
 from .test_rules import Bench

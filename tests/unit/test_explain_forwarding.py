@@ -18,8 +18,8 @@ from ryu_apps.control.config.model import (
     SecurityGroupRule,
     Subnet,
 )
-from ryu_apps.control.explain import explain
-from ryu_apps.control.explain_forwarding import Forwarding
+from ryu_apps.control.explain.explain import explain
+from ryu_apps.control.explain.forwarding import Forwarding
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings
 from ryu_apps.views import vpns

@@ -16,7 +16,7 @@ from ryu_apps.control.config.model import (
     SecurityGroupRule,
     Subnet,
 )
-from ryu_apps.control.explain import ExplainError
+from ryu_apps.control.explain.explain import ExplainError
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings, World
 from ryu_apps.controller import Controller

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Iterable
 from typing import Any
 
-from ryu_apps.control.explain import explain
+from ryu_apps.control.explain.explain import explain
 from ryu_apps.northbound.base import DOWN, NodeView, PortState, Remote
 
 

@@ -15,7 +15,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.config.protocols import ICMP, ICMPV6, protocol_number
 from ryu_apps.control.edge.service_addresses import is_resolver
-from ryu_apps.control.explain_path import (
+from ryu_apps.control.explain.path import (
     DROP,
     PASS,
     UNKNOWN,
@@ -26,7 +26,7 @@ from ryu_apps.control.explain_path import (
     port_name,
     way_of,
 )
-from ryu_apps.control.explain_rules import Packet, contains, match, nearest
+from ryu_apps.control.explain.rules import Packet, contains, match, nearest
 from ryu_apps.control.policy.rules import NO_GROUPS, Groups, groups_of
 from vrouter_ovs.state import EGRESS, INGRESS
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import ipaddress
 
 from ryu_apps.control.config.model import Port, Subnet
-from ryu_apps.control.explain_path import DROP, PASS, UNKNOWN, Stage
-from ryu_apps.control.explain_rules import Packet
+from ryu_apps.control.explain.path import DROP, PASS, UNKNOWN, Stage
+from ryu_apps.control.explain.rules import Packet
 from ryu_apps.control.vpn.translate import BoundPort, attachment, router_networks
 from ryu_apps.control.vpn.usable import unusable
 from ryu_apps.control.world import World

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Subnet
-from ryu_apps.control.explain_rules import Packet, contains
+from ryu_apps.control.explain.rules import Packet, contains
 
 Exists = Callable[[int, str], str]
 """(VNI of an EVI or a VRF, address) -> the prefix by which its routes lead there, or ""."""
@@ -41,7 +41,7 @@ class Stage:
 
 
 class Observed(Protocol):
-    """What the switches have, see :class:`~ryu_apps.control.explain_forwarding.Forwarding`."""
+    """What the switches have, see :class:`~ryu_apps.control.explain.forwarding.Forwarding`."""
 
     def follow(self, port: Port, subnet: Subnet, packet: Packet, name: str = "") -> Stage: ...
 
