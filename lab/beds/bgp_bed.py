@@ -20,7 +20,8 @@ from typing import Any
 
 from ryu_apps.control.messages import EndOfRib, PathsReceived, PeerDown, PeerUp
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
-from ryu_apps.peering import Peer, Speaker, make_engine, wire
+from ryu_apps.peering import Peer, Speaker, make_engine
+from ryu_apps.peering.codec import messages as wire
 
 FRR = "/usr/lib/frr/bgpd"
 _names = itertools.count()

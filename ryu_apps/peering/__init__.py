@@ -20,11 +20,11 @@ def make_engine(kind: str, speaker: Speaker, post: Callable[[Any], None]) -> Eng
     ValueError for another kind.
     """
     if kind == "native":
-        from ryu_apps.peering.native import NativeEngine
+        from ryu_apps.peering.native.engine import NativeEngine
 
         return NativeEngine(speaker, post)
     if kind == "os-ken":
-        from ryu_apps.peering.osken_speaker import OskenEngine
+        from ryu_apps.peering.osken.engine import OskenEngine
 
         return OskenEngine(speaker, post)
     raise ValueError(f"no BGP engine {kind!r}; there are native and os-ken")

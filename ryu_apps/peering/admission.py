@@ -11,8 +11,8 @@ from collections import Counter
 
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.base import Peer
-from ryu_apps.peering.nlri import Route
-from ryu_apps.peering.values import route_objection
+from ryu_apps.peering.codec.nlri import Route
+from ryu_apps.peering.codec.values import route_objection
 
 FEW_TARGETS = 16
 """Beyond so many route targets a route counts once more against max-prefixes for every two of them:

@@ -9,9 +9,9 @@ from lab.beds.bgp_bed import Node, RawPeer, free_port, mac_path, rss, wait
 from ryu_apps.control.messages import PeerDown
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering import Peer, Speaker, make_engine
-from ryu_apps.peering.attributes import Session
-from ryu_apps.peering.update import Decoder
-from ryu_apps.peering.wire import UPDATE
+from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.messages import UPDATE
+from ryu_apps.peering.codec.update import Decoder
 
 A, A2, B = "127.1.3.1", "127.1.3.4", "127.1.3.2"
 VTEP = "10.1.0.1"

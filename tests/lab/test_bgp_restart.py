@@ -16,8 +16,9 @@ from lab.beds.bgp_bed import (
 )
 from ryu_apps.control.messages import PeerDown, PeerUp
 from ryu_apps.control.vpn.graceful_restart import BY_TCP, Negotiated, SessionEnd
-from ryu_apps.peering import Peer, wire
-from ryu_apps.peering.nlri import pack_route
+from ryu_apps.peering import Peer
+from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.nlri import pack_route
 
 A, B = "127.1.3.1", "127.1.3.2"
 EVPN, IPV4 = (25, 70), (1, 1)

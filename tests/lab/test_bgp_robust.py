@@ -11,10 +11,11 @@ import pytest
 from lab.beds.bgp_bed import Node, RawPeer, free_port, mac_path, rss, wait
 from ryu_apps.control.messages import PeerDown
 from ryu_apps.control.routes import Attributes
-from ryu_apps.peering import Peer, wire
-from ryu_apps.peering.adj_rib_out import AttributeSet
-from ryu_apps.peering.attributes import Session
-from ryu_apps.peering.nlri import pack_route
+from ryu_apps.peering import Peer
+from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.nlri import pack_route
+from ryu_apps.peering.native.adj_rib_out import AttributeSet
 
 A, B, STRANGER = "127.1.1.1", "127.1.1.2", "127.1.1.3"
 

@@ -20,7 +20,8 @@ from lab.beds.bgp_bed import (
 )
 from ryu_apps.control.messages import PeerDown, PeerUp
 from ryu_apps.control.routes import Attributes, IpPrefix, Path
-from ryu_apps.peering import Peer, Speaker, make_engine, wire
+from ryu_apps.peering import Peer, Speaker, make_engine
+from ryu_apps.peering.codec import messages as wire
 
 A, B = "127.1.0.1", "127.1.0.2"
 

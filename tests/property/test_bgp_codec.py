@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from os_ken.lib.packet import bgp
 
 from ryu_apps.control.routes import Attributes
-from ryu_apps.peering import wire
-from ryu_apps.peering.adj_rib_out import AdjRibOut
-from ryu_apps.peering.attributes import TUNNEL_TYPES, Session
-from ryu_apps.peering.nlri import pack_route, unpack_routes
-from ryu_apps.peering.update import END_OF_RIB, Decoder, pack_unreach
-from ryu_apps.peering.values import host_objection, mac_objection
+from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.attributes import TUNNEL_TYPES, Session
+from ryu_apps.peering.codec.nlri import pack_route, unpack_routes
+from ryu_apps.peering.codec.update import END_OF_RIB, Decoder, pack_unreach
+from ryu_apps.peering.codec.values import host_objection, mac_objection
+from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 
 IBGP = Session(64512, "192.0.2.250", False, True)
 

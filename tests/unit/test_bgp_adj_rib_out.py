@@ -1,10 +1,10 @@
 import pytest
 
 from ryu_apps.control.routes import Attributes
-from ryu_apps.peering.adj_rib_out import AdjRibOut
-from ryu_apps.peering.attributes import Session
-from ryu_apps.peering.nlri import pack_route
-from ryu_apps.peering.update import Decoder, pack_reach
+from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.nlri import pack_route
+from ryu_apps.peering.codec.update import Decoder, pack_reach
+from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 
 IBGP = Session(65000, "192.0.2.1", False, True)
 ATTRS = tuple(Attributes("10.0.0.1", ("65000:1",)))

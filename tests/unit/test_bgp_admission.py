@@ -8,13 +8,13 @@ import pytest
 
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering import parse_peer
-from ryu_apps.peering.attributes import Session, pack_attributes, parse_attributes
-from ryu_apps.peering.nlri import pack_ip, pack_route, unpack_routes
-from ryu_apps.peering.received import Received
-from ryu_apps.peering.send_hold import SEND_HOLD, SendHold
-from ryu_apps.peering.update import Decoder, Update, pack_reach
-from ryu_apps.peering.values import host_objection, mac_objection, prefix_objection
-from ryu_apps.peering.wire import BgpError
+from ryu_apps.peering.codec.attributes import Session, pack_attributes, parse_attributes
+from ryu_apps.peering.codec.messages import BgpError
+from ryu_apps.peering.codec.nlri import pack_ip, pack_route, unpack_routes
+from ryu_apps.peering.codec.update import Decoder, Update, pack_reach
+from ryu_apps.peering.codec.values import host_objection, mac_objection, prefix_objection
+from ryu_apps.peering.native.received import Received
+from ryu_apps.peering.native.send_hold import SEND_HOLD, SendHold
 
 MAC, IP, ESI = "02:00:00:00:00:01", "10.0.0.1", "00112233445566778899"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ryu_apps.control.routes import Attributes
-from ryu_apps.peering.engine_messages import REMEMBERED, PathsDecoder, Recent
+from ryu_apps.peering.engine.messages import REMEMBERED, PathsDecoder, Recent
 
 MAC = "02:00:00:00:00:01"
 

@@ -9,16 +9,16 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ryu_apps.control.vpn.graceful_restart import MAX_PREFIXES, SessionEnd
-from ryu_apps.peering import wire
-from ryu_apps.peering.advertising import Advertising
 from ryu_apps.peering.base import Peer
-from ryu_apps.peering.connection import Connection
-from ryu_apps.peering.received import Received
+from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.messages import BgpError
+from ryu_apps.peering.native.advertising import Advertising
+from ryu_apps.peering.native.connection import Connection
+from ryu_apps.peering.native.received import Received
 from ryu_apps.peering.sockets import canonical, dial
-from ryu_apps.peering.wire import BgpError
 
 if TYPE_CHECKING:
-    from ryu_apps.peering.process import Core
+    from ryu_apps.peering.native.process import Core
 
 MAX_PENDING = 4
 YOUNG = 5.0

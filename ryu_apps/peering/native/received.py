@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
-from ryu_apps.peering import wire
 from ryu_apps.peering.admission import Admission
 from ryu_apps.peering.base import Peer
-from ryu_apps.peering.nlri import Route
-from ryu_apps.peering.update import Update
-from ryu_apps.peering.wire import BgpError
+from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.messages import BgpError
+from ryu_apps.peering.codec.nlri import Route
+from ryu_apps.peering.codec.update import Update
 
 POST_AT_ONCE = 2000
 """Routes that a batch gathers."""

@@ -1,5 +1,5 @@
-"""The process of :class:`ryu_apps.peering.osken_speaker.OskenEngine`; same messages as
-:mod:`ryu_apps.peering.process`."""
+"""The process of :class:`ryu_apps.peering.osken.engine.OskenEngine`; same messages as
+:mod:`ryu_apps.peering.native.process`."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from os_ken.services.protocols.bgp.bgpspeaker import (  # noqa: E402
 
 from ryu_apps.control.routes import Attributes  # noqa: E402
 from ryu_apps.peering.admission import Admission  # noqa: E402
-from ryu_apps.peering.attributes import Session, parse_attributes  # noqa: E402
 from ryu_apps.peering.base import Peer  # noqa: E402
-from ryu_apps.peering.nlri import pack_ip, unpack_routes  # noqa: E402
-from ryu_apps.peering.wire import BgpError  # noqa: E402
+from ryu_apps.peering.codec.attributes import Session, parse_attributes  # noqa: E402
+from ryu_apps.peering.codec.messages import BgpError  # noqa: E402
+from ryu_apps.peering.codec.nlri import pack_ip, unpack_routes  # noqa: E402
 
 SETTLE = 0.2
 """Seconds between an addition and the deletion of the same route."""

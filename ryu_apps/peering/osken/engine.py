@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ryu_apps.peering.subprocess_engine import SubprocessEngine
+from ryu_apps.peering.engine.client import SubprocessEngine
 
 
 class OskenEngine(SubprocessEngine):
     """os-ken 4.2.2's BGPSpeaker in its own process, under eventlet (under native threads it loses
-    routes).  What it cannot do, and :class:`ryu_apps.peering.native.NativeEngine` can:
+    routes).  What it cannot do, and :class:`ryu_apps.peering.native.engine.NativeEngine` can:
 
     - a second label and the Router's MAC on type 2 and the Router's MAC on type 5: announced
       without, so there is no routing between networks through such peers;
@@ -22,5 +22,5 @@ class OskenEngine(SubprocessEngine):
     - about 400 routes a second.
     """
 
-    MODULE = "ryu_apps.peering.osken_process"
+    MODULE = "ryu_apps.peering.osken.process"
     ENVIRONMENT = {"OSKEN_HUB_TYPE": "eventlet"}

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ryu_apps.peering.attributes import (
+from ryu_apps.peering.codec.attributes import (
     EXTENDED,
     MP_REACH,
     MP_UNREACH,
@@ -16,8 +16,8 @@ from ryu_apps.peering.attributes import (
     Session,
     parse_attributes,
 )
-from ryu_apps.peering.nlri import Route, unpack_routes
-from ryu_apps.peering.wire import HEADER, MARKER, MAX_MESSAGE, UPDATE_ERROR, BgpError
+from ryu_apps.peering.codec.messages import HEADER, MARKER, MAX_MESSAGE, UPDATE_ERROR, BgpError
+from ryu_apps.peering.codec.nlri import Route, unpack_routes
 
 _FAMILY = b"\x00\x19\x46"
 END_OF_RIB = MARKER + struct.pack("!HBHHBBB", 29, 2, 0, 6, 0x80, MP_UNREACH, 3) + _FAMILY

@@ -20,8 +20,8 @@ from ryu_apps.control.messages import EndOfRib, PeerDown, PeerUp
 from ryu_apps.control.routes import EVPN, Nlri, Path
 from ryu_apps.control.vpn.graceful_restart import SessionEnd
 from ryu_apps.peering.base import Engine, Peer, Speaker
-from ryu_apps.peering.engine_messages import PathsDecoder, batches
-from ryu_apps.peering.engine_process import STOP_TIMEOUT, EngineProcess
+from ryu_apps.peering.engine.messages import PathsDecoder, batches
+from ryu_apps.peering.engine.process import STOP_TIMEOUT, EngineProcess
 from ryu_apps.supervision import Thread
 
 LOG = logging.getLogger(__name__)

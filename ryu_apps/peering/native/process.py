@@ -1,4 +1,4 @@
-"""The engine process: ``python -m ryu_apps.peering.process FD``.
+"""The engine process: ``python -m ryu_apps.peering.native.process FD``.
 
 One asyncio loop owns all sessions.  FD is one end of a socket pair to the node; both directions
 carry msgpack arrays, the first element of which says what they are.
@@ -25,10 +25,10 @@ import sys
 
 import msgpack
 
-from ryu_apps.peering.adj_rib_out import AdjRibOut
 from ryu_apps.peering.base import Peer, Speaker
-from ryu_apps.peering.connection import Connection
-from ryu_apps.peering.neighbor import Neighbor
+from ryu_apps.peering.native.adj_rib_out import AdjRibOut
+from ryu_apps.peering.native.connection import Connection
+from ryu_apps.peering.native.neighbor import Neighbor
 from ryu_apps.peering.sockets import canonical, listen, set_password
 
 LOG_BURST, LOG_PERIOD = 5, 10.0

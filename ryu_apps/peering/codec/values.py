@@ -6,7 +6,7 @@ takes the group frames of a network, or a tunnel to nowhere.
 
 from __future__ import annotations
 
-from ryu_apps.peering.nlri import Route
+from ryu_apps.peering.codec.nlri import Route
 
 _NO_HOST = dict.fromkeys(map(str, (0, 127, *range(240, 256))), "IP address of no host") | \
     dict.fromkeys(map(str, range(224, 240)), "multicast IP address")

@@ -1,6 +1,6 @@
 """Path attributes to bytes and back, with the error handling of RFC 7606.
 
-Packed attributes leave out MP_REACH_NLRI, which :mod:`ryu_apps.peering.update` builds around the
+Packed attributes leave out MP_REACH_NLRI, which :mod:`ryu_apps.peering.codec.update` builds around the
 NLRI, and come in one form per kind of session (:class:`Session`).
 """
 
@@ -11,9 +11,9 @@ import struct
 from typing import NamedTuple
 
 from ryu_apps.control.routes import Attributes
-from ryu_apps.peering.nlri import pack_ip, unpack_ip
-from ryu_apps.peering.values import host_objection, mac_objection
-from ryu_apps.peering.wire import AS_TRANS, UPDATE_ERROR, BgpError
+from ryu_apps.peering.codec.messages import AS_TRANS, UPDATE_ERROR, BgpError
+from ryu_apps.peering.codec.nlri import pack_ip, unpack_ip
+from ryu_apps.peering.codec.values import host_objection, mac_objection
 
 ORIGIN, AS_PATH, NEXT_HOP, MED, LOCAL_PREF, ATOMIC, AGGREGATOR, COMMUNITIES = range(1, 9)
 ORIGINATOR_ID, CLUSTER_LIST, MP_REACH, MP_UNREACH, EXT_COMMUNITIES = 9, 10, 14, 15, 16

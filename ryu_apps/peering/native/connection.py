@@ -8,15 +8,15 @@ import socket
 from typing import TYPE_CHECKING
 
 from ryu_apps.control.vpn.graceful_restart import BY_TCP, DECONFIGURED, MAX_PREFIXES, SessionEnd
-from ryu_apps.peering import wire
-from ryu_apps.peering.attributes import Session
-from ryu_apps.peering.send_hold import SendHold
-from ryu_apps.peering.update import Decoder
-from ryu_apps.peering.wire import BgpError
+from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.messages import BgpError
+from ryu_apps.peering.codec.update import Decoder
+from ryu_apps.peering.native.send_hold import SendHold
 
 if TYPE_CHECKING:
-    from ryu_apps.peering.neighbor import Neighbor
-    from ryu_apps.peering.process import Core
+    from ryu_apps.peering.native.neighbor import Neighbor
+    from ryu_apps.peering.native.process import Core
 
 OPEN_DEADLINE = 10.0
 CLOSE_DEADLINE = 2.0

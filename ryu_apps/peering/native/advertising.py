@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 
-from ryu_apps.peering.adj_rib_out import AdjRibOut
 from ryu_apps.peering.base import Peer
-from ryu_apps.peering.connection import Connection
-from ryu_apps.peering.update import END_OF_RIB, pack_unreach
+from ryu_apps.peering.codec.update import END_OF_RIB, pack_unreach
+from ryu_apps.peering.native.adj_rib_out import AdjRibOut
+from ryu_apps.peering.native.connection import Connection
 
 _END = b"\x00end-of-rib"
 """Stands among the keys still to be sent where End-of-RIB goes; no route has type 0."""

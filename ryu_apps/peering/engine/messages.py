@@ -1,6 +1,6 @@
 """Paths and route events as messages between the node and the engine's process.
 
-:mod:`ryu_apps.peering.process` says what the messages are.
+:mod:`ryu_apps.peering.native.process` says what the messages are.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _ROOT = str(FilePath(__file__).resolve().parents[2])
 
 class EngineProcess:
     """One process, and our end of the socket pair to it.  ``module``: what it runs;
-    ``environment``: variables besides our own.  The messages: :mod:`ryu_apps.peering.process`.
+    ``environment``: variables besides our own.  The messages: :mod:`ryu_apps.peering.native.process`.
 
     One thread may send while another receives, and any may end it.  The constructor raises OSError
     where the process cannot be made.

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from ryu_apps.peering.wire import UPDATE_ERROR, BgpError
+from ryu_apps.peering.codec.messages import UPDATE_ERROR, BgpError
 
 _ZERO_ESI = bytes(10)
 _ZERO3 = bytes(3)

@@ -11,10 +11,10 @@ import weakref
 from collections.abc import Iterable, Sequence
 
 from ryu_apps.control.routes import Attributes
-from ryu_apps.peering.attributes import MPLS_TUNNELS, Session, pack_attributes
-from ryu_apps.peering.nlri import pack_route
-from ryu_apps.peering.update import pack_reach, pack_unreach
-from ryu_apps.peering.wire import UNPACKABLE
+from ryu_apps.peering.codec.attributes import MPLS_TUNNELS, Session, pack_attributes
+from ryu_apps.peering.codec.messages import UNPACKABLE
+from ryu_apps.peering.codec.nlri import pack_route
+from ryu_apps.peering.codec.update import pack_reach, pack_unreach
 
 
 class AttributeSet:
