@@ -39,7 +39,7 @@ def open_store(
 
         return SqliteStore(path, **more)
     if backend == "etcd":
-        from .etcd import EtcdStore
+        from ryu_apps.store.etcd.store import EtcdStore
 
         return EtcdStore(
             endpoints,

@@ -10,11 +10,10 @@ import logging
 import threading
 from collections.abc import Callable
 
+from ryu_apps.store.base import StoreError
+from ryu_apps.store.etcd.errors import NOT_FOUND, EtcdError
+from ryu_apps.store.etcd.gateway import Gateway
 from ryu_apps.supervision import Thread, failed, waiting
-
-from .base import StoreError
-from .etcd_errors import NOT_FOUND, EtcdError
-from .etcd_gateway import Gateway
 
 LOG = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from .base import Compare, Conflict, Delete, Put, TooLarge, Unavailable
-from .etcd_errors import NOT_FOUND, EtcdError
-from .etcd_gateway import Gateway
-from .etcd_keys import encode_bytes, encode_key
-from .etcd_session import Session
+from ryu_apps.store.base import Compare, Conflict, Delete, Put, TooLarge, Unavailable
+from ryu_apps.store.etcd.errors import NOT_FOUND, EtcdError
+from ryu_apps.store.etcd.gateway import Gateway
+from ryu_apps.store.etcd.keys import encode_bytes, encode_key
+from ryu_apps.store.etcd.session import Session
 
 
 class _Slot:

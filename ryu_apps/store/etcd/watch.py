@@ -14,18 +14,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ryu_apps.store.base import Batch, StoreError, Unavailable, Watch
+from ryu_apps.store.etcd.errors import OUT_OF_RANGE, EtcdError, error_of
+from ryu_apps.store.etcd.gateway import ATTEMPT_TIMEOUT
+from ryu_apps.store.etcd.history import LostHistory, forgotten
+from ryu_apps.store.etcd.http import MAX_BODY, Connection, HttpError
+from ryu_apps.store.etcd.keys import decode_key, decode_value, encode_key, encode_range
+from ryu_apps.store.keys import difference_revision
 from ryu_apps.supervision import Thread, failed, next_step, waiting
 
-from .base import Batch, StoreError, Unavailable, Watch
-from .etcd_errors import OUT_OF_RANGE, EtcdError, error_of
-from .etcd_gateway import ATTEMPT_TIMEOUT
-from .etcd_history import LostHistory, forgotten
-from .etcd_http import MAX_BODY, Connection, HttpError
-from .etcd_keys import decode_key, decode_value, encode_key, encode_range
-from .keys import difference_revision
-
 if TYPE_CHECKING:
-    from .etcd import EtcdStore
+    from ryu_apps.store.etcd.store import EtcdStore
 
 LOG = logging.getLogger(__name__)
 

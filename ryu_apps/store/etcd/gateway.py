@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from .base import StoreError, Unavailable
-from .etcd_errors import TRANSIENT, UNAUTHENTICATED, EtcdError, read_answer
-from .etcd_http import Connection, parse_endpoint
+from ryu_apps.store.base import StoreError, Unavailable
+from ryu_apps.store.etcd.errors import TRANSIENT, UNAUTHENTICATED, EtcdError, read_answer
+from ryu_apps.store.etcd.http import Connection, parse_endpoint
 
 LOG = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 
-from .base import StoreError, TooLarge, Unavailable
+from ryu_apps.store.base import StoreError, TooLarge, Unavailable
 
 # Codes of gRPC (https://grpc.github.io/grpc/core/md_doc_statuscodes.html).
 NOT_FOUND = 5

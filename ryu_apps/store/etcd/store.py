@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .base import (
+from ryu_apps.store.base import (
     Batch,
     Compare,
     Conflict,
@@ -22,14 +22,20 @@ from .base import (
     TooLarge,
     Unavailable,
 )
-from .etcd_errors import OUT_OF_RANGE, EtcdError, reading
-from .etcd_gateway import Gateway
-from .etcd_history import History
-from .etcd_keys import decode_key, decode_value, encode_bytes, encode_key, encode_range
-from .etcd_session import Session
-from .etcd_transactions import Transactions
-from .etcd_watch import EtcdWatch
-from .keys import check_key, check_transaction
+from ryu_apps.store.etcd.errors import OUT_OF_RANGE, EtcdError, reading
+from ryu_apps.store.etcd.gateway import Gateway
+from ryu_apps.store.etcd.history import History
+from ryu_apps.store.etcd.keys import (
+    decode_key,
+    decode_value,
+    encode_bytes,
+    encode_key,
+    encode_range,
+)
+from ryu_apps.store.etcd.session import Session
+from ryu_apps.store.etcd.transactions import Transactions
+from ryu_apps.store.etcd.watch import EtcdWatch
+from ryu_apps.store.keys import check_key, check_transaction
 
 LOG = logging.getLogger(__name__)
 
