@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from ryu_apps import runtime
 from ryu_apps.control.messages import Program, VrouterAcked
-from ryu_apps.southbound.openflow import OpenFlowSouthbound
+from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from vrouter_ovs.encode import ADD, bundle_flow_mod, encode_object
 from vrouter_ovs.state import Neighbor, RemoteHop, RemoteMac, Route
 

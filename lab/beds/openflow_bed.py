@@ -21,7 +21,7 @@ from os_ken.ofproto import ofproto_v1_4
 from lab.open_vswitch import schema_path
 from ryu_apps import runtime
 from ryu_apps.control.messages import Program
-from ryu_apps.southbound.openflow import OpenFlowSouthbound
+from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 
 
 def free_port() -> int:

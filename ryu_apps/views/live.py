@@ -14,7 +14,7 @@ from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import NodeView, PortState, Remote
 from ryu_apps.peering.base import Engine
-from ryu_apps.southbound.openflow import NotConnected, OpenFlowSouthbound
+from ryu_apps.southbound.openflow.southbound import NotConnected, OpenFlowSouthbound
 from ryu_apps.store.base import Store
 from ryu_apps.views import elements, health, rib, vpns, vrouters
 from ryu_apps.views.checks import CONTRIBUTORS

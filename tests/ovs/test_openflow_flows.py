@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.southbound.openflow_flows import VrouterFlows
+from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from vrouter_ovs.encode import ADD, Encoded, encode_object
 from vrouter_ovs.state import Flood, FloodRemotes, LocalPort, Punt
 

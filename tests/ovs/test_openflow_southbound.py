@@ -20,10 +20,10 @@ from ryu_apps.control.messages import (
     VrouterConnected,
     VrouterDisconnected,
 )
-from ryu_apps.southbound import openflow_monitor
-from ryu_apps.southbound.openflow import NotConnected
-from ryu_apps.southbound.openflow_channel import VrouterChannel
-from ryu_apps.southbound.openflow_monitor import Monitor
+from ryu_apps.southbound.openflow import monitor as openflow_monitor
+from ryu_apps.southbound.openflow.channel import VrouterChannel
+from ryu_apps.southbound.openflow.monitor import Monitor
+from ryu_apps.southbound.openflow.southbound import NotConnected
 from vrouter_ovs.state import Evi, LocalPort, Neighbor, Punt, RemoteMac, Tunnel
 from vrouter_ovs.tables import TABLE_IDS
 

@@ -8,7 +8,7 @@ import time
 from hypothesis import HealthCheck, given, settings
 
 from lab.beds.sandbox import OpenFlow, Sandbox
-from ryu_apps.southbound.openflow_flows import VrouterFlows
+from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from tests.ovs.objects import objects, vrouters
 from vrouter_ovs import encode
 from vrouter_ovs.document import EXAMPLES

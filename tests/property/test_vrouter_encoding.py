@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from os_ken.ofproto import ofproto_parser, ofproto_protocol, ofproto_v1_4_parser
 
-from ryu_apps.southbound.openflow_flows import VrouterFlows
+from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from tests.ovs.objects import neighbors, objects, punts, remote_macs, routes, vrouters
 from vrouter_ovs import encode
 from vrouter_ovs.describe import describe

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
-from ryu_apps.southbound.openflow_flows import VrouterFlows
+from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from vrouter_ovs.encode import encode_object
 
 from .test_world_rebuild import operations

@@ -20,7 +20,7 @@ from ryu_apps.control.explain.explain import ExplainError
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings, World
 from ryu_apps.controller import Controller
-from ryu_apps.southbound.openflow import OpenFlowSouthbound
+from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views.live import LiveView
 from ryu_apps.views.vrouters import rule_cookies

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.southbound.openflow_flows import VrouterFlows
-from ryu_apps.southbound.openflow_foreign import MAX_KNOWN, ForeignFlows
-from ryu_apps.southbound.openflow_monitor import PAUSES, PEACE, Repairs
+from ryu_apps.southbound.openflow.foreign import MAX_KNOWN, ForeignFlows
+from ryu_apps.southbound.openflow.monitor import PAUSES, PEACE, Repairs
+from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from vrouter_ovs.encode import COOKIE_BASE, Encoded
 from vrouter_ovs.flow_monitor import (
     ABBREV,

@@ -12,7 +12,7 @@ from ryu_apps.control.messages import ElementConnected, ElementInfo, StatusChang
 from ryu_apps.control.world import Settings, World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import NodeView
-from ryu_apps.southbound.openflow import OpenFlowSouthbound
+from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views import health, live
 from ryu_apps.views.checks import CONTRIBUTORS, connections, hypervisors, tunnels

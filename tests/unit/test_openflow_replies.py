@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from collections import Counter
 
-from ryu_apps.southbound.openflow_connection import ERROR, MULTIPART_REPLY
-from ryu_apps.southbound.openflow_flows import VrouterFlows
-from ryu_apps.southbound.openflow_readback import Purpose
-from ryu_apps.southbound.openflow_session import Session
+from ryu_apps.southbound.openflow.connection import ERROR, MULTIPART_REPLY
+from ryu_apps.southbound.openflow.readback import Purpose
+from ryu_apps.southbound.openflow.reconcile import VrouterFlows
+from ryu_apps.southbound.openflow.session import Session
 from vrouter_ovs.state import RemoteMac
 
 METER_MOD = 29

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.southbound.openflow_switches import Switches
+from ryu_apps.southbound.openflow.switches import Switches
 
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 

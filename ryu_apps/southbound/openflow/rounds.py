@@ -13,14 +13,14 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ryu_apps.southbound.openflow_connection import (
+from ryu_apps.southbound.openflow.connection import (
     BARRIER_REPLY,
     BUNDLE_CONTROL,
     ERROR,
     OUR_XIDS,
     Connection,
 )
-from ryu_apps.southbound.openflow_flows import Operation, VrouterFlows
+from ryu_apps.southbound.openflow.reconcile import Operation, VrouterFlows
 from vrouter_ovs import encode as wire
 from vrouter_ovs.state import Key
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ryu_apps.control.messages import FlowRejected, Program, VrouterAcked
-from ryu_apps.southbound.openflow_flows import VrouterFlows
-from ryu_apps.southbound.openflow_rounds import Outcome
+from ryu_apps.southbound.openflow.reconcile import VrouterFlows
+from ryu_apps.southbound.openflow.rounds import Outcome
 
 LOG = logging.getLogger("vnc.openflow")
 

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ryu_apps.control.messages import Program
-from ryu_apps.southbound.openflow_channel import VrouterChannel
-from ryu_apps.southbound.openflow_connection import NotConnected
-from ryu_apps.southbound.openflow_switches import Change, Switches
+from ryu_apps.southbound.openflow.channel import VrouterChannel
+from ryu_apps.southbound.openflow.connection import NotConnected
+from ryu_apps.southbound.openflow.switches import Change, Switches
 from vrouter_ovs.counters import totals
 from vrouter_ovs.describe import describe
 from vrouter_ovs.encode import decode_flow_stats

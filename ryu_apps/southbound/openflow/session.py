@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from ryu_apps.control.messages import PortStatus
-from ryu_apps.southbound.openflow_connection import (
+from ryu_apps.southbound.openflow.connection import (
     BARRIER_REPLY,
     BUNDLE_CONTROL,
     ERROR,
@@ -21,9 +21,9 @@ from ryu_apps.southbound.openflow_connection import (
     PACKET_IN,
     Connection,
 )
-from ryu_apps.southbound.openflow_monitor import Monitor
-from ryu_apps.southbound.openflow_readback import FlowsRead, Readback
-from ryu_apps.southbound.openflow_rounds import Outcome, Rounds
+from ryu_apps.southbound.openflow.monitor import Monitor
+from ryu_apps.southbound.openflow.readback import FlowsRead, Readback
+from ryu_apps.southbound.openflow.rounds import Outcome, Rounds
 from vrouter_ovs.encode import is_ours, packet_in_cookie
 from vrouter_ovs.flow_monitor import is_flow_monitor
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS

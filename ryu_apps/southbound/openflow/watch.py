@@ -7,9 +7,9 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ryu_apps.southbound.openflow_flows import VrouterFlows
-from ryu_apps.southbound.openflow_foreign import ForeignFlows
-from ryu_apps.southbound.openflow_monitor import Repairs, took_meter
+from ryu_apps.southbound.openflow.foreign import ForeignFlows
+from ryu_apps.southbound.openflow.monitor import Repairs, took_meter
+from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from vrouter_ovs.encode import is_ours
 from vrouter_ovs.flow_monitor import REMOVED, FlowEvent
 

@@ -15,15 +15,15 @@ from concurrent.futures import Future
 from enum import Enum
 from typing import NamedTuple
 
-from ryu_apps.southbound.openflow_connection import (
+from ryu_apps.southbound.openflow.connection import (
     ERROR,
     MULTIPART_REPLY,
     OUR_XIDS,
     Connection,
     NotConnected,
 )
-from ryu_apps.southbound.openflow_foreign import MAX_KNOWN
-from ryu_apps.southbound.openflow_meters import Meters
+from ryu_apps.southbound.openflow.foreign import MAX_KNOWN
+from ryu_apps.southbound.openflow.meters import Meters
 from vrouter_ovs import encode as wire
 from vrouter_ovs.encode import Encoded
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from ryu_apps.southbound.openflow_connection import ERROR, Connection
+from ryu_apps.southbound.openflow.connection import ERROR, Connection
 from vrouter_ovs import encode as wire
 from vrouter_ovs.flow_monitor import (
     METER_DELETED,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from ryu_apps.southbound.openflow_connection import ERROR, MULTIPART_REPLY
+from ryu_apps.southbound.openflow.connection import ERROR, MULTIPART_REPLY
 from vrouter_ovs import encode as wire
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS, meters
 

@@ -20,11 +20,11 @@ from concurrent.futures import Future
 from typing import Any
 
 from ryu_apps.control.messages import Program, VrouterConnected, VrouterDisconnected
-from ryu_apps.southbound.openflow_connection import OUR_XIDS, NotConnected
-from ryu_apps.southbound.openflow_desired import Desired
-from ryu_apps.southbound.openflow_readback import Audits, FlowsRead, Purpose
-from ryu_apps.southbound.openflow_session import Session
-from ryu_apps.southbound.openflow_watch import Watch
+from ryu_apps.southbound.openflow.connection import OUR_XIDS, NotConnected
+from ryu_apps.southbound.openflow.readback import Audits, FlowsRead, Purpose
+from ryu_apps.southbound.openflow.requested import Desired
+from ryu_apps.southbound.openflow.session import Session
+from ryu_apps.southbound.openflow.watch import Watch
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs import encode as wire
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
