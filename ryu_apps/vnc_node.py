@@ -33,7 +33,7 @@ from ryu_apps.southbound.addresses import AddressSender, seen
 from ryu_apps.southbound.dns import DnsService
 from ryu_apps.southbound.dns_resolvers import limits_of
 from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
-from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound
+from ryu_apps.southbound.ovsdb.southbound import OvsdbSettings, OvsdbSouthbound
 from ryu_apps.southbound.punt import PuntSouthbound, Send
 from ryu_apps.store import open_store
 from ryu_apps.views.live import LiveView

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from lab.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementConnected, ElementDisconnected
-from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound
+from ryu_apps.southbound.ovsdb.southbound import OvsdbSettings, OvsdbSouthbound
 
 LIMIT = 20.0
 

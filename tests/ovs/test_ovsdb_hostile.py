@@ -15,8 +15,8 @@ import pytest
 from lab.beds.ovsdb_bed import Hypervisor, Node, until
 from lab.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementDisconnected, InterfacesChanged
-from ryu_apps.southbound.ovsdb import OvsdbSettings, OvsdbSouthbound, parse_listen
-from ryu_apps.southbound.ovsdb_admission import MAX_EARLY_PER_SOURCE
+from ryu_apps.southbound.ovsdb.admission import MAX_EARLY_PER_SOURCE
+from ryu_apps.southbound.ovsdb.southbound import OvsdbSettings, OvsdbSouthbound, parse_listen
 
 
 @pytest.fixture

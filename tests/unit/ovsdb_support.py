@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from ryu_apps.southbound.ovsdb_replica import (
+from ryu_apps.southbound.ovsdb.changes import needed
+from ryu_apps.southbound.ovsdb.desired import Wish
+from ryu_apps.southbound.ovsdb.protocol.replica import (
     MAP,
     OPTION,
     SCALAR,
@@ -14,10 +16,8 @@ from ryu_apps.southbound.ovsdb_replica import (
     Replica,
     read_value,
 )
-from ryu_apps.southbound.ovsdb_transaction import Transaction
-from ryu_apps.southbound.ovsdb_view import View
-from ryu_apps.southbound.ovsdb_wanted import needed
-from ryu_apps.southbound.ovsdb_wish import Wish
+from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
+from ryu_apps.southbound.ovsdb.view import View
 
 KINDS = {
     "Open_vSwitch": {"bridges": SET, "manager_options": SET, "external_ids": MAP,

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from lab.open_vswitch import schema_path
-from ryu_apps.southbound.ovsdb_datapath import LIMIT, LIMIT_MARK
-from ryu_apps.southbound.ovsdb_replica import MAP, OPTION
-from ryu_apps.southbound.ovsdb_rows import describe
-from ryu_apps.southbound.ovsdb_schema import Plan, plan_for
-from ryu_apps.southbound.ovsdb_wanted import needed
+from ryu_apps.southbound.ovsdb.changes import needed
+from ryu_apps.southbound.ovsdb.datapath import LIMIT, LIMIT_MARK
+from ryu_apps.southbound.ovsdb.protocol.replica import MAP, OPTION
+from ryu_apps.southbound.ovsdb.protocol.schema import Plan, plan_for
+from ryu_apps.southbound.ovsdb.rows import describe
 
 from .ovsdb_support import KINDS, LIMITING_KINDS, WISH, Database
 

@@ -10,20 +10,20 @@ from ryu_apps.control.messages import (
     ElementDisconnected,
     InterfacesChanged,
 )
-from ryu_apps.southbound.ovsdb_admission import (
+from ryu_apps.southbound.ovsdb.admission import (
     LINES,
     LINES_WINDOW,
     MAX_EARLY_PER_SOURCE,
     Admission,
     LineBudget,
 )
-from ryu_apps.southbound.ovsdb_database import Database
-from ryu_apps.southbound.ovsdb_element import REFUSED_HOLD, WAITING_LIMIT, Element, Origin
-from ryu_apps.southbound.ovsdb_framing import ProtocolError
-from ryu_apps.southbound.ovsdb_liveness import CHALLENGE, Liveness
-from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
-from ryu_apps.southbound.ovsdb_wish import Wanted
-from ryu_apps.southbound.ovsdb_writes import MAX_PAUSE, WRITE_BURST, WRITE_RATE, Writes, error_in
+from ryu_apps.southbound.ovsdb.database import Database
+from ryu_apps.southbound.ovsdb.desired import Wanted
+from ryu_apps.southbound.ovsdb.element import REFUSED_HOLD, WAITING_LIMIT, Element, Origin
+from ryu_apps.southbound.ovsdb.pacing import MAX_PAUSE, WRITE_BURST, WRITE_RATE, Writes, error_in
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.liveness import CHALLENGE, Liveness
+from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 
 from .ovsdb_support import KINDS
 

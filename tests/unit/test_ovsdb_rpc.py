@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.southbound.ovsdb_framing import Framer, ProtocolError
-from ryu_apps.southbound.ovsdb_rpc import decode
+from ryu_apps.southbound.ovsdb.protocol.framing import Framer, ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.rpc import decode
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=12),

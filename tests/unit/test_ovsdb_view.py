@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.open_vswitch import schema_path
-from ryu_apps.southbound.ovsdb_framing import ProtocolError
-from ryu_apps.southbound.ovsdb_replica import (
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.replica import (
     MAP,
     OPTION,
     SCALAR,
@@ -19,9 +19,9 @@ from ryu_apps.southbound.ovsdb_replica import (
     apply_difference,
     read_value,
 )
-from ryu_apps.southbound.ovsdb_rows import claim_of, describe, shown, tunnel_of
-from ryu_apps.southbound.ovsdb_schema import plan_for
-from ryu_apps.southbound.ovsdb_view import View
+from ryu_apps.southbound.ovsdb.protocol.schema import plan_for
+from ryu_apps.southbound.ovsdb.rows import claim_of, describe, shown, tunnel_of
+from ryu_apps.southbound.ovsdb.view import View
 
 RAW = schema_path().read_bytes()
 PLAN = plan_for(json.loads(RAW), RAW)

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from ryu_apps.control.ids import bridge_datapath_id
-from ryu_apps.southbound.ovsdb_bridge import PROTOCOLS
-from ryu_apps.southbound.ovsdb_transaction import Transaction
-from ryu_apps.southbound.ovsdb_tunnels import tunnel_name
-from ryu_apps.southbound.ovsdb_wanted import mark_interfaces, needed, points_to
+from ryu_apps.southbound.ovsdb.bridge import PROTOCOLS
+from ryu_apps.southbound.ovsdb.changes import mark_interfaces, needed, points_to
+from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
+from ryu_apps.southbound.ovsdb.tunnels import tunnel_name
 
 from .ovsdb_support import WISH, Database
 

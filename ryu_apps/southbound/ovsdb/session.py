@@ -1,7 +1,7 @@
 """One hypervisor's OVSDB connection: schema, contents, then updates in and transactions out.
 
-Everything here runs on the poller thread of :mod:`ryu_apps.southbound.ovsdb`.  What the messages
-mean for the node is in :mod:`ryu_apps.southbound.ovsdb_element`.
+Everything here runs on the poller thread of :mod:`ryu_apps.southbound.ovsdb.southbound`.  What the messages
+mean for the node is in :mod:`ryu_apps.southbound.ovsdb.element`.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ryu_apps.southbound.ovsdb_database import Database
-from ryu_apps.southbound.ovsdb_element import Element, Origin
-from ryu_apps.southbound.ovsdb_framing import ProtocolError
-from ryu_apps.southbound.ovsdb_lib import Message
-from ryu_apps.southbound.ovsdb_liveness import Liveness
-from ryu_apps.southbound.ovsdb_rpc import Connection, decode
-from ryu_apps.southbound.ovsdb_schema import DATABASE, Plan, plan_for
-from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
-from ryu_apps.southbound.ovsdb_writes import error_in
+from ryu_apps.southbound.ovsdb.database import Database
+from ryu_apps.southbound.ovsdb.element import Element, Origin
+from ryu_apps.southbound.ovsdb.pacing import error_in
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.liveness import Liveness
+from ryu_apps.southbound.ovsdb.protocol.ovs_package import Message
+from ryu_apps.southbound.ovsdb.protocol.rpc import Connection, decode
+from ryu_apps.southbound.ovsdb.protocol.schema import DATABASE, Plan, plan_for
+from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 
 
 class Session:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ryu_apps.southbound.ovsdb_framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 
 SCALAR, OPTION, SET, MAP = range(4)
 Kinds = Mapping[str, Mapping[str, int]]

@@ -6,8 +6,8 @@ import ipaddress
 import re
 
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
-from ryu_apps.southbound.ovsdb_datapath import connection_limit
-from ryu_apps.southbound.ovsdb_replica import Replica, Row
+from ryu_apps.southbound.ovsdb.datapath import connection_limit
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 
 IFACE_ID = "iface-id"
 TUNNEL_MARK = "vnc-vtep"

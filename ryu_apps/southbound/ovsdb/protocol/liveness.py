@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ryu_apps.southbound.ovsdb_framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 
 CHALLENGE = 3.0
 """Seconds that a session has to show that it is alive when another came in its name."""

@@ -16,13 +16,13 @@ from collections.abc import Callable
 from functools import partial
 
 from ryu_apps.connections.peer_address import plain_address
-from ryu_apps.southbound.ovsdb_admission import Admission, ClosedLog
-from ryu_apps.southbound.ovsdb_element import Origin
-from ryu_apps.southbound.ovsdb_framing import ProtocolError
-from ryu_apps.southbound.ovsdb_listeners import Exhausted, Listener
-from ryu_apps.southbound.ovsdb_rpc import Connection, reason_of
-from ryu_apps.southbound.ovsdb_session import Session
-from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
+from ryu_apps.southbound.ovsdb.admission import Admission, ClosedLog
+from ryu_apps.southbound.ovsdb.element import Origin
+from ryu_apps.southbound.ovsdb.listeners import Exhausted, Listener
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.rpc import Connection, reason_of
+from ryu_apps.southbound.ovsdb.session import Session
+from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 from ryu_apps.supervision import failed, waiting
 
 LOG = logging.getLogger("vnc.ovsdb")

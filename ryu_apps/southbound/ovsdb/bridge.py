@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ryu_apps.control.ids import bridge_datapath_id
-from ryu_apps.southbound.ovsdb_replica import Replica, Row
-from ryu_apps.southbound.ovsdb_rows import bridge_name, datapath_id
-from ryu_apps.southbound.ovsdb_transaction import Transaction, json_map
-from ryu_apps.southbound.ovsdb_wish import INACTIVITY_PROBE, MAX_BACKOFF, Wish
+from ryu_apps.southbound.ovsdb.desired import INACTIVITY_PROBE, MAX_BACKOFF, Wish
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
+from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
+from ryu_apps.southbound.ovsdb.rows import bridge_name, datapath_id
 
 PROTOCOLS = ("OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15")
 

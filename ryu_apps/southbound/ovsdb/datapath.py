@@ -10,8 +10,8 @@ Sources: ovs-vswitchd.conf.db(5), tables Open_vSwitch (datapaths) and Datapath
 
 from __future__ import annotations
 
-from ryu_apps.southbound.ovsdb_replica import Replica, Row
-from ryu_apps.southbound.ovsdb_transaction import Transaction, json_map
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
+from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
 
 LIMIT = "ct_zone_default_limit"
 LIMIT_MARK = "vnc-connections-per-port"

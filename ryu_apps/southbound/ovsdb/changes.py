@@ -12,14 +12,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
-from ryu_apps.southbound.ovsdb_bridge import check_bridge, create_bridge
-from ryu_apps.southbound.ovsdb_datapath import check_connection_limit
-from ryu_apps.southbound.ovsdb_replica import Replica, Row
-from ryu_apps.southbound.ovsdb_rows import INSTALLED_MARK
-from ryu_apps.southbound.ovsdb_transaction import Transaction
-from ryu_apps.southbound.ovsdb_tunnels import check_tunnels
-from ryu_apps.southbound.ovsdb_view import View
-from ryu_apps.southbound.ovsdb_wish import INACTIVITY_PROBE, MAX_BACKOFF, Wish
+from ryu_apps.southbound.ovsdb.bridge import check_bridge, create_bridge
+from ryu_apps.southbound.ovsdb.datapath import check_connection_limit
+from ryu_apps.southbound.ovsdb.desired import INACTIVITY_PROBE, MAX_BACKOFF, Wish
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
+from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
+from ryu_apps.southbound.ovsdb.rows import INSTALLED_MARK
+from ryu_apps.southbound.ovsdb.tunnels import check_tunnels
+from ryu_apps.southbound.ovsdb.view import View
 
 OWNER_MARK = "vnc-owner"
 

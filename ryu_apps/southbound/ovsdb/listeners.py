@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-from ryu_apps.southbound.ovsdb_settings import OvsdbSettings, parse_listen, tls_context
+from ryu_apps.southbound.ovsdb.settings import OvsdbSettings, parse_listen, tls_context
 
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 64

@@ -14,8 +14,8 @@ import os
 import socket
 import ssl
 
-from ryu_apps.southbound.ovsdb_framing import Framer, ProtocolError
-from ryu_apps.southbound.ovsdb_lib import Message
+from ryu_apps.southbound.ovsdb.protocol.framing import Framer, ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.ovs_package import Message
 
 READ_SIZE = 128 * 1024
 """Bytes taken from one connection before the others get their turn."""

@@ -11,11 +11,11 @@ import ipaddress
 from collections.abc import Container, Iterable, Mapping
 
 from ryu_apps.connections.port_number import port_number
-from ryu_apps.southbound.ovsdb_replica import Replica, Row
-from ryu_apps.southbound.ovsdb_rows import TUNNEL_MARK
-from ryu_apps.southbound.ovsdb_transaction import Transaction, json_map
-from ryu_apps.southbound.ovsdb_view import View
-from ryu_apps.southbound.ovsdb_wish import Wish
+from ryu_apps.southbound.ovsdb.desired import Wish
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
+from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
+from ryu_apps.southbound.ovsdb.rows import TUNNEL_MARK
+from ryu_apps.southbound.ovsdb.view import View
 
 VXLAN_PORT = 4789
 

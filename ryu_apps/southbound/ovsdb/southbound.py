@@ -14,10 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ryu_apps.southbound.ovsdb_acceptance import Acceptance
-from ryu_apps.southbound.ovsdb_listeners import open_listeners
-from ryu_apps.southbound.ovsdb_poller import Poller
-from ryu_apps.southbound.ovsdb_settings import OvsdbSettings, parse_listen
+from ryu_apps.southbound.ovsdb.acceptance import Acceptance
+from ryu_apps.southbound.ovsdb.listeners import open_listeners
+from ryu_apps.southbound.ovsdb.poller import Poller
+from ryu_apps.southbound.ovsdb.settings import OvsdbSettings, parse_listen
 from ryu_apps.supervision import Thread
 
 __all__ = ["OvsdbSettings", "OvsdbSouthbound", "parse_listen"]

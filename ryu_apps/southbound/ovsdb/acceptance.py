@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from ryu_apps.southbound.ovsdb_element import Element
-from ryu_apps.southbound.ovsdb_poller import Poller
-from ryu_apps.southbound.ovsdb_session import Session
-from ryu_apps.southbound.ovsdb_wish import Wanted
+from ryu_apps.southbound.ovsdb.desired import Wanted
+from ryu_apps.southbound.ovsdb.element import Element
+from ryu_apps.southbound.ovsdb.poller import Poller
+from ryu_apps.southbound.ovsdb.session import Session
 
 
 class Acceptance:

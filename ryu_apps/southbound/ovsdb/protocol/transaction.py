@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ryu_apps.southbound.ovsdb_replica import Row
+from ryu_apps.southbound.ovsdb.protocol.replica import Row
 
 Operation = dict
 

@@ -10,9 +10,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
-from ryu_apps.southbound.ovsdb_framing import ProtocolError
-from ryu_apps.southbound.ovsdb_lib import DbSchema, OvsError
-from ryu_apps.southbound.ovsdb_replica import MAP, OPTION, SCALAR, SET, Kinds
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.ovs_package import DbSchema, OvsError
+from ryu_apps.southbound.ovsdb.protocol.replica import MAP, OPTION, SCALAR, SET, Kinds
 
 DATABASE = "Open_vSwitch"
 

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ryu_apps.control.messages import ElementInfo
-from ryu_apps.southbound.ovsdb_framing import ProtocolError
-from ryu_apps.southbound.ovsdb_replica import Kinds, Replica
-from ryu_apps.southbound.ovsdb_rows import bad_encap, datapath_id, describe, shown
-from ryu_apps.southbound.ovsdb_transaction import Transaction
-from ryu_apps.southbound.ovsdb_view import Changes, View
-from ryu_apps.southbound.ovsdb_vtep import VtepCheck
-from ryu_apps.southbound.ovsdb_wanted import mark_interfaces, needed
-from ryu_apps.southbound.ovsdb_wish import Wish
+from ryu_apps.southbound.ovsdb.changes import mark_interfaces, needed
+from ryu_apps.southbound.ovsdb.desired import Wish
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.replica import Kinds, Replica
+from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
+from ryu_apps.southbound.ovsdb.rows import bad_encap, datapath_id, describe, shown
+from ryu_apps.southbound.ovsdb.view import Changes, View
+from ryu_apps.southbound.ovsdb.vtep import VtepCheck
 
 
 class Database:

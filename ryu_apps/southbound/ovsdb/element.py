@@ -17,14 +17,14 @@ from ryu_apps.control.messages import (
     InterfacesChanged,
     TunnelsChanged,
 )
-from ryu_apps.southbound.ovsdb_database import Database
-from ryu_apps.southbound.ovsdb_framing import ProtocolError
-from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
-from ryu_apps.southbound.ovsdb_transaction import Operation
-from ryu_apps.southbound.ovsdb_view import Changes
-from ryu_apps.southbound.ovsdb_vtep import VtepCheck, vtep_problem
-from ryu_apps.southbound.ovsdb_wish import Wanted, wish_for
-from ryu_apps.southbound.ovsdb_writes import Writes
+from ryu_apps.southbound.ovsdb.database import Database
+from ryu_apps.southbound.ovsdb.desired import Wanted, wish_for
+from ryu_apps.southbound.ovsdb.pacing import Writes
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.transaction import Operation
+from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
+from ryu_apps.southbound.ovsdb.view import Changes
+from ryu_apps.southbound.ovsdb.vtep import VtepCheck, vtep_problem
 
 LOG = logging.getLogger("vnc.ovsdb")
 REFUSED_HOLD = 30.0
@@ -59,7 +59,7 @@ class Element:
     accepted.  ``dirty``: whether :meth:`to_write` may have something, from ``writes.not_before``
     on.
 
-    ``vtep_problem``: see :func:`~ryu_apps.southbound.ovsdb_vtep.vtep_problem`.
+    ``vtep_problem``: see :func:`~ryu_apps.southbound.ovsdb.vtep.vtep_problem`.
     """
 
     def __init__(

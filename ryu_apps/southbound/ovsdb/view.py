@@ -1,6 +1,6 @@
 """The claims and tunnels of a hypervisor's integration bridge, and what each update changed.  Pure.
 
-:class:`View` follows a :class:`~ryu_apps.southbound.ovsdb_replica.Replica` and tells after each
+:class:`View` follows a :class:`~ryu_apps.southbound.ovsdb.protocol.replica.Replica` and tells after each
 update which claims and tunnels changed; its cost is that of the update, not of the database.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ryu_apps.control.messages import Interface, TunnelStatus
-from ryu_apps.southbound.ovsdb_replica import Replica, Row, RowChange, TableChanges
-from ryu_apps.southbound.ovsdb_rows import bridge_name, claim_of, tunnel_of
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row, RowChange, TableChanges
+from ryu_apps.southbound.ovsdb.rows import bridge_name, claim_of, tunnel_of
 
 
 @dataclass

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ryu_apps.control.messages import ElementInfo
-from ryu_apps.southbound.ovsdb_settings import OvsdbSettings
+from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 from vrouter_ovs.tables import TABLE_NAMES
 
 MAX_BACKOFF = 1000
