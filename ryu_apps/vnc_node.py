@@ -28,13 +28,13 @@ from ryu_apps.northbound.server import ApiServer
 from ryu_apps.peering import Engine, Speaker, is_router_id, make_engine, parse_peers
 from ryu_apps.runtime import expect
 from ryu_apps.settings import SettingsError
-from ryu_apps.southbound import icmp_errors
-from ryu_apps.southbound.addresses import AddressSender, seen
-from ryu_apps.southbound.dns import DnsService
-from ryu_apps.southbound.dns_resolvers import limits_of
 from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from ryu_apps.southbound.ovsdb.southbound import OvsdbSettings, OvsdbSouthbound
-from ryu_apps.southbound.punt import PuntSouthbound, Send
+from ryu_apps.southbound.services import icmp_errors
+from ryu_apps.southbound.services.addresses import AddressSender, seen
+from ryu_apps.southbound.services.dns.resolvers import limits_of
+from ryu_apps.southbound.services.dns.service import DnsService
+from ryu_apps.southbound.services.packet_in import PuntSouthbound, Send
 from ryu_apps.store import open_store
 from ryu_apps.views.live import LiveView
 from vrouter_ovs.edge import Why

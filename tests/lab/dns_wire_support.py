@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 
 from lab.beds.bgp_bed import inside
-from ryu_apps.southbound.dns import DnsService
-from ryu_apps.southbound.dns_resolvers import Limits
+from ryu_apps.southbound.services.dns.resolvers import Limits
+from ryu_apps.southbound.services.dns.service import DnsService
 from tests.unit.proxy_support import PORT
 from vrouter_ovs.proxies.dns import DnsView
 from vrouter_ovs.proxies.mdns import GROUP4, GROUP6

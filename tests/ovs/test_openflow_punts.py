@@ -10,7 +10,7 @@ import pytest
 
 from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from ryu_apps.control.messages import FlowRejected
-from ryu_apps.southbound.punt import PuntSouthbound
+from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from tests.unit.test_punt import PORT, WITH_RA, discover, solicitation
 from vrouter_ovs.edge import Why
 from vrouter_ovs.encode import COOKIE_BASE, decode_packet_in, packet_in_cookie

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from lab import packets as f
-from ryu_apps.southbound import icmp_errors
-from ryu_apps.southbound.dns import DnsService
-from ryu_apps.southbound.punt import QUEUE, REASONS, PuntSouthbound
+from ryu_apps.southbound.services import icmp_errors
+from ryu_apps.southbound.services.dns.service import DnsService
+from ryu_apps.southbound.services.packet_in import QUEUE, REASONS, PuntSouthbound
 from tests.property.test_proxy_hostile import FRAMES, PORT, QUERIES, VIEW, mutate, throw
 from tests.unit import proxy_support as clients
 from tests.unit.test_punt import packet_in

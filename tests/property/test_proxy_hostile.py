@@ -13,8 +13,8 @@ import dns.message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.southbound.dns import DnsService
-from ryu_apps.southbound.dns_resolvers import Limits
+from ryu_apps.southbound.services.dns.resolvers import Limits
+from ryu_apps.southbound.services.dns.service import DnsService
 from tests.property.world_model import DEEPER
 from tests.unit import proxy_support as clients
 from vrouter_ovs.proxies import (

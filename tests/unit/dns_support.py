@@ -14,8 +14,8 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-from ryu_apps.southbound.dns import DnsService
-from ryu_apps.southbound.dns_resolvers import Limits
+from ryu_apps.southbound.services.dns.resolvers import Limits
+from ryu_apps.southbound.services.dns.service import DnsService
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dns import DnsView

@@ -12,11 +12,11 @@ import pytest
 from oslo_config import cfg
 
 from ryu_apps import settings
-from ryu_apps.southbound import dns as dns_service
-from ryu_apps.southbound import dns_tries
-from ryu_apps.southbound.dns import DnsService
-from ryu_apps.southbound.dns_resolvers import Limits, limits_of, parse_resolver
-from ryu_apps.southbound.punt import PuntSouthbound
+from ryu_apps.southbound.services.dns import exchange as dns_tries
+from ryu_apps.southbound.services.dns import service as dns_service
+from ryu_apps.southbound.services.dns.resolvers import Limits, limits_of, parse_resolver
+from ryu_apps.southbound.services.dns.service import DnsService
+from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from tests.unit.dns_support import OWN, RED, SERVER, beds, eventually, good, resolvers, silent
 from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT
 from tests.unit.tcp_support import Client, framed

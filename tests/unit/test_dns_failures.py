@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ryu_apps.southbound.dns_cache import FAILED, Failures
+from ryu_apps.southbound.services.dns.cache import FAILED, Failures
 from vrouter_ovs.proxies.dns_wire import Question
 
 

@@ -9,8 +9,8 @@ import dns.message
 import dns.rcode
 import pytest
 
-from ryu_apps.southbound import dns as dns_service
-from ryu_apps.southbound.dns_resolvers import STREAK
+from ryu_apps.southbound.services.dns import service as dns_service
+from ryu_apps.southbound.services.dns.resolvers import STREAK
 from tests.unit.dns_support import beds, eventually, good, resolvers, response, silent
 from vrouter_ovs.proxies.packet import Malformed
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps import settings
-from ryu_apps.southbound import icmp_errors
-from ryu_apps.southbound.icmp_errors import NO_ADDRESS4, answer
-from ryu_apps.southbound.punt import PuntSouthbound
+from ryu_apps.southbound.services import icmp_errors
+from ryu_apps.southbound.services.icmp_errors import NO_ADDRESS4, answer
+from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from tests.property.world_model import DEEPER
 from tests.unit.api_client import Node
 from tests.unit.test_punt import eventually

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.connections.port_number import port_number
-from ryu_apps.southbound.dns_resolvers import Resolver, parse_resolver
 from ryu_apps.southbound.ovsdb.settings import parse_listen
+from ryu_apps.southbound.services.dns.resolvers import Resolver, parse_resolver
 
 ODD = ("", "-1", "+1", " 1", "1.0", "0x10", "65536", "²", "٣", "9" * 5000)
 

@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.southbound import punt, router_advertisements
-from ryu_apps.southbound.punt import PuntSouthbound, classify
+from ryu_apps.southbound.services import packet_in as punt
+from ryu_apps.southbound.services import router_advertisements
+from ryu_apps.southbound.services.packet_in import PuntSouthbound, classify
 from tests.property.world_model import DEEPER
 from vrouter_ovs import encode
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6, Why

@@ -12,8 +12,8 @@ from os_ken.lib.packet import ethernet, icmpv6, ipv6
 from os_ken.lib.packet import packet as osken_packet
 
 from ryu_apps.control.messages import AddressSeen, Evidence, Gratuitous, Probe
-from ryu_apps.southbound.addresses import AddressSender, question, seen
-from ryu_apps.southbound.punt import PuntSouthbound
+from ryu_apps.southbound.services.addresses import AddressSender, question, seen
+from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from vrouter_ovs.edge import Why
 from vrouter_ovs.proxies import arp, nd, packet
 

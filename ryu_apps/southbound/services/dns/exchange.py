@@ -13,9 +13,8 @@ import selectors
 import socket
 from collections import Counter
 
+from ryu_apps.southbound.services.dns.resolvers import Resolver
 from vrouter_ovs.proxies import dns_relay
-
-from .dns_resolvers import Resolver
 
 WRONG = 16
 """Datagrams that answer something else until a try is given up."""

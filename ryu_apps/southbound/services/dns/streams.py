@@ -1,6 +1,6 @@
 """DNS over TCP for VMs (RFC 7766): connections, and the messages on them.
 
-Owned by the thread of :class:`~ryu_apps.southbound.dns.DnsService`, which calls
+Owned by the thread of :class:`~ryu_apps.southbound.services.dns.service.DnsService`, which calls
 :meth:`Streams.serve` after everything else that it does.
 """
 
@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from ryu_apps.southbound.services.dns.forwarder import Forwarder
+from ryu_apps.southbound.services.packet_in import Place, Send
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import dns as edge_dns
 from vrouter_ovs.proxies import dns_relay
@@ -18,9 +20,6 @@ from vrouter_ovs.proxies.dns import DnsView
 from vrouter_ovs.proxies.packet import Malformed
 from vrouter_ovs.proxies.tcp import Request, TcpServer
 from vrouter_ovs.proxies.tcp_wire import Tcp
-
-from .dns_forwarder import Forwarder
-from .punt import Place, Send
 
 
 class Owner(NamedTuple):

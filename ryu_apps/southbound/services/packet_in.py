@@ -17,13 +17,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ryu_apps.southbound.services.router_advertisements import Advertisements
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort, Why
 from vrouter_ovs.encode import decode_packet_in
 from vrouter_ovs.proxies import dhcp4, dhcp6, ra
 from vrouter_ovs.proxies.packet import Answer, Malformed, ignored
-
-from .router_advertisements import Advertisements
 
 LOG = logging.getLogger("vnc.edge")
 

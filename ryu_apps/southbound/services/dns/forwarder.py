@@ -14,12 +14,17 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ryu_apps.southbound.services.dns.cache import Caches, Failures
+from ryu_apps.southbound.services.dns.exchange import (
+    DatagramTry,
+    StreamTry,
+    Try,
+    fresh_query,
+    is_truncated,
+)
+from ryu_apps.southbound.services.dns.resolvers import Limits, Resolver, Resolvers
 from vrouter_ovs.proxies.dns_wire import Question, read_response
 from vrouter_ovs.proxies.packet import Malformed
-
-from .dns_cache import Caches, Failures
-from .dns_resolvers import Limits, Resolver, Resolvers
-from .dns_tries import DatagramTry, StreamTry, Try, fresh_query, is_truncated
 
 Done = Callable[[bytes | None, str, float], None]
 """``done(response, how, now)``.  how: "cached", "forwarded"; with None instead of a response:

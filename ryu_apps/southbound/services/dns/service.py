@@ -20,6 +20,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ryu_apps.southbound.services.dns.forwarder import Forwarder
+from ryu_apps.southbound.services.dns.resolvers import Limits
+from ryu_apps.southbound.services.dns.streams import Streams
+from ryu_apps.southbound.services.packet_in import Place, Send
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import dns as edge_dns
@@ -28,11 +32,6 @@ from vrouter_ovs.proxies.dns import DnsView
 from vrouter_ovs.proxies.dns_message import Reply
 from vrouter_ovs.proxies.dns_special import parse_zones
 from vrouter_ovs.proxies.packet import Answer, Malformed, Udp, ignored
-
-from .dns_forwarder import Forwarder
-from .dns_resolvers import Limits
-from .dns_streams import Streams
-from .punt import Place, Send
 
 LOG = logging.getLogger("vnc.dns")
 

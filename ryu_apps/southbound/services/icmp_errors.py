@@ -12,6 +12,7 @@ import ipaddress
 from collections.abc import Mapping
 from functools import lru_cache
 
+from ryu_apps.southbound.services.packet_in import Service
 from vrouter_ovs.edge import EdgePort, Why
 from vrouter_ovs.proxies import icmp
 from vrouter_ovs.proxies.packet import (
@@ -27,8 +28,6 @@ from vrouter_ovs.proxies.packet import (
     link_local,
     mac_bytes,
 )
-
-from .punt import Service
 
 NO_ADDRESS4 = "192.0.0.8"
 """The source of an ICMP error where its sender has no IPv4 address (RFC 7600 section 4.8): a port

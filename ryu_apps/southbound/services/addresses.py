@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ryu_apps.control.messages import AddressSeen, Evidence, Gratuitous, Probe
-from ryu_apps.southbound.punt import Place, PuntSouthbound, Send, Service
+from ryu_apps.southbound.services.packet_in import Place, PuntSouthbound, Send, Service
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import arp, nd
 from vrouter_ovs.proxies.packet import Answer
@@ -51,7 +51,7 @@ def question(port: EdgePort, address: str) -> bytes:
 
 
 class AddressSender:
-    """``send`` as in :class:`~ryu_apps.southbound.punt.PuntSouthbound`, whose worker sends."""
+    """``send`` as in :class:`~ryu_apps.southbound.services.packet_in.PuntSouthbound`, whose worker sends."""
 
     def __init__(self, punt: PuntSouthbound, send: Send) -> None:
         self._punt = punt
