@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from vrouter_ovs import wire
-from vrouter_ovs.fields import CT_STATES, PACKET_FIELDS, Field, format_value
-from vrouter_ovs.flow import CONTROLLER, IN_PORT
-from vrouter_ovs.registers import INBOUND, REGISTERS
-from vrouter_ovs.tables import TABLE_NAMES
+from vrouter_ovs.schema.fields import CT_STATES, PACKET_FIELDS, Field, format_value
+from vrouter_ovs.schema.flow import CONTROLLER, IN_PORT
+from vrouter_ovs.schema.registers import INBOUND, REGISTERS
+from vrouter_ovs.schema.tables import TABLE_NAMES
 
 _WHOLE: dict[tuple[int, int], Field] = {}
 _HEADERS: dict[int, Field] = {}

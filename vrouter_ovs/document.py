@@ -12,7 +12,8 @@ from pathlib import Path
 
 from vrouter_ovs.describe import describe
 from vrouter_ovs.pipeline import policy, render
-from vrouter_ovs.registers import REGISTER_DOCS, REGISTERS, place
+from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, place
+from vrouter_ovs.schema.tables import TABLE_IDS, TABLES
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
@@ -38,7 +39,6 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
-from vrouter_ovs.tables import TABLE_IDS, TABLES
 from vrouter_ovs.wire import encode
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "pipeline.md"
@@ -94,7 +94,7 @@ def page() -> str:
         "# The pipeline",
         "",
         "Generated from the declarations in `vrouter_ovs/` by `python -m vrouter_ovs.document`;",
-        "do not edit. How to add a table: the head of `vrouter_ovs/tables.py`.",
+        "do not edit. How to add a table: the head of `vrouter_ovs/schema/tables.py`.",
         "",
         "## Tables",
         "",

@@ -9,8 +9,8 @@ import struct
 from collections.abc import Iterator
 
 from vrouter_ovs.cookies import COOKIE_MASK
-from vrouter_ovs.flow import CONTROLLER
-from vrouter_ovs.registers import REGISTERS
+from vrouter_ovs.schema.flow import CONTROLLER
+from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.wire import NICIRA, OFPAT_OUTPUT, Encoded
 
 VERSION = 0x05

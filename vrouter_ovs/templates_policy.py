@@ -7,11 +7,11 @@ from functools import lru_cache
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.fields import ipv4_bytes, ipv6_bytes
 from vrouter_ovs.pipeline.addresses import network
 from vrouter_ovs.pipeline.policy import PORT_FIELDS
 from vrouter_ovs.port_blocks import blocks
-from vrouter_ovs.registers import INBOUND
+from vrouter_ovs.schema.fields import ipv4_bytes, ipv6_bytes
+from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Rule
 from vrouter_ovs.templating import encode_rendered, holes, pattern, sample
 from vrouter_ovs.wire import Encoded

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.fields import ipv4_bytes, ipv6_bytes, link_local, mac_bytes
 from vrouter_ovs.pipeline import render
-from vrouter_ovs.registers import INBOUND
+from vrouter_ovs.schema.fields import ipv4_bytes, ipv6_bytes, link_local, mac_bytes
+from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import LocalPort
 from vrouter_ovs.templating import cut, encode_rendered, holes, pattern
 from vrouter_ovs.wire import Encoded, encode

@@ -3,7 +3,7 @@
 So a flow that was read back equals the flow that was sent, byte for byte, and comparing two whole
 tables is comparing two dicts.  What that asks of the encoding, and where it is tested against a
 running ovs-vswitchd (tests/ovs/test_vrouter_readback.py): OXM fields in the order of the reply
-(:mod:`vrouter_ovs.fields`), no mask of all ones, no field with a mask of zeros, whole fields by
+(:mod:`vrouter_ovs.schema.fields`), no mask of all ones, no field with a mask of zeros, whole fields by
 set_field, slices of registers by Nicira's load, Nicira's headers within Nicira's actions.
 """
 
@@ -13,12 +13,12 @@ import struct
 from functools import lru_cache
 from typing import NamedTuple
 
-from vrouter_ovs.checks import check
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.fields import PACKET_FIELDS, Field, pack_value
-from vrouter_ovs.flow import CONTROLLER, Flow
-from vrouter_ovs.registers import REGISTERS
-from vrouter_ovs.tables import TABLE_IDS
+from vrouter_ovs.schema.checks import check
+from vrouter_ovs.schema.fields import PACKET_FIELDS, Field, pack_value
+from vrouter_ovs.schema.flow import CONTROLLER, Flow
+from vrouter_ovs.schema.registers import REGISTERS
+from vrouter_ovs.schema.tables import TABLE_IDS
 
 NICIRA = 0x00002320
 RESUBMIT_TABLE, REG_LOAD, REG_MOVE, MULTIPATH, OUTPUT_REG = 14, 7, 6, 10, 15

@@ -15,8 +15,8 @@ from lab.open_vswitch import schema_path
 from vrouter_ovs import encode
 from vrouter_ovs.encode import Encoded
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS, meters
+from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.state import StateObject
-from vrouter_ovs.tables import TABLE_NAMES
 
 BRIDGE = "br-int"
 

@@ -12,7 +12,7 @@ from lab.hypervisor import Hypervisor
 from lab.tenants import Tenant
 from lab.vm import Vm
 from lab.wait import wait_until
-from vrouter_ovs.tables import TABLE_IDS
+from vrouter_ovs.schema.tables import TABLE_IDS
 
 FORGED, HONEST = b"forged", b"honest"
 PORT = 4000

@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 from vrouter_ovs.edge import Why
-from vrouter_ovs.registers import REGISTERS, place
-from vrouter_ovs.tables import TABLE_NAMES
+from vrouter_ovs.schema.registers import REGISTERS, place
+from vrouter_ovs.schema.tables import TABLE_NAMES
 
 from . import hypervisor
 from .client import Client

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.state import KINDS
-from vrouter_ovs.tables import TABLE_NAMES
 
 from .client import Client, quote
 from .command import Command, completer

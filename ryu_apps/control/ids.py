@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
-from vrouter_ovs.fields import link_local, modified_eui64
+from vrouter_ovs.schema.fields import link_local, modified_eui64
 
 __all__ = [
     "bridge_datapath_id", "host_prefix", "link_local", "modified_eui64", "route_distinguisher",

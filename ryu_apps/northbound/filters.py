@@ -13,8 +13,8 @@ from ryu_apps.control.config.ipam import canonical_mac
 from ryu_apps.northbound.attributes import FALSE, TRUE
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.errors import ApiError
+from vrouter_ovs.schema.tables import TABLE_IDS, TABLE_NAMES
 from vrouter_ovs.state import KINDS
-from vrouter_ovs.tables import TABLE_IDS, TABLE_NAMES
 
 Test = Callable[[dict[str, Any]], bool]
 

@@ -10,8 +10,8 @@ import pytest
 from lab import packets as f
 from lab.beds.sandbox import BRIDGE, OpenFlow, Sandbox
 from vrouter_ovs.pipeline import render
+from vrouter_ovs.schema.tables import TABLE_IDS
 from vrouter_ovs.state import Evi, Flood, LocalPort, Vrouter
-from vrouter_ovs.tables import TABLE_IDS
 
 OWN, OTHER = "52:54:00:00:00:01", "52:54:00:00:00:02"
 IP4, IP6, LOCAL = "10.1.0.5", "fd01::5", "fe80::5054:ff:fe00:1"

@@ -24,8 +24,8 @@ from ryu_apps.southbound.openflow import monitor as openflow_monitor
 from ryu_apps.southbound.openflow.channel import VrouterChannel
 from ryu_apps.southbound.openflow.monitor import Monitor
 from ryu_apps.southbound.openflow.southbound import NotConnected
+from vrouter_ovs.schema.tables import TABLE_IDS
 from vrouter_ovs.state import Evi, LocalPort, Neighbor, Punt, RemoteMac, Tunnel
-from vrouter_ovs.tables import TABLE_IDS
 
 EVI = 5001
 BRIDGE = TABLE_IDS["bridge"]

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from lab.beds.ovsdb_bed import Hypervisor, Node, until
-from vrouter_ovs.tables import TABLE_NAMES
+from vrouter_ovs.schema.tables import TABLE_NAMES
 
 VTEPS = frozenset({"10.0.0.2", "10.0.0.3", "10.0.0.4"})
 

@@ -17,7 +17,7 @@ from ryu_apps.control.messages import (
     InterfacesChanged,
     TunnelsChanged,
 )
-from vrouter_ovs.tables import TABLE_NAMES
+from vrouter_ovs.schema.tables import TABLE_NAMES
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.property.test_proxy_hostile import FRAMES, PORT, QUERIES, VIEW, mutat
 from tests.unit import proxy_support as clients
 from tests.unit.test_punt import packet_in
 from vrouter_ovs.edge import Why
-from vrouter_ovs.registers import REGISTERS
+from vrouter_ovs.schema.registers import REGISTERS
 
 PACKETS = int(os.environ.get("VNC_HOSTILE_PACKETS", "2000"))
 BLOCK_LIMIT, RSS_LIMIT = 5_000, 24 << 20

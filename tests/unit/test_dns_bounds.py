@@ -24,7 +24,7 @@ from tests.unit.test_punt import packet_in
 from vrouter_ovs.edge import Why
 from vrouter_ovs.proxies.mdns import GROUP4, GROUP4_MAC
 from vrouter_ovs.proxies.packet import build_udp4
-from vrouter_ovs.registers import REGISTERS
+from vrouter_ovs.schema.registers import REGISTERS
 
 bed, resolver = pytest.fixture(beds), pytest.fixture(resolvers)
 

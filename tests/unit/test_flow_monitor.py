@@ -21,8 +21,8 @@ from vrouter_ovs.flow_monitor import (
     decode_flow_updates,
     is_own,
 )
+from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.state import RemoteMac
-from vrouter_ovs.tables import TABLE_NAMES
 
 OXM = b"\x80\x00\x06\x06\x02\x00\x00\x00\x00\x05"
 

@@ -21,7 +21,7 @@ from vrouter_ovs import encode
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6, Why
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.packet import Malformed, address_bytes, mac_bytes
-from vrouter_ovs.registers import REGISTERS
+from vrouter_ovs.schema.registers import REGISTERS
 
 MAC, GATEWAY_MAC, SERVICE_MAC = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01", "02:56:4e:00:00:64"
 PORT = EdgePort(

@@ -7,15 +7,16 @@ from dataclasses import replace
 import pytest
 
 from vrouter_ovs import document, encode
-from vrouter_ovs.checks import check
 from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
 from vrouter_ovs.describe import describe
 from vrouter_ovs.encode import Encoded
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.fields import PACKET_FIELDS
-from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline import RENDERERS, render
-from vrouter_ovs.registers import REGISTER_DOCS, REGISTERS, place
+from vrouter_ovs.schema.checks import check
+from vrouter_ovs.schema.fields import PACKET_FIELDS
+from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, place
+from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES
 from vrouter_ovs.state import (
     KINDS,
     Evi,
@@ -31,7 +32,6 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
-from vrouter_ovs.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES
 from vrouter_ovs.wire import MAX_BODY, encode_action
 
 MAC = "52:54:00:00:00:01"

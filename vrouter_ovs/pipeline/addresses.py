@@ -6,8 +6,8 @@ import ipaddress
 from functools import lru_cache
 
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.fields import ipv4_bytes, mac_bytes
-from vrouter_ovs.flow import IPV4, IPV6
+from vrouter_ovs.schema.fields import ipv4_bytes, mac_bytes
+from vrouter_ovs.schema.flow import IPV4, IPV6
 
 ALL_ONES = (1 << 32) - 1
 

@@ -14,8 +14,8 @@ one without port security must be able to announce its own.
 from __future__ import annotations
 
 from vrouter_ovs.edge import Why
-from vrouter_ovs.flow import ARP, IPV6, Flow
 from vrouter_ovs.pipeline.neighbor import ICMPV6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT
+from vrouter_ovs.schema.flow import ARP, IPV6, Flow
 
 NOT_BY_PAIRS, BY_NOBODY = ("owner", 2, 2), ("owner", 4, 4)
 TO_NODE, TO_NODE_AND_ALL = 1, 2

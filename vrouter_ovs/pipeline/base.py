@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import mac_int
 from vrouter_ovs.pipeline.announce import announced
 from vrouter_ovs.pipeline.connect import COUNTED
@@ -28,6 +27,7 @@ from vrouter_ovs.pipeline.policy import (
 )
 from vrouter_ovs.pipeline.punt import recognised
 from vrouter_ovs.pipeline.transit import routed
+from vrouter_ovs.schema.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.state import Vrouter
 
 UNTAG = (("pop_vlan",), ("resubmit", "classify"))

@@ -11,8 +11,8 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.edge import Why
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.flow import IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import ip_match, vni
+from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
 from vrouter_ovs.state import MDNS_ANSWER, MDNS_FLOOD, MDNS_LOCAL, DnsServer
 
 TCP, UDP = 6, 17

@@ -10,8 +10,8 @@ which protocol: whoever sends one that is of no request gets it back, and makes 
 from __future__ import annotations
 
 from vrouter_ovs.edge import Why
-from vrouter_ovs.flow import IN_PORT, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.punt import answered
+from vrouter_ovs.schema.flow import IN_PORT, IPV4, IPV6, Flow
 
 LATER = ("ip_frag", 2, 2)
 ECHO = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.addresses import vni, vtep_id
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Flood, FloodRemotes
 
 # A flow_mod is at most 65,535 bytes and wrapped in a bundle message: 32 bytes for a port, 48 for a

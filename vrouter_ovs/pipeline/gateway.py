@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.addresses import ip_match, network, vni
 from vrouter_ovs.pipeline.neighbor import known
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import OWNER_ROUTER, Gateway, Vrf
 
 

@@ -15,7 +15,7 @@ fragments (:func:`vrouter_ovs.openflow.set_config`); as it is made, it takes the
 
 from __future__ import annotations
 
-from vrouter_ovs.flow import IPV4, IPV6, Flow
+from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
 
 UDP, ICMPV6 = 17, 58
 NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137

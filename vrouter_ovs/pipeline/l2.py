@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.addresses import vni, vtep_id
 from vrouter_ovs.pipeline.dns import multicast_dns
 from vrouter_ovs.pipeline.neighbor import unknown_flooded
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Evi, LocalMac, RemoteMac, Tunnel
 
 

@@ -12,8 +12,8 @@ that port asks about its own address ends here, without a flow of its own.
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.flow import ARP, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import claimed_terms, mac_int, network
+from vrouter_ovs.schema.flow import ARP, IPV6, Flow
 from vrouter_ovs.state import Neighbor
 
 ICMPV6 = 58

@@ -13,12 +13,12 @@ from __future__ import annotations
 import ipaddress
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.fields import link_local
-from vrouter_ovs.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.addresses import claimed_terms, mac_int, network, prefix_term, vni
 from vrouter_ovs.pipeline.announce import TO_NODE, TO_NODE_AND_ALL, checked
 from vrouter_ovs.pipeline.neighbor import ICMPV6, NEIGHBOR_ADVERT
 from vrouter_ovs.pipeline.policy import policy_id
+from vrouter_ovs.schema.fields import link_local
+from vrouter_ovs.schema.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.state import LocalPort
 
 PASS = (("goto", "proxy"),)

@@ -8,7 +8,7 @@ pass: whoever asks has no address yet, and the question must not leave the hyper
 from __future__ import annotations
 
 from vrouter_ovs.edge import Why
-from vrouter_ovs.flow import IPV4, IPV6, Flow
+from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
 
 UDP, ICMPV6 = 17, 58
 ROUTER_SOLICIT = 133

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.flow import Flow
 from vrouter_ovs.pipeline.addresses import ip_match, network, vtep_id
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import LocalHop, RemoteHop, Route
 
 MAX_HOPS = 256

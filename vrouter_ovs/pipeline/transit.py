@@ -13,8 +13,8 @@ are not measured, see :mod:`.flood`.
 from __future__ import annotations
 
 from vrouter_ovs.edge import Why
-from vrouter_ovs.flow import IPV4, IPV6, Flow
 from vrouter_ovs.pipeline.punt import answered
+from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
 from vrouter_ovs.state import Vrouter
 
 ETHERNET = 14

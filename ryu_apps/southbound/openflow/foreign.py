@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from vrouter_ovs.tables import TABLE_NAMES
+from vrouter_ovs.schema.tables import TABLE_NAMES
 
 MAX_KNOWN = 10_000
 """Flows of others that are kept; more are not looked at."""

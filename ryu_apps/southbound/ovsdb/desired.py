@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ryu_apps.control.messages import ElementInfo
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
-from vrouter_ovs.tables import TABLE_NAMES
+from vrouter_ovs.schema.tables import TABLE_NAMES
 
 MAX_BACKOFF = 1000
 INACTIVITY_PROBE = 5000

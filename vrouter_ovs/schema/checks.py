@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.flow import Flow
-from vrouter_ovs.registers import REGISTERS
-from vrouter_ovs.tables import BY_NAME
+from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.registers import REGISTERS
+from vrouter_ovs.schema.tables import BY_NAME
 
 
 def check(flow: Flow) -> None:

@@ -2,25 +2,25 @@
 
 How to add a table:
 
-1. Add a :class:`~vrouter_ovs.declaration.Table` to ``TABLES`` at its place.  Its id is that place;
+1. Add a :class:`~vrouter_ovs.schema.declaration.Table` to ``TABLES`` at its place.  Its id is that place;
    nothing else names a number, and Open vSwitch gets the name for ``ovs-ofctl --names dump-flows``.
 2. Write it into the ``next`` of the tables that send packets to it.  A table sends to later tables
    only, which is what OpenFlow's goto allows and what makes a loop impossible.
 3. Render its flows in a file of ``vrouter_ovs/pipeline/``, from the object they belong to, and list
    that function in ``vrouter_ovs/pipeline/__init__.py``.  A flow which belongs to no single object
    belongs to the Vrouter.
-4. A new register goes into :mod:`vrouter_ovs.registers`, a new packet field into
-   :mod:`vrouter_ovs.fields`; a new action needs its bytes in ``wire.py``, its words in
+4. A new register goes into :mod:`vrouter_ovs.schema.registers`, a new packet field into
+   :mod:`vrouter_ovs.schema.fields`; a new action needs its bytes in ``wire.py``, its words in
    ``describe.py``, and what a table must declare for it in ``checks.py``.
 5. ``python -m vrouter_ovs.document`` writes docs/pipeline.md anew.
 
 A flow that matches, sets or reaches what its table did not declare is refused with PipelineError
-(:mod:`vrouter_ovs.checks`).  A miss with no table named drops.
+(:mod:`vrouter_ovs.schema.checks`).  A miss with no table named drops.
 """
 
 from __future__ import annotations
 
-from vrouter_ovs.declaration import Table, check_order
+from vrouter_ovs.schema.declaration import Table, check_order
 
 
 def _fields(text: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ at zero for every packet, also for one that came out of a tunnel.
 
 from __future__ import annotations
 
-from vrouter_ovs.fields import METADATA_ORDER, NXM_1, OPENFLOW_BASIC, REGISTER_ORDER, Field
+from vrouter_ovs.schema.fields import METADATA_ORDER, NXM_1, OPENFLOW_BASIC, REGISTER_ORDER, Field
 
 XXREG0 = 111
 """The number of the first 128-bit register, which is four of 32 bits (ovs-fields(7))."""
