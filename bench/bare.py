@@ -20,8 +20,8 @@ from lab.hypervisor import Hypervisor
 from lab.plugger import Plugger
 from lab.topology import Lab
 from lab.vm import Vm
-from vrouter_ovs import encode
 from vrouter_ovs.state import StateObject
+from vrouter_ovs.wire import encode
 
 VNI = 77
 

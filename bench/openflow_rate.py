@@ -25,8 +25,8 @@ from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from ryu_apps import runtime
 from ryu_apps.control.messages import Program, VrouterAcked
 from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
-from vrouter_ovs.encode import ADD, bundle_flow_mod, encode_object
 from vrouter_ovs.state import Neighbor, RemoteHop, RemoteMac, Route
+from vrouter_ovs.wire.encode import ADD, bundle_flow_mod, encode_object
 
 TICKS = os.sysconf("SC_CLK_TCK")
 

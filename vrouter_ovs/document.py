@@ -10,7 +10,6 @@ import sys
 from inspect import cleandoc
 from pathlib import Path
 
-from vrouter_ovs.describe import describe
 from vrouter_ovs.pipeline import policy, render
 from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, place
 from vrouter_ovs.schema.tables import TABLE_IDS, TABLES
@@ -39,7 +38,8 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
-from vrouter_ovs.wire import encode
+from vrouter_ovs.wire.describe import describe
+from vrouter_ovs.wire.flows import encode
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "pipeline.md"
 _MAC, _FAR, _GATEWAY = "52:54:00:00:00:05", "52:54:00:00:00:06", "02:00:00:00:00:fe"

@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 from lab.open_vswitch import schema_path
-from vrouter_ovs import encode
-from vrouter_ovs.encode import Encoded
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS, meters
 from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.state import StateObject
+from vrouter_ovs.wire import encode
+from vrouter_ovs.wire.encode import Encoded
 
 BRIDGE = "br-int"
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab.beds.sandbox import BRIDGE, OpenFlow, Sandbox
-from vrouter_ovs import encode
 from vrouter_ovs.state import Evi, Flood, LocalPort, Neighbor, StateObject, Vrouter
+from vrouter_ovs.wire import encode
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)

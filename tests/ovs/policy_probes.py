@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from tests.ovs.policy_bed import Bed, ip4, ip6
-from vrouter_ovs import encode
 from vrouter_ovs.state import EGRESS, Policy, Rule, StateObject
+from vrouter_ovs.wire import encode
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 CLIENT, SERVER, BARE, LAST = 0x11, 0x22, 0x33, 0x7FFFFFFF

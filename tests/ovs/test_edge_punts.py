@@ -8,7 +8,6 @@ import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.ovs.tracing import Outcome, trace
-from vrouter_ovs import encode
 from vrouter_ovs.pipeline.connect import meters
 from vrouter_ovs.pipeline.punt import PUNT_BURST, PUNT_RATE, meter_id
 from vrouter_ovs.state import (
@@ -25,6 +24,7 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
+from vrouter_ovs.wire import encode
 
 VTEP, OWN, GATEWAY = "192.0.2.2", "02:00:00:00:00:01", "02:aa:00:00:00:01"
 BROADCAST, ALL_ROUTERS = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:02"

@@ -19,9 +19,9 @@ from tests.ovs.policy_probes import (
     reaches,
     running_bed,
 )
-from vrouter_ovs import encode
 from vrouter_ovs.pipeline.connect import connect_meter, meters
 from vrouter_ovs.state import INGRESS, Policy, Punt, Rule
+from vrouter_ovs.wire import encode
 
 RATE, FLOOD = 20, 3000
 FEW = 300

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
-from vrouter_ovs.encode import ADD, Encoded, encode_object
 from vrouter_ovs.state import Flood, FloodRemotes, LocalPort, Punt
+from vrouter_ovs.wire.encode import ADD, Encoded, encode_object
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from ryu_apps.control.messages import FlowRejected
 from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from tests.unit.test_punt import PORT, WITH_RA, discover, solicitation
 from vrouter_ovs.edge import Why
-from vrouter_ovs.encode import COOKIE_BASE, decode_packet_in, packet_in_cookie
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 from vrouter_ovs.pipeline.connect import meters as pool
 from vrouter_ovs.pipeline.punt import METERS, PUNT_RATE
 from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
+from vrouter_ovs.wire.encode import COOKIE_BASE, decode_packet_in, packet_in_cookie
 
 OBJECTS = (
     Vrouter("02:00:00:00:00:01"), Evi(100),

@@ -8,8 +8,8 @@ import pytest
 
 from lab.beds.openflow_bed import Node, Switch, eventually
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.counters import totals
 from vrouter_ovs.state import EGRESS, INGRESS, Evi, LocalPort, Policy, Rule, Vrouter
+from vrouter_ovs.wire.counters import totals
 
 EVI, SET = 5001, 7
 MACS = {1: "02:00:00:00:00:01", 2: "02:00:00:00:00:02"}

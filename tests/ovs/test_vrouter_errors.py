@@ -6,10 +6,10 @@ import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.ovs.test_vrouter_readback import commit
-from vrouter_ovs import encode
-from vrouter_ovs.encode import ADD, Encoded
 from vrouter_ovs.schema.tables import TABLE_IDS
 from vrouter_ovs.state import Evi, Route
+from vrouter_ovs.wire import encode
+from vrouter_ovs.wire.encode import ADD, Encoded
 
 COOKIE = encode.cookie(("test",))
 BAD = {

@@ -29,8 +29,8 @@ from tests.ovs.policy_probes import (
     program,
     running_bed,
 )
-from vrouter_ovs import encode
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy, Rule
+from vrouter_ovs.wire import encode
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from lab.beds.sandbox import OpenFlow, Sandbox
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from tests.ovs.objects import objects, vrouters
-from vrouter_ovs import encode
 from vrouter_ovs.document import EXAMPLES
-from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
 from vrouter_ovs.state import Flood, FloodRemotes, LocalHop, Route, StateObject, Tunnel
+from vrouter_ovs.wire import encode
+from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
 
 ON_A_SWITCH = settings(
     max_examples=60,

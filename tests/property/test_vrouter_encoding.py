@@ -10,15 +10,15 @@ from os_ken.ofproto import ofproto_parser, ofproto_protocol, ofproto_v1_4_parser
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from tests.ovs.objects import neighbors, objects, punts, remote_macs, routes, vrouters
-from vrouter_ovs import encode
-from vrouter_ovs.describe import describe
-from vrouter_ovs.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.schema.fields import PACKET_FIELDS, pack_value
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.schema.tables import TABLE_IDS, TABLE_NAMES
 from vrouter_ovs.state import LocalPort, Neighbor, RemoteMac, Route, StateObject
-from vrouter_ovs.wire import field
+from vrouter_ovs.wire import encode
+from vrouter_ovs.wire.describe import describe
+from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
+from vrouter_ovs.wire.flows import field
 
 OSKEN = ofproto_protocol.ProtocolDesc(version=5)
 OSKEN_NAMES = {

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ovs.objects import is_tracked, overlap, peer_addresses, rules
-from vrouter_ovs import encode
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.port_blocks import blocks
 from vrouter_ovs.state import PeerAddress, Rule
+from vrouter_ovs.wire import encode
 
 PORTS = st.tuples(st.integers(0, 65535), st.integers(0, 65535)).map(sorted)
 

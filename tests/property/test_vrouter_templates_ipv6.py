@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.ovs.objects import ipv6s, local_hops, macs, remote_hops, vnis
-from vrouter_ovs.encode import encode, encode_object
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.state import Neighbor, Route, StateObject
+from vrouter_ovs.wire.encode import encode, encode_object
 
 prefixes = st.builds("{}/{}".format, ipv6s, st.sampled_from((128, 128, 128, 127, 64)))
 hops = st.lists(st.one_of(local_hops, remote_hops), max_size=2, unique=True).map(tuple)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
-from vrouter_ovs.encode import encode_object
+from vrouter_ovs.wire.encode import encode_object
 
 from .test_world_rebuild import operations
 from .world_model import DEEPER, Driver, Node

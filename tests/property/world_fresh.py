@@ -14,7 +14,7 @@ from typing import Any
 
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.ports.bindings import Mobility
-from vrouter_ovs.encode import encode_object
+from vrouter_ovs.wire.encode import encode_object
 
 from .world_node import Hypervisor, Node, local_paths
 

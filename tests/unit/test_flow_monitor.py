@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from ryu_apps.southbound.openflow.foreign import MAX_KNOWN, ForeignFlows
 from ryu_apps.southbound.openflow.monitor import PAUSES, PEACE, Repairs
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
-from vrouter_ovs.encode import COOKIE_BASE, Encoded
-from vrouter_ovs.flow_monitor import (
+from vrouter_ovs.schema.tables import TABLE_NAMES
+from vrouter_ovs.state import RemoteMac
+from vrouter_ovs.wire.encode import COOKIE_BASE, Encoded
+from vrouter_ovs.wire.flow_monitor import (
     ABBREV,
     ADDED,
     PAUSED,
@@ -21,8 +23,6 @@ from vrouter_ovs.flow_monitor import (
     decode_flow_updates,
     is_own,
 )
-from vrouter_ovs.schema.tables import TABLE_NAMES
-from vrouter_ovs.state import RemoteMac
 
 OXM = b"\x80\x00\x06\x06\x02\x00\x00\x00\x00\x05"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Elements
-from vrouter_ovs.port_status import OFPT_PORT_STATUS, decode_port_status
 from vrouter_ovs.state import LocalPort
+from vrouter_ovs.wire.port_status import OFPT_PORT_STATUS, decode_port_status
 
 from ..property.world_model import Node, element_info
 from .test_world_elements import node

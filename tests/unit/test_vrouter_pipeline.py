@@ -6,10 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from vrouter_ovs import document, encode
+from vrouter_ovs import document
 from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
-from vrouter_ovs.describe import describe
-from vrouter_ovs.encode import Encoded
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline import RENDERERS, render
 from vrouter_ovs.schema.checks import check
@@ -32,7 +30,10 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
-from vrouter_ovs.wire import MAX_BODY, encode_action
+from vrouter_ovs.wire import encode
+from vrouter_ovs.wire.describe import describe
+from vrouter_ovs.wire.encode import Encoded
+from vrouter_ovs.wire.flows import MAX_BODY, encode_action
 
 MAC = "52:54:00:00:00:01"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from vrouter_ovs import encode
-from vrouter_ovs.describe import describe
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.port_blocks import blocks
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import EGRESS, INGRESS, LocalPort, PeerAddress, Policy, Rule, Vrouter
+from vrouter_ovs.wire import encode
+from vrouter_ovs.wire.describe import describe
 
 MAC = "52:54:00:00:00:01"
 

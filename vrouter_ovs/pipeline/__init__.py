@@ -1,7 +1,7 @@
 """State objects to flows: one function for each kind, one file for each concern.
 
 :func:`render` is pure and looks at nothing but its object.  The bytes of its flows come from
-:func:`vrouter_ovs.encode.encode_object`.
+:func:`vrouter_ovs.wire.encode.encode_object`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ extension headers that it knows and matches what follows; what it cannot read it
 
 So all of it is refused, unless it is a later fragment, of which nobody can make anything without
 the first (RFC 7112 section 5).  The channel sets the switch to match the ports and types of first
-fragments (:func:`vrouter_ovs.openflow.set_config`); as it is made, it takes them for zero.
+fragments (:func:`vrouter_ovs.wire.openflow.set_config`); as it is made, it takes them for zero.
 """
 
 from __future__ import annotations

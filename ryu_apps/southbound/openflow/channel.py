@@ -26,8 +26,8 @@ from ryu_apps.southbound.openflow.requested import Desired
 from ryu_apps.southbound.openflow.session import Session
 from ryu_apps.southbound.openflow.watch import Watch
 from ryu_apps.supervision import Thread, failed, waiting
-from vrouter_ovs import encode as wire
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
+from vrouter_ovs.wire import encode as wire
 
 LOG = logging.getLogger("vnc.openflow")
 

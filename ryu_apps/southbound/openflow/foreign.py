@@ -17,7 +17,7 @@ EXAMPLES = 5
 
 
 class ForeignFlows:
-    """Known by key (:class:`vrouter_ovs.wire.Encoded`) -> cookie."""
+    """Known by key (:class:`vrouter_ovs.wire.flows.Encoded`) -> cookie."""
 
     def __init__(self) -> None:
         self._flows: dict[bytes, int] = {}

@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 
 from ryu_apps.southbound.openflow.connection import ERROR, MULTIPART_REPLY
-from vrouter_ovs import encode as wire
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS, meters
+from vrouter_ovs.wire import encode as wire
 
 LOG = logging.getLogger("vnc.openflow")
 

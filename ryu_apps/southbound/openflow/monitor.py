@@ -10,8 +10,8 @@ import logging
 from collections.abc import Iterable
 
 from ryu_apps.southbound.openflow.connection import ERROR, Connection
-from vrouter_ovs import encode as wire
-from vrouter_ovs.flow_monitor import (
+from vrouter_ovs.wire import encode as wire
+from vrouter_ovs.wire.flow_monitor import (
     METER_DELETED,
     REMOVED,
     FlowEvent,

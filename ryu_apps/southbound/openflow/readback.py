@@ -24,9 +24,9 @@ from ryu_apps.southbound.openflow.connection import (
 )
 from ryu_apps.southbound.openflow.foreign import MAX_KNOWN
 from ryu_apps.southbound.openflow.meters import Meters
-from vrouter_ovs import encode as wire
-from vrouter_ovs.encode import Encoded
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
+from vrouter_ovs.wire import encode as wire
+from vrouter_ovs.wire.encode import Encoded
 
 LOG = logging.getLogger("vnc.openflow")
 

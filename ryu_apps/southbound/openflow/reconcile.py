@@ -1,6 +1,6 @@
 """What one vrouter should hold and what it does hold: a pure calculation, no I/O, no threads.
 
-Objects become flows (:func:`vrouter_ovs.encode.encode_object`), flows are compared with what the
+Objects become flows (:func:`vrouter_ovs.wire.encode.encode_object`), flows are compared with what the
 switch holds, byte by byte, and the difference comes out as operations.  A flow is identified by
 ``Encoded.key`` (table, priority and match); a later object that renders the same flow as another
 takes it over and gives it back when it goes.
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from vrouter_ovs.encode import ADD, DELETE_STRICT, Encoded, encode_object, port_given
 from vrouter_ovs.state import Key, StateObject
+from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, Encoded, encode_object, port_given
 
 STREAM_OBJECTS = 1000
 """Objects that are encoded before their flows are given out."""

@@ -21,8 +21,8 @@ from ryu_apps.southbound.openflow.connection import (
     Connection,
 )
 from ryu_apps.southbound.openflow.reconcile import Operation, VrouterFlows
-from vrouter_ovs import encode as wire
 from vrouter_ovs.state import Key
+from vrouter_ovs.wire import encode as wire
 
 LOG = logging.getLogger("vnc.openflow")
 

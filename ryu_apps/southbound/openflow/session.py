@@ -24,10 +24,10 @@ from ryu_apps.southbound.openflow.connection import (
 from ryu_apps.southbound.openflow.monitor import Monitor
 from ryu_apps.southbound.openflow.readback import FlowsRead, Readback
 from ryu_apps.southbound.openflow.rounds import Outcome, Rounds
-from vrouter_ovs.encode import is_ours, packet_in_cookie
-from vrouter_ovs.flow_monitor import is_flow_monitor
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
-from vrouter_ovs.port_status import OFPT_PORT_STATUS, decode_port_status
+from vrouter_ovs.wire.encode import is_ours, packet_in_cookie
+from vrouter_ovs.wire.flow_monitor import is_flow_monitor
+from vrouter_ovs.wire.port_status import OFPT_PORT_STATUS, decode_port_status
 
 OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL})
 INBOX_LIMIT = 500_000

@@ -16,10 +16,10 @@ from ryu_apps.control.messages import Program
 from ryu_apps.southbound.openflow.channel import VrouterChannel
 from ryu_apps.southbound.openflow.connection import NotConnected
 from ryu_apps.southbound.openflow.switches import Change, Switches
-from vrouter_ovs.counters import totals
-from vrouter_ovs.describe import describe
-from vrouter_ovs.encode import decode_flow_stats
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
+from vrouter_ovs.wire.counters import totals
+from vrouter_ovs.wire.describe import describe
+from vrouter_ovs.wire.encode import decode_flow_stats
 
 __all__ = ["NotConnected", "OpenFlowSouthbound"]
 

@@ -10,8 +10,8 @@ from typing import Any
 from ryu_apps.southbound.openflow.foreign import ForeignFlows
 from ryu_apps.southbound.openflow.monitor import Repairs, took_meter
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
-from vrouter_ovs.encode import is_ours
-from vrouter_ovs.flow_monitor import REMOVED, FlowEvent
+from vrouter_ovs.wire.encode import is_ours
+from vrouter_ovs.wire.flow_monitor import REMOVED, FlowEvent
 
 LOG = logging.getLogger("vnc.openflow")
 

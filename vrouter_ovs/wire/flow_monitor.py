@@ -12,8 +12,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from vrouter_ovs.openflow import ANY, OFPT_MULTIPART_REQUEST, VERSION
-from vrouter_ovs.wire import Encoded
+from vrouter_ovs.wire.flows import Encoded
+from vrouter_ovs.wire.openflow import ANY, OFPT_MULTIPART_REQUEST, VERSION
 
 OFPMP_FLOW_MONITOR = 16
 ADDED, REMOVED, MODIFIED, ABBREV, PAUSED, RESUMED = 1, 2, 3, 4, 5, 6

@@ -1,4 +1,4 @@
-"""The template of local ports: see :mod:`vrouter_ovs.templates`."""
+"""The template of local ports: see :mod:`vrouter_ovs.wire.templates.templates`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from vrouter_ovs.pipeline import render
 from vrouter_ovs.schema.fields import ipv4_bytes, ipv6_bytes, link_local, mac_bytes
 from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import LocalPort
-from vrouter_ovs.templating import cut, encode_rendered, holes, pattern
-from vrouter_ovs.wire import Encoded, encode
+from vrouter_ovs.wire.flows import Encoded, encode
+from vrouter_ovs.wire.templates.cut import cut, encode_rendered, holes, pattern
 
 _PORT, _EVI, _POLICY = 0x97A8B9CA, 0xF1E2D3, 0x51A2B3C4
 _MAC, _IP4, _IP6 = "f2:a1:b2:c3:d4:e5", "203.119.87.41", "f1d2:c3b4:a596:8778:695a:4b3c:2d1e:9f8e"

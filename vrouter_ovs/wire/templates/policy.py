@@ -1,4 +1,4 @@
-"""The templates of policy sets: see :mod:`vrouter_ovs.templates`."""
+"""The templates of policy sets: see :mod:`vrouter_ovs.wire.templates.templates`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from vrouter_ovs.port_blocks import blocks
 from vrouter_ovs.schema.fields import ipv4_bytes, ipv6_bytes
 from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Rule
-from vrouter_ovs.templating import encode_rendered, holes, pattern, sample
-from vrouter_ovs.wire import Encoded
+from vrouter_ovs.wire.flows import Encoded
+from vrouter_ovs.wire.templates.cut import encode_rendered, holes, pattern, sample
 
 _POLICY, _PEER = 0x51A2B3C4, 0x62F3E4D5
 _IP4, _IP6 = "203.119.87.41", "f1d2:c3b4:a596:8778:695a:4b3c:2d1e:9f8e"

@@ -1,4 +1,4 @@
-"""Cutting templates out of encoded flows of samples, for :mod:`vrouter_ovs.templates`."""
+"""Cutting templates out of encoded flows of samples, for :mod:`vrouter_ovs.wire.templates.templates`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operator import itemgetter
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.state import StateObject
-from vrouter_ovs.wire import Encoded, encode
+from vrouter_ovs.wire.flows import Encoded, encode
 
 
 def cut(raw: bytes, *markers: bytes) -> tuple[bytes, ...]:

@@ -1,4 +1,4 @@
-"""Encoded flows as text, for people: the reverse of :mod:`vrouter_ovs.wire`.
+"""Encoded flows as text, for people: the reverse of :mod:`vrouter_ovs.wire.flows`.
 
 Everything that we can emit is named; whatever else a switch holds is shown in hex, so this never
 raises for bytes that came from one.
@@ -10,11 +10,11 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from vrouter_ovs import wire
 from vrouter_ovs.schema.fields import CT_STATES, PACKET_FIELDS, Field, format_value
 from vrouter_ovs.schema.flow import CONTROLLER, IN_PORT
 from vrouter_ovs.schema.registers import INBOUND, REGISTERS
 from vrouter_ovs.schema.tables import TABLE_NAMES
+from vrouter_ovs.wire import flows as wire
 
 _WHOLE: dict[tuple[int, int], Field] = {}
 _HEADERS: dict[int, Field] = {}

@@ -1,4 +1,4 @@
-"""The templates of IPv6 neighbors and host routes: see :mod:`vrouter_ovs.templates`."""
+"""The templates of IPv6 neighbors and host routes: see :mod:`vrouter_ovs.wire.templates.templates`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.schema.fields import ipv4_bytes, ipv6_bytes, mac_bytes
 from vrouter_ovs.state import LocalHop, Neighbor, RemoteHop, Route
-from vrouter_ovs.templating import cut, encode_rendered, pattern, sample
-from vrouter_ovs.wire import Encoded
+from vrouter_ovs.wire.flows import Encoded
+from vrouter_ovs.wire.templates.cut import cut, encode_rendered, pattern, sample
 
 _EVI, _VNI, _PORT, _OWNER = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA, 0x8B9CADBE
 _MAC, _MAC2, _VTEP = "f2:a1:b2:c3:d4:e5", "f2:57:68:79:8a:9b", "198.51.100.233"

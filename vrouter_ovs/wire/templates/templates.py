@@ -30,11 +30,11 @@ from vrouter_ovs.state import (
     Rule,
     StateObject,
 )
-from vrouter_ovs.templates_ipv6 import host_route6, neighbor6
-from vrouter_ovs.templates_policy import peer_address, rule
-from vrouter_ovs.templates_port import local_port
-from vrouter_ovs.templating import cut, encode_rendered, pattern, sample
-from vrouter_ovs.wire import Encoded
+from vrouter_ovs.wire.flows import Encoded
+from vrouter_ovs.wire.templates.cut import cut, encode_rendered, pattern, sample
+from vrouter_ovs.wire.templates.ipv6 import host_route6, neighbor6
+from vrouter_ovs.wire.templates.policy import peer_address, rule
+from vrouter_ovs.wire.templates.port import local_port
 
 # Markers: values whose bytes stand nowhere else in the samples.
 _EVI, _VNI, _PORT, _OWNER = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA, 0x8B9CADBE

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from vrouter_ovs.cookies import COOKIE_MASK
 from vrouter_ovs.schema.flow import CONTROLLER
 from vrouter_ovs.schema.registers import REGISTERS
-from vrouter_ovs.wire import NICIRA, OFPAT_OUTPUT, Encoded
+from vrouter_ovs.wire.flows import NICIRA, OFPAT_OUTPUT, Encoded
 
 VERSION = 0x05
 OFPT_EXPERIMENTER, CT_FLUSH_ZONE = 4, 29

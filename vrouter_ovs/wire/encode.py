@@ -1,13 +1,14 @@
 """The byte interface of the virtual router, in one place for those who send and read flows.
 
-:mod:`vrouter_ovs.wire` turns one flow into bytes, :mod:`vrouter_ovs.templates` turns whole objects
-into bytes fast, :mod:`vrouter_ovs.openflow` wraps the messages around them.
+:mod:`vrouter_ovs.wire.flows` turns one flow into bytes, :mod:`vrouter_ovs.wire.templates.templates` turns whole objects
+into bytes fast, :mod:`vrouter_ovs.wire.openflow` wraps the messages around them.
 """
 
 from __future__ import annotations
 
 from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
-from vrouter_ovs.openflow import (
+from vrouter_ovs.wire.flows import Encoded, encode
+from vrouter_ovs.wire.openflow import (
     ADD,
     DELETE_STRICT,
     METER_ADD,
@@ -32,9 +33,8 @@ from vrouter_ovs.openflow import (
     packet_out,
     set_config,
 )
-from vrouter_ovs.templates import encode_object
-from vrouter_ovs.templates_port import port_given
-from vrouter_ovs.wire import Encoded, encode
+from vrouter_ovs.wire.templates.port import port_given
+from vrouter_ovs.wire.templates.templates import encode_object
 
 __all__ = [
     "ADD",
