@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.base import render_vrouter
 from vrouter_ovs.pipeline.connect import render_punt
 from vrouter_ovs.pipeline.dns import render_dns_server
 from vrouter_ovs.pipeline.flood import render_flood, render_flood_remotes
@@ -24,6 +23,7 @@ from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
 from vrouter_ovs.pipeline.port import render_port
 from vrouter_ovs.pipeline.route import render_route
+from vrouter_ovs.pipeline.vrouter import render_vrouter
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import (
     DnsServer,

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.addresses import network, prefix_term, vni
-from vrouter_ovs.port_blocks import blocks
+from vrouter_ovs.pipeline.port_blocks import blocks
 from vrouter_ovs.schema.fields import CT_STATES
 from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
 from vrouter_ovs.schema.registers import INBOUND

@@ -9,7 +9,7 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.addresses import network
 from vrouter_ovs.pipeline.policy import PORT_FIELDS
-from vrouter_ovs.port_blocks import blocks
+from vrouter_ovs.pipeline.port_blocks import blocks
 from vrouter_ovs.schema.fields import ipv4_bytes, ipv6_bytes
 from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Rule

@@ -13,7 +13,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroupRule
 from ryu_apps.control.config.protocols import protocol_number
 from ryu_apps.control.config.rules.draft import Draft, conflict
-from vrouter_ovs.port_blocks import blocks
+from vrouter_ovs.pipeline.port_blocks import blocks
 
 MATCHED = frozenset((6, 17, 132))
 """The protocols whose ports a switch can match (ovs-fields(7))."""

@@ -26,7 +26,7 @@ from vrouter_ovs.pipeline.policy import (
     VALID,
 )
 from vrouter_ovs.pipeline.punt import recognised
-from vrouter_ovs.pipeline.transit import routed
+from vrouter_ovs.pipeline.ttl_and_mtu import routed
 from vrouter_ovs.schema.flow import ARP, IPV4, IPV6, Flow
 from vrouter_ovs.state import Vrouter
 
