@@ -16,7 +16,7 @@ from typing import Any
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.graceful_restart import BY_TCP, SessionEnd
 from vrouter_ovs.edge import EdgePort
-from vrouter_ovs.proxies.dns import DnsView
+from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.state import Key, StateObject
 
 # ---------------------------------------------------------------- events

@@ -21,8 +21,8 @@ from lab.beds.bgp_bed import inside
 from ryu_apps.southbound.services.dns.resolvers import Limits
 from ryu_apps.southbound.services.dns.service import DnsService
 from tests.unit.proxy_support import PORT
-from vrouter_ovs.proxies.dns import DnsView
-from vrouter_ovs.proxies.mdns import GROUP4, GROUP6
+from vrouter_ovs.proxies.dns.dns import DnsView
+from vrouter_ovs.proxies.dns.mdns import GROUP4, GROUP6
 from vrouter_ovs.proxies.packet import Malformed
 
 TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000

@@ -17,22 +17,23 @@ from ryu_apps.southbound.services.dns.resolvers import Limits
 from ryu_apps.southbound.services.dns.service import DnsService
 from tests.property.world_model import DEEPER
 from tests.unit import proxy_support as clients
-from vrouter_ovs.proxies import (
-    arp,
-    dhcp4,
-    dhcp6,
-    dns_message,
-    dns_relay,
-    dns_wire,
-    icmp,
+from vrouter_ovs.proxies import arp, icmp, nd, packet, ra
+from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
+from vrouter_ovs.proxies.dns import dns as edge_dns
+from vrouter_ovs.proxies.dns import (
     mdns,
-    nd,
-    packet,
-    ra,
-    tcp_wire,
 )
-from vrouter_ovs.proxies import dns as edge_dns
-from vrouter_ovs.proxies.tcp import TcpServer
+from vrouter_ovs.proxies.dns import (
+    message as dns_message,
+)
+from vrouter_ovs.proxies.dns import (
+    relay as dns_relay,
+)
+from vrouter_ovs.proxies.dns import (
+    wire as dns_wire,
+)
+from vrouter_ovs.proxies.tcp import wire as tcp_wire
+from vrouter_ovs.proxies.tcp.tcp import TcpServer
 
 PACKETS = int(os.environ.get("VNC_HOSTILE_PACKETS", "20000"))
 PORT = clients.with_options((4, "bootfile-name", "x" * 100), (6, "bootfile-url", "http://x/"))

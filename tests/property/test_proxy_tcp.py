@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 from tests.property.world_model import DEEPER
 from tests.unit.tcp_support import FOUR, SIX, Client, Server, answer_of, framed, make
-from vrouter_ovs.proxies import packet, tcp_connection, tcp_wire
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.tcp import connection as tcp_connection
+from vrouter_ovs.proxies.tcp import wire as tcp_wire
 
 MOST_AT_ONCE = tcp_connection.MOST_IN_FLIGHT // tcp_connection.LEAST_MSS + 16
 """Frames for one: a window full of small segments, and a few resets."""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import FixedIp
-from vrouter_ovs.proxies.dns import DnsView, answer
+from vrouter_ovs.proxies.dns.dns import DnsView, answer
 from vrouter_ovs.state import DnsServer
 
 from .world_model import DEEPER, NETWORKS, PORTS, Driver, Node, host, rebuild, same

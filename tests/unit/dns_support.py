@@ -18,7 +18,7 @@ from ryu_apps.southbound.services.dns.resolvers import Limits
 from ryu_apps.southbound.services.dns.service import DnsService
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import packet
-from vrouter_ovs.proxies.dns import DnsView
+from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.proxies.packet import Answer
 
 from .proxy_support import GATEWAY_MAC, MAC, PORT

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from vrouter_ovs.proxies import packet, tcp_wire
-from vrouter_ovs.proxies.tcp import Bounds, TcpServer
-from vrouter_ovs.proxies.tcp_wire import ACK, FIN, RST, SYN, Tcp
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.tcp import wire as tcp_wire
+from vrouter_ovs.proxies.tcp.tcp import Bounds, TcpServer
+from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN, Tcp
 
 from .proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC
 

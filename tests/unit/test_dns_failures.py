@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ryu_apps.southbound.services.dns.cache import FAILED, Failures
-from vrouter_ovs.proxies.dns_wire import Question
+from vrouter_ovs.proxies.dns.wire import Question
 
 
 def question(name: str) -> Question:

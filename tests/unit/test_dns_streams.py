@@ -11,9 +11,9 @@ import pytest
 
 from tests.unit.dns_support import Bed, Resolver, beds, eventually, good, response, silent
 from tests.unit.tcp_support import SIX, Client, framed, make
-from vrouter_ovs.proxies import tcp_wire
 from vrouter_ovs.proxies.packet import Malformed
-from vrouter_ovs.proxies.tcp_wire import ACK, RST, SYN
+from vrouter_ovs.proxies.tcp import wire as tcp_wire
+from vrouter_ovs.proxies.tcp.wire import ACK, RST, SYN
 
 PLACE = ("hv1", 5)
 bed = pytest.fixture(beds)

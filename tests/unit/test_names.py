@@ -12,7 +12,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, FixedIp, Network, Port, Subnet
 from ryu_apps.control.edge import names
 from ryu_apps.control.edge.names import Names
-from vrouter_ovs.proxies.dns import DnsView, answer
+from vrouter_ovs.proxies.dns.dns import DnsView, answer
 
 PORTS = 1000
 

@@ -25,8 +25,10 @@ from pathlib import Path
 
 import pytest
 
-from vrouter_ovs.proxies import dhcp4, dhcp6, dns_relay, packet, ra
-from vrouter_ovs.proxies import dns as edge_dns
+from vrouter_ovs.proxies import packet, ra
+from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
+from vrouter_ovs.proxies.dns import dns as edge_dns
+from vrouter_ovs.proxies.dns import relay as dns_relay
 
 from .proxy_support import PORT, answer_arp, answer_neighbor
 

@@ -11,7 +11,8 @@ from os_ken.lib.packet import packet as osken_packet
 from os_ken.lib.packet import udp as osken_udp
 
 from vrouter_ovs.edge import Lease4
-from vrouter_ovs.proxies import dhcp4, dhcp4_options, packet
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.dhcp import dhcp4, dhcp4_options
 
 from .proxy_support import GATEWAY_MAC, MAC, PORT, opt4, read4, with_options
 from .proxy_support import dhcp4 as frame

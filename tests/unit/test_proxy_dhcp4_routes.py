@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vrouter_ovs.edge import EdgePort, Lease4
-from vrouter_ovs.proxies import dhcp4, packet
-from vrouter_ovs.proxies.dhcp4_routes import classless, default_gateway
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.dhcp import dhcp4
+from vrouter_ovs.proxies.dhcp.dhcp4_routes import classless, default_gateway
 
 from .proxy_support import PORT, opt4, read4, with_options
 from .proxy_support import dhcp4 as frame

@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from vrouter_ovs.edge import Lease6
-from vrouter_ovs.proxies import dhcp6, packet
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.dhcp import dhcp6
 
 from .proxy_support import (
     CLIENT_ID,

@@ -9,7 +9,8 @@ import pytest
 from ryu_apps.control.config.model import DhcpOption
 from ryu_apps.control.config.rules.dhcp_options import merged
 from ryu_apps.control.config.rules.draft import RuleError
-from vrouter_ovs.proxies import dhcp4, dhcp6, packet
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
 
 from .proxy_support import PORT, ia_na, opt4, opt6, options6, read4, with_options
 from .proxy_support import dhcp4 as frame

@@ -8,8 +8,11 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from vrouter_ovs.proxies import dns as edge_dns
-from vrouter_ovs.proxies import dns_message, dns_relay, dns_wire, packet
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.dns import dns as edge_dns
+from vrouter_ovs.proxies.dns import message as dns_message
+from vrouter_ovs.proxies.dns import relay as dns_relay
+from vrouter_ovs.proxies.dns import wire as dns_wire
 
 from .proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vrouter_ovs.edge import Lease4
-from vrouter_ovs.proxies import mdns, packet
-from vrouter_ovs.proxies.dns import DnsView
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.dns import mdns
+from vrouter_ovs.proxies.dns.dns import DnsView
 
 from .proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC, PORT
 

@@ -15,8 +15,10 @@ from tests.unit.tcp_support import (
     framed,
     make,
 )
-from vrouter_ovs.proxies import packet, tcp_connection, tcp_wire
-from vrouter_ovs.proxies.tcp_wire import ACK, FIN, RST, SYN
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.tcp import connection as tcp_connection
+from vrouter_ovs.proxies.tcp import wire as tcp_wire
+from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN
 
 SHORT = b"\x02" + b"short request"
 LONG = b"\xff" + b"l" * 255

@@ -11,8 +11,9 @@ import ipaddress
 from struct import Struct
 from typing import NamedTuple
 
+from vrouter_ovs.proxies.domain_names import encode_or_nothing
+
 from ..edge import EdgePort, Item, Lease6
-from .names import encode_or_nothing
 from .nd import options
 from .packet import (
     ALL_NODES,

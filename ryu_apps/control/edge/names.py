@@ -9,7 +9,7 @@ all names; a port of another project than the network's has none there outside t
 The mappings of a view are the live ones: a port that comes, changes or goes costs its own few
 entries, not those of its network.  The controller thread changes them while another thread looks
 names up, without a lock.  In CPython that is safe as long as the reader asks with ``get`` and
-``in`` only and never iterates, as :mod:`vrouter_ovs.proxies.dns` does: keys are plain strings, so a
+``in`` only and never iterates, as :mod:`vrouter_ovs.proxies.dns.dns` does: keys are plain strings, so a
 lookup or a store is one step under the interpreter lock, and values are immutable.  Between two
 steps a reader may see a port's name before its pointer.
 """
@@ -20,7 +20,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.dns_names import DEFAULT_DOMAIN, Assignment, assignments
 from ryu_apps.control.config.model import Network
 from ryu_apps.control.messages import DnsChanged
-from vrouter_ovs.proxies.dns import DnsView
+from vrouter_ovs.proxies.dns.dns import DnsView
 
 
 class _Table:

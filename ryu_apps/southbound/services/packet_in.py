@@ -20,7 +20,8 @@ from typing import Any
 from ryu_apps.southbound.services.router_advertisements import Advertisements
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort, Why
-from vrouter_ovs.proxies import dhcp4, dhcp6, ra
+from vrouter_ovs.proxies import ra
+from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
 from vrouter_ovs.proxies.packet import Answer, Malformed, ignored
 from vrouter_ovs.wire.encode import decode_packet_in
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from ryu_apps.control.config.model import DhcpOption
 from ryu_apps.control.config.rules.draft import RuleError
-from vrouter_ovs.proxies import dhcp4_options, dhcp6_options
-from vrouter_ovs.proxies.dhcp_extra import OtherFamily
+from vrouter_ovs.proxies.dhcp import dhcp4_options, dhcp6_options
+from vrouter_ovs.proxies.dhcp.client_tags import OtherFamily
 
 MAX_OPTIONS = 32
 MAX_BYTES = 900

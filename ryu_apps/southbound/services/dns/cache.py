@@ -7,7 +7,7 @@ RFC 9520 for failures.
 
 from __future__ import annotations
 
-from vrouter_ovs.proxies.dns_wire import Cache, Question
+from vrouter_ovs.proxies.dns.wire import Cache, Question
 
 FAILED = 5.0
 """Seconds in which a question that got no answer is not sent again (RFC 9520 section 3.2: at least

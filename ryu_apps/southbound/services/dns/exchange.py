@@ -14,7 +14,7 @@ import socket
 from collections import Counter
 
 from ryu_apps.southbound.services.dns.resolvers import Resolver
-from vrouter_ovs.proxies import dns_relay
+from vrouter_ovs.proxies.dns import relay as dns_relay
 
 WRONG = 16
 """Datagrams that answer something else until a try is given up."""

@@ -23,7 +23,7 @@ from ryu_apps.southbound.services.dns.exchange import (
     is_truncated,
 )
 from ryu_apps.southbound.services.dns.resolvers import Limits, Resolver, Resolvers
-from vrouter_ovs.proxies.dns_wire import Question, read_response
+from vrouter_ovs.proxies.dns.wire import Question, read_response
 from vrouter_ovs.proxies.packet import Malformed
 
 Done = Callable[[bytes | None, str, float], None]

@@ -1,7 +1,7 @@
 """DNS for VMs: names of their network from the configuration, others from the resolvers.
 
 :class:`DnsService` gives the punt worker its two services.  What can be answered from the network's
-:class:`~vrouter_ovs.proxies.dns.DnsView` is answered there and then; what has to wait (questions to
+:class:`~vrouter_ovs.proxies.dns.dns.DnsView` is answered there and then; what has to wait (questions to
 resolvers, everything over TCP) goes to one thread of its own, which owns the sockets, the caches
 and the connections.  Between the threads stands one bounded queue.
 
@@ -26,12 +26,14 @@ from ryu_apps.southbound.services.dns.streams import Streams
 from ryu_apps.southbound.services.packet_in import Place, Send
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort
-from vrouter_ovs.proxies import dns as edge_dns
-from vrouter_ovs.proxies import dns_relay, mdns, tcp_wire
-from vrouter_ovs.proxies.dns import DnsView
-from vrouter_ovs.proxies.dns_message import Reply
-from vrouter_ovs.proxies.dns_special import parse_zones
+from vrouter_ovs.proxies.dns import dns as edge_dns
+from vrouter_ovs.proxies.dns import mdns
+from vrouter_ovs.proxies.dns import relay as dns_relay
+from vrouter_ovs.proxies.dns.dns import DnsView
+from vrouter_ovs.proxies.dns.message import Reply
+from vrouter_ovs.proxies.dns.special_names import parse_zones
 from vrouter_ovs.proxies.packet import Answer, Malformed, Udp, ignored
+from vrouter_ovs.proxies.tcp import wire as tcp_wire
 
 LOG = logging.getLogger("vnc.dns")
 

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from ryu_apps.southbound.services.dns.forwarder import Forwarder
 from ryu_apps.southbound.services.packet_in import Place, Send
 from vrouter_ovs.edge import EdgePort
-from vrouter_ovs.proxies import dns as edge_dns
-from vrouter_ovs.proxies import dns_relay
-from vrouter_ovs.proxies.dns import DnsView
+from vrouter_ovs.proxies.dns import dns as edge_dns
+from vrouter_ovs.proxies.dns import relay as dns_relay
+from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.proxies.packet import Malformed
-from vrouter_ovs.proxies.tcp import Request, TcpServer
-from vrouter_ovs.proxies.tcp_wire import Tcp
+from vrouter_ovs.proxies.tcp.tcp import Request, TcpServer
+from vrouter_ovs.proxies.tcp.wire import Tcp
 
 
 class Owner(NamedTuple):

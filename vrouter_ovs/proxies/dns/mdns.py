@@ -17,12 +17,11 @@ from struct import Struct
 from typing import NamedTuple
 
 from vrouter_ovs.edge import EdgePort
-
-from .dns import DnsView
-from .dns_message import MAX_UDP
-from .dns_special import block_of
-from .names import encode_or_nothing
-from .packet import (
+from vrouter_ovs.proxies.dns.dns import DnsView
+from vrouter_ovs.proxies.dns.message import MAX_UDP
+from vrouter_ovs.proxies.dns.special_names import block_of
+from vrouter_ovs.proxies.domain_names import encode_or_nothing
+from vrouter_ovs.proxies.packet import (
     ETH_IPV4,
     Answer,
     Malformed,

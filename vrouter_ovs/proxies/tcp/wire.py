@@ -8,7 +8,16 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from .packet import ETH_IPV4, Malformed, build_ip4, build_ip6, checksum, ethernet, ip4, ip6
+from vrouter_ovs.proxies.packet import (
+    ETH_IPV4,
+    Malformed,
+    build_ip4,
+    build_ip6,
+    checksum,
+    ethernet,
+    ip4,
+    ip6,
+)
 
 PROTO_TCP = 6
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16

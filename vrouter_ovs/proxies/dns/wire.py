@@ -9,7 +9,7 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from .packet import Malformed
+from vrouter_ovs.proxies.packet import Malformed
 
 _HEADER = Struct("!HHHHHH")
 _RECORD = Struct("!HHIH")

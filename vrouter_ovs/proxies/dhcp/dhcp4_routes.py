@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Container
 
-from ..edge import Lease4
+from vrouter_ovs.edge import Lease4
 
 DEFAULT = "0.0.0.0/0"
 ON_LINK = "0.0.0.0"

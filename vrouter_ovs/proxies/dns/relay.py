@@ -8,9 +8,20 @@ from __future__ import annotations
 
 import dns.rcode
 
-from .dns_message import AA, HEADER, RA, RD, TC, Query, bare_reply, edns_of, opt_record, read_query
-from .dns_wire import AD, CD, read_response
-from .packet import Malformed
+from vrouter_ovs.proxies.dns.message import (
+    AA,
+    HEADER,
+    RA,
+    RD,
+    TC,
+    Query,
+    bare_reply,
+    edns_of,
+    opt_record,
+    read_query,
+)
+from vrouter_ovs.proxies.dns.wire import AD, CD, read_response
+from vrouter_ovs.proxies.packet import Malformed
 
 _OPT_SIZE = 11
 _RESERVED = 0x0040

@@ -14,8 +14,8 @@ import dns.exception
 import dns.name
 import dns.rdata
 
-from .dns_wire import AD, CD, Question
-from .packet import Malformed
+from vrouter_ovs.proxies.dns.wire import AD, CD, Question
+from vrouter_ovs.proxies.packet import Malformed
 
 MAX_UDP = 1232
 """Bytes of the largest UDP answer: fits the least IPv6 MTU, so it is never fragmented."""

@@ -1,9 +1,9 @@
 """DNS at the edge: names of a network's own ports, and which queries to pass on to a resolver.
 
 :func:`answer` decides on one query; a name outside the network's own zones becomes a query ready to
-be sent to a resolver, whose response :func:`~vrouter_ovs.proxies.dns_relay.finish` turns into the
+be sent to a resolver, whose response :func:`~vrouter_ovs.proxies.dns.relay.finish` turns into the
 client's.  The caller does the sending, with an unpredictable id
-(:func:`~vrouter_ovs.proxies.dns_relay.with_id`) and port (RFC 5452).  UDP and TCP alike: these
+(:func:`~vrouter_ovs.proxies.dns.relay.with_id`) and port (RFC 5452).  UDP and TCP alike: these
 functions see DNS messages, :func:`query_of` and :func:`reply_frame` the frames of UDP.
 
 Sources: RFC 1034, 1035, 2308 (negative answers), 6303 and 6761 (what is not passed on), 6891
@@ -22,10 +22,28 @@ import dns.name
 import dns.rcode
 import dns.rdataclass
 
-from .dns_message import RD, Query, Reply, bare_reply, rdata, read_query, reply_to, soa_data
-from .dns_relay import outgoing
-from .dns_special import Zones, block_of, switched_off, zone_of
-from .packet import ETH_IPV4, Malformed, Udp, build_udp4, build_udp6, ethernet, udp4, udp6
+from vrouter_ovs.proxies.dns.message import (
+    RD,
+    Query,
+    Reply,
+    bare_reply,
+    rdata,
+    read_query,
+    reply_to,
+    soa_data,
+)
+from vrouter_ovs.proxies.dns.relay import outgoing
+from vrouter_ovs.proxies.dns.special_names import Zones, block_of, switched_off, zone_of
+from vrouter_ovs.proxies.packet import (
+    ETH_IPV4,
+    Malformed,
+    Udp,
+    build_udp4,
+    build_udp6,
+    ethernet,
+    udp4,
+    udp6,
+)
 
 PORT = 53
 MAX_QUERY = 1024

@@ -8,11 +8,18 @@ MAC is served.  Also: RFC 3396 (long options), 3442 (classless routes), 4039 (ra
 
 from __future__ import annotations
 
-from ..edge import EdgePort
-from .dhcp4_message import CLIENT_PORT, HEADER, MAGIC, SERVER_PORT, Request, parse
-from .dhcp4_options import tlv
-from .dhcp4_told import DEFAULT_SIZE, Prepared, Told, prepare, problems
-from .packet import ANY4, BROADCAST4, Answer, build_udp4, ignored
+from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.proxies.dhcp.dhcp4_message import (
+    CLIENT_PORT,
+    HEADER,
+    MAGIC,
+    SERVER_PORT,
+    Request,
+    parse,
+)
+from vrouter_ovs.proxies.dhcp.dhcp4_options import tlv
+from vrouter_ovs.proxies.dhcp.dhcp4_reply import DEFAULT_SIZE, Prepared, Told, prepare, problems
+from vrouter_ovs.proxies.packet import ANY4, BROADCAST4, Answer, build_udp4, ignored
 
 __all__ = ["answer", "problems"]
 

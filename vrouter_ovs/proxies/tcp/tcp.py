@@ -18,8 +18,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .tcp_connection import Broken, Closed, Connection
-from .tcp_wire import ACK, FIN, RST, SYN, Tcp, build
+from vrouter_ovs.proxies.tcp.connection import Broken, Closed, Connection
+from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN, Tcp, build
 
 _LOOK = 64
 """Connections looked at to find one that can make room."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from .dhcp_extra import USER_CLASS
-from .packet import Malformed, Udp, udp4
+from vrouter_ovs.proxies.dhcp.client_tags import USER_CLASS
+from vrouter_ovs.proxies.packet import Malformed, Udp, udp4
 
 SERVER_PORT, CLIENT_PORT = 67, 68
 MAGIC = b"\x63\x82\x53\x63"

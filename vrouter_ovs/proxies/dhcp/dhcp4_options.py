@@ -11,8 +11,8 @@ import ipaddress
 import re
 from struct import pack
 
-from .dhcp_extra import OtherFamily, split
-from .names import encode_name
+from vrouter_ovs.proxies.dhcp.client_tags import OtherFamily, split
+from vrouter_ovs.proxies.domain_names import encode_name
 
 SERVER_IP_ADDRESS = 255
 """Not an option: "server-ip-address", 255 to dnsmasq, is the siaddr field of the header."""

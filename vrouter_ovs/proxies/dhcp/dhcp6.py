@@ -12,11 +12,11 @@ import ipaddress
 from struct import Struct
 from typing import NamedTuple
 
-from ..edge import EdgePort
-from .dhcp6_options import option
-from .dhcp6_told import INFINITE, Prepared, prepare, problems
-from .dhcp_extra import USER_CLASS
-from .packet import Answer, Malformed, Udp, build_udp6, ignored, udp6
+from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.proxies.dhcp.client_tags import USER_CLASS
+from vrouter_ovs.proxies.dhcp.dhcp6_options import option
+from vrouter_ovs.proxies.dhcp.dhcp6_reply import INFINITE, Prepared, prepare, problems
+from vrouter_ovs.proxies.packet import Answer, Malformed, Udp, build_udp6, ignored, udp6
 
 __all__ = ["answer", "problems"]
 

@@ -6,11 +6,11 @@ import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..edge import EdgePort, Lease6
-from .dhcp6_options import encode, ntp_servers, option
-from .dhcp_extra import chosen
-from .names import encode_or_nothing
-from .packet import address_bytes, link_local, mac_bytes, per_object
+from vrouter_ovs.edge import EdgePort, Lease6
+from vrouter_ovs.proxies.dhcp.client_tags import chosen
+from vrouter_ovs.proxies.dhcp.dhcp6_options import encode, ntp_servers, option
+from vrouter_ovs.proxies.domain_names import encode_or_nothing
+from vrouter_ovs.proxies.packet import address_bytes, link_local, mac_bytes, per_object
 
 INFINITE = 0xFFFFFFFF
 

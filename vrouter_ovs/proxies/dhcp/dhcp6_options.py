@@ -11,8 +11,8 @@ import ipaddress
 import re
 from struct import pack
 
-from .dhcp_extra import OtherFamily, split
-from .names import encode_name
+from vrouter_ovs.proxies.dhcp.client_tags import OtherFamily, split
+from vrouter_ovs.proxies.domain_names import encode_name
 
 PROTOCOL_CODES = frozenset((*range(0, 7), 8, 9, 11, 12, 13, 14, 18, 19, 20, 25, 26, 39))
 """What the protocol itself says; nobody may override these."""

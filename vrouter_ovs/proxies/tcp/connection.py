@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from .tcp_wire import ACK, DEFAULT_MSS, FIN, HEADER, PSH, RST, SYN, Tcp, build
+from vrouter_ovs.proxies.tcp.wire import ACK, DEFAULT_MSS, FIN, HEADER, PSH, RST, SYN, Tcp, build
 
 WINDOW = 4096
 """Bytes that a peer may send ahead: a few questions."""

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..edge import EdgePort, Lease4
-from . import dhcp4_routes
-from .dhcp4_options import CLIENT_ID, SERVER_IP_ADDRESS, encode, encode_routes, tlv
-from .dhcp_extra import chosen
-from .packet import ANY4, address_bytes, mac_bytes, per_object
+from vrouter_ovs.edge import EdgePort, Lease4
+from vrouter_ovs.proxies.dhcp import dhcp4_routes
+from vrouter_ovs.proxies.dhcp.client_tags import chosen
+from vrouter_ovs.proxies.dhcp.dhcp4_options import (
+    CLIENT_ID,
+    SERVER_IP_ADDRESS,
+    encode,
+    encode_routes,
+    tlv,
+)
+from vrouter_ovs.proxies.packet import ANY4, address_bytes, mac_bytes, per_object
 
 INFINITE = 0xFFFFFFFF
 DEFAULT_SIZE = 576
