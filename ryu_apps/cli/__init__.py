@@ -1,0 +1,1 @@
+"""vnctl: the command line of an operator, and of a hypervisor."""

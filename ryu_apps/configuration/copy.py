@@ -1,7 +1,7 @@
 """The node's copy of the stored configuration: what is loaded, watched and committed goes into it.
 
-What cannot follow on it does not (:mod:`ryu_apps.control.config.lineage`): then there is a ``doubt``, and
-the copy stays as it is until the whole of the store, compared again, leaves none.
+What cannot follow on it does not (:mod:`ryu_apps.control.config.lineage`): then there is a
+``doubt``, and the copy stays as it is until the whole of the store, compared again, leaves none.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ PORTS = f"{CONFIG}port/"
 
 class ConfigCopy:
     """``known``: what the node knew when it last ran; ``remembers``: whether it would know.
-    ``most_lost``: see :func:`~ryu_apps.control.config.lineage.doubt`.  ``post``: takes ConfigChanged,
-    ConfigAccepted and, once, when there is no doubt, ConfigLoaded.
+    ``most_lost``: see :func:`~ryu_apps.control.config.lineage.doubt`.  ``post``: takes
+    ConfigChanged, ConfigAccepted and, once, when there is no doubt, ConfigLoaded.
 
     ``changed`` guards all of it, and is notified of changes.
     """

@@ -5,8 +5,8 @@ by a pure function of that copy and written in one transaction that compares and
 ``/config/generation``; so a plan that was made from old data never gets written: it is made again.
 Requests that come while a transaction is under way are committed together in the next one.
 
-While the store is in doubt (:mod:`ryu_apps.configuration.copy`) nothing is written, until it is the right
-one again or an operator accepts it.
+While the store is in doubt (:mod:`ryu_apps.configuration.copy`) nothing is written, until it is the
+right one again or an operator accepts it.
 """
 
 from __future__ import annotations

@@ -54,8 +54,9 @@ class Settings:
     ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
     their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtu``: see
     :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
-    :class:`~ryu_apps.control.elements.trust.Trust`.  ``count_new``: whether what begins a connection
-    passes a meter, see :class:`~vrouter_ovs.state.Punt`.  ``limit_connections``: whether the
+    :class:`~ryu_apps.control.elements.trust.Trust`.  ``count_new``: whether what begins a
+    connection passes a meter, see :class:`~vrouter_ovs.state.Punt`.  ``limit_connections``:
+    whether the
     connections of each port are to be limited where a hypervisor's database can say so."""
 
     node: str

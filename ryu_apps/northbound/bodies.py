@@ -1,7 +1,8 @@
 """Request bodies: one pydantic model per resource and method.
 
-Field names are those of the rules (:mod:`ryu_apps.control.config.rules`); aliases are the API's.  Unknown
-fields are refused.  A field of the API that this version cannot honour is accepted with the values
+Field names are those of the rules (:mod:`ryu_apps.control.config.rules`); aliases are the API's.
+Unknown fields are refused.  A field of the API that this version cannot honour is accepted with
+the values
 that ask for nothing, and refused with any other, so that no client believes in something that is
 not there.
 """

@@ -1,0 +1,1 @@
+"""What is below: hypervisors' databases, their switches, and the packets that these punt."""

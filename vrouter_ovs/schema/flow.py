@@ -1,7 +1,8 @@
 """Neutral flows: what a flow is, without a byte of OpenFlow.
 
 ``match``: a tuple of ``(field, value)`` or ``(field, value, mask)``; field names are those of
-:mod:`vrouter_ovs.schema.fields` and :mod:`vrouter_ovs.schema.registers`, values integers or canonical text.
+:mod:`vrouter_ovs.schema.fields` and :mod:`vrouter_ovs.schema.registers`, values integers or
+canonical text.
 
 ``actions``, in the order they are done:
 

@@ -2,8 +2,9 @@
 
 How to add a table:
 
-1. Add a :class:`~vrouter_ovs.schema.declaration.Table` to ``TABLES`` at its place.  Its id is that place;
-   nothing else names a number, and Open vSwitch gets the name for ``ovs-ofctl --names dump-flows``.
+1. Add a :class:`~vrouter_ovs.schema.declaration.Table` to ``TABLES`` at its place.  Its id is that
+   place; nothing else names a number, and Open vSwitch gets the name for ``ovs-ofctl --names
+   dump-flows``.
 2. Write it into the ``next`` of the tables that send packets to it.  A table sends to later tables
    only, which is what OpenFlow's goto allows and what makes a loop impossible.
 3. Render its flows in a file of ``vrouter_ovs/pipeline/``, from the object they belong to, and list

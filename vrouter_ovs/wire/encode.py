@@ -1,7 +1,8 @@
 """The byte interface of the virtual router, in one place for those who send and read flows.
 
-:mod:`vrouter_ovs.wire.flows` turns one flow into bytes, :mod:`vrouter_ovs.wire.templates.templates` turns whole objects
-into bytes fast, :mod:`vrouter_ovs.wire.openflow` wraps the messages around them.
+:mod:`vrouter_ovs.wire.flows` turns one flow into bytes, :mod:`vrouter_ovs.wire.templates.objects`
+turns whole objects into bytes fast, :mod:`vrouter_ovs.wire.openflow` wraps the messages around
+them.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ from vrouter_ovs.wire.openflow import (
     packet_out,
     set_config,
 )
+from vrouter_ovs.wire.templates.objects import encode_object
 from vrouter_ovs.wire.templates.port import port_given
-from vrouter_ovs.wire.templates.templates import encode_object
 
 __all__ = [
     "ADD",

@@ -1,7 +1,8 @@
 """The resources of the configuration: networks, ports, routers, security groups, as frozen values.
 
 They carry the Networking API's names where it has one.  Every node holds all of them in a
-:class:`~ryu_apps.control.config.config.Config`; :mod:`ryu_apps.control.config.stored` is how the store has them.
+:class:`~ryu_apps.control.config.config.Config`; :mod:`ryu_apps.control.config.stored` is how the
+store has them.
 
 VPN identifiers are part of the resource, allocated once at creation: ``vni`` (L2 VNI of a network,
 L3 VNI of a router, RFC 8365 section 5.1) and ``rd_index`` (the number in RD = VTEP:index, 1-65535).

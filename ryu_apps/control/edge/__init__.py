@@ -1,0 +1,1 @@
+"""What the edge answers to ports: DHCP, router advertisements, names."""

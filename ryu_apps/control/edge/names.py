@@ -9,8 +9,9 @@ all names; a port of another project than the network's has none there outside t
 The mappings of a view are the live ones: a port that comes, changes or goes costs its own few
 entries, not those of its network.  The controller thread changes them while another thread looks
 names up, without a lock.  In CPython that is safe as long as the reader asks with ``get`` and
-``in`` only and never iterates, as :mod:`vrouter_ovs.proxies.dns.dns` does: keys are plain strings, so a
-lookup or a store is one step under the interpreter lock, and values are immutable.  Between two
+``in`` only and never iterates, as :mod:`vrouter_ovs.proxies.dns.dns` does: keys are plain strings,
+so a lookup or a store is one step under the interpreter lock, and values are immutable.  Between
+two
 steps a reader may see a port's name before its pointer.
 """
 

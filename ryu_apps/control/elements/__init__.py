@@ -1,0 +1,1 @@
+"""Elements: the hypervisors, who may join, and what their databases say."""

@@ -1,0 +1,1 @@
+"""Why a packet would pass, or would not: the answers of ``explain``."""

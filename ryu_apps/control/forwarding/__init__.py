@@ -1,0 +1,1 @@
+"""From instances to what vrouters hold: EVIs and VRFs where they are present, entry by entry."""

@@ -1,0 +1,1 @@
+"""Security groups: rules, and the sets of groups that ports carry."""

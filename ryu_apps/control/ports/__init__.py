@@ -1,0 +1,1 @@
+"""Ports: which claim binds one, and what a bound port needs."""

@@ -1,7 +1,7 @@
 """Path attributes to bytes and back, with the error handling of RFC 7606.
 
-Packed attributes leave out MP_REACH_NLRI, which :mod:`ryu_apps.peering.codec.update` builds around the
-NLRI, and come in one form per kind of session (:class:`Session`).
+Packed attributes leave out MP_REACH_NLRI, which :mod:`ryu_apps.peering.codec.update` builds around
+the NLRI, and come in one form per kind of session (:class:`Session`).
 """
 
 from __future__ import annotations

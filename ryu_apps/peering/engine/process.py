@@ -17,12 +17,13 @@ from ryu_apps.peering.base import Speaker
 
 START_TIMEOUT = 15.0
 STOP_TIMEOUT = 1.5
-_ROOT = str(FilePath(__file__).resolve().parents[2])
+_ROOT = str(FilePath(__file__).resolve().parents[3])
 
 
 class EngineProcess:
     """One process, and our end of the socket pair to it.  ``module``: what it runs;
-    ``environment``: variables besides our own.  The messages: :mod:`ryu_apps.peering.native.process`.
+    ``environment``: variables besides our own.  The messages:
+    :mod:`ryu_apps.peering.native.process`.
 
     One thread may send while another receives, and any may end it.  The constructor raises OSError
     where the process cannot be made.

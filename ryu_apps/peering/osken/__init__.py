@@ -1,0 +1,1 @@
+"""The engine on os-ken's BGPSpeaker (``[bgp] engine = os-ken``)."""

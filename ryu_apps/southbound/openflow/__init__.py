@@ -1,0 +1,1 @@
+"""Switches: what they should hold, what they do hold, and the channel between."""

@@ -1,7 +1,7 @@
 """What one vrouter should hold and what it does hold: a pure calculation, no I/O, no threads.
 
-Objects become flows (:func:`vrouter_ovs.wire.encode.encode_object`), flows are compared with what the
-switch holds, byte by byte, and the difference comes out as operations.  A flow is identified by
+Objects become flows (:func:`vrouter_ovs.wire.encode.encode_object`), flows are compared with what
+the switch holds, byte by byte, and the difference comes out as operations.  A flow is identified by
 ``Encoded.key`` (table, priority and match); a later object that renders the same flow as another
 takes it over and gives it back when it goes.
 """

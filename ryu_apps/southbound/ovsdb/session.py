@@ -1,7 +1,7 @@
 """One hypervisor's OVSDB connection: schema, contents, then updates in and transactions out.
 
-Everything here runs on the poller thread of :mod:`ryu_apps.southbound.ovsdb.southbound`.  What the messages
-mean for the node is in :mod:`ryu_apps.southbound.ovsdb.element`.
+Everything here runs on the poller thread of :mod:`ryu_apps.southbound.ovsdb.southbound`.  What the
+messages mean for the node is in :mod:`ryu_apps.southbound.ovsdb.element`.
 """
 
 from __future__ import annotations

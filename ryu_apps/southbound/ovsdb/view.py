@@ -1,7 +1,7 @@
 """The claims and tunnels of a hypervisor's integration bridge, and what each update changed.  Pure.
 
-:class:`View` follows a :class:`~ryu_apps.southbound.ovsdb.protocol.replica.Replica` and tells after each
-update which claims and tunnels changed; its cost is that of the update, not of the database.
+:class:`View` follows a :class:`~ryu_apps.southbound.ovsdb.protocol.replica.Replica` and tells after
+each update which claims and tunnels changed; its cost is that of the update, not of the database.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""What the node answers VMs, from packets that switches punt to it."""

@@ -51,7 +51,8 @@ def question(port: EdgePort, address: str) -> bytes:
 
 
 class AddressSender:
-    """``send`` as in :class:`~ryu_apps.southbound.services.packet_in.PuntSouthbound`, whose worker sends."""
+    """``send`` as in :class:`~ryu_apps.southbound.services.packet_in.PuntSouthbound`, whose worker
+    sends."""
 
     def __init__(self, punt: PuntSouthbound, send: Send) -> None:
         self._punt = punt

@@ -1,0 +1,1 @@
+"""The config database in etcd, over its JSON gateway."""

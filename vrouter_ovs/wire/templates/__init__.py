@@ -1,0 +1,1 @@
+"""Whole state objects to bytes, fast: the bytes of a sample with what differs filled in."""

@@ -1,4 +1,5 @@
-"""Cutting templates out of encoded flows of samples, for :mod:`vrouter_ovs.wire.templates.templates`."""
+"""Cutting templates out of encoded flows of samples, for
+:mod:`vrouter_ovs.wire.templates.objects`."""
 
 from __future__ import annotations
 

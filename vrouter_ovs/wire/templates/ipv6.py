@@ -1,4 +1,5 @@
-"""The templates of IPv6 neighbors and host routes: see :mod:`vrouter_ovs.wire.templates.templates`."""
+"""The templates of IPv6 neighbors and host routes: see
+:mod:`vrouter_ovs.wire.templates.objects`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The templates of policy sets: see :mod:`vrouter_ovs.wire.templates.templates`."""
+"""The templates of policy sets: see :mod:`vrouter_ovs.wire.templates.objects`."""
 
 from __future__ import annotations
 

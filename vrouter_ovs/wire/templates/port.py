@@ -1,4 +1,4 @@
-"""The template of local ports: see :mod:`vrouter_ovs.wire.templates.templates`."""
+"""The template of local ports: see :mod:`vrouter_ovs.wire.templates.objects`."""
 
 from __future__ import annotations
 

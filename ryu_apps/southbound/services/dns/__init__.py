@@ -1,0 +1,1 @@
+"""The DNS service: answers from the network's view, or from resolvers, within bounds."""

@@ -1,8 +1,9 @@
 """DNS for VMs: names of their network from the configuration, others from the resolvers.
 
 :class:`DnsService` gives the punt worker its two services.  What can be answered from the network's
-:class:`~vrouter_ovs.proxies.dns.dns.DnsView` is answered there and then; what has to wait (questions to
-resolvers, everything over TCP) goes to one thread of its own, which owns the sockets, the caches
+:class:`~vrouter_ovs.proxies.dns.dns.DnsView` is answered there and then; what has to wait
+(questions to resolvers, everything over TCP) goes to one thread of its own, which owns the
+sockets, the caches
 and the connections.  Between the threads stands one bounded queue.
 
 A network sees its own view and its own cache, and a port gets answers only while it is the port
