@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ryu_apps.control.config.address_owners import own_addresses
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, Network, Port, Router, Subnet, means_the_same
-from ryu_apps.control.edge.service_addresses import is_link_local
+from ryu_apps.control.config.service_addresses import is_link_local
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services

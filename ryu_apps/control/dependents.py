@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.origins import Origins
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import MacIp, Nlri
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.moves import Moves
+from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.publish import Publisher
 from ryu_apps.control.vpn.rib import BestChange
 

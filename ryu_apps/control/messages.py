@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
+from ryu_apps.control.graceful_restart import BY_TCP, SessionEnd
 from ryu_apps.control.routes import Nlri, Path
-from ryu_apps.control.vpn.graceful_restart import BY_TCP, SessionEnd
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.state import Key, StateObject
@@ -244,7 +244,7 @@ class PeerUp:
 
 @dataclass(frozen=True, slots=True)
 class PeerDown:
-    """Its paths turn stale, or go: :mod:`ryu_apps.control.vpn.graceful_restart`."""
+    """Its paths turn stale, or go: :mod:`ryu_apps.control.graceful_restart`."""
 
     peer: str
     reason: str

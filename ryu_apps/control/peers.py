@@ -13,15 +13,15 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.ports.bindings import Bindings
-from ryu_apps.control.ports.ports import Ports
-from ryu_apps.control.routes import Path
-from ryu_apps.control.vpn.graceful_restart import (
+from ryu_apps.control.graceful_restart import (
     Negotiated,
     kept_on_return,
     promises_end_of_rib,
     retained,
 )
+from ryu_apps.control.ports.bindings import Bindings
+from ryu_apps.control.ports.ports import Ports
+from ryu_apps.control.routes import Path
 from ryu_apps.control.vpn.rib import Rib
 
 AUTO, NODE, ROUTER, REFLECTOR = "auto", "node", "router", "reflector"

@@ -30,7 +30,6 @@ from ryu_apps.control.forwarding.resolve import Resolver
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
-from ryu_apps.control.origins import Origins
 from ryu_apps.control.peers import Peers
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
@@ -38,6 +37,7 @@ from ryu_apps.control.ports.ports import CLAIMS, Ports
 from ryu_apps.control.vpn.duplicates import Duplicates
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.moves import Moves
+from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.publish import Publisher
 from ryu_apps.control.vpn.released import Released
 from ryu_apps.control.vpn.rib import Rib

@@ -14,8 +14,8 @@ from lab.beds.bgp_bed import (
     restart_capability,
     wait,
 )
+from ryu_apps.control.graceful_restart import BY_TCP, Negotiated, SessionEnd
 from ryu_apps.control.messages import PeerDown, PeerUp
-from ryu_apps.control.vpn.graceful_restart import BY_TCP, Negotiated, SessionEnd
 from ryu_apps.peering import Peer
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec.nlri import pack_route

@@ -16,7 +16,7 @@ from ryu_apps.control.config.model import (
     Router,
     Subnet,
 )
-from ryu_apps.control.edge.service_addresses import service_address, service_mac
+from ryu_apps.control.config.service_addresses import service_address, service_mac
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 
 from .world_model import DEEPER, ELEMENTS, Node, check_collisions, target

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps.control.config.model import Network, Router
+from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.edge.advertised import PERIOD, REMEMBERED
-from ryu_apps.control.edge.service_addresses import service_mac
 from vrouter_ovs.edge import EdgePort, Lease6
 from vrouter_ovs.proxies import packet, ra
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.edge.advertised import PERIOD, Advertised
-from ryu_apps.control.edge.service_addresses import service_mac
 from tests.property.world_universe import NODE
 from vrouter_ovs.proxies import ra
 

@@ -17,8 +17,8 @@ from ryu_apps.control.config.model import (
     Router,
     Subnet,
 )
+from ryu_apps.control.config.service_addresses import resolver_addresses, service_mac
 from ryu_apps.control.edge.edge import Edges, edge_port
-from ryu_apps.control.edge.service_addresses import resolver_addresses, service_mac
 from ryu_apps.control.vpn.translate import BoundPort, bound_port
 
 MAC, GATEWAY = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01"

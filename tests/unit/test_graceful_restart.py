@@ -8,9 +8,7 @@ import pytest
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import RECORDS, record
-from ryu_apps.control.peers import QUIET, UNSEEN
-from ryu_apps.control.routes import EVPN, Attributes, MacIp, Path
-from ryu_apps.control.vpn.graceful_restart import (
+from ryu_apps.control.graceful_restart import (
     BY_TCP,
     Negotiated,
     SessionEnd,
@@ -18,6 +16,8 @@ from ryu_apps.control.vpn.graceful_restart import (
     promises_end_of_rib,
     retained,
 )
+from ryu_apps.control.peers import QUIET, UNSEEN
+from ryu_apps.control.routes import EVPN, Attributes, MacIp, Path
 from ryu_apps.control.world import Settings, World
 
 from ..property.world_model import element_info

@@ -19,7 +19,7 @@ from ryu_apps.control.config.rules import (
     routers,
     subnets,
 )
-from ryu_apps.control.edge.service_addresses import service_mac
+from ryu_apps.control.config.service_addresses import service_mac
 
 
 class Bench:

@@ -14,14 +14,14 @@ from ryu_apps.control.addresses.eligibility import Rights
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import AddressPair, Change, FixedIp, Network, Port, Subnet
-from ryu_apps.control.edge.edge import edge_port
-from ryu_apps.control.edge.service_addresses import (
+from ryu_apps.control.config.service_addresses import (
     CANDIDATES,
     own_service_address,
     resolver_addresses,
     service_address,
     service_mac,
 )
+from ryu_apps.control.edge.edge import edge_port
 from ryu_apps.control.vpn.translate import bound_port
 from tests.property.world_node import Node
 

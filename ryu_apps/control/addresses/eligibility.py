@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from ryu_apps.control import ids
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.edge.service_addresses import own_service_address
+from ryu_apps.control.config.service_addresses import own_service_address
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.translate import BoundPort, network_of
 

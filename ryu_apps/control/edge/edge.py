@@ -5,17 +5,18 @@ from __future__ import annotations
 from functools import lru_cache
 
 from ryu_apps.control.config import dns_names
+from ryu_apps.control.config.attachments import Attachment, attachment
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import FixedIp, Subnet
-from ryu_apps.control.edge.advertised import Advertised
-from ryu_apps.control.edge.service_addresses import (
+from ryu_apps.control.config.service_addresses import (
     resolver_addresses,
     router_address,
     service_address,
     service_mac,
 )
+from ryu_apps.control.edge.advertised import Advertised
 from ryu_apps.control.messages import EdgeChanged
-from ryu_apps.control.vpn.translate import Attachment, BoundPort, attachment
+from ryu_apps.control.vpn.translate import BoundPort
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.config.protocols import ICMP, ICMPV6, protocol_number
-from ryu_apps.control.edge.service_addresses import is_resolver
+from ryu_apps.control.config.service_addresses import is_resolver
 from ryu_apps.control.explain.path import (
     DROP,
     PASS,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 
+from ryu_apps.control.config.attachments import attachment, router_networks
 from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.explain.path import DROP, PASS, UNKNOWN, Stage
 from ryu_apps.control.explain.rules import Packet
-from ryu_apps.control.vpn.translate import BoundPort, attachment, router_networks
+from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.vpn.usable import unusable
 from ryu_apps.control.world import World
 from vrouter_ovs.state import Key, LocalHop, RemoteHop, Route, StateObject

@@ -6,6 +6,7 @@ attached to.  What single entries of them resolve to is the :class:`Resolver`'s 
 
 from __future__ import annotations
 
+from ryu_apps.control.config.attachments import connected, router_networks
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.desired import Desired, Scope
@@ -14,7 +15,6 @@ from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.vpn.instance import Entry
-from ryu_apps.control.vpn.translate import connected, router_networks
 from vrouter_ovs.state import Evi, Gateway, Key, Vrf
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator
 from ryu_apps.control import ids
 from ryu_apps.control.config.address_owners import owner_of
 from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.desired import Desired, Scope
-from ryu_apps.control.edge.service_addresses import service_mac
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence

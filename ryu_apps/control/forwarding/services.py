@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Subnet
-from ryu_apps.control.desired import Desired
-from ryu_apps.control.edge.service_addresses import (
+from ryu_apps.control.config.service_addresses import (
     own_service_address,
     resolver_addresses,
     service_address,
     service_mac,
 )
+from ryu_apps.control.desired import Desired
 from ryu_apps.control.vpn.instance import Entry
 from ryu_apps.control.vpn.moves import Moves
 from vrouter_ovs.state import DnsServer

@@ -19,10 +19,10 @@ from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.elements.elements import Claim, Elements, Interface
-from ryu_apps.control.origins import Origins
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.vpn.duplicates import Duplicates
 from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.selection import select_mac
 from ryu_apps.control.vpn.translate import network_of

@@ -15,7 +15,7 @@ from ryu_apps.control.vpn.translate import Spec
 class Instances:
     """All EVIs and VRFs of the configuration, kept equal to what the RIB's best paths import.
 
-    ``stands``: see :meth:`~ryu_apps.control.origins.Origins.stands`.  ``any_as``: an automatic
+    ``stands``: see :meth:`~ryu_apps.control.vpn.origins.Origins.stands`.  ``any_as``: an automatic
     target (RFC 8365 section 5.1.2.1) is imported by its VNI, whatever its AS.
     """
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from os_ken.lib.packet import bgp
 
-from ryu_apps.control.vpn.graceful_restart import SessionEnd
+from ryu_apps.control.graceful_restart import SessionEnd
 
 OPEN, UPDATE, NOTIFICATION, KEEPALIVE, ROUTE_REFRESH = 1, 2, 3, 4, 5
 HEADER = 19

@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ryu_apps.control.graceful_restart import SessionEnd
 from ryu_apps.control.messages import EndOfRib, PeerDown, PeerUp
 from ryu_apps.control.routes import EVPN, Nlri, Path
-from ryu_apps.control.vpn.graceful_restart import SessionEnd
 from ryu_apps.peering.base import Engine, Peer, Speaker
 from ryu_apps.peering.engine.messages import PathsDecoder, batches
 from ryu_apps.peering.engine.process import STOP_TIMEOUT, EngineProcess

@@ -7,7 +7,7 @@ import random
 import socket
 from typing import TYPE_CHECKING
 
-from ryu_apps.control.vpn.graceful_restart import BY_TCP, DECONFIGURED, MAX_PREFIXES, SessionEnd
+from ryu_apps.control.graceful_restart import BY_TCP, DECONFIGURED, MAX_PREFIXES, SessionEnd
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec.attributes import Session
 from ryu_apps.peering.codec.messages import BgpError

@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ryu_apps.control.vpn.graceful_restart import MAX_PREFIXES, SessionEnd
+from ryu_apps.control.graceful_restart import MAX_PREFIXES, SessionEnd
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec.messages import BgpError

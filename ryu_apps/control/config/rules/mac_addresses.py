@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.rules.draft import Context, Draft, bad_request, conflict
-from ryu_apps.control.edge.service_addresses import service_mac
+from ryu_apps.control.config.service_addresses import service_mac
 
 
 def parsed(text: str) -> str:

@@ -13,9 +13,9 @@ from functools import lru_cache
 
 from ryu_apps.control import ids
 from ryu_apps.control.config import ipam
+from ryu_apps.control.config.attachments import Attachment, attachment
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Subnet
-from ryu_apps.control.vpn.translate import Attachment, attachment
 
 CANDIDATES = 16
 """How many of a subnet's highest addresses are looked at: others give their lowest to ports first,
