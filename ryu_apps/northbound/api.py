@@ -7,17 +7,25 @@ import json
 from typing import Any
 
 from ryu_apps.configuration.service import Configuration
-from ryu_apps.northbound import discovery, openapi
-from ryu_apps.northbound.agents import Agents
 from ryu_apps.northbound.base import NodeView
-from ryu_apps.northbound.declarations import ALL
+from ryu_apps.northbound.discovery import openapi
+from ryu_apps.northbound.discovery import versions as discovery
 from ryu_apps.northbound.environment import PROJECT, Environment
-from ryu_apps.northbound.http import Application, Call, Reply, Route, operators_only, strict
-from ryu_apps.northbound.node import NodeApi
-from ryu_apps.northbound.others import Others, session
-from ryu_apps.northbound.policy import PolicyApi
-from ryu_apps.northbound.resources import Resource
-from ryu_apps.northbound.tags import Tags
+from ryu_apps.northbound.http.application import (
+    Application,
+    Call,
+    Reply,
+    Route,
+    operators_only,
+    strict,
+)
+from ryu_apps.northbound.node.agents import Agents
+from ryu_apps.northbound.node.node import NodeApi
+from ryu_apps.northbound.node.others import Others, session
+from ryu_apps.northbound.node.policy import PolicyApi
+from ryu_apps.northbound.resources.declarations import ALL
+from ryu_apps.northbound.resources.resource import Resource
+from ryu_apps.northbound.resources.tags import Tags
 
 
 def build(configuration: Configuration, node_view: NodeView, settings: Any) -> Application:

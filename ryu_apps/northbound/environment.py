@@ -14,8 +14,8 @@ from ryu_apps.control.config import ipam
 from ryu_apps.control.config.access import ADMINISTRATOR, Principal
 from ryu_apps.control.config.rules import Context
 from ryu_apps.northbound.base import NodeView
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.http import Call
+from ryu_apps.northbound.http.application import Call
+from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.settings import network_mtu, overlay_mtu
 
 PROJECT = "X-Project-Id"

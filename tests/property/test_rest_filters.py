@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.northbound.declarations import ALL
+from ryu_apps.northbound.resources.declarations import ALL
 
 from .rest_tenants import Site
 

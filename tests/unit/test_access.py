@@ -6,7 +6,7 @@ import pytest
 
 from ryu_apps.control.config import access
 from ryu_apps.control.config.access.table import TABLE
-from ryu_apps.northbound.declarations import ALL
+from ryu_apps.northbound.resources.declarations import ALL
 
 
 @pytest.mark.parametrize("declaration", ALL, ids=lambda one: one.kind)

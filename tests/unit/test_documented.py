@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ryu_apps import settings
-from ryu_apps.northbound.declarations import ALL
+from ryu_apps.northbound.resources.declarations import ALL
 from tests.unit.api_client import Node
 
 ROOT = Path(__file__).resolve().parents[2]

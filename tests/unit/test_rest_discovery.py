@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.northbound import absent
+from ryu_apps.northbound.discovery import absent
 from tests.unit.api_client import Node
 
 MEMBER = {"X-Project-Id": "p"}

@@ -18,8 +18,8 @@ import requests
 from openapi_spec_validator import validate
 
 from ryu_apps.cli.vnctl import main as vnctl
-from ryu_apps.northbound import whole
 from ryu_apps.northbound.base import PortState, Remote
+from ryu_apps.northbound.node import whole
 from ryu_apps.northbound.serving import connection as limits
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.api_client import Node, options

@@ -8,8 +8,8 @@ import threading
 import pytest
 import requests
 
-from ryu_apps.northbound import others, whole
 from ryu_apps.northbound.base import PortState
+from ryu_apps.northbound.node import others, whole
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.api_client import Node
 

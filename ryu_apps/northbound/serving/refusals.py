@@ -6,7 +6,7 @@ import json
 
 import h11
 
-from ryu_apps.northbound.errors import error_body
+from ryu_apps.northbound.http.errors import error_body
 
 _TYPES = {
     400: "HTTPBadRequest", 405: "HTTPMethodNotAllowed", 408: "HTTPRequestTimeout",

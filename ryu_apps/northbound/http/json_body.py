@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ryu_apps.northbound.errors import ApiError
+from ryu_apps.northbound.http.errors import ApiError
 
 MAX_VALUES = 500_000
 """Values of a body, counted by its commas: each becomes an object of a hundred bytes or so, at a

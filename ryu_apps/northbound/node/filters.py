@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ryu_apps.control.config.ipam import canonical_mac
-from ryu_apps.northbound.attributes import FALSE, TRUE
 from ryu_apps.northbound.base import NodeView
-from ryu_apps.northbound.errors import ApiError
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.listing.attributes import FALSE, TRUE
 from vrouter_ovs.schema.tables import TABLE_IDS, TABLE_NAMES
 from vrouter_ovs.state import KINDS
 

@@ -13,12 +13,12 @@ from typing import Any
 import requests
 
 from ryu_apps.control.explain.explain import ExplainError
-from ryu_apps.northbound.attributes import TRUE
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.northbound.others import FORWARDED, TIMEOUT, Others
-from ryu_apps.northbound.owner import ask_owner
+from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.listing.attributes import TRUE
+from ryu_apps.northbound.node.others import FORWARDED, TIMEOUT, Others
+from ryu_apps.northbound.node.owner import ask_owner
 
 LOG = logging.getLogger(__name__)
 NUMBERS = {"dport": 65535, "icmp_type": 255, "icmp_code": 255}

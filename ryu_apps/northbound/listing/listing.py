@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from ryu_apps.northbound.attributes import boolean
-from ryu_apps.northbound.errors import ApiError
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.listing.attributes import boolean
 
 RESERVED = frozenset({"fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"})
 TAG_FILTERS = {"tags", "tags-any", "not-tags", "not-tags-any"}

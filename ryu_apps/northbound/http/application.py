@@ -17,8 +17,9 @@ from urllib.parse import quote, unquote
 from webob import Request, Response
 
 from ryu_apps.control.config.rules import RuleError
-from ryu_apps.northbound import absent, json_body
-from ryu_apps.northbound.errors import ApiError, error_body
+from ryu_apps.northbound.discovery import absent
+from ryu_apps.northbound.http import json_body
+from ryu_apps.northbound.http.errors import ApiError, error_body
 from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
 
 LOG = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ryu_apps.northbound.fields import (
+from ryu_apps.northbound.bodies.fields import (
     Address,
     Addresses,
     Body,

@@ -20,8 +20,8 @@ from ryu_apps.control.config.rules import (
     security_groups,
     subnets,
 )
-from ryu_apps.northbound import bodies, defaults, views
-from ryu_apps.northbound.resources import Action, Declaration
+from ryu_apps.northbound.resources import bodies, defaults, views
+from ryu_apps.northbound.resources.resource import Action, Declaration
 
 NETWORK = Declaration(
     kind="network",

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import requests
 
 from ryu_apps.northbound.base import Remote
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.http import Call, Reply
-from ryu_apps.northbound.others import FORWARDED, TIMEOUT
+from ryu_apps.northbound.http.application import Call, Reply
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.node.others import FORWARDED, TIMEOUT
 
 LOG = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ def ask_owner(
 ) -> Reply:
     """Ask the node that owns the element for ``names`` below ``root``; it must not ask on.
 
-    ``http``: of :func:`~ryu_apps.northbound.others.session`.  Raises ApiError.
+    ``http``: of :func:`~ryu_apps.northbound.node.others.session`.  Raises ApiError.
     """
     if call.header(FORWARDED):
         raise ApiError(

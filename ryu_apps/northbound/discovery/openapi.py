@@ -9,12 +9,12 @@ from pydantic.json_schema import models_json_schema
 
 from ryu_apps.control.config import access
 from ryu_apps.control.config.access import Principal
-from ryu_apps.northbound import bodies, declarations
-from ryu_apps.northbound.attributes import type_of
-from ryu_apps.northbound.fields import Body
-from ryu_apps.northbound.http import Route
-from ryu_apps.northbound.parsing import MAX_BULK
-from ryu_apps.northbound.resources import Declaration
+from ryu_apps.northbound.bodies.fields import Body
+from ryu_apps.northbound.bodies.parsing import MAX_BULK
+from ryu_apps.northbound.http.application import Route
+from ryu_apps.northbound.listing.attributes import type_of
+from ryu_apps.northbound.resources import bodies, declarations
+from ryu_apps.northbound.resources.resource import Declaration
 
 _REF = "#/components/schemas/{model}"
 _OPEN: dict[str, Any] = {"type": "object", "additionalProperties": True}

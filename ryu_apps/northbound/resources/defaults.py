@@ -8,7 +8,7 @@ import logging
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.rules import Draft, security_groups
 from ryu_apps.northbound.environment import Environment, principal
-from ryu_apps.northbound.http import Call
+from ryu_apps.northbound.http.application import Call
 from ryu_apps.store.base import StoreError
 
 LOG = logging.getLogger(__name__)

@@ -14,11 +14,13 @@ from ryu_apps.control.config import access
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.rules import Draft
 from ryu_apps.control.config.rules.authority import may, may_create
-from ryu_apps.northbound import listing, matching, parsing, views
+from ryu_apps.northbound.bodies import parsing
+from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.environment import Environment, principal
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.fields import Body
-from ryu_apps.northbound.http import Call, Reply, Route
+from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.listing import listing, matching
+from ryu_apps.northbound.resources import views
 
 
 @dataclass(frozen=True)

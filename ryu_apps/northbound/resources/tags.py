@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterable
 
 from ryu_apps.control.config.rules.draft import Draft
 from ryu_apps.control.config.rules.draft import tags as canonical
-from ryu_apps.northbound import bodies
+from ryu_apps.northbound.bodies.parsing import parse
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.northbound.parsing import parse
-from ryu_apps.northbound.resources import Resource
+from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.resources import bodies
+from ryu_apps.northbound.resources.resource import Resource
 
 
 class Tags:

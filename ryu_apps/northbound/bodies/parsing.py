@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.fields import Body
+from ryu_apps.northbound.bodies.fields import Body
+from ryu_apps.northbound.http.errors import ApiError
 
 MAX_BULK = 10000
 MAX_ATTRIBUTES = 100

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ryu_apps.northbound.attributes import Type, type_of
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.listing import Listing, View, few
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.listing.attributes import Type, type_of
+from ryu_apps.northbound.listing.listing import Listing, View, few
 
 Test = Callable[[View], bool]
 NOTHING = frozenset({"", "none", "null"})

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ryu_apps.northbound import filters, whole
 from ryu_apps.northbound.base import Remote
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.http import Call, Reply, Route
-from ryu_apps.northbound.others import FORWARDED, Others
-from ryu_apps.northbound.owner import ask_owner
+from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.node import filters, whole
+from ryu_apps.northbound.node.others import FORWARDED, Others
+from ryu_apps.northbound.node.owner import ask_owner
 
 PAGING = (("limit", "at most so many items"), ("offset", "skip so many items"))
 Records = list[dict[str, Any]]

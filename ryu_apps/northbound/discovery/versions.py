@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ryu_apps.northbound.declarations import ALL
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.http import Call, Reply, Route
+from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.resources.declarations import ALL
 
 _UPDATED = "2026-01-01T00:00:00-00:00"
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from ryu_apps.northbound import listing, matching
 from ryu_apps.northbound.environment import Environment, principal
-from ryu_apps.northbound.errors import ApiError
-from ryu_apps.northbound.http import Call, Reply, Route
+from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.listing import listing, matching
 
 _SPACE = uuid.UUID("8c1f0f6b-9d0e-4f36-9a5e-0a7a4f1a6d11")
 NODE, HYPERVISOR = "Virtual network controller", "Open vSwitch"

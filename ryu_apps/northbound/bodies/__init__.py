@@ -1,0 +1,1 @@
+"""The bodies of requests: types of their fields, and reading them."""

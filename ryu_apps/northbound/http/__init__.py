@@ -1,0 +1,1 @@
+"""HTTP as the handlers see it: routes, calls and replies, errors, JSON bodies."""

@@ -1,0 +1,1 @@
+"""Lists of the API: filters, sorting, pages, columns, and the types of attributes."""

@@ -1,0 +1,1 @@
+"""``/v1``: the running node and its system; other nodes are asked for what is theirs."""
