@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from lab.forward import Forwarder
 from lab.journal import Journal
 from lab.net import Fabric, Namespace
 from lab.process import Daemon
+from lab.tree import THIS, Tree
 
-ROOT = Path(__file__).resolve().parent.parent
 OVSDB_PORT = 6640
 OPENFLOW_PORT = 6653
 API_PORT = 9696
@@ -68,19 +67,13 @@ def config_text(spec: NodeSpec, directory: Path) -> str:
     return "\n".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items())
 
 
-def manager_command() -> list[str]:
-    """``ryu-manager`` of the running environment; the module where it is not installed."""
-    script = Path(sys.executable).parent / "ryu-manager"
-    if script.exists():
-        return [str(script)]
-    return [sys.executable, "-m", "ryu_apps.manager"]
-
-
 class Node:
-    """``api_port``: port of the host's loopback that leads to its REST API; 0: any free one."""
+    """``api_port``: port of the host's loopback that leads to its REST API; 0: any free one.
+    ``tree``: of the source that it is started from."""
 
     def __init__(
-        self, lab: str, spec: NodeSpec, api_port: int, fabric: Fabric, journal: Journal
+        self, lab: str, spec: NodeSpec, api_port: int, fabric: Fabric, journal: Journal,
+        tree: Tree = THIS,
     ) -> None:
         self.spec = spec
         self.name = spec.name
@@ -93,13 +86,17 @@ class Node:
         self._forwarder = Forwarder(
             journal, f"api-{spec.name}", self.space, api_port, spec.address, API_PORT
         )
+        self.use(tree)
+
+    def use(self, tree: Tree) -> None:
+        """Start it from this tree from now on; it must not run meanwhile."""
+        self.tree = tree
         self.command = [
-            *manager_command(), "ryu_apps.vnc_node", "--config-file", str(self.config),
+            *tree.manager(), "ryu_apps.vnc_node", "--config-file", str(self.config),
             "--ofp-tcp-listen-port", str(OPENFLOW_PORT),
         ]
         self.daemon = Daemon(
-            journal, spec.name, self.command, self.directory, self.space,
-            {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+            self._journal, self.name, self.command, self.directory, self.space, tree.environment
         )
 
     @property

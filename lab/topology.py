@@ -18,6 +18,7 @@ from lab.hypervisor import Hypervisor
 from lab.journal import Journal, LabBusy
 from lab.net import Fabric
 from lab.node import Node, NodeSpec, full_mesh
+from lab.tree import THIS, Tree
 from lab.vm import PortSpec, Vm
 from lab.wait import wait_until
 
@@ -31,8 +32,9 @@ class Lab:
 
     ``nodes``: node name -> names of the hypervisors that join it.  ``api_ports``: ports of the
     host's loopback that lead to the nodes' APIs, in the order of ``nodes``; 0 takes a free one.
-    ``store``: "etcd", or "memory" for each node alone (one node only).  ``settings``: lines added
+    ``store``: "etcd", or for one node alone "sqlite" or "memory".  ``settings``: lines added
     to every node's configuration, by section.  ``peer_options``: appended to every peer's line.
+    ``trees``: node name -> the tree it is started from, where that is another than this one.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Lab:
         asn: int = 64512,
         settings: dict[str, tuple[str, ...]] | None = None,
         peer_options: str = "",
+        trees: Mapping[str, Tree] | None = None,
     ) -> None:
         self.name = name
         self.owners = {node: tuple(hvs) for node, hvs in (nodes or DEFAULT_NODES).items()}
@@ -63,13 +66,16 @@ class Lab:
         for index, (node, address) in enumerate(addresses.items()):
             spec = NodeSpec(
                 node, address, asn, full_mesh(addresses, asn, node, peer_options),
-                self._store_lines(), settings or {},
+                self._store_lines(store, node), settings or {},
             )
             port = ports[index] if index < len(ports) else 0
-            self.nodes[node] = Node(name, spec, port, self.fabric, self.journal)
+            tree = (trees or {}).get(node, THIS)
+            self.nodes[node] = Node(name, spec, port, self.fabric, self.journal, tree)
         self.vms: dict[str, Vm] = {}
 
-    def _store_lines(self) -> tuple[str, ...]:
+    def _store_lines(self, store: str, node: str) -> tuple[str, ...]:
+        if store == "sqlite":
+            return ("backend = sqlite", f"path = {self.directory}/{node}/config.db")
         if self.etcd is None:
             return ("backend = memory",)
         return (

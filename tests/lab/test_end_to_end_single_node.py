@@ -8,11 +8,11 @@ from pathlib import Path
 from lab.client import Client
 from lab.forward import Forwarder
 from lab.hypervisor import Hypervisor
-from lab.node import ROOT, manager_command
 from lab.ping import reach_all
 from lab.process import Daemon
 from lab.tenants import new_tenant
 from lab.topology import Lab
+from lab.tree import ROOT, THIS
 from lab.wait import wait_until
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("db1", "hv1"))
@@ -44,8 +44,8 @@ def test_single_node(tmp_path: Path) -> None:
         client = Client(f"http://127.0.0.1:{forwarder.port}")
         node = Daemon(
             lab.journal, "node",
-            [*manager_command(), "ryu_apps.vnc_node", "--config-file", str(config)],
-            lab.directory / "node", hypervisor.space, {"PYTHONPATH": str(ROOT)},
+            [*THIS.manager(), "ryu_apps.vnc_node", "--config-file", str(config)],
+            lab.directory / "node", hypervisor.space, THIS.environment,
         )
         start(node, client)
         hypervisor.join(["tcp:127.0.0.1:6640"])
