@@ -13,6 +13,7 @@ import pytest
 
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
+from lab.tree import NoRevision, Tree, earlier_revision, take_out
 from tests.unit.api_client import Node
 
 TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping",
@@ -68,6 +69,17 @@ def node() -> Iterator[Node]:
     node = Node()
     yield node
     node.close()
+
+
+@pytest.fixture(scope="session")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Tree:
+    """The source of an earlier revision; ``EARLIER`` names another than the usual one."""
+    try:
+        return take_out(earlier_revision(), tmp_path_factory.mktemp("earlier") / "tree")
+    except NoRevision as error:
+        if "EARLIER" in os.environ:
+            raise
+        pytest.skip(str(error))
 
 
 @pytest.fixture(autouse=True)
