@@ -96,7 +96,7 @@ class Site:
 
     def acknowledge(self) -> list:
         return self.step(
-            *(msg.VrouterAcked(name, one.revision)
+            *(msg.VrouterAcked(name, one.confirmations.revision)
               for name, one in self.world.elements.accepted.items())
         )
 

@@ -448,3 +448,10 @@ StateObject = (
     | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
+
+FLOWS, GROUP, METER, OVSDB = TARGETS = ("flows", "group", "meter", "ovsdb")
+"""Where objects become real: flows, groups and meters of the bridge, and rows of the hypervisor's
+database."""
+OPENFLOW = (FLOWS, GROUP, METER)
+"""The targets that are behind the OpenFlow channel, which acknowledges for all of them."""
+TARGET_OF: dict[str, str] = {kind: getattr(cls, "target", FLOWS) for kind, cls in KINDS.items()}

@@ -52,6 +52,10 @@ class Desired:
     def get(self, element: str, key: Key) -> StateObject | None:
         return self.objects[element].get(key)
 
+    def is_changed(self, element: str, key: Key) -> bool:
+        """Whether an object changed, came or went since the last flush."""
+        return key in self._changes.get(element, ())
+
     def keys(self, element: str, scope: Scope) -> list[Key]:
         return list(self._scopes.get((element, scope), ()))
 

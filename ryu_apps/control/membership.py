@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements.admission import Admission, Refusals
@@ -91,7 +92,7 @@ class Membership:
 
     def _enter(self, element: Element) -> None:
         name = element.info.element
-        element.revision = self._revisions.pop(name, 0)
+        element.confirmations = Confirmations(self._revisions.pop(name, 0))
         self._yielded.discard(name)
         self._elements.passed[element.vtep] = None
         self._desired.add_element(name)
@@ -297,7 +298,7 @@ class Membership:
         element = self._elements.accepted.get(name)
         if element is None:
             return
-        self._revisions[name] = element.revision
+        self._revisions[name] = element.confirmations.revision
         self.unknown_ports.changed(name, dict.fromkeys(element.interfaces).items(), 0.0)
         self._ports.dirty.update(dict.fromkeys(self._elements.forget(name)))
         self._elements.passed[element.vtep] = None
@@ -305,5 +306,4 @@ class Membership:
         self._presence.remove_element(name)
         self._local_paths.withdraw(name)
         self._desired.remove_element(name)
-        self._vrouters.remove_element(name)
         self._effects.append(msg.ReleaseElement(name))

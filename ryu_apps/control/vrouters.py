@@ -9,7 +9,7 @@ from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements.elements import Element, Elements
 from ryu_apps.control.ports.ports import Ports
-from vrouter_ovs.state import Key, Tunnel
+from vrouter_ovs.state import Tunnel
 
 
 class Vrouters:
@@ -28,8 +28,6 @@ class Vrouters:
         self._ports = ports
         self._convergence = convergence
         self._effects = effects
-        self.rejected: dict[tuple[str, Key], str] = {}
-        """(element, object key) -> why the switch refused it."""
         self._known_vteps: frozenset[str] = frozenset()
 
     # ------------------------------------------------------------ OpenFlow
@@ -51,28 +49,22 @@ class Vrouters:
         """The switch has all that it was sent up to a revision."""
         element = self._elements.accepted.get(event.element)
         if element is not None:
-            element.confirmed(event.revision)
-            self._ports.acked(event.element, event.revision)
+            done = element.confirmations.confirmed(event.revision)
+            self._ports.confirm(event.element, done)
 
     def flow_rejected(self, event: msg.FlowRejected) -> None:
         """The switch refused one object; the rest of its bundle is in it."""
         element = self._elements.accepted.get(event.element)
         if element is None or self._desired.get(event.element, event.key) is None:
             return
-        if event.revision < element.unconfirmed.get(event.key, 0):
-            return  # Of what the object was before: the answer to what it is now comes yet.
-        self.rejected[event.element, event.key] = event.reason
+        if not element.confirmations.refused(event.key, event.reason, event.revision):
+            return
         if event.key[0] == "port":
-            self._ports.reject(event.element, event.key[1], event.reason)
+            self._ports.refuse(event.element, event.key[1])
         self._effects.append(msg.Notice(
             "error", f"vrouter {event.element}",
             f"the switch refused {' '.join(map(str, event.key))}: {event.reason}",
         ))
-
-    def remove_element(self, name: str) -> None:
-        """The element was forgotten, and with it what its switch refused."""
-        for place in [place for place in self.rejected if place[0] == name]:
-            del self.rejected[place]
 
     # ------------------------------------------------------------ tunnels
 
@@ -123,12 +115,9 @@ class Vrouters:
         """The tunnels and the programs of all vrouters whose desired state has changed."""
         self._flush_tunnels()
         for name in self._desired.changed_elements():
-            element = self._elements.accepted[name]
-            program = self._desired.flush(name, element.revision + 1)
-            element.programmed(program)
-            self._ports.programmed(program)
-            for key, _ in program.changes:
-                self.rejected.pop((name, key), None)
+            confirmations = self._elements.accepted[name].confirmations
+            program = self._desired.flush(name, confirmations.revision + 1)
+            confirmations.programmed(program.revision, program.changes)
             self._effects.append(program)
 
     def release(self) -> None:

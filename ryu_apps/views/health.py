@@ -126,7 +126,7 @@ def counts(world: World) -> dict[str, int]:
         "paths": len(world.rib),
         "local_paths": world.rib.count(LOCAL),
         "unconfirmed": sum(
-            element.revision - element.acked for element in world.elements.accepted.values()
+            element.confirmations.behind() for element in world.elements.accepted.values()
         ),
         "objects": sum(map(len, world.desired.objects.values())),
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.config.model import Port
+from ryu_apps.control.confirmations import DONE, REFUSED
 from ryu_apps.control.routes import Path
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import DOWN, PortState
@@ -23,9 +24,10 @@ def port_state(world: World, port_id: str) -> PortState:
     bound = world.ports.bound.get(port_id)
     if bound is not None:
         host = world.elements.accepted[bound.element].info.hostname
-        if port_id in world.ports.rejected:
-            return PortState("ERROR", host, bound.element, world.ports.rejected[port_id])
-        active = port_id in world.ports.active and not world.ports.is_pending(port_id)
+        status = world.ports.status(port_id)
+        if status.state == REFUSED:
+            return PortState("ERROR", host, bound.element, status.reason)
+        active = port_id in world.ports.active and status.state == DONE
         duplicate = world.duplicates.known.get(port_id)
         return PortState(
             "ACTIVE" if active else "BUILD", host, bound.element,

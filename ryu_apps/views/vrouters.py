@@ -13,8 +13,8 @@ from vrouter_ovs.state import Key, StateObject
 
 def read_objects(world: World, element: str) -> tuple[list[StateObject], dict[Key, str]]:
     """An element's state objects, and why some are refused; KeyError where it is not ours."""
-    refused = {key: why for (name, key), why in world.vrouters.rejected.items() if name == element}
-    return list(world.desired.objects[element].values()), refused
+    found = list(world.desired.objects[element].values())
+    return found, dict(world.elements.accepted[element].confirmations.refusals)
 
 
 def objects(

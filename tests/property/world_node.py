@@ -137,7 +137,7 @@ class Node:
             for bound in world.ports.bound.values()
         }
         for name, element in world.elements.accepted.items():
-            assert element.revision == self.revisions.get(name, 0)
+            assert element.confirmations.revision == self.revisions.get(name, 0)
             if element.session is not None:
                 used = used_vteps(world.desired.objects[name]) | world.elements.mesh(name)
                 if world.convergence.converged:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ryu_apps.control import ids
+from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.elements.port_numbers import PortNumbers
-from ryu_apps.control.messages import ElementInfo, Interface, Program, TunnelStatus
-from vrouter_ovs.state import Key
+from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 
 RECORDS = "/status/elements/"
 MESH = 64
@@ -28,11 +28,8 @@ class Element:
     interfaces: dict[str, Interface] = field(default_factory=dict)
     tunnels: dict[str, TunnelStatus] = field(default_factory=dict)
     router_mac: str = ""
-    revision: int = 0
-    acked: int = 0
+    confirmations: Confirmations = field(default_factory=Confirmations)
     numbers: PortNumbers = field(default_factory=PortNumbers)
-    unconfirmed: dict[Key, int] = field(default_factory=dict)
-    """Objects of the desired state that changed since -> the revision of their last change."""
     openflow: bool = False
     served: bool = False
     """Its switch spoke OpenFlow with a node once: it is not a name that somebody made up."""
@@ -44,24 +41,8 @@ class Element:
 
     @property
     def settled(self) -> bool:
-        return self.openflow and self.acked >= self.revision
-
-    def programmed(self, program: Program) -> None:
-        self.revision = program.revision
-        for key, item in program.changes:
-            if item is None:
-                self.unconfirmed.pop(key, None)
-            else:
-                self.unconfirmed[key] = program.revision
-
-    def confirmed(self, revision: int) -> None:
-        self.acked = max(self.acked, revision)
-        if revision >= self.revision:
-            self.unconfirmed.clear()
-        else:
-            self.unconfirmed = {
-                key: needed for key, needed in self.unconfirmed.items() if needed > revision
-            }
+        """Its switch is connected and has confirmed everything."""
+        return self.openflow and self.confirmations.settled()
 
 
 class Claim(NamedTuple):

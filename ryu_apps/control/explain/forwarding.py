@@ -11,6 +11,7 @@ import ipaddress
 
 from ryu_apps.control.config.attachments import attachment, router_networks
 from ryu_apps.control.config.model import Port, Subnet
+from ryu_apps.control.confirmations import PENDING, REFUSED
 from ryu_apps.control.explain.path import DROP, PASS, UNKNOWN, Stage
 from ryu_apps.control.explain.rules import Packet
 from ryu_apps.control.vpn.translate import BoundPort
@@ -98,10 +99,11 @@ class Forwarding:
         item = world.desired.get(name, key)
         if item is None:
             raise Stop(f"{host}: {missing}")
-        if (name, key) in world.vrouters.rejected:
-            raise Stop(f"the switch of {host} refused {what}: {world.vrouters.rejected[name, key]}")
         element = world.elements.accepted[name]
-        if key in element.unconfirmed:
+        status = element.confirmations.status(key)
+        if status.state == REFUSED:
+            raise Stop(f"the switch of {host} refused {what}: {status.reason}")
+        if status.state == PENDING:
             away = "" if element.openflow else "; it has lost its node"
             raise Stop(f"the switch of {host} has not confirmed {what} yet{away}")
         if item.depends_on_peers and not world.convergence.converged:

@@ -6,20 +6,23 @@ announced, so that a type 2 route always means: this VTEP delivers to this port 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ryu_apps.control import ids
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.config import Config
+from ryu_apps.control.confirmations import PENDING, Status
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge.edge import Edges
 from ryu_apps.control.edge.names import Names
 from ryu_apps.control.elements.elements import Claim, Elements
-from ryu_apps.control.messages import Program, RecordStatus
+from ryu_apps.control.messages import RecordStatus
 from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.vpn.instance import Entry
 from ryu_apps.control.vpn.translate import BoundPort, bound_port
-from vrouter_ovs.state import LocalHop, LocalPort, Punt
+from vrouter_ovs.state import Key, LocalHop, LocalPort, Punt
 
 CLAIMS = "/status/claims/"
 
@@ -46,11 +49,7 @@ class Ports:
         self.bound: dict[str, BoundPort] = {}
         self.refused: dict[str, dict[Claim, str]] = {}
         """Port id -> claim -> why it does not hold the port."""
-        self.rejected: dict[str, str] = {}
-        """Port id -> the switch's words when it refused the port's flows."""
         self.active: dict[str, None] = {}
-        self.pending: dict[str, dict[str, int]] = {}
-        """Element -> port id -> the revision whose acknowledgement makes it active."""
         self.present: dict[int, dict[str, dict[str, int]]] = {}
         """VNI -> element -> port id -> OpenFlow port: which EVIs are present where."""
         self.local: dict[tuple[str, Entry], str] = {}
@@ -115,9 +114,8 @@ class Ports:
                 self._desired.delete(old.element, ("evi", old.evi), ("port", port_id))
                 self._desired.delete(old.element, ("evi", old.evi), ("punt", port_id))
             if new is None or new.element != old.element:
-                self._deactivate(port_id, old.element)
+                self._deactivate(port_id)
                 self._bindings.duplicates.release(port_id)
-                self.rejected.pop(port_id, None)
         before = (old.element, old.policy) if old is not None else None
         after = (new.element, new.policy) if new is not None else None
         if before != after:
@@ -134,22 +132,14 @@ class Ports:
                 port_id, new.ofport, new.evi, new.mac, new.allowed, new.port_security,
                 new.policy, new.shared,
             )
-            if self._desired.get(new.element, item.key) != item:
-                # Known to be active only when the switch has confirmed this very object.
-                self.pending.setdefault(new.element, {})[port_id] = 0
             self._desired.put(new.element, ("evi", new.evi), item)
             punt = Punt(port_id, new.ofport, self.count_new)
             self._desired.put(new.element, ("evi", new.evi), punt)
         self.republish[port_id] = None
 
-    def _deactivate(self, port_id: str, element: str) -> None:
+    def _deactivate(self, port_id: str) -> None:
         self.active.pop(port_id, None)
         self._mark(port_id, False)
-        waiting = self.pending.get(element)
-        if waiting is not None:
-            waiting.pop(port_id, None)
-            if not waiting:
-                del self.pending[element]
 
     @staticmethod
     def _entries(bound: BoundPort):
@@ -223,50 +213,45 @@ class Ports:
 
     # ------------------------------------------------------------ acknowledgement
 
-    def programmed(self, effect: Program) -> None:
-        """Ports that changed in this effect wait for its revision; refusals were of older ones."""
-        waiting = self.pending.get(effect.element)
-        if waiting:
-            for key, item in effect.changes:
-                if key[0] == "port" and item is not None and key[1] in waiting:
-                    waiting[key[1]] = effect.revision
-                    self.rejected.pop(key[1], None)
+    def confirm(self, element: str, done: Iterable[Key]) -> None:
+        """The switch has confirmed these objects.  A port is active from then on that its object
+        was confirmed for as it is now; what has changed meanwhile waits for the next answer."""
+        for key in done:
+            if key[0] != LocalPort.kind or self._desired.is_changed(element, key):
+                continue
+            port_id = key[1]
+            if port_id not in self.active:
+                self.active[port_id] = None
+                self._mark(port_id, True)
+            self.confirmed[port_id] = None
+            self.republish[port_id] = None
+            self.activity[element, self.bound[port_id].evi] = None
 
-    def acked(self, element: str, revision: int) -> None:
-        waiting = self.pending.get(element)
-        if not waiting:
+    def refuse(self, element: str, port_id: str) -> None:
+        """The switch of ``element`` refused the port's flows; old news where the port has left."""
+        bound = self.bound.get(port_id)
+        if bound is None or bound.element != element:
             return
-        for port_id in [port for port, needed in waiting.items() if 0 < needed <= revision]:
-            del waiting[port_id]
-            if port_id not in self.rejected:
-                if port_id not in self.active:
-                    self.active[port_id] = None
-                    self._mark(port_id, True)
-                self.confirmed[port_id] = None
-                self.republish[port_id] = None
-                self.activity[element, self.bound[port_id].evi] = None
-        if not waiting:
-            del self.pending[element]
+        self._deactivate(port_id)
+        self.republish[port_id] = None
+        self.activity[element, bound.evi] = None
 
     def _mark(self, port_id: str, installed: bool) -> None:
         bound = self.bound.get(port_id)
         if bound is not None:
             self.marks.setdefault(bound.element, {})[bound.interface] = installed
 
-    def reject(self, element: str, port_id: str, reason: str) -> None:
-        """The switch of ``element`` refused the port's flows; old news where the port has left."""
-        bound = self.bound.get(port_id)
-        if bound is None or bound.element != element:
-            return
-        self.rejected[port_id] = reason
-        self.active.pop(port_id, None)
-        self._mark(port_id, False)
-        self.republish[port_id] = None
-        self.activity[element, bound.evi] = None
+    def status(self, port_id: str) -> Status:
+        """What the switch has made of a bound port as it is now."""
+        element, key = self.bound[port_id].element, (LocalPort.kind, port_id)
+        confirmations = self._elements.accepted[element].confirmations
+        if self._desired.is_changed(element, key):
+            return Status(PENDING, confirmations.revision + 1)
+        return confirmations.status(key)
 
     def is_pending(self, port_id: str) -> bool:
-        bound = self.bound.get(port_id)
-        return bound is not None and port_id in self.pending.get(bound.element, ())
+        """Whether the switch has not answered yet to what a bound port is now."""
+        return self.status(port_id).state == PENDING
 
     # ------------------------------------------------------------ refused claims
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ryu_apps.control.world import World
 from ryu_apps.views.health import Check, Sources
 
 Element = dict[str, Any]
@@ -21,11 +22,15 @@ def checks(sources: Sources) -> Iterator[Check]:
     yield vrouters(elements)
     yield foreign_flows(elements)
     yield admission([one for one in sources.elements if one["state"] == "refused"])
-    rejected = sources.world(lambda world: len(world.vrouters.rejected))
+    refused = sources.world(_refused)
     yield Check(
-        "flows", not rejected,
-        f"the switches refused {rejected} objects" if rejected else "none refused",
+        "flows", not refused,
+        f"the switches refused {refused} objects" if refused else "none refused",
     )
+
+
+def _refused(world: World) -> int:
+    return sum(len(one.confirmations.refusals) for one in world.elements.accepted.values())
 
 
 def hypervisors(elements: list[Element]) -> Check:
