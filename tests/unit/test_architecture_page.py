@@ -1,4 +1,4 @@
-"""docs/architecture.md and behaviour.md: every package is in the map, every path that they name is there."""
+"""docs/architecture.md and behaviour.md name every package, and only paths that exist."""
 
 from __future__ import annotations
 
