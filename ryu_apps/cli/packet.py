@@ -6,6 +6,15 @@ import dataclasses
 import ipaddress
 from dataclasses import dataclass
 
+from vrouter_ovs.numbers import (
+    ECHO_REQUEST,
+    ECHO_REQUEST6,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_TCP,
+    PROTO_UDP,
+)
+
 TRACKED_ESTABLISHED = 0x22
 """As a number: "trk|est" would not survive a shell (ovs-fields(7), "Connection Tracking")."""
 
@@ -43,7 +52,7 @@ class Packet:
         kind = "ipv6" if six else "nw"
         terms += [f"{kind}_src={self.ip_src}", f"{kind}_dst={self.ip_dst}", f"nw_ttl={self.ttl}"]
         if self.protocol == "icmp":
-            terms += [f"icmp_type={128 if six else 8}", "icmp_code=0"]
+            terms += [f"icmp_type={ECHO_REQUEST6 if six else ECHO_REQUEST}", "icmp_code=0"]
         else:
             terms += [f"{self.protocol}_src=40000", f"{self.protocol}_dst={self.port}"]
         return ",".join([*terms, *self._connection(kind)])
@@ -52,9 +61,12 @@ class Packet:
         """The connection that it belongs to: a trace knows none, and rules are held against it."""
         six = self.version == 6
         if self.protocol == "icmp":
-            number, first, second = (58, 128, 0) if six else (1, 8, 0)
+            number, first, second = (
+                (PROTO_ICMPV6, ECHO_REQUEST6, 0) if six else (PROTO_ICMP, ECHO_REQUEST, 0)
+            )
         else:
-            number, first, second = {"tcp": 6, "udp": 17}[self.protocol], 40000, self.port
+            number = {"tcp": PROTO_TCP, "udp": PROTO_UDP}[self.protocol]
+            first, second = 40000, self.port
         return [
             f"ct_state={TRACKED_ESTABLISHED:#x}", f"ct_nw_proto={number}",
             f"ct_{kind}_src={self.ip_src}", f"ct_{kind}_dst={self.ip_dst}",

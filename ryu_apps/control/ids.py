@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 
-from vrouter_ovs.schema.fields import link_local, modified_eui64
+from vrouter_ovs.addresses import link_local
 
 __all__ = [
-    "bridge_datapath_id", "host_prefix", "link_local", "modified_eui64", "route_distinguisher",
+    "bridge_datapath_id", "host_prefix", "link_local", "route_distinguisher",
     "route_target", "router_mac",
 ]  # fmt: skip
 

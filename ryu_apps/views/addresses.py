@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ryu_apps.control.vpn.translate import is_exact, network_of
+from ryu_apps.control.vpn.translate import is_exact
 from ryu_apps.control.world import World
+from vrouter_ovs.addresses import ip_network
 
 
 def shared_addresses(world: World, port_id: str) -> list[dict[str, Any]]:
@@ -17,7 +18,7 @@ def shared_addresses(world: World, port_id: str) -> list[dict[str, Any]]:
         return []
     own = {fixed.ip_address for fixed in port.fixed_ips}
     addresses = {
-        str(network_of(pair.ip_address).network_address): None
+        str(ip_network(pair.ip_address).network_address): None
         for pair in port.allowed_address_pairs
         if is_exact(pair.ip_address)
     }

@@ -9,7 +9,7 @@ import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.ovs.tracing import trace
-from vrouter_ovs.schema.fields import link_local
+from vrouter_ovs.addresses import link_local
 from vrouter_ovs.state import (
     OWNER_KNOWN,
     OWNER_NETWORK,

@@ -9,7 +9,7 @@ import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.ovs.tracing import trace
-from vrouter_ovs.schema.fields import link_local
+from vrouter_ovs.addresses import link_local
 from vrouter_ovs.state import Evi, Flood, Gateway, LocalPort, Neighbor, StateObject, Vrouter
 
 OWN, GATEWAY, NOBODY = "02:00:00:00:00:01", "02:aa:00:00:00:01", "00:00:00:00:00:00"

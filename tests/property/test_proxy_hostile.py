@@ -17,6 +17,7 @@ from ryu_apps.southbound.services.dns.resolvers import Limits
 from ryu_apps.southbound.services.dns.service import DnsService
 from tests.property.world_model import DEEPER
 from tests.unit import proxy_support as clients
+from vrouter_ovs.addresses import address_bytes, multicast_mac
 from vrouter_ovs.proxies import arp, icmp, nd, packet, ra
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
 from vrouter_ovs.proxies.dns import dns as edge_dns
@@ -40,8 +41,8 @@ PORT = clients.with_options((4, "bootfile-name", "x" * 100), (6, "bootfile-url",
 VIEW = edge_dns.DnsView("red.test", {"vm1": ("10.0.0.5", "fd00::5"), "vm2": ("10.0.0.6",)},
                         {"10.0.0.5": "vm1.red.test", "10.0.0.6": "vm2.red.test"},
                         ("10.0.0.0/24",))  # fmt: skip
-SERVER6 = packet.address_bytes("fd00::1")
-OWN, SERVER = packet.address_bytes("10.0.0.5"), packet.address_bytes("10.0.0.1")
+SERVER6 = address_bytes("fd00::1")
+OWN, SERVER = address_bytes("10.0.0.5"), address_bytes("10.0.0.1")
 
 
 def _dns_query(name: str, rdtype: str) -> bytes:
@@ -76,18 +77,18 @@ FRAMES = [
     *(packet.build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, SERVER, 4000, 53, query)
       for query in QUERIES),
     packet.build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
-                      packet.address_bytes("fd00::1"), 4000, 53, QUERIES[0]),
+                      address_bytes("fd00::1"), 4000, 53, QUERIES[0]),
     *(tcp_wire.build(clients.GATEWAY_MAC, clients.MAC, *way, 4000, 53, 1, 2, flags, 500,
                      b"\0\x20" + QUERIES[0], 1000)
       for flags in (2, 16, 24, 17) for way in ((OWN, SERVER), (clients.LINK_LOCAL, SERVER6))),
     *(packet.build_udp4(mdns.GROUP4_MAC, clients.MAC, OWN, mdns.GROUP4, source, 5353, query)
       for source in (5353, 4000) for query in MULTICAST),
-    *(packet.build_udp6(packet.multicast_mac(mdns.GROUP6), clients.MAC, clients.LINK_LOCAL,
+    *(packet.build_udp6(multicast_mac(mdns.GROUP6), clients.MAC, clients.LINK_LOCAL,
                         mdns.GROUP6, 5353, 5353, query) for query in MULTICAST),
     packet.build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, bytes((10, 9, 9, 9)), 1, 2,
                       bytes(1472)),
     packet.build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
-                      packet.address_bytes("fd09::9"), 1, 2, bytes(1452)),
+                      address_bytes("fd09::9"), 1, 2, bytes(1452)),
 ]  # fmt: skip
 
 
@@ -109,7 +110,7 @@ def tcp_frames(frame: bytes) -> tuple[bytes, ...]:
 def mdns_frames(frame: bytes) -> tuple[bytes, ...]:
     """To the asker, or to the group out of the asker's port: that is seen as one here."""
     frames = mdns.answer(frame, PORT, VIEW).frames
-    group = packet.multicast_mac(mdns.GROUP6)
+    group = multicast_mac(mdns.GROUP6)
     assert all(each[:6] in (frame[6:12], mdns.GROUP4_MAC, group) for each in frames)
     return tuple(frame[6:12] + each[6:] for each in frames)
 

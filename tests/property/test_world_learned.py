@@ -14,7 +14,7 @@ from ryu_apps.control.config.model import AddressPair
 from ryu_apps.control.ids import link_local
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import Attributes, MacIp, Path
-from ryu_apps.control.vpn.translate import network_of
+from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.state import OWNER_KNOWN, OWNER_PORT
 
 from .test_world_mesh import Mesh, operation, play
@@ -66,7 +66,7 @@ def seen_by(bound, seed: int) -> msg.AddressSeen:
     draw = random.Random(seed)
     if bound.shared and draw.random() < 0.8:
         mac_address, prefix = draw.choice(bound.shared)
-        address = str(network_of(prefix)[-1 if prefix.endswith("/28") else 0])
+        address = str(ip_network(prefix)[-1 if prefix.endswith("/28") else 0])
     else:
         mac_address = draw.choice(macs(bound.network_id)) or bound.mac
         address = draw.choice(addresses(bound.network_id))
@@ -150,7 +150,7 @@ def check_holders(node: Node) -> None:
         bound = world.ports.bound[held.port_id]
         assert bound.evi == vni
         assert any(
-            held.mac == one and address in map(str, network_of(prefix))
+            held.mac == one and address in map(str, ip_network(prefix))
             for one, prefix in bound.shared
         )
         owners = [

@@ -8,6 +8,7 @@ from ryu_apps.control.edge.advertised import RECORDS
 from ryu_apps.control.world import Settings
 from tests.property.world_node import Node
 from tests.property.world_universe import ASN, NODE
+from vrouter_ovs.addresses import link_local_bytes
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import packet, ra
 
@@ -97,7 +98,7 @@ def read(port: EdgePort) -> list[tuple[str, int, dict[str, tuple[int, int, int]]
             for raw in options.get(25, []) for at in range(8, len(raw), 16)
         }  # fmt: skip
         source = packet.icmp6(frame)
-        assert source.src == packet.link_local(source.src_mac)
+        assert source.src == link_local_bytes(source.src_mac)
         assert options[1] == [b"\1\1" + source.src_mac]
         found.append((source.src_mac.hex(":"), head.rou_l, prefixes, resolvers))
     return found

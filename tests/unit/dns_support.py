@@ -16,6 +16,7 @@ import dns.rrset
 
 from ryu_apps.southbound.services.dns.resolvers import Limits
 from ryu_apps.southbound.services.dns.service import DnsService
+from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dns.dns import DnsView
@@ -25,7 +26,7 @@ from .proxy_support import GATEWAY_MAC, MAC, PORT
 
 Behave = Callable[[dns.message.Message, bool], Sequence[bytes]]
 """``behave(query, over_tcp) -> what to send back``."""
-OWN, SERVER = packet.address_bytes("10.0.0.5"), packet.address_bytes("10.0.0.1")
+OWN, SERVER = address_bytes("10.0.0.5"), address_bytes("10.0.0.1")
 RED = DnsView("red.test", {"vm1": ("10.0.0.5",)}, {"10.0.0.5": "vm1.red.test"}, ("10.0.0.0/24",))
 BLUE = DnsView("blue.test", {"vm1": ("10.9.0.5",)}, {"10.9.0.5": "vm1.blue.test"})
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import struct
 from dataclasses import replace
 
+from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes, multicast_mac
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
 from vrouter_ovs.proxies import packet
 
-MAC = packet.mac_bytes("fa:16:3e:00:00:05")
-GATEWAY_MAC = packet.mac_bytes("fa:16:3e:00:00:01")
-LINK_LOCAL = packet.link_local(MAC)
-GATEWAY_LINK_LOCAL = packet.link_local(GATEWAY_MAC)
-ALL_SERVERS = packet.address_bytes("ff02::1:2")
-ALL_ROUTERS = packet.address_bytes("ff02::2")
+MAC = mac_bytes("fa:16:3e:00:00:05")
+GATEWAY_MAC = mac_bytes("fa:16:3e:00:00:01")
+LINK_LOCAL = link_local_bytes(MAC)
+GATEWAY_LINK_LOCAL = link_local_bytes(GATEWAY_MAC)
+ALL_SERVERS = address_bytes("ff02::1:2")
+ALL_ROUTERS = address_bytes("ff02::2")
 NOWHERE = bytes(4)
 
 PORT = EdgePort(
@@ -82,7 +83,7 @@ SERVER_ID = b"\0\x03\0\x01" + GATEWAY_MAC
 
 def ia_na(*addresses: str, iaid: bytes = b"iaid", code: int = 3) -> bytes:
     inner = b"".join(
-        opt6(5, packet.address_bytes(each) + struct.pack("!II", 10, 20)) for each in addresses
+        opt6(5, address_bytes(each) + struct.pack("!II", 10, 20)) for each in addresses
     )
     return opt6(code, iaid + (b"" if code == 4 else bytes(8)) + inner)
 
@@ -101,7 +102,7 @@ def dhcp6(
     if asks:
         parts.append(opt6(6, struct.pack(f"!{len(asks)}H", *asks)))
     body = b"".join((*parts, *options))
-    return packet.build_udp6(packet.multicast_mac(dst), mac, src, dst, 546, 547, body)
+    return packet.build_udp6(multicast_mac(dst), mac, src, dst, 546, 547, body)
 
 
 def options6(data: bytes) -> list[tuple[int, bytes]]:
@@ -115,28 +116,28 @@ def options6(data: bytes) -> list[tuple[int, bytes]]:
 
 def solicit_router(src: bytes = LINK_LOCAL, mac: bytes = MAC, option: bytes | None = None) -> bytes:
     source = b"\x01\x01" + mac if option is None else option
-    return packet.build_icmp6(packet.multicast_mac(ALL_ROUTERS), mac, src, ALL_ROUTERS,
+    return packet.build_icmp6(multicast_mac(ALL_ROUTERS), mac, src, ALL_ROUTERS,
                               b"\x85" + bytes(7) + (source if any(src) else b""))  # fmt: skip
 
 
 def solicit_neighbor(target: str, src: bytes = LINK_LOCAL, mac: bytes = MAC) -> bytes:
-    wanted = packet.address_bytes(target)
+    wanted = address_bytes(target)
     group = b"\xff\x02" + bytes(9) + b"\x01\xff" + wanted[13:]
     source = b"\x01\x01" + mac if any(src) else b""
-    return packet.build_icmp6(packet.multicast_mac(group), mac, src, group,
+    return packet.build_icmp6(multicast_mac(group), mac, src, group,
                               b"\x87" + bytes(7) + wanted + source)  # fmt: skip
 
 
 def arp_request(target: str, sender: str = "10.0.0.5", mac: bytes = MAC) -> bytes:
     return b"".join((
         b"\xff" * 6, mac, b"\x08\x06\0\x01\x08\0\x06\x04\0\x01", mac,
-        packet.address_bytes(sender), bytes(6), packet.address_bytes(target),
+        address_bytes(sender), bytes(6), address_bytes(target),
     ))  # fmt: skip
 
 
 def answer_arp(frame: bytes, address: str, mac: str) -> packet.Answer:
     """The reply of whoever has ``address`` at ``mac``: the switch, in the product, or a guest."""
-    wanted, source = packet.address_bytes(address), packet.mac_bytes(mac)
+    wanted, source = address_bytes(address), mac_bytes(mac)
     if frame[20:22] != b"\0\1" or frame[38:42] != wanted or frame[28:32] == wanted:
         return packet.ignored("not a question for the address")
     asker = frame[6:12]
@@ -146,7 +147,7 @@ def answer_arp(frame: bytes, address: str, mac: str) -> packet.Answer:
 
 def answer_neighbor(frame: bytes, address: str, mac: str, router: bool = False) -> packet.Answer:
     """The advertisement of whoever has ``address`` at ``mac``, to one who has an address too."""
-    wanted, source = packet.address_bytes(address), packet.mac_bytes(mac)
+    wanted, source = address_bytes(address), mac_bytes(mac)
     asked = packet.icmp6(frame)
     if asked.payload[0] != 135 or asked.payload[8:24] != wanted or not any(asked.src):
         return packet.ignored("not a question for the address")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from vrouter_ovs.proxies import packet
+from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.proxies.tcp import wire as tcp_wire
 from vrouter_ovs.proxies.tcp.tcp import Bounds, TcpServer
 from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN, Tcp
 
 from .proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC
 
-FOUR = (packet.address_bytes("10.0.0.5"), packet.address_bytes("10.0.0.1"))
-SIX = (LINK_LOCAL, packet.address_bytes("fd00::1"))
+FOUR = (address_bytes("10.0.0.5"), address_bytes("10.0.0.1"))
+SIX = (LINK_LOCAL, address_bytes("fd00::1"))
 M32 = 0xFFFFFFFF
 
 

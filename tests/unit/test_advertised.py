@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from ryu_apps.control.config.model import Network, Router
 from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.edge.advertised import PERIOD, REMEMBERED
+from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import EdgePort, Lease6
-from vrouter_ovs.proxies import packet, ra
+from vrouter_ovs.proxies import ra
 
 from .advertised_support import (
     GATEWAY,
@@ -121,7 +122,7 @@ def test_a_mode_without_automatic_addresses(bed: Bed) -> None:
     assert (ra.AUTONOMOUS, A) in port.withdrawn and (ra.ON_LINK, A) not in port.withdrawn
     _, options = advertised(ra.periodic(port)[-1])
     found = [(raw[3], int.from_bytes(raw[8:12], "big")) for raw in options[3]
-             if raw[16:] == packet.address_bytes("fd00:a::")]  # fmt: skip
+             if raw[16:] == address_bytes("fd00:a::")]  # fmt: skip
     assert found == [(0x40, 0), (0x80, ra.PREFERRED_LIFETIME)]
 
 

@@ -17,9 +17,10 @@ from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from tests.property.world_model import DEEPER
 from tests.unit.api_client import Node
 from tests.unit.test_punt import eventually
+from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6, Why
 from vrouter_ovs.proxies import packet
-from vrouter_ovs.proxies.packet import Malformed, address_bytes, mac_bytes
+from vrouter_ovs.proxies.packet import Malformed
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.wire import encode
 

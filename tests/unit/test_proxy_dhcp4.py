@@ -10,6 +10,7 @@ from os_ken.lib.packet import ethernet, ipv4
 from os_ken.lib.packet import packet as osken_packet
 from os_ken.lib.packet import udp as osken_udp
 
+from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import Lease4
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp4_options
@@ -17,7 +18,7 @@ from vrouter_ovs.proxies.dhcp import dhcp4, dhcp4_options
 from .proxy_support import GATEWAY_MAC, MAC, PORT, opt4, read4, with_options
 from .proxy_support import dhcp4 as frame
 
-OWN, SERVER, OTHER = (packet.address_bytes(f"10.0.0.{n}") for n in (5, 1, 6))
+OWN, SERVER, OTHER = (address_bytes(f"10.0.0.{n}") for n in (5, 1, 6))
 ANYONE = b"\xff" * 4
 
 
@@ -39,7 +40,7 @@ def test_offer_as_another_library_reads_it() -> None:
 def test_offer_options() -> None:
     _, options, message = read4(dhcp4.answer(frame(1), PORT).frames[0])
     assert options[1] == b"\xff\xff\xff\0" and options[3] == SERVER
-    assert options[6] == SERVER + packet.address_bytes("10.0.0.2")
+    assert options[6] == SERVER + address_bytes("10.0.0.2")
     assert options[12] == b"vm1" and options[15] == b"red.test"
     assert options[26] == (1450).to_bytes(2, "big") and options[42] == bytes((10, 0, 0, 9))
     assert [int.from_bytes(options[code], "big") for code in (51, 58, 59)] == [86400, 43200, 75600]
@@ -153,7 +154,7 @@ def test_no_gateway_no_dhcp() -> None:
     udp, options, message = read4(dhcp4.answer(frame(1), port).frames[0])
     assert message[16:20] == bytes((10, 0, 1, 5)) and 3 not in options
     assert options[1] == bytes((255, 255, 255, 128)) and udp.src == bytes((10, 0, 1, 126))
-    assert udp.src_mac == packet.mac_bytes(PORT.service_mac)
+    assert udp.src_mac == mac_bytes(PORT.service_mac)
 
 
 def test_infinite_lease() -> None:

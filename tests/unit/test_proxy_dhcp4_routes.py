@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import EdgePort, Lease4
-from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dhcp import dhcp4
 from vrouter_ovs.proxies.dhcp.dhcp4_routes import classless, default_gateway
 
@@ -126,11 +126,11 @@ def test_a_client_can_install_all_in_order(routes, gateway, length, server) -> N
 
 def test_a_renewal_at_a_former_server_is_answered() -> None:
     """The address that a client was told of as server may have passed to a port since."""
-    own, former = packet.address_bytes("10.0.0.5"), packet.address_bytes("10.0.0.254")
+    own, former = address_bytes("10.0.0.5"), address_bytes("10.0.0.254")
     asked = frame(3, ciaddr=own, src=own, dst=former)
     answer = dhcp4.answer(asked, port(server="10.0.0.253"))
     assert (answer.kind, answer.reason) == ("ack", "renewing")
     _, options, _ = read4(answer.frames[0])
-    assert options[54] == packet.address_bytes("10.0.0.253")
+    assert options[54] == address_bytes("10.0.0.253")
     offered = frame(3, opt4(50, own), opt4(54, former), dst=former)
     assert dhcp4.answer(offered, port()).kind == "ignored"

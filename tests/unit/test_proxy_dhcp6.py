@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import Lease6
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dhcp import dhcp6
@@ -26,7 +27,7 @@ from .proxy_support import (
 )
 from .proxy_support import dhcp6 as frame
 
-OWN, OTHER = packet.address_bytes("fd00::5"), packet.address_bytes("fd00::6")
+OWN, OTHER = address_bytes("fd00::5"), address_bytes("fd00::6")
 STATELESS = replace(PORT, v6=(replace(PORT.v6[0], address_mode="dhcpv6-stateless"),))
 
 
@@ -56,7 +57,7 @@ def test_solicit_and_request() -> None:
     assert kind == 2 and options[7] == b"\xff" and options[1] == CLIENT_ID
     assert options[3][:4] == b"iaid"
     assert read_ia(options[3]) == ((43200, 69120), {OWN: (86400, 86400)}, None)
-    assert options[23] == packet.address_bytes("fd00::1") and options[24] == b"\3red\4test\0"
+    assert options[23] == address_bytes("fd00::1") and options[24] == b"\3red\4test\0"
     answer = dhcp6.answer(frame(3, ia_na("fd00::5"), server=True), PORT)
     kind, options = read(answer)
     assert (answer.kind, kind) == ("reply", 7) and OWN in read_ia(options[3])[1]
@@ -116,7 +117,7 @@ def test_several_subnets() -> None:
     port = replace(PORT, v6=(*PORT.v6, Lease6("fd01::7", "fd01::/64", "", "dhcpv6-stateful",
                                               "dhcpv6-stateful")))  # fmt: skip
     _, options = read(dhcp6.answer(frame(1, ia_na()), port))
-    assert set(read_ia(options[3])[1]) == {OWN, packet.address_bytes("fd01::7")}
+    assert set(read_ia(options[3])[1]) == {OWN, address_bytes("fd01::7")}
 
 
 def test_stateless() -> None:
@@ -137,10 +138,10 @@ def test_options() -> None:
     )  # fmt: skip
     asked = frame(11, opt6(39, b"\0\2vm\0"), asks=(59, 56, 31, 200, 999))
     _, options = read(dhcp6.answer(asked, port))
-    assert options[59] == b"http://[fd00::1]/boot" and options[200] == packet.address_bytes(
+    assert options[59] == b"http://[fd00::1]/boot" and options[200] == address_bytes(
         "fd00::aa"
     )
-    ntp = packet.address_bytes("fd00::9")
+    ntp = address_bytes("fd00::9")
     assert options[31] == ntp and options[56] == opt6(1, ntp)
     assert options[39] == b"\3\3vm1\3red\4test\0"
     assert len(dhcp6.problems(port)) == 2
@@ -151,7 +152,7 @@ def test_server_identity_is_stable_and_checked() -> None:
     assert dhcp6.answer(asked, PORT).reason == "to another server"
     unrouted = replace(PORT, gateway_mac="", v6=(replace(PORT.v6[0], router_mac=""),))
     message = packet.udp6(dhcp6.answer(frame(1, ia_na()), unrouted).frames[0]).payload
-    assert dict(options6(message[4:]))[2] == b"\0\3\0\1" + packet.mac_bytes(PORT.service_mac)
+    assert dict(options6(message[4:]))[2] == b"\0\3\0\1" + mac_bytes(PORT.service_mac)
 
 
 @pytest.mark.parametrize(

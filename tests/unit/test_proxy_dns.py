@@ -8,6 +8,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import message as dns_message
@@ -322,8 +323,8 @@ def test_cache_is_bounded_oldest_use_first() -> None:
 
 def test_frames() -> None:
     wire = query("vm1.red.test")
-    four = (packet.address_bytes("10.0.0.5"), packet.address_bytes("10.0.0.1"))
-    six = (LINK_LOCAL, packet.address_bytes("fd00::1"))
+    four = (address_bytes("10.0.0.5"), address_bytes("10.0.0.1"))
+    six = (LINK_LOCAL, address_bytes("fd00::1"))
     for (src, dst), build, parse in ((four, packet.build_udp4, packet.udp4),
                                      (six, packet.build_udp6, packet.udp6)):  # fmt: skip
         asked = edge_dns.query_of(build(GATEWAY_MAC, MAC, src, dst, 4000, 53, wire))

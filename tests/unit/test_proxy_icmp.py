@@ -9,13 +9,14 @@ from os_ken.lib.packet import icmp as osken_icmp
 from os_ken.lib.packet import ipv4
 from os_ken.lib.packet import packet as osken_packet
 
+from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.proxies import icmp, packet
 
 from .proxy_support import GATEWAY_MAC, MAC
 
 GATEWAY, GATEWAY4, GATEWAY6 = "fa:16:3e:00:00:01", "10.0.0.1", "fd00::1"
-A4, B4 = packet.address_bytes("10.0.0.5"), packet.address_bytes("10.9.0.7")
-A6, B6 = packet.address_bytes("fd00::5"), packet.address_bytes("fd09::7")
+A4, B4 = address_bytes("10.0.0.5"), address_bytes("10.9.0.7")
+A6, B6 = address_bytes("fd00::5"), address_bytes("fd09::7")
 
 
 def udp4(size: int = 1472, **changes) -> bytes:
@@ -71,7 +72,7 @@ def test_kinds(kind, four, six) -> None:
     (frame,) = ask(udp6(), kind).frames
     message = packet.icmp6(frame)
     assert tuple(message.payload[:2]) == six
-    assert (message.src, message.dst, message.dst_mac) == (packet.address_bytes(GATEWAY6), A6, MAC)
+    assert (message.src, message.dst, message.dst_mac) == (address_bytes(GATEWAY6), A6, MAC)
     rest = int.from_bytes(message.payload[4:8], "big")
     assert rest == (1400 if kind == icmp.TOO_BIG else 0)
 
@@ -95,7 +96,7 @@ def test_packet_too_big_quotes_to_the_least_mtu() -> None:
         (udp4(dst=b"\xff" * 4), "no unicast destination"),
         (udp4(dst_mac=b"\xff" * 6), "group destination MAC"),
         (udp4(src=bytes(4)), "no unicast source"), (udp4(src=b"\xe0\0\0\1"), "no unicast source"),
-        (udp4(src=packet.address_bytes(GATEWAY4)), "from the gateway itself"),
+        (udp4(src=address_bytes(GATEWAY4)), "from the gateway itself"),
         (udp6(dst=packet.ALL_NODES), "multicast destination"),
         (udp6(src=bytes(16)), "no unicast source"),
         (packet.build_icmp6(GATEWAY_MAC, MAC, A6, B6, b"\1\0" + bytes(1400)), "ICMP error"),

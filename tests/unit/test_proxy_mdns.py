@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes, multicast_mac
 from vrouter_ovs.edge import Lease4
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dns import mdns
@@ -27,7 +28,7 @@ VIEW = DnsView(
      "10.0.0.8": "own.example", "10.0.0.9": "a.b.red.test"},
     ("10.0.0.0/24",),
 )  # fmt: skip
-OWN = packet.address_bytes("10.0.0.5")
+OWN = address_bytes("10.0.0.5")
 A, PTR, AAAA, NSEC, ANY, HTTPS = 1, 12, 28, 47, 255, 65
 FLUSH = 0x8001
 
@@ -81,7 +82,7 @@ def bitmap(*types: int) -> bytes:
 def test_addresses_of_other_ports() -> None:
     answers, more = ask(("VM2.Local", A, 1))
     assert answers == [("vm2.local", A, FLUSH, 120, bytes((10, 0, 0, 6)))]
-    assert more == [("vm2.local", AAAA, FLUSH, 120, packet.address_bytes("fd00::6"))]
+    assert more == [("vm2.local", AAAA, FLUSH, 120, address_bytes("fd00::6"))]
     assert [each[1] for each in ask(("vm2.local", AAAA, 1))[0]] == [AAAA]
     assert [each[1] for each in ask(("vm2.local", ANY, 1))[0]] == [A, AAAA]
     assert [each[1] for each in ask(("vm2.local", A, 255))[0]] == [A]
@@ -170,9 +171,9 @@ def test_what_does_not_fit_comes_next_time() -> None:
 def test_frames(v6) -> None:
     parse = packet.udp6 if v6 else packet.udp4
     own = LINK_LOCAL if v6 else OWN
-    ours = packet.link_local(GATEWAY_MAC) if v6 else bytes((10, 0, 0, 1))
+    ours = link_local_bytes(GATEWAY_MAC) if v6 else bytes((10, 0, 0, 1))
     group = mdns.GROUP6 if v6 else mdns.GROUP4
-    group_mac = packet.multicast_mac(group) if v6 else mdns.GROUP4_MAC
+    group_mac = multicast_mac(group) if v6 else mdns.GROUP4_MAC
 
     def way(rdclass: int, source: int = 5353):
         answer = mdns.answer(frame(message(("vm2.local", A, rdclass), ident=9), v6, source), PORT,
@@ -245,7 +246,7 @@ def test_who_answers() -> None:
     assert mdns.answer(frame(asked), nobody, VIEW).kind == "ignored"
     unrouted = replace(PORT, gateway_mac="")
     (reply,) = mdns.answer(frame(asked), unrouted, VIEW).frames
-    assert packet.udp4(reply).src_mac == packet.mac_bytes(PORT.service_mac)
+    assert packet.udp4(reply).src_mac == mac_bytes(PORT.service_mac)
     two = replace(PORT, v4=(Lease4("10.7.0.5", 24, "10.7.0.1", "10.7.0.1"), *PORT.v4))
     (reply,) = mdns.answer(frame(asked), two, VIEW).frames
     assert packet.udp4(reply).src == bytes((10, 0, 0, 1)), "of the asker's subnet"

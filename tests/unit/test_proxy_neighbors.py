@@ -9,6 +9,7 @@ from os_ken.lib.packet import arp as osken_arp
 from os_ken.lib.packet import ethernet, icmpv6, ipv6
 from os_ken.lib.packet import packet as osken_packet
 
+from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import Lease6
 from vrouter_ovs.proxies import arp, nd, packet, ra
 
@@ -50,7 +51,7 @@ def test_gratuitous_arp() -> None:
 
 
 def test_neighbor_advertisement_malformed() -> None:
-    good = b"\x88\0\0\0\x60\0\0\0" + packet.address_bytes("fd00::5")
+    good = b"\x88\0\0\0\x60\0\0\0" + address_bytes("fd00::5")
 
     def sent(message: bytes, hop_limit: int = 255) -> bytes:
         return packet.build_icmp6(GATEWAY_MAC, MAC, LINK_LOCAL, GATEWAY_LINK_LOCAL, message,
@@ -115,8 +116,8 @@ def test_router_advertisement_by_mode(mode, flags, autonomous) -> None:
     assert options[5] == [b"\5\1\0\0" + (1450).to_bytes(4, "big")]
     (prefix,) = options[3]
     assert prefix[2] == 64 and prefix[3] == 0x80 | (0x40 if autonomous else 0)
-    assert prefix[16:] == packet.address_bytes("fd00::")
-    assert options[25][0][8:] == packet.address_bytes("fd00::1")
+    assert prefix[16:] == address_bytes("fd00::")
+    assert options[25][0][8:] == address_bytes("fd00::1")
     assert options[31][0][8:].rstrip(b"\0") == b"\3red\4test"
 
 

@@ -14,6 +14,7 @@ from os_ken.lib.packet import packet as osken_packet
 from ryu_apps.control.messages import AddressSeen, Evidence, Gratuitous, Probe
 from ryu_apps.southbound.services.addresses import AddressSender, question, seen
 from ryu_apps.southbound.services.packet_in import PuntSouthbound
+from vrouter_ovs.addresses import address_bytes, link_local_bytes
 from vrouter_ovs.edge import Why
 from vrouter_ovs.proxies import arp, nd, packet
 
@@ -31,11 +32,11 @@ def layers(frame: bytes, *kinds):
 
 def reply(to: bytes, target: str) -> bytes:
     head = to + MAC + b"\x08\x06" + bytes((0, 1, 8, 0, 6, 4, 0, 2)) + MAC
-    return head + packet.address_bytes(VIP) + to + packet.address_bytes(target)
+    return head + address_bytes(VIP) + to + address_bytes(target)
 
 
 def advertised(flags: int, mac: bytes = MAC) -> bytes:
-    target = packet.address_bytes(VIP6)
+    target = address_bytes(VIP6)
     body = bytes((136, 0, 0, 0, flags, 0, 0, 0)) + target + b"\x02\x01" + mac
     return packet.build_icmp6(b"\x33\x33\0\0\0\1", MAC, target, packet.ALL_NODES, body)
 
@@ -101,7 +102,7 @@ def test_a_solicitation_can_be_answered() -> None:
     assert message.data.option.hw_src == PORT.gateway_mac
     reply = answer_neighbor(frame, VIP6, PORT.mac).frames[0]
     assert nd.target(reply) == (PORT.mac, VIP6, "answered")
-    assert reply[:6] == GATEWAY_MAC and packet.icmp6(reply).dst == packet.link_local(GATEWAY_MAC)
+    assert reply[:6] == GATEWAY_MAC and packet.icmp6(reply).dst == link_local_bytes(GATEWAY_MAC)
 
 
 class Bed:

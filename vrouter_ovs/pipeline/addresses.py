@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import ipaddress
-from functools import lru_cache
-
+from vrouter_ovs.addresses import Network, ip_network, ipv4_bytes
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.schema.fields import ipv4_bytes, mac_bytes
-from vrouter_ovs.schema.flow import IPV4, IPV6
+from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
 
 ALL_ONES = (1 << 32) - 1
 
 
-@lru_cache(maxsize=65536)
-def network(prefix: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """An address or a prefix; host bits are cleared.  Raises PipelineError."""
-    try:
-        return ipaddress.ip_network(prefix, strict=False)
-    except ValueError as error:
-        raise PipelineError(f"not an address or prefix: {error}") from None
-
-
-def prefix_term(field: str, net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> tuple:
+def prefix_term(field: str, net: Network) -> tuple:
     """The match term, as a tuple of none or one: the whole address space matches by absence."""
     if net.prefixlen == 0:
         return ()
@@ -31,7 +19,7 @@ def prefix_term(field: str, net: ipaddress.IPv4Network | ipaddress.IPv6Network) 
     return ((field, address, str(net.netmask)),)
 
 
-def claimed_terms(net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> tuple[tuple, ...]:
+def claimed_terms(net: Network) -> tuple[tuple, ...]:
     """The match terms for "the claimed address is in ``net``", by 32 bits."""
     value, mask = int(net.network_address), int(net.netmask)
     terms: list[tuple] = []
@@ -47,19 +35,15 @@ def claimed_terms(net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> tuple[t
 
 def ip_match(side: str, prefix: str) -> tuple[tuple, ...]:
     """The terms for "IP packets whose ``side`` ("src" or "dst") is in ``prefix``"."""
-    net = network(prefix)
+    net = ip_network(prefix)
     if net.version == 4:
-        return (("eth_type", IPV4), *prefix_term(f"ipv4_{side}", net))
-    return (("eth_type", IPV6), *prefix_term(f"ipv6_{side}", net))
+        return (("eth_type", ETH_IPV4), *prefix_term(f"ipv4_{side}", net))
+    return (("eth_type", ETH_IPV6), *prefix_term(f"ipv6_{side}", net))
 
 
 def vtep_id(vtep: str) -> int:
     """A VTEP as its register value: the IPv4 address as an integer."""
     return int.from_bytes(ipv4_bytes(vtep), "big")
-
-
-def mac_int(mac: str) -> int:
-    return int.from_bytes(mac_bytes(mac), "big")
 
 
 def vni(value: int) -> int:

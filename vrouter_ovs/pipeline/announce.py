@@ -14,8 +14,8 @@ one without port security must be able to announce its own.
 from __future__ import annotations
 
 from vrouter_ovs.edge import Why
-from vrouter_ovs.pipeline.neighbor import ICMPV6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT
-from vrouter_ovs.schema.flow import ARP, IPV6, Flow
+from vrouter_ovs.numbers import ETH_ARP, ETH_IPV6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, PROTO_ICMPV6
+from vrouter_ovs.schema.flow import Flow
 
 NOT_BY_PAIRS, BY_NOBODY = ("owner", 2, 2), ("owner", 4, 4)
 TO_NODE, TO_NODE_AND_ALL = 1, 2
@@ -36,7 +36,7 @@ def announced(tag: int) -> list[Flow]:
     """The Vrouter's part."""
     unsecured = ("unsecured", 1)
     advertisement, solicitation = (
-        (("eth_type", IPV6), ("ip_proto", ICMPV6), ("icmpv6_type", kind))
+        (("eth_type", ETH_IPV6), ("ip_proto", PROTO_ICMPV6), ("icmpv6_type", kind))
         for kind in (NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT)
     )
     flows = [
@@ -47,7 +47,7 @@ def announced(tag: int) -> list[Flow]:
         Flow("announce", 0, (), (("goto", "proxy"),), tag),
     ]
     for match, said in (
-        ((("eth_type", ARP),), ("arp_spa", "claimed_ip3")),
+        ((("eth_type", ETH_ARP),), ("arp_spa", "claimed_ip3")),
         (advertisement, ("nd_target", "claimed_ip")),
         (solicitation, ("ipv6_src", "claimed_ip")),
     ):

@@ -11,16 +11,15 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.edge import Why
 from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PORT_DNS, PORT_MDNS, PROTO_TCP, PROTO_UDP
 from vrouter_ovs.pipeline.addresses import ip_match, vni
-from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import MDNS_ANSWER, MDNS_FLOOD, MDNS_LOCAL, DnsServer
 
-TCP, UDP = 6, 17
-DNS_PORT, MDNS_PORT = 53, 5353
 # RFC 6762 section 3.
 MDNS_GROUPS = (
-    (("eth_type", IPV4), ("ipv4_dst", "224.0.0.251")),
-    (("eth_type", IPV6), ("ipv6_dst", "ff02::fb")),
+    (("eth_type", ETH_IPV4), ("ipv4_dst", "224.0.0.251")),
+    (("eth_type", ETH_IPV6), ("ipv6_dst", "ff02::fb")),
 )
 
 
@@ -34,7 +33,10 @@ def render_dns_server(server: DnsServer) -> tuple[Flow, ...]:
     to_server = (("evi", vni(server.evi)), *ip_match("dst", server.address))
     return tuple(
         Flow("proxy", 350, (*to_server, ("ip_proto", protocol), port), _punt(Why.DNS), tag)
-        for protocol, port in ((UDP, ("udp_dst", DNS_PORT)), (TCP, ("tcp_dst", DNS_PORT)))
+        for protocol, port in (
+            (PROTO_UDP, ("udp_dst", PORT_DNS)),
+            (PROTO_TCP, ("tcp_dst", PORT_DNS)),
+        )
     )
 
 
@@ -57,7 +59,7 @@ def multicast_dns(evi: int, mode: str, tag: int) -> list[Flow]:
             onward = (("load", "from_tunnel", 1), ("goto", "flood"))
             flows.append(Flow("bridge", 500, (*to_group, ("from_tunnel", 0)), onward, tag))
         else:
-            query = (*to_group, ("ip_proto", UDP), ("udp_dst", MDNS_PORT))
+            query = (*to_group, ("ip_proto", PROTO_UDP), ("udp_dst", PORT_MDNS))
             flows.append(Flow("proxy", 350, query, _punt(Why.MDNS), tag))
             flows.append(Flow("proxy", 340, to_group, (), tag))
     return flows

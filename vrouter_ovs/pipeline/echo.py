@@ -10,24 +10,40 @@ which protocol: whoever sends one that is of no request gets it back, and makes 
 from __future__ import annotations
 
 from vrouter_ovs.edge import Why
+from vrouter_ovs.numbers import (
+    ECHO_REPLY,
+    ECHO_REPLY6,
+    ECHO_REQUEST,
+    ECHO_REQUEST6,
+    ETH_IPV4,
+    ETH_IPV6,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+)
 from vrouter_ovs.pipeline.punt import answered
-from vrouter_ovs.schema.flow import IN_PORT, IPV4, IPV6, Flow
+from vrouter_ovs.schema.flow import IN_PORT, Flow
 
 LATER = ("ip_frag", 2, 2)
 ECHO = (
     (
         "ipv4",
-        (("eth_type", IPV4), ("ip_proto", 1), ("icmpv4_type", 8), ("icmpv4_code", 0)),
-        (("eth_type", IPV4), LATER, ("ip_proto", 1)),
-        ("icmpv4_type", 0),
+        (
+            ("eth_type", ETH_IPV4), ("ip_proto", PROTO_ICMP),
+            ("icmpv4_type", ECHO_REQUEST), ("icmpv4_code", 0),
+        ),
+        (("eth_type", ETH_IPV4), LATER, ("ip_proto", PROTO_ICMP)),
+        ("icmpv4_type", ECHO_REPLY),
     ),
     (
         "ipv6",
-        (("eth_type", IPV6), ("ip_proto", 58), ("icmpv6_type", 128), ("icmpv6_code", 0)),
-        (("eth_type", IPV6), LATER),
-        ("icmpv6_type", 129),
+        (
+            ("eth_type", ETH_IPV6), ("ip_proto", PROTO_ICMPV6),
+            ("icmpv6_type", ECHO_REQUEST6), ("icmpv6_code", 0),
+        ),
+        (("eth_type", ETH_IPV6), LATER),
+        ("icmpv6_type", ECHO_REPLY6),
     ),
-)
+)  # fmt: skip
 
 
 def at_gateways(tag: int) -> list[Flow]:

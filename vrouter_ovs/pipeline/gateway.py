@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.addresses import ip_match, network, vni
+from vrouter_ovs.pipeline.addresses import ip_match, vni
 from vrouter_ovs.pipeline.neighbor import known
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import OWNER_ROUTER, Gateway, Vrf
@@ -37,7 +38,7 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
     ]
     for address in dict.fromkeys(gateway.addresses):
         to_gateway = (("vrf", gateway.vrf), *ip_match("dst", address))
-        if network(address).is_link_local:
+        if ip_network(address).is_link_local:
             # Another network's gateway may have the same, as it may have the same MAC.
             to_gateway = (("evi", evi), *to_gateway)
         flows.append(known(evi, address, gateway.mac, 300, tag, OWNER_ROUTER))

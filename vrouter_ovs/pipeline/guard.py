@@ -15,38 +15,56 @@ fragments (:func:`vrouter_ovs.wire.openflow.set_config`); as it is made, it take
 
 from __future__ import annotations
 
-from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
+from vrouter_ovs.numbers import (
+    ETH_IPV4,
+    ETH_IPV6,
+    NEIGHBOR_ADVERT,
+    NEIGHBOR_SOLICIT,
+    PORT_DHCP_CLIENT,
+    PORT_DHCPV6_CLIENT,
+    PROTO_HIP,
+    PROTO_HOP_BY_HOP,
+    PROTO_ICMPV6,
+    PROTO_MOBILITY,
+    PROTO_NO_NEXT,
+    PROTO_SHIM6,
+    PROTO_TEST1,
+    PROTO_TEST2,
+    PROTO_UDP,
+    REDIRECT,
+    ROUTER_ADVERT,
+)
+from vrouter_ovs.schema.flow import Flow
 
-UDP, ICMPV6 = 17, 58
-NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT, ROUTER_ADVERT, REDIRECT = 135, 136, 134, 137
-DHCP_CLIENT, DHCPV6_CLIENT = 68, 546
 ANY_FRAGMENT = 1
-NOT_SKIPPED = (59, 135, 139, 140, 253, 254)
+NOT_SKIPPED = (
+    PROTO_NO_NEXT, PROTO_MOBILITY, PROTO_HIP, PROTO_SHIM6, PROTO_TEST1, PROTO_TEST2,
+)  # fmt: skip
 """Next headers after which more of the chain may follow that the switch does not read: mobility,
-host identity, shim6 and two for experiments (RFC 7045 section 4).  After 59 follows nothing that
-counts (RFC 8200 section 4.7), so nobody misses it."""
+host identity, shim6 and two for experiments (RFC 7045 section 4).  After "no next header" nothing
+follows that counts (RFC 8200 section 4.7), so nobody misses it."""
 
 
 def refused(tag: int) -> list[Flow]:
     """The Vrouter's part.  A port's own flows pass at priority 120 what is its own; those without
     port security pass at 200."""
-    ipv6 = ("eth_type", IPV6)
-    icmpv6, udp6 = (ipv6, ("ip_proto", ICMPV6)), (ipv6, ("ip_proto", UDP))
+    ipv6 = ("eth_type", ETH_IPV6)
+    icmpv6, udp6 = (ipv6, ("ip_proto", PROTO_ICMPV6)), (ipv6, ("ip_proto", PROTO_UDP))
     matches: list[tuple] = [
         # No port is a router to the others (RFC 6105), nor a DHCP server (RFC 7610), whatever port
         # it sends from.
         (*icmpv6, ("icmpv6_type", ROUTER_ADVERT)),
         (*icmpv6, ("icmpv6_type", REDIRECT)),
-        (("eth_type", IPV4), ("ip_proto", UDP), ("udp_dst", DHCP_CLIENT)),
-        (*udp6, ("udp_dst", DHCPV6_CLIENT)),
+        (("eth_type", ETH_IPV4), ("ip_proto", PROTO_UDP), ("udp_dst", PORT_DHCP_CLIENT)),
+        (*udp6, ("udp_dst", PORT_DHCPV6_CLIENT)),
         # What no packet comes from (RFC 1122 section 3.2.1.3, RFC 4291 sections 2.5.3 and 2.7),
         # though a prefix of the port may cover it.
-        (("eth_type", IPV4), ("ipv4_src", "224.0.0.0", "224.0.0.0")),
-        (("eth_type", IPV4), ("ipv4_src", "127.0.0.0", "255.0.0.0")),
+        (("eth_type", ETH_IPV4), ("ipv4_src", "224.0.0.0", "224.0.0.0")),
+        (("eth_type", ETH_IPV4), ("ipv4_src", "127.0.0.0", "255.0.0.0")),
         (ipv6, ("ipv6_src", "ff00::", "ff00::")),
         (ipv6, ("ipv6_src", "::1")),
         # What cannot be read.
-        (ipv6, ("ip_proto", 0)),
+        (ipv6, ("ip_proto", PROTO_HOP_BY_HOP)),
         *((ipv6, ("ip_proto", number)) for number in NOT_SKIPPED),
         (*icmpv6, ("icmpv6_type", 0)),
         (*udp6, ("udp_src", 0), ("udp_dst", 0)),

@@ -11,19 +11,29 @@ that port asks about its own address ends here, without a flow of its own.
 
 from __future__ import annotations
 
+from vrouter_ovs.addresses import ip_network, mac_int
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.addresses import claimed_terms, mac_int, network
-from vrouter_ovs.schema.flow import ARP, IPV6, Flow
+from vrouter_ovs.numbers import (
+    ARP_REPLY,
+    ARP_REQUEST,
+    ETH_ARP,
+    ETH_IPV6,
+    NEIGHBOR_ADVERT,
+    NEIGHBOR_SOLICIT,
+    PROTO_ICMPV6,
+)
+from vrouter_ovs.pipeline.addresses import claimed_terms
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Neighbor
 
-ICMPV6 = 58
-NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT = 135, 136
 TARGET_LINK_LAYER_ADDRESS = 2
 MULTICAST = "01:00:00:00:00:00"
 ANSWERED, ROUTERS = ("owner", 1, 1), ("owner", 8, 8)
 # Flags of a neighbor advertisement (RFC 4861 section 4.4).
 ROUTER, SOLICITED, OVERRIDE = 1 << 31, 1 << 30, 1 << 29
-SOLICITATION = (("eth_type", IPV6), ("ip_proto", ICMPV6), ("icmpv6_type", NEIGHBOR_SOLICIT))
+SOLICITATION = (
+    ("eth_type", ETH_IPV6), ("ip_proto", PROTO_ICMPV6), ("icmpv6_type", NEIGHBOR_SOLICIT),
+)  # fmt: skip
 TO_ASKER = (("move", "holder", "in_port"), ("output_reg", "out_port"))
 LOOK_UP = (("set_field", "owner", 0), ("resubmit", "known"))
 
@@ -42,11 +52,11 @@ def known(
 ) -> Flow:
     """``address`` in ``evi`` is at ``mac``.  ``owner``: whose it is, see vrouter_ovs.state;
     ``holder``: the port that is not answered, or 0."""
-    eth_type = IPV6 if ":" in address else ARP
+    eth_type = ETH_IPV6 if ":" in address else ETH_ARP
     return Flow(
         "known",
         priority,
-        (("evi", evi), ("eth_type", eth_type), *claimed_terms(network(address))),
+        (("evi", evi), ("eth_type", eth_type), *claimed_terms(ip_network(address))),
         (
             ("load", "claimed_mac", mac_int(mac)),
             ("set_field", "owner", owner),
@@ -59,7 +69,7 @@ def known(
 def unknown_flooded(evi: int, tag: int) -> list[Flow]:
     """The part of an EVI whose questions without an answer go to all."""
     # Below the answers for what is known, above the Vrouter's drops.
-    arp = (("evi", evi), ("eth_type", ARP))
+    arp = (("evi", evi), ("eth_type", ETH_ARP))
     solicitation = (("evi", evi), *SOLICITATION)
     # Policy lets neighbor discovery pass, and nothing that only looks like it.  What has one
     # receiver goes on as all else does.
@@ -74,7 +84,7 @@ def unknown_flooded(evi: int, tag: int) -> list[Flow]:
 def answers(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
     """The Vrouter's part.  ``onward``: the actions for what is not answered and has one
     receiver."""
-    request = (("eth_type", ARP), ("arp_op", 1))
+    request = (("eth_type", ETH_ARP), ("arp_op", ARP_REQUEST))
     # As a host takes it (RFC 4861 section 7.1.1).
     valid = (*SOLICITATION, ("ip_ttl", 255), ("icmpv6_code", 0))
     return [
@@ -96,11 +106,11 @@ def answers(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
         Flow(
             "answer",
             200,
-            (("eth_type", ARP), ANSWERED),
+            (("eth_type", ETH_ARP), ANSWERED),
             (
                 ("move", "eth_src", "eth_dst"),
                 ("move", "claimed_mac", "eth_src"),
-                ("set_field", "arp_op", 2),
+                ("set_field", "arp_op", ARP_REPLY),
                 ("move", "arp_sha", "arp_tha"),
                 ("move", "arp_spa", "arp_tpa"),
                 ("move", "claimed_mac", "arp_sha"),
@@ -112,7 +122,7 @@ def answers(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
         Flow("answer", 210, (*valid, ROUTERS), _advertise(ROUTER), tag),
         Flow("answer", 200, (*valid, ANSWERED), _advertise(0), tag),
         # What was not answered, and all would hear, ends here; what has one receiver goes its way.
-        Flow("answer", 40, (("eth_type", ARP),), (), tag),
+        Flow("answer", 40, (("eth_type", ETH_ARP),), (), tag),
         Flow("answer", 40, (*SOLICITATION, ("eth_dst", MULTICAST, MULTICAST)), (), tag),
         Flow("answer", 0, (), onward, tag),
         Flow(

@@ -17,26 +17,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.addresses import network, prefix_term, vni
+from vrouter_ovs.numbers import (
+    ETH_IPV4,
+    ETH_IPV6,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_SCTP,
+    PROTO_TCP,
+    PROTO_UDP,
+)
+from vrouter_ovs.pipeline.addresses import prefix_term, vni
 from vrouter_ovs.pipeline.port_blocks import blocks
 from vrouter_ovs.schema.fields import CT_STATES
-from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy, Rule
 
 NEW, REPLY, INVALID, TRACKED = (CT_STATES[name] for name in ("new", "rpl", "inv", "trk"))
 VALID = ("ct_state", TRACKED, TRACKED | INVALID)
 """Without it a switch refuses a match on the fields of a connection."""
-ICMP, TCP, UDP, ICMPV6, SCTP = 1, 6, 17, 58, 132
 ANY_FRAGMENT, LATER_FRAGMENT = 1, 2
 MAX_POLICY = INBOUND - 1
 RULE_PRIORITY, DENY_PRIORITY, PEER_PRIORITY = 100, 1, 100
 _DIRECTIONS = {EGRESS: 0, INGRESS: INBOUND}
-_ETH_TYPES = {4: IPV4, 6: IPV6}
-PORT_FIELDS = {TCP: "tcp_dst", UDP: "udp_dst", SCTP: "sctp_dst"}
-_ICMP = {4: (ICMP, "icmpv4"), 6: (ICMPV6, "icmpv6")}
+_ETH_TYPES = {4: ETH_IPV4, 6: ETH_IPV6}
+PORT_FIELDS = {PROTO_TCP: "tcp_dst", PROTO_UDP: "udp_dst", PROTO_SCTP: "sctp_dst"}
+_ICMP = {4: (PROTO_ICMP, "icmpv4"), 6: (PROTO_ICMPV6, "icmpv6")}
 _PERMIT = (("set_field", "permit", 1),)
 
 
@@ -62,7 +71,7 @@ def render_policy(policy: Policy) -> tuple[Flow, ...]:
     flows = []
     if not policy.stateful:
         for table, then in (("track", "policy_out"), ("receive", "policy_in")):
-            for eth_type in (IPV4, IPV6):
+            for eth_type in (ETH_IPV4, ETH_IPV6):
                 match = (("policy", number), ("eth_type", eth_type))
                 flows.append(Flow(table, 100, match, (("goto", then),), tag))
     for direction in (EGRESS, INGRESS):
@@ -106,7 +115,7 @@ def render_rule(rule: Rule) -> tuple[Flow, ...]:
 def render_peer_address(peer: PeerAddress) -> tuple[Flow, ...]:
     """One flow, two for a MAC of a tracked set; of a prefix and an address within it the longer one
     counts."""
-    net = network(peer.address)
+    net = ip_network(peer.address)
     match = (
         ("policy", ruleset(peer.policy, peer.direction)),
         ("eth_type", _ETH_TYPES[net.version]),
@@ -136,7 +145,7 @@ def _other_side(peer: PeerAddress) -> list[tuple[tuple, ...]]:
 
 
 def _remote(prefix: str, direction: str, stateful: bool, version: int) -> tuple[tuple, ...]:
-    net = network(prefix)
+    net = ip_network(prefix)
     if net.version != version:
         raise PipelineError(f"{prefix} is not of IPv{version}")
     side = "dst" if direction == EGRESS else "src"

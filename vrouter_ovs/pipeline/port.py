@@ -12,18 +12,24 @@ from __future__ import annotations
 
 import ipaddress
 
+from vrouter_ovs.addresses import Network, ip_network, link_local, mac_int
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.addresses import claimed_terms, mac_int, network, prefix_term, vni
+from vrouter_ovs.numbers import (
+    ARP_REQUEST,
+    ETH_ARP,
+    ETH_IPV4,
+    ETH_IPV6,
+    NEIGHBOR_ADVERT,
+    PROTO_ICMPV6,
+)
+from vrouter_ovs.pipeline.addresses import claimed_terms, prefix_term, vni
 from vrouter_ovs.pipeline.announce import TO_NODE, TO_NODE_AND_ALL, checked
-from vrouter_ovs.pipeline.neighbor import ICMPV6, NEIGHBOR_ADVERT
 from vrouter_ovs.pipeline.policy import policy_id
-from vrouter_ovs.schema.fields import link_local
-from vrouter_ovs.schema.flow import ARP, IPV4, IPV6, Flow
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import LocalPort
 
 PASS = (("goto", "proxy"),)
 ANY4, ANY6 = ipaddress.IPv4Network((0, 0)), ipaddress.IPv6Network((0, 0))
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def render_port(port: LocalPort) -> tuple[Flow, ...]:
@@ -40,7 +46,7 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
         first = next(filter(_is_ipv4, port.allowed), None)
         if first is not None:
             # What an ARP probe, which names no sender address, is held against.
-            address = network(first[1]).network_address
+            address = ip_network(first[1]).network_address
             known.append(("set_field", "claimed_ip3", str(address)))
         probing = first[0] if first is not None and _is_own(port, first) else ""
         for pair in port.allowed:
@@ -57,14 +63,14 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
 
 
 def _is_ipv4(pair: tuple[str, str]) -> bool:
-    return bool(pair[1]) and network(pair[1]).version == 4
+    return bool(pair[1]) and ip_network(pair[1]).version == 4
 
 
 def _is_own(port: LocalPort, pair: tuple[str, str]) -> bool:
     """Whether a pair is an address that the port has for itself."""
     if not pair[1] or pair in port.shared:
         return False
-    net = network(pair[1])
+    net = ip_network(pair[1])
     return net.prefixlen == net.max_prefixlen
 
 
@@ -72,13 +78,13 @@ def _pair(port: LocalPort, mac: str, prefix: str, probing: str, tag: int) -> lis
     """``probing``: the MAC whose address the table port knows."""
     source = (("in_port", port.ofport), ("eth_src", mac))
     own, shared = _is_own(port, (mac, prefix)), (mac, prefix) in port.shared
-    nets: tuple[Network, ...] = (network(prefix),) if prefix else (ANY4, ANY6)
+    nets: tuple[Network, ...] = (ip_network(prefix),) if prefix else (ANY4, ANY6)
     flows: list[Flow] = []
     for net in nets:
         if net.version == 4:
             flows += _own4(source, mac, net, tag) if own else _other4(source, mac, net, shared, tag)
             if mac != probing:
-                probe = (("eth_type", ARP), ("arp_sha", mac), ("arp_spa", "0.0.0.0"))
+                probe = (("eth_type", ETH_ARP), ("arp_sha", mac), ("arp_spa", "0.0.0.0"))
                 flows.append(Flow("guard", 100, (*source, *probe), PASS, tag))
         else:
             flows += _own6(source, mac, net, tag) if own else _other6(source, mac, net, shared, tag)
@@ -89,14 +95,14 @@ def _pair(port: LocalPort, mac: str, prefix: str, probing: str, tag: int) -> lis
 
 def _link_local(port: LocalPort, source: tuple, mac: str, tag: int) -> list[Flow]:
     """Of the port's own MAC it is the port's own."""
-    local = network(link_local(mac))
+    local = ip_network(link_local(mac))
     if mac == port.mac:
         return _own6(source, mac, local, tag)
     return _other6(source, mac, local, False, tag)
 
 
 def _own4(source: tuple, mac: str, net: Network, tag: int) -> list[Flow]:
-    arp = (("eth_type", ARP), ("arp_sha", mac), *claimed_terms(net))
+    arp = (("eth_type", ETH_ARP), ("arp_sha", mac), *claimed_terms(net))
     return [
         Flow("guard", 100, _from4(source, net), PASS, tag),
         Flow("guard", 100, (*source, *arp), PASS, tag),
@@ -105,19 +111,19 @@ def _own4(source: tuple, mac: str, net: Network, tag: int) -> list[Flow]:
 
 def _other4(source: tuple, mac: str, net: Network, shared: bool, tag: int) -> list[Flow]:
     """An ARP announcement (RFC 5227 section 3) is for all, and no question to answer."""
-    arp = (*source, ("eth_type", ARP), ("arp_sha", mac), *claimed_terms(net))
+    arp = (*source, ("eth_type", ETH_ARP), ("arp_sha", mac), *claimed_terms(net))
     flows = [
         Flow("guard", 100, _from4(source, net), PASS, tag),
         Flow("guard", 95, arp, checked(TO_NODE if shared else 0), tag),
     ]
     if shared and net.prefixlen == net.max_prefixlen:
-        question = (("arp_op", 1), ("arp_tpa", str(net.network_address)))
+        question = (("arp_op", ARP_REQUEST), ("arp_tpa", str(net.network_address)))
         flows.append(Flow("guard", 96, (*arp, *question), checked(TO_NODE_AND_ALL), tag))
     return flows
 
 
 def _from4(source: tuple, net: Network) -> tuple[tuple, ...]:
-    return (*source, ("eth_type", IPV4), *prefix_term("ipv4_src", net))
+    return (*source, ("eth_type", ETH_IPV4), *prefix_term("ipv4_src", net))
 
 
 def _own6(source: tuple, mac: str, net: Network, tag: int) -> list[Flow]:
@@ -135,13 +141,13 @@ def _other6(source: tuple, mac: str, net: Network, shared: bool, tag: int) -> li
     of_these = (*claimed, *claimed_terms(net))
     flows = [_from6(claimed, net, tag), Flow("target", 190, of_these, checked(), tag)]
     if shared:
-        told = (*of_these, ("ip_proto", ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
+        told = (*of_these, ("ip_proto", PROTO_ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
         flows.append(Flow("target", 195, told, checked(TO_NODE), tag))
     return flows
 
 
 def _claimed6(source: tuple, mac: str) -> tuple[tuple, ...]:
-    return (*source, ("eth_type", IPV6), ("claimed_mac", mac_int(mac)))
+    return (*source, ("eth_type", ETH_IPV6), ("claimed_mac", mac_int(mac)))
 
 
 def _from6(claimed: tuple, net: Network, tag: int) -> Flow:

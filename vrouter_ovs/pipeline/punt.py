@@ -8,12 +8,18 @@ pass: whoever asks has no address yet, and the question must not leave the hyper
 from __future__ import annotations
 
 from vrouter_ovs.edge import Why
-from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
-
-UDP, ICMPV6 = 17, 58
-ROUTER_SOLICIT = 133
-DHCP_SERVER, DHCP_CLIENT = 67, 68
-DHCPV6_CLIENT, DHCPV6_SERVER = 546, 547
+from vrouter_ovs.numbers import (
+    ETH_IPV4,
+    ETH_IPV6,
+    PORT_DHCP_CLIENT,
+    PORT_DHCP_SERVER,
+    PORT_DHCPV6_CLIENT,
+    PORT_DHCPV6_SERVER,
+    PROTO_ICMPV6,
+    PROTO_UDP,
+    ROUTER_SOLICIT,
+)
+from vrouter_ovs.schema.flow import Flow
 
 METERS = 1024
 """Size of the pool of meters, ids 1 to this.  A constant pool is made once for each connection, so
@@ -32,18 +38,18 @@ def meter_id(ofport: int) -> int:
 def recognised(tag: int) -> list[Flow]:
     """The Vrouter's part: which packets of local ports are punted."""
     to_punt = (("goto", "punt"),)
-    udp4 = (("eth_type", IPV4), ("ip_proto", UDP))
-    udp6 = (("eth_type", IPV6), ("ip_proto", UDP))
+    udp4 = (("eth_type", ETH_IPV4), ("ip_proto", PROTO_UDP))
+    udp6 = (("eth_type", ETH_IPV6), ("ip_proto", PROTO_UDP))
     solicitation = (
-        ("eth_type", IPV6), ("ip_proto", ICMPV6), ("icmpv6_type", ROUTER_SOLICIT),
+        ("eth_type", ETH_IPV6), ("ip_proto", PROTO_ICMPV6), ("icmpv6_type", ROUTER_SOLICIT),
     )  # fmt: skip
 
     def ports(source: int, target: int) -> tuple[tuple, ...]:
         return ("udp_src", source), ("udp_dst", target)
 
     return [
-        Flow("guard", 300, (*udp4, *ports(DHCP_CLIENT, DHCP_SERVER)), to_punt, tag),
-        Flow("guard", 300, (*udp6, *ports(DHCPV6_CLIENT, DHCPV6_SERVER)), to_punt, tag),
+        Flow("guard", 300, (*udp4, *ports(PORT_DHCP_CLIENT, PORT_DHCP_SERVER)), to_punt, tag),
+        Flow("guard", 300, (*udp6, *ports(PORT_DHCPV6_CLIENT, PORT_DHCPV6_SERVER)), to_punt, tag),
         Flow("guard", 300, solicitation, to_punt, tag),
     ]
 

@@ -10,9 +10,10 @@ hop more moves only the packets that the new hop takes.
 
 from __future__ import annotations
 
+from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.addresses import ip_match, network, vtep_id
+from vrouter_ovs.pipeline.addresses import ip_match, vtep_id
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import LocalHop, RemoteHop, Route
 
@@ -31,7 +32,7 @@ def render_route(route: Route) -> tuple[Flow, ...]:
         raise PipelineError(f"route {route.prefix}: {len(route.hops)} hops, at most {MAX_HOPS}")
     tag = cookie(route.key)
     match = (("vrf", route.vrf), *ip_match("dst", route.prefix))
-    height = priority(network(route.prefix).prefixlen)
+    height = priority(ip_network(route.prefix).prefixlen)
     if len(route.hops) < 2:
         actions = deliver(route.hops[0]) if route.hops else ()
         return (Flow("route", height, match, actions, tag),)

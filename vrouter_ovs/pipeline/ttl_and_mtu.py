@@ -13,8 +13,9 @@ are not measured, see :mod:`.flood`.
 from __future__ import annotations
 
 from vrouter_ovs.edge import Why
+from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
 from vrouter_ovs.pipeline.punt import answered
-from vrouter_ovs.schema.flow import IPV4, IPV6, Flow
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Vrouter
 
 ETHERNET = 14
@@ -38,7 +39,7 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
         # With an L3 VNI, hence in no EVI.  Who sends to the gateway with an L2 VNI has not routed.
         Flow("arrive", 100, (("evi", 0),), (("goto", "deliver"),), tag),
     ]
-    for family in (("eth_type", IPV4), ("eth_type", IPV6)):
+    for family in (("eth_type", ETH_IPV4), ("eth_type", ETH_IPV6)):
         # Measured in its last form: whoever follows a trace then sees what leaves.  The sender's
         # MAC waits for an error in the register; the stack only serves to exchange the two, since
         # most versions of the switch lose what is on it while they measure.

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from vrouter_ovs.addresses import mac_int
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.addresses import mac_int
+from vrouter_ovs.numbers import (
+    ARP_REPLY,
+    ETH_ARP,
+    ETH_IPV4,
+    ETH_IPV6,
+    ETH_PROVIDER_VLAN,
+    ETH_VLAN,
+    LISTENER_DONE,
+    LISTENER_QUERY,
+    LISTENER_REPORT,
+    LISTENER_REPORT2,
+    NEIGHBOR_ADVERT,
+    NEIGHBOR_SOLICIT,
+    PROTO_ICMPV6,
+    ROUTER_ADVERT,
+    ROUTER_SOLICIT,
+)
 from vrouter_ovs.pipeline.announce import announced
 from vrouter_ovs.pipeline.connect import COUNTED
 from vrouter_ovs.pipeline.echo import at_gateways
 from vrouter_ovs.pipeline.guard import refused
 from vrouter_ovs.pipeline.neighbor import (
-    ICMPV6,
     MULTICAST,
-    NEIGHBOR_ADVERT,
-    NEIGHBOR_SOLICIT,
     SOLICITATION,
     answers,
 )
@@ -27,14 +41,13 @@ from vrouter_ovs.pipeline.policy import (
 )
 from vrouter_ovs.pipeline.punt import recognised
 from vrouter_ovs.pipeline.ttl_and_mtu import routed
-from vrouter_ovs.schema.flow import ARP, IPV4, IPV6, Flow
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Vrouter
 
 UNTAG = (("pop_vlan",), ("resubmit", "classify"))
-VLAN_TAGS = (0x8100, 0x88A8)
+VLAN_TAGS = (ETH_VLAN, ETH_PROVIDER_VLAN)
 NO_MAC = "00:00:00:00:00:00"
-ROUTER_SOLICIT, ROUTER_ADVERT = 133, 134
-MULTICAST_LISTENER = (130, 131, 132, 143)
+MULTICAST_LISTENER = (LISTENER_QUERY, LISTENER_REPORT, LISTENER_DONE, LISTENER_REPORT2)
 LINK_LOCAL = ("fe80::", "ffc0::")
 # RFC 4291 sections 2.5.2, 2.5.6 and 2.7: a router forwards nothing from or to these.
 NEVER_ROUTED = (
@@ -80,11 +93,11 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow(
             "proxy",
             50,
-            (("eth_type", ARP), ("arp_op", 2), ("eth_dst", NO_MAC, MULTICAST)),
+            (("eth_type", ETH_ARP), ("arp_op", ARP_REPLY), ("eth_dst", NO_MAC, MULTICAST)),
             (("goto", "bridge"),),
             tag,
         ),
-        Flow("proxy", 40, (("eth_type", ARP),), (), tag),
+        Flow("proxy", 40, (("eth_type", ETH_ARP),), (), tag),
         Flow("proxy", 0, (), onward, tag),
         # Duplicate address detection asks for the asker's own address, which the switch knows: an
         # answer would say that it is taken (RFC 4862 section 5.4.3).  Addresses are given out once,
@@ -95,7 +108,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
     ]
     flows += _policy(tag)
     flows += [
-        Flow("route", 950, (("eth_type", IPV6), (field, *prefix)), (), tag)
+        Flow("route", 950, (("eth_type", ETH_IPV6), (field, *prefix)), (), tag)
         for field, *prefix in NEVER_ROUTED
     ]
     return (*flows, *at_gateways(tag), *routed(vrouter, tag))
@@ -108,9 +121,9 @@ def _claims(tag: int) -> list[Flow]:
         moves = tuple(("move", *pair) for pair in said)
         return Flow("claim", height, match, (*moves, ("goto", "guard")), tag)
 
-    ipv6, arp = ("eth_type", IPV6), ("eth_type", ARP)
+    ipv6, arp = ("eth_type", ETH_IPV6), ("eth_type", ETH_ARP)
     solicitation, advertisement = (
-        (ipv6, ("ip_proto", ICMPV6), ("icmpv6_type", kind))
+        (ipv6, ("ip_proto", PROTO_ICMPV6), ("icmpv6_type", kind))
         for kind in (NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT)
     )
     of_frame, of_target = ("eth_src", "claimed_mac"), ("nd_target", "claimed_ip")
@@ -154,7 +167,7 @@ def _policy(tag: int) -> list[Flow]:
         # Also for a set that is not known yet, or not any more: it has no rule that allows.
         flows += [
             Flow(table, 10, (("eth_type", eth_type),), (("ct", zone, ask),), tag)
-            for eth_type in (IPV4, IPV6)
+            for eth_type in (ETH_IPV4, ETH_IPV6)
         ]
         # As OpenStack has it: IPv6 does not work without.  Only what is of this link: neighbor
         # discovery with the hop limit 255 (RFC 4861), listener reports with 1 (RFC 2710, 3810).
@@ -162,7 +175,7 @@ def _policy(tag: int) -> list[Flow]:
         for limit, kinds in ((255, discovery), (1, MULTICAST_LISTENER)):
             for kind in kinds:
                 match = (
-                    ("eth_type", IPV6), ("ip_proto", ICMPV6), ("ip_ttl", limit),
+                    ("eth_type", ETH_IPV6), ("ip_proto", PROTO_ICMPV6), ("ip_ttl", limit),
                     ("icmpv6_type", kind),
                 )  # fmt: skip
                 flows.append(Flow(table, 200, match, (then,), tag))
@@ -201,7 +214,7 @@ def _ask_and_permit(
             ("goto", permit),
         )
         flows.append(Flow(ask, height, match, rules, tag))
-    for eth_type in (("eth_type", IPV4), ("eth_type", IPV6)):
+    for eth_type in (("eth_type", ETH_IPV4), ("eth_type", ETH_IPV6)):
         later = ("ip_frag", LATER_FRAGMENT, LATER_FRAGMENT)
         fragment = ("ip_frag", ANY_FRAGMENT, ANY_FRAGMENT)
         together = (("ct_commit", zone, whole),)

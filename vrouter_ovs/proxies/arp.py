@@ -3,14 +3,15 @@ announcement of a move (RFC 5227).  Answers are the switch's business."""
 
 from __future__ import annotations
 
-import socket
 from struct import Struct
 
-from .packet import ANY4, BROADCAST_MAC, ETH_ARP, Malformed, address_bytes, ethernet, mac_bytes
+from vrouter_ovs.addresses import address_bytes, ipv4_text, mac_bytes
+from vrouter_ovs.numbers import ARP_REPLY, ARP_REQUEST, ETH_ARP, ETH_IPV4
+
+from .packet import ANY4, BROADCAST_MAC, Malformed, ethernet
 
 _ARP = Struct("!HHBBH6s4s6s4s")
-_ETHERNET_IPV4 = (1, 0x0800, 6, 4)
-REQUEST, REPLY = 1, 2
+_ETHERNET_IPV4 = (1, ETH_IPV4, 6, 4)
 
 
 def sender(frame: bytes) -> tuple[str, str, str]:
@@ -30,23 +31,23 @@ def sender(frame: bytes) -> tuple[str, str, str]:
         raise Malformed("not ARP for IPv4 over Ethernet")
     if sender_mac != src_mac:
         raise Malformed("ARP sender is not the frame's source")
-    if operation not in (REQUEST, REPLY):
+    if operation not in (ARP_REQUEST, ARP_REPLY):
         raise Malformed("neither an ARP request nor a reply")
     if address == ANY4:
         raise Malformed("no ARP sender")
-    if frame[:6] == BROADCAST_MAC and (target == address or operation == REPLY):
+    if frame[:6] == BROADCAST_MAC and (target == address or operation == ARP_REPLY):
         how = "announced"
     else:
-        how = "answered" if operation == REPLY else "used"
-    return src_mac.hex(":"), socket.inet_ntop(socket.AF_INET, address), how
+        how = "answered" if operation == ARP_REPLY else "used"
+    return src_mac.hex(":"), ipv4_text(address), how
 
 
 def request(address: str, mac: str, source: str) -> bytes:
     """A question for ``address`` to all, from ``source``; from "0.0.0.0" a probe (RFC 5227 2.1)."""
     packed = mac_bytes(mac)
-    body = _ARP.pack(*_ETHERNET_IPV4, REQUEST, packed, address_bytes(source), bytes(6),
+    body = _ARP.pack(*_ETHERNET_IPV4, ARP_REQUEST, packed, address_bytes(source), bytes(6),
                      address_bytes(address))  # fmt: skip
-    return BROADCAST_MAC + packed + b"\x08\x06" + body
+    return BROADCAST_MAC + packed + ETH_ARP.to_bytes(2, "big") + body
 
 
 def gratuitous(address: str, mac: str) -> bytes:

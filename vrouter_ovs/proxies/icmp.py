@@ -6,18 +6,28 @@ sent, how much is quoted), 4443 sections 2.4 and 3.
 
 from __future__ import annotations
 
+from vrouter_ovs.addresses import address_bytes, mac_bytes
+from vrouter_ovs.numbers import (
+    ECHO_REQUEST6,
+    ETH_IPV4,
+    ETH_IPV6,
+    PROTO_DEST_OPTIONS,
+    PROTO_FRAGMENT,
+    PROTO_HOP_BY_HOP,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_MOBILITY,
+    PROTO_ROUTING,
+    REDIRECT,
+)
+
 from .packet import (
     ANY4,
     ANY6,
     BROADCAST4,
-    ETH_IPV4,
-    ETH_IPV6,
-    PROTO_ICMP,
-    PROTO_ICMP6,
     Answer,
     Ip6,
     Malformed,
-    address_bytes,
     build_icmp6,
     build_ip4,
     checksum,
@@ -25,7 +35,6 @@ from .packet import (
     ignored,
     ip4,
     ip6,
-    mac_bytes,
 )
 
 TOO_BIG = "too-big"
@@ -46,7 +55,9 @@ _V6 = {
 }  # fmt: skip
 _MAX_V4, _MAX_V6 = 576, 1280  # of the whole error (RFC 1812 4.3.2.3, RFC 4443 2.4 c)
 _V4_INFORMATIONAL = frozenset((0, 8, 9, 10, 13, 14, 15, 16, 17, 18))
-_EXTENSIONS = frozenset((0, 43, 60, 135))
+_EXTENSIONS = frozenset(
+    (PROTO_HOP_BY_HOP, PROTO_ROUTING, PROTO_DEST_OPTIONS, PROTO_MOBILITY)
+)
 _MAX_EXTENSIONS = 8
 
 
@@ -133,12 +144,12 @@ def _refused6(packet: Ip6) -> str:
     """Why no error may be sent about this packet, or ""; walks its extension headers, bounded."""
     following, data, at = packet.next_header, packet.payload, 0
     for _ in range(_MAX_EXTENSIONS):
-        if following == PROTO_ICMP6:
+        if following == PROTO_ICMPV6:
             if at >= len(data):
                 raise Malformed("ICMPv6 message cut")
-            # Errors are the types below 128; 137 is a redirect (RFC 4443 section 2.4 e).
-            return "about an ICMP error" if data[at] < 128 or data[at] == 137 else ""
-        if following == 44:
+            # Errors are the types below 128; a redirect counts as one (RFC 4443 section 2.4 e).
+            return "about an ICMP error" if data[at] < ECHO_REQUEST6 or data[at] == REDIRECT else ""
+        if following == PROTO_FRAGMENT:
             if at + 8 > len(data):
                 raise Malformed("fragment header cut")
             if int.from_bytes(data[at + 2 : at + 4], "big") >> 3:

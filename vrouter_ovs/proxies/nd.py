@@ -5,19 +5,17 @@ from __future__ import annotations
 
 import ipaddress
 
+from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes, multicast_mac
+from vrouter_ovs.numbers import NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT
+
 from .packet import (
     ALL_NODES,
     ANY6,
     Malformed,
-    address_bytes,
     build_icmp6,
     icmp6,
-    link_local,
-    mac_bytes,
-    multicast_mac,
 )
 
-SOLICITATION, ADVERTISEMENT = 135, 136
 _ROUTER, _SOLICITED, _OVERRIDE = 0x80, 0x40, 0x20
 
 
@@ -40,7 +38,7 @@ def unsolicited(address: str, mac: str, is_router: bool = False) -> bytes:
     """The announcement of ``address`` at ``mac`` to all nodes (RFC 4861 section 7.2.6)."""
     packed, source = address_bytes(address), mac_bytes(mac)
     flags = (_ROUTER if is_router else 0) | _OVERRIDE
-    message = bytes((ADVERTISEMENT, 0, 0, 0, flags, 0, 0, 0)) + packed + b"\x02\x01" + source
+    message = bytes((NEIGHBOR_ADVERT, 0, 0, 0, flags, 0, 0, 0)) + packed + b"\x02\x01" + source
     return build_icmp6(multicast_mac(ALL_NODES), source, packed, ALL_NODES, message)
 
 
@@ -51,7 +49,7 @@ def target(frame: bytes) -> tuple[str, str, str]:
     """
     packet = icmp6(frame)
     message = packet.payload
-    if message[0] != ADVERTISEMENT:
+    if message[0] != NEIGHBOR_ADVERT:
         raise Malformed("not a neighbor advertisement")
     if message[1] or packet.hop_limit != 255 or len(message) < 24:
         raise Malformed("bad neighbor advertisement")
@@ -69,6 +67,7 @@ def solicitation(address: str, mac: str) -> bytes:
     """A question for ``address`` to all, from the link-local address of ``mac`` (RFC 4861 section
     7.2.2)."""
     packed, source_mac = address_bytes(address), mac_bytes(mac)
+    source = link_local_bytes(source_mac)
     group = b"\xff\x02" + bytes(9) + b"\x01\xff" + packed[13:]
-    message = bytes((SOLICITATION, 0, 0, 0, 0, 0, 0, 0)) + packed + b"\x01\x01" + source_mac
-    return build_icmp6(multicast_mac(group), source_mac, link_local(source_mac), group, message)
+    message = bytes((NEIGHBOR_SOLICIT, 0, 0, 0, 0, 0, 0, 0)) + packed + b"\x01\x01" + source_mac
+    return build_icmp6(multicast_mac(group), source_mac, source, group, message)

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from struct import Struct
 from typing import Any, NamedTuple
 
+from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PROTO_ICMPV6, PROTO_UDP
+
 MAX_FRAME = 14 + 65535
-ETH_IPV4, ETH_ARP, ETH_IPV6 = 0x0800, 0x0806, 0x86DD
-PROTO_ICMP, PROTO_UDP, PROTO_ICMP6 = 1, 17, 58
 BROADCAST_MAC = b"\xff" * 6
 ANY4, BROADCAST4 = bytes(4), b"\xff" * 4
 ANY6 = bytes(16)
@@ -219,11 +219,11 @@ def icmp6(frame: bytes) -> Ip6:
     """Parse ICMPv6 without extension headers, its checksum verified; raises Malformed."""
     packet = ip6(frame)
     payload = packet.payload
-    if packet.next_header != PROTO_ICMP6:
+    if packet.next_header != PROTO_ICMPV6:
         raise Malformed("not ICMPv6")
     if len(payload) < 8:
         raise Malformed("ICMPv6 message cut")
-    if checksum(payload, _pseudo(packet.src, packet.dst, PROTO_ICMP6, len(payload))):
+    if checksum(payload, _pseudo(packet.src, packet.dst, PROTO_ICMPV6, len(payload))):
         raise Malformed("bad ICMPv6 checksum")
     return packet
 
@@ -279,34 +279,9 @@ def build_icmp6(
     dst_mac: bytes, src_mac: bytes, src: bytes, dst: bytes, message: bytes, hop_limit: int = 255
 ) -> bytes:
     """An ICMPv6 frame; ``message`` has zeros where its checksum belongs (bytes 2 and 3)."""
-    total = checksum(message, _pseudo(src, dst, PROTO_ICMP6, len(message)))
+    total = checksum(message, _pseudo(src, dst, PROTO_ICMPV6, len(message)))
     full = b"".join((message[:2], total.to_bytes(2, "big"), message[4:]))
-    return build_ip6(dst_mac, src_mac, src, dst, PROTO_ICMP6, full, hop_limit)
-
-
-def mac_bytes(text: str) -> bytes:
-    """Text such as "fa:16:3e:00:00:01" -> six bytes; ValueError for anything else."""
-    packed = bytes.fromhex(text.replace(":", ""))
-    if len(packed) != 6:
-        raise ValueError(f"not a MAC address: {text!r}")
-    return packed
-
-
-def address_bytes(text: str) -> bytes:
-    """An IPv4 or IPv6 address in text -> 4 or 16 bytes; ValueError for anything else."""
-    return ipaddress.ip_address(text).packed
-
-
-def link_local(mac: bytes) -> bytes:
-    """The link-local address of a MAC: fe80::/64 and the modified EUI-64 (RFC 4291 appendix A)."""
-    return b"".join(
-        (b"\xfe\x80", bytes(6), bytes((mac[0] ^ 2,)), mac[1:3], b"\xff\xfe", mac[3:])
-    )
-
-
-def multicast_mac(group: bytes) -> bytes:
-    """The MAC of an IPv6 group (RFC 2464 section 7)."""
-    return b"\x33\x33" + group[12:]
+    return build_ip6(dst_mac, src_mac, src, dst, PROTO_ICMPV6, full, hop_limit)
 
 
 def per_object(entries: int = 4096) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:

@@ -11,6 +11,8 @@ import ipaddress
 from struct import Struct
 from typing import NamedTuple
 
+from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes
+from vrouter_ovs.numbers import ROUTER_ADVERT, ROUTER_SOLICIT
 from vrouter_ovs.proxies.domain_names import encode_or_nothing
 
 from ..edge import EdgePort, Item, Lease6
@@ -20,16 +22,12 @@ from .packet import (
     ANY6,
     Answer,
     Malformed,
-    address_bytes,
     build_icmp6,
     icmp6,
     ignored,
-    link_local,
-    mac_bytes,
     per_object,
 )
 
-SOLICITATION, ADVERTISEMENT = 133, 134
 HOP_LIMIT = 64
 ROUTER_LIFETIME = 65535
 """Seconds; the largest there is (RFC 8319 section 4)."""
@@ -123,7 +121,7 @@ def _messages(port: EdgePort, router: _Router, taken_back: list[bytes]) -> list[
     )
     routed = any(lease.router_mac and lease.gateway for lease in router.leases)
     lifetime = ROUTER_LIFETIME if routed else 0
-    parts = [_HEADER.pack(ADVERTISEMENT, 0, 0, HOP_LIMIT, flags, lifetime, 0, 0)]
+    parts = [_HEADER.pack(ROUTER_ADVERT, 0, 0, HOP_LIMIT, flags, lifetime, 0, 0)]
     parts.append(b"\x01\x01" + mac_bytes(router.mac))
     if 1280 <= port.mtu <= 65535:
         parts.append(b"\x05\x01\0\0" + port.mtu.to_bytes(4, "big"))
@@ -192,7 +190,7 @@ def _frames(port: EdgePort, destination: bytes) -> tuple[bytes, ...]:
     """To the port's MAC, as prefixes and resolvers are per port."""
     mac = mac_bytes(port.mac)
     return tuple(
-        build_icmp6(mac, source, link_local(source), destination, body)
+        build_icmp6(mac, source, link_local_bytes(source), destination, body)
         for source, body in _prepare(port)
     )
 
@@ -204,7 +202,7 @@ def answer(frame: bytes, port: EdgePort) -> Answer:
     """
     packet = icmp6(frame)
     message = packet.payload
-    if message[0] != SOLICITATION:
+    if message[0] != ROUTER_SOLICIT:
         return ignored("not a router solicitation")
     if message[1] or packet.hop_limit != 255:
         raise Malformed("bad router solicitation")

@@ -10,10 +10,9 @@ back byte for byte.
 from __future__ import annotations
 
 import ipaddress
-import socket
 from dataclasses import dataclass
-from functools import lru_cache
 
+from vrouter_ovs.addresses import ipv4_bytes, ipv4_text, ipv6_bytes, mac_bytes
 from vrouter_ovs.errors import PipelineError
 
 OPENFLOW_BASIC = 0x8000
@@ -147,44 +146,6 @@ PACKET_FIELDS |= {
 }
 
 
-@lru_cache(maxsize=65536)
-def mac_bytes(mac: str) -> bytes:
-    """"aa:bb:cc:dd:ee:ff" as six bytes."""
-    try:
-        packed = bytes.fromhex(mac.replace(":", ""))
-    except ValueError:
-        packed = b""
-    if len(packed) != 6:
-        raise PipelineError(f"not a MAC address: {mac!r}")
-    return packed
-
-
-def modified_eui64(mac: str) -> bytes:
-    """The interface identifier of a MAC, eight bytes (RFC 4291 appendix A)."""
-    raw = mac_bytes(mac)
-    return bytes((raw[0] ^ 2,)) + raw[1:3] + b"\xff\xfe" + raw[3:]
-
-
-@lru_cache(maxsize=65536)
-def link_local(mac: str) -> str:
-    """The link-local address that a MAC's owner has (RFC 4291 section 2.5.6)."""
-    return str(ipaddress.IPv6Address(b"\xfe\x80" + bytes(6) + modified_eui64(mac)))
-
-
-def ipv4_bytes(address: str) -> bytes:
-    try:
-        return socket.inet_pton(socket.AF_INET, address)
-    except OSError:
-        raise PipelineError(f"not an IPv4 address: {address!r}") from None
-
-
-def ipv6_bytes(address: str) -> bytes:
-    try:
-        return socket.inet_pton(socket.AF_INET6, address)
-    except OSError:
-        raise PipelineError(f"not an IPv6 address: {address!r}") from None
-
-
 def pack_value(field: Field, value: int | str) -> bytes:
     """A value of ``field`` as bytes of its full width, an integer shifted to its slice."""
     if isinstance(value, int):
@@ -205,7 +166,7 @@ def format_value(field: Field, raw: bytes) -> str:
     if field.kind == "mac":
         return raw.hex(":")
     if field.kind == "ipv4":
-        return socket.inet_ntop(socket.AF_INET, raw)
+        return ipv4_text(raw)
     if field.kind == "ipv6":
         return str(ipaddress.IPv6Address(raw))
     value = int.from_bytes(raw, "big")

@@ -43,10 +43,6 @@ IN_PORT = 0xFFFFFFF8
 CONTROLLER = 0xFFFFFFFD
 """OFPP_CONTROLLER."""
 
-ARP = 0x0806
-IPV4 = 0x0800
-IPV6 = 0x86DD
-
 
 class Flow(NamedTuple):
     table: str

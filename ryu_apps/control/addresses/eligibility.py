@@ -16,7 +16,8 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.config.service_addresses import own_service_address
 from ryu_apps.control.vpn.instances import Instances
-from ryu_apps.control.vpn.translate import BoundPort, network_of
+from ryu_apps.control.vpn.translate import BoundPort
+from vrouter_ovs.addresses import ip_network
 
 
 class Rights:
@@ -50,7 +51,7 @@ class Rights:
         """Why a port cannot hold an address, or ""."""
         ip = ipaddress.ip_address(address)
         if not any(
-            mac == one and ip in network_of(prefix) for one, prefix in bound.shared
+            mac == one and ip in ip_network(prefix) for one, prefix in bound.shared
         ):
             return "not allowed"
         if any(address == fixed.ip for fixed in bound.addresses):

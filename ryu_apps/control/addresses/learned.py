@@ -27,8 +27,8 @@ from ryu_apps.control.vpn.translate import (
     LearnedAddress,
     is_exact,
     learned_address,
-    network_of,
 )
+from vrouter_ovs.addresses import ip_network
 
 LIMIT = 16
 """Addresses that one port can hold; more are counted and not learned."""
@@ -215,7 +215,7 @@ class Learned:
     def exact(bound: BoundPort) -> dict[Key, None]:
         """The addresses that a port may hold, as far as its pairs name them."""
         return {
-            (bound.evi, str(network_of(prefix).network_address)): None
+            (bound.evi, str(ip_network(prefix).network_address)): None
             for _, prefix in bound.shared
             if is_exact(prefix)
         }

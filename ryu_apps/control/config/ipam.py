@@ -11,13 +11,18 @@ from __future__ import annotations
 import ipaddress
 import random
 import re
-import socket
 from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, Network, Pool, Port, Resource, Router, Subnet
-from ryu_apps.control.ids import modified_eui64
+from vrouter_ovs.addresses import (
+    ipv4_bytes,
+    ipv4_text,
+    ipv6_bytes,
+    mac_bytes,
+    modified_eui64,
+)
 
 RD_INDEX_RANGE = (1, 65535)
 """The assigned number of a type 1 route distinguisher is two bytes (RFC 4364 section 4.2)."""
@@ -75,14 +80,14 @@ def _hints(config: Config) -> dict[Any, int]:
 def address_int(text: str) -> int:
     """The number of a canonical IPv4 or IPv6 address."""
     if ":" in text:
-        return int.from_bytes(socket.inet_pton(socket.AF_INET6, text), "big")
-    return int.from_bytes(socket.inet_aton(text), "big")
+        return int.from_bytes(ipv6_bytes(text), "big")
+    return int.from_bytes(ipv4_bytes(text), "big")
 
 
 def address_text(value: int, version: int) -> str:
     """Canonical text of an address given as a number."""
     if version == 4:
-        return socket.inet_ntoa(value.to_bytes(4, "big"))
+        return ipv4_text(value.to_bytes(4, "big"))
     return str(ipaddress.IPv6Address(value))
 
 
@@ -148,8 +153,8 @@ def lowest_address(config: Config, subnet: Subnet, extra: Iterable[str] = ()) ->
 def eui64_address(cidr: str, mac: str) -> str:
     """The address that stateless autoconfiguration makes of a /64 prefix and a MAC (RFC 4862
     section 5.5.3)."""
-    prefix = socket.inet_pton(socket.AF_INET6, cidr.partition("/")[0])[:8]
-    return str(ipaddress.IPv6Address(prefix + modified_eui64(mac)))
+    prefix = ipv6_bytes(cidr.partition("/")[0])[:8]
+    return str(ipaddress.IPv6Address(prefix + modified_eui64(mac_bytes(mac))))
 
 
 # ---------------------------------------------------------------- MACs

@@ -13,7 +13,7 @@ from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Subnet
-from ryu_apps.control.config.protocols import ICMP, ICMPV6, protocol_number
+from ryu_apps.control.config.protocols import protocol_number
 from ryu_apps.control.config.service_addresses import is_resolver
 from ryu_apps.control.explain.path import (
     DROP,
@@ -28,10 +28,20 @@ from ryu_apps.control.explain.path import (
 )
 from ryu_apps.control.explain.rules import Packet, contains, match, nearest
 from ryu_apps.control.policy.rules import NO_GROUPS, Groups, groups_of
+from vrouter_ovs.numbers import (
+    ECHO_REQUEST,
+    ECHO_REQUEST6,
+    PORT_DHCP_SERVER,
+    PORT_DHCPV6_SERVER,
+    PORT_DNS,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_TCP,
+    PROTO_UDP,
+)
 from vrouter_ovs.state import EGRESS, INGRESS
 
-TCP, UDP, DNS_PORT = 6, 17, 53
-DHCP = {"255.255.255.255": 67, "ff02::1:2": 547}
+DHCP = {"255.255.255.255": PORT_DHCP_SERVER, "ff02::1:2": PORT_DHCPV6_SERVER}
 """Where clients ask for their configuration (RFC 2131 section 4.1, RFC 8415 section 7)."""
 ALLOWED, DENIED, UNREACHABLE, NOT_KNOWN = "allowed", "denied", "unreachable", "unknown"
 NEAREST = 5
@@ -154,8 +164,10 @@ def _packet(
         number = protocol_number(str(protocol), version)
     except ValueError as error:
         raise ExplainError(str(error)) from None
-    if number in (ICMP, ICMPV6):
-        first = icmp_type if icmp_type >= 0 else (128 if version == 6 else 8)
+    if number in (PROTO_ICMP, PROTO_ICMPV6):
+        first = icmp_type if icmp_type >= 0 else (
+            ECHO_REQUEST6 if version == 6 else ECHO_REQUEST
+        )
         last = icmp_code if icmp_code >= 0 else 0
     else:
         first = last = dport
@@ -173,12 +185,12 @@ def _asks_the_network(
     config: Config, port: Port, packet: Packet, observed: Observed | None
 ) -> list[Stage]:
     """The stages of a packet that the node answers for the network; none: it is no such packet."""
-    if packet.protocol in (TCP, UDP) and packet.first == DNS_PORT and is_resolver(
+    if packet.protocol in (PROTO_TCP, PROTO_UDP) and packet.first == PORT_DNS and is_resolver(
         config, port.network_id, packet.destination
     ):
         what = "resolver", "the network's own resolver: the node answers, and no rule is asked"
         key = ("dns", config.networks[port.network_id].vni, packet.destination)
-    elif packet.protocol == UDP and packet.first == DHCP.get(packet.destination):
+    elif packet.protocol == PROTO_UDP and packet.first == DHCP.get(packet.destination):
         what, key = ("dhcp", "the node answers, and no rule is asked"), None
         if not any(
             subnet.enable_dhcp and subnet.ip_version == packet.version

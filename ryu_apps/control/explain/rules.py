@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, SecurityGroupRule
-from ryu_apps.control.config.protocols import ICMP, ICMPV6, protocol_number
+from ryu_apps.control.config.protocols import protocol_number
 from ryu_apps.control.policy.rules import (
     Groups,
     addresses_of,
@@ -18,9 +18,24 @@ from ryu_apps.control.policy.rules import (
     remote_groups,
     remote_prefix,
 )
+from vrouter_ovs.addresses import ip_network
+from vrouter_ovs.numbers import (
+    ECHO_REPLY,
+    ECHO_REPLY6,
+    ECHO_REQUEST,
+    ECHO_REQUEST6,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_SCTP,
+    PROTO_TCP,
+    PROTO_UDP,
+)
 from vrouter_ovs.state import INGRESS
 
-NUMBERS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
+NUMBERS = {
+    PROTO_ICMP: "icmp", PROTO_TCP: "tcp", PROTO_UDP: "udp", PROTO_ICMPV6: "icmpv6",
+    PROTO_SCTP: "sctp",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,8 +55,8 @@ class Packet:
     source_port: int = 40000
 
     def reply(self) -> Packet:
-        echo = {8: 0, 128: 129}.get(self.first, self.first)
-        ports = self.protocol not in (ICMP, ICMPV6) and self.first >= 0
+        echo = {ECHO_REQUEST: ECHO_REPLY, ECHO_REQUEST6: ECHO_REPLY6}.get(self.first, self.first)
+        ports = self.protocol not in (PROTO_ICMP, PROTO_ICMPV6) and self.first >= 0
         return Packet(
             self.version, self.destination, self.source, self.protocol,
             self.source_port if ports else echo, self.source_port if ports else self.last,
@@ -52,7 +67,7 @@ class Packet:
         name = NUMBERS.get(self.protocol, f"protocol {self.protocol}")
         if self.first < 0:
             return name
-        if self.protocol in (ICMP, ICMPV6):
+        if self.protocol in (PROTO_ICMP, PROTO_ICMPV6):
             return f"{name} type {self.first}" + (f" code {self.last}" if self.last >= 0 else "")
         return f"{name} {self.first}"
 
@@ -120,7 +135,7 @@ def _member_groups(
                     continue
                 hit = known == address or ("/" in known and contains(known, address))
                 if hit and groups_of(member):
-                    length = ipaddress.ip_network(known, strict=False).prefixlen
+                    length = ip_network(known).prefixlen
                     if best is None or (-length, id) < best:
                         best = (-length, id)
     return groups_of(config.ports[best[1]]) if best else ()
@@ -136,7 +151,7 @@ def _problems(
     number = protocol_number(rule.protocol, packet.version)
     if not _same_protocol(rule, packet):
         yield f"not {packet}"
-    elif number in (ICMP, ICMPV6):
+    elif number in (PROTO_ICMP, PROTO_ICMPV6):
         if rule.port_range_min not in (-1, packet.first):
             yield f"not type {packet.first}"
         elif rule.port_range_max not in (-1, packet.last):
@@ -163,7 +178,7 @@ def _text(config: Config, rule: SecurityGroupRule) -> str:
     what = rule.protocol or "anything"
     low, high = rule.port_range_min, rule.port_range_max
     if low >= 0:
-        if protocol_number(rule.protocol, 4) in (ICMP, ICMPV6):
+        if protocol_number(rule.protocol, 4) in (PROTO_ICMP, PROTO_ICMPV6):
             what += f" type {low}" + (f" code {high}" if high >= 0 else "")
         else:
             what += f" {low}" if low == high else f" {low}-{high}"
@@ -184,4 +199,4 @@ def _group_name(config: Config, id: str) -> str:
 
 
 def contains(prefix: str, address: str) -> bool:
-    return ipaddress.ip_address(address) in ipaddress.ip_network(prefix, strict=False)
+    return ipaddress.ip_address(address) in ip_network(prefix)

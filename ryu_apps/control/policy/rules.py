@@ -15,13 +15,14 @@ from typing import NamedTuple
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, SecurityGroupRule, normalized
 from ryu_apps.control.config.protocols import protocol_number
-from ryu_apps.control.vpn.translate import network_of
+from vrouter_ovs.addresses import ip_network
+from vrouter_ovs.numbers import PROTO_DCCP, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE
 from vrouter_ovs.state import EGRESS, INGRESS, Rule
 
 Groups = tuple[str, ...]
 """Sorted ids of security groups: what a policy set is."""
 
-WITH_PORTS = frozenset((6, 17, 33, 132, 136))
+WITH_PORTS = frozenset((PROTO_TCP, PROTO_UDP, PROTO_DCCP, PROTO_SCTP, PROTO_UDPLITE))
 NO_GROUPS: Groups = ("",)
 """The policy set of ports with port security and without a group: no rule is in it."""
 
@@ -166,7 +167,7 @@ class Member(NamedTuple):
 
 
 def is_wide(prefix: str) -> bool:
-    net = network_of(prefix)
+    net = ip_network(prefix)
     return net.prefixlen < WIDE[net.version]
 
 

@@ -25,7 +25,7 @@ from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.selection import select_mac
-from ryu_apps.control.vpn.translate import network_of
+from vrouter_ovs.addresses import ip_network
 
 
 class Mobility(NamedTuple):
@@ -213,4 +213,4 @@ class Bindings:
         if any(fixed.ip_address == ip for fixed in port.fixed_ips):
             return False
         address = ip_address(ip)
-        return any(address in network_of(pair.ip_address) for pair in port.allowed_address_pairs)
+        return any(address in ip_network(pair.ip_address) for pair in port.allowed_address_pairs)

@@ -11,6 +11,7 @@ from ryu_apps.control.config.attachments import attachment, connected
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network, Port, Router
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
+from vrouter_ovs.addresses import ip_network
 
 
 class Spec(NamedTuple):
@@ -87,19 +88,14 @@ SHARED_BITS = 8
 port forwards for others, and their addresses are not at the port."""
 
 
-@lru_cache(maxsize=65536)
-def network_of(prefix: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(prefix, strict=False)
-
-
 def is_exact(prefix: str) -> bool:
     """Whether a pair's prefix is one address."""
-    return network_of(prefix).num_addresses == 1
+    return ip_network(prefix).num_addresses == 1
 
 
 def _is_shared(port: Port, mac: str, prefix: str) -> bool:
     """Whether others may have what a pair names, and it can be learned where it is."""
-    net = network_of(prefix)
+    net = ip_network(prefix)
     own = is_exact(prefix) and any(
         fixed.ip_address == str(net.network_address) for fixed in port.fixed_ips
     )
@@ -110,7 +106,7 @@ def shared_keys(config: Config) -> dict[tuple[int, str], None]:
     """(L2 VNI, address) of every address that some port may share with others, where its pair
     names just one."""
     return {
-        (network.vni, str(network_of(pair.ip_address).network_address)): None
+        (network.vni, str(ip_network(pair.ip_address).network_address)): None
         for port in config.ports.values()
         if port.allowed_address_pairs
         and (network := config.networks.get(port.network_id)) is not None
@@ -126,7 +122,7 @@ def learned_address(
     with a router."""
     address = ipaddress.ip_address(ip)
     for subnet_id in config.subnets_by_network.get(network_id, ()):
-        inside = address in network_of(config.subnets[subnet_id].cidr)
+        inside = address in ip_network(config.subnets[subnet_id].cidr)
         if inside and not address.is_link_local:
             way = attachment(config, subnet_id)
             if way is not None:

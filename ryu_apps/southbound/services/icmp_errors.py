@@ -10,30 +10,37 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from functools import lru_cache
 
 from ryu_apps.southbound.services.packet_in import Service
+from vrouter_ovs.addresses import ip_network, link_local
 from vrouter_ovs.edge import EdgePort, Why
-from vrouter_ovs.proxies import icmp
-from vrouter_ovs.proxies.packet import (
+from vrouter_ovs.numbers import (
     ETH_IPV4,
     ETH_IPV6,
+    PORT_DHCP_CLIENT,
+    PORT_DHCP_SERVER,
+    PORT_DHCPV6_CLIENT,
+    PORT_DHCPV6_SERVER,
+    PORT_DNS,
+    PROTO_TCP,
     PROTO_UDP,
+)
+from vrouter_ovs.proxies import icmp
+from vrouter_ovs.proxies.packet import (
     Answer,
     Malformed,
     ethernet,
     ignored,
     ip4,
     ip6,
-    link_local,
-    mac_bytes,
 )
 
 NO_ADDRESS4 = "192.0.0.8"
 """The source of an ICMP error where its sender has no IPv4 address (RFC 7600 section 4.8): a port
 without a subnet can send packets that are too big, too."""
-PROTO_TCP = 6
-SERVED = frozenset((53, 67, 68, 546, 547))
+SERVED = frozenset(
+    (PORT_DNS, PORT_DHCP_SERVER, PORT_DHCP_CLIENT, PORT_DHCPV6_CLIENT, PORT_DHCPV6_SERVER)
+)
 """Ports of a gateway that something answers, or will: DNS and DHCP."""
 KINDS = {
     Why.TOO_BIG: icmp.TOO_BIG,
@@ -106,7 +113,7 @@ def gateway(
                 if lease.router]  # fmt: skip
     address, mac = ("", "") if source.is_link_local else _choose(gateways, source)
     mac = mac or answering_mac(port)
-    return address or str(ipaddress.IPv6Address(link_local(mac_bytes(mac)))), mac
+    return address or link_local(mac), mac
 
 
 def _choose(
@@ -114,11 +121,6 @@ def _choose(
     source: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> tuple[str, str]:
     for address, mac, prefix in candidates:
-        if source in _network(prefix):
+        if source in ip_network(prefix):
             return address, mac
     return candidates[0][:2] if candidates else ("", "")
-
-
-@lru_cache(maxsize=4096)
-def _network(prefix: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    return ipaddress.ip_network(prefix, strict=False)

@@ -20,6 +20,15 @@ from typing import Any
 from ryu_apps.southbound.services.router_advertisements import Advertisements
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort, Why
+from vrouter_ovs.numbers import (
+    ETH_IPV4,
+    ETH_IPV6,
+    PORT_DHCP_SERVER,
+    PORT_DHCPV6_SERVER,
+    PROTO_ICMPV6,
+    PROTO_UDP,
+    ROUTER_SOLICIT,
+)
 from vrouter_ovs.proxies import ra
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
 from vrouter_ovs.proxies.packet import Answer, Malformed, ignored
@@ -60,15 +69,16 @@ def asked(frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
 
 def classify(frame: bytes) -> tuple[str, Callable[[bytes, EdgePort], Answer]] | None:
     """Which protocol a punted frame is, and its proxy; None for what no flow of ours punts."""
-    kind = frame[12:14]
-    if kind == b"\x08\x00" and len(frame) > 34 and frame[23] == 17:
+    kind = int.from_bytes(frame[12:14], "big")
+    if kind == ETH_IPV4 and len(frame) > 34 and frame[23] == PROTO_UDP:
         at = 14 + (frame[14] & 15) * 4
-        if frame[at + 2 : at + 4] == b"\0\x43":
+        if int.from_bytes(frame[at + 2 : at + 4], "big") == PORT_DHCP_SERVER:
             return "dhcp", dhcp4.answer
-    elif kind == b"\x86\xdd" and len(frame) > 54:
-        if frame[20] == 17 and frame[56:58] == b"\x02\x23":
+    elif kind == ETH_IPV6 and len(frame) > 54:
+        port = int.from_bytes(frame[56:58], "big")
+        if frame[20] == PROTO_UDP and port == PORT_DHCPV6_SERVER:
             return "dhcpv6", dhcp6.answer
-        if frame[20] == 58 and frame[54] == ra.SOLICITATION:
+        if frame[20] == PROTO_ICMPV6 and frame[54] == ROUTER_SOLICIT:
             return "ra", ra.answer
     return None
 

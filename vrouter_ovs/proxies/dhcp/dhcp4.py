@@ -9,11 +9,10 @@ MAC is served.  Also: RFC 3396 (long options), 3442 (classless routes), 4039 (ra
 from __future__ import annotations
 
 from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.numbers import PORT_DHCP_CLIENT, PORT_DHCP_SERVER
 from vrouter_ovs.proxies.dhcp.dhcp4_message import (
-    CLIENT_PORT,
     HEADER,
     MAGIC,
-    SERVER_PORT,
     Request,
     parse,
 )
@@ -109,7 +108,7 @@ def _message(
     if len(payload) < _MIN_REPLY:
         payload = payload.ljust(_MIN_REPLY, b"\0")
     return build_udp4(prepared.mac, prepared.source_mac, prepared.server, destination,
-                      SERVER_PORT, CLIENT_PORT, payload)  # fmt: skip
+                      PORT_DHCP_SERVER, PORT_DHCP_CLIENT, payload)  # fmt: skip
 
 
 def _nak(prepared: Prepared, request: Request, reason: str) -> Answer:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
+from vrouter_ovs.numbers import PORT_DHCP_SERVER
 from vrouter_ovs.proxies.dhcp.client_tags import USER_CLASS
 from vrouter_ovs.proxies.packet import Malformed, Udp, udp4
 
-SERVER_PORT, CLIENT_PORT = 67, 68
 MAGIC = b"\x63\x82\x53\x63"
 HEADER = Struct("!BBBB4sHH4s4s4s4s16s64s128s4s")
 _FIXED = HEADER.size
@@ -60,7 +60,7 @@ def parse(frame: bytes) -> Request:
 
 
 def _message(udp: Udp) -> Request:
-    if udp.dst_port != SERVER_PORT:
+    if udp.dst_port != PORT_DHCP_SERVER:
         raise Malformed("not to the DHCP server port")
     data = udp.payload
     if not _FIXED < len(data) <= _MAX_MESSAGE:

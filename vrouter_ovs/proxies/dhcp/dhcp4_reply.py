@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import EdgePort, Lease4
 from vrouter_ovs.proxies.dhcp import dhcp4_routes
 from vrouter_ovs.proxies.dhcp.client_tags import chosen
@@ -17,7 +18,7 @@ from vrouter_ovs.proxies.dhcp.dhcp4_options import (
     encode_routes,
     tlv,
 )
-from vrouter_ovs.proxies.packet import ANY4, address_bytes, mac_bytes, per_object
+from vrouter_ovs.proxies.packet import ANY4, per_object
 
 INFINITE = 0xFFFFFFFF
 DEFAULT_SIZE = 576

@@ -13,6 +13,7 @@ from struct import Struct
 from typing import NamedTuple
 
 from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.numbers import PORT_DHCPV6_CLIENT, PORT_DHCPV6_SERVER
 from vrouter_ovs.proxies.dhcp.client_tags import USER_CLASS
 from vrouter_ovs.proxies.dhcp.dhcp6_options import option
 from vrouter_ovs.proxies.dhcp.dhcp6_reply import INFINITE, Prepared, prepare, problems
@@ -20,7 +21,6 @@ from vrouter_ovs.proxies.packet import Answer, Malformed, Udp, build_udp6, ignor
 
 __all__ = ["answer", "problems"]
 
-SERVER_PORT, CLIENT_PORT = 547, 546
 (SOLICIT, ADVERTISE, REQUEST, CONFIRM, RENEW, REBIND, REPLY, RELEASE, DECLINE, RECONFIGURE,
  INFORMATION_REQUEST, RELAY_FORWARD) = range(1, 13)  # fmt: skip
 _CLIENT_ID, _SERVER_ID, _IA_NA, _IA_TA, _IAADDR, _ORO = range(1, 7)
@@ -72,7 +72,7 @@ def _read(data: bytes, start: int) -> list[tuple[int, bytes]]:
 
 def _parse(frame: bytes) -> _Request:
     udp = udp6(frame)
-    if udp.dst_port != SERVER_PORT:
+    if udp.dst_port != PORT_DHCPV6_SERVER:
         raise Malformed("not to the DHCPv6 server port")
     data = udp.payload
     if not 4 <= len(data) <= _MAX_MESSAGE:
@@ -255,8 +255,10 @@ def _send(
     if len(payload) > _MAX_REPLY:
         raise Malformed("the answer would be larger than the link's minimum MTU")
     udp = request.udp
-    frame = build_udp6(prepared.mac, prepared.source_mac, prepared.source, udp.src, SERVER_PORT,
-                       CLIENT_PORT, payload)  # fmt: skip
+    frame = build_udp6(
+        prepared.mac, prepared.source_mac, prepared.source, udp.src,
+        PORT_DHCPV6_SERVER, PORT_DHCPV6_CLIENT, payload,
+    )  # fmt: skip
     reason = "stateful" if prepared.own else "stateless"
     return Answer((frame,), kind, reason)
 

@@ -6,11 +6,12 @@ import ipaddress
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes
 from vrouter_ovs.edge import EdgePort, Lease6
 from vrouter_ovs.proxies.dhcp.client_tags import chosen
 from vrouter_ovs.proxies.dhcp.dhcp6_options import encode, ntp_servers, option
 from vrouter_ovs.proxies.domain_names import encode_or_nothing
-from vrouter_ovs.proxies.packet import address_bytes, link_local, mac_bytes, per_object
+from vrouter_ovs.proxies.packet import per_object
 
 INFINITE = 0xFFFFFFFF
 
@@ -47,7 +48,7 @@ def prepare(port: EdgePort) -> Prepared | None:
     return Prepared(
         mac=mac_bytes(port.mac),
         source_mac=source_mac,
-        source=link_local(source_mac),
+        source=link_local_bytes(source_mac),
         server_id=b"\0\x03\0\x01" + source_mac,  # DUID-LL (RFC 8415 section 11.4)
         own=tuple(address_bytes(lease.address) for lease in stateful),
         prefixes=tuple((int(net.network_address), int(net.netmask)) for net in networks),

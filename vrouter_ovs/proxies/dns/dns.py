@@ -22,6 +22,7 @@ import dns.name
 import dns.rcode
 import dns.rdataclass
 
+from vrouter_ovs.numbers import ETH_IPV4, PORT_DNS
 from vrouter_ovs.proxies.dns.message import (
     RD,
     Query,
@@ -35,7 +36,6 @@ from vrouter_ovs.proxies.dns.message import (
 from vrouter_ovs.proxies.dns.relay import outgoing
 from vrouter_ovs.proxies.dns.special_names import Zones, block_of, switched_off, zone_of
 from vrouter_ovs.proxies.packet import (
-    ETH_IPV4,
     Malformed,
     Udp,
     build_udp4,
@@ -45,7 +45,6 @@ from vrouter_ovs.proxies.packet import (
     udp6,
 )
 
-PORT = 53
 MAX_QUERY = 1024
 _MAX_RECORDS = 64
 _A, _PTR, _SOA, _AAAA, _DS = 1, 12, 6, 28, 43
@@ -216,7 +215,7 @@ def _reverse(
 def query_of(frame: bytes) -> Udp:
     """The UDP datagram of a query's frame, either family; raises Malformed."""
     udp = udp4(frame) if ethernet(frame)[2] == ETH_IPV4 else udp6(frame)
-    if udp.dst_port != PORT or not udp.src_port:
+    if udp.dst_port != PORT_DNS or not udp.src_port:
         raise Malformed("not to the DNS port")
     group = udp.dst[0] >= 224 if len(udp.dst) == 4 else udp.dst[0] == 0xFF
     if group or udp.dst_mac[0] & 1 or not any(udp.src):
@@ -227,4 +226,4 @@ def query_of(frame: bytes) -> Udp:
 def reply_frame(query: Udp, wire: bytes) -> bytes:
     """The frame that brings ``wire`` back to the one who sent ``query``."""
     build = build_udp4 if len(query.src) == 4 else build_udp6
-    return build(query.src_mac, query.dst_mac, query.dst, query.src, PORT, query.src_port, wire)
+    return build(query.src_mac, query.dst_mac, query.dst, query.src, PORT_DNS, query.src_port, wire)

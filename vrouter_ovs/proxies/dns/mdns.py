@@ -16,29 +16,25 @@ from collections.abc import Iterable
 from struct import Struct
 from typing import NamedTuple
 
+from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes, multicast_mac
 from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.numbers import ETH_IPV4, PORT_MDNS
 from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.proxies.dns.message import MAX_UDP
 from vrouter_ovs.proxies.dns.special_names import block_of
 from vrouter_ovs.proxies.domain_names import encode_or_nothing
 from vrouter_ovs.proxies.packet import (
-    ETH_IPV4,
     Answer,
     Malformed,
     Udp,
-    address_bytes,
     build_udp4,
     build_udp6,
     ethernet,
     ignored,
-    link_local,
-    mac_bytes,
-    multicast_mac,
     udp4,
     udp6,
 )
 
-PORT = 5353
 GROUP4, GROUP6 = bytes((224, 0, 0, 251)), address_bytes("ff02::fb")
 GROUP4_MAC = bytes.fromhex("01005e0000fb")
 TTL, LEGACY_TTL = 120, 10
@@ -261,7 +257,7 @@ def respond(message: bytes, port: EdgePort, view: DnsView, legacy: bool) -> tupl
 def _source(port: EdgePort, udp: Udp, mac: bytes) -> bytes:
     """The address that answers: the one whose subnet the asker is in (section 11); or b""."""
     if len(udp.src) == 16:
-        return link_local(mac)
+        return link_local_bytes(mac)
     asker = ipaddress.IPv4Address(udp.src)
     leases = sorted(port.v4, key=lambda lease: asker not in ipaddress.ip_network(
         f"{lease.address}/{lease.prefix_length}", strict=False))  # fmt: skip
@@ -274,11 +270,11 @@ def answer(frame: bytes, port: EdgePort, view: DnsView) -> Answer:
     kinds: "answer" (to the group), "unicast", "legacy", "ignored".
     """
     udp = udp4(frame) if ethernet(frame)[2] == ETH_IPV4 else udp6(frame)
-    if udp.dst_port != PORT or udp.dst not in (GROUP4, GROUP6):
+    if udp.dst_port != PORT_MDNS or udp.dst not in (GROUP4, GROUP6):
         return ignored("not to the mDNS group")
     if not udp.src_port or not (port.gateway_mac or port.service_mac):
         return ignored("no way back")
-    legacy = udp.src_port != PORT
+    legacy = udp.src_port != PORT_MDNS
     wire, unicast = respond(udp.payload, port, view, legacy)
     if not wire:
         return ignored("nothing to say")
@@ -288,8 +284,8 @@ def answer(frame: bytes, port: EdgePort, view: DnsView) -> Answer:
         return ignored("no way back")
     build = build_udp4 if len(udp.src) == 4 else build_udp6
     if unicast and any(udp.src):
-        reply = build(udp.src_mac, mac, source, udp.src, PORT, udp.src_port, wire, HOP_LIMIT)
+        reply = build(udp.src_mac, mac, source, udp.src, PORT_MDNS, udp.src_port, wire, HOP_LIMIT)
         return Answer((reply,), "legacy" if legacy else "unicast", "")
     group = GROUP4_MAC if len(udp.src) == 4 else multicast_mac(GROUP6)
-    reply = build(group, mac, source, udp.dst, PORT, PORT, wire, HOP_LIMIT)
+    reply = build(group, mac, source, udp.dst, PORT_MDNS, PORT_MDNS, wire, HOP_LIMIT)
     return Answer((reply,), "answer", "")

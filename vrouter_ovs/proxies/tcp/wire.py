@@ -8,8 +8,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
+from vrouter_ovs.numbers import ETH_IPV4, PROTO_TCP
 from vrouter_ovs.proxies.packet import (
-    ETH_IPV4,
     Malformed,
     build_ip4,
     build_ip6,
@@ -19,7 +19,6 @@ from vrouter_ovs.proxies.packet import (
     ip6,
 )
 
-PROTO_TCP = 6
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 HEADER = {4: 40, 16: 60}
 """Bytes of IP and TCP headers without options, by the length of an address."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vrouter_ovs.addresses import ipv4_bytes, ipv6_bytes, mac_bytes
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.schema.fields import ipv4_bytes, ipv6_bytes, mac_bytes
 from vrouter_ovs.state import LocalHop, Neighbor, RemoteHop, Route
 from vrouter_ovs.wire.flows import Encoded
 from vrouter_ovs.wire.templates.cut import cut, encode_rendered, pattern, sample

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+from vrouter_ovs.addresses import ipv4_bytes, mac_bytes
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.connect import connect_meter
 from vrouter_ovs.pipeline.punt import meter_id
-from vrouter_ovs.schema.fields import PACKET_FIELDS, ipv4_bytes, mac_bytes
+from vrouter_ovs.schema.fields import PACKET_FIELDS
 from vrouter_ovs.state import (
     LocalHop,
     LocalPort,

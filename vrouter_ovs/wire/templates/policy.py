@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+from vrouter_ovs.addresses import ip_network, ipv4_bytes, ipv6_bytes
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.addresses import network
 from vrouter_ovs.pipeline.policy import PORT_FIELDS
 from vrouter_ovs.pipeline.port_blocks import blocks
-from vrouter_ovs.schema.fields import ipv4_bytes, ipv6_bytes
 from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Rule
 from vrouter_ovs.wire.flows import Encoded
@@ -68,7 +67,7 @@ def _rule(
     ``ports``: () or a sample of them; ``prefix``: the length of the other side's, -1 for any.
     None where the sample is ambiguous.
     """
-    remote = str(network(f"{_IP4 if version == 4 else _IP6}/{prefix}")) if prefix >= 0 else ""
+    remote = str(ip_network(f"{_IP4 if version == 4 else _IP6}/{prefix}")) if prefix >= 0 else ""
     first, last = ports or (-1, -1)
     found = sample(
         Rule(
@@ -99,7 +98,7 @@ def _ports(value: int, mask: int) -> bytes:
 @lru_cache(maxsize=4096)
 def _prefix(prefix: str) -> bytes:
     """The address, and the mask where it is a shorter one, as they stand in a match."""
-    net = network(prefix)
+    net = ip_network(prefix)
     address = net.network_address.packed
     return address if net.prefixlen == net.max_prefixlen else address + net.netmask.packed
 
@@ -115,7 +114,7 @@ def rule() -> Callable[[Rule], tuple[Encoded, ...]]:
             return encode_rendered(obj)
         prefix, other = -1, b""
         if remote:
-            net = network(remote)
+            net = ip_network(remote)
             prefix, other = net.prefixlen, _prefix(remote)
             if net.version != version or not prefix:
                 return encode_rendered(obj)

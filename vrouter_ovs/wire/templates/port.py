@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from vrouter_ovs.addresses import ipv4_bytes, ipv6_bytes, link_local, mac_bytes
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline import render
-from vrouter_ovs.schema.fields import ipv4_bytes, ipv6_bytes, link_local, mac_bytes
 from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import LocalPort
 from vrouter_ovs.wire.flows import Encoded, encode

@@ -13,9 +13,10 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroupRule
 from ryu_apps.control.config.protocols import protocol_number
 from ryu_apps.control.config.rules.draft import Draft, conflict
+from vrouter_ovs.numbers import PROTO_SCTP, PROTO_TCP, PROTO_UDP
 from vrouter_ovs.pipeline.port_blocks import blocks
 
-MATCHED = frozenset((6, 17, 132))
+MATCHED = frozenset((PROTO_TCP, PROTO_UDP, PROTO_SCTP))
 """The protocols whose ports a switch can match (ovs-fields(7))."""
 MAX_FLOWS = 32768
 """Flows that one group may need for rules with address groups: eight ports, or one range of them,

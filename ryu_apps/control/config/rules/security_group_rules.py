@@ -7,7 +7,7 @@ from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroupRule
-from ryu_apps.control.config.protocols import ICMP, ICMPV6, PROTOCOLS, likeness, protocol_number
+from ryu_apps.control.config.protocols import PROTOCOLS, likeness, protocol_number
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,
@@ -18,10 +18,24 @@ from ryu_apps.control.config.rules.draft import (
     plain,
 )
 from ryu_apps.control.config.rules.rule_size import check_size
+from vrouter_ovs.numbers import (
+    PROTO_DEST_OPTIONS,
+    PROTO_FRAGMENT,
+    PROTO_ICMP,
+    PROTO_ICMPV6,
+    PROTO_IPV6,
+    PROTO_NO_NEXT,
+    PROTO_ROUTING,
+    PROTO_SCTP,
+    PROTO_TCP,
+    PROTO_UDP,
+)
 
-WITH_PORTS = {6: "tcp", 17: "udp", 132: "sctp"}
+WITH_PORTS = {PROTO_TCP: "tcp", PROTO_UDP: "udp", PROTO_SCTP: "sctp"}
 """The protocols whose ports a switch can match (ovs-fields(7))."""
-ONLY_IPV6 = frozenset((41, 43, 44, ICMPV6, 59, 60))
+ONLY_IPV6 = frozenset((
+    PROTO_IPV6, PROTO_ROUTING, PROTO_FRAGMENT, PROTO_ICMPV6, PROTO_NO_NEXT, PROTO_DEST_OPTIONS,
+))  # fmt: skip
 DIRECTIONS = ("ingress", "egress")
 ETHERTYPES = {"ipv4": "IPv4", "ipv6": "IPv6"}
 MAX_PORT = 65535
@@ -134,7 +148,7 @@ def _ports(protocol: str, ethertype: str, first: int | None, last: int | None) -
             "SecurityGroupProtocolRequiredWithPorts",
         )
     number = protocol_number(protocol, 6 if ethertype == "IPv6" else 4)
-    if number in (ICMP, ICMPV6):
+    if number in (PROTO_ICMP, PROTO_ICMPV6):
         return _icmp(first, last)
     if number not in WITH_PORTS:
         raise bad_request(

@@ -27,6 +27,7 @@ from ryu_apps.southbound.services.dns.streams import Streams
 from ryu_apps.southbound.services.packet_in import Place, Send
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.numbers import PORT_DNS
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import mdns
 from vrouter_ovs.proxies.dns import relay as dns_relay
@@ -137,7 +138,7 @@ class DnsService:
             return "dns", ignored("no such network")
         if _is_tcp(frame):
             tcp = tcp_wire.parse(frame)
-            if tcp.dst_port != edge_dns.PORT:
+            if tcp.dst_port != PORT_DNS:
                 raise Malformed("not to the DNS port")
             if not self._later(lambda now: self._streams.segment(tcp, port, place, now)):
                 return "dns", ignored("busy")
