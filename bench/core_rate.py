@@ -28,6 +28,7 @@ from ryu_apps.control.config.model import (
     Router,
     Subnet,
 )
+from ryu_apps.control.kinds import OvsFacts
 from ryu_apps.control.routes import Attributes, MacIp, Path
 from ryu_apps.control.world import Settings, World
 
@@ -51,7 +52,8 @@ class Site:
         self.networks: set[int] = set()
         self.step(msg.ConfigLoaded())
         for n, name in enumerate(self.elements):
-            info = msg.ElementInfo(name, name, f"172.16.{n // 250}.{n % 250 + 1}", name, "")
+            vtep = f"172.16.{n // 250}.{n % 250 + 1}"
+            info = msg.ElementInfo(name, name, vtep, name, "", OvsFacts("", 0, "br-int", None))
             self.step(msg.ElementConnected(n, info, (), ()))
         self.acknowledge()
 

@@ -29,7 +29,9 @@ from ryu_apps.peering import Engine, Speaker, is_router_id, make_engine, parse_p
 from ryu_apps.runtime import expect
 from ryu_apps.settings import SettingsError
 from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
+from ryu_apps.southbound.ovs import OvsSouthbound
 from ryu_apps.southbound.ovsdb.southbound import OvsdbSettings, OvsdbSouthbound
+from ryu_apps.southbound.registry import Southbounds
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.addresses import AddressSender, seen
 from ryu_apps.southbound.services.dns.resolvers import limits_of
@@ -80,8 +82,10 @@ class VncNode(app_manager.OSKenApp):
         post = self.controller.post
         self.store = open_store(**_section(conf.store))
         self.configuration = Configuration(self.store, post, conf, options.state_file(conf))
+        self.southbounds = Southbounds()
+        send = self.southbounds.packet_out
         self.punt = PuntSouthbound(
-            self._answer,
+            send,
             {
                 **icmp_errors.services(options.overlay_mtu(conf)),
                 Why.DNS: lambda *asked: self.dns.query(*asked),
@@ -89,19 +93,20 @@ class VncNode(app_manager.OSKenApp):
                 Why.SEEN: seen(post),
             },
         )
-        self.dns = _dns_service(conf.dns, self._answer, self.punt)
-        self.addresses = AddressSender(self.punt, self._answer)
+        self.dns = _dns_service(conf.dns, send, self.punt)
+        self.addresses = AddressSender(self.punt, send)
         self.openflow = OpenFlowSouthbound(
             post, punted=self.punt.punted, new_connections=conf.openflow.new_connections,
             sources=expect, any_address=conf.ovsdb.openflow_any_address,
             unclaimed=conf.ovsdb.unclaimed_timeout,
         )
-        self.ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
+        ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
+        self.southbounds.add(OvsSouthbound(ovsdb, self.openflow))
         self.engine: Engine | None = None
         if speaker.peers or speaker.listen:
             self.engine = make_engine(conf.bgp.engine, speaker, post)
         self.view = LiveView(
-            self.controller, self.store, self.openflow, self.engine, self.record,
+            self.controller, self.store, self.southbounds, self.engine, self.record,
             self.punt.status, self.dns.status, self.configuration,
         )
         self.api = ApiServer(self.configuration, self.view, conf)
@@ -149,9 +154,8 @@ class VncNode(app_manager.OSKenApp):
         self._closers.append(self.dns.stop)
         self.punt.start()
         self._closers.append(self.punt.stop)
-        self._closers.append(self.openflow.stop)
-        self.ovsdb.start()
-        self._closers.append(self.ovsdb.stop)
+        self._closers.append(self.southbounds.stop)
+        self.southbounds.start()
         if self.engine is not None:
             self.engine.start()
             self._closers.append(self.engine.stop)
@@ -177,25 +181,13 @@ class VncNode(app_manager.OSKenApp):
             """Without peers nobody hears of routes."""
 
         self.controller.effects = {
-            msg.Program: self.openflow.program,
-            msg.Hold: lambda effect: self.openflow.hold(effect.element, effect.held),
-            msg.AcceptElement: self._accept,
-            msg.RefuseElement: lambda effect: self.ovsdb.refuse(
-                effect.session, effect.reason, effect.standby
-            ),
-            msg.ExpectElement: lambda effect: self.ovsdb.expect(effect.element, effect.address),
-            msg.ReconsiderElement: lambda effect: self.ovsdb.reconsider(effect.session),
-            msg.ReleaseElement: self._release,
+            **self.southbounds.subscriptions(),
             msg.EdgeChanged: lambda effect: self.punt.changed(
                 effect.element, effect.ofport, effect.port
             ),
             msg.DnsChanged: lambda effect: self.dns.changed(effect.network_id, effect.view),
             msg.Probe: self.addresses.probe,
             msg.Gratuitous: self.addresses.gratuitous,
-            msg.SetTunnels: lambda effect: self.ovsdb.set_tunnels(effect.element, effect.vteps),
-            msg.MarkInstalled: lambda effect: self.ovsdb.mark_active(
-                effect.element, dict(effect.interfaces)
-            ),
             msg.Announce: (lambda effect: engine.announce(effect.paths)) if engine else nothing,
             msg.Withdraw: (lambda effect: engine.withdraw(effect.nlris)) if engine else nothing,
             msg.SendEndOfRib: (lambda effect: engine.end_of_rib()) if engine else nothing,
@@ -207,19 +199,6 @@ class VncNode(app_manager.OSKenApp):
                 LEVELS[effect.level], "%s: %s", effect.subject, effect.text
             ),
         }
-
-    def _answer(self, element: str, ofport: int, frame: bytes) -> bool:
-        """Send a frame to the port that asked; any thread."""
-        return self.openflow.packet_out(element, ofport, frame)
-
-    def _accept(self, effect: msg.AcceptElement) -> None:
-        self.ovsdb.accept(effect.session, effect.element)
-        if effect.datapath_id:
-            self.openflow.accept(effect.element, effect.datapath_id, effect.address)
-
-    def _release(self, effect: msg.ReleaseElement) -> None:
-        self.openflow.forget(effect.element)
-        self.ovsdb.forget(effect.element)
 
     # ------------------------------------------------------------ switches
 

@@ -10,10 +10,11 @@ from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements.admission import Admission, Refusals
-from ryu_apps.control.elements.elements import RECORDS, Element, Elements, datapath_of, record
+from ryu_apps.control.elements.elements import RECORDS, Element, Elements, record
 from ryu_apps.control.elements.trust import Trust
 from ryu_apps.control.elements.unknown_ports import UnknownPorts
 from ryu_apps.control.forwarding.presence import Presence
+from ryu_apps.control.kinds import datapath_id, datapath_of, kind_of
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.vrouters import Vrouters
@@ -73,7 +74,7 @@ class Membership:
             self.refusals.refuse(event.session, info, objection, now)
             return
         known = self._elements.accepted.get(info.element)
-        if known is not None and known.vtep != info.vtep:
+        if known is not None and (known.vtep, known.info.kind) != (info.vtep, info.kind):
             self.forget(info.element)
         element = self._elements.accept(event.session, info)
         if element is not known:
@@ -100,9 +101,7 @@ class Membership:
 
     def _accepted(self, session: int, info: msg.ElementInfo) -> None:
         self.refusals.look_again()
-        self._effects.append(
-            msg.AcceptElement(session, info.element, info.datapath_id, info.address)
-        )
+        self._effects.append(msg.AcceptElement(session, info))
 
     # ------------------------------------------------------------ records
 
@@ -168,7 +167,7 @@ class Membership:
         if name not in self._yielded:
             if name not in self._absent:
                 self._absent[name] = now
-                self._effects.append(msg.ExpectElement(name, value["address"]))
+                self._effects.append(msg.ExpectElement(name, value["address"], kind_of(value)))
         elif not any(known.element == name for known in self._elements.refused.values()):
             # The record was under way when this node yielded, and the session has ended since.
             self._put_record(name, {**value, "connected": False})
@@ -203,7 +202,7 @@ class Membership:
         info = element.info
         if (
             self._elements.by_vtep.get(info.vtep) == name
-            and self._elements.by_datapath.get(info.datapath_id, name) == name
+            and self._elements.by_datapath.get(datapath_id(info.facts), name) == name
         ):
             return
         objection = self._admission.objection(element.session, info)
@@ -227,7 +226,7 @@ class Membership:
             self.forget(info.element)
             self.connected(msg.ElementConnected(event.session, info, interfaces, tunnels), now)
             return
-        if info.datapath_id != element.info.datapath_id:
+        if datapath_id(info.facts) != datapath_id(element.info.facts):
             objection = self._admission.objection(event.session, info)
             if objection is not None:
                 # Its former bridge is what it was accepted with, and stays in charge of its ports.

@@ -4,7 +4,9 @@ Shells (REST, BGP, OVSDB, OpenFlow, timers) post events to the controller thread
 ``world.step(event, now)`` and runs the effects it returns.  All are frozen values.  ``now`` is
 seconds from a monotonic clock; the core never reads a clock itself.
 
-``element`` is always the system-id of a hypervisor (``external_ids:system-id`` of its OVSDB).
+``element`` is always the system-id of a hypervisor (``external_ids:system-id`` of its OVSDB; each
+kind of element has its own place for it).  ``session`` is the number of a connection that an
+element has with this node; no two of one process, of whatever kind, have the same number.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from enum import IntEnum
 from typing import Any
 
 from ryu_apps.control.graceful_restart import BY_TCP, SessionEnd
+from ryu_apps.control.kinds import Facts
 from ryu_apps.control.routes import Nlri, Path
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies.dns.dns import DnsView
@@ -85,12 +88,10 @@ class TunnelStatus:
 
 @dataclass(frozen=True, slots=True)
 class ElementInfo:
-    """Who a hypervisor says it is, from the root row of its OVSDB.
+    """Who an element says it is.
 
-    ``identity``: UUID of the Open_vSwitch row; ``address``: the peer address of the connection;
-    ``datapath_id``: of the integration bridge, called ``bridge``; 0 where it is not known.
-    ``connection_limit``: how many connections its database lets each port have tracked, 0 where
-    it says nothing; None where it has no place for that.
+    ``identity``: tells two apart that have one system-id; for OVS the UUID of the Open_vSwitch row.
+    ``address``: the peer address of the connection.  ``facts``: what only its kind has.
     """
 
     element: str
@@ -98,10 +99,12 @@ class ElementInfo:
     vtep: str
     identity: str
     address: str
-    ovs_version: str = ""
-    datapath_id: int = 0
-    bridge: str = "br-int"
-    connection_limit: int | None = None
+    facts: Facts
+
+    @property
+    def kind(self) -> str:
+        """Which southbound it belongs to, such as "ovs"."""
+        return self.facts.kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,7 @@ class ElementConnected:
 
 @dataclass(frozen=True, slots=True)
 class ElementChanged:
-    """The root row changed (hostname, VTEP, datapath id, version)."""
+    """What the element says of itself changed (hostname, VTEP, facts)."""
 
     session: int
     info: ElementInfo
@@ -304,12 +307,10 @@ class Hold:
 @dataclass(frozen=True, slots=True)
 class AcceptElement:
     """The session may configure its hypervisor from now on; an older session of it is closed.
-    ``address``: where it connects from, and its switch too."""
+    ``info``: as it was when that was decided."""
 
     session: int
-    element: str
-    datapath_id: int
-    address: str = ""
+    info: ElementInfo
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,25 +319,27 @@ class RefuseElement:
     is another's; keep the session."""
 
     session: int
-    element: str
+    info: ElementInfo
     reason: str
     standby: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectElement:
-    """The element was this node's before its start and will come back, from ``address``: keep a
-    place for it."""
+    """The element, of that kind, was this node's before its start and will come back, from
+    ``address``: keep a place for it."""
 
     element: str
     address: str
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)
 class ReconsiderElement:
-    """What stood against the session is gone: tell of its hypervisor again."""
+    """What stood against the session, of an element of that kind, is gone: tell of it again."""
 
     session: int
+    kind: str
 
 
 @dataclass(frozen=True, slots=True)

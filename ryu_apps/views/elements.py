@@ -7,6 +7,7 @@ from itertools import islice
 from typing import Any
 
 from ryu_apps.control.elements.elements import record
+from ryu_apps.control.kinds import Facts, OvsFacts
 from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import Remote
@@ -58,7 +59,7 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
                 "router_mac": element.router_mac,
                 "settled": element.settled,
                 "reason": element.reason,
-                "connections_per_port": _connections(element.info.connection_limit),
+                **_of_kind(element.info.facts),
                 "ports": [
                     {"id": port.port_id, "interface": port.interface, "ofport": port.ofport}
                     for port in bound[name]
@@ -77,10 +78,17 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _connections(limit: int | None) -> dict[str, Any]:
-    """``limit``: how many connections the database lets a port have, 0: any number, None: it cannot
-    say.  ``reason``: why, and what helps."""
-    return {"limit": limit, "reason": NO_CONNECTION_LIMIT if limit is None else ""}
+def _of_kind(facts: Facts) -> dict[str, Any]:
+    """What is shown of elements of this kind alone.
+
+    ``connections_per_port``: ``limit`` is how many connections the database lets a port have, 0:
+    any number, None: it cannot say; ``reason``: why, and what helps.
+    """
+    if not isinstance(facts, OvsFacts):
+        return {}
+    limit = facts.connection_limit
+    reason = NO_CONNECTION_LIMIT if limit is None else ""
+    return {"connections_per_port": {"limit": limit, "reason": reason}}
 
 
 def refused(world: World, now: float) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import NodeView, PortState, Remote
 from ryu_apps.peering.base import Engine
-from ryu_apps.southbound.openflow.southbound import NotConnected, OpenFlowSouthbound
+from ryu_apps.southbound.base import NotConnected, VrouterQueries
 from ryu_apps.store.base import Store
 from ryu_apps.views import elements, health, rib, vpns, vrouters
 from ryu_apps.views.checks import CONTRIBUTORS
@@ -33,7 +33,7 @@ class LiveView(NodeView):
         self,
         controller: Controller,
         store: Store,
-        openflow: OpenFlowSouthbound,
+        southbound: VrouterQueries,
         engine: Engine | None,
         record: Callable[[], dict[str, Any]],
         edge: Callable[[str], dict[str, Any]],
@@ -42,7 +42,7 @@ class LiveView(NodeView):
     ) -> None:
         self._controller = controller
         self._store = store
-        self._openflow = openflow
+        self._southbound = southbound
         self._engine = engine
         self._record = record
         self._edge = edge
@@ -121,7 +121,7 @@ class LiveView(NodeView):
         found += self._controller.query(lambda world: elements.refused(world, now))
         for one in found:
             if one["mine"]:
-                one["openflow"] = self._openflow.status(one["element"])
+                one["openflow"] = self._southbound.status(one["element"])
                 one["edge"] = self._edge(one["element"])
         return found
 
@@ -173,7 +173,7 @@ class LiveView(NodeView):
 
     def vrouter_flows(self, element: str) -> list[dict[str, Any]]:
         keys = self._controller.query(lambda world: list(world.desired.objects[element]))
-        flows = self._openflow.flows(element)
+        flows = self._southbound.flows(element)
         vrouters.name_objects(flows, keys)
         return flows
 
@@ -196,7 +196,7 @@ class LiveView(NodeView):
         for (element, host), cookies in places.items():
             one: dict[str, Any] = {"element": element, "host": host}
             try:
-                counts = self._openflow.counters(element)
+                counts = self._southbound.counters(element)
             except (KeyError, NotConnected, TimeoutError) as error:
                 one["error"] = str(error) or type(error).__name__
             else:

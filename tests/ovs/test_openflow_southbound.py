@@ -20,10 +20,10 @@ from ryu_apps.control.messages import (
     VrouterConnected,
     VrouterDisconnected,
 )
+from ryu_apps.southbound.base import NotConnected
 from ryu_apps.southbound.openflow import monitor as openflow_monitor
 from ryu_apps.southbound.openflow.channel import VrouterChannel
 from ryu_apps.southbound.openflow.monitor import Monitor
-from ryu_apps.southbound.openflow.southbound import NotConnected
 from vrouter_ovs.schema.tables import TABLE_IDS
 from vrouter_ovs.state import Evi, LocalPort, Neighbor, Punt, RemoteMac, Tunnel
 

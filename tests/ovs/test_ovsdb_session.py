@@ -112,7 +112,7 @@ def test_two_hypervisors_join_and_are_configured(bed):
             == set(TABLE_NAMES.values())
         changed = [e for e in node.of(ElementChanged) if e.info.element == hypervisor.name]
         datapath_id = dict(bridge["other_config"][1])["datapath-id"]
-        assert changed[-1].info.datapath_id == int(datapath_id, 16)
+        assert changed[-1].info.facts.datapath_id == int(datapath_id, 16)
         until(lambda wanted=datapath_id, one=hypervisor:
               one.find("Bridge", "datapath_id")[0]["datapath_id"] == wanted, "the id in use")
         controller, = hypervisor.find(
@@ -126,7 +126,7 @@ def test_two_hypervisors_join_and_are_configured(bed):
         assert manager == {"max_backoff": 1000, "inactivity_probe": 5000}
         owner = hypervisor.vsctl("get", "Open_vSwitch", ".", "external_ids:vnc-owner")
         assert owner.strip('"') == "node-1"
-    ids = {event.info.datapath_id for event in node.of(ElementChanged)}
+    ids = {event.info.facts.datapath_id for event in node.of(ElementChanged)}
     assert len(ids - {0}) == 2
     first.ofctl("-OOpenFlow14", "add-flow", "br-int", "table=1,actions=drop")
     assert f"table={TABLE_NAMES[1]}," in first.ofctl(
@@ -312,7 +312,7 @@ def test_a_wiped_database_is_filled_again(bed):
     assert after.info.identity != before.info.identity
     settled(node, "hv1")
     up(node, "hv1", "10.0.0.2")
-    known = {event.info.datapath_id for event in node.of(ElementChanged)} - {0}
+    known = {event.info.facts.datapath_id for event in node.of(ElementChanged)} - {0}
     assert len(known) == 1, "the datapath id outlives the database"
 
 

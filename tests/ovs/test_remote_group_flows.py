@@ -24,6 +24,8 @@ from ryu_apps.control.config.model import (
 from ryu_apps.control.world import Settings, World
 from tests.ovs.tracing import trace
 
+from ..element_info import ovs_info
+
 GATEWAY = {"n": "fa:16:3e:00:00:fe", "m": "fa:16:3e:00:00:fd"}
 NEW, ESTABLISHED, REPLY = "trk,new", "trk,est", "trk,est,rpl"
 
@@ -73,7 +75,7 @@ def world(stateful: bool, *pairs: str) -> World:
                 port(4, "third", network="m"), port(5, "web", network="m")]
     made = World(Settings("n1", 65000))
     made.step(msg.ConfigChanged(tuple(changes), 1), 0.0)
-    info = msg.ElementInfo("hv", "hv", "192.0.2.1", "hv", "198.51.100.1")
+    info = ovs_info("hv", "hv", "192.0.2.1", "hv", "198.51.100.1")
     rows = tuple(msg.Interface(f"t{n}", f"p{n}", n) for n in range(1, 6))
     made.step(msg.ElementConnected(1, info, rows, ()), 0.0)
     return made

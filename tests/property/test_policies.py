@@ -21,6 +21,8 @@ from ryu_apps.control.world import Settings, World
 from ryu_apps.views.checks import policy
 from vrouter_ovs.state import LocalPort, PeerAddress, Policy, Rule
 
+from ..element_info import ovs_info
+
 GROUPS = ["ga", "gb", "gc"]
 PORTS = ["p0", "p1", "p2", "p3"]
 PAIRS = st.builds(
@@ -77,7 +79,7 @@ def changes(draw):
 
 
 def plug(world: World, element: str, number: int, ports) -> None:
-    info = msg.ElementInfo(element, element, f"192.0.2.{number}", element, "198.51.100.1")
+    info = ovs_info(element, element, f"192.0.2.{number}", element, "198.51.100.1")
     rows = tuple(msg.Interface(f"t{port}", port, 10 + PORTS.index(port)) for port in ports)
     world.step(msg.ElementConnected(number, info, rows, ()), 0.0)
 

@@ -19,6 +19,7 @@ from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import Settings, World
 from vrouter_ovs.edge import EdgePort
 
+from ..element_info import ovs_info
 from .world_universe import ASN, NODE, STALE_TIME, vteps
 
 
@@ -104,8 +105,8 @@ class Node:
                         assert item.key == key
                         table[key] = item
                 self.last_program[element] = effect
-            case msg.AcceptElement(_, element, _):
-                self.tables.setdefault(element, {})
+            case msg.AcceptElement(_, info):
+                self.tables.setdefault(info.element, {})
             case msg.ReleaseElement(element):
                 for known in (self.tables, self.acked, self.last_program, self.tunnels):
                     known.pop(element, None)
@@ -293,9 +294,9 @@ class Node:
 
 def element_info(name: str, vtep: str) -> msg.ElementInfo:
     number = int(name[1:])
-    return msg.ElementInfo(
-        name, f"host{number}", vtep, f"uuid-{name}", f"198.51.100.{number + 1}", "3.1.0",
-        number + 1,
+    return ovs_info(
+        name, f"host{number}", vtep, f"uuid-{name}", f"198.51.100.{number + 1}",
+        ovs_version="3.1.0", datapath_id=number + 1,
     )
 
 

@@ -26,6 +26,8 @@ from ryu_apps.views.live import LiveView
 from ryu_apps.views.vrouters import rule_cookies
 from vrouter_ovs.cookies import cookie
 
+from ..element_info import ovs_info
+
 PORTS = {"a": "10.0.0.2", "b": "10.0.0.3"}
 CHANGES = (
     Change("network", "n", Network("n", 1000, 1)),
@@ -55,7 +57,7 @@ def live():
     )
     controller.start()
     controller.post(msg.ConfigChanged(CHANGES, 1))
-    info = msg.ElementInfo("hv1", "host1", "192.0.2.1", "id", "198.51.100.1")
+    info = ovs_info("hv1", "host1", "192.0.2.1", "id", "198.51.100.1")
     rows = tuple(msg.Interface(f"t{id}", id, 10 + n) for n, id in enumerate(PORTS))
     controller.post(msg.ElementConnected(1, info, rows, ()))
     yield view, controller

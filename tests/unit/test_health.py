@@ -8,7 +8,7 @@ import pytest
 
 from ryu_apps.configuration.guard import Behind
 from ryu_apps.control.elements.elements import record
-from ryu_apps.control.messages import ElementConnected, ElementInfo, StatusChanged, TunnelStatus
+from ryu_apps.control.messages import ElementConnected, StatusChanged, TunnelStatus
 from ryu_apps.control.world import Settings, World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import NodeView
@@ -18,6 +18,8 @@ from ryu_apps.views import health, live
 from ryu_apps.views.checks import CONTRIBUTORS, connections, hypervisors, tunnels
 from ryu_apps.views.elements import elements
 from ryu_apps.views.live import LiveView
+
+from ..element_info import ovs_info
 
 
 @pytest.fixture
@@ -141,10 +143,10 @@ def test_all_connected():
 ])  # fmt: skip
 def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
     world = World(Settings("node1", 64512))
-    info = ElementInfo("hv1", "hv1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1)
+    info = ovs_info("hv1", "hv1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1)
     world.step(ElementConnected(1, info, (), (TunnelStatus("192.0.2.3", 1, bfd),)), 0)
     if other is not None:
-        far = ElementInfo("hv3", "hv3", "192.0.2.3", "u3", "198.51.100.13", datapath_id=3)
+        far = ovs_info("hv3", "hv3", "192.0.2.3", "u3", "198.51.100.13", datapath_id=3)
         value = record(far, "node2", True, True) | other
         world.step(StatusChanged((("/status/elements/hv3", value),)), 0)
     one = tunnels.of(world)
@@ -158,8 +160,8 @@ def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
 ])  # fmt: skip
 def test_connections_that_nothing_limits(limit, settings, warning):
     world = World(Settings("node1", 64512, **settings))
-    info = ElementInfo("hv1", "host1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1,
-                       connection_limit=limit)
+    info = ovs_info("hv1", "host1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1,
+                    connection_limit=limit)
     world.step(ElementConnected(1, info, (), ()), 0)
     one = connections.of(world)
     assert (one.ok, one.warning, "host1" in one.detail) == (True, warning, warning)

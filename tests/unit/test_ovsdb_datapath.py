@@ -66,7 +66,7 @@ def limited(database: Database) -> dict[str, dict]:
 def shown(database: Database) -> int | None:
     info, problem = describe(database.replica, database.view.bridge[1], "198.51.100.1")
     assert not problem
-    return info.connection_limit
+    return info.facts.connection_limit
 
 
 def made(kinds=LIMITING_KINDS) -> Database:

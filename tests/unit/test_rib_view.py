@@ -168,8 +168,8 @@ def test_elements_are_read_a_few_at_a_time():
         site.elsewhere(f"192.0.2.{100 + number}")
     site.settle()
     live, thread = view(site)
-    live._openflow = live._edge = type("", (), {"status": dict, "__call__": lambda *_: {}})()
-    live._openflow.status = lambda element: {}
+    live._southbound = live._edge = type("", (), {"status": dict, "__call__": lambda *_: {}})()
+    live._southbound.status = lambda element: {}
     found = live.elements()
     assert len(found) == len(site.world.elements.records) == 2 * FEW + 2
     assert {

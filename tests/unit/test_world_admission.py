@@ -12,6 +12,7 @@ from ryu_apps.control.ids import bridge_datapath_id
 from ryu_apps.control.membership import ABSENCE
 from ryu_apps.control.world import NODES
 
+from ..element_info import with_facts
 from ..property.world_model import NODE, Node, element_info
 
 INFO = element_info("e0", "172.16.0.1")
@@ -88,7 +89,7 @@ def test_it_comes_in_when_the_older_session_is_dead(one, info):
     refused = answer(join(one, info, 2))
     one.handle(msg.ElementDisconnected(1, "e0", "silent, also when probed"))
     effects = one.flush()
-    assert msg.ReconsiderElement(refused.session) in effects
+    assert msg.ReconsiderElement(refused.session, "ovs") in effects
     assert not one.world.elements.refused
     assert accepted(join(one, info, 2)) == 2
 
@@ -111,7 +112,7 @@ def test_a_copy_on_another_node_is_refused_there(one):
 def test_after_a_start_the_place_is_kept_for_where_it_was(one):
     own = record(INFO, NODE, True)
     one.handle(msg.StatusChanged(((RECORDS + "e0", own),)))
-    assert msg.ExpectElement("e0", INFO.address) in one.flush()
+    assert msg.ExpectElement("e0", INFO.address, "ovs") in one.flush()
     assert "may come back from there" in refusal(join(one, COPY, 1))
     assert accepted(join(one, INFO, 2)) == 2
     # Its copy hears now that it is there.
@@ -127,14 +128,16 @@ def test_after_a_start_it_may_come_from_elsewhere_when_it_does_not_come_back(one
     one.tick(1)
     effects = one.flush()
     assert msg.RecordStatus(RECORDS + "e0", record(INFO, NODE, False)) in effects
-    assert msg.ReconsiderElement(1) in effects
+    assert msg.ReconsiderElement(1, "ovs") in effects
     assert accepted(join(one, COPY, 1)) == 1
 
 
 # ------------------------------------------------------------ datapath ids
 
 
-THIEF = replace(element_info("e1", "172.16.0.2"), datapath_id=INFO.datapath_id, bridge="br-x")
+THIEF = with_facts(
+    element_info("e1", "172.16.0.2"), datapath_id=INFO.facts.datapath_id, bridge="br-x"
+)
 
 
 @pytest.mark.parametrize("here", [True, False], ids=["here", "another node"])
@@ -148,7 +151,7 @@ def test_the_datapath_id_of_another_is_refused_with_the_command(one, here):
         "if that hypervisor is gone for good, DELETE /v1/elements/e0"
     )
     assert one.tables == tables
-    mended = replace(THIEF, datapath_id=bridge_datapath_id("e1"))
+    mended = with_facts(THIEF, datapath_id=bridge_datapath_id("e1"))
     assert accepted(join(one, mended, 3)) == 3
 
 
@@ -165,7 +168,7 @@ def test_a_joined_hypervisor_cannot_change_to_anothers_datapath_id(one):
 
 def test_a_datapath_id_is_free_when_its_hypervisor_has_another_or_is_forgotten(one):
     join(one, INFO, 1)
-    one.handle(msg.ElementChanged(1, replace(INFO, datapath_id=77)))
+    one.handle(msg.ElementChanged(1, with_facts(INFO, datapath_id=77)))
     one.flush()
     assert accepted(join(one, THIEF, 2)) == 2
     one.handle(msg.ElementDisconnected(2, "e1", "gone"))
@@ -175,8 +178,8 @@ def test_a_datapath_id_is_free_when_its_hypervisor_has_another_or_is_forgotten(o
 
 
 def test_datapath_ids_that_are_not_known_yet_are_nobodys(one):
-    join(one, replace(INFO, datapath_id=0), 1)
-    assert accepted(join(one, replace(THIEF, datapath_id=0), 2)) == 2
+    join(one, with_facts(INFO, datapath_id=0), 1)
+    assert accepted(join(one, with_facts(THIEF, datapath_id=0), 2)) == 2
 
 
 # ------------------------------------------------------------ nodes
@@ -191,7 +194,7 @@ def test_the_second_node_stands_by_and_takes_over(one):
         ("info", "standby: owned by other")
     ]
     effects = elsewhere(one, INFO, connected=False)
-    assert msg.ReconsiderElement(1) in effects
+    assert msg.ReconsiderElement(1, "ovs") in effects
     assert accepted(join(one, INFO, 1)) == 1
 
 
@@ -199,16 +202,16 @@ def test_the_second_node_takes_over_when_the_first_is_dead(one):
     elsewhere(one, INFO)
     join(one, INFO, 1)
     one.handle(msg.StatusChanged(((NODES + "other", None),)))
-    assert msg.ReconsiderElement(1) in one.flush()
+    assert msg.ReconsiderElement(1, "ovs") in one.flush()
 
 
 def test_what_a_hypervisor_shows_meanwhile_is_what_is_judged(one):
     """Its owner makes its bridge, and its datapath id becomes known."""
-    elsewhere(one, replace(INFO, datapath_id=0))
-    join(one, replace(INFO, datapath_id=0), 1)
+    elsewhere(one, with_facts(INFO, datapath_id=0))
+    join(one, with_facts(INFO, datapath_id=0), 1)
     one.handle(msg.ElementChanged(1, INFO))
     one.flush()
-    join(one, replace(THIEF, datapath_id=5), 2)
+    join(one, with_facts(THIEF, datapath_id=5), 2)
     one.handle(msg.ElementDisconnected(2, "e1", "gone"))
     assert one.world.elements.refused[1].info == INFO
 

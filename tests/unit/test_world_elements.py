@@ -44,7 +44,7 @@ def refusal(effects: list) -> str:
 def test_a_hypervisor_joins():
     one = Node()
     effects = join(one, element_info("e0", "172.16.0.1"))
-    assert msg.AcceptElement(99, "e0", 1, "198.51.100.1") in effects
+    assert msg.AcceptElement(99, element_info("e0", "172.16.0.1")) in effects
     assert msg.Hold("e0", False) in effects
     assert msg.RecordStatus(
         RECORDS + "e0", record(element_info("e0", "172.16.0.1"), NODE, True)
@@ -79,7 +79,7 @@ def test_the_same_system_id_is_refused_while_the_other_is_connected():
     assert "external_ids:system-id=$(uuidgen)" in reason
     one.disconnect("e0")
     effects = join(one, replace(twin, vtep="172.16.0.1"))
-    assert msg.AcceptElement(99, "e0", 1, "1.2.3.4:5") in effects
+    assert msg.AcceptElement(99, replace(twin, vtep="172.16.0.1")) in effects
 
 
 def test_twins_of_other_nodes_are_refused():
@@ -92,9 +92,8 @@ def test_twins_of_other_nodes_are_refused():
     reason = refusal(join(one, twin, 98))
     assert "is connected to node other" in reason
     # The very same hypervisor may come here: the other node is not alive.
-    assert msg.AcceptElement(97, "e5", 6, "198.51.100.6") in join(
-        one, element_info("e5", "172.16.0.6"), 97
-    )
+    info = element_info("e5", "172.16.0.6")
+    assert msg.AcceptElement(97, info) in join(one, info, 97)
 
 
 def test_a_reconnect_changes_nothing_and_a_vanished_interface_does():
@@ -141,9 +140,8 @@ def test_a_forgotten_hypervisor_takes_its_claims_and_routes_along():
     assert msg.ReleaseElement("e0") in effects
     assert not one.announced and not one.tables and not one.world.ports.bound
     # Its VTEP is free again.
-    assert msg.AcceptElement(99, "e1", 2, "198.51.100.2") in join(
-        one, element_info("e1", "172.16.0.1")
-    )
+    info = element_info("e1", "172.16.0.1")
+    assert msg.AcceptElement(99, info) in join(one, info)
 
 
 def test_a_hypervisor_that_joined_another_node_is_let_go():

@@ -6,6 +6,8 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.world import Settings, World
 
+from ..element_info import ovs_info
+
 PLUGGED = msg.Interface("tap1", "p", 5)
 
 
@@ -14,7 +16,7 @@ def started() -> World:
     changes = (Change("network", "n", Network("n", 1000, 1)),
                Change("port", "p", Port("p", "n", "fa:16:3e:00:00:01")))
     world.step(msg.ConfigChanged(changes, 1), 0.0)
-    info = msg.ElementInfo("hv1", "hv1", "192.0.2.1", "db", "198.51.100.1")
+    info = ovs_info("hv1", "hv1", "192.0.2.1", "db", "198.51.100.1")
     world.step(msg.ElementConnected(1, info, (PLUGGED,), ()), 0.0)
     return world
 

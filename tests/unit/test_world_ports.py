@@ -18,6 +18,7 @@ from ryu_apps.control.routes import Attributes, Imet, MacIp, Path
 from ryu_apps.control.world import Settings, World
 from vrouter_ovs.state import OWNER_PORT, Evi, Flood, LocalPort, Neighbor, RemoteMac
 
+from ..element_info import ovs_info
 from ..property.world_model import Node, local_paths, target
 
 MACS = {"vm": "fa:16:3e:00:00:0a", "other": "fa:16:3e:00:00:0b"}
@@ -396,7 +397,7 @@ def restarted(claims: dict[str, str], *bound: tuple[str, str]) -> tuple[set[str]
                             Change("port", "vm", port("vm"))), 1))  # fmt: skip
     step(msg.ConfigLoaded())
     for number, name in enumerate(("e0", "e1")):
-        info = msg.ElementInfo(name, f"host{number}", f"172.16.0.{number + 1}", name, "192.0.2.1")
+        info = ovs_info(name, f"host{number}", f"172.16.0.{number + 1}", name, "192.0.2.1")
         rows = tuple(msg.Interface("tap0", id, 5) for element, id in bound if element == name)
         step(msg.ElementConnected(number, info, rows, ()))
         step(msg.VrouterConnected(name))

@@ -8,6 +8,8 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.world import Settings, World
 
+from ..element_info import ovs_info
+
 
 class Node:
     """A World whose switches confirm at once, with a clock of its own."""
@@ -42,8 +44,8 @@ class Node:
 
     def join(self, number: int, *ports: str, installed: bool = True) -> None:
         name = f"hv{number}"
-        info = msg.ElementInfo(name, name, f"192.0.2.{number}", f"u{number}", "198.51.100.9",
-                               datapath_id=number)  # fmt: skip
+        info = ovs_info(name, name, f"192.0.2.{number}", f"u{number}", "198.51.100.9",
+                        datapath_id=number)  # fmt: skip
         rows = tuple(
             msg.Interface(f"tap{id}", id, int(id[1:]), installed=installed) for id in ports
         )

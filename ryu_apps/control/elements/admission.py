@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Elements, Refusal
+from ryu_apps.control.kinds import OvsFacts
 from ryu_apps.control.messages import ElementInfo
 
 OWN_ID = (
@@ -103,15 +104,10 @@ class Admission:
                 f"({holder}); set another address: ovs-vsctl set Open_vSwitch . "
                 f"external_ids:vnc-encap-ip=A.B.C.D{_gone(holder)}"
             )
-        holder = elements.by_datapath.get(info.datapath_id)
-        if holder not in (None, info.element):
-            own = ids.bridge_datapath_id(info.element)
-            return Objection(
-                f"datapath id {info.datapath_id:016x} belongs to hypervisor "
-                f"{elements.records[holder]['hostname']} ({holder}); give this one its own: "
-                f"ovs-vsctl set Bridge {info.bridge} other_config:datapath-id={own:016x}"
-                f"{_gone(holder)}"
-            )
+        if isinstance(info.facts, OvsFacts):
+            objection = self._datapath_taken(info.element, info.facts)
+            if objection is not None:
+                return objection
         node = elements.node_at(info.vtep)
         if node and info.address != info.vtep:
             return Objection(
@@ -119,6 +115,18 @@ class Admission:
                 "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D"
             )
         return None
+
+    def _datapath_taken(self, name: str, facts: OvsFacts) -> Objection | None:
+        elements = self._elements
+        holder = elements.by_datapath.get(facts.datapath_id)
+        if holder in (None, name):
+            return None
+        return Objection(
+            f"datapath id {facts.datapath_id:016x} belongs to hypervisor "
+            f"{elements.records[holder]['hostname']} ({holder}); give this one its own: "
+            f"ovs-vsctl set Bridge {facts.bridge} "
+            f"other_config:datapath-id={ids.bridge_datapath_id(name):016x}{_gone(holder)}"
+        )
 
 
 def _copied(identity: str, info: ElementInfo) -> str:
@@ -147,7 +155,7 @@ class Refusals:
             info.address, info.element, info.hostname, info.vtep, reason,
             known.since if known is not None else now, standby, info,
         )
-        self._effects.append(msg.RefuseElement(session, info.element, reason, standby))
+        self._effects.append(msg.RefuseElement(session, info, reason, standby))
         self._effects.append(msg.Notice(
             "info" if standby else "error", f"hypervisor {info.hostname} ({info.address})",
             f"{'standby' if standby else 'refused'}: {reason}",
@@ -186,6 +194,6 @@ class Refusals:
             objection = self._admission.objection(session, known.info)
             if objection is None:
                 del self._elements.refused[session]
-                self._effects.append(msg.ReconsiderElement(session))
+                self._effects.append(msg.ReconsiderElement(session, known.info.kind))
             elif objection != (known.reason, known.standby):
                 self.refuse(session, known.info, objection, now)

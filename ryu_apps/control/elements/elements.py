@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ryu_apps.control import ids
 from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.elements.port_numbers import PortNumbers
+from ryu_apps.control.kinds import datapath_of
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 
 RECORDS = "/status/elements/"
@@ -76,8 +77,7 @@ def record(
         "vtep": info.vtep,
         "identity": info.identity,
         "address": info.address,
-        "ovs_version": info.ovs_version,
-        "datapath_id": f"{info.datapath_id:016x}",
+        **info.facts.record(),
         "owner": owner,
         "connected": connected,
         "served": served,
@@ -86,14 +86,6 @@ def record(
 
 def _vtep_of(known: dict[str, Any]) -> str:
     return known["vtep"]
-
-
-def datapath_of(known: dict[str, Any]) -> int:
-    """The datapath id in a record; 0 where it is not known."""
-    try:
-        return int(known["datapath_id"], 16)
-    except (KeyError, ValueError):
-        return 0
 
 
 def _host_of(node: dict[str, Any]) -> str:

@@ -20,7 +20,8 @@ from concurrent.futures import Future
 from typing import Any
 
 from ryu_apps.control.messages import Program, VrouterConnected, VrouterDisconnected
-from ryu_apps.southbound.openflow.connection import OUR_XIDS, NotConnected
+from ryu_apps.southbound.base import NotConnected
+from ryu_apps.southbound.openflow.connection import OUR_XIDS
 from ryu_apps.southbound.openflow.readback import Audits, FlowsRead, Purpose
 from ryu_apps.southbound.openflow.requested import Desired
 from ryu_apps.southbound.openflow.session import Session

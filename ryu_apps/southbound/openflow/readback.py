@@ -15,12 +15,12 @@ from concurrent.futures import Future
 from enum import Enum
 from typing import NamedTuple
 
+from ryu_apps.southbound.base import NotConnected
 from ryu_apps.southbound.openflow.connection import (
     ERROR,
     MULTIPART_REPLY,
     OUR_XIDS,
     Connection,
-    NotConnected,
 )
 from ryu_apps.southbound.openflow.foreign import MAX_KNOWN
 from ryu_apps.southbound.openflow.meters import Meters

@@ -14,14 +14,11 @@ from typing import Any
 
 from ryu_apps.control.messages import Program
 from ryu_apps.southbound.openflow.channel import VrouterChannel
-from ryu_apps.southbound.openflow.connection import NotConnected
 from ryu_apps.southbound.openflow.switches import Change, Switches
 from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 from vrouter_ovs.wire.counters import totals
 from vrouter_ovs.wire.describe import describe
 from vrouter_ovs.wire.encode import decode_flow_stats
-
-__all__ = ["NotConnected", "OpenFlowSouthbound"]
 
 OPENFLOW_14 = 0x05
 UNCLAIMED = 30.0

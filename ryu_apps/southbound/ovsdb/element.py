@@ -164,7 +164,9 @@ class Element:
             return
         info = self.info
         if self.state == "identified":
-            LOG.info("%s: %s, VTEP %s, OVS %s", self, info.hostname, info.vtep, info.ovs_version)
+            LOG.info(
+                "%s: %s, VTEP %s, OVS %s", self, info.hostname, info.vtep, info.facts.ovs_version
+            )
         self.state = "connected"
         self.problem = ""
         self._closed_at = None

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ryu_apps.connections.peer_address import plain_address
+from ryu_apps.southbound.base import new_session
 from ryu_apps.southbound.ovsdb.admission import Admission, ClosedLog
 from ryu_apps.southbound.ovsdb.element import Origin
 from ryu_apps.southbound.ovsdb.listeners import Exhausted, Listener
@@ -66,7 +67,6 @@ class Poller:
             settings.max_sessions, settings.max_sessions_per_address, known
         )
         self._log = ClosedLog()
-        self._next_number = 1
         self._stopping = False
         self._listeners: list[Listener] = []
         self._selector: selectors.BaseSelector
@@ -278,7 +278,7 @@ class Poller:
         self, sock: socket.socket, peer: tuple[str, int], tls: ssl.SSLContext | None
     ) -> None:
         who = f"connection from {peer[0]}:{peer[1]}"
-        number = self._next_number
+        number = new_session()
         refusal = self._admission.enter(number, peer[0])
         if refusal:
             self._counters["turned_away"] += 1
@@ -294,7 +294,6 @@ class Poller:
             sock.close()
             return
         local = ("ssl" if tls is not None else "tcp", plain_address(address), port)
-        self._next_number += 1
         self._counters["connections"] += 1
         origin = Origin(number, peer, local)
         session = Session(origin, connection, self._settings, self._post, time.monotonic())

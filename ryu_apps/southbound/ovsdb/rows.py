@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from ryu_apps.control.kinds import OvsFacts
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from ryu_apps.southbound.ovsdb.datapath import connection_limit
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
@@ -136,10 +137,12 @@ def describe(
             vtep=vtep,
             identity=shown(uuid),
             address=address,
-            ovs_version=shown(row["ovs_version"]),
-            datapath_id=datapath_id(bridge),
-            bridge=bridge_name(root[1]),
-            connection_limit=connection_limit(replica, row, bridge),
+            facts=OvsFacts(
+                ovs_version=shown(row["ovs_version"]),
+                datapath_id=datapath_id(bridge),
+                bridge=bridge_name(root[1]),
+                connection_limit=connection_limit(replica, row, bridge),
+            ),
         ),
         "",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ryu_apps.control.kinds import OvsFacts
 from ryu_apps.control.world import World
 from ryu_apps.views.elements import NO_CONNECTION_LIMIT
 from ryu_apps.views.health import Check, Sources
@@ -22,7 +23,8 @@ def of(world: World) -> Check:
     settings = world.settings
     without = sorted(
         element.info.hostname or name for name, element in world.elements.accepted.items()
-        if element.info.connection_limit is None
+        if isinstance(element.info.facts, OvsFacts)
+        and element.info.facts.connection_limit is None
     )
     if not without or not settings.limit_connections or settings.count_new:
         return Check("connections", True, "limited as configured")

@@ -1,0 +1,63 @@
+"""The kinds of elements, and what only elements of one kind have.
+
+The control core knows of every element what :class:`~ryu_apps.control.messages.ElementInfo` says.
+A southbound of another kind brings a subclass of :class:`Facts`; nothing has to be made up for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+OVS = "ovs"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What elements of one kind say of themselves beyond what all do.  ``kind``: names the
+    southbound that they belong to."""
+
+    kind: ClassVar[str]
+
+    def record(self) -> dict[str, Any]:
+        """The part of the element's record in the store that is the kind's own."""
+        return {"kind": self.kind}
+
+
+@dataclass(frozen=True, slots=True)
+class OvsFacts(Facts):
+    """Of a hypervisor with Open vSwitch.
+
+    ``datapath_id``: of the integration bridge, called ``bridge``; 0 where it is not known.
+    ``connection_limit``: how many connections its database lets each port have tracked, 0 where
+    it says nothing; None where it has no place for that.
+    """
+
+    kind: ClassVar[str] = OVS
+
+    ovs_version: str
+    datapath_id: int
+    bridge: str
+    connection_limit: int | None
+
+    def record(self) -> dict[str, Any]:
+        """Names no kind: records were written before there were others."""
+        return {"ovs_version": self.ovs_version, "datapath_id": f"{self.datapath_id:016x}"}
+
+
+def kind_of(record: dict[str, Any]) -> str:
+    """The kind of the element that a record in the store is of."""
+    return record.get("kind", OVS)
+
+
+def datapath_id(facts: Facts) -> int:
+    """0 where it is not known, and for an element that is no OpenFlow switch."""
+    return facts.datapath_id if isinstance(facts, OvsFacts) else 0
+
+
+def datapath_of(record: dict[str, Any]) -> int:
+    """As :func:`datapath_id`, from a record in the store."""
+    try:
+        return int(record["datapath_id"], 16)
+    except (KeyError, ValueError):
+        return 0

@@ -1,0 +1,81 @@
+"""Hypervisors with Open vSwitch: a database that says who they are (OVSDB, RFC 7047) and a switch
+that forwards (OpenFlow 1.4), behind one contract."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ryu_apps.control import messages as msg
+from ryu_apps.control.kinds import OVS, datapath_id
+from ryu_apps.southbound.base import Southbound
+from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
+from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
+
+
+class OvsSouthbound(Southbound):
+    """``ovsdb``: where hypervisors introduce themselves, and what is kept in their databases.
+    ``openflow``: their switches' channels; the listener for them is the process's own."""
+
+    kind: ClassVar[str] = OVS
+
+    def __init__(self, ovsdb: OvsdbSouthbound, openflow: OpenFlowSouthbound) -> None:
+        self._ovsdb = ovsdb
+        self._openflow = openflow
+
+    def start(self) -> None:
+        self._ovsdb.start()
+
+    def stop(self) -> None:
+        self._ovsdb.stop()
+        self._openflow.stop()
+
+    # ------------------------------------------------------------ which elements
+
+    def accept(self, effect: msg.AcceptElement) -> None:
+        """Its switch is accepted as soon as the database says which one it is."""
+        info = effect.info
+        self._ovsdb.accept(effect.session, info.element)
+        number = datapath_id(info.facts)
+        if number:
+            self._openflow.accept(info.element, number, info.address)
+
+    def refuse(self, effect: msg.RefuseElement) -> None:
+        self._ovsdb.refuse(effect.session, effect.reason, effect.standby)
+
+    def expect(self, effect: msg.ExpectElement) -> None:
+        self._ovsdb.expect(effect.element, effect.address)
+
+    def reconsider(self, effect: msg.ReconsiderElement) -> None:
+        self._ovsdb.reconsider(effect.session)
+
+    def release(self, effect: msg.ReleaseElement) -> None:
+        self._openflow.forget(effect.element)
+        self._ovsdb.forget(effect.element)
+
+    # ------------------------------------------------------------ what they do
+
+    def program(self, effect: msg.Program) -> None:
+        self._openflow.program(effect)
+
+    def hold(self, effect: msg.Hold) -> None:
+        self._openflow.hold(effect.element, effect.held)
+
+    def set_tunnels(self, effect: msg.SetTunnels) -> None:
+        self._ovsdb.set_tunnels(effect.element, effect.vteps)
+
+    def mark_installed(self, effect: msg.MarkInstalled) -> None:
+        self._ovsdb.mark_active(effect.element, dict(effect.interfaces))
+
+    # ------------------------------------------------------------ any thread
+
+    def packet_out(self, element: str, port: int, frame: bytes) -> bool:
+        return self._openflow.packet_out(element, port, frame)
+
+    def status(self, element: str) -> dict[str, Any]:
+        return self._openflow.status(element)
+
+    def flows(self, element: str, timeout: float = 20.0) -> list[dict[str, Any]]:
+        return self._openflow.flows(element, timeout)
+
+    def counters(self, element: str, timeout: float = 20.0) -> dict[int, tuple[int, int]]:
+        return self._openflow.counters(element, timeout)
