@@ -28,6 +28,7 @@ from ryu_apps.control.config.model import (
     Router,
     Subnet,
 )
+from ryu_apps.control.families import EVPN
 from ryu_apps.control.kinds import OvsFacts
 from ryu_apps.control.routes import Attributes, MacIp, Path
 from ryu_apps.control.world import Settings, World
@@ -172,7 +173,7 @@ def measure(ports: int, options: argparse.Namespace) -> None:
         timed(lambda: site.step(msg.PathsReceived("peer", paths))))
     row("the peer goes away (stale)", ports, timed(lambda: site.step(msg.PeerDown("peer", ""))))
     row("and comes back", ports, timed(
-        lambda: site.step(msg.PathsReceived("peer", paths), msg.EndOfRib("peer", ""))))
+        lambda: site.step(msg.PathsReceived("peer", paths), msg.EndOfRib("peer", EVPN))))
     row("all withdrawn", ports, timed(lambda: site.step(
         msg.PathsReceived("peer", (), tuple(path.nlri for path in paths)))))
     fresh = Site(options.elements, options.network_size)

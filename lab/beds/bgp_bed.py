@@ -22,6 +22,7 @@ from ryu_apps.control.messages import EndOfRib, PathsReceived, PeerDown, PeerUp
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from ryu_apps.peering import Peer, Speaker, make_engine
 from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.open import Open, pack_open, parse_open
 
 FRR = "/usr/lib/frr/bgpd"
 _names = itertools.count()
@@ -334,12 +335,12 @@ class RawPeer:
         except ConnectionError:
             return None
 
-    def open(self, message: bytes = b"") -> wire.Open:
+    def open(self, message: bytes = b"") -> Open:
         """Exchange OPEN (``message``, or one like ours) and KEEPALIVE; returns theirs."""
-        self.send(message or wire.pack_open(self.asn, self.hold, self.source, 60, False))
+        self.send(message or pack_open(self.asn, self.hold, self.source, 60, False))
         kind, body = self.message()
         assert kind == wire.OPEN
-        theirs = wire.parse_open(body)
+        theirs = parse_open(body)
         assert self.message()[0] == wire.KEEPALIVE
         self.send(wire.KEEPALIVE_MESSAGE)
         return theirs

@@ -8,7 +8,7 @@ node itself, or the retention time, says that a route is over.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 CEASE = 6
 MAX_PREFIXES, DECONFIGURED = 1, 3
@@ -16,8 +16,8 @@ MAX_PREFIXES, DECONFIGURED = 1, 3
 
 
 class Negotiated(NamedTuple):
-    """What the peer's OPEN said of L2VPN EVPN.  ``graceful_restart``: the family stands in that
-    capability; ``restarting``, ``notification``: the flags R and N; ``forwarding``: the
+    """What the peer's OPEN said of an address family.  ``graceful_restart``: the family stands in
+    that capability; ``restarting``, ``notification``: the flags R and N; ``forwarding``: the
     family's flag F; ``restart_time``: seconds."""
 
     graceful_restart: bool = False
@@ -25,15 +25,6 @@ class Negotiated(NamedTuple):
     forwarding: bool = False
     notification: bool = False
     restart_time: int = 0
-
-    @classmethod
-    def of(cls, info: dict[str, Any]) -> Negotiated:
-        """Of the ``info`` of a PeerUp."""
-        return cls(
-            bool(info.get("graceful_restart")), bool(info.get("restarting")),
-            bool(info.get("forwarding")), bool(info.get("notification")),
-            int(info.get("restart_time") or 0),
-        )  # fmt: skip
 
 
 class SessionEnd(NamedTuple):
@@ -55,7 +46,8 @@ BY_TCP = SessionEnd()
 
 
 def retained(is_node: bool, negotiated: Negotiated, end: SessionEnd, stale_time: float) -> float:
-    """For how many seconds the routes of a peer whose session ended stay in use; 0: they go.
+    """For how many seconds the routes of a family stay in use when the session of their peer has
+    ended; 0: they go.
 
     ``is_node``: they are those of a node of this system.  ``stale_time``: the longest.
     """

@@ -11,11 +11,13 @@ element has with this node; no two of one process, of whatever kind, have the sa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
-from ryu_apps.control.graceful_restart import BY_TCP, SessionEnd
+from ryu_apps.control.families import DEFAULT_FAMILIES, Family
+from ryu_apps.control.graceful_restart import BY_TCP, Negotiated, SessionEnd
 from ryu_apps.control.kinds import Facts
 from ryu_apps.control.routes import Nlri, Path
 from vrouter_ovs.edge import EdgePort
@@ -241,8 +243,14 @@ class PathsReceived:
 
 @dataclass(frozen=True, slots=True)
 class PeerUp:
+    """``info``: ``router_id`` and ``remote_as`` of its OPEN, and more for people.  ``families``:
+    those of the session, and what its OPEN says of graceful restart for each."""
+
     peer: str
     info: dict = field(default_factory=dict, hash=False, compare=False)
+    families: Mapping[Family, Negotiated] = field(
+        default_factory=lambda: dict.fromkeys(DEFAULT_FAMILIES, Negotiated()), hash=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +264,10 @@ class PeerDown:
 
 @dataclass(frozen=True, slots=True)
 class EndOfRib:
+    """The peer has told its whole table of a family."""
+
     peer: str
-    family: str
+    family: Family
 
 
 @dataclass(frozen=True, slots=True)

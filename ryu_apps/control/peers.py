@@ -13,6 +13,7 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.families import Family
 from ryu_apps.control.graceful_restart import (
     Negotiated,
     kept_on_return,
@@ -68,16 +69,19 @@ class Peers:
         self._node_of: dict[str, str] = {}
         """Peer -> the node that it was seen to be; a node's record goes when the node dies, and its
         routes are a node's all the same."""
-        self._negotiated: dict[str, Negotiated] = {}
+        self._negotiated: dict[str, Mapping[Family, Negotiated]] = {}
+        """Peers with a session -> its families, and what the OPEN says of graceful restart."""
+        self._last_families: dict[str, tuple[Family, ...]] = {}
+        """Peer -> the families of its last session."""
         self._down_since: dict[str, float] = {}
-        self._deadlines: dict[tuple[str, bool], float] = {}
-        """(peer, whether of its nodes' routes) -> when those of them that are stale go."""
+        self._deadlines: dict[tuple[str, Family, bool], float] = {}
+        """(peer, family, whether of its nodes' routes) -> when those of them that are stale go."""
         self._told: set[str] = set()
         """Peers that are reflectors, as it seems, of which people have been told."""
         self._heard: dict[str, float] = {}
         """When a peer last came up or sent routes."""
-        self._ended: set[str] = set()
-        """Peers that sent End-of-RIB since this node started."""
+        self._ended: set[tuple[str, Family]] = set()
+        """(peer, family) of each End-of-RIB that came since this node started."""
 
     # ------------------------------------------------------------ who they are
 
@@ -97,9 +101,10 @@ class Peers:
         self._elements.passed.update(dict.fromkeys(self._elements.by_vtep))
         self._dependents.follow(self._rib.choose_again(peer))
 
-    def negotiated(self, peer: str) -> Negotiated:
-        """What the peer's OPEN said of graceful restart; while it is away, nothing."""
-        return self._negotiated.get(peer, Negotiated())
+    def negotiated(self, peer: str) -> Mapping[Family, Negotiated]:
+        """The families of the peer's session, and what its OPEN said of graceful restart for each;
+        while it is away, none."""
+        return self._negotiated.get(peer, {})
 
     def of_node(self, peer: str, path: Path) -> bool:
         """Whether a path from this peer is one of a node of this system."""
@@ -173,42 +178,49 @@ class Peers:
             if self.kind(peer) != kind:
                 self._turned_out(peer)
         self._identify(peer)
-        negotiated = self._negotiated[peer] = Negotiated.of(info)
-        if not kept_on_return(False, negotiated):
-            self._drop_stale(peer, False, "it is back and has not forwarded meanwhile")
-        elif self._rib.stale_count(peer):
-            self._deadlines[peer, False] = now + self._stalepath_time
+        self._negotiated[peer] = event.families
+        self._last_families[peer] = tuple(event.families)
+        for family in self._families(peer):
+            if not kept_on_return(False, event.families.get(family, Negotiated())):
+                self._drop_stale(peer, family, False, "it is back and has not forwarded meanwhile")
+            elif family in self._rib.stale_families(peer):
+                self._deadlines[peer, family, False] = now + self._stalepath_time
         self._notice("info", peer, f"established ({self.kind(peer)})")
 
     def went_down(self, event: msg.PeerDown, now: float) -> None:
         """A session is over: its routes turn stale for as long as they are retained."""
         peer = event.peer
-        negotiated = self._negotiated.pop(peer, Negotiated())
+        families = self._families(peer)
+        negotiated = self._negotiated.pop(peer, {})
         self.up.pop(peer, None)
         self._down_since[peer] = now
-        if not self._rib.stale_count(peer):
-            self._deadlines.pop((peer, True), None)
-        # It may have restarted again before it had told everything (RFC 4724 section 4.2).
-        self._drop_stale(peer, False, "it restarted again")
+        for family in families:
+            if family not in self._rib.stale_families(peer):
+                self._deadlines.pop((peer, family, True), None)
+            # It may have restarted again before it had told everything (RFC 4724 section 4.2).
+            self._drop_stale(peer, family, False, "it restarted again")
         self._dependents.follow(self._rib.peer_down(peer))
-        for of_nodes in (False, True):
-            seconds = retained(of_nodes, negotiated, event.end, self._stale_time)
-            if not seconds:
-                self._drop_stale(peer, of_nodes)
-            elif self._rib.stale_count(peer):
-                self._deadlines.setdefault((peer, of_nodes), now + seconds)
+        for family in self._rib.stale_families(peer):
+            terms = negotiated.get(family, Negotiated())
+            for of_nodes in (False, True):
+                seconds = retained(of_nodes, terms, event.end, self._stale_time)
+                if not seconds:
+                    self._drop_stale(peer, family, of_nodes)
+                elif family in self._rib.stale_families(peer):
+                    self._deadlines.setdefault((peer, family, of_nodes), now + seconds)
         count = self._rib.stale_count(peer)
         fate = f"{count} routes are stale, in use" if count else "none of its routes is kept"
         self._notice("warning", peer, f"down ({event.reason}); {fate}")
 
     def end_of_rib(self, event: msg.EndOfRib) -> None:
-        """The peer has told everything: what is still stale goes."""
-        peer = event.peer
-        self._ended.add(peer)
+        """The peer has told everything of a family: what is still stale of it goes."""
+        peer, family = event.peer, event.family
+        self._ended.add((peer, family))
+        self._last_families.setdefault(peer, (family,))
         for of_nodes in (False, True):
-            self._deadlines.pop((peer, of_nodes), None)
-        gone = [path.nlri for path in self._rib.stale_from(peer)]
-        self._dependents.follow(self._rib.end_of_rib(peer))
+            self._deadlines.pop((peer, family, of_nodes), None)
+        gone = [path.nlri for path in self._rib.stale_from(peer, family)]
+        self._dependents.follow(self._rib.end_of_rib(peer, family))
         self._dependents.told(gone)
 
     def tick(self, now: float) -> None:
@@ -218,19 +230,27 @@ class Peers:
                 self._bindings.given_up.add(peer)
                 self._ports.dirty.update(dict.fromkeys(self._ports.refused))
                 self._dependents.choose_again()
-        for (peer, of_nodes), deadline in list(self._deadlines.items()):
+        for (peer, family, of_nodes), deadline in list(self._deadlines.items()):
             if now >= deadline:
                 # A peer that is back but never sent End-of-RIB keeps what it announced since.
-                self._drop_stale(peer, of_nodes, "they were stale for too long")
+                why = "they were stale for too long"
+                self._drop_stale(peer, family, of_nodes, why)
                 if of_nodes:  # The longest time is over, for what counted as theirs before, too.
-                    self._drop_stale(peer, False, "they were stale for too long")
+                    self._drop_stale(peer, family, False, why)
 
     # ------------------------------------------------------------ stale routes
 
-    def _drop_stale(self, peer: str, of_nodes: bool, why: str = "") -> None:
-        self._deadlines.pop((peer, of_nodes), None)
+    def _families(self, peer: str) -> list[Family]:
+        """Those of the peer's session, and those that something is stale of, or was."""
+        return list(dict.fromkeys((
+            *self._negotiated.get(peer, ()), *self._rib.stale_families(peer),
+            *(family for name, family, _ in self._deadlines if name == peer),
+        )))  # fmt: skip
+
+    def _drop_stale(self, peer: str, family: Family, of_nodes: bool, why: str = "") -> None:
+        self._deadlines.pop((peer, family, of_nodes), None)
         gone = [
-            path.nlri for path in self._rib.stale_from(peer)
+            path.nlri for path in self._rib.stale_from(peer, family)
             if self.of_node(peer, path) == of_nodes
         ]  # fmt: skip
         if not gone:
@@ -243,20 +263,22 @@ class Peers:
     # ------------------------------------------------------------ a node's start
 
     def awaited(self, now: float, started: float) -> list[str]:
-        """The peers whose tables a node waits for that was ``started`` then."""
+        """The peers whose tables a node waits for that was ``started`` then: the table of each
+        family of a session."""
         away = self._nodes_away()
-        return [
-            peer for peer in self._expected
-            if peer not in self._ended and self._awaits(peer, now, started, away)
-        ]  # fmt: skip
+        return [peer for peer in self._expected if self._awaits(peer, now, started, away)]
 
     def _awaits(self, peer: str, now: float, started: float, away: bool) -> bool:
+        families = self._last_families.get(peer, ())
+        left = [family for family in families if (peer, family) not in self._ended]
+        if families and not left:
+            return False
         kind = self.kind(peer)
         perhaps_node = kind == NODE or (away and self._kinds.get(peer, NODE) == AUTO)
         negotiated = self._negotiated.get(peer)
         if negotiated is None:
             return perhaps_node or kind == REFLECTOR or now - started < UNSEEN
-        if promises_end_of_rib(perhaps_node, negotiated):
+        if any(promises_end_of_rib(perhaps_node, negotiated[family]) for family in left):
             return True
         return now - self._heard[peer] < QUIET
 

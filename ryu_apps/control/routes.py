@@ -3,13 +3,19 @@
 Families in this version: L2VPN EVPN types 2, 3 and 5 (RFC 7432 section 7, RFC 9136 section 3).  A
 path's labels are VNIs (RFC 8365 section 5.1.3).  Route targets are strings "ASN:NUMBER" or
 "A.B.C.D:NUMBER"; route distinguishers "A.B.C.D:NUMBER" or "ASN:NUMBER".
+
+An NLRI is the key of its route everywhere: in the RIB, in what was announced, in the instances.
+Python finds two tuples equal that have the same items, whatever their classes, so the last field of
+each NLRI class, ``nlri_type``, tells AFI, SAFI and route type: routes of two families or types are
+never equal.  It has a default and is never given.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-EVPN = "l2vpn-evpn"
+from ryu_apps.control.families import EVPN, Family
+
 LAST_SEQUENCE = 2**32 - 1
 """The MAC mobility sequence number has 32 bits (RFC 7432 section 7.7)."""
 
@@ -20,6 +26,11 @@ def next_sequence(sequence: int) -> int:
     return min(sequence + 1, LAST_SEQUENCE)
 
 
+def _nlri_type(family: Family, route_type: int) -> str:
+    """"AFI/SAFI/TYPE"."""
+    return f"{family.afi}/{family.safi}/{route_type}"
+
+
 class MacIp(NamedTuple):
     """Type 2, MAC/IP Advertisement.  ``ip`` is "" where the route carries none."""
 
@@ -27,9 +38,10 @@ class MacIp(NamedTuple):
     etag: int
     mac: str
     ip: str
+    nlri_type: str = _nlri_type(EVPN, 2)
 
-    route_type = 2
     family = EVPN
+    route_type = 2
 
 
 class Imet(NamedTuple):
@@ -38,9 +50,10 @@ class Imet(NamedTuple):
     rd: str
     etag: int
     ip: str
+    nlri_type: str = _nlri_type(EVPN, 3)
 
-    route_type = 3
     family = EVPN
+    route_type = 3
 
 
 class IpPrefix(NamedTuple):
@@ -49,12 +62,32 @@ class IpPrefix(NamedTuple):
     rd: str
     etag: int
     prefix: str
+    nlri_type: str = _nlri_type(EVPN, 5)
 
-    route_type = 5
     family = EVPN
+    route_type = 5
 
 
 Nlri = MacIp | Imet | IpPrefix
+
+
+def _by_type(*classes: type[Nlri]) -> dict[tuple[Family, int], type[Nlri]]:
+    """(family, route type) -> class; raises ValueError where the keys of two would be the same."""
+    found = {(cls.family, cls.route_type): cls for cls in classes}
+    names = {cls._field_defaults["nlri_type"] for cls in classes}
+    if names != {_nlri_type(*key) for key in found} or len(names) < len(classes):
+        raise ValueError("two NLRI classes have one nlri_type, or one has another's")
+    return found
+
+
+NLRI_CLASSES = _by_type(MacIp, Imet, IpPrefix)
+
+
+def fields_of(nlri: Nlri) -> dict[str, Any]:
+    """An NLRI's fields by name, without ``nlri_type``."""
+    fields = nlri._asdict()
+    del fields["nlri_type"]
+    return fields
 
 
 class Attributes(NamedTuple):

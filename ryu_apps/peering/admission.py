@@ -9,10 +9,11 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 
+from ryu_apps.control.families import Family
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.base import Peer
+from ryu_apps.peering.codec.families import FamilyCodec
 from ryu_apps.peering.codec.nlri import Route
-from ryu_apps.peering.codec.values import route_objection
 
 FEW_TARGETS = 16
 """Beyond so many route targets a route counts once more against max-prefixes for every two of them:
@@ -46,28 +47,30 @@ class Targets:
 
 
 class Admission:
-    """The judgement on one peer's routes.  ``refused``: reason -> how many routes, since the
-    engine's start."""
+    """The judgement on one peer's routes, of all its families together.  ``refused``: reason -> how
+    many routes, since the engine's start."""
 
     def __init__(self, peer: Peer) -> None:
         self._targets = Targets(peer.route_targets) if peer.route_targets else None
         self._next_hops = [ipaddress.ip_network(text) for text in peer.next_hops]
         self._max_next_hops = peer.max_next_hops
         self._hops: Counter[str] = Counter()
-        self._held: dict[int, tuple[str, int]] = {}
+        self._taken: dict[int, tuple[str, int]] = {}
+        """Hash of a route's family and key -> what it counts."""
         self.weight = 0
         """What the peer's routes count against max-prefixes."""
         self.refused: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._taken)
 
-    def __contains__(self, key: bytes) -> bool:
-        return hash(key) in self._held
+    def has(self, family: Family, key: bytes) -> bool:
+        """Whether a route was taken, and has not gone since."""
+        return hash((family, key)) in self._taken
 
     def forget(self) -> None:
         """The peer has announced nothing: a session begins or is over."""
-        self._held.clear()
+        self._taken.clear()
         self._hops.clear()
         self.weight = 0
 
@@ -92,24 +95,29 @@ class Admission:
         """What a route with these attributes counts: (next hop, weight)."""
         return attrs[0], 1 + max(len(attrs[1]) - FEW_TARGETS, 0) // 2
 
-    def take(self, route: Route, terms: tuple[str, int]) -> str:
-        """Count a route as held; returns why it is not taken, and then it is not held."""
+    def take(self, codec: FamilyCodec, route: Route, terms: tuple[str, int]) -> str:
+        """Count a route of ``codec``'s family as taken; returns why it is refused, and then it is
+        not."""
         next_hop, weight = terms
-        reason = route_objection(route)
+        reason = codec.objection(route)
         if not reason and next_hop not in self._hops and len(self._hops) >= self._max_next_hops:
             reason = f"more than {self._max_next_hops} next hops"
-        self.drop(route.key)
+        name = hash((codec.family, route.key))
+        self._drop(name)
         if reason:
             self.refused[reason] += 1
             return reason
-        self._held[hash(route.key)] = terms
+        self._taken[name] = terms
         self._hops[next_hop] += 1
         self.weight += weight
         return ""
 
-    def drop(self, key: bytes) -> None:
-        """A route is no longer held, if it was."""
-        terms = self._held.pop(hash(key), None)
+    def drop(self, family: Family, key: bytes) -> None:
+        """A route has gone, if it was taken."""
+        self._drop(hash((family, key)))
+
+    def _drop(self, name: int) -> None:
+        terms = self._taken.pop(name, None)
         if terms is not None:
             next_hop, weight = terms
             self.weight -= weight

@@ -14,14 +14,17 @@ from __future__ import annotations
 import abc
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from ryu_apps.control.families import DEFAULT_FAMILIES, Family
 from ryu_apps.control.routes import Nlri, Path
 
 
 @dataclass(frozen=True)
 class Peer:
     """A configured neighbour.  ``name`` identifies it in events; default its address.  ``kind``:
-    see :mod:`ryu_apps.control.peers`; an engine treats all alike.  ``route_targets`` (see
+    see :mod:`ryu_apps.control.peers`; an engine treats all alike.  ``families``: those that are
+    announced to it; a session has what both sides announce.  ``route_targets`` (see
     :class:`~ryu_apps.peering.admission.Targets`) and ``next_hops`` (prefixes): all that is taken
     from it, empty: anything."""
 
@@ -34,7 +37,7 @@ class Peer:
     hold_time: int = 9
     connect_retry: float = 1.0
     max_prefixes: int = 1_000_000
-    families: tuple[str, ...] = ("l2vpn-evpn",)
+    families: tuple[Family, ...] = DEFAULT_FAMILIES
     kind: str = "auto"
     route_targets: tuple[str, ...] = ()
     next_hops: tuple[str, ...] = ()
@@ -44,6 +47,11 @@ class Peer:
     @property
     def id(self) -> str:
         return self.name or self.address
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Peer:
+        """Back from :func:`dataclasses.asdict`, as a message between processes has it."""
+        return cls(**{**values, "families": tuple(Family(*one) for one in values["families"])})
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,9 @@ class Engine(abc.ABC):
 
     @abc.abstractmethod
     def end_of_rib(self) -> None:
-        """All that was known before the restart is announced: peers now get End-of-RIB, and later
-        sessions get it after their initial table.  Until then no session sends End-of-RIB."""
+        """All that was known before the restart is announced, of all families: peers now get an
+        End-of-RIB of each family, and later sessions after their initial table of it.  Until then
+        no session sends one."""
 
     @abc.abstractmethod
     def add_peer(self, peer: Peer) -> None: ...

@@ -18,6 +18,7 @@ from ryu_apps.southbound.base import NotConnected, VrouterQueries
 from ryu_apps.store.base import Store
 from ryu_apps.views import elements, health, rib, vpns, vrouters
 from ryu_apps.views.checks import CONTRIBUTORS
+from ryu_apps.views.peers import peers
 from ryu_apps.views.ports import holder, port_detail, port_list, port_state
 
 SLICE, FEW = 500, 20
@@ -97,20 +98,8 @@ class LiveView(NodeView):
         return self._controller.query(lambda world: elements.nodes(world, own))
 
     def peers(self) -> list[dict[str, Any]]:
-        states = {}
-        for state in self._engine.status() if self._engine is not None else ():
-            states[state.get("peer") or state.get("name") or state.get("id")] = state
-
-        def read(world: World) -> list[dict[str, Any]]:
-            return [
-                {**state, "name": name, "kind": world.peers.kind(name),
-                 "up": name in world.peers.up and state.get("state") != "Unknown",
-                 **world.peers.negotiated(name)._asdict(),
-                 "paths": world.rib.count(name), "stale_paths": world.rib.stale_count(name)}
-                for name, state in states.items()
-            ]
-
-        return self._controller.query(read)
+        states = self._engine.status() if self._engine is not None else ()
+        return self._controller.query(lambda world: peers(world, states))
 
     # ------------------------------------------------------------ elements
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ryu_apps.control.config.model import Network
-from ryu_apps.control.routes import Nlri, Path
+from ryu_apps.control.routes import Nlri, Path, fields_of
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import World
@@ -101,8 +101,8 @@ def page(found: Sequence[Known], offset: int, limit: int) -> list[Known]:
 def _order(known: Known) -> tuple:
     nlri = known.path.nlri
     return (
-        nlri.route_type, nlri.rd, getattr(nlri, "mac", ""), getattr(nlri, "ip", ""),
-        getattr(nlri, "prefix", ""), known.source or "local",
+        nlri.family, nlri.route_type, getattr(nlri, "rd", ""), getattr(nlri, "mac", ""),
+        getattr(nlri, "ip", ""), getattr(nlri, "prefix", ""), known.source or "local",
     )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def _describe(world: World, path: Path, source: str) -> dict[str, Any]:
         for one in importing if (reason := one.why_unused(path))
     ]  # fmt: skip
     return {
-        "family": nlri.family, "type": nlri.route_type, **nlri._asdict(),
+        "family": str(nlri.family), "type": nlri.route_type, **fields_of(nlri),
         "next_hop": attrs.next_hop, "labels": list(path.labels), "rts": list(attrs.rts),
         "encap": attrs.encap, "router_mac": attrs.router_mac, "mobility": attrs.mobility,
         "sticky": attrs.sticky, "local_pref": attrs.local_pref, "med": attrs.med,

@@ -18,7 +18,7 @@ from ryu_apps.control.graceful_restart import BY_TCP, Negotiated, SessionEnd
 from ryu_apps.control.messages import PeerDown, PeerUp
 from ryu_apps.peering import Peer
 from ryu_apps.peering.codec import messages as wire
-from ryu_apps.peering.codec.nlri import pack_route
+from ryu_apps.peering.codec.nlri_evpn import pack_route
 
 A, B = "127.1.3.1", "127.1.3.2"
 EVPN, IPV4 = (25, 70), (1, 1)
@@ -42,7 +42,7 @@ def connect(node, *capabilities, hold=90):
 def told(node):
     """(what was negotiated, how it ended)."""
     node.wait_down(B)
-    return Negotiated.of(node.seen(PeerUp)[-1].info), node.seen(PeerDown)[-1].end
+    return node.seen(PeerUp)[-1].families[EVPN], node.seen(PeerDown)[-1].end
 
 
 @pytest.mark.parametrize("capabilities, negotiated", [
@@ -77,7 +77,7 @@ def test_a_notification_from_the_peer(node, message, end):
 def routes(first, last):
     paths = [mac_path("10.0.0.9", number) for number in range(first, last)]
     value = b"\0\x19\x46\4\x0a\0\0\x09\0" + b"".join(
-        pack_route(2, path.nlri, path.labels)[1] for path in paths)
+        pack_route(2, path.nlri[:-1], path.labels)[1] for path in paths)
     return struct.pack("!BBH", 0x90, 14, len(value)) + value + bytes(
         [0x40, 1, 1, 0, 0x40, 2, 0, 0x40, 5, 4, 0, 0, 0, 100])
 

@@ -14,7 +14,8 @@ from ryu_apps.control.routes import Attributes
 from ryu_apps.peering import Peer
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec.attributes import Session
-from ryu_apps.peering.codec.nlri import pack_route
+from ryu_apps.peering.codec.nlri_evpn import pack_route
+from ryu_apps.peering.codec.open import pack_open
 from ryu_apps.peering.native.adj_rib_out import AttributeSet
 
 A, B, STRANGER = "127.1.1.1", "127.1.1.2", "127.1.1.3"
@@ -28,7 +29,7 @@ REST = ORIGIN + AS_PATH + PREF + RT
 
 def nlri(number):
     path = mac_path("10.0.0.9", number)
-    return pack_route(2, path.nlri, path.labels)[1]
+    return pack_route(2, path.nlri[:-1], path.labels)[1]
 
 
 def reach(routes, next_hop=b"\x0a\0\0\x09", flags=0x90, family=(25, 70)):
@@ -86,7 +87,7 @@ HEADERS = {
     "type 9": (wire.MARKER + struct.pack("!HB", 19, 9), (1, 3)),
     "withdrawn routes overrun": (wire.MARKER + struct.pack("!HBHH", 23, 2, 500, 0), (3, 1)),
     "attributes overrun": (wire.MARKER + struct.pack("!HBHH", 23, 2, 0, 77), (3, 1)),
-    "a second OPEN": (wire.pack_open(65000, 9, B, 60, False), (5, 3)),
+    "a second OPEN": (pack_open(65000, 9, B, 60, False), (5, 3)),
     "short refresh": (wire.MARKER + struct.pack("!HBI", 24, 5, 0) + b"\0", (7, 1)),
 }
 
@@ -154,13 +155,13 @@ def test_malformed_message(node, peer, name):
 
 def test_bad_opens(node):
     reset(node)
-    good = wire.pack_open(65000, 90, B, 60, False)
+    good = pack_open(65000, 90, B, 60, False)
     cases = {
         (1, 1): b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
         (2, 1): good[:19] + b"\3" + good[20:],
-        (2, 2): wire.pack_open(65099, 90, B, 60, False),
-        (2, 3): wire.pack_open(65000, 90, A, 60, False),
-        (2, 6): wire.pack_open(65000, 2, B, 60, False),
+        (2, 2): pack_open(65099, 90, B, 60, False),
+        (2, 3): pack_open(65000, 90, A, 60, False),
+        (2, 6): pack_open(65000, 2, B, 60, False),
         (2, 7): wire.MARKER + struct.pack("!HBBHH4sB", 29, 1, 4, 65000, 90, b"\1\2\3\4", 0),
         (5, 1): wire.KEEPALIVE_MESSAGE,
     }
@@ -190,7 +191,7 @@ def test_fuzz_of_the_listener(node):
     grows, and a good peer is served afterwards."""
     rng = random.Random(11)
     pid, memory = node.engine.pid, rss(node.engine.pid)
-    opening = wire.pack_open(65000, 90, B, 60, False)
+    opening = pack_open(65000, 90, B, 60, False)
     updates = [wire.MARKER + struct.pack("!HBHH", 23 + len(data), 2, 0, len(data)) + data
                for data, _ in CASES.values()]
 

@@ -18,10 +18,12 @@ from lab.beds.bgp_bed import (
     prefix_path,
     wait,
 )
+from ryu_apps.control.families import EVPN
 from ryu_apps.control.messages import PeerDown, PeerUp
 from ryu_apps.control.routes import Attributes, IpPrefix, Path
 from ryu_apps.peering import Peer, Speaker, make_engine
 from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.open import pack_open
 
 A, B = "127.1.0.1", "127.1.0.2"
 
@@ -137,8 +139,8 @@ def test_a_killed_engine_is_replaced_and_tells_everything_again(nodes):
     assert second.received(A) == want | {extra.nlri: extra}
     assert withdrawals == sum(len(e.withdrawn) for e in second.events if hasattr(e, "withdrawn"))
     assert second.end_of_ribs(A) == 0
-    info = second.seen(PeerUp)[1].info
-    assert info["restarting"] and info["forwarding"] and info["restart_time"] == 120
+    terms = second.seen(PeerUp)[1].families[EVPN]
+    assert terms.restarting and terms.forwarding and terms.restart_time == 120
     first.engine.end_of_rib()
     wait(lambda: second.end_of_ribs(A) == 1, "End-of-RIB")
 
@@ -267,7 +269,7 @@ def test_refreshes_are_answered_but_not_each_one(nodes):
     node.engine.announce([mac_path(A, n) for n in range(10)])
     peer = RawPeer(B, (A, port))
     peer.open()
-    peer.send(wire.pack_refresh() * 50)
+    peer.send(wire.pack_refresh(EVPN) * 50)
     wait(lambda: node.status(B)["counters"].get("announcements_sent", 0) >= 20, "an answer")
     counters = node.status(B)["counters"]
     assert counters["refreshes_received"] == 50
@@ -284,11 +286,11 @@ def test_a_second_connection_is_a_collision_or_a_restart(nodes):
     old.open()
     node.wait_up(B)
     second = RawPeer(B, (A, port))
-    second.send(wire.pack_open(65000, 90, B, 60, False))
+    second.send(pack_open(65000, 90, B, 60, False))
     assert second.notification() == (6, 7)
     assert not node.seen(PeerDown)
     restarted = RawPeer(B, (A, port))
-    restarted.send(wire.pack_open(65000, 90, B, 60, True))
+    restarted.send(pack_open(65000, 90, B, 60, True))
     assert old.notification() is None
     restarted.send(wire.KEEPALIVE_MESSAGE)
     wait(lambda: len(node.seen(PeerUp)) == 2, "the new session")

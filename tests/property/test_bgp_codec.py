@@ -7,11 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from os_ken.lib.packet import bgp
 
+from ryu_apps.control.families import EVPN
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec import open as capabilities
 from ryu_apps.peering.codec.attributes import TUNNEL_TYPES, Session
-from ryu_apps.peering.codec.nlri import pack_route, unpack_routes
-from ryu_apps.peering.codec.update import END_OF_RIB, Decoder, pack_unreach
+from ryu_apps.peering.codec.families import FAMILIES
+from ryu_apps.peering.codec.nlri_evpn import pack_route, unpack_routes
+from ryu_apps.peering.codec.update import Decoder, pack_unreach
 from ryu_apps.peering.codec.values import host_objection, mac_objection
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 
@@ -68,7 +71,7 @@ attributes = st.builds(
 
 def exchange(paths, session=IBGP):
     """Announce [(attrs, route)] through an Adj-RIB-Out, decode; {key: (route, attrs)}."""
-    rib = AdjRibOut()
+    rib = AdjRibOut(FAMILIES[EVPN])
     for attrs, (kind, fields, labels, e, gateway) in paths:
         _, refused = rib.announce([tuple(attrs)], [(kind, fields, 0, labels, e, gateway)])
         assert not refused
@@ -81,7 +84,8 @@ def exchange(paths, session=IBGP):
         length, kind = wire.check_header(message, 0)
         assert (length, kind) == (len(message), wire.UPDATE)
         update = decoder.decode(message[19:])
-        assert not update.notes and not update.skipped and not update.withdrawn
+        assert not update.notes and not update.skipped
+        assert not update.withdrawn and not update.treated_as_withdrawn
         for route in update.announced:
             labels = (update.pmsi,) if route.route_type == 3 else route.labels
             out[route.route_type, route.fields] = (
@@ -97,7 +101,7 @@ def test_what_is_announced_is_what_is_decoded(paths):
     got, _, rib = exchange(paths)
     assert got == want
     decoder = Decoder(IBGP)
-    gone = [(route.route_type, route.fields) for message in pack_unreach(rib.table())
+    gone = [(route.route_type, route.fields) for message in pack_unreach(rib.codec, rib.table())
             for route in decoder.decode(message[19:]).withdrawn]
     assert sorted(map(repr, gone)) == sorted(map(repr, want))
 
@@ -164,17 +168,17 @@ def test_we_read_os_ken_s_updates(next_hop, path, pref, vni, mac_address, ip):
 
 
 def test_open_and_end_of_rib_agree_with_os_ken():
-    packed = wire.pack_open(4200000001, 9, "192.0.2.1", 120, True)
+    packed = capabilities.pack_open(4200000001, 9, "192.0.2.1", 120, True)
     parsed, _, _ = bgp.BGPMessage.parser(packed)
     assert parsed.get_opt_param_cap(bgp.BGP_CAP_FOUR_OCTET_AS_NUMBER).as_number == 4200000001
-    ours = wire.parse_open(packed[19:])
+    ours = capabilities.parse_open(packed[19:])
     assert (ours.asn, ours.hold_time, ours.router_id) == (4200000001, 9, "192.0.2.1")
     assert ours.graceful and ours.restart_time == 120 and ours.refresh and ours.as4
-    assert ours.restart_flags == wire.GR_RESTARTING | wire.GR_NOTIFICATION
-    assert ours.families == ours.forwarding == {wire.EVPN_FAMILY}
-    update, _, _ = bgp.BGPMessage.parser(END_OF_RIB)
+    assert ours.restart_flags == capabilities.GR_RESTARTING | capabilities.GR_NOTIFICATION
+    assert ours.families == ours.forwarding == {EVPN}
+    update, _, _ = bgp.BGPMessage.parser(FAMILIES[EVPN].end_of_rib)
     assert [a.type for a in update.path_attributes] == [bgp.BGP_ATTR_TYPE_MP_UNREACH_NLRI]
-    assert Decoder(IBGP).decode(END_OF_RIB[19:]).end_of_rib
+    assert Decoder(IBGP).decode(FAMILIES[EVPN].end_of_rib[19:]).end_of_rib
 
 
 @settings(max_examples=150, deadline=None)
@@ -196,7 +200,7 @@ def test_mutations_raise_nothing_but_bgp_errors(data):
 @given(st.binary(min_size=10, max_size=80))
 def test_any_open_is_parsed_or_refused(body):
     try:
-        wire.parse_open(body)
+        capabilities.parse_open(body)
     except wire.BgpError as error:
         assert error.code == wire.OPEN_ERROR
 

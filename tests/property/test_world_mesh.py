@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change
+from ryu_apps.control.families import EVPN
+from ryu_apps.control.graceful_restart import Negotiated
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import Settings
@@ -108,7 +110,8 @@ class Mesh:
             case ("down",):
                 node.peer_down(peer)
             case ("up",):
-                node.handle(msg.PeerUp(peer, {"graceful_restart": True, "restarting": True}))
+                node.handle(msg.PeerUp(peer, families={
+                    EVPN: Negotiated(graceful_restart=True, restarting=True)}))
             case ("end",):
                 node.end_of_rib(peer)
         return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ryu_apps.control.families import EVPN
 from ryu_apps.control.routes import Attributes, MacIp, Nlri, Path
 from ryu_apps.control.vpn.rib import LOCAL, Rib
 
@@ -34,7 +35,7 @@ operation = st.one_of(
         st.lists(st.sampled_from(NLRIS), max_size=2, unique=True),
     ),
     st.tuples(st.just("peer_down"), peers),
-    st.tuples(st.just("end_of_rib"), peers),
+    st.tuples(st.just("end_of_rib"), peers, st.just(EVPN)),
     st.tuples(st.just("drop_stale"), peers, st.lists(st.sampled_from(NLRIS), unique=True)),
 )
 
@@ -56,7 +57,7 @@ class Model:
             {place: (path, True) for place, (path, _) in self.held.items() if place[0] == peer}
         )
 
-    def end_of_rib(self, peer):
+    def end_of_rib(self, peer, family):
         self.held = {
             place: one for place, one in self.held.items() if place[0] != peer or not one[1]
         }
@@ -125,7 +126,7 @@ def test_rib_equals_the_model_and_tells_every_change(operations):
             }
             assert rib.count(source) == len(mine)
             assert rib.stale_count(source) == sum(stale for _, stale in mine.values())
-            assert {path.nlri for path in rib.stale_from(source)} == {
+            assert {path.nlri for path in rib.stale_from(source, EVPN)} == {
                 nlri for nlri, (_, stale) in mine.items() if stale
             }
         assert set(rib.sources()) == {source for source, _ in model.held}

@@ -13,7 +13,8 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.edge.edge import edge_port
 from ryu_apps.control.elements.elements import RECORDS, record
-from ryu_apps.control.routes import EVPN, Nlri, Path
+from ryu_apps.control.families import EVPN
+from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.released import SOURCE
 from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import Settings, World

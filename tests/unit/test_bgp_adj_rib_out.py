@@ -1,11 +1,14 @@
 import pytest
 
+from ryu_apps.control.families import EVPN
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.codec.attributes import Session
-from ryu_apps.peering.codec.nlri import pack_route
-from ryu_apps.peering.codec.update import Decoder, pack_reach
+from ryu_apps.peering.codec.families import FAMILIES
+from ryu_apps.peering.codec.nlri_evpn import pack_route
+from ryu_apps.peering.codec.update import Decoder, Update, pack_reach
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 
+CODEC = FAMILIES[EVPN]
 IBGP = Session(65000, "192.0.2.1", False, True)
 ATTRS = tuple(Attributes("10.0.0.1", ("65000:1",)))
 OTHER = tuple(Attributes("10.0.0.1", ("65000:1",), med=1))
@@ -16,7 +19,7 @@ def item(number, index=0, labels=(5,)):
 
 
 def test_only_changes_are_told():
-    rib = AdjRibOut()
+    rib = AdjRibOut(CODEC)
     assert len(rib.announce((ATTRS,), [item(1), item(2)])[0]) == 2
     assert rib.announce((ATTRS,), [item(1)]) == ([], [])
     assert len(rib.announce((OTHER,), [item(1)])[0]) == 1
@@ -26,7 +29,7 @@ def test_only_changes_are_told():
 
 
 def test_attributes_go_with_their_last_route():
-    rib = AdjRibOut()
+    rib = AdjRibOut(CODEC)
     rib.announce((ATTRS, OTHER), [item(1), item(2, 1), item(3)])
     assert len(rib._sets) == 2
     rib.withdraw([item(2)[:2]])
@@ -34,7 +37,7 @@ def test_attributes_go_with_their_last_route():
 
 
 def test_messages_tell_the_present_state():
-    rib = AdjRibOut()
+    rib = AdjRibOut(CODEC)
     keys, _ = rib.announce((ATTRS,), [item(1), item(2)])
     rib.withdraw([item(1)[:2]])
     messages, announced, withdrawn, refused = rib.messages(keys, IBGP)
@@ -45,7 +48,7 @@ def test_messages_tell_the_present_state():
 
 
 def test_a_bad_route_is_refused_alone():
-    rib = AdjRibOut()
+    rib = AdjRibOut(CODEC)
     bad = [(2, ("x", 0, "02:00:00:00:00:01", ""), 0, (5,), "", ""), item(1, labels=()),
            (2, ("1:1", 0, "02:00", ""), 0, (5,), "", ""), (9, ("1:1",), 0, (), "", ""),
            (5, ("1:1", 0, "10.0.0.0/33"), 0, (5,), "", ""), item(1, labels=(1 << 24,))]
@@ -62,7 +65,7 @@ def test_a_four_byte_distinguisher_of_a_small_as_is_another_route():
 
 def test_a_withdrawn_loop_is_kept_apart():
     attrs = Attributes("10.0.0.1", ("65000:1",), originator_id="192.0.2.1")
-    rib = AdjRibOut()
+    rib = AdjRibOut(CODEC)
     keys, _ = rib.announce((tuple(attrs),), [item(1)])
     update = Decoder(IBGP).decode(rib.messages(keys, IBGP)[0][0][19:])
     assert len(update.looped) == 1
@@ -71,10 +74,11 @@ def test_a_withdrawn_loop_is_kept_apart():
 
 def test_every_message_fits():
     nlris = [pack_route(2, item(n)[1], (5,))[1] for n in range(256)]
-    messages = pack_reach(nlris, bytes(4), bytes(3000))
+    messages = pack_reach(CODEC, nlris, bytes(4), bytes(3000))
     assert all(len(message) <= 4096 for message in messages)
-    assert sum(len(list(Decoder(IBGP)._reach(m[27:][: len(m) - 27 - 3000])[1])) for m in messages) \
-        == sum(map(len, nlris))
+    fields = [message[27:][: len(message) - 27 - 3000] for message in messages]
+    assert sum(len(Decoder(IBGP)._reach(field, Update())[2]) for field in fields) == sum(
+        map(len, nlris))
 
 
 UNPACKABLE = [
@@ -109,7 +113,7 @@ def test_attributes_that_cannot_be_packed_are_refused_alone(values, as4, ebgp):
     if ebgp and {"local_pref", "originator_id", "cluster_list"} & values.keys():
         pytest.skip("not sent to an external peer")
     session = IBGP._replace(as4=as4, ebgp=ebgp)
-    rib = AdjRibOut()
+    rib = AdjRibOut(CODEC)
     good = [item(1), item(3)]
     _, at_once = rib.announce((ATTRS, changed(**values)), [good[0], item(2, 1), good[1]])
     fields, _, later = told(rib, rib.table(), session)
@@ -119,7 +123,7 @@ def test_attributes_that_cannot_be_packed_are_refused_alone(values, as4, ebgp):
 
 @pytest.mark.parametrize("values", UNPACKABLE, ids=lambda values: str(values)[:40])
 def test_what_can_no_longer_be_told_is_withdrawn(values):
-    rib = AdjRibOut()
+    rib = AdjRibOut(CODEC)
     rib.announce((ATTRS,), [item(1), item(2)])
     keys, _ = rib.announce((changed(**values),), [item(1)])
     assert told(rib, keys)[:2] == ([], [item(1)[1]])
@@ -128,7 +132,7 @@ def test_what_can_no_longer_be_told_is_withdrawn(values):
 
 
 def test_a_route_whose_labels_no_longer_fit_is_withdrawn():
-    rib = AdjRibOut()
+    rib = AdjRibOut(CODEC)
     rib.announce((ATTRS,), [item(1)])
     keys, refused = rib.announce((ATTRS,), [item(1, labels=(1 << 24,))])
     assert len(refused) == rib.refused == 1

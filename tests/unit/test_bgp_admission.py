@@ -6,11 +6,14 @@ from collections import Counter
 
 import pytest
 
+from ryu_apps.control.families import EVPN
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering import parse_peer
 from ryu_apps.peering.codec.attributes import Session, pack_attributes, parse_attributes
+from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.codec.messages import BgpError
-from ryu_apps.peering.codec.nlri import pack_ip, pack_route, unpack_routes
+from ryu_apps.peering.codec.nlri import pack_ip
+from ryu_apps.peering.codec.nlri_evpn import pack_route, unpack_routes
 from ryu_apps.peering.codec.update import Decoder, Update, pack_reach
 from ryu_apps.peering.codec.values import host_objection, mac_objection, prefix_objection
 from ryu_apps.peering.native.received import Received
@@ -61,14 +64,14 @@ class Peer:
             lambda level, text, limited: self.logged.append(text))
 
     def _post(self, message: list) -> None:
-        _, _, table, items, withdrawn = message
+        _, _, _, table, items, withdrawn = message
         for place in withdrawn:
             self.held.pop(tuple(place), None)
         for kind, fields, index, *rest in items:
             self.held[kind, fields] = (Attributes(*table[index]), *rest)
 
     def tell(self, *routes, next_hop="10.9.0.1", rts=("65000:1",), pmsi=100):
-        update = Update(attrs=tuple(Attributes(next_hop, rts)), pmsi=pmsi)
+        update = Update(EVPN, attrs=tuple(Attributes(next_hop, rts)), pmsi=pmsi)
         for kind, fields, labels, esi, gateway in routes:
             nlri = pack_route(kind, fields, labels, esi, gateway)[1]
             update.announced += unpack_routes(nlri)
@@ -162,7 +165,7 @@ def test_next_hops_are_bounded_by_those_that_stand():
     assert len(peer.held) == 4 and peer.refused == {"more than 2 next hops": 2}
     # One moves away from the first, the other is withdrawn: a third next hop has room.
     peer.tell(type2(1), next_hop="10.9.0.2")
-    update = Update(withdrawn=list(unpack_routes(pack_route(*type2(11)[:3])[1])))
+    update = Update(unreach=EVPN, withdrawn=list(unpack_routes(pack_route(*type2(11)[:3])[1])))
     peer.received.take(update)
     peer.tell(type2(3), next_hop="10.9.0.3")
     assert len(peer.held) == 4
@@ -201,7 +204,7 @@ def judged(session, *as_path, **values):
     # As the peer packs it: for a session on which it puts nothing before the path.
     next_hop, packed = pack_attributes(attrs, None, Session(65009, "192.0.2.9", False, True))
     nlri = pack_route(*type2(1))[1]
-    return Decoder(session).decode(pack_reach([nlri], next_hop, packed)[0][19:])
+    return Decoder(session).decode(pack_reach(FAMILIES[EVPN], [nlri], next_hop, packed)[0][19:])
 
 
 @pytest.mark.parametrize("session, as_path, good", [
@@ -212,7 +215,7 @@ def judged(session, *as_path, **values):
 ])
 def test_as_paths(session, as_path, good):
     update = judged(session, *as_path)
-    assert len(update.announced) == good and len(update.withdrawn) == (not good)
+    assert len(update.announced) == good and len(update.treated_as_withdrawn) == (not good)
     assert any(name == "treated_as_withdraw" for name, _ in update.notes) != good
 
 
@@ -234,11 +237,11 @@ def test_a_next_hop_is_a_host(next_hop):
     nlri = pack_route(*type2(1))[1]
 
     def told(hop):
-        return Decoder(EBGP).decode(pack_reach([nlri], hop, packed)[0][19:])
+        return Decoder(EBGP).decode(pack_reach(FAMILIES[EVPN], [nlri], hop, packed)[0][19:])
 
     assert len(told(pack_ip("10.9.0.1")).announced) == 1
     update = told(pack_ip(next_hop))
-    assert not update.announced and len(update.withdrawn) == 1
+    assert not update.announced and len(update.treated_as_withdrawn) == 1
 
 
 def test_an_aggregator_of_as_0_is_discarded():
@@ -284,7 +287,7 @@ def test_large_sets_of_attributes_are_not_remembered():
         targets = tuple(f"65000:{number}" for number in range(count))
         hop, packed = pack_attributes(Attributes("10.9.0.1", targets, as_path=(65001,)), None,
                                       Session(65009, "192.0.2.9", False, True))
-        message = pack_reach([nlri], hop, packed)[0][19:]
+        message = pack_reach(FAMILIES[EVPN], [nlri], hop, packed)[0][19:]
         for _ in range(2):
             assert len(decoder.decode(message).attrs[1]) == count
         assert len(decoder._known) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ryu_apps.control.families import EVPN
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.engine.messages import REMEMBERED, PathsDecoder, Recent
 
@@ -10,7 +11,8 @@ MAC = "02:00:00:00:00:01"
 
 def event(decoder, *targets, rd="65000:1"):
     attrs = tuple(Attributes("10.0.0.1", tuple(map(str, targets))))
-    return decoder.event("p", (attrs,), ((2, (rd, 0, MAC, ""), 0, (1,), "", ""),), ()).announced[0]
+    item = (2, (rd, 0, MAC, ""), 0, (1,), "", "")
+    return decoder.event("p", EVPN, (attrs,), (item,), ()).announced[0]
 
 
 def test_what_stands_in_many_routes_is_one_object():

@@ -8,6 +8,7 @@ import pytest
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import RECORDS, record
+from ryu_apps.control.families import EVPN
 from ryu_apps.control.graceful_restart import (
     BY_TCP,
     Negotiated,
@@ -17,7 +18,7 @@ from ryu_apps.control.graceful_restart import (
     retained,
 )
 from ryu_apps.control.peers import QUIET, UNSEEN
-from ryu_apps.control.routes import EVPN, Attributes, MacIp, Path
+from ryu_apps.control.routes import Attributes, MacIp, Path
 from ryu_apps.control.world import Settings, World
 
 from ..property.world_model import element_info
@@ -81,10 +82,6 @@ def test_who_promises_end_of_rib(negotiated, router, node):
 NODE_RECORD = {"router_id": "192.0.2.2", "local_as": 64512}
 
 
-def info(router_id="192.0.2.9", asn=64512, negotiated=GR):
-    return {"router_id": router_id, "remote_as": asn, **negotiated._asdict()}
-
-
 def route(number, vtep="10.0.0.9"):
     return Path(MacIp("10.0.0.9:1", 0, f"02:00:00:00:00:{number:02x}", ""),
                 Attributes(vtep, ("64512:1",)), (1,))
@@ -101,7 +98,8 @@ class Bed:
         return self.world.step(event, self.now)
 
     def up(self, router_id="192.0.2.9", asn=64512, negotiated=GR):
-        self.step(msg.PeerUp("p", info(router_id, asn, negotiated)))
+        info = {"router_id": router_id, "remote_as": asn}
+        self.step(msg.PeerUp("p", info, {EVPN: negotiated}))
 
     def announce(self, *paths):
         self.step(msg.PathsReceived("p", paths))

@@ -84,7 +84,10 @@ class Publisher:
         for nlri in gone:
             del self.kept[nlri]
         self._out.update(dict.fromkeys(gone))
-        return self._rib.end_of_rib(source)
+        changes: list[BestChange] = []
+        for family in self._rib.stale_families(source):
+            changes += self._rib.end_of_rib(source, family)
+        return changes
 
     def flush(self) -> list[Withdraw | Announce]:
         """What peers must hear since the last flush."""

@@ -2,7 +2,8 @@
 
 A path is known by its NLRI and its source: the peer it came from, or LOCAL.  Paths of a peer whose
 session ended are stale, not gone (RFC 4724 section 4.2): they lose against any live path of the
-same NLRI, and go when the peer's End-of-RIB, or the retention time, says so.
+same NLRI, and go when the peer's End-of-RIB of their address family, or the retention time, says
+so.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from ryu_apps.control.families import Family
 from ryu_apps.control.routes import Nlri, Path
 
 LOCAL = ""
@@ -37,7 +39,8 @@ class Rib:
         self.best: dict[Nlri, Path] = {}
         self._paths: dict[Nlri, tuple[tuple[str, Path], ...]] = {}
         self._sources: dict[str, dict[Nlri, None]] = {}
-        self._stale: dict[str, dict[Nlri, None]] = {}
+        self._stale: dict[str, dict[Family, dict[Nlri, None]]] = {}
+        """Source -> its stale NLRIs by family; neither level has an empty dict."""
         self.stale_best: set[Nlri] = set()
         """NLRIs whose best path is stale."""
 
@@ -55,7 +58,7 @@ class Rib:
             if known.pop(nlri, known) is known:
                 continue
             if stale:
-                stale.pop(nlri, None)
+                self._not_stale(source, nlri)
             rest = tuple(item for item in self._paths[nlri] if item[0] != source)
             self._replace(nlri, rest, changes)
         for path in announced:
@@ -63,7 +66,7 @@ class Rib:
             held = self._paths.get(nlri)
             if nlri in known:
                 if stale:
-                    stale.pop(nlri, None)
+                    self._not_stale(source, nlri)
                 held = tuple(item for item in held if item[0] != source)
                 self._replace(nlri, (*held, (source, path)), changes)
             else:
@@ -74,33 +77,45 @@ class Rib:
             del self._sources[source]
         return changes
 
+    def _not_stale(self, source: str, nlri: Nlri) -> None:
+        families = self._stale.get(source, {})
+        marked = families.get(nlri.family)
+        if marked is not None:
+            marked.pop(nlri, None)
+            if not marked:
+                del families[nlri.family]
+                if not families:
+                    del self._stale[source]
+
     def peer_down(self, peer: str) -> list[BestChange]:
         """All its paths turn stale."""
-        marked = self._stale.setdefault(peer, {})
-        marked.update(self._sources.get(peer, {}))
+        marked = self._stale.pop(peer, {})
+        for nlri in self._sources.get(peer, ()):
+            marked.setdefault(nlri.family, {})[nlri] = None
+        if marked:
+            self._stale[peer] = marked
         changes: list[BestChange] = []
-        for nlri in list(marked):
-            self._replace(nlri, self._paths[nlri], changes)
-        if not marked:
-            del self._stale[peer]
+        for nlris in marked.values():
+            for nlri in nlris:
+                self._replace(nlri, self._paths[nlri], changes)
         return changes
 
-    def end_of_rib(self, peer: str) -> list[BestChange]:
-        """What the peer did not announce again since it came back goes."""
-        gone = self._stale.pop(peer, None)
-        return self.update(peer, withdrawn=list(gone)) if gone else []
+    def end_of_rib(self, peer: str, family: Family) -> list[BestChange]:
+        """What the peer did not announce again of a family since it came back goes."""
+        return self.drop_stale(peer, list(self._stale.get(peer, {}).get(family, ())))
 
     def drop_stale(self, peer: str, nlris: Iterable[Nlri]) -> list[BestChange]:
         """Of the peer's stale paths these go."""
-        changes = self.update(peer, withdrawn=nlris)
-        if not self._stale.get(peer, True):
-            del self._stale[peer]
-        return changes
+        return self.update(peer, withdrawn=nlris)
 
-    def stale_from(self, peer: str) -> Iterator[Path]:
-        """The peer's stale paths."""
-        for nlri in self._stale.get(peer, ()):
-            yield next(path for held_by, path in self._paths[nlri] if held_by == peer)
+    def stale_families(self, peer: str) -> tuple[Family, ...]:
+        """The families of which the peer has stale paths."""
+        return tuple(self._stale.get(peer, ()))
+
+    def stale_from(self, peer: str, family: Family) -> Iterator[Path]:
+        """The peer's stale paths of a family."""
+        for nlri in self._stale.get(peer, {}).get(family, ()):
+            yield next(path for source, path in self._paths[nlri] if source == peer)
 
     def choose_again(self, source: str) -> list[BestChange]:
         """It turned out whether a source is a router."""
@@ -111,7 +126,8 @@ class Rib:
         return changes
 
     def is_stale(self, source: str, nlri: Nlri) -> bool:
-        return nlri in self._stale.get(source, ())
+        families = self._stale.get(source)
+        return families is not None and nlri in families.get(nlri.family, ())
 
     def announcers(self, nlri: Nlri) -> tuple[str, ...]:
         """The sources that announce an NLRI, or did before they went stale."""
@@ -134,7 +150,8 @@ class Rib:
         return len(self._sources.get(source, ()))
 
     def stale_count(self, source: str) -> int:
-        return len(self._stale.get(source, ()))
+        """How many of its paths are stale, of all families."""
+        return sum(map(len, self._stale.get(source, {}).values()))
 
     def sources(self) -> list[str]:
         return list(self._sources)

@@ -10,6 +10,7 @@ import socket
 import struct
 from typing import NamedTuple
 
+from ryu_apps.control.families import DEFAULT_FAMILIES, Family
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.codec.messages import AS_TRANS, UPDATE_ERROR, BgpError
 from ryu_apps.peering.codec.nlri import pack_ip, unpack_ip
@@ -36,13 +37,15 @@ MPLS_TUNNELS = frozenset({"gre", "mpls", "mpls-in-gre", "mpls-in-udp"})
 
 class Session(NamedTuple):
     """What a session's encoding and judgement depend on.  ``router_id`` is our own, and our
-    cluster id.  ``first_as``: what the paths of an external peer must begin with, 0: anything."""
+    cluster id.  ``first_as``: what the paths of an external peer must begin with, 0: anything.
+    ``families``: those that both sides announced."""
 
     local_as: int
     router_id: str
     ebgp: bool
     as4: bool
     first_as: int = 0
+    families: tuple[Family, ...] = DEFAULT_FAMILIES
 
 
 class Parsed(NamedTuple):

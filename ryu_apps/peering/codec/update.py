@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ryu_apps.control.families import Family
 from ryu_apps.peering.codec.attributes import (
     EXTENDED,
     MP_REACH,
@@ -16,11 +17,10 @@ from ryu_apps.peering.codec.attributes import (
     Session,
     parse_attributes,
 )
+from ryu_apps.peering.codec.families import FAMILIES, FamilyCodec
 from ryu_apps.peering.codec.messages import HEADER, MARKER, MAX_MESSAGE, UPDATE_ERROR, BgpError
-from ryu_apps.peering.codec.nlri import Route, unpack_routes
+from ryu_apps.peering.codec.nlri import Route
 
-_FAMILY = b"\x00\x19\x46"
-END_OF_RIB = MARKER + struct.pack("!HBHHBBB", 29, 2, 0, 6, 0x80, MP_UNREACH, 3) + _FAMILY
 _CACHE = 4096
 _CACHED_BYTES = 600
 """Larger sets of attributes are parsed each time: they cost many times their size to keep."""
@@ -44,12 +44,15 @@ def _message(attributes: bytes) -> bytes:
         + attributes
 
 
-def pack_reach(nlris: Iterable[bytes], next_hop: bytes, attributes: bytes) -> list[bytes]:
-    """UPDATEs announcing ``nlris``, MP_REACH_NLRI first (RFC 7606 section 5.1).
+def pack_reach(codec: FamilyCodec, nlris: Iterable[bytes], next_hop: bytes, attributes: bytes
+               ) -> list[bytes]:
+    """UPDATEs announcing ``nlris`` of one family, MP_REACH_NLRI first (RFC 7606 section 5.1).
+    ``next_hop``: the address's bytes.
 
     Raises ValueError where the attributes leave no room for a route.
     """
-    head = _FAMILY + bytes((len(next_hop),)) + next_hop + b"\x00"
+    next_hop = codec.pack_next_hop(next_hop)
+    head = codec.wire + bytes((len(next_hop),)) + next_hop + b"\x00"
     room = MAX_MESSAGE - HEADER - 4 - 4 - len(head) - len(attributes)
     if room < 64:
         raise ValueError(f"{len(attributes)} bytes of attributes do not fit a message")
@@ -57,23 +60,32 @@ def pack_reach(nlris: Iterable[bytes], next_hop: bytes, attributes: bytes) -> li
                      + head + part + attributes) for part in _chunks(nlris, room)]
 
 
-def pack_unreach(keys: Iterable[bytes]) -> list[bytes]:
-    """UPDATEs withdrawing the routes with these keys."""
+def pack_unreach(codec: FamilyCodec, keys: Iterable[bytes]) -> list[bytes]:
+    """UPDATEs withdrawing the routes of one family with these keys."""
     room = MAX_MESSAGE - HEADER - 4 - 4 - 3
     return [_message(struct.pack("!BBH", OPTIONAL | EXTENDED, MP_UNREACH, 3 + len(part))
-                     + _FAMILY + part) for part in _chunks(keys, room)]
+                     + codec.wire + part) for part in _chunks(keys, room)]
 
 
 @dataclass(slots=True)
 class Update:
-    """One UPDATE.  ``withdrawn`` also holds what was announced and is treated as withdrawn;
-    ``looped`` what came back to where it had been, as from every route reflector."""
+    """One UPDATE.
 
+    ``reach``: the family of MP_REACH_NLRI, None where there is none that was negotiated; of it are
+    ``announced``, with ``attrs`` and ``pmsi``, ``treated_as_withdrawn`` (RFC 7606 section 2) and
+    ``looped``: what came back to where it had been, as from every route reflector.
+    ``unreach``: likewise of MP_UNREACH_NLRI, with ``withdrawn`` and ``end_of_rib``.  ``skipped``:
+    how many routes were of no use.  ``notes``: what was wrong, as (counter, text).
+    """
+
+    reach: Family | None = None
     announced: list[Route] = field(default_factory=list)
-    withdrawn: list[Route] = field(default_factory=list)
+    treated_as_withdrawn: list[Route] = field(default_factory=list)
     looped: list[Route] = field(default_factory=list)
     attrs: tuple | None = None
     pmsi: int | None = None
+    unreach: Family | None = None
+    withdrawn: list[Route] = field(default_factory=list)
     end_of_rib: bool = False
     skipped: int = 0
     notes: tuple[tuple[str, str], ...] = ()
@@ -109,6 +121,7 @@ class Decoder:
 
     def __init__(self, session: Session) -> None:
         self.session = session
+        self._codecs = {FAMILIES[family].wire: FAMILIES[family] for family in session.families}
         self._known: dict[tuple, Parsed] = {}
 
     def _attributes(self, others: list, next_hop: bytes) -> Parsed:
@@ -143,29 +156,35 @@ class Decoder:
         flag_trouble = ""
         for flags, kind, value in special:
             if kind == MP_REACH:
-                reach = self._reach(value)
+                reach = self._reach(value, update)
             else:
-                unreach = self._unreach(value)
+                unreach = self._unreach(value, update)
             if flags & 0xC0 != OPTIONAL:
                 flag_trouble = f"attribute {kind}: flags {flags:#x}"
-        next_hop, nlris = reach or (b"", b"")
+        codec, next_hop, nlris = reach or (None, b"", b"")
         parsed = self._attributes(others, next_hop)
-        update.notes = parsed.notes
+        update.notes += parsed.notes
         for text in (trouble, flag_trouble):
             if text:
                 update.notes += (("treated_as_withdraw", text),)
                 parsed = parsed._replace(attrs=None)
         if unreach is not None:
-            self._routes(unreach, False, update, update.withdrawn)
-            update.end_of_rib = not (unreach or reach or others or trouble)
-        if reach:
+            of, keys = unreach
+            update.unreach = of.family
+            self._routes(of, keys, False, update, update.withdrawn)
+            update.end_of_rib = not (keys or reach or others or trouble)
+        if codec is not None:
+            update.reach = codec.family
             if parsed.attrs is not None:
                 into = update.announced
+            elif parsed.loop and not trouble:
+                into = update.looped
             else:
-                into = update.looped if parsed.loop and not trouble else update.withdrawn
-            self._routes(nlris, parsed.mpls, update, into)
+                into = update.treated_as_withdrawn
+            self._routes(codec, nlris, parsed.mpls, update, into)
             update.attrs, update.pmsi = parsed.attrs, parsed.pmsi
-            self._require_pmsi(update)
+            if codec.p_tunnel_types:
+                self._require_pmsi(codec, update)
         elif start + size == len(body) and (MP_REACH not in {k for _, k, _ in special}) and any(
                 name == "treated_as_withdraw" for name, _ in update.notes):
             # RFC 7606 section 5.2: the error may hide which routes were meant.
@@ -173,36 +192,51 @@ class Decoder:
         return update
 
     @staticmethod
-    def _require_pmsi(update: Update) -> None:
-        """A type 3 route names its tunnel (RFC 7432 section 11.2); without one that we can send to,
-        it is treated as withdrawn."""
-        if update.pmsi is None and any(route.route_type == 3 for route in update.announced):
-            update.withdrawn += [route for route in update.announced if route.route_type == 3]
-            update.announced = [route for route in update.announced if route.route_type != 3]
-            update.notes += (("treated_as_withdraw", "no ingress replication tunnel in a type 3 "
-                              "route"),)
+    def _require_pmsi(codec: FamilyCodec, update: Update) -> None:
+        """A route that replicates names its tunnel (RFC 7432 section 11.2); without one that we can
+        send to, it is treated as withdrawn."""
+        kinds = codec.p_tunnel_types
+        if update.pmsi is None and any(route.route_type in kinds for route in update.announced):
+            update.treated_as_withdrawn += [
+                route for route in update.announced if route.route_type in kinds]
+            update.announced = [
+                route for route in update.announced if route.route_type not in kinds]
+            update.notes += (("treated_as_withdraw", "no ingress replication tunnel in a type "
+                              f"{min(kinds)} route"),)
 
-    @staticmethod
-    def _reach(value: bytes) -> tuple[bytes, bytes] | None:
-        """(next hop, NLRI), or None for a family that is not ours."""
+    def _reach(self, value: bytes, update: Update) -> tuple[FamilyCodec, bytes, bytes] | None:
+        """(codec, next hop, NLRI), or None for a family that was not negotiated."""
         if len(value) < 5 or 5 + value[3] > len(value):
             raise BgpError(UPDATE_ERROR, 9, reason="MP_REACH_NLRI too short")
-        if value[:3] != _FAMILY:
+        codec = self._codec(value, update)
+        if codec is None:
             return None
         size = value[3]
-        if size not in (4, 16):
-            raise BgpError(UPDATE_ERROR, 9, reason=f"MP_REACH_NLRI: next hop of {size} bytes")
-        return value[4 : 4 + size], value[5 + size :]
+        try:
+            next_hop = codec.unpack_next_hop(value[4 : 4 + size])
+        except ValueError as error:
+            raise BgpError(UPDATE_ERROR, 9, reason=f"MP_REACH_NLRI: {error}") from error
+        return codec, next_hop, value[5 + size :]
 
-    @staticmethod
-    def _unreach(value: bytes) -> bytes | None:
+    def _unreach(self, value: bytes, update: Update) -> tuple[FamilyCodec, bytes] | None:
         if len(value) < 3:
             raise BgpError(UPDATE_ERROR, 9, reason="MP_UNREACH_NLRI too short")
-        return value[3:] if value[:3] == _FAMILY else None
+        codec = self._codec(value, update)
+        return (codec, value[3:]) if codec is not None else None
+
+    def _codec(self, value: bytes, update: Update) -> FamilyCodec | None:
+        """Routes of a family that was not negotiated are ignored, and the session lives (RFC 4760
+        section 7 allows both)."""
+        codec = self._codecs.get(value[:3])
+        if codec is None:
+            family = Family(int.from_bytes(value[:2], "big"), value[2])
+            update.notes += (("family_not_negotiated", str(family)),)
+        return codec
 
     @staticmethod
-    def _routes(data: bytes, mpls: bool, update: Update, into: list[Route]) -> None:
-        for route in unpack_routes(data, mpls):
+    def _routes(codec: FamilyCodec, data: bytes, mpls: bool, update: Update, into: list[Route]
+                ) -> None:
+        for route in codec.unpack(data, mpls):
             if route is None:
                 update.skipped += 1
             else:

@@ -1,12 +1,10 @@
-"""Values that a well-formed EVPN route may not have: those that name no single host or station.
+"""Values that a well-formed route may not have: those that name no single host or station.
 
 Each function returns why a value is refused, "" where it is not.  Such a route would be a flow that
 takes the group frames of a network, or a tunnel to nowhere.
 """
 
 from __future__ import annotations
-
-from ryu_apps.peering.codec.nlri import Route
 
 _NO_HOST = dict.fromkeys(map(str, (0, 127, *range(240, 256))), "IP address of no host") | \
     dict.fromkeys(map(str, range(224, 240)), "multicast IP address")
@@ -43,25 +41,3 @@ def prefix_objection(prefix: str) -> str:
     if not reason and address.startswith(("fe8", "fe9", "fea", "feb")) and address[4:5] == ":":
         return "link-local prefix"
     return reason
-
-
-def route_objection(route: Route) -> str:
-    """Of what stands in a route's NLRI."""
-    fields = route.fields
-    if fields[1]:
-        # A VLAN-aware bundle (RFC 7432 section 6.3): its VLANs would become one network here.
-        return "Ethernet tag"
-    if route.route_type == 2:
-        reason = mac_objection(fields[2])
-        if not reason and fields[3]:
-            reason = host_objection(fields[3])
-        return reason or ("" if route.labels[0] else "label 0")
-    if route.route_type == 3:
-        return host_objection(fields[2])
-    if route.esi and route.gateway:
-        return "both ESI and gateway"  # RFC 9136 section 3.2
-    if route.gateway:
-        reason = host_objection(route.gateway)
-        if reason:
-            return reason
-    return prefix_objection(fields[2])

@@ -16,11 +16,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ryu_apps.control.graceful_restart import SessionEnd
+from ryu_apps.control.families import Family
+from ryu_apps.control.graceful_restart import Negotiated, SessionEnd
 from ryu_apps.control.messages import EndOfRib, PeerDown, PeerUp
-from ryu_apps.control.routes import EVPN, Nlri, Path
+from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.peering.base import Engine, Peer, Speaker
-from ryu_apps.peering.engine.messages import PathsDecoder, batches
+from ryu_apps.peering.engine.messages import PathsDecoder, batches, nlris_of
 from ryu_apps.peering.engine.process import STOP_TIMEOUT, EngineProcess
 from ryu_apps.supervision import Thread
 
@@ -279,12 +280,12 @@ class SubprocessEngine(Engine):
         except OSError:
             raise
         except Exception as error:
-            nlris = [item[1] for item in message[-1]]
+            nlris = nlris_of(message)
             if len(nlris) == 1:
                 LOG.error("cannot be handed to BGP: %s: %s", nlris[0], error)
                 if message[0] == "announce":
-                    self._send_routes(process, ["withdraw", [(nlris[0].route_type, nlris[0])]],
-                                      dirty)
+                    for withdrawal in batches({nlris[0]: None}):
+                        self._send_routes(process, withdrawal, dirty)
                 return
             for part in (nlris[: len(nlris) // 2], nlris[len(nlris) // 2 :]):
                 for smaller in batches({nlri: dirty[nlri] for nlri in part}):
@@ -316,16 +317,17 @@ class SubprocessEngine(Engine):
     def _paths(self, *arguments: Any) -> None:
         self._post(self._decoder.event(*arguments))
 
-    def _peer_up(self, peer: str, info: dict) -> None:
+    def _peer_up(self, peer: str, info: dict, families: tuple) -> None:
         self._up.add(peer)
-        self._post(PeerUp(peer, info))
+        self._post(PeerUp(peer, info, {
+            Family(*family): Negotiated(*restart) for family, restart in families}))
 
     def _peer_down(self, peer: str, reason: str, *end: Any) -> None:
         self._up.discard(peer)
         self._post(PeerDown(peer, reason, SessionEnd(*end)))
 
-    def _eor(self, peer: str) -> None:
-        self._post(EndOfRib(peer, EVPN))
+    def _eor(self, peer: str, family: tuple) -> None:
+        self._post(EndOfRib(peer, Family(*family)))
 
     def _status(self, token: int, states: tuple) -> None:
         with self._condition:

@@ -8,26 +8,45 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ryu_apps.control.families import Family
 from ryu_apps.control.messages import PathsReceived
-from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Nlri, Path
+from ryu_apps.control.routes import NLRI_CLASSES, Attributes, Nlri, Path
 
 BATCH = 1000
 """Routes in one message."""
 REMEMBERED = 20_000
-_NLRI = {2: MacIp, 3: Imet, 5: IpPrefix}
 
 
 def batches(changes: Mapping[Nlri, Path | None]) -> Iterator[list]:
-    """``withdraw`` and ``announce`` messages that say what has changed; None: withdrawn."""
-    gone = [(nlri.route_type, nlri) for nlri, path in changes.items() if path is None]
-    paths = [path for path in changes.values() if path is not None]
-    for at in range(0, len(gone), BATCH):
-        yield ["withdraw", gone[at : at + BATCH]]
-    for at in range(0, len(paths), BATCH):
-        table: dict[Attributes, int] = {}
-        items = [(nlri.route_type, nlri, table.setdefault(attrs, len(table)), labels, esi, gateway)
-                 for nlri, attrs, labels, esi, gateway in paths[at : at + BATCH]]
-        yield ["announce", list(table), items]
+    """``withdraw`` and ``announce`` messages that say what has changed, each of one family; None:
+    withdrawn."""
+    gone: dict[Family, list[tuple]] = {}
+    paths: dict[Family, list[Path]] = {}
+    for nlri, path in changes.items():
+        if path is None:
+            gone.setdefault(nlri.family, []).append((nlri.route_type, nlri[:-1]))
+        else:
+            paths.setdefault(nlri.family, []).append(path)
+    for family, items in gone.items():
+        for at in range(0, len(items), BATCH):
+            yield ["withdraw", family, items[at : at + BATCH]]
+    for family, announced in paths.items():
+        for at in range(0, len(announced), BATCH):
+            yield _announce(family, announced[at : at + BATCH])
+
+
+def _announce(family: Family, paths: list[Path]) -> list:
+    table: dict[Attributes, int] = {}
+    items = [
+        (nlri.route_type, nlri[:-1], table.setdefault(attrs, len(table)), labels, esi, gateway)
+        for nlri, attrs, labels, esi, gateway in paths]
+    return ["announce", family, list(table), items]
+
+
+def nlris_of(message: list) -> list[Nlri]:
+    """The NLRIs that a message of :func:`batches` is about."""
+    family, items = message[1], message[-1]
+    return [NLRI_CLASSES[family, item[0]](*item[1]) for item in items]
 
 
 class Recent:
@@ -73,15 +92,18 @@ class PathsDecoder:
         self._attributes: Recent = Recent()
         self._names: Recent = Recent()
 
-    def event(self, peer: str, table: tuple, items: tuple, withdrawn: tuple) -> PathsReceived:
-        """Of the arguments of one message."""
+    def event(self, peer: str, family: Family, table: tuple, items: tuple, withdrawn: tuple
+              ) -> PathsReceived:
+        """Of the arguments of one message.  KeyError for a route type without a class."""
         shared = [self._intern(values) for values in table]
         nlri = self._nlri
+        classes = {kind: NLRI_CLASSES[family, kind]
+                   for kind in {item[0] for item in (*items, *withdrawn)}}
         return PathsReceived(
             peer,
-            tuple(Path(nlri(kind, fields), shared[index], labels, esi, gateway)
+            tuple(Path(nlri(classes[kind], fields), shared[index], labels, esi, gateway)
                   for kind, fields, index, labels, esi, gateway in items),
-            tuple(nlri(kind, fields) for kind, fields in withdrawn))
+            tuple(nlri(classes[kind], fields) for kind, fields in withdrawn))
 
     def _intern(self, values: tuple) -> Attributes:
         known = self._attributes.get(values)
@@ -92,5 +114,5 @@ class PathsDecoder:
             self._attributes.put(known, known)
         return known
 
-    def _nlri(self, route_type: int, fields: tuple) -> Nlri:
-        return _NLRI[route_type](self._names.share(fields[0]), *fields[1:])
+    def _nlri(self, of: type[Nlri], fields: tuple) -> Nlri:
+        return of(self._names.share(fields[0]), *fields[1:])

@@ -1,4 +1,5 @@
-"""What this node announces, kept once for all peers (the Adj-RIB-Out of RFC 4271 section 3.2).
+"""What this node announces of a family, kept once for all peers (the Adj-RIB-Out of RFC 4271
+section 3.2).
 
 A peer's own share is the set of keys it has still to be told about; what there is to tell is looked
 up here when it is sent.  So an announcement that is withdrawn before it left is a withdrawal, and
@@ -12,8 +13,8 @@ from collections.abc import Iterable, Sequence
 
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.codec.attributes import MPLS_TUNNELS, Session, pack_attributes
+from ryu_apps.peering.codec.families import FamilyCodec
 from ryu_apps.peering.codec.messages import UNPACKABLE
-from ryu_apps.peering.codec.nlri import pack_route
 from ryu_apps.peering.codec.update import pack_reach, pack_unreach
 
 
@@ -34,10 +35,11 @@ class AttributeSet:
 
 
 class AdjRibOut:
-    """``routes``: key -> (NLRI, attributes).  ``refused``: how many announcements could not be
-    packed; what such a one was to replace is withdrawn."""
+    """``codec``: of its family.  ``routes``: key -> (NLRI, attributes).  ``refused``: how many
+    announcements could not be packed; what such a one was to replace is withdrawn."""
 
-    def __init__(self) -> None:
+    def __init__(self, codec: FamilyCodec) -> None:
+        self.codec = codec
         self.routes: dict[bytes, tuple[bytes, AttributeSet]] = {}
         self.refused = 0
         self._sets: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
@@ -64,16 +66,17 @@ class AdjRibOut:
         """
         changed: list[bytes] = []
         refused: list[str] = []
-        routes = self.routes
+        routes, pack = self.routes, self.codec.pack
+        p_tunnel_types = self.codec.p_tunnel_types
         shared = [self._shared(attrs) for attrs in table]
         for route_type, fields, index, labels, esi, gateway in items:
             try:
                 group, mpls = shared[index]
                 if group is None:
                     raise ValueError(f"no attributes: {table[index]!r}")
-                key, nlri = pack_route(route_type, fields, labels, esi, gateway, mpls)
-                if route_type == 3:
-                    group = self._set(table[index], (labels[0], fields[2]))
+                key, nlri = pack(route_type, fields, labels, esi, gateway, mpls)
+                if route_type in p_tunnel_types:
+                    group = self._set(table[index], self.codec.p_tunnel(fields, labels))
             except UNPACKABLE as error:
                 refused.append(f"{fields}: {error}")
                 changed += self.withdraw([(route_type, fields)])
@@ -90,7 +93,7 @@ class AdjRibOut:
         changed = []
         for route_type, fields in items:
             try:
-                key, _ = pack_route(route_type, fields, (0,))
+                key, _ = self.codec.pack(route_type, fields, (0,))
             except UNPACKABLE:
                 continue  # it was refused when it was to be announced
             if self.routes.pop(key, None) is not None:
@@ -123,12 +126,12 @@ class AdjRibOut:
             nlris = [self.routes[key][0] for key in members]
             try:
                 next_hop, attributes = group.packed(session)
-                out += pack_reach(nlris, next_hop, attributes)
+                out += pack_reach(self.codec, nlris, next_hop, attributes)
             except UNPACKABLE as error:
                 gone += members
                 refused += [f"route {nlri.hex()}: {error}" for nlri in nlris]
             else:
                 count += len(nlris)
         if gone:
-            out[:0] = pack_unreach(gone)
+            out[:0] = pack_unreach(self.codec, gone)
         return out, count, len(gone), refused

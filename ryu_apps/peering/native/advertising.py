@@ -1,4 +1,5 @@
-"""What a neighbour must still be told: the part of the Adj-RIB-Out that its session has not sent.
+"""What a neighbour must still be told of a family: the part of the Adj-RIB-Out that its session has
+not sent.
 
 Only keys are kept, so a peer that is slow costs memory in proportion to the table and is told the
 last state of a route, not those between.
@@ -12,24 +13,25 @@ from collections.abc import Callable
 from itertools import islice
 
 from ryu_apps.peering.base import Peer
-from ryu_apps.peering.codec.update import END_OF_RIB, pack_unreach
+from ryu_apps.peering.codec.update import pack_unreach
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
-from ryu_apps.peering.native.connection import Connection
+from ryu_apps.peering.native.contracts import Sending
 
-_END = b"\x00end-of-rib"
-"""Stands among the keys still to be sent where End-of-RIB goes; no route has type 0."""
+_END = b""
+"""Stands among the keys still to be sent where End-of-RIB goes; no route's key is so short."""
 SEND_AT_ONCE = 4000
 REFRESH_PERIOD = 1.0
 
 
 class Advertising:
-    """``log(level, text, limited=name)`` takes a line.  Between sessions nothing is to be told."""
+    """``rib``: of the family.  ``log(level, text, limited=name)`` takes a line.  While no session
+    has the family, nothing is to be told."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, rib: AdjRibOut, peer: Peer,
                  counters: Counter[str], log: Callable[..., None]) -> None:
         self._loop, self._rib, self._peer = loop, rib, peer
         self._counters, self._log = counters, log
-        self._connection: Connection | None = None
+        self._connection: Sending | None = None
         self._dirty: dict[bytes, None] = {}
         self._woken = False
         self._refreshing = False
@@ -40,7 +42,7 @@ class Advertising:
         """How many routes are still to be told."""
         return len(self._dirty)
 
-    def begin(self, connection: Connection, complete: bool) -> None:
+    def begin(self, connection: Sending, complete: bool) -> None:
         """A session is up: tell the whole table, and with ``complete`` End-of-RIB after it."""
         self._connection = connection
         self._dirty = dict.fromkeys(self._rib.table())
@@ -94,7 +96,7 @@ class Advertising:
         if _END in keys:
             keys = keys[: max(keys.index(_END), 1)]
         if keys == [_END]:
-            connection.send(END_OF_RIB)
+            connection.send(self._rib.codec.end_of_rib)
             self._counters["end_of_rib_sent"] += 1
         else:
             self._write(connection, keys)
@@ -104,7 +106,7 @@ class Advertising:
         if dirty:
             self.wake()
 
-    def _write(self, connection: Connection, keys: list[bytes]) -> None:
+    def _write(self, connection: Sending, keys: list[bytes]) -> None:
         """Tell the state of ``keys``; where that fails as a whole, of each that it does not fail
         for."""
         try:
@@ -115,7 +117,7 @@ class Advertising:
                 self._write(connection, keys[:middle])
                 self._write(connection, keys[middle:])
                 return
-            messages, announced, withdrawn = pack_unreach(keys), 0, 1
+            messages, announced, withdrawn = pack_unreach(self._rib.codec, keys), 0, 1
             refused = [f"route {keys[0].hex()}: {type(error).__name__}: {error}"]
         if messages:
             connection.send(b"".join(messages))

@@ -5,18 +5,15 @@ from __future__ import annotations
 import asyncio
 import random
 import socket
-from typing import TYPE_CHECKING
 
 from ryu_apps.control.graceful_restart import BY_TCP, DECONFIGURED, MAX_PREFIXES, SessionEnd
 from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec import open as capabilities
 from ryu_apps.peering.codec.attributes import Session
 from ryu_apps.peering.codec.messages import BgpError
 from ryu_apps.peering.codec.update import Decoder
+from ryu_apps.peering.native.contracts import ConnectionOwner, Process
 from ryu_apps.peering.native.send_hold import SendHold
-
-if TYPE_CHECKING:
-    from ryu_apps.peering.native.neighbor import Neighbor
-    from ryu_apps.peering.native.process import Core
 
 OPEN_DEADLINE = 10.0
 CLOSE_DEADLINE = 2.0
@@ -27,14 +24,14 @@ class Connection(asyncio.Protocol):
     """``state``: OpenSent, OpenConfirm, Established or Closed.  ``neighbor`` is known from the
     start of an active connection, and from the source address of a passive one."""
 
-    def __init__(self, core: Core, neighbor: Neighbor | None) -> None:
+    def __init__(self, core: Process, neighbor: ConnectionOwner | None) -> None:
         self.core = core
         self.loop = core.loop
         self.neighbor = neighbor
         self.incoming = neighbor is None
         self.state = "Connect"
         self.transport: asyncio.Transport | None = None
-        self.open: wire.Open | None = None
+        self.open: capabilities.Open | None = None
         self.session: Session | None = None
         self.decoder: Decoder | None = None
         self.hold_time = 0
@@ -101,7 +98,7 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.congested = False
         if self.state == "Established":
-            self.neighbor.advertising.wake()
+            self.neighbor.wake()
 
     # -- timers
 
@@ -158,7 +155,7 @@ class Connection(asyncio.Protocol):
         elif self.state == "OpenSent":
             if kind != wire.OPEN:
                 raise BgpError(wire.FSM_ERROR, 1, bytes([kind]), f"message type {kind}")
-            self._opened(wire.parse_open(body))
+            self._opened(capabilities.parse_open(body))
         elif self.state == "OpenConfirm":
             if kind != wire.KEEPALIVE:
                 raise BgpError(wire.FSM_ERROR, 2, bytes([kind]), f"message type {kind}")
@@ -172,15 +169,15 @@ class Connection(asyncio.Protocol):
             self._heard = self.loop.time()
             self.neighbor.counters["keepalives_received"] += 1
         elif kind == wire.ROUTE_REFRESH:
-            if len(body) != 4:
-                raise BgpError(wire.REFRESH_ERROR, 1, reason=f"{len(body)} bytes")
-            # A subtype other than 0 belongs to RFC 7313, which is not negotiated.
-            if (int.from_bytes(body[:2], "big"), body[3]) == wire.EVPN_FAMILY and body[2] == 0:
-                self.neighbor.advertising.refresh()
+            family = wire.parse_refresh(body)
+            if family in self.session.families:
+                self.neighbor.refresh(family)
+            else:
+                self.neighbor.counters["refreshes_ignored"] += 1
         else:
             raise BgpError(wire.FSM_ERROR, 3, bytes([kind]), f"message type {kind}")
 
-    def _opened(self, opened: wire.Open) -> None:
+    def _opened(self, opened: capabilities.Open) -> None:
         peer, speaker = self.neighbor.peer, self.core.speaker
         if opened.asn != peer.remote_as:
             raise BgpError(wire.OPEN_ERROR, 2, reason=f"{opened.asn}, configured "
@@ -188,15 +185,20 @@ class Connection(asyncio.Protocol):
         ebgp = opened.asn != speaker.local_as
         if opened.router_id == speaker.router_id and not ebgp:  # RFC 6286 section 2.2
             raise BgpError(wire.OPEN_ERROR, 3, reason=f"{opened.router_id} is our own")
-        if wire.EVPN_FAMILY not in opened.families:
-            raise BgpError(wire.OPEN_ERROR, 7, b"\x01\x04\x00\x19\x00\x46",
-                           "peer does not announce L2VPN EVPN")
+        families = tuple(family for family in peer.families if family in opened.families)
+        if not families:
+            theirs = ", ".join(map(str, sorted(opened.families))) or "none"
+            raise BgpError(
+                wire.OPEN_ERROR, 7, capabilities.unsupported(peer.families),
+                f"no address family in common: the peer announces {theirs}, and this side "
+                + ", ".join(map(str, peer.families)))
         self.open = opened
         if not self.neighbor.wins_collision(self):
             return
         self._timers.pop("open").cancel()
         first_as = opened.asn if ebgp and peer.enforce_first_as else 0
-        self.session = Session(speaker.local_as, speaker.router_id, ebgp, opened.as4, first_as)
+        self.session = Session(speaker.local_as, speaker.router_id, ebgp, opened.as4, first_as,
+                               families)
         self._send_hold = SendHold(min(peer.hold_time, opened.hold_time))
         self.decoder = Decoder(self.session)
         self.hold_time = min(peer.hold_time, opened.hold_time)
@@ -240,7 +242,7 @@ class Connection(asyncio.Protocol):
         its own."""
         return (
             self.state == "Established"
-            and bool(self.open.restart_flags & wire.GR_NOTIFICATION)
+            and bool(self.open.restart_flags & capabilities.GR_NOTIFICATION)
             and (error.code, error.subcode) in (
                 (wire.CEASE, MAX_PREFIXES), (wire.CEASE, DECONFIGURED))
         )

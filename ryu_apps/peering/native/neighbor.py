@@ -6,19 +6,18 @@ import asyncio
 import ipaddress
 import random
 from collections import Counter
-from typing import TYPE_CHECKING
 
-from ryu_apps.control.graceful_restart import MAX_PREFIXES, SessionEnd
+from ryu_apps.control.families import Family
+from ryu_apps.control.graceful_restart import MAX_PREFIXES, Negotiated, SessionEnd
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec import open as capabilities
 from ryu_apps.peering.codec.messages import BgpError
 from ryu_apps.peering.native.advertising import Advertising
 from ryu_apps.peering.native.connection import Connection
+from ryu_apps.peering.native.contracts import Process
 from ryu_apps.peering.native.received import Received
 from ryu_apps.peering.sockets import canonical, dial
-
-if TYPE_CHECKING:
-    from ryu_apps.peering.native.process import Core
 
 MAX_PENDING = 4
 YOUNG = 5.0
@@ -30,16 +29,18 @@ PREFIX_IDLE_HOLD = 60.0
 
 
 class Neighbor:
-    """``received``: what it sends; ``advertising``: what it must still be told."""
+    """``received``: what it sends; ``advertising``: what it must still be told of each family."""
 
-    def __init__(self, core: Core, peer: Peer) -> None:
+    def __init__(self, core: Process, peer: Peer) -> None:
         self.core, self.peer, self.loop = core, peer, core.loop
         self.address = canonical(peer.address)
         self.connections: list[Connection] = []
         self.active: Connection | None = None
         self.counters: Counter[str] = Counter()
         self.received = Received(peer, self.counters, core.post, core.log)
-        self.advertising = Advertising(core.loop, core.rib, peer, self.counters, core.log)
+        self.advertising = {
+            family: Advertising(core.loop, core.ribs[family], peer, self.counters, core.log)
+            for family in peer.families}
         self.last_error = ""
         self.dial_error = ""
         self.since = self.loop.time()
@@ -97,8 +98,8 @@ class Neighbor:
         speaker = self.core.speaker
         restarting = not self._was_up and self.loop.time() - self.core.started \
             < speaker.restart_time
-        return wire.pack_open(speaker.local_as, self.peer.hold_time, speaker.router_id,
-                              speaker.restart_time, restarting)
+        return capabilities.pack_open(speaker.local_as, self.peer.hold_time, speaker.router_id,
+                                      speaker.restart_time, restarting, self.peer.families)
 
     def wins_collision(self, new: Connection) -> bool:
         """``new`` has its OPEN: decide between it and the others (RFC 4271 section 6.8).
@@ -111,8 +112,8 @@ class Neighbor:
                 continue
             if other.state == "Established":
                 fresh = self.loop.time() - self.since < YOUNG
-                restarted = new.open.restart_flags & wire.GR_RESTARTING and \
-                    not other.open.restart_flags & wire.GR_RESTARTING
+                restarted = new.open.restart_flags & capabilities.GR_RESTARTING and \
+                    not other.open.restart_flags & capabilities.GR_RESTARTING
                 keep = not (new.incoming and other.open.graceful and (restarted or not fresh))
                 if not keep:
                     other.close(None, "peer opened a new connection")
@@ -142,20 +143,11 @@ class Neighbor:
         opened = connection.open
         self.core.post(["up", self.peer.id, {
             "remote_as": opened.asn, "router_id": opened.router_id, "address": self.address,
-            "hold_time": connection.hold_time,
-            "families": ["l2vpn-evpn"], **self._restart_terms(opened)}])
+            "hold_time": connection.hold_time},
+            [(family, _negotiated(opened, family)) for family in connection.session.families]])
         self.core.log("info", f"peer {self.peer.id} is up")
-        self.advertising.begin(connection, self.core.complete)
-
-    @staticmethod
-    def _restart_terms(opened: wire.Open) -> dict:
-        """What the peer's OPEN says of graceful restart, of our family."""
-        return {
-            "graceful_restart": wire.EVPN_FAMILY in opened.restart_families,
-            "restart_time": opened.restart_time,
-            "restarting": bool(opened.restart_flags & wire.GR_RESTARTING),
-            "forwarding": wire.EVPN_FAMILY in opened.forwarding,
-            "notification": bool(opened.restart_flags & wire.GR_NOTIFICATION)}
+        for family in connection.session.families:
+            self.advertising[family].begin(connection, self.core.complete)
 
     def lost(self, connection: Connection, state: str, reason: str, end: SessionEnd) -> None:
         """``connection`` ended while in ``state``."""
@@ -165,7 +157,8 @@ class Neighbor:
             self.received.flush()
             self.received.forget()
             self.active = None
-            self.advertising.end()
+            for advertising in self.advertising.values():
+                advertising.end()
             if self.loop.time() - self.since > MAX_IDLE_HOLD:
                 self._idle_hold = 0.0
             self.since = self.loop.time()
@@ -189,6 +182,15 @@ class Neighbor:
             at_once = sent == (wire.CEASE, 4)
             self._schedule(0.0 if at_once else
                            self.peer.connect_retry * random.uniform(0.75, 1))
+
+    def refresh(self, family: Family) -> None:
+        """The peer asks for everything of a family again."""
+        self.advertising[family].refresh()
+
+    def wake(self) -> None:
+        """TCP takes data again."""
+        for advertising in self.advertising.values():
+            advertising.wake()
 
     def _longer_hold(self) -> float:
         """Seconds until the next attempt, each time twice as long."""
@@ -225,9 +227,21 @@ class Neighbor:
             state = "Connect" if self._dialing else "Active"
         counters = dict(self.counters)
         counters["announcements_refused"] = (
-            self.counters["announcements_refused"] + self.core.rib.refused)
+            self.counters["announcements_refused"]
+            + sum(self.core.ribs[family].refused for family in self.peer.families))
         return {"peer": self.peer.id, "address": self.address, "remote_as": self.peer.remote_as,
                 "state": state, "uptime": self.loop.time() - self.since if self.active else 0.0,
-                "prefixes_received": self.received.prefixes, "pending": self.advertising.pending,
+                "prefixes_received": self.received.prefixes,
+                "pending": sum(one.pending for one in self.advertising.values()),
                 "last_error": self.last_error, "dial_error": self.dial_error,
                 "refused": dict(self.received.admission.refused), "counters": counters}
+
+
+def _negotiated(opened: capabilities.Open, family: Family) -> Negotiated:
+    """What an OPEN says of graceful restart for a family."""
+    return Negotiated(
+        family in opened.restart_families,
+        bool(opened.restart_flags & capabilities.GR_RESTARTING),
+        family in opened.forwarding,
+        bool(opened.restart_flags & capabilities.GR_NOTIFICATION),
+        opened.restart_time)

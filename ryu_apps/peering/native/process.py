@@ -3,13 +3,13 @@
 One asyncio loop owns all sessions.  FD is one end of a socket pair to the node; both directions
 carry msgpack arrays, the first element of which says what they are.
 
-From the node: ``["init", speaker]`` first, then ``["announce", attributes, items]``,
-``["withdraw", items]``, ``["eor"]``, ``["add", peer]``, ``["remove", peer id]``,
+From the node: ``["init", speaker]`` first, then ``["announce", family, attributes, items]``,
+``["withdraw", family, items]``, ``["eor"]``, ``["add", peer]``, ``["remove", peer id]``,
 ``["reset", peer id]``, ``["status", token]``.  To the node: ``["started", [[address, port]]]`` or
-``["failed", text]``, then ``["up", peer id, info]``, ``["down", peer id, reason, code, subcode,
-sent, hard]`` (a SessionEnd), ``["paths", peer id, attributes, items, withdrawn]``,
-``["eor", peer id]``,
-``["status", token, list]``, ``["log", level, text]``.
+``["failed", text]``, then ``["up", peer id, info, [[family, Negotiated]]]``, ``["down", peer id,
+reason, code, subcode, sent, hard]`` (a SessionEnd), ``["paths", peer id, family, attributes, items,
+withdrawn]``, ``["eor", peer id, family]``, ``["status", token, list]``, ``["log", level, text]``.
+A family is ``[AFI, SAFI]``.
 
 The end of the socket pair means that the node stopped or died: the process exits, and its TCP
 connections close without a NOTIFICATION.
@@ -25,7 +25,9 @@ import sys
 
 import msgpack
 
+from ryu_apps.control.families import Family
 from ryu_apps.peering.base import Peer, Speaker
+from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 from ryu_apps.peering.native.connection import Connection
 from ryu_apps.peering.native.neighbor import Neighbor
@@ -41,7 +43,7 @@ class Core(asyncio.Protocol):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.speaker = Speaker(0, "0.0.0.0")
-        self.rib = AdjRibOut()
+        self.ribs = {family: AdjRibOut(codec) for family, codec in FAMILIES.items()}
         self.complete = False
         self.started = loop.time()
         self.reading_paused = False
@@ -125,7 +127,7 @@ class Core(asyncio.Protocol):
         self.post(["started", [sock.getsockname()[:2] for sock in self._listeners]])
 
     def _add(self, peer: dict) -> None:
-        peer = Peer(**peer)
+        peer = Peer.of(peer)
         known = self.neighbors.get(peer.id)
         if known is not None and known.peer == peer:
             return
@@ -170,26 +172,28 @@ class Core(asyncio.Protocol):
         if neighbor is not None:
             neighbor.reset()
 
-    def _mark(self, changed: list[bytes]) -> None:
+    def _mark(self, family: Family, changed: list[bytes]) -> None:
         if changed:
             keys = dict.fromkeys(changed)
             for neighbor in self.neighbors.values():
-                neighbor.advertising.mark(keys)
+                if family in neighbor.advertising:
+                    neighbor.advertising[family].mark(keys)
 
-    def _announce(self, table: tuple, items: tuple) -> None:
-        changed, refused = self.rib.announce(table, items)
+    def _announce(self, family: Family, table: tuple, items: tuple) -> None:
+        changed, refused = self.ribs[family].announce(table, items)
         for text in refused:
             self.log("error", f"cannot be announced: {text}", limited="refused")
-        self._mark(changed)
+        self._mark(family, changed)
 
-    def _withdraw(self, items: tuple) -> None:
-        self._mark(self.rib.withdraw(items))
+    def _withdraw(self, family: Family, items: tuple) -> None:
+        self._mark(family, self.ribs[family].withdraw(items))
 
     def _end_of_rib(self) -> None:
         if not self.complete:
             self.complete = True
             for neighbor in self.neighbors.values():
-                neighbor.advertising.end_of_rib()
+                for advertising in neighbor.advertising.values():
+                    advertising.end_of_rib()
 
     def _status(self, token: int) -> None:
         self.post(["status", token, [n.status() for n in self.neighbors.values()]])

@@ -11,15 +11,30 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from ryu_apps.control.families import Family
 from ryu_apps.peering.admission import Admission
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.families import FAMILIES, family_bytes
 from ryu_apps.peering.codec.messages import BgpError
 from ryu_apps.peering.codec.nlri import Route
 from ryu_apps.peering.codec.update import Update
 
 POST_AT_ONCE = 2000
 """Routes that a batch gathers."""
+
+
+class Batch:
+    """Of one family: route key -> what the node is told."""
+
+    __slots__ = ("announced", "withdrawn")
+
+    def __init__(self) -> None:
+        self.announced: dict[bytes, tuple] = {}
+        self.withdrawn: dict[bytes, tuple] = {}
+
+    def __len__(self) -> int:
+        return len(self.announced) + len(self.withdrawn)
 
 
 class Received:
@@ -33,8 +48,7 @@ class Received:
         self._peer, self._counters = peer, counters
         self._post, self._log = post, log
         self.admission = Admission(peer)
-        self._announced: dict[bytes, tuple] = {}
-        self._withdrawn: dict[bytes, tuple] = {}
+        self._batches = {family: Batch() for family in peer.families}
 
     @property
     def prefixes(self) -> int:
@@ -54,30 +68,32 @@ class Received:
             counters[name] += 1
             self._log("warning", f"peer {peer.id}: {name.replace('_', ' ')}: {text}",
                       limited=f"{peer.id} {name}")
-        announced, withdrawn = self._announced, self._withdrawn
         for route in update.withdrawn:
-            self._withdraw(route)
+            self._withdraw(update.unreach, route)
+        for route in update.treated_as_withdrawn:
+            self._withdraw(update.reach, route)
         for route in update.looped:
             counters["loops"] += 1
-            if route.key in self.admission:  # it replaces one that was no loop
-                self._withdraw(route)
+            if self.admission.has(update.reach, route.key):  # it replaces one that was no loop
+                self._withdraw(update.reach, route)
         if update.announced:
             self._announce(update)
         if update.end_of_rib:
             self.flush()
             counters["end_of_rib_received"] += 1
-            self._post(["eor", peer.id])
-        elif len(announced) + len(withdrawn) >= POST_AT_ONCE:
+            self._post(["eor", peer.id, update.unreach])
+        elif sum(map(len, self._batches.values())) >= POST_AT_ONCE:
             self.flush()
 
-    def _withdraw(self, route: Route) -> None:
-        key = route.key
-        self._announced.pop(key, None)
-        self._withdrawn[key] = route[1:3]
-        self.admission.drop(key)
+    def _withdraw(self, family: Family, route: Route) -> None:
+        batch, key = self._batches[family], route.key
+        batch.announced.pop(key, None)
+        batch.withdrawn[key] = route[1:3]
+        self.admission.drop(family, key)
 
     def _announce(self, update: Update) -> None:
-        admission, peer, announced = self.admission, self._peer, self._announced
+        admission, peer, family = self.admission, self._peer, update.reach
+        codec, announced = FAMILIES[family], self._batches[family].announced
         attrs, objection = admission.attributes(update.attrs)
         pmsi, terms = update.pmsi, admission.terms(attrs)
         if objection:
@@ -85,19 +101,20 @@ class Received:
             self._refuse(objection, update.announced[0])
         for route in update.announced:
             if objection:
-                self._withdraw(route)
+                self._withdraw(family, route)
                 continue
-            reason = admission.take(route, terms)
+            reason = admission.take(codec, route, terms)
             if reason:
-                self._withdraw(route)
+                self._withdraw(family, route)
                 self._refuse(reason, route)
                 continue
             key, route_type, fields, labels, esi, gateway = route
             announced[key] = (route_type, fields, attrs,
-                              (pmsi,) if route_type == 3 else labels, esi, gateway)
+                              (pmsi,) if route_type in codec.p_tunnel_types else labels,
+                              esi, gateway)
         if admission.weight > peer.max_prefixes:
             raise BgpError(wire.CEASE, 1,
-                           b"\x00\x19\x46" + peer.max_prefixes.to_bytes(4, "big"),
+                           family_bytes(family) + peer.max_prefixes.to_bytes(4, "big"),
                            f"more than {peer.max_prefixes}")
 
     def _refuse(self, reason: str, route: Route) -> None:
@@ -105,15 +122,18 @@ class Received:
                   f"{route.route_type} {route.fields}", limited=f"{self._peer.id} {reason}")
 
     def flush(self) -> None:
-        """Post the batch.  In it a route stands once in each list, and the withdrawals count as the
-        earlier ones."""
-        announced, withdrawn = self._announced, self._withdrawn
-        if not announced and not withdrawn:
-            return
+        """Post the batches, one of a family each.  In one a route stands once in each list, and the
+        withdrawals count as the earlier ones."""
+        for family, batch in self._batches.items():
+            if batch:
+                self._flush(family, batch)
+                self._batches[family] = Batch()
+
+    def _flush(self, family: Family, batch: Batch) -> None:
         table: dict[tuple, int] = {}
         items = [(kind, fields, table.setdefault(attrs, len(table)), labels, esi, gateway)
-                 for kind, fields, attrs, labels, esi, gateway in announced.values()]
+                 for kind, fields, attrs, labels, esi, gateway in batch.announced.values()]
         self._counters["announcements_received"] += len(items)
-        self._counters["withdrawals_received"] += len(withdrawn)
-        self._post(["paths", self._peer.id, list(table), items, list(withdrawn.values())])
-        self._announced, self._withdrawn = {}, {}
+        self._counters["withdrawals_received"] += len(batch.withdrawn)
+        self._post(["paths", self._peer.id, family, list(table), items,
+                    list(batch.withdrawn.values())])

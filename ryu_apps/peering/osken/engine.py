@@ -13,6 +13,7 @@ class OskenEngine(SubprocessEngine):
       without, so there is no routing between networks through such peers;
     - route targets per route: a route distinguisher has those of its first route;
     - ESIs, MED, static MACs, another encapsulation than VXLAN, AS numbers over 65535 of our own;
+    - other address families than L2VPN EVPN;
     - graceful restart and End-of-RIB: a peer withdraws our routes when the session ends, and
       ``end_of_rib`` does nothing;
     - RFC 7606; limits on prefixes; more than one listening address; hold times per peer (40 s);

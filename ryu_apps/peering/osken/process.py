@@ -21,15 +21,19 @@ from os_ken.services.protocols.bgp.bgpspeaker import (  # noqa: E402
     BGPSpeaker,
 )
 
+from ryu_apps.control.families import EVPN, Family  # noqa: E402
+from ryu_apps.control.graceful_restart import Negotiated  # noqa: E402
 from ryu_apps.control.routes import Attributes  # noqa: E402
 from ryu_apps.peering.admission import Admission  # noqa: E402
 from ryu_apps.peering.base import Peer  # noqa: E402
 from ryu_apps.peering.codec.attributes import Session, parse_attributes  # noqa: E402
+from ryu_apps.peering.codec.families import FAMILIES  # noqa: E402
 from ryu_apps.peering.codec.messages import BgpError  # noqa: E402
-from ryu_apps.peering.codec.nlri import pack_ip, unpack_routes  # noqa: E402
+from ryu_apps.peering.codec.nlri import pack_ip  # noqa: E402
 
 SETTLE = 0.2
 """Seconds between an addition and the deletion of the same route."""
+_CODEC = FAMILIES[EVPN]
 _TYPES = {2: "mac_ip_adv", 3: "multicast_etag", 5: "ip_prefix"}
 
 
@@ -61,8 +65,7 @@ class Core:
     def _peer_up(self, address: str, asn: int) -> None:
         self.up.add(address)
         self.post("up", self._id(address), {
-            "remote_as": asn, "address": address, "families": ["l2vpn-evpn"],
-            "graceful_restart": False, "restarting": False, "forwarding": False})
+            "remote_as": asn, "address": address}, [(EVPN, Negotiated())])
 
     def _peer_down(self, address: str, asn: int) -> None:
         if address in self.up:
@@ -73,7 +76,7 @@ class Core:
 
     def _received(self, event, address: str, asn: int) -> None:
         try:
-            route = next(iter(unpack_routes(bytes(event.path.nlri.serialize()))), None)
+            route = next(_CODEC.unpack(bytes(event.path.nlri.serialize()), False), None)
         except BgpError as error:
             self.post("log", "warning", f"peer {address}: {error}")
             return
@@ -85,16 +88,16 @@ class Core:
         attrs, pmsi = (None, None) if event.is_withdraw else self._attributes(event.path, asn)
         if attrs is None or admission is None or (kind == 3 and pmsi is None):
             if admission is not None:
-                admission.drop(route.key)
-            self.post("paths", self._id(address), [], [], gone)
+                admission.drop(EVPN, route.key)
+            self.post("paths", self._id(address), EVPN, [], [], gone)
             return
         attrs, reason = admission.attributes(attrs)
-        reason = reason or admission.take(route, admission.terms(attrs))
+        reason = reason or admission.take(_CODEC, route, admission.terms(attrs))
         if reason:
             self.post("log", "warning", f"peer {address}: a route is refused, {reason}: {fields}")
-            self.post("paths", self._id(address), [], [], gone)
+            self.post("paths", self._id(address), EVPN, [], [], gone)
             return
-        self.post("paths", self._id(address), [attrs], [
+        self.post("paths", self._id(address), EVPN, [attrs], [
             (kind, fields, 0, (pmsi,) if kind == 3 else labels, esi, gateway)], [])
 
     def _attributes(self, path, asn: int) -> tuple[tuple | None, int | None]:
@@ -158,7 +161,9 @@ class Core:
             return base | {"ip_addr": fields[2]}
         return base | {"esi": 0, "ip_prefix": fields[2]}
 
-    def announce(self, table: tuple, items: tuple) -> None:
+    def announce(self, family: Family, table: tuple, items: tuple) -> None:
+        if family != EVPN:
+            return  # That it is not spoken, :meth:`add` has said.
         for kind, fields, index, labels, _, gateway in items:
             attrs = Attributes(*table[index])
             arguments = self._arguments(kind, fields) | {
@@ -176,7 +181,9 @@ class Core:
                 self.post("log", "error", f"cannot be announced: {fields}: {error}")
         eventlet.sleep(0)
 
-    def withdraw(self, items: tuple) -> None:
+    def withdraw(self, family: Family, items: tuple) -> None:
+        if family != EVPN:
+            return
         eventlet.sleep(SETTLE)
         for kind, fields in items:
             try:
@@ -190,7 +197,11 @@ class Core:
     def add(self, peer: dict) -> None:
         self.remove(peer["name"] or peer["address"])
         self.peers[peer["name"] or peer["address"]] = peer
-        self.admissions[peer["name"] or peer["address"]] = Admission(Peer(**peer))
+        configured = Peer.of(peer)
+        self.admissions[configured.id] = Admission(configured)
+        others = ", ".join(str(family) for family in configured.families if family != EVPN)
+        if others:
+            self.post("log", "error", f"peer {configured.id}: os-ken's engine has no {others}")
         self.speaker.neighbor_add(
             peer["address"], peer["remote_as"], remote_port=peer["port"], enable_ipv4=False,
             enable_evpn=True, password=peer["password"].encode() or None,

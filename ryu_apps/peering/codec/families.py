@@ -1,0 +1,96 @@
+"""The address families that the engine speaks: a row and an NLRI codec for each (RFC 4760).
+
+What sessions, UPDATEs and the Adj-RIB-Out ask of a family stands in its row, so nothing else in
+this package knows which families there are.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from ryu_apps.control.families import EVPN, Family
+from ryu_apps.peering.codec import nlri_evpn
+from ryu_apps.peering.codec.messages import HEADER, MARKER, UPDATE
+from ryu_apps.peering.codec.nlri import Route
+
+GR_FORWARDING = 0x80
+"""Flag F of a family in the graceful restart capability (RFC 4724 section 3)."""
+_MP_UNREACH = 15
+
+
+def _no_tunnel(fields: tuple, labels: tuple) -> tuple[int, str]:
+    raise ValueError("no route of this family names a P-tunnel")
+
+
+def _plain(next_hop: bytes) -> bytes:
+    return next_hop
+
+
+@dataclass(frozen=True, eq=False)
+class FamilyCodec:
+    """One family's bytes.
+
+    ``pack(route type, fields, labels, esi, gateway, mpls)``: (key, NLRI); raises one of
+    :data:`~ryu_apps.peering.codec.messages.UNPACKABLE`.  A family without route types has type 0.
+    ``unpack(NLRI field, mpls)``: its routes, None for one that is of no use; raises BgpError where
+    the session must end.  ``objection(route)``: why a route whose values cannot be is refused, or
+    "".  With ``mpls`` labels have 20 bits.
+
+    ``p_tunnel_types``: route types whose label stands in PMSI_TUNNEL (RFC 6514 section 5);
+    ``p_tunnel(fields, labels)``: (label, address) of it.  ``pack_next_hop``, ``unpack_next_hop``:
+    from and to the 4 or 16 bytes of an address; the latter raises ValueError.
+
+    ``restart_flags``: in our graceful restart capability.  ``capabilities``: (code, value) of those
+    that it needs besides multiprotocol and graceful restart.  ``end_of_rib``: the message that ends
+    the initial table (RFC 4724 section 2).
+    """
+
+    family: Family
+    route_types: frozenset[int]
+    pack: Callable[..., tuple[bytes, bytes]]
+    unpack: Callable[[bytes, bool], Iterator[Route | None]]
+    objection: Callable[[Route], str]
+    p_tunnel_types: frozenset[int] = frozenset()
+    p_tunnel: Callable[[tuple, tuple], tuple[int, str]] = _no_tunnel
+    pack_next_hop: Callable[[bytes], bytes] = _plain
+    unpack_next_hop: Callable[[bytes], bytes] = _plain
+    restart_flags: int = GR_FORWARDING
+    capabilities: tuple[tuple[int, bytes], ...] = ()
+    wire: bytes = field(init=False)
+    """AFI and SAFI as MP_REACH_NLRI and MP_UNREACH_NLRI have them."""
+    end_of_rib: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        wire = family_bytes(self.family)
+        object.__setattr__(self, "wire", wire)
+        object.__setattr__(self, "end_of_rib", MARKER + struct.pack(
+            "!HBHHBBB", HEADER + 10, UPDATE, 0, 6, 0x80, _MP_UNREACH, 3) + wire)
+
+
+def family_bytes(family: Family) -> bytes:
+    """AFI (2 bytes) and SAFI."""
+    return struct.pack("!HB", *family)
+
+
+def _table(*codecs: FamilyCodec) -> dict[Family, FamilyCodec]:
+    return {codec.family: codec for codec in codecs}
+
+
+FAMILIES: Mapping[Family, FamilyCodec] = _table(
+    FamilyCodec(
+        EVPN, nlri_evpn.ROUTE_TYPES, nlri_evpn.pack_route, nlri_evpn.unpack_routes,
+        nlri_evpn.route_objection,
+        p_tunnel_types=frozenset((nlri_evpn.IMET,)), p_tunnel=nlri_evpn.p_tunnel,
+        unpack_next_hop=nlri_evpn.unpack_next_hop,
+    ),
+)  # fmt: skip
+
+
+def family_named(name: str) -> Family:
+    """The family of a name as ``str(Family)`` has it; ValueError for one that is not spoken."""
+    for family in FAMILIES:
+        if str(family) == name:
+            return family
+    raise ValueError(f"{name!r} is none of {', '.join(map(str, FAMILIES))}")
