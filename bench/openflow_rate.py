@@ -25,7 +25,7 @@ from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from ryu_apps import runtime
 from ryu_apps.control.messages import Program, VrouterAcked
 from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
-from vrouter_ovs.state import Neighbor, RemoteHop, RemoteMac, Route
+from vrouter_ovs.state import BridgedHop, Endpoint, Neighbor, RemoteHop, RemoteMac, Route
 from vrouter_ovs.wire.encode import ADD, bundle_flow_mod, encode_object
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -40,9 +40,10 @@ def objects(flows: int) -> list:
         mac = f"02:00:{number >> 24 & 255:02x}:{number >> 16 & 255:02x}:" \
               f"{number >> 8 & 255:02x}:{number & 255:02x}"
         address = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-        vtep = f"192.0.2.{number % 200 + 1}"
-        for item in (RemoteMac(5001, mac, vtep, 5001), Neighbor(5001, address, mac),
-                     Route(9001, f"{address}/32", (RemoteHop(vtep, 9001, "02:ff:00:00:00:01"),))):
+        endpoint = Endpoint(f"192.0.2.{number % 200 + 1}")
+        hop = RemoteHop(endpoint, 9001, "02:ff:00:00:00:01")
+        for item in (RemoteMac(5001, mac, (BridgedHop(endpoint, 5001),)),
+                     Neighbor(5001, address, mac), Route(9001, f"{address}/32", (hop,))):
             if count < flows:
                 found.append(item)
                 count += len(encode_object(item))

@@ -18,7 +18,9 @@ from vrouter_ovs.state import (
     INGRESS,
     MDNS_ANSWER,
     MDNS_LOCAL,
+    BridgedHop,
     DnsServer,
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -45,10 +47,11 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "pipeline.md"
 _MAC, _FAR, _GATEWAY = "52:54:00:00:00:05", "52:54:00:00:00:06", "02:00:00:00:00:fe"
 _MORE, _OPEN = "52:54:00:00:00:07", "52:54:00:00:00:08"
 _SHARED = "00:00:5e:00:01:0a"
+_FAR_VTEP = Endpoint("192.0.2.2")
 _OWN, _OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 EXAMPLES = (
     Vrouter(_OWN),
-    Tunnel("192.0.2.2", 7),
+    Tunnel(_FAR_VTEP, 7),
     Evi(100),
     Evi(101, mdns=MDNS_LOCAL),
     Evi(102, mdns=MDNS_ANSWER),
@@ -58,17 +61,17 @@ EXAMPLES = (
     Punt("p1", 5, True),
     Neighbor(100, "10.0.0.6", _FAR),
     DnsServer(100, "10.0.0.1"),
-    RemoteMac(100, _FAR, "192.0.2.2", 100),
+    RemoteMac(100, _FAR, (BridgedHop(_FAR_VTEP, 100),)),
     LocalMac(100, _SHARED, 7),
     Route(900, "10.0.0.5/32", (LocalHop(5, 100, _MAC, _GATEWAY),)),
-    Route(900, "10.0.0.6/32", (RemoteHop("192.0.2.2", 900, _OTHER),)),
+    Route(900, "10.0.0.6/32", (RemoteHop(_FAR_VTEP, 900, _OTHER),)),
     Route(
         900,
         "10.9.0.0/16",
-        (LocalHop(5, 100, _MAC, _GATEWAY), RemoteHop("192.0.2.2", 900, _OTHER)),
+        (LocalHop(5, 100, _MAC, _GATEWAY), RemoteHop(_FAR_VTEP, 900, _OTHER)),
     ),
     Flood(100, (5, 6)),
-    FloodRemotes(100, (("192.0.2.2", 100),)),
+    FloodRemotes(100, (BridgedHop(_FAR_VTEP, 100),)),
     LocalPort("p6", 6, 100, _FAR, ((_FAR, "10.0.0.6"), (_FAR, "fd00::6")), policy=0x2A),
     LocalPort(
         "p7", 7, 100, _MORE, ((_MORE, "10.0.0.7"), (_FAR, "10.8.0.0/16"), (_MORE, "fd08::/40"))

@@ -5,8 +5,8 @@ one vrouter.  :func:`vrouter_ovs.pipeline.render` turns one object into flows an
 but that object, so whatever needs several inputs (a binding, a route, a MAC) was resolved before.
 
 Identifiers carry no allocation of their own: an EVI is named by its L2 VNI and a VRF by its L3 VNI,
-both 24 bits (RFC 8365 section 5), and a VTEP by its IP address.  The same configuration therefore
-renders to the same bytes on every node and after every restart.
+both 24 bits (RFC 8365 section 5), and the end of a tunnel by its :class:`Endpoint`.  The same
+configuration therefore renders to the same bytes on every node and after every restart.
 
 Addresses are strings in canonical form ("10.0.0.1", "fd00::1"), MACs lower case with colons,
 prefixes "10.0.0.0/24".  Both IP families are allowed everywhere an address stands.
@@ -15,10 +15,41 @@ prefixes "10.0.0.0/24".  Both IP families are allowed everywhere an address stan
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
+
+from vrouter_ovs.encapsulation import VXLAN
 
 Key = tuple
 """``(kind, ...)``; the first element is the object's ``kind``."""
+
+
+class Endpoint(NamedTuple):
+    """The far end of a tunnel: a tunnel port leads to one, and a hop names one.
+
+    ``vtep``: its IP address, of either family.  ``encap``: the encapsulation's name,
+    of :mod:`vrouter_ovs.encapsulation`.  ``path``: the number of the underlay path that leads
+    there.  Two endpoints of one VTEP are two tunnels.
+
+    Endpoints are keys of hot dictionaries: a tuple hashes and compares four times faster than a
+    frozen dataclass.
+    """
+
+    vtep: str
+    encap: str = VXLAN
+    path: int = 0
+
+    def __str__(self) -> str:
+        more = [self.encap] if self.encap != VXLAN else []
+        more += [f"path {self.path}"] if self.path else []
+        return f"{self.vtep} ({', '.join(more)})" if more else self.vtep
+
+
+class BridgedHop(NamedTuple):
+    """Deliver a frame to another VTEP as it is.  ``label``: the VNI that the egress advertised for
+    its MAC-VRF (RFC 8365 section 5.1.3); each egress of a MAC may have its own."""
+
+    endpoint: Endpoint
+    label: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +74,26 @@ class Vrouter:
 
 @dataclass(frozen=True, slots=True)
 class Tunnel:
-    """The tunnel port towards one remote VTEP.  ``ofport``: its OpenFlow port number."""
+    """The tunnel port towards one endpoint.  ``ofport``: its OpenFlow port number."""
 
     kind: ClassVar[str] = "tunnel"
-    vtep: str
+    endpoint: Endpoint
     ofport: int
 
     @property
     def key(self) -> Key:
-        return ("tunnel", self.vtep)
+        return tunnel_key(self.endpoint)
 
     @property
     def depends_on_peers(self) -> bool:
         return True
+
+
+def tunnel_key(endpoint: Endpoint) -> Key:
+    """The key of the :class:`Tunnel` towards ``endpoint``.  Of VXLAN on the first path the VTEP
+    alone: cookies are made from keys, and those of flows that are on switches must stay."""
+    vtep, encap, path = endpoint
+    return ("tunnel", vtep) if encap == VXLAN and not path else ("tunnel", vtep, encap, path)
 
 
 MDNS_FLOOD, MDNS_LOCAL, MDNS_ANSWER = MDNS_MODES = ("flood", "local", "answer")
@@ -237,13 +275,16 @@ class DnsServer:
 
 @dataclass(frozen=True, slots=True)
 class RemoteMac:
-    """Frames to ``mac`` in ``evi`` go to ``vtep`` with the VNI ``vni``."""
+    """Frames to ``mac`` in ``evi`` go to one of ``hops``; there is at least one.
+
+    Several are the VTEPs of a multihomed segment (aliasing, RFC 7432 section 8.4).  The switch
+    gets the first one's flow: whoever resolves puts the hop to use first.
+    """
 
     kind: ClassVar[str] = "mac"
     evi: int
     mac: str
-    vtep: str
-    vni: int
+    hops: tuple[BridgedHop, ...]
 
     @property
     def key(self) -> Key:
@@ -290,10 +331,9 @@ class RemoteHop:
     ``label``: the VNI that the egress advertised for its VRF; ``router_mac``: its Router's MAC.
     """
 
-    vtep: str
+    endpoint: Endpoint
     label: int
     router_mac: str
-    encap: str = "vxlan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,14 +374,14 @@ class Flood:
 
 @dataclass(frozen=True, slots=True)
 class FloodRemotes:
-    """The (VTEP, VNI) pairs that broadcast and multicast of an EVI go to.
+    """The hops that broadcast and multicast of an EVI go to, a copy to each.
 
     What came from a tunnel goes to local ports only (split horizon, RFC 8365 section 5).
     """
 
     kind: ClassVar[str] = "floodremotes"
     evi: int
-    remotes: tuple[tuple[str, int], ...]
+    remotes: tuple[BridgedHop, ...]
 
     @property
     def key(self) -> Key:

@@ -42,7 +42,8 @@ ELEMENTS_WIDE: list[Column] = [
 PLUGGED: list[Column] = [("PORT", "id"), ("INTERFACE", "interface"), ("OFPORT", "ofport")]
 UNKNOWN: list[Column] = [("UNKNOWN PORT", "iface_id"), ("INTERFACE", "interface")]
 TUNNELS: list[Column] = [
-    ("TUNNEL TO", "vtep"), ("OFPORT", "ofport"), ("BFD", "bfd"), ("ERROR", "error"),
+    ("TUNNEL TO", "vtep"), ("ENCAP", "encap"), ("PATH", "path"), ("OFPORT", "ofport"),
+    ("BFD", "bfd"), ("ERROR", "error"),
 ]
 PEERS: list[Column] = [
     ("PEER", "address"),

@@ -74,7 +74,8 @@ class Topology:
             if vtep == remote and (one.get("ofport") or 0) > 0:
                 return one["ofport"]
         for one in self.objects(element, "tunnel"):
-            if one.get("vtep") == remote:
+            endpoint = one.get("endpoint")
+            if isinstance(endpoint, dict) and endpoint.get("vtep") == remote:
                 return one["ofport"]
         return None
 

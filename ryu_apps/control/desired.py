@@ -1,27 +1,35 @@
 """The desired state of every vrouter, with the changes since the last flush.
 
 Objects belong to a scope, ("element",), ("evi", VNI) or ("vrf", VNI), so that a scope can be
-dropped at once; and the VTEPs that they send to are counted, which is the set of tunnels that a
-vrouter needs.
+dropped at once; and the endpoints that they send to are counted, which is the set of tunnels that
+a vrouter needs.
 """
 
 from __future__ import annotations
 
 from ryu_apps.control.messages import Program
-from vrouter_ovs.state import FloodRemotes, Key, RemoteHop, RemoteMac, Route, StateObject
+from vrouter_ovs.state import (
+    Endpoint,
+    FloodRemotes,
+    Key,
+    RemoteHop,
+    RemoteMac,
+    Route,
+    StateObject,
+)
 
 Scope = tuple
 
 
-def vteps_of(item: StateObject | None) -> tuple[str, ...]:
-    """The VTEPs that an object sends to."""
+def endpoints_of(item: StateObject | None) -> tuple[Endpoint, ...]:
+    """The endpoints that an object sends to, one for each of its hops."""
     kind = type(item)
     if kind is RemoteMac:
-        return (item.vtep,)
+        return tuple([hop.endpoint for hop in item.hops])
     if kind is Route:
-        return tuple(hop.vtep for hop in item.hops if type(hop) is RemoteHop)
+        return tuple([hop.endpoint for hop in item.hops if type(hop) is RemoteHop])
     if kind is FloodRemotes:
-        return tuple(vtep for vtep, _ in item.remotes)
+        return tuple([hop.endpoint for hop in item.remotes])
     return ()
 
 
@@ -30,24 +38,24 @@ class Desired:
         self.objects: dict[str, dict[Key, StateObject]] = {}
         self._scopes: dict[tuple[str, Scope], dict[Key, None]] = {}
         self._changes: dict[str, dict[Key, StateObject | None]] = {}
-        self._vteps: dict[str, dict[str, int]] = {}
+        self._endpoints: dict[str, dict[Endpoint, int]] = {}
         self.tunnels_dirty: dict[str, None] = {}
-        """Elements whose set of VTEPs changed since the consumer last emptied it."""
+        """Elements whose set of endpoints changed since the consumer last emptied it."""
 
     def add_element(self, element: str) -> None:
         self.objects.setdefault(element, {})
-        self._vteps.setdefault(element, {})
+        self._endpoints.setdefault(element, {})
 
     def remove_element(self, element: str) -> None:
         self.objects.pop(element, None)
         self._changes.pop(element, None)
-        self._vteps.pop(element, None)
+        self._endpoints.pop(element, None)
         self.tunnels_dirty.pop(element, None)
         for place in [place for place in self._scopes if place[0] == element]:
             del self._scopes[place]
 
-    def vteps(self, element: str) -> frozenset[str]:
-        return frozenset(self._vteps.get(element, ()))
+    def endpoints(self, element: str) -> frozenset[Endpoint]:
+        return frozenset(self._endpoints.get(element, ()))
 
     def get(self, element: str, key: Key) -> StateObject | None:
         return self.objects[element].get(key)
@@ -101,16 +109,16 @@ class Desired:
         self, element: str, key: Key, old: StateObject | None, new: StateObject | None
     ) -> None:
         self._changes.setdefault(element, {})[key] = new
-        before, after = vteps_of(old), vteps_of(new)
+        before, after = endpoints_of(old), endpoints_of(new)
         if before == after:
             return
-        counts = self._vteps[element]
-        for vtep in after:
-            counts[vtep] = counts.get(vtep, 0) + 1
-            if counts[vtep] == 1:
+        counts = self._endpoints[element]
+        for endpoint in after:
+            count = counts[endpoint] = counts.get(endpoint, 0) + 1
+            if count == 1:
                 self.tunnels_dirty[element] = None
-        for vtep in before:
-            counts[vtep] -= 1
-            if not counts[vtep]:
-                del counts[vtep]
+        for endpoint in before:
+            count = counts[endpoint] = counts[endpoint] - 1
+            if not count:
+                del counts[endpoint]
                 self.tunnels_dirty[element] = None

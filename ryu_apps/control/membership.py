@@ -87,7 +87,7 @@ class Membership:
         if self._convergence.converged and not self._trust.weigh():
             self._effects.append(msg.Hold(info.element, False))
         tunnels: dict[str, Any] = dict.fromkeys(element.tunnels)
-        tunnels.update((tunnel.vtep, tunnel) for tunnel in event.tunnels)
+        tunnels.update((tunnel.endpoint, tunnel) for tunnel in event.tunnels)
         self._vrouters.set_tunnels(element, tunnels)
         self._desired.tunnels_dirty[info.element] = None
 

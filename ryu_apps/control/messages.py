@@ -22,7 +22,7 @@ from ryu_apps.control.kinds import Facts
 from ryu_apps.control.routes import Nlri, Path
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies.dns.dns import DnsView
-from vrouter_ovs.state import Key, StateObject
+from vrouter_ovs.state import Endpoint, Key, StateObject
 
 # ---------------------------------------------------------------- events
 
@@ -82,7 +82,7 @@ class Interface:
 class TunnelStatus:
     """A tunnel port as OVSDB shows it.  ``bfd``: "up", "down", "init", "admin_down" or ""."""
 
-    vtep: str
+    endpoint: Endpoint
     ofport: int
     bfd: str = ""
     error: str = ""
@@ -169,11 +169,11 @@ class PortStatus:
 
 @dataclass(frozen=True, slots=True)
 class TunnelsChanged:
-    """``changes``: VTEP address -> its new status, or None where the port is gone."""
+    """``changes``: endpoint -> its tunnel's new status, or None where the port is gone."""
 
     session: int
     element: str
-    changes: tuple[tuple[str, TunnelStatus | None], ...]
+    changes: tuple[tuple[Endpoint, TunnelStatus | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -402,10 +402,10 @@ class Gratuitous:
 
 @dataclass(frozen=True, slots=True)
 class SetTunnels:
-    """The VTEPs that this hypervisor must have a tunnel port to; the whole set."""
+    """The endpoints that this hypervisor must have a tunnel port to; the whole set."""
 
     element: str
-    vteps: frozenset[str]
+    endpoints: frozenset[Endpoint]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements.elements import Element, Elements
 from ryu_apps.control.ports.ports import Ports
-from vrouter_ovs.state import Tunnel
+from vrouter_ovs.state import Endpoint, Tunnel, tunnel_key
 
 
 class Vrouters:
@@ -75,24 +75,24 @@ class Vrouters:
             self.set_tunnels(element, dict(event.changes))
 
     def set_tunnels(
-        self, element: Element, changes: Mapping[str, msg.TunnelStatus | None]
+        self, element: Element, changes: Mapping[Endpoint, msg.TunnelStatus | None]
     ) -> None:
-        """``changes``: VTEP -> what its tunnel's interface shows; None: there is no tunnel."""
+        """``changes``: endpoint -> what its tunnel's interface shows; None: there is no tunnel."""
         name = element.info.element
-        for vtep, status in changes.items():
-            old = element.tunnels.pop(vtep, None)
+        for endpoint, status in changes.items():
+            old = element.tunnels.pop(endpoint, None)
             if status is not None:
-                element.tunnels[vtep] = status
+                element.tunnels[endpoint] = status
                 if old is not None and old.bfd != status.bfd and "up" in (old.bfd, status.bfd):
                     self._effects.append(msg.Notice(
                         "info" if status.bfd == "up" else "warning",
                         f"hypervisor {element.info.hostname}",
-                        f"tunnel to {vtep}: BFD is {status.bfd or 'off'}",
+                        f"tunnel to {endpoint}: BFD is {status.bfd or 'off'}",
                     ))
             if status is not None and status.ofport > 0:
-                self._desired.put(name, ("element",), Tunnel(vtep, status.ofport))
+                self._desired.put(name, ("element",), Tunnel(endpoint, status.ofport))
             else:
-                self._desired.delete(name, ("element",), ("tunnel", vtep))
+                self._desired.delete(name, ("element",), tunnel_key(endpoint))
 
     def _flush_tunnels(self) -> None:
         vteps = frozenset(self._elements.by_vtep)
@@ -103,7 +103,7 @@ class Vrouters:
             element = self._elements.accepted.get(name)
             if element is None or element.session is None:
                 continue
-            wanted = self._desired.vteps(name) | self._elements.mesh(name)
+            wanted = self._desired.endpoints(name) | self._elements.mesh(name)
             if not self._convergence.converged:
                 wanted |= element.tunnels.keys()
             self._effects.append(msg.SetTunnels(name, wanted))

@@ -106,7 +106,7 @@ class Southbound(VrouterQueries, ABC):
 
     @abstractmethod
     def set_tunnels(self, effect: msg.SetTunnels) -> None:
-        """All remote VTEPs that the element has a tunnel to; kept over reconnects."""
+        """All endpoints that the element has a tunnel to; kept over reconnects."""
 
     @abstractmethod
     def mark_installed(self, effect: msg.MarkInstalled) -> None:

@@ -61,7 +61,7 @@ class OvsSouthbound(Southbound):
         self._openflow.hold(effect.element, effect.held)
 
     def set_tunnels(self, effect: msg.SetTunnels) -> None:
-        self._ovsdb.set_tunnels(effect.element, effect.vteps)
+        self._ovsdb.set_tunnels(effect.element, effect.endpoints)
 
     def mark_installed(self, effect: msg.MarkInstalled) -> None:
         self._ovsdb.mark_active(effect.element, dict(effect.interfaces))

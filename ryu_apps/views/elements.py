@@ -65,7 +65,7 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
                     for port in bound[name]
                 ],
                 "tunnels": [
-                    {"vtep": status.vtep, "ofport": status.ofport, "bfd": status.bfd,
+                    {**status.endpoint._asdict(), "ofport": status.ofport, "bfd": status.bfd,
                      "error": status.error}
                     for status in element.tunnels.values()
                 ],

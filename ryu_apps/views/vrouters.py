@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from ryu_apps.control.world import World
@@ -25,11 +25,22 @@ def objects(
     for item in found:
         key = item.key
         one = {"kind": item.kind, "key": list(key), "cookie": f"0x{cookie(key):016x}",
-               **asdict(item)}  # fmt: skip
+               **plain(item)}  # fmt: skip
         if key in refused:
             one["refused"] = refused[key]
         shown.append(one)
     return shown
+
+
+def plain(value: Any) -> Any:
+    """A state object, or what it holds, as JSON has it: what has named fields is an object."""
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        names = getattr(value, "_fields", None)
+        found = [plain(one) for one in value]
+        return found if names is None else dict(zip(names, found, strict=True))
+    return value
 
 
 def name_objects(flows: Iterable[dict[str, Any]], keys: Iterable[Key]) -> None:

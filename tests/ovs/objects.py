@@ -14,7 +14,9 @@ from vrouter_ovs.state import (
     OWNER_KNOWN,
     OWNER_NETWORK,
     OWNER_PORT,
+    BridgedHop,
     DnsServer,
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -116,7 +118,10 @@ def peer_addresses(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> P
 
 
 local_hops = st.builds(LocalHop, ofports, vnis, macs, macs)
-remote_hops = st.builds(RemoteHop, ipv4s, vnis, macs)
+endpoints = ipv4s.map(Endpoint)
+bridged_hops = st.builds(BridgedHop, endpoints, vnis)
+one_hop = st.tuples(bridged_hops)
+remote_hops = st.builds(RemoteHop, endpoints, vnis, macs)
 hops = st.lists(st.one_of(local_hops, remote_hops), max_size=4, unique=True).map(
     lambda found: tuple(sorted(found, key=repr))
 )
@@ -126,7 +131,7 @@ owners = st.sampled_from((OWNER_KNOWN, OWNER_PORT, OWNER_NETWORK))
 neighbors = st.builds(
     Neighbor, vnis, addresses, macs, st.booleans(), st.integers(0, 0xFEFF), owners
 )
-remote_macs = st.builds(RemoteMac, vnis, macs, ipv4s, vnis)
+remote_macs = st.builds(RemoteMac, vnis, macs, one_hop)
 local_macs = st.builds(LocalMac, vnis, macs, ofports)
 
 
@@ -146,14 +151,14 @@ floods = st.builds(Flood, vnis, st.lists(ofports, max_size=20, unique=True).map(
 flood_remotes = st.builds(
     FloodRemotes,
     vnis,
-    st.lists(st.tuples(ipv4s, vnis), min_size=1, max_size=10, unique=True).map(tuple),
+    st.lists(bridged_hops, min_size=1, max_size=10, unique=True).map(tuple),
 )
 gateways = st.builds(
     Gateway, vnis, vnis, macs, st.lists(addresses, max_size=3, unique=True).map(tuple)
 )
 objects = st.one_of(
     st.builds(Vrouter, macs, st.integers(1280, 65485)),
-    st.builds(Tunnel, ipv4s, ofports),
+    st.builds(Tunnel, endpoints, ofports),
     st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
     st.builds(DnsServer, vnis, addresses),
     st.builds(Vrf, vnis, macs),
@@ -180,7 +185,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
     few_sets = st.sampled_from(draw(st.lists(set_ids, min_size=1, max_size=2, unique=True)))
     few_vnis = st.sampled_from(draw(st.lists(vnis, min_size=1, max_size=3, unique=True)))
     kinds = st.one_of(
-        st.builds(Tunnel, ipv4s, ofports),
+        st.builds(Tunnel, endpoints, ofports),
         st.builds(Evi, few_vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
         st.builds(DnsServer, few_vnis, addresses),
         st.builds(Vrf, few_vnis, macs),
@@ -194,10 +199,10 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         peer_addresses(few_sets),
         punts,
         st.builds(Neighbor, few_vnis, addresses, macs, st.booleans(), ofports, owners),
-        st.builds(RemoteMac, few_vnis, macs, ipv4s, vnis),
+        st.builds(RemoteMac, few_vnis, macs, one_hop),
         st.builds(Route, few_vnis, prefixes(), hops),
         st.builds(Flood, few_vnis, st.just((1, 2))),
-        st.builds(FloodRemotes, few_vnis, st.just((("192.0.2.9", 7),))),
+        st.builds(FloodRemotes, few_vnis, st.just((BridgedHop(Endpoint("192.0.2.9"), 7),))),
     )
     seen: set = set()
     ranges: dict[Rule, list[Rule]] = {}

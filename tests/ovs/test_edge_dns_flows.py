@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
+from tests.hops import bridged
 from tests.ovs.test_edge_punts import GATEWAY, OWN, VTEP, mac, punted, send
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.edge import Why
@@ -17,6 +18,7 @@ from vrouter_ovs.state import (
     MDNS_FLOOD,
     MDNS_LOCAL,
     DnsServer,
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -48,14 +50,14 @@ def port(number: int, secure: bool = True, policy: int = 0) -> LocalPort:
 def objects(mdns: str = MDNS_FLOOD) -> list[StateObject]:
     """p1 and p2: nothing special; p3: no port security; p4: a policy set that allows nothing."""
     return [
-        Vrouter(OWN), Tunnel(VTEP, 22), Evi(100, mdns=mdns), Vrf(900, OWN),
+        Vrouter(OWN), Tunnel(Endpoint(VTEP), 22), Evi(100, mdns=mdns), Vrf(900, OWN),
         Gateway(100, 900, GATEWAY, ("10.1.0.1", "fd01::1", GATEWAY_LOCAL)),
         *(DnsServer(100, address) for address in ("10.1.0.1", "fd01::1", GATEWAY_LOCAL)),
         DnsServer(100, "10.1.0.254"), Neighbor(100, "10.1.0.254", SERVICE, remote=False),
         port(1), port(2), port(3, secure=False), port(4, policy=77), Policy(77),
         *(Punt(str(n), n) for n in (1, 2, 3, 4)),
-        RemoteMac(100, mac(0x70), VTEP, 100), Route(900, "10.1.0.0/24", ()),
-        Flood(100, (1, 2, 3, 4)), FloodRemotes(100, ((VTEP, 100),)),
+        RemoteMac(100, mac(0x70), (bridged(VTEP, 100),)), Route(900, "10.1.0.0/24", ()),
+        Flood(100, (1, 2, 3, 4)), FloodRemotes(100, (bridged(VTEP, 100),)),
     ]  # fmt: skip
 
 

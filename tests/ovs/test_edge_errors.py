@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.sandbox import Sandbox
+from tests.hops import bridged, routed
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.edge import Why
 from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.state import (
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -20,7 +22,6 @@ from vrouter_ovs.state import (
     Neighbor,
     Policy,
     Punt,
-    RemoteHop,
     RemoteMac,
     Route,
     StateObject,
@@ -48,23 +49,23 @@ def port(number: int, evi: int, *addresses: str, policy: int = 0) -> LocalPort:
 # Network 100 (10.1.0.0/24, fd01::/64) and 101 (10.2.0.0/24, fd02::/64) of VRF 900: p1 and p2 are in
 # 100, p3 in 101; in 100 there is one far away (.70), the rest of 101 too.  Two ways to 10.7.0.0/16.
 OBJECTS: list[StateObject] = [
-    Vrouter(OWN, 1450), Tunnel(VTEP, 22), Evi(100), Evi(101), Vrf(900, OWN),
+    Vrouter(OWN, 1450), Tunnel(Endpoint(VTEP), 22), Evi(100), Evi(101), Vrf(900, OWN),
     Gateway(100, 900, GW, ("10.1.0.1", "fd01::1", GW_LOCAL)),
     Gateway(101, 900, GW2, ("10.2.0.1", "fd02::1")),
     port(1, 100, "10.1.0.5", "fd01::5"), port(2, 100, "10.1.0.6", "fd01::6"),
     port(3, 101, "10.2.0.5", "fd02::5"),
     *(Punt(str(number), number) for number in (1, 2, 3)),
     Neighbor(100, "10.1.0.70", mac(0x70)),
-    RemoteMac(100, mac(0x70), VTEP, 100),
+    RemoteMac(100, mac(0x70), (bridged(VTEP, 100),)),
     Route(900, "10.1.0.5/32", (LocalHop(1, 100, mac(1), GW),)),
     Route(900, "fd01::5/128", (LocalHop(1, 100, mac(1), GW),)),
     Route(900, "10.2.0.5/32", (LocalHop(3, 101, mac(3), GW2),)),
     Route(900, "fd02::5/128", (LocalHop(3, 101, mac(3), GW2),)),
-    Route(900, "10.2.0.70/32", (RemoteHop(VTEP, 900, THEIRS),)),
-    Route(900, "fd02::70/128", (RemoteHop(VTEP, 900, THEIRS),)),
-    Route(900, "10.7.0.0/16", (LocalHop(3, 101, mac(3), GW2), RemoteHop(VTEP, 900, THEIRS))),
+    Route(900, "10.2.0.70/32", (routed(VTEP, 900, THEIRS),)),
+    Route(900, "fd02::70/128", (routed(VTEP, 900, THEIRS),)),
+    Route(900, "10.7.0.0/16", (LocalHop(3, 101, mac(3), GW2), routed(VTEP, 900, THEIRS))),
     Route(900, "10.1.0.0/24", ()), Route(900, "fd01::/64", ()),
-    Flood(100, (1, 2)), FloodRemotes(100, ((VTEP, 100),)), Flood(101, (3,)),
+    Flood(100, (1, 2)), FloodRemotes(100, (bridged(VTEP, 100),)), Flood(101, (3,)),
 ]  # fmt: skip
 SENDERS = {4: "10.1.0.5", 6: "fd01::5"}
 FAR = {4: "10.1.0.70", 6: "fd01::70"}

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
+from tests.hops import bridged
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.pipeline.connect import meters
 from vrouter_ovs.pipeline.punt import PUNT_BURST, PUNT_RATE, meter_id
 from vrouter_ovs.state import (
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -38,15 +40,15 @@ def objects(punts: bool = True) -> list[StateObject]:
     """p1: IPv4 and IPv6 addresses; p2: no address; p3: no port security; p4: a policy set that
     allows nothing.  All in EVI 100."""
     found: list[StateObject] = [
-        Vrouter(OWN), Tunnel(VTEP, 22), Evi(100), Vrf(900, OWN),
+        Vrouter(OWN), Tunnel(Endpoint(VTEP), 22), Evi(100), Vrf(900, OWN),
         Gateway(100, 900, GATEWAY, ("10.1.0.1", "fd01::1")),
         LocalPort("1", 1, 100, mac(1), ((mac(1), "10.1.0.5"), (mac(1), "fd01::5"))),
         LocalPort("2", 2, 100, mac(2), ((mac(2), ""),)),
         LocalPort("3", 3, 100, mac(3), ((mac(3), "10.1.0.7"),), port_security=False),
         LocalPort("4", 4, 100, mac(4), ((mac(4), "10.1.0.5"), (mac(4), "fd01::5")), policy=77),
         Policy(77),
-        RemoteMac(100, mac(0x70), VTEP, 100),
-        Flood(100, (1, 2, 3, 4)), FloodRemotes(100, ((VTEP, 100),)),
+        RemoteMac(100, mac(0x70), (bridged(VTEP, 100),)),
+        Flood(100, (1, 2, 3, 4)), FloodRemotes(100, (bridged(VTEP, 100),)),
     ]  # fmt: skip
     return found + [Punt(str(n), n) for n in (1, 2, 3, 4) if punts]
 

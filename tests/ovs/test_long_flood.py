@@ -11,9 +11,11 @@ import pytest
 
 from lab import packets as p
 from lab.beds.sandbox import OpenFlow, Sandbox
+from tests.hops import bridged
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -52,11 +54,11 @@ def vrouter(crowd: Sandbox, openflow: OpenFlow, request) -> Iterator[Sandbox]:
     policy = KINDS[request.param]
     numbers = range(1, PORTS + 1)
     openflow.install([
-        Vrouter("02:00:00:00:00:01"), Evi(100), Tunnel(VTEP, PORTS + 22),
+        Vrouter("02:00:00:00:00:01"), Evi(100), Tunnel(Endpoint(VTEP), PORTS + 22),
         Policy(STATELESS, stateful=False), Policy(TRACKED),
         *(Rule(one, way, 4, stateful=one == TRACKED)
           for one in (STATELESS, TRACKED) for way in (EGRESS, INGRESS)),
-        Flood(100, tuple(numbers)), FloodRemotes(100, ((VTEP, 100),)),
+        Flood(100, tuple(numbers)), FloodRemotes(100, (bridged(VTEP, 100),)),
         *(LocalPort(f"p{n}", n, 100, mac(n), ((mac(n), ip4(n)),), policy=policy)
           for n in numbers),
     ])  # fmt: skip

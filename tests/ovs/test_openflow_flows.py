@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
+from tests.hops import bridged
 from vrouter_ovs.state import Flood, FloodRemotes, LocalPort, Punt
 from vrouter_ovs.wire.encode import ADD, Encoded, encode_object
 
@@ -196,19 +197,20 @@ def test_a_held_vrouter_gets_new_local_members_of_a_flood_list_and_keeps_the_rem
     """The node has restarted: what it has not heard from its peers yet is no reason that a new port
     hears nobody."""
     flows, switch = VrouterFlows(), {}
+    remotes = FloodRemotes(100, (bridged("192.0.2.2", 100), bridged("192.0.2.3", 100)))
     flows.hold(False)
     flows.change([(one.key, one) for one in (
-        Flood(100, (1, 2)), FloodRemotes(100, (("192.0.2.2", 100), ("192.0.2.3", 100))))])
+        Flood(100, (1, 2)), remotes)])
     run_rounds(flows, switch)
     before = set(switch.values())
 
     again = VrouterFlows()
     again.replace_installed(dict(switch))
-    local, remote = Flood(100, (1, 2, 3)), FloodRemotes(100, (("192.0.2.3", 100),))
+    local, remote = Flood(100, (1, 2, 3)), FloodRemotes(100, (bridged("192.0.2.3", 100),))
     again.change([(one.key, one) for one in (local, remote)])
     run_rounds(again, switch)
     assert set(encode_object(local)) <= set(switch.values())
-    assert set(encode_object(FloodRemotes(100, (("192.0.2.2", 100), ("192.0.2.3", 100))))) <= before
+    assert set(encode_object(remotes)) <= before
     assert not set(encode_object(remote)) <= set(switch.values())
     again.hold(False)
     run_rounds(again, switch)

@@ -24,8 +24,9 @@ from ryu_apps.southbound.base import NotConnected
 from ryu_apps.southbound.openflow import monitor as openflow_monitor
 from ryu_apps.southbound.openflow.channel import VrouterChannel
 from ryu_apps.southbound.openflow.monitor import Monitor
+from tests.hops import bridged
 from vrouter_ovs.schema.tables import TABLE_IDS
-from vrouter_ovs.state import Evi, LocalPort, Neighbor, Punt, RemoteMac, Tunnel
+from vrouter_ovs.state import Endpoint, Evi, LocalPort, Neighbor, Punt, RemoteMac, Tunnel
 
 EVI = 5001
 BRIDGE = TABLE_IDS["bridge"]
@@ -57,7 +58,7 @@ def switch(node, shared_switch):
 
 
 def macs(count: int, vtep: str = "192.0.2.1") -> list[RemoteMac]:
-    return [RemoteMac(EVI, f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}", vtep, EVI)
+    return [RemoteMac(EVI, f"02:00:00:00:{i >> 8:02x}:{i & 255:02x}", (bridged(vtep, EVI),))
             for i in range(count)]
 
 
@@ -104,14 +105,14 @@ def test_effects_that_queue_up_share_a_bundle(node, switch):
 
 def test_an_object_that_cannot_be_parsed_blocks_nobody(node, switch):
     join(node, switch)
-    bad = Tunnel("192.0.2.9", 0xFFFFFF10)
+    bad = Tunnel(Endpoint("192.0.2.9"), 0xFFFFFF10)
     node.acked("hv1", node.program("hv1", *macs(5), bad))
     refusals = [event for event in node.seen if isinstance(event, FlowRejected)]
     assert [event.key for event in refusals] == [bad.key]
     assert refusals[0].reason and refusals[0].revision == 1
     assert len(switch.flows()) == 5
     assert node.southbound.status("hv1")["rejected"][0]["object"] == list(bad.key)
-    good = Tunnel("192.0.2.9", 1)
+    good = Tunnel(Endpoint("192.0.2.9"), 1)
     node.acked("hv1", node.program("hv1", good))
     assert len(switch.flows()) > 5
     before = switch.flows()

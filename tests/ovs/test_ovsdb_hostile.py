@@ -17,6 +17,7 @@ from lab.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementDisconnected, InterfacesChanged
 from ryu_apps.southbound.ovsdb.admission import MAX_EARLY_PER_SOURCE
 from ryu_apps.southbound.ovsdb.southbound import OvsdbSettings, OvsdbSouthbound, parse_listen
+from vrouter_ovs.state import Endpoint
 
 
 @pytest.fixture
@@ -305,7 +306,7 @@ def test_commands_for_what_is_not_there_do_nothing():
     try:
         node.shell.accept(99, "nobody")
         node.shell.refuse(99, "no")
-        node.shell.set_tunnels("nobody", frozenset({"10.0.0.1", "banana"}))
+        node.shell.set_tunnels("nobody", frozenset({Endpoint("10.0.0.1"), Endpoint("banana")}))
         node.shell.mark_active("nobody", {"x": True})
         node.shell.forget("nobody")
         time.sleep(0.05)

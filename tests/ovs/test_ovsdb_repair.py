@@ -8,8 +8,9 @@ import pytest
 
 from lab.beds.ovsdb_bed import Hypervisor, Node, until
 from vrouter_ovs.schema.tables import TABLE_NAMES
+from vrouter_ovs.state import Endpoint
 
-VTEPS = frozenset({"10.0.0.2", "10.0.0.3", "10.0.0.4"})
+ENDPOINTS = frozenset(map(Endpoint, ("10.0.0.2", "10.0.0.3", "10.0.0.4")))
 
 DAMAGE = [
     ["del-br", "br-int"],
@@ -67,7 +68,7 @@ def test_any_damage_is_repaired(seed):
     hypervisor = Hypervisor("hv1", "10.0.0.1").start()
     try:
         hypervisor.join(*node.bound)
-        node.shell.set_tunnels("hv1", VTEPS)
+        node.shell.set_tunnels("hv1", ENDPOINTS)
         until(lambda: node.state("hv1").get("datapath_id") and node.state("hv1")["tunnels"] == 3,
               "configured")
         right = picture(hypervisor)

@@ -18,6 +18,7 @@ from ryu_apps.control.messages import (
     TunnelsChanged,
 )
 from vrouter_ovs.schema.tables import TABLE_NAMES
+from vrouter_ovs.state import Endpoint
 
 
 @pytest.fixture
@@ -70,15 +71,22 @@ def numbered(node, element, name):
     until(check, f"{name} with a port number")
 
 
+def endpoints(*vteps):
+    return frozenset(map(Endpoint, vteps))
+
+
 def tunnels(node, element):
     connected = node._current(element)
     if connected is None:
         return {}
-    shown = {status.vtep: status for status in connected.tunnels}
+    shown = {status.endpoint.vtep: status for status in connected.tunnels}
     for event in node.of(TunnelsChanged):
         if event.session == connected.session:
-            for vtep, status in event.changes:
-                shown.pop(vtep, None) if status is None else shown.update({vtep: status})
+            for endpoint, status in event.changes:
+                if status is None:
+                    shown.pop(endpoint.vtep, None)
+                else:
+                    shown[endpoint.vtep] = status
     return shown
 
 
@@ -137,7 +145,7 @@ def test_before_accept_nothing_is_written(bed):
     node = bed.node(accept=False, node_name="n")
     hypervisor = bed.hypervisor("hv1", "10.0.0.1")
     with hypervisor.watch_writes() as writes:
-        node.shell.set_tunnels("hv1", frozenset({"10.0.0.2"}))
+        node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
         hypervisor.join(*node.bound)
         node.connected("hv1")
         until(lambda: node.state("hv1")["state"] == "connected", "connected")
@@ -215,7 +223,7 @@ def test_tunnels_are_made_repaired_and_removed(bed):
     settled(node, "hv1")
     hypervisor.vsctl("add-port", "br-int", "mine", "--", "set", "Interface", "mine", "type=vxlan",
                      "options:remote_ip=10.9.9.9", "options:key=7")
-    node.shell.set_tunnels("hv1", frozenset({"10.0.0.1", "10.0.0.2", "10.0.0.3"}))
+    node.shell.set_tunnels("hv1", endpoints("10.0.0.1", "10.0.0.2", "10.0.0.3"))
     up(node, "hv1", "10.0.0.2", "10.0.0.3")
     rows = hypervisor.find("Interface", "name", "options", "bfd", "external_ids",
                            where="external_ids:vnc-vtep=10.0.0.2")
@@ -246,7 +254,7 @@ def test_tunnels_are_made_repaired_and_removed(bed):
     until(lambda: hypervisor.vsctl("get", "Interface", "vx0a000002", "options:local_ip").strip('"')
           == "10.0.0.11", "the new local address")
     assert hypervisor.vsctl("get", "Interface", "vx0a000002", "_uuid") == before
-    node.shell.set_tunnels("hv1", frozenset({"10.0.0.4"}))
+    node.shell.set_tunnels("hv1", endpoints("10.0.0.4"))
     up(node, "hv1", "10.0.0.4")
     assert set(hypervisor.vsctl("list-ports", "br-int").split()) == {"mine", "vx0a000004"}
 
@@ -258,7 +266,7 @@ def test_a_name_that_is_taken_elsewhere_is_told_and_the_rest_is_done(bed):
                      "Interface", "vx0a000002", "type=dummy")
     hypervisor.join(*node.bound)
     settled(node, "hv1")
-    node.shell.set_tunnels("hv1", frozenset({"10.0.0.2", "10.0.0.3"}))
+    node.shell.set_tunnels("hv1", endpoints("10.0.0.2", "10.0.0.3"))
     up(node, "hv1", "10.0.0.3")
     assert "vx0a000002" in node.state("hv1")["problem"]
     hypervisor.vsctl("del-port", "vx0a000002")
@@ -272,7 +280,7 @@ def test_a_restarted_node_writes_nothing_where_all_is_right(bed):
     hypervisor.join(*node.bound)
     settled(node, "hv1")
     hypervisor.add_port("tap1", "port-1")
-    wanted = frozenset({"10.0.0.2", "10.0.0.3"})
+    wanted = endpoints("10.0.0.2", "10.0.0.3")
     node.shell.set_tunnels("hv1", wanted)
     node.shell.mark_active("hv1", {"tap1": True})
     up(node, "hv1", "10.0.0.2", "10.0.0.3")
@@ -283,7 +291,7 @@ def test_a_restarted_node_writes_nothing_where_all_is_right(bed):
     with hypervisor.watch_writes() as writes:
         again = bed.node(node_name="n", listen=(f"ptcp:{port}:{address}",))
         event = again.connected("hv1")
-        assert {item.vtep for item in event.tunnels} == wanted
+        assert {item.endpoint for item in event.tunnels} == wanted
         assert [item.name for item in event.interfaces] == ["tap1"]
         settled(again, "hv1")
         again.shell.mark_active("hv1", {"tap1": True})
@@ -301,7 +309,7 @@ def test_a_wiped_database_is_filled_again(bed):
     hypervisor = bed.hypervisor("hv1", "10.0.0.1")
     hypervisor.join(*node.bound)
     settled(node, "hv1")
-    node.shell.set_tunnels("hv1", frozenset({"10.0.0.2"}))
+    node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
     up(node, "hv1", "10.0.0.2")
     before = node.connected("hv1")
     hypervisor.wipe()
@@ -360,7 +368,7 @@ def test_nothing_of_concurrent_writers_is_lost(bed):
     writer = threading.Thread(target=operator)
     writer.start()
     for count in range(1, len(vteps) + 1):
-        node.shell.set_tunnels("hv1", frozenset(vteps[:count]))
+        node.shell.set_tunnels("hv1", endpoints(*vteps[:count]))
         until(lambda count=count: len(tunnels(node, "hv1")) == count, "a tunnel more")
     writer.join()
     until(lambda: len(claims(node, "hv1")) == 60, "every port of the operator")
@@ -472,7 +480,7 @@ def test_bridge_name_and_datapath_type_can_be_given(bed):
                      "external_ids:vnc-datapath-type=netdev", "external_ids:vnc-vxlan-port=8472")
     hypervisor.join(*node.bound)
     settled(node, "hv1")
-    node.shell.set_tunnels("hv1", frozenset({"10.0.0.2"}))
+    node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
     up(node, "hv1", "10.0.0.2")
     assert hypervisor.vsctl("list-br") == "br-vnc"
     assert hypervisor.vsctl("get", "Bridge", "br-vnc", "datapath_type") == "netdev"
@@ -510,7 +518,7 @@ def test_forget_leaves_the_hypervisor_as_it_is(bed):
     hypervisor = bed.hypervisor("hv1", "10.0.0.1")
     hypervisor.join(*node.bound)
     settled(node, "hv1")
-    node.shell.set_tunnels("hv1", frozenset({"10.0.0.2"}))
+    node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
     up(node, "hv1", "10.0.0.2")
     node.shell.forget("hv1")
     until(lambda: node.state("hv1")["state"] == "connected", "released")
@@ -520,5 +528,5 @@ def test_forget_leaves_the_hypervisor_as_it_is(bed):
     until(lambda: "tap1" in claims(node, "hv1"), "still followed")
     assert node.state("hv1")["transactions"] == before
     node.shell.accept(node.connected("hv1").session, "hv1")
-    node.shell.set_tunnels("hv1", frozenset({"10.0.0.2"}))
+    node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
     up(node, "hv1", "10.0.0.2")

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
+from tests.hops import bridged
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.edge import Why
 from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.state import (
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -40,7 +42,7 @@ def port(number: int, *shared: tuple[str, str]) -> LocalPort:
 def objects() -> list[StateObject]:
     """p1 and p2 share addresses, p1 a prefix that its own is in; p3 has none."""
     return [
-        Vrouter(OWN), Tunnel(VTEP, 22), Evi(100),
+        Vrouter(OWN), Tunnel(Endpoint(VTEP), 22), Evi(100),
         port(
             1, (mac(1), "10.1.0.100"), (mac(1), "fd01::100"), (ROUTER, "10.1.0.101"),
             (mac(1), "10.1.0.0/28"),
@@ -49,8 +51,8 @@ def objects() -> list[StateObject]:
         port(3),
         *(Punt(str(number), number) for number in (1, 2, 3)),
         Neighbor(100, "10.1.0.3", mac(3)),
-        RemoteMac(100, ROUTER, VTEP, 100),
-        Flood(100, (1, 2, 3)), FloodRemotes(100, ((VTEP, 100),)),
+        RemoteMac(100, ROUTER, (bridged(VTEP, 100),)),
+        Flood(100, (1, 2, 3)), FloodRemotes(100, (bridged(VTEP, 100),)),
     ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from lab import packets as p
 from tests.ovs.policy_bed import EVI, Bed, ip4, ip6, mac
 from tests.ovs.policy_probes import running_bed
 from tests.ovs.tracing import trace
-from vrouter_ovs.state import Evi, Flood, LocalPort, Tunnel, Vrouter
+from vrouter_ovs.state import Endpoint, Evi, Flood, LocalPort, Tunnel, Vrouter
 
 PRIORITY, OF_A_VLAN, OTHER_TPID = (p.DOT1Q, 0xA000), (p.DOT1Q, 0xA005), (p.DOT1AD, 0x6000)
 ALL = 3
@@ -106,7 +106,8 @@ def test_out_of_a_tunnel(sandbox, openflow) -> None:
     sandbox.add_underlay()
     sandbox.add_tunnel(22, "192.0.2.2")
     openflow.install([
-        Vrouter("02:00:00:00:00:01"), Tunnel("192.0.2.2", 22), Evi(EVI), Flood(EVI, (1, 2)),
+        Vrouter("02:00:00:00:00:01"), Tunnel(Endpoint("192.0.2.2"), 22), Evi(EVI),
+        Flood(EVI, (1, 2)),
         *(LocalPort(f"p{n}", n, EVI, mac(n), ((mac(n), ip4(n)),)) for n in (1, 2)),
     ])  # fmt: skip
     tunnel = f"in_port=t22,tun_id={EVI},tun_src=192.0.2.2"

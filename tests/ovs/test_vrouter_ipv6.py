@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.sandbox import Sandbox
+from tests.hops import bridged, routed
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.state import (
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -17,7 +19,6 @@ from vrouter_ovs.state import (
     LocalHop,
     LocalPort,
     Neighbor,
-    RemoteHop,
     RemoteMac,
     Route,
     StateObject,
@@ -57,8 +58,8 @@ def known(evi: int, address: str, owner: str, remote: bool) -> tuple[Neighbor, .
 # 200 with A's prefix, VRF 901.  Network 100 tells unknown ones from known ones, 101 floods.
 OBJECTS: tuple[StateObject, ...] = (
     Vrouter(OWN),
-    Tunnel(VTEP2, 22),
-    Tunnel(VTEP3, 23),
+    Tunnel(Endpoint(VTEP2), 22),
+    Tunnel(Endpoint(VTEP3), 23),
     Evi(100),
     Evi(101, flood_unknown=True),
     Evi(200),
@@ -83,18 +84,18 @@ OBJECTS: tuple[StateObject, ...] = (
     *known(100, "fd01::70", mac(0x70), True),
     *known(101, "fd02::5", mac(3), False),
     *known(200, "fd01::6", mac(5), False),
-    RemoteMac(100, mac(0x70), VTEP2, 100),
+    RemoteMac(100, mac(0x70), (bridged(VTEP2, 100),)),
     Route(900, "fd01::5/128", (LocalHop(1, 100, mac(1), GW1),)),
     Route(900, "fd01::6/128", (LocalHop(2, 100, mac(2), GW1),)),
     Route(900, "fd02::5/128", (LocalHop(3, 101, mac(3), GW1),)),
-    Route(900, "fd01::70/128", (RemoteHop(VTEP2, 900, RMAC2),)),
+    Route(900, "fd01::70/128", (routed(VTEP2, 900, RMAC2),)),
     Route(900, "fd01::/64", ()),
-    Route(900, "fd09::/32", (RemoteHop(VTEP2, 900, RMAC2),)),
-    Route(900, "fd09:0:1::/48", (RemoteHop(VTEP3, 777, RMAC3),)),
-    Route(900, "fd08::/64", (RemoteHop(VTEP2, 900, RMAC2), RemoteHop(VTEP3, 777, RMAC3))),
-    Route(900, "::/0", (RemoteHop(VTEP3, 777, RMAC3),)),
+    Route(900, "fd09::/32", (routed(VTEP2, 900, RMAC2),)),
+    Route(900, "fd09:0:1::/48", (routed(VTEP3, 777, RMAC3),)),
+    Route(900, "fd08::/64", (routed(VTEP2, 900, RMAC2), routed(VTEP3, 777, RMAC3))),
+    Route(900, "::/0", (routed(VTEP3, 777, RMAC3),)),
     Route(901, "fd01::6/128", (LocalHop(5, 200, mac(5), GW1),)),
-    Flood(100, (1, 2, 6, 8)), FloodRemotes(100, ((VTEP2, 100),)),
+    Flood(100, (1, 2, 6, 8)), FloodRemotes(100, (bridged(VTEP2, 100),)),
     Flood(101, (3, 7)),
     Flood(200, (4, 5)),
 )

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.sandbox import Sandbox
+from tests.hops import bridged
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -49,7 +51,7 @@ def port(number: int, policy: int = 0, evi: int = 100) -> LocalPort:
 # in another network.
 OBJECTS: tuple[StateObject, ...] = (
     Vrouter(OWN),
-    Tunnel(VTEP, 22),
+    Tunnel(Endpoint(VTEP), 22),
     Evi(100),
     Evi(101),
     Vrf(900, OWN),
@@ -61,10 +63,10 @@ OBJECTS: tuple[StateObject, ...] = (
     port(4, FREE),
     port(5, CLIENTS, 101),
     port(6, 0x6666),
-    RemoteMac(100, mac(9), VTEP, 100),
+    RemoteMac(100, mac(9), (bridged(VTEP, 100),)),
     Neighbor(100, "fd01::1", mac(1)),
     Route(900, "10.1.0.1/32", (LocalHop(1, 100, mac(1), GATEWAY),)),
-    Flood(100, (1, 2, 3, 4)), FloodRemotes(100, ((VTEP, 100),)),
+    Flood(100, (1, 2, 3, 4)), FloodRemotes(100, (bridged(VTEP, 100),)),
     Policy(WEB),
     Policy(CLIENTS),
     Policy(FREE, stateful=False),

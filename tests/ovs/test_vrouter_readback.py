@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
+from tests.hops import bridged
 from tests.ovs.objects import objects, vrouters
 from vrouter_ovs.document import EXAMPLES
-from vrouter_ovs.state import Flood, FloodRemotes, LocalHop, Route, StateObject, Tunnel
+from vrouter_ovs.state import Endpoint, Flood, FloodRemotes, LocalHop, Route, StateObject, Tunnel
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
 
@@ -32,7 +33,7 @@ def test_each_kind_reads_back(sandbox: Sandbox, openflow: OpenFlow) -> None:
 
 def test_long_lists_read_back(openflow: OpenFlow) -> None:
     ports = tuple(range(1, 5001))
-    remotes = tuple((f"192.0.{n >> 8}.{n & 255}", 100 + n % 3) for n in range(2500))
+    remotes = tuple(bridged(f"192.0.{n >> 8}.{n & 255}", 100 + n % 3) for n in range(2500))
     hop = tuple(LocalHop(n, 100, "52:54:00:00:00:01", "02:00:00:00:00:fe") for n in range(1, 257))
     wanted = openflow.install(
         [Flood(100, ports), FloodRemotes(100, remotes), Route(9, "10.0.0.0/8", hop)]
@@ -90,7 +91,7 @@ def test_the_operations_lead_from_one_vrouter_to_another(
 
 def test_what_modification_and_replacement_keep(sandbox: Sandbox, openflow: OpenFlow) -> None:
     sandbox.add_ports(1)
-    (old,) = encode.encode_object(Tunnel("192.0.2.2", 1))
+    (old,) = encode.encode_object(Tunnel(Endpoint("192.0.2.2"), 1))
     key = bytes((0, 0, 1))  # any packet in the first table
     old = old._replace(key=key)
     assert not openflow.flow_mods(ADD, [old])
@@ -104,7 +105,7 @@ def test_what_modification_and_replacement_keep(sandbox: Sandbox, openflow: Open
     while not packets() and time.monotonic() < deadline:
         time.sleep(0.02)
     assert packets() == 1
-    (new,) = encode.encode_object(Tunnel("192.0.2.2", 2))
+    (new,) = encode.encode_object(Tunnel(Endpoint("192.0.2.2"), 2))
     new = new._replace(key=key, cookie=encode.cookie(("x",)))
     assert not openflow.flow_mods(MODIFY_STRICT, [new])
     assert openflow.read_flows() == {key: new._replace(cookie=old.cookie)}

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.sandbox import Sandbox
+from tests.hops import bridged, routed
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.state import (
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -17,7 +19,6 @@ from vrouter_ovs.state import (
     LocalHop,
     LocalPort,
     Neighbor,
-    RemoteHop,
     RemoteMac,
     Route,
     StateObject,
@@ -45,8 +46,8 @@ def port(number: int, evi: int, address: str, mac_of: int = 0, **more: object) -
 # the addresses, and for p5 also the MAC, of tenant A; VRF 901.
 OBJECTS: tuple[StateObject, ...] = (
     Vrouter(OWN),
-    Tunnel(VTEP2, 22),
-    Tunnel(VTEP3, 23),
+    Tunnel(Endpoint(VTEP2), 22),
+    Tunnel(Endpoint(VTEP3), 23),
     *(Evi(evi) for evi in (100, 101, 200)),
     Vrf(900, OWN),
     Vrf(901, OWN),
@@ -66,8 +67,8 @@ OBJECTS: tuple[StateObject, ...] = (
     Neighbor(100, "10.1.0.7", mac(7)),
     Neighbor(100, "fd01::7", mac(0x77)),
     Neighbor(100, "fd01::5", mac(7), remote=False),
-    RemoteMac(100, mac(0x70), VTEP2, 100),
-    RemoteMac(200, mac(0x70), VTEP3, 200),
+    RemoteMac(100, mac(0x70), (bridged(VTEP2, 100),)),
+    RemoteMac(200, mac(0x70), (bridged(VTEP3, 200),)),
     *(
         Route(900, f"{address}/32", (LocalHop(number, evi, mac(number), gateway),))
         for number, evi, address, gateway in (
@@ -77,17 +78,17 @@ OBJECTS: tuple[StateObject, ...] = (
         )
     ),
     Route(900, "fd01::5/128", (LocalHop(7, 100, mac(7), GW1),)),
-    Route(900, "10.1.0.7/32", (RemoteHop(VTEP2, 900, RMAC2),)),
+    Route(900, "10.1.0.7/32", (routed(VTEP2, 900, RMAC2),)),
     Route(900, "10.1.0.0/24", ()),
-    Route(900, "10.9.0.0/16", (RemoteHop(VTEP2, 900, RMAC2),)),
-    Route(900, "10.9.1.0/24", (RemoteHop(VTEP3, 777, RMAC3),)),
-    Route(900, "10.8.0.0/16", (RemoteHop(VTEP2, 900, RMAC2), RemoteHop(VTEP3, 777, RMAC3))),
-    Route(900, "10.7.0.0/16", (LocalHop(3, 101, mac(3), GW2), RemoteHop(VTEP2, 900, RMAC2))),
-    Route(900, "0.0.0.0/0", (RemoteHop(VTEP3, 777, RMAC3),)),
+    Route(900, "10.9.0.0/16", (routed(VTEP2, 900, RMAC2),)),
+    Route(900, "10.9.1.0/24", (routed(VTEP3, 777, RMAC3),)),
+    Route(900, "10.8.0.0/16", (routed(VTEP2, 900, RMAC2), routed(VTEP3, 777, RMAC3))),
+    Route(900, "10.7.0.0/16", (LocalHop(3, 101, mac(3), GW2), routed(VTEP2, 900, RMAC2))),
+    Route(900, "0.0.0.0/0", (routed(VTEP3, 777, RMAC3),)),
     Route(901, "10.1.0.6/32", (LocalHop(6, 200, mac(6), GW1),)),
-    Flood(100, (1, 2, 4, 7, 8)), FloodRemotes(100, ((VTEP2, 100), (VTEP3, 555))),
+    Flood(100, (1, 2, 4, 7, 8)), FloodRemotes(100, (bridged(VTEP2, 100), bridged(VTEP3, 555))),
     Flood(101, (3,)),
-    Flood(200, (5, 6)), FloodRemotes(200, ((VTEP3, 200),)),
+    Flood(200, (5, 6)), FloodRemotes(200, (bridged(VTEP3, 200),)),
 )
 
 

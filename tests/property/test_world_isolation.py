@@ -146,8 +146,9 @@ class Tenants:
             case "gateway":
                 assert tenant_of(item.vrf) == tenant_of(item.evi)
             case "mac":
-                assert item.vni == item.evi
-                self._foreign(item.evi, item.vtep)
+                for endpoint, vni in item.hops:
+                    assert vni == item.evi
+                    self._foreign(item.evi, endpoint.vtep)
             case "neighbor" if item.remote:
                 pass
             case "neighbor" if item.mac == service_mac(item.evi):
@@ -172,15 +173,15 @@ class Tenants:
                 for hop in item.hops:
                     if hasattr(hop, "label"):
                         assert hop.label == item.vrf
-                        self._foreign(item.vrf, hop.vtep)
+                        self._foreign(item.vrf, hop.endpoint.vtep)
                     else:
                         assert tenant_of(hop.evi) == tenant_of(item.vrf) == tenant_of(hop.ofport)
             case "flood":
                 assert {tenant_of(port) for port in item.ports} <= {tenant_of(item.evi)}
             case "floodremotes":
-                for vtep, vni in item.remotes:
+                for endpoint, vni in item.remotes:
                     assert vni == item.evi
-                    self._foreign(item.evi, vtep)
+                    self._foreign(item.evi, endpoint.vtep)
 
     @staticmethod
     def _foreign(vni: int, vtep: str) -> None:

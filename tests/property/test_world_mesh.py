@@ -19,6 +19,7 @@ from ryu_apps.control.graceful_restart import Negotiated
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import Settings
+from tests.hops import vteps
 
 from .world_model import (
     ASN,
@@ -375,7 +376,7 @@ def test_a_route_that_its_peer_withdrew_while_away_goes_with_end_of_rib():
     assert ("mac", 102, mac) not in mesh.nodes[0].tables["e0"]
     mesh.bind("e0", "tap3", "port5")  # The network's other port.
     mesh.settle()
-    assert mesh.nodes[0].tables["e0"]["mac", 102, mac].vtep == "172.16.0.2"
+    assert vteps(mesh.nodes[0].tables["e0"]["mac", 102, mac].hops) == ["172.16.0.2"]
     mesh.cut(0, 1)
     mesh.bind("e1", "tap0", None)
     mesh.flush(1)

@@ -13,6 +13,7 @@ from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.routes import Imet, MacIp
 from ryu_apps.control.world import Settings
+from vrouter_ovs.state import Endpoint
 
 from .world_model import (
     ASN,
@@ -99,7 +100,7 @@ class Start:
             one.interfaces = {
                 f"tap{n}": msg.Interface(f"tap{n}", f"port{number + 4 * n}", n + 1) for n in (0, 1)
             }
-            far = "192.0.2.7"
+            far = Endpoint("192.0.2.7")
             one.tunnels = {far: msg.TunnelStatus(far, 50, "up")}
         node.connect(name)
 
@@ -135,7 +136,7 @@ class Start:
                 self.released.add(effect.element)
             elif isinstance(effect, msg.SetTunnels) and not self.released:
                 # What is there stays there.
-                assert effect.vteps >= set(node.inputs.elements[effect.element].tunnels)
+                assert effect.endpoints >= set(node.inputs.elements[effect.element].tunnels)
 
     def all_announced(self) -> None:
         routes = self.node.announced
@@ -187,8 +188,9 @@ def test_nothing_is_let_go_before_the_node_knows_enough(operations, wait):
             case "tunnel":
                 element, far, there = arguments
                 if element in node.inputs.elements:
-                    status = msg.TunnelStatus(far, 60) if there else None
-                    node.tunnel(element, far, status)
+                    endpoint = Endpoint(far)
+                    status = msg.TunnelStatus(endpoint, 60) if there else None
+                    node.tunnel(element, endpoint, status)
             case "flush":
                 start.flush()
             case _:
@@ -233,7 +235,7 @@ def test_tunnels_of_before_the_restart_stay_until_converged():
     start.load()
     start.connect("e0")
     start.flush()
-    assert start.node.tunnels["e0"] >= {"192.0.2.7"}
+    assert start.node.tunnels["e0"] >= {Endpoint("192.0.2.7")}
     start.node.tick(DEFERRAL)
     start.flush()
-    assert start.released == {"e0"} and "192.0.2.7" not in start.node.tunnels["e0"]
+    assert start.released == {"e0"} and Endpoint("192.0.2.7") not in start.node.tunnels["e0"]

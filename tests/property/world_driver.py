@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ryu_apps.control import messages as msg
+from vrouter_ovs.state import Endpoint
 
 from .world_configuration import ConfigurationDriver
 from .world_node import Node
@@ -166,7 +167,7 @@ class Driver(ConfigurationDriver, PeerDriver):
         if name is None:
             return
         others = [vteps(other)[0] for other in ELEMENTS if other != name]
-        far = (*others, *FOREIGN_VTEPS)[b % 4]
+        far = Endpoint((*others, *FOREIGN_VTEPS)[b % 4])
         ofport = -1 if c % 4 == 3 else 100 + b % 4 + 10 * (c % 2)
         self.node.tunnel(name, far, msg.TunnelStatus(far, ofport) if c % 5 else None)
 

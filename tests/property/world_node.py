@@ -19,6 +19,7 @@ from ryu_apps.control.vpn.released import SOURCE
 from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import Settings, World
 from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.state import Endpoint
 
 from ..element_info import ovs_info
 from .world_universe import ASN, NODE, STALE_TIME, vteps
@@ -30,7 +31,7 @@ class Hypervisor:
     session: int
     connected: bool = True
     interfaces: dict[str, msg.Interface] = field(default_factory=dict)
-    tunnels: dict[str, msg.TunnelStatus] = field(default_factory=dict)
+    tunnels: dict[Endpoint, msg.TunnelStatus] = field(default_factory=dict)
 
 
 @dataclass
@@ -66,7 +67,7 @@ class Node:
         self.acked: dict[str, int] = {}
         self.last_program: dict[str, msg.Program] = {}
         self.announced: dict[Nlri, Path] = {}
-        self.tunnels: dict[str, frozenset[str]] = {}
+        self.tunnels: dict[str, frozenset[Endpoint]] = {}
         self.edges: dict[tuple[str, int], EdgePort] = {}
         self.effects: list = []
         self.mute: set[str] = set()
@@ -141,7 +142,7 @@ class Node:
         for name, element in world.elements.accepted.items():
             assert element.confirmations.revision == self.revisions.get(name, 0)
             if element.session is not None:
-                used = used_vteps(world.desired.objects[name]) | world.elements.mesh(name)
+                used = used_endpoints(world.desired.objects[name]) | world.elements.mesh(name)
                 if world.convergence.converged:
                     assert self.tunnels.get(name, frozenset()) == used
                 else:
@@ -244,13 +245,13 @@ class Node:
         number = int(tap[3:]) + 1 if ofport is None else ofport
         self.interface(name, tap, msg.Interface(tap, port, number))
 
-    def tunnel(self, name: str, vtep: str, status: msg.TunnelStatus | None) -> None:
+    def tunnel(self, name: str, endpoint: Endpoint, status: msg.TunnelStatus | None) -> None:
         one = self.inputs.elements[name]
         if status is None:
-            one.tunnels.pop(vtep, None)
+            one.tunnels.pop(endpoint, None)
         else:
-            one.tunnels[vtep] = status
-        self.handle(msg.TunnelsChanged(one.session, name, ((vtep, status),)))
+            one.tunnels[endpoint] = status
+        self.handle(msg.TunnelsChanged(one.session, name, ((endpoint, status),)))
 
     def receive(self, peer: str, announced: tuple = (), withdrawn: tuple = ()) -> None:
         held = self.inputs.paths.setdefault(peer, {})
@@ -314,14 +315,14 @@ def kept_paths(world: World) -> dict[Nlri, Path]:
     }
 
 
-def used_vteps(objects: dict) -> frozenset[str]:
-    """The VTEPs that objects send to, read off their fields."""
+def used_endpoints(objects: dict) -> frozenset[Endpoint]:
+    """The endpoints that objects send to, read off their fields."""
     found = set()
     for item in objects.values():
         if item.kind == "mac":
-            found.add(item.vtep)
+            found.update(hop.endpoint for hop in item.hops)
         elif item.kind == "route":
-            found.update(hop.vtep for hop in item.hops if hasattr(hop, "vtep"))
+            found.update(hop.endpoint for hop in item.hops if hasattr(hop, "endpoint"))
         elif item.kind == "floodremotes":
-            found.update(vtep for vtep, _ in item.remotes)
+            found.update(hop.endpoint for hop in item.remotes)
     return frozenset(found)

@@ -18,6 +18,7 @@ from ryu_apps.southbound.ovsdb.protocol.replica import (
 )
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
 from ryu_apps.southbound.ovsdb.view import View
+from vrouter_ovs.state import Endpoint
 
 KINDS = {
     "Open_vSwitch": {"bridges": SET, "manager_options": SET, "external_ids": MAP,
@@ -41,7 +42,7 @@ LIMITING_KINDS = KINDS | {
 """Those of a schema that can limit the connections of a zone."""
 
 WISH = Wish(
-    element="hv1", vtep="10.0.0.1", tunnels=frozenset({"10.0.0.2", "10.0.0.3"}),
+    element="hv1", vtep="10.0.0.1", tunnels=frozenset({Endpoint("10.0.0.2"), Endpoint("10.0.0.3")}),
     controller="tcp:192.0.2.1:6653", local=("tcp", "192.0.2.1", 6640),
     table_names={0: "classify", 1: "guard"}, bfd_interval=1000, owner="node1",
 )

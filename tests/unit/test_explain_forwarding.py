@@ -24,6 +24,7 @@ from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings
 from ryu_apps.views import vpns
 from ryu_apps.views.ports import holder, port_state
+from vrouter_ovs.state import Endpoint
 
 from ..property.world_model import ASN, Node, target
 
@@ -58,7 +59,7 @@ class Site(Node):
         for element in ("e0", "e1"):
             self.connect(element)
             self.handle(msg.VrouterConnected(element))
-            far = {"e0": "172.16.0.2", "e1": "172.16.0.1"}[element]
+            far = Endpoint({"e0": "172.16.0.2", "e1": "172.16.0.1"}[element])
             self.tunnel(element, far, msg.TunnelStatus(far, 90, "up"))
             for n, name in enumerate("ab"):
                 self.bind(element, f"tap{n}", f"{name}{1 + int(element[1])}")
@@ -87,7 +88,7 @@ class Site(Node):
     def hear(self, *paths: Path, tunnel: bool = True) -> None:
         if tunnel:
             for element in ("e0", "e1"):
-                self.tunnel(element, FAR, msg.TunnelStatus(FAR, 91))
+                self.tunnel(element, Endpoint(FAR), msg.TunnelStatus(Endpoint(FAR), 91))
         self.receive("p1", paths)
         self.settle()
 
@@ -135,7 +136,7 @@ def test_a_refused_object(ask, key):
 def test_what_a_switch_has_not_confirmed():
     site = Site()
     for element in ("e0", "e1"):
-        site.tunnel(element, FAR, msg.TunnelStatus(FAR, 91))
+        site.tunnel(element, Endpoint(FAR), msg.TunnelStatus(Endpoint(FAR), 91))
     site.receive("p1", (prefix(), host("10.0.0.50")))
     site.flush()
     for to in (OUTSIDE, "10.0.0.50"):
@@ -169,11 +170,12 @@ def test_no_tunnel_and_a_tunnel_that_is_down():
     for to in (OUTSIDE, "10.0.0.50"):
         site.says("unreachable", "no tunnel", FAR, ask=("a1", to))
     for to in ("a2", "b2", "fd02::12"):
-        site.tunnel("e0", "172.16.0.2", msg.TunnelStatus("172.16.0.2", 90, "down"))
+        far = Endpoint("172.16.0.2")
+        site.tunnel("e0", far, msg.TunnelStatus(far, 90, "down"))
         site.settle()
         site.says("unreachable", "host1 is down (BFD)", ask=("a1", to))
     # A VTEP of another system need not speak BFD.
-    site.tunnel("e0", FAR, msg.TunnelStatus(FAR, 91, "down"))
+    site.tunnel("e0", Endpoint(FAR), msg.TunnelStatus(Endpoint(FAR), 91, "down"))
     site.settle()
     site.says("allowed")
 
@@ -241,7 +243,7 @@ def test_equal_hops_of_which_one_fails():
     site = Site()
     site.hear(prefix(), prefix(vtep="192.0.2.8"))
     site.says("unknown", "1 of the 2 equal hops", "no tunnel", "192.0.2.8")
-    site.tunnel("e0", "192.0.2.8", msg.TunnelStatus("192.0.2.8", 92))
+    site.tunnel("e0", Endpoint("192.0.2.8"), msg.TunnelStatus(Endpoint("192.0.2.8"), 92))
     site.settle()
     site.says("allowed", "192.0.2.8", FAR)
 

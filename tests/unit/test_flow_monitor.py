@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ryu_apps.southbound.openflow.foreign import MAX_KNOWN, ForeignFlows
 from ryu_apps.southbound.openflow.monitor import PAUSES, PEACE, Repairs
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
+from tests.hops import bridged
 from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.state import RemoteMac
 from vrouter_ovs.wire.encode import COOKIE_BASE, Encoded
@@ -104,7 +105,7 @@ def test_damage_is_put_right_soon_and_less_often_where_it_goes_on():
     assert repairs.due_in(now + PEACE + 1) == pytest.approx(PAUSES[0])
 
 
-MACS = [RemoteMac(5001, f"02:00:00:00:00:{n:02x}", "192.0.2.1", 5001) for n in range(4)]
+MACS = [RemoteMac(5001, f"02:00:00:00:00:{n:02x}", (bridged("192.0.2.1", 5001),)) for n in range(4)]
 
 
 def settle(flows: VrouterFlows) -> int:

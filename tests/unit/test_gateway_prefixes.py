@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
-from vrouter_ovs.state import LocalHop, RemoteHop
+from tests.hops import routed, vteps
+from vrouter_ovs.state import LocalHop
 
 from ..property.world_model import check_collisions, target
 from .test_explain_forwarding import FAR, RMAC, Site
@@ -32,7 +33,7 @@ def test_a_prefix_behind_a_port_goes_to_the_port():
         gateway_mac = "fa:16:3e:01:06:01" if ":" in gateway else "fa:16:3e:01:04:01"
         assert hops(site, "e0", key) == (LocalHop(port.ofport, 102, port.mac, gateway_mac),)
         router_mac = site.world.elements.accepted["e0"].router_mac
-        assert hops(site, "e1", key) == (RemoteHop("172.16.0.1", 201, router_mac),)
+        assert hops(site, "e1", key) == (routed("172.16.0.1", 201, router_mac),)
 
 
 def test_it_follows_the_gateway():
@@ -43,7 +44,7 @@ def test_it_follows_the_gateway():
     assert not hops(site, "e0") and not hops(site, "e1") and KEY not in site.tables["e0"]
     site.bind("e1", "tap3", "b1")
     site.settle()
-    assert type(hops(site, "e1")[0]) is LocalHop and hops(site, "e0")[0].vtep == "172.16.0.2"
+    assert type(hops(site, "e1")[0]) is LocalHop and vteps(hops(site, "e0")[:1]) == ["172.16.0.2"]
     site.receive("p1", (), (behind("").nlri,))
     site.settle()
     assert KEY not in site.tables["e0"] and KEY not in site.tables["e1"]
@@ -57,7 +58,7 @@ def test_a_gateway_behind_another_systems_vtep():
     site.hear(behind("10.0.0.51"))
     assert not hops(site, "e0")
     site.hear(there)
-    assert hops(site, "e0") == hops(site, "e1") == (RemoteHop("192.0.2.8", 201, RMAC),)
+    assert hops(site, "e0") == hops(site, "e1") == (routed("192.0.2.8", 201, RMAC),)
     site.receive("p1", (), (there.nlri,))
     site.settle()
     assert not hops(site, "e0")
@@ -70,7 +71,7 @@ def test_one_that_leads_nowhere_hides_none_that_leads_somewhere():
         Attributes("192.0.2.8", (target(201),), router_mac=RMAC), (201,),
     )
     site.hear(behind("10.1.0.99", local_pref=900), good)
-    assert hops(site, "e0") == (RemoteHop("192.0.2.8", 201, RMAC),)
+    assert hops(site, "e0") == (routed("192.0.2.8", 201, RMAC),)
     # A prefix is no gateway's place, and a gateway behind itself is nowhere.
     site.hear(behind("192.168.50.7", "192.0.2.9", "192.168.50.7/32"))
     assert not hops(site, "e0", ("route", 201, "192.168.50.7/32"))
@@ -80,7 +81,7 @@ def test_another_gateway_for_the_same_route():
     site = Site()
     site.hear(behind("10.1.0.11"))
     site.hear(behind("10.1.0.12"))
-    assert hops(site, "e0")[0].vtep == "172.16.0.2" and type(hops(site, "e1")[0]) is LocalHop
+    assert vteps(hops(site, "e0")[:1]) == ["172.16.0.2"] and type(hops(site, "e1")[0]) is LocalHop
     assert len(site.world.instances.by_vni[201].overlay) == 1
 
 
@@ -102,6 +103,6 @@ def test_gateways_here_and_elsewhere_share_a_prefix():
     site.hear(behind("10.1.0.11"), behind("10.1.0.12", "192.0.2.8"))
     for element, other in (("e0", "172.16.0.2"), ("e1", "172.16.0.1")):
         local, remote = hops(site, element)
-        assert type(local) is LocalHop and remote.vtep == other
+        assert type(local) is LocalHop and remote.endpoint.vtep == other
         site.says("allowed", "delivers", ask=("a1", "192.168.50.9"))
     check_collisions(site.tables["e0"])

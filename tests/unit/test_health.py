@@ -18,6 +18,7 @@ from ryu_apps.views import health, live
 from ryu_apps.views.checks import CONTRIBUTORS, connections, hypervisors, tunnels
 from ryu_apps.views.elements import elements
 from ryu_apps.views.live import LiveView
+from vrouter_ovs.state import Endpoint
 
 from ..element_info import ovs_info
 
@@ -144,7 +145,7 @@ def test_all_connected():
 def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
     world = World(Settings("node1", 64512))
     info = ovs_info("hv1", "hv1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1)
-    world.step(ElementConnected(1, info, (), (TunnelStatus("192.0.2.3", 1, bfd),)), 0)
+    world.step(ElementConnected(1, info, (), (TunnelStatus(Endpoint("192.0.2.3"), 1, bfd),)), 0)
     if other is not None:
         far = ovs_info("hv3", "hv3", "192.0.2.3", "u3", "198.51.100.13", datapath_id=3)
         value = record(far, "node2", True, True) | other

@@ -13,6 +13,7 @@ from ryu_apps.control.addresses import learned
 from ryu_apps.control.config.model import AddressPair, FixedIp
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import LAST_SEQUENCE
+from tests.hops import bridged, vteps
 from vrouter_ovs.state import LocalHop, LocalMac, Neighbor, RemoteMac, Route
 
 from .learned_support import (
@@ -79,10 +80,12 @@ def test_a_virtual_mac_goes_along() -> None:
     one = node()
     see(one, 1, VIRTUAL)
     assert one.tables["e0"]["localmac", 101, VIRTUAL] == LocalMac(101, VIRTUAL, 1)
-    assert one.tables["e1"]["mac", 101, VIRTUAL] == RemoteMac(101, VIRTUAL, "172.16.0.1", 101)
+    assert one.tables["e1"]["mac", 101, VIRTUAL] == RemoteMac(
+        101, VIRTUAL, (bridged("172.16.0.1", 101),)
+    )
     see(one, 2, VIRTUAL)
     assert ("localmac", 101, VIRTUAL) not in one.tables["e0"]
-    assert one.tables["e0"]["mac", 101, VIRTUAL].vtep == "172.16.0.2"
+    assert vteps(one.tables["e0"]["mac", 101, VIRTUAL].hops) == ["172.16.0.2"]
     assert one.tables["e1"]["localmac", 101, VIRTUAL] == LocalMac(101, VIRTUAL, 2)
     assert ("mac", 101, VIRTUAL) not in one.tables["e1"]
 

@@ -9,10 +9,11 @@ from ryu_apps.southbound.openflow.connection import ERROR, MULTIPART_REPLY
 from ryu_apps.southbound.openflow.readback import Purpose
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from ryu_apps.southbound.openflow.session import Session
+from tests.hops import bridged
 from vrouter_ovs.state import RemoteMac
 
 METER_MOD = 29
-MAC = RemoteMac(100, "fa:16:3e:00:00:01", "192.0.2.2", 100)
+MAC = RemoteMac(100, "fa:16:3e:00:00:01", (bridged("192.0.2.2", 100),))
 
 
 class Wire:

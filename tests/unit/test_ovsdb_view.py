@@ -306,7 +306,7 @@ def test_what_a_hostile_database_says_can_be_shown():
     row = {"external_ids": {"vnc-vtep": bad}, "bfd_status": {"state": bad}, "ofport": 1,
            "bfd": {"enable": "true"}, "error": bad}
     status = tunnel_of(row)
-    for text in (status.vtep, status.bfd, status.error, shown(bad)):
+    for text in (status.endpoint.vtep, status.bfd, status.error, shown(bad)):
         assert text.isprintable() and text
         text.encode()
     claim, problem = claim_of({"name": bad, "external_ids": {"iface-id": "p"}})

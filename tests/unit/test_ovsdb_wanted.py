@@ -9,10 +9,13 @@ import pytest
 from ryu_apps.control.ids import bridge_datapath_id
 from ryu_apps.southbound.ovsdb.bridge import PROTOCOLS
 from ryu_apps.southbound.ovsdb.changes import mark_interfaces, needed, points_to
+from ryu_apps.southbound.ovsdb.endpoints import tunnel_name
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
-from ryu_apps.southbound.ovsdb.tunnels import tunnel_name
+from vrouter_ovs.state import Endpoint
 
 from .ovsdb_support import WISH, Database
+
+SECOND, THIRD = (Endpoint(vtep) for vtep in ("10.0.0.2", "10.0.0.3"))
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def test_an_empty_database_gets_the_bridge_then_its_tunnels() -> None:
 
 def test_tunnels_that_are_not_known_yet_stay_and_those_not_wanted_go(database: Database) -> None:
     assert database.settle(replace(WISH, tunnels=None)) == []
-    operations = database.settle(replace(WISH, tunnels=frozenset({"10.0.0.3", WISH.vtep})))
+    operations = database.settle(replace(WISH, tunnels=frozenset({THIRD, Endpoint(WISH.vtep)})))
     assert [item["op"] for item in operations] == ["mutate"]
     assert len(database.view.tunnels) == 1
 
@@ -47,7 +50,7 @@ def test_a_port_that_holds_two_tunnels_nobody_wants_goes_as_a_whole(database: Da
     """Without any interface it would be refused, and all else of the transaction with it."""
     kept, gone = (
         next(uuid for uuid, row in database.replica.tables["Port"].items()
-             if row["name"] == tunnel_name(vtep)) for vtep in ("10.0.0.2", "10.0.0.3")
+             if row["name"] == tunnel_name(endpoint)) for endpoint in (SECOND, THIRD)
     )
     (moved,) = database.replica.tables["Port"][gone]["interfaces"]
     database.mutate("Bridge", database.view.bridge[0], "ports", "delete", ["uuid", gone])
@@ -66,7 +69,7 @@ def test_the_port_of_vxlan(given: str, used: str) -> None:
     database = Database(**{"vnc-vxlan-port": given})
     database.commit(needed(database.replica, database.view, WISH))
     database.settle(WISH)
-    tunnel = database.row("Interface", tunnel_name("10.0.0.2"))
+    tunnel = database.row("Interface", tunnel_name(SECOND))
     assert tunnel["options"]["dst_port"] == used
 
 
@@ -109,10 +112,11 @@ def test_a_second_controller_goes(database: Database) -> None:
 
 
 def test_a_name_that_is_taken_is_a_problem_that_says_so(database: Database) -> None:
-    name = tunnel_name("10.0.0.9")
+    name = tunnel_name(Endpoint("10.0.0.9"))
     database.insert("Interface", "u#taken", name=name)
     transaction = needed(
-        database.replica, database.view, replace(WISH, tunnels=WISH.tunnels | {"10.0.0.9"})
+        database.replica, database.view,
+        replace(WISH, tunnels=WISH.tunnels | {Endpoint("10.0.0.9")}),
     )
     assert transaction.operations == []
     assert transaction.problems == [f"no tunnel to 10.0.0.9: another bridge has a port {name}"]
@@ -129,7 +133,7 @@ def test_no_bridge_before_ovs_vswitchd_told_what_it_can_do() -> None:
 
 def test_marks_are_written_once_and_only_on_the_integration_bridge(database: Database) -> None:
     database.insert("Interface", "u#away", name="away")
-    marks = {tunnel_name("10.0.0.2"): True, "away": True, "nowhere": True}
+    marks = {tunnel_name(SECOND): True, "away": True, "nowhere": True}
     for expected in (1, 0):
         transaction = Transaction()
         mark_interfaces(transaction, database.replica, database.view, marks)
@@ -138,7 +142,7 @@ def test_marks_are_written_once_and_only_on_the_integration_bridge(database: Dat
     transaction = Transaction()
     mark_interfaces(transaction, database.replica, database.view, dict.fromkeys(marks, False))
     database.commit(transaction)
-    assert "vnc-installed" not in database.row("Interface", tunnel_name("10.0.0.2"))["external_ids"]
+    assert "vnc-installed" not in database.row("Interface", tunnel_name(SECOND))["external_ids"]
 
 
 @pytest.mark.parametrize(("target", "local", "expected"), [

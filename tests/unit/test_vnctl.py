@@ -54,7 +54,8 @@ def node():
          "actions": ["set evi=1000", "goto guard"], "cookie": "0x564e", "object": ["port", "x"]},
     ]}  # fmt: skip
     one.view.objects = {"hv1": [
-        {"kind": "tunnel", "key": ["tunnel", "192.0.2.2"], "vtep": "192.0.2.2", "ofport": 5},
+        {"kind": "tunnel", "key": ["tunnel", "192.0.2.2"], "ofport": 5,
+         "endpoint": {"vtep": "192.0.2.2", "encap": "vxlan", "path": 0}},
         {"kind": "port", "key": ["port", 1], "ofport": 1, "evi": 1000},
     ]}  # fmt: skip
     one.view.peer_list = [{"name": "node2", "peer": "node2"}]

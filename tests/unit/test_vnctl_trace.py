@@ -18,10 +18,13 @@ from ryu_apps.cli.packet import Packet
 from ryu_apps.cli.topology import Topology
 from ryu_apps.cli.vnctl import main
 from ryu_apps.northbound.base import PortState
+from ryu_apps.views.vrouters import plain
+from tests.hops import bridged, routed
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
     DnsServer,
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -31,7 +34,6 @@ from vrouter_ovs.state import (
     Neighbor,
     Policy,
     Punt,
-    RemoteHop,
     RemoteMac,
     Route,
     Rule,
@@ -216,9 +218,9 @@ class Bed:
             switch.add_tunnel(100 + here, VTEPS[1 - here])
             mine = ROUTER_MACS[here]
             objects: list = [
-                Vrouter(mine), Tunnel(VTEPS[1 - here], 100 + here), Evi(web), Evi(db),
+                Vrouter(mine), Tunnel(Endpoint(VTEPS[1 - here]), 100 + here), Evi(web), Evi(db),
                 Vrf(5000, mine), *gateways, Flood(web, ()),
-                FloodRemotes(web, ((VTEPS[1 - here], web),)),
+                FloodRemotes(web, (bridged(VTEPS[1 - here], web),)),
             ]  # fmt: skip
             for port_name, (at, evi, ofport) in places.items():
                 port = self.ports[port_name]
@@ -228,13 +230,13 @@ class Bed:
                     objects.append(LocalPort(port["id"], ofport, evi, mac, ((mac, address),)))
                     hop = LocalHop(ofport, evi, mac, gateway)
                 else:
-                    objects.append(RemoteMac(evi, mac, VTEPS[at], evi))
-                    hop = RemoteHop(VTEPS[at], 5000, ROUTER_MACS[at])
+                    objects.append(RemoteMac(evi, mac, (bridged(VTEPS[at], evi),)))
+                    hop = routed(VTEPS[at], 5000, ROUTER_MACS[at])
                 objects.append(Route(5000, f"{address}/32", (hop,)))
                 objects.append(Neighbor(evi, address, mac, remote=at != here))
             # A third party's: known by its route only.
             objects.append(Neighbor(web, "10.1.0.200", "02:aa:00:00:00:01"))
-            objects.append(RemoteMac(web, "02:aa:00:00:00:01", VTEPS[1 - here], 77))
+            objects.append(RemoteMac(web, "02:aa:00:00:00:01", (bridged(VTEPS[1 - here], 77),)))
             self.clients.append(switch.connect())
             self.clients[-1].make_meters()
             self.clients[-1].install(objects)
@@ -247,10 +249,7 @@ class Bed:
             for name, vtep in zip(NAMES, VTEPS, strict=True)
         ]
         for name, objects in self.objects.items():
-            view.objects[name] = [
-                {"kind": one.kind, **{f: getattr(one, f) for f in one.__slots__}}
-                for one in objects
-            ]
+            view.objects[name] = [{"kind": one.kind, **plain(one)} for one in objects]
             for one in objects:
                 if isinstance(one, LocalPort):
                     view.states[one.port_id] = PortState("ACTIVE", name, name)
@@ -383,7 +382,7 @@ def test_a_loop_ends(bed: Bed):
     """Both switches route an address to each other."""
     for here, client in enumerate(bed.clients):
         there = 1 - here
-        hop = RemoteHop(VTEPS[there], 5000, ROUTER_MACS[there])
+        hop = routed(VTEPS[there], 5000, ROUTER_MACS[there])
         client.install([Route(5000, "10.66.0.0/16", (hop,))])
     data = bed.data("web1", "10.66.0.1")
     # Split horizon: what came from a tunnel does not enter one again.

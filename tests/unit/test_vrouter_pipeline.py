@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.hops import bridged, routed
 from vrouter_ovs import document
 from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
 from vrouter_ovs.errors import PipelineError
@@ -17,6 +18,7 @@ from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, place
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES
 from vrouter_ovs.state import (
     KINDS,
+    Endpoint,
     Evi,
     Flood,
     FloodRemotes,
@@ -125,17 +127,17 @@ def test_what_has_no_bytes_is_refused(flow: Flow) -> None:
         Evi(0),
         Evi(1 << 24),
         Vrf(0, MAC),
-        Tunnel("fd00::1", 5),
-        Tunnel("somewhere", 5),
-        RemoteMac(1, "52:54", "192.0.2.1", 1),
-        RemoteMac(1, MAC, "192.0.2.1", 1 << 70),
+        Tunnel(Endpoint("fd00::1"), 5),
+        Tunnel(Endpoint("somewhere"), 5),
+        RemoteMac(1, "52:54", (bridged("192.0.2.1", 1),)),
+        RemoteMac(1, MAC, (bridged("192.0.2.1", 1 << 70),)),
         Neighbor(1, "10.0.0", MAC),
         LocalPort("p", -1, 100, MAC, ((MAC, "10.0.0.1"),)),
         LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1/40"),)),
         Gateway(1, 2, MAC, ("10.0.0.1.1",)),
         Route(1, "10.0.0.0/33", ()),
-        Route(1, "10.0.0.0/8", (RemoteHop("192.0.2.1", 1, MAC, "mpls"),)),
-        Route(1, "10.0.0.0/8", tuple(RemoteHop("192.0.2.1", n, MAC) for n in range(300))),
+        Route(1, "10.0.0.0/8", (RemoteHop(Endpoint("192.0.2.1", "mpls"), 1, MAC),)),
+        Route(1, "10.0.0.0/8", tuple(routed("192.0.2.1", n, MAC) for n in range(300))),
         object(),
     ],
 )
@@ -164,7 +166,7 @@ def test_pairs_that_say_the_same_are_one() -> None:
 
 def test_long_flood_lists_stay_below_a_message() -> None:
     ports = tuple(range(1, 10001))
-    remotes = tuple((f"10.0.{n >> 8}.{n & 255}", 100) for n in range(4000))
+    remotes = tuple(bridged(f"10.0.{n >> 8}.{n & 255}", 100) for n in range(4000))
     flows = [
         *encode.encode_object(Flood(100, ports)),
         *encode.encode_object(FloodRemotes(100, remotes)),
@@ -191,7 +193,7 @@ def test_cookies() -> None:
 
 
 def test_description() -> None:
-    (flow,) = encode.encode_object(Route(900, "10.9.0.0/16", (RemoteHop("192.0.2.2", 77, MAC),)))
+    (flow,) = encode.encode_object(Route(900, "10.9.0.0/16", (routed("192.0.2.2", 77, MAC),)))
     said = describe(flow)
     assert said["table"] == "route"
     assert said["match"] == {"eth_type": "ip", "ipv4_dst": "10.9.0.0/16", "vrf": "900"}

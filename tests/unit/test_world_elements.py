@@ -11,7 +11,7 @@ from ryu_apps.control.elements.unknown_ports import GRACE, LINES
 from ryu_apps.control.world import NODES, Settings
 from ryu_apps.views.checks import tunnels
 from ryu_apps.views.elements import elements, refused
-from vrouter_ovs.state import Tunnel, Vrouter
+from vrouter_ovs.state import Endpoint, Tunnel, Vrouter
 
 from ..property.world_model import NODE, Node, element_info
 
@@ -160,13 +160,14 @@ def test_a_hypervisor_that_joined_another_node_is_let_go():
 
 def test_tunnels_and_their_bfd():
     one = node()
-    one.tunnel("e0", "192.0.2.7", msg.TunnelStatus("192.0.2.7", 7, "up"))
+    far = Endpoint("192.0.2.7")
+    one.tunnel("e0", far, msg.TunnelStatus(far, 7, "up"))
     one.settle()
-    assert one.tables["e0"]["tunnel", "192.0.2.7"] == Tunnel("192.0.2.7", 7)
-    one.tunnel("e0", "192.0.2.7", msg.TunnelStatus("192.0.2.7", 7, "down"))
+    assert one.tables["e0"]["tunnel", "192.0.2.7"] == Tunnel(far, 7)
+    one.tunnel("e0", far, msg.TunnelStatus(far, 7, "down"))
     texts = [effect.text for effect in one.flush() if isinstance(effect, msg.Notice)]
     assert texts == ["tunnel to 192.0.2.7: BFD is down"]
-    one.tunnel("e0", "192.0.2.7", None)
+    one.tunnel("e0", far, None)
     one.settle()
     assert ("tunnel", "192.0.2.7") not in one.tables["e0"]
 
@@ -205,7 +206,9 @@ def test_few_hypervisors_have_their_tunnels_before_a_port_needs_them():
     one.connect("e1")
     one.settle()
     first, second = (one.world.elements.accepted[name].vtep for name in ("e0", "e1"))
-    assert one.tunnels == {"e0": frozenset({second}), "e1": frozenset({first})}
+    assert one.tunnels == {
+        "e0": frozenset({Endpoint(second)}), "e1": frozenset({Endpoint(first)}),
+    }  # fmt: skip
     records = one.world.elements.records
     for number in range(MESH):
         one.world.elements.set_record(f"far{number}", {**records["e0"], "vtep": f"10.9.9.{number}"})
@@ -255,9 +258,10 @@ def test_health_tells_of_tunnels_between_hypervisors_that_are_down():
     one = node()
     one.connect("e1")
     one.handle(msg.VrouterConnected("e1"))
-    far = one.world.elements.accepted["e1"].vtep
+    far = Endpoint(one.world.elements.accepted["e1"].vtep)
+    other = Endpoint("192.0.2.7")
     one.tunnel("e0", far, msg.TunnelStatus(far, 7, "up"))
-    one.tunnel("e0", "192.0.2.7", msg.TunnelStatus("192.0.2.7", 8, "down"))
+    one.tunnel("e0", other, msg.TunnelStatus(other, 8, "down"))
     assert tunnels.of(one.world).ok, "a router that speaks no BFD"
     one.tunnel("e0", far, msg.TunnelStatus(far, 7, "down"))
     assert not tunnels.of(one.world).ok

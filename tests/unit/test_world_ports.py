@@ -16,7 +16,8 @@ from ryu_apps.control.config.model import (
 )
 from ryu_apps.control.routes import Attributes, Imet, MacIp, Path
 from ryu_apps.control.world import Settings, World
-from vrouter_ovs.state import OWNER_PORT, Evi, Flood, LocalPort, Neighbor, RemoteMac
+from tests.hops import bridged
+from vrouter_ovs.state import OWNER_PORT, Endpoint, Evi, Flood, LocalPort, Neighbor, RemoteMac
 
 from ..element_info import ovs_info
 from ..property.world_model import Node, local_paths, target
@@ -287,9 +288,11 @@ def test_a_port_of_another_hypervisor_of_ours_is_a_remote_mac():
     one.bind("e1", "tap0", "other")
     one.settle()
     mac = MACS["other"]
-    assert one.tables["e0"]["mac", 101, mac] == RemoteMac(101, mac, "172.16.0.2", 101)
-    assert one.tables["e0"]["floodremotes", 101].remotes == (("172.16.0.2", 101),)
-    assert one.tunnels == {"e0": {"172.16.0.2"}, "e1": {"172.16.0.1"}}
+    assert one.tables["e0"]["mac", 101, mac] == RemoteMac(101, mac, (bridged("172.16.0.2", 101),))
+    assert one.tables["e0"]["floodremotes", 101].remotes == (bridged("172.16.0.2", 101),)
+    assert one.tunnels == {
+        "e0": {Endpoint("172.16.0.2")}, "e1": {Endpoint("172.16.0.1")},
+    }  # fmt: skip
 
 
 def test_words_of_a_former_channel_confirm_and_refuse_nothing():

@@ -14,7 +14,16 @@ from ryu_apps.control.config.model import (
     Subnet,
 )
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
-from vrouter_ovs.state import Flood, FloodRemotes, Gateway, LocalHop, RemoteHop, Route, Vrf
+from tests.hops import bridged, routed, vteps
+from vrouter_ovs.state import (
+    Endpoint,
+    Flood,
+    FloodRemotes,
+    Gateway,
+    LocalHop,
+    Route,
+    Vrf,
+)
 
 from ..property.world_model import Node, target
 
@@ -107,10 +116,10 @@ def test_a_host_of_a_peer_gets_mac_neighbor_and_route():
     one.receive("p1", (host_path("10.0.0.20", "fa:16:3e:00:00:20"),))
     one.settle()
     objects = one.tables["e0"]
-    assert objects["mac", 101, "fa:16:3e:00:00:20"].vtep == PEER_VTEP
+    assert vteps(objects["mac", 101, "fa:16:3e:00:00:20"].hops) == [PEER_VTEP]
     assert objects["neighbor", 101, "10.0.0.20"].mac == "fa:16:3e:00:00:20"
-    assert objects["route", 201, "10.0.0.20/32"].hops == (RemoteHop(PEER_VTEP, 201, PEER_MAC),)
-    assert one.tunnels["e0"] == {PEER_VTEP}
+    assert objects["route", 201, "10.0.0.20/32"].hops == (routed(PEER_VTEP, 201, PEER_MAC),)
+    assert one.tunnels["e0"] == {Endpoint(PEER_VTEP)}
 
 
 def test_nobody_takes_the_gateway():
@@ -135,11 +144,11 @@ def test_equal_prefixes_are_ecmp_and_without_routers_mac_unused():
                        prefix_path("0.0.0.0/0", "192.0.2.9", "")))
     one.settle()
     hops = one.tables["e0"]["route", 201, "0.0.0.0/0"].hops
-    assert [hop.vtep for hop in hops] == [PEER_VTEP, "192.0.2.8"]
+    assert vteps(hops) == [PEER_VTEP, "192.0.2.8"]
     one.receive("p1", (), (prefix_path("0.0.0.0/0").nlri,))
     one.settle()
     hops = one.tables["e0"]["route", 201, "0.0.0.0/0"].hops
-    assert [hop.vtep for hop in hops] == ["192.0.2.8"]
+    assert vteps(hops) == ["192.0.2.8"]
 
 
 def test_flooding_has_one_leaf_for_each_route():
@@ -155,7 +164,7 @@ def test_flooding_has_one_leaf_for_each_route():
         one.settle()
         assert one.tables["e0"]["flood", 101] == Flood(101, (1,))
         assert one.tables["e0"]["floodremotes", 101] == FloodRemotes(
-            101, ((PEER_VTEP, 300), (PEER_VTEP, 301))
+            101, (bridged(PEER_VTEP, 300), bridged(PEER_VTEP, 301))
         )
 
 
@@ -180,10 +189,10 @@ def test_of_two_places_of_a_mac_the_one_that_is_alive():
     one.receive("p1", (here,))
     one.receive("p2", (there,))
     one.settle()
-    assert one.tables["e0"]["mac", 101, mac].vtep == PEER_VTEP
+    assert vteps(one.tables["e0"]["mac", 101, mac].hops) == [PEER_VTEP]
     one.peer_down("p1")
     one.settle()
-    assert one.tables["e0"]["mac", 101, mac].vtep == "192.0.2.8"
+    assert vteps(one.tables["e0"]["mac", 101, mac].hops) == ["192.0.2.8"]
 
 
 def test_a_port_that_was_never_confirmed_leaves_nothing():

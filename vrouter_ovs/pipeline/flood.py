@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.pipeline.addresses import vni, vtep_id
 from vrouter_ovs.schema.flow import Flow
-from vrouter_ovs.state import Flood, FloodRemotes
+from vrouter_ovs.state import BridgedHop, Flood, FloodRemotes
 
 # A flow_mod is at most 65,535 bytes and wrapped in a bundle message: 32 bytes for a port, 48 for a
 # remote VTEP, 32 for the call of a part.
@@ -96,15 +96,15 @@ def _ports(ports: tuple[int, ...]) -> tuple[tuple, ...]:
     )
 
 
-def _remotes(remotes: tuple[tuple[str, int], ...]) -> tuple[tuple, ...]:
+def _remotes(remotes: tuple[BridgedHop, ...]) -> tuple[tuple, ...]:
     # Not measured: nobody is told that a group frame is too big (RFC 1122 section 3.2.2), and a
     # long list would have a check for each VTEP.
     return tuple(
         step
-        for vtep, number in remotes
+        for endpoint, label in remotes
         for step in (
-            ("set_field", "tun_id", number),
-            ("set_field", "vtep", vtep_id(vtep)),
+            ("set_field", "tun_id", label),
+            ("set_field", "vtep", vtep_id(endpoint.vtep)),
             ("resubmit", "send"),
         )
     )

@@ -29,14 +29,15 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
 
 def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:
     # Below a local port's flow: where both are known for a moment (a port that moves), local wins.
+    hop = remote.hops[0]
     return (
         Flow(
             "bridge",
             200,
             (("evi", remote.evi), ("eth_dst", remote.mac)),
             (
-                ("set_field", "tun_id", remote.vni),
-                ("set_field", "vtep", vtep_id(remote.vtep)),
+                ("set_field", "tun_id", hop.label),
+                ("set_field", "vtep", vtep_id(hop.endpoint.vtep)),
                 ("goto", "encap"),
             ),
             cookie(remote.key),
@@ -62,7 +63,7 @@ def render_tunnel(tunnel: Tunnel) -> tuple[Flow, ...]:
         Flow(
             "send",
             100,
-            (("vtep", vtep_id(tunnel.vtep)),),
+            (("vtep", vtep_id(tunnel.endpoint.vtep)),),
             (("output", tunnel.ofport),),
             cookie(tunnel.key),
         ),

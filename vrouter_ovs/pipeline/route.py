@@ -15,7 +15,7 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.addresses import ip_match, vtep_id
 from vrouter_ovs.schema.flow import Flow
-from vrouter_ovs.state import LocalHop, RemoteHop, Route
+from vrouter_ovs.state import VXLAN, LocalHop, RemoteHop, Route
 
 MAX_HOPS = 256
 
@@ -64,11 +64,11 @@ def deliver(hop: LocalHop | RemoteHop) -> tuple[tuple, ...]:
             ("set_field", "out_port", hop.ofport),
             ("goto", "arrive"),
         )
-    if hop.encap != "vxlan":
-        raise PipelineError(f"no encapsulation {hop.encap!r}")
+    if hop.endpoint.encap != VXLAN:
+        raise PipelineError(f"no encapsulation {hop.endpoint.encap!r}")
     return (
         ("set_field", "eth_dst", hop.router_mac),
         ("set_field", "tun_id", hop.label),
-        ("set_field", "vtep", vtep_id(hop.vtep)),
+        ("set_field", "vtep", vtep_id(hop.endpoint.vtep)),
         ("goto", "encap"),
     )

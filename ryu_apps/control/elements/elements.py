@@ -12,6 +12,7 @@ from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.elements.port_numbers import PortNumbers
 from ryu_apps.control.kinds import datapath_of
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
+from vrouter_ovs.state import Endpoint
 
 RECORDS = "/status/elements/"
 MESH = 64
@@ -27,7 +28,7 @@ class Element:
     info: ElementInfo
     session: int | None
     interfaces: dict[str, Interface] = field(default_factory=dict)
-    tunnels: dict[str, TunnelStatus] = field(default_factory=dict)
+    tunnels: dict[Endpoint, TunnelStatus] = field(default_factory=dict)
     router_mac: str = ""
     confirmations: Confirmations = field(default_factory=Confirmations)
     numbers: PortNumbers = field(default_factory=PortNumbers)
@@ -139,12 +140,12 @@ class Elements:
         element = self.accepted.get(name)
         return element if element is not None and element.session == session else None
 
-    def mesh(self, name: str) -> frozenset[str]:
-        """The VTEPs of all other hypervisors of the system, while they are few."""
+    def mesh(self, name: str) -> frozenset[Endpoint]:
+        """The endpoints of all other hypervisors of the system, while they are few."""
         if len(self.records) > MESH:
             return frozenset()
         own = self.accepted[name].vtep
-        return frozenset(vtep for vtep in self.by_vtep if vtep != own)
+        return frozenset(Endpoint(vtep) for vtep in self.by_vtep if vtep != own)
 
     def set_record(self, name: str, value: dict[str, Any] | None) -> None:
         old = self.records.pop(name, None)

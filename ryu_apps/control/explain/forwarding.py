@@ -17,7 +17,15 @@ from ryu_apps.control.explain.rules import Packet
 from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.vpn.usable import unusable
 from ryu_apps.control.world import World
-from vrouter_ovs.state import Key, LocalHop, RemoteHop, Route, StateObject
+from vrouter_ovs.state import (
+    Endpoint,
+    Key,
+    LocalHop,
+    RemoteHop,
+    Route,
+    StateObject,
+    tunnel_key,
+)
 
 STAGE = "forwarding"
 NAMED = 3
@@ -149,15 +157,16 @@ class Forwarding:
         remote = self._have(
             name, ("mac", evi, mac), f"nobody in EVI {evi} is known to have the MAC {mac}"
         )
-        far = self._tunnel(name, remote.vtep)
-        how = f"{self._host(name)} sends it to {self._called(remote.vtep)}, VNI {remote.vni}"
+        endpoint, label = remote.hops[0]
+        far = self._tunnel(name, endpoint)
+        how = f"{self._host(name)} sends it to {self._called(endpoint.vtep)}, VNI {label}"
         if far is None:
-            return how + self._stale(evi, "mac", mac, remote.vtep)
-        self._have(far, ("evi", remote.vni), f"no port of EVI {remote.vni} is there")
-        port_id = world.ports.local.get((far, ("mac", remote.vni, mac)))
+            return how + self._stale(evi, "mac", mac, endpoint.vtep)
+        self._have(far, ("evi", label), f"no port of EVI {label} is there")
+        port_id = world.ports.local.get((far, ("mac", label, mac)))
         if port_id is None:
             raise Stop(f"{self._host(far)}: no port there has the MAC {mac}")
-        return f"{how}; {self._deliver(far, remote.vni, mac, port_id)}"
+        return f"{how}; {self._deliver(far, label, mac, port_id)}"
 
     def _deliver(self, name: str, evi: int, mac: str, port_id: str, from_port: int = 0) -> str:
         bound = self._world.ports.bound[port_id]
@@ -210,8 +219,8 @@ class Forwarding:
             # What is routed may go back to the port that it came from.
             port_id = self._world.ports.local[name, ("mac", hop.evi, hop.mac)]
             return self._deliver(name, hop.evi, hop.mac, port_id)
-        far = self._tunnel(name, hop.vtep)
-        how = f"{self._host(name)} sends it to {self._called(hop.vtep)}, VNI {hop.label}"
+        far = self._tunnel(name, hop.endpoint)
+        how = f"{self._host(name)} sends it to {self._called(hop.endpoint.vtep)}, VNI {hop.label}"
         if far is None:
             return how
         self._have(far, ("vrf", hop.label), f"VRF {hop.label} is not there")
@@ -224,11 +233,12 @@ class Forwarding:
 
     # ------------------------------------------------------------ tunnels and other VTEPs
 
-    def _tunnel(self, name: str, vtep: str) -> str | None:
+    def _tunnel(self, name: str, endpoint: Endpoint) -> str | None:
         """The element at the other end, where it is ours."""
         world = self._world
-        self._have(name, ("tunnel", vtep), f"there is no tunnel to {self._called(vtep)} yet")
-        status = world.elements.accepted[name].tunnels.get(vtep)
+        vtep = endpoint.vtep
+        self._have(name, tunnel_key(endpoint), f"there is no tunnel to {self._called(vtep)} yet")
+        status = world.elements.accepted[name].tunnels.get(endpoint)
         far = world.elements.by_vtep.get(vtep)
         # A VTEP that is no hypervisor of the system need not speak BFD.
         if far is not None and status is not None and status.bfd == "down":

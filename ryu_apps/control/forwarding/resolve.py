@@ -8,6 +8,7 @@ that became dirty; computing all of them from scratch gives the same objects.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from ryu_apps.control import ids
 from ryu_apps.control.config.address_owners import owner_of
@@ -25,6 +26,8 @@ from ryu_apps.control.vpn.instance import Entry, Instance
 from ryu_apps.control.vpn.instances import Instances
 from vrouter_ovs.state import (
     OWNER_NETWORK,
+    BridgedHop,
+    Endpoint,
     Flood,
     FloodRemotes,
     LocalHop,
@@ -37,6 +40,9 @@ from vrouter_ovs.state import (
 
 MAX_HOPS = 32
 """More equal paths than this are left unused."""
+
+_endpoint = lru_cache(maxsize=65536)(Endpoint)
+"""An endpoint; equal ones are one object, as many hops name it."""
 
 
 class Resolver:
@@ -153,7 +159,8 @@ class Resolver:
             ):
                 self._desired.delete(element, ("evi", vni), ("mac", vni, mac))
             else:
-                item = RemoteMac(vni, mac, path.attrs.next_hop, path.labels[0])
+                hop = BridgedHop(_endpoint(path.attrs.next_hop), path.labels[0])
+                item = RemoteMac(vni, mac, (hop,))
                 self._desired.put(element, ("evi", vni), item)
 
     def _resolve_ip(
@@ -201,7 +208,9 @@ class Resolver:
                 continue
             own = self._elements.accepted[element].vtep
             hops: set[LocalHop | RemoteHop] = {
-                RemoteHop(path.attrs.next_hop, path.labels[-1], path.attrs.router_mac)
+                RemoteHop(
+                    _endpoint(path.attrs.next_hop), path.labels[-1], path.attrs.router_mac
+                )
                 for path in paths
                 if path.attrs.next_hop != own and not path.gateway
             }
@@ -225,22 +234,23 @@ class Resolver:
                 yield local
             elif there is not None and there.attrs.next_hop != own:
                 attrs = there.attrs
-                yield RemoteHop(attrs.next_hop, there.labels[-1], attrs.router_mac)
+                yield RemoteHop(_endpoint(attrs.next_hop), there.labels[-1], attrs.router_mac)
 
     def _resolve_flood(
         self, entry: Entry, instance: Instance | None, elements: Iterable[str]
     ) -> None:
         vni = entry[1]
-        remotes: set[tuple[str, int]] = set()
+        remotes: set[BridgedHop] = set()
         if instance is not None:
             # One leaf a route, so that a VTEP with two EVIs imported here gets a copy for each.
             remotes.update(
-                (path.attrs.next_hop, path.labels[0]) for path in instance.imets.values()
+                BridgedHop(_endpoint(path.attrs.next_hop), path.labels[0])
+                for path in instance.imets.values()
             )
         for element in elements:
             own = self._elements.accepted[element].vtep
             ports = tuple(sorted(self._ports.present[vni][element].values()))
-            others = tuple(sorted(item for item in remotes if item[0] != own))
+            others = tuple(sorted(hop for hop in remotes if hop.endpoint.vtep != own))
             self._desired.put(element, ("evi", vni), Flood(vni, ports))
             if others:
                 self._desired.put(element, ("evi", vni), FloodRemotes(vni, others))

@@ -11,6 +11,7 @@ from ryu_apps.southbound.ovsdb.desired import Wanted
 from ryu_apps.southbound.ovsdb.element import Element
 from ryu_apps.southbound.ovsdb.poller import Poller
 from ryu_apps.southbound.ovsdb.session import Session
+from vrouter_ovs.state import Endpoint
 
 
 class Acceptance:
@@ -74,9 +75,9 @@ class Acceptance:
         if session is not None:
             self._serve(session, lambda element: element.introduce())
 
-    def set_tunnels(self, name: str, vteps: frozenset[str]) -> None:
-        """All remote VTEPs that the element must have a tunnel port to."""
-        self._wanted_of(name).tunnels = vteps
+    def set_tunnels(self, name: str, endpoints: frozenset[Endpoint]) -> None:
+        """All endpoints that the element must have a tunnel port to."""
+        self._wanted_of(name).tunnels = endpoints
         session = self._accepted.get(name)
         if session is not None:
             self._serve(session, lambda element: element.wanted_changed())

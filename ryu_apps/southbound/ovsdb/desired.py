@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ryu_apps.control.messages import ElementInfo
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 from vrouter_ovs.schema.tables import TABLE_NAMES
+from vrouter_ovs.state import Endpoint
 
 MAX_BACKOFF = 1000
 INACTIVITY_PROBE = 5000
@@ -21,7 +22,7 @@ class Wanted:
     ``tunnels``: None until it was told.  ``marks``: interface name -> installed.
     """
 
-    tunnels: frozenset[str] | None = None
+    tunnels: frozenset[Endpoint] | None = None
     marks: dict[str, bool] = field(default_factory=dict)
 
 
@@ -29,7 +30,7 @@ class Wanted:
 class Wish:
     """What the node wants of one hypervisor.
 
-    ``vtep``: its own; ``tunnels``: the remote VTEPs, or None while not known, and then tunnel
+    ``vtep``: its own; ``tunnels``: the endpoints, or None while not known, and then tunnel
     ports are left as they are.  ``controller``: OpenFlow target of the bridge.  ``local``: (scheme
     "tcp" or "ssl", address, port) that the hypervisor connected to.  ``table_names``: OpenFlow
     table -> name.  ``bfd_interval``: milliseconds.  ``datapath_id``: what the bridge was last
@@ -40,7 +41,7 @@ class Wish:
 
     element: str
     vtep: str
-    tunnels: frozenset[str] | None
+    tunnels: frozenset[Endpoint] | None
     controller: str
     local: tuple[str, str, int]
     table_names: Mapping[int, str]
@@ -54,7 +55,7 @@ def wish_for(
     settings: OvsdbSettings,
     info: ElementInfo,
     local: tuple[str, str, int],
-    tunnels: frozenset[str] | None,
+    tunnels: frozenset[Endpoint] | None,
     datapath_id: int,
 ) -> Wish:
     """The wish for the hypervisor ``info``, which is connected to the node's end ``local``."""

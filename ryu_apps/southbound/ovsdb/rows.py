@@ -8,10 +8,10 @@ import re
 from ryu_apps.control.kinds import OvsFacts
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from ryu_apps.southbound.ovsdb.datapath import connection_limit
+from ryu_apps.southbound.ovsdb.endpoints import TUNNEL_MARK, marked_endpoint
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 
 IFACE_ID = "iface-id"
-TUNNEL_MARK = "vnc-vtep"
 INSTALLED_MARK = "vnc-installed"
 MAX_IFACE_ID = 255
 MAX_NAME = 255
@@ -155,7 +155,7 @@ def tunnel_of(row: Row) -> TunnelStatus | None:
         return None
     status = row["bfd_status"]
     return TunnelStatus(
-        vtep=shown(ids[TUNNEL_MARK]),
+        endpoint=marked_endpoint(shown(ids[TUNNEL_MARK])),
         ofport=_ofport(row),
         bfd=shown(status.get("state")) if row["bfd"].get("enable") == "true" else "",
         error=shown(row.get("error"), MAX_ERROR),

@@ -7,7 +7,6 @@ bridge, its controller and its tunnel ports as wanted, whoever else changes them
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from collections import Counter
@@ -15,10 +14,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ryu_apps.southbound.ovsdb.acceptance import Acceptance
+from ryu_apps.southbound.ovsdb.endpoints import is_reachable
 from ryu_apps.southbound.ovsdb.listeners import open_listeners
 from ryu_apps.southbound.ovsdb.poller import Poller
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings, parse_listen
 from ryu_apps.supervision import Thread
+from vrouter_ovs.state import Endpoint
 
 __all__ = ["OvsdbSettings", "OvsdbSouthbound", "parse_listen"]
 
@@ -88,12 +89,13 @@ class OvsdbSouthbound:
         """Post the session's hypervisor again, which was refused or stood by."""
         self._poller.call(lambda: self._acceptance.reconsider(session))
 
-    def set_tunnels(self, element: str, vteps: frozenset[str]) -> None:
-        """The remote VTEPs (IP addresses) that ``element`` must have a tunnel port to, all of
-        them.  Kept over reconnects."""
-        good = frozenset(vtep for vtep in vteps if _is_address(vtep))
-        if len(good) != len(vteps):
-            LOG.error("%s: bad VTEPs: %s", element, sorted(vteps - good)[:10])
+    def set_tunnels(self, element: str, endpoints: frozenset[Endpoint]) -> None:
+        """The endpoints that ``element`` must have a tunnel port to, all of them.  Kept over
+        reconnects.  What no tunnel port can lead to is left out, and logged."""
+        good = frozenset(endpoint for endpoint in endpoints if is_reachable(endpoint))
+        if len(good) != len(endpoints):
+            bad = ", ".join(map(str, sorted(endpoints - good)[:10]))
+            LOG.error("%s: no tunnel port can lead to %s", element, bad)
         self._poller.call(lambda: self._acceptance.set_tunnels(element, good))
 
     def mark_active(self, element: str, interfaces: Mapping[str, bool]) -> None:
@@ -110,10 +112,3 @@ class OvsdbSouthbound:
         """One dict for each session."""
         now = time.monotonic()
         return [session.status(now) for session in self._poller.sessions]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        return str(ipaddress.ip_address(text)) == text
-    except ValueError:
-        return False

@@ -1,32 +1,21 @@
-"""The tunnel ports of the integration bridge, one to each remote VTEP.  Pure.
+"""The tunnel ports of the integration bridge, one to each endpoint.  Pure.
 
 Sources: ovs-vswitchd.conf.db(5), table Interface; ovs-vswitchd(8), "BFD".
 """
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import ipaddress
 from collections.abc import Container, Iterable, Mapping
+from typing import Any
 
 from ryu_apps.connections.port_number import port_number
 from ryu_apps.southbound.ovsdb.desired import Wish
+from ryu_apps.southbound.ovsdb.endpoints import TUNNEL_MARK, tunnel_mark, tunnel_name
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
-from ryu_apps.southbound.ovsdb.rows import TUNNEL_MARK
 from ryu_apps.southbound.ovsdb.view import View
-
-VXLAN_PORT = 4789
-
-
-@functools.lru_cache(maxsize=16384)
-def tunnel_name(vtep: str) -> str:
-    """The tunnel port's name, at most 15 characters, the same on every hypervisor and node."""
-    address = ipaddress.ip_address(vtep)
-    if address.version == 4:
-        return f"vx{int(address):08x}"
-    return "vx" + hashlib.blake2b(address.packed, digest_size=6).hexdigest()
+from vrouter_ovs.encapsulation import ENCAPSULATIONS
+from vrouter_ovs.state import Endpoint
 
 
 def check_tunnels(
@@ -34,39 +23,47 @@ def check_tunnels(
     replica: Replica,
     root: Row,
     view: View,
-    vteps: Iterable[str],
+    endpoints: Iterable[Endpoint],
     wish: Wish,
 ) -> None:
-    """One port to each of ``vteps`` but the hypervisor's own, as wanted; none of ours besides."""
+    """One port to each of ``endpoints`` but the hypervisor's own, as wanted; none of ours
+    besides."""
     assert view.bridge is not None
     bridge = view.bridge[0]
     interval = str(wish.bfd_interval)
     bfd = {"enable": "true", "min_rx": interval, "min_tx": interval}
-    port = _vxlan_port(root)
     present: set[str] = set()
     insertions: list = []
-    for vtep in sorted(vteps):
-        if vtep == wish.vtep:
+    for endpoint in sorted(endpoints):
+        if endpoint.vtep == wish.vtep:
             continue
-        name = tunnel_name(vtep)
-        options = {"remote_ip": vtep, "local_ip": wish.vtep, "key": "flow", "dst_port": port}
+        name = tunnel_name(endpoint)
         uuid = replica.interfaces_by_name.get(name)
+        kind, options = _type_and_options(root, endpoint, wish.vtep)
+        mark = {TUNNEL_MARK: tunnel_mark(endpoint)}
         if uuid is None:
             if name in replica.ports_by_name:
-                transaction.problems.append(f"no tunnel to {vtep}: there is another port {name}")
+                transaction.problems.append(
+                    f"no tunnel to {endpoint}: there is another port {name}"
+                )
             else:
-                insertions.append(_insert_port(transaction, name, vtep, options, bfd))
+                insertions.append(_insert_port(transaction, {
+                    "name": name, "type": kind, "options": json_map(options),
+                    "bfd": json_map(bfd), "external_ids": json_map(mark),
+                }))  # fmt: skip
             continue
         if view.member(uuid) is None:
-            transaction.problems.append(f"no tunnel to {vtep}: another bridge has a port {name}")
+            transaction.problems.append(
+                f"no tunnel to {endpoint}: another bridge has a port {name}"
+            )
             continue
         present.add(uuid)
         row = replica.tables["Interface"][uuid]
-        if row["type"] != "vxlan":
-            transaction.update("Interface", uuid, {"type": "vxlan"})
+        if row["type"] != kind:
+            transaction.update("Interface", uuid, {"type": kind})
         transaction.set_keys("Interface", uuid, "options", row, options)
         transaction.set_keys("Interface", uuid, "bfd", row, bfd)
-        transaction.set_keys("Interface", uuid, "external_ids", row, {TUNNEL_MARK: vtep})
+        transaction.set_keys("Interface", uuid, "external_ids", row, mark)
     deletions = _remove_others(transaction, replica, view, present)
     mutations = []
     if deletions:
@@ -77,30 +74,24 @@ def check_tunnels(
         transaction.mutate("Bridge", bridge, *mutations)
 
 
-def _vxlan_port(root: Row) -> str:
-    return str(port_number(str(root["external_ids"].get("vnc-vxlan-port", ""))) or VXLAN_PORT)
+def _type_and_options(root: Row, endpoint: Endpoint, own: str) -> tuple[str, dict[str, str]]:
+    """The columns ``type`` and ``options`` of the interface towards ``endpoint``.  ``own``: the
+    hypervisor's VTEP.  ``external_ids:vnc-ENCAPSULATION-port`` of the root row sets another UDP
+    port than the registered one."""
+    port = ENCAPSULATIONS[endpoint.encap].port
+    assert port is not None, "a tunnel port has a name"
+    options = {"remote_ip": endpoint.vtep, "local_ip": own, "key": "flow"}
+    if port.udp_port:
+        given = str(root["external_ids"].get(f"vnc-{endpoint.encap}-port", ""))
+        options["dst_port"] = str(port_number(given) or port.udp_port)
+    return port.interface_type, options
 
 
-def _insert_port(
-    transaction: Transaction,
-    name: str,
-    vtep: str,
-    options: Mapping[str, str],
-    bfd: Mapping[str, str],
-) -> list:
-    """A port with its interface; what stands for its UUID."""
-    interface = transaction.insert(
-        "Interface",
-        {
-            "name": name,
-            "type": "vxlan",
-            "options": json_map(options),
-            "bfd": json_map(bfd),
-            "external_ids": json_map({TUNNEL_MARK: vtep}),
-        },
-        f"i{name}",
-    )
-    return transaction.insert("Port", {"name": name, "interfaces": interface}, f"p{name}")
+def _insert_port(transaction: Transaction, interface: Mapping[str, Any]) -> list:
+    """A port with one interface, whose columns are given; what stands for its UUID."""
+    name = interface["name"]
+    inserted = transaction.insert("Interface", interface, f"i{name}")
+    return transaction.insert("Port", {"name": name, "interfaces": inserted}, f"p{name}")
 
 
 def _remove_others(

@@ -11,19 +11,20 @@ from dataclasses import dataclass, field
 from ryu_apps.control.messages import Interface, TunnelStatus
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row, RowChange, TableChanges
 from ryu_apps.southbound.ovsdb.rows import bridge_name, claim_of, tunnel_of
+from vrouter_ovs.state import Endpoint
 
 
 @dataclass
 class Changes:
     """What one update changed on the integration bridge.
 
-    ``interfaces``: name -> claim, None where it is gone.  ``tunnels``: VTEP -> status, None where
-    it is gone.  ``configuration``: whether something changed that the node keeps as it wants.
-    ``garbage``: log lines.
+    ``interfaces``: name -> claim, None where it is gone.  ``tunnels``: endpoint -> status,
+    None where it is gone.  ``configuration``: whether something changed that the node keeps as it
+    wants.  ``garbage``: log lines.
     """
 
     interfaces: dict[str, Interface | None] = field(default_factory=dict)
-    tunnels: dict[str, TunnelStatus | None] = field(default_factory=dict)
+    tunnels: dict[Endpoint, TunnelStatus | None] = field(default_factory=dict)
     configuration: bool = False
     garbage: list[str] = field(default_factory=list)
 
@@ -32,18 +33,18 @@ class View:
     """The integration bridge's claims and tunnels.
 
     ``bridge``: (UUID, row) of the integration bridge or None.  ``claims``: interface name -> value.
-    ``tunnels``: VTEP -> status.
+    ``tunnels``: endpoint -> status.
     """
 
     def __init__(self, replica: Replica) -> None:
         self.replica = replica
         self.bridge: tuple[str, Row] | None = None
         self.claims: dict[str, Interface] = {}
-        self.tunnels: dict[str, TunnelStatus] = {}
+        self.tunnels: dict[Endpoint, TunnelStatus] = {}
         self._members: dict[str, str] = {}
         self._claim_of: dict[str, Interface] = {}
         self._tunnel_of: dict[str, TunnelStatus] = {}
-        self._tunnels_at: dict[str, set[str]] = {}
+        self._tunnels_at: dict[Endpoint, set[str]] = {}
 
     def member(self, interface_uuid: str) -> str | None:
         """UUID of the integration bridge's Port that holds the interface."""
@@ -119,7 +120,7 @@ class View:
         result: Changes,
     ) -> None:
         rows = self.replica.tables["Interface"]
-        vteps: set[str] = set()
+        endpoints: set[Endpoint] = set()
         added: list[Interface] = []
         for uuid in touched:
             row = rows.get(uuid) if uuid in self._members else None
@@ -144,28 +145,28 @@ class View:
                 result.configuration |= self._configured(changed.get(uuid), tunnel, old_tunnel)
             if tunnel != old_tunnel:
                 if old_tunnel is not None:
-                    vteps.add(old_tunnel.vtep)
-                    at = self._tunnels_at[old_tunnel.vtep]
+                    endpoints.add(old_tunnel.endpoint)
+                    at = self._tunnels_at[old_tunnel.endpoint]
                     at.discard(uuid)
                     if not at:
-                        del self._tunnels_at[old_tunnel.vtep]
+                        del self._tunnels_at[old_tunnel.endpoint]
                     del self._tunnel_of[uuid]
                 if tunnel is not None:
-                    vteps.add(tunnel.vtep)
-                    self._tunnels_at.setdefault(tunnel.vtep, set()).add(uuid)
+                    endpoints.add(tunnel.endpoint)
+                    self._tunnels_at.setdefault(tunnel.endpoint, set()).add(uuid)
                     self._tunnel_of[uuid] = tunnel
         for claim in added:
             self.claims[claim.name] = claim
             result.interfaces[claim.name] = claim
-        for vtep in vteps:
-            status = self._best(vtep)
-            if status == self.tunnels.get(vtep):
+        for endpoint in endpoints:
+            status = self._best(endpoint)
+            if status == self.tunnels.get(endpoint):
                 continue
-            result.tunnels[vtep] = status
+            result.tunnels[endpoint] = status
             if status is None:
-                del self.tunnels[vtep]
+                del self.tunnels[endpoint]
             else:
-                self.tunnels[vtep] = status
+                self.tunnels[endpoint] = status
 
     @staticmethod
     def _configured(
@@ -183,9 +184,9 @@ class View:
             for column in ("name", "type", "options", "bfd", "external_ids")
         )
 
-    def _best(self, vtep: str) -> TunnelStatus | None:
-        """The one status to show where several ports lead to one VTEP: one that exists."""
-        uuids = self._tunnels_at.get(vtep)
+    def _best(self, endpoint: Endpoint) -> TunnelStatus | None:
+        """The one status to show where several ports lead to one endpoint: one that exists."""
+        uuids = self._tunnels_at.get(endpoint)
         if not uuids:
             return None
         return max(

@@ -21,12 +21,12 @@ def of(world: World) -> Check:
     down, others = [], 0
     elements = world.elements
     for element in elements.accepted.values():
-        for vtep, status in element.tunnels.items() if element.session is not None else ():
-            if status.bfd in ("", "up") or vtep not in elements.by_vtep:
+        for endpoint, status in element.tunnels.items() if element.session is not None else ():
+            if status.bfd in ("", "up") or endpoint.vtep not in elements.by_vtep:
                 continue
-            other = elements.records[elements.by_vtep[vtep]]
+            other = elements.records[elements.by_vtep[endpoint.vtep]]
             if other["connected"] and other.get("served"):
-                down.append(f"{element.info.hostname} to {vtep} ({status.bfd})")
+                down.append(f"{element.info.hostname} to {endpoint} ({status.bfd})")
             else:
                 others += 1
     if down:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from vrouter_ovs.addresses import ipv4_bytes, ipv6_bytes, mac_bytes
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.state import LocalHop, Neighbor, RemoteHop, Route
+from vrouter_ovs.state import VXLAN, Endpoint, LocalHop, Neighbor, RemoteHop, Route
 from vrouter_ovs.wire.flows import Encoded
 from vrouter_ovs.wire.templates.cut import cut, encode_rendered, pattern, sample
 
@@ -45,7 +45,7 @@ def _neighbor() -> Callable[[Neighbor], tuple[Encoded, ...]]:
 
 
 def _host_route() -> Callable[[Route], tuple[Encoded, ...]]:
-    key, _, remote = sample(Route(_EVI, f"{_IP}/128", (RemoteHop(_VTEP, _VNI, _MAC),)))
+    key, _, remote = sample(Route(_EVI, f"{_IP}/128", (RemoteHop(Endpoint(_VTEP), _VNI, _MAC),)))
     local = sample(Route(_EVI, f"{_IP}/128", (LocalHop(_PORT, _EVI, _MAC, _MAC2),))).body
     k0, k1, k2 = cut(key, _IP_B, _EVI_B)
     r0, r1, r2, r3 = cut(remote, _MAC_B, _VNI_B, _VTEP_B)
@@ -62,10 +62,10 @@ def _host_route() -> Callable[[Route], tuple[Encoded, ...]]:
                 l0 + mac_bytes(hop.gateway_mac) + l1 + mac_bytes(hop.mac) + l2
                 + hop.ofport.to_bytes(4, "big") + l3
             )  # fmt: skip
-        elif hop.encap == "vxlan":
+        elif hop.endpoint.encap == VXLAN:
             body = (
                 r0 + mac_bytes(hop.router_mac) + r1 + hop.label.to_bytes(4, "big") + r2
-                + ipv4_bytes(hop.vtep) + r3
+                + ipv4_bytes(hop.endpoint.vtep) + r3
             )  # fmt: skip
         else:
             return encode_rendered(obj)

@@ -20,6 +20,9 @@ from vrouter_ovs.pipeline.connect import connect_meter
 from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.schema.fields import PACKET_FIELDS
 from vrouter_ovs.state import (
+    VXLAN,
+    BridgedHop,
+    Endpoint,
     LocalHop,
     LocalPort,
     Neighbor,
@@ -49,18 +52,19 @@ _IP_B, _VTEP_B = ipv4_bytes(_IP), ipv4_bytes(_VTEP)
 
 
 def _remote_mac() -> Callable[[RemoteMac], tuple[Encoded, ...]]:
-    key, _, body = sample(RemoteMac(_EVI, _MAC, _VTEP, _VNI))
+    key, _, body = sample(RemoteMac(_EVI, _MAC, (BridgedHop(Endpoint(_VTEP), _VNI),)))
     k0, k1, k2 = cut(key, _MAC_B, _EVI_B)
     b0, b1, b2 = cut(body, _VNI_B, _VTEP_B)
 
     def fill(obj: RemoteMac) -> tuple[Encoded, ...]:
         evi = obj.evi
         mac = obj.mac
+        endpoint, label = obj.hops[0]
         return (
             Encoded(
                 k0 + mac_bytes(mac) + k1 + evi.to_bytes(4, "big") + k2,
                 cookie(("mac", evi, mac)),
-                b0 + obj.vni.to_bytes(4, "big") + b1 + ipv4_bytes(obj.vtep) + b2,
+                b0 + label.to_bytes(4, "big") + b1 + ipv4_bytes(endpoint.vtep) + b2,
             ),
         )
 
@@ -129,7 +133,7 @@ _LENGTHS = frozenset(map(str, range(1, 33)))
 
 
 def _route() -> Callable[[Route], tuple[Encoded, ...]]:
-    remote = sample(Route(_EVI, _IP, (RemoteHop(_VTEP, _VNI, _MAC),))).body
+    remote = sample(Route(_EVI, _IP, (RemoteHop(Endpoint(_VTEP), _VNI, _MAC),))).body
     r0, r1, r2, r3 = cut(remote, _MAC_B, _VNI_B, _VTEP_B)
     local = sample(Route(_EVI, _IP, (LocalHop(_PORT, _EVI, _MAC, _MAC2),))).body
     l0, l1, l2, l3 = cut(local, _MAC2_B, _MAC_B, _PORT_B)
@@ -158,10 +162,10 @@ def _route() -> Callable[[Route], tuple[Encoded, ...]]:
                     l0 + mac_bytes(hop.gateway_mac) + l1 + mac_bytes(hop.mac) + l2
                     + hop.ofport.to_bytes(4, "big") + l3
                 )  # fmt: skip
-            elif hop.encap == "vxlan":
+            elif hop.endpoint.encap == VXLAN:
                 body = (
                     r0 + mac_bytes(hop.router_mac) + r1 + hop.label.to_bytes(4, "big") + r2
-                    + ipv4_bytes(hop.vtep) + r3
+                    + ipv4_bytes(hop.endpoint.vtep) + r3
                 )  # fmt: skip
             else:
                 return encode_rendered(obj)

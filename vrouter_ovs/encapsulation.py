@@ -1,0 +1,73 @@
+"""The encapsulations of tunnels, declared once: what BGP calls them and what the switch needs.
+
+To add one that the switch can send, give its row a :class:`TunnelPort`; docs/architecture.md,
+"Where to add", says what else there is to do.
+
+Sources: the registry "BGP Tunnel Encapsulation Attribute Tunnel Types" (RFC 9012 section 13.2),
+RFC 8365 section 5; ovs-vswitchd.conf.db(5), table Interface, "Tunnel Options".
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+VXLAN = "vxlan"
+"""The encapsulation where none is named (RFC 7348)."""
+
+ETHERNET, IP = "ethernet", "ip"
+_ETHERNET_HEADER = 14
+_IP_HEADER = {4: 20, 6: 40}
+"""Version -> bytes of an IP header without options."""
+_UDP_HEADER = 8
+_VNI_BITS, _MPLS_BITS = 24, 20
+
+
+class TunnelPort(NamedTuple):
+    """How Open vSwitch sends an encapsulation.
+
+    ``interface_type``: column ``type`` of the Interface.  ``name_prefix``: two letters that the
+    names of its tunnel ports begin with, no other encapsulation's.  ``header``: bytes between the
+    outer IP header and the inner packet.  ``carries``: :data:`ETHERNET` frames or :data:`IP`
+    packets.  ``udp_port``: the destination port, 0 where it is not over UDP.
+    """
+
+    interface_type: str
+    name_prefix: str
+    header: int
+    carries: str
+    udp_port: int = 0
+
+
+class Encapsulation(NamedTuple):
+    """``tunnel_type``: its number in BGP's Encapsulation extended community (RFC 9012 section 4.1).
+    ``label_bits``: how wide a label of an EVPN route is with it: 24 for a VNI, 20 for an MPLS label
+    (RFC 8365 section 5.1.3).  ``port``: None where no switch here can send it."""
+
+    name: str
+    tunnel_type: int
+    label_bits: int
+    port: TunnelPort | None = None
+
+
+ENCAPSULATIONS: dict[str, Encapsulation] = {
+    row.name: row for row in (
+        Encapsulation("gre", 2, _MPLS_BITS),
+        Encapsulation(
+            VXLAN, 8, _VNI_BITS,
+            TunnelPort("vxlan", "vx", _UDP_HEADER + 8, ETHERNET, udp_port=4789),
+        ),
+        Encapsulation("nvgre", 9, _VNI_BITS),
+        Encapsulation("mpls", 10, _MPLS_BITS),
+        Encapsulation("mpls-in-gre", 11, _MPLS_BITS),
+        Encapsulation("vxlan-gpe", 12, _VNI_BITS),
+        Encapsulation("mpls-in-udp", 13, _MPLS_BITS),
+        Encapsulation("geneve", 19, _VNI_BITS),
+    )
+}  # fmt: skip
+
+
+def overhead(port: TunnelPort, version: int = 4) -> int:
+    """Bytes that an IP packet of a VM grows by in such a tunnel.  ``version``: 4 or 6, of the
+    underlay."""
+    inner = _ETHERNET_HEADER if port.carries == ETHERNET else 0
+    return _IP_HEADER[version] + port.header + inner
