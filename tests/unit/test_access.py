@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.control.config import access
-from ryu_apps.control.config.access.table import TABLE
+from ryu_apps.control.config.model import KINDS
 from ryu_apps.northbound.resources.declarations import ALL
 
 
@@ -14,12 +14,12 @@ def test_the_table_of_who_may_do_what_names_attributes_that_there_are(declaratio
     known = set(declaration.attributes)
     for model in (declaration.create_body, declaration.update_body):
         known |= {field.alias or name for name, field in model.model_fields.items()}
-    for name in TABLE[declaration.kind].attributes:
+    for name in KINDS[declaration.kind].access.attributes:
         if name.endswith("*"):
             assert any(one.startswith(name[:-1]) for one in known), name
         else:
             assert name.partition(":")[0] in known or name in known, name
-    assert set(TABLE) == {one.kind for one in ALL}
+    assert set(KINDS) == {one.kind for one in ALL}
     member = access.Principal("p")
     assert not access.hidden(access.ADMINISTRATOR, declaration.kind, known)
     assert all(":" in name or name in ("distributed", "ha", "segment_id", "segments", "hints",

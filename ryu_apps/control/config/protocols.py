@@ -1,10 +1,7 @@
-"""IP protocols of security group rules by name and number, and when two rules say the same."""
+"""IP protocols of security group rules by name and number."""
 
 from __future__ import annotations
 
-import ipaddress
-
-from ryu_apps.control.config.model import SecurityGroupRule
 from vrouter_ovs.numbers import (
     PROTO_DCCP,
     PROTO_DEST_OPTIONS,
@@ -44,21 +41,3 @@ def protocol_number(name: str, version: int) -> int:
     if version == 6 and number == PROTO_ICMP:
         return PROTO_ICMPV6
     return number or -1
-
-
-def likeness(rule: SecurityGroupRule) -> tuple:
-    """What a rule says, however it is written: rules alike allow the same.
-
-    A protocol by name or number, a prefix with host bits or without, and all addresses as a prefix
-    or left out.
-    """
-    prefix = rule.remote_ip_prefix
-    if prefix:
-        net = ipaddress.ip_network(prefix, strict=False)
-        prefix = str(net) if net.prefixlen else ""
-    return (
-        rule.security_group_id, rule.direction, rule.ethertype,
-        protocol_number(rule.protocol, 6 if rule.ethertype == "IPv6" else 4),
-        rule.port_range_min, rule.port_range_max, rule.remote_group_id,
-        rule.remote_address_group_id, prefix,
-    )

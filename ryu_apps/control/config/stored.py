@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
-from typing import Any
+import typing
+from typing import Any, NamedTuple
 
-from ryu_apps.control.config.model import (
-    KINDS,
-    AddressPair,
-    DhcpOption,
-    FixedIp,
-    HostRoute,
-    Pool,
-    Port,
-    Resource,
-    Subnet,
-)
+from ryu_apps.control.config.model import KINDS, Resource
 
-SCHEMA = 2
-"""Version of the stored form; :func:`decode` upgrades older ones and refuses newer ones.
+SCHEMA = max(kind.resource.schema for kind in KINDS.values())
+"""Version of the stored form; :func:`decode` upgrades older ones and refuses newer ones."""
 
-2: ports have security groups.
-"""
 
-_NESTED: dict[tuple[type, str], type] = {
-    (Port, "fixed_ips"): FixedIp,
-    (Port, "allowed_address_pairs"): AddressPair,
-    (Port, "extra_dhcp_opts"): DhcpOption,
-    (Subnet, "allocation_pools"): Pool,
-    (Subnet, "host_routes"): HostRoute,
-}
-_NAMES = {
-    cls: tuple(field.name for field in dataclasses.fields(cls))
-    for cls in (*KINDS.values(), *_NESTED.values()) if dataclasses.is_dataclass(cls)
-}
-_FIELDS = {cls: {f.name for f in dataclasses.fields(cls)} for cls in KINDS.values()}
+class _Form(NamedTuple):
+    """``names``: the fields of a class as they are written.  ``parts``: field -> class of what its
+    list has in it."""
+
+    names: tuple[str, ...]
+    parts: dict[str, type]
+
+
+@functools.cache
+def _form(cls: type) -> _Form:
+    """The order is that of the first version, so that a resource is stored in the same bytes by all
+    of them: project and description stand after the name, if there is one."""
+    names = [field.name for field in dataclasses.fields(cls)]
+    if issubclass(cls, Resource):
+        standard = [field.name for field in dataclasses.fields(Resource)][1:]
+        names = [name for name in names if name not in standard]
+        at = names.index("name") + 1 if "name" in names else len(names)
+        names = [*names[:at], *standard[:2], *names[at:], *standard[2:]]
+    return _Form(tuple(names), {
+        name: parts[0] for name, hint in typing.get_type_hints(cls).items()
+        if typing.get_origin(hint) is tuple and (parts := typing.get_args(hint))[0] is not str
+    })
 
 
 class ModelError(ValueError):
@@ -48,21 +48,15 @@ def encode(resource: Resource) -> bytes:
     The number is the oldest that means the same, so that a node that was not upgraded yet
     understands what it can, and never takes a filtered port for an open one.
     """
-    schema = SCHEMA if type(resource) is Port else 1
-    return _dumps({"schema": schema, **_plain(resource)}).encode()
+    return _dumps({"schema": resource.schema, **_plain(resource)}).encode()
 
 
 def _plain(value: Any) -> dict[str, Any]:
     """A dataclass's fields; those within it are asked for one by one as JSON is written."""
-    return {name: getattr(value, name) for name in _NAMES[type(value)]}
+    return {name: getattr(value, name) for name in _form(type(value)).names}
 
 
 _dumps = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
-
-
-def _upgrade(kind: str, data: dict[str, Any]) -> None:
-    if data["schema"] < 2 and kind == "port" and not data.get("security_groups"):
-        data["unfiltered"] = True
 
 
 def decode(kind: str, value: bytes) -> Resource:
@@ -70,22 +64,27 @@ def decode(kind: str, value: bytes) -> Resource:
 
     Raises ModelError for an unknown kind, malformed JSON, a newer schema or a missing field.
     """
-    cls = KINDS.get(kind)
-    if cls is None:
+    declared = KINDS.get(kind)
+    if declared is None:
         raise ModelError(f"unknown kind of resource {kind!r}")
+    cls = declared.resource
+    names, parts = _form(cls)
     try:
         data: dict[str, Any] = json.loads(value)
         if data["schema"] > SCHEMA:
             raise ModelError(
                 f"stored {kind} has schema {data['schema']}, this version reads up to {SCHEMA}"
             )
-        _upgrade(kind, data)
+        if data["schema"] < cls.schema:
+            cls.upgrade(data)
         known = {}
-        for name in _FIELDS[cls] & data.keys():
+        for name in names:
+            if name not in data:
+                continue
             item = data[name]
             if type(item) is list:
-                nested = _NESTED.get((cls, name))
-                item = tuple(_nested(nested, one) for one in item) if nested else tuple(item)
+                part = parts.get(name)
+                item = tuple(_part(part, one) for one in item) if part else tuple(item)
             known[name] = item
         return cls(**known)
     except ModelError:
@@ -94,5 +93,5 @@ def decode(kind: str, value: bytes) -> Resource:
         raise ModelError(f"stored {kind} is malformed: {error}") from error
 
 
-def _nested(cls: type, value: Any) -> Any:
+def _part(cls: type, value: Any) -> Any:
     return cls(*value) if type(value) is list else cls(**value)

@@ -1,12 +1,18 @@
-"""Who may do what with the configuration: one declared table, pure predicates.
+"""Who may do what with the configuration: pure predicates over what the kinds declare.
 
-:mod:`principal` is who asks, :mod:`relations` what one has to do with a resource, :mod:`table` what
-each action and attribute needs.  Nothing here refuses: rules and the API do.
+:mod:`principal` is who asks, :mod:`decisions` whether they may.  Nothing here refuses: rules and
+the API do.
 """
 
+from ryu_apps.control.config.access.decisions import (
+    allowed,
+    attribute_refused,
+    hidden,
+    proposed,
+    visible,
+)
 from ryu_apps.control.config.access.principal import ADMINISTRATOR, Principal
-from ryu_apps.control.config.access.table import Wanted, allowed, attribute_refused, hidden, visible
 
 __all__ = [
-    "ADMINISTRATOR", "Principal", "Wanted", "allowed", "attribute_refused", "hidden", "visible",
+    "ADMINISTRATOR", "Principal", "allowed", "attribute_refused", "hidden", "proposed", "visible",
 ]

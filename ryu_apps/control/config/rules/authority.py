@@ -9,13 +9,8 @@ from collections.abc import Collection
 from typing import Any
 
 from ryu_apps.control.config import access
+from ryu_apps.control.config.model import KINDS
 from ryu_apps.control.config.rules.draft import Draft, RuleError, bad_request
-
-_WITHIN = {
-    "subnet": ("network", "network_id"), "port": ("network", "network_id"),
-    "security_group_rule": ("security_group", "security_group_id"),
-}
-"""Kind -> the kind of what it belongs to, and the field that names that."""
 
 
 def may_create(draft: Draft, kind: str, body: dict[str, Any], attributes: Collection[str]) -> None:
@@ -28,12 +23,10 @@ def may_create(draft: Draft, kind: str, body: dict[str, Any], attributes: Collec
                 "Specifying 'project_id' other than the authenticated project in request is not "
                 "allowed for the current user.", "HTTPBadRequest",
             )
-    if kind in _WITHIN:
-        parent, field = _WITHIN[kind]
-        draft.get(parent, body[field])
-    _require(draft, kind, "create", access.Wanted(
-        project, body.get("network_id", ""), body.get("security_group_id", "")
-    ), attributes)
+    parent = KINDS[kind].parent
+    if parent is not None:
+        draft.get(parent.kind, body[parent.field])
+    _require(draft, kind, "create", access.proposed(kind, project, body), attributes)
 
 
 def may(

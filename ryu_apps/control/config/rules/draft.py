@@ -13,15 +13,10 @@ from typing import Any
 from ryu_apps.control.config import access
 from ryu_apps.control.config.access import ADMINISTRATOR, Principal
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import Change, Resource
+from ryu_apps.control.config.model import KINDS, Change, Resource
 from vrouter_ovs.state import MDNS_FLOOD
 
 MAX_TAGS, MAX_TAG = 50, 255
-NAMES = {
-    "network": "Network", "subnet": "Subnet", "port": "Port", "router": "Router",
-    "security_group": "SecurityGroup", "security_group_rule": "SecurityGroupRule",
-    "address_group": "AddressGroup",
-}
 
 
 class RuleError(Exception):
@@ -42,7 +37,8 @@ def conflict(type: str, message: str) -> RuleError:
 
 
 def not_found(kind: str, id: str) -> RuleError:
-    return RuleError(404, f"{NAMES[kind]}NotFound", f"{NAMES[kind]} {id} could not be found.")
+    title = KINDS[kind].title
+    return RuleError(404, f"{title}NotFound", f"{title} {id} could not be found.")
 
 
 @dataclass(frozen=True)
@@ -155,7 +151,7 @@ def check_revision(kind: str, old: Resource, context: Context) -> None:
         raise RuleError(
             412,
             "RevisionNumberConstraintFailed",
-            f"{NAMES[kind]} {old.id} has revision_number {old.revision_number}, the request "
+            f"{KINDS[kind].title} {old.id} has revision_number {old.revision_number}, the request "
             f"expected {context.if_match}. Read it again and repeat the change.",
         )
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroupRule
-from ryu_apps.control.config.protocols import PROTOCOLS, likeness, protocol_number
+from ryu_apps.control.config.protocols import PROTOCOLS, protocol_number
+from ryu_apps.control.config.resources.security_group_rule import likeness
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,

@@ -1,0 +1,66 @@
+"""The declaration of a kind of resource."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+from ryu_apps.control.config.resources.access import Access, Parent
+from ryu_apps.control.config.resources.resource import Resource
+
+Keys = Callable[[Any], Iterable[Hashable]]
+
+
+@dataclass(frozen=True)
+class Index:
+    """Finds resources by something else than their id.
+
+    ``name``: the attribute of :class:`~ryu_apps.control.config.config.Config`, a dict key -> ids.
+    ``keys(resource)``: what it is found by.  ``field``: the field whose values these are, where it
+    is one.  ``across``: several kinds are in it, and (kind, id) stand in it for ids.
+    """
+
+    name: str
+    keys: Keys
+    field: str = ""
+    across: bool = False
+
+
+def by_field(name: str, field: str) -> Index:
+    """An index by a field, or by each of the values of one that is a tuple; not by ""."""
+    value = attrgetter(field)
+
+    def keys(item: Any) -> Iterable[Hashable]:
+        found = value(item)
+        return found if type(found) is tuple else (found,) if found else ()
+
+    return Index(name, keys, field)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of resource.
+
+    ``name``: in the store's keys and in changes, "security_group".  ``plural``: of the table, where
+    it is not the name with an "s".  ``parent``: what each of them belongs to, and cannot be made
+    without.
+    """
+
+    name: str
+    resource: type[Resource]
+    access: Access
+    parent: Parent | None = None
+    indexes: tuple[Index, ...] = ()
+    plural: str = ""
+
+    @property
+    def table(self) -> str:
+        """The attribute of a Config that has them all: "security_groups"."""
+        return self.plural or f"{self.name}s"
+
+    @property
+    def title(self) -> str:
+        """As it stands in errors: "SecurityGroup"."""
+        return self.resource.__name__

@@ -1,0 +1,46 @@
+"""Networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ryu_apps.control.config.resources.access import SET_BY_ADMIN, SYSTEM, Access, owner, shared
+from ryu_apps.control.config.resources.kind import Index, Kind
+from ryu_apps.control.config.resources.resource import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Network(Resource):
+    """A MAC-VRF.  ``flood_unknown``: what asks for an unknown address is flooded.  ``mdns``: what
+    becomes of multicast DNS, one of the ``MDNS_`` values of :mod:`vrouter_ovs.state`."""
+
+    vni: int
+    rd_index: int
+    name: str = ""
+    admin_state_up: bool = True
+    shared: bool = False
+    mtu: int = 1450
+    port_security_enabled: bool = True
+    import_targets: tuple[str, ...] = ()
+    export_targets: tuple[str, ...] = ()
+    dns_domain: str = ""
+    flood_unknown: bool = False
+    mdns: str = "flood"
+
+
+BY_VNI = Index("by_vni", lambda item: (item.vni,), across=True)
+"""VNI -> (kind, id) of networks and routers."""
+BY_RD_INDEX = Index("by_rd_index", lambda item: (item.rd_index,), across=True)
+
+NETWORK = Kind(
+    "network",
+    Network,
+    Access(
+        read=(owner, shared),
+        attributes={
+            "shared": SET_BY_ADMIN, "router:external": SET_BY_ADMIN, "is_default": SET_BY_ADMIN,
+            "segments": SYSTEM, "provider:*": SYSTEM, "vpn:*": SYSTEM,
+        },
+    ),
+    indexes=(BY_VNI, BY_RD_INDEX),
+)

@@ -1,0 +1,36 @@
+"""Routers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ryu_apps.control.config.resources.access import SET_BY_ADMIN, SYSTEM, Access, owner
+from ryu_apps.control.config.resources.kind import Kind
+from ryu_apps.control.config.resources.network import BY_RD_INDEX, BY_VNI
+from ryu_apps.control.config.resources.resource import Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Router(Resource):
+    """An IP-VRF.  Its interfaces are the ports with device_id = this id."""
+
+    vni: int
+    rd_index: int
+    name: str = ""
+    admin_state_up: bool = True
+    import_targets: tuple[str, ...] = ()
+    export_targets: tuple[str, ...] = ()
+
+
+ROUTER = Kind(
+    "router",
+    Router,
+    Access(
+        read=(owner,),
+        attributes={
+            "distributed": SYSTEM, "ha": SYSTEM, "vpn:*": SYSTEM,
+            "enable_default_route_bfd": SET_BY_ADMIN, "enable_default_route_ecmp": SET_BY_ADMIN,
+        },
+    ),
+    indexes=(BY_VNI, BY_RD_INDEX),
+)
