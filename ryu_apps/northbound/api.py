@@ -10,15 +10,15 @@ from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.discovery import openapi
 from ryu_apps.northbound.discovery import versions as discovery
-from ryu_apps.northbound.environment import PROJECT, Environment
+from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import (
     Application,
     Call,
     Reply,
     Route,
-    operators_only,
     strict,
 )
+from ryu_apps.northbound.identity import identify, operators_only
 from ryu_apps.northbound.node.agents import Agents
 from ryu_apps.northbound.node.node import NodeApi
 from ryu_apps.northbound.node.others import Others, session
@@ -40,7 +40,7 @@ def build(configuration: Configuration, node_view: NodeView, settings: Any) -> A
     others = Others(node_view, session(settings.api))
     node = [*NodeApi(environment, others).routes(), *PolicyApi(environment, others).routes()]
     for route in (discovery.node(node), *node):
-        routes.append(operators_only(strict(route), PROJECT))
+        routes.append(operators_only(strict(route)))
     rendered: list[bytes] = []
 
     def document(call: Call) -> Reply:
@@ -51,7 +51,7 @@ def build(configuration: Configuration, node_view: NodeView, settings: Any) -> A
     routes.append(
         Route("GET", "/openapi.json", document, "This document", "discovery", None, "Document")
     )
-    return Application(routes)
+    return Application(routes, identify)
 
 
 def _version() -> str:

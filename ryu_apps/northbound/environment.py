@@ -1,4 +1,4 @@
-"""What the handlers of all resources share, and who asks."""
+"""What the handlers of all resources share."""
 
 from __future__ import annotations
 
@@ -11,16 +11,12 @@ from typing import Any
 
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.config import ipam
-from ryu_apps.control.config.access import ADMINISTRATOR, Principal
 from ryu_apps.control.config.rules import Context
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.http.application import Call
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.settings import network_mtu, overlay_mtu
 
-PROJECT = "X-Project-Id"
-"""The header that names the client's project; without it the client is an administrator."""
-MAX_PROJECT = 255
 _IF_MATCH = re.compile(r"\"?revision_number=(\d{1,18})\"?")
 
 
@@ -61,20 +57,6 @@ class Environment:
             mtu=self._mtu,
             max_mtu=self._max_mtu,
             mdns=self.settings.dns.mdns,
-            project_id=principal(call).project_id,
+            project_id=call.principal.project_id,
             if_match=if_match,
         )
-
-
-def principal(call: Call) -> Principal:
-    """Who asks.  Raises ApiError 400 for a project that has no name: it must not pass for an
-    administrator."""
-    if PROJECT not in call.request.headers:
-        return ADMINISTRATOR
-    project = call.header(PROJECT)
-    if not 1 <= len(project) <= MAX_PROJECT:
-        raise ApiError(
-            400, "HTTPBadRequest", f"{PROJECT} must have 1 to {MAX_PROJECT} characters; leave it "
-            "out for an administrator's request.",
-        )
-    return Principal(project)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import logging
 import re
@@ -16,6 +17,7 @@ from urllib.parse import quote, unquote
 
 from webob import Request, Response
 
+from ryu_apps.control.config.access import Principal
 from ryu_apps.control.config.rules import RuleError
 from ryu_apps.northbound.discovery import absent
 from ryu_apps.northbound.http import json_body
@@ -30,6 +32,9 @@ LOGGED = 500
 """Characters of a URL in the log of requests."""
 
 
+Identify = Callable[[Request], Principal]
+
+
 class Reply(NamedTuple):
     """``body``: JSON-able data, bytes already in JSON, or None for no content."""
 
@@ -40,7 +45,7 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True)
 class Route:
-    """``path``: with ``{name}`` parameters; ``handler(request, **parameters) -> Reply``.
+    """``path``: with ``{name}`` parameters; ``handler(call, **parameters) -> Reply``.
 
     The rest is for the OpenAPI document: schemas by name or inline, and query parameters.
     """
@@ -73,25 +78,17 @@ def strict(route: Route) -> Route:
     return dataclasses.replace(route, handler=handle)
 
 
-def operators_only(route: Route, header: str) -> Route:
-    """The route, refusing clients that work in a project, which ``header`` names: what it shows is
-    everybody's."""
-
-    def handle(call: Call, **parameters: str) -> Reply:
-        if header in call.request.headers:
-            raise ApiError(
-                403, "PolicyNotAuthorized", "This is for operators: it shows all projects."
-            )
-        return route.handler(call, **parameters)
-
-    return dataclasses.replace(route, handler=handle)
-
-
 class Call:
     """A request, with what handlers ask of it."""
 
-    def __init__(self, request: Request):
+    def __init__(self, request: Request, identify: Identify):
         self.request = request
+        self._identify = identify
+
+    @functools.cached_property
+    def principal(self) -> Principal:
+        """Who asks.  Raises ApiError where that cannot be told."""
+        return self._identify(self.request)
 
     @property
     def query(self) -> Any:
@@ -119,10 +116,12 @@ class Call:
 
 
 class Application:
-    """The WSGI callable.  ``routes`` are matched literally first, then by parameter."""
+    """The WSGI callable.  ``routes`` are matched literally first, then by parameter.  ``identify``
+    says who makes a request."""
 
-    def __init__(self, routes: Iterable[Route]):
+    def __init__(self, routes: Iterable[Route], identify: Identify):
         self.routes = list(routes)
+        self._identify = identify
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: dict[int, list[tuple[re.Pattern[str], dict[str, Route]]]] = {}
         by_path: dict[str, dict[str, Route]] = {}
@@ -167,7 +166,7 @@ class Application:
     def _answer(self, request: Request) -> Reply:
         try:
             handler, parameters = self._find(request)
-            return handler(Call(request), **parameters)
+            return handler(Call(request, self._identify), **parameters)
         except (ApiError, RuleError) as error:
             return Reply(
                 error.status,

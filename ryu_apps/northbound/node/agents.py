@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from ryu_apps.northbound.environment import Environment, principal
+from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing, matching
@@ -55,7 +55,7 @@ class Agents:
         ]
 
     def _all(self, call: Call) -> list[dict[str, Any]]:
-        if not principal(call).admin:
+        if not call.principal.admin:
             return []
         view = self._env.node_view
         nodes = (

@@ -87,7 +87,9 @@ class NodeApi:
         def handle(call: Call) -> Reply:
             if call.header(FORWARDED):
                 return Reply(200, {name: read()})
-            theirs = self._others.ask(f"/v1/{name}", lambda answer: _records(answer[name]))
+            theirs = self._others.ask(
+                call.principal, f"/v1/{name}", lambda answer: _records(answer[name])
+            )
             merged = merge(read(), theirs.found.values())
             return Reply(200, {
                 **self._page(call, name, merged), "unanswered": theirs.missing,
@@ -103,7 +105,9 @@ class NodeApi:
         if call.header(FORWARDED):
             return Reply(200, {**page, "ports": ours})
         query = f"limit={len(page['ports']) or 1}&offset={page['offset']}"
-        theirs = self._others.ask(f"/v1/ports?{query}", lambda answer: _records(answer["ports"]))
+        theirs = self._others.ask(
+            call.principal, f"/v1/ports?{query}", lambda answer: _records(answer["ports"])
+        )
         return Reply(200, {**page, "ports": whole.ports(ours, theirs.found.values()),
                            "unanswered": theirs.missing})
 

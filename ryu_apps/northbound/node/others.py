@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import requests
 
+from ryu_apps.control.config.access import Principal
+from ryu_apps.northbound import identity
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.supervision import Thread
 
@@ -23,6 +25,11 @@ PATIENCE = 5.0
 """Seconds that the answer of all waits for those of the others."""
 WAITING = 4
 """Questions to one node at a time, each on a thread: one that hangs must not collect them."""
+
+
+def asking(who: Principal) -> dict[str, str]:
+    """The headers of what one node asks another, for ``who``."""
+    return {FORWARDED: "1", **identity.headers(who)}
 
 
 def session(options: Any) -> requests.Session:
@@ -56,10 +63,10 @@ class Others:
         """Node -> when each of the questions was put that it has not answered."""
         self._change = threading.Condition()
 
-    def ask(self, path: str, read: Callable[[Any], Any]) -> Answers:
-        """GET ``path`` (with its query) of every other node that owns elements.  ``read`` takes
-        what one says apart; it raises KeyError, TypeError or ValueError for what is no such
-        answer."""
+    def ask(self, who: Principal, path: str, read: Callable[[Any], Any]) -> Answers:
+        """GET ``path`` (with its query) of every other node that owns elements, for ``who``.
+        ``read`` takes what one says apart; it raises KeyError, TypeError or ValueError for what is
+        no such answer."""
         deadline = time.monotonic() + PATIENCE
         asked: dict[Future[Any], dict[str, Any]] = {}
         missing, later = [], []
@@ -69,12 +76,12 @@ class Others:
             if not node.get("alive"):
                 missing.append(_missing(node, "is away"))
             elif begun := self._place(node["node"], 0.0):
-                asked[self._start(node, path, read, begun)] = node
+                asked[self._start(who, node, path, read, begun)] = node
             else:
                 later.append(node)
         for node in later:
             if begun := self._place(node["node"], deadline):
-                asked[self._start(node, path, read, begun)] = node
+                asked[self._start(who, node, path, read, begun)] = node
             else:
                 missing.append(_missing(node, "has not answered earlier questions yet"))
         wait(asked, max(0.0, deadline - time.monotonic()))
@@ -105,14 +112,15 @@ class Others:
             return begun
 
     def _start(
-        self, node: dict[str, Any], path: str, read: Callable[[Any], Any], begun: float
+        self, who: Principal, node: dict[str, Any], path: str, read: Callable[[Any], Any],
+        begun: float,
     ) -> Future[Any]:
         future: Future[Any] = Future()
 
         def get() -> None:
             try:
                 answer = self.http.get(
-                    node["url"].rstrip("/") + path, headers={FORWARDED: "1"}, timeout=TIMEOUT,
+                    node["url"].rstrip("/") + path, headers=asking(who), timeout=TIMEOUT,
                     allow_redirects=False,
                 )
                 answer.raise_for_status()

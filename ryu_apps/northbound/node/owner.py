@@ -10,7 +10,7 @@ import requests
 from ryu_apps.northbound.base import Remote
 from ryu_apps.northbound.http.application import Call, Reply
 from ryu_apps.northbound.http.errors import ApiError
-from ryu_apps.northbound.node.others import FORWARDED, TIMEOUT
+from ryu_apps.northbound.node.others import FORWARDED, TIMEOUT, asking
 
 LOG = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def ask_owner(
     url = f"{remote.url.rstrip('/')}{path}" + (f"?{query}" if query else "")
     try:
         answer = http.request(
-            method, url, headers={FORWARDED: "1"}, timeout=TIMEOUT, allow_redirects=False
+            method, url, headers=asking(call.principal), timeout=TIMEOUT, allow_redirects=False
         )
     except requests.RequestException as error:
         LOG.warning("node %s at %s did not answer: %s", remote.node, remote.url, error)

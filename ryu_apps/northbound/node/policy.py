@@ -17,7 +17,7 @@ from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing.attributes import TRUE
-from ryu_apps.northbound.node.others import FORWARDED, TIMEOUT, Others
+from ryu_apps.northbound.node.others import FORWARDED, TIMEOUT, Others, asking
 from ryu_apps.northbound.node.owner import ask_owner
 
 LOG = logging.getLogger(__name__)
@@ -75,10 +75,10 @@ class PolicyApi:
         except KeyError as error:
             raise ApiError(404, "PortNotFound", f"Port {port_id} could not be found.") from error
         if query.get("one_way") not in TRUE and found["verdict"] == "allowed":
-            self._way_back(found)
+            self._way_back(call, found)
         return Reply(200, found)
 
-    def _way_back(self, found: dict[str, Any]) -> None:
+    def _way_back(self, call: Call, found: dict[str, Any]) -> None:
         """Add what the switch of a receiver of another node has for the reply."""
         port_id = found["destination"]["port"]
         remote = self._view.port_owner(port_id) if port_id else None
@@ -90,8 +90,8 @@ class PolicyApi:
         }
         try:
             answer = self._others.http.get(
-                f"{remote.url.rstrip('/')}/v1/explain", headers={FORWARDED: "1"}, timeout=TIMEOUT,
-                allow_redirects=False, params={
+                f"{remote.url.rstrip('/')}/v1/explain", headers=asking(call.principal),
+                timeout=TIMEOUT, allow_redirects=False, params={
                     "port": port_id, "to": found["source"]["address"],
                     "from": found["destination"]["address"], "one_way": "true",
                 },
@@ -115,7 +115,9 @@ class PolicyApi:
         found = self._view.rule_counters(id)
         unanswered: list[dict[str, Any]] = []
         if not call.header(FORWARDED):
-            theirs = self._others.ask(f"/v1/security-group-rules/{id}/counters", _counters)
+            theirs = self._others.ask(
+                call.principal, f"/v1/security-group-rules/{id}/counters", _counters
+            )
             found = [*found, *itertools.chain.from_iterable(theirs.found.values())]
             unanswered += theirs.missing
         counted = [one for one in found if "error" not in one]

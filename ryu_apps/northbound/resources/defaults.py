@@ -7,7 +7,7 @@ import logging
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.rules import Draft, security_groups
-from ryu_apps.northbound.environment import Environment, principal
+from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Call
 from ryu_apps.store.base import StoreError
 
@@ -19,7 +19,7 @@ def ensure(environment: Environment, call: Call, filters: dict[str, set[str]]) -
 
     A list must not fail because it cannot be made now: that is logged.
     """
-    project = principal(call).project_id
+    project = call.principal.project_id
     if not project:
         projects = filters.get("project_id") or filters.get("tenant_id") or ()
         if len(projects) != 1:

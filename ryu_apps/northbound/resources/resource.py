@@ -16,7 +16,7 @@ from ryu_apps.control.config.rules import Draft
 from ryu_apps.control.config.rules.authority import may, may_create
 from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.bodies.fields import Body
-from ryu_apps.northbound.environment import Environment, principal
+from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing, matching
@@ -110,7 +110,7 @@ class Resource:
     # ------------------------------------------------------------ reading
 
     def index(self, call: Call) -> Reply:
-        d, query, who = self.d, call.query, principal(call)
+        d, query, who = self.d, call.query, call.principal
         hidden = access.hidden(who, d.kind, d.attributes)
         wanted = listing.parse(
             query, d.attributes | d.filter_only, self._env.max_page, hidden
@@ -169,12 +169,12 @@ class Resource:
 
     def visible(self, config: Config, call: Call, id: str) -> Any:
         """The resource, if the client may see it.  Raises RuleError 404."""
-        return Draft(config, principal(call)).get(self.d.kind, id)
+        return Draft(config, call.principal).get(self.d.kind, id)
 
     def _hidden(self, call: Call) -> frozenset[str]:
         """What the client does not get to see of a resource."""
         d = self.d
-        return access.hidden(principal(call), d.kind, d.attributes) | d.filter_only
+        return access.hidden(call.principal, d.kind, d.attributes) | d.filter_only
 
     def _add_states(self, found: list[dict[str, Any]]) -> None:
         if self.d.state_keys and found:
@@ -213,7 +213,7 @@ class Resource:
             for one in requests
         ]
         parsed = [parsing.parse(d.create_body, request, d.attributes) for request in requests]
-        context, who = self._env.context(call), principal(call)
+        context, who = self._env.context(call), call.principal
         named = [parsing.asked(d.create_body, body) for body in parsed]
 
         def plan(config: Config) -> tuple[list, list]:
@@ -264,7 +264,7 @@ class Resource:
     ) -> Any:
         """Commit ``change(draft)`` to the resource ``id``, if the client may do that: ``action``
         is "update" or "delete", ``attributes`` those that an update sets."""
-        who = principal(call)
+        who = call.principal
 
         def plan(config: Config) -> tuple[list, Any]:
             with Draft(config, who) as draft:

@@ -1,0 +1,58 @@
+"""Who asks: the one place that says so of a request, and of what a node asks another."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from webob import Request
+
+from ryu_apps.control.config.access import ADMINISTRATOR, Principal
+from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.errors import ApiError
+
+PROJECT = "X-Project-Id"
+"""The header that names the client's project; without it the client is an administrator."""
+MAX_PROJECT = 255
+
+
+class NoProject(ApiError):
+    """A project that has no name: it must not pass for an administrator."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            400, "HTTPBadRequest", f"{PROJECT} must have 1 to {MAX_PROJECT} characters; leave it "
+            "out for an administrator's request.",
+        )
+
+
+def identify(request: Request) -> Principal:
+    """Raises NoProject."""
+    project = request.headers.get(PROJECT)
+    if project is None:
+        return ADMINISTRATOR
+    project = project.strip()
+    if not 1 <= len(project) <= MAX_PROJECT:
+        raise NoProject
+    return Principal(project)
+
+
+def headers(principal: Principal) -> dict[str, str]:
+    """What tells another node for whom it is asked: :func:`identify` reads it there."""
+    return {} if principal.admin else {PROJECT: principal.project_id}
+
+
+def operators_only(route: Route) -> Route:
+    """The route, refusing clients that work in a project: what it shows is everybody's."""
+
+    def handle(call: Call, **parameters: str) -> Reply:
+        try:
+            operator = call.principal.admin
+        except NoProject:
+            operator = False
+        if not operator:
+            raise ApiError(
+                403, "PolicyNotAuthorized", "This is for operators: it shows all projects."
+            )
+        return route.handler(call, **parameters)
+
+    return dataclasses.replace(route, handler=handle)

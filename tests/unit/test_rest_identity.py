@@ -1,0 +1,47 @@
+"""Who asks is found out in one place, for every call, also of one node to another."""
+
+from __future__ import annotations
+
+import pytest
+from webob import Request
+
+from ryu_apps.control.config.access import ADMINISTRATOR, Principal
+from ryu_apps.northbound.http.application import Application, Reply, Route
+from ryu_apps.northbound.identity import NoProject, headers, identify, operators_only
+from ryu_apps.northbound.node.others import FORWARDED, asking
+
+
+def request(**fields: str) -> Request:
+    return Request.blank("/who", headers=fields)
+
+
+@pytest.mark.parametrize("principal", [ADMINISTRATOR, Principal("p"), Principal("x" * 255)])
+def test_a_node_asks_for_whom_it_was_asked(principal):
+    sent = asking(principal)
+    assert sent[FORWARDED] and identify(request(**sent)) == principal
+    assert headers(ADMINISTRATOR) == {}
+
+
+@pytest.mark.parametrize("project", ["", " ", "x" * 256])
+def test_a_project_without_a_name_is_nobody(project):
+    with pytest.raises(NoProject):
+        identify(request(**{"X-Project-Id": project}))
+
+
+def test_every_handler_is_told_who_asks():
+    asked = []
+
+    def somebody(request: Request) -> Principal:
+        asked.append(request.path)
+        return Principal("red")
+
+    def handler(call):
+        return Reply(200, [call.principal.project_id, call.principal.project_id])
+
+    route = Route("GET", "/who", handler)
+    answer = request().get_response(Application([route], somebody))
+    assert answer.json == ["red", "red"] and asked == ["/who"]
+    answer = request().get_response(Application([operators_only(route)], somebody))
+    assert answer.status_int == 403
+    answer = request().get_response(Application([operators_only(route)], lambda _: ADMINISTRATOR))
+    assert answer.json == ["", ""]
