@@ -6,6 +6,7 @@ import contextlib
 import socket
 import struct
 import threading
+from collections.abc import Callable
 
 from lab.inside import open_socket
 from lab.vm import Vm
@@ -38,11 +39,16 @@ def connects(vm: Vm, address: str, port: int, patience: float = PATIENCE) -> boo
 
 class TcpStream:
     """One connection from a VM to another, over which a numbered record of a kilobyte goes to and
-    fro every ``interval`` seconds until :meth:`stop`."""
+    fro every ``interval`` seconds until :meth:`stop`.
+
+    ``target`` begins each time.  So a switch that lets in to ``source`` what belongs to a
+    connection, and nothing else, is asked whether it still knows this one.
+    """
 
     def __init__(
         self, source: Vm, target: Vm, address: str, port: int = 7, interval: float = 0.01
     ) -> None:
+        self.port = port
         self._interval = interval
         self._stopped = threading.Event()
         self._error: BaseException | None = None
@@ -50,20 +56,20 @@ class TcpStream:
         """How many records came back."""
         with contextlib.ExitStack() as undo:
             listener = undo.enter_context(listening(target, address, port))
-            self._asking = undo.enter_context(
+            self._source = undo.enter_context(
                 open_socket(source.space, _family(address), socket.SOCK_STREAM))
-            self._asking.settimeout(PATIENCE)
-            self._asking.connect((address, port))
-            self._serving = listener.accept()[0]
+            self._source.settimeout(PATIENCE)
+            self._source.connect((address, port))
+            self._target = listener.accept()[0]
             listener.close()
             undo.pop_all()
-        self._serving.settimeout(PATIENCE)
-        for end in (self._asking, self._serving):
+        self._target.settimeout(PATIENCE)
+        for end in (self._source, self._target):
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.source_port: int = self._asking.getsockname()[1]
+        self.source_port: int = self._source.getsockname()[1]
         self._threads = [
             threading.Thread(target=self._kept, args=(work,), daemon=True)
-            for work in (self._echo, self._ask)
+            for work in (self._answer, self._ask)
         ]
         for thread in self._threads:
             thread.start()
@@ -73,30 +79,30 @@ class TcpStream:
         ValueError where another record came back than was sent."""
         self._stopped.set()
         self._threads[1].join()
-        self._asking.close()
+        self._target.close()
         self._threads[0].join()
-        self._serving.close()
+        self._source.close()
         if self._error is not None:
             raise self._error
         return self.count
 
-    def _kept(self, work) -> None:
+    def _kept(self, work: Callable[[], None]) -> None:
         try:
             work()
         except (OSError, ValueError) as error:
             self._error = self._error or error
 
-    def _echo(self) -> None:
-        while data := self._serving.recv(65536):
-            self._serving.sendall(data)
+    def _answer(self) -> None:
+        while data := self._source.recv(65536):
+            self._source.sendall(data)
 
     def _ask(self) -> None:
         while not self._stopped.wait(self._interval):
             sent = _RECORD.pack(self.count)
-            self._asking.sendall(sent)
+            self._target.sendall(sent)
             got = b""
             while len(got) < len(sent):
-                data = self._asking.recv(len(sent) - len(got))
+                data = self._target.recv(len(sent) - len(got))
                 if not data:
                     raise ConnectionError(f"closed after {self.count} records")
                 got += data

@@ -64,11 +64,11 @@ class Traffic:
 
     def tracked(self) -> dict[str, list[str]]:
         """Hypervisor -> what its switch tracks of the connections: ends, zone and state."""
-        ports = [f"sport={one.source_port}," for one in self._connections]
+        ends = [f"sport={one.source_port},dport={one.port})" for one in self._connections]
         return {
             hypervisor.name: sorted(
                 line for line in hypervisor.appctl("dpctl/dump-conntrack").splitlines()
-                if any(port in line for port in ports))
+                if any(end in line for end in ends))
             for hypervisor in self._hypervisors
         }
 
@@ -102,6 +102,9 @@ def exchange(
         kept = traffic.tracked()
         traffic.stop()
     assert all(tracked.values()) and kept == tracked, (tracked, kept)
+    for hypervisor in lab.owners[name]:
+        element = lab.nodes[name].client.v1(f"elements/{hypervisor}")
+        assert element["openflow"]["zone_flushes"] == 0, f"{hypervisor} forgot connections"
     for hypervisor in lab.hypervisors.values():
         after = Counter(hypervisor.flows())
         gone, new = before[hypervisor.name] - after, after - before[hypervisor.name]
