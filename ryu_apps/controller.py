@@ -2,6 +2,9 @@
 
 Shells post events; the thread takes all that have queued, hands them to the World, flushes once and
 runs the effects.  Queries run on the same thread, so that they see one consistent state.
+
+Parts of the node *subscribe* to classes of effects and carry them out on this thread.  Whoever only
+wants to know *observes* events and effects (:mod:`ryu_apps.observers`), and delays nobody.
 """
 
 from __future__ import annotations
@@ -10,12 +13,13 @@ import collections
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from ryu_apps.control.messages import Tick
+from ryu_apps.control.messages import EFFECTS, Effect, Subscriptions, Tick
 from ryu_apps.control.world import World
+from ryu_apps.observers import Observer
 from ryu_apps.supervision import Thread, next_step, waiting
 
 LOG = logging.getLogger(__name__)
@@ -31,12 +35,22 @@ class Stopped(RuntimeError):
     """The controller thread has ended."""
 
 
+class Part(Protocol):
+    """A part of the node that carries out effects."""
+
+    def subscriptions(self) -> Subscriptions:
+        """Its own; asked once, before the controller is started."""
+
+
 class Controller:
-    """``effects``: effect class -> what runs it, on the controller thread; it must not block."""
+    """Subscriptions come before :meth:`start`; observers come and go at any time."""
 
     def __init__(self, world: World, clock: Callable[[], float] = time.monotonic) -> None:
         self.world = world
-        self.effects: dict[type, Callable[[Any], None]] = {}
+        self.observers: tuple[Observer, ...] = ()
+        self._subscribers: dict[type, list[Callable[[Any], None]]] = {
+            effect: [] for effect in EFFECTS
+        }
         self.failures = 0
         """Events and effects that raised: each is logged with its traceback."""
         self.handled = 0
@@ -47,6 +61,36 @@ class Controller:
         self._thread = Thread(
             self._run, "controller", essential=True, may_end=lambda: self._stopping
         )
+
+    def subscribe(self, effect: type[Effect], function: Callable[[Any], None]) -> None:
+        """Have ``function`` called with each effect of this very class, after those that subscribed
+        before.  Raises ValueError for what is no class of effects."""
+        if effect not in self._subscribers:
+            raise ValueError(f"{effect.__name__} is no effect of the control core")
+        self._subscribers[effect].append(function)
+
+    def connect(self, parts: Iterable[Part]) -> None:
+        """Subscribe all parts, in this order.  Raises ValueError where an effect then has no
+        subscriber that needs one."""
+        for part in parts:
+            for effect, function in part.subscriptions().items():
+                self.subscribe(effect, function)
+        missing = sorted(
+            effect.__name__ for effect, functions in self._subscribers.items()
+            if not functions and not effect.ignorable
+        )
+        if missing:
+            raise ValueError(f"no part of the node carries out: {', '.join(missing)}")
+
+    def observe(self, observer: Observer) -> None:
+        """Show ``observer`` what is handled and done from now on.  Any thread."""
+        with self._wake:
+            self.observers += (observer,)
+
+    def unobserve(self, observer: Observer) -> None:
+        """It is shown nothing more, from the next batch on.  Any thread."""
+        with self._wake:
+            self.observers = tuple(one for one in self.observers if one is not observer)
 
     def start(self) -> None:
         self._thread.start()
@@ -117,13 +161,20 @@ class Controller:
             LOG.exception("resolving failed")
             effects = []
         for effect in effects:
-            try:
-                self.effects[type(effect)](effect)
-            except Exception:  # a shell's failure is not the others'
-                self.failures += 1
-                LOG.exception("effect %s failed", type(effect).__name__)
+            self._carry_out(effect)
+        for observer in self.observers:
+            observer.offer(event for event in events if type(event) is not tuple)
+            observer.offer(effects)
         for function, result in queries:
             try:
                 result.set_result(function(self.world))
             except Exception as error:  # it belongs to the thread that asked
                 result.set_exception(error)
+
+    def _carry_out(self, effect: Effect) -> None:
+        for function in self._subscribers[type(effect)]:
+            try:
+                function(effect)
+            except Exception:  # a shell's failure is not the others'
+                self.failures += 1
+                LOG.exception("effect %s failed", type(effect).__name__)

@@ -1,7 +1,7 @@
 """The app that is a whole VNC node: ``ryu-manager ryu_apps.vnc_node --config-file FILE``.
 
-Wires the parts: store and configuration, controller thread with the World, OVSDB, OpenFlow, BGP
-engine, REST.  It decides nothing itself.
+Makes the parts and wires them: store and configuration, controller thread with the World,
+southbounds, services for VMs, BGP engine, REST.  It decides nothing itself.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
 from os_ken.base import app_manager
@@ -19,18 +20,18 @@ from os_ken.ofproto import ofproto_v1_4
 from ryu_apps import __version__
 from ryu_apps import settings as options
 from ryu_apps.configuration.service import Configuration
-from ryu_apps.connections.port_number import port_number
-from ryu_apps.control import messages as msg
-from ryu_apps.control.world import NODES, Settings, World
-from ryu_apps.controller import Controller
+from ryu_apps.control.world import NODES, World
+from ryu_apps.controller import Controller, Part
 from ryu_apps.node_name import wait_for_name
 from ryu_apps.northbound.server import ApiServer
-from ryu_apps.peering import Engine, Speaker, is_router_id, make_engine, parse_peers
+from ryu_apps.notices import Notices
+from ryu_apps.option_values import ovsdb_settings, speaker_of, world_settings
+from ryu_apps.peering import Engine, make_engine
 from ryu_apps.runtime import expect
 from ryu_apps.settings import SettingsError
 from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from ryu_apps.southbound.ovs import OvsSouthbound
-from ryu_apps.southbound.ovsdb.southbound import OvsdbSettings, OvsdbSouthbound
+from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
 from ryu_apps.southbound.registry import Southbounds
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.addresses import AddressSender, seen
@@ -44,7 +45,6 @@ from vrouter_ovs.edge import Why
 LOG = logging.getLogger(__name__)
 NAME_MARGIN = 3.0
 """Seconds beyond a lease until its keys are gone."""
-LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 class VncNode(app_manager.OSKenApp):
@@ -58,27 +58,8 @@ class VncNode(app_manager.OSKenApp):
         conf = self.CONF
         self.node_name = conf.node.name or socket.gethostname()
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        speaker = _speaker(conf)
-        self.controller = Controller(
-            World(
-                Settings(
-                    node=self.node_name,
-                    local_as=conf.bgp.local_as,
-                    peers=tuple(peer.id for peer in speaker.peers),
-                    stale_time=conf.node.stale_time,
-                    restart_time=conf.bgp.restart_time,
-                    restart_deferral=conf.node.restart_deferral,
-                    overlay_mtu=options.overlay_mtu(conf),
-                    dns_ttl=conf.dns.ttl,
-                    count_new=conf.openflow.new_connections > 0,
-                    limit_connections=conf.ovsdb.connections_per_port > 0,
-                    peer_kinds={peer.id: peer.kind for peer in speaker.peers},
-                    stalepath_time=conf.bgp.stalepath_time,
-                    import_any_as=conf.bgp.import_any_as,
-                    most_lost_ports=conf.node.max_lost_ports,
-                )
-            )
-        )
+        speaker = speaker_of(conf)
+        self.controller = Controller(World(world_settings(conf, self.node_name, speaker)))
         post = self.controller.post
         self.store = open_store(**_section(conf.store))
         self.configuration = Configuration(self.store, post, conf, options.state_file(conf))
@@ -94,13 +75,12 @@ class VncNode(app_manager.OSKenApp):
             },
         )
         self.dns = _dns_service(conf.dns, send, self.punt)
-        self.addresses = AddressSender(self.punt, send)
         self.openflow = OpenFlowSouthbound(
             post, punted=self.punt.punted, new_connections=conf.openflow.new_connections,
             sources=expect, any_address=conf.ovsdb.openflow_any_address,
             unclaimed=conf.ovsdb.unclaimed_timeout,
         )
-        ovsdb = OvsdbSouthbound(post, _ovsdb_settings(conf, self.node_name))
+        ovsdb = OvsdbSouthbound(post, ovsdb_settings(conf, self.node_name))
         self.southbounds.add(OvsSouthbound(ovsdb, self.openflow))
         self.engine: Engine | None = None
         if speaker.peers or speaker.listen:
@@ -110,7 +90,12 @@ class VncNode(app_manager.OSKenApp):
             self.punt.status, self.dns.status, self.configuration,
         )
         self.api = ApiServer(self.configuration, self.view, conf)
-        self._closers: list[Any] = []
+        parts: list[Part] = [
+            self.southbounds, self.punt, self.dns, AddressSender(self.punt, send),
+            self.configuration, Notices(),
+        ]
+        self.controller.connect([*parts, self.engine] if self.engine is not None else parts)
+        self._closers: list[Callable[[], Any]] = []
 
     def record(self) -> dict[str, Any]:
         """This node's record in the store, for the other nodes and for people."""
@@ -131,7 +116,6 @@ class VncNode(app_manager.OSKenApp):
         """Start the parts, the ones that others need first; then serve."""
         thread = super().start()
         begun = time.monotonic()
-        self._wire()
         try:
             self._start_parts()
         except BaseException:
@@ -146,21 +130,14 @@ class VncNode(app_manager.OSKenApp):
         self._closers = [self.store.close]
         wait_for_name(self.store, NODES + self.node_name, self.record(),
                       self.CONF.store.session_ttl + NAME_MARGIN)
-        self.controller.start()
-        self._closers.append(self.controller.stop)
-        self.configuration.start()
-        self._closers.append(self.configuration.stop)
-        self.dns.start()
-        self._closers.append(self.dns.stop)
-        self.punt.start()
-        self._closers.append(self.punt.stop)
-        self._closers.append(self.southbounds.stop)
-        self.southbounds.start()
-        if self.engine is not None:
-            self.engine.start()
-            self._closers.append(self.engine.stop)
-        self.api.start()
-        self._closers.append(self.api.stop)
+        parts = (
+            self.controller, self.configuration, self.dns, self.punt, self.southbounds, self.engine,
+            self.api,
+        )  # fmt: skip
+        for part in parts:
+            if part is not None:
+                part.start()
+                self._closers.append(part.stop)
         self.configuration.put_status(NODES + self.node_name, self.record(), ephemeral=True)
 
     def close(self) -> None:
@@ -171,34 +148,6 @@ class VncNode(app_manager.OSKenApp):
                 closer()
             except Exception:  # each part must get its chance to close
                 LOG.exception("closing %s failed", getattr(closer, "__qualname__", closer))
-
-    # ------------------------------------------------------------ effects
-
-    def _wire(self) -> None:
-        engine = self.engine
-
-        def nothing(effect: Any) -> None:
-            """Without peers nobody hears of routes."""
-
-        self.controller.effects = {
-            **self.southbounds.subscriptions(),
-            msg.EdgeChanged: lambda effect: self.punt.changed(
-                effect.element, effect.ofport, effect.port
-            ),
-            msg.DnsChanged: lambda effect: self.dns.changed(effect.network_id, effect.view),
-            msg.Probe: self.addresses.probe,
-            msg.Gratuitous: self.addresses.gratuitous,
-            msg.Announce: (lambda effect: engine.announce(effect.paths)) if engine else nothing,
-            msg.Withdraw: (lambda effect: engine.withdraw(effect.nlris)) if engine else nothing,
-            msg.SendEndOfRib: (lambda effect: engine.end_of_rib()) if engine else nothing,
-            msg.ConfigDoubted: self.configuration.doubted,
-            msg.RecordStatus: lambda effect: self.configuration.put_status(
-                effect.key, effect.value
-            ),
-            msg.Notice: lambda effect: LOG.log(
-                LEVELS[effect.level], "%s: %s", effect.subject, effect.text
-            ),
-        }
 
     # ------------------------------------------------------------ switches
 
@@ -222,46 +171,3 @@ def _dns_service(section: Any, send: Send, punt: PuntSouthbound) -> DnsService:
         )  # fmt: skip
     except ValueError as error:
         raise SettingsError(f"[dns] resolvers, forward_zones: {error}") from error
-
-
-def _speaker(conf: Any) -> Speaker:
-    try:
-        peers = parse_peers(conf.bgp.peer)
-    except ValueError as error:
-        raise SettingsError(f"[bgp] peer: {error}") from error
-    if peers and not conf.bgp.router_id:
-        raise SettingsError("[bgp] router_id: required when there are peers")
-    if conf.bgp.router_id and not is_router_id(conf.bgp.router_id):
-        raise SettingsError(f"[bgp] router_id: {conf.bgp.router_id!r} is no IPv4 address")
-    listen = []
-    for text in conf.bgp.listen if peers else ():
-        address, _, port = text.rpartition(":")
-        number = port_number(port)
-        if not address or number is None:
-            raise SettingsError(f"[bgp] listen: {text!r} is not ADDRESS:PORT")
-        listen.append((address.strip("[]"), number))
-    return Speaker(
-        local_as=conf.bgp.local_as,
-        router_id=conf.bgp.router_id or "0.0.0.0",
-        listen=tuple(listen),
-        restart_time=conf.bgp.restart_time,
-        peers=peers,
-    )
-
-
-def _ovsdb_settings(conf: Any, node_name: str) -> OvsdbSettings:
-    section = conf.ovsdb
-    return OvsdbSettings(
-        listen=tuple(section.listen),
-        controller_target=section.controller_target,
-        openflow_port=conf.ofp_ssl_listen_port or conf.ofp_tcp_listen_port or 6653,
-        probe_interval=section.probe_interval,
-        bfd_interval=section.bfd_interval,
-        connections_per_port=section.connections_per_port,
-        max_sessions=section.max_sessions,
-        max_sessions_per_address=section.max_sessions_per_address,
-        private_key=section.private_key,
-        certificate=section.certificate,
-        ca_cert=section.ca_cert,
-        node_name=node_name,
-    )

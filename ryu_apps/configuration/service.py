@@ -29,7 +29,12 @@ from ryu_apps.configuration.status_writer import StatusWriter
 from ryu_apps.control.config import lineage
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change
-from ryu_apps.control.messages import ConfigAccepted, ConfigDoubted
+from ryu_apps.control.messages import (
+    ConfigAccepted,
+    ConfigDoubted,
+    RecordStatus,
+    Subscriptions,
+)
 from ryu_apps.store.base import (
     Batch,
     Compare,
@@ -212,6 +217,12 @@ class Configuration:
             self._hypervisors_doubt = ""
             self._review()
         self._guard.wake()
+
+    def subscriptions(self) -> Subscriptions:
+        return {
+            ConfigDoubted: self.doubted,
+            RecordStatus: lambda effect: self.put_status(effect.key, effect.value),
+        }
 
     def doubted(self, effect: ConfigDoubted) -> None:
         """What the hypervisors say of the configuration; controller thread."""

@@ -11,10 +11,10 @@ element has with this node; no two of one process, of whatever kind, have the sa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any
+from typing import Any, ClassVar
 
 from ryu_apps.control.families import DEFAULT_FAMILIES, Family
 from ryu_apps.control.graceful_restart import BY_TCP, Negotiated, SessionEnd
@@ -24,11 +24,25 @@ from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.state import Endpoint, Key, StateObject
 
+
+class Event:
+    """Something happened; goes to :meth:`World.handle`."""
+
+    __slots__ = ()
+
+
+class Effect:
+    """Something is to be done.  ``ignorable``: a node may have no part that does it."""
+
+    __slots__ = ()
+    ignorable: ClassVar[bool] = False
+
+
 # ---------------------------------------------------------------- events
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigChanged:
+class ConfigChanged(Event):
     """Committed configuration, in store order.  ``changes``: of
     :class:`~ryu_apps.control.config.model.Change`."""
 
@@ -37,7 +51,7 @@ class ConfigChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigLoaded:
+class ConfigLoaded(Event):
     """The whole stored configuration was delivered in the ConfigChanged events before this.
 
     ``known``: it follows on what this node knew before it was started.  ``remembers``: the node
@@ -48,12 +62,12 @@ class ConfigLoaded:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigAccepted:
+class ConfigAccepted(Event):
     """An operator accepted the stored configuration as it is, here or at another node."""
 
 
 @dataclass(frozen=True, slots=True)
-class StatusChanged:
+class StatusChanged(Event):
     """Observed-state records of all nodes, from the store: (key, record or None) below
     ``/status/``.  Keys: ``/status/nodes/NAME`` (ephemeral), ``/status/elements/SYSTEM-ID``,
     ``/status/claims/PORT/SYSTEM-ID``."""
@@ -110,7 +124,7 @@ class ElementInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class ElementConnected:
+class ElementConnected(Event):
     """A hypervisor's OVSDB session ``session`` delivered its contents: for the first time, or again
     after :class:`ReconsiderElement`.  An older session of the same hypervisor that is dead was told
     of by :class:`ElementDisconnected` before."""
@@ -122,7 +136,7 @@ class ElementConnected:
 
 
 @dataclass(frozen=True, slots=True)
-class ElementChanged:
+class ElementChanged(Event):
     """What the element says of itself changed (hostname, VTEP, facts)."""
 
     session: int
@@ -130,14 +144,14 @@ class ElementChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class ElementDisconnected:
+class ElementDisconnected(Event):
     session: int
     element: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class ElementUnusable:
+class ElementUnusable(Event):
     """A hypervisor's database lacks something, or holds what cannot be used.  ``element``,
     ``hostname``: as far as they can be shown.  ``reason``: empty where it is mended, or the session
     is over."""
@@ -150,7 +164,7 @@ class ElementUnusable:
 
 
 @dataclass(frozen=True, slots=True)
-class InterfacesChanged:
+class InterfacesChanged(Event):
     """``changes``: interface name -> its new row, or None where it is gone."""
 
     session: int
@@ -159,7 +173,7 @@ class InterfacesChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class PortStatus:
+class PortStatus(Event):
     """The switch of an element has made the port ``name``, or (``ofport`` None) has it no more."""
 
     element: str
@@ -168,7 +182,7 @@ class PortStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class TunnelsChanged:
+class TunnelsChanged(Event):
     """``changes``: endpoint -> its tunnel's new status, or None where the port is gone."""
 
     session: int
@@ -177,20 +191,20 @@ class TunnelsChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class VrouterConnected:
+class VrouterConnected(Event):
     """The OpenFlow channel of an element is up and its flows have been read back."""
 
     element: str
 
 
 @dataclass(frozen=True, slots=True)
-class VrouterDisconnected:
+class VrouterDisconnected(Event):
     element: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class VrouterAcked:
+class VrouterAcked(Event):
     """The switch confirmed every change up to ``revision`` (bundle committed)."""
 
     element: str
@@ -198,7 +212,7 @@ class VrouterAcked:
 
 
 @dataclass(frozen=True, slots=True)
-class FlowRejected:
+class FlowRejected(Event):
     """The switch refused flows of the object ``key``; the rest of the revision was applied.
 
     ``revision``: the last that the channel had taken in; what changed the object later is not
@@ -221,7 +235,7 @@ class Evidence(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class AddressSeen:
+class AddressSeen(Event):
     """A port sent ARP or a neighbor advertisement from an address that others may have too.  The
     switch has checked that the port may do so, at the time."""
 
@@ -233,7 +247,7 @@ class AddressSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class PathsReceived:
+class PathsReceived(Event):
     """From one peer, in order within the event: withdrawals first, then announcements."""
 
     peer: str
@@ -242,7 +256,7 @@ class PathsReceived:
 
 
 @dataclass(frozen=True, slots=True)
-class PeerUp:
+class PeerUp(Event):
     """``info``: ``router_id`` and ``remote_as`` of its OPEN, and more for people.  ``families``:
     those of the session, and what its OPEN says of graceful restart for each."""
 
@@ -254,7 +268,7 @@ class PeerUp:
 
 
 @dataclass(frozen=True, slots=True)
-class PeerDown:
+class PeerDown(Event):
     """Its paths turn stale, or go: :mod:`ryu_apps.control.graceful_restart`."""
 
     peer: str
@@ -263,7 +277,7 @@ class PeerDown:
 
 
 @dataclass(frozen=True, slots=True)
-class EndOfRib:
+class EndOfRib(Event):
     """The peer has told its whole table of a family."""
 
     peer: str
@@ -271,19 +285,19 @@ class EndOfRib:
 
 
 @dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Event):
     """Time passed; posted about once a second."""
 
 
 @dataclass(frozen=True, slots=True)
-class ForgetElement:
+class ForgetElement(Event):
     """The operator removed a hypervisor: its claims and paths go."""
 
     element: str
 
 
 @dataclass(frozen=True, slots=True)
-class ClearDuplicate:
+class ClearDuplicate(Event):
     """An operator says that nobody else has the MAC and the addresses of a port any more."""
 
     port_id: str
@@ -293,7 +307,7 @@ class ClearDuplicate:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class Program(Effect):
     """Change a vrouter's desired state.  Within one effect a key stands once; None deletes.
 
     ``revision`` grows by one per effect and element, from 1 at the node's start.
@@ -305,7 +319,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Effect):
     """While held, a vrouter channel adds flows but neither deletes any nor modifies those of
     objects that depend on peers: the node has just started and does not know everything yet
     (the deferral of RFC 4724 section 4.1).  ``held=False`` lets it converge on what is desired."""
@@ -315,7 +329,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class AcceptElement:
+class AcceptElement(Effect):
     """The session may configure its hypervisor from now on; an older session of it is closed.
     ``info``: as it was when that was decided."""
 
@@ -324,7 +338,7 @@ class AcceptElement:
 
 
 @dataclass(frozen=True, slots=True)
-class RefuseElement:
+class RefuseElement(Effect):
     """The session may not configure its hypervisor.  ``standby``: nothing is wrong, the hypervisor
     is another's; keep the session."""
 
@@ -335,7 +349,7 @@ class RefuseElement:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectElement:
+class ExpectElement(Effect):
     """The element, of that kind, was this node's before its start and will come back, from
     ``address``: keep a place for it."""
 
@@ -345,7 +359,7 @@ class ExpectElement:
 
 
 @dataclass(frozen=True, slots=True)
-class ReconsiderElement:
+class ReconsiderElement(Effect):
     """What stood against the session, of an element of that kind, is gone: tell of it again."""
 
     session: int
@@ -353,14 +367,14 @@ class ReconsiderElement:
 
 
 @dataclass(frozen=True, slots=True)
-class ReleaseElement:
+class ReleaseElement(Effect):
     """This node is no longer in charge of the element; what its switch holds stays as it is."""
 
     element: str
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeChanged:
+class EdgeChanged(Effect):
     """What is answered on behalf of the network to the port at ``ofport``; None: nothing."""
 
     element: str
@@ -369,7 +383,7 @@ class EdgeChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class DnsChanged:
+class DnsChanged(Effect):
     """What ports of a network may resolve, from now on by this view, whose mappings go on changing
     by themselves (:mod:`ryu_apps.control.edge.names`).  None: no port of it is here any more."""
 
@@ -378,7 +392,7 @@ class DnsChanged:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Effect):
     """Ask the port at ``ofport`` whether it has ``address``; an answer is an AddressSeen."""
 
     element: str
@@ -387,7 +401,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Gratuitous:
+class Gratuitous(Effect):
     """Tell the ports of this EVI on this element that ``address`` is at ``mac`` now, by an ARP
     announcement or an unsolicited neighbor advertisement.  ``besides``: the OpenFlow port that has
     it, or 0.  ``router``: it is a router's."""
@@ -401,7 +415,7 @@ class Gratuitous:
 
 
 @dataclass(frozen=True, slots=True)
-class SetTunnels:
+class SetTunnels(Effect):
     """The endpoints that this hypervisor must have a tunnel port to; the whole set."""
 
     element: str
@@ -409,7 +423,7 @@ class SetTunnels:
 
 
 @dataclass(frozen=True, slots=True)
-class MarkInstalled:
+class MarkInstalled(Effect):
     """For the host's own software: which interfaces have their port's flows confirmed now, as
     (name, installed).  Comes at most once a second, because every write makes ovs-vswitchd look
     at all of its ports."""
@@ -419,22 +433,32 @@ class MarkInstalled:
 
 
 @dataclass(frozen=True, slots=True)
-class Announce:
+class Announce(Effect):
+    """Paths of this node, new or in place of what was announced for the same NLRI."""
+
+    ignorable: ClassVar[bool] = True  # without peers nobody hears of routes
+
     paths: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Withdraw:
+class Withdraw(Effect):
+    """Paths that this node has no longer."""
+
+    ignorable: ClassVar[bool] = True
+
     nlris: tuple[Nlri, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class SendEndOfRib:
+class SendEndOfRib(Effect):
     """The node has announced everything it knows from before its restart (RFC 4724 section 4.1)."""
+
+    ignorable: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigDoubted:
+class ConfigDoubted(Effect):
     """``reason``: why the configuration cannot be the one that the hypervisors were programmed
     from, and nothing of theirs is deleted; "": it can, as far as is known.  ``trusted``: it is."""
 
@@ -443,7 +467,7 @@ class ConfigDoubted:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordStatus:
+class RecordStatus(Effect):
     """Write (or with None delete) an observed-state record in the store, key below ``/status/``."""
 
     key: str
@@ -451,9 +475,20 @@ class RecordStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Effect):
     """Something an operator should read.  ``level``: "info", "warning" or "error"."""
 
     level: str
     subject: str
     text: str
+
+
+EFFECTS: frozenset[type[Effect]] = frozenset(
+    item for item in list(globals().values())
+    if isinstance(item, type) and issubclass(item, Effect) and item is not Effect
+)
+"""All classes of effects."""
+
+Subscriptions = Mapping[type[Effect], Callable[[Any], None]]
+"""Effect class -> what carries out such an effect.  It is called on the controller thread and must
+not block; what it raises is logged and counted."""

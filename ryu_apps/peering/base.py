@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control.families import DEFAULT_FAMILIES, Family
+from ryu_apps.control.messages import Announce, SendEndOfRib, Subscriptions, Withdraw
 from ryu_apps.control.routes import Nlri, Path
 
 
@@ -71,6 +72,14 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def start(self) -> None:
         """Listen and connect.  Returns once it runs; raises OSError if it cannot listen."""
+
+    def subscriptions(self) -> Subscriptions:
+        """What of the control core's effects an engine carries out."""
+        return {
+            Announce: lambda effect: self.announce(effect.paths),
+            Withdraw: lambda effect: self.withdraw(effect.nlris),
+            SendEndOfRib: lambda effect: self.end_of_rib(),
+        }
 
     @abc.abstractmethod
     def announce(self, paths: Sequence[Path]) -> None:

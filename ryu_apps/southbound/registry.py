@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 from ryu_apps.control import messages as msg
@@ -33,14 +32,13 @@ class Southbounds(VrouterQueries):
             southbound.start()
 
     def stop(self) -> None:
-        """Stop all, the last first, also those that were not started."""
+        """Stop all, the last first."""
         for southbound in reversed(self._by_kind.values()):
             southbound.stop()
 
     # ------------------------------------------------------------ controller thread
 
-    def subscriptions(self) -> Mapping[type, Callable[[Any], None]]:
-        """Effect class -> what carries it out."""
+    def subscriptions(self) -> msg.Subscriptions:
         by_kind, by_element = self._by_kind, self._by_element
         return {
             msg.AcceptElement: self._accept,

@@ -49,8 +49,6 @@ CHANGES = (
 @pytest.fixture
 def live():
     controller = Controller(World(Settings("node1", 65000, ("peer",))))
-    for effect in (msg.Program, msg.Hold, msg.EdgeChanged, msg.DnsChanged):
-        controller.effects[effect] = lambda effect: None
     southbound = OpenFlowSouthbound(lambda event: None)
     view = LiveView(
         controller, MemoryStore(), southbound, None, lambda: {"node": "node1"}, lambda _: {}

@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
-from ryu_apps.control.messages import AddressSeen, Evidence, Gratuitous, Probe
+from ryu_apps.control.messages import AddressSeen, Evidence, Gratuitous, Probe, Subscriptions
 from ryu_apps.southbound.services.packet_in import Place, PuntSouthbound, Send, Service
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import arp, nd
@@ -57,6 +57,9 @@ class AddressSender:
     def __init__(self, punt: PuntSouthbound, send: Send) -> None:
         self._punt = punt
         self._send = send
+
+    def subscriptions(self) -> Subscriptions:
+        return {Probe: self.probe, Gratuitous: self.gratuitous}
 
     def probe(self, effect: Probe) -> None:
         self._punt.later(lambda: self._probe(effect))

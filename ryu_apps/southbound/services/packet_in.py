@@ -17,6 +17,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ryu_apps.control.messages import EdgeChanged, Subscriptions
 from ryu_apps.southbound.services.router_advertisements import Advertisements
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort, Why
@@ -131,6 +132,11 @@ class PuntSouthbound:
         )
 
     # ------------------------------------------------------------ controller thread
+
+    def subscriptions(self) -> Subscriptions:
+        return {
+            EdgeChanged: lambda effect: self.changed(effect.element, effect.ofport, effect.port)
+        }
 
     def start(self) -> None:
         self._thread.start()

@@ -21,6 +21,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from ryu_apps.control.messages import DnsChanged, Subscriptions
 from ryu_apps.southbound.services.dns.forwarder import Forwarder
 from ryu_apps.southbound.services.dns.resolvers import Limits
 from ryu_apps.southbound.services.dns.streams import Streams
@@ -116,6 +117,9 @@ class DnsService:
         self._selector.close()
         self._wake.close()
         self._woken.close()
+
+    def subscriptions(self) -> Subscriptions:
+        return {DnsChanged: lambda effect: self.changed(effect.network_id, effect.view)}
 
     def changed(self, network_id: str, view: DnsView | None) -> None:
         """What the ports of a network may see; None: the network is gone."""

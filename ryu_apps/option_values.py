@@ -1,0 +1,75 @@
+"""From options to the values that the parts of a node are made with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ryu_apps.connections.port_number import port_number
+from ryu_apps.control.world import Settings
+from ryu_apps.peering import Speaker, is_router_id, parse_peers
+from ryu_apps.settings import SettingsError, overlay_mtu
+from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
+
+
+def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
+    """What the control core needs to know of the options."""
+    return Settings(
+        node=node_name,
+        local_as=conf.bgp.local_as,
+        peers=tuple(peer.id for peer in speaker.peers),
+        stale_time=conf.node.stale_time,
+        restart_time=conf.bgp.restart_time,
+        restart_deferral=conf.node.restart_deferral,
+        overlay_mtu=overlay_mtu(conf),
+        dns_ttl=conf.dns.ttl,
+        count_new=conf.openflow.new_connections > 0,
+        limit_connections=conf.ovsdb.connections_per_port > 0,
+        peer_kinds={peer.id: peer.kind for peer in speaker.peers},
+        stalepath_time=conf.bgp.stalepath_time,
+        import_any_as=conf.bgp.import_any_as,
+        most_lost_ports=conf.node.max_lost_ports,
+    )
+
+
+def speaker_of(conf: Any) -> Speaker:
+    """This node's side of BGP.  Raises SettingsError."""
+    try:
+        peers = parse_peers(conf.bgp.peer)
+    except ValueError as error:
+        raise SettingsError(f"[bgp] peer: {error}") from error
+    if peers and not conf.bgp.router_id:
+        raise SettingsError("[bgp] router_id: required when there are peers")
+    if conf.bgp.router_id and not is_router_id(conf.bgp.router_id):
+        raise SettingsError(f"[bgp] router_id: {conf.bgp.router_id!r} is no IPv4 address")
+    listen = []
+    for text in conf.bgp.listen if peers else ():
+        address, _, port = text.rpartition(":")
+        number = port_number(port)
+        if not address or number is None:
+            raise SettingsError(f"[bgp] listen: {text!r} is not ADDRESS:PORT")
+        listen.append((address.strip("[]"), number))
+    return Speaker(
+        local_as=conf.bgp.local_as,
+        router_id=conf.bgp.router_id or "0.0.0.0",
+        listen=tuple(listen),
+        restart_time=conf.bgp.restart_time,
+        peers=peers,
+    )
+
+
+def ovsdb_settings(conf: Any, node_name: str) -> OvsdbSettings:
+    section = conf.ovsdb
+    return OvsdbSettings(
+        listen=tuple(section.listen),
+        controller_target=section.controller_target,
+        openflow_port=conf.ofp_ssl_listen_port or conf.ofp_tcp_listen_port or 6653,
+        probe_interval=section.probe_interval,
+        bfd_interval=section.bfd_interval,
+        connections_per_port=section.connections_per_port,
+        max_sessions=section.max_sessions,
+        max_sessions_per_address=section.max_sessions_per_address,
+        private_key=section.private_key,
+        certificate=section.certificate,
+        ca_cert=section.ca_cert,
+        node_name=node_name,
+    )
