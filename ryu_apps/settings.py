@@ -106,7 +106,8 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                     "allowed; empty: do not listen."),
         cfg.MultiStrOpt("peer", default=[], help="ADDRESS remote-as N [port N] [name TEXT] "
                         "[passive] [password TEXT] [hold-time N] [max-prefixes N] "
-                        "[kind auto|node|router|reflector] [route-targets LIST] [next-hops LIST] "
+                        "[kind auto|node|router|reflector] [families LIST] "
+                        "[route-targets LIST] [next-hops LIST] "
                         "[max-next-hops N] [no-enforce-first-as]; once a peer."),
         cfg.StrOpt("engine", default="native", choices=["native", "os-ken"], help="native: our "
                    "sessions on os-ken's codec. os-ken: its BGPSpeaker, with the limits that "

@@ -6,9 +6,11 @@ import ipaddress
 import shlex
 from collections.abc import Callable, Iterable
 
+from ryu_apps.control.families import Family
 from ryu_apps.control.peers import KINDS
 from ryu_apps.peering.admission import Targets
 from ryu_apps.peering.base import Peer
+from ryu_apps.peering.codec.families import family_named
 from ryu_apps.peering.sockets import canonical
 
 
@@ -43,6 +45,13 @@ def _prefixes(value: str) -> tuple[str, ...]:
     return tuple(str(ipaddress.ip_network(text)) for text in value.split(","))
 
 
+def _families(value: str) -> tuple[Family, ...]:
+    families = tuple(family_named(name) for name in value.split(","))
+    if len(set(families)) < len(families):
+        raise ValueError(f"{value!r} names a family twice")
+    return families
+
+
 _WORDS = {  # word: (field, what reads its value)
     "remote-as": ("remote_as", _number(1, 4294967295)),
     "port": ("port", _number(1, 65535)),
@@ -52,6 +61,7 @@ _WORDS = {  # word: (field, what reads its value)
     "name": ("name", _text),
     "password": ("password", _text),
     "kind": ("kind", _kind),
+    "families": ("families", _families),
     "route-targets": ("route_targets", _targets),
     "next-hops": ("next_hops", _prefixes),
 }
@@ -60,8 +70,9 @@ _WORDS = {  # word: (field, what reads its value)
 def parse_peer(text: str) -> Peer:
     """A ``peer`` line to a Peer: ``ADDRESS remote-as N``, and then in any order ``port N``,
     ``name TEXT``, ``passive``, ``password TEXT``, ``hold-time N``, ``max-prefixes N``,
-    ``kind auto|node|router|reflector``, ``route-targets LIST``, ``next-hops LIST``,
-    ``max-next-hops N``, ``no-enforce-first-as``.  TEXT may be quoted, a LIST has commas between.
+    ``kind auto|node|router|reflector``, ``families LIST``, ``route-targets LIST``,
+    ``next-hops LIST``, ``max-next-hops N``, ``no-enforce-first-as``.  TEXT may be quoted, a LIST
+    has commas between.
 
     Raises ValueError that says what is wrong and where.
     """

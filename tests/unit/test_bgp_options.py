@@ -1,18 +1,21 @@
 import pytest
 
+from ryu_apps.control.families import EVPN
 from ryu_apps.peering import Peer, is_router_id, make_engine, parse_peer, parse_peers
 
 
 def test_a_peer_with_everything():
     assert parse_peer("192.0.2.1 remote-as 4200000000 port 1179 name 'rack 7' passive "
-                      "password s3cret hold-time 30 max-prefixes 500") == Peer(
+                      "password s3cret hold-time 30 max-prefixes 500 "
+                      "families l2vpn-evpn") == Peer(
         "192.0.2.1", 4200000000, port=1179, name="rack 7", passive=True, password="s3cret",
-        hold_time=30, max_prefixes=500)
+        hold_time=30, max_prefixes=500, families=(EVPN,))
 
 
 def test_a_peer_with_the_least():
     peer = parse_peer("2001:DB8::0:1 remote-as 65000")
     assert peer == Peer("2001:db8::1", 65000)
+    assert peer.families == (EVPN,)
     assert peer.id == "2001:db8::1"
 
 
@@ -30,6 +33,10 @@ def test_a_peer_with_the_least():
     ("192.0.2.1 remote-as 1 hold-time 2", "at least 3 seconds"),
     ("192.0.2.1 remote-as 1 name 'x", "No closing quotation"),
     ("192.0.2.1 remote-as 1 name ''", "name is empty"),
+    ("192.0.2.1 remote-as 1 families ipv4-vpls", "'ipv4-vpls' is none of l2vpn-evpn"),
+    ("192.0.2.1 remote-as 1 families 25/70", "families '25/70' is none of"),
+    ("192.0.2.1 remote-as 1 families ''", "families '' is none of"),
+    ("192.0.2.1 remote-as 1 families l2vpn-evpn,l2vpn-evpn", "names a family twice"),
     ("192.0.2.1 remote-as 1 password " + "x" * 81, "80 bytes"),
 ])
 def test_what_is_wrong_is_said(text, reason):

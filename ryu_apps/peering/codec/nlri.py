@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 class Route(NamedTuple):
     """One decoded NLRI.  ``fields``: those of the family's class in
-    :mod:`ryu_apps.control.routes` without ``nlri_type``, as a tuple.  ``key``: what MP_UNREACH_NLRI
-    carries of it; within its family it identifies the route."""
+    :mod:`ryu_apps.control.routes` without ``nlri_type``, as a tuple.  ``key``: the same of
+    all announcements and withdrawals of a route, and within its family of no other."""
 
     key: bytes
     route_type: int
