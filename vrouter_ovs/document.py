@@ -11,8 +11,9 @@ from inspect import cleandoc
 from pathlib import Path
 
 from vrouter_ovs.pipeline import policy, render
+from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, place
-from vrouter_ovs.schema.tables import TABLE_IDS, TABLES
+from vrouter_ovs.schema.tables import TABLES
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
@@ -97,7 +98,7 @@ def page() -> str:
         "# The pipeline",
         "",
         "Generated from the declarations in `vrouter_ovs/` by `python -m vrouter_ovs.document`;",
-        "do not edit. How to add a table: the head of `vrouter_ovs/schema/tables.py`.",
+        "do not edit. How to add a table: the head of `vrouter_ovs/schema/tables/__init__.py`.",
         "",
         "## Tables",
         "",
@@ -110,9 +111,25 @@ def page() -> str:
                 *(("a port",) if table.outputs else ()),
                 *(("the node",) if table.punts else ()),
             ))
-        lines.append(
-            f"| {TABLE_IDS[table.name]} | {table.name} | {table.doc} | {ways} | {table.miss} |"
-        )
+        miss = table.miss if isinstance(table.miss, str) else f"drop: {_reason(table.miss)}"
+        lines.append(f"| {table.id} | {table.name} | {table.doc} | {ways} | {miss} |")
+    lines += [
+        "",
+        "## Priorities",
+        "",
+        "From the highest down. A range orders its flows among themselves.",
+    ]
+    for table in TABLES:
+        lines += ["", f"**{table.name}**", "", "| priority | name | flows | drops |"]
+        lines.append("|---|---|---|---|")
+        for one in table.priorities:
+            number = f"{one.number}-{one.last}" if one.last else str(one.number)
+            drop = _reason(one.drop) if one.drop else ""
+            lines.append(f"| {number} | {one.name} | {one.doc} | {drop} |")
+    lines += ["", "## Why a packet is dropped", ""]
+    lines += ["| number | reason | in words |", "|---|---|---|"]
+    for reason in DropReason:
+        lines.append(f"| {reason.value} | {_reason(reason)} | {reason.sentence} |")
     lines += ["", "## What a table may match and set", ""]
     for table in TABLES:
         matches, sets = _names(table.matches), _names(table.sets)
@@ -132,10 +149,15 @@ def page() -> str:
         for flow in render(example):
             said = describe(encode(flow))
             match = ", ".join(f"{name}={value}" for name, value in said["match"].items()) or "any"
-            lines.append(f"{said['table']} {said['priority']}: {match}")
+            name = flow.priority if isinstance(flow.priority, str) else flow.priority[0]
+            lines.append(f"{said['table']} {said['priority']} ({name}): {match}")
             lines.append(f"    {'; '.join(said['actions'])}")
         lines.append("```")
     return "\n".join(lines) + "\n"
+
+
+def _reason(reason: DropReason) -> str:
+    return reason.name.lower()
 
 
 def _names(names: frozenset[str]) -> str:

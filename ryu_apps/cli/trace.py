@@ -9,8 +9,9 @@ import re
 from typing import Any
 
 from vrouter_ovs.edge import Why
+from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.registers import REGISTERS, place
-from vrouter_ovs.schema.tables import TABLE_NAMES
+from vrouter_ovs.schema.tables import TABLE_NAMES, drop_reason
 
 from . import hypervisor
 from .client import Client
@@ -26,25 +27,9 @@ from .trace_text import render
 
 MAX_HOPS = 8
 
-_NO_RULE = "no rule of the {} security groups allows it; vnctl explain says what is missing"
-
-WHY = {
-    "guard": "anti-spoof: the port may not send from this MAC and address",
-    "target": "anti-spoof: the port may not claim this address",
-    "punt": "the node answers only what a port of its own sent, through a meter of the switch",
-    "permit_out": _NO_RULE.format("sender's"),
-    "permit_in": _NO_RULE.format("receiver's"),
-    "bridge": "nobody in this EVI is known to have the destination MAC",
-    "route": "the VRF has no route to the destination",
-    "nexthop": "the hop of the route is not installed",
-    "flood": "the EVI has no flood list here",
-    "encap": "only IP packets are routed",
-    "send": "there is no tunnel to the VTEP",
-}
-
 ERRORS = {
     Why.TIME_EXCEEDED: "its TTL is used up at the gateway",
-    Why.UNREACHABLE: WHY["route"],
+    Why.UNREACHABLE: DropReason.NO_ROUTE.sentence,
     Why.TO_GATEWAY: "it is for the gateway itself, which does nothing of the kind",
 }
 """What a router answers with an error, by what the flow before the table punt has set."""
@@ -54,13 +39,6 @@ ANSWERS = {
     Why.MDNS: "the node, which answers mDNS queries in this network",
 }
 """What the node answers for the network."""
-
-WHY_DROPPED = {
-    "claim": "this vrouter does not know the port, or the VNI of the tunnel",
-    "classify": "frames like this one are never forwarded",
-    "route": "its prefix is known, but nobody is known to have the address",
-    "encap": "what came from a tunnel never enters one again",
-}
 
 
 def run(client: Client, options: Any) -> Result:
@@ -204,6 +182,7 @@ def _drop(element: str, trace: Trace) -> dict[str, Any]:
             return {"verdict": "answered", "reason": f"by {ANSWERS[why]}"}
         reason = f"{error}; the node tells the sender" if error else "the node decides about it"
         return {"verdict": "to the controller", "reason": reason}
+    drop: DropReason | None = None
     problem: Output | None = next((one for one in trace.outputs if one.problem), None)
     last = trace.steps[-1] if trace.steps else None
     table = TABLE_NAMES.get(last.table, str(last.table)) if last else ""
@@ -212,15 +191,21 @@ def _drop(element: str, trace: Trace) -> dict[str, Any]:
     elif last is None:
         reason = "the bridge has no flows"
     elif last.match is None:
-        reason = f"no flow matches in table {table}: {WHY.get(table, 'the packet ends there')}"
-        if table == "punt" and error:
-            reason = f"{error}; no error is sent: {WHY[table]}"
+        drop = drop_reason(last.table)
+        sentence = drop.sentence if drop else "the packet ends there"
+        reason = f"no flow matches in table {table}: {sentence}"
+        if drop is DropReason.NOT_PUNTED and error:
+            reason = f"{error}; no error is sent: {sentence}"
     else:
+        drop = drop_reason(last.table, last.priority)
         reason = f"by the flow {last.match}, priority {last.priority}, of table {table}"
-        if table in WHY_DROPPED:
-            reason += f": {WHY_DROPPED[table]}"
+        if drop:
+            reason += f": {drop.sentence}"
     flow = f"{last.match}, priority {last.priority}" if last and last.match else None
-    return {"verdict": "dropped", "table": table, "flow": flow, "reason": reason}
+    return {
+        "verdict": "dropped", "table": table, "flow": flow, "reason": reason,
+        "drop_reason": drop.name.lower() if drop else None,
+    }  # fmt: skip
 
 
 def _why(trace: Trace) -> int:

@@ -146,5 +146,5 @@ def test_passes(vrouter: Sandbox, frame: bytes) -> None:
 def test_every_flow_has_a_packet() -> None:
     """Each constant flow of the guard that drops above what ports let pass is named here."""
     drops = [flow for flow in render(Vrouter("02:00:00:00:00:01"))
-             if flow.table == "guard" and flow.priority == 130]
+             if flow.table == "guard" and flow.priority == "forbidden"]
     assert len({match for _, match in STOPPED.values()}) == len(drops) - 1

@@ -13,7 +13,7 @@ from tests.ovs.objects import neighbors, objects, punts, remote_macs, routes, vr
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.schema.fields import PACKET_FIELDS, pack_value
 from vrouter_ovs.schema.registers import REGISTERS
-from vrouter_ovs.schema.tables import TABLE_IDS, TABLE_NAMES
+from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLE_NAMES
 from vrouter_ovs.state import LocalPort, Neighbor, RemoteMac, Route, StateObject
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.describe import describe
@@ -74,7 +74,7 @@ def test_osken_reads_and_writes_the_same_bytes(obj: StateObject, command: int, x
         assert type(message) is ofproto_v1_4_parser.OFPFlowMod
         assert (message.table_id, message.priority, message.command, message.cookie) == (
             TABLE_IDS[flow.table],
-            flow.priority,
+            BY_NAME[flow.table].number_of(flow.priority),
             command,
             flow.cookie,
         )
@@ -186,7 +186,9 @@ def test_the_operations_are_exactly_what_is_missing(
 def test_everything_we_emit_is_described(obj: StateObject) -> None:
     for flow, encoded in zip(render(obj), encode.encode_object(obj), strict=True):
         said = describe(encoded)
-        assert (said["table"], said["priority"]) == (flow.table, flow.priority)
+        assert (said["table"], said["priority"]) == (
+            flow.table, BY_NAME[flow.table].number_of(flow.priority),
+        )
         assert set(said["match"]) == {term[0] for term in flow.match}
         assert set(said["match"]) <= set(PACKET_FIELDS) | set(REGISTERS)
         assert len(said["actions"]) == max(1, len(flow.actions))

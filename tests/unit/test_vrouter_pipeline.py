@@ -12,10 +12,12 @@ from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline import RENDERERS, render
 from vrouter_ovs.schema.checks import check
+from vrouter_ovs.schema.declaration import TO_PORT, Priority, check_priorities
+from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.fields import PACKET_FIELDS
-from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.flow import DROP, RETURN, Flow
 from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, place
-from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES
+from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES, drop_reason
 from vrouter_ovs.state import (
     KINDS,
     Endpoint,
@@ -38,6 +40,14 @@ from vrouter_ovs.wire.encode import Encoded
 from vrouter_ovs.wire.flows import MAX_BODY, encode_action
 
 MAC = "52:54:00:00:00:01"
+TO_DELIVER = (("goto", "deliver"),)
+EXAMPLES = (
+    *document.EXAMPLES,
+    Evi(103, flood_unknown=True),
+    Route(900, "10.7.0.0/16", ()),
+    LocalPort("p", 1, 100, MAC, ((MAC, "fd00::1"),), shared=((MAC, "fd00::1"),)),
+)
+FLOWS = tuple(flow for example in EXAMPLES for flow in render(example))
 
 
 def test_ids_come_from_the_order() -> None:
@@ -65,34 +75,98 @@ def test_every_kind_is_rendered() -> None:
 
 
 def test_misses_are_flows_where_they_do_not_drop() -> None:
-    flows = [flow for example in document.EXAMPLES for flow in render(example)]
+    flows = list(FLOWS)
     for table in TABLES:
-        if table.miss != "drop":
-            (miss,) = [f for f in flows if f.table == table.name and not f.match]
-            assert (miss.priority, miss.actions[-1]) == (0, ("goto", table.miss))
+        rest = [f for f in flows if f.table == table.name and not f.match]
+        if table.miss in BY_NAME:
+            (miss,) = rest
+            assert (miss.priority, miss.actions[-1]) == ("rest", ("goto", table.miss))
+        elif table.miss == TO_PORT:
+            (miss,) = rest
+            assert (miss.priority, miss.actions) == ("rest", (("output_reg", "out_port"),))
+        else:
+            assert not rest
+
+
+def _named(flow: Flow) -> tuple[str, str]:
+    priority = flow.priority
+    return flow.table, priority if isinstance(priority, str) else priority[0]
 
 
 def test_what_is_declared_is_used() -> None:
-    flows = [flow for example in document.EXAMPLES for flow in render(example)]
+    """Each table, each priority, and each reason to drop."""
+    assert {flow.table for flow in FLOWS} == set(BY_NAME)
+    declared = {(table.name, one.name): one for table in TABLES for one in table.priorities}
+    assert {_named(flow) for flow in FLOWS} == set(declared)
+    dropping = {_named(flow) for flow in FLOWS if flow.actions == DROP}
+    assert dropping == {name for name, one in declared.items() if one.drop}
+    used = {declared[name].drop for name in dropping} | {table.miss for table in TABLES}
+    assert used >= set(DropReason)
+    sentences = [reason.sentence for reason in DropReason]
+    assert len(set(sentences)) == len(DropReason) and all(sentences)
+
+
+def test_flows_stand_in_the_order_of_their_names() -> None:
     for table in TABLES:
-        assert any(flow.table == table.name for flow in flows), table.name
+        numbers = [table.number_of(one.name) for one in table.priorities]
+        assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) == len(numbers)
+        for one in table.priorities:
+            assert table.priority_at(one.number) is table.priority_at(one.top) is one
+    for flow in FLOWS:
+        found = describe(encode.encode(flow))["priority"]
+        assert BY_NAME[flow.table].priority_at(found).name == _named(flow)[1]
+
+
+def test_a_drop_has_its_reason() -> None:
+    for table in TABLES:
+        miss = drop_reason(table.id)
+        assert miss is (table.miss if isinstance(table.miss, DropReason) else None)
+        for one in table.priorities:
+            assert drop_reason(table.id, one.top) is one.drop
+    assert drop_reason(max(TABLE_NAMES) + 1) is None
+    assert drop_reason(TABLE_IDS["bridge"], 1) is None
+
+
+@pytest.mark.parametrize(
+    "priorities",
+    (
+        (Priority("a", 1, ""), Priority("b", 1, "")),
+        (Priority("a", 1, ""), Priority("b", 2, "")),
+        (Priority("a", 9, ""), Priority("b", 1, "", last=9)),
+        (Priority("a", 9, ""), Priority("a", 1, "")),
+        (Priority("a", 1 << 16, ""),),
+        (Priority("a", -1, ""),),
+    ),
+)
+def test_priorities_that_are_no_order_are_refused(priorities) -> None:
+    with pytest.raises(PipelineError):
+        check_priorities(replace(BY_NAME["bridge"], priorities=priorities))
 
 
 @pytest.mark.parametrize(
     "flow",
     [
-        Flow("nowhere", 1, (), (), 0),
-        Flow("bridge", 1, (("ipv4_src", "10.0.0.1"),), (), 0),
-        Flow("bridge", 1, (("evi", 1), ("evi", 2)), (), 0),
-        Flow("bridge", 1, (), (("set_field", "eth_src", MAC),), 0),
-        Flow("bridge", 1, (), (("goto", "guard"),), 0),
-        Flow("bridge", 1, (), (("goto", "route"), ("set_field", "vrf", 1)), 0),
-        Flow("bridge", 1, (), (("output", 1),), 0),
-        Flow("guard", 1, (), (("dec_ttl",),), 0),
-        Flow("route", 1, (), (("move", "eth_dst", "evi"),), 0),
-        Flow("route", 1, (), (("pop", "evi"),), 0),
-        Flow("route", 1, (), (("multipath", 2, "evi"),), 0),
-        Flow("route", 1, (), (("explode",),), 0),
+        Flow("nowhere", "list", (), DROP, 0),
+        Flow("bridge", "port", (("ipv4_src", "10.0.0.1"),), TO_DELIVER, 0),
+        Flow("bridge", "port", (("evi", 1), ("evi", 2)), TO_DELIVER, 0),
+        Flow("bridge", "port", (), (("set_field", "eth_src", MAC),), 0),
+        Flow("bridge", "port", (), (("goto", "guard"),), 0),
+        Flow("bridge", "port", (), (("goto", "route"), ("set_field", "vrf", 1)), 0),
+        Flow("bridge", "port", (), (("output", 1),), 0),
+        Flow("guard", "own", (), (("dec_ttl",),), 0),
+        Flow("route", "prefix", (), (("move", "eth_dst", "evi"),), 0),
+        Flow("route", "prefix", (), (("pop", "evi"),), 0),
+        Flow("route", "prefix", (), (("multipath", 2, "evi"),), 0),
+        Flow("route", "prefix", (), (("explode",),), 0),
+        Flow("bridge", "port", (), (), 0),
+        Flow("bridge", "default", (), TO_DELIVER, 0),
+        Flow("bridge", ("port", 1), (), TO_DELIVER, 0),
+        Flow("route", ("prefix", 258), (), DROP, 0),
+        Flow("route", ("prefix", -1), (), DROP, 0),
+        Flow("bridge", "port", (), DROP, 0),
+        Flow("route", "prefix", (), (*DROP, ("dec_ttl",)), 0),
+        Flow("bridge", "port", (), RETURN, 0),
+        Flow("policy", "deny", (), (*RETURN, *RETURN, ("set_field", "permit", 1)), 0),
     ],
 )
 def test_what_a_table_did_not_declare_is_refused(flow: Flow) -> None:
@@ -105,15 +179,15 @@ def test_what_a_table_did_not_declare_is_refused(flow: Flow) -> None:
 @pytest.mark.parametrize(
     "flow",
     [
-        Flow("route", 1, (("ipv4_dst", "10.0.0.0", "0.0.0.0"),), (), 0),
-        Flow("route", 1, (("ipv4_dst", "10.0.0.0", "255.255.255.255"),), (), 0),
-        Flow("route", 1, (("ipv4_dst", "10.0.0.1", "255.255.255.0"),), (), 0),
-        Flow("route", 1, (("ipv4_dst", "10.0.0.300"),), (), 0),
-        Flow("route", 1, (("ip_ttl", 256),), (), 0),
-        Flow("route", 1, (("ip_ttl", "one"),), (), 0),
-        Flow("classify", 1, (), (("set_field", "from_tunnel", 1),), 0),
-        Flow("classify", 1, (), (("load", "from_tunnel", 2),), 0),
-        Flow("route", 1, (), (("move", "ipv4_src", "eth_src"),), 0),
+        Flow("route", "prefix", (("ipv4_dst", "10.0.0.0", "0.0.0.0"),), DROP, 0),
+        Flow("route", "prefix", (("ipv4_dst", "10.0.0.0", "255.255.255.255"),), DROP, 0),
+        Flow("route", "prefix", (("ipv4_dst", "10.0.0.1", "255.255.255.0"),), DROP, 0),
+        Flow("route", "prefix", (("ipv4_dst", "10.0.0.300"),), DROP, 0),
+        Flow("route", "prefix", (("ip_ttl", 256),), DROP, 0),
+        Flow("route", "prefix", (("ip_ttl", "one"),), DROP, 0),
+        Flow("classify", "evi", (), (("set_field", "from_tunnel", 1),), 0),
+        Flow("classify", "evi", (), (("load", "from_tunnel", 2),), 0),
+        Flow("route", "prefix", (), (("move", "ipv4_src", "eth_src"),), 0),
     ],
 )
 def test_what_has_no_bytes_is_refused(flow: Flow) -> None:
@@ -240,4 +314,4 @@ def test_two_parts_of_a_register_are_no_match() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(BY_NAME, "send", both)
         with pytest.raises(PipelineError, match="twice"):
-            check(Flow("send", 1, (("from_tunnel", 0), ("too_big", 1)), (), 0))
+            check(Flow("send", "too_big", (("from_tunnel", 0), ("too_big", 1)), DROP, 0))

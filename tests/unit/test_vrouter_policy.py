@@ -91,7 +91,7 @@ def test_what_has_no_set_yet_is_denied() -> None:
     flows = render(Vrouter(MAC))
     for table, asked in (("track", "policy_out"), ("receive", "policy_in")):
         found = {flow.match: flow.actions for flow in flows if (flow.table, flow.priority) ==
-                 (table, 10)}
+                 (table, "tracked")}
         zone = "in_port" if table == "track" else "out_port"
         assert found == {
             (("eth_type", eth_type),): (("ct", zone, asked),) for eth_type in (0x800, 0x86DD)
@@ -149,9 +149,9 @@ def test_bad_objects_are_refused(obj: object) -> None:
 @pytest.mark.parametrize(
     "flow",
     [
-        Flow("track", 1, (), (("ct", "in_port", "bridge"), ("goto", "guard")), 0),
-        Flow("track", 1, (), (("ct", "in_port", "output"),), 0),
-        Flow("permit_in", 1, (), (("ct_commit", "out_port", "bridge"),), 0),
+        Flow("track", "tracked", (), (("ct", "in_port", "bridge"), ("goto", "guard")), 0),
+        Flow("track", "tracked", (), (("ct", "in_port", "output"),), 0),
+        Flow("permit_in", "new", (), (("ct_commit", "out_port", "bridge"),), 0),
     ],
 )
 def test_conntrack_goes_on_where_its_table_says(flow: Flow) -> None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from vrouter_ovs.edge import Why
 from vrouter_ovs.numbers import ETH_ARP, ETH_IPV6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, PROTO_ICMPV6
-from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.flow import DROP, Flow
 
 NOT_BY_PAIRS, BY_NOBODY = ("owner", 2, 2), ("owner", 4, 4)
 TO_NODE, TO_NODE_AND_ALL = 1, 2
@@ -40,11 +40,11 @@ def announced(tag: int) -> list[Flow]:
         for kind in (NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT)
     )
     flows = [
-        Flow("announce", 200, (BY_NOBODY,), (), tag),
-        Flow("announce", 200, (NOT_BY_PAIRS, ("unsecured", 0)), (), tag),
-        Flow("announce", 100, (("tell", TO_NODE),), (*SEEN, ("goto", "proxy")), tag),
-        Flow("announce", 100, (("tell", TO_NODE_AND_ALL),), (*SEEN, ("goto", "bridge")), tag),
-        Flow("announce", 0, (), (("goto", "proxy"),), tag),
+        Flow("announce", "owned", (BY_NOBODY,), DROP, tag),
+        Flow("announce", "owned", (NOT_BY_PAIRS, ("unsecured", 0)), DROP, tag),
+        Flow("announce", "shared", (("tell", TO_NODE),), (*SEEN, ("goto", "proxy")), tag),
+        Flow("announce", "shared", (("tell", TO_NODE_AND_ALL),), (*SEEN, ("goto", "bridge")), tag),
+        Flow("announce", "rest", (), (("goto", "proxy"),), tag),
     ]
     for match, said in (
         ((("eth_type", ETH_ARP),), ("arp_spa", "claimed_ip3")),
@@ -52,11 +52,11 @@ def announced(tag: int) -> list[Flow]:
         (solicitation, ("ipv6_src", "claimed_ip")),
     ):
         to_guard = (("move", *said), ("goto", "guard"))
-        flows.append(Flow("claim", 110, (unsecured, *match), to_guard, tag))
-        flows.append(Flow("guard", 210, (unsecured, *match), CHECK, tag))
+        flows.append(Flow("claim", "unsecured_claim", (unsecured, *match), to_guard, tag))
+        flows.append(Flow("guard", "unsecured_claim", (unsecured, *match), CHECK, tag))
     # What the switch cannot read to its end (see :mod:`.guard`) may announce anything.
     flows += [
-        Flow("guard", 220, (unsecured, *match, ("nd_target", "::")), (), tag)
+        Flow("guard", "unsecured_unreadable", (unsecured, *match, ("nd_target", "::")), DROP, tag)
         for match in (advertisement, solicitation)
     ]
     return flows

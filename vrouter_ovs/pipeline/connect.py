@@ -48,7 +48,8 @@ def connect_meter(ofport: int) -> int:
 
 def counted(ofport: int, tag: int) -> Flow:
     """A port's part.  Both where it sends and where it receives, the register is its number."""
-    return Flow("connect", 100, (("out_port", ofport),), (("meter", connect_meter(ofport)),), tag)
+    counting = (("meter", connect_meter(ofport)),)
+    return Flow("connect", "port", (("out_port", ofport),), counting, tag)
 
 
 def render_punt(punt: Punt) -> tuple[Flow, ...]:

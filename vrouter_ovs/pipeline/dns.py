@@ -13,7 +13,7 @@ from vrouter_ovs.edge import Why
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PORT_DNS, PORT_MDNS, PROTO_TCP, PROTO_UDP
 from vrouter_ovs.pipeline.addresses import ip_match, vni
-from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import MDNS_ANSWER, MDNS_FLOOD, MDNS_LOCAL, DnsServer
 
 # RFC 6762 section 3.
@@ -32,7 +32,7 @@ def render_dns_server(server: DnsServer) -> tuple[Flow, ...]:
     tag = cookie(server.key)
     to_server = (("evi", vni(server.evi)), *ip_match("dst", server.address))
     return tuple(
-        Flow("proxy", 350, (*to_server, ("ip_proto", protocol), port), _punt(Why.DNS), tag)
+        Flow("proxy", "punt", (*to_server, ("ip_proto", protocol), port), _punt(Why.DNS), tag)
         for protocol, port in (
             (PROTO_UDP, ("udp_dst", PORT_DNS)),
             (PROTO_TCP, ("tcp_dst", PORT_DNS)),
@@ -53,13 +53,13 @@ def multicast_dns(evi: int, mode: str, tag: int) -> list[Flow]:
         raise PipelineError(f"no way for multicast DNS: {mode!r}")
     for group in MDNS_GROUPS:
         to_group = (("evi", evi), *group)
-        flows.append(Flow("bridge", 500, (*to_group, ("from_tunnel", 1)), (), tag))
+        flows.append(Flow("bridge", "mdns", (*to_group, ("from_tunnel", 1)), DROP, tag))
         if mode == MDNS_LOCAL:
             # What counts as from a tunnel goes to local ports, and into no tunnel.
             onward = (("load", "from_tunnel", 1), ("goto", "flood"))
-            flows.append(Flow("bridge", 500, (*to_group, ("from_tunnel", 0)), onward, tag))
+            flows.append(Flow("bridge", "mdns", (*to_group, ("from_tunnel", 0)), onward, tag))
         else:
             query = (*to_group, ("ip_proto", PROTO_UDP), ("udp_dst", PORT_MDNS))
-            flows.append(Flow("proxy", 350, query, _punt(Why.MDNS), tag))
-            flows.append(Flow("proxy", 340, to_group, (), tag))
+            flows.append(Flow("proxy", "punt", query, _punt(Why.MDNS), tag))
+            flows.append(Flow("proxy", "mdns_rest", to_group, DROP, tag))
     return flows

@@ -57,10 +57,13 @@ def at_gateways(tag: int) -> list[Flow]:
         turned = (*_swap("eth_src", "eth_dst"), *_swap(f"{ip}_src", f"{ip}_dst"))
         back = (("set_field", "ip_ttl", 64), ("output", IN_PORT))
         flows += [
-            Flow("gateway", 100, (*request, local), (*turned, ("set_field", *reply), *back), tag),
-            Flow("gateway", 110, (*later, local), (*turned, *back), tag),
-        ]
-    return [*flows, Flow("gateway", 0, (), answered(Why.TO_GATEWAY), tag)]
+            Flow(
+                "gateway", "echo", (*request, local),
+                (*turned, ("set_field", *reply), *back), tag,
+            ),
+            Flow("gateway", "later_fragment", (*later, local), (*turned, *back), tag),
+        ]  # fmt: skip
+    return [*flows, Flow("gateway", "rest", (), answered(Why.TO_GATEWAY), tag)]
 
 
 def _swap(one: str, other: str) -> tuple[tuple, ...]:

@@ -43,9 +43,9 @@ def render_flood(flood: Flood) -> tuple[Flow, ...]:
         actions = _run_in_passes(len(parts), max(1, a_pass // size))
     tag = cookie(flood.key)
     return (
-        Flow("flood", 100, _match(flood.evi, 0), (*actions, *_run((REMOTES,))), tag),
+        Flow("flood", "list", _match(flood.evi, 0), (*actions, *_run((REMOTES,))), tag),
         *(
-            Flow("flood", 100, _match(flood.evi, number), part, tag)
+            Flow("flood", "list", _match(flood.evi, number), part, tag)
             for number, part in enumerate(parts, 1)
         ),
     )
@@ -61,7 +61,7 @@ def render_flood_remotes(flood: FloodRemotes) -> tuple[Flow, ...]:
         parts.insert(0, _run(range(REMOTES + 1, REMOTES + 1 + len(parts))))
     tag = cookie(flood.key)
     return tuple(
-        Flow("flood", 100, _match(flood.evi, number), part, tag)
+        Flow("flood", "list", _match(flood.evi, number), part, tag)
         for number, part in enumerate(parts, REMOTES)
     )
 

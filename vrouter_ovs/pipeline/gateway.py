@@ -15,7 +15,7 @@ def render_vrf(vrf: Vrf) -> tuple[Flow, ...]:
     return (
         Flow(
             "classify",
-            110,
+            "vrf",
             (("tun_id", vni(vrf.vrf)), ("eth_dst", vrf.router_mac)),
             (("set_field", "vrf", vrf.vrf), ("load", "from_tunnel", 1), ("goto", "route")),
             cookie(vrf.key),
@@ -30,7 +30,7 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
     flows = [
         Flow(
             "bridge",
-            400,
+            "gateway",
             (("evi", evi), ("eth_dst", gateway.mac)),
             (("set_field", "vrf", vni(gateway.vrf)), ("goto", "route")),
             tag,
@@ -41,6 +41,6 @@ def render_gateway(gateway: Gateway) -> tuple[Flow, ...]:
         if ip_network(address).is_link_local:
             # Another network's gateway may have the same, as it may have the same MAC.
             to_gateway = (("evi", evi), *to_gateway)
-        flows.append(known(evi, address, gateway.mac, 300, tag, OWNER_ROUTER))
-        flows.append(Flow("route", 1000, to_gateway, (("goto", "gateway"),), tag))
+        flows.append(known(evi, address, gateway.mac, "gateway", tag, OWNER_ROUTER))
+        flows.append(Flow("route", "gateway", to_gateway, (("goto", "gateway"),), tag))
     return tuple(flows)

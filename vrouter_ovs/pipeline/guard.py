@@ -34,7 +34,7 @@ from vrouter_ovs.numbers import (
     REDIRECT,
     ROUTER_ADVERT,
 )
-from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.flow import DROP, Flow
 
 ANY_FRAGMENT = 1
 NOT_SKIPPED = (
@@ -46,8 +46,8 @@ follows that counts (RFC 8200 section 4.7), so nobody misses it."""
 
 
 def refused(tag: int) -> list[Flow]:
-    """The Vrouter's part.  A port's own flows pass at priority 120 what is its own; those without
-    port security pass at 200."""
+    """The Vrouter's part.  It stands above a port's own flows, and below those that let a port
+    without port security pass."""
     ipv6 = ("eth_type", ETH_IPV6)
     icmpv6, udp6 = (ipv6, ("ip_proto", PROTO_ICMPV6)), (ipv6, ("ip_proto", PROTO_UDP))
     matches: list[tuple] = [
@@ -76,4 +76,4 @@ def refused(tag: int) -> list[Flow]:
             # in a later one.
             (ipv6, ("ip_frag", ANY_FRAGMENT, ANY_FRAGMENT), *icmpv6[1:], ("icmpv6_type", kind)),
         ]
-    return [Flow("guard", 130, match, (), tag) for match in matches]
+    return [Flow("guard", "forbidden", match, DROP, tag) for match in matches]

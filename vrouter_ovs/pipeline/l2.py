@@ -16,7 +16,7 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
     flows = [
         Flow(
             "classify",
-            100,
+            "evi",
             (("tun_id", vni(evi.evi)),),
             (("set_field", "evi", evi.evi), ("load", "from_tunnel", 1), ("goto", "bridge")),
             tag,
@@ -33,7 +33,7 @@ def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:
     return (
         Flow(
             "bridge",
-            200,
+            "remote_mac",
             (("evi", remote.evi), ("eth_dst", remote.mac)),
             (
                 ("set_field", "tun_id", hop.label),
@@ -50,7 +50,7 @@ def render_local_mac(local: LocalMac) -> tuple[Flow, ...]:
     return (
         Flow(
             "bridge",
-            250,
+            "shared_mac",
             (("evi", vni(local.evi)), ("eth_dst", local.mac)),
             (("set_field", "out_port", local.ofport), ("goto", "deliver")),
             cookie(local.key),
@@ -62,7 +62,7 @@ def render_tunnel(tunnel: Tunnel) -> tuple[Flow, ...]:
     return (
         Flow(
             "send",
-            100,
+            "vtep",
             (("vtep", vtep_id(tunnel.endpoint.vtep)),),
             (("output", tunnel.ofport),),
             cookie(tunnel.key),

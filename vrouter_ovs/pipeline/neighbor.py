@@ -23,7 +23,7 @@ from vrouter_ovs.numbers import (
     PROTO_ICMPV6,
 )
 from vrouter_ovs.pipeline.addresses import claimed_terms
-from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Neighbor
 
 TARGET_LINK_LAYER_ADDRESS = 2
@@ -42,13 +42,14 @@ def render_neighbor(neighbor: Neighbor) -> tuple[Flow, ...]:
     """One flow."""
     tag = cookie(neighbor.key)
     flow = known(
-        neighbor.evi, neighbor.address, neighbor.mac, 200, tag, neighbor.owner, neighbor.ofport
-    )
+        neighbor.evi, neighbor.address, neighbor.mac, "neighbor", tag,
+        neighbor.owner, neighbor.ofport,
+    )  # fmt: skip
     return (flow,)
 
 
 def known(
-    evi: int, address: str, mac: str, priority: int, tag: int, owner: int, holder: int = 0
+    evi: int, address: str, mac: str, priority: str, tag: int, owner: int, holder: int = 0
 ) -> Flow:
     """``address`` in ``evi`` is at ``mac``.  ``owner``: whose it is, see vrouter_ovs.state;
     ``holder``: the port that is not answered, or 0."""
@@ -75,9 +76,9 @@ def unknown_flooded(evi: int, tag: int) -> list[Flow]:
     # receiver goes on as all else does.
     to_all = (("goto", "track"),)
     return [
-        Flow("answer", 60, arp, (("goto", "bridge"),), tag),
-        Flow("answer", 60, (*solicitation, ("eth_dst", MULTICAST, MULTICAST)), to_all, tag),
-        Flow("proxy", 330, (*solicitation, ("ipv6_src", "::")), to_all, tag),
+        Flow("answer", "flooded", arp, (("goto", "bridge"),), tag),
+        Flow("answer", "flooded", (*solicitation, ("eth_dst", MULTICAST, MULTICAST)), to_all, tag),
+        Flow("proxy", "detection_flooded", (*solicitation, ("ipv6_src", "::")), to_all, tag),
     ]
 
 
@@ -90,14 +91,14 @@ def answers(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
     return [
         Flow(
             "proxy",
-            200,
+            "question",
             request,
             (("move", "arp_tpa", "claimed_ip3"), *LOOK_UP, ("goto", "answer")),
             tag,
         ),
         Flow(
             "proxy",
-            200,
+            "question",
             SOLICITATION,
             (("move", "nd_target", "claimed_ip"), *LOOK_UP, ("goto", "answer")),
             tag,
@@ -105,7 +106,7 @@ def answers(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
         # Turned into its reply, and back where it came from.
         Flow(
             "answer",
-            200,
+            "known",
             (("eth_type", ETH_ARP), ANSWERED),
             (
                 ("move", "eth_src", "eth_dst"),
@@ -119,15 +120,15 @@ def answers(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
             ),
             tag,
         ),
-        Flow("answer", 210, (*valid, ROUTERS), _advertise(ROUTER), tag),
-        Flow("answer", 200, (*valid, ANSWERED), _advertise(0), tag),
+        Flow("answer", "router", (*valid, ROUTERS), _advertise(ROUTER), tag),
+        Flow("answer", "known", (*valid, ANSWERED), _advertise(0), tag),
         # What was not answered, and all would hear, ends here; what has one receiver goes its way.
-        Flow("answer", 40, (("eth_type", ETH_ARP),), (), tag),
-        Flow("answer", 40, (*SOLICITATION, ("eth_dst", MULTICAST, MULTICAST)), (), tag),
-        Flow("answer", 0, (), onward, tag),
+        Flow("answer", "unknown", (("eth_type", ETH_ARP),), DROP, tag),
+        Flow("answer", "unknown", (*SOLICITATION, ("eth_dst", MULTICAST, MULTICAST)), DROP, tag),
+        Flow("answer", "rest", (), onward, tag),
         Flow(
             "advertise",
-            0,
+            "rest",
             (*SOLICITATION[:2], ("icmpv6_type", NEIGHBOR_ADVERT)),
             (
                 ("set_field", "nd_options_type", TARGET_LINK_LAYER_ADDRESS),

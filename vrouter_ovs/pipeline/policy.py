@@ -32,7 +32,7 @@ from vrouter_ovs.numbers import (
 from vrouter_ovs.pipeline.addresses import prefix_term, vni
 from vrouter_ovs.pipeline.port_blocks import blocks
 from vrouter_ovs.schema.fields import CT_STATES
-from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.flow import RETURN, Flow
 from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy, Rule
 
@@ -41,7 +41,6 @@ VALID = ("ct_state", TRACKED, TRACKED | INVALID)
 """Without it a switch refuses a match on the fields of a connection."""
 ANY_FRAGMENT, LATER_FRAGMENT = 1, 2
 MAX_POLICY = INBOUND - 1
-RULE_PRIORITY, DENY_PRIORITY, PEER_PRIORITY = 100, 1, 100
 _DIRECTIONS = {EGRESS: 0, INGRESS: INBOUND}
 _ETH_TYPES = {4: ETH_IPV4, 6: ETH_IPV6}
 PORT_FIELDS = {PROTO_TCP: "tcp_dst", PROTO_UDP: "udp_dst", PROTO_SCTP: "sctp_dst"}
@@ -73,10 +72,10 @@ def render_policy(policy: Policy) -> tuple[Flow, ...]:
         for table, then in (("track", "policy_out"), ("receive", "policy_in")):
             for eth_type in (ETH_IPV4, ETH_IPV6):
                 match = (("policy", number), ("eth_type", eth_type))
-                flows.append(Flow(table, 100, match, (("goto", then),), tag))
+                flows.append(Flow(table, "untracked", match, (("goto", then),), tag))
     for direction in (EGRESS, INGRESS):
         match = (("policy", ruleset(number, direction)),)
-        flows.append(Flow("policy", DENY_PRIORITY, match, (), tag))
+        flows.append(Flow("policy", "deny", match, RETURN, tag))
     return tuple(flows)
 
 
@@ -96,19 +95,18 @@ def render_rule(rule: Rule) -> tuple[Flow, ...]:
         # Open vSwitch 3.1 takes ct_nw_proto=0, but does not show it again: such a flow looks like
         # one for all protocols, and cannot be deleted by what it looks like.
         raise PipelineError("protocol 0 cannot be told from any protocol")
-    height = RULE_PRIORITY
+    priority = "rule_with_prefix" if rule.remote else "rule"
     if rule.stateful:
         match.append(VALID)
     if rule.peer:
         match.append(("peer", policy_id(rule.peer)))
     if rule.remote:
-        height += 1
         match += _remote(rule.remote, rule.direction, rule.stateful, rule.version)
     if rule.protocol != -1:
         match.append(("ct_nw_proto" if rule.stateful else "ip_proto", rule.protocol))
     tag = cookie(rule.key)
     return tuple(
-        Flow("policy", height, (*match, *upper), _PERMIT, tag) for upper in _upper(rule)
+        Flow("policy", priority, (*match, *upper), _PERMIT, tag) for upper in _upper(rule)
     )
 
 
@@ -123,7 +121,7 @@ def render_peer_address(peer: PeerAddress) -> tuple[Flow, ...]:
     )
     found = (("set_field", "peer", policy_id(peer.peer)), ("goto", "policy"))
     return tuple(
-        Flow("peer", PEER_PRIORITY + net.prefixlen, (*match, *other), found, cookie(peer.key))
+        Flow("peer", ("prefix", net.prefixlen), (*match, *other), found, cookie(peer.key))
         for other in _other_side(peer)
     )
 

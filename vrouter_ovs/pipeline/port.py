@@ -56,8 +56,8 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
         known.append(("load", "unsecured", 1))
     to_port = (("set_field", "out_port", port.ofport), ("goto", "deliver"))
     return (
-        Flow("port", 100, (("out_port", port.ofport),), tuple(known), tag),
-        Flow("bridge", 300, (("evi", evi), ("eth_dst", port.mac)), to_port, tag),
+        Flow("port", "port", (("out_port", port.ofport),), tuple(known), tag),
+        Flow("bridge", "port", (("evi", evi), ("eth_dst", port.mac)), to_port, tag),
         *guard.values(),
     )
 
@@ -85,7 +85,7 @@ def _pair(port: LocalPort, mac: str, prefix: str, probing: str, tag: int) -> lis
             flows += _own4(source, mac, net, tag) if own else _other4(source, mac, net, shared, tag)
             if mac != probing:
                 probe = (("eth_type", ETH_ARP), ("arp_sha", mac), ("arp_spa", "0.0.0.0"))
-                flows.append(Flow("guard", 100, (*source, *probe), PASS, tag))
+                flows.append(Flow("guard", "own", (*source, *probe), PASS, tag))
         else:
             flows += _own6(source, mac, net, tag) if own else _other6(source, mac, net, shared, tag)
             if prefix:
@@ -104,8 +104,8 @@ def _link_local(port: LocalPort, source: tuple, mac: str, tag: int) -> list[Flow
 def _own4(source: tuple, mac: str, net: Network, tag: int) -> list[Flow]:
     arp = (("eth_type", ETH_ARP), ("arp_sha", mac), *claimed_terms(net))
     return [
-        Flow("guard", 100, _from4(source, net), PASS, tag),
-        Flow("guard", 100, (*source, *arp), PASS, tag),
+        Flow("guard", "own", _from4(source, net), PASS, tag),
+        Flow("guard", "own", (*source, *arp), PASS, tag),
     ]
 
 
@@ -113,12 +113,13 @@ def _other4(source: tuple, mac: str, net: Network, shared: bool, tag: int) -> li
     """An ARP announcement (RFC 5227 section 3) is for all, and no question to answer."""
     arp = (*source, ("eth_type", ETH_ARP), ("arp_sha", mac), *claimed_terms(net))
     flows = [
-        Flow("guard", 100, _from4(source, net), PASS, tag),
-        Flow("guard", 95, arp, checked(TO_NODE if shared else 0), tag),
+        Flow("guard", "own", _from4(source, net), PASS, tag),
+        Flow("guard", "pair", arp, checked(TO_NODE if shared else 0), tag),
     ]
     if shared and net.prefixlen == net.max_prefixlen:
         question = (("arp_op", ARP_REQUEST), ("arp_tpa", str(net.network_address)))
-        flows.append(Flow("guard", 96, (*arp, *question), checked(TO_NODE_AND_ALL), tag))
+        told = checked(TO_NODE_AND_ALL)
+        flows.append(Flow("guard", "announcement", (*arp, *question), told, tag))
     return flows
 
 
@@ -131,7 +132,7 @@ def _own6(source: tuple, mac: str, net: Network, tag: int) -> list[Flow]:
     claimed = _claimed6(source, mac)
     return [
         _from6(claimed, net, tag),
-        Flow("target", 200, (*claimed, *claimed_terms(net)), PASS, tag),
+        Flow("target", "own", (*claimed, *claimed_terms(net)), PASS, tag),
     ]
 
 
@@ -139,10 +140,10 @@ def _other6(source: tuple, mac: str, net: Network, shared: bool, tag: int) -> li
     """Duplicate address detection is not told to the node."""
     claimed = _claimed6(source, mac)
     of_these = (*claimed, *claimed_terms(net))
-    flows = [_from6(claimed, net, tag), Flow("target", 190, of_these, checked(), tag)]
+    flows = [_from6(claimed, net, tag), Flow("target", "pair", of_these, checked(), tag)]
     if shared:
         told = (*of_these, ("ip_proto", PROTO_ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
-        flows.append(Flow("target", 195, told, checked(TO_NODE), tag))
+        flows.append(Flow("target", "advertisement", told, checked(TO_NODE), tag))
     return flows
 
 
@@ -152,4 +153,4 @@ def _claimed6(source: tuple, mac: str) -> tuple[tuple, ...]:
 
 def _from6(claimed: tuple, net: Network, tag: int) -> Flow:
     match = (*claimed, *prefix_term("ipv6_src", net))
-    return Flow("guard", 100, match, (("goto", "target"),), tag)
+    return Flow("guard", "own", match, (("goto", "target"),), tag)

@@ -48,9 +48,12 @@ def recognised(tag: int) -> list[Flow]:
         return ("udp_src", source), ("udp_dst", target)
 
     return [
-        Flow("guard", 300, (*udp4, *ports(PORT_DHCP_CLIENT, PORT_DHCP_SERVER)), to_punt, tag),
-        Flow("guard", 300, (*udp6, *ports(PORT_DHCPV6_CLIENT, PORT_DHCPV6_SERVER)), to_punt, tag),
-        Flow("guard", 300, solicitation, to_punt, tag),
+        Flow("guard", "punt", match, to_punt, tag)
+        for match in (
+            (*udp4, *ports(PORT_DHCP_CLIENT, PORT_DHCP_SERVER)),
+            (*udp6, *ports(PORT_DHCPV6_CLIENT, PORT_DHCPV6_SERVER)),
+            solicitation,
+        )
     ]
 
 
@@ -62,4 +65,4 @@ def answered(why: Why) -> tuple[tuple, ...]:
 def punted(ofport: int, tag: int) -> Flow:
     """A port's part."""
     to_node = (("meter", meter_id(ofport)), ("controller",))
-    return Flow("punt", 100, (("in_port", ofport),), to_node, tag)
+    return Flow("punt", "port", (("in_port", ofport),), to_node, tag)

@@ -14,15 +14,15 @@ from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.addresses import ip_match, vtep_id
-from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import VXLAN, LocalHop, RemoteHop, Route
 
 MAX_HOPS = 256
 
 
-def priority(prefix_length: int) -> int:
-    """100 to 356, in steps of two: a route's variant for tunnel traffic stands one above it."""
-    return 100 + 2 * prefix_length
+def priority(prefix_length: int, from_tunnel: bool = False) -> tuple[str, int]:
+    """In steps of two: a route's variant for tunnel traffic stands one above it."""
+    return "prefix", 2 * prefix_length + from_tunnel
 
 
 def render_route(route: Route) -> tuple[Flow, ...]:
@@ -32,20 +32,23 @@ def render_route(route: Route) -> tuple[Flow, ...]:
         raise PipelineError(f"route {route.prefix}: {len(route.hops)} hops, at most {MAX_HOPS}")
     tag = cookie(route.key)
     match = (("vrf", route.vrf), *ip_match("dst", route.prefix))
-    height = priority(ip_network(route.prefix).prefixlen)
+    length = ip_network(route.prefix).prefixlen
     if len(route.hops) < 2:
-        actions = deliver(route.hops[0]) if route.hops else ()
-        return (Flow("route", height, match, actions, tag),)
+        actions = deliver(route.hops[0]) if route.hops else DROP
+        return (Flow("route", priority(length), match, actions, tag),)
     # Local hops come first, so that both variants share the flows of the buckets.
     local = [hop for hop in route.hops if type(hop) is LocalHop]
     remote = [hop for hop in route.hops if type(hop) is not LocalHop]
-    flows = [Flow("route", height, match, _spread(len(route.hops)), tag)]
+    flows = [Flow("route", priority(length), match, _spread(len(route.hops)), tag)]
     if local and remote:
         flows.append(
-            Flow("route", height + 1, (*match, ("from_tunnel", 1)), _spread(len(local)), tag)
+            Flow(
+                "route", priority(length, True), (*match, ("from_tunnel", 1)),
+                _spread(len(local)), tag,
+            )
         )
     flows += [
-        Flow("nexthop", height, (*match, ("bucket", bucket)), deliver(hop), tag)
+        Flow("nexthop", priority(length), (*match, ("bucket", bucket)), deliver(hop), tag)
         for bucket, hop in enumerate((*local, *remote))
     ]
     return tuple(flows)

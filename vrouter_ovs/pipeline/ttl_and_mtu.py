@@ -15,7 +15,7 @@ from __future__ import annotations
 from vrouter_ovs.edge import Why
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
 from vrouter_ovs.pipeline.punt import answered
-from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Vrouter
 
 ETHERNET = 14
@@ -23,8 +23,6 @@ ETHERNET = 14
 BACK = (("load", "in_port", 0),)
 """Open vSwitch outputs nothing to the in-port (ovs-actions(7)); a router does (RFC 1812 section
 5.2.1), where a port has addresses of two networks, or is itself a router of one."""
-NO_ROUTE = 50
-"""Below every prefix, also the one of length 0."""
 
 
 def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
@@ -32,12 +30,12 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
     measure = (("check_larger", vrouter.mtu + ETHERNET, "too_big"), ("goto", "send"))
     too_big = ("too_big", 1)
     flows = [
-        Flow("encap", 1000, (("from_tunnel", 1),), (), tag),
-        Flow("encap", 100, (("vrf", 0),), measure, tag),
-        Flow("send", 1000, (("from_tunnel", 1),), (), tag),
-        Flow("send", 800, (too_big,), (), tag),
+        Flow("encap", "from_tunnel", (("from_tunnel", 1),), DROP, tag),
+        Flow("encap", "bridged", (("vrf", 0),), measure, tag),
+        Flow("send", "from_tunnel", (("from_tunnel", 1),), DROP, tag),
+        Flow("send", "too_big", (too_big,), DROP, tag),
         # With an L3 VNI, hence in no EVI.  Who sends to the gateway with an L2 VNI has not routed.
-        Flow("arrive", 100, (("evi", 0),), (("goto", "deliver"),), tag),
+        Flow("arrive", "routed", (("evi", 0),), (("goto", "deliver"),), tag),
     ]
     for family in (("eth_type", ETH_IPV4), ("eth_type", ETH_IPV6)):
         # Measured in its last form: whoever follows a trace then sees what leaves.  The sender's
@@ -51,14 +49,17 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
         error = answered(Why.TOO_BIG)
         flows += [
             # dec_ttl alone would send these to any controller (also the one in arrive).
-            Flow("route", 900, (family, ("ip_ttl", 0), local), used_up, tag),
-            Flow("route", 900, (family, ("ip_ttl", 1), local), used_up, tag),
-            Flow("route", 890, (family, ("ip_ttl", 0)), (), tag),
-            Flow("route", NO_ROUTE, (family, local), answered(Why.UNREACHABLE), tag),
-            Flow("encap", 50, (family,), leave, tag),
-            Flow("send", 900, (too_big, family, ("vrf", 0)), error, tag),
-            Flow("send", 850, (too_big, family), (("move", "router_mac", "eth_src"), *error), tag),
-            Flow("arrive", 60, (family, ("ip_ttl", 1)), (), tag),
-            Flow("arrive", 50, (family,), (("dec_ttl",), *BACK, ("goto", "deliver")), tag),
+            Flow("route", "used_up", (family, ("ip_ttl", 0), local), used_up, tag),
+            Flow("route", "used_up", (family, ("ip_ttl", 1), local), used_up, tag),
+            Flow("route", "no_ttl", (family, ("ip_ttl", 0)), DROP, tag),
+            Flow("route", "no_route", (family, local), answered(Why.UNREACHABLE), tag),
+            Flow("encap", "routed", (family,), leave, tag),
+            Flow("send", "too_big_bridged", (too_big, family, ("vrf", 0)), error, tag),
+            Flow(
+                "send", "too_big_routed", (too_big, family),
+                (("move", "router_mac", "eth_src"), *error), tag,
+            ),
+            Flow("arrive", "used_up", (family, ("ip_ttl", 1)), DROP, tag),
+            Flow("arrive", "first", (family,), (("dec_ttl",), *BACK, ("goto", "deliver")), tag),
         ]
     return flows

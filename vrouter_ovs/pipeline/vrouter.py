@@ -41,7 +41,7 @@ from vrouter_ovs.pipeline.policy import (
 )
 from vrouter_ovs.pipeline.punt import recognised
 from vrouter_ovs.pipeline.ttl_and_mtu import routed
-from vrouter_ovs.schema.flow import Flow
+from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Vrouter
 
 UNTAG = (("pop_vlan",), ("resubmit", "classify"))
@@ -65,26 +65,30 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
     onward = (("load", "router_mac", mac_int(vrouter.router_mac)), ("goto", "track"))
     flows = [
         # A tag without a VID is a priority, and the frame is untagged (IEEE 802.1Q section 6.9).
-        Flow("classify", 1100, (("vlan_vid", 0x1000),), UNTAG, tag),
+        Flow("classify", "priority_tag", (("vlan_vid", 0x1000),), UNTAG, tag),
         # VLANs mean nothing here, in either direction (RFC 7348 section 6.1).
-        Flow("classify", 1000, (("vlan_vid", 0x1000, 0x1000),), (), tag),
+        Flow("classify", "never_forwarded", (("vlan_vid", 0x1000, 0x1000),), DROP, tag),
         # The second tag of a frame, where the switch reads one alone (vlan-limit of
         # ovs-vswitchd.conf.db(5)).
-        *(Flow("classify", 1000, (("eth_type", kind),), (), tag) for kind in VLAN_TAGS),
+        *(
+            Flow("classify", "never_forwarded", (("eth_type", kind),), DROP, tag)
+            for kind in VLAN_TAGS
+        ),
         # IEEE 802.1D table 7-10: never forwarded by a bridge.
         Flow(
-            "classify", 1000, (("eth_dst", "01:80:c2:00:00:00", "ff:ff:ff:ff:ff:f0"),), (), tag
+            "classify", "never_forwarded",
+            (("eth_dst", "01:80:c2:00:00:00", "ff:ff:ff:ff:ff:f0"),), DROP, tag,
         ),
-        Flow("classify", 1000, (("eth_src", MULTICAST, MULTICAST),), (), tag),
+        Flow("classify", "never_forwarded", (("eth_src", MULTICAST, MULTICAST),), DROP, tag),
         Flow(
             "classify",
-            0,
+            "rest",
             (),
             (("move", "in_port", "out_port"), ("resubmit", "port"), ("goto", "claim")),
             tag,
         ),
         *_claims(tag),
-        Flow("guard", 200, (("unsecured", 1),), (("goto", "proxy"),), tag),
+        Flow("guard", "unsecured", (("unsecured", 1),), (("goto", "proxy"),), tag),
         *announced(tag),
         *refused(tag),
         *recognised(tag),
@@ -92,23 +96,23 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         # An ARP reply to one receiver passes; whatever other ARP was not answered ends here.
         Flow(
             "proxy",
-            50,
+            "reply",
             (("eth_type", ETH_ARP), ("arp_op", ARP_REPLY), ("eth_dst", NO_MAC, MULTICAST)),
             (("goto", "bridge"),),
             tag,
         ),
-        Flow("proxy", 40, (("eth_type", ETH_ARP),), (), tag),
-        Flow("proxy", 0, (), onward, tag),
+        Flow("proxy", "arp", (("eth_type", ETH_ARP),), DROP, tag),
+        Flow("proxy", "rest", (), onward, tag),
         # Duplicate address detection asks for the asker's own address, which the switch knows: an
         # answer would say that it is taken (RFC 4862 section 5.4.3).  Addresses are given out once,
         # so silence is the right answer; who hears it while checking the same address, gives it up.
-        Flow("proxy", 320, (*SOLICITATION, ("ipv6_src", "::")), (), tag),
-        Flow("bridge", 100, (("eth_dst", MULTICAST, MULTICAST),), (("goto", "flood"),), tag),
-        Flow("output", 0, (), (("output_reg", "out_port"),), tag),
+        Flow("proxy", "detection", (*SOLICITATION, ("ipv6_src", "::")), DROP, tag),
+        Flow("bridge", "group", (("eth_dst", MULTICAST, MULTICAST),), (("goto", "flood"),), tag),
+        Flow("output", "rest", (), (("output_reg", "out_port"),), tag),
     ]
     flows += _policy(tag)
     flows += [
-        Flow("route", 950, (("eth_type", ETH_IPV6), (field, *prefix)), (), tag)
+        Flow("route", "never_routed", (("eth_type", ETH_IPV6), (field, *prefix)), DROP, tag)
         for field, *prefix in NEVER_ROUTED
     ]
     return (*flows, *at_gateways(tag), *routed(vrouter, tag))
@@ -117,9 +121,9 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
 def _claims(tag: int) -> list[Flow]:
     """What a frame of each kind claims, and what it may say of itself where that is said twice."""
 
-    def claims(height: int, match: tuple, *said: tuple[str, str]) -> Flow:
+    def claims(priority: str, match: tuple, *said: tuple[str, str]) -> Flow:
         moves = tuple(("move", *pair) for pair in said)
-        return Flow("claim", height, match, (*moves, ("goto", "guard")), tag)
+        return Flow("claim", priority, match, (*moves, ("goto", "guard")), tag)
 
     ipv6, arp = ("eth_type", ETH_IPV6), ("eth_type", ETH_ARP)
     solicitation, advertisement = (
@@ -133,25 +137,25 @@ def _claims(tag: int) -> list[Flow]:
     # its own addresses: whoever is just checking the same one would give it up.
     detection = (*solicitation, ("ipv6_src", "::"), ("nd_sll", NO_MAC))
     return [
-        Flow("claim", 200, (("evi", 0),), (), tag),
-        claims(100, (("unsecured", 1),)),
-        claims(40, detection, of_frame, of_target),
+        Flow("claim", "unknown_port", (("evi", 0),), DROP, tag),
+        claims("unsecured", (("unsecured", 1),)),
+        claims("detection", detection, of_frame, of_target),
         # The link-layer option may be left out (RFC 4861 sections 4.3 and 4.4), never be another's.
-        claims(30, (*solicitation, ("nd_sll", NO_MAC)), of_frame, of_asker),
-        claims(30, (*advertisement, ("nd_tll", NO_MAC)), of_frame, of_target),
-        claims(20, solicitation, ("nd_sll", "claimed_mac"), of_asker),
-        claims(20, advertisement, ("nd_tll", "claimed_mac"), of_target),
-        claims(10, (ipv6,), of_frame),
+        claims("without_option", (*solicitation, ("nd_sll", NO_MAC)), of_frame, of_asker),
+        claims("without_option", (*advertisement, ("nd_tll", NO_MAC)), of_frame, of_target),
+        claims("neighbor_or_probe", solicitation, ("nd_sll", "claimed_mac"), of_asker),
+        claims("neighbor_or_probe", advertisement, ("nd_tll", "claimed_mac"), of_target),
+        claims("ip_or_arp", (ipv6,), of_frame),
         # The ARP probe of RFC 5227 section 2.1.1 has no sender address yet: what the table port
         # knows of the port stands.
-        claims(20, (arp, ("arp_spa", "0.0.0.0"))),
-        claims(10, (arp,), ("arp_spa", "claimed_ip3")),
-        claims(0, ()),
-        Flow("guard", 120, detection, (("goto", "target"),), tag),
+        claims("neighbor_or_probe", (arp, ("arp_spa", "0.0.0.0"))),
+        claims("ip_or_arp", (arp,), ("arp_spa", "claimed_ip3")),
+        claims("rest", ()),
+        Flow("guard", "detection", detection, (("goto", "target"),), tag),
         # A port's own flows stand above these two.
-        Flow("target", 100, detection, (), tag),
-        Flow("target", 100, advertisement, (), tag),
-        Flow("target", 0, (), (("goto", "proxy"),), tag),
+        Flow("target", "foreign", detection, DROP, tag),
+        Flow("target", "foreign", advertisement, DROP, tag),
+        Flow("target", "rest", (), (("goto", "proxy"),), tag),
     ]
 
 
@@ -162,11 +166,11 @@ def _policy(tag: int) -> list[Flow]:
         ("track", ("goto", "bridge"), "in_port", "policy_out"),
         ("receive", ("output_reg", "out_port"), "out_port", "policy_in"),
     ):
-        flows.append(Flow(table, 0, (), (then,), tag))
-        flows.append(Flow(table, 50, (("policy", 0),), (then,), tag))
+        flows.append(Flow(table, "rest", (), (then,), tag))
+        flows.append(Flow(table, "no_set", (("policy", 0),), (then,), tag))
         # Also for a set that is not known yet, or not any more: it has no rule that allows.
         flows += [
-            Flow(table, 10, (("eth_type", eth_type),), (("ct", zone, ask),), tag)
+            Flow(table, "tracked", (("eth_type", eth_type),), (("ct", zone, ask),), tag)
             for eth_type in (ETH_IPV4, ETH_IPV6)
         ]
         # As OpenStack has it: IPv6 does not work without.  Only what is of this link: neighbor
@@ -178,13 +182,13 @@ def _policy(tag: int) -> list[Flow]:
                     ("eth_type", ETH_IPV6), ("ip_proto", PROTO_ICMPV6), ("ip_ttl", limit),
                     ("icmpv6_type", kind),
                 )  # fmt: skip
-                flows.append(Flow(table, 200, match, (then,), tag))
+                flows.append(Flow(table, "discovery", match, (then,), tag))
     flows += _ask_and_permit("policy_out", "permit_out", "whole_out", "in_port", "bridge", 0, tag)
     flows += _ask_and_permit("policy_in", "permit_in", "whole_in", "out_port", "output", 1, tag)
     # The whole register: what the sender's set left in it ends here.
     asked = (("set_field", "policy", 0), ("resubmit", "port"), ("goto", "receive"))
-    flows.append(Flow("deliver", 0, (), asked, tag))
-    flows.append(Flow("peer", 0, (), (("set_field", "peer", 0), ("goto", "policy")), tag))
+    flows.append(Flow("deliver", "rest", (), asked, tag))
+    flows.append(Flow("peer", "rest", (), (("set_field", "peer", 0), ("goto", "policy")), tag))
     return flows
 
 
@@ -196,16 +200,16 @@ def _ask_and_permit(
     invalid, tracked = ("ct_state", INVALID, INVALID), ("ct_state", TRACKED, TRACKED)
     allowed = ("permit", 1)
     flows = [
-        Flow(ask, 300, (invalid,), (), tag),
+        Flow(ask, "invalid", (invalid,), DROP, tag),
         # The userspace datapath lets fragments that waited too long out with whatever packet is
         # tracked next, as they came in, with no state.  So nothing leaves behind a commit without
         # being looked at again.
-        Flow(whole, 100, (VALID,), (("goto", then),), tag),
-        Flow(permit, 100, (allowed,), (("goto", then),), tag),
+        Flow(whole, "valid", (VALID,), (("goto", then),), tag),
+        Flow(permit, "allowed", (allowed,), (("goto", then),), tag),
     ]
-    for height, match, direction in (
-        (100, (("ct_state", REPLY, REPLY),), 1 - inbound),
-        (0, (), inbound),
+    for priority, match, direction in (
+        ("reply", (("ct_state", REPLY, REPLY),), 1 - inbound),
+        ("rest", (), inbound),
     ):
         rules = (
             ("set_field", "permit", 0),
@@ -213,16 +217,19 @@ def _ask_and_permit(
             ("resubmit", "peer"),
             ("goto", permit),
         )
-        flows.append(Flow(ask, height, match, rules, tag))
+        flows.append(Flow(ask, priority, match, rules, tag))
     for eth_type in (("eth_type", ETH_IPV4), ("eth_type", ETH_IPV6)):
         later = ("ip_frag", LATER_FRAGMENT, LATER_FRAGMENT)
         fragment = ("ip_frag", ANY_FRAGMENT, ANY_FRAGMENT)
         together = (("ct_commit", zone, whole),)
         new = ("ct_state", NEW, NEW)
         flows += (
-            Flow(ask, 200, (eth_type, tracked, later), together, tag),
-            Flow(permit, 310, (eth_type, new, fragment, allowed), (COUNTED, *together), tag),
-            Flow(permit, 300, (eth_type, tracked, fragment, allowed), together, tag),
-            Flow(permit, 200, (eth_type, new, allowed), (COUNTED, *together), tag),
-        )
+            Flow(ask, "later_fragment", (eth_type, tracked, later), together, tag),
+            Flow(
+                permit, "new_fragment", (eth_type, new, fragment, allowed),
+                (COUNTED, *together), tag,
+            ),
+            Flow(permit, "fragment", (eth_type, tracked, fragment, allowed), together, tag),
+            Flow(permit, "new", (eth_type, new, allowed), (COUNTED, *together), tag),
+        )  # fmt: skip
     return flows

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NoReturn
 
 from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.schema.declaration import TO_CALLER
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.schema.tables import BY_NAME
@@ -12,16 +14,22 @@ from vrouter_ovs.schema.tables import BY_NAME
 
 def check(flow: Flow) -> None:
     """Refuse a flow that breaks its table's declaration.  Raises PipelineError."""
+    if not flow.actions:
+        raise PipelineError(f"table {flow.table}: a flow without actions; a drop is said")
     for place, action in enumerate(flow.actions):
         if action[0] == "goto" and place + 1 < len(flow.actions):
             raise PipelineError(f"table {flow.table}: an action follows goto {action[1]}")
         if action[0] == "meter" and place:
             raise PipelineError(f"table {flow.table}: meter {action[1]} is not the first action")
+    priority = flow.priority
     _check_shape(
         flow.table,
+        priority if isinstance(priority, str) else priority[0],
         tuple(term[0] for term in flow.match),
         tuple(dict.fromkeys(map(_action_shape, flow.actions))),
     )
+    if not isinstance(priority, str):
+        BY_NAME[flow.table].number_of(priority)
 
 
 def _action_shape(action: tuple) -> tuple:
@@ -39,14 +47,19 @@ def _action_shape(action: tuple) -> tuple:
 
 
 @lru_cache(maxsize=4096)
-def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]) -> None:
+def _check_shape(
+    name: str, priority: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
+) -> None:
     table = BY_NAME.get(name)
     if table is None:
         raise PipelineError(f"no table is named {name!r}")
 
-    def refuse(what: str) -> None:
+    def refuse(what: str) -> NoReturn:
         raise PipelineError(f"table {name} does not declare {what}")
 
+    declared = table.by_name.get(priority)
+    if declared is None:
+        refuse(f"the priority {priority!r}")
     for field in matches:
         if field not in table.matches:
             refuse(f"a match on {field}")
@@ -78,6 +91,14 @@ def _check_shape(name: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
         elif kind == "meter":
             if not table.meters:
                 refuse(kind)
+        elif kind == "drop":
+            if len(actions) > 1:
+                raise PipelineError(f"table {name}: a drop is the only action")
+            if declared.drop is None:
+                refuse(f"a reason to drop at the priority {priority!r}")
+        elif kind == "return":
+            if len(actions) > 1 or table.miss != TO_CALLER:
+                refuse("a return")
         elif kind == "controller":
             if not table.punts:
                 refuse(kind)

@@ -4,6 +4,9 @@
 :mod:`vrouter_ovs.schema.fields` and :mod:`vrouter_ovs.schema.registers`, values integers or
 canonical text.
 
+``priority``: the name of one that the table declares, or (name, distance from its lowest number) of
+one that is a range (:class:`vrouter_ovs.schema.declaration.Priority`).
+
 ``actions``, in the order they are done:
 
 =============================  ==================================================================
@@ -29,9 +32,12 @@ canonical text.
 ``("meter", id)``              count the packet against a meter; the first action, if at all
 ``("controller",)``            a copy of the whole packet to the node
 ``("goto", table)``            go on in a later table; the last action
+``("drop",)``                  nothing: the packet ends here, for the reason that its priority
+                               declares; the only action
+``("return",)``                nothing: go on where this table was run by resubmit; the only action
 =============================  ==================================================================
 
-No action at all drops the packet.
+A flow without any is refused: a drop is said, and has a reason.
 """
 
 from __future__ import annotations
@@ -44,9 +50,14 @@ CONTROLLER = 0xFFFFFFFD
 """OFPP_CONTROLLER."""
 
 
+DROP: tuple[tuple, ...] = (("drop",),)
+RETURN: tuple[tuple, ...] = (("return",),)
+"""The actions of a flow that does nothing, whose packets are dropped or are not."""
+
+
 class Flow(NamedTuple):
     table: str
-    priority: int
+    priority: str | tuple[str, int]
     match: tuple[tuple, ...]
     actions: tuple[tuple, ...]
     cookie: int

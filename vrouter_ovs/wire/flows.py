@@ -16,9 +16,9 @@ from typing import NamedTuple
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.checks import check
 from vrouter_ovs.schema.fields import PACKET_FIELDS, Field, pack_value
-from vrouter_ovs.schema.flow import CONTROLLER, Flow
+from vrouter_ovs.schema.flow import CONTROLLER, DROP, RETURN, Flow
 from vrouter_ovs.schema.registers import REGISTERS
-from vrouter_ovs.schema.tables import TABLE_IDS
+from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS
 
 NICIRA = 0x00002320
 RESUBMIT_TABLE, REG_LOAD, REG_MOVE, MULTIPATH, OUTPUT_REG = 14, 7, 6, 10, 15
@@ -163,8 +163,11 @@ def encode(flow: Flow) -> Encoded:
     """One flow, checked against its table's declaration.  Raises PipelineError."""
     check(flow)
     fields = b"".join([oxm for _, oxm in sorted(map(_match_term, flow.match))])
-    key = _KEY.pack(TABLE_IDS[flow.table], flow.priority) + fields
+    table = BY_NAME[flow.table]
+    key = _KEY.pack(table.id, table.number_of(flow.priority)) + fields
     actions, goto, meter = flow.actions, b"", b""
+    if actions in (DROP, RETURN):
+        return Encoded(key, flow.cookie, b"")
     if actions and actions[0][0] == "meter":
         # An instruction, and in a reply the first one.
         meter = struct.pack("!HHI", OFPIT_METER, 8, actions[0][1])

@@ -1,0 +1,198 @@
+"""Where a frame goes: the lookups of the EVI and of the VRF, tunnels, ports and the node."""
+
+from __future__ import annotations
+
+from vrouter_ovs.schema.declaration import TO_CALLER, TO_PORT, Priority, Table, names
+from vrouter_ovs.schema.drops import DropReason
+
+TABLES: tuple[Table, ...] = (
+    Table(
+        12,
+        "bridge",
+        "The MAC lookup of the EVI: a local port, a remote VTEP, the gateway (then the packet is"
+        " routed), or the flood list for broadcast and multicast. Unknown unicast is dropped."
+        " Multicast DNS that the network keeps local goes on as if it came from a tunnel.",
+        matches=names("evi eth_dst eth_type ipv4_dst ipv6_dst from_tunnel"),
+        miss=DropReason.UNKNOWN_MAC,
+        priorities=(
+            Priority(
+                "mdns", 500, "multicast DNS where it is not flooded", DropReason.MDNS_CONFINED
+            ),
+            Priority("gateway", 400, "a gateway's MAC: routed"),
+            Priority("port", 300, "a port's own MAC"),
+            Priority("shared_mac", 250, "a MAC that passes from one port to another"),
+            Priority("remote_mac", 200, "a MAC at another VTEP"),
+            Priority("group", 100, "broadcast and multicast"),
+        ),
+        sets=names("vrf out_port tun_id vtep from_tunnel"),
+        next=("route", "flood", "encap", "deliver"),
+    ),
+    Table(
+        13,
+        "route",
+        "Longest prefix match in the VRF; the gateways' own addresses before it. To the node"
+        " goes what a router answers with an error: a TTL that is used up, no route.",
+        matches=names("vrf evi from_tunnel eth_type ipv4_dst ipv6_src ipv6_dst ip_ttl"),
+        miss=DropReason.NO_ROUTE,
+        priorities=(
+            Priority("gateway", 1000, "a gateway's own address"),
+            Priority(
+                "never_routed",
+                950,
+                "addresses of the link alone, groups and no address",
+                DropReason.NEVER_ROUTED,
+            ),
+            Priority("used_up", 900, "from a local port with a TTL of 0 or 1: the node answers"),
+            Priority("no_ttl", 890, "a TTL of 0 out of a tunnel", DropReason.TTL_USED_UP),
+            Priority(
+                "prefix",
+                100,
+                "a prefix, at 100 and twice its length; one more for what came from a tunnel",
+                DropReason.NO_HOLDER,
+                last=357,
+            ),
+            Priority("no_route", 50, "no prefix covers it: the node answers"),
+        ),
+        sets=names("eth_src eth_dst tun_id vtep out_port bucket why"),
+        next=("gateway", "nexthop", "encap", "arrive", "punt"),
+    ),
+    Table(
+        14,
+        "gateway",
+        "A packet to an address of a gateway: a local port's echo request gets its reply, also"
+        " in fragments; all else goes to the node, which refuses it.",
+        matches=names(
+            "from_tunnel eth_type ip_frag ip_proto icmpv4_type icmpv4_code icmpv6_type icmpv6_code"
+        ),
+        miss="punt",
+        priorities=(
+            Priority("later_fragment", 110, "further fragments of a request"),
+            Priority("echo", 100, "echo requests of local ports"),
+            Priority("rest", 0, "all else: the node refuses it"),
+        ),
+        sets=names(
+            "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl why"
+        ),
+        next=("punt",),
+        outputs=True,
+    ),
+    Table(
+        15,
+        "nexthop",
+        "The hops of an ECMP route, one flow each: the route has put the bucket of the packet's"
+        " flow into a register.",
+        matches=names("vrf bucket eth_type ipv4_dst ipv6_dst"),
+        miss=DropReason.NO_NEXT_HOP,
+        priorities=(
+            Priority(
+                "prefix", 100, "the buckets of a prefix, at 100 and twice its length", last=356
+            ),
+        ),
+        sets=names("eth_src eth_dst tun_id vtep out_port"),
+        next=("encap", "arrive"),
+    ),
+    Table(
+        16,
+        "flood",
+        "Replication to the local ports and to each remote VTEP (ingress replication). Split"
+        " horizon is that send takes nothing that came from a tunnel.",
+        matches=names("evi bucket"),
+        miss=DropReason.NO_FLOOD_LIST,
+        priorities=(Priority("list", 100, "a flood list, or a part of one"),),
+        sets=names("tun_id vtep bucket out_port"),
+        next=("flood", "send", "deliver"),
+    ),
+    Table(
+        17,
+        "encap",
+        "On the way to another VTEP. What came from a tunnel never enters one again. A routed"
+        " packet gets its TTL and its source MAC here, and every frame for one receiver is"
+        " measured.",
+        matches=names("vrf from_tunnel eth_type"),
+        miss=DropReason.NOT_IP,
+        priorities=(
+            Priority("from_tunnel", 1000, "split horizon", DropReason.SPLIT_HORIZON),
+            Priority("bridged", 100, "frames that were not routed"),
+            Priority("routed", 50, "routed packets"),
+        ),
+        sets=names("ip_ttl eth_src router_mac too_big"),
+        next=("send",),
+    ),
+    Table(
+        18,
+        "send",
+        "The tunnel to the VTEP. What does not fit goes to the node, which tells the sender.",
+        matches=names("vtep vrf from_tunnel too_big eth_type"),
+        miss=DropReason.NO_TUNNEL,
+        priorities=(
+            Priority("from_tunnel", 1000, "split horizon", DropReason.SPLIT_HORIZON),
+            Priority(
+                "too_big_bridged", 900, "IP that is too big and was not routed: the node answers"
+            ),
+            Priority("too_big_routed", 850, "likewise, routed"),
+            Priority("too_big", 800, "other frames that are too big", DropReason.TOO_BIG),
+            Priority("vtep", 100, "a VTEP's tunnel"),
+        ),
+        sets=names("eth_src why"),
+        next=("punt",),
+        outputs=True,
+    ),
+    Table(
+        19,
+        "arrive",
+        "A routed packet is about to reach a local port. The two vrouters on its way are one"
+        " router: what comes with an L3 VNI had its TTL decremented by the other one. It may go"
+        " back to the port that it came from.",
+        matches=names("evi eth_type ip_ttl"),
+        miss=DropReason.NOT_IP,
+        priorities=(
+            Priority("routed", 100, "its TTL was decremented where it was routed first"),
+            Priority("used_up", 60, "a TTL that ends here", DropReason.TTL_USED_UP),
+            Priority("first", 50, "routed here first"),
+        ),
+        sets=names("ip_ttl in_port"),
+        next=("deliver",),
+    ),
+    Table(
+        20,
+        "deliver",
+        "A frame is about to reach a local port: which policy set has it?",
+        matches=frozenset(),
+        miss="receive",
+        priorities=(Priority("rest", 0, "all frames"),),
+        sets=names("policy"),
+        next=("port", "receive"),
+    ),
+    Table(
+        25,
+        "output",
+        "Delivery to a local port; a bridged frame never goes back to the port it came from.",
+        matches=frozenset(),
+        miss=TO_PORT,
+        priorities=(Priority("rest", 0, "all frames"),),
+        outputs=True,
+    ),
+    Table(
+        26,
+        "punt",
+        "To the node that owns this vrouter, through the port's meter: what a port asks of the"
+        " network itself, what a router has to answer with an error, and a copy of what announces"
+        " a shared address. The register why says which. While the node is away the packets end"
+        " here too.",
+        matches=names("in_port"),
+        miss=DropReason.NOT_PUNTED,
+        priorities=(Priority("port", 100, "a port and its meter"),),
+        meters=True,
+        punts=True,
+    ),
+    Table(
+        28,
+        "port",
+        "What is known of a local port, asked where a frame comes from it and where one is about"
+        " to reach it.",
+        matches=names("out_port"),
+        miss=TO_CALLER,
+        priorities=(Priority("port", 100, "a port"),),
+        sets=names("evi policy unsecured claimed_ip3"),
+    ),
+)

@@ -1,0 +1,181 @@
+"""Policy sets on both sides of a packet's way: what asks for rules, and the rules."""
+
+from __future__ import annotations
+
+from vrouter_ovs.schema.declaration import TO_CALLER, TO_PORT, Priority, Table, names
+from vrouter_ovs.schema.drops import DropReason
+
+TABLES: tuple[Table, ...] = (
+    Table(
+        8,
+        "track",
+        "IP packets of a port with a stateful policy set are looked up in the port's zone of"
+        " connections. Neighbor and multicast listener discovery are not subject to policy.",
+        matches=names("policy eth_type ip_proto ip_ttl icmpv6_type"),
+        miss="bridge",
+        priorities=(
+            Priority("discovery", 200, "neighbor discovery and listener reports of this link"),
+            Priority("untracked", 100, "a policy set whose rules look at each packet alone"),
+            Priority("no_set", 50, "a port without a policy set"),
+            Priority("tracked", 10, "IP with any other set"),
+            Priority("rest", 0, "what is not IP"),
+        ),
+        next=("policy_out", "bridge"),
+    ),
+    Table(
+        9,
+        "policy_out",
+        "The sender's rules are asked: for egress, or for ingress where the packet is a reply. A"
+        " connection is judged by its first direction whichever way the packet goes, so it ends"
+        " in both with the rule that allowed it.",
+        matches=names("eth_type ip_frag ct_state"),
+        miss="permit_out",
+        priorities=(
+            Priority("invalid", 300, "what connection tracking refuses", DropReason.INVALID),
+            Priority(
+                "later_fragment", 200, "fragments without ports, to be put together once more"
+            ),
+            Priority("reply", 100, "packets against the connection's first direction"),
+            Priority("rest", 0, "packets in that direction"),
+        ),
+        sets=names("permit inbound"),
+        next=("permit_out", "whole_out", "peer"),
+    ),
+    Table(
+        10,
+        "permit_out",
+        "What the sender's rules allow goes on, a new connection is entered into the zone; the"
+        " rest is dropped.",
+        matches=names("permit eth_type ip_frag ct_state"),
+        miss=DropReason.NOT_ALLOWED_OUT,
+        priorities=(
+            Priority("new_fragment", 310, "allowed: what begins a connection in fragments"),
+            Priority("fragment", 300, "allowed: other fragments"),
+            Priority("new", 200, "allowed: what begins a connection"),
+            Priority("allowed", 100, "all else that is allowed"),
+        ),
+        next=("whole_out", "bridge", "connect"),
+    ),
+    Table(
+        11,
+        "whole_out",
+        "What began a connection, and fragments of a packet that was allowed, after their second"
+        " reassembly. What never became whole, as its first fragment was not allowed, is dropped.",
+        matches=names("ct_state"),
+        miss=DropReason.INCOMPLETE,
+        priorities=(Priority("valid", 100, "what connection tracking put together"),),
+        next=("bridge",),
+    ),
+    Table(
+        21,
+        "receive",
+        "IP packets to a port with a stateful policy set are looked up in the port's zone of"
+        " connections. Neighbor and multicast listener discovery are not subject to policy. What"
+        " has no set to pass leaves here: to flood a frame takes few tables for each port.",
+        matches=names("policy eth_type ip_proto ip_ttl icmpv6_type"),
+        miss=TO_PORT,
+        priorities=(
+            Priority("discovery", 200, "neighbor discovery and listener reports of this link"),
+            Priority("untracked", 100, "a policy set whose rules look at each packet alone"),
+            Priority("no_set", 50, "a port without a policy set"),
+            Priority("tracked", 10, "IP with any other set"),
+            Priority("rest", 0, "what is not IP"),
+        ),
+        next=("policy_in",),
+        outputs=True,
+    ),
+    Table(
+        22,
+        "policy_in",
+        "The receiver's rules are asked: for ingress, or for egress where the packet is a reply.",
+        matches=names("eth_type ip_frag ct_state"),
+        miss="permit_in",
+        priorities=(
+            Priority("invalid", 300, "what connection tracking refuses", DropReason.INVALID),
+            Priority(
+                "later_fragment", 200, "fragments without ports, to be put together once more"
+            ),
+            Priority("reply", 100, "packets against the connection's first direction"),
+            Priority("rest", 0, "packets in that direction"),
+        ),
+        sets=names("permit inbound"),
+        next=("permit_in", "whole_in", "peer"),
+    ),
+    Table(
+        23,
+        "permit_in",
+        "What the receiver's rules allow goes out, a new connection is entered into the zone;"
+        " the rest is dropped.",
+        matches=names("permit eth_type ip_frag ct_state"),
+        miss=DropReason.NOT_ALLOWED_IN,
+        priorities=(
+            Priority("new_fragment", 310, "allowed: what begins a connection in fragments"),
+            Priority("fragment", 300, "allowed: other fragments"),
+            Priority("new", 200, "allowed: what begins a connection"),
+            Priority("allowed", 100, "all else that is allowed"),
+        ),
+        next=("whole_in", "output", "connect"),
+    ),
+    Table(
+        24,
+        "whole_in",
+        "What began a connection, and fragments of a packet that was allowed, as in whole_out.",
+        matches=names("ct_state"),
+        miss=DropReason.INCOMPLETE,
+        priorities=(Priority("valid", 100, "what connection tracking put together"),),
+        next=("output",),
+    ),
+    Table(
+        27,
+        "connect",
+        "What begins a connection passes a meter of the port in whose zone it is entered.",
+        matches=names("out_port"),
+        miss=TO_CALLER,
+        priorities=(Priority("port", 100, "a port and its meter"),),
+        meters=True,
+    ),
+    Table(
+        30,
+        "peer",
+        "The policy set of the other side, by the address it has in the connection; with a"
+        " prefix that covers much by its MAC as well.",
+        matches=names(
+            "policy evi eth_src eth_dst eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ct_state"
+            " ct_nw_src ct_nw_dst ct_ipv6_src ct_ipv6_dst"
+        ),
+        miss="policy",
+        priorities=(
+            Priority(
+                "prefix",
+                100,
+                "the other side's address or prefix, at 100 and its length",
+                last=228,
+            ),
+            Priority("rest", 0, "no set is known"),
+        ),
+        sets=names("peer"),
+        next=("policy",),
+    ),
+    Table(
+        31,
+        "policy",
+        "The rules of all policy sets, shared by the ports that have the set and by both sides"
+        " of a packet's way. A rule says yes; the last flow of a set counts what none allowed.",
+        matches=names(
+            "policy peer eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ip_frag ip_proto tcp_dst"
+            " udp_dst sctp_dst icmpv4_type icmpv4_code icmpv6_type icmpv6_code ct_state ct_nw_src"
+            " ct_nw_dst ct_ipv6_src ct_ipv6_dst ct_nw_proto ct_tp_src ct_tp_dst"
+        ),
+        miss=TO_CALLER,
+        priorities=(
+            Priority("rule_with_prefix", 101, "a rule with a prefix of the other side"),
+            Priority("rule", 100, "any other rule"),
+            Priority(
+                "deny",
+                1,
+                "no rule allows it: it is counted here, and ends in the table that asked",
+            ),
+        ),
+        sets=names("permit"),
+    ),
+)
