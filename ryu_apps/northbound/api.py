@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.discovery import openapi
-from ryu_apps.northbound.discovery import versions as discovery
+from ryu_apps.northbound.discovery.versions import Discovery, contents
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import (
     Application,
@@ -23,29 +24,34 @@ from ryu_apps.northbound.node.agents import Agents
 from ryu_apps.northbound.node.node import NodeApi
 from ryu_apps.northbound.node.others import Others, session
 from ryu_apps.northbound.node.policy import PolicyApi
-from ryu_apps.northbound.resources.declarations import ALL
-from ryu_apps.northbound.resources.resource import Resource
+from ryu_apps.northbound.resources.collection import Collection
+from ryu_apps.northbound.resources.declared import COLLECTIONS
+from ryu_apps.northbound.resources.handlers import Handlers
 from ryu_apps.northbound.resources.tags import Tags
 
 
-def build(configuration: Configuration, node_view: NodeView, settings: Any) -> Application:
+def build(
+    configuration: Configuration, node_view: NodeView, settings: Any,
+    collections: Sequence[Collection] = COLLECTIONS,
+) -> Application:
     """The WSGI application of a node.  Raises ValueError for settings that make no sense."""
     environment = Environment(configuration, node_view, settings)
-    routes = discovery.routes()
-    for declaration in ALL:
-        resource = Resource(declaration, environment)
-        routes += resource.routes()
-        routes += Tags(resource, environment).routes()
+    routes = Discovery(collections).routes()
+    for collection in collections:
+        handlers = Handlers(collection, environment)
+        routes += handlers.routes()
+        if collection.parent is None:
+            routes += Tags(handlers, environment).routes()
     routes += Agents(environment).routes()
     others = Others(node_view, session(settings.api))
     node = [*NodeApi(environment, others).routes(), *PolicyApi(environment, others).routes()]
-    for route in (discovery.node(node), *node):
+    for route in (contents(node), *node):
         routes.append(operators_only(strict(route)))
     rendered: list[bytes] = []
 
     def document(call: Call) -> Reply:
         if not rendered:
-            rendered.append(json.dumps(openapi.document(routes, _version())).encode())
+            rendered.append(json.dumps(openapi.document(routes, collections, _version())).encode())
         return Reply(200, rendered[0])
 
     routes.append(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ryu_apps import settings
-from ryu_apps.northbound.resources.declarations import ALL
+from ryu_apps.northbound.resources.declared import COLLECTIONS
 from tests.unit.api_client import Node
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,7 +66,7 @@ def test_every_path_and_attribute():
         assert f"localhost:9696{start}" in text or f"`GET {start}?" in text, f"example: {path}"
         for name, _ in route.query:
             assert f"`{name}`" in text or f"{name}=" in text, f"{path}: {name}"
-    for declaration in ALL:
+    for declaration in COLLECTIONS:
         for name in declaration.attributes:
             if name.startswith("vpn:"):
                 assert f"| `{name}` |" in text, name

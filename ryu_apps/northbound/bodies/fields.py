@@ -1,4 +1,9 @@
-"""The types of the fields of request bodies."""
+"""The types of the fields of request bodies.
+
+Bodies know more fields than the resources have: what this version does not support is accepted
+with the values that ask for nothing, and refused with any other (:func:`only`), so that no client
+believes in something that is not there.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +29,11 @@ def _uuid(value: str) -> str:
     return value
 
 
-def _uuid(value: str) -> str:
-    try:
-        uuid.UUID(value)
-    except ValueError:
-        raise ValueError(f"'{value}' is not a valid UUID") from None
-    return value
-
+MAX_LIST = 1000
+"""Addresses, pairs or pools of one resource."""
 
 Text = Annotated[str, BeforeValidator(_text), Field(max_length=255)]
 Name = Annotated[str, Field(max_length=255)]
-LongText = Annotated[str, BeforeValidator(_text), Field(max_length=4096)]
 Uuid = Annotated[str, AfterValidator(_uuid), Field(max_length=64)]
 UuidOrNone = Annotated[Uuid | None, BeforeValidator(_or_none)]
 Uuids = Annotated[list[Uuid], Field(max_length=64)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
@@ -11,18 +11,21 @@ from ryu_apps.control.config import access
 from ryu_apps.control.config.access import Principal
 from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.bodies.parsing import MAX_BULK
+from ryu_apps.northbound.bodies.schemas import RECORDS, REF, STRING, obj, ref
 from ryu_apps.northbound.http.application import Route
-from ryu_apps.northbound.listing.attributes import type_of
-from ryu_apps.northbound.resources import bodies, declarations
-from ryu_apps.northbound.resources.resource import Declaration
-
-_REF = "#/components/schemas/{model}"
-_OPEN: dict[str, Any] = {"type": "object", "additionalProperties": True}
-_LIST_OF_RECORDS: dict[str, Any] = {"type": "array", "items": _OPEN}
+from ryu_apps.northbound.node import schemas as node
+from ryu_apps.northbound.resources.collection import Collection
+from ryu_apps.northbound.resources.tags import TagsBody
 
 
-def document(routes: Iterable[Route], version: str) -> dict[str, Any]:
-    """The whole document; every route is in it."""
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def document(
+    routes: Iterable[Route], collections: Sequence[Collection], version: str
+) -> dict[str, Any]:
+    """The whole document; every route and every collection is in it."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
@@ -34,7 +37,7 @@ def document(routes: Iterable[Route], version: str) -> dict[str, Any]:
             "description": "The OpenStack Networking API v2.0 below /v2.0, and the node below /v1.",
         },
         "paths": paths,
-        "components": {"schemas": _schemas()},
+        "components": {"schemas": _schemas(collections)},
     }
 
 
@@ -74,88 +77,58 @@ def _operation_id(route: Route) -> str:
 
 
 def _json_of(name: str) -> dict[str, Any]:
-    return {"application/json": {"schema": _ref(name)}}
+    return {"application/json": {"schema": ref(name)}}
 
 
-def _ref(name: str) -> dict[str, str]:
-    return {"$ref": _REF.format(model=name)}
-
-
-def _object(required: Iterable[str] = (), /, **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(required)}
-
-
-def _schemas() -> dict[str, Any]:
-    models: list[type[Body]] = [
-        bodies.InterfaceBody, bodies.TagsBody, bodies.AddressesBody
-    ]
-    for declaration in declarations.ALL:
-        models += [declaration.create_body, declaration.update_body]
+def _schemas(collections: Sequence[Collection]) -> dict[str, Any]:
+    actions = [action for one in collections for action in one.actions]
+    models: list[type[Body]] = [TagsBody, *(action.body for action in actions)]
+    for one in collections:
+        models += [one.create_body, one.update_body]
     _, generated = models_json_schema(
-        [(model, "validation") for model in models], by_alias=True, ref_template=_REF
+        [(model, "validation") for model in dict.fromkeys(models)], by_alias=True,
+        ref_template=REF,
     )
-    schemas: dict[str, Any] = dict(generated["$defs"])
-    for declaration in declarations.ALL:
-        schemas.update(_resource_schemas(declaration))
-    link = _object(("href", "rel"), href={"type": "string"}, rel={"type": "string"})
-    extension = _object(("alias", "name"), alias={"type": "string"}, name={"type": "string"},
-                        description={"type": "string"}, updated={"type": "string"})
-    schemas.update({
-        "Error": _object(("NeutronError",), NeutronError=_object(
-            ("type", "message", "detail"), type={"type": "string"}, message={"type": "string"},
-            detail={"type": "string"})),
-        "Link": link,
-        "Versions": _object(("versions",), versions=_LIST_OF_RECORDS),
-        "Resources": _object(("resources",), resources=_LIST_OF_RECORDS),
-        "Extension": extension,
-        "ExtensionItem": _object(("extension",), extension=_ref("Extension")),
-        "ExtensionList": _object(("extensions",),
-                                 extensions={"type": "array", "items": _ref("Extension")}),
-        "InterfaceAnswer": _object(
-            ("id", "port_id", "subnet_id"),
-            **{name: {"type": "string"} for name in
-               ("id", "port_id", "network_id", "subnet_id", "project_id", "tenant_id")},
-            subnet_ids={"type": "array", "items": {"type": "string"}},
-            tags={"type": "array", "items": {"type": "string"}}),
-        "Record": _OPEN,
-        "Health": _object(("status",), status={"enum": ["ok", "degraded"]},
-                          checks=_LIST_OF_RECORDS),
-        "Explanation": _object(
-            ("verdict", "reason", "packet", "source", "destination", "stages"),
-            verdict={"enum": ["allowed", "denied", "unreachable"]}, reason={"type": "string"},
-            packet={"type": "string"}, source=_OPEN, destination=_OPEN, stages=_LIST_OF_RECORDS),
-        "Counters": _object(
-            ("rule", "packets", "bytes", "vrouters", "unanswered"), rule={"type": "string"},
-            packets={"type": "integer"}, bytes={"type": "integer"}, vrouters=_LIST_OF_RECORDS,
-            unanswered=_LIST_OF_RECORDS),
-        "Document": _OPEN,
+    found: dict[str, Any] = dict(generated["$defs"])
+    for one in collections:
+        found.update(_of_collection(one))
+    found.update(_GENERAL)
+    found.update({
+        action.answer.name: action.answer.schema for action in actions if action.answer is not None
     })
-    for name in ("nodes", "elements", "evis", "vrfs", "peers", "ports", "rib", "objects", "flows"):
-        schemas[f"{name.capitalize()}Answer"] = _object(
-            (name, "total", "offset"), **{name: _LIST_OF_RECORDS}, total={"type": "integer"},
-            offset={"type": "integer"}, unanswered=_LIST_OF_RECORDS)
-    return schemas
+    found.update(node.SCHEMAS)
+    return found
 
 
-def _resource_schemas(declaration: Declaration) -> dict[str, Any]:
-    """Item, list, and the wrapped requests of one resource."""
-    title, kind, collection = declaration.kind.capitalize(), declaration.kind, declaration.plural
-    create, update = declaration.create_body.__name__, declaration.update_body.__name__
-    many = {"type": "array", "items": _ref(create), "minItems": 1, "maxItems": MAX_BULK}
+_GENERAL: dict[str, Any] = {
+    "Error": obj(("NeutronError",), NeutronError=obj(
+        ("type", "message", "detail"), type=STRING, message=STRING, detail=STRING)),
+    "Link": obj(("href", "rel"), href=STRING, rel=STRING),
+    "Versions": obj(("versions",), versions=RECORDS),
+    "Resources": obj(("resources",), resources=RECORDS),
+    "Extension": obj(("alias", "name"), alias=STRING, name=STRING, description=STRING,
+                     updated=STRING),
+    "ExtensionItem": obj(("extension",), extension=ref("Extension")),
+    "ExtensionList": obj(("extensions",), extensions=_list(ref("Extension"))),
+}
+
+
+def _of_collection(one: Collection) -> dict[str, Any]:
+    """Item, list, and the wrapped requests of one collection."""
+    create, update = one.create_body.__name__, one.update_body.__name__
+    hidden = access.hidden(Principal("any"), one.kind.name, one.shown)
+    item, many = one.singular, one.many
     return {
-        title: _object(
-            sorted(declaration.attributes - access.hidden(
-                Principal("any"), declaration.kind, declaration.attributes
-            )),
-            **{name: type_of(name).schema for name in sorted(declaration.attributes)},
+        one.title: obj(
+            sorted(one.shown - hidden),
+            **{name: one.attributes[name].schema for name in sorted(one.shown)},
         ),
-        f"{title}Item": _object((kind,), **{kind: _ref(title)}),
-        f"{title}List": _object(
-            (collection,), **{collection: {"type": "array", "items": _ref(title)},
-                              f"{collection}_links": {"type": "array", "items": _ref("Link")}}),
-        f"{title}CreateRequest": {"oneOf": [
-            _object((kind,), **{kind: _ref(create)}),
-            _object((collection,), **{collection: many}),
+        f"{one.title}Item": obj((item,), **{item: ref(one.title)}),
+        f"{one.title}List": obj(
+            (many,), **{many: _list(ref(one.title)), f"{many}_links": _list(ref("Link"))}),
+        f"{one.title}CreateRequest": {"oneOf": [
+            obj((item,), **{item: ref(create)}),
+            obj((many,), **{many: {**_list(ref(create)), "minItems": 1, "maxItems": MAX_BULK}}),
         ]},
-        f"{title}UpdateRequest": _object((kind,), **{kind: _ref(update)}),
+        f"{one.title}UpdateRequest": obj((item,), **{item: ref(update)}),
     }

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from ryu_apps.northbound.http.errors import ApiError
-from ryu_apps.northbound.listing.attributes import boolean
+from ryu_apps.northbound.listing.attributes import as_boolean
 
 RESERVED = frozenset({"fields", "limit", "marker", "page_reverse", "sort_key", "sort_dir"})
 TAG_FILTERS = {"tags", "tags-any", "not-tags", "not-tags-any"}
@@ -17,6 +17,15 @@ TAG_FILTERS = {"tags", "tags-any", "not-tags", "not-tags-any"}
 MAX_TESTS = 64
 
 View = dict[str, Any]
+
+EXTENSIONS = {
+    "empty-string-filtering": ("Empty String Filtering", "Lists can be filtered by what is empty"),
+    "filter-validation": ("Filter parameters validation", "Unknown filters are refused"),
+    "pagination": ("Pagination support", "limit, marker and page_reverse"),
+    "sort-key-validation": (
+        "Sort key validation", "Lists are not sorted by attributes that are not there"),
+    "sorting": ("Sorting support", "sort_key and sort_dir"),
+}
 
 
 @dataclass
@@ -90,7 +99,7 @@ def few(key: str, values: Collection[str]) -> None:
 
 def _boolean(key: str, text: str) -> bool:
     try:
-        return boolean(text)
+        return as_boolean(text)
     except ValueError as error:
         raise _invalid(f"{key}: {error}.") from error
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ryu_apps.northbound.http.errors import ApiError
-from ryu_apps.northbound.listing.attributes import Type, type_of
+from ryu_apps.northbound.listing.attributes import Attributes, Type
 from ryu_apps.northbound.listing.listing import Listing, View, few
 
 Test = Callable[[View], bool]
@@ -14,16 +14,20 @@ NOTHING = frozenset({"", "none", "null"})
 """How a filter asks for what is not set."""
 
 
-def matcher(listing: Listing) -> Test:
-    """A predicate for views.  Raises ApiError 400 for a value that an attribute cannot have."""
-    tests = [_attribute(key, wanted) for key, wanted in listing.filters.items()]
+def asks_for_nothing(text: str) -> bool:
+    return text.lower() in NOTHING
+
+
+def matcher(listing: Listing, attributes: Attributes) -> Test:
+    """A predicate for views of resources with these attributes.  Raises ApiError 400 for a value
+    that one cannot have."""
+    tests = [_attribute(key, wanted, attributes[key]) for key, wanted in listing.filters.items()]
     for key, groups in listing.tags.items():
         tests.extend(_tags(key, group) for group in groups)
     return lambda view: all(test(view) for test in tests)
 
 
-def _attribute(key: str, texts: set[str]) -> Test:
-    kind = type_of(key)
+def _attribute(key: str, texts: set[str], kind: Type) -> Test:
     if kind.keys:
         return _objects(key, texts, kind)
     wanted = {value for text in texts for value in _values(key, text, kind.convert, kind.nullable)}
@@ -44,7 +48,7 @@ def _values(
     key: str, text: str, convert: Callable[[str], Any], nullable: bool = False
 ) -> list[Any]:
     """What a filter's text may stand for."""
-    found: list[Any] = [None] if nullable and text.lower() in NOTHING else []
+    found: list[Any] = [None] if nullable and asks_for_nothing(text) else []
     try:
         return [*found, convert(text)]
     except ValueError as error:

@@ -13,6 +13,7 @@ from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing, matching
+from ryu_apps.northbound.listing.attributes import BOOLEAN, OBJECT, STRING, TIME, Attributes
 
 _SPACE = uuid.UUID("8c1f0f6b-9d0e-4f36-9a5e-0a7a4f1a6d11")
 NODE, HYPERVISOR = "Virtual network controller", "Open vSwitch"
@@ -38,7 +39,12 @@ def _view(kind: str, name: str, alive: bool, **more: Any) -> dict[str, Any]:
     }
 
 
-ATTRIBUTES = frozenset(_view(NODE, "", True))
+ATTRIBUTES: Attributes = {
+    "id": STRING, "agent_type": STRING, "binary": STRING, "topic": STRING, "host": STRING,
+    "admin_state_up": BOOLEAN, "alive": BOOLEAN, "availability_zone": STRING, "created_at": TIME,
+    "started_at": STRING, "heartbeat_timestamp": STRING, "description": STRING,
+    "resources_synced": BOOLEAN, "configurations": OBJECT,
+}
 
 
 class Agents:
@@ -46,7 +52,7 @@ class Agents:
         self._env = environment
 
     def routes(self) -> list[Route]:
-        query = tuple((name, "") for name in sorted(ATTRIBUTES | listing.RESERVED))
+        query = tuple((name, "") for name in sorted({*ATTRIBUTES, *listing.RESERVED}))
         return [
             Route("GET", "/v2.0/agents", self.index, "List nodes and hypervisors", "agents", None,
                   "Record", query=query),
@@ -72,7 +78,7 @@ class Agents:
 
     def index(self, call: Call) -> Reply:
         wanted = listing.parse(call.query, ATTRIBUTES, self._env.max_page)
-        found = list(filter(matching.matcher(wanted), self._all(call)))
+        found = list(filter(matching.matcher(wanted, ATTRIBUTES), self._all(call)))
         shown, cut = listing.page(found, wanted)
         body: dict[str, Any] = {"agents": [listing.select(one, wanted.fields) for one in shown]}
         if wanted.paged or cut:

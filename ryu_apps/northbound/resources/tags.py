@@ -6,35 +6,44 @@ from collections.abc import Callable, Iterable
 
 from ryu_apps.control.config.rules.draft import Draft
 from ryu_apps.control.config.rules.draft import tags as canonical
+from ryu_apps.northbound.bodies.fields import Body
+from ryu_apps.northbound.bodies.fields import Tags as TagList
 from ryu_apps.northbound.bodies.parsing import parse
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
-from ryu_apps.northbound.resources import bodies
-from ryu_apps.northbound.resources.resource import Resource
+from ryu_apps.northbound.resources.handlers import Handlers
+
+EXTENSIONS = {
+    "standard-attr-tag": ("Tag support for resources", "Resources have tags"),
+    "tag-creation": ("Tag creation", "POST adds several tags at once"),
+}
+
+
+class TagsBody(Body):
+    tags: TagList
 
 
 class Tags:
-    """The tag handlers of one resource."""
+    """The tag handlers of one collection."""
 
-    def __init__(self, resource: Resource, environment: Environment):
-        self._resource = resource
+    def __init__(self, handlers: Handlers, environment: Environment):
+        self._handlers = handlers
         self._env = environment
-        self._kind = resource.d.kind
 
     def routes(self) -> list[Route]:
-        collection = self._resource.d.collection
-        root = f"/v2.0/{collection}/{{id}}/tags"
+        root = f"{self._handlers.collection.root}/{{id}}/tags"
+        tag = self._handlers.tag
         one = f"{root}/{{tag}}"
         return [
-            Route("GET", root, self.index, "List tags", collection, None, "TagsBody"),
-            Route("POST", root, self.extend, "Add tags", collection, "TagsBody", "TagsBody", 201),
-            Route("PUT", root, self.replace, "Replace all tags", collection, "TagsBody",
+            Route("GET", root, self.index, "List tags", tag, None, "TagsBody"),
+            Route("POST", root, self.extend, "Add tags", tag, "TagsBody", "TagsBody", 201),
+            Route("PUT", root, self.replace, "Replace all tags", tag, "TagsBody",
                   "TagsBody"),
-            Route("DELETE", root, self.clear, "Remove all tags", collection, status=204),
-            Route("GET", one, self.confirm, "Whether it has the tag", collection, status=204),
-            Route("PUT", one, self.add, "Add a tag", collection, status=201),
-            Route("DELETE", one, self.remove, "Remove a tag", collection, status=204),
+            Route("DELETE", root, self.clear, "Remove all tags", tag, status=204),
+            Route("GET", one, self.confirm, "Whether it has the tag", tag, status=204),
+            Route("PUT", one, self.add, "Add a tag", tag, status=201),
+            Route("DELETE", one, self.remove, "Remove a tag", tag, status=204),
         ]
 
     def index(self, call: Call, id: str) -> Reply:
@@ -46,12 +55,12 @@ class Tags:
         return Reply(204)
 
     def replace(self, call: Call, id: str) -> Reply:
-        wanted = parse(bodies.TagsBody, call.json())["tags"]
+        wanted = parse(TagsBody, call.json())["tags"]
         return Reply(200, {"tags": list(self._change(call, id, lambda _: wanted))})
 
     def extend(self, call: Call, id: str) -> Reply:
         """Those that it has already stay as they are."""
-        more = parse(bodies.TagsBody, call.json())["tags"]
+        more = parse(TagsBody, call.json())["tags"]
         canonical(more)
         self._change(call, id, lambda present: {*present, *more})
         return Reply(201, {"tags": more})
@@ -75,20 +84,20 @@ class Tags:
 
     def _tags(self, call: Call, id: str) -> tuple[str, ...]:
         return self._env.configuration.read(
-            lambda config: self._resource.visible(config, call, id).tags
+            lambda config: self._handlers.visible(config, call, id, {}).tags
         )
 
     def _change(
         self, call: Call, id: str, change: Callable[[tuple[str, ...]], Iterable[str]]
     ) -> tuple[str, ...]:
-        context = self._env.context(call)
+        context, kind = self._env.context(call), self._handlers.kind
 
         def edit(draft: Draft) -> tuple[str, ...]:
-            old = draft.get(self._kind, id)
+            old = draft.get(kind, id)
             new = canonical(change(old.tags))
-            return draft.replace(self._kind, old, context, tags=new).tags
+            return draft.replace(kind, old, context, tags=new).tags
 
-        return self._resource.commit_one(call, id, "update", edit, ("tags",))
+        return self._handlers.commit_one(call, id, "update", edit, ("tags",))
 
 
 def _absent(tag: str, id: str) -> ApiError:

@@ -1,0 +1,27 @@
+"""JSON schemas, as the OpenAPI document has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+REF = "#/components/schemas/{model}"
+OPEN: dict[str, Any] = {"type": "object", "additionalProperties": True}
+RECORDS: dict[str, Any] = {"type": "array", "items": OPEN}
+STRING: dict[str, Any] = {"type": "string"}
+
+
+class Schema(NamedTuple):
+    """One that others refer to by its name."""
+
+    name: str
+    schema: dict[str, Any]
+
+
+def ref(name: str) -> dict[str, str]:
+    return {"$ref": REF.format(model=name)}
+
+
+def obj(required: Iterable[str] = (), /, **properties: Any) -> dict[str, Any]:
+    """An object with these properties."""
+    return {"type": "object", "properties": properties, "required": list(required)}

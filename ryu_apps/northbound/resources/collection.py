@@ -1,0 +1,120 @@
+"""The declaration of a collection of the API: all that it needs to know of one kind of resource."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Kind
+from ryu_apps.northbound.base import NodeView
+from ryu_apps.northbound.bodies.fields import Body
+from ryu_apps.northbound.bodies.schemas import Schema
+from ryu_apps.northbound.environment import Environment
+from ryu_apps.northbound.http.application import Call
+from ryu_apps.northbound.listing.attributes import Attributes
+
+View = dict[str, Any]
+Extensions = Mapping[str, tuple[str, str]]
+"""Alias -> name and description, as /v2.0/extensions lists them."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """``PUT .../<id>/<name>``: ``rule(draft, id, body, context)``.
+
+    Its result is the answer as it stands, of the schema ``answer``; without one it is the resource,
+    to be shown.
+    """
+
+    name: str
+    rule: Callable
+    body: type[Body]
+    answer: Schema | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """Attributes that depend on the running node.  ``add(node_view, views, new)`` puts them in;
+    ``new``: what was created by this very request."""
+
+    attributes: frozenset[str]
+    add: Callable[[NodeView, list[View], bool], None]
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One collection of the API.
+
+    ``path``: below ``/v2.0``, "security-groups"; of one that is nested, below a member of
+    ``parent``, which has the resources that the kind's belong to.  ``name`` and ``plural``: in
+    bodies, where they are not the kind's name and the end of the path.
+
+    ``attributes``: all that ``view`` has, with their types; ``filter_only``: those of them by which
+    lists can be filtered and sorted, but which no answer shows.  ``view(resource, extra)``;
+    ``extra(config, resource)`` looks up what the view needs.
+
+    ``rules``: a module with create(draft, body, context), update(draft, id, body, context) and
+    delete(draft, id, context).  ``actions``: member actions (PUT).
+    ``before_list(environment, call, filters)`` may make what a list must have in it.
+    ``extensions``: those of the API that it brings.
+    """
+
+    kind: Kind
+    path: str
+    create_body: type[Body]
+    update_body: type[Body]
+    attributes: Attributes
+    view: Callable[[Any, Any], View]
+    rules: Any
+    extra: Callable[[Config, Any], Any] = lambda config, item: None
+    parent: Collection | None = None
+    name: str = ""
+    plural: str = ""
+    actions: tuple[Action, ...] = ()
+    state: State | None = None
+    filter_only: frozenset[str] = frozenset()
+    before_list: Callable[[Environment, Call, dict[str, set[str]]], None] | None = None
+    extensions: Extensions = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        within = self.kind.parent
+        if self.parent is not None and (within is None or within.kind != self.parent.kind.name):
+            raise ValueError(
+                f"{self.path} is nested in {self.parent.path}, but a {self.kind.name} does not "
+                f"belong to a {self.parent.kind.name}"
+            )
+
+    @property
+    def root(self) -> str:
+        """The path of its routes: "/v2.0/networks", "/v2.0/things/{thing_id}/parts"."""
+        if self.parent is None or self.kind.parent is None:
+            return f"/v2.0/{self.path}"
+        return f"{self.parent.root}/{{{self.kind.parent.field}}}/{self.path}"
+
+    @property
+    def singular(self) -> str:
+        """The name of one in bodies: "security_group"."""
+        return self.name or self.kind.name
+
+    @property
+    def many(self) -> str:
+        """The name of several in bodies: "security_groups"."""
+        return self.plural or self.path.rpartition("/")[2].replace("-", "_")
+
+    @property
+    def title(self) -> str:
+        """The name of its schemas: "Security_group"."""
+        return self.kind.name.capitalize()
+
+    @functools.cached_property
+    def shown(self) -> frozenset[str]:
+        """The attributes that answers have."""
+        return frozenset(self.attributes) - self.filter_only
+
+    @property
+    def indexes(self) -> list[tuple[str, str]]:
+        """Attribute -> the index of a Config that finds ids by its value."""
+        return [(index.field, index.name) for index in self.kind.indexes if index.field]

@@ -1,0 +1,280 @@
+"""The handlers of a collection: create (also many at once), show, list, update, delete, actions.
+
+``within`` of a handler: of a nested collection the field that has the parent's id, and that id;
+else nothing.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from collections.abc import Collection as Names
+from typing import Any
+from urllib.parse import quote
+
+from ryu_apps.control.config import access
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.rules import Draft
+from ryu_apps.control.config.rules.authority import may, may_create
+from ryu_apps.control.config.rules.draft import not_found
+from ryu_apps.northbound.bodies import parsing
+from ryu_apps.northbound.environment import Environment
+from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.listing import listing, matching
+from ryu_apps.northbound.resources.collection import Action, Collection, View
+
+
+class Handlers:
+    """The handlers of one collection."""
+
+    def __init__(self, collection: Collection, environment: Environment):
+        self.collection = collection
+        self.kind = collection.kind.name
+        self._env = environment
+        self._configuration = environment.configuration
+
+    @property
+    def tag(self) -> str:
+        """Under which the OpenAPI document lists the routes."""
+        return self.collection.root.split("/")[2]
+
+    def routes(self) -> list[Route]:
+        c = self.collection
+        root, member = c.root, f"{c.root}/{{id}}"
+        tag = self.tag
+        words = c.kind.name.replace("_", " ")
+        one, many = f"{c.title}Item", f"{c.title}List"
+        query = tuple(
+            (name, "") for name in sorted({*c.attributes, *listing.RESERVED, *listing.TAG_FILTERS})
+        )
+        found = [
+            Route("GET", root, self.index, f"List {c.path}", tag, None, many, query=query),
+            Route("POST", root, self.create, f"Create one {words}, or many at once", tag,
+                  f"{c.title}CreateRequest", one, 201),
+            Route("GET", member, self.show, f"Show a {words}", tag, None, one,
+                  query=(("fields", ""),)),
+            Route("PUT", member, self.update, f"Change a {words}", tag,
+                  f"{c.title}UpdateRequest", one),
+            Route("DELETE", member, self.delete, f"Delete a {words}", tag, status=204),
+        ]
+        for action in c.actions:
+            found.append(
+                Route("PUT", f"{member}/{action.name}", self._action(action),
+                      action.name.replace("_", " ").capitalize(), tag, action.body.__name__,
+                      one if action.answer is None else action.answer.name)
+            )
+        return found
+
+    # ------------------------------------------------------------ reading
+
+    def index(self, call: Call, **within: str) -> Reply:
+        c, query, who = self.collection, call.query, call.principal
+        hidden = access.hidden(who, self.kind, c.shown)
+        wanted = listing.parse(query, c.attributes, self._env.max_page, hidden)
+        if c.before_list is not None:
+            c.before_list(self._env, call, wanted.filters)
+
+        def find(config: Config) -> list[tuple[Any, Any]]:
+            self._check_parent(Draft(config, who), within)
+            return [
+                (item, c.extra(config, item))
+                for item in self._candidates(config, wanted.filters, within)
+                if access.visible(config, who, self.kind, item)
+            ]
+
+        found = [c.view(item, extra) for item, extra in self._configuration.read(find)]
+        early = c.state is not None and wanted.touches(c.state.attributes)
+        if early:
+            self._add_states(found)
+        if wanted.filters or wanted.tags:
+            found = list(filter(matching.matcher(wanted, c.attributes), found))
+        shown, cut = listing.page(found, wanted)
+        if c.state is not None and not early and (
+            not wanted.fields or wanted.fields & c.state.attributes
+        ):
+            self._add_states(shown)
+        body: dict[str, Any] = {
+            c.many: [
+                listing.select(view, wanted.fields, hidden | c.filter_only) for view in shown
+            ]
+        }
+        if wanted.paged or cut:
+            path = c.root.format(**{name: quote(id, safe="") for name, id in within.items()})
+            url = f"{call.base_url()}{path}"
+            body[f"{c.many}_links"] = listing.links(url, query, shown, wanted)
+        return Reply(200, body)
+
+    def _candidates(
+        self, config: Config, filters: dict[str, set[str]], within: dict[str, str]
+    ) -> list[Any]:
+        """Fewer than all, where an id or an index says which can match; all of them ``within``."""
+        table = config.tables[self.kind]
+        ids = filters.get("id")
+        if ids is not None:
+            found = [table[id] for id in ids if id in table]
+        else:
+            found = self._by_index(config, {
+                **filters, **{field: {id} for field, id in within.items()}
+            })
+        return [item for item in found if _is_within(item, within)] if within else found
+
+    def _by_index(self, config: Config, filters: dict[str, set[str]]) -> list[Any]:
+        table = config.tables[self.kind]
+        for attribute, index in self.collection.indexes:
+            values = filters.get(attribute)
+            if values is not None and not any(map(matching.asks_for_nothing, values)):
+                members = getattr(config, index)
+                return [table[id] for value in values for id in members.get(value, ())]
+        return list(table.values())
+
+    def show(self, call: Call, id: str, **within: str) -> Reply:
+        fields = {part for text in call.query.getall("fields") for part in text.split(",") if part}
+
+        def find(config: Config) -> tuple[Any, Any]:
+            item = self.visible(config, call, id, within)
+            return item, self.collection.extra(config, item)
+
+        view = self.collection.view(*self._configuration.read(find))
+        self._add_states([view])
+        return Reply(200, {
+            self.collection.singular: listing.select(view, fields, self._hidden(call))
+        })
+
+    def visible(self, config: Config, call: Call, id: str, within: dict[str, str]) -> Any:
+        """The resource, if the client may see it.  Raises RuleError 404."""
+        return self._get(Draft(config, call.principal), id, within)
+
+    def _get(self, draft: Draft, id: str, within: dict[str, str]) -> Any:
+        self._check_parent(draft, within)
+        item = draft.get(self.kind, id)
+        if not _is_within(item, within):
+            raise not_found(self.kind, id)
+        return item
+
+    def _check_parent(self, draft: Draft, within: dict[str, str]) -> None:
+        """Raises RuleError 404 where the client does not see the parent that the path names."""
+        parent = self.collection.kind.parent
+        if within and parent is not None:
+            draft.get(parent.kind, within[parent.field])
+
+    def _hidden(self, call: Call) -> frozenset[str]:
+        """What the client does not get to see of a resource."""
+        c = self.collection
+        return access.hidden(call.principal, self.kind, c.shown) | c.filter_only
+
+    def _add_states(self, found: list[View], new: bool = False) -> None:
+        state = self.collection.state
+        if state is not None and found:
+            state.add(self._env.node_view, found, new)
+
+    def _reply(self, call: Call, status: int, items: list[Any], single: bool) -> Reply:
+        c = self.collection
+        extras = self._configuration.read(
+            lambda config: [c.extra(config, item) for item in items]
+        )
+        found = [c.view(item, extra) for item, extra in zip(items, extras, strict=True)]
+        self._add_states(found, new=status == 201)
+        hidden = self._hidden(call)
+        found = [listing.select(view, set(), hidden) for view in found]
+        return Reply(status, {c.singular: found[0]} if single else {c.many: found})
+
+    # ------------------------------------------------------------ writing
+
+    def create(self, call: Call, **within: str) -> Reply:
+        c, data = self.collection, call.json()
+        single = type(data) is dict and c.singular in data
+        requests = (
+            [_unwrap(data, c.singular)] if single else _unwrap(data, c.many, c.singular)
+        )
+        if type(requests) is not list or not 1 <= len(requests) <= parsing.MAX_BULK:
+            raise ApiError(
+                400, "HTTPBadRequest",
+                f"'{c.many}' must be a list of 1 to {parsing.MAX_BULK} objects.",
+            )
+        requests = [
+            # In a list too, clients may wrap each one.
+            _unwrap(one, c.singular) if type(one) is dict and c.singular in one else one
+            for one in requests
+        ]
+        parsed = [parsing.parse(c.create_body, request, c.shown) for request in requests]
+        context = self._env.context(call)
+        named = [parsing.asked(c.create_body, body) for body in parsed]
+
+        def plan(config: Config) -> tuple[list, list]:
+            with Draft(config, call.principal) as draft:
+                made = []
+                for body, attributes in zip(parsed, named, strict=True):
+                    body = {**body, **within}
+                    may_create(draft, self.kind, body, attributes)
+                    made.append(c.rules.create(draft, body, context))
+                return draft.changes(), made
+
+        return self._reply(call, 201, self._configuration.commit(plan), single)
+
+    def update(self, call: Call, id: str, **within: str) -> Reply:
+        c = self.collection
+        body = parsing.parse(c.update_body, _unwrap(call.json(), c.singular), c.shown, "PUT")
+        context = self._env.context(call)
+        item = self.commit_one(
+            call, id, "update", lambda draft: c.rules.update(draft, id, body, context),
+            parsing.named(c.update_body, body), within,
+        )
+        return self._reply(call, 200, [item], True)
+
+    def delete(self, call: Call, id: str, **within: str) -> Reply:
+        context = self._env.context(call)
+        self.commit_one(
+            call, id, "delete", lambda draft: self.collection.rules.delete(draft, id, context),
+            within=within,
+        )
+        return Reply(204)
+
+    def _action(self, action: Action) -> Callable[..., Reply]:
+        def handle(call: Call, id: str, **within: str) -> Reply:
+            body = parsing.parse(action.body, call.json())
+            context = self._env.context(call)
+            result = self.commit_one(
+                call, id, "update", lambda draft: action.rule(draft, id, body, context),
+                within=within,
+            )
+            if action.answer is None:
+                return self._reply(call, 200, [result], True)
+            return Reply(200, result)
+
+        return handle
+
+    def commit_one(
+        self, call: Call, id: str, action: str, change: Callable[[Draft], Any],
+        attributes: Names[str] = (), within: dict[str, str] | None = None,
+    ) -> Any:
+        """Commit ``change(draft)`` to the resource ``id``, if the client may do that: ``action``
+        is "update" or "delete", ``attributes`` those that an update sets."""
+        def plan(config: Config) -> tuple[list, Any]:
+            with Draft(config, call.principal) as draft:
+                if within:
+                    self._get(draft, id, within)
+                may(draft, self.kind, id, action, attributes)
+                result = change(draft)
+                return draft.changes(), result
+
+        return self._configuration.commit(plan)
+
+
+def _is_within(item: Any, within: dict[str, str]) -> bool:
+    return all(getattr(item, field) == id for field, id in within.items())
+
+
+def _unwrap(data: Any, name: str, single: str = "") -> Any:
+    """What the body has under ``name``; ``single``: what might stand there instead.  Raises
+    ApiError 400."""
+    if type(data) is not dict or name not in data:
+        names = f"'{single}', or '{name}' for many," if single else f"'{name}'"
+        raise ApiError(
+            400, "HTTPBadRequest", f"The body must be a JSON object with {names} in it."
+        )
+    if len(data) > 1:
+        others = itertools.islice((key for key in data if key != name), parsing.NAMED + 1)
+        extra = parsing.few(sorted(others))
+        raise ApiError(400, "HTTPBadRequest", f"Unrecognized attribute(s) '{extra}'.")
+    return data[name]

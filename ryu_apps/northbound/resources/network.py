@@ -1,0 +1,107 @@
+"""``/v2.0/networks``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Network
+from ryu_apps.control.config.resources.network import NETWORK
+from ryu_apps.control.config.rules import networks
+from ryu_apps.northbound.bodies.fields import Names, Text, Vni, only
+from ryu_apps.northbound.listing.attributes import (
+    BOOLEAN,
+    INTEGER,
+    STATUS,
+    STRING,
+    list_of,
+    or_null,
+)
+from ryu_apps.northbound.resources import standard
+from ryu_apps.northbound.resources.collection import Collection, View
+
+
+class NetworkUpdate(standard.Described):
+    shared: bool = False
+    mtu: Annotated[int, Field(ge=0, le=65535)] | None = None
+    port_security_enabled: bool = True
+    network_type: str | None = Field(None, alias="provider:network_type")
+    physical_network: str | None = Field(None, alias="provider:physical_network")
+    segmentation_id: Vni = Field(None, alias="provider:segmentation_id")
+    import_targets: Names = Field([], alias="vpn:import_targets")
+    export_targets: Names = Field([], alias="vpn:export_targets")
+    external: only(False) = Field(False, alias="router:external")
+    is_default: only(False) = False
+    dns_domain: Text = ""
+    flood_unknown: bool = Field(False, alias="vpn:flood_unknown")
+    mdns: Text = Field("", alias="vpn:mdns")
+    vlan_transparent: only(False) = None
+    vlan_qinq: only(False) = Field(None, alias="qinq")
+    qos_policy_id: only() = None
+    segments: only([]) = None
+    availability_zone_hints: only([]) = []
+    pvlan: only(False) = None
+
+
+class NetworkCreate(NetworkUpdate, standard.Owned):
+    pass
+
+
+def view(item: Network, subnets: list[str]) -> View:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "status": "ACTIVE" if item.admin_state_up else "DOWN",
+        "admin_state_up": item.admin_state_up,
+        "subnets": subnets,
+        "shared": item.shared,
+        "mtu": item.mtu,
+        "port_security_enabled": item.port_security_enabled,
+        "router:external": False,
+        "is_default": False,
+        "provider:network_type": "vxlan",
+        "provider:physical_network": None,
+        "provider:segmentation_id": item.vni,
+        "availability_zone_hints": [],
+        "availability_zones": [],
+        "vpn:rd_index": item.rd_index,
+        "vpn:import_targets": list(item.import_targets),
+        "vpn:export_targets": list(item.export_targets),
+        "vpn:flood_unknown": item.flood_unknown,
+        "vpn:mdns": item.mdns,
+        "dns_domain": item.dns_domain,
+        **standard.standard(item),
+    }
+
+
+def _subnets(config: Config, item: Network) -> Any:
+    return sorted(config.subnets_by_network.get(item.id, ()))
+
+
+COLLECTION = Collection(
+    kind=NETWORK,
+    path="networks",
+    create_body=NetworkCreate,
+    update_body=NetworkUpdate,
+    rules=networks,
+    view=view,
+    extra=_subnets,
+    attributes={
+        **standard.ATTRIBUTES,
+        "name": STRING, "status": STATUS, "admin_state_up": BOOLEAN, "subnets": list_of(),
+        "shared": BOOLEAN, "mtu": INTEGER, "port_security_enabled": BOOLEAN,
+        "router:external": BOOLEAN, "is_default": BOOLEAN, "provider:network_type": STRING,
+        "provider:physical_network": or_null("string"), "provider:segmentation_id": INTEGER,
+        "availability_zone_hints": list_of(), "availability_zones": list_of(),
+        "vpn:rd_index": INTEGER, "vpn:import_targets": list_of(), "vpn:export_targets": list_of(),
+        "vpn:flood_unknown": STRING, "vpn:mdns": STRING, "dns_domain": STRING,
+    },
+    extensions={
+        "net-mtu": ("Network MTU", "The MTU of a network"),
+        "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be set"),
+        "provider": ("Provider Network", "Type and VNI of a network"),
+        "vpn": ("VPN attributes", "RD index, VNI and route targets of networks and routers"),
+    },
+)

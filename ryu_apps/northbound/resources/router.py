@@ -1,0 +1,116 @@
+"""``/v2.0/routers``, and their interfaces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from ryu_apps.control.config.model import Router
+from ryu_apps.control.config.resources.router import ROUTER
+from ryu_apps.control.config.rules import routers
+from ryu_apps.northbound.bodies.fields import Body, Names, Uuid, UuidOrNone, only
+from ryu_apps.northbound.bodies.schemas import STRING as STRING_SCHEMA
+from ryu_apps.northbound.bodies.schemas import Schema, obj
+from ryu_apps.northbound.listing.attributes import (
+    BOOLEAN,
+    INTEGER,
+    STATUS,
+    STRING,
+    as_address,
+    as_prefix,
+    list_of,
+    objects,
+    or_null,
+)
+from ryu_apps.northbound.resources import standard
+from ryu_apps.northbound.resources.collection import Action, Collection, View
+
+
+class GatewayBody(Body):
+    """Without a network, or with null or "" for it, there is no gateway: that is asked for."""
+
+    network_id: UuidOrNone = None
+    enable_snat: only(True, False) = None
+    external_fixed_ips: only([]) = None
+    qos_policy_id: only() = None
+
+
+class RouterUpdate(standard.Described):
+    import_targets: Names = Field([], alias="vpn:import_targets")
+    export_targets: Names = Field([], alias="vpn:export_targets")
+    external_gateway_info: GatewayBody | None = None
+    external_gateways: only([]) = None
+    distributed: only(True) = None
+    ha: only(False) = None
+    routes: only([]) = []
+    availability_zone_hints: only([]) = []
+    flavor_id: only() = None
+    service_type_id: only() = None
+    enable_ndp_proxy: only(False) = None
+    enable_default_route_bfd: only(False) = None
+    enable_default_route_ecmp: only(False) = None
+    qos_policy_id: only() = None
+    evpn_vni: only() = None
+
+
+class RouterCreate(RouterUpdate, standard.Owned):
+    pass
+
+
+class InterfaceBody(Body):
+    """``add_router_interface`` and ``remove_router_interface``: a subnet or a port."""
+
+    subnet_id: Uuid | None = None
+    port_id: Uuid | None = None
+
+
+def view(item: Router, _extra: Any) -> View:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "status": "ACTIVE" if item.admin_state_up else "DOWN",
+        "admin_state_up": item.admin_state_up,
+        "distributed": True,
+        "ha": False,
+        "external_gateway_info": None,
+        "routes": [],
+        "availability_zone_hints": [],
+        "availability_zones": [],
+        "vpn:vni": item.vni,
+        "vpn:rd_index": item.rd_index,
+        "vpn:import_targets": list(item.import_targets),
+        "vpn:export_targets": list(item.export_targets),
+        **standard.standard(item),
+    }
+
+
+_STRINGS = {"type": "array", "items": STRING_SCHEMA}
+_INTERFACE = Schema("InterfaceAnswer", obj(
+    ("id", "port_id", "subnet_id"),
+    id=STRING_SCHEMA, port_id=STRING_SCHEMA, network_id=STRING_SCHEMA, subnet_id=STRING_SCHEMA,
+    project_id=STRING_SCHEMA, tenant_id=STRING_SCHEMA, subnet_ids=_STRINGS, tags=_STRINGS,
+))
+
+COLLECTION = Collection(
+    kind=ROUTER,
+    path="routers",
+    create_body=RouterCreate,
+    update_body=RouterUpdate,
+    rules=routers,
+    view=view,
+    attributes={
+        **standard.ATTRIBUTES,
+        "name": STRING, "status": STATUS, "admin_state_up": BOOLEAN, "distributed": BOOLEAN,
+        "ha": BOOLEAN, "external_gateway_info": or_null("object"),
+        "routes": objects(destination=as_prefix, nexthop=as_address),
+        "availability_zone_hints": list_of(), "availability_zones": list_of(),
+        "vpn:vni": INTEGER, "vpn:rd_index": INTEGER, "vpn:import_targets": list_of(),
+        "vpn:export_targets": list_of(),
+    },
+    actions=(
+        Action("add_router_interface", routers.add_interface, InterfaceBody, _INTERFACE),
+        Action("remove_router_interface", routers.remove_interface, InterfaceBody, _INTERFACE),
+    ),
+    extensions={"router": ("Neutron L3 Router", "Routers and their interfaces")},
+)

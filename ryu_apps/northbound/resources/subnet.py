@@ -1,0 +1,128 @@
+"""``/v2.0/subnets``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Subnet
+from ryu_apps.control.config.resources.subnet import SUBNET
+from ryu_apps.control.config.rules import subnets
+from ryu_apps.northbound.bodies.fields import (
+    MAX_LIST,
+    Address,
+    Body,
+    Name,
+    Names,
+    Text,
+    Uuid,
+    only,
+)
+from ryu_apps.northbound.listing.attributes import (
+    BOOLEAN,
+    INTEGER,
+    PREFIX,
+    STRING,
+    as_address,
+    as_prefix,
+    list_of,
+    objects,
+    or_null,
+)
+from ryu_apps.northbound.resources import standard
+from ryu_apps.northbound.resources.collection import Collection, View
+
+
+class PoolBody(Body):
+    start: Address
+    end: Address
+
+
+class HostRouteBody(Body):
+    destination: Address
+    nexthop: Address
+
+
+class SubnetUpdate(Body):
+    name: Name = ""
+    description: Text = ""
+    gateway_ip: Address | None = None
+    enable_dhcp: bool = True
+    allocation_pools: Annotated[list[PoolBody], Field(max_length=MAX_LIST)] | None = None
+    dns_nameservers: Names | None = None
+    host_routes: Annotated[list[HostRouteBody], Field(max_length=256)] | None = None
+    service_types: only([]) = []
+    segment_id: only() = None
+    dns_publish_fixed_ip: only(False) = False
+
+
+class SubnetCreate(SubnetUpdate, standard.Owned):
+    network_id: Uuid
+    cidr: Address | None = None
+    ip_version: int | None = None
+    subnetpool_id: only() = None
+    use_default_subnet_pool: only(False) = None
+    use_default_subnetpool: only(False) = None
+    prefixlen: only() = None
+    prefix_length: only() = None
+    ipv6_address_mode: Text = ""
+    ipv6_ra_mode: Text = ""
+    router_external: only(False) = Field(None, alias="router:external")
+
+
+def view(item: Subnet, shared: bool) -> View:
+    return {
+        "id": item.id,
+        "name": item.name,
+        "network_id": item.network_id,
+        "ip_version": item.ip_version,
+        "cidr": item.cidr,
+        "gateway_ip": item.gateway_ip or None,
+        "enable_dhcp": item.enable_dhcp,
+        "allocation_pools": [
+            {"start": pool.start, "end": pool.end} for pool in item.allocation_pools
+        ],
+        "dns_nameservers": list(item.dns_nameservers),
+        "host_routes": [
+            {"destination": route.destination, "nexthop": route.nexthop}
+            for route in item.host_routes
+        ],
+        "ipv6_address_mode": item.ipv6_address_mode or None,
+        "ipv6_ra_mode": item.ipv6_ra_mode or None,
+        "subnetpool_id": None,
+        "segment_id": None,
+        "service_types": [],
+        "shared": shared,
+        **standard.standard(item),
+    }
+
+
+def _shared(config: Config, item: Subnet) -> bool:
+    """Whether its network is."""
+    network = config.networks.get(item.network_id)
+    return network is not None and network.shared
+
+
+COLLECTION = Collection(
+    kind=SUBNET,
+    path="subnets",
+    create_body=SubnetCreate,
+    update_body=SubnetUpdate,
+    rules=subnets,
+    view=view,
+    extra=_shared,
+    attributes={
+        **standard.ATTRIBUTES,
+        "name": STRING, "network_id": STRING, "ip_version": INTEGER, "cidr": PREFIX,
+        "gateway_ip": or_null("string", as_address), "enable_dhcp": BOOLEAN,
+        "allocation_pools": objects(start=as_address, end=as_address),
+        "dns_nameservers": list_of(as_address),
+        "host_routes": objects(destination=as_prefix, nexthop=as_address),
+        "ipv6_address_mode": or_null("string"), "ipv6_ra_mode": or_null("string"),
+        "subnetpool_id": or_null("string"), "segment_id": or_null("string"),
+        "service_types": list_of(), "shared": BOOLEAN,
+    },
+    filter_only=frozenset({"shared"}),
+)

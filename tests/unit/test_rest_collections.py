@@ -1,0 +1,37 @@
+"""Collections are what they declare."""
+
+from __future__ import annotations
+
+import pytest
+
+from ryu_apps.northbound.resources.declared import COLLECTIONS
+from tests.unit.api_client import Node
+
+
+@pytest.fixture(scope="module")
+def node():
+    node = Node()
+    network = node.make("network", name="n")["id"]
+    node.make("subnet", network_id=network, cidr="10.0.0.0/24")
+    node.make("port", network_id=network)
+    node.make("router")
+    node.call("POST", "/v2.0/security-groups", {"security_group": {"name": "g"}})
+    node.call("POST", "/v2.0/address-groups", {"address_group": {}})
+    yield node
+    node.close()
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda one: one.path)
+def test_an_answer_has_the_attributes_that_are_declared(node, collection):
+    found = node.get(collection.root)[collection.many]
+    assert found
+    for one in found:
+        assert set(one) == collection.shown
+
+
+def test_what_is_not_set_is_found_also_where_there_is_an_index(node):
+    for attribute in ("remote_group_id", "remote_address_group_id"):
+        for text in ("", "null", "None"):
+            found = node.get(f"/v2.0/security-group-rules?{attribute}={text}")
+            rules = found["security_group_rules"]
+            assert rules and all(one[attribute] is None for one in rules)
