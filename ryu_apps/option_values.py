@@ -22,7 +22,7 @@ def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
         restart_deferral=conf.node.restart_deferral,
         overlay_mtu=overlay_mtu(conf),
         dns_ttl=conf.dns.ttl,
-        count_new=conf.openflow.new_connections > 0,
+        new_connections=conf.openflow.new_connections,
         limit_connections=conf.ovsdb.connections_per_port > 0,
         peer_kinds={peer.id: peer.kind for peer in speaker.peers},
         stalepath_time=conf.bgp.stalepath_time,

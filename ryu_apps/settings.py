@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from oslo_config import cfg
 
-from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
+from vrouter_ovs.state.meters import NEW_CONNECTIONS
 
 NODE = cfg.OptGroup("node", "This VNC node")
 STORE = cfg.OptGroup("store", "The config database")

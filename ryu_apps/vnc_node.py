@@ -76,9 +76,8 @@ class VncNode(app_manager.OSKenApp):
         )
         self.dns = _dns_service(conf.dns, send, self.punt)
         self.openflow = OpenFlowSouthbound(
-            post, punted=self.punt.punted, new_connections=conf.openflow.new_connections,
-            sources=expect, any_address=conf.ovsdb.openflow_any_address,
-            unclaimed=conf.ovsdb.unclaimed_timeout,
+            post, punted=self.punt.punted, sources=expect,
+            any_address=conf.ovsdb.openflow_any_address, unclaimed=conf.ovsdb.unclaimed_timeout,
         )
         ovsdb = OvsdbSouthbound(post, ovsdb_settings(conf, self.node_name))
         self.southbounds.add(OvsSouthbound(ovsdb, self.openflow))

@@ -142,7 +142,7 @@ def page() -> str:
         "",
         "## Flows of each object",
         "",
-        "Every flow comes from one object of `vrouter_ovs/state.py`; its cookie says from which.",
+        "Every flow comes from one object of `vrouter_ovs/state/`; its cookie says from which.",
     ]
     for example in EXAMPLES:
         lines += ["", f"`{example}`", "", "```"]

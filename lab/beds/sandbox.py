@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 from lab.open_vswitch import schema_path
-from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS, meters
 from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.state import StateObject
+from vrouter_ovs.state.meters import NEW_CONNECTIONS, meter_pools, meters
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.encode import Encoded
 
@@ -217,7 +217,7 @@ class OpenFlow:
         """The pool of meters, which the flows of a Punt need."""
         data = [
             encode.meter_mod(encode.METER_ADD, meter, *wanted, self.next_xid())
-            for meter, wanted in meters(new_connections).items()
+            for meter, wanted in meters(meter_pools(new_connections)).items()
         ]
         xid = self.next_xid()
         self.send(b"".join(data) + encode.barrier(xid))

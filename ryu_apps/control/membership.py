@@ -18,7 +18,7 @@ from ryu_apps.control.kinds import datapath_id, datapath_of, kind_of
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.vrouters import Vrouters
-from vrouter_ovs.state import Vrouter
+from vrouter_ovs.state import MeterPool, Vrouter
 
 ABSENCE = 10.0
 """Seconds after a start; a hypervisor of ours that has not come back by then is recorded as not
@@ -26,8 +26,8 @@ connected, so that it may join another node, or from elsewhere."""
 
 
 class Membership:
-    """``overlay_mtu``: see :class:`~vrouter_ovs.state.Vrouter`.  ``effects``: what is to be done is
-    appended to it."""
+    """``overlay_mtu``: see :class:`~vrouter_ovs.state.Vrouter`.  ``meter_pools``: those of every
+    vrouter.  ``effects``: what is to be done is appended to it."""
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Membership:
         trust: Trust,
         unknown_ports: UnknownPorts,
         overlay_mtu: int,
+        meter_pools: tuple[MeterPool, ...],
         effects: list,
     ) -> None:
         self._elements = elements
@@ -52,6 +53,7 @@ class Membership:
         self._convergence = convergence
         self._trust = trust
         self._overlay_mtu = overlay_mtu
+        self._meter_pools = meter_pools
         self._effects = effects
         self._admission = Admission(elements)
         self.unknown_ports = unknown_ports
@@ -97,7 +99,8 @@ class Membership:
         self._yielded.discard(name)
         self._elements.passed[element.vtep] = None
         self._desired.add_element(name)
-        self._desired.put(name, ("element",), Vrouter(element.router_mac, self._overlay_mtu))
+        for item in (Vrouter(element.router_mac, self._overlay_mtu), *self._meter_pools):
+            self._desired.put(name, ("element",), item)
 
     def _accepted(self, session: int, info: msg.ElementInfo) -> None:
         self.refusals.look_again()

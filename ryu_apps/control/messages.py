@@ -22,7 +22,7 @@ from ryu_apps.control.kinds import Facts
 from ryu_apps.control.routes import Nlri, Path
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies.dns.dns import DnsView
-from vrouter_ovs.state import Endpoint, Key, StateObject
+from vrouter_ovs.state import TARGET_OF, Endpoint, Key, StateObject
 
 
 class Event:
@@ -316,6 +316,10 @@ class Program(Effect):
     element: str
     revision: int
     changes: tuple[tuple[Key, StateObject | None], ...]
+
+    def part(self, *targets: str) -> list[tuple[Key, StateObject | None]]:
+        """The changes for these targets (:data:`vrouter_ovs.state.TARGETS`)."""
+        return [change for change in self.changes if TARGET_OF[change[0][0]] in targets]
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ from ryu_apps.control.vpn.released import Released
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import shared_keys
 from ryu_apps.control.vrouters import Vrouters
+from vrouter_ovs.state.meters import NEW_CONNECTIONS, meter_pools
 
 NODES = "/status/nodes/"
 
@@ -54,8 +55,8 @@ class Settings:
     ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
     their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtu``: see
     :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
-    :class:`~ryu_apps.control.elements.trust.Trust`.  ``count_new``: whether what begins a
-    connection passes a meter, see :class:`~vrouter_ovs.state.Punt`.  ``limit_connections``:
+    :class:`~ryu_apps.control.elements.trust.Trust`.  ``new_connections``: how many a second
+    a port may begin, see :func:`~vrouter_ovs.state.meters.meter_pools`.  ``limit_connections``:
     whether the
     connections of each port are to be limited where a hypervisor's database can say so."""
 
@@ -71,7 +72,7 @@ class Settings:
     peer_kinds: Mapping[str, str] = field(default_factory=dict, hash=False)
     stalepath_time: float = 360
     most_lost_ports: int = 20
-    count_new: bool = False
+    new_connections: int = NEW_CONNECTIONS
     limit_connections: bool = False
 
 
@@ -101,7 +102,7 @@ class World:
             self.config, self.elements, self.bindings, self.desired, self.policies,
             self.learned, Names(self.config, settings.dns_ttl),
         )
-        self.ports.count_new = settings.count_new
+        self.ports.count_new = settings.new_connections > 0
         self.probes = Probes(self.learned, self.ports.bound, self.ports.active)
         services = Services(
             self.config, self.desired, self.ports.edges.dirty, self.moves
@@ -148,7 +149,7 @@ class World:
             self.elements, self.desired, self.ports, self.presence, self.local_paths,
             self.vrouters, self.convergence, self.trust,
             UnknownPorts(self.config, self.elements, self._effects),
-            settings.overlay_mtu, self._effects,
+            settings.overlay_mtu, meter_pools(settings.new_connections), self._effects,
         )
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
         """(port, element) -> claims that wait, as their nodes recorded them."""

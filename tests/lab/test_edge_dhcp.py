@@ -18,7 +18,7 @@ from lab.topology import Lab
 from lab.vm import PortSpec, Vm
 from lab.wait import wait_until
 from tests.lab.dns_support import dig
-from vrouter_ovs.pipeline.punt import PUNT_BURST, PUNT_RATE
+from vrouter_ovs.state.meters import PUNT_BURST, PUNT_RATE
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("web3", "hv3"), ("db1", "hv1"))
 

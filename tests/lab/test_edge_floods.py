@@ -14,7 +14,7 @@ from lab import dhcp_load, edge_flood
 from lab.inside import link
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from vrouter_ovs.pipeline.punt import PUNT_BURST, PUNT_RATE
+from vrouter_ovs.state.meters import PUNT_BURST, PUNT_RATE
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"))
 RATE, SECONDS = 10_000, 5

@@ -12,7 +12,6 @@ from tests.hops import bridged
 from tests.ovs.test_edge_punts import GATEWAY, OWN, VTEP, mac, punted, send
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.edge import Why
-from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.state import (
     MDNS_ANSWER,
     MDNS_FLOOD,
@@ -34,6 +33,7 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
+from vrouter_ovs.state.meters import meter_id
 
 SERVICE = "02:56:4e:00:00:64"
 LINK_LOCAL, GATEWAY_LOCAL = "fe80::5054:ff:fe00:1", "fe80::aa:ff:fe00:1"

@@ -10,7 +10,6 @@ from lab.beds.sandbox import Sandbox
 from tests.hops import bridged, routed
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.edge import Why
-from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.state import (
     Endpoint,
     Evi,
@@ -29,6 +28,7 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
+from vrouter_ovs.state.meters import meter_id
 
 VTEP, OWN, THEIRS = "192.0.2.2", "02:00:00:00:00:01", "02:00:00:00:00:02"
 GW, GW2 = "02:aa:00:00:00:01", "02:aa:00:00:00:02"

@@ -9,8 +9,6 @@ import pytest
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.hops import bridged
 from tests.ovs.tracing import Outcome, trace
-from vrouter_ovs.pipeline.connect import meters
-from vrouter_ovs.pipeline.punt import PUNT_BURST, PUNT_RATE, meter_id
 from vrouter_ovs.state import (
     Endpoint,
     Evi,
@@ -26,6 +24,7 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
+from vrouter_ovs.state.meters import PUNT_BURST, PUNT_RATE, meter_id, meter_pools, meters
 from vrouter_ovs.wire import encode
 
 VTEP, OWN, GATEWAY = "192.0.2.2", "02:00:00:00:00:01", "02:aa:00:00:00:01"
@@ -194,7 +193,7 @@ def test_other_traffic_passes_as_before(vrouter: Sandbox) -> None:
 
 
 def test_meters_read_back(openflow: OpenFlow, sandbox: Sandbox) -> None:
-    wanted = meters()
+    wanted = meters(meter_pools())
     assert openflow.read_meters() == wanted
     xid = openflow.next_xid()
     openflow.send(encode.meter_mod(encode.METER_MODIFY, 7, 9, 9, xid) + encode.barrier(xid + 1))

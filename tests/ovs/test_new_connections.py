@@ -19,8 +19,8 @@ from tests.ovs.policy_probes import (
     reaches,
     running_bed,
 )
-from vrouter_ovs.pipeline.connect import connect_meter, meters
 from vrouter_ovs.state import INGRESS, Policy, Punt, Rule
+from vrouter_ovs.state.meters import connect_meter, meter_pools, meters
 from vrouter_ovs.wire import encode
 
 RATE, FLOOD = 20, 3000
@@ -52,7 +52,7 @@ def bed(running: Bed) -> Iterator[Bed]:
 def set_rate(bed: Bed, rate: int) -> None:
     bed.openflow.send(b"".join(
         encode.meter_mod(command, meter, *wanted, bed.openflow.next_xid())
-        for meter, wanted in meters(rate).items()
+        for meter, wanted in meters(meter_pools(rate)).items()
         if meter in map(connect_meter, bed.vms) or meter < 6
         for command in (encode.METER_ADD, encode.METER_MODIFY)
     ))  # fmt: skip
@@ -85,7 +85,7 @@ def flood(
 def test_a_flood_is_bounded_at_both_ports(bed: Bed, version: int, size: int, count: int) -> None:
     took = flood(bed, 1, 2, size, version, count)
     # A bucket of the switch holds what may come at once and what comes in a second.
-    most = meters(RATE)[connect_meter(1)][1] + RATE * (took + 2)
+    most = meters(meter_pools(RATE))[connect_meter(1)][1] + RATE * (took + 2)
     for zone in (1, 2):
         assert 0 < entries(bed, zone) <= most < count, zone
     # Nobody else feels it.

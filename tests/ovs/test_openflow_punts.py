@@ -13,14 +13,13 @@ from ryu_apps.control.messages import FlowRejected
 from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from tests.unit.test_punt import PORT, WITH_RA, discover, solicitation
 from vrouter_ovs.edge import Why
-from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
-from vrouter_ovs.pipeline.connect import meters as pool
-from vrouter_ovs.pipeline.punt import METERS, PUNT_RATE
 from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
+from vrouter_ovs.state.meters import METERS, PUNT_RATE, meter_pools
 from vrouter_ovs.wire.encode import COOKIE_BASE, decode_packet_in, packet_in_cookie
 
+POOLS = meter_pools()
 OBJECTS = (
-    Vrouter("02:00:00:00:00:01"), Evi(100),
+    *POOLS, Vrouter("02:00:00:00:00:01"), Evi(100),
     LocalPort("p", PORT.ofport, 100, PORT.mac, ((PORT.mac, "10.0.1.11"),)),
     Punt("p", PORT.ofport),
 )  # fmt: skip
@@ -71,7 +70,7 @@ def test_meters_are_made_once_and_never_disturbed(node, switch) -> None:
     join(node, switch)
     assert len(meters(switch)) == METERS
     made = node.southbound.status("hv1")["meter_mods"]
-    assert made in (0, len(pool(NEW_CONNECTIONS)))
+    assert made in (0, sum(pool.count for pool in POOLS))
     join(node, switch)
     assert node.southbound.status("hv1")["meter_mods"] == 0
     node.disconnect_all()

@@ -27,6 +27,7 @@ from ryu_apps.southbound.openflow.monitor import Monitor
 from tests.hops import bridged
 from vrouter_ovs.schema.tables import TABLE_IDS
 from vrouter_ovs.state import Endpoint, Evi, LocalPort, Neighbor, Punt, RemoteMac, Tunnel
+from vrouter_ovs.state.meters import meter_pools
 
 EVI = 5001
 BRIDGE = TABLE_IDS["bridge"]
@@ -246,7 +247,7 @@ def test_a_meter_that_others_delete_takes_its_flows_along_and_both_come_back(nod
     join(node, switch, audit_interval=3600)
     node.acked("hv1", node.program(
         "hv1", Evi(EVI), LocalPort("p", 5, EVI, "02:00:00:00:00:01", (), False),
-        Punt("p", 5),
+        Punt("p", 5), *meter_pools(),
     ))
     flows = switch.flows()
     meter = re.search(r"meter:(\d+)", "".join(flows))

@@ -23,6 +23,7 @@ from ryu_apps.control.config.model import (
 )
 from ryu_apps.control.world import Settings, World
 from tests.ovs.tracing import trace
+from vrouter_ovs.state import FLOWS, TARGET_OF
 
 from ..element_info import ovs_info
 
@@ -99,7 +100,9 @@ def ports(sandbox: Sandbox) -> Sandbox:
 def vrouter(ports: Sandbox, openflow: OpenFlow, request) -> Iterator[tuple[Sandbox, bool]]:
     name, stateful = request.param
     made = world(stateful, *PAIRS[name])
-    openflow.install(list(made.desired.objects["hv"].values()))
+    openflow.install([
+        item for item in made.desired.objects["hv"].values() if TARGET_OF[item.kind] == FLOWS
+    ])
     yield ports, stateful
 
 

@@ -10,7 +10,6 @@ from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.hops import bridged
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.edge import Why
-from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.state import (
     Endpoint,
     Evi,
@@ -25,6 +24,7 @@ from vrouter_ovs.state import (
     Tunnel,
     Vrouter,
 )
+from vrouter_ovs.state.meters import meter_id
 
 VTEP, OWN, ROUTER = "192.0.2.2", "02:00:00:00:00:01", "00:00:5e:00:01:0a"
 BROADCAST, ALL_NODES = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
+from vrouter_ovs.state import FLOWS, TARGET_OF
 from vrouter_ovs.wire.encode import encode_object
 
 from .test_world_rebuild import operations
@@ -29,7 +30,7 @@ class Switches:
             if isinstance(effect, msg.Program):
                 flows = self.flows.setdefault(effect.element, VrouterFlows())
                 flows.hold(False)
-                flows.change(effect.changes)
+                flows.change(effect.part(FLOWS))
                 flows.confirm([one for batch in flows.operations() for one in batch])
                 flows.finish()
             elif isinstance(effect, msg.ReleaseElement):
@@ -37,7 +38,10 @@ class Switches:
 
     def check(self, node: Node) -> None:
         for element, table in node.tables.items():
-            fresh = {flow.key: flow for item in table.values() for flow in encode_object(item)}
+            fresh = {
+                flow.key: flow for item in table.values() if TARGET_OF[item.kind] == FLOWS
+                for flow in encode_object(item)
+            }
             held = self.flows[element].installed if element in self.flows else {}
             assert held == fresh
 

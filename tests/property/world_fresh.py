@@ -14,6 +14,7 @@ from typing import Any
 
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.ports.bindings import Mobility
+from vrouter_ovs.state import FLOWS, TARGET_OF
 from vrouter_ovs.wire.encode import encode_object
 
 from .world_node import Hypervisor, Node, local_paths
@@ -21,6 +22,8 @@ from .world_node import Hypervisor, Node, local_paths
 
 @lru_cache(maxsize=65536)
 def flow_keys(item: Any) -> tuple[bytes, ...]:
+    if TARGET_OF[item.kind] != FLOWS:
+        return ()
     return tuple(flow.key for flow in encode_object(item))
 
 

@@ -20,9 +20,13 @@ from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import Settings, World
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.state import Endpoint
+from vrouter_ovs.state.meters import meter_pools
 
 from ..element_info import ovs_info
 from .world_universe import ASN, NODE, STALE_TIME, vteps
+
+BARE = {("vrouter",), *(pool.key for pool in meter_pools())}
+"""What every vrouter has."""
 
 
 @dataclass

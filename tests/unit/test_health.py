@@ -156,7 +156,7 @@ def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
 
 @pytest.mark.parametrize("limit, settings, warning", [
     (None, {"limit_connections": True}, True),
-    (None, {"limit_connections": True, "count_new": True}, False), (None, {}, False),
+    (None, {"limit_connections": True, "new_connections": 1000}, False), (None, {}, False),
     (65536, {"limit_connections": True}, False), (0, {"limit_connections": True}, False),
 ])  # fmt: skip
 def test_connections_that_nothing_limits(limit, settings, warning):

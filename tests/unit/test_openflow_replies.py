@@ -5,12 +5,14 @@ from __future__ import annotations
 import struct
 from collections import Counter
 
-from ryu_apps.southbound.openflow.connection import ERROR, MULTIPART_REPLY
-from ryu_apps.southbound.openflow.readback import Purpose
-from ryu_apps.southbound.openflow.reconcile import VrouterFlows
+from ryu_apps.control.messages import FlowRejected, Program
+from ryu_apps.southbound.openflow.connection import BUNDLE_CONTROL, ERROR, MULTIPART_REPLY
+from ryu_apps.southbound.openflow.readback import MetersRead, Purpose
+from ryu_apps.southbound.openflow.requested import Requested
 from ryu_apps.southbound.openflow.session import Session
 from tests.hops import bridged
 from vrouter_ovs.state import RemoteMac
+from vrouter_ovs.state.meters import meter_pools
 
 METER_MOD = 29
 MAC = RemoteMac(100, "fa:16:3e:00:00:01", (bridged("192.0.2.2", 100),))
@@ -38,21 +40,35 @@ def message(kind: int, xid: int, body: bytes) -> bytes:
     return struct.pack("!BBHI", 5, kind, 8 + len(body), xid) + body
 
 
-def test_refused_meters_are_not_taken_for_a_part_of_the_round_that_is_under_way(caplog) -> None:
+def test_refused_meters_are_not_taken_for_a_part_of_the_round_that_they_precede(caplog) -> None:
     wire = Wire()
     session = Session(wire, "hv1", Counter(), 10.0)
-    flows = VrouterFlows()
-    flows.change([(MAC.key, MAC)])
+    posted: list = []
+    requested = Requested("hv1", posted.append)
+    pools = meter_pools()
+    requested.add(Program("hv1", 1, tuple((item.key, item) for item in (*pools, MAC))))
+    requested.take()
     session.readback.ask(Purpose.METERS)
     session.readback.start(0)
-    assert session.rounds.start(flows)
     read = next(int.from_bytes(one[4:8], "big") for one in wire.sent if one[1] == 18)
     # The switch has no meters at all, so that they are made; then it refuses them.
     none = struct.pack("!HHI", 9, 0, 0)
-    session.reply(MULTIPART_REPLY, read, message(MULTIPART_REPLY, read, none))
-    made = wire.xid_of(METER_MOD)
-    assert session.rounds.awaits(made - 1) and not session.rounds.covers(made)
-    refusal = message(ERROR, made, struct.pack("!HH", 12, 10))
-    assert session.reply(ERROR, made, refusal) is None
-    assert "vrouter hv1 has no use for meters (meter mod failed: out of meters)" in caplog.text
+    found = session.reply(MULTIPART_REPLY, read, message(MULTIPART_REPLY, read, none))
+    assert isinstance(found, MetersRead) and found.meters == {}
+    requested.meters_read(found)
+    assert session.rounds.start(requested.flows, requested.groups, requested.meters)
+    made = [one for one in wire.sent if one[1] == METER_MOD]
+    assert len(made) == sum(pool.count for pool in pools)
+    xid = wire.xid_of(METER_MOD)
+    assert session.rounds.awaits(xid) and not session.rounds.covers(xid)
+    refusal = message(ERROR, xid, struct.pack("!HH", 12, 10) + made[0])
+    assert session.reply(ERROR, xid, refusal) is None
     assert not session.rounds.idle, "the round goes on"
+    end = next(int.from_bytes(one[4:8], "big") for one in wire.sent
+               if one[1] == BUNDLE_CONTROL and one[12:14] == b"\0\4")
+    commit = message(BUNDLE_CONTROL, end, struct.pack("!IHH", 1, 5, 3))
+    requested.outcome(session.reply(BUNDLE_CONTROL, end, commit))
+    assert [type(event) for event in posted] == [FlowRejected]
+    assert posted[0].key == pools[0].key
+    assert "meter mod failed: out of meters; DHCP and router advertisements" in caplog.text
+    assert MAC.key in requested.flows.objects and requested.flows.installed

@@ -12,8 +12,10 @@ from ryu_apps.control.world import NODES, Settings
 from ryu_apps.views.checks import tunnels
 from ryu_apps.views.elements import elements, refused
 from vrouter_ovs.state import Endpoint, Tunnel, Vrouter
+from vrouter_ovs.state.meters import meter_pools
 
 from ..property.world_model import NODE, Node, element_info
+from ..property.world_node import BARE
 
 
 def node() -> Node:
@@ -50,7 +52,8 @@ def test_a_hypervisor_joins():
         RECORDS + "e0", record(element_info("e0", "172.16.0.1"), NODE, True)
     ) in effects
     (program,) = [effect for effect in effects if isinstance(effect, msg.Program)]
-    assert program.changes == ((("vrouter",), Vrouter("02:76:ac:10:00:01")),)
+    made = (Vrouter("02:76:ac:10:00:01"), *meter_pools())
+    assert program.changes == tuple((item.key, item) for item in made)
 
 
 def test_what_its_tunnels_carry():
@@ -108,7 +111,7 @@ def test_a_reconnect_changes_nothing_and_a_vanished_interface_does():
     del one.inputs.elements["e0"].interfaces["tap0"]
     one.connect("e0")
     one.settle()
-    assert one.tables["e0"].keys() == {("vrouter",)} and not one.announced
+    assert one.tables["e0"].keys() == BARE and not one.announced
 
 
 def test_words_of_an_older_session_are_not_heard():

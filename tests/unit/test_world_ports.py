@@ -21,6 +21,7 @@ from vrouter_ovs.state import OWNER_PORT, Endpoint, Evi, Flood, LocalPort, Neigh
 
 from ..element_info import ovs_info
 from ..property.world_model import Node, local_paths, target
+from ..property.world_node import BARE
 
 MACS = {"vm": "fa:16:3e:00:00:0a", "other": "fa:16:3e:00:00:0b"}
 FAR = "192.0.2.7"
@@ -154,7 +155,7 @@ def test_of_two_claims_the_older_holds_and_the_newer_takes_over():
     one.settle()
     assert one.world.ports.bound["vm"].element == "e0"
     assert why(one) == ["held by interface tap0 on host0; it takes over when that is gone"]
-    assert one.tables["e1"].keys() == {("vrouter",)}
+    assert one.tables["e1"].keys() == BARE
     assert recorded == {"/status/claims/vm/e1": {
         "port": "vm", "element": "e1", "host": "host1", "interface": "tap0", "reason": why(one)[0],
         "node": "n1",
@@ -206,7 +207,7 @@ def test_reasons_for_not_binding():
     one.set("port", "vm", None)
     one.settle()
     assert why(one) == ["no port has the id vm"]
-    assert one.tables["e0"].keys() == {("vrouter",)} and not one.announced
+    assert one.tables["e0"].keys() == BARE and not one.announced
 
 
 def test_addresses_exchanged_in_one_commit_are_both_announced():

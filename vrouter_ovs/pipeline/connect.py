@@ -12,38 +12,13 @@ A stream in one direction is new until it is answered, so that every packet of i
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.punt import METERS, PUNT_BURST, PUNT_RATE, meter_id, punted
+from vrouter_ovs.pipeline.punt import punted
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Punt
+from vrouter_ovs.state.meters import connect_meter
 
 COUNTED = ("resubmit", "connect")
 """The action that counts it; beyond the port's rate the packet ends there."""
-
-
-NEW_CONNECTIONS = 0
-"""Connections a second that a port may begin, if nobody says otherwise: no limit, since a stream
-that nobody answers would be cut to it.  With 1,000, and 60 s for UDP without a reply, the longest
-that Open vSwitch gives what is not established, a port that does its worst has 64,000 entries of
-the userspace datapath's three million."""
-BURST_SECONDS = 4
-UNLIMITED = 10_000_000
-"""A rate that no switch reaches: the meters stay, so that nothing else changes."""
-
-
-def meters(new_connections: int = NEW_CONNECTIONS) -> dict[int, tuple[int, int]]:
-    """All meters of a switch: id -> (packets a second, at once); for punts, and for what begins a
-    connection, ``new_connections`` a second; 0 is no limit."""
-    rate = new_connections or UNLIMITED
-    found = {meter_id(number): (PUNT_RATE, PUNT_BURST) for number in range(METERS)}
-    beginning = (rate, min(BURST_SECONDS * rate, UNLIMITED))
-    found.update((connect_meter(number), beginning) for number in range(METERS))
-    return found
-
-
-def connect_meter(ofport: int) -> int:
-    """The meter of a port: the same on every node and after every restart, and none of those of
-    punts."""
-    return METERS + 1 + ofport % METERS
 
 
 def counted(ofport: int, tag: int) -> Flow:

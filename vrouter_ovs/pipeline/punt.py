@@ -20,19 +20,7 @@ from vrouter_ovs.numbers import (
     ROUTER_SOLICIT,
 )
 from vrouter_ovs.schema.flow import Flow
-
-METERS = 1024
-"""Size of the pool of meters, ids 1 to this.  A constant pool is made once for each connection, so
-plugging a port never waits for a meter; ports share one only beyond this many on a hypervisor."""
-PUNT_RATE, PUNT_BURST = 50, 100
-"""Packets per second, and at once, from one port.  A booting VM sends a dozen in its first second
-and a few names a second later; an answer takes the node some 0.1 ms, so a port that does its worst
-costs it half a percent of a core."""
-
-
-def meter_id(ofport: int) -> int:
-    """The meter of a port: the same on every node and after every restart."""
-    return 1 + ofport % METERS
+from vrouter_ovs.state.meters import meter_id
 
 
 def recognised(tag: int) -> list[Flow]:

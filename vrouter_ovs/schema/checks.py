@@ -35,7 +35,7 @@ def check(flow: Flow) -> None:
 def _action_shape(action: tuple) -> tuple:
     """The action without its values."""
     kind = action[0]
-    if kind in ("output", "meter"):
+    if kind in ("output", "group", "meter"):
         return (kind,)
     if kind in ("multipath", "check_larger"):
         return (kind, action[2])
@@ -85,7 +85,7 @@ def _check_shape(
         elif kind in ("goto", "resubmit", "ct", "ct_commit"):
             if args[0] not in table.next:
                 refuse(f"{kind} {args[0]}")
-        elif kind in ("output", "output_reg"):
+        elif kind in ("output", "output_reg", "group"):
             if not table.outputs:
                 refuse("output")
         elif kind == "meter":

@@ -12,6 +12,7 @@ one that is a range (:class:`vrouter_ovs.schema.declaration.Priority`).
 =============================  ==================================================================
 ``("output", port)``           to an OpenFlow port; ``IN_PORT`` sends it back where it came from
 ``("output_reg", register)``   to the port a register names; never back to the in-port
+``("group", number)``          to the port that a group of :class:`~vrouter_ovs.state.Group` chooses
 ``("set_field", field, v)``    the whole field becomes v
 ``("load", field, v)``         a slice of a register becomes v
 ``("move", source, target)``   copy a field or slice to another of the same width

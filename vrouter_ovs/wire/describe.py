@@ -15,6 +15,7 @@ from vrouter_ovs.schema.flow import CONTROLLER, IN_PORT
 from vrouter_ovs.schema.registers import INBOUND, REGISTERS
 from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.wire import flows as wire
+from vrouter_ovs.wire.groups import GROUP_BASE, is_our_group
 
 _WHOLE: dict[tuple[int, int], Field] = {}
 _HEADERS: dict[int, Field] = {}
@@ -153,6 +154,9 @@ def _action(raw: bytes) -> str | None:
         if port == CONTROLLER:
             return "punt to the node"
         return "output in_port" if port == IN_PORT else f"output {port}"
+    if kind == wire.OFPAT_GROUP and len(raw) == 8:
+        wire_id = int.from_bytes(raw[4:8], "big")
+        return f"group {wire_id - GROUP_BASE if is_our_group(wire_id) else wire_id:d}"
     if kind == wire.OFPAT_POP_VLAN and len(raw) == 8:
         return "pop_vlan"
     if kind == wire.OFPAT_DEC_NW_TTL and len(raw) == 8:

@@ -17,7 +17,7 @@ from vrouter_ovs.wire.openflow import ANY, OFPT_MULTIPART_REQUEST, VERSION
 
 OFPMP_FLOW_MONITOR = 16
 ADDED, REMOVED, MODIFIED, ABBREV, PAUSED, RESUMED = 1, 2, 3, 4, 5, 6
-METER_DELETED = 4
+GROUP_DELETED, METER_DELETED = 3, 4
 """OFPRR_METER_DELETE: the flow went because a meter that it names did."""
 _FLAGS = 1 << 1 | 1 << 2 | 1 << 3 | 1 << 4  # ADD, REMOVED, MODIFY, INSTRUCTIONS
 _FULL = struct.Struct("!HHBB4xH4xQHH")

@@ -19,6 +19,7 @@ from vrouter_ovs.schema.fields import PACKET_FIELDS, Field, pack_value
 from vrouter_ovs.schema.flow import CONTROLLER, DROP, RETURN, Flow
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS
+from vrouter_ovs.wire.groups import OFPAT_OUTPUT, group_id
 
 NICIRA = 0x00002320
 RESUBMIT_TABLE, REG_LOAD, REG_MOVE, MULTIPATH, OUTPUT_REG = 14, 7, 6, 10, 15
@@ -26,7 +27,7 @@ STACK_PUSH, STACK_POP = 27, 28
 CHECK_LARGER = 49
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
 ZONE_BITS = 16
-OFPAT_OUTPUT, OFPAT_POP_VLAN, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD = 0, 18, 24, 25
+OFPAT_POP_VLAN, OFPAT_GROUP, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD = 18, 22, 24, 25
 OFPAT_EXPERIMENTER = 0xFFFF
 OFPIT_GOTO_TABLE, OFPIT_APPLY_ACTIONS, OFPIT_METER = 1, 4, 6
 WHOLE_PACKET = 0xFFFF
@@ -108,6 +109,8 @@ def encode_action(action: tuple) -> bytes:
         return struct.pack("!HHIH6x", OFPAT_OUTPUT, 16, action[1], 0)
     if kind == "controller":
         return struct.pack("!HHIH6x", OFPAT_OUTPUT, 16, CONTROLLER, WHOLE_PACKET)
+    if kind == "group":
+        return struct.pack("!HHI", OFPAT_GROUP, 8, group_id(action[1]))
     if kind == "set_field":
         return _set_field(action)
     if kind == "load":

@@ -178,16 +178,26 @@ def decode_flow_stats(payload: bytes | memoryview) -> Iterator[Encoded]:
 
 
 METER_PACKETS_AND_BURST = 2 | 4  # OFPMF_PKTPS, OFPMF_BURST
-METER_ADD, METER_MODIFY = 0, 1
+METER_ADD, METER_MODIFY, METER_DELETE = 0, 1, 2
 _METER_DROP = 1
 
 
 def meter_mod(command: int, meter: int, rate: int, burst: int, xid: int) -> bytes:
-    """METER_ADD or METER_MODIFY: beyond ``rate`` packets a second, and ``burst`` at once, drop."""
+    """METER_ADD or METER_MODIFY: beyond ``rate`` packets a second, and ``burst`` at once, drop.
+    METER_DELETE takes the flows along that name the meter."""
+    if command == METER_DELETE:
+        return struct.pack(
+            "!BBHIHHI", VERSION, OFPT_METER_MOD, 16, xid, command, METER_PACKETS_AND_BURST, meter
+        )
     return _METER_MOD.pack(
         VERSION, OFPT_METER_MOD, 32, xid, command, METER_PACKETS_AND_BURST, meter,
         _METER_DROP, 16, rate, burst,
     )  # fmt: skip
+
+
+def failed_meter(message: bytes) -> int:
+    """The meter that a whole OFPT_ERROR to a meter_mod is about; 0 where it does not say."""
+    return int.from_bytes(message[24:28], "big") if len(message) >= 28 else 0
 
 
 def meter_config_request(xid: int) -> bytes:
@@ -304,13 +314,17 @@ ERROR_CODES = {
     (1, 0): "version", (1, 1): "type", (1, 5): "permission (is_slave)", (1, 6): "length",
     (1, 9): "table id", (1, 10): "is slave",
     (2, 0): "type", (2, 1): "length", (2, 4): "output port", (2, 5): "argument",
-    (2, 10): "match inconsistent", (2, 13): "set_field type", (2, 14): "set_field length",
+    (2, 9): "no such group", (2, 10): "match inconsistent", (2, 13): "set_field type",
+    (2, 14): "set_field length",
     (2, 15): "set_field argument",
     (3, 0): "unknown instruction", (3, 2): "bad table id",
     (4, 1): "length", (4, 6): "field", (4, 7): "value", (4, 8): "mask", (4, 9): "prerequisite",
     (4, 10): "duplicate field",
     (5, 0): "unknown", (5, 1): "table full", (5, 2): "bad table id", (5, 3): "overlap",
     (5, 4): "permission", (5, 6): "bad command",
+    (6, 0): "group exists", (6, 1): "invalid group", (6, 3): "out of groups",
+    (6, 4): "out of buckets", (6, 6): "watch unsupported", (6, 7): "loop", (6, 8): "unknown group",
+    (6, 10): "bad type", (6, 12): "bad bucket", (6, 13): "bad watch",
     (12, 0): "unknown", (12, 1): "meter exists", (12, 2): "invalid meter", (12, 3): "unknown meter",
     (12, 4): "bad command", (12, 5): "bad flags", (12, 6): "bad rate", (12, 7): "bad burst",
     (12, 8): "bad band", (12, 10): "out of meters", (12, 11): "out of bands",

@@ -22,35 +22,39 @@ from typing import Any
 from ryu_apps.control.messages import Program, VrouterConnected, VrouterDisconnected
 from ryu_apps.southbound.base import NotConnected
 from ryu_apps.southbound.openflow.connection import OUR_XIDS
-from ryu_apps.southbound.openflow.readback import Audits, FlowsRead, Purpose
-from ryu_apps.southbound.openflow.requested import Desired
+from ryu_apps.southbound.openflow.readback import (
+    NAMED_BY_FLOWS,
+    Audits,
+    FlowsRead,
+    GroupsRead,
+    MetersRead,
+    Purpose,
+)
+from ryu_apps.southbound.openflow.requested import Requested
 from ryu_apps.southbound.openflow.session import Session
 from ryu_apps.southbound.openflow.watch import Watch
 from ryu_apps.supervision import Thread, failed, waiting
-from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 from vrouter_ovs.wire import encode as wire
 
 LOG = logging.getLogger("vnc.openflow")
 
 
 class VrouterChannel:
-    """See the module.  ``post`` is called with events, from the worker thread.  ``punted``,
-    ``new_connections``: see OpenFlowSouthbound."""
+    """See the module.  ``post`` is called with events, from the worker thread.  ``punted``: see
+    OpenFlowSouthbound."""
 
     answer_timeout = 10.0
     """Seconds without an answer to a bundle or a dump after which the connection is closed."""
 
     def __init__(self, element: str, post: Callable[[object], None],
                  audit_interval: float = 60.0, full_audit_every: int = 10,
-                 punted: Callable[[str, bytes], None] | None = None,
-                 new_connections: int = NEW_CONNECTIONS) -> None:
+                 punted: Callable[[str, bytes], None] | None = None) -> None:
         self.element = element
-        self._new_connections = new_connections
         self._punted = punted
         self._post = post
         self.audits = Audits(audit_interval, full_audit_every)
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
-        self._desired = Desired(element, post)
+        self._requested = Requested(element, post)
         self._session: Session | None = None
         self._stopped = False
         self.counters = dict.fromkeys(
@@ -104,14 +108,14 @@ class VrouterChannel:
 
     def status(self) -> dict[str, Any]:
         """Counters and state; a snapshot that may be a moment old."""
-        session, desired = self._session, self._desired.status()
+        session, shown = self._session, self._requested.status()
         if session is not None and not session.rounds.idle:
-            desired["pending"] = True
+            shown["pending"] = True
         return {
             "connected": session is not None and session.ready,
             "address": ":".join(map(str, session.datapath.address[:2])) if session else "",
-            **desired,
-            **self._watch.status(self._desired.flows.installed),
+            **shown,
+            **self._watch.status(self._requested.flows.installed),
             **self.counters,
         }
 
@@ -156,7 +160,7 @@ class VrouterChannel:
         return max(0.01, due if repair is None else min(due, repair))
 
     def _start_over(self) -> None:
-        self._desired.start_over()
+        self._requested.start_over()
         if self._session is not None:
             self._session.datapath.disconnect("internal error of this node")
 
@@ -169,8 +173,8 @@ class VrouterChannel:
             self._give_up(session, late)
             return
         if session.monitor.take_lost():
-            session.readback.ask_once(Purpose.METERS, Purpose.AUDIT)
-        self._watch.repair(self._desired.flows, now)
+            session.readback.ask_once(*NAMED_BY_FLOWS, Purpose.AUDIT)
+        self._watch.repair(self._requested.flows, now)
         if session.ready and session.rounds.idle and self.audits.due_in(now) <= 0:
             self.audits.put_off(now)
             if session.readback.idle:
@@ -186,27 +190,33 @@ class VrouterChannel:
         session = self._session
         if session is None or self._stopped:
             return
-        rounds, readback, desired = session.rounds, session.readback, self._desired
+        rounds, readback, requested = session.rounds, session.readback, self._requested
         if rounds.idle:
-            readback.start(len(desired.flows.installed))
+            readback.start(len(requested.flows.installed))
         if not session.ready or not rounds.idle or readback.deciding:
             return
         while True:
-            desired.take()
-            if desired.flows.pending and rounds.start(desired.flows):
+            requested.take()
+            if requested.meters.unread:
+                readback.ask_once(Purpose.METERS)
+                readback.start(len(requested.flows.installed))
                 return
-            if desired.settle():
+            if requested.pending and rounds.start(
+                requested.flows, requested.groups, requested.meters
+            ):
+                return
+            if requested.settle():
                 return
 
     # ------------------------------------------------------------ messages to the worker
 
     def _on_program(self, effect: Program) -> None:
-        self._desired.add(effect)
+        self._requested.add(effect)
         if self._session is None:
-            self._desired.take()
+            self._requested.take()
 
     def _on_hold(self, held: bool) -> None:
-        self._desired.flows.hold(held)
+        self._requested.hold(held)
 
     def _on_stop(self, close: str) -> None:
         self._stopped = True
@@ -221,23 +231,21 @@ class VrouterChannel:
             old.datapath.disconnect("replaced by a newer connection of the same switch")
             self._on_disconnected(old.datapath)
         session = self._session = Session(
-            datapath, self.element, self.counters, self.answer_timeout, self._new_connections
+            datapath, self.element, self.counters, self.answer_timeout
         )
         session.attach(self._inbox, self._on_reply, self._on_updates, self._post, self._punted)
         self.counters["reconnects"] += 1
         # Before the flows are read: nothing that happens afterwards is missed.
         session.monitor.start()
         # Before the first flow: a flow that names a meter which is not there is refused.
-        session.readback.ask(Purpose.METERS, Purpose.CONNECT)
+        session.readback.ask(*NAMED_BY_FLOWS, Purpose.CONNECT)
 
     def _on_disconnected(self, datapath: Any) -> None:
         session = self._session
         if session is None or session.datapath is not datapath:
             return
         self._drop_session(session)
-        # Before the backlog: a refusal is told with the revision that it is of.
-        self._desired.tell_refused()
-        self._desired.take()
+        self._requested.disconnected()
         if session.ready:
             self._post(VrouterDisconnected(self.element, datapath.close_reason))
 
@@ -262,18 +270,22 @@ class VrouterChannel:
                 self.audits.hurry()
             return
         try:
-            told = session.reply(kind, xid, message)
+            result = session.reply(kind, xid, message)
         except (ValueError, struct.error) as error:
             self._give_up(session, f"malformed reply of type {kind}: {error}")
             return
-        if isinstance(told, FlowsRead):
-            self._flows_read(session, told)
-        elif told is not None:
-            self._desired.outcome(told)
+        if isinstance(result, FlowsRead):
+            self._flows_read(session, result)
+        elif isinstance(result, MetersRead):
+            self._requested.meters_read(result)
+        elif isinstance(result, GroupsRead):
+            self._requested.groups_read(result)
+        elif result is not None:
+            self._requested.outcome(result)
 
     def _flows_read(self, session: Session, read: FlowsRead) -> None:
         audit = read.purpose is Purpose.AUDIT
-        differing = self._desired.flows.replace_installed(read.flows, audit)
+        differing = self._requested.flows.replace_installed(read.flows, audit)
         self._watch.read(read.foreign)
         if audit:
             self.counters["audits"] += 1
@@ -282,8 +294,7 @@ class VrouterChannel:
         self.counters["resyncs"] += 1
         session.ready = True
         self.audits.put_off(time.monotonic())
-        self._desired.flows.retry_rejected()
-        self._desired.unconfirm()
+        self._requested.connected()
         LOG.info("vrouter %s is connected and holds %d flows of ours", self.element,
                  len(read.flows))
         self._post(VrouterConnected(self.element))
@@ -294,7 +305,7 @@ class VrouterChannel:
             return
         try:
             events = session.monitor.read(message)
-            if session.ready and self._watch.updates(events, self._desired.flows):
-                session.readback.ask_once(Purpose.METERS, Purpose.AUDIT)
+            if session.ready and self._watch.updates(events, self._requested.flows):
+                session.readback.ask_once(*NAMED_BY_FLOWS, Purpose.AUDIT)
         except ValueError as error:
             self._give_up(session, f"malformed reply: {error}")

@@ -1,59 +1,122 @@
-"""The pool of meters on one connection: what is there, and what must be changed; no I/O.
+"""The meters of one vrouter: what pools it should have, and what must be changed.  Pure.
 
-Meters are no part of bundles, so the pool is made before the first flow that names one, and a meter
-that is right is not touched: changing one would begin its bucket anew under a running node.
+Meters cannot be part of a bundle (OpenFlow 1.4, 7.3.9.2), so they are made before the flows that
+name them and deleted when those are gone: a flow that names a meter which is not there is refused,
+and a meter that is deleted takes its flows along.  One that is right is not touched: changing it
+would begin its bucket anew under a running node.
+
+What the switch has is read before each change rather than remembered: pools are constant, and there
+are thousands of meters on every switch.  A meter bears no mark of its owner, so only those are
+deleted that were an object's before: others' stay.
 """
 
 from __future__ import annotations
 
-import logging
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from ryu_apps.southbound.openflow.connection import ERROR, MULTIPART_REPLY
-from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS, meters
-from vrouter_ovs.wire import encode as wire
+from vrouter_ovs.state import Key, MeterPool
+from vrouter_ovs.wire.encode import METER_ADD, METER_DELETE, METER_MODIFY
 
-LOG = logging.getLogger("vnc.openflow")
+Config = tuple[int, int] | None
+"""(packets a second, at once); None: something that we never make."""
 
-class Meters:
-    """``xid``: of the last changes, so that their refusals are known; 0 before.
-    ``new_connections``: see :func:`meters`."""
 
-    def __init__(self, element: str, new_connections: int = NEW_CONNECTIONS) -> None:
-        self._wanted = meters(new_connections)
-        self.xid = 0
-        self.refused = ""
-        self._element = element
-        self._found: dict[int, tuple[int, int] | None] = {}
+class MeterChange(NamedTuple):
+    """``command``: METER_ADD, METER_MODIFY or METER_DELETE."""
 
-    def reply(self, kind: int, message: bytes) -> bool:
-        """Take one reply to a meter_config_request.  Returns whether it was the last.
+    command: int
+    meter: int
+    rate: int
+    burst: int
 
-        Raises ValueError for a malformed one.
-        """
-        if kind == ERROR:
-            self.refuse(message)
-            return True
-        if kind != MULTIPART_REPLY or len(message) < 16:
-            return False
-        self._found.update(wire.decode_meter_configs(message[16:]))
-        return not message[11] & 1  # OFPMPF_REPLY_MORE
 
-    def changes(self, xid: int) -> list[bytes]:
-        """The messages that make the pool what it should be; [] where it is, or cannot be."""
-        found, self._found = self._found, {}
-        self.xid = xid
-        if self.refused:
-            return []
-        return [
-            wire.meter_mod(wire.METER_MODIFY if meter in found else wire.METER_ADD, meter,
-                           *wanted, xid)
-            for meter, wanted in self._wanted.items() if found.get(meter) != wanted
+class VrouterMeters:
+    """``refused``: pools that the switch refused, and why.  ``held``: see messages.Hold: no meter
+    is deleted."""
+
+    def __init__(self) -> None:
+        self.pools: dict[Key, MeterPool] = {}
+        self.refused: dict[Key, str] = {}
+        self.held = True
+        self._news: list[tuple[Key, str]] = []
+        self._unread = True
+        self._changes: list[MeterChange] = []
+        self._withdrawn: dict[int, None] = {}
+        """Meters of pools that went, or shrank."""
+
+    # ------------------------------------------------------------ input
+
+    def change(self, key: Key, pool: MeterPool | None) -> None:
+        """Take over a new, changed or (None) deleted pool."""
+        before = self.pools.pop(key, None)
+        self.refused.pop(key, None)
+        if before is not None:
+            self._withdrawn.update(dict.fromkeys(before.ids))
+        if pool is not None:
+            self.pools[key] = pool
+            for meter in pool.ids:
+                self._withdrawn.pop(meter, None)
+        self._unread = True
+
+    def forget_switch(self) -> None:
+        """Another connection, and perhaps another switch: refused pools are tried again."""
+        self.refused.clear()
+        self._changes.clear()
+        self._unread = True
+
+    @property
+    def unread(self) -> bool:
+        """Whether the meters of the switch must be read, before any flow that names one."""
+        return self._unread
+
+    def read(self, found: Mapping[int, Config], refusal: str = "") -> None:
+        """The switch has these meters: id -> configuration.  ``refusal``: it has no meters at all,
+        and this is why."""
+        self._unread = False
+        if refusal:
+            for key in self.pools:
+                self._refuse(key, refusal)
+        self._changes = [
+            MeterChange(METER_MODIFY if meter in found else METER_ADD, meter, pool.rate, pool.burst)
+            for key, pool in self.pools.items() if key not in self.refused
+            for meter in pool.ids if found.get(meter) != (pool.rate, pool.burst)
         ]
+        self._withdrawn = {meter: None for meter in self._withdrawn if meter in found}
 
-    def refuse(self, message: bytes) -> None:
-        """The switch answered with this OFPT_ERROR: it has no meters, or not enough."""
-        if not self.refused:
-            self.refused = wire.decode_error(message)[3]
-            LOG.error("vrouter %s has no use for meters (%s): DHCP and router advertisements will "
-                      "not work there, and ports begin connections without a limit",
-                      self._element, self.refused)
+    # ------------------------------------------------------------ output
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to send."""
+        return bool(self._changes or (self._withdrawn and not self.held and not self._unread))
+
+    def take_changes(self) -> list[MeterChange]:
+        """New and changed meters, once; before the flows."""
+        changes, self._changes = self._changes, []
+        return changes
+
+    def take_deletions(self) -> list[MeterChange]:
+        """Meters that nobody names any more, once; when no flow is to be changed."""
+        if self.held or self._unread:
+            return []
+        gone, self._withdrawn = self._withdrawn, {}
+        return [MeterChange(METER_DELETE, meter, 0, 0) for meter in gone]
+
+    # ------------------------------------------------------------ outcome
+
+    def refuse(self, meter: int, reason: str) -> None:
+        """The switch refused a change of this meter: its pool cannot be had as a whole."""
+        for key, pool in self.pools.items():
+            if meter in pool.ids:
+                self._refuse(key, reason)
+
+    def _refuse(self, key: Key, reason: str) -> None:
+        if key not in self.refused:
+            self.refused[key] = reason
+            self._news.append((key, reason))
+
+    def take_refused(self) -> Iterable[tuple[Key, str]]:
+        """Pools refused since the last call, with reasons."""
+        news, self._news = self._news, []
+        return news

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from ryu_apps.southbound.openflow.connection import ERROR, Connection
 from vrouter_ovs.wire import encode as wire
 from vrouter_ovs.wire.flow_monitor import (
+    GROUP_DELETED,
     METER_DELETED,
     REMOVED,
     FlowEvent,
@@ -84,9 +85,9 @@ class Monitor:
         return lost
 
 
-def took_meter(event: FlowEvent) -> bool:
-    """Whether a meter went, and the flow with it."""
-    return event.what == REMOVED and event.reason == METER_DELETED
+def took_named(event: FlowEvent) -> bool:
+    """Whether a group or a meter went, and the flow with it that names it."""
+    return event.what == REMOVED and event.reason in (GROUP_DELETED, METER_DELETED)
 
 
 class Repairs:

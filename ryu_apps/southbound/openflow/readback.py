@@ -1,8 +1,9 @@
-"""Reading back what a switch holds of ours: its flows, or how many they are, and its meters; and
-how often it is audited.
+"""Reading back what a switch holds of ours: its flows, or how many they are, its groups and meters;
+and how often it is audited.
 
-One request at a time, in order.  While one is under way its replies are put together; the flows of
-a connect or an audit are handed over whole, everything else is settled here.
+One request at a time, in order.  While one is under way its replies are put together; meters,
+groups, and the flows of a connect or an audit are handed over whole, everything else is settled
+here.
 """
 
 from __future__ import annotations
@@ -23,10 +24,15 @@ from ryu_apps.southbound.openflow.connection import (
     Connection,
 )
 from ryu_apps.southbound.openflow.foreign import MAX_KNOWN
-from ryu_apps.southbound.openflow.meters import Meters
-from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
+from ryu_apps.southbound.openflow.meters import Config
 from vrouter_ovs.wire import encode as wire
 from vrouter_ovs.wire.encode import Encoded
+from vrouter_ovs.wire.groups import (
+    EncodedGroup,
+    decode_group_descs,
+    group_desc_request,
+    is_our_group,
+)
 
 LOG = logging.getLogger("vnc.openflow")
 
@@ -38,11 +44,16 @@ HURRIED = 4.0
 class Purpose(Enum):
     """Why the switch is asked."""
 
-    METERS = "to make the pool of meters what it should be"
+    METERS = "all meters, before flows that name one"
+    GROUPS = "all groups, before flows that name one"
     CONNECT = "all flows, before the first change"
     AUDIT = "all flows, to see whether somebody else changed them"
     COUNT = "the number of its flows; an audit follows where it is wrong"
     SHOW = "its flows with their counters, for people"
+
+
+NAMED_BY_FLOWS = (Purpose.METERS, Purpose.GROUPS)
+"""What is read before flows: one that somebody deleted took its flows along."""
 
 
 class Audits:
@@ -71,7 +82,7 @@ class Audits:
         """What to read for the next."""
         self._begun += 1
         if self.full_every and self._begun % self.full_every == 0:
-            return Purpose.METERS, Purpose.AUDIT
+            return *NAMED_BY_FLOWS, Purpose.AUDIT
         return Purpose.METERS, Purpose.COUNT
 
 
@@ -84,6 +95,19 @@ class FlowsRead(NamedTuple):
     foreign: dict[bytes, int]
 
 
+class MetersRead(NamedTuple):
+    """All meters of the switch.  ``refusal``: it has none at all, and this is why."""
+
+    meters: dict[int, Config]
+    refusal: str = ""
+
+
+class GroupsRead(NamedTuple):
+    """The groups of ours that the switch holds, by their ids on the wire."""
+
+    groups: dict[int, EncodedGroup]
+
+
 class _Read:
     """A request that waits or is under way."""
 
@@ -93,6 +117,8 @@ class _Read:
         self.xid = 0
         self.flows: dict[bytes, Encoded] = {}
         self.foreign: dict[bytes, int] = {}
+        self.meters: dict[int, Config] = {}
+        self.groups: dict[int, EncodedGroup] = {}
         self.parts: list[bytes] = []
         self.heard = 0.0
         self.expected = 0
@@ -100,16 +126,13 @@ class _Read:
 
 class Readback:
     """The reads of one connection.  ``answer_timeout``: seconds of silence that are too many.
-    ``new_connections``: see :class:`Meters`.
 
     The channel's worker owns it; :meth:`awaits` and ``received`` are for the receiving thread.
     """
 
-    def __init__(self, connection: Connection, answer_timeout: float,
-                 new_connections: int = NEW_CONNECTIONS) -> None:
+    def __init__(self, connection: Connection, answer_timeout: float) -> None:
         self._connection = connection
         self._answer_timeout = answer_timeout
-        self._meters = Meters(connection.element, new_connections)
         self._waiting: deque[_Read] = deque()
         self._reading: _Read | None = None
         self.received = 0
@@ -126,7 +149,7 @@ class Readback:
     def deciding(self) -> bool:
         """What is being read decides which changes the switch needs."""
         reading = self._reading
-        return reading is not None and reading.purpose in (Purpose.CONNECT, Purpose.AUDIT)
+        return reading is not None and reading.purpose not in (Purpose.COUNT, Purpose.SHOW)
 
     def ask(self, *purposes: Purpose) -> None:
         """Read these after all that was asked for before; for SHOW, see :meth:`show`."""
@@ -157,6 +180,9 @@ class Readback:
         if read.purpose is Purpose.METERS:
             connection.send(wire.meter_config_request(read.xid))
             return
+        if read.purpose is Purpose.GROUPS:
+            connection.send(group_desc_request(read.xid))
+            return
         if read.purpose in (Purpose.CONNECT, Purpose.AUDIT):
             connection.send(wire.flow_stats_request(read.xid))
             return
@@ -186,14 +212,14 @@ class Readback:
         if self.reads(xid):
             self.received += size
             return True
-        return xid == self._meters.xid
+        return False
 
     def reads(self, xid: int) -> bool:
         """Whether this is the xid of the read under way."""
         reading = self._reading
         return reading is not None and xid == reading.xid
 
-    def reply(self, kind: int, message: bytes) -> FlowsRead | None:
+    def reply(self, kind: int, message: bytes) -> FlowsRead | GroupsRead | MetersRead | None:
         """Take a reply to the read under way; what it was for, where that is the caller's.
 
         Raises ValueError and struct.error for a malformed one.
@@ -201,11 +227,8 @@ class Readback:
         read = self._reading
         if read is None:
             return None
-        if read.purpose is Purpose.METERS:
-            self._meters_reply(read, kind, message)
-            return None
         if kind == ERROR:
-            raise ValueError(f"flow dump refused: {wire.decode_error(message)[3]}")
+            return self._refused(read, wire.decode_error(message)[3])
         if kind != MULTIPART_REPLY or len(message) < 16:
             return None
         read.heard = time.monotonic()
@@ -214,6 +237,13 @@ class Readback:
             return None
         if read.purpose is Purpose.SHOW:
             read.parts.append(message[16:])
+        elif read.purpose is Purpose.METERS:
+            read.meters.update(wire.decode_meter_configs(message[16:]))
+        elif read.purpose is Purpose.GROUPS:
+            read.groups.update(
+                (group.id, group) for group in decode_group_descs(message[16:])
+                if is_our_group(group.id)
+            )
         else:
             for flow in wire.decode_flow_stats(message[16:]):
                 if wire.is_ours(flow.cookie):
@@ -226,14 +256,18 @@ class Readback:
         if read.result is not None:
             read.result.set_result(read.parts)
             return None
+        if read.purpose is Purpose.METERS:
+            return MetersRead(read.meters)
+        if read.purpose is Purpose.GROUPS:
+            return GroupsRead(read.groups)
         return FlowsRead(read.purpose, read.flows, read.foreign)
 
-    def refused(self, xid: int, message: bytes) -> bool:
-        """Whether this OFPT_ERROR is about a change of the meters; then it is noted."""
-        if xid != self._meters.xid:
-            return False
-        self._meters.refuse(message)
-        return True
+    def _refused(self, read: _Read, reason: str) -> GroupsRead | MetersRead:
+        """A switch need have neither meters nor groups."""
+        if read.purpose not in NAMED_BY_FLOWS:
+            raise ValueError(f"flow dump refused: {reason}")
+        self._reading = None
+        return MetersRead({}, reason) if read.purpose is Purpose.METERS else GroupsRead({})
 
     def _count_reply(self, read: _Read, message: bytes) -> None:
         connection = self._connection
@@ -243,14 +277,4 @@ class Readback:
         if count != read.expected:
             LOG.warning("vrouter %s holds %d flows of ours instead of %d; looking closer",
                         connection.element, count, read.expected)
-            # A meter that somebody deleted took its flows along.
-            self._waiting.extendleft((_Read(Purpose.AUDIT), _Read(Purpose.METERS)))
-
-    def _meters_reply(self, read: _Read, kind: int, message: bytes) -> None:
-        connection = self._connection
-        read.heard = time.monotonic()
-        if self._meters.reply(kind, message):
-            self._reading = None
-            changes = self._meters.changes(connection.next_xid())
-            connection.counters["meter_mods"] += len(changes)
-            connection.send(b"".join(changes))
+            self._waiting.extendleft(map(_Read, (Purpose.AUDIT, *reversed(NAMED_BY_FLOWS))))

@@ -1,28 +1,39 @@
-"""What the control core wants of one vrouter, and what it is told about it.
+"""What the control core asks of one vrouter's switch, and what it is told about it.
 
-Changes wait here while a round is under way; what was refused and up to which revision everything
-is confirmed goes back to the core as events.
+Each target has its reconciler: flows, groups and meters.  Changes wait here while a round is under
+way, and then go to the one that their kind belongs to; what was refused, and up to which revision
+everything is confirmed, goes back to the core as events.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ryu_apps.control.messages import FlowRejected, Program, VrouterAcked
-from ryu_apps.southbound.openflow.reconcile import VrouterFlows
+from ryu_apps.southbound.openflow.groups import GroupOperation, VrouterGroups
+from ryu_apps.southbound.openflow.meters import VrouterMeters
+from ryu_apps.southbound.openflow.readback import GroupsRead, MetersRead
+from ryu_apps.southbound.openflow.reconcile import Operation, VrouterFlows
 from ryu_apps.southbound.openflow.rounds import Outcome
+from vrouter_ovs.state import FLOWS, GROUP, METER, TARGET_OF, Key, MeterPool, StateObject
 
 LOG = logging.getLogger("vnc.openflow")
+WITHOUT_METERS = (
+    "; DHCP and router advertisements do not work there, and ports begin connections without a "
+    "limit"
+)
 
 
-class Desired:
+class Requested:
     """``post`` gets FlowRejected and VrouterAcked.  The channel's worker owns it; only
     :meth:`status` may be called by other threads."""
 
     def __init__(self, element: str, post: Callable[[object], None]) -> None:
         self.flows = VrouterFlows()
+        self.groups = VrouterGroups()
+        self.meters = VrouterMeters()
         self._element = element
         self._post = post
         self._backlog: list[Program] = []
@@ -32,16 +43,22 @@ class Desired:
     def status(self) -> dict[str, Any]:
         """Revisions, sizes and refused objects; a snapshot that may be a moment old."""
         flows = self.flows
-        rejected = list(flows.rejected.items())
+        rejected = [*self.meters.refused.items(), *self.groups.rejected.items(),
+                    *flows.rejected.items()]
         return {
             "held": flows.held,
             "desired_revision": self._revision,
             "acked_revision": self._acked,
-            "objects": len(flows.objects),
+            "objects": len(flows.objects) + len(self.groups.objects) + len(self.meters.pools),
             "installed_flows": len(flows.installed),
-            "pending": flows.pending or bool(self._backlog),
+            "pending": self.pending or bool(self._backlog),
             "rejected": [{"object": list(key), "reason": reason} for key, reason in rejected],
         }
+
+    @property
+    def pending(self) -> bool:
+        """Whether the switch may have to be changed."""
+        return self.flows.pending or self.groups.pending or self.meters.pending
 
     # ------------------------------------------------------------ from the core
 
@@ -52,46 +69,111 @@ class Desired:
     def take(self) -> None:
         """Take over all changes that wait.  No round may be under way."""
         for effect in self._backlog:
-            self.flows.change(effect.changes)
+            self._change(effect.changes)
             self._revision = effect.revision
         self._backlog.clear()
 
+    def _change(self, changes: Iterable[tuple[Key, StateObject | None]]) -> None:
+        flows = []
+        named = False
+        for change in changes:
+            target = TARGET_OF[change[0][0]]
+            if target == FLOWS:
+                flows.append(change)
+            elif target == GROUP:
+                self.groups.change(*change)
+                named = True
+            elif target == METER:
+                self.meters.change(*change)
+                named = True
+        if named:
+            # A flow may have been refused because it names what is there only now.
+            self.flows.retry_rejected()
+        self.flows.change(flows)
+
+    def hold(self, held: bool) -> None:
+        """See messages.Hold."""
+        self.flows.hold(held)
+        self.groups.hold(held)
+        self.meters.held = held
+
     def start_over(self) -> None:
-        """Calculate all flows anew, as if nothing were known of the switch."""
-        old = self.flows
-        self.flows = VrouterFlows()
-        self.flows.held = old.held
-        self.flows.change(list(old.objects.items()))
+        """Calculate everything anew, as if nothing were known of the switch."""
+        objects = {**self.meters.pools, **self.groups.objects, **self.flows.objects}
+        held = self.flows.held
+        self.flows, self.groups, self.meters = VrouterFlows(), VrouterGroups(), VrouterMeters()
+        self._change(list(objects.items()))
+        self.hold(held)
 
-    # ------------------------------------------------------------ to the core
+    # ------------------------------------------------------------ from the switch
 
-    def unconfirm(self) -> None:
-        """What was confirmed to an earlier connection has to be confirmed by this one."""
+    def meters_read(self, read: MetersRead) -> None:
+        """The switch has these meters."""
+        self.meters.read(read.meters, read.refusal)
+        self.report_refused()
+
+    def groups_read(self, read: GroupsRead) -> None:
+        """The switch has these groups of ours."""
+        self.groups.replace_installed(read.groups)
+
+    def connected(self) -> None:
+        """A connection was read back: what was confirmed to an earlier one has to be confirmed by
+        this one, and what an earlier switch refused is tried again."""
+        self.flows.retry_rejected()
+        self.groups.retry_rejected()
         self._acked = 0
+
+    def disconnected(self) -> None:
+        """The connection has ended."""
+        self.meters.forget_switch()
+        # Before the backlog: a refusal is told with the revision that it is of.
+        self.report_refused()
+        self.take()
 
     def outcome(self, outcome: Outcome) -> None:
         """A round is over."""
-        flows = self.flows
-        flows.confirm(outcome.done)
+        groups, flows = self.groups, self.flows
+        done, undone = outcome.done, outcome.undone
+        if outcome.grouped:
+            done, changed = _apart(done)
+            undone, again = _apart(undone)
+            groups.confirm(changed)
+            groups.retry(again)
+        flows.confirm(done)
         for key, reason in outcome.refused.items():
-            flows.reject(key, reason)
-        flows.retry(outcome.undone)
-        self.tell_refused()
+            (groups if TARGET_OF[key[0]] == GROUP else flows).reject(key, reason)
+        flows.retry(undone)
+        for meter, reason in outcome.meters.items():
+            self.meters.refuse(meter, reason)
+        self.report_refused()
+
+    # ------------------------------------------------------------ to the core
 
     def settle(self) -> bool:
         """The switch has everything that was taken over: confirm it.  False where a refusal has
         left something to change after all."""
         self.flows.finish()
-        self.tell_refused()
-        if self.flows.pending:
+        self.report_refused()
+        if self.pending:
             return False
         if self._acked != self._revision:
             self._acked = self._revision
             self._post(VrouterAcked(self._element, self._acked))
         return True
 
-    def tell_refused(self) -> None:
+    def report_refused(self) -> None:
         """Tell of the objects refused since the last time, with the revision that they are of."""
-        for key, reason in self.flows.take_refused():
-            LOG.error("vrouter %s: object %s refused: %s", self._element, key, reason)
+        for key, reason in (*self.meters.take_refused(), *self.groups.take_refused(),
+                            *self.flows.take_refused()):
+            LOG.error("vrouter %s: object %s refused: %s%s", self._element, key, reason,
+                      WITHOUT_METERS if key[0] == MeterPool.kind else "")
             self._post(FlowRejected(self._element, key, reason, self._revision))
+
+
+def _apart(
+    operations: Sequence[Operation | GroupOperation],
+) -> tuple[list[Operation], list[GroupOperation]]:
+    flows, groups = [], []
+    for operation in operations:
+        (groups if type(operation) is GroupOperation else flows).append(operation)
+    return flows, groups

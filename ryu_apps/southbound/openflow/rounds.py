@@ -1,9 +1,10 @@
-"""Rounds of programming: flow changes go out together, and the switch takes or refuses them.
+"""Rounds of programming: changes go out together, and the switch takes or refuses them.
 
-A round is one atomic, ordered bundle (OpenFlow 1.4, 6.9).  A refused bundle names the message that
-was at fault; its object is left out and the rest sent again.  Where a switch refuses a bundle and
-blames nothing, or blames something new three times, the changes go as plain messages before a
-barrier.
+A round is one atomic, ordered bundle (OpenFlow 1.4, 6.9): new groups, flows, groups that go.  A
+refused bundle names the message that was at fault; its object is left out and the rest sent again.
+Where a switch refuses a bundle and blames nothing, or blames something new three times, the changes
+go as plain messages before a barrier.  Meters, which no bundle takes, are made before it, and
+deleted in a round of their own when no flow names them any more.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from ryu_apps.southbound.openflow.connection import (
     OUR_XIDS,
     Connection,
 )
+from ryu_apps.southbound.openflow.groups import GroupOperation, VrouterGroups
+from ryu_apps.southbound.openflow.meters import MeterChange, VrouterMeters
 from ryu_apps.southbound.openflow.reconcile import Operation, VrouterFlows
 from vrouter_ovs.state import Key
 from vrouter_ovs.wire import encode as wire
+from vrouter_ovs.wire.groups import group_mod
 
 LOG = logging.getLogger("vnc.openflow")
 
@@ -37,12 +41,16 @@ SECONDS_PER_ZONE = 0.1
 class Outcome(NamedTuple):
     """What became of a round's changes."""
 
-    done: Sequence[Operation]
+    done: Sequence[Operation | GroupOperation]
     """The switch made these."""
     refused: dict[Key, str]
     """Objects that cannot be had, and why."""
-    undone: Sequence[Operation]
+    undone: Sequence[Operation | GroupOperation]
     """These were not made, through no fault of theirs or of an object in ``refused``."""
+    grouped: bool
+    """Whether there are groups among them."""
+    meters: dict[int, str]
+    """Meters whose change was refused, and why."""
 
 
 class _Round:
@@ -52,8 +60,10 @@ class _Round:
         self.bundle = bundle
         self.first = first
         self.plain = plain
-        self.operations: list[Operation] = []
+        self.operations: list[Operation | GroupOperation] = []
+        self.grouped = False
         self.errors: dict[int, str] = {}
+        self.meters: dict[int, str] = {}
         self.flushed = 0
         self.end_xid = 0
         self.deadline = 0.0
@@ -75,6 +85,7 @@ class Rounds:
         self._awaited = (0, 0)
         self._flush_xid = 0
         self._flush_refused = False
+        self._meters_xid = 0
 
     @property
     def idle(self) -> bool:
@@ -90,20 +101,26 @@ class Rounds:
 
     # ------------------------------------------------------------ sending
 
-    def start(self, flows: VrouterFlows) -> bool:
+    def start(
+        self, flows: VrouterFlows, groups: VrouterGroups, meters: VrouterMeters
+    ) -> bool:
         """Send the outstanding changes; False if there were none.  None may be under way."""
         connection = self._connection
         connection.begin_run()
+        metered = self._send_meters(meters.take_changes())
         self._flush_xid = connection.next_xid()
         self._bundle = self._bundle % 0x7FFF_FFFF + 1
         current = _Round(self._bundle, connection.next_xid(), self._attempts >= BUNDLE_ATTEMPTS)
         # Open to the end: how many changes there are shows as they are encoded.
         self._awaited = (current.first, OUR_XIDS | (OUR_XIDS - 1))
-        self._send_changes(current, flows)
+        self._send_changes(current, flows, groups)
         operations, plain = current.operations, current.plain
         if not operations:
-            self._awaited = (0, 0)
-            return False
+            metered = metered or self._send_meters(meters.take_deletions())
+            if not metered:
+                self._awaited = (0, 0)
+                return False
+            plain = current.plain = True  # Nothing but a barrier.
         current.end_xid = current.first + len(operations) + 1
         connection.end_run(current.end_xid)
         self._awaited = (current.first, current.end_xid)
@@ -118,10 +135,36 @@ class Rounds:
                         else wire.bundle_commit(current.bundle, current.end_xid))
         return True
 
-    def _send_changes(self, current: _Round, flows: VrouterFlows) -> None:
-        """Send what ``flows`` gives, batch by batch, each change with the next xid."""
+    def _send_meters(self, changes: Sequence[MeterChange]) -> bool:
+        """Send changes of meters; whether there are any."""
+        if changes:
+            connection = self._connection
+            xid = self._meters_xid = connection.next_xid()
+            connection.counters["meter_mods"] += len(changes)
+            connection.send(b"".join([wire.meter_mod(*change, xid) for change in changes]))
+        return bool(changes)
+
+    def _send_groups(self, current: _Round, changes: Sequence[GroupOperation]) -> None:
+        """Send changes of groups as a part of the round."""
+        if not changes:
+            return
+        connection, operations = self._connection, current.operations
+        if not operations and not current.plain:
+            connection.send(wire.bundle_open(current.bundle, current.first))
+        current.grouped = True
+        for change in changes:
+            operations.append(change)
+            xid = current.first + len(operations)
+            data = group_mod(change.command, change.group, xid)
+            connection.send(data if current.plain else wire.bundle_add(current.bundle, xid, data))
+
+    def _send_changes(
+        self, current: _Round, flows: VrouterFlows, groups: VrouterGroups
+    ) -> None:
+        """Send what is to be changed, batch by batch, each change with the next xid."""
         connection, operations, plain = self._connection, current.operations, current.plain
         build, bundle = wire.bundle_flow_mod, current.bundle
+        self._send_groups(current, groups.additions())
         for batch in flows.operations():
             if not operations and not plain:
                 connection.send(wire.bundle_open(bundle, current.first))
@@ -141,17 +184,17 @@ class Rounds:
                 current.flushed += len(zones)
             if not connection.send(b"".join(data)):
                 break
+        self._send_groups(current, groups.deletions())
 
     # ------------------------------------------------------------ replies
 
     def awaits(self, xid: int) -> bool:
         """Whether a reply with this xid is one to us."""
         first, last = self._awaited
-        return first <= xid <= last or xid == self._flush_xid
+        return first <= xid <= last or xid in (self._flush_xid, self._meters_xid)
 
     def covers(self, xid: int) -> bool:
-        """Whether this is an xid of the round under way; a change of the meters may have one that
-        was given out since."""
+        """Whether this is an xid of the round under way."""
         current = self._round
         return current is not None and current.first <= xid <= current.end_xid
 
@@ -177,7 +220,13 @@ class Rounds:
         return None
 
     def refused(self, xid: int, message: bytes) -> bool:
-        """Whether this OFPT_ERROR says that connections cannot be forgotten; then it is told."""
+        """Whether this OFPT_ERROR is about what goes before the bundle: a change of the meters,
+        which is of the outcome then, or connections that cannot be forgotten, which is logged."""
+        if xid == self._meters_xid:
+            if self._round is not None:
+                text = wire.decode_error(message)[3]
+                self._round.meters.setdefault(wire.failed_meter(message), text)
+            return True
         if xid != self._flush_xid:
             return False
         connection = self._connection
@@ -209,13 +258,13 @@ class Rounds:
         if leftover is not None:
             counters["errors"] += 1
             LOG.warning("vrouter %s refused to delete a flow: %s", element, leftover)
-        counters["errors"] += len(culprits)
+        counters["errors"] += len(culprits) + len(current.meters)
         if failure:
             return Outcome((), culprits, [
                 operation for at, operation in enumerate(operations)
                 if at not in errors or operation.owner is not None
-            ])  # fmt: skip
+            ], current.grouped, current.meters)  # fmt: skip
         done = operations if not errors else [
             operation for at, operation in enumerate(operations) if at not in errors
         ]  # fmt: skip
-        return Outcome(done, culprits, ())
+        return Outcome(done, culprits, (), current.grouped, current.meters)

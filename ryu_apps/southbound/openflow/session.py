@@ -22,9 +22,8 @@ from ryu_apps.southbound.openflow.connection import (
     Connection,
 )
 from ryu_apps.southbound.openflow.monitor import Monitor
-from ryu_apps.southbound.openflow.readback import FlowsRead, Readback
+from ryu_apps.southbound.openflow.readback import FlowsRead, GroupsRead, MetersRead, Readback
 from ryu_apps.southbound.openflow.rounds import Outcome, Rounds
-from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 from vrouter_ovs.wire.encode import is_ours, packet_in_cookie
 from vrouter_ovs.wire.flow_monitor import is_flow_monitor
 from vrouter_ovs.wire.port_status import OFPT_PORT_STATUS, decode_port_status
@@ -38,15 +37,15 @@ READ_LIMIT = 1 << 30
 class Session:
     """What is read back and programmed on one connection.  ``counters``: see Connection.
     ``answer_timeout``: seconds without an answer after which the connection is no good.
-    ``new_connections``: see Meters.  ``ready``: the switch's flows are known."""
+    ``ready``: the switch's flows are known."""
 
     def __init__(self, datapath: Any, element: str, counters: dict[str, int],
-                 answer_timeout: float, new_connections: int = NEW_CONNECTIONS) -> None:
+                 answer_timeout: float) -> None:
         self.datapath = datapath
         self.element = element
         self.ready = False
         connection = Connection(datapath, element, counters)
-        self.readback = Readback(connection, answer_timeout, new_connections)
+        self.readback = Readback(connection, answer_timeout)
         self.rounds = Rounds(connection, answer_timeout)
         self.monitor = Monitor(connection)
 
@@ -59,7 +58,9 @@ class Session:
         """Why the connection is no good any more, or ""."""
         return self.rounds.overdue(now) or self.readback.overdue(now)
 
-    def reply(self, kind: int, xid: int, message: bytes) -> FlowsRead | Outcome | None:
+    def reply(
+        self, kind: int, xid: int, message: bytes
+    ) -> FlowsRead | GroupsRead | MetersRead | Outcome | None:
         """Take a reply; what is to be done with it, where that is the channel's to do.
 
         Raises ValueError and struct.error for a malformed one.
@@ -68,7 +69,7 @@ class Session:
             return self.readback.reply(kind, message)
         if self.rounds.covers(xid):
             return self.rounds.reply(kind, xid, message)
-        if kind == ERROR and not self.readback.refused(xid, message):
+        if kind == ERROR:
             self.rounds.refused(xid, message)
         return None
 

@@ -15,7 +15,6 @@ from typing import Any
 from ryu_apps.control.messages import Program
 from ryu_apps.southbound.openflow.channel import VrouterChannel
 from ryu_apps.southbound.openflow.switches import Change, Switches
-from vrouter_ovs.pipeline.connect import NEW_CONNECTIONS
 from vrouter_ovs.wire.counters import totals
 from vrouter_ovs.wire.describe import describe
 from vrouter_ovs.wire.encode import decode_flow_stats
@@ -29,19 +28,16 @@ class OpenFlowSouthbound:
     """``post``: thread-safe, gets VrouterConnected, VrouterDisconnected, VrouterAcked,
     FlowRejected and PortStatus.  ``audit_interval``: seconds between two looks at whether a switch
     still holds what it confirmed.  ``punted``: gets (element, whole packet-in message) of our
-    flows; called by receiving threads, must not block.  ``new_connections``: how many a port
-    may begin a second; 0: no limit.  ``sources``: gets the addresses that elements connect from
-    whenever they change.  ``any_address``: a switch may connect from another address than its
-    OVSDB server.  ``unclaimed``: see :data:`UNCLAIMED`; 0: for ever."""
+    flows; called by receiving threads, must not block.  ``sources``: gets the addresses that
+    elements connect from whenever they change.  ``any_address``: a switch may connect from another
+    address than its OVSDB server.  ``unclaimed``: see :data:`UNCLAIMED`; 0: for ever."""
 
     def __init__(self, post: Callable[[object], None], audit_interval: float = 60.0,
                  punted: Callable[[str, bytes], None] | None = None,
-                 new_connections: int = NEW_CONNECTIONS,
                  sources: Callable[[frozenset[str]], None] = lambda addresses: None,
                  any_address: bool = False, unclaimed: float = UNCLAIMED) -> None:
         self._post = post
         self._punted = punted
-        self._new_connections = new_connections
         self.audit_interval = audit_interval
         self._sources = sources
         self._lock = threading.Lock()
@@ -109,8 +105,7 @@ class OpenFlowSouthbound:
         channel = self._channels.get(element)
         if channel is None:
             channel = VrouterChannel(element, self._post, self.audit_interval,
-                                     punted=self._punted,
-                                     new_connections=self._new_connections)
+                                     punted=self._punted)
             self._channels[element] = channel
         return channel
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from ryu_apps.southbound.openflow.foreign import ForeignFlows
-from ryu_apps.southbound.openflow.monitor import Repairs, took_meter
+from ryu_apps.southbound.openflow.monitor import Repairs, took_named
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from vrouter_ovs.wire.encode import is_ours
 from vrouter_ovs.wire.flow_monitor import REMOVED, FlowEvent
@@ -35,9 +35,9 @@ class Watch:
         self._foreign.replace(foreign)
 
     def updates(self, events: Iterable[FlowEvent], flows: VrouterFlows) -> bool:
-        """Others changed flows; ``flows``: what is known and wanted.  Whether a meter went with
-        flows of ours: then it has to be made before them."""
-        damaged = metered = False
+        """Others changed flows; ``flows``: what is known and wanted.  Whether a group or meter went
+        with flows of ours: then it has to be made before them."""
+        damaged = named = False
         for event in events:
             key, cookie, _ = event.flow
             ours, gone = is_ours(cookie), event.what == REMOVED
@@ -49,10 +49,10 @@ class Watch:
             else:
                 self._foreign.added(key, cookie)
             damaged |= flows.disturbed(key, event.flow if ours and not gone else None)
-            metered |= ours and took_meter(event)
-        if damaged and not metered:
+            named |= ours and took_named(event)
+        if damaged and not named:
             self._repairs.damaged(time.monotonic())
-        return metered
+        return named
 
     def due_in(self, now: float) -> float | None:
         """Seconds until damage is to be put right; None: there is none."""

@@ -26,7 +26,7 @@ def of(world: World) -> Check:
         if isinstance(element.info.facts, OvsFacts)
         and element.info.facts.connection_limit is None
     )
-    if not without or not settings.limit_connections or settings.count_new:
+    if not without or not settings.limit_connections or settings.new_connections:
         return Check("connections", True, "limited as configured")
     names = ", ".join(without[:NAMED])
     if len(without) > NAMED:

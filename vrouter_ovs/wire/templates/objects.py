@@ -16,8 +16,6 @@ from functools import lru_cache
 from vrouter_ovs.addresses import ipv4_bytes, mac_bytes
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.connect import connect_meter
-from vrouter_ovs.pipeline.punt import meter_id
 from vrouter_ovs.schema.fields import PACKET_FIELDS
 from vrouter_ovs.state import (
     VXLAN,
@@ -34,6 +32,7 @@ from vrouter_ovs.state import (
     Rule,
     StateObject,
 )
+from vrouter_ovs.state.meters import connect_meter, meter_id
 from vrouter_ovs.wire.flows import Encoded
 from vrouter_ovs.wire.templates.cut import cut, encode_rendered, pattern, sample
 from vrouter_ovs.wire.templates.ipv6 import host_route6, neighbor6

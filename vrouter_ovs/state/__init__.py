@@ -18,9 +18,21 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from vrouter_ovs.encapsulation import VXLAN
+from vrouter_ovs.state.groups import (
+    ALL,
+    FAST_FAILOVER,
+    GROUP_TYPES,
+    SELECT,
+    Bucket,
+    Group,
+)
+from vrouter_ovs.state.meters import MeterPool
+from vrouter_ovs.state.targets import FLOWS, GROUP, METER, OPENFLOW, OVSDB, TARGETS, Key
 
-Key = tuple
-"""``(kind, ...)``; the first element is the object's ``kind``."""
+__all__ = [
+    "ALL", "FAST_FAILOVER", "FLOWS", "GROUP", "GROUP_TYPES", "METER", "OPENFLOW", "OVSDB", "SELECT",
+    "TARGETS", "Bucket", "Group", "Key", "MeterPool",
+]
 
 
 class Endpoint(NamedTuple):
@@ -486,12 +498,8 @@ class PeerAddress:
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | DnsServer | RemoteMac
     | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
+    | Group | MeterPool
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
-
-FLOWS, GROUP, METER, OVSDB = TARGETS = ("flows", "group", "meter", "ovsdb")
-"""Where objects become real: flows, groups and meters of the bridge, and rows of the hypervisor's
-database."""
-OPENFLOW = (FLOWS, GROUP, METER)
-"""The targets that are behind the OpenFlow channel, which acknowledges for all of them."""
 TARGET_OF: dict[str, str] = {kind: getattr(cls, "target", FLOWS) for kind, cls in KINDS.items()}
+"""Kind -> where its objects become real."""

@@ -1,0 +1,85 @@
+"""Meters: how many packets a second the switch lets through, for each port.
+
+A constant pool of meters is made once for a switch, so plugging a port never waits for a meter, and
+one object describes the whole pool.  Two pools exist: for what a port asks of the node, and for the
+connections that it begins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vrouter_ovs.state.targets import METER, Key
+
+METERS = 1024
+"""Size of a pool: ports share a meter only beyond this many on a hypervisor."""
+PUNT_RATE, PUNT_BURST = 50, 100
+"""Packets per second, and at once, from one port.  A booting VM sends a dozen in its first second
+and a few names a second later; an answer takes the node some 0.1 ms, so a port that does its worst
+costs it half a percent of a core."""
+NEW_CONNECTIONS = 0
+"""Connections a second that a port may begin, if nobody says otherwise: no limit, since a stream
+that nobody answers would be cut to it.  With 1,000, and 60 s for UDP without a reply, the longest
+that Open vSwitch gives what is not established, a port that does its worst has 64,000 entries of
+the userspace datapath's three million."""
+BURST_SECONDS = 4
+UNLIMITED = 10_000_000
+"""A rate that no switch reaches: the meters stay, so that nothing else changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeterPool:
+    """``count`` meters with the ids from ``first`` on.  Of what is counted against one of them,
+    ``rate`` packets a second pass, and ``burst`` at once; beyond that they are dropped.
+
+    Pools of one vrouter share no id.
+    """
+
+    kind: ClassVar[str] = "meterpool"
+    target: ClassVar[str] = METER
+    name: str
+    first: int
+    count: int
+    rate: int
+    burst: int
+
+    @property
+    def key(self) -> Key:
+        return ("meterpool", self.name)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
+
+    @property
+    def ids(self) -> range:
+        """The ids of its meters."""
+        return range(self.first, self.first + self.count)
+
+
+def meter_id(ofport: int) -> int:
+    """The meter of a port for what it asks of the node: the same on every node and after every
+    restart."""
+    return 1 + ofport % METERS
+
+
+def connect_meter(ofport: int) -> int:
+    """The meter of a port for what begins a connection, likewise."""
+    return METERS + 1 + ofport % METERS
+
+
+def meter_pools(new_connections: int = NEW_CONNECTIONS) -> tuple[MeterPool, ...]:
+    """The pools of every vrouter.  ``new_connections``: how many a port may begin a second; 0 is no
+    limit."""
+    rate = new_connections or UNLIMITED
+    return (
+        MeterPool("punt", meter_id(0), METERS, PUNT_RATE, PUNT_BURST),
+        MeterPool("connect", connect_meter(0), METERS, rate, min(BURST_SECONDS * rate, UNLIMITED)),
+    )
+
+
+def meters(pools: Iterable[MeterPool]) -> dict[int, tuple[int, int]]:
+    """All meters of these pools: id -> (packets a second, at once)."""
+    return {number: (pool.rate, pool.burst) for pool in pools for number in pool.ids}
