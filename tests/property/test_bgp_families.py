@@ -165,6 +165,16 @@ def test_an_open_says_what_each_family_needs(families):
         code for family in families for code, _ in FAMILIES[family].capabilities}
 
 
+def test_with_evpn_alone_the_bytes_are_those_of_the_first_version():
+    """Nodes of both versions run in one system."""
+    marker = "ff" * 16
+    assert pack_open(65000, 9, "192.0.2.1", 120, True).hex() == (
+        marker + "003b0104fde80009c00002011e0206010400190046020202000206"
+        "41040000fde802084006c07800194680")
+    assert FAMILIES[EVPN].end_of_rib.hex() == marker + "001d0200000006800f03001946"
+    assert wire.pack_refresh(EVPN).hex() == marker + "00170500190046"
+
+
 # ---------------------------------------------------------------- keys
 
 
