@@ -113,7 +113,7 @@ def describe(world: World, found: Iterable[Known]) -> list[dict[str, Any]]:
 
 def _describe(world: World, path: Path, source: str) -> dict[str, Any]:
     nlri, attrs = path.nlri, path.attrs
-    importing = [world.instances.by_vni[vni] for vni in world.instances.importing(attrs.rts)]
+    importing = [world.instances.by_vni[vni] for vni in world.instances.importers(path)]
     unused = [
         {"vni": one.spec.vni, "reason": reason}
         for one in importing if (reason := one.why_unused(path))

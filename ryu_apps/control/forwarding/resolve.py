@@ -208,9 +208,7 @@ class Resolver:
                 continue
             own = self._elements.accepted[element].vtep
             hops: set[LocalHop | RemoteHop] = {
-                RemoteHop(
-                    _endpoint(path.attrs.next_hop), path.labels[-1], path.attrs.router_mac
-                )
+                _remote_hop(path)
                 for path in paths
                 if path.attrs.next_hop != own and not path.gateway
             }
@@ -233,8 +231,7 @@ class Resolver:
             if local is not None:
                 yield local
             elif there is not None and there.attrs.next_hop != own:
-                attrs = there.attrs
-                yield RemoteHop(_endpoint(attrs.next_hop), there.labels[-1], attrs.router_mac)
+                yield _remote_hop(there)
 
     def _resolve_flood(
         self, entry: Entry, instance: Instance | None, elements: Iterable[str]
@@ -256,6 +253,12 @@ class Resolver:
                 self._desired.put(element, ("evi", vni), FloodRemotes(vni, others))
             else:
                 self._desired.delete(element, ("evi", vni), ("floodremotes", vni))
+
+
+def _remote_hop(path: Path) -> RemoteHop:
+    """The hop along a route that is not behind a gateway address."""
+    attrs = path.attrs
+    return RemoteHop(_endpoint(attrs.next_hop), path.labels[-1], attrs.router_mac)
 
 
 def _hop_order(hop: LocalHop | RemoteHop) -> tuple:

@@ -10,12 +10,12 @@ import ipaddress
 from collections.abc import Iterable
 
 from ryu_apps.control import ids
-from ryu_apps.control.routes import Imet, IpPrefix, MacIp, Nlri, Path
+from ryu_apps.control.routes import IpPrefix, MacIp, Nlri, Path
+from ryu_apps.control.vpn.import_rules import Entry, import_rule
 from ryu_apps.control.vpn.translate import Spec
 from ryu_apps.control.vpn.usable import unusable
 
-Entry = tuple[str, int, str]
-"""("mac"|"ip"|"imet"|"prefix", VNI, MAC | address | "" | prefix): one lookup of one instance."""
+__all__ = ["Entry", "Instance"]
 
 
 def _without(paths: tuple[Path, ...], nlri: Nlri) -> tuple[Path, ...]:
@@ -31,6 +31,9 @@ class Instance:
         self.ips: dict[str, tuple[Path, ...]] = {}
         self.prefixes: dict[str, tuple[Path, ...]] = {}
         self.imets: dict[Nlri, Path] = {}
+        self._tables: dict[str, dict] = {
+            "mac": self.macs, "ip": self.ips, "prefix": self.prefixes, "imet": self.imets
+        }  # fmt: skip
         self.contested: dict[Entry, None] = {}
         """Entries whose candidates lead to several VTEPs."""
         self.unused: dict[Nlri, Path] = {}
@@ -41,43 +44,18 @@ class Instance:
         """Entry of a gateway address -> the prefixes behind it (RFC 9136 section 4.1)."""
 
     def places(self, path: Path) -> list[tuple[dict, Entry]]:
-        """The tables of this instance where a path belongs, with its entry in each.
-
-        None for a path that no vrouter can use (:func:`~ryu_apps.control.vpn.usable.unusable`).
-        """
-        nlri = path.nlri
-        vni = self.spec.vni
-        kind = type(nlri)
-        is_evi = self.spec.kind == "evi"
-        if nlri in self.misdirected or unusable(path, self.spec.kind):
+        """The tables of this instance where a path belongs, with its entry in each; none for a path
+        that no vrouter can use (:func:`~ryu_apps.control.vpn.usable.unusable`)."""
+        if path.nlri in self.misdirected or unusable(path, self.spec.kind):
             return []
-        if is_evi:
-            if kind is MacIp:
-                places = [(self.macs, ("mac", vni, nlri.mac))]
-                if nlri.ip:
-                    places.append((self.ips, ("ip", vni, nlri.ip)))
-                    if ":" in nlri.ip:
-                        # Who has an IPv6 address has this one as well (RFC 4291 section 2.1); no
-                        # route tells it.
-                        own = ids.link_local(nlri.mac)
-                        if own != nlri.ip:
-                            places.append((self.ips, ("ip", vni, own)))
-                return places
-            if kind is Imet:
-                return [(self.imets, ("imet", vni, ""))]
-        elif kind is IpPrefix:
-            return [(self.prefixes, ("prefix", vni, nlri.prefix))]
-        elif kind is MacIp and nlri.ip:
-            if nlri.ip.startswith("fe80:"):
-                return []  # Of one link, so no router has a route to it.
-            return [(self.prefixes, ("prefix", vni, ids.host_prefix(nlri.ip)))]
-        return []
+        tables = self._tables
+        entries = import_rule(self.spec.kind, path).entries(self.spec.vni, path)
+        return [(tables[entry[0]], entry) for entry in entries]
 
     def label(self, path: Path) -> int:
-        """The VNI that what goes along a path carries; 0 where another route says it."""
-        if path.gateway:
-            return 0
-        return path.labels[0] if self.spec.kind == "evi" else path.labels[-1]
+        """The VNI that what goes along a path carries; 0 where another route says it, or where its
+        label is none."""
+        return import_rule(self.spec.kind, path).vni(path)
 
     def add(self, path: Path, dirty: dict[Entry, None]) -> None:
         places = self.places(path)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable
 
 from ryu_apps.control import ids
 from ryu_apps.control.routes import Nlri, Path
+from ryu_apps.control.vpn.import_rules import import_keys
 from ryu_apps.control.vpn.instance import Entry, Instance
 from ryu_apps.control.vpn.rib import BestChange, Rib
 from ryu_apps.control.vpn.selection import select_hops, select_mac
@@ -88,25 +89,25 @@ class Instances:
             if freshness:
                 # The same path: only a choice between several candidates can come out differently,
                 # or a claim that waits for this one to go.
-                for vni in self.importing(new.attrs.rts):
+                for vni in self.importers(new):
                     for _, entry in self.by_vni[vni].places(new):
                         self.dirty[entry] = None
                 continue
-            old_rts = self.keys(old.attrs.rts) if old is not None else ()
-            new_rts = self.keys(new.attrs.rts) if new is not None else ()
-            if old_rts != new_rts:
-                for target in old_rts:
+            before = self.keys(import_keys(old)) if old is not None else ()
+            after = self.keys(import_keys(new)) if new is not None else ()
+            if before != after:
+                for target in before:
                     nlris = self._by_target[target]
                     nlris.pop(nlri, None)
                     if not nlris:
                         del self._by_target[target]
-                for target in new_rts:
+                for target in after:
                     self._by_target.setdefault(target, {})[nlri] = None
-            after = self._importing(new_rts)
+            importers = self._importing(after)
             if old is not None:
-                for vni in self._importing(old_rts):
+                for vni in self._importing(before):
                     self._remove(self.by_vni[vni], old)
-            for vni in after:
+            for vni in importers:
                 self._add(self.by_vni[vni], new)
 
     # ------------------------------------------------------------ labels of others
@@ -134,7 +135,8 @@ class Instances:
 
     def _may_carry(self, label: int, path: Path) -> bool:
         other = self.by_vni.get(label)
-        return other is None or not self.targets(other.spec).isdisjoint(self.keys(path.attrs.rts))
+        keys = self.keys(import_keys(path))
+        return other is None or not self.targets(other.spec).isdisjoint(keys)
 
     def _look_again(self, label: int) -> None:
         """An instance came, went, or imports something else: so do paths with its VNI as label."""
@@ -165,6 +167,10 @@ class Instances:
         """A peer was given up, or is back: choose again wherever there is a choice."""
         for instance in self.by_vni.values():
             self.dirty.update(instance.contested)
+
+    def importers(self, path: Path) -> dict[int, None]:
+        """The VNIs of the instances that import a path."""
+        return self._importing(self.keys(import_keys(path)))
 
     def importing(self, rts: tuple[str, ...]) -> dict[int, None]:
         """The VNIs of the instances that import one of these targets."""
