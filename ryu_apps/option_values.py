@@ -7,7 +7,7 @@ from typing import Any
 from ryu_apps.connections.port_number import port_number
 from ryu_apps.control.world import Settings
 from ryu_apps.peering import Speaker, is_router_id, parse_peers
-from ryu_apps.settings import SettingsError, overlay_mtu
+from ryu_apps.settings import SettingsError, overlay_mtus
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 
 
@@ -20,7 +20,7 @@ def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
         stale_time=conf.node.stale_time,
         restart_time=conf.bgp.restart_time,
         restart_deferral=conf.node.restart_deferral,
-        overlay_mtu=overlay_mtu(conf),
+        overlay_mtus=overlay_mtus(conf),
         dns_ttl=conf.dns.ttl,
         new_connections=conf.openflow.new_connections,
         limit_connections=conf.ovsdb.connections_per_port > 0,

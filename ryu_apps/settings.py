@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from oslo_config import cfg
 
+from vrouter_ovs.encapsulation import overhead, sendable
 from vrouter_ovs.state.meters import NEW_CONNECTIONS
 
 NODE = cfg.OptGroup("node", "This VNC node")
@@ -23,9 +24,9 @@ DNS = cfg.OptGroup("dns", "What VMs are answered about names")
 OPENFLOW = cfg.OptGroup("openflow", "What switches do for every port")
 VPN = cfg.OptGroup("vpn", "How networks become VPNs")
 
-OVERHEAD = 20 + 8 + 8 + 14
-"""Bytes around a tenant's IP packet: IPv4, UDP, VXLAN and the inner Ethernet header (RFC 7348
-section 5)."""
+OVERHEAD = max(map(overhead, sendable()))
+"""Bytes around a tenant's IP packet in the encapsulation that adds most; over IPv4, as all VTEPs
+have addresses of that."""
 
 OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
     NODE: [
@@ -186,8 +187,13 @@ def state_file(conf: cfg.ConfigOpts) -> str:
 
 
 def overlay_mtu(conf: cfg.ConfigOpts) -> int:
-    """The largest IP packet of a tenant that fits through the underlay."""
+    """The largest IP packet of a tenant that fits through the underlay in every encapsulation."""
     return conf.vpn.underlay_mtu - OVERHEAD
+
+
+def overlay_mtus(conf: cfg.ConfigOpts) -> tuple[tuple[str, int], ...]:
+    """(encapsulation, the largest that fits in it), for each that is sent."""
+    return tuple((encap, conf.vpn.underlay_mtu - overhead(encap)) for encap in sendable())
 
 
 def network_mtu(conf: cfg.ConfigOpts) -> int:
@@ -197,7 +203,7 @@ def network_mtu(conf: cfg.ConfigOpts) -> int:
     if mtu > largest:
         raise SettingsError(
             f"[vpn] mtu: {mtu} is more than the overlay carries, {largest} ([vpn] underlay_mtu "
-            f"less {OVERHEAD} bytes for VXLAN)"
+            f"less {OVERHEAD} bytes for the encapsulation)"
         )
     return mtu
 

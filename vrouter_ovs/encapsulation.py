@@ -66,8 +66,15 @@ ENCAPSULATIONS: dict[str, Encapsulation] = {
 }  # fmt: skip
 
 
-def overhead(port: TunnelPort, version: int = 4) -> int:
-    """Bytes that an IP packet of a VM grows by in such a tunnel.  ``version``: 4 or 6, of the
-    underlay."""
+def sendable() -> list[str]:
+    """The encapsulations that a switch here can send, by name."""
+    return sorted(name for name, row in ENCAPSULATIONS.items() if row.port is not None)
+
+
+def overhead(encap: str, version: int = 4) -> int:
+    """Bytes that an IP packet of a VM grows by in a tunnel of a :func:`sendable` encapsulation.
+    ``version``: 4 or 6, of the underlay."""
+    port = ENCAPSULATIONS[encap].port
+    assert port is not None, f"{encap} is not sent"
     inner = _ETHERNET_HEADER if port.carries == ETHERNET else 0
     return _IP_HEADER[version] + port.header + inner

@@ -26,7 +26,7 @@ connected, so that it may join another node, or from elsewhere."""
 
 
 class Membership:
-    """``overlay_mtu``: see :class:`~vrouter_ovs.state.Vrouter`.  ``meter_pools``: those of every
+    """``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``meter_pools``: those of every
     vrouter.  ``effects``: what is to be done is appended to it."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Membership:
         convergence: Convergence,
         trust: Trust,
         unknown_ports: UnknownPorts,
-        overlay_mtu: int,
+        overlay_mtus: tuple[tuple[str, int], ...],
         meter_pools: tuple[MeterPool, ...],
         effects: list,
     ) -> None:
@@ -52,7 +52,7 @@ class Membership:
         self._vrouters = vrouters
         self._convergence = convergence
         self._trust = trust
-        self._overlay_mtu = overlay_mtu
+        self._overlay_mtus = overlay_mtus
         self._meter_pools = meter_pools
         self._effects = effects
         self._admission = Admission(elements)
@@ -99,7 +99,7 @@ class Membership:
         self._yielded.discard(name)
         self._elements.passed[element.vtep] = None
         self._desired.add_element(name)
-        for item in (Vrouter(element.router_mac, self._overlay_mtu), *self._meter_pools):
+        for item in (Vrouter(element.router_mac, self._overlay_mtus), *self._meter_pools):
             self._desired.put(name, ("element",), item)
 
     def _accepted(self, session: int, info: msg.ElementInfo) -> None:

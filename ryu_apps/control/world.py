@@ -43,6 +43,7 @@ from ryu_apps.control.vpn.released import Released
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import shared_keys
 from ryu_apps.control.vrouters import Vrouters
+from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.state.meters import NEW_CONNECTIONS, meter_pools
 
 NODES = "/status/nodes/"
@@ -53,7 +54,7 @@ class Settings:
     """``peers``: ids of the configured peers; ``peer_kinds``, and the seconds ``stale_time``,
     ``restart_time`` and ``stalepath_time``: see :class:`Peers`.  Seconds also:
     ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
-    their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtu``: see
+    their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtus``: see
     :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
     :class:`~ryu_apps.control.elements.trust.Trust`.  ``new_connections``: how many a second
     a port may begin, see :func:`~vrouter_ovs.state.meters.meter_pools`.  ``limit_connections``:
@@ -66,7 +67,7 @@ class Settings:
     stale_time: float = 86400
     restart_time: float = 120
     restart_deferral: float = 30
-    overlay_mtu: int = 1450
+    overlay_mtus: tuple[tuple[str, int], ...] = ((VXLAN, 1450),)
     import_any_as: bool = False
     dns_ttl: int = 60
     peer_kinds: Mapping[str, str] = field(default_factory=dict, hash=False)
@@ -149,7 +150,7 @@ class World:
             self.elements, self.desired, self.ports, self.presence, self.local_paths,
             self.vrouters, self.convergence, self.trust,
             UnknownPorts(self.config, self.elements, self._effects),
-            settings.overlay_mtu, meter_pools(settings.new_connections), self._effects,
+            settings.overlay_mtus, meter_pools(settings.new_connections), self._effects,
         )
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
         """(port, element) -> claims that wait, as their nodes recorded them."""

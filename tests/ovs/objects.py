@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from hypothesis import strategies as st
 
+from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
@@ -157,7 +158,7 @@ gateways = st.builds(
     Gateway, vnis, vnis, macs, st.lists(addresses, max_size=3, unique=True).map(tuple)
 )
 objects = st.one_of(
-    st.builds(Vrouter, macs, st.integers(1280, 65485)),
+    st.builds(Vrouter, macs, st.integers(1280, 65485).map(lambda mtu: ((VXLAN, mtu),))),
     st.builds(Tunnel, endpoints, ofports),
     st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
     st.builds(DnsServer, vnis, addresses),
@@ -206,7 +207,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
     )
     seen: set = set()
     ranges: dict[Rule, list[Rule]] = {}
-    chosen: list[StateObject] = [Vrouter(draw(macs), draw(st.sampled_from((1450, 8950))))]
+    mtu = draw(st.sampled_from((1450, 8950)))
+    chosen: list[StateObject] = [Vrouter(draw(macs), ((VXLAN, mtu),))]
     for obj in draw(st.lists(kinds, max_size=25)):
         claims: set = {obj.key}
         if type(obj) is LocalPort:

@@ -10,6 +10,7 @@ from lab.beds.sandbox import Sandbox
 from tests.hops import bridged, routed
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.edge import Why
+from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.state import (
     Endpoint,
     Evi,
@@ -49,7 +50,7 @@ def port(number: int, evi: int, *addresses: str, policy: int = 0) -> LocalPort:
 # Network 100 (10.1.0.0/24, fd01::/64) and 101 (10.2.0.0/24, fd02::/64) of VRF 900: p1 and p2 are in
 # 100, p3 in 101; in 100 there is one far away (.70), the rest of 101 too.  Two ways to 10.7.0.0/16.
 OBJECTS: list[StateObject] = [
-    Vrouter(OWN, 1450), Tunnel(Endpoint(VTEP), 22), Evi(100), Evi(101), Vrf(900, OWN),
+    Vrouter(OWN, ((VXLAN, 1450),)), Tunnel(Endpoint(VTEP), 22), Evi(100), Evi(101), Vrf(900, OWN),
     Gateway(100, 900, GW, ("10.1.0.1", "fd01::1", GW_LOCAL)),
     Gateway(101, 900, GW2, ("10.2.0.1", "fd02::1")),
     port(1, 100, "10.1.0.5", "fd01::5"), port(2, 100, "10.1.0.6", "fd01::6"),

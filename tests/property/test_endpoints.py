@@ -18,31 +18,22 @@ from ryu_apps.southbound.ovsdb.endpoints import (
     tunnel_mark,
     tunnel_name,
 )
-from vrouter_ovs.encapsulation import ENCAPSULATIONS, ETHERNET, IP, VXLAN, TunnelPort
+from tests.encapsulations import NAMES, declared
 from vrouter_ovs.state import Endpoint, Tunnel
-
-MORE = {
-    "geneve": TunnelPort("geneve", "gn", 16, ETHERNET, udp_port=6081),
-    "gre": TunnelPort("gre", "gr", 4, IP),
-}
-"""Other encapsulations that a switch could send."""
 
 vteps = st.one_of(
     st.integers(1, 2**32 - 1).map(lambda n: str(ipaddress.IPv4Address(n))),
     st.integers(1, 2**128 - 1).map(lambda n: str(ipaddress.IPv6Address(n))),
 )
 endpoints = st.builds(
-    Endpoint, vteps, st.sampled_from((VXLAN, *MORE)), st.integers(0, PATHS - 1)
+    Endpoint, vteps, st.sampled_from(NAMES), st.integers(0, PATHS - 1)
 )
 
 
 @pytest.fixture(autouse=True, scope="module")
 def more_encapsulations() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, port in MORE.items():
-            patch.setitem(ENCAPSULATIONS, name, ENCAPSULATIONS[name]._replace(port=port))
+    with declared():
         yield
-    tunnel_name.cache_clear()
 
 
 @given(st.sets(endpoints, max_size=40))
@@ -57,7 +48,7 @@ def test_no_two_endpoints_share_a_name_a_mark_or_a_key(found: set[Endpoint]) -> 
 
 @given(vteps)
 def test_endpoints_of_one_vtep_differ_in_name(vtep: str) -> None:
-    found = [Endpoint(vtep, encap, path) for encap in (VXLAN, *MORE) for path in range(PATHS)]
+    found = [Endpoint(vtep, encap, path) for encap in NAMES for path in range(PATHS)]
     assert len({tunnel_name(one) for one in found}) == len(found)
 
 

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 import struct
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from os_ken.ofproto import ofproto_parser, ofproto_protocol, ofproto_v1_4_parser
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
-from tests.ovs.objects import neighbors, objects, punts, remote_macs, routes, vrouters
+from tests.encapsulations import NAMES, declared
+from tests.ovs.objects import (
+    addresses,
+    macs,
+    neighbors,
+    objects,
+    prefixes,
+    punts,
+    remote_macs,
+    routes,
+    vnis,
+    vrouters,
+)
+from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.schema.fields import PACKET_FIELDS, pack_value
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLE_NAMES
-from vrouter_ovs.state import LocalPort, Neighbor, RemoteMac, Route, StateObject
+from vrouter_ovs.state import (
+    BridgedHop,
+    Endpoint,
+    LocalPort,
+    Neighbor,
+    RemoteHop,
+    RemoteMac,
+    Route,
+    StateObject,
+)
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.describe import describe
 from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
@@ -27,7 +50,7 @@ OSKEN_NAMES = {
     "vrf": "reg1", "from_tunnel": "reg2", "too_big": "reg2", "vtep": "reg3", "out_port": "reg4",
     "bucket": "reg5", "unsecured": "reg2", "policy": "reg6", "peer": "reg7", "permit": "reg8",
     "claimed_ip0": "reg12", "claimed_ip1": "reg13", "claimed_ip2": "reg14", "claimed_ip3": "reg15",
-    "tell": "reg2", "owner": "reg10", "holder": "reg11",
+    "tell": "reg2", "tunnel_type": "reg2", "owner": "reg10", "holder": "reg11",
     # Those that os-ken knows by class and number alone.
     "ct_nw_proto": "field_247", "ct_nw_src": "field_248", "ct_nw_dst": "field_249",
     "ct_ipv6_src": "field_250", "ct_ipv6_dst": "field_251", "ct_tp_src": "field_252",
@@ -53,6 +76,27 @@ def test_templates_equal_the_pipeline(obj: StateObject) -> None:
     rendered = render(obj)
     assert encode.encode_object(obj) == tuple(map(encode.encode, rendered))
     assert all(flow.cookie == encode.cookie(obj.key) for flow in rendered)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_templates_equal_the_pipeline_in_every_encapsulation(data: st.DataObject) -> None:
+    """Also for endpoints that the pipeline refuses: of an address or a path that it cannot name."""
+    encaps = st.sampled_from((*NAMES, "nvgre", "nonsense"))
+    endpoints = st.builds(Endpoint, addresses, encaps, st.sampled_from((0, 0, 0, 1)))
+    bridged = st.tuples(st.builds(BridgedHop, endpoints, vnis))
+    routed = st.tuples(st.builds(RemoteHop, endpoints, vnis, macs))
+    with declared():
+        obj = data.draw(st.one_of(
+            st.builds(RemoteMac, vnis, macs, bridged), st.builds(Route, vnis, prefixes(), routed),
+        ))  # fmt: skip
+        try:
+            expected = tuple(map(encode.encode, render(obj)))
+        except PipelineError:
+            with pytest.raises(PipelineError):
+                encode.encode_object(obj)
+        else:
+            assert encode.encode_object(obj) == expected
 
 
 @settings(max_examples=200, deadline=None)

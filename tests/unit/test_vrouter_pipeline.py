@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from tests.encapsulations import declared
 from tests.hops import bridged, routed
 from vrouter_ovs import document
 from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
+from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline import RENDERERS, render
 from vrouter_ovs.schema.checks import check
@@ -49,6 +51,15 @@ EXAMPLES = (
     LocalPort("p", 1, 100, MAC, ((MAC, "fd00::1"),), shared=((MAC, "fd00::1"),)),
 )
 FLOWS = tuple(flow for example in EXAMPLES for flow in render(example))
+with declared():
+    TYPED_FLOWS = tuple(
+        flow
+        for example in (
+            Vrouter(MAC, (("geneve", 1446),)), Tunnel(Endpoint("192.0.2.2", "geneve"), 7)
+        )
+        for flow in render(example) if "typed" in str(flow.priority)
+    )  # fmt: skip
+    """What there is for another encapsulation than VXLAN."""
 
 
 def test_ids_come_from_the_order() -> None:
@@ -97,11 +108,12 @@ def _named(flow: Flow) -> tuple[str, str]:
 def test_what_is_declared_is_used() -> None:
     """Each table, each priority, and each reason to drop."""
     assert {flow.table for flow in FLOWS} == set(BY_NAME)
-    declared = {(table.name, one.name): one for table in TABLES for one in table.priorities}
-    assert {_named(flow) for flow in FLOWS} == set(declared)
-    dropping = {_named(flow) for flow in FLOWS if flow.actions == DROP}
-    assert dropping == {name for name, one in declared.items() if one.drop}
-    used = {declared[name].drop for name in dropping} | {table.miss for table in TABLES}
+    priorities = {(table.name, one.name): one for table in TABLES for one in table.priorities}
+    flows = FLOWS + TYPED_FLOWS
+    assert {_named(flow) for flow in flows} == set(priorities)
+    dropping = {_named(flow) for flow in flows if flow.actions == DROP}
+    assert dropping == {name for name, one in priorities.items() if one.drop}
+    used = {priorities[name].drop for name in dropping} | {table.miss for table in TABLES}
     assert used >= set(DropReason)
     sentences = [reason.sentence for reason in DropReason]
     assert len(set(sentences)) == len(DropReason) and all(sentences)
@@ -113,7 +125,7 @@ def test_flows_stand_in_the_order_of_their_names() -> None:
         assert numbers == sorted(numbers, reverse=True) and len(set(numbers)) == len(numbers)
         for one in table.priorities:
             assert table.priority_at(one.number) is table.priority_at(one.top) is one
-    for flow in FLOWS:
+    for flow in FLOWS + TYPED_FLOWS:
         found = describe(encode.encode(flow))["priority"]
         assert BY_NAME[flow.table].priority_at(found).name == _named(flow)[1]
 
@@ -299,7 +311,7 @@ def test_the_page_is_up_to_date() -> None:
 
 def test_the_size_of_a_frame() -> None:
     """The limit counts the Ethernet header; the answer is one bit of a register."""
-    flows = [encode.encode(flow) for flow in render(Vrouter(MAC, 8950))]
+    flows = [encode.encode(flow) for flow in render(Vrouter(MAC, ((VXLAN, 8950),)))]
     said = [describe(flow) for flow in flows if b"\x00\x31" + (8964).to_bytes(2, "big") in flow[2]]
     assert len(said) == 3
     for one in said:

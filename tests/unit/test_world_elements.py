@@ -11,6 +11,7 @@ from ryu_apps.control.elements.unknown_ports import GRACE, LINES
 from ryu_apps.control.world import NODES, Settings
 from ryu_apps.views.checks import tunnels
 from ryu_apps.views.elements import elements, refused
+from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.state import Endpoint, Tunnel, Vrouter
 from vrouter_ovs.state.meters import meter_pools
 
@@ -57,9 +58,9 @@ def test_a_hypervisor_joins():
 
 
 def test_what_its_tunnels_carry():
-    one = Node(Settings(NODE, 65000, overlay_mtu=8950))
+    one = Node(Settings(NODE, 65000, overlay_mtus=((VXLAN, 8950),)))
     join(one, element_info("e0", "172.16.0.1"))
-    assert one.tables["e0"]["vrouter",].mtu == 8950
+    assert one.tables["e0"]["vrouter",].mtus == ((VXLAN, 8950),)
 
 
 def test_the_same_vtep_is_refused():

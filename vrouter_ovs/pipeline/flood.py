@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.addresses import vni, vtep_id
+from vrouter_ovs.encapsulation import VXLAN
+from vrouter_ovs.pipeline.addresses import vni
+from vrouter_ovs.pipeline.hops import tunnel_actions
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import BridgedHop, Flood, FloodRemotes
 
 # A flow_mod is at most 65,535 bytes and wrapped in a bundle message: 32 bytes for a port, 48 for a
-# remote VTEP, 32 for the call of a part.
+# remote VTEP, 24 more where the encapsulation is set for each, 32 for the call of a part.
 PART_BYTES = 62000
-PORT_BYTES, REMOTE_BYTES = 32, 48
+PORT_BYTES, REMOTE_BYTES, TYPE_BYTES = 32, 48, 24
 REMOTES = 1 << 16
 """The number of the first part of the remote VTEPs' list; those of local ports are below."""
 PART_PORTS = 400
@@ -22,6 +24,7 @@ MAX_PASSES = 3
 """The userspace datapath lets a packet begin six times; policy takes four of them at most."""
 FLOW_PORTS = PART_BYTES // PORT_BYTES
 PART_REMOTES = PART_BYTES // REMOTE_BYTES
+PART_TYPED_REMOTES = PART_BYTES // (REMOTE_BYTES + TYPE_BYTES)
 
 
 def render_flood(flood: Flood) -> tuple[Flow, ...]:
@@ -53,9 +56,11 @@ def render_flood(flood: Flood) -> tuple[Flow, ...]:
 
 def render_flood_remotes(flood: FloodRemotes) -> tuple[Flow, ...]:
     """One flow, or several that the first one runs, where the list is too long for that."""
+    # A copy keeps the registers of the one before it.
+    typed = any(endpoint.encap != VXLAN for endpoint, _ in flood.remotes)
+    size = PART_TYPED_REMOTES if typed else PART_REMOTES
     parts = [
-        _remotes(flood.remotes[i : i + PART_REMOTES])
-        for i in range(0, len(flood.remotes), PART_REMOTES)
+        _remotes(flood.remotes[i : i + size], typed) for i in range(0, len(flood.remotes), size)
     ]
     if len(parts) > 1:
         parts.insert(0, _run(range(REMOTES + 1, REMOTES + 1 + len(parts))))
@@ -96,15 +101,11 @@ def _ports(ports: tuple[int, ...]) -> tuple[tuple, ...]:
     )
 
 
-def _remotes(remotes: tuple[BridgedHop, ...]) -> tuple[tuple, ...]:
+def _remotes(remotes: tuple[BridgedHop, ...], typed: bool) -> tuple[tuple, ...]:
     # Not measured: nobody is told that a group frame is too big (RFC 1122 section 3.2.2), and a
     # long list would have a check for each VTEP.
     return tuple(
         step
         for endpoint, label in remotes
-        for step in (
-            ("set_field", "tun_id", label),
-            ("set_field", "vtep", vtep_id(endpoint.vtep)),
-            ("resubmit", "send"),
-        )
+        for step in (*tunnel_actions(endpoint, label, always=typed), ("resubmit", "send"))
     )

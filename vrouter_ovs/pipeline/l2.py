@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.addresses import vni, vtep_id
+from vrouter_ovs.pipeline.addresses import vni
 from vrouter_ovs.pipeline.dns import multicast_dns
+from vrouter_ovs.pipeline.hops import hop_actions, tunnel_match
 from vrouter_ovs.pipeline.neighbor import unknown_flooded
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Evi, LocalMac, RemoteMac, Tunnel
@@ -29,17 +30,12 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
 
 def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:
     # Below a local port's flow: where both are known for a moment (a port that moves), local wins.
-    hop = remote.hops[0]
     return (
         Flow(
             "bridge",
             "remote_mac",
             (("evi", remote.evi), ("eth_dst", remote.mac)),
-            (
-                ("set_field", "tun_id", hop.label),
-                ("set_field", "vtep", vtep_id(hop.endpoint.vtep)),
-                ("goto", "encap"),
-            ),
+            hop_actions(remote.hops[0]),
             cookie(remote.key),
         ),
     )
@@ -59,12 +55,7 @@ def render_local_mac(local: LocalMac) -> tuple[Flow, ...]:
 
 
 def render_tunnel(tunnel: Tunnel) -> tuple[Flow, ...]:
-    return (
-        Flow(
-            "send",
-            "vtep",
-            (("vtep", vtep_id(tunnel.endpoint.vtep)),),
-            (("output", tunnel.ofport),),
-            cookie(tunnel.key),
-        ),
-    )
+    match = tunnel_match(tunnel.endpoint)
+    # One of VXLAN matches packets of any tunnel type, the others' stand above it.
+    priority = "vtep" if len(match) == 1 else "typed_vtep"
+    return (Flow("send", priority, match, (("output", tunnel.ofport),), cookie(tunnel.key)),)

@@ -13,9 +13,10 @@ from __future__ import annotations
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.addresses import ip_match, vtep_id
+from vrouter_ovs.pipeline.addresses import ip_match
+from vrouter_ovs.pipeline.hops import hop_actions
 from vrouter_ovs.schema.flow import DROP, Flow
-from vrouter_ovs.state import VXLAN, LocalHop, RemoteHop, Route
+from vrouter_ovs.state import LocalHop, Route
 
 MAX_HOPS = 256
 
@@ -34,7 +35,7 @@ def render_route(route: Route) -> tuple[Flow, ...]:
     match = (("vrf", route.vrf), *ip_match("dst", route.prefix))
     length = ip_network(route.prefix).prefixlen
     if len(route.hops) < 2:
-        actions = deliver(route.hops[0]) if route.hops else DROP
+        actions = hop_actions(route.hops[0]) if route.hops else DROP
         return (Flow("route", priority(length), match, actions, tag),)
     # Local hops come first, so that both variants share the flows of the buckets.
     local = [hop for hop in route.hops if type(hop) is LocalHop]
@@ -48,7 +49,7 @@ def render_route(route: Route) -> tuple[Flow, ...]:
             )
         )
     flows += [
-        Flow("nexthop", priority(length), (*match, ("bucket", bucket)), deliver(hop), tag)
+        Flow("nexthop", priority(length), (*match, ("bucket", bucket)), hop_actions(hop), tag)
         for bucket, hop in enumerate((*local, *remote))
     ]
     return tuple(flows)
@@ -56,22 +57,3 @@ def render_route(route: Route) -> tuple[Flow, ...]:
 
 def _spread(buckets: int) -> tuple[tuple, ...]:
     return (("multipath", buckets, "bucket"), ("goto", "nexthop"))
-
-
-def deliver(hop: LocalHop | RemoteHop) -> tuple[tuple, ...]:
-    """The TTL and what else is the same for all hops is left to the tables that follow."""
-    if type(hop) is LocalHop:
-        return (
-            ("set_field", "eth_src", hop.gateway_mac),
-            ("set_field", "eth_dst", hop.mac),
-            ("set_field", "out_port", hop.ofport),
-            ("goto", "arrive"),
-        )
-    if hop.endpoint.encap != VXLAN:
-        raise PipelineError(f"no encapsulation {hop.endpoint.encap!r}")
-    return (
-        ("set_field", "eth_dst", hop.router_mac),
-        ("set_field", "tun_id", hop.label),
-        ("set_field", "vtep", vtep_id(hop.endpoint.vtep)),
-        ("goto", "encap"),
-    )

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from vrouter_ovs.edge import Why
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
+from vrouter_ovs.pipeline.hops import type_match
 from vrouter_ovs.pipeline.punt import answered
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Vrouter
@@ -27,13 +28,26 @@ BACK = (("load", "in_port", 0),)
 
 def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
     """The Vrouter's part."""
-    measure = (("check_larger", vrouter.mtu + ETHERNET, "too_big"), ("goto", "send"))
     too_big = ("too_big", 1)
+    measures = [
+        (
+            type_match(encap),
+            (("check_larger", mtu + ETHERNET, "too_big"), ("goto", "send")),
+        )
+        for encap, mtu in vrouter.mtus
+    ]
     flows = [
         Flow("encap", "from_tunnel", (("from_tunnel", 1),), DROP, tag),
-        Flow("encap", "bridged", (("vrf", 0),), measure, tag),
+        *(
+            Flow(
+                "encap", "typed_bridged" if typed else "bridged", (("vrf", 0), *typed),
+                measure, tag,
+            )
+            for typed, measure in measures
+        ),
         Flow("send", "from_tunnel", (("from_tunnel", 1),), DROP, tag),
         Flow("send", "too_big", (too_big,), DROP, tag),
+        *(Flow("send", "no_typed_vtep", typed, DROP, tag) for typed, _ in measures if typed),
         # With an L3 VNI, hence in no EVI.  Who sends to the gateway with an L2 VNI has not routed.
         Flow("arrive", "routed", (("evi", 0),), (("goto", "deliver"),), tag),
     ]
@@ -43,7 +57,7 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
         # most versions of the switch lose what is on it while they measure.
         leave = (
             ("push", "eth_src"), ("move", "router_mac", "eth_src"), ("pop", "router_mac"),
-            ("dec_ttl",), *measure,
+            ("dec_ttl",),
         )  # fmt: skip
         local, used_up = ("from_tunnel", 0), answered(Why.TIME_EXCEEDED)
         error = answered(Why.TOO_BIG)
@@ -53,7 +67,13 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
             Flow("route", "used_up", (family, ("ip_ttl", 1), local), used_up, tag),
             Flow("route", "no_ttl", (family, ("ip_ttl", 0)), DROP, tag),
             Flow("route", "no_route", (family, local), answered(Why.UNREACHABLE), tag),
-            Flow("encap", "routed", (family,), leave, tag),
+            *(
+                Flow(
+                    "encap", "typed_routed" if typed else "routed", (family, *typed),
+                    (*leave, *measure), tag,
+                )
+                for typed, measure in measures
+            ),
             Flow("send", "too_big_bridged", (too_big, family, ("vrf", 0)), error, tag),
             Flow(
                 "send", "too_big_routed", (too_big, family),

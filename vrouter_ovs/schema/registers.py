@@ -29,6 +29,11 @@ _MAP = (
         "1: the port has no port security, it may send what it likes",
     ),
     (_register("too_big", 2, 3, 1), "1: larger than the tunnels carry"),
+    (
+        _register("tunnel_type", 2, 8, 8),
+        "the encapsulation to send with: 0 for VXLAN, else its tunnel type (RFC 9012); set where"
+        " there is more than VXLAN",
+    ),
     (_register("vtep", 3), "the remote VTEP to send to, its IPv4 address"),
     (
         _register("out_port", 4),

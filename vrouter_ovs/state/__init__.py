@@ -68,12 +68,13 @@ class BridgedHop(NamedTuple):
 class Vrouter:
     """The bridge itself; exactly one.  ``router_mac`` is the EVPN Router's MAC (RFC 9135 6.1).
 
-    ``mtu``: the largest IP packet that its tunnels carry; of a larger one the sender is told.
+    ``mtus``: (encapsulation, the largest IP packet that such a tunnel carries) for each that it
+    sends with, by name; of a larger packet the sender is told.
     """
 
     kind: ClassVar[str] = "vrouter"
     router_mac: str
-    mtu: int = 1450
+    mtus: tuple[tuple[str, int], ...] = ((VXLAN, 1450),)
 
     @property
     def key(self) -> Key:

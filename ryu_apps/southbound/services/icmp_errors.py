@@ -51,7 +51,8 @@ KINDS = {
 
 
 def services(mtu: int) -> Mapping[int, Service]:
-    """By reason.  ``mtu``: the largest IP packet that the overlay carries."""
+    """By reason.  ``mtu``: the largest IP packet that every encapsulation carries, as the sender's
+    next packet may leave in another one."""
 
     def service(why: Why) -> Service:
         return lambda frame, port, place: answer(frame, port, mtu, why)

@@ -24,7 +24,7 @@ TABLES: tuple[Table, ...] = (
             Priority("remote_mac", 200, "a MAC at another VTEP"),
             Priority("group", 100, "broadcast and multicast"),
         ),
-        sets=names("vrf out_port tun_id vtep from_tunnel"),
+        sets=names("vrf out_port tun_id vtep tunnel_type from_tunnel"),
         next=("route", "flood", "encap", "deliver"),
     ),
     Table(
@@ -53,7 +53,7 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority("no_route", 50, "no prefix covers it: the node answers"),
         ),
-        sets=names("eth_src eth_dst tun_id vtep out_port bucket why"),
+        sets=names("eth_src eth_dst tun_id vtep tunnel_type out_port bucket why"),
         next=("gateway", "nexthop", "encap", "arrive", "punt"),
     ),
     Table(
@@ -88,7 +88,7 @@ TABLES: tuple[Table, ...] = (
                 "prefix", 100, "the buckets of a prefix, at 100 and twice its length", last=356
             ),
         ),
-        sets=names("eth_src eth_dst tun_id vtep out_port"),
+        sets=names("eth_src eth_dst tun_id vtep tunnel_type out_port"),
         next=("encap", "arrive"),
     ),
     Table(
@@ -99,7 +99,7 @@ TABLES: tuple[Table, ...] = (
         matches=names("evi bucket"),
         miss=DropReason.NO_FLOOD_LIST,
         priorities=(Priority("list", 100, "a flood list, or a part of one"),),
-        sets=names("tun_id vtep bucket out_port"),
+        sets=names("tun_id vtep tunnel_type bucket out_port"),
         next=("flood", "send", "deliver"),
     ),
     Table(
@@ -108,11 +108,13 @@ TABLES: tuple[Table, ...] = (
         "On the way to another VTEP. What came from a tunnel never enters one again. A routed"
         " packet gets its TTL and its source MAC here, and every frame for one receiver is"
         " measured.",
-        matches=names("vrf from_tunnel eth_type"),
+        matches=names("vrf from_tunnel tunnel_type eth_type"),
         miss=DropReason.NOT_IP,
         priorities=(
             Priority("from_tunnel", 1000, "split horizon", DropReason.SPLIT_HORIZON),
+            Priority("typed_bridged", 110, "not routed, for another encapsulation than VXLAN"),
             Priority("bridged", 100, "frames that were not routed"),
+            Priority("typed_routed", 60, "routed, for another encapsulation"),
             Priority("routed", 50, "routed packets"),
         ),
         sets=names("ip_ttl eth_src router_mac too_big"),
@@ -122,7 +124,7 @@ TABLES: tuple[Table, ...] = (
         18,
         "send",
         "The tunnel to the VTEP. What does not fit goes to the node, which tells the sender.",
-        matches=names("vtep vrf from_tunnel too_big eth_type"),
+        matches=names("vtep tunnel_type vrf from_tunnel too_big eth_type"),
         miss=DropReason.NO_TUNNEL,
         priorities=(
             Priority("from_tunnel", 1000, "split horizon", DropReason.SPLIT_HORIZON),
@@ -131,7 +133,11 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority("too_big_routed", 850, "likewise, routed"),
             Priority("too_big", 800, "other frames that are too big", DropReason.TOO_BIG),
-            Priority("vtep", 100, "a VTEP's tunnel"),
+            Priority("typed_vtep", 110, "a VTEP's tunnel of another encapsulation than VXLAN"),
+            Priority(
+                "no_typed_vtep", 105, "it has none of this encapsulation", DropReason.NO_TUNNEL
+            ),
+            Priority("vtep", 100, "a VTEP's tunnel of VXLAN"),
         ),
         sets=names("eth_src why"),
         next=("punt",),

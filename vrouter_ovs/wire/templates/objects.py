@@ -18,15 +18,12 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.fields import PACKET_FIELDS
 from vrouter_ovs.state import (
-    VXLAN,
     BridgedHop,
     Endpoint,
-    LocalHop,
     LocalPort,
     Neighbor,
     PeerAddress,
     Punt,
-    RemoteHop,
     RemoteMac,
     Route,
     Rule,
@@ -35,35 +32,32 @@ from vrouter_ovs.state import (
 from vrouter_ovs.state.meters import connect_meter, meter_id
 from vrouter_ovs.wire.flows import Encoded
 from vrouter_ovs.wire.templates.cut import cut, encode_rendered, pattern, sample
+from vrouter_ovs.wire.templates.hops import bridged, hop_body
 from vrouter_ovs.wire.templates.ipv6 import host_route6, neighbor6
 from vrouter_ovs.wire.templates.policy import peer_address, rule
 from vrouter_ovs.wire.templates.port import local_port
 
 # Markers: values whose bytes stand nowhere else in the samples.
-_EVI, _VNI, _PORT, _OWNER = 0xF1E2D3, 0xC4B5A6, 0x97A8B9CA, 0x8B9CADBE
-_MAC, _MAC2 = "f2:a1:b2:c3:d4:e5", "f6:15:26:37:48:59"
-_IP, _VTEP = "203.119.87.41", "198.91.173.62"
-_EVI_B, _VNI_B, _PORT_B, _OWNER_B = (
-    value.to_bytes(4, "big") for value in (_EVI, _VNI, _PORT, _OWNER)
-)
-_MAC_B, _MAC2_B = mac_bytes(_MAC), mac_bytes(_MAC2)
-_IP_B, _VTEP_B = ipv4_bytes(_IP), ipv4_bytes(_VTEP)
+_EVI, _PORT, _OWNER = 0xF1E2D3, 0x97A8B9CA, 0x8B9CADBE
+_MAC, _IP = "f2:a1:b2:c3:d4:e5", "203.119.87.41"
+_EVI_B, _PORT_B, _OWNER_B = (value.to_bytes(4, "big") for value in (_EVI, _PORT, _OWNER))
+_MAC_B, _IP_B = mac_bytes(_MAC), ipv4_bytes(_IP)
 
 
 def _remote_mac() -> Callable[[RemoteMac], tuple[Encoded, ...]]:
-    key, _, body = sample(RemoteMac(_EVI, _MAC, (BridgedHop(Endpoint(_VTEP), _VNI),)))
+    key = sample(RemoteMac(_EVI, _MAC, (BridgedHop(Endpoint("192.0.2.1"), 1),))).key
     k0, k1, k2 = cut(key, _MAC_B, _EVI_B)
-    b0, b1, b2 = cut(body, _VNI_B, _VTEP_B)
 
     def fill(obj: RemoteMac) -> tuple[Encoded, ...]:
         evi = obj.evi
         mac = obj.mac
         endpoint, label = obj.hops[0]
+        before, behind = bridged[endpoint]
         return (
             Encoded(
                 k0 + mac_bytes(mac) + k1 + evi.to_bytes(4, "big") + k2,
                 cookie(("mac", evi, mac)),
-                b0 + label.to_bytes(4, "big") + b1 + ipv4_bytes(endpoint.vtep) + b2,
+                before + label.to_bytes(4, "big") + behind,
             ),
         )
 
@@ -131,60 +125,37 @@ def _route_key(length: str) -> tuple[bytes, int, bytes, bytes] | None:
 _LENGTHS = frozenset(map(str, range(1, 33)))
 
 
-def _route() -> Callable[[Route], tuple[Encoded, ...]]:
-    remote = sample(Route(_EVI, _IP, (RemoteHop(Endpoint(_VTEP), _VNI, _MAC),))).body
-    r0, r1, r2, r3 = cut(remote, _MAC_B, _VNI_B, _VTEP_B)
-    local = sample(Route(_EVI, _IP, (LocalHop(_PORT, _EVI, _MAC, _MAC2),))).body
-    l0, l1, l2, l3 = cut(local, _MAC2_B, _MAC_B, _PORT_B)
-
-    def fill(obj: Route) -> tuple[Encoded, ...]:
-        hops = obj.hops
-        prefix = obj.prefix
-        address, _, length = prefix.partition("/")
-        if ":" in address:
-            return host_route6(obj)
-        if len(hops) > 1:
-            return encode_rendered(obj)
-        pieces = _route_key(length)
-        if pieces is None:
-            return encode_rendered(obj)
-        k0, host_mask, k1, k2 = pieces
-        ip = ipv4_bytes(address)
-        if int.from_bytes(ip, "big") & host_mask:
-            return encode_rendered(obj)
-        if not hops:
-            body = b""
-        else:
-            (hop,) = hops
-            if type(hop) is LocalHop:
-                body = (
-                    l0 + mac_bytes(hop.gateway_mac) + l1 + mac_bytes(hop.mac) + l2
-                    + hop.ofport.to_bytes(4, "big") + l3
-                )  # fmt: skip
-            elif hop.endpoint.encap == VXLAN:
-                body = (
-                    r0 + mac_bytes(hop.router_mac) + r1 + hop.label.to_bytes(4, "big") + r2
-                    + ipv4_bytes(hop.endpoint.vtep) + r3
-                )  # fmt: skip
-            else:
-                return encode_rendered(obj)
-        vrf = obj.vrf
-        return (
-            Encoded(
-                k0 + ip + k1 + vrf.to_bytes(4, "big") + k2,
-                cookie(("route", vrf, prefix)),
-                body,
-            ),
-        )
-
-    return fill
+def _route(obj: Route) -> tuple[Encoded, ...]:
+    hops = obj.hops
+    prefix = obj.prefix
+    address, _, length = prefix.partition("/")
+    if ":" in address:
+        return host_route6(obj)
+    if len(hops) > 1:
+        return encode_rendered(obj)
+    pieces = _route_key(length)
+    if pieces is None:
+        return encode_rendered(obj)
+    k0, host_mask, k1, k2 = pieces
+    ip = ipv4_bytes(address)
+    if int.from_bytes(ip, "big") & host_mask:
+        return encode_rendered(obj)
+    body = hop_body(hops[0]) if hops else b""
+    vrf = obj.vrf
+    return (
+        Encoded(
+            k0 + ip + k1 + vrf.to_bytes(4, "big") + k2,
+            cookie(("route", vrf, prefix)),
+            body,
+        ),
+    )
 
 
 _FILL: dict[type, Callable[..., tuple[Encoded, ...]]] = {
     RemoteMac: _remote_mac(),
     Neighbor: _neighbor(),
     Punt: _punt(),
-    Route: _route(),
+    Route: _route,
     LocalPort: local_port(),
     Rule: rule(),
     PeerAddress: peer_address(),

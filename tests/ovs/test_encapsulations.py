@@ -1,0 +1,95 @@
+"""A vrouter that sends more than VXLAN: each hop by its own tunnel, measured for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.beds.sandbox import Sandbox
+from tests.encapsulations import declared
+from tests.ovs.tracing import Outcome, trace
+from vrouter_ovs.state import (
+    BridgedHop,
+    Endpoint,
+    Evi,
+    Flood,
+    FloodRemotes,
+    Gateway,
+    LocalPort,
+    RemoteHop,
+    RemoteMac,
+    Route,
+    Tunnel,
+    Vrf,
+    Vrouter,
+)
+
+NEAR, FAR = "192.0.2.2", "192.0.2.3"
+OWN, GW, THEIRS = "02:00:00:00:00:01", "02:00:00:00:00:fe", "02:00:00:00:00:02"
+TUNNELS = {Endpoint(NEAR): 22, Endpoint(NEAR, "geneve"): 32, Endpoint(FAR): 23}
+"""Nothing but their number tells these ports from a VM's, to the flows."""
+GONE = Endpoint(FAR, "geneve")
+"""There is no such tunnel, and one of VXLAN to the same VTEP."""
+HOPS = [Endpoint(NEAR, "geneve"), Endpoint(NEAR), GONE]
+
+
+def mac(number: int) -> str:
+    return f"52:54:00:00:00:{number:02x}"
+
+
+@pytest.fixture(scope="module")
+def vrouter(sandbox: Sandbox) -> Iterator[Sandbox]:
+    sandbox.add_ports(1, *TUNNELS.values())
+    client = sandbox.connect()
+    with declared():
+        client.install([
+            Vrouter(OWN, (("geneve", 1446), ("vxlan", 1450))), Evi(100), Vrf(900, OWN),
+            Gateway(100, 900, GW, ("10.0.0.1",)),
+            LocalPort("p1", 1, 100, mac(1), ((mac(1), "10.0.0.11"),)),
+            *(Tunnel(endpoint, port) for endpoint, port in TUNNELS.items()),
+            *(RemoteMac(100, mac(0x70 + n), (BridgedHop(hop, 100),))
+              for n, hop in enumerate(HOPS)),
+            *(Route(900, f"10.{n}.0.0/16", (RemoteHop(hop, 900, THEIRS),))
+              for n, hop in enumerate(HOPS, 1)),
+            Flood(100, (1,)),
+            FloodRemotes(100, tuple(
+                BridgedHop(hop, 100) for hop in (*HOPS, Endpoint(FAR), Endpoint(NEAR, "geneve"))
+            )),
+        ])  # fmt: skip
+    client.close()
+    yield sandbox
+
+
+def bridged(vrouter: Sandbox, number: int, larger: bool = False) -> Outcome:
+    return trace(
+        vrouter, f"in_port=p1,tcp,dl_src={mac(1)},dl_dst={mac(0x70 + number)},nw_src=10.0.0.11,"
+        "nw_dst=10.0.0.70,nw_ttl=64", larger=larger,
+    )  # fmt: skip
+
+
+def routed(vrouter: Sandbox, number: int) -> Outcome:
+    return trace(
+        vrouter, f"in_port=p1,tcp,dl_src={mac(1)},dl_dst={GW},nw_src=10.0.0.11,"
+        f"nw_dst=10.{number + 1}.0.1,nw_ttl=64",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("way", [bridged, routed])
+def test_each_hop_has_its_own_tunnel(vrouter: Sandbox, way) -> None:
+    for number, sent in enumerate((["p32"], ["p22"], [])):
+        outcome = way(vrouter, number)
+        assert outcome.sent == sent, outcome.text
+
+
+@pytest.mark.parametrize("way", [bridged, routed])
+def test_each_is_measured_for_its_encapsulation(vrouter: Sandbox, way) -> None:
+    for number, mtu in enumerate((1446, 1450)):
+        assert f"check_pkt_len(size={mtu + 14}," in way(vrouter, number).text
+    assert bridged(vrouter, 0, larger=True).sent == []
+
+
+def test_a_copy_for_each_and_none_in_another_encapsulation(vrouter: Sandbox) -> None:
+    outcome = trace(vrouter, f"in_port=p1,tcp,dl_src={mac(1)},dl_dst=01:00:5e:00:00:05,"
+                             "nw_src=10.0.0.11,nw_dst=224.0.0.5,nw_ttl=1")
+    assert outcome.sent == ["p32", "p22", "p23", "p32"], outcome.text

@@ -1,0 +1,66 @@
+"""What a packet needs on its way to a hop: the one place that knows how encapsulations differ.
+
+A packet for a tunnel carries its label in the field ``tun_id`` and its :class:`Endpoint` in the
+registers ``vtep`` and ``tunnel_type``.  The latter is zero for VXLAN, as registers are at first, so
+flows of VXLAN alone do not name it.
+"""
+
+from __future__ import annotations
+
+from vrouter_ovs.encapsulation import ENCAPSULATIONS, VXLAN
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.pipeline.addresses import vtep_id
+from vrouter_ovs.state import BridgedHop, Endpoint, LocalHop, RemoteHop
+
+
+def hop_actions(hop: LocalHop | RemoteHop | BridgedHop) -> tuple[tuple, ...]:
+    """Deliver to ``hop``.  The TTL and what else is the same for all hops is left to the tables
+    that follow.  Raises PipelineError where no tunnel leads there."""
+    if type(hop) is LocalHop:
+        return (
+            ("set_field", "eth_src", hop.gateway_mac),
+            ("set_field", "eth_dst", hop.mac),
+            ("set_field", "out_port", hop.ofport),
+            ("goto", "arrive"),
+        )
+    tunnel = (*tunnel_actions(hop.endpoint, hop.label), ("goto", "encap"))
+    if type(hop) is RemoteHop:
+        return (("set_field", "eth_dst", hop.router_mac), *tunnel)
+    return tunnel
+
+
+def tunnel_actions(endpoint: Endpoint, label: int, always: bool = False) -> tuple[tuple, ...]:
+    """Mark a packet for the tunnel to ``endpoint``.  ``always``: the register ``tunnel_type`` is
+    set for VXLAN too, as it may hold another copy's."""
+    number = tunnel_type(endpoint.encap)
+    marked = (("set_field", "tun_id", label), ("set_field", "vtep", tunnel_vtep(endpoint)))
+    return (*marked, ("load", "tunnel_type", number)) if number or always else marked
+
+
+def tunnel_match(endpoint: Endpoint) -> tuple[tuple, ...]:
+    """The terms for packets that :func:`tunnel_actions` marked for ``endpoint``."""
+    return (("vtep", tunnel_vtep(endpoint)), *type_match(endpoint.encap))
+
+
+def type_match(encap: str) -> tuple[tuple, ...]:
+    """The terms for packets of an encapsulation; none for VXLAN: its flows stand below those of
+    the others."""
+    number = tunnel_type(encap)
+    return (("tunnel_type", number),) if number else ()
+
+
+def tunnel_type(encap: str) -> int:
+    """The register ``tunnel_type`` for packets of an encapsulation.  Raises PipelineError for one
+    that the switch does not send."""
+    row = ENCAPSULATIONS.get(encap)
+    if row is None or row.port is None:
+        raise PipelineError(f"no encapsulation {encap!r}")
+    return 0 if encap == VXLAN else row.tunnel_type
+
+
+def tunnel_vtep(endpoint: Endpoint) -> int:
+    """The register ``vtep``.  It holds an IPv4 address, and all paths to it would be one: what it
+    cannot tell apart is refused."""
+    if endpoint.path:
+        raise PipelineError(f"no flows send over underlay path {endpoint.path}")
+    return vtep_id(endpoint.vtep)
