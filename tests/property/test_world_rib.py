@@ -105,10 +105,10 @@ def test_rib_equals_the_model_and_tells_every_change(operations):
             arguments = peer, [nlri for nlri in nlris if rib.is_stale(peer, nlri)]
         changes = getattr(rib, name)(*arguments)
         getattr(model, name)(*arguments)
-        for nlri, old, new, freshness in changes:
+        for nlri, old, new, staleness_only in changes:
             before = told.pop(nlri, None)
             assert old == (before[0] if before else None)
-            assert (old == new) == freshness
+            assert (old == new) == staleness_only
             if new is not None:
                 told[nlri] = (new, nlri in rib.stale_best)
         best = model.best()

@@ -59,21 +59,22 @@ class Duplicates:
         self._answers: dict[str, tuple[float, ...]] = {}
 
     def review(
-        self, port_id: str, sequence: int, vtep: str, rivals: Sequence[Path], fresh: bool
+        self, port_id: str, sequence: int, vtep: str, competing: Sequence[Path], fresh: bool
     ) -> int:
         """The sequence number with which a port is announced from ``vtep``: ``sequence``, or what
-        outdoes the routers' routes ``rivals``.  ``fresh``: it was not announced from there before.
+        outdoes the routers' ``competing`` routes.  ``fresh``: it was not announced from there
+        before.
         """
-        if not rivals:
+        if not competing:
             self._report(port_id, None)
             return sequence
-        best = max(rivals, key=_rank)
+        best = max(competing, key=_rank)
         ahead = (
             best.attrs.mobility >= sequence if fresh
             else _rank(best) > (sequence, vtep_order(vtep))
         )  # fmt: skip
         if not ahead:
-            self._report(port_id, _sticky(rivals))
+            self._report(port_id, _sticky(competing))
             return sequence
         if sequence == LAST_SEQUENCE:
             self._report(port_id, _duplicate(best, LARGEST))
@@ -81,7 +82,7 @@ class Duplicates:
         if self._may_answer(port_id):
             answer = next_sequence(best.attrs.mobility)
             outdone = (answer, vtep_order(vtep)) > _rank(best)
-            self._report(port_id, _sticky(rivals) if outdone else _duplicate(best, LARGEST))
+            self._report(port_id, _sticky(competing) if outdone else _duplicate(best, LARGEST))
             return answer
         if self._frozen(port_id) is None:
             self._report(port_id, _duplicate(best, MOVED, self.now + FREEZE))
@@ -119,7 +120,7 @@ class Duplicates:
         self._effects.append(Notice(level, f"port {port_id}", text))
 
     def release(self, port_id: str) -> None:
-        """The port has left its place, or an operator says that the other one is gone."""
+        """The port was unplugged, or an operator says that the other one is gone."""
         self.known.pop(port_id, None)
         self._answers.pop(port_id, None)
 
@@ -149,6 +150,6 @@ def _duplicate(path: Path, kind: str, until: float = 0.0) -> Duplicate:
     )
 
 
-def _sticky(rivals: Sequence[Path]) -> Duplicate | None:
-    found = [path for path in rivals if path.attrs.sticky]
+def _sticky(competing: Sequence[Path]) -> Duplicate | None:
+    found = [path for path in competing if path.attrs.sticky]
     return _duplicate(max(found, key=_rank), STICKY) if found else None

@@ -85,8 +85,8 @@ class Instances:
 
     def follow(self, changes: Iterable[BestChange]) -> None:
         """Apply changes of the RIB's best paths."""
-        for nlri, old, new, freshness in changes:
-            if freshness:
+        for nlri, old, new, staleness_only in changes:
+            if staleness_only:
                 # The same path: only a choice between several candidates can come out differently,
                 # or a claim that waits for this one to go.
                 for vni in self.importers(new):

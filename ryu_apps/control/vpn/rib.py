@@ -18,13 +18,13 @@ LOCAL = ""
 
 
 class BestChange(NamedTuple):
-    """The best path of an NLRI changed; None is "no path".  ``freshness`` is True when the path is
-    the same and only went stale or came alive."""
+    """The best path of an NLRI changed; None is "no path".  ``staleness_only`` is True when the
+    path is the same and only went stale or came alive."""
 
     nlri: Nlri
     old: Path | None
     new: Path | None
-    freshness: bool = False
+    staleness_only: bool = False
 
 
 class Rib:
@@ -63,16 +63,16 @@ class Rib:
             self._replace(nlri, rest, changes)
         for path in announced:
             nlri = path.nlri
-            held = self._paths.get(nlri)
+            previous = self._paths.get(nlri)
             if nlri in known:
                 if stale:
                     self._not_stale(source, nlri)
-                held = tuple(item for item in held if item[0] != source)
-                self._replace(nlri, (*held, (source, path)), changes)
+                previous = tuple(item for item in previous if item[0] != source)
+                self._replace(nlri, (*previous, (source, path)), changes)
             else:
                 known[nlri] = None
-                one = (source, path)
-                self._replace(nlri, (*held, one) if held else (one,), changes)
+                item = (source, path)
+                self._replace(nlri, (*previous, item) if previous else (item,), changes)
         if not known:
             del self._sources[source]
         return changes
@@ -135,16 +135,16 @@ class Rib:
 
     def sources_of(self, path: Path) -> tuple[str, ...]:
         """Who announces just this path."""
-        held = self._paths.get(path.nlri, ())
-        return tuple(source for source, one in held if one == path)
+        paths = self._paths.get(path.nlri, ())
+        return tuple(source for source, one in paths if one == path)
 
     def others(self, nlri: Nlri) -> tuple[Path, ...]:
         """The paths of an NLRI beside the best one."""
-        held = self._paths.get(nlri, ())
-        if len(held) < 2:
+        paths = self._paths.get(nlri, ())
+        if len(paths) < 2:
             return ()
         best = self.best[nlri]
-        return tuple(path for _, path in held if path is not best)
+        return tuple(path for _, path in paths if path is not best)
 
     def count(self, source: str) -> int:
         return len(self._sources.get(source, ()))
@@ -158,7 +158,7 @@ class Rib:
 
     def from_source(self, source: str) -> Iterator[Path]:
         for nlri in self._sources.get(source, ()):
-            yield next(path for held_by, path in self._paths[nlri] if held_by == source)
+            yield next(path for of, path in self._paths[nlri] if of == source)
 
     def values(self) -> list[tuple[tuple[str, Path], ...]]:
         """(source, path) of all who announce an NLRI, for each; copies references alone."""
@@ -166,21 +166,22 @@ class Rib:
 
     def all_paths(self) -> Iterator[tuple[str, Path, bool, bool]]:
         """(source, path, is best, is stale) of every path."""
-        for nlri, held in self._paths.items():
+        for nlri, paths in self._paths.items():
             best = self.best[nlri]
-            for source, path in held:
+            for source, path in paths:
                 yield source, path, path is best, self.is_stale(source, nlri)
 
-    def _replace(self, nlri: Nlri, held: tuple, changes: list[BestChange]) -> None:
+    def _replace(self, nlri: Nlri, candidates: tuple, changes: list[BestChange]) -> None:
         old = self.best.get(nlri)
         was_stale = nlri in self.stale_best
-        if not held:
+        if not candidates:
             del self._paths[nlri], self.best[nlri]
             self.stale_best.discard(nlri)
             changes.append(BestChange(nlri, old, None))
             return
-        self._paths[nlri] = held
-        source, new = held[0] if len(held) == 1 else max(held, key=self._preference)
+        self._paths[nlri] = candidates
+        only = len(candidates) == 1
+        source, new = candidates[0] if only else max(candidates, key=self._preference)
         now_stale = bool(self._stale) and self.is_stale(source, nlri)
         if now_stale != was_stale:
             (self.stale_best.add if now_stale else self.stale_best.discard)(nlri)
@@ -189,11 +190,11 @@ class Rib:
         if new != old:
             changes.append(BestChange(nlri, old, new))
         elif now_stale != was_stale:
-            changes.append(BestChange(nlri, old, new, freshness=True))
+            changes.append(BestChange(nlri, old, new, staleness_only=True))
 
     def _preference(self, item: tuple[str, Path]):
         """RFC 4271 section 9.1.2.2, with a live path before a stale one and our own first.  The
-        last words are the peer's name, so that the order of arrival decides nothing."""
+        last word is the peer's name, so that the order of arrival decides nothing."""
         source, path = item
         attrs = path.attrs
         return (

@@ -1,7 +1,7 @@
 """Values that a well-formed route may not have: those that name no single host or station.
 
 Each function returns why a value is refused, "" where it is not.  Such a route would be a flow that
-takes the group frames of a network, or a tunnel to nowhere.
+takes the group frames of a network, or a tunnel that leads to no host.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Three threads: callers only put what they announce into dicts, the writer sends what has gathered
 there as one batch, the reader turns what the process says into events.  Everything announced is
-kept, by reference to the caller's own paths, so that a process that died is replaced by one that
-is told all of it again.
+kept, by reference to the caller's own paths, so that all of it is sent again to the process that
+replaces one that died.
 """
 
 from __future__ import annotations

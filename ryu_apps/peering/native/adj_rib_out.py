@@ -1,8 +1,8 @@
 """What this node announces of a family, kept once for all peers (the Adj-RIB-Out of RFC 4271
 section 3.2).
 
-A peer's own share is the set of keys it has still to be told about; what there is to tell is looked
-up here when it is sent.  So an announcement that is withdrawn before it left is a withdrawal, and
+A peer's own share is the set of keys that are still to be sent to it; the routes are looked up here
+when they are sent.  So an announcement that is withdrawn before it left is a withdrawal, and
 a slow peer costs at most one key a route.
 """
 
@@ -106,10 +106,10 @@ class AdjRibOut:
 
     def messages(self, keys: Iterable[bytes], session: Session
                  ) -> tuple[list[bytes], int, int, list[str]]:
-        """UPDATEs that tell the present state of ``keys``: (messages, announced, withdrawn, why
-        some cannot be told, one text for each of these).
+        """UPDATEs with the present state of ``keys``: (messages, announced, withdrawn, why some
+        cannot be sent, one text for each of these).
 
-        What cannot be told is withdrawn: the peer may have been told of an earlier state of it.
+        What cannot be sent is withdrawn: the peer may have an earlier state of it.
         """
         gone: list[bytes] = []
         groups: dict[AttributeSet, list[bytes]] = {}

@@ -1,8 +1,8 @@
-"""What a neighbour must still be told of a family: the part of the Adj-RIB-Out that its session has
-not sent.
+"""What is still to be sent to a neighbour of a family: the changes of the Adj-RIB-Out that its
+session has not sent.
 
-Only keys are kept, so a peer that is slow costs memory in proportion to the table and is told the
-last state of a route, not those between.
+Only keys are kept, so a slow peer costs memory in proportion to the table and receives the last
+state of a route, not those between.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ REFRESH_PERIOD = 1.0
 
 class Advertising:
     """``rib``: of the family.  ``log(level, text, limited=name)`` takes a line.  While no session
-    has the family, nothing is to be told."""
+    has the family, nothing is to be sent."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, rib: AdjRibOut, peer: Peer,
                  counters: Counter[str], log: Callable[..., None]) -> None:
@@ -39,11 +39,11 @@ class Advertising:
 
     @property
     def pending(self) -> int:
-        """How many routes are still to be told."""
+        """How many routes are still to be sent."""
         return len(self._dirty)
 
     def begin(self, connection: Sending, complete: bool) -> None:
-        """A session is up: tell the whole table, and with ``complete`` End-of-RIB after it."""
+        """A session is up: send the whole table, and with ``complete`` End-of-RIB after it."""
         self._connection = connection
         self._dirty = dict.fromkeys(self._rib.table())
         if complete:
@@ -62,7 +62,7 @@ class Advertising:
             self.wake()
 
     def refresh(self) -> None:
-        """ROUTE-REFRESH: tell everything again (RFC 2918), not more than once a second."""
+        """ROUTE-REFRESH: send everything again (RFC 2918), not more than once a second."""
         self._counters["refreshes_received"] += 1
         if not self._refreshing:
             self._refreshing = True
@@ -75,7 +75,7 @@ class Advertising:
         self.mark(dict.fromkeys(self._rib.table()))
 
     def end_of_rib(self) -> None:
-        """Send End-of-RIB after what is to be told now."""
+        """Send End-of-RIB after what is to be sent now."""
         if self._connection is not None:
             self._dirty[_END] = None
             self.wake()
@@ -100,14 +100,14 @@ class Advertising:
             self._counters["end_of_rib_sent"] += 1
         else:
             self._write(connection, keys)
-        # They go only now: whatever was raised above, the routes are still to be told.
+        # They go only now: whatever was raised above, the routes are still to be sent.
         for key in keys:
             dirty.pop(key, None)
         if dirty:
             self.wake()
 
     def _write(self, connection: Sending, keys: list[bytes]) -> None:
-        """Tell the state of ``keys``; where that fails as a whole, of each that it does not fail
+        """Send the state of ``keys``; where that fails as a whole, of each that it does not fail
         for."""
         try:
             messages, announced, withdrawn, refused = self._rib.messages(keys, connection.session)

@@ -29,7 +29,7 @@ PREFIX_IDLE_HOLD = 60.0
 
 
 class Neighbor:
-    """``received``: what it sends; ``advertising``: what it must still be told of each family."""
+    """``received``: what it sends; ``advertising``: what is still to be sent, of each family."""
 
     def __init__(self, core: Process, peer: Peer) -> None:
         self.core, self.peer, self.loop = core, peer, core.loop

@@ -25,7 +25,7 @@ POST_AT_ONCE = 2000
 
 
 class Batch:
-    """Of one family: route key -> what the node is told."""
+    """Of one family: route key -> what is posted to the node."""
 
     __slots__ = ("announced", "withdrawn")
 
