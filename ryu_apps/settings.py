@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from oslo_config import cfg
 
+from ryu_apps.store import BACKENDS
 from vrouter_ovs.encapsulation import overhead, sendable
 from vrouter_ovs.state.meters import NEW_CONNECTIONS
 
@@ -53,7 +54,7 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                    "has to accept it; until then nothing is deleted."),
     ],
     STORE: [
-        cfg.StrOpt("backend", default="sqlite", choices=["sqlite", "etcd", "memory"]),
+        cfg.StrOpt("backend", default="sqlite", choices=list(BACKENDS)),
         cfg.StrOpt("path", default="/var/lib/vnc/config.db", help="File of the SQLite database."),
         cfg.ListOpt("endpoints", default=["http://127.0.0.1:2379"], help="etcd endpoints."),
         cfg.StrOpt("prefix", default="/vnc", help="Keys of this system in etcd begin with this."),

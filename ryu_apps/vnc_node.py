@@ -61,7 +61,7 @@ class VncNode(app_manager.OSKenApp):
         speaker = speaker_of(conf)
         self.controller = Controller(World(world_settings(conf, self.node_name, speaker)))
         post = self.controller.post
-        self.store = open_store(**_section(conf.store))
+        self.store = open_store(conf.store)
         self.configuration = Configuration(self.store, post, conf, options.state_file(conf))
         self.southbounds = Southbounds()
         send = self.southbounds.packet_out
@@ -156,10 +156,6 @@ class VncNode(app_manager.OSKenApp):
             self.openflow.connected(event.datapath)
         elif event.datapath.id is not None:
             self.openflow.disconnected(event.datapath)
-
-
-def _section(group: Any) -> dict[str, Any]:
-    return {name: group[name] for name in group}
 
 
 def _dns_service(section: Any, send: Send, punt: PuntSouthbound) -> DnsService:

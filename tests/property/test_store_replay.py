@@ -11,10 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.store import open_store
 from ryu_apps.store.base import Compare, Conflict, Delete, Put, Store, StoreError
 
-from ..unit.store_support import Replica, cluster, until
+from ..unit.store_support import Replica, cluster, open_store, until
 
 KEYS = [f"/{group}/{number}" for group in "ab" for number in range(3)]
 PREFIXES = ["/", "/a/", "/b/", "/a/1"]

@@ -9,12 +9,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ryu_apps.store import open_store
+from oslo_config import cfg
+
+import ryu_apps.store
+from ryu_apps import settings
 from ryu_apps.store.base import Batch, Item, Store
 
 from .etcd_cluster import Cluster, ram_directory
 
-BACKENDS = ("memory", "sqlite", "etcd")
+
+def open_store(backend: str, **options) -> Store:
+    """A store by the options of ``[store]``, those that are not given with their defaults; what is
+    none of them goes to its constructor."""
+    conf = cfg.ConfigOpts()
+    settings.register(conf)
+    conf([], default_config_files=[], default_config_dirs=[])
+    conf.set_override("backend", backend, "store")
+    names = set(conf.store) & options.keys()
+    for name in names:
+        conf.set_override(name, options.pop(name), "store")
+    return ryu_apps.store.open_store(conf.store, **options)
 
 
 @contextmanager

@@ -21,13 +21,12 @@ from ryu_apps.control.messages import (
     ConfigLoaded,
     StatusChanged,
 )
-from ryu_apps.store import open_store
 from ryu_apps.store.base import Delete, Put, Unavailable
 from ryu_apps.store.memory import MemoryStore
 
 from .api_client import options
 from .etcd_cluster import Cluster
-from .store_support import cluster, until
+from .store_support import cluster, open_store, until
 
 
 class Node:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ryu_apps.store import open_store
+from ryu_apps.store import BACKENDS
 from ryu_apps.store.base import Compare, Conflict, Delete, Item, Put, Store, StoreError
 
-from .store_support import BACKENDS, Opener, Replica, cluster, until
+from .store_support import Opener, Replica, cluster, open_store, until
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from base64 import b64decode
 
 import pytest
 
-from ryu_apps.store import open_store
 from ryu_apps.store.base import (
     Batch,
     Compare,
@@ -28,7 +27,7 @@ from ryu_apps.store.base import (
 )
 
 from .etcd_cluster import Cluster, free_ports
-from .store_support import Replica, cluster, opened, until
+from .store_support import Replica, cluster, open_store, opened, until
 
 
 @pytest.fixture(scope="module")
@@ -361,7 +360,7 @@ def test_ephemeral_keys_go_with_a_killed_process(healed: Cluster):
                 sys.executable,
                 "-c",
                 "import sys, time\n"
-                "from ryu_apps.store import open_store\n"
+                "from tests.unit.store_support import open_store\n"
                 "from ryu_apps.store.base import Put\n"
                 "store = open_store('etcd', endpoints=sys.argv[2:], prefix=sys.argv[1],\n"
                 "                   session_ttl=2)\n"

@@ -15,11 +15,10 @@ import pytest
 
 from ryu_apps import supervision
 from ryu_apps.configuration.status_writer import StatusWriter
-from ryu_apps.store import open_store
 from ryu_apps.store.base import Compare, Put, StoreError, Unavailable
 
 from .etcd_cluster import Cluster
-from .store_support import Replica, cluster, opened, until
+from .store_support import Replica, cluster, open_store, opened, until
 
 
 @pytest.fixture(scope="module")

@@ -11,17 +11,19 @@ import logging
 import ssl
 import threading
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from ryu_apps.store.base import StoreError, Unavailable
 from ryu_apps.store.etcd.errors import TRANSIENT, UNAUTHENTICATED, EtcdError, read_answer
 from ryu_apps.store.etcd.http import Connection, parse_endpoint
+from ryu_apps.store.etcd.options import EtcdOptions
 
 LOG = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT = 1.0
 ATTEMPT_TIMEOUT = 2.5
+TIMEOUT = 3.0
+"""Of a request over all attempts, in seconds, if nobody says otherwise."""
 MAX_IDLE = 16
 
 OPEN_SECONDS = 5.0
@@ -37,30 +39,20 @@ class _NotSent(OSError):
 class Gateway:
     """Thread-safe.  ``timeout``: seconds for a request over all attempts."""
 
-    def __init__(
-        self,
-        endpoints: Sequence[str],
-        *,
-        timeout: float = 3.0,
-        ca_file: str | None = None,
-        cert_file: str | None = None,
-        key_file: str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-    ) -> None:
-        self.endpoints = [parse_endpoint(url) for url in endpoints]
+    def __init__(self, options: EtcdOptions, timeout: float) -> None:
+        self.endpoints = [parse_endpoint(url) for url in options.endpoints]
         if not self.endpoints:
             raise ValueError("no etcd endpoint is configured")
         self.timeout = timeout
         self.context: ssl.SSLContext | None = None
         if any(endpoint.tls for endpoint in self.endpoints):
             try:
-                self.context = ssl.create_default_context(cafile=ca_file)
-                if cert_file:
-                    self.context.load_cert_chain(cert_file, key_file)
+                self.context = ssl.create_default_context(cafile=options.ca_file)
+                if options.cert_file:
+                    self.context.load_cert_chain(options.cert_file, options.key_file)
             except OSError as error:
                 raise StoreError(f"cannot use the TLS files for etcd: {error}") from error
-        self._username, self._password = username, password or ""
+        self._username, self._password = options.username, options.password or ""
         self._lock = threading.Lock()
         self._idle: list[list[Connection]] = [[] for _ in self.endpoints]
         self._busy: set[Connection] = set()

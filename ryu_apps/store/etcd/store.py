@@ -20,18 +20,12 @@ from ryu_apps.store.base import (
     Store,
     StoreError,
     TooLarge,
-    Unavailable,
 )
-from ryu_apps.store.etcd.errors import OUT_OF_RANGE, EtcdError, reading
-from ryu_apps.store.etcd.gateway import Gateway
+from ryu_apps.store.etcd.errors import reading
+from ryu_apps.store.etcd.gateway import TIMEOUT, Gateway
 from ryu_apps.store.etcd.history import History
-from ryu_apps.store.etcd.keys import (
-    decode_key,
-    decode_value,
-    encode_bytes,
-    encode_key,
-    encode_range,
-)
+from ryu_apps.store.etcd.options import EtcdOptions
+from ryu_apps.store.etcd.reads import Reader
 from ryu_apps.store.etcd.session import Session
 from ryu_apps.store.etcd.transactions import Transactions
 from ryu_apps.store.etcd.watch import EtcdWatch
@@ -39,14 +33,11 @@ from ryu_apps.store.keys import check_key, check_transaction
 
 LOG = logging.getLogger(__name__)
 
-PAGE = 5000
 LISTS_REMEMBERED = 8
 
 
 class EtcdStore(Store):
-    """``endpoints``: URLs of the members; ``prefix``: where the keys of this system begin;
-    ``session_ttl`` in seconds; ``max_operations``: etcd's ``--max-txn-ops``; ``timeout``: seconds
-    until a call raises Unavailable.
+    """``timeout``: seconds until a call raises Unavailable.
 
     A transaction of exactly ``max_operations`` has no room for its marker: if its connection breaks
     it raises Unavailable, not ``definite``.
@@ -54,35 +45,15 @@ class EtcdStore(Store):
     Raises ValueError for a malformed option, StoreError for unusable TLS files.
     """
 
-    def __init__(
-        self,
-        endpoints: Sequence[str],
-        *,
-        prefix: str = "/vnc",
-        session_ttl: int = 10,
-        max_operations: int = 128,
-        timeout: float = 3.0,
-        ca_file: str | None = None,
-        cert_file: str | None = None,
-        key_file: str | None = None,
-        username: str | None = None,
-        password: str | None = None,
-    ) -> None:
-        self.root = check_key(prefix).rstrip("/")
-        self.gateway = Gateway(
-            endpoints,
-            timeout=timeout,
-            ca_file=ca_file,
-            cert_file=cert_file,
-            key_file=key_file,
-            username=username,
-            password=password,
-        )
-        self._max_operations = max_operations
+    def __init__(self, options: EtcdOptions, timeout: float = TIMEOUT) -> None:
+        self.root = check_key(options.prefix).rstrip("/")
+        self.gateway = Gateway(options, timeout)
+        self._reader = Reader(self.gateway, self.root)
+        self._max_operations = options.max_operations
         self._lock = threading.Lock()
-        self._session = Session(self.gateway, session_ttl, self._restore_ephemeral)
+        self._session = Session(self.gateway, options.session_ttl, self._restore_ephemeral)
         self._transactions = Transactions(
-            self.gateway, self._session, self.root, max_operations
+            self.gateway, self._session, self.root, options.max_operations
         )
         self._ephemeral: dict[str, tuple[int, bytes | None]] = {}
         """Keys that were put as ephemeral: the revision and value of our last write; None when
@@ -95,17 +66,7 @@ class EtcdStore(Store):
     # ---- reads
 
     def list(self, prefix: str) -> tuple[list[Item], int]:
-        check_key(prefix)
-        for _ in range(3):
-            try:
-                items, revision = self.list_at(prefix, 0)
-                break
-            except EtcdError as error:
-                # Compacted between two pages: once more from the start.
-                if error.code != OUT_OF_RANGE:
-                    raise
-        else:
-            raise Unavailable("etcd is compacted faster than it can be read", definite=True)
+        items, revision = self._reader.list(check_key(prefix))
         # A watch that starts here can find out later what was deleted, whatever etcd forgets.
         with self._lock:
             self._lists[prefix, revision] = {item.key: hash(item.value) for item in items}
@@ -113,33 +74,8 @@ class EtcdStore(Store):
                 del self._lists[next(iter(self._lists))]
         return items, revision
 
-    def list_at(self, prefix: str, revision: int) -> tuple[list[Item], int]:
-        """As :meth:`list`, at a past revision (0: now).  Raises EtcdError OUT_OF_RANGE when etcd
-        does not have it."""
-        span = encode_range(self.root, prefix)
-        items: list[Item] = []
-        while True:
-            request: dict[str, Any] = {**span, "limit": str(PAGE)}
-            if revision:
-                request["revision"] = str(revision)
-            answer = self.gateway.call("/v3/kv/range", request)
-            with reading():
-                revision = revision or int(answer["header"]["revision"])
-                items += [
-                    Item(decode_key(self.root, kv), decode_value(kv), int(kv["mod_revision"]))
-                    for kv in answer.get("kvs", ())
-                ]
-            if not answer.get("more") or not items:
-                return items, revision
-            span["key"] = encode_bytes((self.root + items[-1].key).encode() + b"\0")
-
     def get(self, key: str) -> Item | None:
-        request = {"key": encode_key(self.root, check_key(key))}
-        kvs = self.gateway.call("/v3/kv/range", request).get("kvs")
-        if not kvs:
-            return None
-        with reading():
-            return Item(key, decode_value(kvs[0]), int(kvs[0]["mod_revision"]))
+        return self._reader.get(check_key(key))
 
     def status(self) -> dict:
         endpoints = []
@@ -238,12 +174,14 @@ class EtcdStore(Store):
             if self._closed:
                 raise StoreError("the store is closed")
             known = self._lists.pop((prefix, revision), None)
-            watch = EtcdWatch(self, prefix, revision, known, on_batch)
+            watch = EtcdWatch(
+                self._reader, self.history, prefix, revision, known, on_batch, self._forget_watch
+            )
             self._watches.add(watch)
         watch.start()
         return watch
 
-    def forget_watch(self, watch: EtcdWatch) -> None:
+    def _forget_watch(self, watch: EtcdWatch) -> None:
         with self._lock:
             self._watches.discard(watch)
 

@@ -12,19 +12,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ryu_apps.store.base import Batch, StoreError, Unavailable, Watch
 from ryu_apps.store.etcd.errors import OUT_OF_RANGE, EtcdError, error_of
 from ryu_apps.store.etcd.gateway import ATTEMPT_TIMEOUT
-from ryu_apps.store.etcd.history import LostHistory, forgotten
+from ryu_apps.store.etcd.history import History, LostHistory, forgotten
 from ryu_apps.store.etcd.http import MAX_BODY, Connection, HttpError
 from ryu_apps.store.etcd.keys import decode_key, decode_value, encode_key, encode_range
+from ryu_apps.store.etcd.reads import Reader
 from ryu_apps.store.keys import difference_revision
 from ryu_apps.supervision import Thread, failed, next_step, waiting
-
-if TYPE_CHECKING:
-    from ryu_apps.store.etcd.store import EtcdStore
 
 LOG = logging.getLogger(__name__)
 
@@ -33,23 +31,26 @@ IDLE = 2.0
 
 
 class EtcdWatch(Watch):
-    """``known``: hashes of the values below ``prefix`` at ``revision``, by key; None when they
-    have to be read (if that revision was compacted, deletions before now stay unknown)."""
+    """``history``: the cluster's as this node knows it, shared by all watches.  ``known``: hashes
+    of the values below ``prefix`` at ``revision``, by key; None when they have to be read (if that
+    revision was compacted, deletions before now stay unknown).  ``on_cancel``: told of the end."""
 
     def __init__(
         self,
-        store: EtcdStore,
+        reader: Reader,
+        history: History,
         prefix: str,
         revision: int,
         known: dict[str, int] | None,
         on_batch: Callable[[Batch], None],
+        on_cancel: Callable[[EtcdWatch], None],
     ) -> None:
-        self._store = store
-        self._gateway = store.gateway
-        self._root = store.root
+        self._reader = reader
+        self._gateway = reader.gateway
+        self._root = reader.root
         self._prefix = prefix
         self._last = revision
-        self._history = store.history
+        self._history = history
         self._history.saw(revision)
         self._number = self._history.number
         self._least = 0
@@ -58,6 +59,7 @@ class EtcdWatch(Watch):
         self._witness: tuple[str, int, int | None] | None = None
         """Key, revision and hash of the last change delivered: is it there, so is our past."""
         self._on_batch = on_batch
+        self._on_cancel = on_cancel
         self._index = self._gateway.current
         self._connection: Connection | None = None
         self._lock = threading.Lock()
@@ -78,7 +80,7 @@ class EtcdWatch(Watch):
 
     def cancel(self) -> None:
         self.interrupt()
-        self._store.forget_watch(self)
+        self._on_cancel(self)
         if self._thread is not threading.current_thread():
             self._thread.join()
 
@@ -135,13 +137,13 @@ class EtcdWatch(Watch):
 
     def _read_base(self) -> None:
         try:
-            items, _ = self._store.list_at(self._prefix, self._last)
+            items, _ = self._reader.list_at(self._prefix, self._last)
             self._known = {item.key: hash(item.value) for item in items}
         except EtcdError as error:
             if error.code != OUT_OF_RANGE:
                 raise
             # Nobody listed that revision here and etcd has forgotten it or never had it.
-            items, revision = self._store.list(self._prefix)
+            items, revision = self._reader.list(self._prefix)
             LOG.error("The watch of %s starts at revision %d, which etcd forgot; keys deleted "
                       "between it and %d are not reported", self._prefix, self._last, revision)
             self._known = {
@@ -183,7 +185,7 @@ class EtcdWatch(Watch):
             self._check_history(self._ask({"key": encode_key(self._root, "/")})["header"])
         except LostHistory:
             restarted = True
-        items, revision = self._store.list(self._prefix)
+        items, revision = self._reader.list(self._prefix)
         if restarted and self._number == self._history.number:
             self._history.begins_anew(revision)
         self._number = self._history.number
