@@ -4,40 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.address_owners import own_addresses
-from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, Network, Port, Router, Subnet, means_the_same
 from ryu_apps.control.config.service_addresses import is_link_local
-from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.forwarding.presence import Presence
-from ryu_apps.control.forwarding.services import Services
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.policy.sets import Policies
-from ryu_apps.control.ports.ports import Ports
-from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.translate import spec
 
 
 class Configurer:
     """Applies changes to the :class:`Config` and marks dependents.  Within one batch the order of
-    changes does not matter: nothing is computed before all are applied."""
+    changes does not matter: nothing is computed before all are applied.
+
+    Reads: the configuration, claims, bound ports.
+    Marks: whatever is made of a network, a subnet, a port or a router; tells instances, policies
+    and learned addresses, which mark what depends on them.
+    Emits nothing.
+    """
 
     def __init__(
-        self,
-        config: Config,
-        instances: Instances,
-        elements: Elements,
-        ports: Ports,
-        presence: Presence,
-        services: Services,
-        policies: Policies,
-        asn: int,
+        self, tables: Tables, marks: Marks, learned: Learned, policies: Policies, asn: int
     ) -> None:
-        self._config = config
-        self._instances = instances
-        self._elements = elements
-        self._ports = ports
-        self._presence = presence
-        self._services = services
+        self._config = tables.config
+        self._instances = tables.instances
+        self._elements = tables.elements
+        self._bound = tables.bound
+        self._present = tables.present
+        self._marks = marks
+        self._learned = learned
         self._policies = policies
         self._asn = asn
 
@@ -66,74 +62,74 @@ class Configurer:
 
     def _claimed(self, port_ids: Iterable[str]) -> None:
         claims = self._elements.claims
-        self._ports.dirty.update((port, None) for port in port_ids if port in claims)
+        self._marks.claims.mark_all(port for port in port_ids if port in claims)
 
     def _network(self, old: Network | None, new: Network | None) -> None:
         if old is not None and (new is None or new.vni != old.vni):
             self._instances.remove(old.vni)
         network = new or old
         if old is None or new is None or new.vni != old.vni:
-            self._services.subnets.update(
-                self._config.subnets_by_network.get(network.id, ())
-            )
+            self._marks.subnets.mark_all(self._config.subnets_by_network.get(network.id, ()))
             self._policies.network_changed(network.id)
         if new is not None:
             self._instances.configure(spec(new, self._asn))
-            self._presence.refresh_evi(new.vni)
-        self._ports.names.networks[network.id] = None
+            self._marks.evis.mark_all(
+                (element, new.vni) for element in self._present.get(new.vni, ())
+            )
+        self._marks.networks.mark(network.id)
         port_ids = self._config.ports_by_network.get(network.id, ())
         self._claimed(port_ids)
         if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):
             self._republish(port_ids)
         for port_id in self._config.interfaces_by_network.get(network.id, ()):
-            self._presence.routers[self._config.ports[port_id].device_id] = None
+            self._marks.routers.mark(self._config.ports[port_id].device_id)
 
     def _subnet(self, old: Subnet | None, new: Subnet | None) -> None:
         subnet = new or old
-        self._ports.edges.dirty.update(self._config.ports_by_subnet.get(subnet.id, ()))
-        self._services.subnets[subnet.id] = None
+        self._marks.edges.mark_all(self._config.ports_by_subnet.get(subnet.id, ()))
+        self._marks.subnets.mark(subnet.id)
         for one in (old, new):
             if one is not None:
-                self._ports.names.networks[one.network_id] = None
+                self._marks.networks.mark(one.network_id)
         if old is None or new is None or old.cidr != new.cidr:
             self._attachment(subnet.id)
             network = self._config.networks.get(subnet.network_id)
             if network is not None:
-                self._claimed(self._ports.learned.ports_in(network.vni))
+                self._claimed(self._learned.ports_in(network.vni))
 
     def _ports_on(self, subnet_id: str) -> Iterable[str]:
         """Ports with an address of a subnet; it may be one that is nowhere in the configuration."""
         subnet = self._config.subnets.get(subnet_id)
         network = self._config.networks.get(subnet.network_id) if subnet is not None else None
-        learned = self._ports.learned.ports_in(network.vni) if network is not None else ()
+        learned = self._learned.ports_in(network.vni) if network is not None else ()
         return {**self._config.ports_by_subnet.get(subnet_id, {}), **dict.fromkeys(learned)}
 
     def _attachment(self, subnet_id: str) -> None:
         """The way out of a subnet may have changed."""
-        self._services.subnets[subnet_id] = None
+        self._marks.subnets.mark(subnet_id)
         for port_id in self._config.interfaces_by_subnet.get(subnet_id, ()):
-            self._presence.routers[self._config.ports[port_id].device_id] = None
+            self._marks.routers.mark(self._config.ports[port_id].device_id)
         self._claimed(self._ports_on(subnet_id))
 
     def _port(self, old: Port | None, new: Port | None) -> None:
         port = new or old
         self._policies.port_changed(old, new)
-        self._ports.learned.configured(old, new)
+        self._learned.configured(old, new)
         if new is None:
-            self._ports.dirty[port.id] = None
+            self._marks.claims.mark(port.id)
         else:
             self._claimed((port.id,))
         for one in (old, new):
             if one is None:
                 continue
-            self._ports.names.ports[one.network_id, port.id] = None
+            self._marks.names.mark((one.network_id, port.id))
             self._owner(one)
             if old is None or new is None or _addresses(old) != _addresses(new):
                 self._service_addresses(one)
             if one.is_router_interface:
-                self._presence.routers[one.device_id] = None
+                self._marks.routers.mark(one.device_id)
                 # The link-local addresses of a router are those of all its interfaces.
-                self._services.subnets.update(
+                self._marks.subnets.mark_all(
                     self._config.subnets_by_network.get(one.network_id, ())
                 )
                 for fixed in one.fixed_ips:
@@ -146,7 +142,7 @@ class Configurer:
         if instance is not None:
             for address in own_addresses(port):
                 if address in instance.ips:
-                    self._ports.touched["ip", network.vni, address] = None
+                    self._marks.entries.mark(("ip", network.vni, address))
 
     def _service_addresses(self, port: Port) -> None:
         """An address that a port has is not the network's own, and becomes it again."""
@@ -155,21 +151,20 @@ class Configurer:
             subnets = self._config.subnets_by_network.get(port.network_id, ())
         else:
             subnets = [fixed.subnet_id for fixed in port.fixed_ips]
-        self._services.subnets.update(dict.fromkeys(subnets))
+        self._marks.subnets.mark_all(subnets)
 
     def _router(self, old: Router | None, new: Router | None) -> None:
         if old is not None and (new is None or new.vni != old.vni):
             self._instances.remove(old.vni)
-            self._presence.remove_router(old.vni)
         if new is not None:
             self._instances.configure(spec(new, self._asn))
         router = new or old
-        self._presence.routers[router.id] = None
+        self._marks.routers.mark(router.id)
         for port_id in self._config.ports_by_device.get(router.id, ()):
             port = self._config.ports[port_id]
             if port.is_router_interface:
                 for fixed in port.fixed_ips:
-                    self._services.subnets[fixed.subnet_id] = None
+                    self._marks.subnets.mark(fixed.subnet_id)
                     subnet_ports = self._ports_on(fixed.subnet_id)
                     self._claimed(subnet_ports)
                     if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):
@@ -177,10 +172,7 @@ class Configurer:
 
     def _republish(self, port_ids: Iterable[str]) -> None:
         """Paths carry the targets of their instance."""
-        bound = self._ports.bound
-        for port_id in port_ids:
-            if port_id in bound:
-                self._ports.republish[port_id] = None
+        self._marks.port_routes.mark_all(port for port in port_ids if port in self._bound)
 
 
 def _addresses(port: Port) -> tuple:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ryu_apps.control.addresses.learned import Learned
-from ryu_apps.control.config.config import Config
-from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.ports.bindings import Bindings
-from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import MacIp, Nlri
-from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.moves import Moves
 from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.publish import Publisher
@@ -18,26 +16,31 @@ from ryu_apps.control.vpn.rib import BestChange
 
 
 class Dependents:
-    """Marks what must be looked at again when routes change, or what a route means."""
+    """Marks what must be looked at again when routes change, or what a route means.
+
+    Reads: the configuration, claims, bound ports, what the instances import.
+    Marks: claims that a route decides, routes of ports, and by the instances their entries.
+    """
 
     def __init__(
         self,
-        config: Config,
-        instances: Instances,
-        elements: Elements,
+        tables: Tables,
+        marks: Marks,
         learned: Learned,
         bindings: Bindings,
-        ports: Ports,
         moves: Moves,
         origins: Origins,
         publisher: Publisher,
     ) -> None:
-        self._config = config
-        self._instances = instances
-        self._elements = elements
+        self._config = tables.config
+        self._instances = tables.instances
+        self._elements = tables.elements
+        self._bound = tables.bound
+        self._active = tables.active
+        self._refused = tables.refused
+        self._marks = marks
         self._learned = learned
         self._bindings = bindings
-        self._ports = ports
         self._moves = moves
         self._origins = origins
         self._publisher = publisher
@@ -68,29 +71,30 @@ class Dependents:
                 self._contest(vni, instance.spec.id, change)
                 known = self._claims_of(instance.spec.id, change.nlri.mac)
                 if known and change.old is not None and vni not in self._instances.importing(after):
-                    self._bindings.saw(instance.spec.id, change.old, self._ports.active)
+                    self._bindings.saw(instance.spec.id, change.old, self._active)
         for key, found in addresses.items():
             self._moves.follow(key, found)
 
-    def vteps_passed(self) -> None:
+    def judge_again(self, vteps: Collection[str]) -> None:
         """VTEPs became a hypervisor's of this system or of this node, or ceased to be: a route
-        through one is a rival of a claim, or not, and comes before a router's, or not."""
-        vteps = self._elements.passed
-        if not vteps:
-            return
-        self._instances.passed(vteps)
+        through one competes with a claim, or not, and comes before a router's, or not."""
+        self._instances.judge_again(vteps)
         for port_id in self._elements.claims:
             port = self._config.ports.get(port_id)
             network = self._config.networks.get(port.network_id) if port is not None else None
             instance = self._instances.by_vni.get(network.vni) if network is not None else None
             paths = instance.macs.get(port.mac_address, ()) if instance is not None else ()
             if any(path.attrs.next_hop in vteps for path in paths):
-                self._ports.dirty[port_id] = None
+                self._marks.claims.mark(port_id)
                 self._again(port_id)
-        vteps.clear()
 
-    def choose_again(self) -> None:
-        """A peer was given up, or is back."""
+    def peer_given_up(self) -> None:
+        """The routes of a peer that is away hold no port any longer."""
+        self._marks.claims.mark_all(self._refused)
+        self._instances.choose_again()
+
+    def peer_back(self) -> None:
+        """A peer that was given up is back."""
         self._instances.choose_again()
 
     def told(self, nlris: Iterable[Nlri]) -> None:
@@ -103,8 +107,8 @@ class Dependents:
 
     def _again(self, port_id: str) -> None:
         """Look again at the sequence number with which a port is announced."""
-        if port_id in self._ports.bound:
-            self._ports.republish[port_id] = None
+        if port_id in self._bound:
+            self._marks.port_routes.mark(port_id)
 
     def _contest(self, vni: int, network_id: str, change: BestChange) -> None:
         """A route of somebody else's may stand against how a port is announced here."""
@@ -123,5 +127,5 @@ class Dependents:
         if not port_ids:
             return False
         claims = self._elements.claims
-        self._ports.dirty.update((port, None) for port in port_ids if port in claims)
+        self._marks.claims.mark_all(port for port in port_ids if port in claims)
         return True

@@ -7,6 +7,7 @@ a vrouter needs.
 
 from __future__ import annotations
 
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.messages import Program
 from vrouter_ovs.state import (
     Endpoint,
@@ -34,13 +35,12 @@ def endpoints_of(item: StateObject | None) -> tuple[Endpoint, ...]:
 
 
 class Desired:
-    def __init__(self) -> None:
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
         self.objects: dict[str, dict[Key, StateObject]] = {}
         self._scopes: dict[tuple[str, Scope], dict[Key, None]] = {}
         self._changes: dict[str, dict[Key, StateObject | None]] = {}
         self._endpoints: dict[str, dict[Endpoint, int]] = {}
-        self.tunnels_dirty: dict[str, None] = {}
-        """Elements whose set of endpoints changed since the consumer last emptied it."""
 
     def add_element(self, element: str) -> None:
         self.objects.setdefault(element, {})
@@ -50,7 +50,6 @@ class Desired:
         self.objects.pop(element, None)
         self._changes.pop(element, None)
         self._endpoints.pop(element, None)
-        self.tunnels_dirty.pop(element, None)
         for place in [place for place in self._scopes if place[0] == element]:
             del self._scopes[place]
 
@@ -58,7 +57,8 @@ class Desired:
         return frozenset(self._endpoints.get(element, ()))
 
     def get(self, element: str, key: Key) -> StateObject | None:
-        return self.objects[element].get(key)
+        objects = self.objects.get(element)
+        return objects.get(key) if objects is not None else None
 
     def is_changed(self, element: str, key: Key) -> bool:
         """Whether an object changed, came or went since the last flush."""
@@ -102,13 +102,14 @@ class Desired:
         changes = self._changes.pop(element, None)
         return Program(element, revision, tuple(changes.items())) if changes else None
 
-    def changed_elements(self) -> list[str]:
-        return list(self._changes)
-
     def _changed(
         self, element: str, key: Key, old: StateObject | None, new: StateObject | None
     ) -> None:
-        self._changes.setdefault(element, {})[key] = new
+        changes = self._changes.get(element)
+        if changes is None:
+            changes = self._changes[element] = {}
+            self._marks.programs.mark(element)
+        changes[key] = new
         before, after = endpoints_of(old), endpoints_of(new)
         if before == after:
             return
@@ -116,9 +117,9 @@ class Desired:
         for endpoint in after:
             count = counts[endpoint] = counts.get(endpoint, 0) + 1
             if count == 1:
-                self.tunnels_dirty[element] = None
+                self._marks.tunnels.mark(element)
         for endpoint in before:
             count = counts[endpoint] = counts[endpoint] - 1
             if not count:
                 del counts[endpoint]
-                self.tunnels_dirty[element] = None
+                self._marks.tunnels.mark(element)

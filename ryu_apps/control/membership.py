@@ -8,17 +8,15 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.convergence import Convergence
-from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements.admission import Admission, Refusals
-from ryu_apps.control.elements.elements import RECORDS, Element, Elements, record
+from ryu_apps.control.elements.elements import RECORDS, Element, record
 from ryu_apps.control.elements.trust import Trust
 from ryu_apps.control.elements.unknown_ports import UnknownPorts
-from ryu_apps.control.forwarding.presence import Presence
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.kinds import datapath_id, datapath_of, kind_of
 from ryu_apps.control.local_paths import LocalPaths
-from ryu_apps.control.ports.ports import Ports
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vrouters import Vrouters
-from vrouter_ovs.state import MeterPool, Vrouter
 
 ABSENCE = 10.0
 """Seconds after a start; a hypervisor of ours that has not come back by then is recorded as not
@@ -26,34 +24,28 @@ connected, so that it may join another node, or from elsewhere."""
 
 
 class Membership:
-    """``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``meter_pools``: those of every
-    vrouter.  ``effects``: what is to be done is appended to it."""
+    """Reads: elements and the records of all.
+    Marks: elements that join or leave, claims that their interfaces make.
+    Emits: AcceptElement, RefuseElement, ExpectElement, ReleaseElement, Hold, RecordStatus and
+    Notice, appended to ``effects``."""
 
     def __init__(
         self,
-        elements: Elements,
-        desired: Desired,
-        ports: Ports,
-        presence: Presence,
+        tables: Tables,
+        marks: Marks,
         local_paths: LocalPaths,
         vrouters: Vrouters,
         convergence: Convergence,
         trust: Trust,
         unknown_ports: UnknownPorts,
-        overlay_mtus: tuple[tuple[str, int], ...],
-        meter_pools: tuple[MeterPool, ...],
         effects: list,
     ) -> None:
-        self._elements = elements
-        self._desired = desired
-        self._ports = ports
-        self._presence = presence
+        self._elements = elements = tables.elements
+        self._marks = marks
         self._local_paths = local_paths
         self._vrouters = vrouters
         self._convergence = convergence
         self._trust = trust
-        self._overlay_mtus = overlay_mtus
-        self._meter_pools = meter_pools
         self._effects = effects
         self._admission = Admission(elements)
         self.unknown_ports = unknown_ports
@@ -91,16 +83,14 @@ class Membership:
         tunnels: dict[str, Any] = dict.fromkeys(element.tunnels)
         tunnels.update((tunnel.endpoint, tunnel) for tunnel in event.tunnels)
         self._vrouters.set_tunnels(element, tunnels)
-        self._desired.tunnels_dirty[info.element] = None
+        self._marks.tunnels.mark(info.element)
 
     def _enter(self, element: Element) -> None:
         name = element.info.element
         element.confirmations = Confirmations(self._revisions.pop(name, 0))
         self._yielded.discard(name)
-        self._elements.passed[element.vtep] = None
-        self._desired.add_element(name)
-        for item in (Vrouter(element.router_mac, self._overlay_mtus), *self._meter_pools):
-            self._desired.put(name, ("element",), item)
+        self._marks.vteps.mark(element.vtep)
+        self._marks.vrouters.mark(name)
 
     def _accepted(self, session: int, info: msg.ElementInfo) -> None:
         self.refusals.look_again()
@@ -268,7 +258,7 @@ class Membership:
     ) -> None:
         self.unknown_ports.changed(element.info.element, rows.items(), now)
         touched = self._elements.set_interfaces(element, element.info.element, rows)
-        self._ports.dirty.update(dict.fromkeys(touched))
+        self._marks.claims.mark_all(touched)
 
     # ------------------------------------------------------------ leaving
 
@@ -302,10 +292,7 @@ class Membership:
             return
         self._revisions[name] = element.confirmations.revision
         self.unknown_ports.changed(name, dict.fromkeys(element.interfaces).items(), 0.0)
-        self._ports.dirty.update(dict.fromkeys(self._elements.forget(name)))
-        self._elements.passed[element.vtep] = None
-        self._ports.remove_element(name)
-        self._presence.remove_element(name)
-        self._local_paths.withdraw(name)
-        self._desired.remove_element(name)
+        self._marks.claims.mark_all(self._elements.forget(name))
+        self._marks.vteps.mark(element.vtep)
+        self._marks.departures.mark(name)
         self._effects.append(msg.ReleaseElement(name))

@@ -12,7 +12,6 @@ from typing import Any
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.dependents import Dependents
-from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.families import Family
 from ryu_apps.control.graceful_restart import (
     Negotiated,
@@ -20,10 +19,9 @@ from ryu_apps.control.graceful_restart import (
     promises_end_of_rib,
     retained,
 )
-from ryu_apps.control.ports.bindings import Bindings
-from ryu_apps.control.ports.ports import Ports
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.routes import Path
-from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.tables import Tables
 
 AUTO, NODE, ROUTER, REFLECTOR = "auto", "node", "router", "reflector"
 KINDS = (AUTO, NODE, ROUTER, REFLECTOR)
@@ -38,30 +36,34 @@ class Peers:
     """``kinds``: peer -> one of KINDS; who is not in it is a node.  ``expected``: the configured
     peers.  Seconds: ``stale_time``, the longest that routes outlive a session; ``restart_time``,
     how long they hold ports against claims here; ``stalepath_time``, how long a router that is back
-    has for its End-of-RIB.  ``effects``: what is to be done is appended to it."""
+    has for its End-of-RIB.  ``given_up``: takes the peers whose routes hold no port any more.
+
+    Reads: the records of nodes and hypervisors, the RIB.
+    Marks: VTEPs whose routes count otherwise; by the RIB what depends on routes.
+    Emits: Notice, appended to ``effects``.
+    """
 
     def __init__(
         self,
         kinds: Mapping[str, str],
         expected: tuple[str, ...],
         times: tuple[float, float, float],
-        rib: Rib,
+        tables: Tables,
+        marks: Marks,
         dependents: Dependents,
-        bindings: Bindings,
-        ports: Ports,
-        elements: Elements,
+        given_up: set[str],
         effects: list,
     ) -> None:
         self._kinds = kinds
         self._expected = expected
         self._stale_time, self._restart_time, self._stalepath_time = times
-        self._rib = rib
+        self._rib = tables.rib
+        self._elements = tables.elements
+        self._marks = marks
         self._dependents = dependents
-        self._bindings = bindings
-        self._ports = ports
-        self._elements = elements
+        self._given_up = given_up
         self._effects = effects
-        self.nodes = elements.nodes
+        self.nodes = tables.elements.nodes
         self.up: dict[str, dict[str, Any]] = {}
         """Peers with a session -> what is known of it."""
         self._identities: dict[str, tuple[str, int]] = {}
@@ -98,7 +100,7 @@ class Peers:
 
     def _turned_out(self, peer: str) -> None:
         """It is another kind of peer than it was: choose again between its routes and others."""
-        self._elements.passed.update(dict.fromkeys(self._elements.by_vtep))
+        self._marks.vteps.mark_all(self._elements.by_vtep)
         self._dependents.follow(self._rib.choose_again(peer))
 
     def negotiated(self, peer: str) -> Mapping[Family, Negotiated]:
@@ -166,9 +168,9 @@ class Peers:
         peer, info = event.peer, event.info
         self.up[peer] = info
         self._heard[peer] = now
-        if peer in self._bindings.given_up:
-            self._bindings.given_up.discard(peer)
-            self._dependents.choose_again()
+        if peer in self._given_up:
+            self._given_up.discard(peer)
+            self._dependents.peer_back()
         self._down_since.pop(peer, None)
         identity = (info.get("router_id", ""), info.get("remote_as", 0))
         if self._identities.get(peer) != identity:
@@ -226,10 +228,9 @@ class Peers:
     def tick(self, now: float) -> None:
         """Let go what has been stale for too long, and ports that a peer that is away held."""
         for peer, since in self._down_since.items():
-            if now - since >= self._restart_time and peer not in self._bindings.given_up:
-                self._bindings.given_up.add(peer)
-                self._ports.dirty.update(dict.fromkeys(self._ports.refused))
-                self._dependents.choose_again()
+            if now - since >= self._restart_time and peer not in self._given_up:
+                self._given_up.add(peer)
+                self._dependents.peer_given_up()
         for (peer, family, of_nodes), deadline in list(self._deadlines.items()):
             if now >= deadline:
                 # A peer that is back but never sent End-of-RIB keeps what it announced since.

@@ -6,29 +6,39 @@ from collections.abc import Mapping
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.convergence import Convergence
-from ryu_apps.control.desired import Desired
-from ryu_apps.control.elements.elements import Element, Elements
+from ryu_apps.control.elements.elements import Element
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.ports.ports import Ports
-from vrouter_ovs.state import Endpoint, Tunnel, tunnel_key
+from ryu_apps.control.tables import Tables
+from vrouter_ovs.state import Endpoint, MeterPool, Tunnel, Vrouter, tunnel_key
 
 
 class Vrouters:
-    """``effects``: what is to be done is appended to it."""
+    """Reads: elements and their desired state.
+    Marks: tunnel ports that changed.
+    Emits: Program, SetTunnels, Hold and Notice, appended to ``effects``.
+
+    ``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``meter_pools``: those of every
+    vrouter."""
 
     def __init__(
         self,
-        elements: Elements,
-        desired: Desired,
+        tables: Tables,
+        marks: Marks,
         ports: Ports,
         convergence: Convergence,
+        overlay_mtus: tuple[tuple[str, int], ...],
+        meter_pools: tuple[MeterPool, ...],
         effects: list,
     ) -> None:
-        self._elements = elements
-        self._desired = desired
+        self._elements = tables.elements
+        self._desired = tables.desired
+        self._marks = marks
         self._ports = ports
         self._convergence = convergence
+        self._overlay_mtus = overlay_mtus
+        self._meter_pools = meter_pools
         self._effects = effects
-        self._known_vteps: frozenset[str] = frozenset()
 
     # ------------------------------------------------------------ OpenFlow
 
@@ -89,34 +99,51 @@ class Vrouters:
                         f"hypervisor {element.info.hostname}",
                         f"tunnel to {endpoint}: BFD is {status.bfd or 'off'}",
                     ))
-            if status is not None and status.ofport > 0:
-                self._desired.put(name, ("element",), Tunnel(endpoint, status.ofport))
-            else:
-                self._desired.delete(name, ("element",), tunnel_key(endpoint))
-
-    def _flush_tunnels(self) -> None:
-        vteps = frozenset(self._elements.by_vtep)
-        if vteps != self._known_vteps:
-            self._known_vteps = vteps
-            self._desired.tunnels_dirty.update(dict.fromkeys(self._elements.accepted))
-        for name in self._desired.tunnels_dirty:
-            element = self._elements.accepted.get(name)
-            if element is None or element.session is None:
-                continue
-            wanted = self._desired.endpoints(name) | self._elements.mesh(name)
-            if not self._convergence.converged:
-                wanted |= element.tunnels.keys()
-            self._effects.append(msg.SetTunnels(name, wanted))
-        self._desired.tunnels_dirty.clear()
+            self._marks.tunnel_ports.mark((name, endpoint))
 
     # ------------------------------------------------------------ flush
 
-    def flush(self) -> None:
-        """The tunnels and the programs of all vrouters whose desired state has changed."""
-        self._flush_tunnels()
-        for name in self._desired.changed_elements():
-            confirmations = self._elements.accepted[name].confirmations
-            program = self._desired.flush(name, confirmations.revision + 1)
+    def describe(self, name: str) -> None:
+        """Give the vrouter of an element what it has of its own."""
+        element = self._elements.accepted.get(name)
+        if element is None:
+            return
+        self._desired.add_element(name)
+        for item in (Vrouter(element.router_mac, self._overlay_mtus), *self._meter_pools):
+            self._desired.put(name, ("element",), item)
+        self._marks.tunnel_ports.mark_all((name, endpoint) for endpoint in element.tunnels)
+
+    def resolve_tunnel(self, place: tuple[str, Endpoint]) -> None:
+        """Have the vrouter of the element use its tunnel port to an endpoint, as the database
+        shows it: ``(element, endpoint)``."""
+        name, endpoint = place
+        element = self._elements.accepted.get(name)
+        if element is None:
+            return
+        status = element.tunnels.get(endpoint)
+        if status is not None and status.ofport > 0:
+            self._desired.put(name, ("element",), Tunnel(endpoint, status.ofport))
+        else:
+            self._desired.delete(name, ("element",), tunnel_key(endpoint))
+
+    def set_tunnels_of(self, name: str) -> None:
+        """Have a hypervisor's database hold the tunnels that are needed."""
+        element = self._elements.accepted.get(name)
+        if element is None or element.session is None:
+            return
+        endpoints = self._desired.endpoints(name) | self._elements.mesh(name)
+        if not self._convergence.converged:
+            endpoints |= element.tunnels.keys()
+        self._effects.append(msg.SetTunnels(name, endpoints))
+
+    def program(self, name: str) -> None:
+        """Tell a switch all changes of its desired state since it was told last."""
+        element = self._elements.accepted.get(name)
+        if element is None:
+            return
+        confirmations = element.confirmations
+        program = self._desired.flush(name, confirmations.revision + 1)
+        if program is not None:
             confirmations.programmed(program.revision, program.changes)
             self._effects.append(program)
 
@@ -126,5 +153,5 @@ class Vrouters:
         self._effects.append(
             msg.Notice("info", "start", "converged; vrouters follow the desired state")
         )
-        self._desired.tunnels_dirty.update(dict.fromkeys(self._elements.accepted))
-        self._flush_tunnels()
+        for name in self._elements.accepted:
+            self.set_tunnels_of(name)

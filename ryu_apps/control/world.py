@@ -17,9 +17,11 @@ from ryu_apps.control.addresses.probes import Probes
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
+from ryu_apps.control.departures import Departures
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge.advertised import RECORDS as ADVERTISED
+from ryu_apps.control.edge.edge import Edges
 from ryu_apps.control.edge.names import Names
 from ryu_apps.control.elements.elements import RECORDS, Elements
 from ryu_apps.control.elements.trust import Trust
@@ -28,12 +30,15 @@ from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.resolve import Resolver
 from ryu_apps.control.forwarding.services import Services
+from ryu_apps.control.graph import Graph
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
 from ryu_apps.control.peers import Peers
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
-from ryu_apps.control.ports.ports import CLAIMS, Ports
+from ryu_apps.control.ports.claim_records import CLAIMS, ClaimRecords
+from ryu_apps.control.ports.ports import Ports
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.duplicates import Duplicates
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.moves import Moves
@@ -82,75 +87,83 @@ class World:
         self.settings = settings
         self._effects: list = []
         """One list for all who append to it: effects run in the order in which they came up."""
+        self.graph = graph = Graph(self._effects)
+        marks = graph.marks
         self.config = Config()
         self.rib = Rib()
-        self.elements = Elements(settings.node)
+        self.elements = Elements(settings.node, marks("Elements"))
         origins = Origins(self.elements, self.rib)
         self.is_node = origins.is_node
-        self.instances = Instances(self.rib, origins.stands, settings.import_any_as)
+        self.instances = Instances(
+            self.rib, marks("Instances"), origins.stands, settings.import_any_as
+        )
+        self.desired = Desired(marks("Desired"))
+        tables = Tables(self.config, self.rib, self.elements, self.instances, self.desired)
         self.duplicates = Duplicates(self._effects)
-        self.desired = Desired()
-        self.learned = Learned(
-            self.config, self.rib, self.instances, self.elements, origins.is_node
-        )
+        self.learned = Learned(tables, marks("Learned"), origins.is_node)
         self.moves = Moves(self.instances)
-        self.bindings = Bindings(
-            self.config, self.rib, self.instances, self.elements, self.learned, origins,
-            self.duplicates,
-        )
-        self.policies = Policies(self.config, self.desired)
+        self.bindings = Bindings(tables, self.learned, origins, self.duplicates)
+        self.policies = Policies(tables, marks("Policies"))
+        self.names = Names(self.config, marks("Names"), self._effects, settings.dns_ttl)
+        self.edges = Edges(self.config, tables.bound, marks("Edges"), self._effects)
         self.ports = Ports(
-            self.config, self.elements, self.bindings, self.desired, self.policies,
-            self.learned, Names(self.config, settings.dns_ttl),
+            tables, marks("Ports"), self.bindings, self.policies, self.learned, self.names
         )
         self.ports.count_new = settings.new_connections > 0
-        self.probes = Probes(self.learned, self.ports.bound, self.ports.active)
-        services = Services(
-            self.config, self.desired, self.ports.edges.dirty, self.moves
-        )
-        gateways = Gateways(self.config, self.desired, self.moves)
-        self.presence = Presence(
-            self.config, self.elements, self.ports, self.desired, services, gateways
-        )
+        self.conflicts = ClaimRecords(tables, marks("ClaimRecords"), self._effects)
+        self.probes = Probes(tables, self.learned, self._effects)
+        services = Services(tables, marks("Services"), self.moves)
+        gateways = Gateways(tables, marks("Gateways"), self.moves)
+        self.presence = Presence(tables, marks("Presence"), services, gateways)
         self.resolver = Resolver(
-            self.config, self.instances, self.elements, self.ports, self.desired, self.presence,
-            services, gateways,
+            tables, graph.worklists["entries"], self.ports, self.presence, services, gateways
         )
         self.publisher = Publisher(self.rib)
         self.dependents = Dependents(
-            self.config, self.instances, self.elements, self.learned, self.bindings, self.ports,
-            self.moves, origins, self.publisher,
+            tables, marks("Dependents"), self.learned, self.bindings, self.moves, origins,
+            self.publisher,
         )
-        self.released = Released(self.rib, self.publisher, settings.restart_time)
+        released = Released(self.rib, self.publisher, settings.restart_time)
         self.local_paths = LocalPaths(
-            self.config, settings.local_as, self.elements, self.instances, self.bindings,
-            self.ports, self.presence, self.publisher, self.released, self.dependents.follow,
+            tables, marks("LocalPaths"), settings.local_as, self.ports, self.bindings, released,
+            self.dependents.follow,
         )
         self.configurer = Configurer(
-            self.config, self.instances, self.elements, self.ports, self.presence, services,
-            self.policies, settings.local_as,
+            tables, marks("Configurer"), self.learned, self.policies, settings.local_as
         )
         self.peers = Peers(
             settings.peer_kinds, settings.peers,
             (settings.stale_time, settings.restart_time, settings.stalepath_time),
-            self.rib, self.dependents, self.bindings, self.ports, self.elements, self._effects,
+            tables, marks("Peers"), self.dependents, origins.given_up, self._effects,
         )
         origins.is_router = self.rib.is_router = self.peers.is_router
-        self.trust = Trust(
-            self.config, self.elements, self.ports.active, settings.most_lost_ports
-        )
+        self.trust = Trust(self.config, self.elements, tables.active, settings.most_lost_ports)
         self._trust_told = "", False
         self.convergence = Convergence(
             self.elements, self.probes, self.peers, self.trust, settings.restart_deferral
         )
         self.vrouters = Vrouters(
-            self.elements, self.desired, self.ports, self.convergence, self._effects
+            tables, marks("Vrouters"), self.ports, self.convergence, settings.overlay_mtus,
+            meter_pools(settings.new_connections), self._effects,
         )
         self.membership = Membership(
-            self.elements, self.desired, self.ports, self.presence, self.local_paths,
-            self.vrouters, self.convergence, self.trust,
-            UnknownPorts(self.config, self.elements, self._effects),
-            settings.overlay_mtus, meter_pools(settings.new_connections), self._effects,
+            tables, marks("Membership"), self.local_paths, self.vrouters, self.convergence,
+            self.trust, UnknownPorts(self.config, self.elements, self._effects), self._effects,
+        )
+        departures = Departures(
+            tables, marks("Departures"), self.ports, self.presence, self.local_paths
+        )
+        self._marks = marks("World")
+        graph.connect(
+            departures.depart, self.vrouters.describe, self.vrouters.resolve_tunnel,
+            self.dependents.judge_again, self.ports.resolve, self.local_paths.publish_port,
+            self.local_paths.publish_evi, self.presence.resolve_evi, self.presence.give_up,
+            self.presence.take, services.resolve, self.local_paths.publish_vrf,
+            self.resolver.resolve_instance, self.resolver.resolve_entry,
+            self.policies.resolve_peer, self.policies.resolve_set, self.vrouters.set_tunnels_of,
+            self.vrouters.program, self.names.resolve_network, self.names.resolve_port,
+            self.edges.resolve, self.edges.tell, self.probes.confirmed, self.probes.search,
+            self.conflicts.write,
         )
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
         """(port, element) -> claims that wait, as their nodes recorded them."""
@@ -212,13 +225,13 @@ class World:
                 else:
                     self.claim_records[port_id, element] = value
                     if value.get("node") == self.settings.node and not self.convergence.loaded:
-                        self.ports.recall_claim(port_id, element, value.get("reason", ""))
+                        self.conflicts.recall(port_id, element, value.get("reason", ""))
             elif key.startswith(NODES):
                 self.peers.recorded(key[len(NODES):], value)
                 self.membership.refusals.look_again()
             elif key.startswith(ADVERTISED):
                 node, _, network_id = key[len(ADVERTISED):].partition("/")
-                advertised = self.ports.edges.advertised
+                advertised = self.edges.advertised
                 if node != self.settings.node:
                     advertised.elsewhere(node, network_id, value)
                 elif not self.convergence.loaded:
@@ -229,14 +242,15 @@ class World:
         self.membership.served(event.element)
 
     def _tick(self, event: msg.Tick, now: float) -> None:
-        self.ports.edges.tick(now)
+        self.graph.tick()
+        self.edges.tick(now)
         if self.convergence.loaded:
             self.trust.weigh()
         self.learned.tick(now)
         for port_id in self.duplicates.expired():
             self._announce_again(port_id)
         self.membership.tick(now)
-        self._effects.extend(self.probes.tick(now))
+        self.probes.tick(now)
         marks, self.ports.marks = self.ports.marks, {}
         self._effects.extend(
             msg.MarkInstalled(element, tuple(interfaces.items()))
@@ -249,36 +263,20 @@ class World:
     def _announce_again(self, port_id: str) -> None:
         self.duplicates.release(port_id)
         if port_id in self.ports.bound:
-            self.ports.republish[port_id] = None
+            self._marks.port_routes.mark(port_id)
 
     # ------------------------------------------------------------ flush
 
     def flush(self, now: float) -> list:
         """Compute everything that is marked and return the effects, in the order to run them."""
         self.duplicates.now = now
-        self.dependents.vteps_passed()
         self.membership.refusals.reconsider(now)
-        self.ports.resolve()
-        self.local_paths.settle()
-        self.resolver.resolve()
-        while self.presence.republish_vrfs or self.ports.dirty or self.ports.republish:
-            self.ports.resolve()
-            self.local_paths.settle()
-            self.resolver.resolve()
-        self.policies.resolve()
-        self.vrouters.flush()
-        # A view before the first port that asks for its names.
-        self._effects.extend(self.ports.names.flush())
-        self._effects.extend(self.ports.edges.flush())
-        self._effects.extend(self.ports.edges.advertised.records(self.settings.node))
-        self.probes.confirmed(self.ports.confirmed)
-        self.ports.confirmed.clear()
-        self._effects.extend(self.probes.flush(now))
+        self.graph.flush()
+        self._effects.extend(self.edges.advertised.records(self.settings.node))
+        self.probes.flush(now)
         for vni, address in self.moves.due(now, lambda key: self.resolver.told_of(key[0])):
             self._effects.extend(self.resolver.gratuitous(vni, address))
         self._effects.extend(self.publisher.flush())
-        self._effects.extend(self.ports.records)
-        self.ports.records.clear()
         send, release = self.convergence.step(now)
         trust = self.trust.doubt, self.trust.given and self.convergence.loaded
         if trust != self._trust_told:
@@ -290,7 +288,7 @@ class World:
             self._effects.append(msg.SendEndOfRib())
         if release:
             self.learned.started()
-            self.ports.review_claims()
+            self.conflicts.review()
             for key in shared_keys(self.config):
                 self.moves.tell(key)
             self.vrouters.release()

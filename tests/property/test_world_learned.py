@@ -138,7 +138,7 @@ def final(node: Node, seed: int) -> Node:
     assert learned.held.keys() == node.world.learned.held.keys()
     for key, held in node.world.learned.held.items():
         learned.held[key] = held  # Its sequence number is history.
-        fresh.world.ports.dirty[held.port_id] = None
+        fresh.world.graph.worklists["claims"].mark(held.port_id)
     fresh.settle()
     return fresh
 

@@ -120,7 +120,7 @@ class Told:
         bound = self.node.world.ports.bound.values()
         assert self.views.keys() == {one.network_id for one in bound}
         for network_id, view in self.views.items():
-            assert view is self.node.world.ports.names.view(network_id)
+            assert view is self.node.world.names.view(network_id)
             assert shown(view) == expected(self.node.inputs.config, network_id)
 
 

@@ -21,6 +21,8 @@ from ryu_apps.control.config.service_addresses import resolver_addresses, servic
 from ryu_apps.control.edge.edge import Edges, edge_port
 from ryu_apps.control.vpn.translate import BoundPort, bound_port
 
+from .graph_support import Part
+
 MAC, GATEWAY = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01"
 
 
@@ -96,6 +98,14 @@ def test_without_a_router_the_last_address_answers() -> None:
     assert port.v6[0].gateway == ""
 
 
+def follow(made: Config, bound: dict) -> Part:
+    """What the edge answers to the ports in ``bound``."""
+    part = Part()
+    edges = Edges(made, bound, part.marks("Edges"), part.effects)
+    part.consume(edges=edges.resolve, answers=edges.tell)
+    return part
+
+
 def test_a_place_changes_hands() -> None:
     """A port leaves its OpenFlow port in the same moment as another takes it."""
     made = config()
@@ -103,29 +113,29 @@ def test_a_place_changes_hands() -> None:
         "q", "n", "fa:16:3e:00:00:12", fixed_ips=(FixedIp("s4", "10.0.1.12"),)
     )))  # fmt: skip
     bound = {"p": bind(made)}
-    edges = Edges(made, bound)
-    edges.dirty["p"] = None
-    ((element, ofport, port),) = [(e.element, e.ofport, e.port) for e in edges.flush()]
+    part = follow(made, bound)
+    part.mark("edges", "p")
+    ((element, ofport, port),) = [(e.element, e.ofport, e.port) for e in part.flush()]
     assert (element, ofport, port.port_id) == ("hv1", 5, "p")
-    assert edges.flush() == []
-    edges.dirty["p"] = None
-    assert edges.flush() == [], "nothing changed"
+    assert part.flush() == []
+    part.mark("edges", "p")
+    assert part.flush() == [], "nothing changed"
 
     for order in ("pq", "qp"):
         bound.clear()
         bound["p"] = bind(made)
-        edges = Edges(made, bound)
-        edges.dirty["p"] = None
-        table = {(e.element, e.ofport): e.port for e in edges.flush()}
+        part = follow(made, bound)
+        part.mark("edges", "p")
+        table = {(e.element, e.ofport): e.port for e in part.flush()}
         del bound["p"]
         bound["q"] = bound_port(made, made.ports["q"], "hv1", "tap1", 5)
-        edges.dirty.update(dict.fromkeys(order))
-        for effect in edges.flush():
+        part.mark("edges", *order)
+        for effect in part.flush():
             table[effect.element, effect.ofport] = effect.port
         assert {place: p and p.port_id for place, p in table.items()} == {("hv1", 5): "q"}
         del bound["q"]
-        edges.dirty["q"] = None
-        assert [effect.port for effect in edges.flush()] == [None]
+        part.mark("edges", "q")
+        assert [effect.port for effect in part.flush()] == [None]
 
 
 def told(made: Config) -> tuple[tuple[str, ...], tuple[str, ...]]:

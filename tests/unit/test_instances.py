@@ -10,7 +10,19 @@ from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.selection import select_hops, select_mac
 from ryu_apps.control.vpn.translate import Spec
 
+from .graph_support import Part
+
 MAC = "fa:16:3e:00:00:0a"
+
+
+def marked(instances: Instances) -> set:
+    """The entries that are to be computed again."""
+    return set(instances._entries)
+
+
+def forget_marks(instances: Instances) -> None:
+    instances._entries.consumer = lambda entry: None
+    instances._entries.drain()
 
 
 def mac_path(vtep: str = "192.0.2.1", labels: tuple = (101,), **attributes) -> Path:
@@ -25,7 +37,7 @@ def prefix_path(vtep: str = "192.0.2.1", **attributes) -> Path:
 
 def tables() -> tuple[Rib, Instances]:
     rib = Rib()
-    instances = Instances(rib)
+    instances = Instances(rib, Part().marks("Instances"))
     instances.configure(Spec("evi", "net", 101, 1, frozenset({"64512:101"}), ()))
     instances.configure(Spec("vrf", "router", 201, 11, frozenset({"64512:201"}), ()))
     return rib, instances
@@ -45,14 +57,14 @@ def test_a_routed_host_is_in_its_evi_and_its_vrf():
     assert instances.by_vni[101].macs == {MAC: (path,)}
     assert instances.by_vni[101].ips == {"10.0.0.10": (path,)}
     assert instances.by_vni[201].prefixes == {"10.0.0.10/32": (path,)}
-    assert instances.dirty.keys() == {
+    assert marked(instances) == {
         ("mac", 101, MAC), ("ip", 101, "10.0.0.10"), ("prefix", 201, "10.0.0.10/32")
     }
 
 
 def test_a_route_of_nobody_here_is_not_imported():
     instances = receive(mac_path(labels=(999,), rts=("64512:999",)))
-    assert not instances.dirty
+    assert not marked(instances)
     instances.configure(Spec("evi", "late", 999, 9, frozenset({"64512:999"}), ()))
     assert MAC in instances.by_vni[999].macs, "a new instance finds what was there before"
 
@@ -67,7 +79,7 @@ def test_a_route_of_nobody_here_is_not_imported():
 def test_what_no_tunnel_here_can_carry_is_not_imported(path):
     """Its label would be taken for a VNI, perhaps another tenant's."""
     instances = receive(path)
-    assert not instances.dirty
+    assert not marked(instances)
     assert not any(list(instance.entries()) for instance in instances.by_vni.values())
 
 
@@ -103,7 +115,7 @@ def test_the_choice_for_a_prefix():
 def test_targets_of_any_as():
     """RFC 8365 section 5.1.2.1, and AS:VNI as most routers make it."""
     rib = Rib()
-    instances = Instances(rib, any_as=True)
+    instances = Instances(rib, Part().marks("Instances"), any_as=True)
     instances.configure(Spec("evi", "net", 101, 1, frozenset({"64512:101"}), ()))
     for target, imported in (
         ("65001:101", True), ("4200000001:101", True), ("64512:101", True),
@@ -136,7 +148,7 @@ def evi(vni: int, *more: str) -> Spec:
 def two_networks(*paths: Path) -> Instances:
     """Red (101) alone, and what a peer announces."""
     rib = Rib()
-    instances = Instances(rib)
+    instances = Instances(rib, Part().marks("Instances"))
     instances.configure(evi(101))
     instances.follow(rib.update("p1", paths))
     return instances
@@ -148,10 +160,10 @@ def test_a_route_does_not_lead_one_network_s_frames_into_another():
     instances = two_networks(mac_path(labels=(102,)), imet)
     red = instances.by_vni[101]
     assert red.macs and red.imets, "a VNI that is nobody's here means what its receiver says"
-    instances.dirty.clear()
+    forget_marks(instances)
     instances.configure(evi(102))
     assert not red.macs and not red.ips and not red.imets
-    assert instances.dirty.keys() >= {
+    assert marked(instances) >= {
         ("mac", 101, MAC), ("ip", 101, "10.0.0.10"), ("imet", 101, "")
     }
     assert "VNI 102" in red.why_unused(imet)
@@ -174,7 +186,7 @@ def test_a_network_may_import_another_s_routes():
 
 def test_a_route_that_was_misdirected_and_changes_or_goes():
     rib = Rib()
-    instances = Instances(rib)
+    instances = Instances(rib, Part().marks("Instances"))
     for vni in (101, 102):
         instances.configure(evi(vni))
     bad, good = mac_path(labels=(102,)), mac_path(labels=(101,))

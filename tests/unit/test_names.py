@@ -14,6 +14,8 @@ from ryu_apps.control.edge import names
 from ryu_apps.control.edge.names import Names
 from vrouter_ovs.proxies.dns.dns import DnsView, answer
 
+from .graph_support import Part
+
 PORTS = 1000
 
 
@@ -26,21 +28,27 @@ def port(number: int, **more: object) -> Port:
 class Bench:
     def __init__(self, count: int = 0) -> None:
         self.config = Config()
-        self.names = Names(self.config)
+        self.part = Part()
+        self.follow(60)
         self.put("network", Network("n", 100, 1, dns_domain="example.org."))
         self.put("subnet", Subnet("s", "n", "10.0.0.0/16"))
         for number in range(count):
             self.put("port", port(number))
-        self.names.networks["n"] = None
+        self.part.mark("networks", "n")
+
+    def follow(self, ttl: int) -> None:
+        """Names of the configuration, from nothing."""
+        self.names = Names(self.config, self.part.marks("Names"), self.part.effects, ttl)
+        self.part.consume(networks=self.names.resolve_network, names=self.names.resolve_port)
 
     def put(self, kind: str, item: object) -> None:
         self.config.apply(Change(kind, item.id, item))
         if kind == "port":
-            self.names.ports["n", item.id] = None
+            self.part.mark("names", ("n", item.id))
 
     def drop(self, port_id: str) -> None:
         self.config.apply(Change("port", port_id, None))
-        self.names.ports["n", port_id] = None
+        self.part.mark("names", ("n", port_id))
 
     def view(self) -> DnsView:
         found = self.names.view("n")
@@ -50,29 +58,29 @@ class Bench:
 
 def test_a_view_is_there_while_ports_of_its_network_are() -> None:
     bench = Bench(2)
-    assert bench.names.flush() == [] and bench.names.view("n") is None
+    assert bench.part.flush() == [] and bench.names.view("n") is None
     bench.names.bound("n", 1)
-    (effect,) = bench.names.flush()
+    (effect,) = bench.part.flush()
     assert effect.network_id == "n" and effect.view is bench.view()
     assert bench.view().domain == "example.org"
     assert bench.view().names["vm1"] == ("10.0.0.2",), "names of ports elsewhere are there too"
     bench.names.bound("n", 1)
     bench.names.bound("n", -1)
-    assert bench.names.flush() == []
+    assert bench.part.flush() == []
     bench.names.bound("n", -1)
-    (effect,) = bench.names.flush()
+    (effect,) = bench.part.flush()
     assert effect.view is None and bench.names.view("n") is None
 
 
 def test_names_pointers_and_what_lies_above() -> None:
     bench = Bench(1)
     bench.names.bound("n", 1)
-    bench.names.flush()
+    bench.part.flush()
     view = bench.view()
     bench.put("port", replace(port(1), dns_name="a.b"))
     bench.put("port", replace(port(2), dns_name="vm0"))
     bench.put("port", replace(port(3), dns_domain="other.test."))
-    assert bench.names.flush() == [] and bench.view() is view, "no effect: the view is live"
+    assert bench.part.flush() == [] and bench.view() is view, "no effect: the view is live"
     assert view.names["vm0"] == ("10.0.0.1", "10.0.0.3"), "two ports, one name: both"
     assert view.names["a.b.example.org"] == ("10.0.0.2",) and "b" in view.parents
     assert "a.b" not in view.names, "only within its domain"
@@ -80,7 +88,7 @@ def test_names_pointers_and_what_lies_above() -> None:
     assert view.pointers["10.0.0.4"] == "vm3.other.test"
     bench.drop("p1")
     bench.drop("p2")
-    bench.names.flush()
+    bench.part.flush()
     assert view.names["vm0"] == ("10.0.0.1",)
     assert "b" not in view.parents and "10.0.0.2" not in view.pointers
 
@@ -93,7 +101,7 @@ def test_a_guest_of_a_shared_network_takes_no_names_of_the_outside() -> None:
         bench.put("port", replace(port(number, project_id=project), dns_domain="bank.test."))
     bench.put("port", replace(port(4, project_id="guest"), dns_domain="in.example.org."))
     bench.put("port", port(5, project_id="guest"))
-    bench.names.flush()
+    bench.part.flush()
     names = bench.view().names
     assert "vm1.bank.test" not in names and "10.0.0.2" not in bench.view().pointers
     assert {"vm2.bank.test", "vm3.bank.test", "vm4.in.example.org", "vm5"} <= names.keys()
@@ -101,9 +109,9 @@ def test_a_guest_of_a_shared_network_takes_no_names_of_the_outside() -> None:
 
 def test_how_long_names_are_remembered() -> None:
     bench = Bench(1)
-    bench.names = Names(bench.config, ttl=7)
+    bench.follow(7)
     bench.names.bound("n", 1)
-    bench.names.flush()
+    bench.part.flush()
     assert bench.view().ttl == 7
     response = dns.message.from_wire(
         answer(dns.message.make_query("vm0.example.org", "A").to_wire(), bench.view()).wire
@@ -114,7 +122,7 @@ def test_how_long_names_are_remembered() -> None:
 def test_one_port_costs_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(PORTS)
     bench.names.bound("n", 1)
-    bench.names.flush()
+    bench.part.flush()
     assert len(bench.view().names) == PORTS
     looked: list[str] = []
     whole = names.assignments
@@ -125,14 +133,14 @@ def test_one_port_costs_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(names, "assignments", counting)
     bench.put("port", port(PORTS))
-    bench.names.flush()
+    bench.part.flush()
     bench.put("port", replace(port(PORTS), dns_name="renamed"))
-    bench.names.flush()
+    bench.part.flush()
     bench.drop(f"p{PORTS}")
-    bench.names.flush()
+    bench.part.flush()
     bench.config.apply(Change("network", "n", replace(bench.config.networks["n"], name="new")))
-    bench.names.networks["n"] = None
-    bench.names.flush()
+    bench.part.mark("networks", "n")
+    bench.part.flush()
     assert looked == [f"p{PORTS}"] * 2
     assert "renamed" not in bench.view().names
 
@@ -140,7 +148,7 @@ def test_one_port_costs_one_port(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_another_thread_may_ask_while_names_change() -> None:
     bench = Bench(50)
     bench.names.bound("n", 1)
-    bench.names.flush()
+    bench.part.flush()
     view, done, faults = bench.view(), threading.Event(), []
     asked = [
         dns.message.make_query(name, kind).to_wire()
@@ -166,7 +174,7 @@ def test_another_thread_may_ask_while_names_change() -> None:
             bench.put("port", replace(port(number), dns_name=name))
         for number in range(50, 60):
             bench.put("port", port(number)) if turn % 2 else bench.drop(f"p{number}")
-        bench.names.flush()
+        bench.part.flush()
     done.set()
     reader.join(30)
     assert not faults and kinds <= {"answer", "nodata", "nxdomain"}

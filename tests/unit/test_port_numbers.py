@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.graph import Graph
 from vrouter_ovs.state import LocalPort
 from vrouter_ovs.wire.port_status import OFPT_PORT_STATUS, decode_port_status
 
@@ -113,7 +114,7 @@ STEPS = st.one_of(
 @given(st.lists(STEPS, max_size=30), st.permutations([1, 2, 3]))
 def test_in_whatever_order_they_come_the_database_is_right_at_last(steps, last):
     """And no announcement gives a number to an interface that another one has."""
-    elements = Elements("node")
+    elements = Elements("node", Graph([]).marks("Elements"))
     element = elements.accept(1, element_info("e0", "172.16.0.1"))
     shown: dict[str, msg.Interface] = {}
     for kind, name, number in steps:

@@ -21,9 +21,16 @@ from ryu_apps.control.config.service_addresses import (
     service_address,
     service_mac,
 )
+from ryu_apps.control.desired import Desired
 from ryu_apps.control.edge.edge import edge_port
+from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.tables import Tables
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import bound_port
 from tests.property.world_node import Node
+
+from .graph_support import Part
 
 
 def config(cidr: str, *addresses: str, gateway: str = "", pairs: tuple[str, ...] = ()) -> Config:
@@ -105,8 +112,10 @@ def test_no_pair_takes_it() -> None:
     made = config("10.0.0.0/24", "10.0.0.5", pairs=("10.0.0.0/24",))
     own = own_service_address(made, made.subnets["s"])
     bound = bound_port(made, made.ports["p0"], "e", "tap", 1)
-    node = Node()
-    rights = Rights(made, node.world.instances, {})
+    part = Part()
+    elements = Elements("node", part.marks("Elements"))
+    instances = Instances(Rib(), part.marks("Instances"))
+    rights = Rights(Tables(made, Rib(), elements, instances, Desired(part.marks("Desired"))))
     assert rights.objection(bound, bound.mac, own) == "an address of the network"
     assert rights.objection(bound, bound.mac, "10.0.0.77") == ""
 

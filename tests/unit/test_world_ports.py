@@ -421,4 +421,4 @@ def test_records_of_claims_that_are_no_more_go_after_a_restart():
 def test_records_of_claims_that_still_wait_stay_after_a_restart():
     _, world = restarted({"vm/e1": "n1"}, ("e0", "vm"), ("e1", "vm"))
     held = {claim.element for claim in world.ports.refused["vm"]}
-    assert held == {"e1"} and world.ports._recorded["vm"].keys() == {"e1"}
+    assert held == {"e1"} and world.conflicts._recorded["vm"].keys() == {"e1"}

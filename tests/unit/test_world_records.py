@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.graph import Graph
 
 change = st.tuples(
     st.sampled_from(["e0", "e1", "e2"]), st.sampled_from([None, "172.16.0.1", "172.16.0.2"])
@@ -14,7 +15,7 @@ change = st.tuples(
 
 @given(st.lists(change))
 def test_the_lowest_system_id_has_the_vtep(changes):
-    elements = Elements("node")
+    elements = Elements("node", Graph([]).marks("Elements"))
     records: dict[str, str] = {}
     for name, vtep in changes:
         elements.set_record(name, None if vtep is None else {"vtep": vtep})

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ryu_apps.control.addresses.holders import Held, Key
-from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.routes import Path
-from ryu_apps.control.vpn.instances import Instances
-from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.selection import select_mac
 
 
@@ -25,17 +23,11 @@ class Rivals:
     address with.
     """
 
-    def __init__(
-        self,
-        rib: Rib,
-        instances: Instances,
-        elements: Elements,
-        is_node: Callable[[Path], bool],
-    ) -> None:
-        self._rib = rib
+    def __init__(self, tables: Tables, is_node: Callable[[Path], bool]) -> None:
+        self._rib = tables.rib
         self._is_node = is_node
-        self._instances = instances
-        self._elements = elements
+        self._instances = tables.instances
+        self._elements = tables.elements
 
     def known(self, key: Key, mac: str, own_mac: str) -> list[Held]:
         """All that is announced of an address, or of a MAC that passes with it, live or stale."""

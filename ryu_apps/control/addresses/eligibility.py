@@ -9,24 +9,23 @@ made from it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 from ryu_apps.control import ids
-from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.config.service_addresses import own_service_address
-from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.translate import BoundPort
 from vrouter_ovs.addresses import ip_network
 
 
 class Rights:
-    def __init__(
-        self, config: Config, instances: Instances, bound: Mapping[str, BoundPort]
-    ) -> None:
-        self._config = config
-        self._instances = instances
-        self._bound = bound
+    """Reads: the configuration, bound ports, routes.  Marks and emits nothing."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._config = tables.config
+        self._instances = tables.instances
+        self._bound = tables.bound
         self._fixed: dict[tuple[int, str], dict[str, None]] = {}
         """(L2 VNI, address) -> the ports bound here whose own it is."""
 

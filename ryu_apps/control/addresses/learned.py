@@ -15,13 +15,11 @@ from ryu_apps.control.addresses.competing_routes import Rivals
 from ryu_apps.control.addresses.dampening import MoveLimit
 from ryu_apps.control.addresses.eligibility import Rights
 from ryu_apps.control.addresses.holders import Held, HeldAddresses, Key
-from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import Path, next_sequence
-from ryu_apps.control.vpn.instances import Instances
-from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.translate import (
     BoundPort,
     LearnedAddress,
@@ -40,24 +38,20 @@ It is asked every ten."""
 
 
 class Learned:
-    """Which ports of this node hold which of the addresses that they share with others."""
+    """Which ports of this node hold which of the addresses that they share with others.
 
-    def __init__(
-        self,
-        config: Config,
-        rib: Rib,
-        instances: Instances,
-        elements: Elements,
-        is_node: Callable[[Path], bool],
-    ) -> None:
-        self._config = config
-        self._instances = instances
-        self._elements = elements
-        self._bound: dict[str, BoundPort] = {}
-        self._rights = Rights(config, instances, self._bound)
-        self._rivals = Rivals(rib, instances, elements, is_node)
+    Reads: bound ports, the configuration, routes.
+    Marks: claims of the ports whose addresses change; addresses that are at no port.
+    """
+
+    def __init__(self, tables: Tables, marks: Marks, is_node: Callable[[Path], bool]) -> None:
+        self._config = tables.config
+        self._elements = tables.elements
+        self._bound = tables.bound
+        self._marks = marks
+        self._rights = Rights(tables)
+        self._rivals = Rivals(tables, is_node)
         self._limit = MoveLimit()
-        self._dirty: dict[str, None] = {}
         self._addresses = HeldAddresses()
         self.held = self._addresses.by_key
         self.candidates: dict[Key, dict[str, None]] = {}
@@ -66,16 +60,8 @@ class Learned:
         """This node does not know yet what it held before it started."""
         self.answered: dict[Key, float] = {}
         """When the holder of an address last answered a question for it, of those that do."""
-        self.lost: dict[Key, None] = {}
-        """Addresses that are nowhere since the consumer last emptied it, or may be."""
         self.beyond: dict[str, int] = {}
         """Port id -> announcements that came when it held all it can."""
-
-    def follow(self, bound: dict[str, BoundPort], dirty: dict[str, None]) -> None:
-        """``bound``: the ports of this node's vrouters; ``dirty`` takes those to look at again."""
-        self._bound = bound
-        self._rights = Rights(self._config, self._instances, bound)
-        self._dirty = dirty
 
     # ------------------------------------------------------------ announcements
 
@@ -128,7 +114,7 @@ class Learned:
         if key in self.held:
             self._drop(key)
         self._addresses.add(key, Held(port_id, mac, vtep, sequence))
-        self._dirty[port_id] = None
+        self._marks.claims.mark(port_id)
 
     def started(self) -> None:
         """The node knows now what its peers and its own ports hold."""
@@ -136,7 +122,7 @@ class Learned:
         for key, held in self.held.items():
             if held.sequence < FIRST_SEQUENCE:
                 self._addresses.announce(key, held.vtep, FIRST_SEQUENCE)
-                self._dirty[held.port_id] = None
+                self._marks.claims.mark(held.port_id)
 
     def silent(self, key: Key, now: float) -> None:
         """Whoever holds an address was asked for it: take it away from one who answered before
@@ -144,7 +130,7 @@ class Learned:
         held = self.held.get(key)
         if held is not None and now - self.answered.get(key, now) > PATIENCE:
             self._drop(key)
-            self.lost[key] = None
+            self._marks.unlocated.mark(key)
 
     def tick(self, now: float) -> None:
         """Do the moves that waited."""
@@ -159,7 +145,7 @@ class Learned:
     def _drop(self, key: Key) -> None:
         held = self._addresses.remove(key)
         self.answered.pop(key, None)
-        self._dirty[held.port_id] = None
+        self._marks.claims.mark(held.port_id)
 
     # ------------------------------------------------------------ what ports hold
 
@@ -191,7 +177,7 @@ class Learned:
         """The port has left: what it held is nowhere."""
         for key in list(self._addresses.of_port(port_id)):
             self._drop(key)
-            self.lost[key] = None
+            self._marks.unlocated.mark(key)
         self.beyond.pop(port_id, None)
 
     def place(self, bound: BoundPort) -> None:
@@ -226,9 +212,9 @@ class Learned:
         """Something else is known of an address, or of a MAC: look again at who holds it."""
         held = self.held.get((vni, address))
         if held is not None:
-            self._dirty[held.port_id] = None
+            self._marks.claims.mark(held.port_id)
         for key in self._addresses.with_mac(vni, mac):
-            self._dirty[self.held[key].port_id] = None
+            self._marks.claims.mark(self.held[key].port_id)
 
     def configured(self, *ports: Port | None) -> None:
         """Ports as they were and are in the configuration."""

@@ -9,12 +9,12 @@ the announcement of a successor may have been lost.  The answers come the way of
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from ryu_apps.control.addresses.holders import Key
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.messages import Probe
-from ryu_apps.control.vpn.translate import BoundPort
+from ryu_apps.control.tables import Tables
 
 TRIES = 3
 """How often a new port is asked, once a second."""
@@ -27,12 +27,14 @@ BUDGET = 500
 
 
 class Probes:
-    def __init__(
-        self, learned: Learned, bound: Mapping[str, BoundPort], active: Mapping[str, None]
-    ) -> None:
+    """Reads: bound and active ports, who has which address.  Marks nothing.
+    Emits: Probe, appended to ``effects``."""
+
+    def __init__(self, tables: Tables, learned: Learned, effects: list) -> None:
         self._learned = learned
-        self._bound = bound
-        self._active = active
+        self._bound = tables.bound
+        self._active = tables.active
+        self._effects = effects
         self._new: dict[str, None] = {}
         self._again: dict[str, int] = {}
         """Port id -> how often it is asked still."""
@@ -41,12 +43,15 @@ class Probes:
         self._share = 0
         self._until = 0.0
 
-    def confirmed(self, ports: Iterable[str]) -> None:
-        """The flows of these ports are in the switch."""
-        for port_id in ports:
-            bound = self._bound.get(port_id)
-            if bound is not None and bound.shared:
-                self._new[port_id] = None
+    def confirmed(self, port_id: str) -> None:
+        """The flows of a port are in the switch."""
+        bound = self._bound.get(port_id)
+        if bound is not None and bound.shared:
+            self._new[port_id] = None
+
+    def search(self, key: Key) -> None:
+        """Ask everyone who may hold an address, where nobody does."""
+        self._effects += self._candidates(key)
 
     def settled(self, now: float) -> bool:
         """Whether no answer need be waited for."""
@@ -76,8 +81,8 @@ class Probes:
             return []
         return [Probe(bound.element, bound.ofport, address) for _, address in keys]
 
-    def flush(self, now: float) -> list[Probe]:
-        """Questions to new ports, and for what was lost."""
+    def flush(self, now: float) -> None:
+        """Ask new ports."""
         found: list[Probe] = []
         while self._new and len(found) < BUDGET:
             port_id = next(iter(self._new))
@@ -86,20 +91,16 @@ class Probes:
                 found += self._ask(port_id, keys)
                 self._again[port_id] = TRIES - 1
                 self._until = now + ANSWER
-        lost = self._learned.lost
-        for key in lost:
-            found += self._search(key)
-        lost.clear()
-        return found
+        self._effects += found
 
-    def _search(self, key: Key) -> list[Probe]:
-        """Ask everyone who may hold an address, where nobody does."""
+    def _candidates(self, key: Key) -> list[Probe]:
+        """The questions to everyone who may hold an address; none where it is known."""
         if self._learned.is_known(key):
             return []
         ports = self._learned.candidates.get(key, ())
         return [probe for port_id in ports for probe in self._ask(port_id, (key,))]
 
-    def tick(self, now: float) -> list[Probe]:
+    def tick(self, now: float) -> None:
         """The repetitions, and a part of all addresses: who has it, or has it still."""
         found: list[Probe] = []
         for port_id, left in list(self._again.items()):
@@ -118,5 +119,5 @@ class Probes:
             key = self._round.pop()
             self._learned.silent(key, now)
             held = self._learned.held.get(key)
-            found += self._ask(held.port_id, (key,)) if held is not None else self._search(key)
-        return found
+            found += self._ask(held.port_id, (key,)) if held is not None else self._candidates(key)
+        self._effects += found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from ryu_apps.control.config import dns_names
@@ -15,6 +16,7 @@ from ryu_apps.control.config.service_addresses import (
     service_mac,
 )
 from ryu_apps.control.edge.advertised import Advertised
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.messages import EdgeChanged
 from ryu_apps.control.vpn.translate import BoundPort
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
@@ -97,47 +99,57 @@ def _lease4(
 
 class Edges:
     """The EdgePorts of all bound ports, kept equal to :func:`edge_port` of each, and with what of
-    earlier advertisements has to be taken back from it."""
+    earlier advertisements has to be taken back from it.
 
-    def __init__(self, config: Config, bound: dict[str, BoundPort]) -> None:
+    Reads: the configuration, bound ports.
+    Marks: ports for which it is time to take nothing back any more, and those to be told.
+    Emits: EdgeChanged, appended to ``effects``.
+    """
+
+    def __init__(
+        self, config: Config, bound: Mapping[str, BoundPort], marks: Marks, effects: list
+    ) -> None:
         self._config = config
         self._bound = bound
-        self.dirty: dict[str, None] = {}
-        """Ports to look at again; whoever changes what an EdgePort is made from marks them."""
+        self._marks = marks
+        self._effects = effects
         self.current: dict[str, tuple[str, EdgePort]] = {}
         """Port id -> (element, its EdgePort)."""
         self.advertised = Advertised()
-        self._places: dict[tuple[str, int], str] = {}
+        self._told: dict[tuple[str, int], EdgePort] = {}
+        """(element, OpenFlow port) -> what was told there last."""
 
     def tick(self, now: float) -> None:
         """``now``: seconds of a steady clock."""
-        self.dirty.update(dict.fromkeys(self.advertised.tick(now)))
+        self._marks.edges.mark_all(self.advertised.tick(now))
 
-    def flush(self) -> list[EdgeChanged]:
-        """Compute what is marked.  Places that were left come first: another port may have them."""
-        left: list[EdgeChanged] = []
-        changed: list[EdgeChanged] = []
-        for port_id in self.dirty:
-            old = self.current.pop(port_id, None)
-            bound = self._bound.get(port_id)
-            made = edge_port(self._config, bound) if bound is not None else None
-            made = self.advertised.changed(port_id, made)
-            new = None
-            if bound is not None and made is not None:
-                new = self.current[port_id] = bound.element, made
-            if new == old:
-                continue
-            if old is not None and (new is None or _place(new) != _place(old)):
-                place = _place(old)
-                if self._places.get(place) == port_id:
-                    del self._places[place]
-                    left.append(EdgeChanged(*place, None))
-            if new is not None:
-                place = _place(new)
-                self._places[place] = port_id
-                changed.append(EdgeChanged(*place, new[1]))
-        self.dirty.clear()
-        return left + changed
+    def resolve(self, port_id: str) -> None:
+        """Compute what is answered to a port now, and leave the place where it was before."""
+        old = self.current.get(port_id)
+        bound = self._bound.get(port_id)
+        made = edge_port(self._config, bound) if bound is not None else None
+        made = self.advertised.changed(port_id, made)
+        new = (bound.element, made) if bound is not None and made is not None else None
+        if new == old:
+            return
+        if new is not None:
+            self.current[port_id] = new
+            self._marks.answers.mark(port_id)
+        else:
+            del self.current[port_id]
+        if old is not None and (new is None or _place(new) != _place(old)):
+            place = _place(old)
+            told = self._told.get(place)
+            if told is not None and told.port_id == port_id:
+                del self._told[place]
+                self._effects.append(EdgeChanged(*place, None))
+
+    def tell(self, port_id: str) -> None:
+        """Tell the place of a port what is answered there from now on."""
+        new = self.current.get(port_id)
+        if new is not None and self._told.get(_place(new)) != new[1]:
+            self._told[_place(new)] = new[1]
+            self._effects.append(EdgeChanged(*_place(new), new[1]))
 
 
 def _place(entry: tuple[str, EdgePort]) -> tuple[str, int]:

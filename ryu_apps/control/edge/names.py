@@ -20,6 +20,7 @@ from __future__ import annotations
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.dns_names import DEFAULT_DOMAIN, Assignment, assignments
 from ryu_apps.control.config.model import Network
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.messages import DnsChanged
 from vrouter_ovs.proxies.dns.dns import DnsView
 
@@ -34,7 +35,7 @@ class _Table:
         self.parents: dict[str, int] = {}
         """Host name above others -> how many names lie below it."""
         self.view = DnsView(domain, {}, {})
-        """Nobody's until :meth:`Names.flush` makes it."""
+        """Nobody's until :meth:`Names.resolve_network` makes it."""
         self._of_port: dict[str, dict[Assignment, None]] = {}
         self._by_name: dict[str, dict[tuple[str, str], None]] = {}
         """Name as the view has it -> (address, port id)."""
@@ -112,19 +113,21 @@ def _remove(index: dict, key: str, value: object) -> None:
 
 class Names:
     """The views of all networks that have bound ports on this node.  ``ttl``: seconds that a VM
-    may remember an answer."""
+    may remember an answer.
 
-    def __init__(self, config: Config, ttl: int = 60) -> None:
+    Reads: the configuration, and how many ports of each network are bound.
+    Marks: networks that got their first port or lost the last.
+    Emits: DnsChanged, appended to ``effects``.
+    """
+
+    def __init__(self, config: Config, marks: Marks, effects: list, ttl: int = 60) -> None:
         self._config = config
+        self._marks = marks
+        self._effects = effects
         self._ttl = ttl
         self._tables: dict[str, _Table] = {}
         self._bound: dict[str, int] = {}
         """Network id -> how many ports of it are bound here."""
-        self.networks: dict[str, None] = {}
-        """Networks whose presence, domain or prefixes may have changed; whoever changes them marks
-        them."""
-        self.ports: dict[tuple[str, str], None] = {}
-        """(network id, port id) to look at again, likewise."""
 
     def bound(self, network_id: str, count: int) -> None:
         """``count`` ports of a network more, or less, are bound here."""
@@ -134,30 +137,28 @@ class Names:
         else:
             del self._bound[network_id]
         if now in (0, count):
-            self.networks[network_id] = None
+            self._marks.networks.mark(network_id)
 
     def view(self, network_id: str) -> DnsView | None:
         table = self._tables.get(network_id)
         return table.view if table is not None else None
 
-    def flush(self) -> list[DnsChanged]:
-        """Compute what is marked.  Only another view is an effect: its names change by
-        themselves."""
-        changed = []
-        for network_id in self.networks:
-            network = self._config.networks.get(network_id)
-            if network is None or network_id not in self._bound:
-                if self._tables.pop(network_id, None) is not None:
-                    changed.append(DnsChanged(network_id, None))
-            elif self._look(network):
-                changed.append(DnsChanged(network_id, self._tables[network_id].view))
-        self.networks.clear()
-        for network_id, port_id in self.ports:
-            table = self._tables.get(network_id)
-            if table is not None:
-                table.put(port_id, self._called(network_id, port_id))
-        self.ports.clear()
-        return changed
+    def resolve_network(self, network_id: str) -> None:
+        """Make, change or drop the view of a network.  Only another view is an effect: its names
+        change by themselves."""
+        network = self._config.networks.get(network_id)
+        if network is None or network_id not in self._bound:
+            if self._tables.pop(network_id, None) is not None:
+                self._effects.append(DnsChanged(network_id, None))
+        elif self._look(network):
+            self._effects.append(DnsChanged(network_id, self._tables[network_id].view))
+
+    def resolve_port(self, key: tuple[str, str]) -> None:
+        """What a port is called in a network, where that has a view: (network id, port id)."""
+        network_id, port_id = key
+        table = self._tables.get(network_id)
+        if table is not None:
+            table.put(port_id, self._called(network_id, port_id))
 
     def _look(self, network: Network) -> bool:
         """Whether a network that is present needs another view; then it has one."""
@@ -168,9 +169,10 @@ class Names:
         ))  # fmt: skip
         table = self._tables.get(network.id)
         if table is None or table.domain != domain:
-            table = self._tables[network.id] = _Table(domain)
+            table = _Table(domain)
             for port_id in self._config.ports_by_network.get(network.id, ()):
                 table.put(port_id, self._called(network.id, port_id))
+            self._tables[network.id] = table
         elif table.view.prefixes == prefixes:
             return False
         table.view = DnsView(

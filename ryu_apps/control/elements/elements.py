@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from ryu_apps.control import ids
 from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.elements.port_numbers import PortNumbers
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.kinds import datapath_of
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from vrouter_ovs.state import Endpoint
@@ -99,17 +100,15 @@ def _host_of(node: dict[str, Any]) -> str:
 class Elements:
     """Accepted elements, refused sessions, the records of all nodes, and all claims."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self, node: str, marks: Marks) -> None:
         self.node = node
+        self._marks = marks
         self.accepted: dict[str, Element] = {}
         self.refused: dict[int, Refusal] = {}
         """Session -> why it may not join.  Bounded by the sessions that there may be."""
         self.records: dict[str, dict[str, Any]] = {}
         self.by_vtep: dict[str, str] = {}
         """VTEP -> system-id, from the records of the whole system."""
-        self.passed: dict[str, None] = {}
-        """VTEPs that became a hypervisor's of the system, or of this node, or ceased to be, since
-        the consumer last emptied it."""
         self.by_datapath: dict[int, str] = {}
         """Datapath id of the integration bridge -> system-id, likewise; 0, unknown, is left out."""
         self.nodes: dict[str, dict[str, Any]] = {}
@@ -160,7 +159,8 @@ class Elements:
             )
         for vtep, before in zip(vteps, known, strict=True):
             if (vtep in self.by_vtep) != before:
-                self.passed[vtep] = None
+                self._marks.vteps.mark(vtep)
+                self._marks.tunnels.mark_all(self.accepted)
 
     def _hold(
         self, holders: dict, read: Callable[[dict[str, Any]], Any], name: str, old: Any, new: Any

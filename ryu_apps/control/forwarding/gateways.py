@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ryu_apps.control import ids
-from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Router
-from ryu_apps.control.desired import Desired
+from ryu_apps.control.graph import Marks
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Entry
 from ryu_apps.control.vpn.moves import Moves
 from vrouter_ovs.state import Gateway, Key
@@ -21,14 +21,19 @@ def _entries(gateway: Gateway) -> list[Entry]:
 
 
 class Gateways:
-    """``elements``: where the VRF is present.  ``entries`` gets the entries that must be computed
-    again."""
+    """Reads: the configuration, where VRFs are present.
+    Marks: entries of the MACs and addresses that gateways take or give up.
+    Emits nothing: gateways are desired state."""
 
-    def __init__(self, config: Config, desired: Desired, moves: Moves) -> None:
-        self._config = config
-        self._desired = desired
+    def __init__(self, tables: Tables, marks: Marks, moves: Moves) -> None:
+        self._config = tables.config
+        self._desired = tables.desired
+        self._vrfs = tables.vrfs
+        self._marks = marks
         self._moves = moves
         self._gateways: dict[int, dict[Key, Gateway]] = {}
+        self._vrf_of: dict[Key, int] = {}
+        """Key of a gateway -> the VRF that has it."""
         self.taken: dict[Entry, str] = {}
         """MACs and addresses of gateways, and the MAC of each: no route from a peer can take
         them."""
@@ -66,13 +71,7 @@ class Gateways:
                 gateways[item.key] = item
         return gateways
 
-    def drop(
-        self,
-        vni: int,
-        new: dict[Key, Gateway],
-        elements: Collection[str],
-        entries: dict[Entry, None],
-    ) -> None:
+    def drop(self, vni: int, new: dict[Key, Gateway]) -> None:
         """Take away the gateways that are not in ``new``, and the entries those took."""
         old = self._gateways.get(vni, {})
         if new == old:
@@ -81,36 +80,41 @@ class Gateways:
         for gateway in old.values():
             for entry in _entries(gateway):
                 if entry not in kept:
-                    if self.taken.pop(entry, None) and entry[0] == "ip":
-                        self._moves.left(entry[1:], (gateway.mac, ""))
-                    entries[entry] = None
+                    # Unless another router has it already.
+                    if self.taken.get(entry) == gateway.mac:
+                        del self.taken[entry]
+                        if entry[0] == "ip":
+                            self._moves.left(entry[1:], (gateway.mac, ""))
+                    self._marks.entries.mark(entry)
         for key in [key for key in old if key not in new]:
-            del old[key]
-            for element in elements:
+            del old[key], self._vrf_of[key]
+            for element in self._vrfs.get(vni, ()):
                 self._desired.delete(element, ("vrf", vni), key)
         if not old:
             self._gateways.pop(vni, None)
 
-    def add(
-        self,
-        vni: int,
-        new: dict[Key, Gateway],
-        elements: Collection[str],
-        entries: dict[Entry, None],
-    ) -> None:
+    def add(self, vni: int, new: dict[Key, Gateway]) -> None:
         """The VRF's gateways are ``new``; what goes was dropped before."""
         if new == self._gateways.get(vni, {}):
             return
-        self._gateways[vni] = new
+        for key in new:
+            # A router that failed to give it up loses it all the same.
+            other = self._vrf_of.get(key, vni)
+            if other != vni:
+                rest = {one: item for one, item in self._gateways[other].items() if one != key}
+                self.drop(other, rest)
+            self._vrf_of[key] = vni
+        if new:
+            self._gateways[vni] = new
         for gateway in new.values():
             for entry in _entries(gateway):
                 was = self.taken.get(entry)
                 self.taken[entry] = gateway.mac
                 if was is None:
-                    entries[entry] = None
+                    self._marks.entries.mark(entry)
                     if entry[0] == "ip":
                         self._moves.arrived(entry[1:], (gateway.mac, ""))
                 elif was != gateway.mac:
                     self._moves.tell(entry[1:])
-            for element in elements:
+            for element in self._vrfs.get(vni, ()):
                 self._desired.put(element, ("vrf", vni), gateway)

@@ -1,29 +1,27 @@
 """From RIB and bound ports to the objects of each vrouter, entry by entry.
 
 An entry is one lookup of one instance (a MAC, an address, a prefix, the flood list), and is
-computed for the vrouters where its instance is present.  :meth:`Resolver.resolve` does the entries
-that became dirty; computing all of them from scratch gives the same objects.
+computed for the vrouters where its instance is present.  Entries that are marked are computed;
+computing all of them from scratch gives the same objects.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from functools import lru_cache
 
 from ryu_apps.control import ids
 from ryu_apps.control.config.address_owners import owner_of
-from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.service_addresses import service_mac
-from ryu_apps.control.desired import Desired, Scope
-from ryu_apps.control.elements.elements import Elements
+from ryu_apps.control.desired import Scope
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.messages import Gratuitous
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import Path
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Entry, Instance
-from ryu_apps.control.vpn.instances import Instances
 from vrouter_ovs.state import (
     OWNER_NETWORK,
     BridgedHop,
@@ -46,44 +44,46 @@ _endpoint = lru_cache(maxsize=65536)(Endpoint)
 
 
 class Resolver:
+    """Reads: routes, local ports, presence, gateways, service addresses.
+    Marks nothing.  Emits nothing: what it computes is desired state.
+
+    ``pending``: the entries that are to be computed everywhere anyhow."""
+
     def __init__(
         self,
-        config: Config,
-        instances: Instances,
-        elements: Elements,
+        tables: Tables,
+        pending: Container[Entry],
         ports: Ports,
-        desired: Desired,
         presence: Presence,
         services: Services,
         gateways: Gateways,
     ) -> None:
-        self._config = config
-        self._instances = instances
-        self._elements = elements
+        self._config = tables.config
+        self._instances = tables.instances
+        self._elements = tables.elements
+        self._desired = tables.desired
+        self._pending = pending
         self._ports = ports
-        self._desired = desired
         self._presence = presence
         self._services = services
         self._gateways = gateways
 
-    def resolve(self) -> None:
-        """Bring every vrouter's objects in line with what became dirty."""
-        entries: dict[Entry, None] = {}
-        arrived = self._presence.resolve(entries)
-        entries.update(self._instances.dirty)
-        self._instances.dirty.clear()
-        entries.update(self._ports.touched)
-        self._ports.touched.clear()
-        for entry in [entry for entry in entries if entry[0] == "prefix"]:
+    def resolve_instance(self, place: tuple[str, Scope]) -> None:
+        """An EVI or a VRF came to an element: compute all of its entries there, but for those that
+        are to be computed everywhere."""
+        element, scope = place
+        for entry in self._entries_of(scope):
+            if entry not in self._pending:
+                self._resolve_entry(entry, self._where(entry, element))
+
+    def resolve_entry(self, entry: Entry) -> None:
+        """Bring the objects of an entry in line wherever its instance is present, and those of the
+        prefixes behind it."""
+        self._resolve_entry(entry, self._where(entry))
+        if entry[0] == "prefix":
             instance = self._instances.by_vni.get(entry[1])
-            if instance is not None and instance.overlay:
-                entries.update(dict.fromkeys(instance.behind(entry)))
-        for element, scope in arrived:
-            for entry in self._entries_of(scope):
-                if entry not in entries:
-                    self._resolve_entry(entry, (element,))
-        for entry in entries:
-            self._resolve_entry(entry, self._where(entry))
+            for behind in instance.behind(entry) if instance is not None else ():
+                self._resolve_entry(behind, self._where(behind))
 
     def _entries_of(self, scope: Scope) -> dict[Entry, None]:
         """All entries of an instance that may resolve to something, also without a local port."""
@@ -99,9 +99,12 @@ class Resolver:
             found.update((("prefix", vni, prefix), None) for prefix in prefixes)
         return found
 
-    def _where(self, entry: Entry) -> Iterable[str]:
+    def _where(self, entry: Entry, element: str | None = None) -> Iterable[str]:
+        """The elements where an entry's instance is present; of these ``element`` alone, if that is
+        given."""
         present = self._presence.vrfs if entry[0] == "prefix" else self._presence.evis
-        return present.get(entry[1], ())
+        found = present.get(entry[1], ())
+        return found if element is None else (element,) if element in found else ()
 
     # ------------------------------------------------------------ moves
 

@@ -7,9 +7,10 @@ nothing is computed per port.
 
 from __future__ import annotations
 
-from ryu_apps.control.config.config import Config
+from collections.abc import Collection
+
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.desired import Desired
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.policy.rules import (
     Groups,
     Member,
@@ -21,7 +22,8 @@ from ryu_apps.control.policy.rules import (
     rules_of,
     set_id,
 )
-from vrouter_ovs.state import EGRESS, INGRESS, Key, PeerAddress, Policy, Rule
+from ryu_apps.control.tables import Tables
+from vrouter_ovs.state import EGRESS, INGRESS, Key, PeerAddress, Policy, Rule, StateObject
 
 DIRECTIONS = (INGRESS, EGRESS)
 
@@ -39,9 +41,14 @@ def _has_wide(port: Port) -> bool:
 
 
 class Policies:
-    def __init__(self, config: Config, desired: Desired) -> None:
-        self._config = config
-        self._desired = desired
+    """Reads: the configuration; is told which ports are where.
+    Marks: sets whose rules changed, addresses whose owner may have.
+    Emits nothing: policies are desired state."""
+
+    def __init__(self, tables: Tables, marks: Marks) -> None:
+        self._config = tables.config
+        self._desired = tables.desired
+        self._marks = marks
         self.ids: dict[Groups, int] = {}
         """The sets that some port of the configuration has, or had while it was present."""
         self.sets: dict[int, Groups] = {}
@@ -63,9 +70,6 @@ class Policies:
         """Group -> (set present somewhere, direction) whose rules name it as remote."""
         self._wide: dict[str, tuple[Groups, dict[Member, None]]] = {}
         """Port with a pair that covers much -> as what it is known now."""
-        self._rules_dirty: dict[Groups, None] = {}
-        self._peers_dirty: dict[tuple[str, Member], None] = {}
-        """(group, address) whose owner may have changed."""
 
     # ------------------------------------------------------------ inputs
 
@@ -117,7 +121,7 @@ class Policies:
             known = self._addresses.setdefault(group, {})
             for address in addresses:
                 known.setdefault(address, {})[port_id] = None
-                self._peers_dirty[group, address] = None
+                self._marks.policy_peers.mark((group, address))
 
     def _leave(self, port_id: str, groups: Groups, addresses: dict[Member, None]) -> None:
         members = self._members[groups]
@@ -136,7 +140,7 @@ class Policies:
                 del known[address][port_id]
                 if not known[address]:
                     del known[address]
-                self._peers_dirty[group, address] = None
+                self._marks.policy_peers.mark((group, address))
             if not known:
                 self._addresses.pop(group, None)
         self._forget(groups)
@@ -148,7 +152,7 @@ class Policies:
 
     def group_changed(self, group: str) -> None:
         """A group, or one of its rules, was created, changed or deleted."""
-        self._rules_dirty.update(self._with.get(group, {}))
+        self._marks.policy_sets.mark_all(self._with.get(group, ()))
 
     def address_group_changed(self, address_group: str) -> None:
         for rule_id in self._config.rules_by_address_group.get(address_group, ()):
@@ -158,14 +162,22 @@ class Policies:
         """A bound port with this set is on this vrouter now."""
         if not policy:
             return
-        places = self.present.setdefault(policy, {})
         groups = self.sets[policy]
-        if not places:
-            self._set_remotes(groups, remote_groups(self._config, groups))
-        ports = places.setdefault(element, {})
-        if not ports:
-            self._enter(element, policy, groups)
-        ports[port_id] = None
+        places = self.present.get(policy, {})
+        if element not in places:
+            if not places:
+                self._set_remotes(groups, remote_groups(self._config, groups))
+            try:
+                objects = self._objects(policy, groups)
+            except Exception:
+                if not places:
+                    self._set_remotes(groups, {})
+                raise
+            # Its rules may be ahead of those of the other vrouters, until the set is resolved.
+            self._rules.pop(policy, None)
+            for item in objects:
+                self._desired.put(element, ("policy", policy), item)
+        self.present.setdefault(policy, {}).setdefault(element, {})[port_id] = None
 
     def displace(self, port_id: str, element: str, policy: int) -> None:
         """It is there no more."""
@@ -211,17 +223,23 @@ class Policies:
 
     # ------------------------------------------------------------ resolution
 
-    def resolve(self) -> None:
-        """Bring every vrouter's policy objects in line."""
-        # First those who name a group by the rules so far: they also lose what has left it.
-        for group, address in self._peers_dirty:
-            for groups, direction in self._naming.get(group, ()):
-                self._resolve_peer(groups, direction, address)
-        self._peers_dirty.clear()
-        for groups in self._rules_dirty:
-            if groups in self._remotes:
-                self._resolve_set(groups)
-        self._rules_dirty.clear()
+    def resolve_peer(self, place: tuple[str, Member]) -> None:
+        """The owner of the address ``(group, member)`` may be another one, or nobody."""
+        group, address = place
+        for groups, direction in self._naming.get(group, ()):
+            self._resolve_peer(groups, direction, address)
+
+    def resolve_set(self, groups: Groups) -> None:
+        """Bring the objects of a policy set in line wherever it is present."""
+        before = self._remotes.get(groups)
+        if before is None:
+            return
+        try:
+            self._resolve_set(groups, before)
+        except Exception:
+            # The next attempt must find the same difference.
+            self._set_remotes(groups, before)
+            raise
 
     def _peers(self, groups: Groups) -> dict[str, list[int]]:
         """Remote group -> numbers of the sets in use that contain it."""
@@ -234,9 +252,8 @@ class Policies:
     def _policy(self, policy: int, groups: Groups) -> Policy:
         return Policy(policy, is_tracked(self._config, groups))
 
-    def _resolve_set(self, groups: Groups) -> None:
+    def _resolve_set(self, groups: Groups, before: dict[str, dict[str, None]]) -> None:
         policy = self.ids[groups]
-        before = self._remotes[groups]
         after = remote_groups(self._config, groups)
         if after != before:
             self._set_remotes(groups, after)
@@ -246,8 +263,14 @@ class Policies:
             self._desired.get(element, item.key) != item for element in self.present[policy]
         )
         rules = rules_of(self._config, policy, groups, self._peers(groups))
+        peers = [
+            (direction, address, self._peer(policy, groups, direction, address))
+            for direction in DIRECTIONS
+            for group in self._named(before[direction], after[direction], other)
+            for address in self._members_of(group)
+        ]
+        # From here on nothing is computed, and nothing fails.
         known = self._rules.get(policy)
-        self._rules[policy] = rules
         gone: list[Key] = []
         new = list(rules.values())
         if known is not None:
@@ -255,7 +278,6 @@ class Policies:
             new = [rule for key, rule in rules.items() if known.get(key) != rule]
         scope = ("policy", policy)
         for element in self.present[policy]:
-            self._desired.put(element, scope, item)
             if known is None:
                 gone = [
                     key for key in self._desired.keys(element, scope)
@@ -265,15 +287,31 @@ class Policies:
                 self._desired.delete(element, scope, key)
             for rule in new:
                 self._desired.put(element, scope, rule)
-        for direction in DIRECTIONS:
-            named = before[direction].keys() ^ after[direction].keys()
-            for group in named | after[direction].keys() if other else named:
-                for address in self._addresses.get(group, ()):
-                    self._resolve_peer(groups, direction, address)
+        for peer in peers:
+            self._put_peer(policy, *peer)
+        for element in self.present[policy]:
+            self._desired.put(element, scope, item)
+        self._rules[policy] = rules
+
+    @staticmethod
+    def _named(before: dict[str, None], after: dict[str, None], all_: bool) -> Collection[str]:
+        """The groups whose members are to be resolved as rules name others; ``all_``: or all."""
+        changed = before.keys() ^ after.keys()
+        return changed | after.keys() if all_ else changed
+
+    def _members_of(self, group: str) -> dict[Member, None]:
+        """The addresses of a group, with those that could not be resolved yet when they left it."""
+        late = [address for of, address in self._marks.policy_peers.failing if of == group]
+        return dict.fromkeys((*self._addresses.get(group, ()), *late))
 
     def _resolve_peer(self, groups: Groups, direction: str, address: Member) -> None:
         policy = self.ids[groups]
         item = self._peer(policy, groups, direction, address)
+        self._put_peer(policy, direction, address, item)
+
+    def _put_peer(
+        self, policy: int, direction: str, address: Member, item: PeerAddress | None
+    ) -> None:
         scope = ("policy", policy)
         if item is None:
             gone = _peer_address(policy, direction, address, policy, True).key
@@ -296,13 +334,10 @@ class Policies:
         peer = self.number(groups_of(owner))
         return _peer_address(policy, direction, address, peer, is_tracked(self._config, groups))
 
-    def _enter(self, element: str, policy: int, groups: Groups) -> None:
-        scope = ("policy", policy)
-        self._desired.put(element, scope, self._policy(policy, groups))
-        # Its rules may be ahead of those of the other vrouters, until the set is resolved.
-        self._rules.pop(policy, None)
-        for rule in rules_of(self._config, policy, groups, self._peers(groups)).values():
-            self._desired.put(element, scope, rule)
+    def _objects(self, policy: int, groups: Groups) -> list[StateObject]:
+        """What a vrouter has of a policy set."""
+        found: list[StateObject] = [self._policy(policy, groups)]
+        found += rules_of(self._config, policy, groups, self._peers(groups)).values()
         for direction in DIRECTIONS:
             addresses: dict[Member, None] = {}
             for group in self._remotes[groups][direction]:
@@ -310,4 +345,5 @@ class Policies:
             for address in addresses:
                 item = self._peer(policy, groups, direction, address)
                 if item is not None:
-                    self._desired.put(element, scope, item)
+                    found.append(item)
+        return found

@@ -16,14 +16,12 @@ from ipaddress import ip_address
 from typing import NamedTuple
 
 from ryu_apps.control.addresses.learned import Learned
-from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.elements.elements import Claim, Elements, Interface
+from ryu_apps.control.elements.elements import Claim, Interface
 from ryu_apps.control.routes import Path, next_sequence
+from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.duplicates import Duplicates
-from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.origins import Origins
-from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.selection import select_mac
 from vrouter_ovs.addresses import ip_network
 
@@ -44,20 +42,15 @@ class Verdict(NamedTuple):
 
 
 class Bindings:
+    """Reads: the configuration, claims, routes.  Marks and emits nothing."""
+
     def __init__(
-        self,
-        config: Config,
-        rib: Rib,
-        instances: Instances,
-        elements: Elements,
-        learned: Learned,
-        origins: Origins,
-        duplicates: Duplicates,
+        self, tables: Tables, learned: Learned, origins: Origins, duplicates: Duplicates
     ) -> None:
-        self._config = config
-        self._rib = rib
-        self._instances = instances
-        self._elements = elements
+        self._config = tables.config
+        self._rib = tables.rib
+        self._instances = tables.instances
+        self._elements = tables.elements
         self._learned = learned
         self._origins = origins
         self.duplicates = duplicates

@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterable
 
 from ryu_apps.control import ids
+from ryu_apps.control.graph import Worklist
 from ryu_apps.control.routes import IpPrefix, MacIp, Nlri, Path
 from ryu_apps.control.vpn.import_rules import Entry, import_rule
 from ryu_apps.control.vpn.translate import Spec
@@ -57,7 +58,7 @@ class Instance:
         label is none."""
         return import_rule(self.spec.kind, path).vni(path)
 
-    def add(self, path: Path, dirty: dict[Entry, None]) -> None:
+    def add(self, path: Path, entries: Worklist) -> None:
         places = self.places(path)
         if not places:
             self.unused[path.nlri] = path
@@ -71,9 +72,9 @@ class Instance:
                 table[entry[2]] = (*_without(held, path.nlri), path) if held else (path,)
                 if held:
                     self._contest(entry, table[entry[2]])
-            dirty[entry] = None
+            entries.mark(entry)
 
-    def remove(self, path: Path, dirty: dict[Entry, None]) -> None:
+    def remove(self, path: Path, entries: Worklist) -> None:
         places = self.places(path)
         if not places:
             self.unused.pop(path.nlri, None)
@@ -90,7 +91,7 @@ class Instance:
                     self._contest(entry, rest)
                 if path.gateway and all(one.gateway != path.gateway for one in rest):
                     self._forsake(self._gateway(path), entry)
-            dirty[entry] = None
+            entries.mark(entry)
 
     def _gateway(self, path: Path) -> Entry:
         return "prefix", self.spec.vni, ids.host_prefix(path.gateway)

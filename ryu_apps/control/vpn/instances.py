@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 
 from ryu_apps.control import ids
+from ryu_apps.control.graph import Marks
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.import_rules import import_keys
-from ryu_apps.control.vpn.instance import Entry, Instance
+from ryu_apps.control.vpn.instance import Instance
 from ryu_apps.control.vpn.rib import BestChange, Rib
 from ryu_apps.control.vpn.selection import select_hops, select_mac
 from ryu_apps.control.vpn.translate import Spec
@@ -23,10 +24,12 @@ class Instances:
     def __init__(
         self,
         rib: Rib,
+        marks: Marks,
         stands: Callable[[Path], bool] = lambda path: False,
         any_as: bool = False,
     ) -> None:
         self._rib = rib
+        self._entries = marks.entries
         self._stands = stands
         self._any_as = any_as
         self.by_vni: dict[int, Instance] = {}
@@ -36,8 +39,6 @@ class Instances:
         self._labelled: dict[int, dict[tuple[int, Nlri], None]] = {}
         """Label -> (VNI of an instance, NLRI) of the imported paths with another instance's label,
         or nobody's."""
-        self.dirty: dict[Entry, None] = {}
-        """Entries that changed since the consumer last emptied it."""
 
     def configure(self, spec: Spec) -> None:
         """Create an instance, or give it other import targets."""
@@ -66,7 +67,7 @@ class Instances:
             if not places:
                 del self._labelled[label]
         self._look_again(vni)
-        self.dirty.update(dict.fromkeys(instance.entries()))
+        self._entries.mark_all(instance.entries())
         for target in self.targets(instance.spec):
             importers = self._importers[target]
             del importers[vni]
@@ -91,7 +92,7 @@ class Instances:
                 # or a claim that waits for this one to go.
                 for vni in self.importers(new):
                     for _, entry in self.by_vni[vni].places(new):
-                        self.dirty[entry] = None
+                        self._entries.mark(entry)
                 continue
             before = self.keys(import_keys(old)) if old is not None else ()
             after = self.keys(import_keys(new)) if new is not None else ()
@@ -121,11 +122,11 @@ class Instances:
             self._labelled.setdefault(label, {})[vni, path.nlri] = None
             if not self._may_carry(label, path):
                 instance.misdirected[path.nlri] = label
-        instance.add(path, self.dirty)
+        instance.add(path, self._entries)
 
     def _remove(self, instance: Instance, path: Path) -> None:
         label, vni = instance.label(path), instance.spec.vni
-        instance.remove(path, self.dirty)
+        instance.remove(path, self._entries)
         instance.misdirected.pop(path.nlri, None)
         places = self._labelled.get(label)
         if places is not None:
@@ -143,10 +144,10 @@ class Instances:
         for vni, nlri in self._labelled.get(label, ()):
             instance, path = self.by_vni[vni], self._rib.best[nlri]
             if (nlri in instance.misdirected) == self._may_carry(label, path):
-                instance.remove(path, self.dirty)
+                instance.remove(path, self._entries)
                 if instance.misdirected.pop(nlri, None) is None:
                     instance.misdirected[nlri] = label
-                instance.add(path, self.dirty)
+                instance.add(path, self._entries)
 
     def best(self, paths: Iterable[Path]) -> Path | None:
         """Where a MAC or an address is: :func:`select_mac` as all of this node use it."""
@@ -156,17 +157,17 @@ class Instances:
         """How a prefix is reached: :func:`select_hops` likewise."""
         return select_hops(paths, self._rib.stale_best.__contains__, self._stands)
 
-    def passed(self, vteps: Container[str]) -> None:
+    def judge_again(self, vteps: Container[str]) -> None:
         """These VTEPs became a node's, or ceased to be: choose again where that decides."""
         for instance in self.by_vni.values():
             for entry in instance.contested:
                 if any(path.attrs.next_hop in vteps for path in instance.candidates(entry)):
-                    self.dirty[entry] = None
+                    self._entries.mark(entry)
 
     def choose_again(self) -> None:
         """A peer was given up, or is back: choose again wherever there is a choice."""
         for instance in self.by_vni.values():
-            self.dirty.update(instance.contested)
+            self._entries.mark_all(instance.contested)
 
     def importers(self, path: Path) -> dict[int, None]:
         """The VNIs of the instances that import a path."""

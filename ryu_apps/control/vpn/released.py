@@ -38,14 +38,14 @@ class Released:
 
     def __init__(self, rib: Rib, publisher: Publisher, patience: float) -> None:
         self._rib = rib
-        self._publisher = publisher
+        self.publisher = publisher
         self._patience = patience
         self._releases: dict[str, _Release] = {}
 
     def keep(self, element: str, owners: list[Owner], now: float) -> list[BestChange]:
         """What these owners announce goes on as stale routes."""
         source = source_of(element)
-        changes = self.end(element) + self._publisher.give_up(owners, source)
+        changes = self.end(element) + self.publisher.give_up(owners, source)
         self._releases[element] = _Release(now, self._waiting()[source])
         return changes
 
@@ -53,12 +53,12 @@ class Released:
         """Let the routes go that are kept for an element."""
         if self._releases.pop(element, None) is None:
             return []
-        return self._publisher.retract(source_of(element))
+        return self.publisher.retract(source_of(element))
 
     def _waiting(self) -> collections.Counter[str]:
         """How many routes of each source nobody else announces."""
         return collections.Counter(
-            source for nlri, source in self._publisher.kept.items()
+            source for nlri, source in self.publisher.kept.items()
             if nlri in self._rib.stale_best
         )
 

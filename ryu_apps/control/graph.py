@@ -1,0 +1,354 @@
+"""The graph of the control core: what is to be computed again, who says so and who does it.
+
+An event is taken in by marking keys in worklists; :meth:`Graph.flush` has their consumers compute.
+``GRAPH`` is the whole of it, in the order in which a flush goes through it: a worklist is drained
+when all before it are empty, so that each consumer finds settled what it reads.  A consumer may
+mark earlier worklists, and the flush goes back to them.  docs/control.md is made from this table.
+
+Nothing is lost when a consumer raises.  The key that it raised for is set aside and tried again by
+:meth:`Graph.tick`, ever more rarely, and all other keys are done meanwhile.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ryu_apps.control.messages import Notice
+
+GOING_BACK = 200
+"""How often one flush goes back to an earlier worklist.  Ordinary ones do so a few times; if the
+consumers keep each other busy, the rest stays marked for the next flush, so that what is done
+leaves and events are taken in meanwhile."""
+RARELY = 32
+"""Ticks between two attempts at most."""
+LINES = 20
+"""Failures that are reported one by one in a flush; more are counted."""
+
+
+class Stage(NamedTuple):
+    """A row of the table.  ``key``: what is marked, in words; ``marked_by``: the classes that may
+    mark it; ``drained_by``: the method that is called for each key, or ``together`` with a list of
+    keys; ``doc``: when it is marked and what is done."""
+
+    name: str
+    key: str
+    marked_by: tuple[str, ...]
+    drained_by: str
+    doc: str
+    together: bool = False
+
+
+GRAPH = (
+    Stage(
+        "departures", "element", ("Membership",), "Departures.depart",
+        "An element was let go: its ports, routes and objects go, before anything is computed for "
+        "one that has joined again.",
+    ),
+    Stage(
+        "vrouters", "element", ("Departures", "Membership"), "Vrouters.describe",
+        "An element has joined: its vrouter gets the objects that do not depend on ports.",
+    ),
+    Stage(
+        "tunnel_ports", "(element, VTEP)", ("Vrouters",), "Vrouters.resolve_tunnel",
+        "A tunnel port came, went or has another number.",
+    ),
+    Stage(
+        "vteps", "VTEP", ("Elements", "Membership", "Peers"), "Dependents.judge_again",
+        "A VTEP became a hypervisor's of this system or of this node, or ceased to be: its routes "
+        "count as a node's from then on, or as a router's.", together=True,
+    ),
+    Stage(
+        "claims", "port id",
+        ("Configurer", "Dependents", "Learned", "Membership", "Ports"), "Ports.resolve",
+        "Something changed that decides which interface has a port, or how it is bound.",
+    ),
+    Stage(
+        "port_routes", "port id", ("Configurer", "Dependents", "Ports", "World"),
+        "LocalPaths.publish_port",
+        "The routes of a bound port may be others, or its sequence number.",
+    ),
+    Stage(
+        "evi_routes", "(element, L2 VNI)", ("LocalPaths", "Ports"), "LocalPaths.publish_evi",
+        "A port became active or ceased to be: the flood route of its network follows.",
+    ),
+    Stage(
+        "evis", "(element, L2 VNI)", ("Configurer", "Ports"), "Presence.resolve_evi",
+        "The ports of a network on a vrouter changed: its EVI comes, goes or floods to others.",
+    ),
+    Stage(
+        "routers", "router id", ("Configurer", "Presence"), "Presence.give_up",
+        "A router, its interfaces or the EVIs below it changed: it gives up the vrouters and "
+        "gateways that it has no more.  All routers do so before any takes something.",
+    ),
+    Stage(
+        "gateways", "router id", ("Presence",), "Presence.take",
+        "A router has given up what it had: it takes the vrouters, gateways and connected prefixes "
+        "that it has now.",
+    ),
+    Stage(
+        "subnets", "subnet id", ("Configurer",), "Services.resolve",
+        "A subnet, its way out or an address in it changed: where the network itself answers.",
+    ),
+    Stage(
+        "vrf_routes", "(element, L3 VNI)", ("Presence",), "LocalPaths.publish_vrf",
+        "A VRF came to a vrouter, left it, or has other prefixes.",
+    ),
+    Stage(
+        "instances", "(element, scope)", ("Presence",), "Resolver.resolve_instance",
+        "An EVI or a VRF came to a vrouter, which needs all of its entries.",
+    ),
+    Stage(
+        "entries", "entry: (kind, VNI, MAC or address or prefix)",
+        ("Configurer", "Gateways", "Instances", "Ports", "Presence", "Services"),
+        "Resolver.resolve_entry",
+        "What a lookup of an EVI or a VRF gives changed: by a route, a local port, a gateway or a "
+        "service address.",
+    ),
+    Stage(
+        "policy_peers", "(group id, member)", ("Policies",), "Policies.resolve_peer",
+        "An address joined a security group or left it.  First those who name the group by the "
+        "rules so far: they also lose what has left it.",
+    ),
+    Stage(
+        "policy_sets", "policy set", ("Policies",), "Policies.resolve_set",
+        "A rule, or a group that rules name, changed.",
+    ),
+    Stage(
+        "tunnels", "element", ("Desired", "Elements", "Membership"), "Vrouters.set_tunnels_of",
+        "The VTEPs that a vrouter sends to changed, or those that there are.",
+    ),
+    Stage(
+        "programs", "element", ("Desired",), "Vrouters.program",
+        "The desired state of a vrouter changed: its switch is told, once for all that changed.",
+    ),
+    Stage(
+        "networks", "network id", ("Configurer", "Names"), "Names.resolve_network",
+        "A network got its first port here, lost the last, or has another domain or other "
+        "subnets.  A view of names comes before the first port that asks for it.",
+    ),
+    Stage(
+        "names", "(network id, port id)", ("Configurer",), "Names.resolve_port",
+        "A port may be called otherwise.",
+    ),
+    Stage(
+        "edges", "port id", ("Configurer", "Edges", "Ports", "Services"), "Edges.resolve",
+        "What is answered to a port on behalf of the network may be another thing.  A place that "
+        "is left is told at once: another port may have it.",
+    ),
+    Stage(
+        "answers", "port id", ("Edges",), "Edges.tell",
+        "All places that were left are told: what is answered to a port goes out.",
+    ),
+    Stage(
+        "confirmed", "port id", ("Ports",), "Probes.confirmed",
+        "The flows of a port are in the switch: it may be asked for shared addresses.",
+    ),
+    Stage(
+        "unlocated", "(L2 VNI, address)", ("Learned",), "Probes.search",
+        "A shared address is at no port any more: all that may have it are asked.",
+    ),
+    Stage(
+        "conflicts", "port id", ("ClaimRecords", "Ports"), "ClaimRecords.write",
+        "The claims that wait for a port changed: the store's records follow.",
+    ),
+)
+"""In the order of a flush."""
+
+
+@dataclass(slots=True)
+class Failure:
+    """A key that its consumer raised for, ``count`` times in a row; ``due``: the tick at which it
+    is tried again."""
+
+    error: str
+    count: int = 0
+    due: int = 0
+
+
+class Worklist:
+    """The keys that are marked in one stage, each once.
+
+    ``mark``: takes one key, and is the store of a dict itself: marking is what every event does.
+    """
+
+    __slots__ = ("_failed", "_marked", "consumer", "failing", "mark", "stage")
+
+    def __init__(
+        self,
+        stage: Stage,
+        consumer: Callable | None = None,
+        failed: Callable[[Worklist, Hashable, Exception], None] | None = None,
+    ) -> None:
+        self.stage = stage
+        self.consumer = consumer
+        self.failing: dict[Hashable, Failure] = {}
+        self._failed = failed
+        self._marked: dict = {}
+        self.mark = self._marked.setdefault
+
+    def mark_all(self, keys: Iterable[Hashable]) -> None:
+        self._marked.update(dict.fromkeys(keys))
+
+    def __bool__(self) -> bool:
+        return bool(self._marked)
+
+    def __len__(self) -> int:
+        return len(self._marked)
+
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._marked
+
+    def __iter__(self) -> Iterator:
+        """What is marked now, without the keys that are set aside."""
+        return iter(list(self._marked))
+
+    def drain(self) -> None:
+        """Have the consumer do what is marked.  What it marks here meanwhile waits for the next
+        time.  A key that it raises an Exception for is set aside; should anything else be raised,
+        all that is not done is marked again."""
+        keys = list(self._marked)
+        self._marked.clear()
+        if self.stage.together and len(keys) > 1:
+            try:
+                self.consumer(keys)
+            except Exception:
+                pass  # Found out below whose fault it is.
+            else:
+                self._done(keys)
+                return
+        consumer = (lambda key: self.consumer([key])) if self.stage.together else self.consumer
+        rest = iter(keys)
+        for key in rest:
+            try:
+                consumer(key)
+            except Exception as error:
+                self._failed(self, key, error)
+            except BaseException:
+                self.mark_all((key, *rest))
+                raise
+            else:
+                if self.failing:
+                    self.failing.pop(key, None)
+
+    def _done(self, keys: Iterable[Hashable]) -> None:
+        for key in keys if self.failing else ():
+            self.failing.pop(key, None)
+
+    def retry(self, tick: int) -> None:
+        """Mark again what was set aside and is due."""
+        self.mark_all([key for key, one in self.failing.items() if one.due <= tick])
+
+
+class Marks:
+    """The worklists that one class may mark; any other is no attribute.  Calls of ``mark`` and
+    ``mark_all`` alone are meant for it."""
+
+    __slots__ = ("_owner", *(stage.name for stage in GRAPH))
+
+    def __init__(self, owner: str, worklists: dict[str, Worklist]) -> None:
+        self._owner = owner
+        for stage in GRAPH:
+            if owner in stage.marked_by:
+                setattr(self, stage.name, worklists[stage.name])
+
+    def __getattr__(self, name: str) -> Worklist:
+        raise AttributeError(f"{self._owner} is not declared to mark {name!r}")
+
+
+class Graph:
+    """All worklists, with their consumers.  Reads and marks nothing of its own; emits a
+    :class:`~ryu_apps.control.messages.Notice` for what fails, appended to ``effects``."""
+
+    def __init__(self, effects: list) -> None:
+        self._effects = effects
+        self.worklists = {stage.name: Worklist(stage, failed=self._set_aside) for stage in GRAPH}
+        self._order = tuple(self.worklists.values())
+        self.failures = 0
+        """How often a consumer has raised."""
+        self.unfinished = 0
+        """Flushes that left something marked because they had gone back too often."""
+        self.most_back = 0
+        """How often the flush that did so most went back."""
+        self._ticks = 0
+        self._lines = 0
+
+    def marks(self, owner: str) -> Marks:
+        """What the class ``owner`` may mark."""
+        return Marks(owner, self.worklists)
+
+    def connect(self, *consumers: Callable) -> None:
+        """Bind the methods that the table names, all of them and no other: ValueError."""
+        by_name = {one.__qualname__: one for one in consumers}
+        named = {stage.drained_by for stage in GRAPH}
+        if by_name.keys() != named:
+            raise ValueError(f"not as declared: {sorted(by_name.keys() ^ named)}")
+        for one in self._order:
+            one.consumer = by_name[one.stage.drained_by]
+
+    def failing(self) -> list[tuple[Stage, Hashable, Failure]]:
+        """What is set aside now."""
+        return [
+            (one.stage, key, failure)
+            for one in self._order for key, failure in one.failing.items()
+        ]
+
+    def tick(self) -> None:
+        """Time passed: try again what failed and is due."""
+        self._ticks += 1
+        for one in self._order:
+            if one.failing:
+                one.retry(self._ticks)
+
+    def flush(self) -> None:
+        """Drain all worklists until they are empty, as far as GOING_BACK lets that be."""
+        order, back, at = self._order, 0, 0
+        self._lines = 0
+        while at < len(order):
+            if not order[at]:
+                at += 1
+                continue
+            order[at].drain()
+            earlier = next((n for n in range(at + 1) if order[n]), None)
+            if earlier is None or back > GOING_BACK:
+                at += 1
+            else:
+                back += 1
+                at = earlier
+        self.most_back = max(self.most_back, back)
+        if self._lines > LINES:
+            self._notice(f"{self._lines - LINES} more failures")
+        if back > GOING_BACK:
+            self.unfinished += 1
+            if is_power_of_two(self.unfinished):
+                left = ", ".join(f"{len(one)} {one.stage.name}" for one in order if one)
+                self._notice(
+                    f"a flush went back {GOING_BACK} times and left {left} for the next one; so "
+                    f"far {self.unfinished} flushes did"
+                )
+
+    def _set_aside(self, worklist: Worklist, key: Hashable, error: Exception) -> None:
+        self.failures += 1
+        failure = worklist.failing.setdefault(key, Failure(""))
+        failure.error = f"{type(error).__name__}: {error}"
+        failure.count += 1
+        failure.due = self._ticks + min(1 << min(failure.count - 1, 16), RARELY)
+        if is_power_of_two(failure.count):
+            self._lines += 1
+            if self._lines <= LINES:
+                trace = "".join(traceback.format_exception(error)) if failure.count == 1 else ""
+                self._notice(
+                    f"{worklist.stage.drained_by} failed for {worklist.stage.key} {key!r}, "
+                    f"attempt {failure.count}; it is tried again: {failure.error}"
+                    + (f"\n{trace}" if trace else "")
+                )
+
+    def _notice(self, text: str) -> None:
+        self._effects.append(Notice("error", "control core", text))
+
+
+def is_power_of_two(number: int) -> bool:
+    return not number & (number - 1)
+

@@ -1,0 +1,37 @@
+"""The tables of the control core: what it knows and what it has decided.
+
+Each has one writer; everybody may read.  Who writes marks what depends on it
+(:mod:`ryu_apps.control.graph`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.desired import Desired
+from ryu_apps.control.elements.elements import Claim, Elements
+from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.vpn.translate import BoundPort
+
+
+@dataclass(frozen=True)
+class Tables:
+    config: Config
+    rib: Rib
+    elements: Elements
+    instances: Instances
+    desired: Desired
+    bound: dict[str, BoundPort] = field(default_factory=dict)
+    """Port id -> how it is bound to a vrouter of ours.  Ports writes it."""
+    active: dict[str, None] = field(default_factory=dict)
+    """Ports whose flows the switch has confirmed.  Ports writes it."""
+    refused: dict[str, dict[Claim, str]] = field(default_factory=dict)
+    """Port id -> claim -> why it does not have the port.  Ports writes it."""
+    present: dict[int, dict[str, dict[str, int]]] = field(default_factory=dict)
+    """L2 VNI -> element -> port id -> OpenFlow port: where the ports are.  Ports writes it."""
+    evis: dict[int, dict[str, None]] = field(default_factory=dict)
+    """L2 VNI -> elements whose vrouter has the EVI.  Presence writes it."""
+    vrfs: dict[int, dict[str, None]] = field(default_factory=dict)
+    """L3 VNI -> elements whose vrouter has the VRF.  Presence writes it."""
