@@ -54,7 +54,8 @@ demo-down: root ## Remove what the demo made, also after a crash or KEEP=1
 .PHONY: lint
 lint: venv ## ruff, import rules, generated documentation
 	@cd "$(ROOT)"; "$(BIN)/ruff" check .; "$(BIN)/lint-imports" --no-cache; \
-	"$(BIN)/python" -m vrouter_ovs.document --check
+	"$(BIN)/python" -m vrouter_ovs.document --check; \
+	"$(BIN)/python" -m ryu_apps.control.document --check
 
 .PHONY: test
 test: root deps lint ## Everything: lint and all tests

@@ -52,7 +52,7 @@ GRAPH = (
         "An element has joined: its vrouter gets the objects that do not depend on ports.",
     ),
     Stage(
-        "tunnel_ports", "(element, VTEP)", ("Vrouters",), "Vrouters.resolve_tunnel",
+        "tunnel_ports", "(element, endpoint)", ("Vrouters",), "Vrouters.resolve_tunnel",
         "A tunnel port came, went or has another number.",
     ),
     Stage(
@@ -118,7 +118,7 @@ GRAPH = (
     ),
     Stage(
         "tunnels", "element", ("Desired", "Elements", "Membership"), "Vrouters.set_tunnels_of",
-        "The VTEPs that a vrouter sends to changed, or those that there are.",
+        "The endpoints that a vrouter sends to changed, or the VTEPs that there are.",
     ),
     Stage(
         "programs", "element", ("Desired",), "Vrouters.program",

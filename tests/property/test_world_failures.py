@@ -15,11 +15,12 @@ from ryu_apps.control import local_paths
 from ryu_apps.control.edge import edge, names
 from ryu_apps.control.forwarding import presence, services
 from ryu_apps.control.forwarding.resolve import Resolver
+from ryu_apps.control.graph import RARELY
 from ryu_apps.control.policy import sets
 from ryu_apps.control.ports import ports
 
 from .test_world_rebuild import operations
-from .world_model import DEEPER, Driver, Node, rebuild, same
+from .world_model import DEEPER, STALE_TIME, Driver, Node, rebuild, same
 
 SITES: dict[str, tuple[object, str, Callable[..., object]]] = {
     "binding": (ports, "bound_port", lambda config, port, *_: port.id),
@@ -81,24 +82,21 @@ class Faults:
 
 
 class Stumbling(Node):
-    """A node whose core fails here and there; what is checked after each flush waits for the
-    end."""
+    """A node whose core fails here and there; that the effects are the state waits for the end."""
 
-    def flush(self) -> list:
-        try:
-            effects = self.world.flush(self.now)
-        except Exception:  # as the thread that runs the core does
-            effects = []
-        for effect in effects:
-            self._fold(effect)
-        self.effects = effects
-        return effects
+    def check_folds(self) -> None:
+        if not self.world.graph.failing():
+            super().check_folds()
 
     def recover(self) -> None:
         """Nothing fails any more; time passes until all has been tried again."""
-        for _ in range(20):
-            self.tick(10)
-            self.settle()
+        for _ in range(RARELY + 1):
+            if self.world.graph.failing():
+                self.tick(1)
+                self.settle()
+        assert not self.world.graph.failing()
+        self.tick(STALE_TIME)
+        self.settle()
 
 
 breakdown = st.tuples(st.sampled_from(sorted(SITES)), st.integers(0, 2), operations)

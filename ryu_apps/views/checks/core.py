@@ -7,11 +7,18 @@ from collections.abc import Iterator
 from ryu_apps.node_name import same_node
 from ryu_apps.views.health import Check, Sources, Unanswered
 
+SHOWN = 3
+"""Of what cannot be computed so much is named."""
+
 
 def checks(sources: Sources) -> Iterator[Check]:
     failures = sources.controller.failures
     try:
         waiting = sources.world(lambda world: world.convergence.waiting_for())
+        aside = sources.world(lambda world: [
+            f"{stage.name} {key}: {failure.error}" for stage, key, failure in world.graph.failing()
+        ])
+        failures += sources.world(lambda world: world.graph.failures + world.graph.unfinished)
     except Unanswered:
         yield Check("core", False, f"the control core: {sources.unanswered}")
         return
@@ -22,7 +29,8 @@ def checks(sources: Sources) -> Iterator[Check]:
         "start", not waiting,
         f"after the start, waiting for {waiting}" if waiting else "converged",
     )
-    yield Check(
-        "core", not failures,
-        f"{failures} internal errors, see the log" if failures else "no internal error",
-    )
+    detail = f"{failures} internal errors, see the log" if failures else "no internal error"
+    if aside:
+        more = f" and {len(aside) - SHOWN} more" if len(aside) > SHOWN else ""
+        detail += f"; cannot be computed and are tried again: {'; '.join(aside[:SHOWN])}{more}"
+    yield Check("core", not failures, detail)
