@@ -6,6 +6,7 @@ import logging
 import resource
 import socket
 import ssl
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,7 @@ import h11
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
+from ryu_apps.northbound.http.application import Pieces
 from ryu_apps.northbound.serving.connection import Connection
 from ryu_apps.northbound.serving.loop import Loop
 
@@ -70,7 +72,7 @@ class ApiServer:
         if loop is not None:
             loop.stop(STOPPING)
 
-    def _serve(self, connection: Connection, environ: dict[str, Any]) -> None:
+    def _serve(self, loop: Loop, connection: Connection, environ: dict[str, Any]) -> None:
         """Ask the application (PEP 3333) and write what it says.  Raises OSError when the client
         is gone."""
         started: list[Any] = []
@@ -79,18 +81,25 @@ class ApiServer:
             started[:] = [status, headers]
 
         answer = self.application(environ, start_response)
-        try:
-            body = b"".join(answer)
-        finally:
-            if hasattr(answer, "close"):
-                answer.close()
+        if isinstance(answer, Pieces):
+            send, body = loop.stream, answer
+        else:
+            send, body = Connection.respond, _whole(answer)
         status, headers = started
         number, _, phrase = status.partition(" ")
         try:
-            connection.respond(int(number), phrase, headers, body)
+            send(connection, int(number), phrase, headers, body)
         except (h11.LocalProtocolError, UnicodeError):
             LOG.exception("the answer to %s cannot be sent", environ["REQUEST_URI"][:200])
             connection.refuse(HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _whole(answer: Iterable[bytes]) -> bytes:
+    try:
+        return b"".join(answer)
+    finally:
+        if hasattr(answer, "close"):
+            answer.close()
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -10,7 +10,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
@@ -35,8 +35,20 @@ LOGGED = 500
 Identify = Callable[[Request], Principal]
 
 
+class Stream(NamedTuple):
+    """An answer that is made piece by piece, on a thread of its own.
+
+    ``items``: an iterator of bytes as they are, or of JSON-able data, one line each.  It yields b""
+    every few seconds when there is nothing to say: between two items is when it is closed, if it
+    is a generator, because the client has gone or the node stops.
+    """
+
+    items: Iterator[Any]
+    content_type: str = "application/x-ndjson"
+
+
 class Reply(NamedTuple):
-    """``body``: JSON-able data, bytes already in JSON, or None for no content."""
+    """``body``: JSON-able data, bytes already in JSON, a Stream, or None for no content."""
 
     status: int
     body: Any = None
@@ -115,6 +127,34 @@ class Call:
         return json_body.decode(self.request.body)
 
 
+class Pieces:
+    """The bytes of a stream.  ``at_end(size)`` is told once how many there were."""
+
+    def __init__(self, items: Iterator[Any], at_end: Callable[[int], None]) -> None:
+        self._items = items
+        self._at_end: Callable[[int], None] | None = at_end
+        self._size = 0
+
+    def __iter__(self) -> Pieces:
+        return self
+
+    def __next__(self) -> bytes:
+        item = next(self._items)
+        piece = item if isinstance(item, bytes) else _json(item) + b"\n"
+        self._size += len(piece)
+        return piece
+
+    def close(self) -> None:
+        """Idempotent."""
+        at_end, self._at_end = self._at_end, None
+        if at_end is not None:
+            try:
+                if hasattr(self._items, "close"):
+                    self._items.close()
+            finally:
+                at_end(self._size)
+
+
 class Application:
     """The WSGI callable.  ``routes`` are matched literally first, then by parameter.  ``identify``
     says who makes a request."""
@@ -145,23 +185,16 @@ class Application:
         started = time.perf_counter()
         request = Request(environ)
         reply = self._answer(request)
-        response = _response(reply, request)
-        self._log(request, reply, response, started)
-        return response(environ, start_response)
-
-    def _log(self, request: Request, reply: Reply, response: Response, started: float) -> None:
         with self._counters_lock:
             self._counters[reply.status] = self._counters.get(reply.status, 0) + 1
-        if ACCESS.isEnabledFor(logging.INFO):
-            ACCESS.info(
-                "%s %s %r %d %d bytes %.1f ms",
-                request.environ.get("REMOTE_ADDR", "-"),
-                request.method,
-                _raw_path(request, query=True)[:LOGGED],
-                reply.status,
-                response.content_length or 0,
-                (time.perf_counter() - started) * 1000,
+        response = _response(reply)
+        if isinstance(reply.body, Stream):
+            response.app_iter = Pieces(
+                reply.body.items, lambda size: _log(request, reply.status, size, started)
             )
+        else:
+            _log(request, reply.status, response.content_length or 0, started)
+        return response(environ, start_response)
 
     def _answer(self, request: Request) -> Reply:
         try:
@@ -249,20 +282,37 @@ def _decode(text: str) -> str:
         raise ApiError(400, "HTTPBadRequest", "The path is not UTF-8.") from error
 
 
-def _response(reply: Reply, request: Request) -> Response:
+def _json(data: Any) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode()
+
+
+def _response(reply: Reply) -> Response:
+    """Without the body of a stream."""
     response = Response(status=reply.status)
     if reply.body is None:
         response.headers.pop("Content-Type", None)
         if reply.status != 204:
             response.content_length = 0
+    elif isinstance(reply.body, Stream):
+        response.content_type = reply.body.content_type
+        response.charset = None
     else:
         response.content_type = "application/json"
         response.charset = None
-        response.body = (
-            reply.body
-            if isinstance(reply.body, bytes)
-            else json.dumps(reply.body, separators=(",", ":")).encode()
-        )
+        response.body = reply.body if isinstance(reply.body, bytes) else _json(reply.body)
     for name, value in reply.headers:
         response.headers[name] = value
     return response
+
+
+def _log(request: Request, status: int, size: int, started: float) -> None:
+    if ACCESS.isEnabledFor(logging.INFO):
+        ACCESS.info(
+            "%s %s %r %d %d bytes %.1f ms",
+            request.environ.get("REMOTE_ADDR", "-"),
+            request.method,
+            _raw_path(request, query=True)[:LOGGED],
+            status,
+            size,
+            (time.perf_counter() - started) * 1000,
+        )

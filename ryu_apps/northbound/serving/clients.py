@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from ryu_apps.northbound.serving.connection import Connection, State
 
 LOG = logging.getLogger(__name__)
+_TAKING = (State.WRITING, State.STREAMING)
 LOG_EVERY = 60.0
 """Seconds between two lines of the log about the same thing."""
 
@@ -79,7 +80,7 @@ class Clients:
         if not self._by_source:
             return None
         free = [one for one in max(self._by_source.values(), key=len) if not one.busy]
-        return next((one for one in free if one.state is not State.WRITING), None) or next(
+        return next((one for one in free if one.state not in _TAKING), None) or next(
             iter(free), None)
 
     def heavy(self) -> list[tuple[str, Connection | None]]:

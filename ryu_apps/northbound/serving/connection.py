@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import enum
+import selectors
 import socket
 import ssl
 import struct
@@ -18,6 +19,7 @@ import h11
 
 from ryu_apps.northbound.serving import refusals, request
 from ryu_apps.northbound.serving.refusals import Refused
+from ryu_apps.northbound.serving.streams import Outlet
 
 MAX_HEADERS = 64 * 1024
 GRACE = 10.0
@@ -38,6 +40,7 @@ class State(enum.Enum):
     READING = "reading"
     SERVING = "serving"
     WRITING = "writing"
+    STREAMING = "streaming"
     LINGERING = "lingering"
     CLOSED = "closed"
 
@@ -76,11 +79,19 @@ class Connection:
         """The client may be sending still what was refused."""
         self.busy = False
         """A worker has it; the loop leaves it alone."""
+        self.refusal: Refused | None = None
+        """What a worker found that the loop has to say."""
         self._eof = False
+        self._outlet: Outlet | None = None
+        """Of the stream that is its answer."""
+        self._early = b""
+        """What the client sent while it was streamed to: the beginning of its next request."""
 
     @property
     def size(self) -> int:
-        return self._out_size + (self._incoming.size if self._incoming else self._head_size)
+        made = self._outlet.size if self._outlet is not None else 0
+        asked = self._incoming.size if self._incoming else self._head_size
+        return self._out_size + made + asked + len(self._early)
 
     @property
     def idle(self) -> bool:
@@ -204,13 +215,7 @@ class Connection:
     ) -> None:
         """The answer to the request; a worker's last act.  What the socket does not take now is
         left to :meth:`flush`.  Raises h11.LocalProtocolError for headers that HTTP cannot carry."""
-        lines = [
-            (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
-        ]
-        lines += [(b"Date", formatdate(usegmt=True).encode()), (b"Server", b"vnc")]
-        pieces = self._http.send_with_data_passthrough(h11.Response(
-            status_code=status, headers=lines, reason=reason.encode("latin-1")
-        )) or []
+        pieces = self._head(status, reason, headers)
         if body:
             pieces += self._http.send_with_data_passthrough(h11.Data(data=body)) or []
         pieces += self._http.send_with_data_passthrough(h11.EndOfMessage()) or []
@@ -219,6 +224,72 @@ class Connection:
         self._head_size = 0
         self._write(b"".join(pieces) if len(body) < PIECE else pieces)
 
+    def _head(self, status: int, reason: str, headers: list[tuple[str, str]]) -> list[bytes]:
+        lines = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in headers
+        ]
+        lines += [(b"Date", formatdate(usegmt=True).encode()), (b"Server", b"vnc")]
+        return self._http.send_with_data_passthrough(h11.Response(
+            status_code=status, headers=lines, reason=reason.encode("latin-1")
+        )) or []
+
+    def stream(
+        self, status: int, reason: str, headers: list[tuple[str, str]], outlet: Outlet
+    ) -> None:
+        """Begin an answer whose body comes out of ``outlet``; a worker's last act.  The rest is
+        :meth:`pump`.  Raises h11.LocalProtocolError for headers that HTTP cannot carry."""
+        head = self._head(status, reason, headers)
+        self._incoming = None
+        self._head_size = 0
+        self._outlet = outlet
+        self._write(head, State.STREAMING)
+
+    def pump(self) -> bool:
+        """Write what a stream has made, as far as the socket takes it.  Whether it has ended: what
+        is left is then written as any answer (:meth:`flush`)."""
+        outlet = self._outlet
+        if outlet is None or not self.flush():
+            return outlet is None
+        ended = outlet.ended and not outlet.failed  # before take(): nothing is made after it
+        self._since, self._sent = time.monotonic(), 0
+        for piece in outlet.take():
+            self._queue(self._http.send_with_data_passthrough(h11.Data(data=piece)))
+        if ended:
+            self._queue(self._http.send_with_data_passthrough(h11.EndOfMessage()))
+            self._last = self._http.our_state is not h11.DONE
+            self._outlet = None
+            self.state = State.WRITING
+        elif self.flush():
+            self.deadline = float("inf")  # the client is not late: nothing is there for it
+        return ended
+
+    @property
+    def broken(self) -> bool:
+        """Its stream ended before it was complete."""
+        return self._outlet is not None and self._outlet.failed
+
+    @property
+    def waits_for(self) -> int:
+        """Events of the selector that matter while it is streamed to: that it takes more, and that
+        it goes away, unless it has sent so much already that no more is read."""
+        reading = selectors.EVENT_READ if len(self._early) < MAX_HEADERS else 0
+        return reading | (selectors.EVENT_WRITE if self._out else 0)
+
+    def overhear(self) -> None:
+        """Look whether a client that is streamed to is there.  One that closes its side, if only
+        for sending, is not.  Raises OSError when it is gone."""
+        if len(self._early) >= MAX_HEADERS:
+            return
+        try:
+            data = self.socket.recv(PIECE)
+        except _LATER:
+            return
+        except ssl.SSLEOFError:
+            data = b""
+        if not data:
+            raise ConnectionResetError("the client has closed the connection")
+        self._early += data
+
     def refuse(self, status: int, message: str = "") -> None:
         """The last answer; what the client still sends is thrown away."""
         self._incoming = None
@@ -226,8 +297,8 @@ class Connection:
         self._last = self.refused = True
         self._write(refusals.answer(status, message))
 
-    def _write(self, data: bytes | list[bytes]) -> None:
-        self.state, self._since, self._sent = State.WRITING, time.monotonic(), 0
+    def _write(self, data: bytes | list[bytes], state: State = State.WRITING) -> None:
+        self.state, self._since, self._sent = state, time.monotonic(), 0
         self._queue(data)
         self.flush()
 
@@ -251,7 +322,7 @@ class Connection:
                 self._out.popleft()
             else:
                 self._out[0] = piece[count:]
-        if self.state is State.WRITING:
+        if self.state in (State.WRITING, State.STREAMING):
             self.deadline = self._since + GRACE + self._sent / RATE
         return not self._out
 
@@ -259,6 +330,9 @@ class Connection:
         """The answer is written: be ready for the next request.  Whether there may be one."""
         if self._last:
             return False
+        if self._early:
+            self._http.receive_data(self._early)
+            self._early = b""
         self._http.start_next_cycle()
         self.state = State.READING
         # What came with the request before is part of the next one.
@@ -280,6 +354,9 @@ class Connection:
         if self.state is State.CLOSED:
             return
         self.state = State.CLOSED
+        if self._outlet is not None:
+            self._outlet.close()
+        self._early = b""
         self._out.clear()
         self._incoming = None
         self._out_size = self._head_size = 0

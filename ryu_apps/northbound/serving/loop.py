@@ -13,10 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 from ryu_apps import supervision
+from ryu_apps.northbound.http.application import Pieces
 from ryu_apps.northbound.serving.clients import Clients, Turned, source_of
 from ryu_apps.northbound.serving.connection import Connection, State
 from ryu_apps.northbound.serving.pool import Pool
 from ryu_apps.northbound.serving.refusals import Refused
+from ryu_apps.northbound.serving.streams import Outlet, Streams
 
 LOG = logging.getLogger(__name__)
 PERIOD = 0.25
@@ -32,18 +34,20 @@ FAILURES = 20
 """Rounds that failed one after the other end the thread: what is broken does not mend itself."""
 WAITING = 1024
 """Whole requests that may wait for a worker."""
+STREAMS = 64
+"""Answers at a time that are written as they are made."""
 HEAVY = "requests and answers need too much memory"
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Loop:
-    """``serve(connection, environ)`` answers a request; it runs in one of ``threads`` workers.
+    """``serve(loop, connection, environ)`` answers a request, in one of ``threads`` workers.
 
     ``places``: connections at a time.  ``listener``: a socket that listens; it is the loop's.
     """
 
     def __init__(
-        self, listener: socket.socket, serve: Callable[[Connection, dict[str, Any]], None],
+        self, listener: socket.socket, serve: Callable[[Loop, Connection, dict[str, Any]], None],
         threads: int, places: int, max_body: int, tls: ssl.SSLContext | None,
     ) -> None:
         listener.setblocking(False)
@@ -55,10 +59,13 @@ class Loop:
         self._clients = Clients(places, max(64 << 20, (threads + 8) * max_body))
         self.turned = Turned()
         self._pool = Pool(threads, self._work, WAITING)
+        self.streams = Streams(STREAMS)
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ)
         self._given: collections.deque[Connection] = collections.deque()
         """Back from the workers."""
+        self._made: collections.deque[Connection] = collections.deque()
+        """Whose streams have made something."""
         self._again: list[Connection] = []
         """With something to read that the selector does not see, or whose turn did not come."""
         self._paused_until = 0.0
@@ -83,6 +90,7 @@ class Loop:
         self._pool.stop(timeout)
         for one in self._given:
             one.close()
+        self.streams.stop(timeout)
 
     def _wake(self) -> None:
         try:
@@ -138,6 +146,8 @@ class Loop:
                 self._again.append(one)  # It is among the first the next time.
         while self._given:
             self._guarded(self._given.popleft(), self._back)
+        for one in dict.fromkeys(self._made.popleft() for _ in range(len(self._made))):
+            self._guarded(one, self._event)
         if accept:
             self._accept()
         while self._lighten():
@@ -188,6 +198,9 @@ class Loop:
         if one.state is State.WRITING:
             self._after_writing(one)
             return
+        if one.state is State.STREAMING:
+            self._streaming(one)
+            return
         environ = one.readable()
         if environ is not None:
             self._to_worker(one, environ)
@@ -200,9 +213,12 @@ class Loop:
         """A worker is done with it."""
         one.busy = False
         if one.state is State.SERVING:
-            raise Refused(500)
+            refusal, one.refusal = one.refusal, None
+            raise refusal or Refused(500)
         if self._stopping:
             self._close(one)
+        elif one.state is State.STREAMING:
+            self._streaming(one)
         else:
             self._after_writing(one)
 
@@ -222,6 +238,41 @@ class Loop:
             self._watch(one, selectors.EVENT_READ)
         else:
             self._close(one)
+
+    def _streaming(self, one: Connection) -> None:
+        one.overhear()
+        if one.broken:
+            # Cut off, so that the client does not take what it has for all.
+            self._drop(one, "its answer failed midway", reset=True)
+        elif one.pump():
+            self._after_writing(one)
+        else:
+            self._watch(one, one.waits_for)
+            if one.unread:
+                self._again.append(one)
+
+    def stream(
+        self, one: Connection, status: int, reason: str, headers: list[tuple[str, str]],
+        pieces: Pieces,
+    ) -> None:
+        """Answer with what is made piece by piece, from now on without the worker that calls this.
+
+        Raises h11.LocalProtocolError for headers that HTTP cannot carry."""
+        def wake() -> None:
+            self._made.append(one)
+            self._wake()
+
+        outlet = Outlet(wake)
+        try:
+            self.streams.start(one.source, pieces, outlet)
+        except Refused as refused:
+            one.refusal = refused
+            return
+        try:
+            one.stream(status, reason, headers, outlet)
+        except BaseException:
+            outlet.close()
+            raise
 
     def _to_worker(self, one: Connection, environ: dict[str, Any]) -> None:
         self._watch(one, 0)
@@ -243,7 +294,7 @@ class Loop:
         """A worker's part."""
         one, environ = item
         try:
-            self._serve(one, environ)
+            self._serve(self, one, environ)
         except OSError:
             pass  # The client has gone; the loop will see it.
         finally:
