@@ -12,6 +12,9 @@ from tests.hops import bridged
 from vrouter_ovs.state import Flood, FloodRemotes, LocalPort, Punt
 from vrouter_ovs.wire.encode import ADD, Encoded, encode_object
 
+TABLE = 100
+"""A key of a Thing is a table and no more: one that is none of an earlier version."""
+
 
 @dataclass(frozen=True)
 class Thing:
@@ -30,7 +33,8 @@ class Thing:
 def encode(thing: Thing):
     if thing.value == 9:
         raise ValueError("unencodable")
-    return tuple(Encoded(bytes([key]), thing.name, bytes([thing.value])) for key in thing.keys)
+    body = bytes([thing.value])
+    return tuple(Encoded(bytes([TABLE + key]), thing.name, body) for key in thing.keys)
 
 
 NAMES = st.integers(0, 4)
@@ -76,7 +80,7 @@ def test_incremental_is_as_from_scratch(steps):
         assert switch == flows.installed == flows.wanted
         accepted = [t for k, t in flows.objects.items() if k not in flows.rejected]
         # Every accepted object has its flows, unless another accepted object has the same.
-        keys = {bytes([k]) for thing in accepted for k in thing.keys}
+        keys = {bytes([TABLE + k]) for thing in accepted for k in thing.keys}
         assert keys <= set(switch)
         for key in keys:
             owners = [t for t in accepted if key[0] in t.keys]
@@ -89,7 +93,8 @@ def test_incremental_is_as_from_scratch(steps):
 @settings(max_examples=300, deadline=None)
 @given(STEPS, st.dictionaries(st.integers(0, 8), st.integers(0, 9)))
 def test_hold_only_adds_and_letting_go_converges(steps, leftovers):
-    installed = {bytes([k]): Encoded(bytes([k]), 99, bytes([v])) for k, v in leftovers.items()}
+    found = [Encoded(bytes([TABLE + k]), 99, bytes([v])) for k, v in leftovers.items()]
+    installed = {flow.key: flow for flow in found}
     flows, switch = VrouterFlows(encode), dict(installed)
     flows.replace_installed(dict(installed))
     for changes, _, reread in steps:

@@ -17,7 +17,7 @@ from ryu_apps.control.messages import (
     InterfacesChanged,
     TunnelsChanged,
 )
-from vrouter_ovs.schema.tables import TABLE_NAMES
+from vrouter_ovs.schema.tables import TABLE_IDS, TABLE_NAMES
 from vrouter_ovs.state import Endpoint
 
 
@@ -136,8 +136,8 @@ def test_two_hypervisors_join_and_are_configured(bed):
         assert owner.strip('"') == "node-1"
     ids = {event.info.facts.datapath_id for event in node.of(ElementChanged)}
     assert len(ids - {0}) == 2
-    first.ofctl("-OOpenFlow14", "add-flow", "br-int", "table=1,actions=drop")
-    assert f"table={TABLE_NAMES[1]}," in first.ofctl(
+    first.ofctl("-OOpenFlow14", "add-flow", "br-int", f"table={TABLE_IDS['claim']},actions=drop")
+    assert "table=claim," in first.ofctl(
         "--names", "-OOpenFlow14", "dump-flows", "br-int")
 
 

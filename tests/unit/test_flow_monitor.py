@@ -172,17 +172,17 @@ def test_what_is_as_it_was_known_to_be_is_no_damage():
 
 
 def test_the_flows_of_others_that_are_in_front_of_ours():
-    foreign, ours = ForeignFlows(), {b"\x03\0\x05aa": 1, b"\x03\0\x09bb": 1}
+    foreign, ours = ForeignFlows(), {b"\x2d\0\x05aa": 1, b"\x2d\0\x09bb": 1}
     assert foreign.status(ours)["foreign_flows"] == 0
-    foreign.replace({b"\x03\0\x04aa": 7, b"\x03\0\x05cc": 8, b"\x09\xff\xffaa": 9})
+    foreign.replace({b"\x2d\0\x04aa": 7, b"\x2d\0\x05cc": 8, b"\x09\xff\xffaa": 9})
     shown = foreign.status(ours)
     assert (shown["foreign_flows"], shown["foreign_in_front"]) == (3, 1)
     (example,) = shown["foreign_examples"]
-    assert example == f"table {TABLE_NAMES[3]}, priority 5, cookie 0x8"
-    foreign.removed(b"\x03\0\x05cc")
+    assert example == f"table {TABLE_NAMES[0x2D]}, priority 5, cookie 0x8"
+    foreign.removed(b"\x2d\0\x05cc")
     assert foreign.status(ours)["foreign_in_front"] == 0
-    foreign.added(b"\x03\0\x09bb", 7)
+    foreign.added(b"\x2d\0\x09bb", 7)
     assert foreign.status(ours)["foreign_flows"] == 2, "ours took its place"
     for number in range(MAX_KNOWN + 5):
-        foreign.added(b"\x03\0\1" + number.to_bytes(4, "big"), 1)
+        foreign.added(b"\x2d\0\1" + number.to_bytes(4, "big"), 1)
     assert foreign.status(ours)["foreign_flows"] <= MAX_KNOWN

@@ -36,6 +36,7 @@ from vrouter_ovs.wire.openflow import (
     packet_out,
     set_config,
 )
+from vrouter_ovs.wire.renumber import renumbered
 from vrouter_ovs.wire.templates.objects import encode_object
 from vrouter_ovs.wire.templates.port import port_given
 
@@ -72,5 +73,6 @@ __all__ = [
     "packet_in_cookie",
     "packet_out",
     "port_given",
+    "renumbered",
     "set_config",
 ]

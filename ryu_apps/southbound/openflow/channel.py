@@ -297,6 +297,9 @@ class VrouterChannel:
         self._requested.connected()
         LOG.info("vrouter %s is connected and holds %d flows of ours", self.element,
                  len(read.flows))
+        if self._requested.flows.renumbering:
+            LOG.info("vrouter %s: %d flows of an earlier version get today's table ids",
+                     self.element, self._requested.flows.renumbering)
         self._post(VrouterConnected(self.element))
 
     def _on_updates(self, session: Session, message: bytes) -> None:

@@ -13,7 +13,14 @@ from itertools import islice
 from typing import NamedTuple
 
 from vrouter_ovs.state import Key, StateObject
-from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, Encoded, encode_object, port_given
+from vrouter_ovs.wire.encode import (
+    ADD,
+    DELETE_STRICT,
+    Encoded,
+    encode_object,
+    port_given,
+    renumbered,
+)
 
 STREAM_OBJECTS = 1000
 """Objects that are encoded before their flows are given out."""
@@ -26,7 +33,8 @@ class Operation(NamedTuple):
     command: int
     flow: Encoded
     owner: Key | None
-    """The object it is for; None for a leftover that no object wants."""
+    """The object it is for; None for a leftover that no object wants, and for a flow that only gets
+    the table id of this version."""
 
 
 class VrouterFlows:
@@ -53,6 +61,9 @@ class VrouterFlows:
         self._refused: list[tuple[Key, str]] = []
         self._disturbed: set[bytes] = set()
         """Flows that others changed since the last :meth:`repair`."""
+        self._renumbered: dict[bytes, Encoded] = {}
+        """What the switch holds as an earlier version numbered it, as this one does; to be added
+        before anything else."""
         self._lost: dict[bytes, int] = {}
         """Flows that give a port its number that somebody else took away -> their cookies."""
 
@@ -94,8 +105,28 @@ class VrouterFlows:
         differing.update(key for key in self._disturbed if flows.get(key) != wanted.get(key))
         self._disturbed.clear()
         self.installed = flows
+        self._renumber()
         self._touch_differences()
         return len(differing)
+
+    def _renumber(self) -> None:
+        """Have the flows of an earlier version's tables added to this version's: see
+        :mod:`vrouter_ovs.wire.renumber`.
+
+        They are copies, so the packets of a switch whose objects are not known yet (a held one)
+        go on as they went.  Those that they are copied from are leftovers then, which no packet
+        comes to: they go when leftovers do.
+        """
+        installed = self.installed
+        self._renumbered = {
+            flow.key: flow for flow in renumbered(installed.values())
+            if flow.key[0] == 0 or flow.key not in installed
+        }
+        # A port keeps its number, and with it its connections.
+        self._lost = self._lost | {
+            key: flow.cookie for key, flow in self._renumbered.items()
+            if port_given(key) is not None
+        }
 
     def disturbed(self, key: bytes, flow: Encoded | None) -> bool:
         """Somebody else made ``flow`` of the flow ``key``; None: it is gone, or not ours any more.
@@ -134,16 +165,25 @@ class VrouterFlows:
     # ------------------------------------------------------------ output
 
     @property
+    def renumbering(self) -> int:
+        """How many flows get other table ids in the next round."""
+        return len(self._renumbered)
+
+    @property
     def pending(self) -> bool:
         """Whether operations() may have something to say."""
-        return bool(self._waiting or self._touched)
+        return bool(self._renumbered or self._waiting or self._touched)
 
     def operations(self) -> Iterator[list[Operation]]:
         """The changes for the switch, in order and in batches: what is new first, deletions last.
 
         Exhaust it, then confirm() what was done.  What the encoder refuses is left as it was and
-        told by take_refused().
+        told by take_refused().  Flows that get other table ids are a round of their own.
         """
+        if self._renumbered:
+            flows, self._renumbered = self._renumbered, {}
+            yield [Operation(ADD, flow, None) for flow in flows.values()]
+            return
         while self._waiting:
             fresh: list[bytes] = []
             batch = list(islice(self._waiting.items(), STREAM_OBJECTS))
@@ -228,7 +268,11 @@ class VrouterFlows:
 
     def retry(self, undone: Iterable[Operation]) -> None:
         """These changes were not made: operations() gives them again, where still wanted."""
-        self._touched.update(operation.flow.key for operation in undone)
+        for command, flow, owner in undone:
+            if command is ADD and owner is None:
+                self._renumbered[flow.key] = flow
+            else:
+                self._touched.add(flow.key)
 
     def reject(self, key: Key, reason: str) -> None:
         """The object cannot be had: what it had before this round stays in its place."""

@@ -253,11 +253,11 @@ class Rounds:
             self._attempts = self._attempts + 1 if errors else BUNDLE_ATTEMPTS
         else:
             self._attempts = 0
-        # A deletion nobody owns that is refused stays for the next audit; it is not repeated.
+        # A change nobody owns that is refused stays for the next audit; it is not repeated.
         leftover = culprits.pop(None, None)
         if leftover is not None:
             counters["errors"] += 1
-            LOG.warning("vrouter %s refused to delete a flow: %s", element, leftover)
+            LOG.warning("vrouter %s refused to delete or renumber a flow: %s", element, leftover)
         counters["errors"] += len(culprits) + len(current.meters)
         if failure:
             return Outcome((), culprits, [

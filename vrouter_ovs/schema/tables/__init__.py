@@ -3,9 +3,11 @@ it may send a packet and why it drops one.
 
 How to add a table:
 
-1. Add a :class:`~vrouter_ovs.schema.declaration.Table` at its place in one of these files.  Its id
-   is that place; nothing else names a number, and Open vSwitch gets the name for ``ovs-ofctl
-   --names dump-flows``.
+1. Add a :class:`~vrouter_ovs.schema.declaration.Table` to one of these files, with an id between
+   those of the tables that lead to it and those that it leads to.  Ids stand five apart for this:
+   **no other table's changes**, so an upgrade rewrites no flow but those that lead to the new one.
+   Nothing else names the number, and Open vSwitch gets the name for ``ovs-ofctl --names
+   dump-flows``.
 2. Write it into the ``next`` of the tables that send packets to it.  A table sends to later tables
    only, which is what OpenFlow's goto allows and what makes a loop impossible.
 3. Render its flows in a file of ``vrouter_ovs/pipeline/``, from the object they belong to, and list

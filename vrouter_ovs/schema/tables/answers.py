@@ -7,7 +7,7 @@ from vrouter_ovs.schema.drops import DropReason
 
 TABLES: tuple[Table, ...] = (
     Table(
-        5,
+        60,
         "proxy",
         "The address that an ARP request or a neighbor solicitation asks for is looked up."
         " Duplicate address detection is flooded only where the network says so. DNS to the"
@@ -43,7 +43,7 @@ TABLES: tuple[Table, ...] = (
         next=("answer", "track", "bridge", "punt", "known"),
     ),
     Table(
-        6,
+        65,
         "answer",
         "ARP requests and neighbor solicitations are answered in the switch for gateways and"
         " known neighbors; what a port asks about an address of its own is not. What asks for an"
@@ -71,7 +71,7 @@ TABLES: tuple[Table, ...] = (
         outputs=True,
     ),
     Table(
-        7,
+        70,
         "advertise",
         "The last step of a neighbor advertisement: what only an advertisement has can be set"
         " only where a flow matches one.",
@@ -82,7 +82,7 @@ TABLES: tuple[Table, ...] = (
         outputs=True,
     ),
     Table(
-        29,
+        180,
         "known",
         "The addresses of an EVI that are known: at which MAC each is, and whose. Asked for what"
         " ARP and neighbor discovery ask for, and for what a port announces beyond its own.",

@@ -7,7 +7,7 @@ from vrouter_ovs.schema.drops import DropReason
 
 TABLES: tuple[Table, ...] = (
     Table(
-        12,
+        95,
         "bridge",
         "The MAC lookup of the EVI: a local port, a remote VTEP, the gateway (then the packet is"
         " routed), or the flood list for broadcast and multicast. Unknown unicast is dropped."
@@ -28,7 +28,7 @@ TABLES: tuple[Table, ...] = (
         next=("route", "flood", "encap", "deliver"),
     ),
     Table(
-        13,
+        100,
         "route",
         "Longest prefix match in the VRF; the gateways' own addresses before it. To the node"
         " goes what a router answers with an error: a TTL that is used up, no route.",
@@ -57,7 +57,7 @@ TABLES: tuple[Table, ...] = (
         next=("gateway", "nexthop", "encap", "arrive", "punt"),
     ),
     Table(
-        14,
+        105,
         "gateway",
         "A packet to an address of a gateway: a local port's echo request gets its reply, also"
         " in fragments; all else goes to the node, which refuses it.",
@@ -77,7 +77,7 @@ TABLES: tuple[Table, ...] = (
         outputs=True,
     ),
     Table(
-        15,
+        110,
         "nexthop",
         "The hops of an ECMP route, one flow each: the route has put the bucket of the packet's"
         " flow into a register.",
@@ -92,7 +92,7 @@ TABLES: tuple[Table, ...] = (
         next=("encap", "arrive"),
     ),
     Table(
-        16,
+        115,
         "flood",
         "Replication to the local ports and to each remote VTEP (ingress replication). Split"
         " horizon is that send takes nothing that came from a tunnel.",
@@ -103,7 +103,7 @@ TABLES: tuple[Table, ...] = (
         next=("flood", "send", "deliver"),
     ),
     Table(
-        17,
+        120,
         "encap",
         "On the way to another VTEP. What came from a tunnel never enters one again. A routed"
         " packet gets its TTL and its source MAC here, and every frame for one receiver is"
@@ -121,7 +121,7 @@ TABLES: tuple[Table, ...] = (
         next=("send",),
     ),
     Table(
-        18,
+        125,
         "send",
         "The tunnel to the VTEP. What does not fit goes to the node, which tells the sender.",
         matches=names("vtep tunnel_type vrf from_tunnel too_big eth_type"),
@@ -144,7 +144,7 @@ TABLES: tuple[Table, ...] = (
         outputs=True,
     ),
     Table(
-        19,
+        130,
         "arrive",
         "A routed packet is about to reach a local port. The two vrouters on its way are one"
         " router: what comes with an L3 VNI had its TTL decremented by the other one. It may go"
@@ -160,7 +160,7 @@ TABLES: tuple[Table, ...] = (
         next=("deliver",),
     ),
     Table(
-        20,
+        135,
         "deliver",
         "A frame is about to reach a local port: which policy set has it?",
         matches=frozenset(),
@@ -170,7 +170,7 @@ TABLES: tuple[Table, ...] = (
         next=("port", "receive"),
     ),
     Table(
-        25,
+        160,
         "output",
         "Delivery to a local port; a bridged frame never goes back to the port it came from.",
         matches=frozenset(),
@@ -179,7 +179,7 @@ TABLES: tuple[Table, ...] = (
         outputs=True,
     ),
     Table(
-        26,
+        165,
         "punt",
         "To the node that owns this vrouter, through the port's meter: what a port asks of the"
         " network itself, what a router has to answer with an error, and a copy of what announces"
@@ -192,7 +192,7 @@ TABLES: tuple[Table, ...] = (
         punts=True,
     ),
     Table(
-        28,
+        175,
         "port",
         "What is known of a local port, asked where a frame comes from it and where one is about"
         " to reach it.",

@@ -34,7 +34,7 @@ TABLES: tuple[Table, ...] = (
         next=("classify", "claim", "port", "bridge", "route"),
     ),
     Table(
-        1,
+        40,
         "claim",
         "The MAC and the address that a frame claims to have, which ARP and neighbor discovery"
         " say in several ways, are written to where the guard looks for them. Frames of unknown"
@@ -64,7 +64,7 @@ TABLES: tuple[Table, ...] = (
         next=("guard",),
     ),
     Table(
-        2,
+        45,
         "guard",
         "Anti-spoof: a port sends from its own MAC and addresses only, in Ethernet, IP, ARP and"
         " neighbor discovery. What is not allowed here is dropped. What the node answers (DHCP,"
@@ -102,7 +102,7 @@ TABLES: tuple[Table, ...] = (
         next=("target", "announce", "proxy", "punt", "known"),
     ),
     Table(
-        3,
+        50,
         "target",
         "Anti-spoof, second part: IPv6 passes, but for advertisements and duplicate address"
         " detection, which are about the port's own addresses only.",
@@ -127,7 +127,7 @@ TABLES: tuple[Table, ...] = (
         next=("announce", "proxy", "known"),
     ),
     Table(
-        4,
+        55,
         "announce",
         "What announces an address that a pair allows, or that comes from a port without port"
         " security: it ends here where the address is a gateway's or the network's own, and where"

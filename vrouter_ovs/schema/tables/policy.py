@@ -7,7 +7,7 @@ from vrouter_ovs.schema.drops import DropReason
 
 TABLES: tuple[Table, ...] = (
     Table(
-        8,
+        75,
         "track",
         "IP packets of a port with a stateful policy set are looked up in the port's zone of"
         " connections. Neighbor and multicast listener discovery are not subject to policy.",
@@ -23,7 +23,7 @@ TABLES: tuple[Table, ...] = (
         next=("policy_out", "bridge"),
     ),
     Table(
-        9,
+        80,
         "policy_out",
         "The sender's rules are asked: for egress, or for ingress where the packet is a reply. A"
         " connection is judged by its first direction whichever way the packet goes, so it ends"
@@ -42,7 +42,7 @@ TABLES: tuple[Table, ...] = (
         next=("permit_out", "whole_out", "peer"),
     ),
     Table(
-        10,
+        85,
         "permit_out",
         "What the sender's rules allow goes on, a new connection is entered into the zone; the"
         " rest is dropped.",
@@ -57,7 +57,7 @@ TABLES: tuple[Table, ...] = (
         next=("whole_out", "bridge", "connect"),
     ),
     Table(
-        11,
+        90,
         "whole_out",
         "What began a connection, and fragments of a packet that was allowed, after their second"
         " reassembly. What never became whole, as its first fragment was not allowed, is dropped.",
@@ -67,7 +67,7 @@ TABLES: tuple[Table, ...] = (
         next=("bridge",),
     ),
     Table(
-        21,
+        140,
         "receive",
         "IP packets to a port with a stateful policy set are looked up in the port's zone of"
         " connections. Neighbor and multicast listener discovery are not subject to policy. What"
@@ -85,7 +85,7 @@ TABLES: tuple[Table, ...] = (
         outputs=True,
     ),
     Table(
-        22,
+        145,
         "policy_in",
         "The receiver's rules are asked: for ingress, or for egress where the packet is a reply.",
         matches=names("eth_type ip_frag ct_state"),
@@ -102,7 +102,7 @@ TABLES: tuple[Table, ...] = (
         next=("permit_in", "whole_in", "peer"),
     ),
     Table(
-        23,
+        150,
         "permit_in",
         "What the receiver's rules allow goes out, a new connection is entered into the zone;"
         " the rest is dropped.",
@@ -117,7 +117,7 @@ TABLES: tuple[Table, ...] = (
         next=("whole_in", "output", "connect"),
     ),
     Table(
-        24,
+        155,
         "whole_in",
         "What began a connection, and fragments of a packet that was allowed, as in whole_out.",
         matches=names("ct_state"),
@@ -126,7 +126,7 @@ TABLES: tuple[Table, ...] = (
         next=("output",),
     ),
     Table(
-        27,
+        170,
         "connect",
         "What begins a connection passes a meter of the port in whose zone it is entered.",
         matches=names("out_port"),
@@ -135,7 +135,7 @@ TABLES: tuple[Table, ...] = (
         meters=True,
     ),
     Table(
-        30,
+        185,
         "peer",
         "The policy set of the other side, by the address it has in the connection; with a"
         " prefix that covers much by its MAC as well.",
@@ -157,7 +157,7 @@ TABLES: tuple[Table, ...] = (
         next=("policy",),
     ),
     Table(
-        31,
+        190,
         "policy",
         "The rules of all policy sets, shared by the ports that have the set and by both sides"
         " of a packet's way. A rule says yes; the last flow of a set counts what none allowed.",

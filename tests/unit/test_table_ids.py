@@ -1,0 +1,143 @@
+"""Ids of tables: they stay, they leave room, and those of an earlier version are none of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ryu_apps.southbound.openflow.reconcile import VrouterFlows
+from tests.former_numbering import FORMER, encode_former
+from tests.ovs.objects import vrouters
+from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.schema.declaration import MAX_TABLE_ID, check_order
+from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLES
+from vrouter_ovs.state import LocalPort, StateObject
+from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, Encoded, encode_object, renumbered
+from vrouter_ovs.wire.renumber import FIRST_ID
+
+IDS = {
+    "classify": 0, "claim": 40, "guard": 45, "target": 50, "announce": 55, "proxy": 60,
+    "answer": 65, "advertise": 70, "track": 75, "policy_out": 80, "permit_out": 85,
+    "whole_out": 90, "bridge": 95, "route": 100, "gateway": 105, "nexthop": 110, "flood": 115,
+    "encap": 120, "send": 125, "arrive": 130, "deliver": 135, "receive": 140, "policy_in": 145,
+    "permit_in": 150, "whole_in": 155, "output": 160, "punt": 165, "connect": 170, "port": 175,
+    "known": 180, "peer": 185, "policy": 190,
+}  # fmt: skip
+
+
+def test_ids_stay() -> None:
+    """A table that is new may be added here; one with another id rewrites the flows of all
+    switches."""
+    assert TABLE_IDS == IDS
+
+
+def test_there_is_room_for_a_table_before_each() -> None:
+    for before, after in pairwise(TABLES):
+        new = replace(
+            after, id=(before.id + after.id) // 2, name="new", next=(after.name,), miss=after.name
+        )
+        assert before.id < new.id < after.id
+        leading = replace(before, next=(*before.next, "new"))
+        check_order([leading if table is before else table for table in (*TABLES, new)])
+    assert TABLES[-1].id < MAX_TABLE_ID
+
+
+@pytest.mark.parametrize(
+    "table",
+    (
+        replace(BY_NAME["bridge"], name="new"),
+        replace(BY_NAME["bridge"], id=96),
+        replace(BY_NAME["policy"], name="new", id=254),
+        replace(BY_NAME["policy"], name="new", id=-1),
+        replace(BY_NAME["policy"], name="new", id=191, next=("bridge",)),
+        replace(BY_NAME["policy"], name="new", id=191, miss="bridge"),
+        replace(BY_NAME["policy"], name="new", id=191, next=("nowhere",)),
+    ),
+)
+def test_ids_that_cannot_be_are_refused(table) -> None:
+    check_order(TABLES)
+    with pytest.raises(PipelineError):
+        check_order((*TABLES, table))
+
+
+def test_the_numberings_share_the_first_table_alone() -> None:
+    assert TABLE_IDS[FORMER[0]] == 0
+    assert all(table.id >= FIRST_ID == len(FORMER) for table in TABLES[1:])
+
+
+@settings(max_examples=60, deadline=None)
+@given(vrouters())
+def test_former_flows_become_those_of_today(objects: list[StateObject]) -> None:
+    former = encode_former(*objects)
+    today = {flow.key: flow for obj in objects for flow in encode_object(obj)}
+    moved = renumbered(former)
+    kept = [flow for flow in former if flow.key in today and flow == today[flow.key]]
+    assert {flow.key: flow for flow in (*moved, *kept)} == today
+    assert all(flow.key[0] == 0 for flow in kept)
+    assert renumbered(today.values()) == []
+    first = [flow.key[0] == 0 for flow in moved]
+    assert first == sorted(first)
+
+
+@given(st.binary(max_size=80), st.integers(0, 255), st.binary(max_size=8))
+def test_bytes_that_are_none_of_ours_are_walked_to_their_end(body, table, match) -> None:
+    found = renumbered([Encoded(bytes((table, 0, 1)) + match, 1, body)])
+    assert all(len(flow.body) == len(body) for flow in found)
+
+
+def rounds(flows: VrouterFlows, switch: dict[bytes, Encoded]) -> list[list]:
+    """Make all changes; each round's, as one bundle."""
+    found = []
+    while flows.pending:
+        operations = [operation for batch in flows.operations() for operation in batch]
+        assert flows.zones_given(operations) == []
+        for command, flow, _ in operations:
+            if command is ADD:
+                switch[flow.key] = flow
+            else:
+                del switch[flow.key]
+        flows.confirm(operations)
+        found.append(operations)
+    return [operations for operations in found if operations]
+
+
+@settings(max_examples=60, deadline=None)
+@given(vrouters(), st.booleans(), st.data())
+def test_a_switch_of_the_earlier_version_is_taken_over(objects, again, data) -> None:
+    """First all flows are there under today's ids, in one bundle; while the vrouter is held nothing
+    is deleted, and the former ones go when it no longer is.  No port's connections end."""
+    former = {flow.key: flow for flow in encode_former(*objects)}
+    today = {flow.key: flow for obj in objects for flow in encode_object(obj)}
+    switch, flows = dict(former), VrouterFlows()
+    flows.replace_installed(dict(switch))
+    (bundle,) = rounds(flows, switch) or [[]]
+    assert {operation.command for operation in bundle} <= {ADD}
+    assert today.items() <= switch.items()
+    leftovers = {key: flow for key, flow in former.items() if key[0]}
+    assert switch == today | leftovers
+    if again:
+        # The node restarts in between.
+        flows = VrouterFlows()
+        flows.replace_installed(dict(switch))
+        assert not flows.renumbering
+    known = data.draw(st.sets(st.sampled_from(objects))) if objects else set()
+    flows.change([(obj.key, obj) for obj in known])
+    assert rounds(flows, switch) == []
+    flows.change([(obj.key, obj) for obj in objects])
+    flows.hold(False)
+    last = rounds(flows, switch)
+    assert {o.command for operations in last for o in operations} <= {DELETE_STRICT}
+    assert switch == today
+
+
+def test_a_change_that_was_refused_whole_is_made_again() -> None:
+    port = LocalPort("p", 1, 100, "52:54:00:00:00:01", (("52:54:00:00:00:01", "10.0.0.1"),))
+    flows = VrouterFlows()
+    flows.replace_installed({flow.key: flow for flow in encode_former(port)})
+    once = [operation for batch in flows.operations() for operation in batch]
+    flows.retry(once)
+    assert [operation for batch in flows.operations() for operation in batch] == once
