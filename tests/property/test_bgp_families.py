@@ -50,6 +50,7 @@ v4 = st.integers(0x01000000, 0xDFFFFFFF).map(lambda n: str(ipaddress.IPv4Address
 v6 = st.integers(1 << 112, (1 << 127) - 1).map(lambda n: str(ipaddress.IPv6Address(n)))
 FIELDS = {
     "rd": st.builds("{}:{}".format, st.integers(1, 65535), st.integers(0, (1 << 32) - 1)),
+    "esi": st.binary(min_size=10, max_size=10).map(bytes.hex),
     "etag": st.integers(0, (1 << 32) - 1),
     "mac": st.binary(min_size=6, max_size=6).map(lambda data: data.hex(":")),
     "ip": st.just("") | v4 | v6,
@@ -57,6 +58,8 @@ FIELDS = {
         lambda pair: str(ipaddress.ip_network(f"{pair[0]}/{pair[1]}", strict=False))),
 }
 """What the fields of NLRI classes may be, by name."""
+UNLABELLED = {(EVPN, 3), (EVPN, 4)}
+"""Route types whose NLRI have no label (RFC 7432 sections 7.3 and 7.4)."""
 
 
 def nlris(family):
@@ -95,8 +98,7 @@ def test_what_a_codec_packs_it_unpacks(family, data):
     route, again = codec.unpack(packed + packed, mpls)
     assert route == again
     assert (route.route_type, route.fields) == (nlri.route_type, nlri[:-1])
-    if nlri.route_type not in codec.p_tunnel_types:
-        assert route.labels == values
+    assert route.labels == (() if (family, nlri.route_type) in UNLABELLED else values)
     (withdrawn,) = codec.unpack(key, mpls)
     assert (withdrawn.key, withdrawn.fields) == (route.key, nlri[:-1])
 
