@@ -15,14 +15,16 @@ from lab.beds.bgp_bed import (
     free_port,
     imet_path,
     mac_path,
+    open_message,
     prefix_path,
     wait,
 )
-from ryu_apps.control.families import EVPN
+from ryu_apps.control.families import EVPN, Family
 from ryu_apps.control.messages import PeerDown, PeerUp
 from ryu_apps.control.routes import Attributes, IpPrefix, Path
 from ryu_apps.peering import Peer, Speaker, make_engine
 from ryu_apps.peering.codec import messages as wire
+from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.codec.open import pack_open
 
 A, B = "127.1.0.1", "127.1.0.2"
@@ -274,6 +276,45 @@ def test_refreshes_are_answered_but_not_each_one(nodes):
     counters = node.status(B)["counters"]
     assert counters["refreshes_received"] == 50
     assert counters["announcements_sent"] < 100
+    peer.close()
+
+
+IPV4 = Family(1, 1)
+
+
+def test_what_a_peer_says_of_other_families_is_counted_and_the_session_lives(nodes):
+    """RFC 4760 section 7."""
+    port = free_port(A)
+    node = Node(A, [Peer(B, 65000, passive=True)], port=port)
+    nodes.append(node)
+    peer = RawPeer(B, (A, port))
+    peer.open(open_message(65000, B, (1, b"\0\1\0\1")))
+    node.wait_up(B)
+    assert list(node.seen(PeerUp)[-1].families) == [EVPN]
+    peer.send(wire.pack_refresh(IPV4))
+    peer.update(b"\x40\1\1\0\x40\2\0\x40\5\4\0\0\0\x64"
+                + b"\x80\x0e\x0d\0\1\1\4\x0a\0\0\1\0\x18\x0a\1\1")
+    peer.update(b"\x80\x0f\x03\0\1\1")  # its End-of-RIB in MP_UNREACH_NLRI
+    peer.send(FAMILIES[EVPN].end_of_rib)
+    wait(lambda: node.end_of_ribs(B) == 1, "End-of-RIB of EVPN")
+    counters = node.status(B)["counters"]
+    assert (counters["family_not_negotiated"], counters["refreshes_ignored"]) == (2, 1)
+    assert node.is_up(B) and not node.count(B) and node.end_of_ribs(B) == 1
+    peer.close()
+
+
+def test_a_peer_without_a_family_in_common_is_refused_with_what_it_lacks(nodes):
+    port = free_port(A)
+    node = Node(A, [Peer(B, 65000, passive=True)], port=port)
+    nodes.append(node)
+    peer = RawPeer(B, (A, port))
+    message = open_message(65000, B).replace(b"\0\x19\0\x46", b"\0\1\0\1")
+    peer.send(message)
+    assert peer.message()[0] == wire.OPEN
+    kind, body = peer.message()
+    assert (kind, body) == (wire.NOTIFICATION, b"\2\7\1\4\0\x19\0\x46")
+    wait(lambda: "ipv4-unicast, and this side l2vpn-evpn" in node.status(B)["last_error"],
+         "the reason")
     peer.close()
 
 
