@@ -17,6 +17,7 @@ import statistics
 import time
 from collections.abc import Callable
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
@@ -31,7 +32,7 @@ from ryu_apps.control.config.model import (
 from ryu_apps.control.families import EVPN
 from ryu_apps.control.kinds import OvsFacts
 from ryu_apps.control.routes import Attributes, MacIp, Path
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 
 ASN = 64512
 
@@ -49,7 +50,7 @@ class Site:
     def __init__(self, elements: int, size: int) -> None:
         self.size = size
         self.elements = [f"hypervisor{n}" for n in range(elements)]
-        self.world = World(Settings("node", ASN, restart_deferral=0))
+        self.world = World(world_settings("node", ASN, restart_deferral=0))
         self.networks: set[int] = set()
         self.step(msg.ConfigLoaded())
         for n, name in enumerate(self.elements):

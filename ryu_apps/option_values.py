@@ -9,6 +9,10 @@ from ryu_apps.control.world import Settings
 from ryu_apps.peering import Speaker, is_router_id, parse_peers
 from ryu_apps.settings import SettingsError, overlay_mtus
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
+from ryu_apps.southbound.services.dns.resolvers import Limits
+
+OPENFLOW_PORT = 6653
+"""OpenFlow 1.4 section 6.3.3."""
 
 
 def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
@@ -57,12 +61,18 @@ def speaker_of(conf: Any) -> Speaker:
     )
 
 
-def ovsdb_settings(conf: Any, node_name: str) -> OvsdbSettings:
+def openflow_port(conf: Any) -> int:
+    """Where switches connect, by os-ken's options: with TLS where that is served."""
+    return conf.ofp_ssl_listen_port or conf.ofp_tcp_listen_port or OPENFLOW_PORT
+
+
+def ovsdb_settings(conf: Any, node_name: str, openflow_port: int) -> OvsdbSettings:
+    """How hypervisors' databases are served.  ``openflow_port``: what bridges are to connect to."""
     section = conf.ovsdb
     return OvsdbSettings(
         listen=tuple(section.listen),
         controller_target=section.controller_target,
-        openflow_port=conf.ofp_ssl_listen_port or conf.ofp_tcp_listen_port or 6653,
+        openflow_port=openflow_port,
         probe_interval=section.probe_interval,
         bfd_interval=section.bfd_interval,
         connections_per_port=section.connections_per_port,
@@ -73,3 +83,13 @@ def ovsdb_settings(conf: Any, node_name: str) -> OvsdbSettings:
         ca_cert=section.ca_cert,
         node_name=node_name,
     )
+
+
+def dns_limits(conf: Any) -> Limits:
+    """The bounds of asking resolvers; half of the questions may be of one network."""
+    section = conf.dns
+    return Limits(
+        in_flight=section.max_in_flight, per_network=max(1, section.max_in_flight // 2),
+        tries=section.tries, timeout=float(section.timeout), cache_entries=section.cache_entries,
+        cache_per_network=section.cache_per_network, cache_ttl=section.cache_ttl,
+    )  # fmt: skip

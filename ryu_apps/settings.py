@@ -14,7 +14,6 @@ from oslo_config import cfg
 
 from ryu_apps.store import BACKENDS
 from vrouter_ovs.encapsulation import overhead, sendable
-from vrouter_ovs.state.meters import NEW_CONNECTIONS
 
 NODE = cfg.OptGroup("node", "This VNC node")
 STORE = cfg.OptGroup("store", "The config database")
@@ -97,7 +96,11 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                    "for other applications in this process that have switches of their own."),
     ],
     OPENFLOW: [
-        cfg.IntOpt("new_connections", default=NEW_CONNECTIONS, min=0, max=1_000_000, help="Tracked "
+        # No limit by default, since a stream that nobody answers would be cut to it.  With 1,000,
+        # and 60 s for UDP without a reply, the longest that Open vSwitch gives what is not
+        # established, a port that does its worst has 64,000 entries of the userspace datapath's
+        # three million.
+        cfg.IntOpt("new_connections", default=0, min=0, max=1_000_000, help="Tracked "
                    "connections that one port may begin in a second, and four times as many at "
                    "once; what is beyond is dropped. 0: no limit."),
     ],

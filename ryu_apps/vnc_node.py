@@ -25,7 +25,13 @@ from ryu_apps.controller import Controller, Part
 from ryu_apps.node_name import wait_for_name
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.notices import Notices
-from ryu_apps.option_values import ovsdb_settings, speaker_of, world_settings
+from ryu_apps.option_values import (
+    dns_limits,
+    openflow_port,
+    ovsdb_settings,
+    speaker_of,
+    world_settings,
+)
 from ryu_apps.peering import Engine, make_engine
 from ryu_apps.runtime import expect
 from ryu_apps.settings import SettingsError
@@ -35,7 +41,6 @@ from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
 from ryu_apps.southbound.registry import Southbounds
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.addresses import AddressSender, seen
-from ryu_apps.southbound.services.dns.resolvers import limits_of
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import PuntSouthbound, Send
 from ryu_apps.store import open_store
@@ -74,12 +79,12 @@ class VncNode(app_manager.OSKenApp):
                 Why.SEEN: seen(post),
             },
         )
-        self.dns = _dns_service(conf.dns, send, self.punt)
+        self.dns = _dns_service(conf, send, self.punt)
         self.openflow = OpenFlowSouthbound(
             post, punted=self.punt.punted, sources=expect,
             any_address=conf.ovsdb.openflow_any_address, unclaimed=conf.ovsdb.unclaimed_timeout,
         )
-        ovsdb = OvsdbSouthbound(post, ovsdb_settings(conf, self.node_name))
+        ovsdb = OvsdbSouthbound(post, ovsdb_settings(conf, self.node_name, openflow_port(conf)))
         self.southbounds.add(OvsSouthbound(ovsdb, self.openflow))
         self.engine: Engine | None = None
         if speaker.peers or speaker.listen:
@@ -158,11 +163,11 @@ class VncNode(app_manager.OSKenApp):
             self.openflow.disconnected(event.datapath)
 
 
-def _dns_service(section: Any, send: Send, punt: PuntSouthbound) -> DnsService:
+def _dns_service(conf: Any, send: Send, punt: PuntSouthbound) -> DnsService:
     try:
         return DnsService(
-            send, tuple(section.resolvers), punt.count, punt.current, limits_of(section),
-            tuple(section.forward_zones),
+            send, tuple(conf.dns.resolvers), dns_limits(conf), punt.count, punt.current,
+            tuple(conf.dns.forward_zones),
         )  # fmt: skip
     except ValueError as error:
         raise SettingsError(f"[dns] resolvers, forward_zones: {error}") from error

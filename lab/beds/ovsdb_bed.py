@@ -17,9 +17,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from lab.beds.option_values import ovsdb_settings
 from lab.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementConnected, ElementDisconnected
-from ryu_apps.southbound.ovsdb.southbound import OvsdbSettings, OvsdbSouthbound
+from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
 
 LIMIT = 20.0
 
@@ -209,7 +210,7 @@ class Node:
         settings.setdefault("listen", ("ptcp:0:127.0.0.1",))
         self.events: list[object] = []
         self.accepts = accept
-        self.shell = OvsdbSouthbound(self._post, OvsdbSettings(**settings))  # type: ignore[arg-type]
+        self.shell = OvsdbSouthbound(self._post, ovsdb_settings(**settings))
         self.shell.start()
 
     def _post(self, event: object) -> None:

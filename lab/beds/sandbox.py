@@ -14,7 +14,7 @@ from pathlib import Path
 from lab.open_vswitch import schema_path
 from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.state import StateObject
-from vrouter_ovs.state.meters import NEW_CONNECTIONS, meter_pools, meters
+from vrouter_ovs.state.meters import meter_pools, meters
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.encode import Encoded
 
@@ -213,7 +213,7 @@ class OpenFlow:
             if not message[11] & 1:
                 return flows
 
-    def make_meters(self, new_connections: int = NEW_CONNECTIONS) -> None:
+    def make_meters(self, new_connections: int = 0) -> None:
         """The pool of meters, which the flows of a Punt need."""
         data = [
             encode.meter_mod(encode.METER_ADD, meter, *wanted, self.next_xid())

@@ -48,8 +48,7 @@ from ryu_apps.control.vpn.released import Released
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import shared_keys
 from ryu_apps.control.vrouters import Vrouters
-from vrouter_ovs.encapsulation import VXLAN
-from vrouter_ovs.state.meters import NEW_CONNECTIONS, meter_pools
+from vrouter_ovs.state.meters import meter_pools
 
 NODES = "/status/nodes/"
 
@@ -63,23 +62,23 @@ class Settings:
     :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
     :class:`~ryu_apps.control.elements.trust.Trust`.  ``new_connections``: how many a second
     a port may begin, see :func:`~vrouter_ovs.state.meters.meter_pools`.  ``limit_connections``:
-    whether the
-    connections of each port are to be limited where a hypervisor's database can say so."""
+    whether the connections of each port are to be limited where a hypervisor's database can say
+    so."""
 
     node: str
     local_as: int
-    peers: tuple[str, ...] = ()
-    stale_time: float = 86400
-    restart_time: float = 120
-    restart_deferral: float = 30
-    overlay_mtus: tuple[tuple[str, int], ...] = ((VXLAN, 1450),)
-    import_any_as: bool = False
-    dns_ttl: int = 60
-    peer_kinds: Mapping[str, str] = field(default_factory=dict, hash=False)
-    stalepath_time: float = 360
-    most_lost_ports: int = 20
-    new_connections: int = NEW_CONNECTIONS
-    limit_connections: bool = False
+    peers: tuple[str, ...]
+    stale_time: float
+    restart_time: float
+    restart_deferral: float
+    overlay_mtus: tuple[tuple[str, int], ...]
+    import_any_as: bool
+    dns_ttl: int
+    peer_kinds: Mapping[str, str] = field(hash=False)
+    stalepath_time: float
+    most_lost_ports: int
+    new_connections: int
+    limit_connections: bool
 
 
 class World:

@@ -20,6 +20,20 @@ from ryu_apps.settings import network_mtu, overlay_mtu
 _IF_MATCH = re.compile(r"\"?revision_number=(\d{1,18})\"?")
 
 
+def context_options(settings: Any) -> dict[str, Any]:
+    """What of a rule's Context follows from the options.  Raises ValueError for bad ones."""
+    try:
+        mac_prefix = ipam.canonical_mac(settings.vpn.mac_prefix + ":00:00:01")[:8]
+    except ValueError:
+        raise ValueError(
+            f"[vpn] mac_prefix {settings.vpn.mac_prefix!r}: three bytes such as fa:16:3e"
+        ) from None
+    return {
+        "vni_range": ipam.parse_range(settings.vpn.vni_range), "mac_prefix": mac_prefix,
+        "mtu": network_mtu(settings), "max_mtu": overlay_mtu(settings), "mdns": settings.dns.mdns,
+    }  # fmt: skip
+
+
 class Environment:
     """What all resources share."""
 
@@ -28,14 +42,7 @@ class Environment:
         self.node_view = node_view
         self.settings = settings
         self.max_page = settings.api.max_page
-        self._mtu, self._max_mtu = network_mtu(settings), overlay_mtu(settings)
-        self._vni_range = ipam.parse_range(settings.vpn.vni_range)
-        try:
-            self._mac_prefix = ipam.canonical_mac(settings.vpn.mac_prefix + ":00:00:01")[:8]
-        except ValueError:
-            raise ValueError(
-                f"[vpn] mac_prefix {settings.vpn.mac_prefix!r}: three bytes such as fa:16:3e"
-            ) from None
+        self._options = context_options(settings)
         self._source = random.Random(os.urandom(16))
 
     def context(self, call: Call) -> Context:
@@ -52,11 +59,7 @@ class Environment:
             now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             new_id=lambda: str(uuid.uuid4()),
             source=self._source,
-            vni_range=self._vni_range,
-            mac_prefix=self._mac_prefix,
-            mtu=self._mtu,
-            max_mtu=self._max_mtu,
-            mdns=self.settings.dns.mdns,
+            **self._options,
             project_id=call.principal.project_id,
             if_match=if_match,
         )

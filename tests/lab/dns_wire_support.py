@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 
 from lab.beds.bgp_bed import inside
-from ryu_apps.southbound.services.dns.resolvers import Limits
+from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services.dns.service import DnsService
 from tests.unit.proxy_support import PORT
 from vrouter_ovs.proxies.dns.dns import DnsView
@@ -42,8 +42,8 @@ class Wire:
         self._random = random.Random(7)
         self._lock = threading.RLock()
         self._closed = False
-        self.service = DnsService(self._out, (resolver,), current=lambda place: PORT,
-                                  limits=Limits(timeout=20.0))
+        self.service = DnsService(self._out, (resolver,), dns_limits(timeout=20.0),
+                                  current=lambda place: PORT)
         self.service.changed("net", DnsView(
             "red.test",
             {"vm1": ("10.0.0.5", "fd00::5"), "vm2": ("10.0.0.6", "fd00::6"), "many": MANY},

@@ -193,7 +193,7 @@ def test_other_traffic_passes_as_before(vrouter: Sandbox) -> None:
 
 
 def test_meters_read_back(openflow: OpenFlow, sandbox: Sandbox) -> None:
-    wanted = meters(meter_pools())
+    wanted = meters(meter_pools(0))
     assert openflow.read_meters() == wanted
     xid = openflow.next_xid()
     openflow.send(encode.meter_mod(encode.METER_MODIFY, 7, 9, 9, xid) + encode.barrier(xid + 1))

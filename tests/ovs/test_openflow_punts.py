@@ -17,7 +17,7 @@ from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
 from vrouter_ovs.state.meters import METERS, PUNT_RATE, meter_pools
 from vrouter_ovs.wire.encode import COOKIE_BASE, decode_packet_in, packet_in_cookie
 
-POOLS = meter_pools()
+POOLS = meter_pools(0)
 OBJECTS = (
     *POOLS, Vrouter("02:00:00:00:00:01"), Evi(100),
     LocalPort("p", PORT.ofport, 100, PORT.mac, ((PORT.mac, "10.0.1.11"),)),

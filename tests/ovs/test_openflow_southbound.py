@@ -247,7 +247,7 @@ def test_a_meter_that_others_delete_takes_its_flows_along_and_both_come_back(nod
     join(node, switch, audit_interval=3600)
     node.acked("hv1", node.program(
         "hv1", Evi(EVI), LocalPort("p", 5, EVI, "02:00:00:00:00:01", (), False),
-        Punt("p", 5), *meter_pools(),
+        Punt("p", 5), *meter_pools(0),
     ))
     flows = switch.flows()
     meter = re.search(r"meter:(\d+)", "".join(flows))

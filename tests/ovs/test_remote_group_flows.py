@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.beds.option_values import world_settings
 from lab.beds.sandbox import OpenFlow, Sandbox
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
@@ -21,7 +22,7 @@ from ryu_apps.control.config.model import (
     SecurityGroupRule,
     Subnet,
 )
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 from tests.ovs.tracing import trace
 from vrouter_ovs.state import FLOWS, TARGET_OF
 
@@ -74,7 +75,7 @@ def world(stateful: bool, *pairs: str) -> World:
             f"in{version}", "web", "ingress", version, "tcp", 22, 22, remote_group_id="ops")))
     changes += [port(1, "web"), port(2, "ops", *pairs), port(3, "third"),
                 port(4, "third", network="m"), port(5, "web", network="m")]
-    made = World(Settings("n1", 65000))
+    made = World(world_settings("n1", 65000))
     made.step(msg.ConfigChanged(tuple(changes), 1), 0.0)
     info = ovs_info("hv", "hv", "192.0.2.1", "hv", "198.51.100.1")
     rows = tuple(msg.Interface(f"t{n}", f"p{n}", n) for n in range(1, 6))

@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.families import EVPN
 from ryu_apps.control.graceful_restart import BY_TCP, Negotiated, SessionEnd
 from ryu_apps.control.routes import NLRI_CLASSES, Attributes, MacIp, Path
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec.attributes import Session
@@ -399,7 +400,7 @@ class Model:
 @given(st.lists(event, max_size=25), st.integers(0, 7))
 def test_stale_routes_of_a_family_are_its_own_affair(events, begin):
     """End-of-RIB, graceful restart and their times of one family never touch another's routes."""
-    world = World(Settings("n1", 64512, ("p",), peer_kinds={"p": "router"}))
+    world = World(world_settings("n1", 64512, ("p",), peer_kinds={"p": "router"}))
     world.step(msg.ConfigLoaded(), 0.0)
     model, now = Model(), 0.0
     attrs = Attributes("10.0.0.9", ("64512:1",))
@@ -438,7 +439,7 @@ def test_stale_routes_of_a_family_are_its_own_affair(events, begin):
 @given(st.dictionaries(st.sampled_from(BOTH), st.just(GR), min_size=1),
        st.lists(st.sampled_from(BOTH), max_size=3))
 def test_a_node_that_starts_waits_for_every_family_of_a_session(families, ends):
-    world = World(Settings("n1", 64512, ("p",), peer_kinds={"p": "router"}))
+    world = World(world_settings("n1", 64512, ("p",), peer_kinds={"p": "router"}))
     world.step(msg.ConfigLoaded(), 0.0)
     world.step(msg.PeerUp("p", {"router_id": "192.0.2.9"}, families), 0.0)
     waits = set(families)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from lab import packets as f
+from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import QUEUE, REASONS, PuntSouthbound
@@ -129,7 +130,7 @@ def test_mutated_packets_leave_nothing_behind(family: str) -> None:
         assert len(frame) <= 14 + PORT.mtu
         return True
 
-    dns = DnsService(send, ())
+    dns = DnsService(send, (), dns_limits())
     dns.changed(PORT.network_id, VIEW)
     worker = PuntSouthbound(
         send, {**icmp_errors.services(1400), Why.DNS: dns.query, Why.MDNS: dns.multicast_query}

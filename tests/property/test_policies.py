@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
     AddressGroup,
@@ -17,7 +18,7 @@ from ryu_apps.control.config.model import (
     SecurityGroupRule,
     Subnet,
 )
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 from ryu_apps.views.checks import policy
 from vrouter_ovs.state import LocalPort, PeerAddress, Policy, Rule
 
@@ -92,7 +93,7 @@ def objects(world: World, element: str) -> dict:
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.lists(changes(), max_size=3), max_size=12), st.integers(0, 12))
 def test_incremental_equals_fresh(steps, plugged_at):
-    world = World(Settings("a", 65000))
+    world = World(world_settings("a", 65000))
     world.step(msg.ConfigChanged(tuple(BASE), 1), 0.0)
     for index, step in enumerate([*steps, []]):
         if index == min(plugged_at, len(steps)):
@@ -102,7 +103,7 @@ def test_incremental_equals_fresh(steps, plugged_at):
         batch = {change[:2]: change for change in step}
         world.step(msg.ConfigChanged(tuple(batch.values()), index), 0.0)
     world.step(msg.ConfigChanged((BASE[0],), len(steps) + 1), 0.0)
-    fresh = World(Settings("a", 65000))
+    fresh = World(world_settings("a", 65000))
     final = [
         Change(kind, id, item)
         for kind, table in world.config.tables.items() for id, item in table.items()
@@ -117,7 +118,7 @@ def test_incremental_equals_fresh(steps, plugged_at):
 
 def test_the_last_members_of_a_group_have_no_addresses():
     """They leave after the last one that had an address."""
-    world = World(Settings("a", 65000))
+    world = World(world_settings("a", 65000))
     ports = [Port("p0", "n", "fa:16:3e:00:00:01", security_groups=("g",)),
              Port("p1", "n", "fa:16:3e:00:00:02", fixed_ips=(FixedIp("s", "10.0.0.1"),),
                   security_groups=("g",))]
@@ -133,7 +134,7 @@ def test_the_last_members_of_a_group_have_no_addresses():
 
 def test_members_cost_addresses_not_rules():
     """One more member of a group adds one PeerAddress on each vrouter, whatever its size."""
-    world = World(Settings("a", 65000))
+    world = World(world_settings("a", 65000))
     rule = SecurityGroupRule("r", "g", "ingress", "IPv4", "tcp", 22, 22, remote_group_id="g")
     world.step(msg.ConfigChanged((
         *BASE, Change("security_group", "g", SecurityGroup("g")),
@@ -162,7 +163,7 @@ def test_members_cost_addresses_not_rules():
 
 
 def test_a_member_and_the_rule_that_named_its_group_leave_together():
-    world = World(Settings("a", 65000))
+    world = World(world_settings("a", 65000))
     rule = SecurityGroupRule("r", "ga", "ingress", remote_group_id="gb")
     ports = [
         Port(name, "n", f"fa:16:3e:00:00:{number:02x}",
@@ -182,7 +183,7 @@ def test_a_member_and_the_rule_that_named_its_group_leave_together():
 
 
 def test_health_names_the_port_whose_groups_cost_most(monkeypatch):
-    world = World(Settings("a", 65000))
+    world = World(world_settings("a", 65000))
     rule = SecurityGroupRule("r", "g", "ingress", "IPv4", "tcp", 22, 22, remote_group_id="g")
     world.step(msg.ConfigChanged((
         *BASE, Change("security_group", "g", SecurityGroup("g")),

@@ -13,7 +13,7 @@ import dns.message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.southbound.services.dns.resolvers import Limits
+from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services.dns.service import DnsService
 from tests.property.world_model import DEEPER
 from tests.unit import proxy_support as clients
@@ -229,7 +229,7 @@ def test_mutated_frames_to_the_dns_service() -> None:
     so that every question that is passed on ends at once."""
     sent: list[bytes] = []
     service = DnsService(lambda element, ofport, frame: sent.append(frame) or True,
-                         ("127.0.0.1:1",), limits=Limits(tries=1, timeout=1.0))  # fmt: skip
+                         ("127.0.0.1:1",), dns_limits(tries=1, timeout=1.0))  # fmt: skip
     service.changed(PORT.network_id, VIEW)
     asked = [frame for frame in FRAMES if frame[36:38] == b"\0\x35" or frame[56:58] == b"\0\x35"]
     rng = random.Random(21)

@@ -10,11 +10,11 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.beds.option_values import rules_context
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.ipam import AllocatingConfig
 from ryu_apps.control.config.rules import (
-    Context,
     Draft,
     RuleError,
     networks,
@@ -50,7 +50,7 @@ class Site:
     def __init__(self):
         self.config = AllocatingConfig()
         ids = (f"id{number}" for number in itertools.count())
-        self.context = Context("2026-01-31T12:00:00Z", lambda: next(ids), random.Random(1),
+        self.context = rules_context("2026-01-31T12:00:00Z", lambda: next(ids), random.Random(1),
                                vni_range=(10, 15))
         self.accepted = 0
 

@@ -7,9 +7,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import RECORDS
-from ryu_apps.control.world import NODES, Settings, World
+from ryu_apps.control.world import NODES, World
 
 from .world_model import element_info
 
@@ -29,7 +30,7 @@ class Node:
 
     def __init__(self, name: str, store: Store) -> None:
         self.name = name
-        self.world = World(Settings(name, 65000, restart_deferral=0))
+        self.world = World(world_settings(name, 65000, restart_deferral=0))
         self.store = store
         self.pending: dict[str, Any] = {}
         self.read = 0

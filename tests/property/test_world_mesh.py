@@ -12,13 +12,13 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.families import EVPN
 from ryu_apps.control.graceful_restart import Negotiated
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.rib import LOCAL
-from ryu_apps.control.world import Settings
 from tests.hops import vteps
 
 from .world_model import (
@@ -68,7 +68,9 @@ class Mesh:
         self.nodes = []
         for n in range(size):
             peers = tuple(f"n{other}" for other in range(size) if other != n)
-            node = Node(Settings(f"n{n}", ASN, peers, STALE_TIME, self.RESTART_TIME))
+            node = Node(world_settings(
+                f"n{n}", ASN, peers, stale_time=STALE_TIME, restart_time=self.RESTART_TIME,
+            ))
             node.mute = set(ELEMENTS)
             self.nodes.append(node)
         self.links = {frozenset(pair): True for pair in combinations(range(size), 2)}

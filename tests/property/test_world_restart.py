@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.routes import Imet, MacIp
-from ryu_apps.control.world import Settings
 from vrouter_ovs.state import Endpoint
 
 from .world_model import (
@@ -63,7 +63,8 @@ class Start:
 
     node: Node = field(
         default_factory=lambda: Node(
-            Settings(NODE, ASN, PEERS, STALE_TIME, DEFERRAL), converged=False
+            world_settings(NODE, ASN, PEERS, stale_time=STALE_TIME, restart_time=DEFERRAL),
+            converged=False,
         )
     )
     loaded: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.edge.edge import edge_port
@@ -25,7 +26,7 @@ from vrouter_ovs.state.meters import meter_pools
 from ..element_info import ovs_info
 from .world_universe import ASN, NODE, STALE_TIME, vteps
 
-BARE = {("vrouter",), *(pool.key for pool in meter_pools())}
+BARE = {("vrouter",), *(pool.key for pool in meter_pools(0))}
 """What every vrouter has."""
 
 
@@ -61,7 +62,7 @@ class Node:
 
     def __init__(self, settings: Settings | None = None, converged: bool = True) -> None:
         self.world = World(
-            settings or Settings(NODE, ASN, stale_time=STALE_TIME, restart_deferral=0)
+            settings or world_settings(NODE, ASN, stale_time=STALE_TIME, restart_deferral=0)
         )
         self.now = 0.0
         self.inputs = Inputs()

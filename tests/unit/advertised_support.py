@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Network, Port, Router, Subnet
 from ryu_apps.control.edge.advertised import RECORDS
-from ryu_apps.control.world import Settings
 from tests.property.world_node import Node
 from tests.property.world_universe import ASN, NODE
 from vrouter_ovs.addresses import link_local_bytes
@@ -34,7 +34,7 @@ class Bed:
     """A node with a port in two automatic subnets of a routed network."""
 
     def __init__(self, *records: tuple[str, dict]) -> None:
-        self.node = Node(Settings(NODE, ASN, restart_deferral=0), converged=False)
+        self.node = Node(world_settings(NODE, ASN, restart_deferral=0), converged=False)
         self.records: dict[str, dict | None] = {}
         if records:
             self.node.handle(msg.StatusChanged(records))

@@ -14,7 +14,7 @@ import dns.message
 import dns.rcode
 import dns.rrset
 
-from ryu_apps.southbound.services.dns.resolvers import Limits
+from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services.dns.service import DnsService
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import EdgePort
@@ -156,8 +156,8 @@ class Bed:
         self.counted: list[tuple[str, str, str]] = []
         self.ports: dict[tuple[str, int], EdgePort] = {}
         self.service = DnsService(
-            self._send, tuple(resolvers), lambda *what: self.counted.append(what),
-            self.ports.get, Limits(**{"timeout": 30.0, **limits}), forward_zones,
+            self._send, tuple(resolvers), dns_limits(**{"timeout": 30.0, **limits}),
+            lambda *what: self.counted.append(what), self.ports.get, forward_zones,
         )  # fmt: skip
         for network, view in (("red", RED), ("blue", BLUE)):
             self.service.changed(network, view)

@@ -1,6 +1,7 @@
 """What the tests of shared addresses have in common: three ports, two of which share some."""
 from __future__ import annotations
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
@@ -13,7 +14,6 @@ from ryu_apps.control.config.model import (
 )
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import Attributes, MacIp, Path
-from ryu_apps.control.world import Settings
 
 from ..property.world_model import ASN, Node, target
 
@@ -40,7 +40,7 @@ PAIRS = (AddressPair(VIP), AddressPair(VIP6), AddressPair(VIP, VIRTUAL))
 
 def node(*pairs: AddressPair, **settings) -> Node:
     """p1 on e0, p2 on e1, both with the pairs; p3 on e0 without; all on a router."""
-    one = Node(Settings("n1", ASN, **settings) if settings else None, not settings)
+    one = Node(world_settings("n1", ASN, **settings) if settings else None, not settings)
     one.set("network", "net", Network("net", 101, 1))
     one.set("subnet", "a", Subnet("a", "net", "10.0.0.0/24", gateway_ip="10.0.0.1"))
     one.set("router", "r", Router("r", 201, 11))

@@ -11,10 +11,11 @@ import dns.rcode
 import pytest
 from oslo_config import cfg
 
-from ryu_apps import settings
+from lab.beds.option_values import dns_limits
+from ryu_apps import option_values, settings
 from ryu_apps.southbound.services.dns import exchange as dns_tries
 from ryu_apps.southbound.services.dns import service as dns_service
-from ryu_apps.southbound.services.dns.resolvers import Limits, limits_of, parse_resolver
+from ryu_apps.southbound.services.dns.resolvers import parse_resolver
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from tests.unit.dns_support import OWN, RED, SERVER, beds, eventually, good, resolvers, silent
@@ -145,7 +146,7 @@ def test_with_the_punt_worker(resolver) -> None:
         sent.put((element, ofport, frame))
         return True
 
-    service = DnsService(send, (resolver().name,), lambda *what: punt.count(*what),
+    service = DnsService(send, (resolver().name,), dns_limits(), lambda *what: punt.count(*what),
                          lambda place: punt.current(place))  # fmt: skip
     punt = PuntSouthbound(send, {Why.DNS: service.query, Why.MDNS: service.multicast_query})
     service.changed("red", RED)
@@ -184,12 +185,14 @@ def test_limits_come_from_the_options() -> None:
     conf = cfg.ConfigOpts()
     settings.register(conf)
     conf([])
-    assert limits_of(conf.dns) == Limits() and conf.dns.resolvers == []
+    limits = option_values.dns_limits(conf)
+    assert (limits.in_flight, limits.per_network, limits.timeout) == (256, 128, 2.0)
+    assert conf.dns.resolvers == []
     conf.set_override("max_in_flight", 3, group="dns")
-    assert limits_of(conf.dns).per_network == 1
+    assert option_values.dns_limits(conf).per_network == 1
 
 
 def test_stop_before_start_and_twice() -> None:
-    at = dns_service.DnsService(lambda *what: True, ("192.0.2.1",))
+    at = dns_service.DnsService(lambda *what: True, ("192.0.2.1",), dns_limits())
     at.stop()
     at.stop()

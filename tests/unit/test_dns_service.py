@@ -9,6 +9,7 @@ import dns.message
 import dns.rcode
 import pytest
 
+from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services.dns import service as dns_service
 from ryu_apps.southbound.services.dns.resolvers import STREAK
 from tests.unit.dns_support import beds, eventually, good, resolvers, response, silent
@@ -271,4 +272,4 @@ def test_zones_that_the_resolvers_have(bed, resolver) -> None:
     assert at.ask("printer.local").kind == "nxdomain"
     assert far.names() == ["dc1.corp.local."]
     with pytest.raises(ValueError, match="no such zone"):
-        dns_service.DnsService(lambda *_: True, (), forward_zones=("example.com",))
+        dns_service.DnsService(lambda *_: True, (), dns_limits(), forward_zones=("example.com",))

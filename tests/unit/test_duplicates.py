@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Network, Port, Router, Subnet
 from ryu_apps.control.routes import LAST_SEQUENCE, Attributes, MacIp, Path
 from ryu_apps.control.vpn.duplicates import FREEZE, MOVES, WINDOW
-from ryu_apps.control.world import Settings
 from ryu_apps.views.checks import duplicates
 from ryu_apps.views.ports import port_detail, port_state
 from tests.hops import vteps
@@ -303,7 +303,7 @@ def test_after_a_restart_the_port_is_announced_above_what_the_router_says():
     one = node()
     war(one, 3)
     before = sequence(one)
-    again = Node(Settings("n1", ASN, ("p1",), restart_deferral=30), converged=False)
+    again = Node(world_settings("n1", ASN, ("p1",), restart_deferral=30), converged=False)
     again.handle(msg.ConfigLoaded())
     for (kind, id), item in one.inputs.config.items():
         again.set(kind, id, item)
@@ -320,7 +320,7 @@ def test_after_a_restart_the_port_is_announced_above_what_the_router_says():
 
 def test_a_router_that_names_a_hypervisor_as_next_hop_is_a_router():
     """What it says leads to a VTEP of ours, or of another node, and is no claim."""
-    one = Node(Settings("n1", ASN, ("p1", "p2"), restart_deferral=0, peer_kinds={
+    one = Node(world_settings("n1", ASN, ("p1", "p2"), restart_deferral=0, peer_kinds={
         "p1": "auto", "p2": "reflector"}))  # fmt: skip
     again = node(plugged=False)
     for (kind, id), item in again.inputs.config.items():
@@ -348,7 +348,7 @@ def test_a_router_that_names_a_hypervisor_as_next_hop_is_a_router():
 
 
 def test_what_a_node_says_of_its_own_route_comes_before_what_a_router_says():
-    one = Node(Settings("n1", ASN, ("p1", "p2"), restart_deferral=0, peer_kinds={
+    one = Node(world_settings("n1", ASN, ("p1", "p2"), restart_deferral=0, peer_kinds={
         "p1": "auto", "p2": "auto"}))  # fmt: skip
     for (kind, id), item in node(plugged=False).inputs.config.items():
         one.set(kind, id, item)

@@ -3,10 +3,12 @@ it is, and why."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
@@ -228,7 +230,7 @@ def test_a_stale_route_is_told():
 
 
 def test_after_a_start_changes_are_held_back():
-    site = Site(Settings("n1", ASN, ("p1",), restart_deferral=30), converged=False)
+    site = Site(world_settings("n1", ASN, ("p1",), restart_deferral=30), converged=False)
     site.handle(msg.ConfigLoaded())
     site.hear(prefix())
     site.says("unknown", "just started", "peer p1")
@@ -268,10 +270,7 @@ def test_back_to_the_port_that_it_came_from():
 def test_a_port_that_is_requested_elsewhere_says_so():
     site = Site()
     port = site.inputs.config["port", "b2"]
-    site.set("port", "b2", Port(**{
-        **{name: getattr(port, name) for name in port.__dataclass_fields__},
-        "requested_host": "host0",
-    }))  # fmt: skip
+    site.set("port", "b2", replace(port, requested_host="host0"))
     site.settle()
     site.says("unreachable", "requested on host host0", ask=("a1", "b2"))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
@@ -18,7 +19,7 @@ from ryu_apps.control.config.model import (
 )
 from ryu_apps.control.explain.explain import ExplainError
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
 from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from ryu_apps.store.memory import MemoryStore
@@ -48,7 +49,7 @@ CHANGES = (
 
 @pytest.fixture
 def live():
-    controller = Controller(World(Settings("node1", 65000, ("peer",))))
+    controller = Controller(World(world_settings("node1", 65000, ("peer",))))
     southbound = OpenFlowSouthbound(lambda event: None)
     view = LiveView(
         controller, MemoryStore(), southbound, None, lambda: {"node": "node1"}, lambda _: {}

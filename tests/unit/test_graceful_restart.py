@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.families import EVPN
@@ -19,7 +20,7 @@ from ryu_apps.control.graceful_restart import (
 )
 from ryu_apps.control.peers import QUIET, UNSEEN
 from ryu_apps.control.routes import Attributes, MacIp, Path
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 
 from ..property.world_model import element_info
 
@@ -125,7 +126,9 @@ class Bed:
 
 
 def bed(kind="router", **settings):
-    made = Bed(World(Settings("n1", 64512, ("p",), STALE, peer_kinds={"p": kind}, **settings)))
+    made = Bed(World(world_settings(
+        "n1", 64512, ("p",), stale_time=STALE, peer_kinds={"p": kind}, **settings,
+    )))
     made.step(msg.ConfigLoaded())
     return made
 

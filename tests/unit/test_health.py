@@ -6,10 +6,11 @@ import threading
 
 import pytest
 
+from lab.beds.option_values import world_settings
 from ryu_apps.configuration.guard import Behind
 from ryu_apps.control.elements.elements import record
 from ryu_apps.control.messages import ElementConnected, StatusChanged, TunnelStatus
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
@@ -25,7 +26,7 @@ from ..element_info import ovs_info
 
 @pytest.fixture
 def controller():
-    controller = Controller(World(Settings("node1", 64512)))
+    controller = Controller(World(world_settings("node1", 64512)))
     controller.start()
     yield controller
     controller.stop()
@@ -143,7 +144,7 @@ def test_all_connected():
     ("down", {"served": False}, True, True), ("down", None, True, False),
 ])  # fmt: skip
 def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
-    world = World(Settings("node1", 64512))
+    world = World(world_settings("node1", 64512))
     info = ovs_info("hv1", "hv1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1)
     world.step(ElementConnected(1, info, (), (TunnelStatus(Endpoint("192.0.2.3"), 1, bfd),)), 0)
     if other is not None:
@@ -156,11 +157,12 @@ def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
 
 @pytest.mark.parametrize("limit, settings, warning", [
     (None, {"limit_connections": True}, True),
-    (None, {"limit_connections": True, "new_connections": 1000}, False), (None, {}, False),
+    (None, {"limit_connections": True, "new_connections": 1000}, False),
+    (None, {"limit_connections": False}, False),
     (65536, {"limit_connections": True}, False), (0, {"limit_connections": True}, False),
 ])  # fmt: skip
 def test_connections_that_nothing_limits(limit, settings, warning):
-    world = World(Settings("node1", 64512, **settings))
+    world = World(world_settings("node1", 64512, **settings))
     info = ovs_info("hv1", "host1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1,
                     connection_limit=limit)
     world.step(ElementConnected(1, info, (), ()), 0)

@@ -45,7 +45,7 @@ def test_refused_meters_are_not_taken_for_a_part_of_the_round_that_they_precede(
     session = Session(wire, "hv1", Counter(), 10.0)
     posted: list = []
     requested = Requested("hv1", posted.append)
-    pools = meter_pools()
+    pools = meter_pools(0)
     requested.add(Program("hv1", 1, tuple((item.key, item) for item in (*pools, MAC))))
     requested.take()
     session.readback.ask(Purpose.METERS)

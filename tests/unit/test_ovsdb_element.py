@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.beds.option_values import ovsdb_settings
 from ryu_apps.control.messages import (
     ElementChanged,
     ElementConnected,
@@ -23,7 +24,6 @@ from ryu_apps.southbound.ovsdb.element import REFUSED_HOLD, WAITING_LIMIT, Eleme
 from ryu_apps.southbound.ovsdb.pacing import MAX_PAUSE, WRITE_BURST, WRITE_RATE, Writes, error_in
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.liveness import CHALLENGE, Liveness
-from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 
 from .ovsdb_support import KINDS
 
@@ -42,7 +42,7 @@ class Hypervisor:
         self.posted: list[object] = []
         self.database = Database(KINDS)
         self.element = Element(
-            ORIGIN, self.database, OvsdbSettings(), self.posted.append, 0.0, no_vtep
+            ORIGIN, self.database, ovsdb_settings(), self.posted.append, 0.0, no_vtep
         )
         self.element.begin(self.database.apply({"Open_vSwitch": {"root": {"insert": {
             "external_ids": ["map", list(ids.items())], "datapath_types": "system",

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import itertools
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control.config.model import Network, Port
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
-from ryu_apps.control.world import Settings
 from ryu_apps.views.live import FEW, SLICE, LiveView
 
 from ..property.world_model import ASN, Node, target
@@ -85,7 +85,7 @@ def test_filters_and_order():
 
 
 def test_pages_are_described_in_slices_and_nothing_else_is():
-    site = Site(Settings("n1", ASN, restart_deferral=0))
+    site = Site(world_settings("n1", ASN, restart_deferral=0))
     number = 3 * SLICE + 7
     site.hear(*(
         Path(MacIp(f"{FAR}:1", 0, f"02:00:00:00:{n >> 8:02x}:{n & 255:02x}", ""),
@@ -134,7 +134,7 @@ def test_a_target_that_nobody_imports_is_pointed_out():
     (one,) = listed(site, peer="p1")
     assert one["hint"] == "imported by none"
     assert all(one["hint"] == "" for one in listed(site, peer="local"))
-    any_as = Site(Settings("n1", ASN, restart_deferral=0, import_any_as=True))
+    any_as = Site(world_settings("n1", ASN, restart_deferral=0, import_any_as=True))
     any_as.hear(Path(nlri, attrs, (101,)))
     (one,) = listed(any_as, peer="p1")
     assert one["evi"] == [101] and one["hint"] == ""

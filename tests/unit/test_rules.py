@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.beds.option_values import rules_context
 from ryu_apps.control.config.access import Principal
 from ryu_apps.control.config.ipam import AllocatingConfig
 from ryu_apps.control.config.rules import (
@@ -28,7 +29,7 @@ class Bench:
     def __init__(self, **context):
         self.config = AllocatingConfig()
         ids = (f"id{number}" for number in itertools.count())
-        self.context = Context("2026-01-31T12:00:00Z", lambda: next(ids), random.Random(7),
+        self.context = rules_context("2026-01-31T12:00:00Z", lambda: next(ids), random.Random(7),
                                **context)
 
     def do(self, rule, *arguments, **body):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import FixedIp, Network, Port, Subnet
 from ryu_apps.control.elements.elements import MESH, RECORDS, record
 from ryu_apps.control.elements.unknown_ports import GRACE, LINES
-from ryu_apps.control.world import NODES, Settings
+from ryu_apps.control.world import NODES
 from ryu_apps.views.checks import tunnels
 from ryu_apps.views.elements import elements, refused
 from vrouter_ovs.encapsulation import VXLAN
@@ -53,12 +54,12 @@ def test_a_hypervisor_joins():
         RECORDS + "e0", record(element_info("e0", "172.16.0.1"), NODE, True)
     ) in effects
     (program,) = [effect for effect in effects if isinstance(effect, msg.Program)]
-    made = (Vrouter("02:76:ac:10:00:01"), *meter_pools())
+    made = (Vrouter("02:76:ac:10:00:01"), *meter_pools(0))
     assert program.changes == tuple((item.key, item) for item in made)
 
 
 def test_what_its_tunnels_carry():
-    one = Node(Settings(NODE, 65000, overlay_mtus=((VXLAN, 8950),)))
+    one = Node(world_settings(NODE, 65000, overlay_mtus=((VXLAN, 8950),)))
     join(one, element_info("e0", "172.16.0.1"))
     assert one.tables["e0"]["vrouter",].mtus == ((VXLAN, 8950),)
 

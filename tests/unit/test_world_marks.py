@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 
 from ..element_info import ovs_info
 
@@ -12,7 +13,7 @@ PLUGGED = msg.Interface("tap1", "p", 5)
 
 
 def started() -> World:
-    world = World(Settings("a", 65000))
+    world = World(world_settings("a", 65000))
     changes = (Change("network", "n", Network("n", 1000, 1)),
                Change("port", "p", Port("p", "n", "fa:16:3e:00:00:01")))
     world.step(msg.ConfigChanged(changes, 1), 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
@@ -15,7 +16,7 @@ from ryu_apps.control.config.model import (
     Subnet,
 )
 from ryu_apps.control.routes import Attributes, Imet, MacIp, Path
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 from tests.hops import bridged
 from vrouter_ovs.state import OWNER_PORT, Endpoint, Evi, Flood, LocalPort, Neighbor, RemoteMac
 
@@ -382,7 +383,7 @@ def test_nothing_is_kept_of_a_deleted_port():
 
 def restarted(claims: dict[str, str], *bound: tuple[str, str]) -> tuple[set[str], World]:
     """A node that starts where it recorded claims before; which of the records it deletes."""
-    world = World(Settings("n1", 65000))
+    world = World(world_settings("n1", 65000))
     deleted: set[str] = set()
     now = 0.0
 

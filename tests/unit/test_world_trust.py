@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 
 from ..element_info import ovs_info
 
@@ -15,7 +16,7 @@ class Node:
     """A World whose switches confirm at once, with a clock of its own."""
 
     def __init__(self, *ports: str, known: bool = False, most_lost: int = 20) -> None:
-        self.world = World(Settings("n1", 64512, ("peer",), most_lost_ports=most_lost))
+        self.world = World(world_settings("n1", 64512, ("peer",), most_lost_ports=most_lost))
         self.now = 0.0
         self.held: dict[str, bool] = {}
         self.doubts: list[msg.ConfigDoubted] = []

@@ -19,11 +19,6 @@ PUNT_RATE, PUNT_BURST = 50, 100
 """Packets per second, and at once, from one port.  A booting VM sends a dozen in its first second
 and a few names a second later; an answer takes the node some 0.1 ms, so a port that does its worst
 costs it half a percent of a core."""
-NEW_CONNECTIONS = 0
-"""Connections a second that a port may begin, if nobody says otherwise: no limit, since a stream
-that nobody answers would be cut to it.  With 1,000, and 60 s for UDP without a reply, the longest
-that Open vSwitch gives what is not established, a port that does its worst has 64,000 entries of
-the userspace datapath's three million."""
 BURST_SECONDS = 4
 UNLIMITED = 10_000_000
 """A rate that no switch reaches: the meters stay, so that nothing else changes."""
@@ -70,7 +65,7 @@ def connect_meter(ofport: int) -> int:
     return METERS + 1 + ofport % METERS
 
 
-def meter_pools(new_connections: int = NEW_CONNECTIONS) -> tuple[MeterPool, ...]:
+def meter_pools(new_connections: int) -> tuple[MeterPool, ...]:
     """The pools of every vrouter.  ``new_connections``: how many a port may begin a second; 0 is no
     limit."""
     rate = new_connections or UNLIMITED

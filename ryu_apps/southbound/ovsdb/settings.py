@@ -24,18 +24,18 @@ class OvsdbSettings:
     can have tracked where the hypervisor's database can limit that; 0 leaves what is there.
     """
 
-    listen: tuple[str, ...] = ("ptcp:6640:127.0.0.1",)
-    controller_target: str | None = None
-    openflow_port: int = 6653
-    probe_interval: float = 5.0
-    bfd_interval: int = 1000
-    max_sessions: int = 4096
-    max_sessions_per_address: int = 256
-    private_key: str | None = None
-    certificate: str | None = None
-    ca_cert: str | None = None
-    node_name: str = ""
-    connections_per_port: int = 65536
+    listen: tuple[str, ...]
+    controller_target: str | None
+    openflow_port: int
+    probe_interval: float
+    bfd_interval: int
+    max_sessions: int
+    max_sessions_per_address: int
+    private_key: str | None
+    certificate: str | None
+    ca_cert: str | None
+    node_name: str
+    connections_per_port: int
     handshake_timeout: float = 10.0
     input_limit: int = 64 * 1024 * 1024
 

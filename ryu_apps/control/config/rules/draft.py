@@ -14,7 +14,6 @@ from ryu_apps.control.config import access
 from ryu_apps.control.config.access import ADMINISTRATOR, Principal
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import KINDS, Change, Resource
-from vrouter_ovs.state import MDNS_FLOOD
 
 MAX_TAGS, MAX_TAG = 50, 255
 
@@ -46,19 +45,19 @@ class Context:
     """What a rule may know besides the configuration.
 
     ``now``: time of the request, "2026-01-31T12:00:00Z"; ``new_id``: makes identifiers; ``source``:
-    of randomness for MACs; ``mtu``: of new networks; ``max_mtu``: what the overlay carries;
-    ``project_id``: default project of what is created; ``if_match``: the revision_number that the
-    client saw, or None.
+    of randomness for MACs; ``mtu``, ``mdns``: of new networks; ``max_mtu``: what the overlay
+    carries; ``project_id``: default project of what is created; ``if_match``: the revision_number
+    that the client saw, or None.
     """
 
     now: str
     new_id: Callable[[], str]
     source: random.Random
-    vni_range: tuple[int, int] = (1000, 16777214)
-    mac_prefix: str = "fa:16:3e"
-    mtu: int = 1450
-    max_mtu: int = 1450
-    mdns: str = MDNS_FLOOD
+    vni_range: tuple[int, int]
+    mac_prefix: str
+    mtu: int
+    max_mtu: int
+    mdns: str
     project_id: str = ""
     if_match: int | None = None
 

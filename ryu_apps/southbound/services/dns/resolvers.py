@@ -22,25 +22,16 @@ class Limits:
     network's and one port's; ``waiting``: clients that wait for them.  ``tries`` of ``timeout``
     seconds each.  Times of the cache in seconds."""
 
-    in_flight: int = 256
-    per_network: int = 128
+    in_flight: int
+    per_network: int
+    tries: int
+    timeout: float
+    cache_entries: int
+    cache_per_network: int
+    cache_ttl: int
     per_port: int = 32
     waiting: int = 4096
-    tries: int = 3
-    timeout: float = 2.0
     rest: float = 30.0
-    cache_entries: int = 20000
-    cache_per_network: int = 2000
-    cache_ttl: int = 3600
-
-
-def limits_of(section: Any) -> Limits:
-    """The options of ``[dns]`` as limits."""
-    return Limits(
-        in_flight=section.max_in_flight, per_network=max(1, section.max_in_flight // 2),
-        tries=section.tries, timeout=float(section.timeout), cache_entries=section.cache_entries,
-        cache_per_network=section.cache_per_network, cache_ttl=section.cache_ttl,
-    )  # fmt: skip
 
 
 @dataclass(slots=True)

@@ -73,15 +73,14 @@ class DnsService:
     """
 
     def __init__(
-        self, send: Send, resolvers: tuple[str, ...], count: Count = _no_count,
-        current: Current | None = None, limits: Limits | None = None,
-        forward_zones: tuple[str, ...] = (),
+        self, send: Send, resolvers: tuple[str, ...], limits: Limits, count: Count = _no_count,
+        current: Current | None = None, forward_zones: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self._send = send
         self._count = count
         self._current = current
         self._selector = selectors.DefaultSelector()
-        self._forwarder = Forwarder(tuple(resolvers), self._selector, limits or Limits())
+        self._forwarder = Forwarder(tuple(resolvers), self._selector, limits)
         self._forward_zones = parse_zones(forward_zones)
         self._views: dict[str, DnsView] = {}
         self._jobs: deque[Job] = deque()
