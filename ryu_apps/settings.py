@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from oslo_config import cfg
 
 from ryu_apps.store import BACKENDS
-from vrouter_ovs.encapsulation import overhead, sendable
+from vrouter_ovs.encapsulation import SENDABLE, overhead
 
 NODE = cfg.OptGroup("node", "This VNC node")
 STORE = cfg.OptGroup("store", "The config database")
@@ -24,7 +24,7 @@ DNS = cfg.OptGroup("dns", "What VMs are answered about names")
 OPENFLOW = cfg.OptGroup("openflow", "What switches do for every port")
 VPN = cfg.OptGroup("vpn", "How networks become VPNs")
 
-OVERHEAD = max(map(overhead, sendable()))
+OVERHEAD = max(map(overhead, SENDABLE))
 """Bytes around a tenant's IP packet in the encapsulation that adds most; over IPv4, as all VTEPs
 have addresses of that."""
 
@@ -197,7 +197,7 @@ def overlay_mtu(conf: cfg.ConfigOpts) -> int:
 
 def overlay_mtus(conf: cfg.ConfigOpts) -> tuple[tuple[str, int], ...]:
     """(encapsulation, the largest that fits in it), for each that is sent."""
-    return tuple((encap, conf.vpn.underlay_mtu - overhead(encap)) for encap in sendable())
+    return tuple((encap, conf.vpn.underlay_mtu - overhead(encap)) for encap in sorted(SENDABLE))
 
 
 def network_mtu(conf: cfg.ConfigOpts) -> int:

@@ -9,6 +9,7 @@ RFC 8365 section 5; ovs-vswitchd.conf.db(5), table Interface, "Tunnel Options".
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 VXLAN = "vxlan"
@@ -66,13 +67,43 @@ ENCAPSULATIONS: dict[str, Encapsulation] = {
 }  # fmt: skip
 
 
-def sendable() -> list[str]:
-    """The encapsulations that a switch here can send, by name."""
-    return sorted(name for name, row in ENCAPSULATIONS.items() if row.port is not None)
+SENDABLE: frozenset[str] = frozenset(
+    name for name, row in ENCAPSULATIONS.items() if row.port is not None
+)
+"""The encapsulations that a switch here can send."""
+_BY_TUNNEL_TYPE = {row.tunnel_type: name for name, row in ENCAPSULATIONS.items()}
+
+
+def tunnel_type(name: str) -> int:
+    """The number of an encapsulation in BGP: of one that is not declared, the number is its name.
+    Raises ValueError."""
+    row = ENCAPSULATIONS.get(name)
+    return row.tunnel_type if row is not None else int(name)
+
+
+def encapsulation_name(number: int) -> str:
+    """The reverse of :func:`tunnel_type`."""
+    return _BY_TUNNEL_TYPE.get(number, str(number))
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """A set of encapsulations in the one form in which two that are equal are equal: by tunnel
+    type.  It says nothing of what is preferred.  Raises ValueError as :func:`tunnel_type`."""
+    return tuple(sorted(set(names), key=tunnel_type))
+
+
+def has_mpls_labels(names: Iterable[str]) -> bool:
+    """Whether the labels of a route that offers these have 20 bits (RFC 8365 section 5.1.3); where
+    one of them carries VNIs, they have 24."""
+    bits = {
+        row.label_bits if (row := ENCAPSULATIONS.get(name)) is not None else _VNI_BITS
+        for name in names
+    }
+    return bits == {_MPLS_BITS}
 
 
 def overhead(encap: str, version: int = 4) -> int:
-    """Bytes that an IP packet of a VM grows by in a tunnel of a :func:`sendable` encapsulation.
+    """Bytes that an IP packet of a VM grows by in a tunnel of one of :data:`SENDABLE`.
     ``version``: 4 or 6, of the underlay."""
     port = ENCAPSULATIONS[encap].port
     assert port is not None, f"{encap} is not sent"

@@ -9,15 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from vrouter_ovs.encapsulation import SENDABLE
+
 OVS = "ovs"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What elements of one kind say of themselves beyond what all do.  ``kind``: names the
-    southbound that they belong to."""
+    southbound that they belong to.  ``encapsulations``: of the tunnels that they can send."""
 
     kind: ClassVar[str]
+    encapsulations: ClassVar[frozenset[str]] = SENDABLE
 
     def record(self) -> dict[str, Any]:
         """The part of the element's record in the store that is the kind's own."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from ryu_apps.control.families import EVPN, Family
+from vrouter_ovs.encapsulation import VXLAN
 
 LAST_SEQUENCE = 2**32 - 1
 """The MAC mobility sequence number has 32 bits (RFC 7432 section 7.7)."""
@@ -93,15 +94,16 @@ def fields_of(nlri: Nlri) -> dict[str, Any]:
 class Attributes(NamedTuple):
     """Path attributes, shared by many paths: intern them.
 
-    ``next_hop``: the VTEP.  ``rts``: sorted route targets.  ``encap``: tunnel type of the
-    encapsulation community (RFC 9012 section 4.1).  ``router_mac``: RFC 9135 section 6.1, or "".
-    ``mobility``: sequence number of the MAC mobility community (RFC 7432 section 7.7), 0 where
-    absent; ``sticky`` its static flag.  ``med`` -1 where absent.
+    ``next_hop``: the VTEP.  ``rts``: sorted route targets.  ``encaps``: what the VTEP takes, from
+    the Encapsulation communities (RFC 9012 section 4.1), by the names of
+    :mod:`vrouter_ovs.encapsulation` and in its order; VXLAN where there are none.  ``router_mac``:
+    RFC 9135 section 6.1, or "".  ``mobility``: sequence number of the MAC mobility community
+    (RFC 7432 section 7.7), 0 where absent; ``sticky`` its static flag.  ``med`` -1 where absent.
     """
 
     next_hop: str
     rts: tuple[str, ...]
-    encap: str = "vxlan"
+    encaps: tuple[str, ...] = (VXLAN,)
     router_mac: str = ""
     mobility: int = 0
     sticky: bool = False

@@ -121,7 +121,7 @@ def _describe(world: World, path: Path, source: str) -> dict[str, Any]:
     return {
         "family": str(nlri.family), "type": nlri.route_type, **fields_of(nlri),
         "next_hop": attrs.next_hop, "labels": list(path.labels), "rts": list(attrs.rts),
-        "encap": attrs.encap, "router_mac": attrs.router_mac, "mobility": attrs.mobility,
+        "encaps": list(attrs.encaps), "router_mac": attrs.router_mac, "mobility": attrs.mobility,
         "sticky": attrs.sticky, "local_pref": attrs.local_pref, "med": attrs.med,
         "as_path": list(attrs.as_path), "originator_id": attrs.originator_id,
         "esi": path.esi, "gateway": path.gateway,

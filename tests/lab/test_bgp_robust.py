@@ -232,7 +232,8 @@ def test_fuzz_of_the_listener(node):
 
 def test_our_own_encoding_is_what_the_corpus_starts_from():
     session = Session(65000, A, False, True)
-    _, packed = AttributeSet(Attributes("10.0.0.9", ("65000:100",), encap=""), None).packed(session)
+    attrs = Attributes("10.0.0.9", ("65000:100",), encaps=())
+    _, packed = AttributeSet(attrs, None).packed(session)
     assert packed == REST
 
 

@@ -61,7 +61,7 @@ def test_every_route_type_arrives_as_announced(nodes):
     want = announced(first, [
         mac_path(A, 1), mac_path(A, 2, ip=""), mac_path(A, 3, ip="v6"), mac_path(A, 4, l3=200),
         mac_path(A, 5, mobility=7), mac_path(A, 6, mobility=1, sticky=True), imet_path(A),
-        prefix_path(A, 1), prefix_path(A, 2, med=5), mac_path(A, 7, encap="gre"),
+        prefix_path(A, 1), prefix_path(A, 2, med=5), mac_path(A, 7, encaps=("gre",)),
         Path(IpPrefix("65000:7", 0, "fd00:1::/64"), attributes(A, l3=200), (200,)),
         Path(IpPrefix("70000:7", 0, "0.0.0.0/0"), attributes(A, l3=200), (200,), "",
              "10.9.9.9"),

@@ -84,7 +84,8 @@ def test_every_message_fits():
 UNPACKABLE = [
     {"mobility": 1 << 32}, {"mobility": -1, "sticky": True}, {"med": 1 << 32},
     {"local_pref": 1 << 32}, {"local_pref": -1}, {"origin": 256}, {"as_path": (1 << 32,)},
-    {"as_path": ("x",)}, {"encap": "70000"}, {"encap": "nonsense"}, {"router_mac": "02:00"},
+    {"as_path": ("x",)}, {"encaps": ("70000",)}, {"encaps": ("vxlan", "nonsense")},
+    {"router_mac": "02:00"},
     {"router_mac": "zz:00:00:00:00:01"}, {"next_hop": "10.0.0"}, {"next_hop": None},
     {"originator_id": "300.0.0.1"}, {"cluster_list": ("x",)}, {"rts": ("x",)},
     {"rts": ("65000:4294967296",)}, {"rts": tuple(f"65000:{n}" for n in range(600))},

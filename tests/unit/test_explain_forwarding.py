@@ -185,7 +185,8 @@ def test_no_tunnel_and_a_tunnel_that_is_down():
 @pytest.mark.parametrize("path, words", [
     (prefix(router_mac=""), "without a Router's MAC"),
     (prefix(label=0), "without a VNI"),
-    (prefix(encap="mpls"), "encapsulation mpls"),
+    (prefix(encaps=("mpls",)), "encapsulation mpls,"),
+    (prefix(encaps=("nvgre", "geneve", "77")), "encapsulations nvgre, geneve, 77,"),
     (prefix(vtep="2001:db8::7"), "IPv6 address of its VTEP"),
     (prefix(esi="00" * 9 + "01", label=0), "Ethernet segment"),
     (prefix(gateway="10.0.0.77", label=0), "by the gateway 10.0.0.77, and no route says where"),

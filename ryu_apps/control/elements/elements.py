@@ -43,6 +43,11 @@ class Element:
         return self.info.vtep
 
     @property
+    def encapsulations(self) -> frozenset[str]:
+        """Of the tunnels that it can send."""
+        return self.info.facts.encapsulations
+
+    @property
     def settled(self) -> bool:
         """Its switch is connected and has confirmed everything."""
         return self.openflow and self.confirmations.settled()

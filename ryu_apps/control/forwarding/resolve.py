@@ -8,12 +8,12 @@ computing all of them from scratch gives the same objects.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from functools import lru_cache
 
 from ryu_apps.control import ids
 from ryu_apps.control.config.address_owners import owner_of
 from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.desired import Scope
+from ryu_apps.control.elements.elements import Element
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services
@@ -21,11 +21,11 @@ from ryu_apps.control.messages import Gratuitous
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import Path
 from ryu_apps.control.tables import Tables
+from ryu_apps.control.vpn.encapsulations import endpoint_to
 from ryu_apps.control.vpn.instance import Entry, Instance
 from vrouter_ovs.state import (
     OWNER_NETWORK,
     BridgedHop,
-    Endpoint,
     Flood,
     FloodRemotes,
     LocalHop,
@@ -38,9 +38,6 @@ from vrouter_ovs.state import (
 
 MAX_HOPS = 32
 """More equal paths than this are left unused."""
-
-_endpoint = lru_cache(maxsize=65536)(Endpoint)
-"""An endpoint; equal ones are one object, as many hops name it."""
 
 
 class Resolver:
@@ -155,15 +152,14 @@ class Resolver:
                 self._desired.put(element, ("evi", vni), item)
             else:
                 self._desired.delete(element, ("evi", vni), ("localmac", vni, mac))
-            if (
-                path is None
-                or path.attrs.next_hop == self._elements.accepted[element].vtep
-                or port_id is not None
-            ):
+            here = self._elements.accepted[element]
+            endpoint = None
+            if path is not None and port_id is None and path.attrs.next_hop != here.vtep:
+                endpoint = endpoint_to(path.attrs, here.encapsulations)
+            if endpoint is None:
                 self._desired.delete(element, ("evi", vni), ("mac", vni, mac))
             else:
-                hop = BridgedHop(_endpoint(path.attrs.next_hop), path.labels[0])
-                item = RemoteMac(vni, mac, (hop,))
+                item = RemoteMac(vni, mac, (BridgedHop(endpoint, path.labels[0]),))
                 self._desired.put(element, ("evi", vni), item)
 
     def _resolve_ip(
@@ -209,14 +205,14 @@ class Resolver:
                 # An address of an attached subnet that nobody announced is nowhere.
                 self._desired.put(element, ("vrf", vni), Route(vni, prefix, ()))
                 continue
-            own = self._elements.accepted[element].vtep
+            here = self._elements.accepted[element]
             hops: set[LocalHop | RemoteHop] = {
-                _remote_hop(path)
+                hop
                 for path in paths
-                if path.attrs.next_hop != own and not path.gateway
+                if not path.gateway and (hop := _remote_hop(path, here)) is not None
             }
             if behind:
-                hops.update(self._through_gateways(element, instance, behind, own))
+                hops.update(self._through_gateways(element, instance, behind))
             if hops:
                 item = Route(vni, prefix, tuple(sorted(hops, key=_hop_order)[:MAX_HOPS]))
                 self._desired.put(element, ("vrf", vni), item)
@@ -224,7 +220,7 @@ class Resolver:
                 self._desired.delete(element, ("vrf", vni), ("route", vni, prefix))
 
     def _through_gateways(
-        self, element: str, instance: Instance, paths: Iterable[Path], own: str
+        self, element: str, instance: Instance, paths: Iterable[Path]
     ) -> Iterator[LocalHop | RemoteHop]:
         """The hops to the gateway addresses of a prefix."""
         for path in paths:
@@ -233,24 +229,24 @@ class Resolver:
             there = self._instances.best(instance.host(path.gateway))
             if local is not None:
                 yield local
-            elif there is not None and there.attrs.next_hop != own:
-                yield _remote_hop(there)
+            elif there is not None:
+                hop = _remote_hop(there, self._elements.accepted[element])
+                if hop is not None:
+                    yield hop
 
     def _resolve_flood(
         self, entry: Entry, instance: Instance | None, elements: Iterable[str]
     ) -> None:
         vni = entry[1]
-        remotes: set[BridgedHop] = set()
-        if instance is not None:
-            # One leaf a route, so that a VTEP with two EVIs imported here gets a copy for each.
-            remotes.update(
-                BridgedHop(_endpoint(path.attrs.next_hop), path.labels[0])
-                for path in instance.imets.values()
-            )
+        paths = instance.imets.values() if instance is not None else ()
+        remotes: dict[frozenset[str], set[BridgedHop]] = {}
         for element in elements:
-            own = self._elements.accepted[element].vtep
+            here = self._elements.accepted[element]
+            hops = remotes.get(here.encapsulations)
+            if hops is None:
+                hops = remotes[here.encapsulations] = _flood_hops(paths, here.encapsulations)
             ports = tuple(sorted(self._ports.present[vni][element].values()))
-            others = tuple(sorted(hop for hop in remotes if hop.endpoint.vtep != own))
+            others = tuple(sorted(hop for hop in hops if hop.endpoint.vtep != here.vtep))
             self._desired.put(element, ("evi", vni), Flood(vni, ports))
             if others:
                 self._desired.put(element, ("evi", vni), FloodRemotes(vni, others))
@@ -258,10 +254,25 @@ class Resolver:
                 self._desired.delete(element, ("evi", vni), ("floodremotes", vni))
 
 
-def _remote_hop(path: Path) -> RemoteHop:
-    """The hop along a route that is not behind a gateway address."""
+def _flood_hops(paths: Iterable[Path], supported: frozenset[str]) -> set[BridgedHop]:
+    """One leaf a route, so that a VTEP with two EVIs imported here gets a copy for each."""
+    return {
+        BridgedHop(endpoint, path.labels[0])
+        for path in paths
+        if (endpoint := endpoint_to(path.attrs, supported)) is not None
+    }
+
+
+def _remote_hop(path: Path, element: Element) -> RemoteHop | None:
+    """The hop of an element along a route that is not behind a gateway address; None where that
+    leads to itself, or needs another encapsulation than it has."""
     attrs = path.attrs
-    return RemoteHop(_endpoint(attrs.next_hop), path.labels[-1], attrs.router_mac)
+    if attrs.next_hop == element.vtep:
+        return None
+    endpoint = endpoint_to(attrs, element.encapsulations)
+    if endpoint is None:
+        return None
+    return RemoteHop(endpoint, path.labels[-1], attrs.router_mac)
 
 
 def _hop_order(hop: LocalHop | RemoteHop) -> tuple:

@@ -15,6 +15,7 @@ from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.codec.messages import AS_TRANS, UPDATE_ERROR, BgpError
 from ryu_apps.peering.codec.nlri import pack_ip, unpack_ip
 from ryu_apps.peering.codec.values import host_objection, mac_objection
+from vrouter_ovs.encapsulation import encapsulation_name, has_mpls_labels, in_order, tunnel_type
 
 ORIGIN, AS_PATH, NEXT_HOP, MED, LOCAL_PREF, ATOMIC, AGGREGATOR, COMMUNITIES = range(1, 9)
 ORIGINATOR_ID, CLUSTER_LIST, MP_REACH, MP_UNREACH, EXT_COMMUNITIES = 9, 10, 14, 15, 16
@@ -26,13 +27,6 @@ _FLAGS = {ORIGIN: 0x40, AS_PATH: 0x40, NEXT_HOP: 0x40, MED: 0x80, LOCAL_PREF: 0x
           MP_REACH: 0x80, MP_UNREACH: 0x80, EXT_COMMUNITIES: 0xC0, AS4_PATH: 0xC0,
           AS4_AGGREGATOR: 0xC0, PMSI: 0xC0}
 INGRESS_REPLICATION = 6
-
-TUNNEL_TYPES = {"gre": 2, "vxlan": 8, "nvgre": 9, "mpls": 10, "mpls-in-gre": 11, "vxlan-gpe": 12,
-                "mpls-in-udp": 13, "geneve": 19}
-"""RFC 9012 section 4.1 and its registry."""
-_TUNNEL_NAMES = {number: name for name, number in TUNNEL_TYPES.items()}
-MPLS_TUNNELS = frozenset({"gre", "mpls", "mpls-in-gre", "mpls-in-udp"})
-"""Encapsulations whose labels have 20 bits."""
 
 
 class Session(NamedTuple):
@@ -90,9 +84,7 @@ def pack_target(text: str) -> bytes:
 
 def _communities(attrs: Attributes) -> bytes:
     out = [pack_target(text) for text in attrs.rts]
-    if attrs.encap:
-        number = TUNNEL_TYPES.get(attrs.encap)
-        out.append(struct.pack("!HIH", 0x030C, 0, int(attrs.encap) if number is None else number))
+    out += [struct.pack("!HIH", 0x030C, 0, tunnel_type(name)) for name in attrs.encaps]
     if attrs.router_mac:
         out.append(b"\x06\x03" + bytes.fromhex(attrs.router_mac.replace(":", "")))
     if attrs.mobility or attrs.sticky:
@@ -131,7 +123,7 @@ def pack_attributes(attrs: Attributes, pmsi: tuple[int, str] | None, session: Se
         out.append(_attribute(AS4_PATH, _segments(path, "I")))
     if pmsi is not None:
         vni, address = pmsi
-        label = vni << 4 if attrs.encap in MPLS_TUNNELS else vni
+        label = vni << 4 if has_mpls_labels(attrs.encaps) else vni
         out.append(_attribute(PMSI, b"\x00\x06" + label.to_bytes(3, "big") + pack_ip(address)))
     return pack_ip(attrs.next_hop), b"".join(out)
 
@@ -161,7 +153,7 @@ def _parse_path(value: bytes, width: int) -> tuple[int, ...]:
 
 
 def _parse_communities(value: bytes, found: dict) -> None:
-    targets, tunnels = set(), []
+    targets, encaps = set(), set()
     for at in range(0, len(value), 8):
         kind, sub = value[at], value[at + 1]
         if sub == 2 and kind == 0:
@@ -172,7 +164,7 @@ def _parse_communities(value: bytes, found: dict) -> None:
             targets.add(f"{socket.inet_ntoa(value[at + 2 : at + 6])}:"
                         f"{int.from_bytes(value[at + 6 : at + 8], 'big')}")
         elif kind == 3 and sub == 0x0C:
-            tunnels.append(int.from_bytes(value[at + 6 : at + 8], "big"))
+            encaps.add(encapsulation_name(int.from_bytes(value[at + 6 : at + 8], "big")))
         elif kind == 6 and sub == 3:
             mac = value[at + 2 : at + 8].hex(":")
             reason = mac_objection(mac)
@@ -182,9 +174,8 @@ def _parse_communities(value: bytes, found: dict) -> None:
             found["sticky"] = bool(value[at + 2] & 1)
             found["mobility"] = int.from_bytes(value[at + 4 : at + 8], "big")
     found["rts"] = tuple(sorted(targets))
-    if tunnels:
-        number = TUNNEL_TYPES["vxlan"] if TUNNEL_TYPES["vxlan"] in tunnels else tunnels[0]
-        found["encap"] = _TUNNEL_NAMES.get(number, str(number))
+    if encaps:
+        found["encaps"] = in_order(encaps)
 
 
 def _parse_pmsi(value: bytes) -> tuple[int, bytes] | None:
@@ -313,7 +304,7 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
     if session.local_as in attrs.as_path or attrs.originator_id == session.router_id \
             or session.router_id in attrs.cluster_list:
         return Parsed(None, None, tuple(notes), False, loop=True)
-    mpls = attrs.encap in MPLS_TUNNELS
+    mpls = has_mpls_labels(attrs.encaps)
     vni = None
     if pmsi is not None and pmsi[0] == INGRESS_REPLICATION:
         vni = int.from_bytes(pmsi[1], "big") >> (4 if mpls else 0)

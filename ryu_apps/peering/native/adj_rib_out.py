@@ -12,10 +12,11 @@ import weakref
 from collections.abc import Iterable, Sequence
 
 from ryu_apps.control.routes import Attributes
-from ryu_apps.peering.codec.attributes import MPLS_TUNNELS, Session, pack_attributes
+from ryu_apps.peering.codec.attributes import Session, pack_attributes
 from ryu_apps.peering.codec.families import FamilyCodec
 from ryu_apps.peering.codec.messages import UNPACKABLE
 from ryu_apps.peering.codec.update import pack_reach, pack_unreach
+from vrouter_ovs.encapsulation import has_mpls_labels
 
 
 class AttributeSet:
@@ -53,7 +54,7 @@ class AdjRibOut:
     def _shared(self, attrs: tuple) -> tuple[AttributeSet | None, bool]:
         """(the set, whether its labels have 20 bits); the set is None where these are none."""
         try:
-            return self._set(attrs, None), attrs[2] in MPLS_TUNNELS
+            return self._set(attrs, None), has_mpls_labels(attrs[2])
         except UNPACKABLE:
             return None, False
 
