@@ -119,6 +119,9 @@ class Configurer:
             self._marks.claims.mark(port.id)
         else:
             self._claimed((port.id,))
+        if old is not None and new is not None and _addresses(old) != _addresses(new):
+            # It may be as it was at the end of a batch, and the router above it another meanwhile.
+            self._republish((port.id,))
         for one in (old, new):
             if one is None:
                 continue

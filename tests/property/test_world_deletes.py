@@ -95,6 +95,6 @@ def test_deletion_in_any_order_leaves_nothing(history, seed):
             node.ack(rng.choice(list(node.inputs.elements) or ["e0"]))
     node.settle()
     for table in node.tables.values():
-        assert {item.kind for item in table.values()} <= {"vrouter", "tunnel"}
+        assert {item.kind for item in table.values()} <= {"meterpool", "vrouter", "tunnel"}
     assert not node.announced and not node.edges
     switches.check(node)

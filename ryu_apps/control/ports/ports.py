@@ -71,7 +71,10 @@ class Ports:
         )
         self._note_refusals(port_id, verdict.refused)
         claim, new = verdict.claim, None
-        if claim is not None and claim.element == departed:
+        if departed and claim is not None and (
+            claim.element == departed or claim.element not in self._desired.objects
+        ):
+            # That element has joined as well, and is not described yet.
             claim = None
             self._marks.claims.mark(port_id)
         if claim is not None:
