@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import collections
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -20,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 from ryu_apps.control.messages import EFFECTS, Effect, Subscriptions, Tick
 from ryu_apps.control.world import World
 from ryu_apps.observers import Observer
-from ryu_apps.supervision import Thread, next_step, waiting
+from ryu_apps.supervision import Worker, next_step, waiting
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -56,11 +55,8 @@ class Controller:
         self.handled = 0
         self._clock = clock
         self._queue: collections.deque[Any] = collections.deque()
-        self._wake = threading.Condition()
-        self._stopping = False
-        self._thread = Thread(
-            self._run, "controller", essential=True, may_end=lambda: self._stopping
-        )
+        self._worker = Worker(self._run, "controller")
+        self._wake = self._worker.changed
 
     def subscribe(self, effect: type[Effect], function: Callable[[Any], None]) -> None:
         """Have ``function`` called with each effect of this very class, after those that subscribed
@@ -93,7 +89,7 @@ class Controller:
             self.observers = tuple(one for one in self.observers if one is not observer)
 
     def start(self) -> None:
-        self._thread.start()
+        self._worker.start()
 
     def post(self, event: Any) -> None:
         """Hand over an event.  Any thread; never blocks."""
@@ -106,9 +102,9 @@ class Controller:
 
         Raises what it raises, TimeoutError after ``timeout`` seconds, Stopped at the end.
         """
-        if threading.current_thread() is self._thread:
+        if self._worker.is_current():
             return function(self.world)
-        if not self._thread.is_alive():
+        if not self._worker.alive:
             raise Stopped("the node is stopping")
         result: Future = Future()
         self.post((function, result))
@@ -116,22 +112,18 @@ class Controller:
 
     def stop(self) -> None:
         """End after the events at hand.  Events posted later are dropped."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(2.0)
+        self._worker.stop()
 
     def _run(self) -> None:
         next_tick = self._clock() + TICK
         while True:
             with self._wake:
-                if not self._queue and not self._stopping:
+                if not self._queue and not self._worker.stopping:
                     with waiting():
                         self._wake.wait(max(next_tick - self._clock(), 0))
                 else:
                     next_step()
-                if self._stopping and not self._queue:
+                if self._worker.stopping and not self._queue:
                     return
                 events = [
                     self._queue.popleft() for _ in range(min(len(self._queue), BATCH))

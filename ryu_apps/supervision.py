@@ -151,6 +151,39 @@ class Thread(threading.Thread):
         self._failed_at = now
 
 
+class Worker:
+    """An essential thread that waits for work until it is told to stop.
+
+    ``changed``: what it waits on; whoever gives it work holds it meanwhile and notifies.
+    ``target`` runs on the thread and returns soon after ``stopping`` is true.
+    """
+
+    def __init__(self, target: Callable[[], Any], name: str) -> None:
+        self.changed = threading.Condition()
+        self.stopping = False
+        self._thread = Thread(target, name, essential=True, may_end=lambda: self.stopping)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def is_current(self) -> bool:
+        """Whether the caller runs on this thread."""
+        return threading.current_thread() is self._thread
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float = 2.0) -> None:
+        """Tell it, and wait at most ``timeout`` seconds for its end.  Idempotent; from any thread,
+        its own too, and before it was started."""
+        with self.changed:
+            self.stopping = True
+            self.changed.notify_all()
+        if self.alive and not self.is_current():
+            self._thread.join(timeout)
+
+
 _local = threading.local()
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
 
 from ryu_apps.store.base import StoreError
-from ryu_apps.supervision import Thread, failed, waiting
+from ryu_apps.supervision import Worker, failed, waiting
 
 LOG = logging.getLogger(__name__)
 
@@ -51,27 +50,20 @@ class Guard:
     def __init__(self, review: Callable[[], str], housekeeping: Callable[[float], None]) -> None:
         self._review = review
         self._housekeeping = housekeeping
-        self._wake = threading.Condition()
+        self._worker = Worker(self._run, "configuration")
+        self._wake = self._worker.changed
         self._due = float("inf")
         self._told = ""
-        self._stopping = False
-        self._thread = Thread(
-            self._run, "configuration", essential=True, may_end=lambda: self._stopping
-        )
 
     def start(self, doubt: str) -> None:
         """``doubt``: what the first look at the store left."""
         self._tell(doubt)
         if doubt:
             self._due = time.monotonic() + TICK
-        self._thread.start()
+        self._worker.start()
 
     def stop(self) -> None:
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
-        if self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(2.0)
+        self._worker.stop()
 
     def wake(self) -> None:
         """The store has to be compared, now.  Any thread; never blocks."""
@@ -85,10 +77,10 @@ class Guard:
             with self._wake, waiting():
                 now = time.monotonic()
                 self._wake.wait_for(
-                    lambda: self._stopping or self._due == 0.0,
+                    lambda: self._worker.stopping or self._due == 0.0,
                     max(0.0, min(self._due, tick) - now),
                 )
-                if self._stopping:
+                if self._worker.stopping:
                     return
                 now = time.monotonic()
                 review = self._due <= now

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 
 from ryu_apps.store.base import Delete, Put, Store, StoreError, TooLarge
 from ryu_apps.store.keys import check_key
-from ryu_apps.supervision import Thread, failed, waiting
+from ryu_apps.supervision import Worker, failed, waiting
 
 LOG = logging.getLogger(__name__)
 RETRY = (0.05, 5.0)
@@ -28,17 +27,14 @@ class StatusWriter:
         self.refused = 0
         self._store = store
         self._max = max_operations
-        self._wake = threading.Condition()
+        self._worker = Worker(self._run, "status-writer")
+        self._wake = self._worker.changed
         self._pending: dict[str, Put | Delete] = {}
         self._meant: dict[str, Put] = {}
         """What the store has of this node, or is going to have."""
-        self._stopping = False
-        self._thread = Thread(
-            self._run, "status-writer", essential=True, may_end=lambda: self._stopping
-        )
 
     def start(self) -> None:
-        self._thread.start()
+        self._worker.start()
 
     def put(self, key: str, record: dict | None, ephemeral: bool = False) -> None:
         """Queue a record (None: delete).  Raises ValueError for a key outside ``/status/``."""
@@ -71,18 +67,14 @@ class StatusWriter:
 
     def stop(self, timeout: float = 1.0) -> None:
         """Write what is pending if that takes no longer than ``timeout`` seconds."""
-        with self._wake:
-            self._stopping = True
-            self._wake.notify()
-        if self._thread.is_alive():
-            self._thread.join(timeout)
+        self._worker.stop(timeout)
 
     def _run(self) -> None:
         pause = RETRY[0]
         while True:
             with self._wake:
                 with waiting():
-                    self._wake.wait_for(lambda: self._pending or self._stopping)
+                    self._wake.wait_for(lambda: self._pending or self._worker.stopping)
                 if not self._pending:
                     return
                 keys = list(self._pending)[: self._max]
@@ -98,7 +90,7 @@ class StatusWriter:
             with self._wake:
                 self._pending = {**batch, **self._pending}
                 with waiting():
-                    if self._wake.wait_for(lambda: self._stopping, pause):
+                    if self._wake.wait_for(lambda: self._worker.stopping, pause):
                         return
             pause = min(pause * 2, RETRY[1])
 

@@ -151,7 +151,7 @@ def test_mutated_packets_leave_nothing_behind(family: str) -> None:
     def drain() -> None:
         deadline = time.monotonic() + 60
         while worker._waiting:
-            assert worker._thread.is_alive() and time.monotonic() < deadline
+            assert worker._worker.alive and time.monotonic() < deadline
             time.sleep(0.001)
         while dns.status()["queued"]:
             assert time.monotonic() < deadline

@@ -19,7 +19,7 @@ from typing import Any
 
 from ryu_apps.control.messages import EdgeChanged, Subscriptions
 from ryu_apps.southbound.services.router_advertisements import Advertisements
-from ryu_apps.supervision import Thread, failed, waiting
+from ryu_apps.supervision import Worker, failed, waiting
 from vrouter_ovs.edge import EdgePort, Why
 from vrouter_ovs.numbers import (
     ETH_IPV4,
@@ -116,7 +116,8 @@ class PuntSouthbound:
     def __init__(self, send: Send, services: Mapping[int, Service] | None = None) -> None:
         self._send = send
         self._services: dict[int, Service] = {Why.ASKED: asked, **(services or {})}
-        self._lock = threading.Condition()
+        self._worker = Worker(self._run, "punt")
+        self._lock = self._worker.changed
         self._waiting: dict[str, deque[bytes]] = {}
         """Element -> its packet-ins, in the order of turns; none is empty."""
         self._ports: dict[Place, EdgePort] = {}
@@ -126,10 +127,6 @@ class PuntSouthbound:
         self._fresh: deque[Place] = deque()
         self._counters: dict[str, Counters] = {}
         self._advertisements = Advertisements(send, self.current, self._advertised)
-        self._stopping = False
-        self._thread = Thread(
-            self._run, "punt", essential=True, may_end=lambda: self._stopping
-        )
 
     # ------------------------------------------------------------ controller thread
 
@@ -139,14 +136,10 @@ class PuntSouthbound:
         }
 
     def start(self) -> None:
-        self._thread.start()
+        self._worker.start()
 
     def stop(self) -> None:
-        with self._lock:
-            self._stopping = True
-            self._lock.notify()
-        if self._thread.is_alive():
-            self._thread.join(2.0)
+        self._worker.stop()
 
     def changed(self, element: str, ofport: int, port: EdgePort | None) -> None:
         """What is answered to a port; None: nothing any more."""
@@ -228,14 +221,14 @@ class PuntSouthbound:
     def _run(self) -> None:
         while True:
             with self._lock:
-                while not (self._waiting or self._fresh or self._tasks or self._stopping):
+                while not (self._waiting or self._fresh or self._tasks or self._worker.stopping):
                     due = self._advertisements.due()
                     wait = due - time.monotonic() if due is not None else None
                     if wait is not None and wait <= 0:
                         break
                     with waiting():
                         self._lock.wait(wait)
-                if self._stopping:
+                if self._worker.stopping:
                     return
                 element, messages = self._take()
                 fresh = list(dict.fromkeys(self._fresh))
