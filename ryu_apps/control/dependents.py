@@ -45,11 +45,11 @@ class Dependents:
         self._origins = origins
         self._publisher = publisher
 
-    def follow(self, changes: list[BestChange]) -> None:
-        """Let the instances follow the RIB, and look again at claims that a route decides."""
+    def apply_best_changes(self, changes: list[BestChange]) -> None:
+        """Bring the instances in line with the RIB; look again at claims that a route decides."""
         if not changes:
             return
-        self._instances.follow(changes)
+        self._instances.apply_best_changes(changes)
         addresses: dict[tuple[int, str], list[BestChange]] = {}
         for change in changes:
             if type(change.nlri) is not MacIp:
@@ -73,7 +73,7 @@ class Dependents:
                 if known and change.old is not None and vni not in self._instances.importing(after):
                     self._bindings.saw(instance.spec.id, change.old, self._active)
         for key, found in addresses.items():
-            self._moves.follow(key, found)
+            self._moves.apply_best_changes(key, found)
 
     def judge_again(self, vteps: Collection[str]) -> None:
         """VTEPs became a hypervisor's of this system or of this node, or ceased to be: a route
@@ -88,16 +88,16 @@ class Dependents:
                 self._marks.claims.mark(port_id)
                 self._again(port_id)
 
-    def peer_given_up(self) -> None:
-        """The routes of a peer that is away hold no port any longer."""
+    def peer_expired(self) -> None:
+        """The routes of a peer that is away keep no port any longer."""
         self._marks.claims.mark_all(self._refused)
         self._instances.choose_again()
 
     def peer_back(self) -> None:
-        """A peer that was given up is back."""
+        """A peer that had expired is back."""
         self._instances.choose_again()
 
-    def told(self, nlris: Iterable[Nlri]) -> None:
+    def peer_paths_changed(self, nlris: Iterable[Nlri]) -> None:
         """A peer announced or withdrew these.  Its path of a route of ours is never the best, and
         the RIB shows no change."""
         for nlri in nlris:

@@ -13,14 +13,10 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.families import Family
-from ryu_apps.control.graceful_restart import (
-    Negotiated,
-    kept_on_return,
-    promises_end_of_rib,
-    retained,
-)
+from ryu_apps.control.graceful_restart import Negotiated, promises_end_of_rib
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.routes import Path
+from ryu_apps.control.stale_routes import StaleRoutes
 from ryu_apps.control.tables import Tables
 
 AUTO, NODE, ROUTER, REFLECTOR = "auto", "node", "router", "reflector"
@@ -34,9 +30,9 @@ for so many seconds."""
 
 class Peers:
     """``kinds``: peer -> one of KINDS; who is not in it is a node.  ``expected``: the configured
-    peers.  Seconds: ``stale_time``, the longest that routes outlive a session; ``restart_time``,
-    how long they hold ports against claims here; ``stalepath_time``, how long a router that is back
-    has for its End-of-RIB.  ``given_up``: takes the peers whose routes hold no port any more.
+    peers.  ``times``: the seconds ``stale_time`` and ``stalepath_time`` of :class:`StaleRoutes`,
+    with ``restart_time`` between, how long routes of a peer that is away keep ports from claims
+    here.  ``expired``: takes the peers whose routes keep no port any more.
 
     Reads: the records of nodes and hypervisors, the RIB.
     Marks: VTEPs whose routes count otherwise; by the RIB what depends on routes.
@@ -51,17 +47,20 @@ class Peers:
         tables: Tables,
         marks: Marks,
         dependents: Dependents,
-        given_up: set[str],
+        expired: set[str],
         effects: list,
     ) -> None:
         self._kinds = kinds
         self._expected = expected
-        self._stale_time, self._restart_time, self._stalepath_time = times
+        stale_time, self._restart_time, stalepath_time = times
         self._rib = tables.rib
+        self._stale_routes = StaleRoutes(
+            stale_time, stalepath_time, tables.rib, dependents, self.of_node, self._notice
+        )
         self._elements = tables.elements
         self._marks = marks
         self._dependents = dependents
-        self._given_up = given_up
+        self._expired = expired
         self._effects = effects
         self.nodes = tables.elements.nodes
         self.up: dict[str, dict[str, Any]] = {}
@@ -69,17 +68,15 @@ class Peers:
         self._identities: dict[str, tuple[str, int]] = {}
         """Peer -> (BGP identifier, AS) of its last OPEN."""
         self._node_of: dict[str, str] = {}
-        """Peer -> the node that it was seen to be; a node's record goes when the node dies, and its
+        """Peer -> the node that it is by its OPEN; a node's record goes when the node dies, and its
         routes are a node's all the same."""
         self._negotiated: dict[str, Mapping[Family, Negotiated]] = {}
         """Peers with a session -> its families, and what the OPEN says of graceful restart."""
         self._last_families: dict[str, tuple[Family, ...]] = {}
         """Peer -> the families of its last session."""
         self._down_since: dict[str, float] = {}
-        self._deadlines: dict[tuple[str, Family, bool], float] = {}
-        """(peer, family, whether of its nodes' routes) -> when those of them that are stale go."""
-        self._told: set[str] = set()
-        """Peers that are reflectors, as it seems, of which people have been told."""
+        self._likely_reflectors: set[str] = set()
+        """Peers that seem to be reflectors, of which there was a notice."""
         self._heard: dict[str, float] = {}
         """When a peer last came up or sent routes."""
         self._ended: set[tuple[str, Family]] = set()
@@ -101,7 +98,7 @@ class Peers:
     def _turned_out(self, peer: str) -> None:
         """It is another kind of peer than it was: choose again between its routes and others."""
         self._marks.vteps.mark_all(self._elements.by_vtep)
-        self._dependents.follow(self._rib.choose_again(peer))
+        self._dependents.apply_best_changes(self._rib.choose_again(peer))
 
     def negotiated(self, peer: str) -> Mapping[Family, Negotiated]:
         """The families of the peer's session, and what its OPEN said of graceful restart for each;
@@ -137,16 +134,18 @@ class Peers:
         if self.kind(peer) != kind:
             self._turned_out(peer)
 
-    # ------------------------------------------------------------ what they say
+    # ------------------------------------------------------------ sessions and routes
 
     def paths_received(self, event: msg.PathsReceived, now: float) -> None:
         """Routes came and went."""
         self._heard[event.peer] = now
-        if self._kinds.get(event.peer) == AUTO and event.peer not in self._told:
+        if self._kinds.get(event.peer) == AUTO and event.peer not in self._likely_reflectors:
             self._look_for_hypervisors(event)
-        self._dependents.follow(self._rib.update(event.peer, event.announced, event.withdrawn))
-        self._dependents.told(path.nlri for path in event.announced)
-        self._dependents.told(event.withdrawn)
+        self._dependents.apply_best_changes(
+            self._rib.update(event.peer, event.announced, event.withdrawn)
+        )
+        self._dependents.peer_paths_changed(path.nlri for path in event.announced)
+        self._dependents.peer_paths_changed(event.withdrawn)
 
     def _look_for_hypervisors(self, event: msg.PathsReceived) -> None:
         """What a reflector carries of nodes counts as a router's until the configuration says what
@@ -155,7 +154,7 @@ class Peers:
             return
         for path in event.announced:
             if path.attrs.next_hop in self._elements.by_vtep:
-                self._told.add(event.peer)
+                self._likely_reflectors.add(event.peer)
                 self._notice(
                     "warning", event.peer,
                     f"it announces routes to the hypervisor {path.attrs.next_hop}; they count as a "
@@ -168,8 +167,8 @@ class Peers:
         peer, info = event.peer, event.info
         self.up[peer] = info
         self._heard[peer] = now
-        if peer in self._given_up:
-            self._given_up.discard(peer)
+        if peer in self._expired:
+            self._expired.discard(peer)
             self._dependents.peer_back()
         self._down_since.pop(peer, None)
         identity = (info.get("router_id", ""), info.get("remote_as", 0))
@@ -182,84 +181,33 @@ class Peers:
         self._identify(peer)
         self._negotiated[peer] = event.families
         self._last_families[peer] = tuple(event.families)
-        for family in self._families(peer):
-            if not kept_on_return(False, event.families.get(family, Negotiated())):
-                self._drop_stale(peer, family, False, "it is back and has not forwarded meanwhile")
-            elif family in self._rib.stale_families(peer):
-                self._deadlines[peer, family, False] = now + self._stalepath_time
+        self._stale_routes.session_up(peer, event.families, now)
         self._notice("info", peer, f"established ({self.kind(peer)})")
 
     def went_down(self, event: msg.PeerDown, now: float) -> None:
         """A session is over: its routes turn stale for as long as they are retained."""
         peer = event.peer
-        families = self._families(peer)
         negotiated = self._negotiated.pop(peer, {})
         self.up.pop(peer, None)
         self._down_since[peer] = now
-        for family in families:
-            if family not in self._rib.stale_families(peer):
-                self._deadlines.pop((peer, family, True), None)
-            # It may have restarted again before it had told everything (RFC 4724 section 4.2).
-            self._drop_stale(peer, family, False, "it restarted again")
-        self._dependents.follow(self._rib.peer_down(peer))
-        for family in self._rib.stale_families(peer):
-            terms = negotiated.get(family, Negotiated())
-            for of_nodes in (False, True):
-                seconds = retained(of_nodes, terms, event.end, self._stale_time)
-                if not seconds:
-                    self._drop_stale(peer, family, of_nodes)
-                elif family in self._rib.stale_families(peer):
-                    self._deadlines.setdefault((peer, family, of_nodes), now + seconds)
+        self._stale_routes.session_down(peer, negotiated, event.end, now)
         count = self._rib.stale_count(peer)
         fate = f"{count} routes are stale, in use" if count else "none of its routes is kept"
         self._notice("warning", peer, f"down ({event.reason}); {fate}")
 
     def end_of_rib(self, event: msg.EndOfRib) -> None:
-        """The peer has told everything of a family: what is still stale of it goes."""
-        peer, family = event.peer, event.family
-        self._ended.add((peer, family))
-        self._last_families.setdefault(peer, (family,))
-        for of_nodes in (False, True):
-            self._deadlines.pop((peer, family, of_nodes), None)
-        gone = [path.nlri for path in self._rib.stale_from(peer, family)]
-        self._dependents.follow(self._rib.end_of_rib(peer, family))
-        self._dependents.told(gone)
+        """The peer's table of a family is complete."""
+        self._ended.add((event.peer, event.family))
+        self._last_families.setdefault(event.peer, (event.family,))
+        self._stale_routes.end_of_rib(event.peer, event.family)
 
     def tick(self, now: float) -> None:
-        """Let go what has been stale for too long, and ports that a peer that is away held."""
+        """Let go what has been stale for too long, and ports that a peer had which is away."""
         for peer, since in self._down_since.items():
-            if now - since >= self._restart_time and peer not in self._given_up:
-                self._given_up.add(peer)
-                self._dependents.peer_given_up()
-        for (peer, family, of_nodes), deadline in list(self._deadlines.items()):
-            if now >= deadline:
-                # A peer that is back but never sent End-of-RIB keeps what it announced since.
-                why = "they were stale for too long"
-                self._drop_stale(peer, family, of_nodes, why)
-                if of_nodes:  # The longest time is over, for what counted as theirs before, too.
-                    self._drop_stale(peer, family, False, why)
-
-    # ------------------------------------------------------------ stale routes
-
-    def _families(self, peer: str) -> list[Family]:
-        """Those of the peer's session, and those that something is stale of, or was."""
-        return list(dict.fromkeys((
-            *self._negotiated.get(peer, ()), *self._rib.stale_families(peer),
-            *(family for name, family, _ in self._deadlines if name == peer),
-        )))  # fmt: skip
-
-    def _drop_stale(self, peer: str, family: Family, of_nodes: bool, why: str = "") -> None:
-        self._deadlines.pop((peer, family, of_nodes), None)
-        gone = [
-            path.nlri for path in self._rib.stale_from(peer, family)
-            if self.of_node(peer, path) == of_nodes
-        ]  # fmt: skip
-        if not gone:
-            return
-        self._dependents.follow(self._rib.drop_stale(peer, gone))
-        self._dependents.told(gone)
-        if why:
-            self._notice("warning", peer, f"{len(gone)} stale routes were dropped: {why}")
+            if now - since >= self._restart_time and peer not in self._expired:
+                self._expired.add(peer)
+                self._dependents.peer_expired()
+        self._stale_routes.tick(now)
 
     # ------------------------------------------------------------ a node's start
 

@@ -125,7 +125,7 @@ class World:
         released = Released(self.rib, self.publisher, settings.restart_time)
         self.local_paths = LocalPaths(
             tables, marks("LocalPaths"), settings.local_as, self.ports, self.bindings, released,
-            self.dependents.follow,
+            self.dependents.apply_best_changes,
         )
         self.configurer = Configurer(
             tables, marks("Configurer"), self.learned, self.policies, settings.local_as
@@ -133,7 +133,7 @@ class World:
         self.peers = Peers(
             settings.peer_kinds, settings.peers,
             (settings.stale_time, settings.restart_time, settings.stalepath_time),
-            tables, marks("Peers"), self.dependents, origins.given_up, self._effects,
+            tables, marks("Peers"), self.dependents, origins.expired_peers, self._effects,
         )
         origins.is_router = self.rib.is_router = self.peers.is_router
         self.trust = Trust(self.config, self.elements, tables.active, settings.most_lost_ports)

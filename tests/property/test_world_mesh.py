@@ -172,7 +172,7 @@ class Mesh:
         for i, j in combinations(range(len(self.nodes)), 2):
             self.mend(i, j)
         self.rest()
-        if any(node.world.publisher.kept for node in self.nodes):
+        if any(node.world.publisher.released for node in self.nodes):
             # What new owners of hypervisors did not announce goes after a while.
             for node in self.nodes:
                 node.tick(node.world.settings.restart_time)

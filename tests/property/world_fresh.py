@@ -48,7 +48,7 @@ def rebuild(node: Node, seed: int = 0) -> Node:
     fresh.now = node.now
     bindings = fresh.world.bindings
     bindings.mobility.update(old.bindings.mobility)
-    bindings.given_up.update(old.bindings.given_up)
+    bindings.expired_peers.update(old.bindings.expired_peers)
     duplicates = fresh.world.duplicates
     duplicates.known.update(old.duplicates.known)
     duplicates._answers.update(old.duplicates._answers)

@@ -164,7 +164,7 @@ class Node:
     def settle(self) -> None:
         """Flush and let every switch confirm, until nothing more comes of it."""
         self.flush()
-        if self.world.publisher.kept:
+        if self.world.publisher.released:
             self.tick(self.world.settings.restart_time)
         for _ in range(30):
             for element in list(self.revisions):

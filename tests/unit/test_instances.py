@@ -45,7 +45,7 @@ def tables() -> tuple[Rib, Instances]:
 
 def receive(path: Path) -> Instances:
     rib, instances = tables()
-    instances.follow(rib.update("p1", [path]))
+    instances.apply_best_changes(rib.update("p1", [path]))
     return instances
 
 
@@ -124,16 +124,16 @@ def test_targets_of_any_as():
         (f"65001:{(1 << 28) + (1 << 24) + 101}", False), (f"65001:{(1 << 31) + 101}", False),
     ):
         path = mac_path(rts=(target,))
-        instances.follow(rib.update("p1", [path]))
+        instances.apply_best_changes(rib.update("p1", [path]))
         assert (MAC in instances.by_vni[101].macs) is imported, target
         assert (101 in instances.importing((target,))) is imported
-    instances.follow(rib.update("p1", [mac_path(rts=("65001:101", "64512:101"))]))
+    instances.apply_best_changes(rib.update("p1", [mac_path(rts=("65001:101", "64512:101"))]))
     assert len(instances.by_vni[101].macs[MAC]) == 1
-    instances.follow(rib.update("p1", [], [mac_path().nlri]))
+    instances.apply_best_changes(rib.update("p1", [], [mac_path().nlri]))
     assert not instances.by_vni[101].macs and not instances._by_target
     instances.remove(101)
     assert not instances._importers
-    instances.follow(rib.update("p1", [mac_path(rts=("65001:301",))]))
+    instances.apply_best_changes(rib.update("p1", [mac_path(rts=("65001:301",))]))
     instances.configure(Spec("evi", "late", 301, 1, frozenset({"64512:301"}), ()))
     assert MAC in instances.by_vni[301].macs
 
@@ -150,7 +150,7 @@ def two_networks(*paths: Path) -> Instances:
     rib = Rib()
     instances = Instances(rib, Part().marks("Instances"))
     instances.configure(evi(101))
-    instances.follow(rib.update("p1", paths))
+    instances.apply_best_changes(rib.update("p1", paths))
     return instances
 
 
@@ -190,12 +190,12 @@ def test_a_route_that_was_misdirected_and_changes_or_goes():
     for vni in (101, 102):
         instances.configure(evi(vni))
     bad, good = mac_path(labels=(102,)), mac_path(labels=(101,))
-    instances.follow(rib.update("p1", [bad]))
+    instances.apply_best_changes(rib.update("p1", [bad]))
     assert not instances.by_vni[101].macs
-    instances.follow(rib.update("p1", [good]))
+    instances.apply_best_changes(rib.update("p1", [good]))
     assert instances.by_vni[101].macs == {MAC: (good,)}
-    instances.follow(rib.update("p1", [bad]))
-    instances.follow(rib.update("p1", [], [bad.nlri]))
+    instances.apply_best_changes(rib.update("p1", [bad]))
+    instances.apply_best_changes(rib.update("p1", [], [bad.nlri]))
     red = instances.by_vni[101]
     assert not red.macs and not red.misdirected and not red.unused and not instances._labelled
 
@@ -204,5 +204,5 @@ def test_the_second_label_of_a_routed_host_is_the_vrf_s():
     rib, instances = tables()
     instances.configure(Spec("vrf", "other", 202, 12, frozenset({"64512:202"}), ()))
     path = mac_path(labels=(101, 202), rts=(RED, "64512:201"), router_mac="02:00:00:00:00:01")
-    instances.follow(rib.update("p1", [path]))
+    instances.apply_best_changes(rib.update("p1", [path]))
     assert instances.by_vni[101].macs and not instances.by_vni[201].prefixes

@@ -66,7 +66,7 @@ def test_nobody_elses_flows_change(monkeypatch, size, home):
     wait(mesh, QUIET + 2)
     assert {element for element, _ in mesh.told} <= {"e0"}
     former, new = mesh.nodes[0], mesh.nodes[home]
-    assert not former.world.publisher.kept
+    assert not former.world.publisher.released
     assert paths - set(local_paths(former.world)) <= set(local_paths(new.world))
     assert former.announced == local_paths(former.world)
     check(mesh)
@@ -86,7 +86,7 @@ def test_what_the_new_owner_does_not_announce_goes_when_it_is_quiet(monkeypatch)
     wait(mesh, QUIET - 2)
     assert told()
     wait(mesh, 4)
-    assert not told() and not mesh.nodes[0].world.publisher.kept
+    assert not told() and not mesh.nodes[0].world.publisher.released
     check(mesh)
 
 
@@ -140,7 +140,7 @@ def test_one_that_comes_back_announces_its_own_again():
     for _ in range(int(QUIET) + 3):
         one.tick(1)
         one.flush()
-    assert one.announced == before and not one.world.publisher.kept
+    assert one.announced == before and not one.world.publisher.released
 
 
 def test_a_claim_elsewhere_waits_as_for_a_node_that_is_away():

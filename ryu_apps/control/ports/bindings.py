@@ -3,7 +3,7 @@
 A claim is an interface with ``external_ids:iface-id``.  The oldest claim that can hold the port
 does, and keeps it until it is gone: a newer one waits.  A claim on another node's hypervisor is
 known by its type 2 route; while that stands, a claim here waits too.  A stale route stands until
-its node is given up: a node that restarts must not lose the ports of its hypervisors.  A move
+its node has expired: a node that restarts must not lose the ports of its hypervisors.  A move
 increases the sequence number (RFC 7432 section 15), so that copies of the old route lose wherever
 they still are.  A router's route is no claim: a port that is plugged in is announced above it
 (:mod:`ryu_apps.control.vpn.duplicates`).
@@ -54,7 +54,7 @@ class Bindings:
         self._learned = learned
         self._origins = origins
         self.duplicates = duplicates
-        self.given_up = origins.given_up
+        self.expired_peers = origins.expired_peers
         """Peers that are away for so long that their routes hold no port against a claim here."""
         self.mobility: dict[str, Mobility] = {}
         """Port id -> what was last seen; only of ports in the configuration."""
@@ -145,7 +145,7 @@ class Bindings:
 
     def _waits(self, path: Path) -> bool:
         """Whether a stale route still stands for a hypervisor that forwards on."""
-        return not self.given_up.issuperset(self._rib.announcers(path.nlri))
+        return not self.expired_peers.issuperset(self._rib.announcers(path.nlri))
 
     def _host_of(self, vtep: str) -> str:
         name = self._elements.by_vtep.get(vtep)

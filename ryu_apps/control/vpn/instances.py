@@ -84,7 +84,7 @@ class Instances:
             return rts
         return (*rts, *dict.fromkeys(filter(None, map(ids.any_as, rts))))
 
-    def follow(self, changes: Iterable[BestChange]) -> None:
+    def apply_best_changes(self, changes: Iterable[BestChange]) -> None:
         """Apply changes of the RIB's best paths."""
         for nlri, old, new, staleness_only in changes:
             if staleness_only:
@@ -165,7 +165,7 @@ class Instances:
                     self._entries.mark(entry)
 
     def choose_again(self) -> None:
-        """A peer was given up, or is back: choose again wherever there is a choice."""
+        """A peer expired, or is back: choose again wherever there is a choice."""
         for instance in self.by_vni.values():
             self._entries.mark_all(instance.contested)
 

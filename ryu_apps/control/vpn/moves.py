@@ -44,7 +44,7 @@ class Moves:
         """Whether a new route of an address may be a move: not where it is the only one."""
         return key in self._was or len(self._instances.by_vni[key[0]].ips.get(key[1], ())) > 1
 
-    def follow(self, key: Key, changes: Iterable[BestChange]) -> None:
+    def apply_best_changes(self, key: Key, changes: Iterable[BestChange]) -> None:
         """The MAC/IP routes of an address changed; the instance's tables know that already."""
         instance = self._instances.by_vni[key[0]]
         after = instance.ips.get(key[1], ())

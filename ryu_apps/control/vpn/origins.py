@@ -15,7 +15,7 @@ from ryu_apps.control.vpn.rib import LOCAL, Rib
 
 class Origins:
     """A node's route leads to a hypervisor of this system, as the store's records have it, and a
-    node or a reflector has told it.  ``is_router``: whether a peer is neither."""
+    node or a reflector announces it.  ``is_router``: whether a peer is neither."""
 
     def __init__(
         self,
@@ -26,8 +26,8 @@ class Origins:
         self._elements = elements
         self._rib = rib
         self.is_router = is_router
-        self.given_up: set[str] = set()
-        """Peers that are away for so long that their routes hold nothing any more."""
+        self.expired_peers: set[str] = set()
+        """Peers that are away for so long that their routes keep no port any more."""
 
     def is_node(self, path: Path) -> bool:
         """Whether a path is a node's, of this one or another."""
@@ -41,9 +41,10 @@ class Origins:
     def stands(self, path: Path) -> bool:
         """Whether a path is a node's that is there, or that may be back soon: while a node is away
         its hypervisors forward on, and no router takes their ports meanwhile."""
-        return self.is_node(path) and not (
-            self.given_up and self.given_up.issuperset(self._rib.sources_of(path) or (LOCAL,))
-        )
+        if not self.is_node(path):
+            return False
+        expired = self.expired_peers
+        return not (expired and expired.issuperset(self._rib.sources_of(path) or (LOCAL,)))
 
     def is_ours(self, path: Path) -> bool:
         """Whether a path leads to a hypervisor of this very node."""

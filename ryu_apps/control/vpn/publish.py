@@ -18,8 +18,8 @@ class Publisher:
         self._paths: dict[Owner, tuple[Path, ...]] = {}
         self._owner: dict[Nlri, Owner] = {}
         self._out: dict[Nlri, Path | None] = {}
-        self.kept: dict[Nlri, str] = {}
-        """What was given up and peers have still -> what the RIB calls its source."""
+        self.released: dict[Nlri, str] = {}
+        """What is not our own any longer and peers have still -> what the RIB calls its source."""
 
     def get(self, owner: Owner) -> tuple[Path, ...]:
         return self._paths.get(owner, ())
@@ -63,26 +63,26 @@ class Publisher:
         self._out.update((path.nlri, path) for path in fresh)
         changes = self._rib.update(LOCAL, fresh, gone)
         for path in fresh:
-            if self.kept and (source := self.kept.pop(path.nlri, None)):
+            if self.released and (source := self.released.pop(path.nlri, None)):
                 changes += self._rib.drop_stale(source, [path.nlri])  # It is ours again.
         return changes
 
-    def give_up(self, owners: Iterable[Owner], source: str) -> list[BestChange]:
+    def release(self, owners: Iterable[Owner], source: str) -> list[BestChange]:
         """These owners' paths are no longer our own.  Peers are not told, and in the RIB they go on
         as stale ones of ``source``."""
         paths = [path for owner in owners for path in self._paths.pop(owner, ())]
         for path in paths:
             del self._owner[path.nlri]
-            self.kept[path.nlri] = source
+            self.released[path.nlri] = source
         changes = self._rib.update(source, paths) if paths else []
         changes += self._rib.peer_down(source)
         return changes + self._rib.update(LOCAL, withdrawn=[path.nlri for path in paths])
 
     def retract(self, source: str) -> list[BestChange]:
-        """What was given up to ``source`` is over, for peers too."""
-        gone = [nlri for nlri, of in self.kept.items() if of == source]
+        """What was released to ``source`` is over, for peers too."""
+        gone = [nlri for nlri, of in self.released.items() if of == source]
         for nlri in gone:
-            del self.kept[nlri]
+            del self.released[nlri]
         self._out.update(dict.fromkeys(gone))
         changes: list[BestChange] = []
         for family in self._rib.stale_families(source):

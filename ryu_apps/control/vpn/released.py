@@ -45,7 +45,7 @@ class Released:
     def keep(self, element: str, owners: list[Owner], now: float) -> list[BestChange]:
         """What these owners announce goes on as stale routes."""
         source = source_of(element)
-        changes = self.end(element) + self.publisher.give_up(owners, source)
+        changes = self.end(element) + self.publisher.release(owners, source)
         self._releases[element] = _Release(now, self._waiting()[source])
         return changes
 
@@ -58,7 +58,7 @@ class Released:
     def _waiting(self) -> collections.Counter[str]:
         """How many routes of each source nobody else announces."""
         return collections.Counter(
-            source for nlri, source in self.publisher.kept.items()
+            source for nlri, source in self.publisher.released.items()
             if nlri in self._rib.stale_best
         )
 

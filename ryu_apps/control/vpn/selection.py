@@ -24,7 +24,7 @@ def select_mac(
     highest sequence number, lowest VTEP (RFC 7432 sections 7.7 and 15).
 
     ``stands``: a node announces what its switch delivers to, so no router takes that away, unless
-    the node is given up (:meth:`~ryu_apps.control.vpn.origins.Origins.stands`).
+    the node's peer has expired (:meth:`~ryu_apps.control.vpn.origins.Origins.stands`).
     """
     paths = tuple(paths)
     if len(paths) < 2:
