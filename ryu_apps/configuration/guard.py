@@ -53,11 +53,11 @@ class Guard:
         self._worker = Worker(self._run, "configuration")
         self._wake = self._worker.changed
         self._due = float("inf")
-        self._told = ""
+        self._reported = ""
 
     def start(self, doubt: str) -> None:
         """``doubt``: what the first look at the store left."""
-        self._tell(doubt)
+        self._report(doubt)
         if doubt:
             self._due = time.monotonic() + TICK
         self._worker.start()
@@ -102,16 +102,16 @@ class Guard:
             doubt = self._review()
         except StoreError as error:
             doubt = f"the store cannot be read: {error}"
-        self._tell(doubt)
+        self._report(doubt)
         if doubt:
             with self._wake:
                 self._due = min(self._due, time.monotonic() + REVIEW_INTERVAL)
 
-    def _tell(self, doubt: str) -> None:
-        if doubt and not self._told:
+    def _report(self, doubt: str) -> None:
+        if doubt and not self._reported:
             LOG.error("the configuration stays as it is, and changes are refused: %s. When the "
                       "store is right again this ends by itself; to use what it has now: "
                       "vnctl config accept", doubt)  # fmt: skip
-        elif self._told and not doubt:
+        elif self._reported and not doubt:
             LOG.warning("the configuration follows the store again")
-        self._told = doubt
+        self._reported = doubt

@@ -312,10 +312,10 @@ class Configuration:
         """Somebody else committed: wait until the watch tells us what."""
         copy = self._copy
         with self._changed:
-            told = self._changed.wait_for(
+            newer = self._changed.wait_for(
                 lambda: copy.generation > generation or copy.doubt or self._stopping, CATCH_UP
             )
-        if not told and not copy.found_again(self._store.get(GENERATION)):
+        if not newer and not copy.found_again(self._store.get(GENERATION)):
             self._guard.wake()
         if attempt > 1:
             time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))

@@ -98,10 +98,10 @@ class NodeView(abc.ABC):
 
     @abc.abstractmethod
     def rib(
-        self, wanted: Mapping[str, Collection[str]], offset: int, limit: int
+        self, filters: Mapping[str, Collection[str]], offset: int, limit: int
     ) -> tuple[list[dict[str, Any]], int]:
         """Of the paths that match, in order, at most ``limit`` from ``offset`` on, best ones
-        marked; and how many match.  ``wanted``: values by filter (``northbound.filters.RIB``), one
+        marked; and how many match.  ``filters``: values by filter (``northbound.filters.RIB``), one
         of which must hold."""
 
     @abc.abstractmethod

@@ -11,7 +11,7 @@ from vrouter_ovs.addresses import ip_network
 
 def shared_addresses(world: World, port_id: str) -> list[dict[str, Any]]:
     """Of each address in the port's allowed pairs, and of those of a prefix that it holds, what
-    is known: MAC, host, and the port's id where it is known; "" where it is nowhere."""
+    is known: MAC, host, and the port's id where it is known; "" where nobody has it."""
     port = world.config.ports.get(port_id)
     network = world.config.networks.get(port.network_id) if port is not None else None
     if network is None:
@@ -25,11 +25,11 @@ def shared_addresses(world: World, port_id: str) -> list[dict[str, Any]]:
     bound = world.ports.bound.get(port_id)
     if bound is not None:
         addresses.update(dict.fromkeys(item.ip for item in bound.learned))
-    found = [whereabouts(world, network.id, one) for one in addresses if one not in own]
+    found = [location(world, network.id, one) for one in addresses if one not in own]
     return [{**one, "here": one["port"] == port_id} for one in found]
 
 
-def whereabouts(world: World, network_id: str, address: str) -> dict[str, Any]:
+def location(world: World, network_id: str, address: str) -> dict[str, Any]:
     """What is known of an address that ports of a network share: MAC, host, the port's id where
     that is known, and the sequence number of its announcement."""
     vni = world.config.networks[network_id].vni

@@ -51,21 +51,21 @@ class LiveView(NodeView):
         self._configuration = configuration
 
     def _in_slices(
-        self, wanted: Sequence[T], read: Callable[[World, Sequence[T]], list[R]], size: int = SLICE
+        self, keys: Sequence[T], read: Callable[[World, Sequence[T]], list[R]], size: int = SLICE
     ) -> list[R]:
         """``read`` of a few at a time: between, the controller thread does what it is there for."""
         found: list[R] = []
-        for start in range(0, len(wanted), size):
-            part = wanted[start:start + size]
+        for start in range(0, len(keys), size):
+            part = keys[start:start + size]
             found += self._controller.query(lambda world, part=part: read(world, part))
         return found
 
     # ------------------------------------------------------------ ports
 
     def port_states(self, port_ids: Iterable[str]) -> dict[str, PortState]:
-        wanted = list(port_ids)
-        states = self._in_slices(wanted, lambda world, ids: [port_state(world, id) for id in ids])
-        return dict(zip(wanted, states, strict=True))
+        ids = list(port_ids)
+        states = self._in_slices(ids, lambda world, some: [port_state(world, id) for id in some])
+        return dict(zip(ids, states, strict=True))
 
     def port_list(self, port_ids: Iterable[str]) -> list[dict[str, Any]]:
         return self._in_slices(list(port_ids), port_list)
@@ -147,10 +147,10 @@ class LiveView(NodeView):
         )
 
     def rib(
-        self, wanted: Mapping[str, Collection[str]], offset: int, limit: int
+        self, filters: Mapping[str, Collection[str]], offset: int, limit: int
     ) -> tuple[list[dict[str, Any]], int]:
-        taken = self._controller.query(lambda world: rib.snapshot(world, wanted))
-        found = rib.matching(taken, wanted)
+        taken = self._controller.query(lambda world: rib.snapshot(world, filters))
+        found = rib.matching(taken, filters)
         shown = rib.page(found, offset, limit)
         return self._in_slices(shown, rib.describe), len(found)
 
@@ -180,9 +180,9 @@ class LiveView(NodeView):
         )
 
     def rule_counters(self, rule_id: str) -> list[dict[str, Any]]:
-        places = self._controller.query(lambda world: vrouters.rule_cookies(world, rule_id))
+        rule = self._controller.query(lambda world: vrouters.rule_cookies(world, rule_id))
         found = []
-        for (element, host), cookies in places.items():
+        for (element, host), cookies in rule.items():
             one: dict[str, Any] = {"element": element, "host": host}
             try:
                 counts = self._southbound.counters(element)

@@ -10,7 +10,7 @@ from ryu_apps.control.confirmations import DONE, REFUSED
 from ryu_apps.control.routes import Path
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import DOWN, PortState
-from ryu_apps.views.addresses import shared_addresses, whereabouts
+from ryu_apps.views.addresses import location, shared_addresses
 
 
 def port_state(world: World, port_id: str) -> PortState:
@@ -51,11 +51,11 @@ def holder(world: World, sharing: list[str], address: str) -> str:
     With the MAC of a virtual router (RFC 9568) another node's is known by its host alone: then it
     is the first of those there.
     """
-    place = whereabouts(world, world.config.ports[sharing[0]].network_id, address)
-    if place["port"] in sharing:
-        return place["port"]
-    there = (id for id in sorted(sharing) if place["host"] and
-             port_state(world, id).host == place["host"])
+    known = location(world, world.config.ports[sharing[0]].network_id, address)
+    if known["port"] in sharing:
+        return known["port"]
+    there = (id for id in sorted(sharing) if known["host"] and
+             port_state(world, id).host == known["host"])
     return next(there, "")
 
 

@@ -36,12 +36,12 @@ class Snapshot(NamedTuple):
     keys: Callable[[tuple[str, ...]], tuple[str, ...]]
 
 
-def snapshot(world: World, wanted: Mapping[str, Collection[str]]) -> Snapshot:
+def snapshot(world: World, filters: Mapping[str, Collection[str]]) -> Snapshot:
     """What a query needs of the World; costs no more than copying references."""
     targets = [
-        _targets(world.instances, kind, wanted[kind]) for kind in ("evi", "vrf") if kind in wanted
+        _targets(world.instances, kind, filters[kind]) for kind in ("evi", "vrf") if kind in filters
     ]
-    best = dict(world.rib.best) if "best" in wanted else {}
+    best = dict(world.rib.best) if "best" in filters else {}
     return Snapshot(world.rib.values(), best, targets, world.instances.keys)
 
 
@@ -54,38 +54,39 @@ def _targets(instances: Instances, kind: str, vnis: Iterable[str]) -> frozenset[
     return found
 
 
-def matching(taken: Snapshot, wanted: Mapping[str, Collection[str]]) -> list[Known]:
-    """The paths that a query is for, in no order; ``wanted``: values by filter, one of which must
+def matching(taken: Snapshot, filters: Mapping[str, Collection[str]]) -> list[Known]:
+    """The paths that a query is for, in no order; ``filters``: values by filter, one of which must
     hold (``best``: "true", "false")."""
     of_nlri = [
-        (name, frozenset(wanted[name])) for name in ("mac", "ip", "prefix", "rd") if name in wanted
+        (name, frozenset(filters[name]))
+        for name in ("mac", "ip", "prefix", "rd") if name in filters
     ]
-    held: list[tuple[tuple[str, Path], ...]] = taken.paths
+    routes: list[tuple[tuple[str, Path], ...]] = taken.paths
     for name, values in of_nlri:
-        held = [one for one in held if getattr(one[0][1].nlri, name, None) in values]
-    if types := wanted.get("type"):
-        held = [one for one in held if str(one[0][1].nlri.route_type) in types]
-    tests = _path_tests(taken, wanted)
-    found = [Known(path, source) for one in held for source, path in one]
+        routes = [paths for paths in routes if getattr(paths[0][1].nlri, name, None) in values]
+    if types := filters.get("type"):
+        routes = [paths for paths in routes if str(paths[0][1].nlri.route_type) in types]
+    tests = _path_tests(taken, filters)
+    found = [Known(path, source) for paths in routes for source, path in paths]
     return [known for known in found if all(test(known) for test in tests)] if tests else found
 
 
 def _path_tests(
-    taken: Snapshot, wanted: Mapping[str, Collection[str]]
+    taken: Snapshot, filters: Mapping[str, Collection[str]]
 ) -> list[Callable[[Known], bool]]:
     tests: list[Callable[[Known], bool]] = []
-    if peers := wanted.get("peer"):
+    if peers := filters.get("peer"):
         tests.append(lambda known: (known.source or "local") in peers)
-    if hops := wanted.get("next_hop"):
+    if hops := filters.get("next_hop"):
         tests.append(lambda known: known.path.attrs.next_hop in hops)
-    if rts := wanted.get("rt"):
+    if rts := filters.get("rt"):
         tests.append(lambda known: not set(rts).isdisjoint(known.path.attrs.rts))
     for targets in taken.targets:
         tests.append(
             lambda known, targets=targets:
             not targets.isdisjoint(taken.keys(known.path.attrs.rts))
         )  # fmt: skip
-    if best := wanted.get("best"):
+    if best := filters.get("best"):
         tests.append(
             lambda known:
             ("true" if taken.best.get(known.path.nlri) is known.path else "false") in best

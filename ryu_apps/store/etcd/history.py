@@ -31,7 +31,7 @@ class History:
         self._cluster = ""
         self._revision = 0
 
-    def saw(self, revision: int) -> None:
+    def note_revision(self, revision: int) -> None:
         """An answer was of this revision; no later one may be of an older."""
         with self._lock:
             self._revision = max(self._revision, revision)

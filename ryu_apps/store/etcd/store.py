@@ -127,7 +127,7 @@ class EtcdStore(Store):
                     self._ephemeral.setdefault(key, (0, None))
         with reading():
             revision = self._transactions.run(compares, operations)
-        self.history.saw(revision)
+        self.history.note_revision(revision)
         if self._ephemeral:
             self._note_ephemeral(operations, revision)
         return revision

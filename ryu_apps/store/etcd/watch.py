@@ -51,7 +51,7 @@ class EtcdWatch(Watch):
         self._prefix = prefix
         self._last = revision
         self._history = history
-        self._history.saw(revision)
+        self._history.note_revision(revision)
         self._number = self._history.number
         self._least = 0
         self._token = ""
@@ -290,7 +290,7 @@ class EtcdWatch(Watch):
             else:
                 known[key] = hash(value)
         self._last = revision
-        self._history.saw(revision)
+        self._history.note_revision(revision)
         self._witness = (key, revision, None if value is None else hash(value))
         self._deliver(Batch(revision, tuple(changes)))
 
