@@ -59,7 +59,7 @@ def unpack_next_hop(data: bytes) -> bytes:
 CODEC = FamilyCodec(
     NUMBERS, frozenset((0,)), pack, unpack, lambda route: "",
     pack_next_hop=lambda address: bytes(8) + address, unpack_next_hop=unpack_next_hop,
-    restart_flags=0, capabilities=((99, b"numbers"),),
+    default_encaps=("mpls-in-gre",), restart_flags=0, capabilities=((99, b"numbers"),),
 )
 
 

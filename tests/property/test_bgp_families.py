@@ -124,14 +124,17 @@ def test_what_is_announced_is_decoded_with_its_family(family, data):
     codec, session = FAMILIES[family], Session(65000, "192.0.2.1", False, True, families=ALL)
     rib = AdjRibOut(codec)
     wanted = data.draw(st.lists(nlris(family), max_size=6, unique=True))
-    attrs = tuple(Attributes(data.draw(hosts), ("65000:1",)))
+    encaps = data.draw(st.sampled_from([(), ("vxlan",), ("mpls",)]))
+    attrs = tuple(Attributes(data.draw(hosts), ("65000:1",), encaps))
     items = [(nlri.route_type, nlri[:-1], 0, (7,), "", "") for nlri in wanted]
     rib.announce((attrs,), items)
     messages, count, _, refused = rib.messages(rib.table(), session)
     updates = [Decoder(session).decode(message[wire.HEADER:]) for message in messages]
     assert not refused and all(not update.notes for update in updates)
     assert all(update.reach == family and update.unreach is None for update in updates)
-    assert all(update.attrs == attrs for update in updates)
+    told = tuple(Attributes(*attrs)._replace(encaps=encaps or codec.default_encaps))
+    assert all(update.attrs == told for update in updates)
+    assert {route.labels for update in updates for route in update.announced} <= {(7,), ()}
     assert {(route.route_type, route.fields) for update in updates for route in update.announced} \
         == {(kind, fields) for kind, fields, *_ in items if packs(codec, kind, fields)}
     gone = [Decoder(session).decode(message[wire.HEADER:])

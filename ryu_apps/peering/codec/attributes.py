@@ -15,7 +15,13 @@ from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.codec.messages import AS_TRANS, UPDATE_ERROR, BgpError
 from ryu_apps.peering.codec.nlri import pack_ip, unpack_ip
 from ryu_apps.peering.codec.values import host_objection, mac_objection
-from vrouter_ovs.encapsulation import encapsulation_name, has_mpls_labels, in_order, tunnel_type
+from vrouter_ovs.encapsulation import (
+    VXLAN,
+    encapsulation_name,
+    has_mpls_labels,
+    in_order,
+    tunnel_type,
+)
 
 ORIGIN, AS_PATH, NEXT_HOP, MED, LOCAL_PREF, ATOMIC, AGGREGATOR, COMMUNITIES = range(1, 9)
 ORIGINATOR_ID, CLUSTER_LIST, MP_REACH, MP_UNREACH, EXT_COMMUNITIES = 9, 10, 14, 15, 16
@@ -253,11 +259,12 @@ def _next_hop(data: bytes) -> str:
     return text
 
 
-def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session: Session
-                     ) -> Parsed:
+def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session: Session,
+                     encaps: tuple[str, ...] = (VXLAN,)) -> Parsed:
     """Judge and decode the attributes beside MP_REACH/MP_UNREACH.
 
-    ``raw``: (flags, type, value) in order; ``next_hop``: of MP_REACH_NLRI, b"" where there is none.
+    ``raw``: (flags, type, value) in order; ``next_hop``: of MP_REACH_NLRI, b"" where there is none;
+    ``encaps``: what the next hop takes where no Encapsulation community says it.
     Raises BgpError for the errors that still end a session: an unrecognized well-known attribute
     (RFC 4271 section 6.3).
     """
@@ -300,6 +307,7 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
         return Parsed(None, None, (*notes, ("treated_as_withdraw", wrong)), False)
     pmsi = found.pop("pmsi", None)
     found.setdefault("rts", ())
+    found.setdefault("encaps", encaps)
     attrs = Attributes(**found)
     if session.local_as in attrs.as_path or attrs.originator_id == session.router_id \
             or session.router_id in attrs.cluster_list:

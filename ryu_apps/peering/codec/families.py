@@ -14,6 +14,7 @@ from ryu_apps.control.families import EVPN, Family
 from ryu_apps.peering.codec import nlri_evpn
 from ryu_apps.peering.codec.messages import HEADER, MARKER, UPDATE
 from ryu_apps.peering.codec.nlri import Route
+from vrouter_ovs.encapsulation import VXLAN
 
 GR_FORWARDING = 0x80
 """Flag F of a family in the graceful restart capability (RFC 4724 section 3)."""
@@ -42,6 +43,8 @@ class FamilyCodec:
     ``p_tunnel(fields, labels)``: (label, address) of it.  ``pack_next_hop``, ``unpack_next_hop``:
     from and to the 4 or 16 bytes of an address; the latter raises ValueError.
 
+    ``default_encaps``: what a next hop takes where no Encapsulation community says it (RFC 8365
+    section 5.1.3 leaves it to the configuration for EVPN).
     ``restart_flags``: in our graceful restart capability.  ``capabilities``: (code, value) of those
     that it needs besides multiprotocol and graceful restart.  ``end_of_rib``: the message that ends
     the initial table (RFC 4724 section 2).
@@ -56,6 +59,7 @@ class FamilyCodec:
     p_tunnel: Callable[[tuple, tuple], tuple[int, str]] = _no_tunnel
     pack_next_hop: Callable[[bytes], bytes] = _plain
     unpack_next_hop: Callable[[bytes], bytes] = _plain
+    default_encaps: tuple[str, ...] = (VXLAN,)
     restart_flags: int = GR_FORWARDING
     capabilities: tuple[tuple[int, bytes], ...] = ()
     wire: bytes = field(init=False)

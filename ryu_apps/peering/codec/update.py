@@ -124,11 +124,11 @@ class Decoder:
         self._codecs = {FAMILIES[family].wire: FAMILIES[family] for family in session.families}
         self._known: dict[tuple, Parsed] = {}
 
-    def _attributes(self, others: list, next_hop: bytes) -> Parsed:
-        key = (next_hop, *others)
+    def _attributes(self, others: list, next_hop: bytes, encaps: tuple[str, ...]) -> Parsed:
+        key = (encaps, next_hop, *others)
         parsed = self._known.get(key)
         if parsed is None:
-            parsed = parse_attributes(others, next_hop, self.session)
+            parsed = parse_attributes(others, next_hop, self.session, encaps)
             if sum(len(value) for _, _, value in others) <= _CACHED_BYTES:
                 if len(self._known) >= _CACHE:
                     self._known.clear()
@@ -162,7 +162,8 @@ class Decoder:
             if flags & 0xC0 != OPTIONAL:
                 flag_trouble = f"attribute {kind}: flags {flags:#x}"
         codec, next_hop, nlris = reach or (None, b"", b"")
-        parsed = self._attributes(others, next_hop)
+        encaps = codec.default_encaps if codec is not None else ()
+        parsed = self._attributes(others, next_hop, encaps)
         update.notes += parsed.notes
         for text in (trouble, flag_trouble):
             if text:

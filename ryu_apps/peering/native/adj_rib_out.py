@@ -54,7 +54,8 @@ class AdjRibOut:
     def _shared(self, attrs: tuple) -> tuple[AttributeSet | None, bool]:
         """(the set, whether its labels have 20 bits); the set is None where these are none."""
         try:
-            return self._set(attrs, None), has_mpls_labels(attrs[2])
+            return self._set(attrs, None), has_mpls_labels(
+                attrs[2] or self.codec.default_encaps)
         except UNPACKABLE:
             return None, False
 
