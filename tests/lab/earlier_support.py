@@ -88,7 +88,11 @@ def exchange(
 ) -> None:
     """Start the node ``name`` from another tree under traffic; nothing is lost, and connections
     stay where they are tracked.  What became of the flows is recorded and printed: a version that
-    numbers its tables in another way writes all of them once."""
+    numbers its tables in another way writes all of them once.
+
+    One whose tables have no ids of their own does not look for its ports' flows where a later one
+    has them, and has the switch track anew what they have open (docs/behaviour.md)."""
+    finds_ports = (tree.root / "vrouter_ovs/wire/renumber.py").exists()
     before = {one.name: Counter(one.flows()) for one in lab.hypervisors.values()}
     tracked = traffic.tracked()
     monitors = {one.name: FlowMonitor(one) for one in lab.hypervisors.values()}
@@ -101,10 +105,12 @@ def exchange(
         events = {hypervisor: monitor.stop() for hypervisor, monitor in monitors.items()}
         kept = traffic.tracked()
         traffic.stop()
-    assert all(tracked.values()) and kept == tracked, (tracked, kept)
+    assert all(tracked.values()) and all(kept.values()), (tracked, kept)
+    assert kept == tracked or not finds_ports, (tracked, kept)
     for hypervisor in lab.owners[name]:
         element = lab.nodes[name].client.v1(f"elements/{hypervisor}")
-        assert element["openflow"]["zone_flushes"] == 0, f"{hypervisor} forgot connections"
+        flushed = element["openflow"]["zone_flushes"]
+        assert not flushed or not finds_ports, f"{hypervisor} forgot connections"
     for hypervisor in lab.hypervisors.values():
         after = Counter(hypervisor.flows())
         gone, new = before[hypervisor.name] - after, after - before[hypervisor.name]
