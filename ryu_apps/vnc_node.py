@@ -45,7 +45,7 @@ from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import PuntSouthbound, Send
 from ryu_apps.store import open_store
 from ryu_apps.views.live import LiveView
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 
 LOG = logging.getLogger(__name__)
 NAME_MARGIN = 3.0
@@ -74,9 +74,9 @@ class VncNode(app_manager.OSKenApp):
             send,
             {
                 **icmp_errors.services(options.overlay_mtu(conf)),
-                Why.DNS: lambda *asked: self.dns.query(*asked),
-                Why.MDNS: lambda *asked: self.dns.multicast_query(*asked),
-                Why.SEEN: seen(post),
+                PuntReason.DNS: lambda *asked: self.dns.query(*asked),
+                PuntReason.MDNS: lambda *asked: self.dns.multicast_query(*asked),
+                PuntReason.SEEN: seen(post),
             },
         )
         self.dns = _dns_service(conf, send, self.punt)

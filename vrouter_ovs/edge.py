@@ -15,8 +15,8 @@ Item = tuple[str, str]
 those of :mod:`vrouter_ovs.proxies.ra`."""
 
 
-class Why(IntEnum):
-    """Why a frame was punted: the register ``why``, which the packet-in carries.
+class PuntReason(IntEnum):
+    """Why a frame was punted: the register ``punt_reason``, which the packet-in carries.
 
     ASKED: a question that only its content tells apart (DHCP, DHCPv6, router solicitations).
     DNS, MDNS: a query, to the network's resolver, or to everyone on the link.  TOO_BIG: larger than

@@ -8,7 +8,7 @@ import ipaddress
 import re
 from typing import Any
 
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.registers import REGISTERS, place
 from vrouter_ovs.schema.tables import TABLE_NAMES, drop_reason
@@ -28,15 +28,15 @@ from .trace_text import render
 MAX_HOPS = 8
 
 ERRORS = {
-    Why.TIME_EXCEEDED: "its TTL is used up at the gateway",
-    Why.UNREACHABLE: DropReason.NO_ROUTE.sentence,
-    Why.TO_GATEWAY: "it is for the gateway itself, which does nothing of the kind",
+    PuntReason.TIME_EXCEEDED: "its TTL is used up at the gateway",
+    PuntReason.UNREACHABLE: DropReason.NO_ROUTE.sentence,
+    PuntReason.TO_GATEWAY: "it is for the gateway itself, which does nothing of the kind",
 }
 """What a router answers with an error, by what the flow before the table punt has set."""
 
 ANSWERS = {
-    Why.DNS: "the node, which is the network's resolver",
-    Why.MDNS: "the node, which answers mDNS queries in this network",
+    PuntReason.DNS: "the node, which is the network's resolver",
+    PuntReason.MDNS: "the node, which answers mDNS queries in this network",
 }
 """What the node answers for the network."""
 
@@ -175,11 +175,11 @@ def _onward(topology: Topology, record: Any, trace: Trace) -> tuple[int, str, st
 
 
 def _drop(element: str, trace: Trace) -> dict[str, Any]:
-    why = _why(trace)
-    error = ERRORS.get(why, "")
+    punted = _punt_reason(trace)
+    error = ERRORS.get(punted, "")
     if "controller(" in trace.datapath:
-        if why in ANSWERS:
-            return {"verdict": "answered", "reason": f"by {ANSWERS[why]}"}
+        if punted in ANSWERS:
+            return {"verdict": "answered", "reason": f"by {ANSWERS[punted]}"}
         reason = f"{error}; the node tells the sender" if error else "the node decides about it"
         return {"verdict": "to the controller", "reason": reason}
     drop: DropReason | None = None
@@ -208,9 +208,9 @@ def _drop(element: str, trace: Trace) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _why(trace: Trace) -> int:
+def _punt_reason(trace: Trace) -> int:
     """What it is punted for, as the last flow that said so has it."""
-    register, found = place(REGISTERS["why"]), 0
+    register, found = place(REGISTERS["punt_reason"]), 0
     for step in trace.steps:
         for action in step.actions:
             if said := re.fullmatch(rf"set_field:(0x[0-9a-f]+)->{register}", action):

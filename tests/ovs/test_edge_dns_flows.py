@@ -11,7 +11,7 @@ from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.hops import bridged
 from tests.ovs.test_edge_punts import GATEWAY, OWN, VTEP, mac, punted, send
 from tests.ovs.tracing import Outcome, trace
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.state import (
     MDNS_ANSWER,
     MDNS_FLOOD,
@@ -113,7 +113,7 @@ def test_queries_to_the_resolver_reach_the_node_alone(vrouter: Sandbox, number: 
     for packet in queries(number):
         outcome = send(vrouter, number, packet)
         assert punted(outcome, number), packet
-        assert why(outcome.text) == Why.DNS, packet
+        assert why(outcome.text) == PuntReason.DNS, packet
         assert outcome.tracked == []
 
 
@@ -142,7 +142,7 @@ def test_nothing_from_a_tunnel_is_punted(vrouter: Sandbox) -> None:
 
 def asked(outcome: Outcome) -> bool:
     """Punted as a query: what else reaches a gateway's address is punted to be refused."""
-    return "userspace(" in outcome.text and why(outcome.text) == Why.DNS
+    return "userspace(" in outcome.text and why(outcome.text) == PuntReason.DNS
 
 
 def test_fragments_are_no_queries(vrouter: Sandbox) -> None:
@@ -203,7 +203,8 @@ def test_multicast_dns_answered_by_the_node(ports: Sandbox, openflow: OpenFlow) 
         for packet in (*multicast(number), *multicast(number, unicast=mac(0x70))):
             outcome = send(ports, number, packet)
             assert punted(outcome, number), packet
-            assert why(outcome.text) == Why.MDNS and f"meter:{meter_id(number)}" in outcome.text
+            assert why(outcome.text) == PuntReason.MDNS
+            assert f"meter:{meter_id(number)}" in outcome.text
         for packet in multicast(number, dport=9):
             assert not punted(send(ports, number, packet), number)
     for packet in multicast(1):

@@ -9,7 +9,7 @@ import pytest
 from lab.beds.sandbox import Sandbox
 from tests.hops import bridged, routed
 from tests.ovs.tracing import Outcome, trace
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.state import (
     Endpoint,
@@ -116,7 +116,7 @@ def from_tunnel(vrouter: Sandbox, vni: int, packet: str, larger: bool = False) -
     return outcome
 
 
-def why(outcome: Outcome) -> Why | None:
+def why(outcome: Outcome) -> PuntReason | None:
     """Why it went to the node, through the meter of p1 and nowhere else; None: it did not."""
     if "userspace(" not in outcome.actions:
         return None
@@ -124,7 +124,7 @@ def why(outcome: Outcome) -> Why | None:
     assert "meter(" in outcome.actions and f"meter:{meter_id(1)}" in outcome.text
     assert outcome.actions.count("userspace(") == 1 and "controller(reason=1," in outcome.actions
     found = [line.strip() for line in outcome.text.splitlines() if "->reg9" in line]
-    return Why(int(found[-1].removeprefix("set_field:").partition("->")[0], 16))
+    return PuntReason(int(found[-1].removeprefix("set_field:").partition("->")[0], 16))
 
 
 # ------------------------------------------------------------ too big
@@ -139,7 +139,7 @@ def test_what_fits_enters_the_tunnel_and_what_does_not_is_punted(
     for packet, vni in ((switched, 100), (routed, 900)):
         assert send(vrouter, packet).sent == [(VTEP, vni)]
         larger = send(vrouter, packet, larger=True)
-        assert why(larger) == Why.TOO_BIG
+        assert why(larger) == PuntReason.TOO_BIG
         # Ethernet and 1450 bytes; a VLAN tag would not count, and there is none.
         assert "check_pkt_len(size=1464," in larger.text
 
@@ -191,7 +191,9 @@ def test_too_big_for_one_of_several_hops(vrouter: Sandbox, address: str) -> None
     sent = send(vrouter, packet).sent
     assert sent in (["p3"], [(VTEP, 900)])
     larger = send(vrouter, packet, larger=True)
-    assert (larger.sent, why(larger)) == ((["p3"], None) if sent == ["p3"] else ([], Why.TOO_BIG))
+    assert (larger.sent, why(larger)) == (
+        (["p3"], None) if sent == ["p3"] else ([], PuntReason.TOO_BIG)
+    )
 
 
 # ------------------------------------------------------------ one hop
@@ -202,7 +204,7 @@ def test_too_big_for_one_of_several_hops(vrouter: Sandbox, address: str) -> None
 def test_a_ttl_that_is_used_up_is_told(vrouter: Sandbox, version: int, ttl: int) -> None:
     for target in (ROUTED_NEAR, ROUTED_FAR, NOWHERE):
         packet = ip(mac(1), GW, SENDERS[version], target[version], ttl)
-        assert why(send(vrouter, packet)) == Why.TIME_EXCEEDED
+        assert why(send(vrouter, packet)) == PuntReason.TIME_EXCEEDED
     # Bridging does not look at it.
     bridged = ip(mac(1), mac(0x70), SENDERS[version], FAR[version], ttl)
     assert send(vrouter, bridged).sent == [(VTEP, 100)]
@@ -257,7 +259,7 @@ def test_from_a_tunnel_nothing_is_forwarded_with_ttl_0_or_into_a_tunnel(
 def test_no_route(vrouter: Sandbox, version: int) -> None:
     for kind in ("udp", "tcp", "icmp"):
         packet = ip(mac(1), GW, SENDERS[version], NOWHERE[version], 64, kind)
-        assert why(send(vrouter, packet)) == Why.UNREACHABLE
+        assert why(send(vrouter, packet)) == PuntReason.UNREACHABLE
     packet = ip(THEIRS, OWN, ROUTED_FAR[version], NOWHERE[version])
     assert from_tunnel(vrouter, 900, packet).sent == []
 
@@ -288,7 +290,7 @@ def test_the_gateways_addresses(vrouter: Sandbox, version: int) -> None:
         for kind in ("udp", "tcp"):
             for ttl in (1, 64):
                 packet = ip(mac(1), GW, SENDERS[version], address, ttl, kind)
-                assert why(send(vrouter, packet)) == Why.TO_GATEWAY
+                assert why(send(vrouter, packet)) == PuntReason.TO_GATEWAY
         echo = ip(mac(1), GW, SENDERS[version], address, 1, "icmp")
         assert send(vrouter, echo).sent == ["p1"]
         assert from_tunnel(

@@ -12,7 +12,7 @@ from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from ryu_apps.control.messages import FlowRejected
 from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from tests.unit.test_punt import PORT, WITH_RA, discover, solicitation
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
 from vrouter_ovs.state.meters import METERS, PUNT_RATE, meter_pools
 from vrouter_ovs.wire.encode import COOKIE_BASE, decode_packet_in, packet_in_cookie
@@ -107,7 +107,7 @@ def test_after_a_crash_of_the_switch_meters_and_punts_are_back(node, switch) -> 
     assert element == "hv1"
     assert packet_in_cookie(message) == packet_in_cookie(message) | COOKIE_BASE
     ofport, why, frame = decode_packet_in(message)
-    assert (ofport, why, frame[: len(discover())]) == (PORT.ofport, Why.ASKED, discover())
+    assert (ofport, why, frame[: len(discover())]) == (PORT.ofport, PuntReason.ASKED, discover())
 
 
 def test_the_answer_leaves_by_the_port_that_asked(node, switch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.hops import bridged
 from tests.ovs.tracing import Outcome, trace
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.state import (
     Endpoint,
     Evi,
@@ -91,7 +91,7 @@ def seen(outcome: Outcome, number: int) -> bool:
     actions = outcome.text.partition("Datapath actions: ")[2].splitlines()[0]
     assert actions.count("userspace(") == 1 and actions.count("controller(") == 1
     assert f"meter:{meter_id(number)}" in outcome.text
-    assert f"set_field:{int(Why.SEEN):#x}->reg9" in outcome.text
+    assert f"set_field:{int(PuntReason.SEEN):#x}->reg9" in outcome.text
     assert "reg9" not in outcome.packet
     return True
 

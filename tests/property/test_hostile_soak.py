@@ -23,7 +23,7 @@ from ryu_apps.southbound.services.packet_in import QUEUE, REASONS, PuntSouthboun
 from tests.property.test_proxy_hostile import FRAMES, PORT, QUERIES, VIEW, mutate, throw
 from tests.unit import proxy_support as clients
 from tests.unit.test_punt import packet_in
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.schema.registers import REGISTERS
 
 PACKETS = int(os.environ.get("VNC_HOSTILE_PACKETS", "2000"))
@@ -97,16 +97,20 @@ FAMILIES = {
 
 
 REASONS_OF = {
-    **dict.fromkeys(FAMILIES, (Why.ASKED,)),
-    "dns": (Why.DNS, Why.DNS, Why.MDNS),
-    "icmp": (Why.TOO_BIG, Why.TIME_EXCEEDED, Why.UNREACHABLE, Why.TO_GATEWAY),
+    **dict.fromkeys(FAMILIES, (PuntReason.ASKED,)),
+    "dns": (PuntReason.DNS, PuntReason.DNS, PuntReason.MDNS),
+    "icmp": (
+        PuntReason.TOO_BIG, PuntReason.TIME_EXCEEDED, PuntReason.UNREACHABLE,
+        PuntReason.TO_GATEWAY,
+    ),
 }
 """Why a switch would have punted these, at random."""
 
 
-def _why(why: Why) -> bytes:
+def _why(why: PuntReason) -> bytes:
     """The register as a packet-in has it: absent where it is zero."""
-    return REGISTERS["why"].header.to_bytes(4, "big") + why.to_bytes(4, "big") if why else b""
+    register = REGISTERS["punt_reason"].header.to_bytes(4, "big")
+    return register + why.to_bytes(4, "big") if why else b""
 
 
 def rss() -> int:
@@ -133,7 +137,10 @@ def test_mutated_packets_leave_nothing_behind(family: str) -> None:
     dns = DnsService(send, (), dns_limits())
     dns.changed(PORT.network_id, VIEW)
     worker = PuntSouthbound(
-        send, {**icmp_errors.services(1400), Why.DNS: dns.query, Why.MDNS: dns.multicast_query}
+        send, {
+            **icmp_errors.services(1400), PuntReason.DNS: dns.query,
+            PuntReason.MDNS: dns.multicast_query,
+        }
     )
     worker.changed("hv1", PORT.ofport, PORT)
     worker.start()

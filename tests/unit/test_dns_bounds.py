@@ -22,7 +22,7 @@ from tests.unit.dns_support import OWN, RED, SERVER, beds, eventually, good, res
 from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT
 from tests.unit.tcp_support import Client, framed
 from tests.unit.test_punt import packet_in
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.proxies.dns.mdns import GROUP4, GROUP4_MAC
 from vrouter_ovs.proxies.packet import build_udp4
 from vrouter_ovs.schema.registers import REGISTERS
@@ -148,29 +148,31 @@ def test_with_the_punt_worker(resolver) -> None:
 
     service = DnsService(send, (resolver().name,), dns_limits(), lambda *what: punt.count(*what),
                          lambda place: punt.current(place))  # fmt: skip
-    punt = PuntSouthbound(send, {Why.DNS: service.query, Why.MDNS: service.multicast_query})
+    punt = PuntSouthbound(send, {
+        PuntReason.DNS: service.query, PuntReason.MDNS: service.multicast_query,
+    })  # fmt: skip
     service.changed("red", RED)
     punt.changed("hv1", 5, replace(PORT, network_id="red", v6=()))
 
-    def put(why: Why, frame: bytes) -> None:
-        after = REGISTERS["why"].header.to_bytes(4, "big") + why.to_bytes(4, "big")
+    def put(why: PuntReason, frame: bytes) -> None:
+        after = REGISTERS["punt_reason"].header.to_bytes(4, "big") + why.to_bytes(4, "big")
         punt.punted("hv1", packet_in(5, frame, after=after))
 
     for part in (service, punt):
         part.start()
     for name in ("vm1.red.test", "www.example.com", "www.example.com"):
         wire = dns.message.make_query(name, "A", id=7).to_wire()
-        put(Why.DNS, build_udp4(GATEWAY_MAC, MAC, OWN, SERVER, 4000, 53, wire))
+        put(PuntReason.DNS, build_udp4(GATEWAY_MAC, MAC, OWN, SERVER, 4000, 53, wire))
         element, ofport, frame = sent.get(timeout=60)
         assert (element, ofport, frame[:6]) == ("hv1", 5, MAC)
     client = Client(framed(wire))
     frames = client.send()
     while not client.done:
         for frame in frames:
-            put(Why.DNS, frame)
+            put(PuntReason.DNS, frame)
         frames = client.take(sent.get(timeout=60)[2])
-    put(Why.MDNS, build_udp4(GROUP4_MAC, MAC, OWN, GROUP4, 5353, 5353, wire))
-    put(Why.DNS, build_udp4(GATEWAY_MAC, MAC, OWN, SERVER, 4000, 53, b""))
+    put(PuntReason.MDNS, build_udp4(GROUP4_MAC, MAC, OWN, GROUP4, 5353, 5353, wire))
+    put(PuntReason.DNS, build_udp4(GATEWAY_MAC, MAC, OWN, SERVER, 4000, 53, b""))
     status = eventually(lambda: (s := punt.status("hv1"))["malformed"] and s["ignored"] and s)
     assert status["answered"] == {
         "dns answer": 1, "dns forwarded": 1, "dns cached": 1, "dns tcp cached": 1,

@@ -18,7 +18,7 @@ from tests.property.world_model import DEEPER
 from tests.unit.api_client import Node
 from tests.unit.test_punt import eventually
 from vrouter_ovs.addresses import address_bytes, mac_bytes
-from vrouter_ovs.edge import EdgePort, Lease4, Lease6, Why
+from vrouter_ovs.edge import EdgePort, Lease4, Lease6, PuntReason
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.packet import Malformed
 from vrouter_ovs.schema.registers import REGISTERS
@@ -81,7 +81,7 @@ def text(raw: bytes) -> str:
 def test_who_answers(port: EdgePort, source: str, gateway: str) -> None:
     six = ":" in source
     frame = udp(source, "fd09::9" if six else "10.9.0.9")
-    protocol, said = answer(frame, port, 1450, Why.TOO_BIG)
+    protocol, said = answer(frame, port, 1450, PuntReason.TOO_BIG)
     assert (protocol, said.kind) == ("icmpv6" if six else "icmp", "too-big")
     (reply,) = said.frames
     answering = mac_bytes(port.gateway_mac or SERVICE_MAC)
@@ -94,18 +94,18 @@ def test_who_answers(port: EdgePort, source: str, gateway: str) -> None:
 @pytest.mark.parametrize(
     ("why", "kind", "four", "six"),
     [
-        (Why.TIME_EXCEEDED, "time-exceeded", (11, 0), (3, 0)),
-        (Why.UNREACHABLE, "net-unreachable", (3, 0), (1, 0)),
-        (Why.TO_GATEWAY, "port-unreachable", (3, 3), (1, 4)),
+        (PuntReason.TIME_EXCEEDED, "time-exceeded", (11, 0), (3, 0)),
+        (PuntReason.UNREACHABLE, "net-unreachable", (3, 0), (1, 0)),
+        (PuntReason.TO_GATEWAY, "port-unreachable", (3, 3), (1, 4)),
     ],
 )
-def test_kinds(why: Why, kind: str, four: tuple, six: tuple) -> None:
+def test_kinds(why: PuntReason, kind: str, four: tuple, six: tuple) -> None:
     asked = {"10.0.1.11": "10.0.5.1", "fd00:1::11": "fd00:5::1"}
     for (source, target), wanted in zip(asked.items(), (four, six), strict=True):
         _, said = answer(udp(source, target, 20), PORT, 1450, why)
         assert said.kind == kind
         # What the gateway itself refuses comes from the address that was asked.
-        gateway = target if why == Why.TO_GATEWAY else {4: "10.0.1.1", 6: "fd00:1::1"}[
+        gateway = target if why == PuntReason.TO_GATEWAY else {4: "10.0.1.1", 6: "fd00:1::1"}[
             6 if ":" in source else 4
         ]
         assert parts(said.frames[0]) == (gateway, source, wanted, 0)
@@ -114,7 +114,7 @@ def test_kinds(why: Why, kind: str, four: tuple, six: tuple) -> None:
 def test_to_the_mac_that_it_came_from() -> None:
     """An allowed address pair may have one of its own."""
     other = "fa:16:3e:00:00:99"
-    _, said = answer(udp("10.0.1.99", "10.9.0.9", src=other), PORT, 1450, Why.TIME_EXCEEDED)
+    _, said = answer(udp("10.0.1.99", "10.9.0.9", src=other), PORT, 1450, PuntReason.TIME_EXCEEDED)
     assert said.frames[0][:6] == mac_bytes(other)
 
 
@@ -122,15 +122,15 @@ def test_what_is_not_answered() -> None:
     fits = udp("10.0.1.11", "10.9.0.9", 1422)
     assert len(fits) == 14 + 1450
     for frame, why, reason in (
-        (fits, Why.TOO_BIG, "fits"),
-        *((udp("10.0.1.11", "10.0.1.1", 20, port), Why.TO_GATEWAY, "a service")
+        (fits, PuntReason.TOO_BIG, "fits"),
+        *((udp("10.0.1.11", "10.0.1.1", 20, port), PuntReason.TO_GATEWAY, "a service")
           for port in (53, 67)),
-        (udp("fd00:1::11", "fd00:1::1", 20, 547), Why.TO_GATEWAY, "a service"),
+        (udp("fd00:1::11", "fd00:1::1", 20, 547), PuntReason.TO_GATEWAY, "a service"),
         (packet.build_ip4(mac_bytes(GATEWAY_MAC), mac_bytes(MAC), address_bytes("10.0.1.11"),
                           address_bytes("10.0.1.1"), 1, bytes(8)),
-         Why.TO_GATEWAY, "neither UDP nor TCP"),
-        (udp("10.0.1.11", "239.1.1.1", 20), Why.UNREACHABLE, "no unicast destination"),
-        (bytes(12) + b"\x08\x06" + bytes(28), Why.TOO_BIG, "not IP"),
+         PuntReason.TO_GATEWAY, "neither UDP nor TCP"),
+        (udp("10.0.1.11", "239.1.1.1", 20), PuntReason.UNREACHABLE, "no unicast destination"),
+        (bytes(12) + b"\x08\x06" + bytes(28), PuntReason.TOO_BIG, "not IP"),
     ):  # fmt: skip
         _, said = answer(frame, PORT, 1450, why)
         assert said.kind == "ignored" and reason in said.reason, said
@@ -154,7 +154,7 @@ def test_malformed_says_of_which_protocol() -> None:
     st.sampled_from(sorted(icmp_errors.KINDS)),
 )  # fmt: skip
 def test_mutated_frames_raise_nothing_else(
-    frame: bytes, changes: list[tuple[int, int]], end: int, port: EdgePort, why: Why
+    frame: bytes, changes: list[tuple[int, int]], end: int, port: EdgePort, why: PuntReason
 ) -> None:
     mutated = bytearray(frame)
     for place, value in changes:
@@ -167,9 +167,9 @@ def test_mutated_frames_raise_nothing_else(
         assert len(said.frames) == (said.kind != "ignored")
 
 
-def packet_in(frame: bytes, why: Why) -> bytes:
+def packet_in(frame: bytes, why: PuntReason) -> bytes:
     fields = b"\x80\0\0\4" + (5).to_bytes(4, "big")
-    fields += REGISTERS["why"].header.to_bytes(4, "big") + why.to_bytes(4, "big")
+    fields += REGISTERS["punt_reason"].header.to_bytes(4, "big") + why.to_bytes(4, "big")
     match = b"\0\1" + (4 + len(fields)).to_bytes(2, "big") + fields
     match += bytes(-len(match) % 8)
     body = b"\xff" * 4 + len(frame).to_bytes(2, "big") + b"\1\0"
@@ -183,10 +183,12 @@ def test_through_the_worker_and_counted() -> None:
     punt.start()
     try:
         punt.changed("hv1", 5, PORT)
-        for why, size in ((Why.TOO_BIG, 1432), (Why.TIME_EXCEEDED, 20), (Why.TOO_BIG, 20)):
+        for why, size in (
+            (PuntReason.TOO_BIG, 1432), (PuntReason.TIME_EXCEEDED, 20), (PuntReason.TOO_BIG, 20),
+        ):
             punt.punted("hv1", packet_in(udp("10.0.1.11", "10.9.0.9", size), why))
-        punt.punted("hv1", packet_in(udp("fd00:1::11", "fd09::9", 1432), Why.TOO_BIG))
-        punt.punted("hv1", packet_in(udp("fd00:1::11", "fd09::9")[:70], Why.TOO_BIG))
+        punt.punted("hv1", packet_in(udp("fd00:1::11", "fd09::9", 1432), PuntReason.TOO_BIG))
+        punt.punted("hv1", packet_in(udp("fd00:1::11", "fd09::9")[:70], PuntReason.TOO_BIG))
         for _ in range(3):
             assert sent.get(timeout=20)[:2] == ("hv1", 5)
         eventually(lambda: punt.status("hv1")["malformed"])

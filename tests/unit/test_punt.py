@@ -18,7 +18,7 @@ from ryu_apps.southbound.services import router_advertisements
 from ryu_apps.southbound.services.packet_in import PuntSouthbound, classify
 from tests.property.world_model import DEEPER
 from vrouter_ovs.addresses import mac_bytes
-from vrouter_ovs.edge import EdgePort, Lease4, Lease6, Why
+from vrouter_ovs.edge import EdgePort, Lease4, Lease6, PuntReason
 from vrouter_ovs.proxies.packet import build_icmp6, build_udp4, build_udp6
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.wire import encode
@@ -207,8 +207,9 @@ def test_packet_in_fields() -> None:
     assert encode.decode_packet_in(packet_in(7, b"abc", before=tunnel, after=register)) == (
         7, 0, b"abc",
     )  # fmt: skip
-    why = REGISTERS["why"].header.to_bytes(4, "big") + Why.TOO_BIG.to_bytes(4, "big")
-    assert encode.decode_packet_in(packet_in(7, b"abc", after=register + why))[1] == Why.TOO_BIG
+    why = REGISTERS["punt_reason"].header.to_bytes(4, "big") + PuntReason.TOO_BIG.to_bytes(4, "big")
+    message = packet_in(7, b"abc", after=register + why)
+    assert encode.decode_packet_in(message)[1] == PuntReason.TOO_BIG
     assert encode.is_ours(encode.packet_in_cookie(packet_in(7, b"abc")))
     assert not encode.is_ours(encode.packet_in_cookie(packet_in(7, b"abc", cookie=5)))
     assert encode.packet_in_cookie(b"\5\12\0\10") == 0

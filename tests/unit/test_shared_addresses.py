@@ -15,7 +15,7 @@ from ryu_apps.control.messages import AddressSeen, Evidence, Gratuitous, Probe
 from ryu_apps.southbound.services.addresses import AddressSender, question, seen
 from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from vrouter_ovs.addresses import address_bytes, link_local_bytes
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.proxies import arp, nd, packet
 
 from .proxy_support import GATEWAY_MAC, MAC, PORT, answer_neighbor, solicit_neighbor
@@ -111,7 +111,7 @@ class Bed:
     def __init__(self) -> None:
         self.sent: list[tuple[str, int, bytes]] = []
         self.seen: list = []
-        self.punt = PuntSouthbound(self.send, services={Why.SEEN: seen(self.seen.append)})
+        self.punt = PuntSouthbound(self.send, services={PuntReason.SEEN: seen(self.seen.append)})
         self.sender = AddressSender(self.punt, self.send)
         for element, ofport, evi in (
             ("hv1", 5, 100), ("hv1", 6, 100), ("hv1", 7, 100), ("hv1", 8, 200), ("hv2", 5, 100),
@@ -159,7 +159,7 @@ def test_a_port_is_asked_if_it_is_there(bed: Bed) -> None:
 
 
 def test_a_copy_from_the_switch_reaches_the_core(bed: Bed) -> None:
-    why = b"\x00\x01\x12\x04" + int(Why.SEEN).to_bytes(4, "big")
+    why = b"\x00\x01\x12\x04" + int(PuntReason.SEEN).to_bytes(4, "big")
     bed.punt.punted("hv2", packet_in(5, arp.gratuitous(VIP, PORT.mac), after=why))
     deadline = time.monotonic() + 20
     while not bed.seen and time.monotonic() < deadline:

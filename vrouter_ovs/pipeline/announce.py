@@ -13,26 +13,30 @@ one without port security must be able to announce its own.
 
 from __future__ import annotations
 
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.numbers import ETH_ARP, ETH_IPV6, NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT, PROTO_ICMPV6
 from vrouter_ovs.schema.flow import DROP, Flow
 
 NOT_BY_PAIRS, BY_NOBODY = ("owner", 2, 2), ("owner", 4, 4)
-TO_NODE, TO_NODE_AND_ALL = 1, 2
-SEEN = (("set_field", "why", int(Why.SEEN)), ("resubmit", "punt"), ("set_field", "why", 0))
+NOTIFY_NODE, NOTIFY_ALL = 1, 2
+SEEN = (
+    ("set_field", "punt_reason", int(PuntReason.SEEN)),
+    ("resubmit", "punt"),
+    ("set_field", "punt_reason", 0),
+)
 CHECK = (("resubmit", "known"), ("goto", "announce"))
 
 
-def checked(tell: int = 0) -> tuple[tuple, ...]:
+def check_owner(notify: int = 0) -> tuple[tuple, ...]:
     """The actions of the guard for what announces an address that is not the port's own.
 
-    ``tell``: 0, or :data:`TO_NODE` where the node learns from it, or :data:`TO_NODE_AND_ALL` where
+    ``notify``: 0, or :data:`NOTIFY_NODE` where the node learns from it, or :data:`NOTIFY_ALL` where
     it is also for all and no question to answer.
     """
-    return (("load", "tell", tell), *CHECK) if tell else CHECK
+    return (("load", "notify", notify), *CHECK) if notify else CHECK
 
 
-def announced(tag: int) -> list[Flow]:
+def announcement_flows(tag: int) -> list[Flow]:
     """The Vrouter's part."""
     unsecured = ("unsecured", 1)
     advertisement, solicitation = (
@@ -42,8 +46,8 @@ def announced(tag: int) -> list[Flow]:
     flows = [
         Flow("announce", "owned", (BY_NOBODY,), DROP, tag),
         Flow("announce", "owned", (NOT_BY_PAIRS, ("unsecured", 0)), DROP, tag),
-        Flow("announce", "shared", (("tell", TO_NODE),), (*SEEN, ("goto", "proxy")), tag),
-        Flow("announce", "shared", (("tell", TO_NODE_AND_ALL),), (*SEEN, ("goto", "bridge")), tag),
+        Flow("announce", "shared", (("notify", NOTIFY_NODE),), (*SEEN, ("goto", "proxy")), tag),
+        Flow("announce", "shared", (("notify", NOTIFY_ALL),), (*SEEN, ("goto", "bridge")), tag),
         Flow("announce", "rest", (), (("goto", "proxy"),), tag),
     ]
     for match, said in (

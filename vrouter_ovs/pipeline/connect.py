@@ -12,7 +12,7 @@ A stream in one direction is new until it is answered, so that every packet of i
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.punt import punted
+from vrouter_ovs.pipeline.punt import punt_flow
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Punt
 from vrouter_ovs.state.meters import connect_meter
@@ -21,7 +21,7 @@ COUNTED = ("resubmit", "connect")
 """The action that counts it; beyond the port's rate the packet ends there."""
 
 
-def counted(ofport: int, tag: int) -> Flow:
+def counting_flow(ofport: int, tag: int) -> Flow:
     """A port's part.  Both where it sends and where it receives, the register is its number."""
     counting = (("meter", connect_meter(ofport)),)
     return Flow("connect", "port", (("out_port", ofport),), counting, tag)
@@ -30,5 +30,5 @@ def counted(ofport: int, tag: int) -> Flow:
 def render_punt(punt: Punt) -> tuple[Flow, ...]:
     """One flow, two where connections are counted."""
     tag = cookie(punt.key)
-    flows = (punted(punt.ofport, tag),)
-    return (*flows, counted(punt.ofport, tag)) if punt.counted else flows
+    flows = (punt_flow(punt.ofport, tag),)
+    return (*flows, counting_flow(punt.ofport, tag)) if punt.counted else flows

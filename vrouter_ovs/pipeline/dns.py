@@ -9,10 +9,11 @@ to the gateway's address, where all that is not for the switch itself ends.
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PORT_DNS, PORT_MDNS, PROTO_TCP, PROTO_UDP
 from vrouter_ovs.pipeline.addresses import ip_match, vni
+from vrouter_ovs.pipeline.punt import to_node
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import MDNS_ANSWER, MDNS_FLOOD, MDNS_LOCAL, DnsServer
 
@@ -23,16 +24,13 @@ MDNS_GROUPS = (
 )
 
 
-def _punt(why: Why) -> tuple[tuple, ...]:
-    return ("set_field", "why", int(why)), ("goto", "punt")
-
-
 def render_dns_server(server: DnsServer) -> tuple[Flow, ...]:
     """Two flows: UDP and TCP (RFC 7766 section 5)."""
     tag = cookie(server.key)
     to_server = (("evi", vni(server.evi)), *ip_match("dst", server.address))
+    actions = to_node(PuntReason.DNS)
     return tuple(
-        Flow("proxy", "punt", (*to_server, ("ip_proto", protocol), port), _punt(Why.DNS), tag)
+        Flow("proxy", "punt", (*to_server, ("ip_proto", protocol), port), actions, tag)
         for protocol, port in (
             (PROTO_UDP, ("udp_dst", PORT_DNS)),
             (PROTO_TCP, ("tcp_dst", PORT_DNS)),
@@ -40,7 +38,7 @@ def render_dns_server(server: DnsServer) -> tuple[Flow, ...]:
     )
 
 
-def multicast_dns(evi: int, mode: str, tag: int) -> list[Flow]:
+def multicast_dns_flows(evi: int, mode: str, tag: int) -> list[Flow]:
     """The part of an EVI: none where multicast DNS is flooded, else a few for each IP version.
 
     Whatever has the group as its destination is meant, so that fragments, or a frame with the
@@ -60,6 +58,6 @@ def multicast_dns(evi: int, mode: str, tag: int) -> list[Flow]:
             flows.append(Flow("bridge", "mdns", (*to_group, ("from_tunnel", 0)), onward, tag))
         else:
             query = (*to_group, ("ip_proto", PROTO_UDP), ("udp_dst", PORT_MDNS))
-            flows.append(Flow("proxy", "punt", query, _punt(Why.MDNS), tag))
+            flows.append(Flow("proxy", "punt", query, to_node(PuntReason.MDNS), tag))
             flows.append(Flow("proxy", "mdns_rest", to_group, DROP, tag))
     return flows

@@ -9,7 +9,7 @@ which protocol: whoever sends one that is of no request gets it back, and makes 
 
 from __future__ import annotations
 
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.numbers import (
     ECHO_REPLY,
     ECHO_REPLY6,
@@ -20,7 +20,7 @@ from vrouter_ovs.numbers import (
     PROTO_ICMP,
     PROTO_ICMPV6,
 )
-from vrouter_ovs.pipeline.punt import answered
+from vrouter_ovs.pipeline.punt import to_node
 from vrouter_ovs.schema.flow import IN_PORT, Flow
 
 LATER = ("ip_frag", 2, 2)
@@ -46,7 +46,7 @@ ECHO = (
 )  # fmt: skip
 
 
-def at_gateways(tag: int) -> list[Flow]:
+def echo_flows(tag: int) -> list[Flow]:
     """Every vrouter of the VRF has the gateway, so whoever asks is local: the answer leaves by the
     port it came in, from the MAC it was sent to, which is the asker's own gateway even where it
     asked for the address of another one.  The TTL does not matter: it is not routed.
@@ -63,7 +63,7 @@ def at_gateways(tag: int) -> list[Flow]:
             ),
             Flow("gateway", "later_fragment", (*later, local), (*turned, *back), tag),
         ]  # fmt: skip
-    return [*flows, Flow("gateway", "rest", (), answered(Why.TO_GATEWAY), tag)]
+    return [*flows, Flow("gateway", "rest", (), to_node(PuntReason.TO_GATEWAY), tag)]
 
 
 def _swap(one: str, other: str) -> tuple[tuple, ...]:

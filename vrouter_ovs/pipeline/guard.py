@@ -45,7 +45,7 @@ host identity, shim6 and two for experiments (RFC 7045 section 4).  After "no ne
 follows that counts (RFC 8200 section 4.7), so nobody misses it."""
 
 
-def refused(tag: int) -> list[Flow]:
+def forbidden_flows(tag: int) -> list[Flow]:
     """The Vrouter's part.  It stands above a port's own flows, and below those that let a port
     without port security pass."""
     ipv6 = ("eth_type", ETH_IPV6)

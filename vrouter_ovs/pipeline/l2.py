@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.pipeline.addresses import vni
-from vrouter_ovs.pipeline.dns import multicast_dns
+from vrouter_ovs.pipeline.dns import multicast_dns_flows
 from vrouter_ovs.pipeline.hops import hop_actions, tunnel_match
-from vrouter_ovs.pipeline.neighbor import unknown_flooded
+from vrouter_ovs.pipeline.neighbor import flood_unknown_flows
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Evi, LocalMac, RemoteMac, Tunnel
 
@@ -24,8 +24,8 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
         ),
     ]
     if evi.flood_unknown:
-        flows += unknown_flooded(evi.evi, tag)
-    return (*flows, *multicast_dns(evi.evi, evi.mdns, tag))
+        flows += flood_unknown_flows(evi.evi, tag)
+    return (*flows, *multicast_dns_flows(evi.evi, evi.mdns, tag))
 
 
 def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:

@@ -67,7 +67,7 @@ def known(
     )
 
 
-def unknown_flooded(evi: int, tag: int) -> list[Flow]:
+def flood_unknown_flows(evi: int, tag: int) -> list[Flow]:
     """The part of an EVI whose questions without an answer go to all."""
     # Below the answers for what is known, above the Vrouter's drops.
     arp = (("evi", evi), ("eth_type", ETH_ARP))
@@ -82,7 +82,7 @@ def unknown_flooded(evi: int, tag: int) -> list[Flow]:
     ]
 
 
-def answers(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
+def answer_flows(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
     """The Vrouter's part.  ``onward``: the actions for what is not answered and has one
     receiver."""
     request = (("eth_type", ETH_ARP), ("arp_op", ARP_REQUEST))

@@ -23,7 +23,7 @@ from vrouter_ovs.numbers import (
     PROTO_ICMPV6,
 )
 from vrouter_ovs.pipeline.addresses import claimed_terms, prefix_term, vni
-from vrouter_ovs.pipeline.announce import TO_NODE, TO_NODE_AND_ALL, checked
+from vrouter_ovs.pipeline.announce import NOTIFY_ALL, NOTIFY_NODE, check_owner
 from vrouter_ovs.pipeline.policy import policy_id
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import LocalPort
@@ -114,12 +114,12 @@ def _other4(source: tuple, mac: str, net: Network, shared: bool, tag: int) -> li
     arp = (*source, ("eth_type", ETH_ARP), ("arp_sha", mac), *claimed_terms(net))
     flows = [
         Flow("guard", "own", _from4(source, net), PASS, tag),
-        Flow("guard", "pair", arp, checked(TO_NODE if shared else 0), tag),
+        Flow("guard", "pair", arp, check_owner(NOTIFY_NODE if shared else 0), tag),
     ]
     if shared and net.prefixlen == net.max_prefixlen:
         question = (("arp_op", ARP_REQUEST), ("arp_tpa", str(net.network_address)))
-        told = checked(TO_NODE_AND_ALL)
-        flows.append(Flow("guard", "announcement", (*arp, *question), told, tag))
+        actions = check_owner(NOTIFY_ALL)
+        flows.append(Flow("guard", "announcement", (*arp, *question), actions, tag))
     return flows
 
 
@@ -140,10 +140,10 @@ def _other6(source: tuple, mac: str, net: Network, shared: bool, tag: int) -> li
     """Duplicate address detection is not told to the node."""
     claimed = _claimed6(source, mac)
     of_these = (*claimed, *claimed_terms(net))
-    flows = [_from6(claimed, net, tag), Flow("target", "pair", of_these, checked(), tag)]
+    flows = [_from6(claimed, net, tag), Flow("target", "pair", of_these, check_owner(), tag)]
     if shared:
-        told = (*of_these, ("ip_proto", PROTO_ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
-        flows.append(Flow("target", "advertisement", told, checked(TO_NODE), tag))
+        advertised = (*of_these, ("ip_proto", PROTO_ICMPV6), ("icmpv6_type", NEIGHBOR_ADVERT))
+        flows.append(Flow("target", "advertisement", advertised, check_owner(NOTIFY_NODE), tag))
     return flows
 
 

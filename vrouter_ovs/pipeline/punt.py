@@ -7,7 +7,7 @@ pass: whoever asks has no address yet, and the question must not leave the hyper
 
 from __future__ import annotations
 
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.numbers import (
     ETH_IPV4,
     ETH_IPV6,
@@ -23,7 +23,7 @@ from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state.meters import meter_id
 
 
-def recognised(tag: int) -> list[Flow]:
+def punt_flows(tag: int) -> list[Flow]:
     """The Vrouter's part: which packets of local ports are punted."""
     to_punt = (("goto", "punt"),)
     udp4 = (("eth_type", ETH_IPV4), ("ip_proto", PROTO_UDP))
@@ -45,12 +45,12 @@ def recognised(tag: int) -> list[Flow]:
     ]
 
 
-def answered(why: Why) -> tuple[tuple, ...]:
+def to_node(reason: PuntReason) -> tuple[tuple, ...]:
     """The actions for a packet that the node answers."""
-    return (("set_field", "why", int(why)), ("goto", "punt"))
+    return (("set_field", "punt_reason", int(reason)), ("goto", "punt"))
 
 
-def punted(ofport: int, tag: int) -> Flow:
+def punt_flow(ofport: int, tag: int) -> Flow:
     """A port's part."""
     to_node = (("meter", meter_id(ofport)), ("controller",))
     return Flow("punt", "port", (("in_port", ofport),), to_node, tag)

@@ -12,10 +12,10 @@ are not measured, see :mod:`.flood`.
 
 from __future__ import annotations
 
-from vrouter_ovs.edge import Why
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
 from vrouter_ovs.pipeline.hops import type_match
-from vrouter_ovs.pipeline.punt import answered
+from vrouter_ovs.pipeline.punt import to_node
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Vrouter
 
@@ -26,7 +26,7 @@ BACK = (("load", "in_port", 0),)
 5.2.1), where a port has addresses of two networks, or is itself a router of one."""
 
 
-def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
+def ttl_and_mtu_flows(vrouter: Vrouter, tag: int) -> list[Flow]:
     """The Vrouter's part."""
     too_big = ("too_big", 1)
     measures = [
@@ -59,14 +59,14 @@ def routed(vrouter: Vrouter, tag: int) -> list[Flow]:
             ("push", "eth_src"), ("move", "router_mac", "eth_src"), ("pop", "router_mac"),
             ("dec_ttl",),
         )  # fmt: skip
-        local, used_up = ("from_tunnel", 0), answered(Why.TIME_EXCEEDED)
-        error = answered(Why.TOO_BIG)
+        local, used_up = ("from_tunnel", 0), to_node(PuntReason.TIME_EXCEEDED)
+        error = to_node(PuntReason.TOO_BIG)
         flows += [
             # dec_ttl alone would send these to any controller (also the one in arrive).
             Flow("route", "used_up", (family, ("ip_ttl", 0), local), used_up, tag),
             Flow("route", "used_up", (family, ("ip_ttl", 1), local), used_up, tag),
             Flow("route", "no_ttl", (family, ("ip_ttl", 0)), DROP, tag),
-            Flow("route", "no_route", (family, local), answered(Why.UNREACHABLE), tag),
+            Flow("route", "no_route", (family, local), to_node(PuntReason.UNREACHABLE), tag),
             *(
                 Flow(
                     "encap", "typed_routed" if typed else "routed", (family, *typed),

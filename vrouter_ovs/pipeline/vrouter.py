@@ -21,15 +21,11 @@ from vrouter_ovs.numbers import (
     ROUTER_ADVERT,
     ROUTER_SOLICIT,
 )
-from vrouter_ovs.pipeline.announce import announced
+from vrouter_ovs.pipeline.announce import announcement_flows
 from vrouter_ovs.pipeline.connect import COUNTED
-from vrouter_ovs.pipeline.echo import at_gateways
-from vrouter_ovs.pipeline.guard import refused
-from vrouter_ovs.pipeline.neighbor import (
-    MULTICAST,
-    SOLICITATION,
-    answers,
-)
+from vrouter_ovs.pipeline.echo import echo_flows
+from vrouter_ovs.pipeline.guard import forbidden_flows
+from vrouter_ovs.pipeline.neighbor import MULTICAST, SOLICITATION, answer_flows
 from vrouter_ovs.pipeline.policy import (
     ANY_FRAGMENT,
     INVALID,
@@ -39,8 +35,8 @@ from vrouter_ovs.pipeline.policy import (
     TRACKED,
     VALID,
 )
-from vrouter_ovs.pipeline.punt import recognised
-from vrouter_ovs.pipeline.ttl_and_mtu import routed
+from vrouter_ovs.pipeline.punt import punt_flows
+from vrouter_ovs.pipeline.ttl_and_mtu import ttl_and_mtu_flows
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Vrouter
 
@@ -89,10 +85,10 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         ),
         *_claims(tag),
         Flow("guard", "unsecured", (("unsecured", 1),), (("goto", "proxy"),), tag),
-        *announced(tag),
-        *refused(tag),
-        *recognised(tag),
-        *answers(onward, tag),
+        *announcement_flows(tag),
+        *forbidden_flows(tag),
+        *punt_flows(tag),
+        *answer_flows(onward, tag),
         # An ARP reply to one receiver passes; whatever other ARP was not answered ends here.
         Flow(
             "proxy",
@@ -115,7 +111,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("route", "never_routed", (("eth_type", ETH_IPV6), (field, *prefix)), DROP, tag)
         for field, *prefix in NEVER_ROUTED
     ]
-    return (*flows, *at_gateways(tag), *routed(vrouter, tag))
+    return (*flows, *echo_flows(tag), *ttl_and_mtu_flows(vrouter, tag))
 
 
 def _claims(tag: int) -> list[Flow]:

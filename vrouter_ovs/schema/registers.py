@@ -52,7 +52,7 @@ _MAP = (
     (_register("peer", 7), "the policy set of the other side's address; 0 where none is known"),
     (_register("permit", 8), "1: a rule of the policy set allows the packet's connection"),
     (
-        _register("tell", 2, 4, 2),
+        _register("notify", 2, 4, 2),
         "1: what is announced is told to the node; 2: and it goes to all, as it asks nothing",
     ),
     (
@@ -61,7 +61,7 @@ _MAP = (
         " answer, 2 no allowed address pair takes it, 4 nobody announces it, 8 it is a router's",
     ),
     (_register("holder", 11), "the OpenFlow port of this bridge that has it, or 0"),
-    (_register("why", 9), "why a packet is punted, for the node; see vrouter_ovs/edge.py"),
+    (_register("punt_reason", 9), "why a packet is punted, for the node; see vrouter_ovs/edge.py"),
     (
         _register("claimed_ip0", 12),
         "the address that a frame claims in ARP or neighbor discovery, from the proxy on the one"

@@ -37,7 +37,7 @@ _PACKET_OUT = struct.Struct("!BBHIIIH6xHHIH6x")
 _METER_MOD = struct.Struct("!BBHIHHIHHII4x")
 _METER_CONFIG = struct.Struct("!HHI")
 _IN_PORT_OXM = b"\x80\0\0\4"
-_WHY_OXM = REGISTERS["why"].header.to_bytes(4, "big")
+_REASON_OXM = REGISTERS["punt_reason"].header.to_bytes(4, "big")
 _PADDING = tuple(bytes(n) for n in range(8))
 
 
@@ -246,7 +246,8 @@ def packet_in_cookie(message: bytes) -> int:
 
 
 def decode_packet_in(message: bytes) -> tuple[int, int, bytes]:
-    """(OpenFlow port it came in, register ``why``, frame) of a whole OFPT_PACKET_IN (7.4.1).
+    """(OpenFlow port it came in, register ``punt_reason``, frame) of a whole OFPT_PACKET_IN
+    (7.4.1).
 
     Raises ValueError where lengths do not add up, there is no in-port, or the frame is cut.
     """
@@ -258,17 +259,17 @@ def decode_packet_in(message: bytes) -> tuple[int, int, bytes]:
     if match < 4 or not frame or len(frame) != total:
         raise ValueError("a packet-in with a malformed length")
     at, end = 28, 24 + match
-    ofport, why = -1, 0
+    ofport, reason = -1, 0
     while at + 8 <= end:
         header = message[at : at + 4]
         if header == _IN_PORT_OXM:
             ofport = int.from_bytes(message[at + 4 : at + 8], "big")
-        elif header == _WHY_OXM:  # Only where it is not zero.
-            why = int.from_bytes(message[at + 4 : at + 8], "big")
+        elif header == _REASON_OXM:  # Only where it is not zero.
+            reason = int.from_bytes(message[at + 4 : at + 8], "big")
         at += 4 + message[at + 3]
     if ofport < 0:
         raise ValueError("a packet-in without an in-port")
-    return ofport, why, frame
+    return ofport, reason, frame
 
 
 def decode_error(message: bytes) -> tuple[int, int, int, str]:

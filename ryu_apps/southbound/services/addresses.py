@@ -21,7 +21,7 @@ HOW = {
 
 
 def seen(post: Callable[[Any], None]) -> Service:
-    """The service for :data:`~vrouter_ovs.edge.Why.SEEN`: ``post`` takes an AddressSeen."""
+    """The service for :data:`~vrouter_ovs.edge.PuntReason.SEEN`: ``post`` takes an AddressSeen."""
 
     def service(frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
         protocol, read = ("arp", arp.sender) if frame[12:14] == b"\x08\x06" else ("nd", nd.target)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from ryu_apps.southbound.services.packet_in import Service
 from vrouter_ovs.addresses import ip_network, link_local
-from vrouter_ovs.edge import EdgePort, Why
+from vrouter_ovs.edge import EdgePort, PuntReason
 from vrouter_ovs.numbers import (
     ETH_IPV4,
     ETH_IPV6,
@@ -43,10 +43,10 @@ SERVED = frozenset(
 )
 """Ports of a gateway that something answers, or will: DNS and DHCP."""
 KINDS = {
-    Why.TOO_BIG: icmp.TOO_BIG,
-    Why.TIME_EXCEEDED: icmp.TIME_EXCEEDED,
-    Why.UNREACHABLE: icmp.NET_UNREACHABLE,
-    Why.TO_GATEWAY: icmp.PORT_UNREACHABLE,
+    PuntReason.TOO_BIG: icmp.TOO_BIG,
+    PuntReason.TIME_EXCEEDED: icmp.TIME_EXCEEDED,
+    PuntReason.UNREACHABLE: icmp.NET_UNREACHABLE,
+    PuntReason.TO_GATEWAY: icmp.PORT_UNREACHABLE,
 }
 
 
@@ -54,13 +54,13 @@ def services(mtu: int) -> Mapping[int, Service]:
     """By reason.  ``mtu``: the largest IP packet that every encapsulation carries, as the sender's
     next packet may leave in another one."""
 
-    def service(why: Why) -> Service:
-        return lambda frame, port, place: answer(frame, port, mtu, why)
+    def service(reason: PuntReason) -> Service:
+        return lambda frame, port, place: answer(frame, port, mtu, reason)
 
-    return {why: service(why) for why in KINDS}
+    return {reason: service(reason) for reason in KINDS}
 
 
-def answer(frame: bytes, port: EdgePort, mtu: int, why: Why) -> tuple[str, Answer]:
+def answer(frame: bytes, port: EdgePort, mtu: int, reason: PuntReason) -> tuple[str, Answer]:
     """(protocol, the error).  Raises Malformed."""
     protocol = "icmp"
     try:
@@ -76,7 +76,7 @@ def answer(frame: bytes, port: EdgePort, mtu: int, why: Why) -> tuple[str, Answe
             upper, payload = packet.protocol, packet.packet[packet.header :]
         else:
             return protocol, ignored("not IP")
-        if why == Why.TO_GATEWAY:
+        if reason == PuntReason.TO_GATEWAY:
             if upper not in (PROTO_UDP, PROTO_TCP):
                 return protocol, ignored("to the gateway, neither UDP nor TCP")
             if int.from_bytes(payload[2:4], "big") in SERVED:
@@ -85,7 +85,7 @@ def answer(frame: bytes, port: EdgePort, mtu: int, why: Why) -> tuple[str, Answe
             address, mac = str(ipaddress.ip_address(target)), answering_mac(port)
         else:
             address, mac = gateway(port, source)
-        return protocol, icmp.answer(frame, mac, address, mtu, KINDS[why])
+        return protocol, icmp.answer(frame, mac, address, mtu, KINDS[reason])
     except Malformed as fault:
         raise Malformed(f"{protocol}: {fault.reason}") from None
 

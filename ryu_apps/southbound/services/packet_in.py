@@ -1,12 +1,12 @@
 """Punted packets: from a vrouter's packet-in to a service and back as packet-outs.
 
-A *service* answers the frames that are punted for one reason (:class:`~vrouter_ovs.edge.Why`).
-One worker thread for each node.  Receiving threads hand over raw packet-in messages; each element
-has a queue of its own and the worker takes a few of each in turn, so that a hypervisor whose VMs
-send as much as their meters allow delays nobody but its own.  Nothing here remembers a client: what
-is answered follows from the frame and the port's EdgePort, which the controller thread keeps
-current (:class:`~ryu_apps.control.messages.EdgeChanged`).
-"""
+A *service* answers the frames that are punted for one reason
+(:class:`~vrouter_ovs.edge.PuntReason`).  One worker thread for each node.  Receiving threads hand
+over raw packet-in messages; each element has a queue of its own and the worker takes a few of each
+in turn, so that a hypervisor whose VMs send as much as their meters allow delays nobody but its
+own.  Nothing here remembers a client: what is answered follows from the frame and the port's
+EdgePort, which the controller thread keeps current
+(:class:`~ryu_apps.control.messages.EdgeChanged`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 from ryu_apps.control.messages import EdgeChanged, Subscriptions
 from ryu_apps.southbound.services.router_advertisements import Advertisements
 from ryu_apps.supervision import Worker, failed, waiting
-from vrouter_ovs.edge import EdgePort, Why
+from vrouter_ovs.edge import EdgePort, PuntReason
 from vrouter_ovs.numbers import (
     ETH_IPV4,
     ETH_IPV6,
@@ -111,11 +111,11 @@ class Counters:
 
 class PuntSouthbound:
     """``send``: puts an answer out of the port that asked.  ``services``: by reason, a number of
-    :class:`~vrouter_ovs.edge.Why`; without one, what is punted for that reason is ignored."""
+    :class:`~vrouter_ovs.edge.PuntReason`; what is punted for a reason without one is ignored."""
 
     def __init__(self, send: Send, services: Mapping[int, Service] | None = None) -> None:
         self._send = send
-        self._services: dict[int, Service] = {Why.ASKED: asked, **(services or {})}
+        self._services: dict[int, Service] = {PuntReason.ASKED: asked, **(services or {})}
         self._worker = Worker(self._run, "punt")
         self._lock = self._worker.changed
         self._waiting: dict[str, deque[bytes]] = {}
@@ -258,7 +258,7 @@ class PuntSouthbound:
         counters = self._counters[element]
         for message in messages:
             try:
-                ofport, why, frame = decode_packet_in(message)
+                ofport, reason, frame = decode_packet_in(message)
             except ValueError as error:
                 counters.count(counters.malformed, str(error))
                 continue
@@ -266,7 +266,7 @@ class PuntSouthbound:
             if port is None:
                 counters.count(counters.ignored, "unknown port")
                 continue
-            service = self._services.get(why)
+            service = self._services.get(reason)
             if service is None:
                 counters.count(counters.ignored, "unknown reason")
                 continue

@@ -39,7 +39,7 @@ TABLES: tuple[Table, ...] = (
             Priority("arp", 40, "all other ARP", DropReason.ARP_ENDS),
             Priority("rest", 0, "all else"),
         ),
-        sets=names("claimed_ip claimed_ip3 owner router_mac why"),
+        sets=names("claimed_ip claimed_ip3 owner router_mac punt_reason"),
         next=("answer", "track", "bridge", "punt", "known"),
     ),
     Table(

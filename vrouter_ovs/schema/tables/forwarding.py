@@ -53,7 +53,7 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority("no_route", 50, "no prefix covers it: the node answers"),
         ),
-        sets=names("eth_src eth_dst tun_id vtep tunnel_type out_port bucket why"),
+        sets=names("eth_src eth_dst tun_id vtep tunnel_type out_port bucket punt_reason"),
         next=("gateway", "nexthop", "encap", "arrive", "punt"),
     ),
     Table(
@@ -71,7 +71,8 @@ TABLES: tuple[Table, ...] = (
             Priority("rest", 0, "all else: the node refuses it"),
         ),
         sets=names(
-            "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl why"
+            "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl"
+            " punt_reason"
         ),
         next=("punt",),
         outputs=True,
@@ -139,7 +140,7 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority("vtep", 100, "a VTEP's tunnel of VXLAN"),
         ),
-        sets=names("eth_src why"),
+        sets=names("eth_src punt_reason"),
         next=("punt",),
         outputs=True,
     ),
@@ -183,8 +184,8 @@ TABLES: tuple[Table, ...] = (
         "punt",
         "To the node that owns this vrouter, through the port's meter: what a port asks of the"
         " network itself, what a router has to answer with an error, and a copy of what announces"
-        " a shared address. The register why says which. While the node is away the packets end"
-        " here too.",
+        " a shared address. The register punt_reason says which. While the node is away the"
+        " packets end here too.",
         matches=names("in_port"),
         miss=DropReason.NOT_PUNTED,
         priorities=(Priority("port", 100, "a port and its meter"),),

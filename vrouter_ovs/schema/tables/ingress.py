@@ -98,7 +98,7 @@ TABLES: tuple[Table, ...] = (
             Priority("announcement", 96, "an ARP announcement of a shared address, for all"),
             Priority("pair", 95, "ARP of what an allowed address pair adds"),
         ),
-        sets=names("tell"),
+        sets=names("notify"),
         next=("target", "announce", "proxy", "punt", "known"),
     ),
     Table(
@@ -123,7 +123,7 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority("rest", 0, "all other IPv6"),
         ),
-        sets=names("tell"),
+        sets=names("notify"),
         next=("announce", "proxy", "known"),
     ),
     Table(
@@ -133,7 +133,7 @@ TABLES: tuple[Table, ...] = (
         " security: it ends here where the address is a gateway's or the network's own, and where"
         " it is the fixed address of a port that is bound. Else it passes, and the node gets a"
         " copy of what announces an address that other ports may have.",
-        matches=names("owner unsecured tell"),
+        matches=names("owner unsecured notify"),
         miss="proxy",
         priorities=(
             Priority(
@@ -142,7 +142,7 @@ TABLES: tuple[Table, ...] = (
             Priority("shared", 100, "the node gets a copy of what announces a shared address"),
             Priority("rest", 0, "all else passes"),
         ),
-        sets=names("why"),
+        sets=names("punt_reason"),
         next=("proxy", "bridge", "punt"),
     ),
 )
