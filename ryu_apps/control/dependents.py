@@ -9,7 +9,7 @@ from ryu_apps.control.graph import Marks
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.routes import MacIp, Nlri
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.moves import Moves
+from ryu_apps.control.vpn.moves import MoveNotifier
 from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.publish import Publisher
 from ryu_apps.control.vpn.rib import BestChange
@@ -28,7 +28,7 @@ class Dependents:
         marks: Marks,
         learned: Learned,
         bindings: Bindings,
-        moves: Moves,
+        moves: MoveNotifier,
         origins: Origins,
         publisher: Publisher,
     ) -> None:
@@ -65,7 +65,7 @@ class Dependents:
                     self._learned.changed(vni, ip, change.nlri.mac)
                 key = vni, ip
                 if ip and (
-                    change.old is not None or key in addresses or self._moves.may_be_one(key)
+                    change.old is not None or key in addresses or self._moves.may_be_move(key)
                 ):
                     addresses.setdefault(key, []).append(change)
                 self._contest(vni, instance.spec.id, change)

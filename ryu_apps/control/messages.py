@@ -405,16 +405,16 @@ class Probe(Effect):
 
 
 @dataclass(frozen=True, slots=True)
-class Gratuitous(Effect):
-    """Tell the ports of this EVI on this element that ``address`` is at ``mac`` now, by an ARP
-    announcement or an unsolicited neighbor advertisement.  ``besides``: the OpenFlow port that has
-    it, or 0.  ``router``: it is a router's."""
+class SendGratuitousArp(Effect):
+    """Notify the ports of this EVI on this element that ``address`` is at ``mac`` now: for IPv4 by
+    a gratuitous ARP, for IPv6 by an unsolicited neighbor advertisement.  ``holder_ofport``: the
+    OpenFlow port that has the address, which is left out, or 0.  ``router``: it is a router's."""
 
     element: str
     evi: int
     address: str
     mac: str
-    besides: int = 0
+    holder_ofport: int = 0
     router: bool = False
 
 

@@ -41,7 +41,7 @@ from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.duplicates import Duplicates
 from ryu_apps.control.vpn.instances import Instances
-from ryu_apps.control.vpn.moves import Moves
+from ryu_apps.control.vpn.moves import MoveNotifier
 from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.publish import Publisher
 from ryu_apps.control.vpn.released import Released
@@ -100,7 +100,7 @@ class World:
         tables = Tables(self.config, self.rib, self.elements, self.instances, self.desired)
         self.duplicates = Duplicates(self._effects)
         self.learned = Learned(tables, marks("Learned"), origins.is_node)
-        self.moves = Moves(self.instances)
+        self.moves = MoveNotifier(self.instances)
         self.bindings = Bindings(tables, self.learned, origins, self.duplicates)
         self.policies = Policies(tables, marks("Policies"))
         self.names = Names(self.config, marks("Names"), self._effects, settings.dns_ttl)
@@ -273,8 +273,10 @@ class World:
         self.graph.flush()
         self._effects.extend(self.edges.advertised.records(self.settings.node))
         self.probes.flush(now)
-        for vni, address in self.moves.due(now, lambda key: self.resolver.told_of(key[0])):
-            self._effects.extend(self.resolver.gratuitous(vni, address))
+        for vni, address in self.moves.due(
+            now, lambda key: self.resolver.notification_cost(key[0])
+        ):
+            self._effects.extend(self.resolver.move_notifications(vni, address))
         self._effects.extend(self.publisher.flush())
         send, release = self.convergence.step(now)
         trust = self.trust.doubt, self.trust.given and self.convergence.loaded
@@ -289,7 +291,7 @@ class World:
             self.learned.started()
             self.conflicts.review()
             for key in shared_keys(self.config):
-                self.moves.tell(key)
+                self.moves.notify(key)
             self.vrouters.release()
         effects = list(self._effects)
         self._effects.clear()

@@ -135,8 +135,8 @@ def test_what_is_found_after_a_start_loses_to_what_others_announce() -> None:
 
 def told(effects: list) -> list[tuple]:
     return [
-        (effect.element, effect.address, effect.mac, effect.besides, effect.router)
-        for effect in effects if type(effect) is msg.Gratuitous
+        (effect.element, effect.address, effect.mac, effect.holder_ofport, effect.router)
+        for effect in effects if type(effect) is msg.SendGratuitousArp
     ]  # fmt: skip
 
 

@@ -171,7 +171,7 @@ def test_neighbors_hear_of_the_port_that_takes_it_and_of_its_return() -> None:
             node.tick(1)
             for _ in range(3):  # until the switch has confirmed, and what comes of that
                 found += [(one.address, one.mac) for one in node.flush()
-                          if isinstance(one, msg.Gratuitous)]  # fmt: skip
+                          if isinstance(one, msg.SendGratuitousArp)]  # fmt: skip
                 node.ack("e0")
         return sorted(set(found))
 

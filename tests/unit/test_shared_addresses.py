@@ -11,7 +11,7 @@ from os_ken.lib.packet import arp as osken_arp
 from os_ken.lib.packet import ethernet, icmpv6, ipv6
 from os_ken.lib.packet import packet as osken_packet
 
-from ryu_apps.control.messages import AddressSeen, Evidence, Gratuitous, Probe
+from ryu_apps.control.messages import AddressSeen, Evidence, Probe, SendGratuitousArp
 from ryu_apps.southbound.services.addresses import AddressSender, question, seen
 from ryu_apps.southbound.services.packet_in import PuntSouthbound
 from vrouter_ovs.addresses import address_bytes, link_local_bytes
@@ -139,13 +139,13 @@ def bed():
 
 
 def test_the_ports_of_a_network_are_told(bed: Bed) -> None:
-    bed.sender.gratuitous(Gratuitous("hv1", 100, VIP, PORT.mac, 6))
+    bed.sender.send_gratuitous_arp(SendGratuitousArp("hv1", 100, VIP, PORT.mac, 6))
     assert bed.settle() == [("hv1", 5), ("hv1", 7)]
     assert {frame for _, _, frame in bed.sent} == {arp.gratuitous(VIP, PORT.mac)}
     bed.sent.clear()
     bed.punt.changed("hv1", 7, None)
     bed.punt.changed("hv1", 6, replace(PORT, ofport=6, evi=200, v6=()))
-    bed.sender.gratuitous(Gratuitous("hv1", 100, VIP6, PORT.mac, router=True))
+    bed.sender.send_gratuitous_arp(SendGratuitousArp("hv1", 100, VIP6, PORT.mac, router=True))
     assert bed.settle() == [("hv1", 5)]
     assert bed.sent[0][2] == nd.unsolicited(VIP6, PORT.mac, True)
     assert bed.punt.ports_of("hv1", 200) == [8, 6] and bed.punt.ports_of("hv9", 1) == []

@@ -9,7 +9,7 @@ from ryu_apps.control.config.model import Router
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Entry
-from ryu_apps.control.vpn.moves import Moves
+from ryu_apps.control.vpn.moves import MoveNotifier
 from vrouter_ovs.state import Gateway, Key
 
 
@@ -25,7 +25,7 @@ class Gateways:
     Marks: entries of the MACs and addresses that gateways take or give up.
     Emits nothing: gateways are desired state."""
 
-    def __init__(self, tables: Tables, marks: Marks, moves: Moves) -> None:
+    def __init__(self, tables: Tables, marks: Marks, moves: MoveNotifier) -> None:
         self._config = tables.config
         self._desired = tables.desired
         self._vrfs = tables.vrfs
@@ -84,7 +84,7 @@ class Gateways:
                     if self.taken.get(entry) == gateway.mac:
                         del self.taken[entry]
                         if entry[0] == "ip":
-                            self._moves.left(entry[1:], (gateway.mac, ""))
+                            self._moves.withdrawn(entry[1:], (gateway.mac, ""))
                     self._marks.entries.mark(entry)
         for key in [key for key in old if key not in new]:
             del old[key], self._vrf_of[key]
@@ -113,8 +113,8 @@ class Gateways:
                 if was is None:
                     self._marks.entries.mark(entry)
                     if entry[0] == "ip":
-                        self._moves.arrived(entry[1:], (gateway.mac, ""))
+                        self._moves.appeared(entry[1:], (gateway.mac, ""))
                 elif was != gateway.mac:
-                    self._moves.tell(entry[1:])
+                    self._moves.notify(entry[1:])
             for element in self._vrfs.get(vni, ()):
                 self._desired.put(element, ("vrf", vni), gateway)

@@ -17,7 +17,7 @@ from ryu_apps.control.elements.elements import Element
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services
-from ryu_apps.control.messages import Gratuitous
+from ryu_apps.control.messages import SendGratuitousArp
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import Path
 from ryu_apps.control.tables import Tables
@@ -103,25 +103,25 @@ class Resolver:
         found = present.get(entry[1], ())
         return found if element is None else (element,) if element in found else ()
 
-    # ------------------------------------------------------------ moves
+    # ------------------------------------------------------------ addresses that moved
 
-    def told_of(self, vni: int) -> int:
-        """How many ports are told when an address of a network has moved."""
+    def notification_cost(self, vni: int) -> int:
+        """How many ports are notified when an address of a network has moved."""
         return sum(map(len, self._ports.present.get(vni, {}).values()))
 
-    def gratuitous(self, vni: int, address: str) -> list[Gratuitous]:
+    def move_notifications(self, vni: int, address: str) -> list[SendGratuitousArp]:
         """What each vrouter answers for an address now, for its ports of that network."""
         entry = ("ip", vni, address)
         router = self._gateways.taken.get(entry, "")
-        found = []
+        effects = []
         for element in self._presence.evis.get(vni, ()):
             known = self._desired.get(element, ("neighbor", vni, address))
             mac = router or (known.mac if known is not None else "")
             if mac:
                 port_id = None if router else self._ports.local.get((element, entry))
-                besides = self._ports.bound[port_id].ofport if port_id is not None else 0
-                found.append(Gratuitous(element, vni, address, mac, besides, bool(router)))
-        return found
+                ofport = self._ports.bound[port_id].ofport if port_id is not None else 0
+                effects.append(SendGratuitousArp(element, vni, address, mac, ofport, bool(router)))
+        return effects
 
     # ------------------------------------------------------------ entries
 

@@ -15,7 +15,7 @@ from ryu_apps.control.config.service_addresses import (
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Entry
-from ryu_apps.control.vpn.moves import Moves
+from ryu_apps.control.vpn.moves import MoveNotifier
 from vrouter_ovs.state import DnsServer
 
 
@@ -24,7 +24,7 @@ class Services:
     Marks: ports that are told of another address than before, entries of addresses.
     Emits nothing: resolvers are desired state."""
 
-    def __init__(self, tables: Tables, marks: Marks, moves: Moves) -> None:
+    def __init__(self, tables: Tables, marks: Marks, moves: MoveNotifier) -> None:
         self._config = tables.config
         self._desired = tables.desired
         self._evis = tables.evis
@@ -83,12 +83,12 @@ class Services:
         if old is not None:
             if _leave(self._addresses, old[1], old, subnet_id):
                 # Clients know its MAC, and must hear of the port that has it now, or will.
-                self._moves.given(old[1:], service_mac(old[1]))
+                self._moves.released_by_network(old[1:], service_mac(old[1]))
             self._marks.entries.mark(old)
         if new is not None:
             users = self._addresses.setdefault(new[1], {}).setdefault(new, {})
             if not users:
-                self._moves.taken(new[1:], service_mac(new[1]))
+                self._moves.taken_by_network(new[1:], service_mac(new[1]))
             users[subnet_id] = None
             self._marks.entries.mark(new)
 

@@ -1,9 +1,9 @@
 """Addresses that moved: to another MAC, or with their MAC to another VTEP.
 
-Hosts remember for minutes which MAC an address has.  When that becomes wrong, the node tells the
-ports of the network what the switches answer from now on: by a gratuitous ARP (RFC 5227 section 3)
-or an unsolicited neighbor advertisement (RFC 4861 section 7.2.6), at once and again a second later.
-An address that appears for the first time is no move.
+Hosts remember for minutes which MAC an address has.  When that becomes wrong, the node notifies the
+ports of the network of what the switches answer from now on: by a gratuitous ARP (RFC 5227
+section 3) or an unsolicited neighbor advertisement (RFC 4861 section 7.2.6), at once and again a
+second later.  An address that appears for the first time is no move.
 """
 
 from __future__ import annotations
@@ -16,33 +16,37 @@ from ryu_apps.control.vpn.rib import BestChange
 
 Key = tuple[int, str]
 """(L2 VNI, address)."""
-Place = tuple[str, str]
+Location = tuple[str, str]
 """(MAC, VTEP)."""
 
 REMEMBERED = 4096
-"""Addresses that are nowhere now whose last place is known."""
+"""Addresses without a location now whose last one is remembered."""
 PENDING = 4096
-"""Moves that wait to be told."""
+"""Moves that wait for their notifications."""
 TIMES, INTERVAL = 2, 1.0
-"""How often each is told, and the seconds between; an address is told no more often than that."""
+"""Notifications of each move, and the seconds between two of one address."""
 BUDGET = 1000
 """Frames a second, of the whole node."""
 
 
-class Moves:
+class MoveNotifier:
+    """Which addresses have moved, and when the ports of their network are notified."""
+
     def __init__(self, instances: Instances) -> None:
         self._instances = instances
-        self._was: dict[Key, Place] = {}
+        self._last: dict[Key, Location] = {}
+        """Address without a location -> its last one."""
         self._due: dict[Key, tuple[float, int]] = {}
-        """Address -> when it is told next at the earliest, and how often still."""
+        """Address -> when its next notification may leave, and how many are left."""
         self._spent = 0
         self._second = 0.0
 
     # ------------------------------------------------------------ what moved
 
-    def may_be_one(self, key: Key) -> bool:
+    def may_be_move(self, key: Key) -> bool:
         """Whether a new route of an address may be a move: not where it is the only one."""
-        return key in self._was or len(self._instances.by_vni[key[0]].ips.get(key[1], ())) > 1
+        vni, address = key
+        return key in self._last or len(self._instances.by_vni[vni].ips.get(address, ())) > 1
 
     def apply_best_changes(self, key: Key, changes: Iterable[BestChange]) -> None:
         """The MAC/IP routes of an address changed; the instance's tables know that already."""
@@ -59,72 +63,72 @@ class Moves:
         old, new = self._best(before), self._best(after)
         if new is None:
             if old is not None:
-                self.left(key, _place(old))
+                self.withdrawn(key, _location(old))
         elif old is None:
-            self.arrived(key, _place(new))
+            self.appeared(key, _location(new))
         else:
-            self._moved(key, _place(old), _place(new))
+            self._moved(key, _location(old), _location(new))
 
     def _best(self, paths: Iterable[Path]) -> Path | None:
         return self._instances.best(paths)
 
-    def left(self, key: Key, place: Place) -> None:
-        """An address is nowhere now."""
-        self._was.pop(key, None)
-        self._was[key] = place
-        if len(self._was) > REMEMBERED:
-            del self._was[next(iter(self._was))]
+    def withdrawn(self, key: Key, location: Location) -> None:
+        """No route and no gateway has an address any more."""
+        self._last.pop(key, None)
+        self._last[key] = location
+        if len(self._last) > REMEMBERED:
+            del self._last[next(iter(self._last))]
 
-    def arrived(self, key: Key, place: Place) -> None:
-        """An address that was nowhere is somewhere."""
-        was = self._was.pop(key, None)
-        if was is not None:
-            self._moved(key, was, place)
+    def appeared(self, key: Key, location: Location) -> None:
+        """An address has a location that had none."""
+        previous = self._last.pop(key, None)
+        if previous is not None:
+            self._moved(key, previous, location)
 
-    def taken(self, key: Key, mac: str) -> None:
+    def taken_by_network(self, key: Key, mac: str) -> None:
         """The network itself answers for an address from now on; the route of a port that had it
         may stand still."""
         instance = self._instances.by_vni.get(key[0])
         if instance is not None and instance.ips.get(key[1]):
-            self.tell(key)
-        self.arrived(key, (mac, ""))
+            self.notify(key)
+        self.appeared(key, (mac, ""))
 
-    def given(self, key: Key, mac: str) -> None:
+    def released_by_network(self, key: Key, mac: str) -> None:
         """The network itself answers for an address no longer; a port may have it already."""
-        self.left(key, (mac, ""))
-        self.tell(key)
+        self.withdrawn(key, (mac, ""))
+        self.notify(key)
 
-    def _moved(self, key: Key, old: Place, new: Place) -> None:
-        self._was.pop(key, None)
+    def _moved(self, key: Key, old: Location, new: Location) -> None:
+        self._last.pop(key, None)
         if old != new:
-            self.tell(key)
+            self.notify(key)
 
-    def tell(self, key: Key) -> None:
-        """An address may have moved while nobody looked."""
+    def notify(self, key: Key) -> None:
+        """An address may have moved: its network's ports are notified."""
         if key in self._due or len(self._due) < PENDING:
             at, _ = self._due.get(key, (0.0, 0))
             self._due[key] = at, TIMES
 
-    # ------------------------------------------------------------ telling
+    # ------------------------------------------------------------ notifications
 
     def due(self, now: float, cost: Callable[[Key], int]) -> list[Key]:
-        """The addresses to tell of now.  ``cost``: how many frames that takes."""
-        found: list[Key] = []
+        """The addresses of which ports are notified now.  ``cost``: how many frames that takes."""
+        due: list[Key] = []
         if now - self._second >= INTERVAL:
             self._second, self._spent = now, 0
-        for key, (at, left) in list(self._due.items()):
+        for key, (at, remaining) in list(self._due.items()):
             if at > now:
                 continue
-            if not left:
+            if not remaining:
                 del self._due[key]
                 continue
             if self._spent >= BUDGET:
                 break
             self._spent += cost(key)
-            self._due[key] = now + INTERVAL, left - 1
-            found.append(key)
-        return found
+            self._due[key] = now + INTERVAL, remaining - 1
+            due.append(key)
+        return due
 
 
-def _place(path: Path) -> Place:
+def _location(path: Path) -> Location:
     return path.nlri.mac, path.attrs.next_hop

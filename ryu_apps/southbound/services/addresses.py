@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any
 
-from ryu_apps.control.messages import AddressSeen, Evidence, Gratuitous, Probe, Subscriptions
+from ryu_apps.control.messages import AddressSeen, Evidence, Probe, SendGratuitousArp, Subscriptions
 from ryu_apps.southbound.services.packet_in import Place, PuntSouthbound, Send, Service
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import arp, nd
@@ -59,24 +59,24 @@ class AddressSender:
         self._send = send
 
     def subscriptions(self) -> Subscriptions:
-        return {Probe: self.probe, Gratuitous: self.gratuitous}
+        return {Probe: self.probe, SendGratuitousArp: self.send_gratuitous_arp}
 
     def probe(self, effect: Probe) -> None:
         self._punt.later(lambda: self._probe(effect))
 
-    def gratuitous(self, effect: Gratuitous) -> None:
-        self._punt.later(lambda: self._gratuitous(effect))
+    def send_gratuitous_arp(self, effect: SendGratuitousArp) -> None:
+        self._punt.later(lambda: self._send_gratuitous_arp(effect))
 
     def _probe(self, effect: Probe) -> None:
         port = self._punt.current((effect.element, effect.ofport))
         if port is not None:
             self._send(effect.element, effect.ofport, question(port, effect.address))
 
-    def _gratuitous(self, effect: Gratuitous) -> None:
+    def _send_gratuitous_arp(self, effect: SendGratuitousArp) -> None:
         if ":" in effect.address:
             frame = nd.unsolicited(effect.address, effect.mac, effect.router)
         else:
             frame = arp.gratuitous(effect.address, effect.mac)
         for ofport in self._punt.ports_of(effect.element, effect.evi):
-            if ofport != effect.besides:
+            if ofport != effect.holder_ofport:
                 self._send(effect.element, ofport, frame)
