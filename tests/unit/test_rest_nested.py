@@ -21,11 +21,12 @@ from ryu_apps.control.config.rules.draft import (
     common,
     conflict,
     plain,
+    standard,
 )
 from ryu_apps.northbound.api import build
 from ryu_apps.northbound.bodies.fields import Body, Name, Text
 from ryu_apps.northbound.listing.attributes import BOOLEAN, INTEGER, STRING
-from ryu_apps.northbound.resources import standard
+from ryu_apps.northbound.resources import standard as attributes
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from ryu_apps.store.memory import MemoryStore
@@ -84,10 +85,8 @@ class PolicyRules:
 class LimitRules:
     @staticmethod
     def create(draft: Draft, body: dict[str, Any], context: Context) -> TrialLimit:
-        fields = common(body, context)
-        del fields["name"]
         return draft.put("trial_limit", TrialLimit(
-            trial_policy_id=body["trial_policy_id"], kbps=body["kbps"], **fields
+            trial_policy_id=body["trial_policy_id"], kbps=body["kbps"], **standard(body, context)
         ))
 
     @staticmethod
@@ -106,7 +105,7 @@ class PolicyUpdate(Body):
     shared: bool = False
 
 
-class PolicyCreate(PolicyUpdate, standard.Owned):
+class PolicyCreate(PolicyUpdate, attributes.Owned):
     pass
 
 
@@ -118,9 +117,9 @@ POLICIES = Collection(
     kind=POLICY, path="trial/policies", name="policy", create_body=PolicyCreate,
     update_body=PolicyUpdate, rules=PolicyRules,
     view=lambda item, _: {
-        "id": item.id, "name": item.name, "shared": item.shared, **standard.standard(item)
+        "id": item.id, "name": item.name, "shared": item.shared, **attributes.standard(item)
     },
-    attributes={**standard.ATTRIBUTES, "name": STRING, "shared": BOOLEAN},
+    attributes={**attributes.ATTRIBUTES, "name": STRING, "shared": BOOLEAN},
     extensions={"trial": ("Trial", "Policies of this test")},
 )
 LIMITS = Collection(

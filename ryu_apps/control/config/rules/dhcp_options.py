@@ -17,7 +17,7 @@ _ENCODERS = {4: dhcp4_options.encode, 6: dhcp6_options.encode}
 
 
 def merged(
-    old: Iterable[DhcpOption], wanted: list[dict[str, Any]] | None
+    old: Iterable[DhcpOption], requested: list[dict[str, Any]] | None
 ) -> tuple[DhcpOption, ...]:
     """``old`` with the options of a request: a value of null takes one away, any other replaces
     what has the same name and family.
@@ -27,7 +27,7 @@ def merged(
     has addresses of the other family is kept.  Raises RuleError 400.
     """
     found = {(one.ip_version, one.name): one for one in old}
-    for item in wanted or ():
+    for item in requested or ():
         version, name, value = item.get("ip_version") or 4, item["opt_name"].strip(), (
             item.get("opt_value")
         )

@@ -156,10 +156,14 @@ def check_revision(kind: str, old: Resource, context: Context) -> None:
 
 
 def common(body: dict[str, Any], context: Context) -> dict[str, Any]:
+    """:func:`standard`, and the name."""
+    return {"name": body.get("name") or "", **standard(body, context)}
+
+
+def standard(body: dict[str, Any], context: Context) -> dict[str, Any]:
     """The fields that every resource starts with, from a create request's body."""
     return {
         "id": context.new_id(),
-        "name": body.get("name") or "",
         "project_id": project(body, context),
         "description": body.get("description") or "",
         "tags": tags(body.get("tags") or ()),

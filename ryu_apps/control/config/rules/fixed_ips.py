@@ -33,7 +33,7 @@ def automatic(draft: Draft, network: Network, mac: str) -> tuple[FixedIp, ...]:
 def chosen(
     draft: Draft,
     network: Network,
-    wanted: list[dict[str, Any]],
+    requested: list[dict[str, Any]],
     mac: str,
     keep: Port | None = None,
 ) -> tuple[FixedIp, ...]:
@@ -43,19 +43,19 @@ def chosen(
     ``mac``: the port's.  ``keep``: the port itself, whose present addresses it may keep.  Raises
     RuleError.
     """
-    if len(wanted) > MAX_FIXED_IPS:
+    if len(requested) > MAX_FIXED_IPS:
         raise bad_request(
             f"Exceeded maximum amount of fixed ips per port: {MAX_FIXED_IPS}.", "InvalidInput"
         )
     found: list[FixedIp | None] = []
-    for item in wanted:
+    for item in requested:
         found.append(_explicit(draft, network, item, mac, keep) if item.get("ip_address") else None)
     taken = [item for item in found if item is not None]
     if len(set(taken)) != len(taken):
         raise bad_request("Duplicate IP address in fixed_ips: name each address once.",
                           "InvalidInput")
     present = list(keep.fixed_ips) if keep else []
-    for position, item in enumerate(wanted):
+    for position, item in enumerate(requested):
         if found[position] is None:
             subnet = _subnet(draft, network, item.get("subnet_id"))
             if subnet.auto_address:
@@ -73,16 +73,16 @@ def chosen(
             found[position] = new
             taken.append(new)
     result = tuple(item for item in found if item is not None)
-    if not wanted:
+    if not requested:
         return result
     return ipv6_modes.with_auto(draft, network.id, mac, result, keep.id if keep else "")
 
 
-def unchanged(port: Port, wanted: list[dict[str, Any]]) -> bool:
+def unchanged(port: Port, requested: list[dict[str, Any]]) -> bool:
     """Whether a request names just the addresses that a port has, by subnet, by address or
     both."""
     left = list(port.fixed_ips)
-    for item in wanted:
+    for item in requested:
         ip = parse_address(item["ip_address"]) if item.get("ip_address") else None
         same = next(
             (one for one in left if item.get("subnet_id") in (None, one.subnet_id)

@@ -85,11 +85,11 @@ def with_auto(
     draft: Draft, network_id: str, mac: str, chosen: tuple[FixedIp, ...], port_id: str = ""
 ) -> tuple[FixedIp, ...]:
     """``chosen`` and an address of every automatic subnet that is not in it."""
-    held = {fixed.subnet_id for fixed in chosen}
+    present = {fixed.subnet_id for fixed in chosen}
     return chosen + tuple(
         address(draft, subnet, mac, port_id)
         for subnet in auto_subnets(draft.config, network_id)
-        if subnet.id not in held
+        if subnet.id not in present
     )
 
 

@@ -16,12 +16,12 @@ def parsed(text: str) -> str:
                           "HTTPBadRequest") from error
 
 
-def chosen(draft: Draft, network_id: str, wanted: str | None, context: Context) -> str:
+def chosen(draft: Draft, network_id: str, requested: str | None, context: Context) -> str:
     """The MAC that a request asks for, or a new one.
 
     Raises RuleError 400, and 409 when another port of the network has it or none is free.
     """
-    if not wanted:
+    if not requested:
         try:
             return ipam.new_mac(draft.config, network_id, context.mac_prefix, context.source)
         except ipam.Exhausted as error:
@@ -29,7 +29,7 @@ def chosen(draft: Draft, network_id: str, wanted: str | None, context: Context) 
                 "MacAddressGenerationFailure",
                 f"Unable to generate unique mac on network {network_id}: {error}.",
             ) from error
-    mac = parsed(wanted)
+    mac = parsed(requested)
     network = draft.config.networks.get(network_id)
     if network is not None and mac == service_mac(network.vni):
         raise conflict(

@@ -118,15 +118,15 @@ def _used_by_none_else(draft: Draft, network: Network) -> None:
         )
 
 
-def identifiers(draft: Draft, wanted: int | None, context: Context) -> tuple[int, int]:
-    """VNI (``wanted`` if given) and route distinguisher index for a new network or router.
+def identifiers(draft: Draft, requested: int | None, context: Context) -> tuple[int, int]:
+    """VNI (``requested`` if given) and route distinguisher index for a new network or router.
 
-    Raises RuleError 409 when the wanted VNI is taken, 503 when a range is exhausted.
+    Raises RuleError 409 when the requested VNI is taken, 503 when a range is exhausted.
     """
     first, last = context.vni_range
     try:
         rd_index = ipam.lowest_rd_index(draft.config)
-        if wanted is None:
+        if requested is None:
             return ipam.lowest_vni(draft.config, context.vni_range), rd_index
     except ipam.Exhausted as error:
         raise RuleError(
@@ -135,32 +135,32 @@ def identifiers(draft: Draft, wanted: int | None, context: Context) -> tuple[int
             f"Unable to create: no identifier is left ({error}). Delete unused networks or "
             "routers, or widen vni_range in the nodes' configuration.",
         ) from error
-    if not first <= wanted <= last:
+    if not first <= requested <= last:
         raise bad_request(
-            f"segmentation id {wanted} is outside this system's range {first}-{last}",
+            f"segmentation id {requested} is outside this system's range {first}-{last}",
             "InvalidInput",
         )
-    if wanted in draft.config.by_vni:
-        kind, id = next(iter(draft.config.by_vni[wanted]))
+    if requested in draft.config.by_vni:
+        kind, id = next(iter(draft.config.by_vni[requested]))
         raise conflict(
             "TunnelIdInUse",
-            f"Unable to create the network. The tunnel ID {wanted} is in use by a {kind} "
+            f"Unable to create the network. The tunnel ID {requested} is in use by a {kind} "
             f"({draft.names(kind, [id])}); choose another or leave it out.",
         )
-    return wanted, rd_index
+    return requested, rd_index
 
 
 def mtu(body: dict[str, Any], context: Context) -> int:
     """The MTU that is asked for, else the default.  Raises RuleError where the overlay carries
     less."""
-    wanted: int = body.get("mtu") or context.mtu
-    if wanted > context.max_mtu:
+    requested: int = body.get("mtu") or context.mtu
+    if requested > context.max_mtu:
         raise bad_request(
             "Invalid input for operation: Requested MTU is too big, maximum is "
             f"{context.max_mtu}. It follows from underlay_mtu in the nodes' configuration.",
             "InvalidInput",
         )
-    return wanted
+    return requested
 
 
 def check_mtu(network_id: str, mtu: int, versions: Iterable[int]) -> None:

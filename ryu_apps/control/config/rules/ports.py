@@ -37,11 +37,11 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
     security = network.port_security_enabled if security is None else security
     fields = common(body, context)
     fields["project_id"] = fields["project_id"] or network.project_id
-    wanted = body.get("fixed_ips")
-    if wanted is None:
+    requested = body.get("fixed_ips")
+    if requested is None:
         addresses = fixed_ips.automatic(draft, network, mac)
     else:
-        addresses = fixed_ips.chosen(draft, network, wanted, mac)
+        addresses = fixed_ips.chosen(draft, network, requested, mac)
     groups = body.get("security_groups") or ()
     if groups and not security:
         raise _security_required()
@@ -126,10 +126,10 @@ def _groups(
 ) -> dict[str, Any]:
     """The fields about security groups that an update changes."""
     if "security_groups" in body:
-        wanted = body["security_groups"] or ()
-        if wanted and not security:
+        requested = body["security_groups"] or ()
+        if requested and not security:
             raise _security_required()
-        groups = security_groups.of_port(draft, wanted, old.security_groups)
+        groups = security_groups.of_port(draft, requested, old.security_groups)
         return {"security_groups": groups, "unfiltered": False}
     if old.security_groups and not security:
         raise conflict(

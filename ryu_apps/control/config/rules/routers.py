@@ -182,8 +182,8 @@ def _ipv6_interface(draft: Draft, router: Router, subnet: Subnet) -> Port | None
     router (its link-local address) that announces several prefixes."""
     for port in _interfaces(draft, router.id):
         if port.network_id == subnet.network_id and subnet.ip_version == 6:
-            held = [draft.config.subnets[item.subnet_id] for item in port.fixed_ips]
-            if all(one.ip_version == 6 for one in held):
+            subnets = [draft.config.subnets[item.subnet_id] for item in port.fixed_ips]
+            if all(one.ip_version == 6 for one in subnets):
                 return port
     return None
 

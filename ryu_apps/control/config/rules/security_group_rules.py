@@ -14,9 +14,9 @@ from ryu_apps.control.config.rules.draft import (
     Draft,
     bad_request,
     check_revision,
-    common,
     conflict,
     plain,
+    standard,
 )
 from ryu_apps.control.config.rules.rule_size import check_size
 from vrouter_ovs.numbers import (
@@ -51,8 +51,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> SecurityGrou
     first, last = _ports(protocol, ethertype, body.get("port_range_min"),
                          body.get("port_range_max"))
     prefix, remote_group, address_group = _remotes(draft, body, ethertype)
-    fields = common(body, context)
-    del fields["name"]
+    fields = standard(body, context)
     fields["project_id"] = fields["project_id"] or group.project_id
     rule = SecurityGroupRule(
         security_group_id=group.id,
