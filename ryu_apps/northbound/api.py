@@ -9,7 +9,7 @@ from typing import Any
 
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound.base import NodeView
-from ryu_apps.northbound.discovery import openapi
+from ryu_apps.northbound.discovery import openapi, unsupported
 from ryu_apps.northbound.discovery.versions import Discovery, contents
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import (
@@ -57,7 +57,7 @@ def build(
     routes.append(
         Route("GET", "/openapi.json", document, "This document", "discovery", None, "Document")
     )
-    return Application(routes, identify)
+    return Application(routes, identify, unsupported.message)
 
 
 def _version() -> str:

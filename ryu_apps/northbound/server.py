@@ -21,7 +21,7 @@ from ryu_apps.northbound.serving.loop import Loop
 
 LOG = logging.getLogger(__name__)
 BACKLOG = 1024
-PLACES = 2048
+CONNECTIONS = 2048
 """Connections at a time, but never more than a quarter of the files that the process may open."""
 STOPPING = 0.5
 """Seconds that requests have to end when the node stops."""
@@ -60,8 +60,10 @@ class ApiServer:
         listener = _listen(options.host, options.port)
         self._address = listener.getsockname()[:2]
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        places = PLACES if files == resource.RLIM_INFINITY else min(PLACES, max(files // 4, 8))
-        self._loop = Loop(listener, self._serve, options.threads, places, options.max_body, tls)
+        capacity = CONNECTIONS
+        if files != resource.RLIM_INFINITY:
+            capacity = min(capacity, max(files // 4, 8))
+        self._loop = Loop(listener, self._serve, options.threads, capacity, options.max_body, tls)
         self._loop.start()
         LOG.info("API listens on %s", self.url)
 

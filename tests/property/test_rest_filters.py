@@ -43,13 +43,13 @@ def site():
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(COLLECTIONS), st.data())
+@given(st.sampled_from([one for one in COLLECTIONS if one.parent is None]), st.data())
 def test_any_filter_is_answered(site, declaration, data):
     known = sorted(declaration.attributes)
     value = st.one_of(st.sampled_from(TEXTS), st.text(max_size=8))
     query = data.draw(st.lists(st.tuples(st.sampled_from(known), value), max_size=3))
     who = data.draw(st.sampled_from(("", "red")))
-    path = f"/v2.0/{declaration.path}?{urlencode(query)}"
+    path = f"{declaration.root}?{urlencode(query)}"
     status, text = site.call(who, "GET", path)
     assert status in (200, 400) or (status == 403 and who), (path, text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.northbound.discovery import absent
+from ryu_apps.northbound.discovery import unsupported
 from tests.unit.api_client import Node
 
 MEMBER = {"X-Project-Id": "p"}
@@ -28,7 +28,7 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "security-group-remote-address-group", "address-pairs", "security-groups-shared-filtering",
         "agent", "quotas",
     }
-    assert not listed & {alias for alias in map(absent.extension_of, (
+    assert not listed & {alias for alias in map(unsupported.extension_of, (
         "/v2.0/qos/policies", "/v2.0/trunks", "/v2.0/subnetpools"))}
 
 

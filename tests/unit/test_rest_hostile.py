@@ -71,7 +71,7 @@ def test_connections_that_come_and_go(node, data):
 
 
 def test_one_host_has_all_places(node, monkeypatch):
-    node.server._loop._clients.places = 50
+    node.server._loop._clients.capacity = 50
     with contextlib.ExitStack() as stack:
         kept = http.client.HTTPConnection(*node.server.address, source_address=OTHER)
         stack.callback(kept.close)
@@ -184,7 +184,7 @@ def test_bodies_have_bounded_memory_together(node):
         assert ask(node, "POST", "/v2.0/networks", body)[0] == 201
         # Between what arrives and what is ended for it there is a moment.
         ends = time.monotonic() + 20
-        while node.server._loop._clients._held > 4_000_000:
+        while node.server._loop._clients._bytes > 4_000_000:
             assert time.monotonic() < ends
             time.sleep(0.01)
     assert node.server._loop.turned.counts[loop.HEAVY] >= 10

@@ -19,7 +19,7 @@ from openapi_spec_validator import validate
 
 from ryu_apps.cli.vnctl import main as vnctl
 from ryu_apps.northbound.base import PortState, Remote
-from ryu_apps.northbound.node import whole
+from ryu_apps.northbound.node import merge
 from ryu_apps.northbound.serving import connection as limits
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.api_client import Node, options
@@ -558,5 +558,5 @@ def test_who_stands_by_is_shown_wherever_it_stands_by():
     owned = {"id": "e1", "mine": True, "state": "connected"}
     seen = {**owned, "mine": False, "standby": [{"node": "n2", "reason": "standby: owned by n1"}]}
     for ours, theirs in (([owned], [[seen]]), ([seen], [[owned]])):
-        (shown,) = whole.elements(ours, theirs)
+        (shown,) = merge.elements(ours, theirs)
         assert shown["detail"] and shown["standby"] == seen["standby"]

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from ryu_apps.northbound.base import PortState
-from ryu_apps.northbound.node import others, whole
+from ryu_apps.northbound.node import merge, others
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.api_client import Node
 
@@ -155,5 +155,5 @@ def test_filters_that_cannot_match(nodes, path, words):
 
 
 def test_instances_that_only_another_node_knows_yet():
-    assert whole.instances([], [[{"vni": 7, "vrouters": ["e2"]}]]) == [
+    assert merge.instances([], [[{"vni": 7, "vrouters": ["e2"]}]]) == [
         {"vni": 7, "vrouters": ["e2"]}]

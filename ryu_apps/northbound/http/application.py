@@ -19,7 +19,6 @@ from webob import Request, Response
 
 from ryu_apps.control.config.access import Principal
 from ryu_apps.control.config.rules import RuleError
-from ryu_apps.northbound.discovery import absent
 from ryu_apps.northbound.http import json_body
 from ryu_apps.northbound.http.errors import ApiError, error_body
 from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
@@ -156,12 +155,19 @@ class Pieces:
 
 
 class Application:
-    """The WSGI callable.  ``routes`` are matched literally first, then by parameter.  ``identify``
-    says who makes a request."""
+    """The WSGI callable.  ``routes`` are matched literally first, then by parameter.
 
-    def __init__(self, routes: Iterable[Route], identify: Identify):
+    ``identify`` says who makes a request; ``no_route(path)`` what is said of a path that there is
+    not.
+    """
+
+    def __init__(
+        self, routes: Iterable[Route], identify: Identify,
+        no_route: Callable[[str], str] = "The resource {} could not be found.".format,
+    ):
         self.routes = list(routes)
         self._identify = identify
+        self._no_route = no_route
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: dict[int, list[tuple[re.Pattern[str], dict[str, Route]]]] = {}
         by_path: dict[str, dict[str, Route]] = {}
@@ -238,9 +244,7 @@ class Application:
         path = _raw_path(request)
         methods, parameters = self._match(path.rstrip("/") or "/")
         if methods is None:
-            raise ApiError(
-                404, "HTTPNotFound", absent.message(path[:LOGGED]),
-            )
+            raise ApiError(404, "HTTPNotFound", self._no_route(path[:LOGGED]))
         method = "GET" if request.method == "HEAD" else request.method
         route = methods.get(method)
         if route is None:

@@ -21,7 +21,7 @@ def asks_for_nothing(text: str) -> bool:
 def matcher(listing: Listing, attributes: Attributes) -> Test:
     """A predicate for views of resources with these attributes.  Raises ApiError 400 for a value
     that one cannot have."""
-    tests = [_attribute(key, wanted, attributes[key]) for key, wanted in listing.filters.items()]
+    tests = [_attribute(key, texts, attributes[key]) for key, texts in listing.filters.items()]
     for key, groups in listing.tags.items():
         tests.extend(_tags(key, group) for group in groups)
     return lambda view: all(test(view) for test in tests)
@@ -30,16 +30,18 @@ def matcher(listing: Listing, attributes: Attributes) -> Test:
 def _attribute(key: str, texts: set[str], kind: Type) -> Test:
     if kind.keys:
         return _objects(key, texts, kind)
-    wanted = {value for text in texts for value in _values(key, text, kind.convert, kind.nullable)}
+    accepted = {
+        value for text in texts for value in _values(key, text, kind.convert, kind.nullable)
+    }
     convert = kind.convert
 
     def test(view: View) -> bool:
         value = view[key]
         if type(value) is list:
-            return any(convert(item) in wanted for item in value) or (not value and "" in texts)
+            return any(convert(item) in accepted for item in value) or (not value and "" in texts)
         if type(value) is str:
-            return convert(value) in wanted
-        return value in wanted if type(value) is not dict else str(value) in texts
+            return convert(value) in accepted
+        return value in accepted if type(value) is not dict else str(value) in texts
 
     return test
 
@@ -81,15 +83,16 @@ def _objects(key: str, texts: set[str], kind: Type) -> Test:
 
     def test(view: View) -> bool:
         items = view[key]
-        for name, wanted in groups.items():
+        for name, accepted in groups.items():
             if not name:
                 found = not items
             elif name.endswith("_substr"):
                 plain = name.removesuffix("_substr")
-                found = any(part in one[plain] for one in items for part in wanted if part)
+                found = any(part in one[plain] for one in items for part in accepted if part)
             else:
+                convert = kind.keys[name]
                 found = any(
-                    (kind.keys[name](one[name]) if type(one[name]) is str else one[name]) in wanted
+                    (convert(one[name]) if type(one[name]) is str else one[name]) in accepted
                     for one in items
                 )
             if not found:
@@ -99,11 +102,11 @@ def _objects(key: str, texts: set[str], kind: Type) -> Test:
     return test
 
 
-def _tags(key: str, wanted: set[str]) -> Test:
+def _tags(key: str, accepted: set[str]) -> Test:
     if key == "tags":
-        return lambda view: wanted.issubset(view["tags"])
+        return lambda view: accepted.issubset(view["tags"])
     if key == "tags-any":
-        return lambda view: not wanted.isdisjoint(view["tags"])
+        return lambda view: not accepted.isdisjoint(view["tags"])
     if key == "not-tags":
-        return lambda view: not wanted.issubset(view["tags"])
-    return lambda view: wanted.isdisjoint(view["tags"])
+        return lambda view: not accepted.issubset(view["tags"])
+    return lambda view: accepted.isdisjoint(view["tags"])

@@ -77,13 +77,13 @@ class Agents:
         return [*nodes, *elements]
 
     def index(self, call: Call) -> Reply:
-        wanted = listing.parse(call.query, ATTRIBUTES, self._env.max_page)
-        found = list(filter(matching.matcher(wanted, ATTRIBUTES), self._all(call)))
-        shown, cut = listing.page(found, wanted)
-        body: dict[str, Any] = {"agents": [listing.select(one, wanted.fields) for one in shown]}
-        if wanted.paged or cut:
+        asked = listing.parse(call.query, ATTRIBUTES, self._env.max_page)
+        found = list(filter(matching.matcher(asked, ATTRIBUTES), self._all(call)))
+        shown, cut = listing.page(found, asked)
+        body: dict[str, Any] = {"agents": [listing.select(one, asked.fields) for one in shown]}
+        if asked.paged or cut:
             url = f"{call.base_url()}/v2.0/agents"
-            body["agents_links"] = listing.links(url, call.query, shown, wanted)
+            body["agents_links"] = listing.links(url, call.query, shown, asked)
         return Reply(200, body)
 
     def show(self, call: Call, id: str) -> Reply:

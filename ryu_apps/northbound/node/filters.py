@@ -40,9 +40,9 @@ FLOWS: dict[str, str] = {
 _COMMUNITY = re.compile(r"(\d{1,10}|\d{1,3}(\.\d{1,3}){3}):\d{1,10}")
 
 
-def rib(wanted: dict[str, list[str]], view: NodeView) -> dict[str, frozenset[str]]:
+def rib(asked: dict[str, list[str]], view: NodeView) -> dict[str, frozenset[str]]:
     """Values by filter, one of which must hold, as the routes have them.  Raises ApiError."""
-    return {name: _rib_values(name, values, view) for name, values in wanted.items()}
+    return {name: _rib_values(name, values, view) for name, values in asked.items()}
 
 
 def _rib_values(name: str, values: list[str], view: NodeView) -> frozenset[str]:
@@ -124,17 +124,17 @@ def _known(name: str, found: Iterable[str], view: NodeView) -> None:
         raise invalid(f"there is no {name} {unknown[0][:64]}; there are: {listed}")
 
 
-def flows(wanted: dict[str, list[str]]) -> Test:
+def flows(asked: dict[str, list[str]]) -> Test:
     """A test of flows.  Raises ApiError."""
     tests: list[Test] = []
-    if "table" in wanted:
-        tables = {_table(text) for text in wanted["table"]}
+    if "table" in asked:
+        tables = {_table(text) for text in asked["table"]}
         tests.append(lambda flow: _table_of(flow) in tables)
-    if "object" in wanted:
-        kinds = kinds_of(wanted["object"], "object")
+    if "object" in asked:
+        kinds = kinds_of(asked["object"], "object")
         tests.append(lambda flow: _kind_of(flow.get("object")) in kinds)
-    if "cookie" in wanted:
-        cookies = {_cookie(text) for text in wanted["cookie"]}
+    if "cookie" in asked:
+        cookies = {_cookie(text) for text in asked["cookie"]}
         tests.append(lambda flow: _cookie(flow.get("cookie")) in cookies)
     return lambda flow: all(test(flow) for test in tests)
 

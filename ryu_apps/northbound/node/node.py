@@ -12,7 +12,7 @@ from ryu_apps.northbound.base import Remote
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
-from ryu_apps.northbound.node import filters, whole
+from ryu_apps.northbound.node import filters, merge
 from ryu_apps.northbound.node.others import FORWARDED, Others
 from ryu_apps.northbound.node.owner import ask_owner
 
@@ -53,9 +53,9 @@ class NodeApi:
             Route("POST", "/v1/configuration/accept", self.accept,
                   "Follow what the store has now, in spite of a doubt", "node", None, "Record"),
             flat("nodes", view.nodes, "VNC nodes of the system"),
-            flat("elements", view.elements, "Hypervisors of the system", whole.elements),
-            flat("evis", view.evis, "EVIs (MAC-VRFs) of the system", whole.instances),
-            flat("vrfs", view.vrfs, "VRFs (IP-VRFs) of the system", whole.instances),
+            flat("elements", view.elements, "Hypervisors of the system", merge.elements),
+            flat("evis", view.evis, "EVIs (MAC-VRFs) of the system", merge.instances),
+            flat("vrfs", view.vrfs, "VRFs (IP-VRFs) of the system", merge.instances),
             flat("peers", view.peers, "BGP peers of this node"),
             Route("GET", "/v1/ports", self.ports, "States of the ports of the system", "node",
                   None, "PortsAnswer", query=PAGING),
@@ -108,7 +108,7 @@ class NodeApi:
         theirs = self._others.ask(
             call.principal, f"/v1/ports?{query}", lambda answer: _records(answer["ports"])
         )
-        return Reply(200, {**page, "ports": whole.ports(ours, theirs.found.values()),
+        return Reply(200, {**page, "ports": merge.ports(ours, theirs.found.values()),
                            "unanswered": theirs.missing})
 
     def health(self, call: Call) -> Reply:
@@ -175,9 +175,9 @@ class NodeApi:
         return self._view.port_owner(id)
 
     def rib(self, call: Call) -> Reply:
-        wanted = filters.rib(_wanted(call, filters.RIB), self._view)
-        offset, limit = self._place(call)
-        shown, total = self._view.rib(wanted, offset, limit)
+        asked = filters.rib(_asked(call, filters.RIB), self._view)
+        offset, limit = self._window(call)
+        shown, total = self._view.rib(asked, offset, limit)
         return Reply(200, {"rib": shown, "total": total, "offset": offset})
 
     def objects(self, call: Call, element: str) -> Reply:
@@ -194,7 +194,7 @@ class NodeApi:
         remote = self._owner(element)
         if remote is not None:
             return self._ask(call, remote, "GET", "/v1/vrouters", element, "flows")
-        test = filters.flows(_wanted(call, filters.FLOWS))
+        test = filters.flows(_asked(call, filters.FLOWS))
         found = self._read(self._view.vrouter_flows, element)
         return Reply(200, self._page(call, "flows", list(filter(test, found))))
 
@@ -213,10 +213,10 @@ class NodeApi:
             raise _no_element(element) from error
 
     def _page(self, call: Call, name: str, found: list) -> dict[str, Any]:
-        offset, limit = self._place(call)
+        offset, limit = self._window(call)
         return {name: found[offset:offset + limit], "total": len(found), "offset": offset}
 
-    def _place(self, call: Call) -> tuple[int, int]:
+    def _window(self, call: Call) -> tuple[int, int]:
         limit = _count(call, "limit", self._env.max_page) or self._env.max_page
         return _count(call, "offset", 0), min(limit, self._env.max_page)
 
@@ -237,7 +237,7 @@ def _count(call: Call, name: str, default: int) -> int:
     return int(text)
 
 
-def _wanted(call: Call, names: dict[str, str]) -> dict[str, list[str]]:
+def _asked(call: Call, names: dict[str, str]) -> dict[str, list[str]]:
     return {name: call.query.getall(name) for name in names if name in call.query}
 
 

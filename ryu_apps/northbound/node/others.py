@@ -75,12 +75,12 @@ class Others:
                 continue
             if not node.get("alive"):
                 missing.append(_missing(node, "is away"))
-            elif begun := self._place(node["node"], 0.0):
+            elif begun := self._slot(node["node"], 0.0):
                 asked[self._start(who, node, path, read, begun)] = node
             else:
                 later.append(node)
         for node in later:
-            if begun := self._place(node["node"], deadline):
+            if begun := self._slot(node["node"], deadline):
                 asked[self._start(who, node, path, read, begun)] = node
             else:
                 missing.append(_missing(node, "has not answered earlier questions yet"))
@@ -99,7 +99,7 @@ class Others:
                 missing.append(_missing(node, "gave an answer that this version cannot read"))
         return Answers(found, missing)
 
-    def _place(self, name: str, deadline: float) -> float | None:
+    def _slot(self, name: str, deadline: float) -> float | None:
         """Now, when the node may be asked one more question: at once, or until ``deadline`` when
         it has answered one.  None: it may not; one that answers none is not waited for."""
         with self._change:

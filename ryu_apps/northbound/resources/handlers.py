@@ -71,38 +71,38 @@ class Handlers:
     def index(self, call: Call, **within: str) -> Reply:
         c, query, who = self.collection, call.query, call.principal
         hidden = access.hidden(who, self.kind, c.shown)
-        wanted = listing.parse(query, c.attributes, self._env.max_page, hidden)
+        asked = listing.parse(query, c.attributes, self._env.max_page, hidden)
         if c.before_list is not None:
-            c.before_list(self._env, call, wanted.filters)
+            c.before_list(self._env, call, asked.filters)
 
         def find(config: Config) -> list[tuple[Any, Any]]:
             self._check_parent(Draft(config, who), within)
             return [
                 (item, c.extra(config, item))
-                for item in self._candidates(config, wanted.filters, within)
+                for item in self._candidates(config, asked.filters, within)
                 if access.visible(config, who, self.kind, item)
             ]
 
         found = [c.view(item, extra) for item, extra in self._configuration.read(find)]
-        early = c.state is not None and wanted.touches(c.state.attributes)
+        early = c.state is not None and asked.touches(c.state.attributes)
         if early:
             self._add_states(found)
-        if wanted.filters or wanted.tags:
-            found = list(filter(matching.matcher(wanted, c.attributes), found))
-        shown, cut = listing.page(found, wanted)
+        if asked.filters or asked.tags:
+            found = list(filter(matching.matcher(asked, c.attributes), found))
+        shown, cut = listing.page(found, asked)
         if c.state is not None and not early and (
-            not wanted.fields or wanted.fields & c.state.attributes
+            not asked.fields or asked.fields & c.state.attributes
         ):
             self._add_states(shown)
         body: dict[str, Any] = {
             c.many: [
-                listing.select(view, wanted.fields, hidden | c.filter_only) for view in shown
+                listing.select(view, asked.fields, hidden | c.filter_only) for view in shown
             ]
         }
-        if wanted.paged or cut:
+        if asked.paged or cut:
             path = c.root.format(**{name: quote(id, safe="") for name, id in within.items()})
             url = f"{call.base_url()}{path}"
-            body[f"{c.many}_links"] = listing.links(url, query, shown, wanted)
+            body[f"{c.many}_links"] = listing.links(url, query, shown, asked)
         return Reply(200, body)
 
     def _candidates(

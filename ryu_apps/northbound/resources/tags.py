@@ -55,8 +55,8 @@ class Tags:
         return Reply(204)
 
     def replace(self, call: Call, id: str) -> Reply:
-        wanted = parse(TagsBody, call.json())["tags"]
-        return Reply(200, {"tags": list(self._change(call, id, lambda _: wanted))})
+        new = parse(TagsBody, call.json())["tags"]
+        return Reply(200, {"tags": list(self._change(call, id, lambda _: new))})
 
     def extend(self, call: Call, id: str) -> Reply:
         """Those that it has already stay as they are."""

@@ -34,16 +34,16 @@ def source_of(address: str) -> str:
 
 
 class Clients:
-    """At most ``places`` connections, which have at most ``memory`` bytes of requests and answers
+    """At most ``capacity`` connections, which have at most ``memory`` bytes of requests and answers
     between them."""
 
-    def __init__(self, places: int, memory: int) -> None:
-        self.places = places
+    def __init__(self, capacity: int, memory: int) -> None:
+        self.capacity = capacity
         self._memory = memory
         self._by_source: dict[str, dict[Connection, int]] = {}
         """Source -> connection -> bytes that it is known to have; the oldest first."""
         self._count = 0
-        self._held = 0
+        self._bytes = 0
 
     def __iter__(self) -> Iterator[Connection]:
         return (one for found in list(self._by_source.values()) for one in list(found))
@@ -58,10 +58,10 @@ class Clients:
     def remove(self, connection: Connection) -> None:
         """Idempotent."""
         found = self._by_source.get(connection.source, {})
-        held = found.pop(connection, None)
-        if held is not None:
+        size = found.pop(connection, None)
+        if size is not None:
             self._count -= 1
-            self._held -= held
+            self._bytes -= size
             if not found:
                 del self._by_source[connection.source]
 
@@ -70,7 +70,7 @@ class Clients:
         found = self._by_source.get(connection.source, {})
         if connection in found:
             size = connection.size
-            self._held += size - found[connection]
+            self._bytes += size - found[connection]
             found[connection] = size
 
     def crowded(self) -> Connection | None:
@@ -86,14 +86,14 @@ class Clients:
     def heavy(self) -> list[tuple[str, Connection | None]]:
         """Where memory is to be had, if there is too little: sources, the one with the most first,
         each with the largest of its connections that no worker has or will have."""
-        if self._held <= self._memory:
+        if self._bytes <= self._memory:
             return []
         by_size = sorted(self._by_source, key=lambda one: -sum(self._by_source[one].values()))
         return [(source, self._largest(self._by_source[source])) for source in by_size]
 
     @staticmethod
     def _largest(found: dict[Connection, int]) -> Connection | None:
-        loose = [one for one, held in found.items() if held and not one.busy]
+        loose = [one for one, size in found.items() if size and not one.busy]
         return max(loose, key=found.__getitem__, default=None)
 
 

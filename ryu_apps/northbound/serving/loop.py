@@ -43,20 +43,20 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Loop:
     """``serve(loop, connection, environ)`` answers a request, in one of ``threads`` workers.
 
-    ``places``: connections at a time.  ``listener``: a socket that listens; it is the loop's.
+    ``capacity``: connections at a time.  ``listener``: a socket that listens; it is the loop's.
     """
 
     def __init__(
         self, listener: socket.socket, serve: Callable[[Loop, Connection, dict[str, Any]], None],
-        threads: int, places: int, max_body: int, tls: ssl.SSLContext | None,
+        threads: int, capacity: int, max_body: int, tls: ssl.SSLContext | None,
     ) -> None:
         listener.setblocking(False)
         self._listener = listener
         self._serve = serve
         self._max_body = max_body
         self._tls = tls
-        self._places = places
-        self._clients = Clients(places, max(64 << 20, (threads + 8) * max_body))
+        self._capacity = capacity
+        self._clients = Clients(capacity, max(64 << 20, (threads + 8) * max_body))
         self.turned = Turned()
         self._pool = Pool(threads, self._work, WAITING)
         self.streams = Streams(STREAMS)
@@ -337,7 +337,7 @@ class Loop:
                     return
                 continue  # it went away while it waited
             source = source_of(address[0])
-            if len(self._clients) >= self._clients.places:
+            if len(self._clients) >= self._clients.capacity:
                 crowded = self._clients.crowded()
                 if crowded is None:
                     self.turned("there are too many connections", source)
@@ -357,8 +357,8 @@ class Loop:
         while, and let the rest of the process have what it needs before the next is accepted."""
         reason = f"another cannot be accepted ({error.strerror})"
         clients = self._clients
-        clients.places = max(min(len(clients) * 3 // 4, clients.places), FEWEST)
-        while len(clients) >= clients.places and (crowded := clients.crowded()) is not None:
+        clients.capacity = max(min(len(clients) * 3 // 4, clients.capacity), FEWEST)
+        while len(clients) >= clients.capacity and (crowded := clients.crowded()) is not None:
             self._drop(crowded, reason)
         self.turned(reason, "the next client")
         self._selector.unregister(self._listener)
@@ -369,8 +369,8 @@ class Loop:
         if self._paused_until and now >= self._paused_until:
             self._paused_until = 0.0
             self._selector.register(self._listener, selectors.EVENT_READ)
-        if self._clients.places < self._places:
-            self._clients.places += 1
+        if self._clients.capacity < self._capacity:
+            self._clients.capacity += 1
         for one in self._clients:
             if now > one.deadline and not one.busy:
                 self._guarded(one, self._late)
