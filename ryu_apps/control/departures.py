@@ -1,4 +1,4 @@
-"""What is left behind when an element is let go: its ports, its routes, its vrouter."""
+"""What is left behind when an element is forgotten: its ports, its routes, its vrouter."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Departures:
         self._local_paths = local_paths
 
     def depart(self, name: str) -> None:
-        """Take everything from an element that was let go.  Where it has joined again meanwhile it
-        starts with nothing."""
+        """Take everything from an element that was forgotten.  Where it has joined again meanwhile
+        it starts with nothing."""
         self._ports.remove_element(name)
         self._presence.remove_element(name)
         self._local_paths.withdraw(name)

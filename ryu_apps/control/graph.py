@@ -44,8 +44,8 @@ class Stage(NamedTuple):
 GRAPH = (
     Stage(
         "departures", "element", ("Membership",), "Departures.depart",
-        "An element was let go: its ports, routes and objects go, before anything is computed for "
-        "one that has joined again.",
+        "An element was forgotten: its ports, routes and objects go, before anything is computed "
+        "for one that has joined again.",
     ),
     Stage(
         "vrouters", "element", ("Departures", "Membership"), "Vrouters.describe",

@@ -10,7 +10,6 @@ from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.elements.admission import Admission, Refusals
 from ryu_apps.control.elements.elements import RECORDS, Element, record
-from ryu_apps.control.elements.trust import Trust
 from ryu_apps.control.elements.unknown_ports import UnknownPorts
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.kinds import datapath_id, datapath_of, kind_of
@@ -36,7 +35,6 @@ class Membership:
         local_paths: LocalPaths,
         vrouters: Vrouters,
         convergence: Convergence,
-        trust: Trust,
         unknown_ports: UnknownPorts,
         effects: list,
     ) -> None:
@@ -45,7 +43,6 @@ class Membership:
         self._local_paths = local_paths
         self._vrouters = vrouters
         self._convergence = convergence
-        self._trust = trust
         self._effects = effects
         self._admission = Admission(elements)
         self.unknown_ports = unknown_ports
@@ -72,21 +69,23 @@ class Membership:
             self.forget(info.element)
         element = self._elements.accept(event.session, info)
         if element is not known:
-            self._enter(element)
+            self._enter(element, now)
         self._accepted(event.session, info)
         self._record(element)
         rows: dict[str, Any] = dict.fromkeys(element.interfaces)
         rows.update((row.name, row) for row in event.interfaces)
         self._set_interfaces(element, rows, now)
-        if self._convergence.converged and not self._trust.weigh():
+        if not element.deferred:
             self._effects.append(msg.Hold(info.element, False))
         tunnels: dict[str, Any] = dict.fromkeys(element.tunnels)
         tunnels.update((tunnel.endpoint, tunnel) for tunnel in event.tunnels)
         self._vrouters.set_tunnels(element, tunnels)
         self._marks.tunnels.mark(info.element)
 
-    def _enter(self, element: Element) -> None:
+    def _enter(self, element: Element, now: float) -> None:
         name = element.info.element
+        element.joined = now
+        self._convergence.joined(name)
         element.confirmations = Confirmations(self._revisions.pop(name, 0))
         self._yielded.discard(name)
         self._marks.vteps.mark(element.vtep)

@@ -325,8 +325,9 @@ class Program(Effect):
 @dataclass(frozen=True, slots=True)
 class Hold(Effect):
     """While held, a vrouter channel adds flows but neither deletes any nor modifies those of
-    objects that depend on peers: the node has just started and does not know everything yet
-    (the deferral of RFC 4724 section 4.1).  ``held=False`` lets it converge on what is desired."""
+    objects that depend on peers: the node has just started, or the element has just joined, and not
+    everything is known yet (the deferral of RFC 4724 section 4.1).  ``held=False`` lets it converge
+    on what is desired."""
 
     element: str
     held: bool

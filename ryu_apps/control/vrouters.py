@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.elements.elements import Element
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.ports.ports import Ports
@@ -26,7 +25,6 @@ class Vrouters:
         tables: Tables,
         marks: Marks,
         ports: Ports,
-        convergence: Convergence,
         overlay_mtus: tuple[tuple[str, int], ...],
         meter_pools: tuple[MeterPool, ...],
         effects: list,
@@ -35,7 +33,6 @@ class Vrouters:
         self._desired = tables.desired
         self._marks = marks
         self._ports = ports
-        self._convergence = convergence
         self._overlay_mtus = overlay_mtus
         self._meter_pools = meter_pools
         self._effects = effects
@@ -132,7 +129,7 @@ class Vrouters:
         if element is None or element.session is None:
             return
         endpoints = self._desired.endpoints(name) | self._elements.mesh(name)
-        if not self._convergence.converged:
+        if element.deferred:
             endpoints |= element.tunnels.keys()
         self._effects.append(msg.SetTunnels(name, endpoints))
 
@@ -147,11 +144,8 @@ class Vrouters:
             confirmations.programmed(program.revision, program.changes)
             self._effects.append(program)
 
-    def release(self) -> None:
-        """The node has converged: no vrouter is held any longer, and keeps what it needs alone."""
-        self._effects.extend(msg.Hold(name, False) for name in self._elements.accepted)
-        self._effects.append(
-            msg.Notice("info", "start", "converged; vrouters follow the desired state")
-        )
-        for name in self._elements.accepted:
+    def release(self, names: Iterable[str]) -> None:
+        """These vrouters are held no longer, and keep what they need alone."""
+        for name in names:
+            self._effects.append(msg.Hold(name, False))
             self.set_tunnels_of(name)

@@ -142,12 +142,12 @@ class World:
             self.elements, self.probes, self.peers, self.trust, settings.restart_deferral
         )
         self.vrouters = Vrouters(
-            tables, marks("Vrouters"), self.ports, self.convergence, settings.overlay_mtus,
+            tables, marks("Vrouters"), self.ports, settings.overlay_mtus,
             meter_pools(settings.new_connections), self._effects,
         )
         self.membership = Membership(
             tables, marks("Membership"), self.local_paths, self.vrouters, self.convergence,
-            self.trust, UnknownPorts(self.config, self.elements, self._effects), self._effects,
+            UnknownPorts(self.config, self.elements, self._effects), self._effects,
         )
         departures = Departures(
             tables, marks("Departures"), self.ports, self.presence, self.local_paths
@@ -278,21 +278,23 @@ class World:
         ):
             self._effects.extend(self.resolver.move_notifications(vni, address))
         self._effects.extend(self.publisher.flush())
-        send, release = self.convergence.step(now)
+        step = self.convergence.step(now)
         trust = self.trust.doubt, self.trust.given and self.convergence.loaded
         if trust != self._trust_told:
-            # An element that joined later may be held still.
-            release = release or (self.convergence.converged and bool(self._trust_told[0]))
             self._trust_told = trust
             self._effects.append(msg.ConfigDoubted(*trust))
-        if send:
+        if step.send:
             self._effects.append(msg.SendEndOfRib())
-        if release:
-            self.learned.started()
+        if step.converged:
             self.conflicts.review()
             for key in shared_keys(self.config):
                 self.moves.notify(key)
-            self.vrouters.release()
+            self._effects.append(
+                msg.Notice("info", "start", "converged; vrouters follow the desired state")
+            )
+        if step.released:
+            self.learned.released(step.released)
+            self.vrouters.release(step.released)
         effects = list(self._effects)
         self._effects.clear()
         return effects

@@ -255,7 +255,7 @@ def test_nothing_stays_of_what_is_gone(operations):
     node.settle()
     assert not limit._busy and not limit._waiting and not learned.beyond
     for objects in node.tables.values():
-        assert {key[0] for key in objects} <= {"vrouter", "tunnel"}
+        assert {key[0] for key in objects} <= {"meterpool", "vrouter", "tunnel"}
 
 
 @settings(max_examples=100 * DEEPER, deadline=None, suppress_health_check=list(HealthCheck))

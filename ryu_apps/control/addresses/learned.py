@@ -8,7 +8,7 @@ they do for a MAC (:mod:`ryu_apps.control.addresses.competing_routes`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Container
 
 from ryu_apps.control import ids
 from ryu_apps.control.addresses.competing_routes import Rivals
@@ -56,8 +56,6 @@ class Learned:
         self.held = self._addresses.by_key
         self.candidates: dict[Key, dict[str, None]] = {}
         """Address -> bound ports with a pair of just this address."""
-        self.starting = True
-        """This node does not know yet what it held before it started."""
         self.answered: dict[Key, float] = {}
         """When the holder of an address last answered a question for it, of those that do."""
         self.beyond: dict[str, int] = {}
@@ -74,7 +72,7 @@ class Learned:
         and defending it, so nothing else does; it says where an address is that was nowhere.
         """
         bound = self._bound.get(port_id)
-        if bound is None or bound.element != element:
+        if bound is None or bound.element != element or element not in self._elements.accepted:
             return
         key = bound.evi, address
         held = self.held.get(key)
@@ -101,8 +99,10 @@ class Learned:
                 self._limit.postpone(key, port_id, mac)
                 return
             self._limit.moved(key, now)
-        # What is found again after a start loses to all that was announced to others meanwhile.
-        sequence = 0 if self.starting and how != Evidence.ANNOUNCED else FIRST_SEQUENCE
+        # What is found again after a start, of the node or of its charge of this element, loses to
+        # all that was announced to others meanwhile.
+        again = self._elements.accepted[element].deferred and how != Evidence.ANNOUNCED
+        sequence = 0 if again else FIRST_SEQUENCE
         if others:
             sequence = max(sequence, next_sequence(max(others)))
         elif held is not None:
@@ -116,11 +116,11 @@ class Learned:
         self._addresses.add(key, Held(port_id, mac, vtep, sequence))
         self._marks.claims.mark(port_id)
 
-    def started(self) -> None:
-        """The node knows now what its peers and its own ports hold."""
-        self.starting = False
+    def released(self, elements: Container[str]) -> None:
+        """These elements were let go: it is known what their ports and the peers hold."""
         for key, held in self.held.items():
-            if held.sequence < FIRST_SEQUENCE:
+            bound = self._bound.get(held.port_id)
+            if held.sequence < FIRST_SEQUENCE and bound is not None and bound.element in elements:
                 self._addresses.announce(key, held.vtep, FIRST_SEQUENCE)
                 self._marks.claims.mark(held.port_id)
 

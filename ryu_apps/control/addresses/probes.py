@@ -34,6 +34,7 @@ class Probes:
         self._learned = learned
         self._bound = tables.bound
         self._active = tables.active
+        self._elements = tables.elements
         self._effects = effects
         self._new: dict[str, None] = {}
         self._again: dict[str, int] = {}
@@ -41,7 +42,8 @@ class Probes:
         self._round: list[Key] = []
         self._next_round = 0.0
         self._share = 0
-        self._until = 0.0
+        self._until: dict[str, float] = {}
+        """Element -> until when answers of its ports are waited for."""
 
     def confirmed(self, port_id: str) -> None:
         """The flows of a port are in the switch."""
@@ -53,15 +55,26 @@ class Probes:
         """Ask everyone who may hold an address, where nobody does."""
         self._effects += self._candidates(key)
 
-    def settled(self, now: float) -> bool:
-        """Whether no answer need be waited for."""
-        if self._new:
+    def settled(self, now: float, element: str = "") -> bool:
+        """Whether no answer need be waited for, of the ports of one element or of all."""
+        if any(self._is_of(port_id, element) for port_id in self._new):
             return False
-        return now >= self._until or all(
+        late = max(self._until.values(), default=0.0) if not element else self._until.get(element)
+        return late is None or now >= late or all(
             self._learned.is_known(key)
-            for port_id in self._again
+            for port_id in self._again if self._is_of(port_id, element)
             for key in self._missing(port_id)
         )
+
+    def _is_of(self, port_id: str, element: str) -> bool:
+        bound = self._bound.get(port_id)
+        return not element or (bound is not None and bound.element == element)
+
+    def _is_deferred(self, port_id: str) -> bool:
+        """Whether a port is bound at an element that has not been let go."""
+        bound = self._bound.get(port_id)
+        element = self._elements.accepted.get(bound.element) if bound is not None else None
+        return element is not None and element.deferred
 
     def _missing(self, port_id: str) -> list[Key]:
         """What a port may hold and does not, as far as it is known by name."""
@@ -90,7 +103,7 @@ class Probes:
             if keys := self._missing(port_id):
                 found += self._ask(port_id, keys)
                 self._again[port_id] = TRIES - 1
-                self._until = now + ANSWER
+                self._until[self._bound[port_id].element] = now + ANSWER
         self._effects += found
 
     def _candidates(self, key: Key) -> list[Probe]:
@@ -105,7 +118,7 @@ class Probes:
         found: list[Probe] = []
         for port_id, left in list(self._again.items()):
             keys = self._missing(port_id)
-            if not keys or not (left or self._learned.starting):
+            if not keys or not (left or self._is_deferred(port_id)):
                 del self._again[port_id]
                 continue
             if len(found) < BUDGET:

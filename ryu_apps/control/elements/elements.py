@@ -37,6 +37,11 @@ class Element:
     served: bool = False
     """Its switch spoke OpenFlow with a node once: it is not a name that somebody made up."""
     reason: str = ""
+    joined: float = 0.0
+    """When it was accepted, by the core's clock."""
+    deferred: bool = True
+    """It has not been let go since it joined: see
+    :class:`~ryu_apps.control.convergence.Convergence`."""
 
     @property
     def vtep(self) -> str:

@@ -114,10 +114,13 @@ class Forwarding:
         if status.state == PENDING:
             away = "" if element.openflow else "; it has lost its node"
             raise Stop(f"the switch of {host} has not confirmed {what} yet{away}")
-        if item.depends_on_peers and not world.convergence.converged:
+        if item.depends_on_peers and element.deferred:
+            began = f"{host} has just joined" if world.convergence.converged else (
+                "this node has just started"
+            )
             raise Stop(
-                f"this node has just started and holds back changes of {what}: it waits for "
-                f"{world.convergence.waiting_for()}", UNKNOWN,
+                f"{began} and holds back changes of {what}: it waits for "
+                f"{world.convergence.deferred_for(name)}", UNKNOWN,
             )
         return item
 

@@ -61,8 +61,8 @@ class Ports:
     def resolve(self, port_id: str, departed: str = "") -> None:
         """Decide who has a port, and bring objects and indexes in line.
 
-        ``departed``: the element where it was bound was let go.  If that claims it again, it leaves
-        first and is bound anew."""
+        ``departed``: the element where it was bound was forgotten.  If that claims it again, it
+        leaves first and is bound anew."""
         self._marks.edges.mark(port_id)
         old = self.bound.get(port_id)
         here = old is not None and old.element != departed
@@ -92,7 +92,7 @@ class Ports:
             self._bindings.mobility.pop(port_id, None)
 
     def remove_element(self, element: str) -> None:
-        """An element was let go: its ports leave it."""
+        """An element was forgotten: its ports leave it."""
         for port_id in [
             port_id for places in self.present.values() for port_id in places.get(element, ())
         ]:
