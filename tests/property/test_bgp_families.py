@@ -19,6 +19,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.families import EVPN
 from ryu_apps.control.graceful_restart import BY_TCP, Negotiated, SessionEnd
 from ryu_apps.control.routes import NLRI_CLASSES, Attributes, MacIp, Path
+from ryu_apps.control.vpn.import_rules import IMPORT_KEYS
 from ryu_apps.control.world import World
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec import messages as wire
@@ -83,6 +84,10 @@ labels = st.tuples(st.integers(0, (1 << 20) - 1))
 def test_a_row_has_a_class_for_each_route_type(family):
     assert FAMILIES[family].family == family
     assert {kind for of, kind in NLRI_CLASSES if of == family} == FAMILIES[family].route_types
+
+
+def test_instances_know_by_what_to_import_each_family():
+    assert set(IMPORT_KEYS) == set(FAMILIES) - {NUMBERS}
 
 
 @pytest.mark.parametrize("family", ALL, ids=str)

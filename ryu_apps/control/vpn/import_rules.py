@@ -113,20 +113,26 @@ IMPORT_RULES: Mapping[tuple[str, type], ImportRule] = {
 }
 
 
-def import_rule(kind: str, path: Path) -> ImportRule:
-    """Of an instance's kind ("evi" or "vrf") for a path."""
-    return IMPORT_RULES.get((kind, type(path.nlri))) or _NO_RULE[kind]
+class _Rules(dict):
+    """NLRI class -> rule, of one kind of instance; ``name`` is for people."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        super().__init__({cls: rule for (of, cls), rule in IMPORT_RULES.items() if of == kind})
+        self._useless = ImportRule(
+            _nowhere,
+            lambda path: f"as a {path.nlri.family} route of type {path.nlri.route_type}, "
+            f"for which {name} has no use",
+            lambda path: 0,
+        )
+
+    def __missing__(self, cls: type) -> ImportRule:
+        return self._useless
 
 
-_NO_RULE = {
-    kind: ImportRule(
-        _nowhere,
-        lambda path, name=name: f"as a {path.nlri.family} route of type {path.nlri.route_type}, "
-        f"for which {name} has no use",
-        lambda path: 0,
-    )
-    for kind, name in (("evi", "an EVI"), ("vrf", "a VRF"))
-}
+RULES_OF: Mapping[str, Mapping[type, ImportRule]] = {
+    "evi": _Rules("evi", "an EVI"), "vrf": _Rules("vrf", "a VRF")
+}  # fmt: skip
+"""Kind of instance -> NLRI class, any of them -> its rule."""
 
 
 # ---------------------------------------------------------------- families

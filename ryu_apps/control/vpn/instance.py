@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from ryu_apps.control import ids
 from ryu_apps.control.graph import Worklist
 from ryu_apps.control.routes import IpPrefix, MacIp, Nlri, Path
-from ryu_apps.control.vpn.import_rules import Entry, import_rule
+from ryu_apps.control.vpn.import_rules import RULES_OF, Entry
 from ryu_apps.control.vpn.translate import Spec
-from ryu_apps.control.vpn.usable import unusable
+from ryu_apps.control.vpn.usable import unreachable, unusable
 
 __all__ = ["Entry", "Instance"]
 
@@ -32,6 +32,7 @@ class Instance:
         self.ips: dict[str, tuple[Path, ...]] = {}
         self.prefixes: dict[str, tuple[Path, ...]] = {}
         self.imets: dict[Nlri, Path] = {}
+        self._rules = RULES_OF[spec.kind]
         self._tables: dict[str, dict] = {
             "mac": self.macs, "ip": self.ips, "prefix": self.prefixes, "imet": self.imets
         }  # fmt: skip
@@ -47,16 +48,17 @@ class Instance:
     def places(self, path: Path) -> list[tuple[dict, Entry]]:
         """The tables of this instance where a path belongs, with its entry in each; none for a path
         that no vrouter can use (:func:`~ryu_apps.control.vpn.usable.unusable`)."""
-        if path.nlri in self.misdirected or unusable(path, self.spec.kind):
+        nlri = path.nlri
+        rule = self._rules[type(nlri)]
+        if nlri in self.misdirected or unreachable(path.attrs) or rule.unusable(path):
             return []
         tables = self._tables
-        entries = import_rule(self.spec.kind, path).entries(self.spec.vni, path)
-        return [(tables[entry[0]], entry) for entry in entries]
+        return [(tables[entry[0]], entry) for entry in rule.entries(self.spec.vni, path)]
 
     def label(self, path: Path) -> int:
         """The VNI that what goes along a path carries; 0 where another route says it, or where its
         label is none."""
-        return import_rule(self.spec.kind, path).vni(path)
+        return self._rules[type(path.nlri)].vni(path)
 
     def add(self, path: Path, entries: Worklist) -> None:
         places = self.places(path)

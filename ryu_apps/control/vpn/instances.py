@@ -44,7 +44,7 @@ class Instances:
         """Create an instance, or give it other import targets."""
         old = self.by_vni.get(spec.vni)
         if old is not None:
-            if old.spec.imports == spec.imports:
+            if (old.spec.kind, old.spec.imports) == (spec.kind, spec.imports):
                 old.spec = spec
                 return
             self.remove(spec.vni)
