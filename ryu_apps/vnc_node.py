@@ -41,8 +41,9 @@ from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
 from ryu_apps.southbound.registry import Southbounds
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.addresses import AddressSender, seen
+from ryu_apps.southbound.services.base import Send
 from ryu_apps.southbound.services.dns.service import DnsService
-from ryu_apps.southbound.services.packet_in import PuntSouthbound, Send
+from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from ryu_apps.store import open_store
 from ryu_apps.views.live import LiveView
 from vrouter_ovs.edge import PuntReason
@@ -70,7 +71,7 @@ class VncNode(app_manager.OSKenApp):
         self.configuration = Configuration(self.store, post, conf, options.state_file(conf))
         self.southbounds = Southbounds()
         send = self.southbounds.packet_out
-        self.punt = PuntSouthbound(
+        self.punt = PuntDispatcher(
             send,
             {
                 **icmp_errors.services(options.overlay_mtu(conf)),
@@ -163,7 +164,7 @@ class VncNode(app_manager.OSKenApp):
             self.openflow.disconnected(event.datapath)
 
 
-def _dns_service(conf: Any, send: Send, punt: PuntSouthbound) -> DnsService:
+def _dns_service(conf: Any, send: Send, punt: PuntDispatcher) -> DnsService:
     try:
         return DnsService(
             send, tuple(conf.dns.resolvers), dns_limits(conf), punt.count, punt.current,

@@ -10,7 +10,7 @@ import pytest
 
 from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from ryu_apps.control.messages import FlowRejected
-from ryu_apps.southbound.services.packet_in import PuntSouthbound
+from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from tests.unit.test_punt import PORT, WITH_RA, discover, solicitation
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
@@ -111,7 +111,7 @@ def test_after_a_crash_of_the_switch_meters_and_punts_are_back(node, switch) -> 
 
 
 def test_the_answer_leaves_by_the_port_that_asked(node, switch) -> None:
-    punt = PuntSouthbound(lambda *answer: node.southbound.packet_out(*answer))
+    punt = PuntDispatcher(lambda *answer: node.southbound.packet_out(*answer))
     punt.start()
     try:
         join(node, switch, punted=punt.punted)
@@ -132,7 +132,7 @@ def test_the_answer_leaves_by_the_port_that_asked(node, switch) -> None:
 
 def test_router_solicitations_and_unsolicited_advertisements(node, switch) -> None:
     v6 = replace(PORT, v4=(), v6=WITH_RA.v6)
-    punt = PuntSouthbound(lambda *answer: node.southbound.packet_out(*answer))
+    punt = PuntDispatcher(lambda *answer: node.southbound.packet_out(*answer))
     punt.start()
     try:
         join(node, switch, punted=punt.punted)

@@ -19,7 +19,7 @@ from lab import packets as f
 from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.dns.service import DnsService
-from ryu_apps.southbound.services.packet_in import QUEUE, REASONS, PuntSouthbound
+from ryu_apps.southbound.services.packet_in import QUEUE, REASONS, PuntDispatcher
 from tests.property.test_proxy_hostile import FRAMES, PORT, QUERIES, VIEW, mutate, throw
 from tests.unit import proxy_support as clients
 from tests.unit.test_punt import packet_in
@@ -136,7 +136,7 @@ def test_mutated_packets_leave_nothing_behind(family: str) -> None:
 
     dns = DnsService(send, (), dns_limits())
     dns.changed(PORT.network_id, VIEW)
-    worker = PuntSouthbound(
+    worker = PuntDispatcher(
         send, {
             **icmp_errors.services(1400), PuntReason.DNS: dns.query,
             PuntReason.MDNS: dns.multicast_query,

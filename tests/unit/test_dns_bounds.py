@@ -17,7 +17,7 @@ from ryu_apps.southbound.services.dns import exchange as dns_tries
 from ryu_apps.southbound.services.dns import service as dns_service
 from ryu_apps.southbound.services.dns.resolvers import parse_resolver
 from ryu_apps.southbound.services.dns.service import DnsService
-from ryu_apps.southbound.services.packet_in import PuntSouthbound
+from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from tests.unit.dns_support import OWN, RED, SERVER, beds, eventually, good, resolvers, silent
 from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT
 from tests.unit.tcp_support import Client, framed
@@ -148,7 +148,7 @@ def test_with_the_punt_worker(resolver) -> None:
 
     service = DnsService(send, (resolver().name,), dns_limits(), lambda *what: punt.count(*what),
                          lambda place: punt.current(place))  # fmt: skip
-    punt = PuntSouthbound(send, {
+    punt = PuntDispatcher(send, {
         PuntReason.DNS: service.query, PuntReason.MDNS: service.multicast_query,
     })  # fmt: skip
     service.changed("red", RED)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ryu_apps import settings
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.icmp_errors import NO_ADDRESS4, answer
-from ryu_apps.southbound.services.packet_in import PuntSouthbound
+from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from tests.property.world_model import DEEPER
 from tests.unit.api_client import Node
 from tests.unit.test_punt import eventually
@@ -179,7 +179,7 @@ def packet_in(frame: bytes, why: PuntReason) -> bytes:
 
 def test_through_the_worker_and_counted() -> None:
     sent: queue.Queue = queue.Queue()
-    punt = PuntSouthbound(lambda *reply: sent.put(reply) or True, icmp_errors.services(1450))
+    punt = PuntDispatcher(lambda *reply: sent.put(reply) or True, icmp_errors.services(1450))
     punt.start()
     try:
         punt.changed("hv1", 5, PORT)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.southbound.services import packet_in as punt
 from ryu_apps.southbound.services import router_advertisements
-from ryu_apps.southbound.services.packet_in import PuntSouthbound, classify
+from ryu_apps.southbound.services.packet_in import PuntDispatcher, classify
 from tests.property.world_model import DEEPER
 from vrouter_ovs.addresses import mac_bytes
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6, PuntReason
@@ -75,7 +75,7 @@ class Bed:
         self.connected = True
         self.gate = threading.Event()
         self.gate.set()
-        self.punt = PuntSouthbound(self._send)
+        self.punt = PuntDispatcher(self._send)
         self.punt.start()
 
     def _send(self, element: str, ofport: int, frame: bytes) -> bool:
@@ -251,7 +251,7 @@ def test_mutated_frames_are_answered_or_counted(
     mutated = bytearray(frame)
     for place, value in changes:
         mutated[place % len(mutated)] = value
-    punt = PuntSouthbound(lambda *answer: True)
+    punt = PuntDispatcher(lambda *answer: True)
     punt.changed("hv1", 5, PORT)
     punt.changed("hv1", 6, WITH_RA)
     for ofport in (5, 6):

@@ -13,7 +13,7 @@ from os_ken.lib.packet import packet as osken_packet
 
 from ryu_apps.control.messages import AddressSeen, Evidence, Probe, SendGratuitousArp
 from ryu_apps.southbound.services.addresses import AddressSender, question, seen
-from ryu_apps.southbound.services.packet_in import PuntSouthbound
+from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from vrouter_ovs.addresses import address_bytes, link_local_bytes
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.proxies import arp, nd, packet
@@ -111,7 +111,7 @@ class Bed:
     def __init__(self) -> None:
         self.sent: list[tuple[str, int, bytes]] = []
         self.seen: list = []
-        self.punt = PuntSouthbound(self.send, services={PuntReason.SEEN: seen(self.seen.append)})
+        self.punt = PuntDispatcher(self.send, services={PuntReason.SEEN: seen(self.seen.append)})
         self.sender = AddressSender(self.punt, self.send)
         for element, ofport, evi in (
             ("hv1", 5, 100), ("hv1", 6, 100), ("hv1", 7, 100), ("hv1", 8, 200), ("hv2", 5, 100),

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ryu_apps.control.messages import AddressSeen, Evidence, Probe, SendGratuitousArp, Subscriptions
-from ryu_apps.southbound.services.packet_in import Place, PuntSouthbound, Send, Service
+from ryu_apps.southbound.services.base import Send, Service, SwitchPort
+from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import arp, nd
 from vrouter_ovs.proxies.packet import Answer
@@ -23,10 +24,10 @@ HOW = {
 def seen(post: Callable[[Any], None]) -> Service:
     """The service for :data:`~vrouter_ovs.edge.PuntReason.SEEN`: ``post`` takes an AddressSeen."""
 
-    def service(frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
+    def service(frame: bytes, port: EdgePort, switch_port: SwitchPort) -> tuple[str, Answer]:
         protocol, read = ("arp", arp.sender) if frame[12:14] == b"\x08\x06" else ("nd", nd.target)
         mac, address, how = read(frame)
-        post(AddressSeen(place[0], port.port_id, mac, address, HOW[how]))
+        post(AddressSeen(switch_port[0], port.port_id, mac, address, HOW[how]))
         return protocol, Answer((), how, address)
 
     return service
@@ -51,10 +52,10 @@ def question(port: EdgePort, address: str) -> bytes:
 
 
 class AddressSender:
-    """``send`` as in :class:`~ryu_apps.southbound.services.packet_in.PuntSouthbound`, whose worker
+    """``send`` as in :class:`~ryu_apps.southbound.services.packet_in.PuntDispatcher`, whose worker
     sends."""
 
-    def __init__(self, punt: PuntSouthbound, send: Send) -> None:
+    def __init__(self, punt: PuntDispatcher, send: Send) -> None:
         self._punt = punt
         self._send = send
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
-from ryu_apps.southbound.services.packet_in import Service
+from ryu_apps.southbound.services.base import Service
 from vrouter_ovs.addresses import ip_network, link_local
 from vrouter_ovs.edge import EdgePort, PuntReason
 from vrouter_ovs.numbers import (
@@ -55,7 +55,7 @@ def services(mtu: int) -> Mapping[int, Service]:
     next packet may leave in another one."""
 
     def service(reason: PuntReason) -> Service:
-        return lambda frame, port, place: answer(frame, port, mtu, reason)
+        return lambda frame, port, switch_port: answer(frame, port, mtu, reason)
 
     return {reason: service(reason) for reason in KINDS}
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ryu_apps.control.messages import EdgeChanged, Subscriptions
+from ryu_apps.southbound.services.base import Send, Service, SwitchPort
 from ryu_apps.southbound.services.router_advertisements import Advertisements
 from ryu_apps.supervision import Worker, failed, waiting
 from vrouter_ovs.edge import EdgePort, PuntReason
@@ -44,18 +45,9 @@ TURN = 16
 """Packet-ins taken from one element before the next one has its turn."""
 REASONS = 64
 """Different reasons counted apart, for each element."""
-Place = tuple[str, int]
-"""(element, OpenFlow port)."""
-Send = Callable[[str, int, bytes], bool]
-"""``send(element, ofport, frame) -> sent``; must not block."""
 
 
-Service = Callable[[bytes, EdgePort, Place], tuple[str, Answer]]
-"""``service(frame, port, place) -> (protocol, answer)``, in the worker thread; must not block.  An
-answer of the kind "later" is one that the service sends by itself.  Raises Malformed."""
-
-
-def asked(frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
+def asked(frame: bytes, port: EdgePort, switch_port: SwitchPort) -> tuple[str, Answer]:
     """DHCP, DHCPv6 and router solicitations.  They are punted before the guard, as who asks has no
     address yet; the proxies look at whose MAC it is."""
     found = classify(frame)
@@ -109,7 +101,7 @@ class Counters:
             }  # fmt: skip
 
 
-class PuntSouthbound:
+class PuntDispatcher:
     """``send``: puts an answer out of the port that asked.  ``services``: by reason, a number of
     :class:`~vrouter_ovs.edge.PuntReason`; what is punted for a reason without one is ignored."""
 
@@ -120,11 +112,11 @@ class PuntSouthbound:
         self._lock = self._worker.changed
         self._waiting: dict[str, deque[bytes]] = {}
         """Element -> its packet-ins, in the order of turns; none is empty."""
-        self._ports: dict[Place, EdgePort] = {}
+        self._ports: dict[SwitchPort, EdgePort] = {}
         self._by_evi: dict[tuple[str, int], dict[int, None]] = {}
         """(element, EVI) -> OpenFlow ports."""
         self._tasks: deque[Callable[[], None]] = deque()
-        self._fresh: deque[Place] = deque()
+        self._fresh: deque[SwitchPort] = deque()
         self._counters: dict[str, Counters] = {}
         self._advertisements = Advertisements(send, self.current, self._advertised)
 
@@ -143,9 +135,9 @@ class PuntSouthbound:
 
     def changed(self, element: str, ofport: int, port: EdgePort | None) -> None:
         """What is answered to a port; None: nothing any more."""
-        place = element, ofport
+        switch_port = element, ofport
         with self._lock:
-            old = self._ports.pop(place, None)
+            old = self._ports.pop(switch_port, None)
             if old is not None:
                 others = self._by_evi[element, old.evi]
                 del others[ofport]
@@ -153,10 +145,10 @@ class PuntSouthbound:
                     del self._by_evi[element, old.evi]
             if port is None:
                 return
-            self._ports[place] = port
+            self._ports[switch_port] = port
             self._by_evi.setdefault((element, port.evi), {})[ofport] = None
             if port.withdrawn or any(lease.ra_mode for lease in port.v6):
-                self._fresh.append(place)
+                self._fresh.append(switch_port)
                 self._lock.notify()
         for problem in (*dhcp4.problems(port), *dhcp6.problems(port)):
             LOG.warning("port %s: %s", port.port_id, problem)
@@ -192,12 +184,12 @@ class PuntSouthbound:
         """Counters of an element's punted packets, and how many of its ports are served."""
         with self._lock:
             counters = self._counters.get(element) or Counters()
-            ports = sum(1 for place in self._ports if place[0] == element)
+            ports = sum(1 for switch_port in self._ports if switch_port[0] == element)
             return {"ports": ports, **counters.summary()}
 
-    def current(self, place: Place) -> EdgePort | None:
-        """The port that is at ``place`` now."""
-        return self._ports.get(place)
+    def current(self, switch_port: SwitchPort) -> EdgePort | None:
+        """The port that is at ``switch_port`` now."""
+        return self._ports.get(switch_port)
 
     def count(self, element: str, which: str, name: str) -> None:
         """What became of a frame that a service answered later: ``which`` is "answered",

@@ -22,10 +22,10 @@ from dataclasses import replace
 from typing import Any
 
 from ryu_apps.control.messages import DnsChanged, Subscriptions
+from ryu_apps.southbound.services.base import Send, SwitchPort
 from ryu_apps.southbound.services.dns.forwarder import Forwarder
 from ryu_apps.southbound.services.dns.resolvers import Limits
 from ryu_apps.southbound.services.dns.streams import Streams
-from ryu_apps.southbound.services.packet_in import Place, Send
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.numbers import PORT_DNS
@@ -46,7 +46,7 @@ TURN = 256
 """Taken from the queue before sockets have their turn."""
 LATER = Answer((), "later", "")
 Count = Callable[[str, str, str], None]
-Current = Callable[[Place], EdgePort | None]
+Current = Callable[[SwitchPort], EdgePort | None]
 Job = Callable[[float], None]
 
 
@@ -66,7 +66,7 @@ class DnsService:
     blocking.  ``resolvers``: ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, the preferred one first;
     none: names outside a network are refused.  ``count(element, which, name)``: what became of a
     query that was answered later, ``which`` being "answered", "ignored" or "malformed".
-    ``current``: the port that is at a place now; without it a place never changes hands.
+    ``current``: the port that a number of a switch is now; without it that never changes.
     ``forward_zones``: names that go to the resolvers though they mean something only inside.
 
     Raises ValueError for a resolver or a zone that is none.
@@ -134,7 +134,7 @@ class DnsService:
 
     # ------------------------------------------------------------ the punt worker
 
-    def query(self, frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
+    def query(self, frame: bytes, port: EdgePort, switch_port: SwitchPort) -> tuple[str, Answer]:
         """A frame to the resolver's address; raises Malformed."""
         view = self._views.get(port.network_id)
         if view is None:
@@ -143,7 +143,7 @@ class DnsService:
             tcp = tcp_wire.parse(frame)
             if tcp.dst_port != PORT_DNS:
                 raise Malformed("not to the DNS port")
-            if not self._later(lambda now: self._streams.segment(tcp, port, place, now)):
+            if not self._later(lambda now: self._streams.segment(tcp, port, switch_port, now)):
                 return "dns", ignored("busy")
             return "dns", LATER
         udp = edge_dns.query_of(frame)
@@ -153,11 +153,13 @@ class DnsService:
             frames = (edge_dns.reply_frame(udp, reply.wire),)
             return "dns", Answer(frames, reply.kind, reply.reason)
         self._queries["forward"] += 1
-        if not self._later(lambda now: self._forward(udp, reply, port, place, now)):
+        if not self._later(lambda now: self._forward(udp, reply, port, switch_port, now)):
             return "dns", ignored("busy")
         return "dns", LATER
 
-    def multicast_query(self, frame: bytes, port: EdgePort, place: Place) -> tuple[str, Answer]:
+    def multicast_query(
+        self, frame: bytes, port: EdgePort, switch_port: SwitchPort
+    ) -> tuple[str, Answer]:
         """A frame to the multicast DNS group; raises Malformed."""
         view = self._views.get(port.network_id)
         if view is None:
@@ -229,7 +231,9 @@ class DnsService:
         if network_id not in self._views:  # it may be back already
             self._forwarder.drop(network_id, now)
 
-    def _forward(self, udp: Udp, reply: Reply, port: EdgePort, place: Place, now: float) -> None:
+    def _forward(
+        self, udp: Udp, reply: Reply, port: EdgePort, switch_port: SwitchPort, now: float
+    ) -> None:
         assert reply.question is not None
 
         def done(response: bytes | None, how: str, now: float) -> None:
@@ -240,26 +244,28 @@ class DnsService:
                         else dns_relay.finish(udp.payload, response))  # fmt: skip
             except Malformed as fault:
                 self._results["malformed"] += 1
-                self._count(place[0], "malformed", f"dns response: {fault.reason}")
+                self._count(switch_port[0], "malformed", f"dns response: {fault.reason}")
                 return
-            self._deliver(place, port, edge_dns.reply_frame(udp, wire), f"dns {how}")
+            self._deliver(switch_port, port, edge_dns.reply_frame(udp, wire), f"dns {how}")
 
-        waiter = place, udp.src, udp.src_port, udp.payload[:2]
-        self._forwarder.ask(port.network_id, reply.question, reply.wire, (place, port.port_id),
-                            waiter, done, now)  # fmt: skip
+        waiter = switch_port, udp.src, udp.src_port, udp.payload[:2]
+        owner = switch_port, port.port_id
+        self._forwarder.ask(
+            port.network_id, reply.question, reply.wire, owner, waiter, done, now
+        )
 
-    def _here(self, place: Place, port_id: str) -> bool:
-        """Whether the port that asked is still the one at its place."""
+    def _here(self, switch_port: SwitchPort, port_id: str) -> bool:
+        """Whether the port that asked is still the one there."""
         if self._current is None:
             return True
-        found = self._current(place)
+        found = self._current(switch_port)
         return found is not None and found.port_id == port_id
 
-    def _deliver(self, place: Place, port: EdgePort, frame: bytes, name: str) -> None:
-        if not self._here(place, port.port_id):
+    def _deliver(self, switch_port: SwitchPort, port: EdgePort, frame: bytes, name: str) -> None:
+        if not self._here(switch_port, port.port_id):
             self._results["left"] += 1
-            self._count(place[0], "ignored", "dns: the port left")
+            self._count(switch_port[0], "ignored", "dns: the port left")
             return
-        sent = self._send(*place, frame)
+        sent = self._send(*switch_port, frame)
         self._results[name.partition(" ")[2] if sent else "unsent"] += 1
-        self._count(place[0], "answered", name)
+        self._count(switch_port[0], "answered", name)

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from ryu_apps.southbound.services.base import Send, SwitchPort
 from ryu_apps.southbound.services.dns.forwarder import Forwarder
-from ryu_apps.southbound.services.packet_in import Place, Send
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import relay as dns_relay
@@ -23,20 +23,20 @@ from vrouter_ovs.proxies.tcp.wire import Tcp
 
 
 class Owner(NamedTuple):
-    """Whose a connection is: a port, at a place, as long as it is there."""
+    """Whose a connection is: a port's, as long as its number at the switch is that port's."""
 
-    place: Place
+    switch_port: SwitchPort
     port_id: str
     network_id: str
 
 
 class Streams:
-    """``views``: by network.  ``here(place, port id)``: whether the port is still at its place.
+    """``views``: by network.  ``here(switch_port, port id)``: whether the port is still there.
     ``count(element, which, name)`` and ``results`` as in the service."""
 
     def __init__(
         self, views: Mapping[str, DnsView], forwarder: Forwarder, send: Send,
-        here: Callable[[Place, str], bool], count: Callable[[str, str, str], None],
+        here: Callable[[SwitchPort, str], bool], count: Callable[[str, str, str], None],
         results: Counter[str],
     ) -> None:  # fmt: skip
         self._views, self._forwarder, self._send = views, forwarder, send
@@ -44,8 +44,8 @@ class Streams:
         self._server = TcpServer(secrets.token_bytes(32))
         self._asked = 0
 
-    def segment(self, tcp: Tcp, port: EdgePort, place: Place, now: float) -> None:
-        owner = Owner(place, port.port_id, port.network_id)
+    def segment(self, tcp: Tcp, port: EdgePort, switch_port: SwitchPort, now: float) -> None:
+        owner = Owner(switch_port, port.port_id, port.network_id)
         self._server.segment(owner, tcp, port.mtu, now)
 
     def due(self) -> float | None:
@@ -59,9 +59,9 @@ class Streams:
             for request in requests:
                 self._request(request, now)
         for owner, frame in server.frames():
-            if not self._here(owner.place, owner.port_id):
+            if not self._here(owner.switch_port, owner.port_id):
                 server.drop(owner)
-            elif not self._send(*owner.place, frame):
+            elif not self._send(*owner.switch_port, frame):
                 self._results["unsent"] += 1
 
     def _request(self, request: Request, now: float) -> None:
@@ -100,12 +100,12 @@ class Streams:
     def _respond(self, request: Request, wire: bytes, kind: str, now: float) -> None:
         self._server.respond(request.serial, wire, now)
         self._results[f"tcp {kind}"] += 1
-        self._count(request.owner.place[0], "answered", f"dns tcp {kind}")
+        self._count(request.owner.switch_port[0], "answered", f"dns tcp {kind}")
 
     def _malformed(self, request: Request, reason: str) -> None:
         self._server.abort(request.serial)
         self._results["malformed"] += 1
-        self._count(request.owner.place[0], "malformed", reason)
+        self._count(request.owner.switch_port[0], "malformed", reason)
 
     def status(self) -> dict[str, Any]:
         """From any thread."""
