@@ -19,6 +19,7 @@ from tests.property.world_model import DEEPER
 from tests.unit import proxy_support as clients
 from vrouter_ovs.addresses import address_bytes, multicast_mac
 from vrouter_ovs.proxies import arp, icmp, nd, packet, ra
+from vrouter_ovs.proxies.build import build_udp4, build_udp6
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import (
@@ -74,20 +75,20 @@ FRAMES = [
     clients.solicit_neighbor("fd00::1"), clients.solicit_neighbor("fd00::1", src=bytes(16)),
     arp.gratuitous("10.0.0.7", PORT.mac), nd.unsolicited("fd00::7", PORT.mac),
     clients.arp_request("10.0.0.1"), clients.arp_request("10.0.0.1", sender="0.0.0.0"),
-    *(packet.build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, SERVER, 4000, 53, query)
+    *(build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, SERVER, 4000, 53, query)
       for query in QUERIES),
-    packet.build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
+    build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
                       address_bytes("fd00::1"), 4000, 53, QUERIES[0]),
     *(tcp_wire.build(clients.GATEWAY_MAC, clients.MAC, *way, 4000, 53, 1, 2, flags, 500,
                      b"\0\x20" + QUERIES[0], 1000)
       for flags in (2, 16, 24, 17) for way in ((OWN, SERVER), (clients.LINK_LOCAL, SERVER6))),
-    *(packet.build_udp4(mdns.GROUP4_MAC, clients.MAC, OWN, mdns.GROUP4, source, 5353, query)
+    *(build_udp4(mdns.GROUP4_MAC, clients.MAC, OWN, mdns.GROUP4, source, 5353, query)
       for source in (5353, 4000) for query in MULTICAST),
-    *(packet.build_udp6(multicast_mac(mdns.GROUP6), clients.MAC, clients.LINK_LOCAL,
+    *(build_udp6(multicast_mac(mdns.GROUP6), clients.MAC, clients.LINK_LOCAL,
                         mdns.GROUP6, 5353, 5353, query) for query in MULTICAST),
-    packet.build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, bytes((10, 9, 9, 9)), 1, 2,
+    build_udp4(clients.GATEWAY_MAC, clients.MAC, OWN, bytes((10, 9, 9, 9)), 1, 2,
                       bytes(1472)),
-    packet.build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
+    build_udp6(clients.GATEWAY_MAC, clients.MAC, clients.LINK_LOCAL,
                       address_bytes("fd09::9"), 1, 2, bytes(1452)),
 ]  # fmt: skip
 

@@ -19,6 +19,7 @@ from ryu_apps.southbound.services.dns.service import DnsService
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.build import build_udp4
 from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.proxies.packet import Answer
 
@@ -182,7 +183,7 @@ class Bed:
 
     def ask_wire(self, wire: bytes, ofport: int = 5, network: str = "red",
                  source: int = 4000) -> Answer:  # fmt: skip
-        frame = packet.build_udp4(GATEWAY_MAC, MAC, OWN, SERVER, source, 53, wire)
+        frame = build_udp4(GATEWAY_MAC, MAC, OWN, SERVER, source, 53, wire)
         protocol, answer = self.service.query(frame, self.port(ofport, network), ("hv1", ofport))
         assert protocol == "dns"
         return answer

@@ -8,6 +8,7 @@ from dataclasses import replace
 from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes, multicast_mac
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6
 from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.build import build_icmp6, build_udp4, build_udp6
 
 MAC = mac_bytes("fa:16:3e:00:00:05")
 GATEWAY_MAC = mac_bytes("fa:16:3e:00:00:01")
@@ -49,7 +50,7 @@ def dhcp4(
     )  # fmt: skip
     request = opt4(55, asks) if asks else b""
     body = header + opt4(53, bytes((message_type,))) + b"".join(options) + request + b"\xff"
-    return packet.build_udp4(b"\xff" * 6, mac, src, dst, 68, 67, body)
+    return build_udp4(b"\xff" * 6, mac, src, dst, 68, 67, body)
 
 
 def read4(frame: bytes) -> tuple[packet.Udp, dict[int, bytes], bytes]:
@@ -102,7 +103,7 @@ def dhcp6(
     if asks:
         parts.append(opt6(6, struct.pack(f"!{len(asks)}H", *asks)))
     body = b"".join((*parts, *options))
-    return packet.build_udp6(multicast_mac(dst), mac, src, dst, 546, 547, body)
+    return build_udp6(multicast_mac(dst), mac, src, dst, 546, 547, body)
 
 
 def options6(data: bytes) -> list[tuple[int, bytes]]:
@@ -116,7 +117,7 @@ def options6(data: bytes) -> list[tuple[int, bytes]]:
 
 def solicit_router(src: bytes = LINK_LOCAL, mac: bytes = MAC, option: bytes | None = None) -> bytes:
     source = b"\x01\x01" + mac if option is None else option
-    return packet.build_icmp6(multicast_mac(ALL_ROUTERS), mac, src, ALL_ROUTERS,
+    return build_icmp6(multicast_mac(ALL_ROUTERS), mac, src, ALL_ROUTERS,
                               b"\x85" + bytes(7) + (source if any(src) else b""))  # fmt: skip
 
 
@@ -124,7 +125,7 @@ def solicit_neighbor(target: str, src: bytes = LINK_LOCAL, mac: bytes = MAC) -> 
     wanted = address_bytes(target)
     group = b"\xff\x02" + bytes(9) + b"\x01\xff" + wanted[13:]
     source = b"\x01\x01" + mac if any(src) else b""
-    return packet.build_icmp6(multicast_mac(group), mac, src, group,
+    return build_icmp6(multicast_mac(group), mac, src, group,
                               b"\x87" + bytes(7) + wanted + source)  # fmt: skip
 
 
@@ -153,5 +154,5 @@ def answer_neighbor(frame: bytes, address: str, mac: str, router: bool = False) 
         return packet.ignored("not a question for the address")
     flags = b"\xe0" if router else b"\x60"
     advertisement = b"\x88\0\0\0" + flags + bytes(3) + wanted + b"\x02\x01" + source
-    reply = packet.build_icmp6(asked.src_mac, source, wanted, asked.src, advertisement)
+    reply = build_icmp6(asked.src_mac, source, wanted, asked.src, advertisement)
     return packet.Answer((reply,), "advertisement", "solicitation")

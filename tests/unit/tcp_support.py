@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.proxies.tcp import wire as tcp_wire
-from vrouter_ovs.proxies.tcp.tcp import Bounds, TcpServer
+from vrouter_ovs.proxies.tcp.bounds import Bounds
+from vrouter_ovs.proxies.tcp.tcp import TcpServer
 from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN, Tcp
 
 from .proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC
@@ -72,14 +73,14 @@ class Server:
         """What must hold after whatever happened."""
         tcp, bounds = self.tcp, self.tcp.bounds
         assert len(tcp) <= bounds.in_all and 0 <= tcp.bytes <= bounds.bytes_in_all
-        assert tcp.bytes == sum(len(each.connection.out) for each in tcp._held.values())
-        assert len(tcp._by_serial) == len(tcp._held) == sum(map(len, tcp._owned.values()))
+        assert tcp.bytes == sum(len(each.connection.out) for each in tcp._entries.values())
+        assert len(tcp._by_serial) == len(tcp._entries) == sum(map(len, tcp._owned.values()))
         for owned in tcp._owned.values():
             assert 0 < len(owned) <= bounds.of_owner
-        for held in tcp._held.values():
+        for held in tcp._entries.values():
             assert len(held.connection.received) <= 4096
             assert 0 <= held.pending <= bounds.pending
-        assert len(tcp._timers) <= 40 * (len(tcp._held) + 1)
+        assert len(tcp._timers) <= 40 * (len(tcp._entries) + 1)
 
 
 class Client:

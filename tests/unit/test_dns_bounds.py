@@ -23,8 +23,8 @@ from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT
 from tests.unit.tcp_support import Client, framed
 from tests.unit.test_punt import packet_in
 from vrouter_ovs.edge import PuntReason
+from vrouter_ovs.proxies.build import build_udp4
 from vrouter_ovs.proxies.dns.mdns import GROUP4, GROUP4_MAC
-from vrouter_ovs.proxies.packet import build_udp4
 from vrouter_ovs.schema.registers import REGISTERS
 
 bed, resolver = pytest.fixture(beds), pytest.fixture(resolvers)

@@ -20,6 +20,7 @@ from tests.unit.test_punt import eventually
 from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6, PuntReason
 from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.build import build_ip4, build_udp4, build_udp6
 from vrouter_ovs.proxies.packet import Malformed
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.wire import encode
@@ -44,7 +45,7 @@ LINK_LOCAL, SERVICE_LINK_LOCAL = "fe80::f816:3eff:fe00:1", "fe80::56:4eff:fe00:6
 
 def udp(source: str, target: str, size: int = 1432, port: int = 33434, dst: str = GATEWAY_MAC,
         src: str = MAC) -> bytes:  # fmt: skip
-    build = packet.build_udp6 if ":" in source else packet.build_udp4
+    build = build_udp6 if ":" in source else build_udp4
     return build(mac_bytes(dst), mac_bytes(src), address_bytes(source), address_bytes(target),
                  40000, port, bytes(size))  # fmt: skip
 
@@ -126,7 +127,7 @@ def test_what_is_not_answered() -> None:
         *((udp("10.0.1.11", "10.0.1.1", 20, port), PuntReason.TO_GATEWAY, "a service")
           for port in (53, 67)),
         (udp("fd00:1::11", "fd00:1::1", 20, 547), PuntReason.TO_GATEWAY, "a service"),
-        (packet.build_ip4(mac_bytes(GATEWAY_MAC), mac_bytes(MAC), address_bytes("10.0.1.11"),
+        (build_ip4(mac_bytes(GATEWAY_MAC), mac_bytes(MAC), address_bytes("10.0.1.11"),
                           address_bytes("10.0.1.1"), 1, bytes(8)),
          PuntReason.TO_GATEWAY, "neither UDP nor TCP"),
         (udp("10.0.1.11", "239.1.1.1", 20), PuntReason.UNREACHABLE, "no unicast destination"),

@@ -13,6 +13,7 @@ from os_ken.lib.packet import udp as osken_udp
 from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import Lease4
 from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.build import build_udp4
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp4_options
 
 from .proxy_support import GATEWAY_MAC, MAC, PORT, opt4, read4, with_options
@@ -238,7 +239,7 @@ def test_requests_in_overloaded_fields() -> None:
     udp = packet.udp4(frame(3, opt4(52, b"\x01"), asks=b""))
     message = bytearray(udp.payload)
     message[108:115] = opt4(50, OWN) + b"\xff"
-    asked = packet.build_udp4(udp.dst_mac, MAC, udp.src, udp.dst, 68, 67, bytes(message))
+    asked = build_udp4(udp.dst_mac, MAC, udp.src, udp.dst, 68, 67, bytes(message))
     assert dhcp4.answer(asked, PORT).reason == "init-reboot"
 
 
@@ -252,8 +253,8 @@ def test_requests_in_overloaded_fields() -> None:
         (frame(1, opt4(52, b"\x07")), "bad option overload"),
         (frame(1)[:60] + b"x" + frame(1)[61:], "bad UDP checksum"),
         (frame(1)[:24] + b"xx" + frame(1)[26:], "bad IPv4 header checksum"),
-        (packet.build_udp4(b"\xff" * 6, MAC, bytes(4), ANYONE, 68, 69, b""), "not to the DHCP"),
-        (packet.build_udp4(b"\xff" * 6, MAC, bytes(4), ANYONE, 68, 67, b"x"), "bad DHCP message"),
+        (build_udp4(b"\xff" * 6, MAC, bytes(4), ANYONE, 68, 69, b""), "not to the DHCP"),
+        (build_udp4(b"\xff" * 6, MAC, bytes(4), ANYONE, 68, 67, b"x"), "bad DHCP message"),
     ],
 )  # fmt: skip
 def test_malformed(asked, reason) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.build import build_udp4, build_udp6
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import message as dns_message
 from vrouter_ovs.proxies.dns import relay as dns_relay
@@ -325,8 +326,8 @@ def test_frames() -> None:
     wire = query("vm1.red.test")
     four = (address_bytes("10.0.0.5"), address_bytes("10.0.0.1"))
     six = (LINK_LOCAL, address_bytes("fd00::1"))
-    for (src, dst), build, parse in ((four, packet.build_udp4, packet.udp4),
-                                     (six, packet.build_udp6, packet.udp6)):  # fmt: skip
+    for (src, dst), build, parse in ((four, build_udp4, packet.udp4),
+                                     (six, build_udp6, packet.udp6)):  # fmt: skip
         asked = edge_dns.query_of(build(GATEWAY_MAC, MAC, src, dst, 4000, 53, wire))
         assert asked.payload == wire
         back = parse(edge_dns.reply_frame(asked, edge_dns.answer(wire, VIEW).wire))

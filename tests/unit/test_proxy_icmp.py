@@ -11,6 +11,7 @@ from os_ken.lib.packet import packet as osken_packet
 
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.proxies import icmp, packet
+from vrouter_ovs.proxies.build import build_icmp6, build_ip4, build_ip6, build_udp4, build_udp6
 
 from .proxy_support import GATEWAY_MAC, MAC
 
@@ -21,16 +22,16 @@ A6, B6 = address_bytes("fd00::5"), address_bytes("fd09::7")
 
 def udp4(size: int = 1472, **changes) -> bytes:
     fields = {"dst_mac": GATEWAY_MAC, "src_mac": MAC, "src": A4, "dst": B4} | changes
-    return packet.build_udp4(*fields.values(), 1000, 2000, b"x" * size)
+    return build_udp4(*fields.values(), 1000, 2000, b"x" * size)
 
 
 def udp6(size: int = 1452, **changes) -> bytes:
     fields = {"dst_mac": GATEWAY_MAC, "src_mac": MAC, "src": A6, "dst": B6} | changes
-    return packet.build_udp6(*fields.values(), 1000, 2000, b"x" * size)
+    return build_udp6(*fields.values(), 1000, 2000, b"x" * size)
 
 
 def icmp4(kind: int) -> bytes:
-    return packet.build_ip4(GATEWAY_MAC, MAC, A4, B4, 1, bytes((kind, 0)) + bytes(1400))
+    return build_ip4(GATEWAY_MAC, MAC, A4, B4, 1, bytes((kind, 0)) + bytes(1400))
 
 
 def refragment(frame: bytes, field: int) -> bytes:
@@ -99,11 +100,11 @@ def test_packet_too_big_quotes_to_the_least_mtu() -> None:
         (udp4(src=address_bytes(GATEWAY4)), "from the gateway itself"),
         (udp6(dst=packet.ALL_NODES), "multicast destination"),
         (udp6(src=bytes(16)), "no unicast source"),
-        (packet.build_icmp6(GATEWAY_MAC, MAC, A6, B6, b"\1\0" + bytes(1400)), "ICMP error"),
-        (packet.build_icmp6(GATEWAY_MAC, MAC, A6, B6, b"\x89\0" + bytes(1400)), "ICMP error"),
-        (packet.build_ip6(GATEWAY_MAC, MAC, A6, B6, 44, b"\x11\0\0\x09idid" + bytes(1400)),
+        (build_icmp6(GATEWAY_MAC, MAC, A6, B6, b"\1\0" + bytes(1400)), "ICMP error"),
+        (build_icmp6(GATEWAY_MAC, MAC, A6, B6, b"\x89\0" + bytes(1400)), "ICMP error"),
+        (build_ip6(GATEWAY_MAC, MAC, A6, B6, 44, b"\x11\0\0\x09idid" + bytes(1400)),
          "not the first fragment"),
-        (packet.build_ip6(GATEWAY_MAC, MAC, A6, B6, 0, b"\x3a\0" + bytes(6) + b"\1" + bytes(1400)),
+        (build_ip6(GATEWAY_MAC, MAC, A6, B6, 0, b"\x3a\0" + bytes(6) + b"\1" + bytes(1400)),
          "about an ICMP error"),
     ],
 )  # fmt: skip
@@ -114,7 +115,7 @@ def test_never(frame, reason) -> None:
 
 def test_about_what_is_answered() -> None:
     """Echo requests, first fragments and packets without DF do get the error."""
-    echo6 = packet.build_icmp6(GATEWAY_MAC, MAC, A6, B6, b"\x80\0" + bytes(1400))
+    echo6 = build_icmp6(GATEWAY_MAC, MAC, A6, B6, b"\x80\0" + bytes(1400))
     for frame in (icmp4(8), refragment(udp4(), 0x2000), refragment(udp4(), 0), echo6):
         assert ask(frame).kind == icmp.TOO_BIG
 
@@ -122,10 +123,10 @@ def test_about_what_is_answered() -> None:
 def test_malformed_and_misused() -> None:
     header = struct.pack("!BB", 44, 0)
     for bad in (b"", udp4()[:30], udp4()[:500], udp6()[:500], MAC * 2 + b"\x08\x06" + bytes(28),
-                packet.build_ip6(GATEWAY_MAC, MAC, A6, B6, 0, header), packet.build_ip6(
+                build_ip6(GATEWAY_MAC, MAC, A6, B6, 0, header), build_ip6(
                     GATEWAY_MAC, MAC, A6, B6, 0, b"\0\0" + bytes(6) + b"\0\xff" + bytes(6)),
-                packet.build_ip6(GATEWAY_MAC, MAC, A6, B6, 0, bytes(8 * 20)),
-                packet.build_ip4(GATEWAY_MAC, MAC, A4, B4, 1, b"")):  # fmt: skip
+                build_ip6(GATEWAY_MAC, MAC, A6, B6, 0, bytes(8 * 20)),
+                build_ip4(GATEWAY_MAC, MAC, A4, B4, 1, b"")):  # fmt: skip
         with pytest.raises(packet.Malformed):
             ask(bad, icmp.TIME_EXCEEDED)
     with pytest.raises(ValueError, match="unknown kind"):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes, multicast_mac
 from vrouter_ovs.edge import Lease4
 from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.build import build_udp4, build_udp6
 from vrouter_ovs.proxies.dns import mdns
 from vrouter_ovs.proxies.dns.dns import DnsView
 
@@ -49,9 +50,9 @@ def message(*questions, known=(), ident: int = 0, flags: int = 0) -> bytes:
 def frame(wire: bytes, v6: bool = False, source: int = 5353, src: bytes | None = None,
           dst: bytes | None = None) -> bytes:  # fmt: skip
     if v6:
-        return packet.build_udp6(b"\x33\x33\0\0\0\xfb", MAC, src or LINK_LOCAL, dst or mdns.GROUP6,
+        return build_udp6(b"\x33\x33\0\0\0\xfb", MAC, src or LINK_LOCAL, dst or mdns.GROUP6,
                                  source, 5353, wire, 255)  # fmt: skip
-    return packet.build_udp4(mdns.GROUP4_MAC, MAC, src or OWN, dst or mdns.GROUP4, source, 5353,
+    return build_udp4(mdns.GROUP4_MAC, MAC, src or OWN, dst or mdns.GROUP4, source, 5353,
                              wire, 255)  # fmt: skip
 
 

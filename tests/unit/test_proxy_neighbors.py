@@ -12,6 +12,7 @@ from os_ken.lib.packet import packet as osken_packet
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import Lease6
 from vrouter_ovs.proxies import arp, nd, packet, ra
+from vrouter_ovs.proxies.build import build_icmp6
 
 from .proxy_support import (
     ALL_ROUTERS,
@@ -54,7 +55,7 @@ def test_neighbor_advertisement_malformed() -> None:
     good = b"\x88\0\0\0\x60\0\0\0" + address_bytes("fd00::5")
 
     def sent(message: bytes, hop_limit: int = 255) -> bytes:
-        return packet.build_icmp6(GATEWAY_MAC, MAC, LINK_LOCAL, GATEWAY_LINK_LOCAL, message,
+        return build_icmp6(GATEWAY_MAC, MAC, LINK_LOCAL, GATEWAY_LINK_LOCAL, message,
                                   hop_limit=hop_limit)  # fmt: skip
 
     assert nd.target(sent(good)) == (PORT.mac, "fd00::5", "answered")
@@ -147,9 +148,9 @@ def test_router_solicitation_refused() -> None:
     assert ra.answer(solicit_neighbor("fd00::1"), PORT).kind == "ignored"
     body = b"\x85" + bytes(7)
     for bad in (
-        packet.build_icmp6(MAC, MAC, ANY, ALL_ROUTERS, body + b"\1\1" + MAC),
-        packet.build_icmp6(MAC, MAC, LINK_LOCAL, ALL_ROUTERS, body, hop_limit=64),
-        packet.build_icmp6(MAC, MAC, LINK_LOCAL, ALL_ROUTERS, body + b"\1\0" + MAC),
+        build_icmp6(MAC, MAC, ANY, ALL_ROUTERS, body + b"\1\1" + MAC),
+        build_icmp6(MAC, MAC, LINK_LOCAL, ALL_ROUTERS, body, hop_limit=64),
+        build_icmp6(MAC, MAC, LINK_LOCAL, ALL_ROUTERS, body + b"\1\0" + MAC),
         solicit_router(option=b"\1\1" + GATEWAY_MAC),
     ):
         with pytest.raises(packet.Malformed):

@@ -19,7 +19,7 @@ from ryu_apps.southbound.services.packet_in import PuntDispatcher, classify
 from tests.property.world_model import DEEPER
 from vrouter_ovs.addresses import mac_bytes
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6, PuntReason
-from vrouter_ovs.proxies.packet import build_icmp6, build_udp4, build_udp6
+from vrouter_ovs.proxies.build import build_icmp6, build_udp4, build_udp6
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.wire import encode
 

@@ -17,6 +17,7 @@ from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from vrouter_ovs.addresses import address_bytes, link_local_bytes
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.proxies import arp, nd, packet
+from vrouter_ovs.proxies.build import build_icmp6, build_udp4
 
 from .proxy_support import GATEWAY_MAC, MAC, PORT, answer_neighbor, solicit_neighbor
 from .test_punt import packet_in
@@ -38,7 +39,7 @@ def reply(to: bytes, target: str) -> bytes:
 def advertised(flags: int, mac: bytes = MAC) -> bytes:
     target = address_bytes(VIP6)
     body = bytes((136, 0, 0, 0, flags, 0, 0, 0)) + target + b"\x02\x01" + mac
-    return packet.build_icmp6(b"\x33\x33\0\0\0\1", MAC, target, packet.ALL_NODES, body)
+    return build_icmp6(b"\x33\x33\0\0\0\1", MAC, target, packet.ALL_NODES, body)
 
 
 @pytest.mark.parametrize(("frame", "address", "how"), [
@@ -70,7 +71,7 @@ def test_what_is_heard(frame: bytes, address: str, how: Evidence) -> None:
     advertised(0x20, GATEWAY_MAC),
     advertised(0x20)[:-1],
     solicit_neighbor("fd00::1"),
-    packet.build_udp4(GATEWAY_MAC, MAC, bytes(4), bytes(4), 1, 2, b""),
+    build_udp4(GATEWAY_MAC, MAC, bytes(4), bytes(4), 1, 2, b""),
     b"",
 ])  # fmt: skip
 def test_what_is_refused(frame: bytes) -> None:

@@ -20,6 +20,7 @@ from vrouter_ovs.numbers import (
     PROTO_ROUTING,
     REDIRECT,
 )
+from vrouter_ovs.proxies.build import build_icmp6, build_ip4
 
 from .packet import (
     ANY4,
@@ -28,8 +29,6 @@ from .packet import (
     Answer,
     Ip6,
     Malformed,
-    build_icmp6,
-    build_ip4,
     checksum,
     ethernet,
     ignored,

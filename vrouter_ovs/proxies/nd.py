@@ -7,12 +7,12 @@ import ipaddress
 
 from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes, multicast_mac
 from vrouter_ovs.numbers import NEIGHBOR_ADVERT, NEIGHBOR_SOLICIT
+from vrouter_ovs.proxies.build import build_icmp6
 
 from .packet import (
     ALL_NODES,
     ANY6,
     Malformed,
-    build_icmp6,
     icmp6,
 )
 

@@ -1,4 +1,4 @@
-"""Ethernet, IPv4, IPv6, UDP and ICMPv6 frames: bounds-checked parsing and building.
+"""Ethernet, IPv4, IPv6, UDP and ICMPv6 frames: bounds-checked parsing.
 
 A parser takes one whole Ethernet frame (without FCS) and checks every length and checksum before
 anything of it is used; what fails raises :class:`Malformed` and nothing else.  Frames come from
@@ -11,9 +11,8 @@ Sources: RFC 791, 768, 8200, 4443, 1071 (checksums).
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
 from struct import Struct
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PROTO_ICMPV6, PROTO_UDP
 
@@ -25,7 +24,6 @@ ALL_NODES = ipaddress.IPv6Address("ff02::1").packed
 
 _ETHERNET = Struct("!6s6sH")
 _IPV4 = Struct("!BBHHHBBH4s4s")
-_IPV6 = Struct("!IHBB16s16s")
 _UDP = Struct("!HHHH")
 _UDP4_FRAME = Struct("!6s6sHBBHHHBBH4s4s")
 _IP6_FRAME = Struct("!6s6sHIHBB16s16s")
@@ -108,7 +106,9 @@ def checksum(data: bytes, initial: int = 0) -> int:
     return 0xFFFF - remainder
 
 
-def _pseudo(src: bytes, dst: bytes, protocol: int, length: int) -> int:
+def pseudo_header(src: bytes, dst: bytes, protocol: int, length: int) -> int:
+    """The sum of the words of a pseudo-header (RFC 768, RFC 8200 section 8.1), for
+    :func:`checksum`.  Addresses are packed."""
     return int.from_bytes(src, "big") + int.from_bytes(dst, "big") + protocol + length
 
 
@@ -169,7 +169,7 @@ def udp4(frame: bytes) -> Udp:
     if udp_length < 8 or udp_length > length - header:
         raise Malformed("bad UDP length")
     end = start + udp_length
-    if udp_sum and checksum(frame[start:end], _pseudo(src, dst, PROTO_UDP, udp_length)):
+    if udp_sum and checksum(frame[start:end], pseudo_header(src, dst, PROTO_UDP, udp_length)):
         raise Malformed("bad UDP checksum")
     return Udp(dst_mac, src_mac, src, dst, src_port, dst_port, bytes(frame[start + 8 : end]))
 
@@ -209,7 +209,7 @@ def udp6(frame: bytes) -> Udp:
     if not udp_sum:
         raise Malformed("no UDP checksum")  # RFC 8200 section 8.1
     datagram = payload[:length]
-    if checksum(datagram, _pseudo(packet.src, packet.dst, PROTO_UDP, length)):
+    if checksum(datagram, pseudo_header(packet.src, packet.dst, PROTO_UDP, length)):
         raise Malformed("bad UDP checksum")
     return Udp(packet.dst_mac, packet.src_mac, packet.src, packet.dst, src_port, dst_port,
                datagram[8:])  # fmt: skip
@@ -223,88 +223,6 @@ def icmp6(frame: bytes) -> Ip6:
         raise Malformed("not ICMPv6")
     if len(payload) < 8:
         raise Malformed("ICMPv6 message cut")
-    if checksum(payload, _pseudo(packet.src, packet.dst, PROTO_ICMPV6, len(payload))):
+    if checksum(payload, pseudo_header(packet.src, packet.dst, PROTO_ICMPV6, len(payload))):
         raise Malformed("bad ICMPv6 checksum")
     return packet
-
-
-def build_ip4(
-    dst_mac: bytes, src_mac: bytes, src: bytes, dst: bytes, protocol: int, payload: bytes,
-    ttl: int = 64,
-) -> bytes:  # fmt: skip
-    """An IPv4 frame with DF set: nothing the edge sends is larger than the port's MTU."""
-    length = 20 + len(payload)
-    header = _IPV4.pack(0x45, 0, length, 0, 0x4000, ttl, protocol, 0, src, dst)
-    total = checksum(header)
-    return b"".join((
-        dst_mac, src_mac, b"\x08\x00", header[:10], total.to_bytes(2, "big"), header[12:], payload
-    ))  # fmt: skip
-
-
-def _udp(src: bytes, dst: bytes, src_port: int, dst_port: int, payload: bytes) -> bytes:
-    length = 8 + len(payload)
-    pseudo = _pseudo(src, dst, PROTO_UDP, length) + src_port + dst_port + length
-    total = checksum(payload, pseudo) or 0xFFFF  # zero would mean "none" (RFC 768)
-    return _UDP.pack(src_port, dst_port, length, total) + payload
-
-
-def build_udp4(
-    dst_mac: bytes, src_mac: bytes, src: bytes, dst: bytes, src_port: int, dst_port: int,
-    payload: bytes, ttl: int = 64,
-) -> bytes:  # fmt: skip
-    """A UDP over IPv4 frame.  Addresses are packed."""
-    datagram = _udp(src, dst, src_port, dst_port, payload)
-    return build_ip4(dst_mac, src_mac, src, dst, PROTO_UDP, datagram, ttl)
-
-
-def build_ip6(
-    dst_mac: bytes, src_mac: bytes, src: bytes, dst: bytes, next_header: int, payload: bytes,
-    hop_limit: int = 64,
-) -> bytes:  # fmt: skip
-    """An IPv6 frame around a finished payload."""
-    header = _IPV6.pack(0x60000000, len(payload), next_header, hop_limit, src, dst)
-    return b"".join((dst_mac, src_mac, b"\x86\xdd", header, payload))
-
-
-def build_udp6(
-    dst_mac: bytes, src_mac: bytes, src: bytes, dst: bytes, src_port: int, dst_port: int,
-    payload: bytes, hop_limit: int = 64,
-) -> bytes:  # fmt: skip
-    """A UDP over IPv6 frame.  Addresses are packed."""
-    datagram = _udp(src, dst, src_port, dst_port, payload)
-    return build_ip6(dst_mac, src_mac, src, dst, PROTO_UDP, datagram, hop_limit)
-
-
-def build_icmp6(
-    dst_mac: bytes, src_mac: bytes, src: bytes, dst: bytes, message: bytes, hop_limit: int = 255
-) -> bytes:
-    """An ICMPv6 frame; ``message`` has zeros where its checksum belongs (bytes 2 and 3)."""
-    total = checksum(message, _pseudo(src, dst, PROTO_ICMPV6, len(message)))
-    full = b"".join((message[:2], total.to_bytes(2, "big"), message[4:]))
-    return build_ip6(dst_mac, src_mac, src, dst, PROTO_ICMPV6, full, hop_limit)
-
-
-def per_object(entries: int = 4096) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
-    """Remember a pure function's value for its one immutable argument, by identity.
-
-    Hashing a port with all its leases for each packet would cost as much as the answer.  The entry
-    holds its argument, so an identity is never reused while it is remembered.  Bounded: a full
-    table starts afresh.
-    """
-
-    def decorate(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        table: dict[int, tuple[Any, Any]] = {}
-
-        def remembered(argument: Any) -> Any:
-            entry = table.get(id(argument))
-            if entry is not None and entry[0] is argument:
-                return entry[1]
-            value = function(argument)
-            if len(table) >= entries:
-                table.clear()
-            table[id(argument)] = (argument, value)
-            return value
-
-        return remembered
-
-    return decorate

@@ -13,7 +13,9 @@ from typing import NamedTuple
 
 from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes
 from vrouter_ovs.numbers import ROUTER_ADVERT, ROUTER_SOLICIT
+from vrouter_ovs.proxies.build import build_icmp6
 from vrouter_ovs.proxies.domain_names import encode_or_nothing
+from vrouter_ovs.proxies.memory import per_object
 
 from ..edge import EdgePort, Item, Lease6
 from .nd import options
@@ -22,10 +24,8 @@ from .packet import (
     ANY6,
     Answer,
     Malformed,
-    build_icmp6,
     icmp6,
     ignored,
-    per_object,
 )
 
 HOP_LIMIT = 64

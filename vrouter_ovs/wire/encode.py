@@ -1,20 +1,26 @@
 """The byte interface of the virtual router, in one place for those who send and read flows.
 
 :mod:`vrouter_ovs.wire.flows` turns one flow into bytes, :mod:`vrouter_ovs.wire.templates.objects`
-turns whole objects into bytes fast, :mod:`vrouter_ovs.wire.openflow` wraps the messages around
-them.
+turns whole objects into bytes fast, the other files wrap messages around them.
 """
 
 from __future__ import annotations
 
 from vrouter_ovs.cookies import COOKIE_BASE, COOKIE_MASK, cookie, is_ours
+from vrouter_ovs.wire.errors import decode_error
 from vrouter_ovs.wire.flows import Encoded, encode
-from vrouter_ovs.wire.openflow import (
-    ADD,
-    DELETE_STRICT,
+from vrouter_ovs.wire.meters import (
     METER_ADD,
     METER_DELETE,
     METER_MODIFY,
+    decode_meter_configs,
+    failed_meter,
+    meter_config_request,
+    meter_mod,
+)
+from vrouter_ovs.wire.openflow import (
+    ADD,
+    DELETE_STRICT,
     MODIFY_STRICT,
     barrier,
     bundle_add,
@@ -22,19 +28,16 @@ from vrouter_ovs.wire.openflow import (
     bundle_discard,
     bundle_flow_mod,
     bundle_open,
-    decode_error,
     decode_flow_stats,
-    decode_meter_configs,
-    decode_packet_in,
-    failed_meter,
     flow_mod,
     flow_stats_request,
     flush_zone,
-    meter_config_request,
-    meter_mod,
+    set_config,
+)
+from vrouter_ovs.wire.packets import (
+    decode_packet_in,
     packet_in_cookie,
     packet_out,
-    set_config,
 )
 from vrouter_ovs.wire.renumber import renumbered
 from vrouter_ovs.wire.templates.objects import encode_object

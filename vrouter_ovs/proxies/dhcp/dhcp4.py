@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.numbers import PORT_DHCP_CLIENT, PORT_DHCP_SERVER
+from vrouter_ovs.proxies.build import build_udp4
 from vrouter_ovs.proxies.dhcp.dhcp4_message import (
     HEADER,
     MAGIC,
@@ -18,7 +19,7 @@ from vrouter_ovs.proxies.dhcp.dhcp4_message import (
 )
 from vrouter_ovs.proxies.dhcp.dhcp4_options import tlv
 from vrouter_ovs.proxies.dhcp.dhcp4_reply import DEFAULT_SIZE, Prepared, Told, prepare, problems
-from vrouter_ovs.proxies.packet import ANY4, BROADCAST4, Answer, build_udp4, ignored
+from vrouter_ovs.proxies.packet import ANY4, BROADCAST4, Answer, ignored
 
 __all__ = ["answer", "problems"]
 

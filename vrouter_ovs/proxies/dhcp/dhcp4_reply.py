@@ -18,7 +18,8 @@ from vrouter_ovs.proxies.dhcp.dhcp4_options import (
     encode_routes,
     tlv,
 )
-from vrouter_ovs.proxies.packet import ANY4, per_object
+from vrouter_ovs.proxies.memory import per_object
+from vrouter_ovs.proxies.packet import ANY4
 
 INFINITE = 0xFFFFFFFF
 DEFAULT_SIZE = 576

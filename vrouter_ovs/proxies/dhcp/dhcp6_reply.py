@@ -11,7 +11,7 @@ from vrouter_ovs.edge import EdgePort, Lease6
 from vrouter_ovs.proxies.dhcp.client_tags import chosen
 from vrouter_ovs.proxies.dhcp.dhcp6_options import encode, ntp_servers, option
 from vrouter_ovs.proxies.domain_names import encode_or_nothing
-from vrouter_ovs.proxies.packet import per_object
+from vrouter_ovs.proxies.memory import per_object
 
 INFINITE = 0xFFFFFFFF
 

@@ -23,6 +23,7 @@ import dns.rcode
 import dns.rdataclass
 
 from vrouter_ovs.numbers import ETH_IPV4, PORT_DNS
+from vrouter_ovs.proxies.build import build_udp4, build_udp6
 from vrouter_ovs.proxies.dns.message import (
     RD,
     Query,
@@ -38,8 +39,6 @@ from vrouter_ovs.proxies.dns.special_names import Zones, block_of, switched_off,
 from vrouter_ovs.proxies.packet import (
     Malformed,
     Udp,
-    build_udp4,
-    build_udp6,
     ethernet,
     udp4,
     udp6,

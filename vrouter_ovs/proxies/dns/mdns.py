@@ -19,6 +19,7 @@ from typing import NamedTuple
 from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes, multicast_mac
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.numbers import ETH_IPV4, PORT_MDNS
+from vrouter_ovs.proxies.build import build_udp4, build_udp6
 from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.proxies.dns.message import MAX_UDP
 from vrouter_ovs.proxies.dns.special_names import block_of
@@ -27,8 +28,6 @@ from vrouter_ovs.proxies.packet import (
     Answer,
     Malformed,
     Udp,
-    build_udp4,
-    build_udp6,
     ethernet,
     ignored,
     udp4,

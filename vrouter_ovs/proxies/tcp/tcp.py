@@ -15,36 +15,15 @@ import hashlib
 import heapq
 from collections import Counter, deque
 from collections.abc import Hashable
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from vrouter_ovs.proxies.tcp.bounds import Bounds
 from vrouter_ovs.proxies.tcp.connection import Broken, Closed, Connection
 from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN, Tcp, build
 
 _LOOK = 64
 """Connections looked at to find one that can make room."""
 _CONTROL = SYN | ACK | RST | FIN
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """``longest``: request in bytes; ``pending``: requests of one connection that are not answered
-    yet; ``waiting``: bytes of a connection's answers beyond which its next request waits; then
-    connections and bytes of answers of one owner and in all.  In seconds: ``idle`` without a
-    request (RFC 7766 section 6.2.3), ``lifetime``, and ``settled``: a connection that has been
-    quiet for so long may have to make room for another.
-    """
-
-    longest: int = 1024
-    pending: int = 16
-    waiting: int = 65536
-    of_owner: int = 32
-    in_all: int = 4096
-    bytes_of_owner: int = 1 << 19
-    bytes_in_all: int = 1 << 25
-    idle: float = 10.0
-    lifetime: float = 300.0
-    settled: float = 1.0
 
 
 class Request(NamedTuple):
@@ -55,7 +34,7 @@ class Request(NamedTuple):
     message: bytes
 
 
-class _Held:
+class _Entry:
     """A connection and what the server keeps with it.  ``size``: its part of the server's bytes;
     ``active``: when it last sent anything; ``progress``: when something last came of it."""
 
@@ -77,30 +56,30 @@ class TcpServer:
         self.bytes = 0
         self._secret = secret
         self._serial = 0
-        self._held: dict[Hashable, _Held] = {}
+        self._entries: dict[Hashable, _Entry] = {}
         """By way; the one that was quiet for the longest time is the first."""
-        self._by_serial: dict[int, _Held] = {}
-        self._owned: dict[Hashable, dict[Hashable, _Held]] = {}
+        self._by_serial: dict[int, _Entry] = {}
+        self._owned: dict[Hashable, dict[Hashable, _Entry]] = {}
         self._frames: list[tuple[Hashable, bytes]] = []
         self._requests: deque[Request] = deque()
         self._touched: dict[int, Connection] = {}
         self._timers: list[tuple[float, int]] = []
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._entries)
 
     # ------------------------------------------------------------ in and out
 
     def segment(self, owner: Hashable, tcp: Tcp, mtu: int, now: float) -> None:
         """Take a segment from ``owner``, whose link carries ``mtu`` bytes."""
         key = owner, tcp.src, tcp.dst, tcp.src_port, tcp.dst_port
-        held = self._held.get(key)
-        if held is None:
+        entry = self._entries.get(key)
+        if entry is None:
             self._unknown(key, owner, tcp, mtu, now)
             return
-        self._held[key] = self._held.pop(key)
-        held.active = now
-        self._step(held, now, tcp)
+        self._entries[key] = self._entries.pop(key)
+        entry.active = now
+        self._step(entry, now, tcp)
 
     def requests(self) -> list[Request]:
         """Those that arrived; every one needs an answer, or its connection an end."""
@@ -110,30 +89,30 @@ class TcpServer:
 
     def respond(self, serial: int, message: bytes, now: float) -> None:
         """The answer to a request of a connection, which may be gone."""
-        held = self._by_serial.get(serial)
-        if held is None:
+        entry = self._by_serial.get(serial)
+        if entry is None:
             return
-        held.pending -= 1
-        held.progress = now
+        entry.pending -= 1
+        entry.progress = now
         bounds = self.bounds
         size = len(message) + 2
-        owned = sum(each.size for each in self._owned[held.connection.owner].values())
+        owned = sum(each.size for each in self._owned[entry.connection.owner].values())
         if self.bytes + size > bounds.bytes_in_all or owned + size > bounds.bytes_of_owner:
-            self._reset(held, "full")
+            self._reset(entry, "full")
             return
-        held.connection.put(message)
-        self._step(held, now)
+        entry.connection.put(message)
+        self._step(entry, now)
 
     def abort(self, serial: int) -> None:
         """End a connection at once."""
-        held = self._by_serial.get(serial)
-        if held is not None:
-            self._reset(held, "aborted")
+        entry = self._by_serial.get(serial)
+        if entry is not None:
+            self._reset(entry, "aborted")
 
     def drop(self, owner: Hashable) -> None:
         """Forget an owner's connections without a word: it is gone."""
-        for held in list(self._owned.get(owner, {}).values()):
-            self._remove(held)
+        for entry in list(self._owned.get(owner, {}).values()):
+            self._remove(entry)
 
     def frames(self) -> list[tuple[Hashable, bytes]]:
         """(owner, frame) to send, in order."""
@@ -152,21 +131,21 @@ class TcpServer:
         """Send again and end what is due."""
         while self._timers and self._timers[0][0] <= now:
             when, serial = heapq.heappop(self._timers)
-            held = self._by_serial.get(serial)
-            if held is None or held.timer != when:
+            entry = self._by_serial.get(serial)
+            if entry is None or entry.timer != when:
                 continue
-            held.timer = None
-            connection = held.connection
+            entry.timer = None
+            connection = entry.connection
             if connection.retransmit_at is not None and connection.retransmit_at <= now:
                 self.counts["again"] += 1
                 try:
                     connection.expired(now)
                 except Broken:
-                    self._reset(held, "unacknowledged")
+                    self._reset(entry, "unacknowledged")
                     continue
-            elif self._deadline(held) <= now and not self._ended(held, now):
+            elif self._deadline(entry) <= now and not self._ended(entry, now):
                 continue
-            self._plan(held)
+            self._plan(entry)
 
     # ------------------------------------------------------------ connections
 
@@ -194,23 +173,23 @@ class TcpServer:
         drawn = hashlib.blake2b(text, digest_size=4, key=self._secret[:64]).digest()
         connection = Connection(self._serial, key, owner, tcp, mtu, int.from_bytes(drawn, "big"),
                                 self._emit)  # fmt: skip
-        held = _Held(connection, now)
-        self._held[key] = self._by_serial[self._serial] = held
-        self._owned.setdefault(owner, {})[key] = held
+        entry = _Entry(connection, now)
+        self._entries[key] = self._by_serial[self._serial] = entry
+        self._owned.setdefault(owner, {})[key] = entry
         self.counts["opened"] += 1
         connection.accept(now)
-        self._plan(held)
+        self._plan(entry)
 
     def _room(self, owner: Hashable, now: float) -> bool:
         """Room for one more of ``owner``'s, if need be in the place of a quiet one."""
         owned = self._owned.get(owner, {})
-        for of, most in ((owned, self.bounds.of_owner), (self._held, self.bounds.in_all)):
+        for of, most in ((owned, self.bounds.of_owner), (self._entries, self.bounds.in_all)):
             if len(of) < most:
                 continue
             quiet = [
-                held for _, held in zip(range(_LOOK), of.values(), strict=False)
-                if now - held.active >= self.bounds.settled and not held.pending
-                and not held.connection.out
+                entry for _, entry in zip(range(_LOOK), of.values(), strict=False)
+                if now - entry.active >= self.bounds.settled and not entry.pending
+                and not entry.connection.out
             ]  # fmt: skip
             if not quiet:
                 return False
@@ -221,52 +200,52 @@ class TcpServer:
     def _emit(self, connection: Connection, frame: bytes) -> None:
         self._frames.append((connection.owner, frame))
 
-    def _step(self, held: _Held, now: float, tcp: Tcp | None = None) -> None:
+    def _step(self, entry: _Entry, now: float, tcp: Tcp | None = None) -> None:
         """Take a segment, then whatever can go on: requests, the end, answers."""
-        connection = held.connection
+        connection = entry.connection
         acked = connection.acked
         try:
             if tcp is not None:
                 connection.segment(tcp, now)
                 if connection.acked > acked:
-                    held.progress = now
-            self._take(held, now)
+                    entry.progress = now
+            self._take(entry, now)
         except Broken as fault:
-            self._reset(held, str(fault))
+            self._reset(entry, str(fault))
             return
         except Closed:
-            self._remove(held)
+            self._remove(entry)
             return
-        self.bytes += len(connection.out) - held.size
-        held.size = len(connection.out)
-        if connection.peer_done and not held.pending and not connection.closing:
+        self.bytes += len(connection.out) - entry.size
+        entry.size = len(connection.out)
+        if connection.peer_done and not entry.pending and not connection.closing:
             connection.closing = len(connection.out) < self.bounds.waiting
         connection.transmit(now)
         self._touched[connection.serial] = connection
-        self._plan(held)
+        self._plan(entry)
 
-    def _take(self, held: _Held, now: float) -> None:
-        connection, bounds = held.connection, self.bounds
-        while held.pending < bounds.pending and len(connection.out) < bounds.waiting:
+    def _take(self, entry: _Entry, now: float) -> None:
+        connection, bounds = entry.connection, self.bounds
+        while entry.pending < bounds.pending and len(connection.out) < bounds.waiting:
             message = connection.message(bounds.longest)
             if message is None:
                 break
-            held.pending += 1
-            held.progress = now
+            entry.pending += 1
+            entry.progress = now
             self.counts["requests"] += 1
             self._requests.append(Request(connection.serial, connection.owner, message))
         connection.offer()
 
-    def _reset(self, held: _Held, why: str) -> None:
-        self.counts[why] += 1
-        held.connection.reset()
-        self._remove(held)
+    def _reset(self, entry: _Entry, reason: str) -> None:
+        self.counts[reason] += 1
+        entry.connection.reset()
+        self._remove(entry)
 
-    def _remove(self, held: _Held) -> None:
-        connection = held.connection
-        self.bytes -= held.size
+    def _remove(self, entry: _Entry) -> None:
+        connection = entry.connection
+        self.bytes -= entry.size
         self._touched.pop(connection.serial, None)
-        del self._held[connection.key]
+        del self._entries[connection.key]
         del self._by_serial[connection.serial]
         owned = self._owned[connection.owner]
         del owned[connection.key]
@@ -275,34 +254,34 @@ class TcpServer:
 
     # ------------------------------------------------------------ time
 
-    def _deadline(self, held: _Held) -> float:
-        return min(held.progress + self.bounds.idle, held.born + self.bounds.lifetime)
+    def _deadline(self, entry: _Entry) -> float:
+        return min(entry.progress + self.bounds.idle, entry.born + self.bounds.lifetime)
 
-    def _ended(self, held: _Held, now: float) -> bool:
+    def _ended(self, entry: _Entry, now: float) -> bool:
         """A deadline has come; False: the connection is gone."""
-        connection = held.connection
-        old = now >= held.born + self.bounds.lifetime
-        if (held.pending or connection.out) and not old and not connection.closing:
-            held.progress = now  # resolvers and retransmissions have limits of their own
+        connection = entry.connection
+        old = now >= entry.born + self.bounds.lifetime
+        if (entry.pending or connection.out) and not old and not connection.closing:
+            entry.progress = now  # resolvers and retransmissions have limits of their own
             return True
         if connection.closing or not connection.established or old:
-            self._reset(held, "expired")
+            self._reset(entry, "expired")
             return False
         self.counts["idle"] += 1
         connection.closing = True
-        held.progress = now
+        entry.progress = now
         connection.transmit(now)
         return True
 
-    def _plan(self, held: _Held) -> None:
+    def _plan(self, entry: _Entry) -> None:
         """See to it that :meth:`tick` looks at a connection in time.
 
         A timer that comes too early is planned anew when it comes, so each connection has few.
         """
-        when = self._deadline(held)
-        again = held.connection.retransmit_at
+        when = self._deadline(entry)
+        again = entry.connection.retransmit_at
         if again is not None and again < when:
             when = again
-        if held.timer is None or when < held.timer:
-            held.timer = when
-            heapq.heappush(self._timers, (when, held.connection.serial))
+        if entry.timer is None or when < entry.timer:
+            entry.timer = when
+            heapq.heappush(self._timers, (when, entry.connection.serial))

@@ -9,10 +9,9 @@ from struct import Struct
 from typing import NamedTuple
 
 from vrouter_ovs.numbers import ETH_IPV4, PROTO_TCP
+from vrouter_ovs.proxies.build import build_ip4, build_ip6
 from vrouter_ovs.proxies.packet import (
     Malformed,
-    build_ip4,
-    build_ip6,
     checksum,
     ethernet,
     ip4,

@@ -1,0 +1,62 @@
+"""Meters: made, changed, deleted and read back (OpenFlow 1.4.0, sections 7.3.4.4 and 7.3.5.14)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from vrouter_ovs.wire.openflow import ANY, OFPT_MULTIPART_REQUEST, VERSION
+
+OFPT_METER_MOD, OFPMP_METER_CONFIG = 29, 10
+_METER_MOD = struct.Struct("!BBHIHHIHHII4x")
+_METER_CONFIG = struct.Struct("!HHI")
+METER_PACKETS_AND_BURST = 2 | 4  # OFPMF_PKTPS, OFPMF_BURST
+METER_ADD, METER_MODIFY, METER_DELETE = 0, 1, 2
+_METER_DROP = 1
+
+
+def meter_mod(command: int, meter: int, rate: int, burst: int, xid: int) -> bytes:
+    """METER_ADD or METER_MODIFY: beyond ``rate`` packets a second, and ``burst`` at once, drop.
+    METER_DELETE takes the flows along that name the meter."""
+    if command == METER_DELETE:
+        return struct.pack(
+            "!BBHIHHI", VERSION, OFPT_METER_MOD, 16, xid, command, METER_PACKETS_AND_BURST, meter
+        )
+    return _METER_MOD.pack(
+        VERSION, OFPT_METER_MOD, 32, xid, command, METER_PACKETS_AND_BURST, meter,
+        _METER_DROP, 16, rate, burst,
+    )  # fmt: skip
+
+
+def failed_meter(message: bytes) -> int:
+    """The meter that a whole OFPT_ERROR to a meter_mod is about; 0 where it does not say."""
+    return int.from_bytes(message[24:28], "big") if len(message) >= 28 else 0
+
+
+def meter_config_request(xid: int) -> bytes:
+    """The configuration of all meters."""
+    return struct.pack(
+        "!BBHIHH4xI4x", VERSION, OFPT_MULTIPART_REQUEST, 24, xid, OFPMP_METER_CONFIG, 0, ANY
+    )
+
+
+def decode_meter_configs(payload: bytes) -> Iterator[tuple[int, tuple[int, int] | None]]:
+    """(meter id, (rate, burst)) of each meter of a multipart reply, from the bytes after its 16
+    bytes of headers; None in place of the pair for a meter that meter_mod() would not make.
+
+    Raises ValueError where the lengths do not add up.
+    """
+    start, end = 0, len(payload)
+    while start < end:
+        if end - start < 8:
+            raise ValueError("meter configurations end in the middle of one")
+        size, flags, meter = _METER_CONFIG.unpack_from(payload, start)
+        if size < 8 or start + size > end:
+            raise ValueError("a meter configuration with a malformed length")
+        found = None
+        if size == 24 and flags == METER_PACKETS_AND_BURST:
+            kind, length, rate, burst = struct.unpack_from("!HHII", payload, start + 8)
+            if (kind, length) == (_METER_DROP, 16):
+                found = rate, burst
+        yield meter, found
+        start += size
