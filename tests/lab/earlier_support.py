@@ -60,7 +60,7 @@ class Traffic:
         for ping in self._pings:
             ping.wait_reply()
         for one in self._connections:
-            wait_until(lambda one=one: one.count > 10, "the connection to carry something", 10)
+            wait_until(lambda one=one: one.count > 2, "the connection to carry something", 10)
 
     def tracked(self) -> dict[str, list[str]]:
         """Hypervisor -> what its switch tracks of the connections: ends, zone and state."""
@@ -72,14 +72,22 @@ class Traffic:
             for hypervisor in self._hypervisors
         }
 
-    def stop(self) -> None:
-        """End it.  Raises AssertionError where a packet was lost, OSError where a connection
-        broke."""
+    def stop(self) -> list[str]:
+        """End it; returns what was lost of each ping that lost something.  Raises OSError where a
+        connection broke."""
         results = [one.stop() for one in self._pings]
         counts = [one.stop() for one in self._connections]
-        for result in results:
-            assert result.lost == 0 and result.sent > 100, result.output[-1000:]
-        assert all(count > 50 for count in counts), counts
+        assert all(result.sent > 100 for result in results), results
+        assert all(count > 10 for count in counts), counts
+        return [result.output[-1000:] for result in results if result.lost]
+
+
+def keeps_connections(tree: Tree) -> bool:
+    """Whether a node of this tree finds the flows that give ports their numbers where another
+    version has them.  One whose tables have no ids of their own does not, where a later one was:
+    the switch then forgets the connections of its ports (docs/behaviour.md), and drops a reply
+    that is on its way."""
+    return (tree.root / "vrouter_ovs/wire/renumber.py").exists()
 
 
 def exchange(
@@ -87,12 +95,8 @@ def exchange(
     record: Record,
 ) -> None:
     """Start the node ``name`` from another tree under traffic; nothing is lost, and connections
-    stay where they are tracked.  What became of the flows is recorded and printed: a version that
-    numbers its tables in another way writes all of them once.
-
-    One whose tables have no ids of their own does not look for its ports' flows where a later one
-    has them, and has the switch track anew what they have open (docs/behaviour.md)."""
-    finds_ports = (tree.root / "vrouter_ovs/wire/renumber.py").exists()
+    stay where they are tracked, if it is one that keeps them.  What became of the flows is recorded
+    and printed: a version that numbers its tables in another way writes all of them once."""
     before = {one.name: Counter(one.flows()) for one in lab.hypervisors.values()}
     tracked = traffic.tracked()
     monitors = {one.name: FlowMonitor(one) for one in lab.hypervisors.values()}
@@ -104,13 +108,15 @@ def exchange(
     finally:
         events = {hypervisor: monitor.stop() for hypervisor, monitor in monitors.items()}
         kept = traffic.tracked()
-        traffic.stop()
-    assert all(tracked.values()) and all(kept.values()), (tracked, kept)
-    assert kept == tracked or not finds_ports, (tracked, kept)
-    for hypervisor in lab.owners[name]:
-        element = lab.nodes[name].client.v1(f"elements/{hypervisor}")
-        flushed = element["openflow"]["zone_flushes"]
-        assert not flushed or not finds_ports, f"{hypervisor} forgot connections"
+        lost = traffic.stop()
+    if keeps_connections(tree):
+        assert not lost, "\n".join(lost)
+        assert all(tracked.values()) and kept == tracked, (tracked, kept)
+        for hypervisor in lab.owners[name]:
+            element = lab.nodes[name].client.v1(f"elements/{hypervisor}")
+            assert element["openflow"]["zone_flushes"] == 0, f"{hypervisor} forgot connections"
+    else:
+        record(f"{name} from {tree.label}: pings that lost something", len(lost))
     for hypervisor in lab.hypervisors.values():
         after = Counter(hypervisor.flows())
         gone, new = before[hypervisor.name] - after, after - before[hypervisor.name]

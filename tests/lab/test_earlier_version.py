@@ -31,6 +31,7 @@ from tests.lab.earlier_support import (
     differences,
     exchange,
     in_agreement,
+    keeps_connections,
     replace,
     settled,
 )
@@ -144,6 +145,10 @@ def tcp(source: Vm, target: Vm, address: str, patience: float = 10.0) -> bool:
         return connects(source, address, HTTP, patience)
 
 
+def under_way(lab: Lab, tenant: Tenant, change: Change) -> Traffic:
+    return Traffic(lab, tenant.vms, PINGS, CONNECTIONS if keeps_connections(change.after) else ())
+
+
 # ---------------------------------------------------------------- one system, two versions
 
 
@@ -151,7 +156,7 @@ def test_first_node_changes_under_traffic(
     lab: Lab, red: Tenant, change: Change, record_property: Record
 ) -> None:
     in_state(lab, red, change.before, change.before)
-    traffic = Traffic(lab, red.vms, PINGS, CONNECTIONS)
+    traffic = under_way(lab, red, change)
     exchange(lab, red.vms, traffic, "node1", change.after, change.killed == "node1",
              record_property)
     in_state(lab, red, change.after, change.before)
@@ -288,7 +293,7 @@ def test_second_node_changes_under_traffic(
     lab: Lab, red: Tenant, change: Change, record_property: Record
 ) -> None:
     in_state(lab, red, change.after, change.before)
-    traffic = Traffic(lab, red.vms, PINGS, CONNECTIONS)
+    traffic = under_way(lab, red, change)
     exchange(lab, red.vms, traffic, "node2", change.after, change.killed == "node2",
              record_property)
     in_state(lab, red, change.after, change.after)
