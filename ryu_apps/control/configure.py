@@ -11,7 +11,7 @@ from ryu_apps.control.config.service_addresses import is_link_local
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.translate import spec
+from ryu_apps.control.vpn.translate import instance_spec
 
 
 class Configurer:
@@ -64,6 +64,12 @@ class Configurer:
         claims = self._elements.claims
         self._marks.claims.mark_all(port for port in port_ids if port in claims)
 
+    def _differ(self, old: Network | Router | None, new: Network | Router | None) -> bool:
+        """Whether a network or a router is another VPN instance than before."""
+        if old is None or new is None:
+            return True
+        return instance_spec(old, self._asn) != instance_spec(new, self._asn)
+
     def _network(self, old: Network | None, new: Network | None) -> None:
         if old is not None and (new is None or new.vni != old.vni):
             self._instances.remove(old.vni)
@@ -72,14 +78,14 @@ class Configurer:
             self._marks.subnets.mark_all(self._config.subnets_by_network.get(network.id, ()))
             self._policies.network_changed(network.id)
         if new is not None:
-            self._instances.configure(spec(new, self._asn))
+            self._instances.configure(instance_spec(new, self._asn))
             self._marks.evis.mark_all(
                 (element, new.vni) for element in self._present.get(new.vni, ())
             )
         self._marks.networks.mark(network.id)
         port_ids = self._config.ports_by_network.get(network.id, ())
         self._claimed(port_ids)
-        if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):
+        if self._differ(old, new):
             self._republish(port_ids)
         for port_id in self._config.interfaces_by_network.get(network.id, ()):
             self._marks.routers.mark(self._config.ports[port_id].device_id)
@@ -145,7 +151,7 @@ class Configurer:
         if instance is not None:
             for address in own_addresses(port):
                 if address in instance.ips:
-                    self._marks.entries.mark(("ip", network.vni, address))
+                    self._marks.lookups.mark(("ip", network.vni, address))
 
     def _service_addresses(self, port: Port) -> None:
         """An address that a port has is not the network's own, and becomes it again."""
@@ -160,7 +166,7 @@ class Configurer:
         if old is not None and (new is None or new.vni != old.vni):
             self._instances.remove(old.vni)
         if new is not None:
-            self._instances.configure(spec(new, self._asn))
+            self._instances.configure(instance_spec(new, self._asn))
         router = new or old
         self._marks.routers.mark(router.id)
         for port_id in self._config.ports_by_device.get(router.id, ()):
@@ -170,7 +176,7 @@ class Configurer:
                     self._marks.subnets.mark(fixed.subnet_id)
                     subnet_ports = self._ports_on(fixed.subnet_id)
                     self._claimed(subnet_ports)
-                    if old is None or new is None or spec(old, self._asn) != spec(new, self._asn):
+                    if self._differ(old, new):
                         self._republish(subnet_ports)
 
     def _republish(self, port_ids: Iterable[str]) -> None:

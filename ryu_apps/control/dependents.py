@@ -19,7 +19,7 @@ class Dependents:
     """Marks what must be looked at again when routes change, or what a route means.
 
     Reads: the configuration, claims, bound ports, what the instances import.
-    Marks: claims that a route decides, routes of ports, and by the instances their entries.
+    Marks: claims that a route decides, routes of ports, and by the instances their lookups.
     """
 
     def __init__(

@@ -98,12 +98,12 @@ GRAPH = (
     ),
     Stage(
         "instances", "(element, scope)", ("Presence",), "Resolver.resolve_instance",
-        "An EVI or a VRF came to a vrouter, which needs all of its entries.",
+        "An EVI or a VRF came to a vrouter, which needs all of its lookups.",
     ),
     Stage(
-        "entries", "entry: (kind, VNI, MAC or address or prefix)",
+        "lookups", "lookup: (kind, VNI, MAC or address or prefix)",
         ("Configurer", "Gateways", "Instances", "Ports", "Presence", "Services"),
-        "Resolver.resolve_entry",
+        "Resolver.resolve_lookup",
         "What a lookup of an EVI or a VRF gives changed: by a route, a local port, a gateway or a "
         "service address.",
     ),

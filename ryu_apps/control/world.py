@@ -115,7 +115,7 @@ class World:
         gateways = Gateways(tables, marks("Gateways"), self.moves)
         self.presence = Presence(tables, marks("Presence"), services, gateways)
         self.resolver = Resolver(
-            tables, graph.worklists["entries"], self.ports, self.presence, services, gateways
+            tables, graph.worklists["lookups"], self.ports, self.presence, services, gateways
         )
         self.publisher = Publisher(self.rib)
         self.dependents = Dependents(
@@ -158,7 +158,7 @@ class World:
             self.dependents.judge_again, self.ports.resolve, self.local_paths.publish_port,
             self.local_paths.publish_evi, self.presence.resolve_evi, self.presence.give_up,
             self.presence.take, services.resolve, self.local_paths.publish_vrf,
-            self.resolver.resolve_instance, self.resolver.resolve_entry,
+            self.resolver.resolve_instance, self.resolver.resolve_lookup,
             self.policies.resolve_peer, self.policies.resolve_set, self.vrouters.set_tunnels_of,
             self.vrouters.program, self.names.resolve_network, self.names.resolve_port,
             self.edges.resolve, self.edges.tell, self.probes.confirmed, self.probes.search,

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.beds.option_values import world_settings
 from ryu_apps import control
 from ryu_apps.control.graph import GOING_BACK, GRAPH, LINES, RARELY, Graph, Marks
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 
 SOURCES = sorted(Path(inspect.getfile(control)).parent.rglob("*.py"))
 
@@ -49,13 +50,13 @@ def test_the_table_names_who_marks_and_nobody_else() -> None:
             if isinstance(node, ast.ClassDef):
                 for name in marked(node):
                     found.setdefault(name, set()).add(node.name)
-    # Instances hands the entries on to each Instance.
-    found["entries"].add("Instances")
+    # Instances hands the lookups on to each Instance.
+    found["lookups"].add("Instances")
     assert found == {stage.name: set(stage.marked_by) for stage in GRAPH}
 
 
 def test_the_table_names_the_methods_that_drain() -> None:
-    world = World(Settings("node", 64512))
+    world = World(world_settings("node", 64512))
     for stage in GRAPH:
         consumer = world.graph.worklists[stage.name].consumer
         assert consumer.__qualname__ == stage.drained_by

@@ -8,7 +8,7 @@ from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.selection import select_hops, select_mac
-from ryu_apps.control.vpn.translate import Spec
+from ryu_apps.control.vpn.translate import VpnInstanceSpec
 
 from .graph_support import Part
 
@@ -16,13 +16,13 @@ MAC = "fa:16:3e:00:00:0a"
 
 
 def marked(instances: Instances) -> set:
-    """The entries that are to be computed again."""
-    return set(instances._entries)
+    """The lookups that are to be computed again."""
+    return set(instances._lookups)
 
 
 def forget_marks(instances: Instances) -> None:
-    instances._entries.consumer = lambda entry: None
-    instances._entries.drain()
+    instances._lookups.consumer = lambda lookup: None
+    instances._lookups.drain()
 
 
 def mac_path(vtep: str = "192.0.2.1", labels: tuple = (101,), **attributes) -> Path:
@@ -38,8 +38,8 @@ def prefix_path(vtep: str = "192.0.2.1", **attributes) -> Path:
 def tables() -> tuple[Rib, Instances]:
     rib = Rib()
     instances = Instances(rib, Part().marks("Instances"))
-    instances.configure(Spec("evi", "net", 101, 1, frozenset({"64512:101"}), ()))
-    instances.configure(Spec("vrf", "router", 201, 11, frozenset({"64512:201"}), ()))
+    instances.configure(VpnInstanceSpec("evi", "net", 101, 1, frozenset({"64512:101"}), ()))
+    instances.configure(VpnInstanceSpec("vrf", "router", 201, 11, frozenset({"64512:201"}), ()))
     return rib, instances
 
 
@@ -65,7 +65,7 @@ def test_a_routed_host_is_in_its_evi_and_its_vrf():
 def test_a_route_of_nobody_here_is_not_imported():
     instances = receive(mac_path(labels=(999,), rts=("64512:999",)))
     assert not marked(instances)
-    instances.configure(Spec("evi", "late", 999, 9, frozenset({"64512:999"}), ()))
+    instances.configure(VpnInstanceSpec("evi", "late", 999, 9, frozenset({"64512:999"}), ()))
     assert MAC in instances.by_vni[999].macs, "a new instance finds what was there before"
 
 
@@ -80,7 +80,7 @@ def test_what_no_tunnel_here_can_carry_is_not_imported(path):
     """Its label would be taken for a VNI, perhaps another tenant's."""
     instances = receive(path)
     assert not marked(instances)
-    assert not any(list(instance.entries()) for instance in instances.by_vni.values())
+    assert not any(list(instance.lookups()) for instance in instances.by_vni.values())
 
 
 def test_without_an_l3_vni_a_host_is_bridged_only():
@@ -116,7 +116,7 @@ def test_targets_of_any_as():
     """RFC 8365 section 5.1.2.1, and AS:VNI as most routers make it."""
     rib = Rib()
     instances = Instances(rib, Part().marks("Instances"), any_as=True)
-    instances.configure(Spec("evi", "net", 101, 1, frozenset({"64512:101"}), ()))
+    instances.configure(VpnInstanceSpec("evi", "net", 101, 1, frozenset({"64512:101"}), ()))
     for target, imported in (
         ("65001:101", True), ("4200000001:101", True), ("64512:101", True),
         (f"65001:{(1 << 28) + 101}", True),
@@ -134,15 +134,15 @@ def test_targets_of_any_as():
     instances.remove(101)
     assert not instances._importers
     instances.apply_best_changes(rib.update("p1", [mac_path(rts=("65001:301",))]))
-    instances.configure(Spec("evi", "late", 301, 1, frozenset({"64512:301"}), ()))
+    instances.configure(VpnInstanceSpec("evi", "late", 301, 1, frozenset({"64512:301"}), ()))
     assert MAC in instances.by_vni[301].macs
 
 
 RED, BLUE = "64512:101", "64512:102"
 
 
-def evi(vni: int, *more: str) -> Spec:
-    return Spec("evi", f"net{vni}", vni, vni, frozenset({f"64512:{vni}", *more}), ())
+def evi(vni: int, *more: str) -> VpnInstanceSpec:
+    return VpnInstanceSpec("evi", f"net{vni}", vni, vni, frozenset({f"64512:{vni}", *more}), ())
 
 
 def two_networks(*paths: Path) -> Instances:
@@ -202,7 +202,7 @@ def test_a_route_that_was_misdirected_and_changes_or_goes():
 
 def test_the_second_label_of_a_routed_host_is_the_vrf_s():
     rib, instances = tables()
-    instances.configure(Spec("vrf", "other", 202, 12, frozenset({"64512:202"}), ()))
+    instances.configure(VpnInstanceSpec("vrf", "other", 202, 12, frozenset({"64512:202"}), ()))
     path = mac_path(labels=(101, 202), rts=(RED, "64512:201"), router_mac="02:00:00:00:00:01")
     instances.apply_best_changes(rib.update("p1", [path]))
     assert instances.by_vni[101].macs and not instances.by_vni[201].prefixes

@@ -1,1 +1,1 @@
-"""From instances to what vrouters hold: EVIs and VRFs where they are present, entry by entry."""
+"""From instances to what vrouters have: EVIs and VRFs where they are present, and their lookups."""

@@ -8,12 +8,12 @@ from ryu_apps.control import ids
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.instance import Entry
+from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.moves import MoveNotifier
 from vrouter_ovs.state import Gateway, Key
 
 
-def _entries(gateway: Gateway) -> list[Entry]:
+def _lookups(gateway: Gateway) -> list[Lookup]:
     return [
         ("mac", gateway.evi, gateway.mac),
         *(("ip", gateway.evi, address) for address in gateway.addresses),
@@ -22,7 +22,7 @@ def _entries(gateway: Gateway) -> list[Entry]:
 
 class Gateways:
     """Reads: the configuration, where VRFs are present.
-    Marks: entries of the MACs and addresses that gateways take or give up.
+    Marks: lookups of the MACs and addresses that gateways take or give up.
     Emits nothing: gateways are desired state."""
 
     def __init__(self, tables: Tables, marks: Marks, moves: MoveNotifier) -> None:
@@ -34,7 +34,7 @@ class Gateways:
         self._gateways: dict[int, dict[Key, Gateway]] = {}
         self._vrf_of: dict[Key, int] = {}
         """Key of a gateway -> the VRF that has it."""
-        self.taken: dict[Entry, str] = {}
+        self.taken: dict[Lookup, str] = {}
         """MACs and addresses of gateways, and the MAC of each: no route from a peer can take
         them."""
 
@@ -42,7 +42,7 @@ class Gateways:
         """The gateways of a VRF."""
         return self._gateways.get(vni, {}).values()
 
-    def wanted(self, router: Router) -> dict[Key, Gateway]:
+    def gateways_of(self, router: Router) -> dict[Key, Gateway]:
         """The gateways that a router has by its interfaces.
 
         A vrouter with the VRF answers for all of its gateways, also of networks that have no
@@ -72,20 +72,20 @@ class Gateways:
         return gateways
 
     def drop(self, vni: int, new: dict[Key, Gateway]) -> None:
-        """Take away the gateways that are not in ``new``, and the entries those took."""
+        """Take away the gateways that are not in ``new``, and the lookups those took."""
         old = self._gateways.get(vni, {})
         if new == old:
             return
-        kept = {entry for gateway in new.values() for entry in _entries(gateway)}
+        kept = {lookup for gateway in new.values() for lookup in _lookups(gateway)}
         for gateway in old.values():
-            for entry in _entries(gateway):
-                if entry not in kept:
+            for lookup in _lookups(gateway):
+                if lookup not in kept:
                     # Unless another router has it already.
-                    if self.taken.get(entry) == gateway.mac:
-                        del self.taken[entry]
-                        if entry[0] == "ip":
-                            self._moves.withdrawn(entry[1:], (gateway.mac, ""))
-                    self._marks.entries.mark(entry)
+                    if self.taken.get(lookup) == gateway.mac:
+                        del self.taken[lookup]
+                        if lookup[0] == "ip":
+                            self._moves.withdrawn(lookup[1:], (gateway.mac, ""))
+                    self._marks.lookups.mark(lookup)
         for key in [key for key in old if key not in new]:
             del old[key], self._vrf_of[key]
             for element in self._vrfs.get(vni, ()):
@@ -107,14 +107,14 @@ class Gateways:
         if new:
             self._gateways[vni] = new
         for gateway in new.values():
-            for entry in _entries(gateway):
-                was = self.taken.get(entry)
-                self.taken[entry] = gateway.mac
-                if was is None:
-                    self._marks.entries.mark(entry)
-                    if entry[0] == "ip":
-                        self._moves.appeared(entry[1:], (gateway.mac, ""))
-                elif was != gateway.mac:
-                    self._moves.notify(entry[1:])
+            for lookup in _lookups(gateway):
+                previous = self.taken.get(lookup)
+                self.taken[lookup] = gateway.mac
+                if previous is None:
+                    self._marks.lookups.mark(lookup)
+                    if lookup[0] == "ip":
+                        self._moves.appeared(lookup[1:], (gateway.mac, ""))
+                elif previous != gateway.mac:
+                    self._moves.notify(lookup[1:])
             for element in self._vrfs.get(vni, ()):
                 self._desired.put(element, ("vrf", vni), gateway)

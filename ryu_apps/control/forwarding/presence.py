@@ -1,7 +1,7 @@
 """Which EVIs and VRFs are present on which vrouter, and what each vrouter has of them as a whole.
 
 An EVI is present where a port of its network is bound; a VRF where an EVI is that its router is
-attached to.  What single entries of them resolve to is the :class:`Resolver`'s business.
+attached to.  What single lookups of them resolve to is the :class:`Resolver`'s business.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _discard(present: dict[int, dict[str, None]], vni: int, element: str) -> Non
 
 class Presence:
     """Reads: the configuration, where ports are bound.
-    Marks: instances that come to a vrouter, entries that are other ones everywhere, routers of an
+    Marks: instances that come to a vrouter, lookups that are other ones everywhere, routers of an
     EVI that comes or goes, routes of VRFs.
     Emits nothing: EVIs and VRFs are desired state."""
 
@@ -47,19 +47,19 @@ class Presence:
 
     def remove_element(self, element: str) -> None:
         """The element is forgotten; its desired state goes as a whole."""
-        for vni in [vni for vni, places in self.evis.items() if element in places]:
+        for vni in [vni for vni, elements in self.evis.items() if element in elements]:
             _discard(self.evis, vni, element)
-        for vni in [vni for vni, places in self.vrfs.items() if element in places]:
+        for vni in [vni for vni, elements in self.vrfs.items() if element in elements]:
             _discard(self.vrfs, vni, element)
             self._marks.vrf_routes.mark((element, vni))
 
     # ------------------------------------------------------------ EVIs
 
-    def resolve_evi(self, place: tuple[str, int]) -> None:
+    def resolve_evi(self, key: tuple[str, int]) -> None:
         """Bring the EVI ``(element, VNI)`` in line with the ports that are bound there."""
-        element, vni = place
+        element, vni = key
         needed = element in self._present.get(vni, ())
-        self._marks.entries.mark(("imet", vni, ""))
+        self._marks.lookups.mark(("imet", vni, ""))
         if needed and element in self.evis.get(vni, ()):
             self._desired.put(element, ("evi", vni), self._evi(vni))
             return
@@ -116,7 +116,7 @@ class Presence:
         if router is None:
             return
         needed = self._where(router)
-        gateways = self._gateways.wanted(router) if router.admin_state_up else {}
+        gateways = self._gateways.gateways_of(router) if router.admin_state_up else {}
         for element in [one for one in self.vrfs.get(router.vni, ()) if one not in needed]:
             self._leave_vrf(element, router.vni)
         self._gateways.drop(router.vni, gateways)
@@ -141,14 +141,14 @@ class Presence:
         prefixes = connected(self._config, router.id) if router.admin_state_up else {}
         old_prefixes = self.connected.get(vni, {})
         if prefixes != old_prefixes:
-            self._marks.entries.mark_all(
+            self._marks.lookups.mark_all(
                 ("prefix", vni, prefix) for prefix in prefixes.keys() ^ old_prefixes.keys()
             )
             if prefixes:
                 self.connected[vni] = prefixes
             else:
                 self.connected.pop(vni, None)
-        self._gateways.add(vni, self._gateways.wanted(router) if router.admin_state_up else {})
+        self._gateways.add(vni, self._gateways.gateways_of(router) if router.admin_state_up else {})
         self._marks.vrf_routes.mark_all((element, vni) for element in needed)
         for element in [one for one in needed if one not in self.vrfs.get(vni, ())]:
             self._enter_vrf(element, vni)

@@ -1,7 +1,7 @@
-"""From RIB and bound ports to the objects of each vrouter, entry by entry.
+"""From RIB and bound ports to the objects of each vrouter, one lookup at a time.
 
-An entry is one lookup of one instance (a MAC, an address, a prefix, the flood list), and is
-computed for the vrouters where its instance is present.  Entries that are marked are computed;
+A lookup is what a switch asks of one instance (a MAC, an address, a prefix, the flood list), and is
+computed for the vrouters where its instance is present.  Lookups that are marked are computed;
 computing all of them from scratch gives the same objects.
 """
 
@@ -22,7 +22,7 @@ from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import Path
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.encapsulations import endpoint_to
-from ryu_apps.control.vpn.instance import Entry, Instance
+from ryu_apps.control.vpn.instance import Instance, Lookup
 from vrouter_ovs.state import (
     OWNER_NETWORK,
     BridgedHop,
@@ -44,12 +44,12 @@ class Resolver:
     """Reads: routes, local ports, presence, gateways, service addresses.
     Marks nothing.  Emits nothing: what it computes is desired state.
 
-    ``pending``: the entries that are to be computed everywhere anyhow."""
+    ``pending``: the lookups that are to be computed everywhere anyhow."""
 
     def __init__(
         self,
         tables: Tables,
-        pending: Container[Entry],
+        pending: Container[Lookup],
         ports: Ports,
         presence: Presence,
         services: Services,
@@ -65,30 +65,30 @@ class Resolver:
         self._services = services
         self._gateways = gateways
 
-    def resolve_instance(self, place: tuple[str, Scope]) -> None:
-        """An EVI or a VRF came to an element: compute all of its entries there, but for those that
+    def resolve_instance(self, key: tuple[str, Scope]) -> None:
+        """An EVI or a VRF came to an element: compute all of its lookups there, but for those that
         are to be computed everywhere."""
-        element, scope = place
-        for entry in self._entries_of(scope):
-            if entry not in self._pending:
-                self._resolve_entry(entry, self._where(entry, element))
+        element, scope = key
+        for lookup in self._lookups_of(scope):
+            if lookup not in self._pending:
+                self._resolve_lookup(lookup, self._where(lookup, element))
 
-    def resolve_entry(self, entry: Entry) -> None:
-        """Bring the objects of an entry in line wherever its instance is present, and those of the
+    def resolve_lookup(self, lookup: Lookup) -> None:
+        """Bring the objects of a lookup in line wherever its instance is present, and those of the
         prefixes behind it."""
-        self._resolve_entry(entry, self._where(entry))
-        if entry[0] == "prefix":
-            instance = self._instances.by_vni.get(entry[1])
-            for behind in instance.behind(entry) if instance is not None else ():
-                self._resolve_entry(behind, self._where(behind))
+        self._resolve_lookup(lookup, self._where(lookup))
+        if lookup[0] == "prefix":
+            instance = self._instances.by_vni.get(lookup[1])
+            for behind in instance.behind(lookup) if instance is not None else ():
+                self._resolve_lookup(behind, self._where(behind))
 
-    def _entries_of(self, scope: Scope) -> dict[Entry, None]:
-        """All entries of an instance that may resolve to something, also without a local port."""
+    def _lookups_of(self, scope: Scope) -> dict[Lookup, None]:
+        """All lookups of an instance that may resolve to something, also without a local port."""
         kind, vni = scope
-        found: dict[Entry, None] = {}
+        found: dict[Lookup, None] = {}
         instance = self._instances.by_vni.get(vni)
         if instance is not None:
-            found.update(dict.fromkeys(instance.entries()))
+            found.update(dict.fromkeys(instance.lookups()))
         if kind == "evi":
             found.update(dict.fromkeys(self._services.addresses(vni)))
         else:
@@ -96,11 +96,11 @@ class Resolver:
             found.update((("prefix", vni, prefix), None) for prefix in prefixes)
         return found
 
-    def _where(self, entry: Entry, element: str | None = None) -> Iterable[str]:
-        """The elements where an entry's instance is present; of these ``element`` alone, if that is
+    def _where(self, lookup: Lookup, element: str | None = None) -> Iterable[str]:
+        """The elements where a lookup's instance is present; of these ``element`` alone, if that is
         given."""
-        present = self._presence.vrfs if entry[0] == "prefix" else self._presence.evis
-        found = present.get(entry[1], ())
+        present = self._presence.vrfs if lookup[0] == "prefix" else self._presence.evis
+        found = present.get(lookup[1], ())
         return found if element is None else (element,) if element in found else ()
 
     # ------------------------------------------------------------ addresses that moved
@@ -111,41 +111,41 @@ class Resolver:
 
     def move_notifications(self, vni: int, address: str) -> list[SendGratuitousArp]:
         """What each vrouter answers for an address now, for its ports of that network."""
-        entry = ("ip", vni, address)
-        router = self._gateways.taken.get(entry, "")
+        lookup = ("ip", vni, address)
+        router = self._gateways.taken.get(lookup, "")
         effects = []
         for element in self._presence.evis.get(vni, ()):
             known = self._desired.get(element, ("neighbor", vni, address))
             mac = router or (known.mac if known is not None else "")
             if mac:
-                port_id = None if router else self._ports.local.get((element, entry))
+                port_id = None if router else self._ports.local.get((element, lookup))
                 ofport = self._ports.bound[port_id].ofport if port_id is not None else 0
                 effects.append(SendGratuitousArp(element, vni, address, mac, ofport, bool(router)))
         return effects
 
-    # ------------------------------------------------------------ entries
+    # ------------------------------------------------------------ lookups
 
-    def _resolve_entry(self, entry: Entry, elements: Iterable[str]) -> None:
-        instance = self._instances.by_vni.get(entry[1])
-        match entry[0]:
+    def _resolve_lookup(self, lookup: Lookup, elements: Iterable[str]) -> None:
+        instance = self._instances.by_vni.get(lookup[1])
+        match lookup[0]:
             case "mac":
-                self._resolve_mac(entry, instance, elements)
+                self._resolve_mac(lookup, instance, elements)
             case "ip":
-                self._resolve_ip(entry, instance, elements)
+                self._resolve_ip(lookup, instance, elements)
             case "prefix":
-                self._resolve_prefix(entry, instance, elements)
+                self._resolve_prefix(lookup, instance, elements)
             case "imet":
-                self._resolve_flood(entry, instance, elements)
+                self._resolve_flood(lookup, instance, elements)
 
     def _resolve_mac(
-        self, entry: Entry, instance: Instance | None, elements: Iterable[str]
+        self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
     ) -> None:
-        _, vni, mac = entry
-        free = entry not in self._gateways.taken
+        _, vni, mac = lookup
+        free = lookup not in self._gateways.taken
         paths = instance.macs.get(mac, ()) if instance and free else ()
         path = self._instances.best(paths)
         for element in elements:
-            port_id = self._ports.local.get((element, entry))
+            port_id = self._ports.local.get((element, lookup))
             if port_id is not None and free and mac != self._ports.bound[port_id].mac:
                 # A MAC that passes from port to port.
                 item = LocalMac(vni, mac, self._ports.bound[port_id].ofport)
@@ -163,22 +163,22 @@ class Resolver:
                 self._desired.put(element, ("evi", vni), item)
 
     def _resolve_ip(
-        self, entry: Entry, instance: Instance | None, elements: Iterable[str]
+        self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
     ) -> None:
-        _, vni, ip = entry
-        free = entry not in self._gateways.taken
+        _, vni, ip = lookup
+        free = lookup not in self._gateways.taken
         paths = instance.ips.get(ip, ()) if instance and free else ()
         path = self._instances.best(paths)
         for element in elements:
-            port_id = self._ports.local.get((element, entry)) if free else None
+            port_id = self._ports.local.get((element, lookup)) if free else None
             if port_id is not None:
-                mac = self._ports.local_mac(element, entry)
+                mac = self._ports.local_mac(element, lookup)
                 ofport = self._ports.bound[port_id].ofport
                 owner = owner_of(self._config, vni, ip, mac)
                 item = Neighbor(vni, ip, mac, False, ofport, owner)
                 self._desired.put(element, ("evi", vni), item)
             elif path is None or path.attrs.next_hop == self._elements.accepted[element].vtep:
-                if free and entry in self._services.addresses(vni):
+                if free and lookup in self._services.addresses(vni):
                     item = Neighbor(vni, ip, service_mac(vni), False, owner=OWNER_NETWORK)
                     self._desired.put(element, ("evi", vni), item)
                 else:
@@ -190,19 +190,19 @@ class Resolver:
                 self._desired.put(element, ("evi", vni), item)
 
     def _resolve_prefix(
-        self, entry: Entry, instance: Instance | None, elements: Iterable[str]
+        self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
     ) -> None:
-        _, vni, prefix = entry
+        _, vni, prefix = lookup
         paths = self._instances.hops(instance.usable(prefix)) if instance else ()
         behind = [path for path in paths if path.gateway]
         is_connected = prefix in self._presence.connected.get(vni, ())
         for element in elements:
-            local = self._ports.local_hop(element, entry)
+            local = self._ports.local_hop(element, lookup)
             if local is not None:
                 self._desired.put(element, ("vrf", vni), Route(vni, prefix, (local,)))
                 continue
             if is_connected:
-                # An address of an attached subnet that nobody announced is nowhere.
+                # Nobody announced this address of an attached subnet.
                 self._desired.put(element, ("vrf", vni), Route(vni, prefix, ()))
                 continue
             here = self._elements.accepted[element]
@@ -235,9 +235,9 @@ class Resolver:
                     yield hop
 
     def _resolve_flood(
-        self, entry: Entry, instance: Instance | None, elements: Iterable[str]
+        self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
     ) -> None:
-        vni = entry[1]
+        vni = lookup[1]
         paths = instance.imets.values() if instance is not None else ()
         remotes: dict[frozenset[str], set[BridgedHop]] = {}
         for element in elements:

@@ -14,14 +14,14 @@ from ryu_apps.control.config.service_addresses import (
 )
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.instance import Entry
+from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.moves import MoveNotifier
 from vrouter_ovs.state import DnsServer
 
 
 class Services:
     """Reads: the configuration, where EVIs are present.
-    Marks: ports that are told of another address than before, entries of addresses.
+    Marks: ports whose service address is another one, lookups of addresses.
     Emits nothing: resolvers are desired state."""
 
     def __init__(self, tables: Tables, marks: Marks, moves: MoveNotifier) -> None:
@@ -32,15 +32,15 @@ class Services:
         self._moves = moves
         self._chosen: dict[str, str] = {}
         """Subnet id -> its service address, also where a router answers."""
-        self._address_of: dict[str, Entry] = {}
-        self._addresses: dict[int, dict[Entry, dict[str, None]]] = {}
-        """L2 VNI -> entry -> the subnets without a router whose DHCP answers come from it."""
+        self._address_of: dict[str, Lookup] = {}
+        self._addresses: dict[int, dict[Lookup, dict[str, None]]] = {}
+        """L2 VNI -> lookup -> the subnets without a router whose DHCP answers come from it."""
         self._resolvers_of: dict[str, tuple[DnsServer, ...]] = {}
         self._resolvers: dict[int, dict[DnsServer, dict[str, None]]] = {}
         """L2 VNI -> resolver -> the subnets whose ports ask it."""
 
-    def addresses(self, vni: int) -> Collection[Entry]:
-        """The service addresses of an EVI, as entries."""
+    def addresses(self, vni: int) -> Collection[Lookup]:
+        """The service addresses of an EVI, as lookups."""
         return self._addresses.get(vni, ())
 
     def resolvers(self, vni: int) -> Iterable[DnsServer]:
@@ -50,7 +50,7 @@ class Services:
         """Where the network itself answers in a subnet."""
         subnet = self._config.subnets.get(subnet_id)
         network = self._config.networks.get(subnet.network_id) if subnet else None
-        address: Entry | None = None
+        address: Lookup | None = None
         servers: tuple[DnsServer, ...] = ()
         if network is not None:
             own = own_service_address(self._config, subnet)
@@ -63,7 +63,7 @@ class Services:
         self._set_resolvers(subnet_id, servers)
 
     def _choose(self, subnet_id: str, subnet: Subnet | None) -> None:
-        """All ports of a subnet are told of its service address."""
+        """All ports of a subnet learn its service address."""
         if subnet is None:
             self._chosen.pop(subnet_id, None)
             return
@@ -72,7 +72,7 @@ class Services:
             self._chosen[subnet_id] = chosen
             self._marks.edges.mark_all(self._config.ports_by_subnet.get(subnet_id, ()))
 
-    def _set_address(self, subnet_id: str, new: Entry | None) -> None:
+    def _set_address(self, subnet_id: str, new: Lookup | None) -> None:
         """Clients renew by unicast and ask the resolver, so they ask for the MAC of the address
         that answered."""
         old = self._address_of.pop(subnet_id, None)
@@ -84,13 +84,13 @@ class Services:
             if _leave(self._addresses, old[1], old, subnet_id):
                 # Clients know its MAC, and must hear of the port that has it now, or will.
                 self._moves.released_by_network(old[1:], service_mac(old[1]))
-            self._marks.entries.mark(old)
+            self._marks.lookups.mark(old)
         if new is not None:
             users = self._addresses.setdefault(new[1], {}).setdefault(new, {})
             if not users:
                 self._moves.taken_by_network(new[1:], service_mac(new[1]))
             users[subnet_id] = None
-            self._marks.entries.mark(new)
+            self._marks.lookups.mark(new)
 
     def _set_resolvers(self, subnet_id: str, new: tuple[DnsServer, ...]) -> None:
         old = self._resolvers_of.pop(subnet_id, ())

@@ -18,14 +18,14 @@ from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.instance import Entry
+from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.translate import BoundPort, bound_port
 from vrouter_ovs.state import Key, LocalHop, LocalPort, Punt
 
 
 class Ports:
     """Reads: the configuration, claims, routes, learned addresses.
-    Marks: what is made of a bound port (routes, EVIs, entries, edge), and what its switch confirms.
+    Marks: what is made of a bound port (routes, EVIs, lookups, edge), and what its switch confirms.
     Emits nothing: a bound port is desired state."""
 
     def __init__(
@@ -51,8 +51,8 @@ class Ports:
         self.refused = tables.refused
         self.active = tables.active
         self.present = tables.present
-        self.local: dict[tuple[str, Entry], str] = {}
-        """(element, entry) -> the port that stands there."""
+        self.local: dict[tuple[str, Lookup], str] = {}
+        """(element, lookup) -> the port that stands there."""
         self.marks: dict[str, dict[str, bool]] = {}
         """Element -> interface -> whether it is installed, where that changed."""
 
@@ -142,7 +142,7 @@ class Ports:
         self._mark(port_id, False)
 
     @staticmethod
-    def _entries(bound: BoundPort):
+    def _lookups(bound: BoundPort):
         yield "mac", bound.evi, bound.mac
         if any(":" in address.ip for address in bound.addresses):
             yield "ip", bound.evi, ids.link_local(bound.mac)
@@ -164,9 +164,9 @@ class Ports:
         places = self.present.setdefault(bound.evi, {})
         places.setdefault(bound.element, {})[bound.port_id] = bound.ofport
         self._marks.evis.mark((bound.element, bound.evi))
-        for entry in self._entries(bound):
-            self.local[bound.element, entry] = bound.port_id
-            self._marks.entries.mark(entry)
+        for lookup in self._lookups(bound):
+            self.local[bound.element, lookup] = bound.port_id
+            self._marks.lookups.mark(lookup)
         self._learned.place(bound)
 
     def _unindex(self, bound: BoundPort) -> None:
@@ -179,35 +179,35 @@ class Ports:
             if not places:
                 del self.present[bound.evi]
         self._marks.evis.mark((bound.element, bound.evi))
-        for entry in self._entries(bound):
-            place = (bound.element, entry)
+        for lookup in self._lookups(bound):
+            place = (bound.element, lookup)
             if self.local.get(place) == bound.port_id:
                 del self.local[place]
-            self._marks.entries.mark(entry)
+            self._marks.lookups.mark(lookup)
         self._learned.displace(bound)
 
-    def local_mac(self, element: str, entry: Entry) -> str:
+    def local_mac(self, element: str, lookup: Lookup) -> str:
         """The MAC of an address of a port on this very vrouter, or ""."""
-        port_id = self.local.get((element, entry))
+        port_id = self.local.get((element, lookup))
         if port_id is None:
             return ""
         bound = self.bound[port_id]
         for address in bound.learned:
-            if entry[2] in (address.ip, ids.link_local(address.mac)):
+            if lookup[2] in (address.ip, ids.link_local(address.mac)):
                 return address.mac
         return bound.mac
 
-    def local_hop(self, element: str, entry: Entry) -> LocalHop | None:
+    def local_hop(self, element: str, lookup: Lookup) -> LocalHop | None:
         """How a host prefix of a port on this very vrouter is delivered."""
-        port_id = self.local.get((element, entry))
+        port_id = self.local.get((element, lookup))
         if port_id is None:
             return None
         bound = self.bound[port_id]
         for address in bound.addresses:
-            if address.vrf == entry[1] and ids.host_prefix(address.ip) == entry[2]:
+            if address.vrf == lookup[1] and ids.host_prefix(address.ip) == lookup[2]:
                 return LocalHop(bound.ofport, bound.evi, bound.mac, address.gateway_mac)
         for address in bound.learned:
-            if address.vrf == entry[1] and ids.host_prefix(address.ip) == entry[2]:
+            if address.vrf == lookup[1] and ids.host_prefix(address.ip) == lookup[2]:
                 return LocalHop(bound.ofport, bound.evi, address.mac, address.gateway_mac)
         return None
 

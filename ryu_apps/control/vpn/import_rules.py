@@ -14,16 +14,16 @@ from ryu_apps.control import ids
 from ryu_apps.control.families import EVPN, Family
 from ryu_apps.control.routes import Imet, IpPrefix, MacIp, Path
 
-Entry = tuple[str, int, str]
+Lookup = tuple[str, int, str]
 """("mac"|"ip"|"imet"|"prefix", VNI, MAC | address | "" | prefix): one lookup of one instance."""
 
 
 class ImportRule(NamedTuple):
-    """``entries(VNI, path)``: the lookups of the instance that a path answers.  ``unusable(path)``:
+    """``lookups(VNI, path)``: the lookups of the instance that a path answers.  ``unusable(path)``:
     why no vrouter can forward along it, or "".  ``vni(path)``: the VNI that its label names, 0
     where it names none."""
 
-    entries: Callable[[int, Path], list[Entry]]
+    lookups: Callable[[int, Path], list[Lookup]]
     unusable: Callable[[Path], str]
     vni: Callable[[Path], int]
 
@@ -31,7 +31,7 @@ class ImportRule(NamedTuple):
 # ---------------------------------------------------------------- EVIs
 
 
-def _station(vni: int, path: Path) -> list[Entry]:
+def _station(vni: int, path: Path) -> list[Lookup]:
     nlri = path.nlri
     found = [("mac", vni, nlri.mac)]
     if nlri.ip:
@@ -45,11 +45,11 @@ def _station(vni: int, path: Path) -> list[Entry]:
     return found
 
 
-def _flooding(vni: int, path: Path) -> list[Entry]:
+def _flooding(vni: int, path: Path) -> list[Lookup]:
     return [("imet", vni, "")]
 
 
-def _nowhere(vni: int, path: Path) -> list[Entry]:
+def _no_lookup(vni: int, path: Path) -> list[Lookup]:
     return []
 
 
@@ -64,11 +64,11 @@ def _l2_vni(path: Path) -> int:
 # ---------------------------------------------------------------- VRFs
 
 
-def _prefix(vni: int, path: Path) -> list[Entry]:
+def _prefix(vni: int, path: Path) -> list[Lookup]:
     return [("prefix", vni, path.nlri.prefix)]
 
 
-def _host(vni: int, path: Path) -> list[Entry]:
+def _host(vni: int, path: Path) -> list[Lookup]:
     address = path.nlri.ip
     # A link-local address is of one link, so no router has a route to it.
     if not address or address.startswith("fe80:"):
@@ -106,7 +106,7 @@ IMPORT_RULES: Mapping[tuple[str, type], ImportRule] = {
     ("evi", MacIp): ImportRule(_station, _bridged, _l2_vni),
     ("evi", Imet): ImportRule(_flooding, _bridged, _l2_vni),
     ("evi", IpPrefix): ImportRule(
-        _nowhere, lambda path: "as a prefix, which an EVI cannot route", _l3_vni
+        _no_lookup, lambda path: "as a prefix, which an EVI cannot route", _l3_vni
     ),
     ("vrf", IpPrefix): ImportRule(_prefix, _routed_prefix, _l3_vni),
     ("vrf", MacIp): ImportRule(_host, _routed_host, _l3_vni),
@@ -119,7 +119,7 @@ class _Rules(dict):
     def __init__(self, kind: str, name: str) -> None:
         super().__init__({cls: rule for (of, cls), rule in IMPORT_RULES.items() if of == kind})
         self._useless = ImportRule(
-            _nowhere,
+            _no_lookup,
             lambda path: f"as a {path.nlri.family} route of type {path.nlri.route_type}, "
             f"for which {name} has no use",
             lambda path: 0,

@@ -1,6 +1,6 @@
 """One EVI or VRF: the routes that it imports, indexed by what lookups ask for.
 
-Each entry holds the candidate paths as a tuple; nearly always there is one.  Which of them is used
+Each lookup holds the candidate paths as a tuple; nearly always there is one.  Which of them is used
 is decided in :mod:`~ryu_apps.control.vpn.selection`.
 """
 
@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from ryu_apps.control import ids
 from ryu_apps.control.graph import Worklist
 from ryu_apps.control.routes import IpPrefix, MacIp, Nlri, Path
-from ryu_apps.control.vpn.import_rules import RULES_OF, Entry
-from ryu_apps.control.vpn.translate import Spec
+from ryu_apps.control.vpn.import_rules import RULES_OF, Lookup
+from ryu_apps.control.vpn.translate import VpnInstanceSpec
 from ryu_apps.control.vpn.usable import unreachable, unusable
 
-__all__ = ["Entry", "Instance"]
+__all__ = ["Instance", "Lookup"]
 
 
 def _without(paths: tuple[Path, ...], nlri: Nlri) -> tuple[Path, ...]:
@@ -26,7 +26,7 @@ def _without(paths: tuple[Path, ...], nlri: Nlri) -> tuple[Path, ...]:
 class Instance:
     """The imported routes of one EVI or VRF."""
 
-    def __init__(self, spec: Spec) -> None:
+    def __init__(self, spec: VpnInstanceSpec) -> None:
         self.spec = spec
         self.macs: dict[str, tuple[Path, ...]] = {}
         self.ips: dict[str, tuple[Path, ...]] = {}
@@ -36,94 +36,94 @@ class Instance:
         self._tables: dict[str, dict] = {
             "mac": self.macs, "ip": self.ips, "prefix": self.prefixes, "imet": self.imets
         }  # fmt: skip
-        self.contested: dict[Entry, None] = {}
-        """Entries whose candidates lead to several VTEPs."""
+        self.contested: dict[Lookup, None] = {}
+        """Lookups whose candidates lead to several VTEPs."""
         self.unused: dict[Nlri, Path] = {}
         """Imported paths that belong to no table: no vrouter could use them."""
         self.misdirected: dict[Nlri, int] = {}
         """Imported paths whose label is the VNI of an instance here that does not import them."""
-        self.overlay: dict[Entry, dict[Entry, None]] = {}
-        """Entry of a gateway address -> the prefixes behind it (RFC 9136 section 4.1)."""
+        self.overlay: dict[Lookup, dict[Lookup, None]] = {}
+        """Lookup of a gateway address -> the prefixes behind it (RFC 9136 section 4.1)."""
 
-    def places(self, path: Path) -> list[tuple[dict, Entry]]:
-        """The tables of this instance where a path belongs, with its entry in each; none for a path
-        that no vrouter can use (:func:`~ryu_apps.control.vpn.usable.unusable`)."""
+    def rows(self, path: Path) -> list[tuple[dict, Lookup]]:
+        """(table, lookup) of each table of this instance where a path belongs; none for a path that
+        no vrouter can use (:func:`~ryu_apps.control.vpn.usable.unusable`)."""
         nlri = path.nlri
         rule = self._rules[type(nlri)]
         if nlri in self.misdirected or unreachable(path.attrs) or rule.unusable(path):
             return []
         tables = self._tables
-        return [(tables[entry[0]], entry) for entry in rule.entries(self.spec.vni, path)]
+        return [(tables[lookup[0]], lookup) for lookup in rule.lookups(self.spec.vni, path)]
 
     def label(self, path: Path) -> int:
         """The VNI that what goes along a path carries; 0 where another route says it, or where its
         label is none."""
         return self._rules[type(path.nlri)].vni(path)
 
-    def add(self, path: Path, entries: Worklist) -> None:
-        places = self.places(path)
-        if not places:
+    def add(self, path: Path, lookups: Worklist) -> None:
+        rows = self.rows(path)
+        if not rows:
             self.unused[path.nlri] = path
         elif path.gateway:
-            self.overlay.setdefault(self._gateway(path), {})[places[0][1]] = None
-        for table, entry in places:
+            self.overlay.setdefault(self._gateway(path), {})[rows[0][1]] = None
+        for table, lookup in rows:
             if table is self.imets:
                 table[path.nlri] = path
             else:
-                held = table.get(entry[2])
-                table[entry[2]] = (*_without(held, path.nlri), path) if held else (path,)
-                if held:
-                    self._contest(entry, table[entry[2]])
-            entries.mark(entry)
+                known = table.get(lookup[2])
+                table[lookup[2]] = (*_without(known, path.nlri), path) if known else (path,)
+                if known:
+                    self._contest(lookup, table[lookup[2]])
+            lookups.mark(lookup)
 
-    def remove(self, path: Path, entries: Worklist) -> None:
-        places = self.places(path)
-        if not places:
+    def remove(self, path: Path, lookups: Worklist) -> None:
+        rows = self.rows(path)
+        if not rows:
             self.unused.pop(path.nlri, None)
-        for table, entry in places:
+        for table, lookup in rows:
             if table is self.imets:
                 table.pop(path.nlri, None)
-            elif held := table.get(entry[2]):
-                rest = _without(held, path.nlri)
+            elif known := table.get(lookup[2]):
+                rest = _without(known, path.nlri)
                 if rest:
-                    table[entry[2]] = rest
+                    table[lookup[2]] = rest
                 else:
-                    del table[entry[2]]
-                if len(held) > 1:
-                    self._contest(entry, rest)
+                    del table[lookup[2]]
+                if len(known) > 1:
+                    self._contest(lookup, rest)
                 if path.gateway and all(one.gateway != path.gateway for one in rest):
-                    self._forsake(self._gateway(path), entry)
-            entries.mark(entry)
+                    self._leave_gateway(self._gateway(path), lookup)
+            lookups.mark(lookup)
 
-    def _gateway(self, path: Path) -> Entry:
+    def _gateway(self, path: Path) -> Lookup:
         return "prefix", self.spec.vni, ids.host_prefix(path.gateway)
 
-    def _forsake(self, gateway: Entry, entry: Entry) -> None:
+    def _leave_gateway(self, gateway: Lookup, lookup: Lookup) -> None:
         behind = self.overlay[gateway]
-        del behind[entry]
+        del behind[lookup]
         if not behind:
             del self.overlay[gateway]
 
-    def _contest(self, entry: Entry, paths: tuple[Path, ...]) -> None:
+    def _contest(self, lookup: Lookup, paths: tuple[Path, ...]) -> None:
         if any(path.attrs.next_hop != paths[0].attrs.next_hop for path in paths):
-            self.contested[entry] = None
+            self.contested[lookup] = None
         else:
-            self.contested.pop(entry, None)
+            self.contested.pop(lookup, None)
 
-    def candidates(self, entry: Entry) -> Iterable[Path]:
-        """The paths of an entry."""
-        match entry[0]:
+    def candidates(self, lookup: Lookup) -> Iterable[Path]:
+        """The paths of a lookup."""
+        match lookup[0]:
             case "mac":
-                return self.macs.get(entry[2], ())
+                return self.macs.get(lookup[2], ())
             case "ip":
-                return self.ips.get(entry[2], ())
+                return self.ips.get(lookup[2], ())
             case "prefix":
-                return self.prefixes.get(entry[2], ())
+                return self.prefixes.get(lookup[2], ())
         return self.imets.values()
 
-    def behind(self, entry: Entry) -> Iterable[Entry]:
-        """The prefixes whose gateway address is that of a host's entry."""
-        return self.overlay.get(entry, ())
+    def behind(self, lookup: Lookup) -> Iterable[Lookup]:
+        """The prefixes whose gateway address is that of a host's lookup."""
+        return self.overlay.get(lookup, ())
 
     def host(self, address: str) -> tuple[Path, ...]:
         """The routes of a host in a VRF."""
@@ -164,8 +164,8 @@ class Instance:
             if prefix in self.prefixes:
                 yield self.prefixes[prefix]
 
-    def entries(self) -> Iterable[Entry]:
-        """Every entry that holds something."""
+    def lookups(self) -> Iterable[Lookup]:
+        """Every lookup that holds something."""
         vni = self.spec.vni
         yield from (("mac", vni, mac) for mac in self.macs)
         yield from (("ip", vni, ip) for ip in self.ips)

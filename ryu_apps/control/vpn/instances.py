@@ -11,7 +11,7 @@ from ryu_apps.control.vpn.import_rules import import_keys
 from ryu_apps.control.vpn.instance import Instance
 from ryu_apps.control.vpn.rib import BestChange, Rib
 from ryu_apps.control.vpn.selection import select_hops, select_mac
-from ryu_apps.control.vpn.translate import Spec
+from ryu_apps.control.vpn.translate import VpnInstanceSpec
 
 
 class Instances:
@@ -29,7 +29,7 @@ class Instances:
         any_as: bool = False,
     ) -> None:
         self._rib = rib
-        self._entries = marks.entries
+        self._lookups = marks.lookups
         self._stands = stands
         self._any_as = any_as
         self.by_vni: dict[int, Instance] = {}
@@ -40,7 +40,7 @@ class Instances:
         """Label -> (VNI of an instance, NLRI) of the imported paths with another instance's label,
         or nobody's."""
 
-    def configure(self, spec: Spec) -> None:
+    def configure(self, spec: VpnInstanceSpec) -> None:
         """Create an instance, or give it other import targets."""
         old = self.by_vni.get(spec.vni)
         if old is not None:
@@ -67,14 +67,14 @@ class Instances:
             if not places:
                 del self._labelled[label]
         self._look_again(vni)
-        self._entries.mark_all(instance.entries())
+        self._lookups.mark_all(instance.lookups())
         for target in self.targets(instance.spec):
             importers = self._importers[target]
             del importers[vni]
             if not importers:
                 del self._importers[target]
 
-    def targets(self, spec: Spec) -> frozenset[str]:
+    def targets(self, spec: VpnInstanceSpec) -> frozenset[str]:
         """What an instance imports; "*" stands for any AS."""
         return spec.imports | {f"*:{spec.vni}"} if self._any_as else spec.imports
 
@@ -91,8 +91,8 @@ class Instances:
                 # The same path: only a choice between several candidates can come out differently,
                 # or a claim that waits for this one to go.
                 for vni in self.importers(new):
-                    for _, entry in self.by_vni[vni].places(new):
-                        self._entries.mark(entry)
+                    for _, lookup in self.by_vni[vni].rows(new):
+                        self._lookups.mark(lookup)
                 continue
             before = self.keys(import_keys(old)) if old is not None else ()
             after = self.keys(import_keys(new)) if new is not None else ()
@@ -122,11 +122,11 @@ class Instances:
             self._labelled.setdefault(label, {})[vni, path.nlri] = None
             if not self._may_carry(label, path):
                 instance.misdirected[path.nlri] = label
-        instance.add(path, self._entries)
+        instance.add(path, self._lookups)
 
     def _remove(self, instance: Instance, path: Path) -> None:
         label, vni = instance.label(path), instance.spec.vni
-        instance.remove(path, self._entries)
+        instance.remove(path, self._lookups)
         instance.misdirected.pop(path.nlri, None)
         places = self._labelled.get(label)
         if places is not None:
@@ -144,10 +144,10 @@ class Instances:
         for vni, nlri in self._labelled.get(label, ()):
             instance, path = self.by_vni[vni], self._rib.best[nlri]
             if (nlri in instance.misdirected) == self._may_carry(label, path):
-                instance.remove(path, self._entries)
+                instance.remove(path, self._lookups)
                 if instance.misdirected.pop(nlri, None) is None:
                     instance.misdirected[nlri] = label
-                instance.add(path, self._entries)
+                instance.add(path, self._lookups)
 
     def best(self, paths: Iterable[Path]) -> Path | None:
         """Where a MAC or an address is: :func:`select_mac` as all of this node use it."""
@@ -160,14 +160,14 @@ class Instances:
     def judge_again(self, vteps: Container[str]) -> None:
         """These VTEPs became a node's, or ceased to be: choose again where that decides."""
         for instance in self.by_vni.values():
-            for entry in instance.contested:
-                if any(path.attrs.next_hop in vteps for path in instance.candidates(entry)):
-                    self._entries.mark(entry)
+            for lookup in instance.contested:
+                if any(path.attrs.next_hop in vteps for path in instance.candidates(lookup)):
+                    self._lookups.mark(lookup)
 
     def choose_again(self) -> None:
         """A peer expired, or is back: choose again wherever there is a choice."""
         for instance in self.by_vni.values():
-            self._entries.mark_all(instance.contested)
+            self._lookups.mark_all(instance.contested)
 
     def importers(self, path: Path) -> dict[int, None]:
         """The VNIs of the instances that import a path."""

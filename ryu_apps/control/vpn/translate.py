@@ -14,7 +14,7 @@ from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from vrouter_ovs.addresses import ip_network
 
 
-class Spec(NamedTuple):
+class VpnInstanceSpec(NamedTuple):
     """An EVI (of a network) or a VRF (of a router): what BGP needs to know of it."""
 
     kind: str
@@ -25,11 +25,11 @@ class Spec(NamedTuple):
     exports: tuple[str, ...]
 
 
-def spec(item: Network | Router, asn: int) -> Spec:
+def instance_spec(item: Network | Router, asn: int) -> VpnInstanceSpec:
     """The VPN instance of a network or a router: its own target plus what the user added."""
     own = ids.route_target(asn, item.vni)
     kind = "evi" if type(item) is Network else "vrf"
-    return Spec(
+    return VpnInstanceSpec(
         kind,
         item.id,
         item.vni,
@@ -190,12 +190,12 @@ def port_paths(
 
     A routed address carries both VNIs, both targets and the Router's MAC (RFC 9135 section 5.1).
     """
-    evi = spec(config.networks[bound.network_id], asn)
+    evi = instance_spec(config.networks[bound.network_id], asn)
     rd = ids.route_distinguisher(vtep, evi.rd_index)
 
     def path(mac: str, address: BoundAddress | LearnedAddress, sequence: int) -> Path:
         if address.vrf:
-            vrf = spec(config.routers[address.router_id], asn)
+            vrf = instance_spec(config.routers[address.router_id], asn)
             rts = tuple(sorted({*evi.exports, *vrf.exports}))
             attrs = _attributes(vtep, rts, _router_mac(vtep), sequence)
             labels: tuple[int, ...] = (evi.vni, vrf.vni)
@@ -212,13 +212,13 @@ def port_paths(
     return tuple(paths)
 
 
-def evi_path(evi: Spec, vtep: str) -> Path:
+def evi_path(evi: VpnInstanceSpec, vtep: str) -> Path:
     """The type 3 route of an EVI on a vrouter: send broadcast to this VTEP."""
     rd = ids.route_distinguisher(vtep, evi.rd_index)
     return Path(Imet(rd, 0, vtep), _attributes(vtep, evi.exports, "", 0), (evi.vni,))
 
 
-def vrf_paths(config: Config, vrf: Spec, vtep: str) -> tuple[Path, ...]:
+def vrf_paths(config: Config, vrf: VpnInstanceSpec, vtep: str) -> tuple[Path, ...]:
     """The type 5 routes of a VRF on a vrouter: one per attached subnet (RFC 9136 section 4.4)."""
     rd = ids.route_distinguisher(vtep, vrf.rd_index)
     attrs = _attributes(vtep, vrf.exports, _router_mac(vtep), 0)
