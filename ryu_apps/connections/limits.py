@@ -1,4 +1,4 @@
-"""Who may connect: so many in all, so many from one address, and places that are kept.  Pure."""
+"""Who may connect: so many in all, so many from one address, half of them kept.  Pure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 
 
-class Places:
+class ConnectionLimits:
     """``total``: connections at one time.  ``per_source``: of these, from one address.  ``known``:
-    whether an address is one that is expected; all others together may have half of the places, so
-    that those of the known stay free.
+    whether an address is one that is expected; all others together may have half of the
+    connections, so that the known always find room.
 
     The caller sees that one thread at a time is here.
     """
@@ -21,8 +21,8 @@ class Places:
         self._taken: Counter[str] = Counter()
         self._count = 0
 
-    def take(self, source: str) -> str:
-        """A place for a connection from ``source``; why it gets none, or ""."""
+    def admit(self, source: str) -> str:
+        """Count a connection from ``source``; why it is refused, or ""."""
         if self._count >= self._total:
             return f"{self._total} are open"
         if self._taken[source] >= self._per_source:
@@ -38,7 +38,7 @@ class Places:
         self._count += 1
         return ""
 
-    def give_back(self, source: str) -> None:
+    def release(self, source: str) -> None:
         """A connection from there has ended."""
         self._count -= 1
         self._taken[source] -= 1

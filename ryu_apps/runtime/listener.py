@@ -14,7 +14,7 @@ from os_ken.controller import controller, ofp_handler
 from os_ken.lib import hub
 from os_ken.ofproto import ofproto_common
 
-from ryu_apps.connections.limits import Places
+from ryu_apps.connections.limits import ConnectionLimits
 from ryu_apps.connections.peer_address import plain_address
 from ryu_apps.runtime.channel import peer_name
 from ryu_apps.supervision import guarded
@@ -99,9 +99,9 @@ def _bind(host: str, port: int) -> socket.socket:
 def _init(self: controller.OpenFlowController) -> None:
     self._clients = {}
     self._ended = threading.Event()
-    self._places = Places(CONF.ofp_max_connections, CONF.ofp_max_connections_per_address,
+    self._limits = ConnectionLimits(CONF.ofp_max_connections, CONF.ofp_max_connections_per_address,
                           lambda source: source in known_addresses)
-    self._places_lock = threading.Lock()
+    self._limits_lock = threading.Lock()
     self._refused_logged = 0.0
     self.refused = 0
     self.tls = tls_context()
@@ -159,16 +159,16 @@ def _accept_all(self: controller.OpenFlowController) -> None:
 
 def _admit(self: controller.OpenFlowController, sock: socket.socket, address: object) -> None:
     source = plain_address(address[0]) if isinstance(address, tuple) else ""
-    with self._places_lock:
-        refusal = self._places.take(source)
+    with self._limits_lock:
+        refusal = self._limits.admit(source)
     if not refusal:
         try:
             hub.spawn(_connection, self, sock, address, source)
             return
         except RuntimeError as error:  # the system gives no more threads
             refusal = str(error)
-            with self._places_lock:
-                self._places.give_back(source)
+            with self._limits_lock:
+                self._limits.release(source)
     sock.close()
     self.refused += 1
     if time.monotonic() - self._refused_logged > 1:
@@ -191,5 +191,5 @@ def _connection(self: controller.OpenFlowController, sock: socket.socket, addres
                 return
         controller.datapath_connection_factory(sock, address)
     finally:
-        with self._places_lock:
-            self._places.give_back(source)
+        with self._limits_lock:
+            self._limits.release(source)

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from ryu_apps.connections.limits import Places
+from ryu_apps.connections.limits import ConnectionLimits
 
 LOG = logging.getLogger("vnc.ovsdb")
 
@@ -25,17 +25,17 @@ class Admission:
     def __init__(
         self, max_sessions: int, per_source: int, known: Callable[[str], bool]
     ) -> None:
-        self._places = Places(max_sessions, per_source, known)
+        self._limits = ConnectionLimits(max_sessions, per_source, known)
         self._early: Counter[str] = Counter()
         self._sources: dict[int, str] = {}
         self._shown: set[int] = set()
 
     def enter(self, session: int, source: str) -> str:
-        """A session that has shown nothing yet wants a place; why it gets none, or ""."""
+        """Count a session that has shown nothing yet; why it is refused, or ""."""
         early = self._early[source]
         if early >= MAX_EARLY_PER_SOURCE:
             return f"{early} connections from there have not shown a database yet"
-        refusal = self._places.take(source)
+        refusal = self._limits.admit(source)
         if not refusal:
             self._sources[session] = source
             self._early[source] += 1
@@ -56,7 +56,7 @@ class Admission:
             self._shown.discard(session)
         else:
             self._count_down(source)
-        self._places.give_back(source)
+        self._limits.release(source)
 
     def _count_down(self, source: str) -> None:
         self._early[source] -= 1
