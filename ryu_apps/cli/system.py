@@ -61,6 +61,7 @@ PEERS: list[Column] = [
         peer.get("last_error"), peer.get("dial_error"))))),
 ]
 
+PEERS_WIDE: list[Column] = [("FAMILIES", "families")]
 SHOWN = 2
 """Unknown ports of a hypervisor in a list of hypervisors."""
 
@@ -234,7 +235,7 @@ COMMANDS = [
     resource("element", "elements", "Hypervisors: owner, VTEP, ports, tunnels",
              listing("elements", ELEMENTS, ELEMENTS_WIDE, "id", "ELEMENT"), element,
              names=elements_named),
-    Command("peers", "BGP peers of this node", listing("peers", PEERS, (), "name", "PEER"),
+    Command("peers", "BGP peers of this node", listing("peers", PEERS, PEERS_WIDE, "name", "PEER"),
             aliases=("peer",)),
     Command("dns", "What this node did with names that VMs asked for", dns, lists=False),
 ]  # fmt: skip
