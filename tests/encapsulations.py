@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import pytest
 
 from ryu_apps.southbound.ovsdb.endpoints import tunnel_name
-from vrouter_ovs.encapsulation import ENCAPSULATIONS, ETHERNET, IP, VXLAN, TunnelPort
+from vrouter_ovs.encapsulation import ENCAPSULATIONS, ETHERNET, IP, VXLAN, TunnelType
 
 MORE = {
-    "geneve": TunnelPort("geneve", "gn", 16, ETHERNET, udp_port=6081),
-    "gre": TunnelPort("gre", "gr", 4, IP),
+    "geneve": TunnelType("geneve", "gn", 16, ETHERNET, udp_port=6081),
+    "gre": TunnelType("gre", "gr", 4, IP),
 }
 NAMES = (VXLAN, *MORE)
 

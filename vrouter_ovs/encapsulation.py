@@ -1,6 +1,6 @@
 """The encapsulations of tunnels, declared once: what BGP calls them and what the switch needs.
 
-To add one that the switch can send, give its row a :class:`TunnelPort`; docs/architecture.md,
+To add one that the switch can send, give its row a :class:`TunnelType`; docs/architecture.md,
 "Where to add", says what else there is to do.
 
 Sources: the registry "BGP Tunnel Encapsulation Attribute Tunnel Types" (RFC 9012 section 13.2),
@@ -23,7 +23,7 @@ _UDP_HEADER = 8
 _VNI_BITS, _MPLS_BITS = 24, 20
 
 
-class TunnelPort(NamedTuple):
+class TunnelType(NamedTuple):
     """How Open vSwitch sends an encapsulation.
 
     ``interface_type``: column ``type`` of the Interface.  ``name_prefix``: two letters that the
@@ -47,7 +47,7 @@ class Encapsulation(NamedTuple):
     name: str
     tunnel_type: int
     label_bits: int
-    port: TunnelPort | None = None
+    port: TunnelType | None = None
 
 
 ENCAPSULATIONS: dict[str, Encapsulation] = {
@@ -55,7 +55,7 @@ ENCAPSULATIONS: dict[str, Encapsulation] = {
         Encapsulation("gre", 2, _MPLS_BITS),
         Encapsulation(
             VXLAN, 8, _VNI_BITS,
-            TunnelPort("vxlan", "vx", _UDP_HEADER + 8, ETHERNET, udp_port=4789),
+            TunnelType("vxlan", "vx", _UDP_HEADER + 8, ETHERNET, udp_port=4789),
         ),
         Encapsulation("nvgre", 9, _VNI_BITS),
         Encapsulation("mpls", 10, _MPLS_BITS),

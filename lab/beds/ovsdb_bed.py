@@ -14,13 +14,14 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lab.beds.option_values import ovsdb_settings
 from lab.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementConnected, ElementDisconnected
 from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
+from vrouter_ovs.state import Endpoint, InterfaceInstalled, Key, StateObject, TunnelPort
 
 LIMIT = 20.0
 
@@ -210,6 +211,8 @@ class Node:
         settings.setdefault("listen", ("ptcp:0:127.0.0.1",))
         self.events: list[object] = []
         self.accepts = accept
+        self.revision = 0
+        self._tunnels: dict[str, dict[Key, TunnelPort]] = {}
         self.shell = OvsdbSouthbound(self._post, ovsdb_settings(**settings))
         self.shell.start()
 
@@ -217,6 +220,26 @@ class Node:
         self.events.append(event)
         if self.accepts and isinstance(event, ElementConnected):
             self.shell.accept(event.session, event.info.element)
+
+    def program(self, element: str, *objects: StateObject, delete: Iterable[Key] = ()) -> int:
+        """Change what is asked of an element's database; the revision."""
+        self.revision += 1
+        changes = [(item.key, item) for item in objects] + [(key, None) for key in delete]
+        self.shell.program(element, self.revision, changes)
+        return self.revision
+
+    def set_tunnels(self, element: str, endpoints: Iterable[Endpoint]) -> int:
+        """The tunnel ports of an element are these from now on, and it is not held."""
+        asked = {item.key: item for item in map(TunnelPort, endpoints)}
+        gone = self._tunnels.get(element, {}).keys() - asked.keys()
+        self._tunnels[element] = asked
+        revision = self.program(element, *asked.values(), delete=gone)
+        self.shell.hold(element, False)
+        return revision
+
+    def mark(self, element: str, interface: str, installed: bool = True) -> int:
+        """Say that an interface is installed, or is not."""
+        return self.program(element, InterfaceInstalled(interface, installed))
 
     @property
     def bound(self) -> list[tuple[str, str, int]]:

@@ -57,9 +57,17 @@ class Confirmations:
             if refusals:
                 refusals.pop(key, None)
 
-    def confirmed(self, revision: int, targets: Collection[str] = OPENFLOW) -> list[Key]:
-        """These targets have everything up to ``revision``; the objects that are done by that."""
+    def confirmed(
+        self, revision: int, targets: Collection[str] = TARGETS, recovered: Iterable[Key] = ()
+    ) -> list[Key]:
+        """These targets have everything up to ``revision``; the objects that are done by that.
+        ``recovered``: those among them that were refused, and are there after all."""
         done: list[Key] = []
+        for key in recovered:
+            if self.refusals.pop(key, None) is not None and not self._pending[
+                TARGET_OF[key[0]]
+            ].get(key, 0):
+                done.append(key)
         for target in targets:
             self._confirmed[target] = max(self._confirmed[target], revision)
             waiting = self._pending[target]

@@ -117,9 +117,9 @@ class Desired:
         for endpoint in after:
             count = counts[endpoint] = counts.get(endpoint, 0) + 1
             if count == 1:
-                self._marks.tunnels.mark(element)
+                self._marks.tunnel_ports.mark(element)
         for endpoint in before:
             count = counts[endpoint] = counts[endpoint] - 1
             if not count:
                 del counts[endpoint]
-                self._marks.tunnels.mark(element)
+                self._marks.tunnel_ports.mark(element)

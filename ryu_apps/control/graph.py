@@ -52,7 +52,7 @@ GRAPH = (
         "An element has joined: its vrouter gets the objects that do not depend on ports.",
     ),
     Stage(
-        "tunnel_ports", "(element, endpoint)", ("Vrouters",), "Vrouters.resolve_tunnel",
+        "tunnels", "(element, endpoint)", ("Vrouters",), "Vrouters.resolve_tunnel",
         "A tunnel port came, went or has another number.",
     ),
     Stage(
@@ -117,12 +117,19 @@ GRAPH = (
         "A rule, or a group that rules name, changed.",
     ),
     Stage(
-        "tunnels", "element", ("Desired", "Elements", "Membership"), "Vrouters.set_tunnels_of",
+        "interfaces", "(element, interface)", ("Membership", "Ports"), "Ports.resolve_installed",
+        "An interface has gone, or (once a second) the flows of its port were confirmed or are no "
+        "more: the hypervisor's own software is told.",
+    ),
+    Stage(
+        "tunnel_ports", "element", ("Desired", "Elements", "Membership"),
+        "Vrouters.resolve_tunnel_ports",
         "The endpoints that a vrouter sends to changed, or the VTEPs that there are.",
     ),
     Stage(
         "programs", "element", ("Desired",), "Vrouters.program",
-        "The desired state of a vrouter changed: its switch is told, once for all that changed.",
+        "The desired state of a vrouter changed: its switch and its database are told, once for "
+        "all that changed.",
     ),
     Stage(
         "networks", "network id", ("Configurer", "Names"), "Names.resolve_network",

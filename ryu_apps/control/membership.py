@@ -80,7 +80,7 @@ class Membership:
         tunnels: dict[str, Any] = dict.fromkeys(element.tunnels)
         tunnels.update((tunnel.endpoint, tunnel) for tunnel in event.tunnels)
         self._vrouters.set_tunnels(element, tunnels)
-        self._marks.tunnels.mark(info.element)
+        self._marks.tunnel_ports.mark(info.element)
 
     def _enter(self, element: Element, now: float) -> None:
         name = element.info.element
@@ -256,6 +256,8 @@ class Membership:
         self, element: Element, rows: dict[str, msg.Interface | None], now: float
     ) -> None:
         self.unknown_ports.changed(element.info.element, rows.items(), now)
+        gone = [(element.info.element, name) for name, row in rows.items() if row is None]
+        self._marks.interfaces.mark_all(gone)
         touched = self._elements.set_interfaces(element, element.info.element, rows)
         self._marks.claims.mark_all(touched)
 

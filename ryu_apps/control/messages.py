@@ -22,7 +22,7 @@ from ryu_apps.control.kinds import Facts
 from ryu_apps.control.routes import Nlri, Path
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies.dns.dns import DnsView
-from vrouter_ovs.state import TARGET_OF, Endpoint, Key, StateObject
+from vrouter_ovs.state import TARGET_OF, TARGETS, Endpoint, Key, StateObject
 
 
 class Event:
@@ -80,8 +80,8 @@ class Interface:
     """A row of OVSDB's Interface table on the integration bridge that claims a port.
 
     ``ofport`` is -1 where OVS could not make it, and then ``error`` says why.  ``installed``: it
-    bore the mark of :class:`MarkInstalled` when it was last told; a change of the mark is no change
-    of the interface.
+    bore the mark of :class:`~vrouter_ovs.state.InterfaceInstalled` when it was last told; a change
+    of the mark is no change of the interface.
     """
 
     name: str
@@ -205,18 +205,21 @@ class VrouterDisconnected(Event):
 
 @dataclass(frozen=True, slots=True)
 class VrouterAcked(Event):
-    """The switch confirmed every change up to ``revision`` (bundle committed)."""
+    """These targets confirmed every change up to ``revision``, but for what they refused.
+    ``recovered``: objects that were refused as they are now, and are there after all."""
 
     element: str
     revision: int
+    targets: tuple[str, ...] = TARGETS
+    recovered: tuple[Key, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class FlowRejected(Event):
-    """The switch refused flows of the object ``key``; the rest of the revision was applied.
+class ObjectRefused(Event):
+    """The target of the object ``key`` refused it; the rest of the revision was applied.
 
-    ``revision``: the last that the channel had taken in; what changed the object later is not
-    what was refused.
+    ``revision``: the last that had been taken in; what changed the object later is not what was
+    refused.
     """
 
     element: str
@@ -324,8 +327,8 @@ class Program(Effect):
 
 @dataclass(frozen=True, slots=True)
 class Hold(Effect):
-    """While held, a vrouter channel adds flows but neither deletes any nor modifies those of
-    objects that depend on peers: the node has just started, or the element has just joined, and not
+    """While held, a vrouter is added to, but nothing of it is deleted, nor are objects modified
+    that depend on peers: the node has just started, or the element has just joined, and not
     everything is known yet (the deferral of RFC 4724 section 4.1).  ``held=False`` lets it converge
     on what is desired."""
 
@@ -417,24 +420,6 @@ class SendGratuitousArp(Effect):
     mac: str
     holder_ofport: int = 0
     router: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class SetTunnels(Effect):
-    """The endpoints that this hypervisor must have a tunnel port to; the whole set."""
-
-    element: str
-    endpoints: frozenset[Endpoint]
-
-
-@dataclass(frozen=True, slots=True)
-class MarkInstalled(Effect):
-    """For the host's own software: which interfaces have their port's flows confirmed now, as
-    (name, installed).  Comes at most once a second, because every write makes ovs-vswitchd look
-    at all of its ports."""
-
-    element: str
-    interfaces: tuple[tuple[str, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)

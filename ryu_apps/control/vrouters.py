@@ -9,13 +9,28 @@ from ryu_apps.control.elements.elements import Element
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
-from vrouter_ovs.state import Endpoint, MeterPool, Tunnel, Vrouter, tunnel_key
+from vrouter_ovs.state import (
+    OPENFLOW,
+    OVSDB,
+    TARGET_OF,
+    Endpoint,
+    MeterPool,
+    Tunnel,
+    TunnelPort,
+    Vrouter,
+    tunnel_key,
+    tunnel_port_key,
+)
+
+TUNNELS = ("tunnels",)
+"""The scope of a vrouter's tunnel ports."""
+WHO = dict.fromkeys(OPENFLOW, "switch") | {OVSDB: "database"}
 
 
 class Vrouters:
     """Reads: elements and their desired state.
     Marks: tunnel ports that changed.
-    Emits: Program, SetTunnels, Hold and Notice, appended to ``effects``.
+    Emits: Program, Hold and Notice, appended to ``effects``.
 
     ``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``meter_pools``: those of every
     vrouter."""
@@ -56,11 +71,13 @@ class Vrouters:
         """The switch has all that it was sent up to a revision."""
         element = self._elements.accepted.get(event.element)
         if element is not None:
-            done = element.confirmations.confirmed(event.revision)
+            done = element.confirmations.confirmed(
+                event.revision, event.targets, event.recovered
+            )
             self._ports.confirm(event.element, done)
 
-    def flow_rejected(self, event: msg.FlowRejected) -> None:
-        """The switch refused one object; the rest of its bundle is in it."""
+    def object_refused(self, event: msg.ObjectRefused) -> None:
+        """A target refused one object; the rest of the revision is done."""
         element = self._elements.accepted.get(event.element)
         if element is None or self._desired.get(event.element, event.key) is None:
             return
@@ -68,9 +85,9 @@ class Vrouters:
             return
         if event.key[0] == "port":
             self._ports.refuse(event.element, event.key[1])
+        who, what = WHO[TARGET_OF[event.key[0]]], " ".join(map(str, event.key))
         self._effects.append(msg.Notice(
-            "error", f"vrouter {event.element}",
-            f"the switch refused {' '.join(map(str, event.key))}: {event.reason}",
+            "error", f"vrouter {event.element}", f"the {who} refused {what}: {event.reason}"
         ))
 
     # ------------------------------------------------------------ tunnels
@@ -96,7 +113,7 @@ class Vrouters:
                         f"hypervisor {element.info.hostname}",
                         f"tunnel to {endpoint}: BFD is {status.bfd or 'off'}",
                     ))
-            self._marks.tunnel_ports.mark((name, endpoint))
+            self._marks.tunnels.mark((name, endpoint))
 
     # ------------------------------------------------------------ flush
 
@@ -108,7 +125,7 @@ class Vrouters:
         self._desired.add_element(name)
         for item in (Vrouter(element.router_mac, self._overlay_mtus), *self._meter_pools):
             self._desired.put(name, ("element",), item)
-        self._marks.tunnel_ports.mark_all((name, endpoint) for endpoint in element.tunnels)
+        self._marks.tunnels.mark_all((name, endpoint) for endpoint in element.tunnels)
 
     def resolve_tunnel(self, place: tuple[str, Endpoint]) -> None:
         """Have the vrouter of the element use its tunnel port to an endpoint, as the database
@@ -123,15 +140,18 @@ class Vrouters:
         else:
             self._desired.delete(name, ("element",), tunnel_key(endpoint))
 
-    def set_tunnels_of(self, name: str) -> None:
-        """Have a hypervisor's database hold the tunnels that are needed."""
-        element = self._elements.accepted.get(name)
-        if element is None or element.session is None:
+    def resolve_tunnel_ports(self, name: str) -> None:
+        """One tunnel port to each endpoint that a vrouter sends to, and to all others while they
+        are few."""
+        if name not in self._elements.accepted:
             return
         endpoints = self._desired.endpoints(name) | self._elements.mesh(name)
-        if element.deferred:
-            endpoints |= element.tunnels.keys()
-        self._effects.append(msg.SetTunnels(name, endpoints))
+        present = set(self._desired.keys(name, TUNNELS))
+        for endpoint in endpoints:
+            if tunnel_port_key(endpoint) not in present:
+                self._desired.put(name, TUNNELS, TunnelPort(endpoint))
+        for key in present.difference(map(tunnel_port_key, endpoints)):
+            self._desired.delete(name, TUNNELS, key)
 
     def program(self, name: str) -> None:
         """Tell a switch all changes of its desired state since it was told last."""
@@ -146,6 +166,4 @@ class Vrouters:
 
     def release(self, names: Iterable[str]) -> None:
         """These vrouters are held no longer, and keep what they need alone."""
-        for name in names:
-            self._effects.append(msg.Hold(name, False))
-            self.set_tunnels_of(name)
+        self._effects.extend(msg.Hold(name, False) for name in names)

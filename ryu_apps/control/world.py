@@ -159,8 +159,9 @@ class World:
             self.local_paths.publish_evi, self.presence.resolve_evi, self.presence.give_up,
             self.presence.take, services.resolve, self.local_paths.publish_vrf,
             self.resolver.resolve_instance, self.resolver.resolve_lookup,
-            self.policies.resolve_peer, self.policies.resolve_set, self.vrouters.set_tunnels_of,
-            self.vrouters.program, self.names.resolve_network, self.names.resolve_port,
+            self.policies.resolve_peer, self.policies.resolve_set, self.ports.resolve_installed,
+            self.vrouters.resolve_tunnel_ports, self.vrouters.program,
+            self.names.resolve_network, self.names.resolve_port,
             self.edges.resolve, self.edges.tell, self.probes.confirmed, self.probes.search,
             self.conflicts.write,
         )
@@ -181,7 +182,7 @@ class World:
             msg.VrouterConnected: self._vrouter_connected,
             msg.VrouterDisconnected: lambda event, now: self.vrouters.disconnected(event),
             msg.VrouterAcked: lambda event, now: self.vrouters.acked(event),
-            msg.FlowRejected: lambda event, now: self.vrouters.flow_rejected(event),
+            msg.ObjectRefused: lambda event, now: self.vrouters.object_refused(event),
             msg.AddressSeen: lambda event, now: self.learned.seen(
                 event.element, event.port_id, event.mac, event.address, event.how, now
             ),
@@ -250,12 +251,7 @@ class World:
             self._announce_again(port_id)
         self.membership.tick(now)
         self.probes.tick(now)
-        marks, self.ports.marks = self.ports.marks, {}
-        self._effects.extend(
-            msg.MarkInstalled(element, tuple(interfaces.items()))
-            for element, interfaces in marks.items()
-            if element in self.elements.accepted
-        )
+        self.ports.tick()
         self.peers.tick(now)
         self.local_paths.tick(now)
 

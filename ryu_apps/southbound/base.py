@@ -9,7 +9,7 @@ The life of an element, as events (left) and effects (right) of that module tell
     ElementConnected(session, info)  ->  RefuseElement, later perhaps ReconsiderElement, or
                                          AcceptElement(session, info), Hold, Program ...
     VrouterConnected(element)            its vrouter can be programmed
-    VrouterAcked, FlowRejected       <-  Program: each revision is confirmed, in order
+    VrouterAcked, ObjectRefused      <-  Program: each revision is confirmed, in order
     VrouterDisconnected, ElementDisconnected
                                          it forwards on; what is desired stays
                                          ReleaseElement: this node has it no longer
@@ -97,20 +97,12 @@ class Southbound(VrouterQueries, ABC):
 
     @abstractmethod
     def program(self, effect: msg.Program) -> None:
-        """Change what is desired of the element's vrouter.  Confirmed by VrouterAcked of this
-        revision or a later one."""
+        """Change what is desired of the element's vrouter, whatever the targets of the objects.
+        Confirmed by VrouterAcked of this revision or a later one."""
 
     @abstractmethod
     def hold(self, effect: msg.Hold) -> None:
         """Begin or end to hold the element; it is held from its acceptance on."""
-
-    @abstractmethod
-    def set_tunnels(self, effect: msg.SetTunnels) -> None:
-        """All endpoints that the element has a tunnel to; kept over reconnects."""
-
-    @abstractmethod
-    def mark_installed(self, effect: msg.MarkInstalled) -> None:
-        """Say on the element which of its interfaces have their port's flows confirmed."""
 
     # ------------------------------------------------------------ any thread
 

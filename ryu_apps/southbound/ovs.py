@@ -10,6 +10,7 @@ from ryu_apps.control.kinds import OVS, datapath_id
 from ryu_apps.southbound.base import Southbound
 from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
+from vrouter_ovs.state import OVSDB
 
 
 class OvsSouthbound(Southbound):
@@ -55,16 +56,16 @@ class OvsSouthbound(Southbound):
     # ------------------------------------------------------------ what they do
 
     def program(self, effect: msg.Program) -> None:
-        self._openflow.program(effect)
+        """Each target of Open vSwitch gets its part, and acknowledges it."""
+        rows = effect.part(OVSDB)
+        if len(rows) < len(effect.changes):
+            self._openflow.program(effect)
+        if rows:
+            self._ovsdb.program(effect.element, effect.revision, rows)
 
     def hold(self, effect: msg.Hold) -> None:
         self._openflow.hold(effect.element, effect.held)
-
-    def set_tunnels(self, effect: msg.SetTunnels) -> None:
-        self._ovsdb.set_tunnels(effect.element, effect.endpoints)
-
-    def mark_installed(self, effect: msg.MarkInstalled) -> None:
-        self._ovsdb.mark_active(effect.element, dict(effect.interfaces))
+        self._ovsdb.hold(effect.element, effect.held)
 
     # ------------------------------------------------------------ any thread
 

@@ -48,8 +48,6 @@ class Southbounds(VrouterQueries):
             msg.ReleaseElement: lambda effect: by_element.pop(effect.element).release(effect),
             msg.Program: lambda effect: by_element[effect.element].program(effect),
             msg.Hold: lambda effect: by_element[effect.element].hold(effect),
-            msg.SetTunnels: lambda effect: by_element[effect.element].set_tunnels(effect),
-            msg.MarkInstalled: lambda effect: by_element[effect.element].mark_installed(effect),
         }
 
     def _accept(self, effect: msg.AcceptElement) -> None:

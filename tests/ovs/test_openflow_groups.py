@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from lab.beds.openflow_bed import Monitor, Node, Switch, eventually
-from ryu_apps.control.messages import FlowRejected
+from ryu_apps.control.messages import ObjectRefused
 from vrouter_ovs import state
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.pipeline import RENDERERS
@@ -178,7 +178,7 @@ def test_a_group_that_the_switch_refuses_is_told_and_the_rest_is_done(node, swit
     bad = Group(9, FAST_FAILOVER, (Bucket(0xFFFFFFF0),))  # no port has such a number
     wrong = Group(1 << 24, ALL, BOTH)
     node.acked("hv1", node.program("hv1", bad, wrong, FAILOVER, to_group(1), Evi(100)))
-    refused = {event.key: event for event in node.seen if isinstance(event, FlowRejected)}
+    refused = {event.key: event for event in node.seen if isinstance(event, ObjectRefused)}
     assert set(refused) == {bad.key, wrong.key}
     assert "24 bits" in refused[wrong.key].reason
     assert set(groups(switch)) == {group_id(7)} == named(switch)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
-from ryu_apps.control.messages import FlowRejected
+from ryu_apps.control.messages import ObjectRefused
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from tests.unit.test_punt import PORT, WITH_RA, discover, solicitation
 from vrouter_ovs.edge import PuntReason
@@ -91,7 +91,7 @@ def test_a_meter_that_somebody_deletes_comes_back_with_its_flow(node, switch) ->
     switch.ofctl("del-meter", switch.bridge, f"meter={1 + PORT.ofport}")
     eventually(lambda: node.southbound.status("hv1")["repairs"], "noticed")
     eventually(lambda: switch.flows() == before and len(meters(switch)) == METERS, "put right")
-    assert not [event for event in node.seen if isinstance(event, FlowRejected)]
+    assert not [event for event in node.seen if isinstance(event, ObjectRefused)]
 
 
 def test_after_a_crash_of_the_switch_meters_and_punts_are_back(node, switch) -> None:

@@ -14,7 +14,7 @@ import pytest
 from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from lab.beds.openflow_bed import Monitor as FlowChanges
 from ryu_apps.control.messages import (
-    FlowRejected,
+    ObjectRefused,
     PortStatus,
     VrouterAcked,
     VrouterConnected,
@@ -26,7 +26,16 @@ from ryu_apps.southbound.openflow.channel import VrouterChannel
 from ryu_apps.southbound.openflow.monitor import Monitor
 from tests.hops import bridged
 from vrouter_ovs.schema.tables import TABLE_IDS
-from vrouter_ovs.state import Endpoint, Evi, LocalPort, Neighbor, Punt, RemoteMac, Tunnel
+from vrouter_ovs.state import (
+    OPENFLOW,
+    Endpoint,
+    Evi,
+    LocalPort,
+    Neighbor,
+    Punt,
+    RemoteMac,
+    Tunnel,
+)
 from vrouter_ovs.state.meters import meter_pools
 
 EVI = 5001
@@ -87,7 +96,7 @@ def test_program_modify_delete(node, switch):
     node.acked("hv1", last)
     assert switch.flows() == foreign
     assert node.seen[0] == VrouterConnected("hv1")
-    assert node.seen[-1] == VrouterAcked("hv1", last)
+    assert node.seen[-1] == VrouterAcked("hv1", last, OPENFLOW)
     status = node.southbound.status("hv1")
     assert status["installed_flows"] == 0 and status["errors"] == 0
 
@@ -108,7 +117,7 @@ def test_an_object_that_cannot_be_parsed_blocks_nobody(node, switch):
     join(node, switch)
     bad = Tunnel(Endpoint("192.0.2.9"), 0xFFFFFF10)
     node.acked("hv1", node.program("hv1", *macs(5), bad))
-    refusals = [event for event in node.seen if isinstance(event, FlowRejected)]
+    refusals = [event for event in node.seen if isinstance(event, ObjectRefused)]
     assert [event.key for event in refusals] == [bad.key]
     assert refusals[0].reason and refusals[0].revision == 1
     assert len(switch.flows()) == 5
@@ -129,7 +138,7 @@ def test_a_full_table_refuses_some_and_takes_the_rest(node, switch):
                  "--", "set", "Bridge", "br-int", f"flow_tables:{BRIDGE}=@t")
     try:
         node.acked("hv1", node.program("hv1", *macs(20), Neighbor(EVI, "10.0.0.9", macs(1)[0].mac)))
-        refused = {event.key for event in node.seen if isinstance(event, FlowRejected)}
+        refused = {event.key for event in node.seen if isinstance(event, ObjectRefused)}
         assert len(refused) == 14
         assert "table full" in node.southbound.status("hv1")["rejected"][0]["reason"]
         assert sum(f"table={BRIDGE}," in line for line in switch.flows()) == 6

@@ -307,8 +307,8 @@ def test_commands_for_what_is_not_there_do_nothing():
     try:
         node.shell.accept(99, "nobody")
         node.shell.refuse(99, "no")
-        node.shell.set_tunnels("nobody", frozenset({Endpoint("10.0.0.1"), Endpoint("banana")}))
-        node.shell.mark_active("nobody", {"x": True})
+        node.set_tunnels("nobody", frozenset({Endpoint("10.0.0.1"), Endpoint("banana")}))
+        node.mark("nobody", "x")
         node.shell.forget("nobody")
         time.sleep(0.05)
         with connect(node) as sock:

@@ -68,7 +68,7 @@ def test_any_damage_is_repaired(seed):
     hypervisor = Hypervisor("hv1", "10.0.0.1").start()
     try:
         hypervisor.join(*node.bound)
-        node.shell.set_tunnels("hv1", ENDPOINTS)
+        node.set_tunnels("hv1", ENDPOINTS)
         until(lambda: node.state("hv1").get("datapath_id") and node.state("hv1")["tunnels"] == 3,
               "configured")
         right = picture(hypervisor)

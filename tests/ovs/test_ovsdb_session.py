@@ -15,10 +15,12 @@ from ryu_apps.control.messages import (
     ElementDisconnected,
     ElementUnusable,
     InterfacesChanged,
+    ObjectRefused,
     TunnelsChanged,
+    VrouterAcked,
 )
 from vrouter_ovs.schema.tables import TABLE_IDS, TABLE_NAMES
-from vrouter_ovs.state import Endpoint
+from vrouter_ovs.state import OVSDB, Endpoint, TunnelPort, tunnel_port_key
 
 
 @pytest.fixture
@@ -145,7 +147,7 @@ def test_before_accept_nothing_is_written(bed):
     node = bed.node(accept=False, node_name="n")
     hypervisor = bed.hypervisor("hv1", "10.0.0.1")
     with hypervisor.watch_writes() as writes:
-        node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
+        node.set_tunnels("hv1", endpoints("10.0.0.2"))
         hypervisor.join(*node.bound)
         node.connected("hv1")
         until(lambda: node.state("hv1")["state"] == "connected", "connected")
@@ -223,7 +225,7 @@ def test_tunnels_are_made_repaired_and_removed(bed):
     settled(node, "hv1")
     hypervisor.vsctl("add-port", "br-int", "mine", "--", "set", "Interface", "mine", "type=vxlan",
                      "options:remote_ip=10.9.9.9", "options:key=7")
-    node.shell.set_tunnels("hv1", endpoints("10.0.0.1", "10.0.0.2", "10.0.0.3"))
+    node.set_tunnels("hv1", endpoints("10.0.0.1", "10.0.0.2", "10.0.0.3"))
     up(node, "hv1", "10.0.0.2", "10.0.0.3")
     rows = hypervisor.find("Interface", "name", "options", "bfd", "external_ids",
                            where="external_ids:vnc-vtep=10.0.0.2")
@@ -254,7 +256,7 @@ def test_tunnels_are_made_repaired_and_removed(bed):
     until(lambda: hypervisor.vsctl("get", "Interface", "vx0a000002", "options:local_ip").strip('"')
           == "10.0.0.11", "the new local address")
     assert hypervisor.vsctl("get", "Interface", "vx0a000002", "_uuid") == before
-    node.shell.set_tunnels("hv1", endpoints("10.0.0.4"))
+    node.set_tunnels("hv1", endpoints("10.0.0.4"))
     up(node, "hv1", "10.0.0.4")
     assert set(hypervisor.vsctl("list-ports", "br-int").split()) == {"mine", "vx0a000004"}
 
@@ -266,12 +268,18 @@ def test_a_name_that_is_taken_elsewhere_is_told_and_the_rest_is_done(bed):
                      "Interface", "vx0a000002", "type=dummy")
     hypervisor.join(*node.bound)
     settled(node, "hv1")
-    node.shell.set_tunnels("hv1", endpoints("10.0.0.2", "10.0.0.3"))
+    node.set_tunnels("hv1", endpoints("10.0.0.2", "10.0.0.3"))
     up(node, "hv1", "10.0.0.3")
     assert "vx0a000002" in node.state("hv1")["problem"]
+    until(lambda: node.of(VrouterAcked), "confirmed, but for what was refused")
+    (refused,) = node.of(ObjectRefused)
+    key = tunnel_port_key(Endpoint("10.0.0.2"))
+    assert (refused.key, refused.revision) == (key, 1) and "another bridge" in refused.reason
     hypervisor.vsctl("del-port", "vx0a000002")
     up(node, "hv1", "10.0.0.2", "10.0.0.3")
     until(lambda: not node.state("hv1")["problem"], "the problem gone")
+    until(lambda: node.of(VrouterAcked)[-1].recovered == (key,), "told that it is there after all")
+    assert len(node.of(ObjectRefused)) == 1
 
 
 def test_a_restarted_node_writes_nothing_where_all_is_right(bed):
@@ -281,8 +289,8 @@ def test_a_restarted_node_writes_nothing_where_all_is_right(bed):
     settled(node, "hv1")
     hypervisor.add_port("tap1", "port-1")
     wanted = endpoints("10.0.0.2", "10.0.0.3")
-    node.shell.set_tunnels("hv1", wanted)
-    node.shell.mark_active("hv1", {"tap1": True})
+    node.set_tunnels("hv1", wanted)
+    node.mark("hv1", "tap1")
     up(node, "hv1", "10.0.0.2", "10.0.0.3")
     until(lambda: "vnc-installed" in hypervisor.vsctl("get", "Interface", "tap1", "external_ids"),
           "the mark")
@@ -294,10 +302,10 @@ def test_a_restarted_node_writes_nothing_where_all_is_right(bed):
         assert {item.endpoint for item in event.tunnels} == wanted
         assert [item.name for item in event.interfaces] == ["tap1"]
         settled(again, "hv1")
-        again.shell.mark_active("hv1", {"tap1": True})
+        again.mark("hv1", "tap1")
         # Not told the tunnels yet: those from before stay.
         until(lambda: not again.shell.waiting, "the commands taken")
-        again.shell.set_tunnels("hv1", wanted)
+        again.set_tunnels("hv1", wanted)
         until(lambda: not again.shell.waiting, "the commands taken")
     assert again.state("hv1")["transactions"] == 0
     assert not [line for line in writes if "Interface" in line or "Bridge" in line]
@@ -309,7 +317,7 @@ def test_a_wiped_database_is_filled_again(bed):
     hypervisor = bed.hypervisor("hv1", "10.0.0.1")
     hypervisor.join(*node.bound)
     settled(node, "hv1")
-    node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
+    node.set_tunnels("hv1", endpoints("10.0.0.2"))
     up(node, "hv1", "10.0.0.2")
     before = node.connected("hv1")
     hypervisor.wipe()
@@ -368,7 +376,7 @@ def test_nothing_of_concurrent_writers_is_lost(bed):
     writer = threading.Thread(target=operator)
     writer.start()
     for count in range(1, len(vteps) + 1):
-        node.shell.set_tunnels("hv1", endpoints(*vteps[:count]))
+        node.set_tunnels("hv1", endpoints(*vteps[:count]))
         until(lambda count=count: len(tunnels(node, "hv1")) == count, "a tunnel more")
     writer.join()
     until(lambda: len(claims(node, "hv1")) == 60, "every port of the operator")
@@ -480,7 +488,7 @@ def test_bridge_name_and_datapath_type_can_be_given(bed):
                      "external_ids:vnc-datapath-type=netdev", "external_ids:vnc-vxlan-port=8472")
     hypervisor.join(*node.bound)
     settled(node, "hv1")
-    node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
+    node.set_tunnels("hv1", endpoints("10.0.0.2"))
     up(node, "hv1", "10.0.0.2")
     assert hypervisor.vsctl("list-br") == "br-vnc"
     assert hypervisor.vsctl("get", "Bridge", "br-vnc", "datapath_type") == "netdev"
@@ -503,14 +511,54 @@ def test_marks_are_written_and_removed(bed):
     settled(node, "hv1")
     hypervisor.add_port("tap1", "port-1")
     until(lambda: "tap1" in claims(node, "hv1"), "tap1")
-    node.shell.mark_active("hv1", {"tap1": True, "gone": True})
+    node.mark("hv1", "tap1")
+    node.mark("hv1", "gone")
     until(lambda: "vnc-installed" in hypervisor.vsctl("get", "Interface", "tap1", "external_ids"),
           "the mark")
     assert len(node.of(InterfacesChanged)) <= 3
-    node.shell.mark_active("hv1", {"tap1": False})
+    node.mark("hv1", "tap1", False)
     until(lambda: "vnc-installed" not in hypervisor.vsctl(
         "get", "Interface", "tap1", "external_ids"), "the mark removed")
     assert "port-1" in hypervisor.vsctl("get", "Interface", "tap1", "external_ids:iface-id")
+
+
+def test_each_revision_is_confirmed_when_it_stands_in_the_database(bed):
+    node = bed.node()
+    hypervisor = bed.hypervisor("hv1", "10.0.0.1")
+    revision = node.program("hv1", TunnelPort(Endpoint("10.0.0.2")))
+    hypervisor.join(*node.bound)
+    settled(node, "hv1")
+    confirmed = VrouterAcked("hv1", revision, (OVSDB,))
+    until(lambda: confirmed in node.of(VrouterAcked), "what was asked for before it joined")
+    assert "vx0a000002" in hypervisor.vsctl("list-ports", "br-int")
+    hypervisor.stop_database()
+    revision = node.program("hv1", TunnelPort(Endpoint("10.0.0.3")))
+    until(lambda: node.of(ElementDisconnected), "away")
+    assert all(event.revision < revision for event in node.of(VrouterAcked))
+    hypervisor.start_database()
+    confirmed = VrouterAcked("hv1", revision, (OVSDB,))
+    until(lambda: confirmed in node.of(VrouterAcked), "confirmed by the next session")
+    assert "vx0a000003" in hypervisor.vsctl("list-ports", "br-int")
+
+
+def test_while_held_nothing_is_deleted_and_then_what_no_object_asks_for_goes(bed):
+    node = bed.node()
+    hypervisor = bed.hypervisor("hv1", "10.0.0.1")
+    hypervisor.join(*node.bound)
+    settled(node, "hv1")
+    node.set_tunnels("hv1", endpoints("10.0.0.2", "10.0.0.3"))
+    up(node, "hv1", "10.0.0.2", "10.0.0.3")
+    _, address, port = node.bound[0]
+    node.stop()
+    again = bed.node(listen=(f"ptcp:{port}:{address}",))
+    settled(again, "hv1")
+    revision = again.program("hv1", TunnelPort(Endpoint("10.0.0.3")),
+                             TunnelPort(Endpoint("10.0.0.4")))
+    confirmed = VrouterAcked("hv1", revision, (OVSDB,))
+    until(lambda: confirmed in again.of(VrouterAcked), "confirmed while it is held")
+    up(again, "hv1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
+    again.shell.hold("hv1", False)
+    until(lambda: "vx0a000002" not in hypervisor.vsctl("list-ports", "br-int"), "the old one gone")
 
 
 def test_forget_leaves_the_hypervisor_as_it_is(bed):
@@ -518,7 +566,7 @@ def test_forget_leaves_the_hypervisor_as_it_is(bed):
     hypervisor = bed.hypervisor("hv1", "10.0.0.1")
     hypervisor.join(*node.bound)
     settled(node, "hv1")
-    node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
+    node.set_tunnels("hv1", endpoints("10.0.0.2"))
     up(node, "hv1", "10.0.0.2")
     node.shell.forget("hv1")
     until(lambda: node.state("hv1")["state"] == "connected", "released")
@@ -528,5 +576,5 @@ def test_forget_leaves_the_hypervisor_as_it_is(bed):
     until(lambda: "tap1" in claims(node, "hv1"), "still followed")
     assert node.state("hv1")["transactions"] == before
     node.shell.accept(node.connected("hv1").session, "hv1")
-    node.shell.set_tunnels("hv1", endpoints("10.0.0.2"))
+    node.set_tunnels("hv1", endpoints("10.0.0.2"))
     up(node, "hv1", "10.0.0.2")

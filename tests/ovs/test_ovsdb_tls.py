@@ -56,7 +56,7 @@ def test_a_hypervisor_with_a_certificate_joins(node, good):
         assert node.state("tls1")["tls"]
         assert hypervisor.vsctl("get-controller", "br-int") == "ssl:127.0.0.1:6653"
         assert hypervisor.find("Manager", "max_backoff") == [{"max_backoff": 1000}]
-        node.shell.set_tunnels("tls1", frozenset(Endpoint(f"10.1.0.{n}") for n in range(1, 101)))
+        node.set_tunnels("tls1", frozenset(Endpoint(f"10.1.0.{n}") for n in range(1, 101)))
         until(lambda: node.state("tls1")["tunnels"] == 100, "a hundred tunnels")
     finally:
         hypervisor.stop()

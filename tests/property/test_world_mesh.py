@@ -34,6 +34,7 @@ from .world_model import (
     assert_equal,
     check_collisions,
     local_paths,
+    of_switch,
 )
 
 
@@ -242,7 +243,9 @@ def check(mesh: Mesh) -> None:
         for port_id, bound in world.ports.bound.items():
             holders.setdefault(port_id, []).append(bound.element)
         for name, objects in world.desired.objects.items():
-            assert_equal(objects, single.world.desired.objects[name], name)
+            assert_equal(
+                of_switch(objects), of_switch(single.world.desired.objects[name]), name
+            )
             check_collisions(objects)
         announced.update(local_paths(world))
         for other, source in enumerate(mesh.nodes):

@@ -135,9 +135,6 @@ class Start:
                 assert not effect.held and self.sent
                 assert self.released or late or self.ended >= set(PEERS)
                 self.released.add(effect.element)
-            elif isinstance(effect, msg.SetTunnels) and not self.released:
-                # What is there stays there.
-                assert effect.endpoints >= set(node.inputs.elements[effect.element].tunnels)
 
     def all_announced(self) -> None:
         routes = self.node.announced

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ryu_apps.control import messages as msg
 
 from .test_world_rebuild import operations
-from .world_model import DEEPER, Driver, Node, assert_equal
+from .world_model import DEEPER, Driver, Node, assert_equal, of_switch
 
 CONFIG = ("network", "subnet", "port", "port", "router", "attach", "attach", "swap",
           "group", "rule", "remac", "readdress", "resubnet", "regroup")
@@ -73,7 +73,7 @@ def _apply(driver: Driver, kind: str, a: int, b: int, c: int) -> list:
 
 def _state(node: Node) -> dict:
     """Tables and routes; sequence numbers of moves are history."""
-    state = {name: dict(objects) for name, objects in node.tables.items()}
+    state = {name: of_switch(objects) for name, objects in node.tables.items()}
     state["announced"] = {
         nlri: path._replace(attrs=path.attrs._replace(mobility=0))
         for nlri, path in node.announced.items()

@@ -8,7 +8,7 @@ The parts: :mod:`.world_universe` (names and numbers), :mod:`.world_node` (the h
 
 from .world_configuration import MODES, TARGETS
 from .world_driver import Driver
-from .world_fresh import assert_equal, check_collisions, flow_keys, rebuild, same
+from .world_fresh import assert_equal, check_collisions, flow_keys, of_switch, rebuild, same
 from .world_node import Hypervisor, Inputs, Node, element_info, local_paths, used_endpoints
 from .world_universe import (
     ASN,
@@ -31,8 +31,36 @@ from .world_universe import (
 )
 
 __all__ = [
-    "ASN", "CIDRS", "DEEPER", "ELEMENTS", "FOREIGN_VTEPS", "INTERFACES", "MODES", "NETWORKS",
-    "NODE", "PEERS", "PORTS", "ROUTERS", "STALE_TIME", "SUBNETS", "TARGETS", "Driver", "Hypervisor",
-    "Inputs", "Node", "assert_equal", "check_collisions", "element_info", "flow_keys", "host",
-    "local_paths", "mac", "rebuild", "same", "target", "used_endpoints", "vteps",
+    "ASN",
+    "CIDRS",
+    "DEEPER",
+    "ELEMENTS",
+    "FOREIGN_VTEPS",
+    "INTERFACES",
+    "MODES",
+    "NETWORKS",
+    "NODE",
+    "PEERS",
+    "PORTS",
+    "ROUTERS",
+    "STALE_TIME",
+    "SUBNETS",
+    "TARGETS",
+    "Driver",
+    "Hypervisor",
+    "Inputs",
+    "Node",
+    "assert_equal",
+    "check_collisions",
+    "element_info",
+    "flow_keys",
+    "host",
+    "local_paths",
+    "mac",
+    "of_switch",
+    "rebuild",
+    "same",
+    "target",
+    "used_endpoints",
+    "vteps",
 ]  # fmt: skip

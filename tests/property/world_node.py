@@ -20,7 +20,7 @@ from ryu_apps.control.vpn.released import SOURCE
 from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import Settings, World
 from vrouter_ovs.edge import EdgePort
-from vrouter_ovs.state import Endpoint
+from vrouter_ovs.state import Endpoint, TunnelPort
 from vrouter_ovs.state.meters import meter_pools
 
 from ..element_info import ovs_info
@@ -72,7 +72,9 @@ class Node:
         self.acked: dict[str, int] = {}
         self.last_program: dict[str, msg.Program] = {}
         self.announced: dict[Nlri, Path] = {}
-        self.tunnels: dict[str, frozenset[Endpoint]] = {}
+        self.tunnels: dict[str, set[Endpoint]] = {}
+        """What tunnel ports the databases have."""
+        self.held: set[str] = set()
         self.edges: dict[tuple[str, int], EdgePort] = {}
         self.effects: list = []
         self.mute: set[str] = set()
@@ -107,16 +109,29 @@ class Node:
                 for key, item in changes:
                     self.inputs.refused.pop((element, key), None)
                     if item is None:
-                        table.pop(key, None)
+                        gone = table.pop(key, None)
+                        if type(gone) is TunnelPort and element not in self.held:
+                            self.tunnels[element].discard(gone.endpoint)
                     else:
                         assert item.key == key
                         table[key] = item
+                        if type(item) is TunnelPort:
+                            self.tunnels[element].add(item.endpoint)
                 self.last_program[element] = effect
             case msg.AcceptElement(_, info):
-                self.tables.setdefault(info.element, {})
+                name = info.element
+                if name not in self.tables:
+                    self.tables[name] = {}
+                    self.held.add(name)
+                    known = self.world.elements.accepted.get(name)
+                    self.tunnels[name] = set(known.tunnels) if known is not None else set()
+            case msg.Hold(element, False):
+                self.held.discard(element)
+                self.tunnels[element] = ports_of(self.tables[element])
             case msg.ReleaseElement(element):
                 for known in (self.tables, self.acked, self.last_program, self.tunnels):
                     known.pop(element, None)
+                self.held.discard(element)
                 for place in [one for one in self.inputs.refused if one[0] == element]:
                     del self.inputs.refused[place]
             case msg.Announce(paths):
@@ -125,8 +140,6 @@ class Node:
             case msg.Withdraw(nlris):
                 for nlri in nlris:
                     self.announced.pop(nlri, None)
-            case msg.SetTunnels(element, wanted):
-                self.tunnels[element] = wanted
             case msg.EdgeChanged(element, ofport, None):
                 del self.edges[element, ofport]
             case msg.EdgeChanged(element, ofport, port):
@@ -146,12 +159,12 @@ class Node:
         }
         for name, element in world.elements.accepted.items():
             assert element.confirmations.revision == self.revisions.get(name, 0)
-            if element.session is not None:
-                used = used_endpoints(world.desired.objects[name]) | world.elements.mesh(name)
-                if not element.deferred:
-                    assert self.tunnels.get(name, frozenset()) == used
-                else:
-                    assert self.tunnels.get(name, frozenset()) >= used
+            used = used_endpoints(world.desired.objects[name]) | world.elements.mesh(name)
+            assert ports_of(self.tables[name]) == used
+            if name in self.held:
+                assert self.tunnels[name] >= used | element.tunnels.keys()
+            else:
+                assert not element.deferred and self.tunnels[name] == used
 
     def ack(self, element: str, revision: int | None = None) -> None:
         if element in self.world.elements.accepted and element not in self.mute:
@@ -256,6 +269,8 @@ class Node:
             one.tunnels.pop(endpoint, None)
         else:
             one.tunnels[endpoint] = status
+            if name in self.held:
+                self.tunnels[name].add(endpoint)
         self.handle(msg.TunnelsChanged(one.session, name, ((endpoint, status),)))
 
     def receive(self, peer: str, announced: tuple = (), withdrawn: tuple = ()) -> None:
@@ -292,11 +307,11 @@ class Node:
 
     def refuse(self, element: str, key: tuple) -> None:
         self.inputs.refused[element, key] = "no space"
-        self.handle(msg.FlowRejected(element, key, "no space", self.revisions[element]))
+        self.handle(msg.ObjectRefused(element, key, "no space", self.revisions[element]))
 
     def refuse_late(self, element: str, key: tuple) -> None:
         """A refusal of what the object was before its last change: nothing comes of it."""
-        self.handle(msg.FlowRejected(element, key, "no space", self.revisions[element] - 1))
+        self.handle(msg.ObjectRefused(element, key, "no space", self.revisions[element] - 1))
 
 
 def element_info(name: str, vtep: str) -> msg.ElementInfo:
@@ -305,6 +320,11 @@ def element_info(name: str, vtep: str) -> msg.ElementInfo:
         name, f"host{number}", vtep, f"uuid-{name}", f"198.51.100.{number + 1}",
         ovs_version="3.1.0", datapath_id=number + 1,
     )
+
+
+def ports_of(table: dict) -> set[Endpoint]:
+    """The endpoints that a vrouter is asked to have tunnel ports to."""
+    return {item.endpoint for item in table.values() if type(item) is TunnelPort}
 
 
 def local_paths(world: World) -> dict[Nlri, Path]:

@@ -97,7 +97,7 @@ class LoopSouthbound(Southbound):
         with self._lock:
             for key, item in effect.changes:
                 if item is not None and key in self._refused:
-                    self._post(msg.FlowRejected(effect.element, key, "no", effect.revision))
+                    self._post(msg.ObjectRefused(effect.element, key, "no", effect.revision))
                 elif item is not None:
                     element.objects[key] = item
                 elif not element.held:
@@ -107,12 +107,6 @@ class LoopSouthbound(Southbound):
 
     def hold(self, effect: msg.Hold) -> None:
         self.elements[effect.element].held = effect.held
-
-    def set_tunnels(self, effect: msg.SetTunnels) -> None:
-        """Elements of one process need no tunnels."""
-
-    def mark_installed(self, effect: msg.MarkInstalled) -> None:
-        """Nobody looks."""
 
     # ------------------------------------------------------------ any thread
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from ryu_apps.southbound.ovsdb.changes import needed
-from ryu_apps.southbound.ovsdb.desired import Wish
 from ryu_apps.southbound.ovsdb.protocol.replica import (
     MAP,
     OPTION,
@@ -17,8 +15,11 @@ from ryu_apps.southbound.ovsdb.protocol.replica import (
     read_value,
 )
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
+from ryu_apps.southbound.ovsdb.reconcile import diff
+from ryu_apps.southbound.ovsdb.requested import Requested
+from ryu_apps.southbound.ovsdb.spec import HypervisorSpec
 from ryu_apps.southbound.ovsdb.view import View
-from vrouter_ovs.state import Endpoint
+from vrouter_ovs.state import Endpoint, TunnelPort
 
 KINDS = {
     "Open_vSwitch": {"bridges": SET, "manager_options": SET, "external_ids": MAP,
@@ -41,11 +42,24 @@ LIMITING_KINDS = KINDS | {
 }
 """Those of a schema that can limit the connections of a zone."""
 
-WISH = Wish(
-    element="hv1", vtep="10.0.0.1", tunnels=frozenset({Endpoint("10.0.0.2"), Endpoint("10.0.0.3")}),
+SPEC = HypervisorSpec(
+    element="hv1", vtep="10.0.0.1",
     controller="tcp:192.0.2.1:6653", local=("tcp", "192.0.2.1", 6640),
     table_names={0: "classify", 1: "guard"}, bfd_interval=1000, owner="node1",
 )
+
+
+TUNNELS = (TunnelPort(Endpoint("10.0.0.2")), TunnelPort(Endpoint("10.0.0.3")))
+
+
+def asked(*objects: Any, held: bool = False) -> Requested:
+    """What a vrouter is asked to have; what comes of it is in its ``posted``."""
+    posted: list[object] = []
+    made = Requested("hv1", posted.append)
+    made.posted = posted  # type: ignore[attr-defined]
+    made.change(1, [(item.key, item) for item in objects])
+    made.held = held
+    return made
 
 
 class Database:
@@ -114,11 +128,20 @@ class Database:
             for column, how, value in operation.get("mutations", ()):
                 self.mutate(table, uuid, column, how, resolve(value))
 
-    def settle(self, wish: Wish) -> list[dict]:
+    def diff(
+        self, spec: HypervisorSpec = SPEC, requested: Requested | None = None, now: float = 0.0
+    ) -> Transaction:
+        """``requested``: by default, :data:`TUNNELS`."""
+        requested = asked(*TUNNELS) if requested is None else requested
+        return diff(self.replica, self.view, spec, requested, now)
+
+    def settle(
+        self, spec: HypervisorSpec = SPEC, requested: Requested | None = None
+    ) -> list[dict]:
         """Write what is needed; then nothing may be."""
-        transaction = needed(self.replica, self.view, wish)
+        transaction = self.diff(spec, requested)
         self.commit(transaction)
-        again = needed(self.replica, self.view, wish)
+        again = self.diff(spec, requested)
         assert again.operations == []
         assert again.problems == []
         return transaction.operations

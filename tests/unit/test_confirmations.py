@@ -124,9 +124,27 @@ def test_the_status_is_what_the_history_says(history: list) -> None:
 def test_each_target_answers_for_itself(monkeypatch) -> None:
     monkeypatch.setitem(TARGET_OF, "vrf", "ovsdb")
     made = sent(ONE, Vrf(3, ""))
-    assert made.confirmed(2) == [ONE.key]
+    assert made.confirmed(2, OPENFLOW) == [ONE.key]
     assert made.settled() and not made.settled(TARGETS)
     assert made.status(Vrf(3, "").key) == Status(PENDING, 2)
     assert made.confirmed(1, ("ovsdb",)) == []
     assert made.confirmed(2, ("ovsdb",)) == [("vrf", 3)]
     assert made.settled(TARGETS)
+
+
+def test_what_recovers_is_done_though_its_revision_was_confirmed_before() -> None:
+    """A refusal may end by itself: the port that was in the way has gone."""
+    made = sent(ONE, TWO)
+    made.refused(ONE.key, "taken", 1)
+    assert made.confirmed(2) == [TWO.key]
+    assert made.confirmed(2, recovered=(ONE.key,)) == [ONE.key]
+    assert made.refusals == {} and made.status(ONE.key) == Status(DONE)
+    assert made.confirmed(2, recovered=(ONE.key,)) == []
+
+
+def test_what_has_changed_since_does_not_recover() -> None:
+    made = sent(ONE)
+    made.refused(ONE.key, "taken", 1)
+    made.programmed(2, [(ONE.key, Evi(1, True))])
+    assert made.confirmed(1, recovered=(ONE.key,)) == []
+    assert made.status(ONE.key) == Status(PENDING, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections import Counter
 
-from ryu_apps.control.messages import FlowRejected, Program
+from ryu_apps.control.messages import ObjectRefused, Program
 from ryu_apps.southbound.openflow.connection import BUNDLE_CONTROL, ERROR, MULTIPART_REPLY
 from ryu_apps.southbound.openflow.readback import MetersRead, Purpose
 from ryu_apps.southbound.openflow.requested import Requested
@@ -68,7 +68,7 @@ def test_refused_meters_are_not_taken_for_a_part_of_the_round_that_they_precede(
                if one[1] == BUNDLE_CONTROL and one[12:14] == b"\0\4")
     commit = message(BUNDLE_CONTROL, end, struct.pack("!IHH", 1, 5, 3))
     requested.outcome(session.reply(BUNDLE_CONTROL, end, commit))
-    assert [type(event) for event in posted] == [FlowRejected]
+    assert [type(event) for event in posted] == [ObjectRefused]
     assert posted[0].key == pools[0].key
     assert "meter mod failed: out of meters; DHCP and router advertisements" in caplog.text
     assert MAC.key in requested.flows.objects and requested.flows.installed

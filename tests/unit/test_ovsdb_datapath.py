@@ -8,15 +8,14 @@ from dataclasses import replace
 import pytest
 
 from lab.open_vswitch import schema_path
-from ryu_apps.southbound.ovsdb.changes import needed
 from ryu_apps.southbound.ovsdb.datapath import LIMIT, LIMIT_MARK
 from ryu_apps.southbound.ovsdb.protocol.replica import MAP, OPTION
 from ryu_apps.southbound.ovsdb.protocol.schema import Plan, plan_for
 from ryu_apps.southbound.ovsdb.rows import describe
 
-from .ovsdb_support import KINDS, LIMITING_KINDS, WISH, Database
+from .ovsdb_support import KINDS, LIMITING_KINDS, SPEC, Database
 
-LIMITED = replace(WISH, connections_per_port=1000)
+LIMITED = replace(SPEC, connections_per_port=1000)
 
 
 DAMAGES = {
@@ -72,8 +71,8 @@ def shown(database: Database) -> int | None:
 def made(kinds=LIMITING_KINDS) -> Database:
     """One that has all that is wanted, but no limit."""
     database = Database(kinds, **{"system-id": "hv1", "vnc-encap-ip": "10.0.0.1"})
-    database.commit(needed(database.replica, database.view, WISH))
-    database.settle(WISH)
+    database.commit(database.diff())
+    database.settle()
     return database
 
 
@@ -152,9 +151,7 @@ def test_an_operator_who_writes_at_the_same_moment_wins(
 ) -> None:
     database.settle(LIMITED)
     operator(database, before)
-    late = needed(
-        database.replica, database.view, replace(LIMITED, connections_per_port=2000)
-    )
+    late = database.diff(replace(LIMITED, connections_per_port=2000))
     assert late.operations
     operator(database, 77)
     database.commit(late)

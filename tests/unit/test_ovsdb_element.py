@@ -18,14 +18,23 @@ from ryu_apps.southbound.ovsdb.admission import (
     Admission,
     LineBudget,
 )
-from ryu_apps.southbound.ovsdb.database import Database
-from ryu_apps.southbound.ovsdb.desired import Wanted
 from ryu_apps.southbound.ovsdb.element import REFUSED_HOLD, WAITING_LIMIT, Element, Origin
-from ryu_apps.southbound.ovsdb.pacing import MAX_PAUSE, WRITE_BURST, WRITE_RATE, Writes, error_in
+from ryu_apps.southbound.ovsdb.pacing import (
+    MAX_PAUSE,
+    WRITE_BURST,
+    WRITE_RATE,
+    TransactionPacing,
+    error_in,
+    failed_at,
+)
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.liveness import CHALLENGE, Liveness
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica
+from ryu_apps.southbound.ovsdb.requested import FIRST_PAUSE
+from ryu_apps.southbound.ovsdb.view import View
+from vrouter_ovs.state import Endpoint, InterfaceInstalled, TunnelPort
 
-from .ovsdb_support import KINDS
+from .ovsdb_support import KINDS, asked
 
 ORIGIN = Origin(7, ("192.0.2.9", 40000), ("tcp", "192.0.2.1", 6640))
 
@@ -40,17 +49,17 @@ class Hypervisor:
 
     def __init__(self, **ids: str) -> None:
         self.posted: list[object] = []
-        self.database = Database(KINDS)
+        self.view = View(Replica(KINDS))
         self.element = Element(
-            ORIGIN, self.database, ovsdb_settings(), self.posted.append, 0.0, no_vtep
+            ORIGIN, self.view, ovsdb_settings(), self.posted.append, 0.0, no_vtep
         )
-        self.element.begin(self.database.apply({"Open_vSwitch": {"root": {"insert": {
+        self.element.begin(self.view.update({"Open_vSwitch": {"root": {"insert": {
             "external_ids": ["map", list(ids.items())], "datapath_types": "system",
         }}}}))
         self.element.introduce()
 
     def update(self, table: str, uuid: str, how: str, row: dict | None) -> None:
-        self.element.follow(self.database.apply({table: {uuid: {how: row}}}))
+        self.element.on_update(self.view.update({table: {uuid: {how: row}}}))
 
     def ids(self, **difference: str) -> None:
         self.update("Open_vSwitch", "root", "modify",
@@ -99,23 +108,23 @@ def test_nothing_is_written_before_it_is_accepted_and_one_thing_at_a_time(
     known: Hypervisor,
 ) -> None:
     assert known.element.to_write(1.0) is None
-    known.element.accept(Wanted())
+    known.element.accept(asked())
     request = known.element.to_write(1.0)
     assert request is not None
     assert request.operations[-1]["op"] == "comment"
     assert known.element.to_write(1.0) is None
-    assert known.element.writes.answered_by(request.identifier)
+    assert known.element.pacing.answered_by(request.identifier)
     known.element.written("constraint violation: no", 1.0)
     assert known.element.dirty
     assert known.element.trouble == "constraint violation: no"
     assert known.element.to_write(1.0) is None
-    again = known.element.to_write(known.element.writes.not_before)
+    again = known.element.to_write(known.element.pacing.not_before)
     assert again is not None
     assert again.identifier != request.identifier
 
 
 def test_one_that_was_refused_writes_nothing_and_may_try_again_later(known: Hypervisor) -> None:
-    known.element.accept(Wanted())
+    known.element.accept(asked())
     known.element.refuse("two have this VTEP", 1.0)
     assert known.element.to_write(1.0) is None
     known.ids(unrelated="1")
@@ -126,7 +135,7 @@ def test_one_that_was_refused_writes_nothing_and_may_try_again_later(known: Hype
 
 
 def test_one_that_stands_by_writes_nothing_and_is_told_of_again(known: Hypervisor) -> None:
-    known.element.accept(Wanted())
+    known.element.accept(asked())
     known.element.stand_by("owned by node1")
     assert known.element.to_write(1.0) is None
     assert known.element.trouble == "owned by node1"
@@ -155,18 +164,49 @@ def test_a_vtep_that_this_node_knows_to_be_none_is_not_taken() -> None:
     assert "vnc-encap-ip 10.0.0.255 is no host's; run on it" in hypervisor.element.trouble
 
 
-def test_the_mark_of_an_interface_goes_with_it(known: Hypervisor) -> None:
-    wanted = Wanted(marks={"tap1": True, "tap2": True})
-    known.element.accept(wanted)
+def bridge(known: Hypervisor) -> None:
+    """It has the integration bridge, with a claim."""
     known.update("Bridge", "b", "insert", {"name": "br-int", "ports": ["uuid", "p"]})
     known.update("Open_vSwitch", "root", "modify", {"bridges": ["uuid", "b"]})
     known.update("Port", "p", "insert", {"name": "tap1", "interfaces": ["uuid", "i"]})
     known.update("Interface", "i", "insert",
                  {"name": "tap1", "external_ids": ["map", [["iface-id", "port-1"]]]})
+
+
+def test_an_interface_that_is_made_anew_is_marked_again(known: Hypervisor) -> None:
+    bridge(known)
+    known.element.accept(asked(InterfaceInstalled("tap1", True)))
+    known.element.to_write(1.0)
+    known.element.written("", 1.0)
+    known.element.dirty = False
     known.update("Interface", "i", "delete", None)
     assert [dict(event.changes)["tap1"] is None for event in known.posted
             if isinstance(event, InterfacesChanged)] == [False, True]
-    assert wanted.marks == {"tap2": True}
+    assert known.element.dirty
+
+
+def test_an_operation_that_the_database_refuses_is_its_objects_and_the_rest_is_written(
+    known: Hypervisor,
+) -> None:
+    bridge(known)
+    bad, good = TunnelPort(Endpoint("10.0.0.7")), InterfaceInstalled("tap1", True)
+    requested = asked(bad, good)
+    known.element.accept(requested)
+    first = known.element.to_write(1.0)
+    at = next(number for number, one in enumerate(first.operations) if one["op"] == "insert"
+              and one["row"].get("type") == "vxlan")
+    known.element.written("constraint violation: no", 1.0, at)
+    now = known.element.pacing.not_before
+    assert now < 1.5, "the others wait for the transaction's pause alone"
+    again = known.element.to_write(now)
+    assert not any(one["op"] == "insert" and one["table"] == "Port" for one in again.operations)
+    assert any(one["op"] == "mutate" and one["table"] == "Interface" for one in again.operations)
+    assert [(event.key, event.reason) for event in requested.posted] \
+        == [(bad.key, "constraint violation: no")]
+    known.element.written("", now)
+    known.element.dirty = False
+    known.element.tick(1.0 + FIRST_PAUSE)
+    assert known.element.dirty, "and it is tried again"
 
 
 def test_the_end_is_told_once(known: Hypervisor) -> None:
@@ -180,7 +220,7 @@ def test_the_end_is_told_once(known: Hypervisor) -> None:
 
 
 def test_writes_are_limited() -> None:
-    writes = Writes(0.0)
+    writes = TransactionPacing(0.0)
     for _ in range(int(WRITE_BURST)):
         assert writes.begin(0.0) is not None
         writes.end("", 0.0)
@@ -190,7 +230,7 @@ def test_writes_are_limited() -> None:
 
 
 def test_a_failure_pauses_longer_each_time_and_is_told_once() -> None:
-    writes = Writes(0.0)
+    writes = TransactionPacing(0.0)
     told = [writes.end("no", 0.0) for _ in range(3)]
     assert told == [True, False, False]
     assert writes.not_before == pytest.approx(0.16)
@@ -202,13 +242,13 @@ def test_a_failure_pauses_longer_each_time_and_is_told_once() -> None:
     assert writes.end("no", 0.0)
 
 
-@pytest.mark.parametrize(("result", "error"), [
-    ([{}, {"count": 1}, None], ""),
-    ([{}, {"error": "constraint violation", "details": "why"}], "constraint violation: why"),
-    ("nonsense", ""),
+@pytest.mark.parametrize(("result", "error", "at"), [
+    ([{}, {"count": 1}, None], "", None),
+    ([{}, {"error": "constraint violation", "details": "why"}], "constraint violation: why", 1),
+    ("nonsense", "", None),
 ])
-def test_the_error_of_a_transaction(result: object, error: str) -> None:
-    assert error_in(result) == error
+def test_the_error_of_a_transaction(result: object, error: str, at: int | None) -> None:
+    assert (error_in(result), failed_at(result)) == (error, at)
 
 
 def test_one_probe_in_each_silence_then_the_end() -> None:

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
 from vrouter_ovs.encapsulation import VXLAN
+from vrouter_ovs.state.database import InterfaceInstalled, TunnelPort, tunnel_port_key
+from vrouter_ovs.state.endpoint import Endpoint
 from vrouter_ovs.state.groups import (
     ALL,
     FAST_FAILOVER,
@@ -31,29 +33,9 @@ from vrouter_ovs.state.targets import FLOWS, GROUP, METER, OPENFLOW, OVSDB, TARG
 
 __all__ = [
     "ALL", "FAST_FAILOVER", "FLOWS", "GROUP", "GROUP_TYPES", "METER", "OPENFLOW", "OVSDB", "SELECT",
-    "TARGETS", "Bucket", "Group", "Key", "MeterPool",
+    "TARGETS", "VXLAN", "Bucket", "Endpoint", "Group", "InterfaceInstalled", "Key", "MeterPool",
+    "TunnelPort", "tunnel_port_key",
 ]
-
-
-class Endpoint(NamedTuple):
-    """The far end of a tunnel: a tunnel port leads to one, and a hop names one.
-
-    ``vtep``: its IP address, of either family.  ``encap``: the encapsulation's name,
-    of :mod:`vrouter_ovs.encapsulation`.  ``path``: the number of the underlay path that leads
-    there.  Two endpoints of one VTEP are two tunnels.
-
-    Endpoints are keys of hot dictionaries: a tuple hashes and compares four times faster than a
-    frozen dataclass.
-    """
-
-    vtep: str
-    encap: str = VXLAN
-    path: int = 0
-
-    def __str__(self) -> str:
-        more = [self.encap] if self.encap != VXLAN else []
-        more += [f"path {self.path}"] if self.path else []
-        return f"{self.vtep} ({', '.join(more)})" if more else self.vtep
 
 
 class BridgedHop(NamedTuple):
@@ -499,7 +481,7 @@ class PeerAddress:
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | DnsServer | RemoteMac
     | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
-    | Group | MeterPool
+    | Group | MeterPool | TunnelPort | InterfaceInstalled
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
 TARGET_OF: dict[str, str] = {kind: getattr(cls, "target", FLOWS) for kind, cls in KINDS.items()}

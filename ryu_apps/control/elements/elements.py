@@ -170,7 +170,7 @@ class Elements:
         for vtep, before in zip(vteps, known, strict=True):
             if (vtep in self.by_vtep) != before:
                 self._marks.vteps.mark(vtep)
-                self._marks.tunnels.mark_all(self.accepted)
+                self._marks.tunnel_ports.mark_all(self.accepted)
 
     def _hold(
         self, holders: dict, read: Callable[[dict[str, Any]], Any], name: str, old: Any, new: Any

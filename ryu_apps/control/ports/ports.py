@@ -20,7 +20,10 @@ from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.translate import BoundPort, bound_port
-from vrouter_ovs.state import Key, LocalHop, LocalPort, Punt
+from vrouter_ovs.state import InterfaceInstalled, Key, LocalHop, LocalPort, Punt
+
+INTERFACES = ("interfaces",)
+"""The scope of what is said of interfaces in a hypervisor's database."""
 
 
 class Ports:
@@ -53,8 +56,8 @@ class Ports:
         self.present = tables.present
         self.local: dict[tuple[str, Lookup], str] = {}
         """(element, lookup) -> the port that stands there."""
-        self.marks: dict[str, dict[str, bool]] = {}
-        """Element -> interface -> whether it is installed, where that changed."""
+        self._unreported: dict[tuple[str, str], None] = {}
+        """(element, interface) that may be installed since the last tick, or be so no more."""
 
     # ------------------------------------------------------------ resolution
 
@@ -128,6 +131,9 @@ class Ports:
         else:
             self.bound[port_id] = new
             self._index(new)
+            if old is not None and old.interface != new.interface and port_id in self.active:
+                self._unreported[old.element, old.interface] = None
+                self._unreported_interface(port_id)
             item = LocalPort(
                 port_id, new.ofport, new.evi, new.mac, new.allowed, new.port_security,
                 new.policy, new.shared,
@@ -139,7 +145,7 @@ class Ports:
 
     def _deactivate(self, port_id: str) -> None:
         self.active.pop(port_id, None)
-        self._mark(port_id, False)
+        self._unreported_interface(port_id)
 
     @staticmethod
     def _lookups(bound: BoundPort):
@@ -222,7 +228,7 @@ class Ports:
             port_id = key[1]
             if port_id not in self.active:
                 self.active[port_id] = None
-                self._mark(port_id, True)
+                self._unreported_interface(port_id)
             self._marks.confirmed.mark(port_id)
             self._marks.port_routes.mark(port_id)
             self._marks.evi_routes.mark((element, self.bound[port_id].evi))
@@ -236,10 +242,36 @@ class Ports:
         self._marks.port_routes.mark(port_id)
         self._marks.evi_routes.mark((element, bound.evi))
 
-    def _mark(self, port_id: str, installed: bool) -> None:
+    # ------------------------------------------------------------ what the host is told
+
+    def _unreported_interface(self, port_id: str) -> None:
         bound = self.bound.get(port_id)
         if bound is not None:
-            self.marks.setdefault(bound.element, {})[bound.interface] = installed
+            self._unreported[bound.element, bound.interface] = None
+
+    def tick(self) -> None:
+        """Have the hosts told which interfaces are installed: at most once a second, because every
+        write makes ovs-vswitchd look at all of its ports."""
+        self._marks.interfaces.mark_all(self._unreported)
+        self._unreported.clear()
+
+    def resolve_installed(self, place: tuple[str, str]) -> None:
+        """Say in the hypervisor's database whether the flows of an interface's port are confirmed;
+        nothing, where the interface is gone: ``(element, interface)``."""
+        name, interface = place
+        element = self._elements.accepted.get(name)
+        if element is None:
+            return
+        row = element.interfaces.get(interface)
+        if row is None:
+            self._desired.delete(name, INTERFACES, (InterfaceInstalled.kind, interface))
+            return
+        bound = self.bound.get(row.iface_id)
+        holds = bound is not None and (bound.element, bound.interface) == (name, interface)
+        installed = holds and row.iface_id in self.active
+        self._desired.put(name, INTERFACES, InterfaceInstalled(interface, installed))
+
+    # ------------------------------------------------------------ for others
 
     def status(self, port_id: str) -> Status:
         """What the switch has made of a bound port as it is now."""

@@ -11,13 +11,13 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ryu_apps.control.messages import FlowRejected, Program, VrouterAcked
+from ryu_apps.control.messages import ObjectRefused, Program, VrouterAcked
 from ryu_apps.southbound.openflow.groups import GroupOperation, VrouterGroups
 from ryu_apps.southbound.openflow.meters import VrouterMeters
 from ryu_apps.southbound.openflow.readback import GroupsRead, MetersRead
 from ryu_apps.southbound.openflow.reconcile import Operation, VrouterFlows
 from ryu_apps.southbound.openflow.rounds import Outcome
-from vrouter_ovs.state import FLOWS, GROUP, METER, TARGET_OF, Key, MeterPool, StateObject
+from vrouter_ovs.state import FLOWS, GROUP, METER, OPENFLOW, TARGET_OF, Key, MeterPool, StateObject
 
 LOG = logging.getLogger("vnc.openflow")
 WITHOUT_METERS = (
@@ -27,7 +27,7 @@ WITHOUT_METERS = (
 
 
 class Requested:
-    """``post`` gets FlowRejected and VrouterAcked.  The channel's worker owns it; only
+    """``post`` gets ObjectRefused and VrouterAcked.  The channel's worker owns it; only
     :meth:`status` may be called by other threads."""
 
     def __init__(self, element: str, post: Callable[[object], None]) -> None:
@@ -39,6 +39,8 @@ class Requested:
         self._backlog: list[Program] = []
         self._revision = 0
         self._acked = 0
+        self._reported: set[Key] = set()
+        """What the core holds to be refused."""
 
     def status(self) -> dict[str, Any]:
         """Revisions, sizes and refused objects; a snapshot that may be a moment old."""
@@ -149,6 +151,17 @@ class Requested:
 
     # ------------------------------------------------------------ to the core
 
+    def _is_refused(self, key: Key) -> bool:
+        return (
+            key in self.flows.rejected or key in self.groups.rejected or key in self.meters.refused
+        )
+
+    def _is_there(self, key: Key) -> bool:
+        known = (
+            key in self.flows.objects or key in self.groups.objects or key in self.meters.pools
+        )
+        return known and not self._is_refused(key)
+
     def settle(self) -> bool:
         """The switch has everything that was taken over: confirm it.  False where a refusal has
         left something to change after all."""
@@ -156,9 +169,11 @@ class Requested:
         self.report_refused()
         if self.pending:
             return False
-        if self._acked != self._revision:
+        recovered = tuple(key for key in self._reported if self._is_there(key))
+        self._reported = {key for key in self._reported if self._is_refused(key)}
+        if recovered or self._acked != self._revision:
             self._acked = self._revision
-            self._post(VrouterAcked(self._element, self._acked))
+            self._post(VrouterAcked(self._element, self._acked, OPENFLOW, recovered))
         return True
 
     def report_refused(self) -> None:
@@ -167,7 +182,8 @@ class Requested:
                             *self.flows.take_refused()):
             LOG.error("vrouter %s: object %s refused: %s%s", self._element, key, reason,
                       WITHOUT_METERS if key[0] == MeterPool.kind else "")
-            self._post(FlowRejected(self._element, key, reason, self._revision))
+            self._reported.add(key)
+            self._post(ObjectRefused(self._element, key, reason, self._revision))
 
 
 def _apart(

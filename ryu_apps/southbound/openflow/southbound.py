@@ -26,7 +26,7 @@ UNCLAIMED = 30.0
 
 class OpenFlowSouthbound:
     """``post``: thread-safe, gets VrouterConnected, VrouterDisconnected, VrouterAcked,
-    FlowRejected and PortStatus.  ``audit_interval``: seconds between two looks at whether a switch
+    ObjectRefused and PortStatus.  ``audit_interval``: seconds between two looks at whether a switch
     still holds what it confirmed.  ``punted``: gets (element, whole packet-in message) of our
     flows; called by receiving threads, must not block.  ``sources``: gets the addresses that
     elements connect from whenever they change.  ``any_address``: a switch may connect from another

@@ -1,26 +1,28 @@
-"""Which session configures which element, and what is wanted of the elements meanwhile."""
+"""Which session configures which element, and what is asked of the elements meanwhile."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from ryu_apps.southbound.ovsdb.desired import Wanted
 from ryu_apps.southbound.ovsdb.element import Element
 from ryu_apps.southbound.ovsdb.poller import Poller
+from ryu_apps.southbound.ovsdb.requested import Requested
 from ryu_apps.southbound.ovsdb.session import Session
-from vrouter_ovs.state import Endpoint
+from vrouter_ovs.state import Key, StateObject
 
 
 class Acceptance:
     """Carries out what the control core decided, on the thread of ``poller``, whose sessions it is
-    about.  Elements are known by name, sessions by number."""
+    about.  Elements are known by name, sessions by number.  ``post``: see
+    :class:`~ryu_apps.southbound.ovsdb.requested.Requested`."""
 
-    def __init__(self, poller: Poller) -> None:
+    def __init__(self, poller: Poller, post: Callable[[object], None]) -> None:
         self._poller = poller
-        self._wanted: dict[str, Wanted] = {}
+        self._post = post
+        self._requested: dict[str, Requested] = {}
         self._accepted: dict[str, Session] = {}
         self._addresses: dict[str, str] = {}
         """Element -> where it was connected from last."""
@@ -51,10 +53,10 @@ class Acceptance:
         other = self._accepted.get(name)
         if other is not None and other is not session:
             self._poller.close(other, f"session {number} took its place")
-        wanted = self._wanted_of(name)
+        requested = self._requested_of(name)
         self._accepted[name] = session
         self._move(name, session.origin.peer[0])
-        self._serve(session, lambda element: element.accept(wanted))
+        self._serve(session, lambda element: element.accept(requested))
 
     def refuse(self, number: int, reason: str, standby: bool) -> None:
         """The session reads on, but configures nothing."""
@@ -75,23 +77,21 @@ class Acceptance:
         if session is not None:
             self._serve(session, lambda element: element.introduce())
 
-    def set_tunnels(self, name: str, endpoints: frozenset[Endpoint]) -> None:
-        """All endpoints that the element must have a tunnel port to."""
-        self._wanted_of(name).tunnels = endpoints
-        session = self._accepted.get(name)
-        if session is not None:
-            self._serve(session, lambda element: element.wanted_changed())
+    def program(
+        self, name: str, revision: int, changes: Iterable[tuple[Key, StateObject | None]]
+    ) -> None:
+        """Objects of the element's database change; None: they go."""
+        self._requested_of(name).change(revision, changes)
+        self._requested_changed(name)
 
-    def mark(self, name: str, marks: Mapping[str, bool]) -> None:
-        """Interface name -> installed; others stay as they were."""
-        self._wanted_of(name).marks.update(marks)
-        session = self._accepted.get(name)
-        if session is not None:
-            self._serve(session, lambda element: element.mark(marks))
+    def hold(self, name: str, held: bool) -> None:
+        """While held, nothing of the element's database is deleted."""
+        self._requested_of(name).held = held
+        self._requested_changed(name)
 
     def forget(self, name: str) -> None:
         """The element is no longer ours; its sessions read on."""
-        self._wanted.pop(name, None)
+        self._requested.pop(name, None)
         self._accepted.pop(name, None)
         self._move(name, None)
         for session in self._poller.sessions:
@@ -125,8 +125,16 @@ class Acceptance:
             self._addresses[name] = address
             self._at[address] += 1
 
-    def _wanted_of(self, name: str) -> Wanted:
-        return self._wanted.setdefault(name, Wanted())
+    def _requested_of(self, name: str) -> Requested:
+        requested = self._requested.get(name)
+        if requested is None:
+            requested = self._requested[name] = Requested(name, self._post)
+        return requested
+
+    def _requested_changed(self, name: str) -> None:
+        session = self._accepted.get(name)
+        if session is not None:
+            self._serve(session, lambda element: element.requested_changed())
 
     def _serve(self, session: Session, what: Callable[[Element], None]) -> None:
         element = session.element

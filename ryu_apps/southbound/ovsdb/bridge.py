@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ryu_apps.control.ids import bridge_datapath_id
-from ryu_apps.southbound.ovsdb.desired import INACTIVITY_PROBE, MAX_BACKOFF, Wish
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
 from ryu_apps.southbound.ovsdb.rows import bridge_name, datapath_id
+from ryu_apps.southbound.ovsdb.spec import INACTIVITY_PROBE, MAX_BACKOFF, HypervisorSpec
 
 PROTOCOLS = ("OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15")
 
 
 def create_bridge(
-    transaction: Transaction, replica: Replica, root_uuid: str, root: Row, wish: Wish
+    transaction: Transaction, replica: Replica, root_uuid: str, root: Row, spec: HypervisorSpec
 ) -> None:
     """Make the bridge.  Where that is not possible yet, ``transaction.problems`` says why."""
     name = bridge_name(root)
@@ -33,10 +33,10 @@ def create_bridge(
         return
     interface = transaction.insert("Interface", {"name": name, "type": "internal"}, "interface")
     port = transaction.insert("Port", {"name": name, "interfaces": interface}, "port")
-    controller = transaction.insert("Controller", _controller_row(wish), "controller")
+    controller = transaction.insert("Controller", _controller_row(spec), "controller")
     tables = [
         [number, transaction.insert("Flow_Table", {"name": text}, f"table{number}")]
-        for number, text in sorted(wish.table_names.items())
+        for number, text in sorted(spec.table_names.items())
     ]
     bridge = transaction.insert(
         "Bridge",
@@ -50,7 +50,7 @@ def create_bridge(
             "flow_tables": ["map", tables],
             "other_config": json_map({
                 "disable-in-band": "true",
-                "datapath-id": f"{bridge_datapath_id(wish.element):016x}",
+                "datapath-id": f"{bridge_datapath_id(spec.element):016x}",
             }),
         },
         "bridge",
@@ -59,7 +59,11 @@ def create_bridge(
 
 
 def check_bridge(
-    transaction: Transaction, replica: Replica, root: Row, bridge: tuple[str, Row], wish: Wish
+    transaction: Transaction,
+    replica: Replica,
+    root: Row,
+    bridge: tuple[str, Row],
+    spec: HypervisorSpec,
 ) -> None:
     """Put right what is wrong about ``bridge``: (UUID, row)."""
     uuid, row = bridge
@@ -72,17 +76,17 @@ def check_bridge(
     controllers = replica.tables["Controller"]
     ours = sorted(
         item for item in row["controller"]
-        if item in controllers and controllers[item]["target"] == wish.controller
+        if item in controllers and controllers[item]["target"] == spec.controller
     )
     if not ours:
         update["controller"] = transaction.insert(
-            "Controller", _controller_row(wish), "controller"
+            "Controller", _controller_row(spec), "controller"
         )
     else:
         if len(row["controller"]) > 1:
             update["controller"] = ["uuid", ours[0]]
         wrong = {
-            column: value for column, value in _controller_row(wish).items()
+            column: value for column, value in _controller_row(spec).items()
             if controllers[ours[0]][column] != value
         }
         if wrong:
@@ -94,11 +98,11 @@ def check_bridge(
         transaction.mutate("Bridge", uuid, ["protocols", "insert", ["set", missing]])
     options = {"disable-in-band": "true"}
     if "datapath-id" not in row["other_config"]:
-        current = wish.datapath_id or datapath_id(row)
+        current = spec.datapath_id or datapath_id(row)
         if current:
             options["datapath-id"] = f"{current:016x}"
     transaction.set_keys("Bridge", uuid, "other_config", row, options)
-    _check_table_names(transaction, replica, uuid, row, wish.table_names)
+    _check_table_names(transaction, replica, uuid, row, spec.table_names)
 
 
 def _check_table_names(
@@ -154,9 +158,9 @@ def _datapath_type(replica: Replica, root: Row) -> str | None:
     return ""
 
 
-def _controller_row(wish: Wish) -> Row:
+def _controller_row(spec: HypervisorSpec) -> Row:
     return {
-        "target": wish.controller,
+        "target": spec.controller,
         "max_backoff": MAX_BACKOFF,
         "inactivity_probe": INACTIVITY_PROBE,
         "connection_mode": "out-of-band",

@@ -5,7 +5,7 @@ makes of it, and what is written to it.  No I/O: events are posted, transactions
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ryu_apps.control.messages import (
@@ -17,14 +17,17 @@ from ryu_apps.control.messages import (
     InterfacesChanged,
     TunnelsChanged,
 )
-from ryu_apps.southbound.ovsdb.database import Database
-from ryu_apps.southbound.ovsdb.desired import Wanted, wish_for
-from ryu_apps.southbound.ovsdb.pacing import Writes
+from ryu_apps.southbound.ovsdb.pacing import TransactionPacing
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.transaction import Operation
+from ryu_apps.southbound.ovsdb.reconcile import diff
+from ryu_apps.southbound.ovsdb.requested import Requested
+from ryu_apps.southbound.ovsdb.rows import bad_encap, describe
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
-from ryu_apps.southbound.ovsdb.view import Changes
+from ryu_apps.southbound.ovsdb.spec import spec_for
+from ryu_apps.southbound.ovsdb.view import Changes, View
 from ryu_apps.southbound.ovsdb.vtep import VtepCheck, vtep_problem
+from vrouter_ovs.state import InterfaceInstalled, Key
 
 LOG = logging.getLogger("vnc.ovsdb")
 REFUSED_HOLD = 30.0
@@ -56,7 +59,7 @@ class Element:
     ``state``: "waiting" (something is missing in the database, or bad), "identified" (until
     :meth:`introduce`), "connected" (posted), "accepted", "refused", "standby" or "closed".
     ``info``: who it is, None while it is waiting.  ``problem``: what is missing, or why it is not
-    accepted.  ``dirty``: whether :meth:`to_write` may have something, from ``writes.not_before``
+    accepted.  ``dirty``: whether :meth:`to_write` may have something, from ``pacing.not_before``
     on.
 
     ``vtep_problem``: see :func:`~ryu_apps.southbound.ovsdb.vtep.vtep_problem`.
@@ -65,23 +68,24 @@ class Element:
     def __init__(
         self,
         origin: Origin,
-        database: Database,
+        view: View,
         settings: OvsdbSettings,
         post: Callable[[object], None],
         now: float,
         vtep_problem: Callable[[str, str], str] = vtep_problem,
     ) -> None:
         self.origin = origin
-        self.database = database
+        self.view = view
         self.state = "waiting"
         self.info: ElementInfo | None = None
         self.problem = ""
         self.dirty = False
-        self.writes = Writes(now)
+        self.pacing = TransactionPacing(now)
         self._settings = settings
         self._post = post
-        self._wanted: Wanted | None = None
-        self._marks: dict[str, bool] = {}
+        self._requested: Requested | None = None
+        self._owners: list[Key | None] = []
+        """Of the operations of the transaction under way."""
         self._problems: list[str] = []
         self._closed_at: float | None = None
         self._began = now
@@ -94,8 +98,8 @@ class Element:
 
     @property
     def trouble(self) -> str:
-        """For people: what keeps the database from being as wanted, empty where nothing does."""
-        return self.problem or "; ".join(self._problems) or self.writes.last_error
+        """For people: what keeps the database from being as asked for, empty where nothing does."""
+        return self.problem or "; ".join(self._problems) or self.pacing.last_error
 
     # ------------------------------------------------------------ what the database says
 
@@ -104,7 +108,7 @@ class Element:
         self._log_garbage(changes.garbage)
         self._identify()
 
-    def follow(self, changes: Changes) -> None:
+    def on_update(self, changes: Changes) -> None:
         """Post what an update of the database changed."""
         self._log_garbage(changes.garbage)
         if changes.configuration or self._problems:
@@ -114,9 +118,11 @@ class Element:
             return
         element = self.info.element
         if changes.interfaces:
-            for name, claim in changes.interfaces.items():
-                if claim is None and self._wanted is not None:
-                    self._wanted.marks.pop(name, None)
+            requested = self._requested
+            if requested is not None and any(
+                (InterfaceInstalled.kind, name) in requested for name in changes.interfaces
+            ):
+                self.dirty = True  # An interface that was made anew has lost its mark.
             self._post(
                 InterfacesChanged(self.origin.number, element, tuple(changes.interfaces.items()))
             )
@@ -131,7 +137,7 @@ class Element:
 
     def _identify(self) -> None:
         """Find out who the hypervisor is, and post what changed about that."""
-        info, problem = self.database.describe(self.origin.peer[0], self._vtep)
+        info, problem = self._describe()
         # The reason of a refusal stays.
         if problem != self.problem and self.state not in ("refused", "standby"):
             self.problem = problem
@@ -140,7 +146,7 @@ class Element:
             if self.state == "waiting":
                 self._post_problem(problem)
         if self.info is not None:
-            self.database.check_same(self.info, info)
+            self._check_same(self.info, info)
         if info is None or (info == self.info and self.state != "waiting"):
             return
         self.info = info
@@ -151,8 +157,27 @@ class Element:
         elif self.state != "identified":
             self._post(ElementChanged(self.origin.number, info))
 
+    def _describe(self) -> tuple[ElementInfo | None, str]:
+        """(who the hypervisor is, or None; what is missing and how to mend it)."""
+        bridge = self.view.bridge
+        info, problem = describe(
+            self.view.replica, bridge[1] if bridge is not None else None, self.origin.peer[0]
+        )
+        problem = problem or bad_encap(self._vtep.problem(info.vtep) if info is not None else "")
+        return (None if problem else info), problem
+
+    def _check_same(self, known: ElementInfo, info: ElementInfo | None) -> None:
+        """Raises :class:`ProtocolError` where this is another hypervisor than ``known``.  It is the
+        same where only its address is missing: ``info`` is None then."""
+        if info is None:
+            root = self.view.replica.root
+            if root is None or root[1]["external_ids"].get("system-id") != known.element:
+                raise ProtocolError("its system-id went away")
+        elif (known.element, known.identity) != (info.element, info.identity):
+            raise ProtocolError(f"its system-id changed from {known.element} to {info.element}")
+
     def _post_problem(self, problem: str) -> None:
-        name, hostname = self.database.shown_names()
+        name, hostname = self.view.names
         self._post(
             ElementUnusable(self.origin.number, self.origin.peer[0], name, hostname, problem)
         )
@@ -174,20 +199,20 @@ class Element:
             ElementConnected(
                 self.origin.number,
                 info,
-                tuple(self.database.view.claims.values()),
-                tuple(self.database.view.tunnels.values()),
+                tuple(self.view.claims.values()),
+                tuple(self.view.tunnels.values()),
             )
         )
 
-    # ------------------------------------------------------------ what the controller wants
+    # ------------------------------------------------------------ what the controller asks for
 
-    def accept(self, wanted: Wanted) -> None:
-        """From now on the database is kept as ``wanted``, whose changes :meth:`wanted_changed` and
-        :meth:`mark` tell of."""
+    def accept(self, requested: Requested) -> None:
+        """From now on the database is kept as ``requested`` says, whose changes
+        :meth:`requested_changed` tells of."""
         if self.state == "connected":
             self.state = "accepted"
-            self._wanted = wanted
-            self._marks = dict(wanted.marks)
+            self._requested = requested
+            requested.new_session()
             self.dirty = True
 
     def refuse(self, reason: str, now: float) -> None:
@@ -207,8 +232,7 @@ class Element:
             return False
         self.state = state
         self.problem = reason
-        self._wanted = None
-        self._marks.clear()
+        self._requested = None
         return True
 
     def forget(self) -> None:
@@ -216,16 +240,10 @@ class Element:
         if self.state == "accepted":
             LOG.info("%s: released", self)
             self.state = "connected"
-            self._wanted = None
-            self._marks.clear()
+            self._requested = None
 
-    def wanted_changed(self) -> None:
-        """Hold the database against what is wanted now."""
-        self.dirty = True
-
-    def mark(self, names: Mapping[str, bool]) -> None:
-        """Write the marks of interfaces: name -> installed."""
-        self._marks.update(names)
+    def requested_changed(self) -> None:
+        """Compare the database with what is asked for now."""
         self.dirty = True
 
     # ------------------------------------------------------------ what is written
@@ -233,38 +251,43 @@ class Element:
     def to_write(self, now: float) -> Request | None:
         """The next transaction; at most one is under way.  None where nothing is to be written, or
         not yet."""
-        if self.state != "accepted" or self.writes.under_way:
+        if self.state != "accepted" or self.pacing.under_way:
             self.dirty = False
             return None
-        if now < self.writes.not_before:
+        if now < self.pacing.not_before:
             return None
-        assert self._wanted is not None and self.info is not None
-        wish = wish_for(
-            self._settings, self.info, self.origin.local, self._wanted.tunnels,
-            self.database.last_datapath_id(),
+        assert self._requested is not None and self.info is not None
+        spec = spec_for(
+            self._settings, self.info, self.origin.local, self.view.last_datapath_id()
         )
-        transaction = self.database.needed(wish, self._marks)
-        self._log_problems(transaction.problems)
+        transaction = diff(self.view.replica, self.view, spec, self._requested, now)
+        self._log_problems([*transaction.problems, *transaction.refused.values()])
         self.dirty = False
         changes = len(transaction.operations)
         if not changes:
-            self._marks.clear()
+            if not transaction.problems:
+                self._requested.settle(transaction.refused, now)
             return None
-        identifier = self.writes.begin(now)
+        self._requested.report(transaction.refused)
+        identifier = self.pacing.begin(now)
         if identifier is None:
             self.dirty = True
             return None
         transaction.comment(f"{self._settings.node_name or 'vnc'}: {changes} changes")
+        self._owners = transaction.owners
         return Request(identifier, transaction.operations)
 
-    def written(self, error: str, now: float) -> None:
-        """The transaction was answered; ``error``: empty where it succeeded.  Its updates came
-        before the reply, so the next look at the replica sees what it did, or what somebody else
-        did instead (RFC 7047 section 4.1.3)."""
+    def written(self, error: str, now: float, at: int | None = None) -> None:
+        """The transaction was answered; ``error``: empty where it succeeded; ``at``: the operation
+        that it is of, where it is of one.  Its updates came before the reply, so the next look at
+        the replica sees what it did, or what somebody else did instead (RFC 7047 section 4.1.3)."""
         self.dirty = True
-        if self.writes.end(error, now):
+        owner = self._owners[at] if at is not None and at < len(self._owners) else None
+        if owner is not None and self._requested is not None:
+            self._requested.failed(owner, error, now)
+        if self.pacing.end(error, now):
             LOG.warning("%s: a transaction failed and will be tried again: %s",
-                        self, self.writes.last_error)
+                        self, self.pacing.last_error)
 
     def _log_problems(self, problems: list[str]) -> None:
         if problems != self._problems:
@@ -281,6 +304,8 @@ class Element:
             raise ProtocolError(f"{self.problem} (waited {WAITING_LIMIT:.0f} s)")
         if self._closed_at is not None and now > self._closed_at:
             raise ProtocolError(f"refused: {self.problem}")
+        if self._requested is not None and self._requested.is_due(now):
+            self.dirty = True
 
     def closed(self, reason: str) -> None:
         """Tell the control core, once, that the session is over."""

@@ -13,7 +13,7 @@ MAX_PAUSE = 10.0
 """Seconds after many failures in a row; 0.04 after the first, then twice as long each time."""
 
 
-class Writes:
+class TransactionPacing:
     """The transactions of one session.  Times in seconds, by one clock.
 
     ``not_before``: when the next may begin.  ``transactions``: begun so far.  ``failures``: since
@@ -74,3 +74,12 @@ def error_in(result: Any) -> str:
         if isinstance(item, dict) and item.get("error"):
             return f"{item['error']}: {item.get('details', '')}"
     return ""
+
+
+def failed_at(result: Any) -> int | None:
+    """Which operation the error in the result of a transaction is of.  None: of none alone, as of
+    the commit, whose error is behind those of all operations (RFC 7047 section 4.1.3)."""
+    for at, item in enumerate(result if isinstance(result, list) else ()):
+        if isinstance(item, dict) and item.get("error"):
+            return at
+    return None

@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ryu_apps.southbound.ovsdb.database import Database
 from ryu_apps.southbound.ovsdb.element import Element, Origin
-from ryu_apps.southbound.ovsdb.pacing import error_in
+from ryu_apps.southbound.ovsdb.pacing import error_in, failed_at
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.liveness import Liveness
 from ryu_apps.southbound.ovsdb.protocol.ovs_package import Message
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica
 from ryu_apps.southbound.ovsdb.protocol.rpc import Connection, decode
 from ryu_apps.southbound.ovsdb.protocol.schema import DATABASE, Plan, plan_for
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
+from ryu_apps.southbound.ovsdb.view import View
 
 
 class Session:
@@ -73,7 +74,7 @@ class Session:
     @property
     def not_before(self) -> float:
         """The earliest time of the next transaction."""
-        return self.element.writes.not_before if self.element is not None else 0.0
+        return self.element.pacing.not_before if self.element is not None else 0.0
 
     # ------------------------------------------------------------ input
 
@@ -114,9 +115,11 @@ class Session:
             self._schema(self._result(message, "get_schema"), data, now)
         elif message.id == "contents" and self.state == "contents":
             self._contents(self._result(message, "monitor_cond"), now)
-        elif self.element is not None and self.element.writes.answered_by(message.id):
-            failed = message.type == Message.T_ERROR
-            self.element.written(str(message.error) if failed else error_in(message.result), now)
+        elif self.element is not None and self.element.pacing.answered_by(message.id):
+            if message.type == Message.T_ERROR:
+                self.element.written(str(message.error), now)
+            else:
+                self.element.written(error_in(message.result), now, failed_at(message.result))
         elif message.id != "probe":
             raise ProtocolError(f"a reply to nothing that was asked: {str(message.id)[:40]!r}")
 
@@ -135,20 +138,20 @@ class Session:
 
     def _contents(self, updates: Any, now: float) -> None:
         assert self._plan is not None
-        database = Database(self._plan.kinds)
-        changes = database.apply(updates)
-        self.element = Element(self.origin, database, self._settings, self._post, now)
+        view = View(Replica(self._plan.kinds))
+        changes = view.update(updates)
+        self.element = Element(self.origin, view, self._settings, self._post, now)
         self.element.begin(changes)
 
     def _update(self, params: list) -> None:
         if self.element is None or len(params) != 2 or params[0] != "vnc":
             raise ProtocolError("an update that was not asked for")
-        self.element.follow(self.element.database.apply(params[1]))
+        self.element.on_update(self.element.view.update(params[1]))
 
     # ------------------------------------------------------------ output
 
     def work(self, now: float) -> None:
-        """Bring the database to what is wanted."""
+        """Bring the database to what is asked for."""
         request = self.element.to_write(now) if self.element is not None else None
         if request is not None:
             self._request("transact", [DATABASE, *request.operations], request.identifier)
@@ -195,7 +198,7 @@ class Session:
         """For people: safe to call from any thread."""
         element = self.element
         info = element.info if element is not None else None
-        view = element.database.view if element is not None else None
+        view = element.view if element is not None else None
         return {
             "session": self.number,
             "element": info.element if info is not None else "",
@@ -211,7 +214,7 @@ class Session:
             "seconds": round(now - self.since, 1),
             "interfaces": len(view.claims) if view is not None else 0,
             "tunnels": len(view.tunnels) if view is not None else 0,
-            "transactions": element.writes.transactions if element is not None else 0,
-            "failures": element.writes.failures if element is not None else 0,
+            "transactions": element.pacing.transactions if element is not None else 0,
+            "failures": element.pacing.failures if element is not None else 0,
             "bytes_in": self.connection.bytes_in,
         }

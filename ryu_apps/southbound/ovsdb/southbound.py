@@ -2,7 +2,8 @@
 
 Hypervisors connect to the node (``ovs-vsctl set-manager tcp:NODE:6640``); one thread serves all of
 them.  It reads until the control core accepts a session, and from then on keeps the integration
-bridge, its controller and its tunnel ports as wanted, whoever else changes them.
+bridge, its controller and what its vrouter needs of the database as asked for, whoever else changes
+them.
 """
 
 from __future__ import annotations
@@ -10,16 +11,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ryu_apps.southbound.ovsdb.acceptance import Acceptance
-from ryu_apps.southbound.ovsdb.endpoints import is_reachable
 from ryu_apps.southbound.ovsdb.listeners import open_listeners
 from ryu_apps.southbound.ovsdb.poller import Poller
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings, parse_listen
 from ryu_apps.supervision import Thread
-from vrouter_ovs.state import Endpoint
+from vrouter_ovs.state import Key, StateObject
 
 __all__ = ["OvsdbSettings", "OvsdbSouthbound", "parse_listen"]
 
@@ -46,7 +46,7 @@ class OvsdbSouthbound:
             ended=lambda session: self._acceptance.ended(session),
             known=lambda address: self._acceptance.is_known(address),
         )
-        self._acceptance = Acceptance(self._poller)
+        self._acceptance = Acceptance(self._poller, post)
         self._thread: Thread | None = None
 
     @property
@@ -89,19 +89,16 @@ class OvsdbSouthbound:
         """Post the session's hypervisor again, which was refused or stood by."""
         self._poller.call(lambda: self._acceptance.reconsider(session))
 
-    def set_tunnels(self, element: str, endpoints: frozenset[Endpoint]) -> None:
-        """The endpoints that ``element`` must have a tunnel port to, all of them.  Kept over
-        reconnects.  What no tunnel port can lead to is left out, and logged."""
-        good = frozenset(endpoint for endpoint in endpoints if is_reachable(endpoint))
-        if len(good) != len(endpoints):
-            bad = ", ".join(map(str, sorted(endpoints - good)[:10]))
-            LOG.error("%s: no tunnel port can lead to %s", element, bad)
-        self._poller.call(lambda: self._acceptance.set_tunnels(element, good))
+    def program(
+        self, element: str, revision: int, changes: Iterable[tuple[Key, StateObject | None]]
+    ) -> None:
+        """Objects of the database change; None: they go.  Kept over reconnects, and confirmed by
+        VrouterAcked of this revision or a later one."""
+        self._poller.call(lambda: self._acceptance.program(element, revision, changes))
 
-    def mark_active(self, element: str, interfaces: Mapping[str, bool]) -> None:
-        """Write ``external_ids:vnc-installed=true`` on interfaces by name, or remove it."""
-        marks = dict(interfaces)
-        self._poller.call(lambda: self._acceptance.mark(element, marks))
+    def hold(self, element: str, held: bool) -> None:
+        """See messages.Hold.  An element is held from its acceptance on."""
+        self._poller.call(lambda: self._acceptance.hold(element, held))
 
     def forget(self, element: str) -> None:
         """The element is no longer ours: leave its database as it is.  Its session goes on and may

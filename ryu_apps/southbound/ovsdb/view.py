@@ -7,10 +7,17 @@ each update which claims and tunnels changed; its cost is that of the update, no
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from ryu_apps.control.messages import Interface, TunnelStatus
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row, RowChange, TableChanges
-from ryu_apps.southbound.ovsdb.rows import bridge_name, claim_of, tunnel_of
+from ryu_apps.southbound.ovsdb.rows import (
+    bridge_name,
+    claim_of,
+    datapath_id,
+    shown,
+    tunnel_of,
+)
 from vrouter_ovs.state import Endpoint
 
 
@@ -45,6 +52,25 @@ class View:
         self._claim_of: dict[str, Interface] = {}
         self._tunnel_of: dict[str, TunnelStatus] = {}
         self._tunnels_at: dict[Endpoint, set[str]] = {}
+        self._datapath_id = 0
+
+    def update(self, updates: Any) -> Changes:
+        """Take in a ``<table-updates2>``.  Raises ProtocolError where it does not fit."""
+        return self.apply(self.replica.apply(updates))
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What the hypervisor says its system-id and its host name are, in a form that can be
+        shown."""
+        root = self.replica.root
+        ids = root[1]["external_ids"] if root is not None else {}
+        return shown(ids.get("system-id")), shown(ids.get("hostname"))
+
+    def last_datapath_id(self) -> int:
+        """What the integration bridge was last seen configured with; 0 where it never was."""
+        if self.bridge is not None and "datapath-id" in self.bridge[1]["other_config"]:
+            self._datapath_id = datapath_id(self.bridge[1])
+        return self._datapath_id
 
     def member(self, interface_uuid: str) -> str | None:
         """UUID of the integration bridge's Port that holds the interface."""

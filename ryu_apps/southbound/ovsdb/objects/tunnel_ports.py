@@ -5,73 +5,75 @@ Sources: ovs-vswitchd.conf.db(5), table Interface; ovs-vswitchd(8), "BFD".
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ryu_apps.connections.port_number import port_number
-from ryu_apps.southbound.ovsdb.desired import Wish
-from ryu_apps.southbound.ovsdb.endpoints import TUNNEL_MARK, tunnel_mark, tunnel_name
+from ryu_apps.southbound.ovsdb.endpoints import (
+    TUNNEL_MARK,
+    is_reachable,
+    tunnel_mark,
+    tunnel_name,
+)
+from ryu_apps.southbound.ovsdb.objects.context import Context
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
 from ryu_apps.southbound.ovsdb.view import View
 from vrouter_ovs.encapsulation import ENCAPSULATIONS
-from vrouter_ovs.state import Endpoint
+from vrouter_ovs.state import Endpoint, Key, TunnelPort
 
 
-def check_tunnels(
-    transaction: Transaction,
-    replica: Replica,
-    root: Row,
-    view: View,
-    endpoints: Iterable[Endpoint],
-    wish: Wish,
-) -> None:
-    """One port to each of ``endpoints`` but the hypervisor's own, as wanted; none of ours
-    besides."""
-    assert view.bridge is not None
-    bridge = view.bridge[0]
-    interval = str(wish.bfd_interval)
+def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
+    """One port to each endpoint but the hypervisor's own; none of ours besides, unless held."""
+    transaction, replica, view, spec = (
+        context.transaction, context.replica, context.view, context.spec
+    )
+    interval = str(spec.bfd_interval)
     bfd = {"enable": "true", "min_rx": interval, "min_tx": interval}
     present: set[str] = set()
     insertions: list = []
-    for endpoint in sorted(endpoints):
-        if endpoint.vtep == wish.vtep:
+    for key, item in sorted(objects.items()):
+        endpoint = item.endpoint
+        if endpoint.vtep == spec.vtep:
+            continue
+        if not is_reachable(endpoint):
+            transaction.refuse(key, f"no tunnel port can lead to {endpoint}")
             continue
         name = tunnel_name(endpoint)
         uuid = replica.interfaces_by_name.get(name)
-        kind, options = _type_and_options(root, endpoint, wish.vtep)
+        if uuid is None and name in replica.ports_by_name:
+            transaction.refuse(key, f"no tunnel to {endpoint}: there is another port {name}")
+            continue
+        if uuid is not None and view.member(uuid) is None:
+            transaction.refuse(key, f"no tunnel to {endpoint}: another bridge has a port {name}")
+            continue
+        if uuid is not None:
+            present.add(uuid)
+        if key in context.failing:
+            continue
+        kind, options = _type_and_options(context.root, endpoint, spec.vtep)
         mark = {TUNNEL_MARK: tunnel_mark(endpoint)}
-        if uuid is None:
-            if name in replica.ports_by_name:
-                transaction.problems.append(
-                    f"no tunnel to {endpoint}: there is another port {name}"
-                )
-            else:
+        with transaction.of(key):
+            if uuid is None:
                 insertions.append(_insert_port(transaction, {
                     "name": name, "type": kind, "options": json_map(options),
                     "bfd": json_map(bfd), "external_ids": json_map(mark),
                 }))  # fmt: skip
-            continue
-        if view.member(uuid) is None:
-            transaction.problems.append(
-                f"no tunnel to {endpoint}: another bridge has a port {name}"
-            )
-            continue
-        present.add(uuid)
-        row = replica.tables["Interface"][uuid]
-        if row["type"] != kind:
-            transaction.update("Interface", uuid, {"type": kind})
-        transaction.set_keys("Interface", uuid, "options", row, options)
-        transaction.set_keys("Interface", uuid, "bfd", row, bfd)
-        transaction.set_keys("Interface", uuid, "external_ids", row, mark)
-    deletions = _remove_others(transaction, replica, view, present)
+                continue
+            row = replica.tables["Interface"][uuid]
+            if row["type"] != kind:
+                transaction.update("Interface", uuid, {"type": kind})
+            transaction.set_keys("Interface", uuid, "options", row, options)
+            transaction.set_keys("Interface", uuid, "bfd", row, bfd)
+            transaction.set_keys("Interface", uuid, "external_ids", row, mark)
+    deletions = [] if context.held else _remove_others(transaction, replica, view, present)
     mutations = []
     if deletions:
         mutations.append(["ports", "delete", ["set", deletions]])
     if insertions:
         mutations.append(["ports", "insert", ["set", insertions]])
     if mutations:
-        transaction.mutate("Bridge", bridge, *mutations)
+        transaction.mutate("Bridge", context.bridge[0], *mutations)
 
 
 def _type_and_options(root: Row, endpoint: Endpoint, own: str) -> tuple[str, dict[str, str]]:

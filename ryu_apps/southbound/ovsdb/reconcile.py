@@ -1,4 +1,4 @@
-"""What must stand in a hypervisor's database, and the operations that make it so.  Pure.
+"""The difference between a hypervisor's database and how it is to be, as operations.  Pure.
 
 Everything is compared first: where the database is right there are no operations.  Sets and maps
 are changed by ``mutate``, never rewritten, so that what ``ovs-vsctl`` writes at the same moment is
@@ -10,60 +10,46 @@ Sources: ovs-vswitchd.conf.db(5); RFC 7047 section 5.2.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
 
 from ryu_apps.southbound.ovsdb.bridge import check_bridge, create_bridge
 from ryu_apps.southbound.ovsdb.datapath import check_connection_limit
-from ryu_apps.southbound.ovsdb.desired import INACTIVITY_PROBE, MAX_BACKOFF, Wish
+from ryu_apps.southbound.ovsdb.objects import KINDS, Context
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
-from ryu_apps.southbound.ovsdb.rows import INSTALLED_MARK
-from ryu_apps.southbound.ovsdb.tunnels import check_tunnels
+from ryu_apps.southbound.ovsdb.requested import Requested
+from ryu_apps.southbound.ovsdb.spec import INACTIVITY_PROBE, MAX_BACKOFF, HypervisorSpec
 from ryu_apps.southbound.ovsdb.view import View
 
 OWNER_MARK = "vnc-owner"
 
 
-def needed(replica: Replica, view: View, wish: Wish) -> Transaction:
-    """What to write now, so that the database becomes as ``wish`` says."""
+def diff(
+    replica: Replica, view: View, spec: HypervisorSpec, requested: Requested, now: float = 0.0
+) -> Transaction:
+    """What to write now, so that the database becomes as ``spec`` and the objects of ``requested``
+    say."""
     transaction = Transaction()
     if replica.root is None:
         transaction.problems.append("the database has no Open_vSwitch row")
         return transaction
     root_uuid, root = replica.root
-    if wish.owner:
+    if spec.owner:
         transaction.set_keys(
-            "Open_vSwitch", root_uuid, "external_ids", root, {OWNER_MARK: wish.owner}
+            "Open_vSwitch", root_uuid, "external_ids", root, {OWNER_MARK: spec.owner}
         )
-    _check_managers(transaction, replica, root, wish.local)
+    _check_managers(transaction, replica, root, spec.local)
     if view.bridge is None:
-        create_bridge(transaction, replica, root_uuid, root, wish)
-    else:
-        check_bridge(transaction, replica, root, view.bridge, wish)
-        check_connection_limit(
-            transaction, replica, root_uuid, root, view.bridge[1], wish.connections_per_port
-        )
-        if wish.tunnels is not None:
-            check_tunnels(transaction, replica, root, view, wish.tunnels, wish)
+        create_bridge(transaction, replica, root_uuid, root, spec)
+        return transaction
+    check_bridge(transaction, replica, root, view.bridge, spec)
+    check_connection_limit(
+        transaction, replica, root_uuid, root, view.bridge[1], spec.connections_per_port
+    )
+    context = Context(transaction, replica, view, root, view.bridge, spec, requested.held,
+                      requested.failing(now))
+    for kind, reconcile in KINDS.items():
+        reconcile(context, requested.objects.get(kind, {}))
     return transaction
-
-
-def mark_interfaces(
-    transaction: Transaction, replica: Replica, view: View, marks: Mapping[str, bool]
-) -> None:
-    """Write ``external_ids:vnc-installed=true`` (or remove it) on interfaces by name.  Those that
-    are not on the integration bridge are left alone."""
-    for name, installed in marks.items():
-        uuid = replica.interfaces_by_name.get(name)
-        if uuid is None or view.member(uuid) is None:
-            continue
-        row = replica.tables["Interface"][uuid]
-        if installed:
-            transaction.set_keys("Interface", uuid, "external_ids", row, {INSTALLED_MARK: "true"})
-        elif INSTALLED_MARK in row["external_ids"]:
-            transaction.mutate(
-                "Interface", uuid, ["external_ids", "delete", ["set", [INSTALLED_MARK]]]
-            )
 
 
 def _check_managers(

@@ -1,0 +1,58 @@
+"""Rows of the hypervisor's database: what a vrouter needs of Open vSwitch beside its flows.
+
+Each kind here has its reconciler in :mod:`ryu_apps.southbound.ovsdb.objects`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vrouter_ovs.state.endpoint import Endpoint
+from vrouter_ovs.state.targets import OVSDB, Key
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelPort:
+    """A port of the bridge that leads to ``endpoint``.  Its OpenFlow number is known when the
+    switch has made it, and then there is a :class:`~vrouter_ovs.state.Tunnel` for it."""
+
+    kind: ClassVar[str] = "tunnelport"
+    target: ClassVar[str] = OVSDB
+    endpoint: Endpoint
+
+    @property
+    def key(self) -> Key:
+        return tunnel_port_key(self.endpoint)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return True
+
+
+def tunnel_port_key(endpoint: Endpoint) -> Key:
+    """The key of the :class:`TunnelPort` to ``endpoint``."""
+    return ("tunnelport", *endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class InterfaceInstalled:
+    """For the host's own software: whether the flows of the port that the interface ``interface``
+    claims are confirmed (``external_ids:vnc-installed``).
+
+    An interface without such an object keeps the mark that it has: after a start the flows are in
+    the switch still, and nothing has been confirmed to this node yet.
+    """
+
+    kind: ClassVar[str] = "installed"
+    target: ClassVar[str] = OVSDB
+    interface: str
+    installed: bool
+
+    @property
+    def key(self) -> Key:
+        return ("installed", self.interface)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return False
