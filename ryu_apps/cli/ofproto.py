@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from vrouter_ovs.encapsulation import VXLAN
+
 _BRIDGE = re.compile(r'^bridge\("(.*)"\)$')
 _STEP = re.compile(r"^\s*(\d+)\. (.*)$")
 _RULE = re.compile(r"^(?:(.*), )?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$")
 _PORT_IS = re.compile(r"^-> output port is (\d+)$")
 _TUNNEL_PUSH = re.compile(
-    r"tnl_push\(.*?ipv[46]\(src=([^,]*),dst=([^,)]*).*?vxlan\(flags=0x[0-9a-f]+,vni=(0x[0-9a-f]+)\)"
+    r"tnl_push\(.*?ipv[46]\(src=([^,]*),dst=([^,)]*).*?\b(\w+)\([^()]*?\bvni=(0x[0-9a-f]+)\)"
 )
 _TUNNEL_SET = re.compile(
     r"set\(tunnel\(tun_id=(0x[0-9a-f]+)(?:,src=([^,)]*))?,(?:ipv6_)?dst=([^,)]*)"
@@ -40,11 +42,13 @@ class Output(NamedTuple):
 
 
 class TunnelHeader(NamedTuple):
-    """What the datapath puts around the packet.  ``src`` is "" where the kernel chooses it."""
+    """What the datapath puts around the packet.  ``src`` is "" where the kernel chooses it.
+    ``encap``: the kernel, too, is told by the port alone; then it is taken for VXLAN."""
 
     vni: int
     src: str
     dst: str
+    encap: str = VXLAN
 
 
 @dataclass
@@ -179,7 +183,8 @@ def _output(action: str) -> Output | None:
 
 def _tunnels(datapath: str) -> list[TunnelHeader]:
     found = [
-        TunnelHeader(int(vni, 16), src, dst) for src, dst, vni in _TUNNEL_PUSH.findall(datapath)
+        TunnelHeader(int(vni, 16), src, dst, encap)
+        for src, dst, encap, vni in _TUNNEL_PUSH.findall(datapath)
     ]
     found += [
         TunnelHeader(int(vni, 16), src, dst) for vni, src, dst in _TUNNEL_SET.findall(datapath)

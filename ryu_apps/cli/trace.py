@@ -96,8 +96,8 @@ def _follow(
         packet = packet.after(trace.final)
         verdict = _at_a_port(topology, element, trace, wanted)
         if verdict is None and (onward := _onward(topology, record, trace)) is not None:
-            vni, here, remote = onward
-            hop["outcome"] = f"VXLAN to {remote}, VNI {vni}"
+            vni, here, remote, encap = onward
+            hop["outcome"] = f"{encap.upper()} to {remote}, VNI {vni}"
             following = topology.by_vtep(remote)
             if following is None:
                 return {
@@ -166,12 +166,12 @@ def _at_a_port(
     }
 
 
-def _onward(topology: Topology, record: Any, trace: Trace) -> tuple[int, str, str] | None:
-    """(VNI, this VTEP, the other VTEP) if the packet goes into a tunnel."""
+def _onward(topology: Topology, record: Any, trace: Trace) -> tuple[int, str, str, str] | None:
+    """(VNI, this VTEP, the other VTEP, the encapsulation) if the packet goes into a tunnel."""
     if not trace.tunnels:
         return None
     header = trace.tunnels[0]
-    return header.vni, header.src or record.get("vtep", ""), header.dst
+    return header.vni, header.src or record.get("vtep", ""), header.dst, header.encap
 
 
 def _drop(element: str, trace: Trace) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ryu_apps.control.desired import endpoints_of
 from tests.encapsulations import declared
 from tests.hops import bridged, routed
 from vrouter_ovs import document
@@ -218,6 +219,9 @@ def test_what_has_no_bytes_is_refused(flow: Flow) -> None:
         Tunnel(Endpoint("somewhere"), 5),
         RemoteMac(1, "52:54", (bridged("192.0.2.1", 1),)),
         RemoteMac(1, MAC, (bridged("192.0.2.1", 1 << 70),)),
+        RemoteMac(1, MAC, ()),
+        Tunnel(Endpoint("192.0.2.1", path=1), 5),
+        Tunnel(Endpoint("192.0.2.1", "nvgre"), 5),
         Neighbor(1, "10.0.0", MAC),
         LocalPort("p", -1, 100, MAC, ((MAC, "10.0.0.1"),)),
         LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1/40"),)),
@@ -231,6 +235,16 @@ def test_what_has_no_bytes_is_refused(flow: Flow) -> None:
 def test_bad_objects_are_refused(obj: object) -> None:
     with pytest.raises(PipelineError):
         encode.encode_object(obj)
+
+
+def test_of_several_hops_of_a_mac_the_first_is_used() -> None:
+    hops = (bridged("192.0.2.2", 7), bridged("192.0.2.1", 8))
+    assert encode.encode_object(RemoteMac(1, MAC, hops)) == (
+        encode.encode_object(RemoteMac(1, MAC, hops[:1]))
+    )
+    assert endpoints_of(RemoteMac(1, MAC, hops)) == (
+        Endpoint("192.0.2.2"), Endpoint("192.0.2.1")
+    ), "each has its tunnel"
 
 
 def test_a_local_port_takes_few_flows() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.addresses import vni
 from vrouter_ovs.pipeline.dns import multicast_dns_flows
 from vrouter_ovs.pipeline.hops import hop_actions, tunnel_match
@@ -29,6 +30,8 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
 
 
 def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:
+    if not remote.hops:
+        raise PipelineError(f"MAC {remote.mac} has no hop")
     # Below a local port's flow: where both are known for a moment (a port that moves), local wins.
     return (
         Flow(

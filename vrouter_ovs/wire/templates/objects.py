@@ -51,6 +51,8 @@ def _remote_mac() -> Callable[[RemoteMac], tuple[Encoded, ...]]:
     def fill(obj: RemoteMac) -> tuple[Encoded, ...]:
         evi = obj.evi
         mac = obj.mac
+        if not obj.hops:
+            return encode_rendered(obj)
         endpoint, label = obj.hops[0]
         before, behind = bridged[endpoint]
         return (
