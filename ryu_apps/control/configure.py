@@ -31,7 +31,6 @@ class Configurer:
         self._instances = tables.instances
         self._elements = tables.elements
         self._bound = tables.bound
-        self._present = tables.present
         self._marks = marks
         self._learned = learned
         self._policies = policies
@@ -79,9 +78,7 @@ class Configurer:
             self._policies.network_changed(network.id)
         if new is not None:
             self._instances.configure(instance_spec(new, self._asn))
-            self._marks.evis.mark_all(
-                (element, new.vni) for element in self._present.get(new.vni, ())
-            )
+            self._marks.evi_settings.mark(new.vni)
         self._marks.networks.mark(network.id)
         port_ids = self._config.ports_by_network.get(network.id, ())
         self._claimed(port_ids)

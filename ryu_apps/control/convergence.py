@@ -44,6 +44,9 @@ class Step(NamedTuple):
     released: tuple[str, ...] = ()
 
 
+NOTHING = Step()
+
+
 class Convergence:
     """Reads: elements and their records, probes, peers, trust.  Marks and emits nothing."""
 
@@ -93,7 +96,7 @@ class Convergence:
     def step(self, now: float) -> Step:
         """See whether what is waited for has come."""
         if not self.loaded or (self.converged and not self._deferred):
-            return Step()
+            return NOTHING
         self._now = now
         send = converged = False
         if not self.converged:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import compress
 from typing import NamedTuple
 
 from ryu_apps.control.messages import Notice
@@ -75,7 +76,11 @@ GRAPH = (
         "A port became active or ceased to be: the flood route of its network follows.",
     ),
     Stage(
-        "evis", "(element, L2 VNI)", ("Configurer", "Ports"), "Presence.resolve_evi",
+        "evi_settings", "L2 VNI", ("Configurer",), "Presence.describe_evi",
+        "A network changed: its EVI may flood otherwise wherever it is.",
+    ),
+    Stage(
+        "evis", "(element, L2 VNI)", ("Ports",), "Presence.resolve_evi",
         "The ports of a network on a vrouter changed: its EVI comes, goes or floods to others.",
     ),
     Stage(
@@ -179,9 +184,10 @@ class Worklist:
     """The keys that are marked in one stage, each once.
 
     ``mark``: takes one key, and is the store of a dict itself: marking is what every event does.
+    ``marked``: the dict, whose keys count; it stays the same one.
     """
 
-    __slots__ = ("_failed", "_marked", "consumer", "failing", "mark", "stage")
+    __slots__ = ("_failed", "consumer", "failing", "mark", "marked", "stage")
 
     def __init__(
         self,
@@ -193,52 +199,60 @@ class Worklist:
         self.consumer = consumer
         self.failing: dict[Hashable, Failure] = {}
         self._failed = failed
-        self._marked: dict = {}
-        self.mark = self._marked.setdefault
+        self.marked: dict = {}
+        self.mark = self.marked.setdefault
 
     def mark_all(self, keys: Iterable[Hashable]) -> None:
-        self._marked.update(dict.fromkeys(keys))
+        self.marked.update(dict.fromkeys(keys))
 
     def __bool__(self) -> bool:
-        return bool(self._marked)
+        return bool(self.marked)
 
     def __len__(self) -> int:
-        return len(self._marked)
+        return len(self.marked)
 
     def __contains__(self, key: Hashable) -> bool:
-        return key in self._marked
+        return key in self.marked
 
     def __iter__(self) -> Iterator:
         """What is marked now, without the keys that are set aside."""
-        return iter(list(self._marked))
+        return iter(list(self.marked))
 
     def drain(self) -> None:
         """Have the consumer do what is marked.  What it marks here meanwhile waits for the next
         time.  A key that it raises an Exception for is set aside; should anything else be raised,
         all that is not done is marked again."""
-        keys = list(self._marked)
-        self._marked.clear()
-        if self.stage.together and len(keys) > 1:
-            try:
-                self.consumer(keys)
-            except Exception:
-                pass  # Found out below whose fault it is.
-            else:
-                self._done(keys)
-                return
-        consumer = (lambda key: self.consumer([key])) if self.stage.together else self.consumer
+        marked = self.marked
+        if len(marked) == 1:
+            keys = [marked.popitem()[0]]
+        else:
+            keys = list(marked)
+            marked.clear()
+            if self.stage.together:
+                try:
+                    self.consumer(keys)
+                except Exception:
+                    pass  # Found out below whose fault it is.
+                else:
+                    self._done(keys)
+                    return
+        work = self._one_by_one if self.stage.together else self.consumer
         rest = iter(keys)
-        for key in rest:
-            try:
-                consumer(key)
-            except Exception as error:
-                self._failed(self, key, error)
-            except BaseException:
-                self.mark_all((key, *rest))
-                raise
-            else:
-                if self.failing:
-                    self.failing.pop(key, None)
+        try:
+            for key in rest:
+                try:
+                    work(key)
+                except Exception as error:
+                    self._failed(self, key, error)
+                else:
+                    if self.failing:
+                        self.failing.pop(key, None)
+        except BaseException:
+            self.mark_all((key, *rest))
+            raise
+
+    def _one_by_one(self, key: Hashable) -> None:
+        self.consumer([key])
 
     def _done(self, keys: Iterable[Hashable]) -> None:
         for key in keys if self.failing else ():
@@ -273,6 +287,8 @@ class Graph:
         self._effects = effects
         self.worklists = {stage.name: Worklist(stage, failed=self._set_aside) for stage in GRAPH}
         self._order = tuple(self.worklists.values())
+        self._numbers = range(len(GRAPH))
+        self._marked = tuple(one.marked for one in self._order)
         self.failures = 0
         """How often a consumer has raised."""
         self.unfinished = 0
@@ -311,19 +327,20 @@ class Graph:
 
     def flush(self) -> None:
         """Drain all worklists until they are empty, as far as GOING_BACK lets that be."""
-        order, back, at = self._order, 0, 0
+        order, marked = self._order, self._marked
+        back, last = 0, -1
         self._lines = 0
-        while at < len(order):
-            if not order[at]:
-                at += 1
-                continue
-            order[at].drain()
-            earlier = next((n for n in range(at + 1) if order[n]), None)
-            if earlier is None or back > GOING_BACK:
-                at += 1
-            else:
+        while back <= GOING_BACK:
+            at = next(compress(self._numbers, marked), None)
+            if at is None:
+                break
+            if at <= last:
                 back += 1
-                at = earlier
+            last = at
+            order[at].drain()
+        else:
+            for one in order:
+                one.drain()
         self.most_back = max(self.most_back, back)
         if self._lines > LINES:
             self._notice(f"{self._lines - LINES} more failures")

@@ -154,15 +154,21 @@ class World:
         )
         self._marks = marks("World")
         graph.connect(
-            departures.depart, self.vrouters.describe, self.vrouters.resolve_tunnel,
-            self.dependents.judge_again, self.ports.resolve, self.local_paths.publish_port,
-            self.local_paths.publish_evi, self.presence.resolve_evi, self.presence.give_up,
-            self.presence.take, services.resolve, self.local_paths.publish_vrf,
-            self.resolver.resolve_instance, self.resolver.resolve_lookup,
-            self.policies.resolve_peer, self.policies.resolve_set, self.ports.resolve_installed,
+            departures.depart,
+            self.vrouters.describe, self.vrouters.resolve_tunnel,
             self.vrouters.resolve_tunnel_ports, self.vrouters.program,
+            self.dependents.judge_again,
+            self.ports.resolve, self.ports.resolve_installed,
+            self.local_paths.publish_port, self.local_paths.publish_evi,
+            self.local_paths.publish_vrf,
+            self.presence.describe_evi, self.presence.resolve_evi, self.presence.give_up,
+            self.presence.take,
+            services.resolve,
+            self.resolver.resolve_instance, self.resolver.resolve_lookup,
+            self.policies.resolve_peer, self.policies.resolve_set,
             self.names.resolve_network, self.names.resolve_port,
-            self.edges.resolve, self.edges.tell, self.probes.confirmed, self.probes.search,
+            self.edges.resolve, self.edges.tell,
+            self.probes.confirmed, self.probes.search,
             self.conflicts.write,
         )
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}

@@ -60,20 +60,22 @@ class Presence:
         element, vni = key
         needed = element in self._present.get(vni, ())
         self._marks.lookups.mark(("imet", vni, ""))
-        if needed and element in self.evis.get(vni, ()):
-            self._desired.put(element, ("evi", vni), self._evi(vni))
+        if needed == (element in self.evis.get(vni, ())):
             return
         if needed:
             self._enter_evi(element, vni)
             self._marks.instances.mark((element, ("evi", vni)))
-        elif element in self.evis.get(vni, ()):
-            self._leave_evi(element, vni)
         else:
-            return
+            self._leave_evi(element, vni)
         network_id = self._network_of(vni)
         if network_id is not None:
             for port_id in self._config.interfaces_by_network.get(network_id, ()):
                 self._marks.routers.mark(self._config.ports[port_id].device_id)
+
+    def describe_evi(self, vni: int) -> None:
+        """Have an EVI be what its network says wherever it is."""
+        for element in self.evis.get(vni, ()):
+            self._desired.put(element, ("evi", vni), self._evi(vni))
 
     def _enter_evi(self, element: str, vni: int) -> None:
         self.evis.setdefault(vni, {})[element] = None
