@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.desired import Desired
+from ryu_apps.control.elements.claims import ClaimRefusal
 from ryu_apps.control.elements.elements import Claim, Elements
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.rib import Rib
@@ -27,7 +28,7 @@ class Tables:
     """Port id -> how it is bound to a vrouter of ours.  Ports writes it."""
     active: dict[str, None] = field(default_factory=dict)
     """Ports whose flows the switch has confirmed.  Ports writes it."""
-    refused: dict[str, dict[Claim, str]] = field(default_factory=dict)
+    refused: dict[str, dict[Claim, ClaimRefusal]] = field(default_factory=dict)
     """Port id -> claim -> why it does not have the port.  Ports writes it."""
     present: dict[int, dict[str, dict[str, int]]] = field(default_factory=dict)
     """L2 VNI -> element -> port id -> OpenFlow port: where the ports are.  Ports writes it."""

@@ -231,7 +231,7 @@ class World:
                 else:
                     self.claim_records[port_id, element] = value
                     if value.get("node") == self.settings.node and not self.convergence.loaded:
-                        self.conflicts.recall(port_id, element, value.get("reason", ""))
+                        self.conflicts.recall(port_id, element, value)
             elif key.startswith(NODES):
                 self.peers.recorded(key[len(NODES):], value)
                 self.membership.refusals.look_again()

@@ -37,7 +37,8 @@ def port_state(world: World, port_id: str) -> PortState:
     if path is not None and world.is_node(path):
         element = world.elements.by_vtep[path.attrs.next_hop]
         return PortState("ACTIVE", world.elements.records[element]["hostname"], element)
-    reasons = list(dict.fromkeys(world.ports.refused.get(port_id, {}).values()))
+    refused = world.ports.refused.get(port_id, {}).values()
+    reasons = list(dict.fromkeys(one.text for one in refused))
     if path is not None:
         reasons.append(
             f"VTEP {path.attrs.next_hop}, which is no hypervisor of this system, announces its MAC"
@@ -91,7 +92,7 @@ def port_detail(world: World, port_id: str) -> dict[str, Any]:
             "interface": claim.interface,
             "ofport": row.ofport,
             "holds": holds,
-            "reason": refused.get(claim, ""),
+            "reason": refused[claim].text if claim in refused else "",
             "node": world.settings.node,
         })
     local = {claim["element"] for claim in claims}

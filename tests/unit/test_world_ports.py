@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
@@ -15,6 +17,7 @@ from ryu_apps.control.config.model import (
     Router,
     Subnet,
 )
+from ryu_apps.control.elements.claims import RefusalKind
 from ryu_apps.control.routes import Attributes, Imet, MacIp, Path
 from ryu_apps.control.world import World
 from tests.hops import bridged
@@ -61,7 +64,7 @@ def refusals(one: Node) -> dict:
 
 
 def why(one: Node, id: str = "vm") -> list[str]:
-    return list(one.world.ports.refused.get(id, {}).values())
+    return [refusal.text for refusal in one.world.ports.refused.get(id, {}).values()]
 
 
 def test_a_claim_becomes_objects_and_after_the_acknowledgement_routes():
@@ -158,8 +161,8 @@ def test_of_two_claims_the_older_holds_and_the_newer_takes_over():
     assert why(one) == ["held by interface tap0 on host0; it takes over when that is gone"]
     assert {key for key in one.tables["e1"] if key[0] != "tunnelport"} == BARE
     assert recorded == {"/status/claims/vm/e1": {
-        "port": "vm", "element": "e1", "host": "host1", "interface": "tap0", "reason": why(one)[0],
-        "node": "n1",
+        "port": "vm", "element": "e1", "host": "host1", "interface": "tap0",
+        "kind": "bound_elsewhere", "reason": why(one)[0], "node": "n1",
     }}
     one.interface("e0", "tap0", None)
     effects = one.flush()
@@ -423,3 +426,33 @@ def test_records_of_claims_that_still_wait_stay_after_a_restart():
     _, world = restarted({"vm/e1": "n1"}, ("e0", "vm"), ("e1", "vm"))
     held = {claim.element for claim in world.ports.refused["vm"]}
     assert held == {"e1"} and world.conflicts._recorded["vm"].keys() == {"e1"}
+
+
+@pytest.mark.parametrize("former", [
+    {"port": "vm", "element": "e1", "host": "host1", "interface": "tap0", "node": "n1",
+     "reason": "held by interface tap0 on host0; it takes over when that is gone"},
+    {"node": "n1", "reason": "in words of another language", "element": "e1"},
+    {"node": "n1"},
+])  # fmt: skip
+def test_a_record_of_a_version_that_had_no_kind_is_read_and_written_again(former):
+    one = node()
+    one.handle(msg.StatusChanged((("/status/claims/vm/e1", former),)))
+    one.world.conflicts.recall("vm", "e1", former)
+    one.connect("e1")
+    one.bind("e0", "tap0", "vm")
+    one.bind("e1", "tap0", "vm")
+    (written,) = [effect.value for effect in one.flush()
+                  if isinstance(effect, msg.RecordStatus) and "/claims/" in effect.key]
+    assert (written["kind"], [written["reason"]]) == ("bound_elsewhere", why(one))
+    one.interface("e0", "tap0", None)
+    assert msg.RecordStatus("/status/claims/vm/e1", None) in one.flush()
+
+
+def test_what_an_interface_says_in_words_is_no_conflict():
+    """Open vSwitch's error is the host's to choose."""
+    one = node()
+    one.interface("e0", "tap0", msg.Interface("tap0", "vm", -1, error="held by somebody"))
+    assert not [effect for effect in one.flush() if isinstance(effect, msg.RecordStatus)
+                and effect.key.startswith("/status/claims/")]
+    (refusal,) = one.world.ports.refused["vm"].values()
+    assert refusal.kind == RefusalKind.INTERFACE_ERROR and not refusal.waits

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.model import Port
+from ryu_apps.control.elements.claims import ClaimRefusal, RefusalKind
 from ryu_apps.control.elements.elements import Claim, Interface
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.tables import Tables
@@ -34,11 +35,11 @@ class Mobility(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """``claim`` None: nobody here holds the port.  ``refused``: claim -> why it does not hold."""
+    """``claim`` None: no claim here has the port.  ``refused``: why the others do not have it."""
 
     claim: Claim | None
     interface: Interface | None
-    refused: dict[Claim, str]
+    refused: dict[Claim, ClaimRefusal]
 
 
 class Bindings:
@@ -60,62 +61,79 @@ class Bindings:
         """Port id -> what was last seen; only of ports in the configuration."""
 
     def decide(self, port_id: str, current: Claim | None) -> Verdict:
-        """Who holds a port.  ``current``: the claim that held it until now."""
-        refused: dict[Claim, str] = {}
+        """Which claim has a port.  ``current``: the one that had it until now."""
+        refused: dict[Claim, ClaimRefusal] = {}
         claims = self._elements.claims.get(port_id)
         if not claims:
             return Verdict(None, None, refused)
         port = self._config.ports.get(port_id)
-        objection = self._objection(port_id, port)
-        if objection:
-            return Verdict(None, None, dict.fromkeys(claims, objection))
+        denial = self._port_denial(port_id, port)
+        if denial is not None:
+            return Verdict(None, None, dict.fromkeys(claims, denial))
         able = {}
         for claim, interface in claims.items():
-            reason = self._unable(port, claim, interface)
-            if reason:
-                refused[claim] = reason
+            denial = self._interface_denial(port, claim, interface)
+            if denial is not None:
+                refused[claim] = denial
             else:
                 able[claim] = interface
         if not able:
             return Verdict(None, None, refused)
         chosen = current if current in able else next(iter(able))
-        held = self._elements.accepted[chosen.element]
-        rival = self._rival(port, held.vtep, announced=chosen == current)
+        element = self._elements.accepted[chosen.element]
+        remote = self._better_remote_route(port, element.vtep, announced=chosen == current)
         for claim in able:
-            if rival is not None:
-                refused[claim] = f"held by {self._host_of(rival.attrs.next_hop)}"
+            if remote is not None:
+                owner = self._host_of(remote.attrs.next_hop)
+                refused[claim] = ClaimRefusal(RefusalKind.BOUND_ELSEWHERE, f"held by {owner}")
             elif claim != chosen:
-                refused[claim] = (
-                    f"held by interface {chosen.interface} on {held.info.hostname}; it takes over "
-                    "when that is gone"
+                refused[claim] = ClaimRefusal(
+                    RefusalKind.BOUND_ELSEWHERE,
+                    f"held by interface {chosen.interface} on {element.info.hostname}; it takes "
+                    "over when that is gone",
                 )
-        if rival is not None:
+        if remote is not None:
             return Verdict(None, None, refused)
         return Verdict(chosen, able[chosen], refused)
 
-    def _objection(self, port_id: str, port: Port | None) -> str:
+    def _port_denial(self, port_id: str, port: Port | None) -> ClaimRefusal | None:
+        """Why no claim can have a port."""
         if port is None:
-            return f"no port has the id {port_id}"
+            return ClaimRefusal(RefusalKind.NO_PORT, f"no port has the id {port_id}")
         if port.is_router_interface:
-            return "the port is a router interface; it has no place of its own"
+            return ClaimRefusal(
+                RefusalKind.ROUTER_INTERFACE,
+                "the port is a router interface; it has no place of its own",
+            )
         if not port.admin_state_up:
-            return "the port is administratively down"
+            return ClaimRefusal(RefusalKind.PORT_DOWN, "the port is administratively down")
         network = self._config.networks.get(port.network_id)
         if network is None or not network.admin_state_up:
-            return "its network is administratively down"
-        return ""
+            return ClaimRefusal(RefusalKind.NETWORK_DOWN, "its network is administratively down")
+        return None
 
-    def _unable(self, port: Port, claim: Claim, interface: Interface) -> str:
-        element = self._elements.accepted[claim.element]
+    def _interface_denial(
+        self, port: Port, claim: Claim, interface: Interface
+    ) -> ClaimRefusal | None:
+        """Why an interface cannot have the port that it claims."""
+        info = self._elements.accepted[claim.element].info
         if interface.error:
-            return f"Open vSwitch could not make the interface: {interface.error}"
+            return ClaimRefusal(
+                RefusalKind.INTERFACE_ERROR,
+                f"Open vSwitch could not make the interface: {interface.error}",
+            )
         if interface.ofport <= 0:
-            return "Open vSwitch has given the interface no OpenFlow port yet"
-        if port.requested_host not in ("", element.info.hostname, element.info.element):
-            return f"the port is requested on host {port.requested_host}"
-        return ""
+            return ClaimRefusal(
+                RefusalKind.NO_OFPORT,
+                "Open vSwitch has given the interface no OpenFlow port yet",
+            )
+        if port.requested_host not in ("", info.hostname, info.element):
+            return ClaimRefusal(
+                RefusalKind.OTHER_HOST, f"the port is requested on host {port.requested_host}"
+            )
+        return None
 
-    def _rival(self, port: Port, vtep: str, announced: bool) -> Path | None:
+    def _better_remote_route(self, port: Port, vtep: str, announced: bool) -> Path | None:
         """The route of another node for this port's MAC that beats a claim here."""
         instance = self._instances.by_vni.get(self._config.networks[port.network_id].vni)
         if instance is None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ryu_apps.control.elements.elements import Claim
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.messages import RecordStatus
 from ryu_apps.control.tables import Tables
 
+Told = tuple[str, str]
+"""(kind of the refusal, text), as they are recorded."""
 CLAIMS = "/status/claims/"
 """Then the id of the port, and the element whose claim waits."""
 
@@ -21,12 +26,14 @@ class ClaimRecords:
         self._refused = tables.refused
         self._marks = marks
         self._effects = effects
-        self._recorded: dict[str, dict[str, str]] = {}
-        """Port id -> element -> the reason that its record tells."""
+        self._recorded: dict[str, dict[str, Told]] = {}
+        """Port id -> element -> what its record tells."""
 
-    def recall(self, port_id: str, element: str, reason: str) -> None:
-        """Before the start: a record of this node's former run, which goes unless it is true."""
-        self._recorded.setdefault(port_id, {})[element] = reason
+    def recall(self, port_id: str, element: str, record: Mapping[str, Any]) -> None:
+        """Before the start: a record of this node's former run, which goes unless it is true.  One
+        that a former version wrote has no kind, and is written again."""
+        told = str(record.get("kind", "")), str(record.get("reason", ""))
+        self._recorded.setdefault(port_id, {})[element] = told
 
     def review(self) -> None:
         """All that claim ports of this node are back: what is recorded is looked at again."""
@@ -34,9 +41,9 @@ class ClaimRecords:
 
     def write(self, port_id: str) -> None:
         """Have the store's records of a port say which claims wait for it."""
-        waiting: dict[Claim, str] = {
-            claim: reason for claim, reason in self._refused.get(port_id, {}).items()
-            if reason.startswith("held by")
+        waiting = {
+            claim: refusal for claim, refusal in self._refused.get(port_id, {}).items()
+            if refusal.waits
         }
         elements = {claim.element for claim in waiting}
         recorded = self._recorded.pop(port_id, {})
@@ -44,19 +51,20 @@ class ClaimRecords:
             del recorded[element]
             self._effects.append(RecordStatus(f"{CLAIMS}{port_id}/{element}", None))
         if port_id in self._config.ports:
-            for claim, reason in waiting.items():
-                if recorded.get(claim.element) != reason:
-                    recorded[claim.element] = reason
-                    self._record(port_id, claim, reason)
+            for claim, (kind, text) in waiting.items():
+                if recorded.get(claim.element) != (kind.value, text):
+                    recorded[claim.element] = kind.value, text
+                    self._record(port_id, claim, kind.value, text)
         if recorded:
             self._recorded[port_id] = recorded
 
-    def _record(self, port_id: str, claim: Claim, reason: str) -> None:
+    def _record(self, port_id: str, claim: Claim, kind: str, reason: str) -> None:
         value = {
             "port": port_id,
             "element": claim.element,
             "host": self._elements.accepted[claim.element].info.hostname,
             "interface": claim.interface,
+            "kind": kind,
             "reason": reason,
             "node": self._elements.node,
         }

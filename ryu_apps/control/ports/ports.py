@@ -12,6 +12,7 @@ from ryu_apps.control import ids
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.confirmations import PENDING, Status
 from ryu_apps.control.edge.names import Names
+from ryu_apps.control.elements.claims import ClaimRefusal
 from ryu_apps.control.elements.elements import Claim
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.policy.rules import groups_of
@@ -101,7 +102,7 @@ class Ports:
         ]:
             self.resolve(port_id, element)
 
-    def _note_refusals(self, port_id: str, refused: dict[Claim, str]) -> None:
+    def _note_refusals(self, port_id: str, refused: dict[Claim, ClaimRefusal]) -> None:
         if refused:
             self.refused[port_id] = refused
         elif self.refused.pop(port_id, None) is None:
