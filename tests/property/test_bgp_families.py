@@ -361,9 +361,10 @@ BEGIN = [
 
 
 class Model:
-    """One peer, a router: NLRI -> whether it is stale, each family by itself."""
+    """One peer, a router or a node: NLRI -> whether it is stale, each family by itself."""
 
-    def __init__(self):
+    def __init__(self, kind):
+        self.is_node = kind == "node"
         self.families = {}
         self.paths = {family: {} for family in BOTH}
         self.until = {}
@@ -371,7 +372,7 @@ class Model:
     def up(self, families, now):
         self.families = families
         for family in BOTH:
-            if not self.stale(family):
+            if not self.stale(family) or self.is_node:
                 continue
             if families.get(family, Negotiated())[:3:2] == (True, True):
                 self.until[family] = now + 360
@@ -380,6 +381,9 @@ class Model:
 
     def down(self, end, now):
         for family, paths in self.paths.items():
+            if self.is_node:
+                paths.update(dict.fromkeys(paths, True))
+                continue  # The longest time is longer than any test here.
             self.sweep(family)
             had = self.families.get(family, Negotiated())
             for nlri in paths:
@@ -404,13 +408,14 @@ class Model:
                 self.sweep(family)
 
 
+@pytest.mark.parametrize("kind", ["router", "node"])
 @settings(max_examples=300 * DEEPER, deadline=None)
 @given(st.lists(event, max_size=25), st.integers(0, 7))
-def test_stale_routes_of_a_family_are_its_own_affair(events, begin):
+def test_stale_routes_of_a_family_are_its_own_affair(kind, events, begin):
     """End-of-RIB, graceful restart and their times of one family never touch another's routes."""
-    world = World(world_settings("n1", 64512, ("p",), peer_kinds={"p": "router"}))
+    world = World(world_settings("n1", 64512, ("p",), peer_kinds={"p": kind}))
     world.step(msg.ConfigLoaded(), 0.0)
-    model, now = Model(), 0.0
+    model, now = Model(kind), 0.0
     attrs = Attributes("10.0.0.9", ("64512:1",))
     for name, *arguments in [*BEGIN[:begin], *events]:
         is_up = bool(model.families)
