@@ -99,7 +99,7 @@ class Admission:
         """Count a route of ``codec``'s family as taken; returns why it is refused, and then it is
         not."""
         next_hop, weight = terms
-        reason = codec.objection(route)
+        reason = codec.invalid(route)
         if not reason and next_hop not in self._hops and len(self._hops) >= self._max_next_hops:
             reason = f"more than {self._max_next_hops} next hops"
         name = hash((codec.family, route.key))

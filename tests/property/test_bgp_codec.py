@@ -15,7 +15,7 @@ from ryu_apps.peering.codec.attributes import Session
 from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.codec.nlri_evpn import pack_route, unpack_routes
 from ryu_apps.peering.codec.update import Decoder, pack_unreach
-from ryu_apps.peering.codec.values import host_objection, mac_objection
+from ryu_apps.peering.codec.values import invalid_host, invalid_mac
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 from vrouter_ovs.encapsulation import ENCAPSULATIONS, has_mpls_labels, in_order
 
@@ -57,12 +57,12 @@ type5 = st.one_of(
 routes = st.one_of(type2, type3, type5)
 encapsulations = st.sampled_from([*ENCAPSULATIONS, "77", "65535"])
 attributes = st.builds(
-    Attributes, next_hop=address.filter(lambda ip: not host_objection(ip)),
+    Attributes, next_hop=address.filter(lambda ip: not invalid_host(ip)),
     rts=st.lists(target, max_size=20, unique=True).map(
         lambda values: tuple(sorted(values))),
     encaps=st.sets(encapsulations, min_size=1).map(in_order).filter(
         lambda names: not has_mpls_labels(names)),
-    router_mac=st.just("") | mac.filter(lambda value: not mac_objection(value)),
+    router_mac=st.just("") | mac.filter(lambda value: not invalid_mac(value)),
     mobility=number32, sticky=st.booleans(), local_pref=number32,
     as_path=st.lists(st.integers(1, (1 << 32) - 1).filter(lambda n: n != 64512),
                      max_size=6).map(tuple) | st.just((7,) * 300),
@@ -146,7 +146,7 @@ def test_os_ken_reads_our_updates(attrs, route):
 
 
 @settings(max_examples=60, deadline=None)
-@given(v4.filter(lambda ip: not host_objection(ip)),
+@given(v4.filter(lambda ip: not invalid_host(ip)),
        st.lists(st.integers(1, 60000), max_size=5), number32, number24, mac, v4)
 def test_we_read_os_ken_s_updates(next_hop, path, pref, vni, mac_address, ip):
     nlri = bgp.EvpnMacIPAdvertisementNLRI(

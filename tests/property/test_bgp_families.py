@@ -28,7 +28,7 @@ from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.codec.messages import UNPACKABLE
 from ryu_apps.peering.codec.open import pack_open, parse_open
 from ryu_apps.peering.codec.update import Decoder, pack_unreach
-from ryu_apps.peering.codec.values import host_objection
+from ryu_apps.peering.codec.values import invalid_host
 from ryu_apps.peering.engine.messages import PathsDecoder, batches, nlris_of
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 from ryu_apps.peering.native.advertising import Advertising
@@ -73,7 +73,7 @@ def nlris(family):
     return st.one_of(*(nlri(cls) for (of, _), cls in NLRI_CLASSES.items() if of == family))
 
 
-hosts = (v4 | v6).filter(lambda ip: not host_objection(ip))
+hosts = (v4 | v6).filter(lambda ip: not invalid_host(ip))
 labels = st.tuples(st.integers(0, (1 << 20) - 1))
 
 

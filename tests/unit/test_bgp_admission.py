@@ -15,7 +15,7 @@ from ryu_apps.peering.codec.messages import BgpError
 from ryu_apps.peering.codec.nlri import pack_ip
 from ryu_apps.peering.codec.nlri_evpn import pack_route, unpack_routes
 from ryu_apps.peering.codec.update import Decoder, Update, pack_reach
-from ryu_apps.peering.codec.values import host_objection, mac_objection, prefix_objection
+from ryu_apps.peering.codec.values import invalid_host, invalid_mac, invalid_prefix
 from ryu_apps.peering.native.received import Received
 from ryu_apps.peering.native.send_hold import SEND_HOLD, SendHold
 
@@ -28,7 +28,7 @@ MAC, IP, ESI = "02:00:00:00:00:01", "10.0.0.1", "00112233445566778899"
     ("33:33:00:00:00:01", False), ("03:00:00:00:00:01", False),
 ])
 def test_macs(mac, good):
-    assert bool(mac_objection(mac)) != good
+    assert bool(invalid_mac(mac)) != good
 
 
 @pytest.mark.parametrize("address, good", [
@@ -40,7 +40,7 @@ def test_macs(mac, good):
     ("::ffff:10.0.0.1", False),
 ])
 def test_hosts(address, good):
-    assert bool(host_objection(address)) != good
+    assert bool(invalid_host(address)) != good
 
 
 @pytest.mark.parametrize("prefix, good", [
@@ -50,7 +50,7 @@ def test_hosts(address, good):
     ("::1/128", False), ("::/128", False), ("ff00::/8", False), ("fe80::/64", False),
 ])
 def test_prefixes(prefix, good):
-    assert bool(prefix_objection(prefix)) != good
+    assert bool(invalid_prefix(prefix)) != good
 
 
 class Peer:

@@ -14,7 +14,7 @@ from ryu_apps.control.families import DEFAULT_FAMILIES, Family
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.codec.messages import AS_TRANS, UPDATE_ERROR, BgpError
 from ryu_apps.peering.codec.nlri import pack_ip, unpack_ip
-from ryu_apps.peering.codec.values import host_objection, mac_objection
+from ryu_apps.peering.codec.values import invalid_host, invalid_mac
 from vrouter_ovs.encapsulation import (
     VXLAN,
     encapsulation_name,
@@ -173,7 +173,7 @@ def _parse_communities(value: bytes, found: dict) -> None:
             encaps.add(encapsulation_name(int.from_bytes(value[at + 6 : at + 8], "big")))
         elif kind == 6 and sub == 3:
             mac = value[at + 2 : at + 8].hex(":")
-            reason = mac_objection(mac)
+            reason = invalid_mac(mac)
             _need(not reason, f"Router's MAC {mac}: {reason}")
             found["router_mac"] = mac
         elif kind == 6 and sub == 0:
@@ -243,7 +243,7 @@ def _parse_one(kind: int, value: bytes, session: Session, found: dict) -> str:
     return ""
 
 
-def _path_objection(as_path: tuple[int, ...], session: Session) -> str:
+def _invalid_as_path(as_path: tuple[int, ...], session: Session) -> str:
     """Why routes with this AS_PATH are treated as withdrawn, or ""."""
     if 0 in as_path:
         return "AS_PATH: AS 0 (RFC 7607 section 2)"
@@ -254,7 +254,7 @@ def _path_objection(as_path: tuple[int, ...], session: Session) -> str:
 
 def _next_hop(data: bytes) -> str:
     text = unpack_ip(data)
-    reason = host_objection(text)
+    reason = invalid_host(text)
     _need(not reason, f"next hop {text}: {reason}")
     return text
 
@@ -302,7 +302,7 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
     older, newer = found["as_path"], found.pop("as4_path", ())
     if newer and len(newer) <= len(older):  # RFC 6793 section 4.2.3
         found["as_path"] = older[: len(older) - len(newer)] + newer
-    wrong = _path_objection(found["as_path"], session)
+    wrong = _invalid_as_path(found["as_path"], session)
     if wrong:
         return Parsed(None, None, (*notes, ("treated_as_withdraw", wrong)), False)
     pmsi = found.pop("pmsi", None)

@@ -36,7 +36,7 @@ class FamilyCodec:
     ``pack(route type, fields, labels, esi, gateway, mpls)``: (key, NLRI); raises one of
     :data:`~ryu_apps.peering.codec.messages.UNPACKABLE`.  A family without route types has type 0.
     ``unpack(NLRI field, mpls)``: its routes, None for one that is of no use; raises BgpError where
-    the session must end.  ``objection(route)``: why a route whose values cannot be is refused, or
+    the session must end.  ``invalid(route)``: why a route whose values cannot be is refused, or
     "".  With ``mpls`` labels have 20 bits.
 
     ``p_tunnel_types``: route types whose label stands in PMSI_TUNNEL (RFC 6514 section 5);
@@ -54,7 +54,7 @@ class FamilyCodec:
     route_types: frozenset[int]
     pack: Callable[..., tuple[bytes, bytes]]
     unpack: Callable[[bytes, bool], Iterator[Route | None]]
-    objection: Callable[[Route], str]
+    invalid: Callable[[Route], str]
     p_tunnel_types: frozenset[int] = frozenset()
     p_tunnel: Callable[[tuple, tuple], tuple[int, str]] = _no_tunnel
     pack_next_hop: Callable[[bytes], bytes] = _plain
@@ -85,7 +85,7 @@ def _table(*codecs: FamilyCodec) -> dict[Family, FamilyCodec]:
 FAMILIES: Mapping[Family, FamilyCodec] = _table(
     FamilyCodec(
         EVPN, nlri_evpn.ROUTE_TYPES, nlri_evpn.pack_route, nlri_evpn.unpack_routes,
-        nlri_evpn.route_objection,
+        nlri_evpn.invalid_route,
         p_tunnel_types=frozenset((nlri_evpn.IMET,)), p_tunnel=nlri_evpn.p_tunnel,
         unpack_next_hop=nlri_evpn.unpack_next_hop,
     ),

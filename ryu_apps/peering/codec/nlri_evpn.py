@@ -19,7 +19,7 @@ from ryu_apps.peering.codec.nlri import (
     unpack_label,
     unpack_rd,
 )
-from ryu_apps.peering.codec.values import host_objection, mac_objection, prefix_objection
+from ryu_apps.peering.codec.values import invalid_host, invalid_mac, invalid_prefix
 
 MAC_IP, IMET, IP_PREFIX = 2, 3, 5
 ROUTE_TYPES = frozenset((MAC_IP, IMET, IP_PREFIX))
@@ -147,26 +147,26 @@ def unpack_routes(data: bytes, mpls: bool = False) -> Iterator[Route | None]:
             yield None
 
 
-def route_objection(route: Route) -> str:
+def invalid_route(route: Route) -> str:
     """Why the values in a route's NLRI cannot be right, or ""."""
     fields = route.fields
     if fields[1]:
         # A VLAN-aware bundle (RFC 7432 section 6.3): its VLANs would become one network here.
         return "Ethernet tag"
     if route.route_type == MAC_IP:
-        reason = mac_objection(fields[2])
+        reason = invalid_mac(fields[2])
         if not reason and fields[3]:
-            reason = host_objection(fields[3])
+            reason = invalid_host(fields[3])
         return reason or ("" if route.labels[0] else "label 0")
     if route.route_type == IMET:
-        return host_objection(fields[2])
+        return invalid_host(fields[2])
     if route.esi and route.gateway:
         return "both ESI and gateway"  # RFC 9136 section 3.2
     if route.gateway:
-        reason = host_objection(route.gateway)
+        reason = invalid_host(route.gateway)
         if reason:
             return reason
-    return prefix_objection(fields[2])
+    return invalid_prefix(fields[2])
 
 
 def p_tunnel(fields: tuple, labels: tuple) -> tuple[int, str]:

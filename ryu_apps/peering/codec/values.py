@@ -13,14 +13,14 @@ _GROUP = frozenset("13579bdf")
 ZERO_MAC = "00:00:00:00:00:00"
 
 
-def mac_objection(mac: str) -> str:
+def invalid_mac(mac: str) -> str:
     """Of a station's or a router's MAC: group addresses (IEEE 802, I/G bit) and zero."""
     if mac[1] in _GROUP:
         return "group MAC address"
     return "MAC address zero" if mac == ZERO_MAC else ""
 
 
-def host_objection(address: str) -> str:
+def invalid_host(address: str) -> str:
     """Of a host's address: unspecified (RFC 1122 section 3.2.1.3, RFC 4291 section 2.5.2), loop-
     back, multicast, limited broadcast and reserved ones, IPv4-mapped ones."""
     if ":" in address:
@@ -32,12 +32,12 @@ def host_objection(address: str) -> str:
     return _NO_HOST.get(address.partition(".")[0], "")
 
 
-def prefix_objection(prefix: str) -> str:
+def invalid_prefix(prefix: str) -> str:
     """Of what a router is asked to route to: nothing within what is no host's, nor link-local."""
     address, _, length = prefix.partition("/")
     if address in ("0.0.0.0", "::") and int(length) < 8:
         return ""  # the default route, or a part of all
-    reason = host_objection(address)
+    reason = invalid_host(address)
     if not reason and address.startswith(("fe8", "fe9", "fea", "feb")) and address[4:5] == ":":
         return "link-local prefix"
     return reason

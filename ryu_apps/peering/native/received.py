@@ -94,13 +94,13 @@ class Received:
     def _announce(self, update: Update) -> None:
         admission, peer, family = self.admission, self._peer, update.reach
         codec, announced = FAMILIES[family], self._batches[family].announced
-        attrs, objection = admission.attributes(update.attrs)
+        attrs, denial = admission.attributes(update.attrs)
         pmsi, terms = update.pmsi, admission.terms(attrs)
-        if objection:
-            admission.refused[objection] += len(update.announced)
-            self._refuse(objection, update.announced[0])
+        if denial:
+            admission.refused[denial] += len(update.announced)
+            self._refuse(denial, update.announced[0])
         for route in update.announced:
-            if objection:
+            if denial:
                 self._withdraw(family, route)
                 continue
             reason = admission.take(codec, route, terms)
