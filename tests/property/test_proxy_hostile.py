@@ -21,6 +21,8 @@ from vrouter_ovs.addresses import address_bytes, multicast_mac
 from vrouter_ovs.proxies import arp, icmp, nd, packet, ra
 from vrouter_ovs.proxies.build import build_udp4, build_udp6
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
+from vrouter_ovs.proxies.dhcp.dhcp4_options import DHCP4
+from vrouter_ovs.proxies.dhcp.dhcp6_options import DHCP6
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import (
     mdns,
@@ -310,7 +312,7 @@ def test_hostile_dns(query, data) -> None:
 def test_a_tenant_writes_any_option(options) -> None:
     """Extra options are free text: what cannot be sent is named, and the answer still comes."""
     port = clients.with_options(*options)
-    dhcp4.problems(port), dhcp6.problems(port)
+    DHCP4.problems(port), DHCP6.problems(port)
     asked = clients.dhcp4(1, asks=bytes((3, 26, 66, 67, 119, 121, 240, 249)))
     (frame,) = dhcp4.answer(asked, port).frames
     _, found, _ = clients.read4(frame)

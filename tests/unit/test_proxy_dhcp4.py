@@ -14,7 +14,8 @@ from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import Lease4
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.build import build_udp4
-from vrouter_ovs.proxies.dhcp import dhcp4, dhcp4_options
+from vrouter_ovs.proxies.dhcp import dhcp4
+from vrouter_ovs.proxies.dhcp.dhcp4_options import DHCP4
 
 from .proxy_support import GATEWAY_MAC, MAC, PORT, opt4, read4, with_options
 from .proxy_support import dhcp4 as frame
@@ -188,7 +189,7 @@ def test_extra_options_replace_and_remove() -> None:
     assert options[119] == b"\x01a\x04test\0\x01b\x04test\0"
     assert options[121] == bytes((0, 10, 0, 0, 3)) and options[240] == b"\x01\x02\xff"
     assert options[54] == SERVER and options[6][:4] == SERVER
-    assert len(dhcp4.problems(port)) == 3
+    assert len(DHCP4.problems(port)) == 3
 
 
 @pytest.mark.parametrize(
@@ -202,7 +203,7 @@ def test_extra_options_replace_and_remove() -> None:
     ],
 )  # fmt: skip
 def test_values(name, value, wanted) -> None:
-    assert dhcp4_options.encode(name, value) == wanted
+    assert DHCP4.encode(name, value) == wanted
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ def test_values(name, value, wanted) -> None:
 )  # fmt: skip
 def test_bad_values(name, value) -> None:
     with pytest.raises(ValueError):
-        dhcp4_options.encode(name, value)
+        DHCP4.encode(name, value)
 
 
 def test_overload_and_size() -> None:

@@ -11,6 +11,7 @@ from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import Lease6
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dhcp import dhcp6
+from vrouter_ovs.proxies.dhcp.dhcp6_options import DHCP6
 
 from .proxy_support import (
     CLIENT_ID,
@@ -144,7 +145,7 @@ def test_options() -> None:
     ntp = address_bytes("fd00::9")
     assert options[31] == ntp and options[56] == opt6(1, ntp)
     assert options[39] == b"\3\3vm1\3red\4test\0"
-    assert len(dhcp6.problems(port)) == 2
+    assert len(DHCP6.problems(port)) == 2
 
 
 def test_server_identity_is_stable_and_checked() -> None:

@@ -11,6 +11,7 @@ from ryu_apps.control.config.rules.dhcp_options import merged
 from ryu_apps.control.config.rules.draft import RuleError
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
+from vrouter_ovs.proxies.dhcp.dhcp4_options import DHCP4
 
 from .proxy_support import PORT, ia_na, opt4, opt6, options6, read4, with_options
 from .proxy_support import dhcp4 as frame
@@ -38,7 +39,7 @@ def file_of(message: bytes) -> bytes:
 def test_the_bare_metal_services_options_are_taken() -> None:
     wanted = [{"ip_version": v, "opt_name": n, "opt_value": value} for v, n, value in IRONIC]
     assert {tuple(one) for one in merged((), wanted)} == set(IRONIC)
-    assert dhcp4.problems(with_options(*IRONIC)) == ()
+    assert DHCP4.problems(with_options(*IRONIC)) == ()
 
 
 @pytest.mark.parametrize("name", ["tag:efi,67", "tag:,67", "tag:ipxe,tag:!ipxe,67", "tag:ipxe,999"])
@@ -55,7 +56,7 @@ def test_addresses_of_the_other_family_are_kept_and_told_to_nobody(name: str, va
     kept = merged((), [{"opt_name": name, "opt_value": value}])
     assert kept == (DhcpOption(4, name, value),)
     port = with_options(*kept)
-    assert len(dhcp4.problems(port)) == 1
+    assert len(DHCP4.problems(port)) == 1
     _, message = told(port=port)
     assert message[20:24] == bytes(4)
     with pytest.raises(RuleError):

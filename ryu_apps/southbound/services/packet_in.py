@@ -33,6 +33,8 @@ from vrouter_ovs.numbers import (
 )
 from vrouter_ovs.proxies import ra
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
+from vrouter_ovs.proxies.dhcp.dhcp4_options import DHCP4
+from vrouter_ovs.proxies.dhcp.dhcp6_options import DHCP6
 from vrouter_ovs.proxies.packet import Answer, Malformed, ignored
 from vrouter_ovs.wire.encode import decode_packet_in
 
@@ -150,7 +152,7 @@ class PuntDispatcher:
             if port.withdrawn or any(lease.ra_mode for lease in port.v6):
                 self._fresh.append(switch_port)
                 self._lock.notify()
-        for problem in (*dhcp4.problems(port), *dhcp6.problems(port)):
+        for problem in (*DHCP4.problems(port), *DHCP6.problems(port)):
             LOG.warning("port %s: %s", port.port_id, problem)
 
     def later(self, task: Callable[[], None]) -> None:

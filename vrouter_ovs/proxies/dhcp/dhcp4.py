@@ -18,10 +18,8 @@ from vrouter_ovs.proxies.dhcp.dhcp4_message import (
     parse,
 )
 from vrouter_ovs.proxies.dhcp.dhcp4_options import tlv
-from vrouter_ovs.proxies.dhcp.dhcp4_reply import DEFAULT_SIZE, Prepared, Told, prepare, problems
+from vrouter_ovs.proxies.dhcp.dhcp4_reply import DEFAULT_SIZE, Prepared, ReplyOptions, prepare
 from vrouter_ovs.proxies.packet import ANY4, BROADCAST4, Answer, ignored
-
-__all__ = ["answer", "problems"]
 
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE, INFORM = range(1, 9)
 _MIN_REPLY = 300  # BOOTP's size (RFC 1542 section 2.1): some clients drop less
@@ -173,7 +171,7 @@ def _reply(
     return Answer((frame,), kind, reason)
 
 
-def _boots_over_http(request: Request, told: Told) -> bool:
+def _boots_over_http(request: Request, told: ReplyOptions) -> bool:
     http = told.boot_file.lower().startswith((b"http://", b"https://"))
     return http and request.vendor_class.startswith(b"HTTPClient")
 

@@ -1,9 +1,5 @@
-"""DHCPv4 options by name: values as users write them -> bytes (RFC 2132 and those named below).
-
-Names are Neutron's for extra_dhcp_opts, which are dnsmasq's; a number, or either after "option:",
-works too, and so do tags (:mod:`.dhcp_extra`).  Values are free text that a tenant chose, so what
-cannot be encoded raises ValueError.
-"""
+"""DHCPv4 options: the table of :mod:`.options`, and bytes on the wire (RFC 2132 and those named
+below)."""
 
 from __future__ import annotations
 
@@ -11,7 +7,8 @@ import ipaddress
 import re
 from struct import pack
 
-from vrouter_ovs.proxies.dhcp.client_tags import OtherFamily, split
+from vrouter_ovs.proxies.dhcp.client_tags import OtherFamily
+from vrouter_ovs.proxies.dhcp.options import Family, Form, number, text
 from vrouter_ovs.proxies.domain_names import encode_name
 
 SERVER_IP_ADDRESS = 255
@@ -19,124 +16,104 @@ SERVER_IP_ADDRESS = 255
 CLIENT_ID = 61
 """The client's to say, and given back as it said it (RFC 6842).  A port may have one, as the bare
 metal service writes it; clients are known by their port."""
-PROTOCOL_CODES = frozenset((0, 50, 52, 53, 54, 55, 56, 57, 80, 81, 82))
-"""What the protocol itself says; nobody may override these."""
-
-_U8, _U16, _U32, _TEXT, _IP, _IPS, _FLAG, _ROUTES, _DOMAINS, _GUESS = range(10)
-
-_BY_NAME: dict[str, tuple[int, int]] = {
-    "netmask": (1, _IP), "time-offset": (2, _U32), "router": (3, _IPS), "dns-server": (6, _IPS),
-    "log-server": (7, _IPS), "lpr-server": (9, _IPS), "host-name": (12, _TEXT),
-    "hostname": (12, _TEXT), "boot-file-size": (13, _U16), "domain-name": (15, _TEXT),
-    "swap-server": (16, _IP), "root-path": (17, _TEXT), "extension-path": (18, _TEXT),
-    "ip-forward-enable": (19, _FLAG), "non-local-source-routing": (20, _FLAG),
-    "policy-filter": (21, _IPS), "max-datagram-reassembly": (22, _U16), "default-ttl": (23, _U8),
-    "mtu": (26, _U16), "all-subnets-local": (27, _FLAG), "broadcast": (28, _IP),
-    "router-discovery": (31, _FLAG), "router-solicitation": (32, _IP), "static-route": (33, _IPS),
-    "trailer-encapsulation": (34, _FLAG), "arp-timeout": (35, _U32),
-    "ethernet-encap": (36, _FLAG), "tcp-ttl": (37, _U8), "tcp-keepalive": (38, _U32),
-    "nis-domain": (40, _TEXT), "nis-server": (41, _IPS), "ntp-server": (42, _IPS),
-    "vendor-encap": (43, _GUESS), "netbios-ns": (44, _IPS), "netbios-dd": (45, _IPS),
-    "netbios-nodetype": (46, _U8), "netbios-scope": (47, _TEXT), "x-windows-fs": (48, _IPS),
-    "x-windows-dm": (49, _IPS), "lease-time": (51, _U32), "t1": (58, _U32), "t2": (59, _U32),
-    "vendor-class": (60, _TEXT), "client-id": (CLIENT_ID, _GUESS),
-    "nis+-domain": (64, _TEXT), "nis+-server": (65, _IPS),
-    "tftp-server": (66, _TEXT), "bootfile-name": (67, _TEXT), "mobile-ip-home": (68, _IPS),
-    "smtp-server": (69, _IPS), "pop3-server": (70, _IPS), "nntp-server": (71, _IPS),
-    "irc-server": (74, _IPS), "user-class": (77, _TEXT), "posix-timezone": (100, _TEXT),
-    "tzdb-timezone": (101, _TEXT), "ipv6-only": (108, _U32), "captive-portal": (114, _TEXT),
-    "domain-search": (119, _DOMAINS), "classless-static-route": (121, _ROUTES),
-    "vendor-id-encap": (125, _GUESS), "tftp-server-address": (150, _IPS),
-    "config-file": (209, _TEXT), "path-prefix": (210, _TEXT), "reboot-time": (211, _U32),
-    "ms-classless-static-route": (249, _ROUTES), "wpad": (252, _TEXT),
-    "server-ip-address": (SERVER_IP_ADDRESS, _IP),
-}  # fmt: skip
-_FORM_OF = {code: form for code, form in _BY_NAME.values()}
 _HEX = re.compile(r"(0x)?(?:[0-9a-f]{2}[:]?)+\Z", re.IGNORECASE)
-_MAX_VALUE = 1024
+_BYTE, _SHORT, _LONG = number(8), number(16), number(32)
 
 
-def encode(name: str, value: str) -> tuple[int, bytes]:
-    """(code, bytes of the value); empty bytes: the option is to be left out.
-
-    Raises ValueError for an unknown name or tag, a code that belongs to the protocol or a bad
-    value; OtherFamily for IPv6 addresses.
-    """
-    key = split(name)[1].removeprefix("option:").replace("_", "-")
-    if key.isascii() and key.isdigit():
-        code = int(key[:6])
-        if code > 255:
-            raise ValueError(f"no DHCPv4 option {name}")
-        form = _FORM_OF.get(code, _GUESS)
-    elif key in _BY_NAME:
-        code, form = _BY_NAME[key]
-    else:
-        raise ValueError(f"unknown DHCPv4 option {name}")
-    if code in PROTOCOL_CODES:
-        raise ValueError(f"DHCPv4 option {name} belongs to the protocol")
-    text = value.strip()
-    data = _value(form, text) if text else b""
-    if len(data) > _MAX_VALUE:
-        raise ValueError(f"DHCPv4 option {name} is longer than {_MAX_VALUE} bytes")
-    return code, data
+def _list(value: str) -> list[str]:
+    return [part for part in re.split(r"[,\s]+", value.strip("{}[] ")) if part]
 
 
-def _number(text: str, bits: int) -> bytes:
-    number = int(text, 0)
-    if not -(1 << (bits - 1)) <= number < 1 << bits:
-        raise ValueError(f"{text} does not fit {bits} bits")
-    return (number & ((1 << bits) - 1)).to_bytes(bits // 8, "big")
+def _addresses(value: str) -> bytes:
+    _refuse_ipv6(value)
+    packed = [ipaddress.IPv4Address(part).packed for part in _list(value)]
+    if not packed:
+        raise ValueError(f"not an address: {value!r}")
+    return b"".join(packed)
 
 
-def _list(text: str) -> list[str]:
-    return [part for part in re.split(r"[,\s]+", text.strip("{}[] ")) if part]
+def _address(value: str) -> bytes:
+    packed = _addresses(value)
+    if len(packed) > 4:
+        raise ValueError(f"not an address: {value!r}")
+    return packed
 
 
-def _value(form: int, text: str) -> bytes:
-    if form == _TEXT:
-        return text.encode()
-    if form in (_U8, _U16, _U32):
-        return _number(text, 8 << (form - _U8))
-    if form == _FLAG:
-        return bytes((text.lower() in ("1", "true", "yes", "on"),))
-    if form in (_IP, _IPS):
-        _refuse_ipv6(text)
-        packed = [ipaddress.IPv4Address(part).packed for part in _list(text)]
-        if not packed or (form == _IP and len(packed) > 1):
-            raise ValueError(f"not an address: {text!r}")
-        return b"".join(packed)
-    if form == _ROUTES:
-        parts = _list(text)
-        if len(parts) % 2:
-            raise ValueError("routes are pairs of prefix and next hop")
-        return encode_routes(list(zip(parts[::2], parts[1::2], strict=True)))
-    if form == _DOMAINS:
-        return b"".join(encode_name(part) for part in _list(text))
-    return _guess(text)
-
-
-def _refuse_ipv6(text: str) -> None:
+def _refuse_ipv6(value: str) -> None:
     try:
-        found = [ipaddress.IPv6Address(part) for part in _list(text)]
+        found = [ipaddress.IPv6Address(part) for part in _list(value)]
     except ValueError:
         return
     if found:
-        raise OtherFamily(f"{text} is IPv6, which DHCPv4 cannot carry")
+        raise OtherFamily(f"{value} is IPv6, which DHCPv4 cannot carry")
 
 
-def _guess(text: str) -> bytes:
+def _flag(value: str) -> bytes:
+    return bytes((value.lower() in ("1", "true", "yes", "on"),))
+
+
+def _routes(value: str) -> bytes:
+    parts = _list(value)
+    if len(parts) % 2:
+        raise ValueError("routes are pairs of prefix and next hop")
+    return encode_routes(list(zip(parts[::2], parts[1::2], strict=True)))
+
+
+def _domains(value: str) -> bytes:
+    return b"".join(encode_name(part) for part in _list(value))
+
+
+def _guess(value: str) -> bytes:
     """The value of an option without a known form, as dnsmasq reads it: addresses, a number of
     the least size, hexadecimal bytes ("0x0102", "01:02"), else text."""
     try:
-        return b"".join(ipaddress.IPv4Address(part).packed for part in _list(text))
+        return b"".join(ipaddress.IPv4Address(part).packed for part in _list(value))
     except ValueError:
         pass
-    if text.isascii() and text.isdigit() and int(text[:11]) < 1 << 32:
-        number = int(text)
-        return _number(text, 8 if number < 256 else 16 if number < 65536 else 32)
-    if (text[:2] in ("0x", "0X") or ":" in text) and _HEX.match(text):
-        return bytes.fromhex(text.lower().removeprefix("0x").replace(":", ""))
-    return text.encode()
+    if value.isascii() and value.isdigit() and int(value[:11]) < 1 << 32:
+        found = int(value)
+        return (_BYTE if found < 256 else _SHORT if found < 65536 else _LONG)(value)
+    if (value[:2] in ("0x", "0X") or ":" in value) and _HEX.match(value):
+        return bytes.fromhex(value.lower().removeprefix("0x").replace(":", ""))
+    return text(value)
+
+
+_OPTIONS: dict[str, tuple[int, Form]] = {
+    "netmask": (1, _address), "time-offset": (2, _LONG), "router": (3, _addresses),
+    "dns-server": (6, _addresses), "log-server": (7, _addresses), "lpr-server": (9, _addresses),
+    "host-name": (12, text), "hostname": (12, text), "boot-file-size": (13, _SHORT),
+    "domain-name": (15, text), "swap-server": (16, _address), "root-path": (17, text),
+    "extension-path": (18, text), "ip-forward-enable": (19, _flag),
+    "non-local-source-routing": (20, _flag), "policy-filter": (21, _addresses),
+    "max-datagram-reassembly": (22, _SHORT), "default-ttl": (23, _BYTE), "mtu": (26, _SHORT),
+    "all-subnets-local": (27, _flag), "broadcast": (28, _address), "router-discovery": (31, _flag),
+    "router-solicitation": (32, _address), "static-route": (33, _addresses),
+    "trailer-encapsulation": (34, _flag), "arp-timeout": (35, _LONG), "ethernet-encap": (36, _flag),
+    "tcp-ttl": (37, _BYTE), "tcp-keepalive": (38, _LONG), "nis-domain": (40, text),
+    "nis-server": (41, _addresses), "ntp-server": (42, _addresses), "vendor-encap": (43, _guess),
+    "netbios-ns": (44, _addresses), "netbios-dd": (45, _addresses), "netbios-nodetype": (46, _BYTE),
+    "netbios-scope": (47, text), "x-windows-fs": (48, _addresses), "x-windows-dm": (49, _addresses),
+    "lease-time": (51, _LONG), "t1": (58, _LONG), "t2": (59, _LONG), "vendor-class": (60, text),
+    "client-id": (CLIENT_ID, _guess), "nis+-domain": (64, text), "nis+-server": (65, _addresses),
+    "tftp-server": (66, text), "bootfile-name": (67, text), "mobile-ip-home": (68, _addresses),
+    "smtp-server": (69, _addresses), "pop3-server": (70, _addresses),
+    "nntp-server": (71, _addresses), "irc-server": (74, _addresses), "user-class": (77, text),
+    "posix-timezone": (100, text), "tzdb-timezone": (101, text), "ipv6-only": (108, _LONG),
+    "captive-portal": (114, text), "domain-search": (119, _domains),
+    "classless-static-route": (121, _routes), "vendor-id-encap": (125, _guess),
+    "tftp-server-address": (150, _addresses), "config-file": (209, text),
+    "path-prefix": (210, text), "reboot-time": (211, _LONG),
+    "ms-classless-static-route": (249, _routes), "wpad": (252, text),
+    "server-ip-address": (SERVER_IP_ADDRESS, _address),
+}  # fmt: skip
+DHCP4 = Family(
+    version=4,
+    prefixes=("option:",),
+    last=255,
+    protocol=frozenset((0, 50, 52, 53, 54, 55, 56, 57, 80, 81, 82)),
+    guess=_guess,
+    options=_OPTIONS,
+)
 
 
 def encode_routes(routes: list[tuple[str, str]]) -> bytes:

@@ -1,4 +1,4 @@
-"""What a port's DHCPv4 client is told, from its addresses and its extra options.
+"""What the answers to a port's DHCPv4 client say, from its addresses and its extra options.
 
 Sources: RFC 2131, 2132, 3442 (classless routes), 5071 (options of PXELINUX).
 """
@@ -10,14 +10,14 @@ from typing import NamedTuple
 from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import EdgePort, Lease4
 from vrouter_ovs.proxies.dhcp import dhcp4_routes
-from vrouter_ovs.proxies.dhcp.client_tags import chosen
 from vrouter_ovs.proxies.dhcp.dhcp4_options import (
     CLIENT_ID,
+    DHCP4,
     SERVER_IP_ADDRESS,
-    encode,
     encode_routes,
     tlv,
 )
+from vrouter_ovs.proxies.dhcp.options import packed_of
 from vrouter_ovs.proxies.memory import per_object
 from vrouter_ovs.proxies.packet import ANY4
 
@@ -26,7 +26,7 @@ DEFAULT_SIZE = 576
 """Bytes of the packet that every client takes (RFC 2131 section 2)."""
 
 
-class Told(NamedTuple):
+class ReplyOptions(NamedTuple):
     """What the answers to one kind of client have in common.
 
     ``table``: code -> option with its header; ``siaddr``, ``boot_file``: of the message's header;
@@ -49,8 +49,8 @@ class Prepared(NamedTuple):
     server: bytes
     addresses: frozenset[bytes]
     max_size: int
-    plain: Told
-    ipxe: Told
+    plain: ReplyOptions
+    ipxe: ReplyOptions
 
 
 @per_object()
@@ -59,7 +59,7 @@ def prepare(port: EdgePort) -> Prepared | None:
     lease = next((lease for lease in port.v4 if lease.dhcp), None)
     if lease is None:
         return None
-    plain = _told(port, lease, False)
+    plain = _options(port, lease, False)
     tagged = any("," in name for version, name, _ in port.extra_options if version == 4)
     return Prepared(
         mac=mac_bytes(port.mac),
@@ -69,34 +69,22 @@ def prepare(port: EdgePort) -> Prepared | None:
         addresses=frozenset(address_bytes(each.address) for each in port.v4),
         max_size=max(DEFAULT_SIZE, min(port.mtu, 1500)),
         plain=plain,
-        ipxe=_told(port, lease, True) if tagged else plain,
+        ipxe=_options(port, lease, True) if tagged else plain,
     )
 
 
-def problems(port: EdgePort) -> tuple[str, ...]:
-    """What of the port's extra DHCPv4 options cannot be sent, and why; for the log."""
-    found = []
-    for version, name, value in port.extra_options:
-        if version == 4:
-            try:
-                encode(name, value)
-            except ValueError as error:
-                found.append(str(error))
-    return tuple(found)
-
-
-def _told(port: EdgePort, lease: Lease4, ipxe: bool) -> Told:
-    extra = _extra(port, ipxe)
+def _options(port: EdgePort, lease: Lease4, ipxe: bool) -> ReplyOptions:
+    extra = DHCP4.extra(port, ipxe)
     own = [each.address for each in port.v4]
     gateway = dhcp4_routes.default_gateway(lease, own)
     values: dict[int, bytes] = {
         1: ((INFINITE << (32 - lease.prefix_length)) & INFINITE).to_bytes(4, "big"),
         3: address_bytes(gateway) if gateway not in ("", dhcp4_routes.ON_LINK) else b"",
-        6: b"".join(packed for packed in map(address_bytes, lease.dns) if len(packed) == 4),
+        6: packed_of(map(address_bytes, lease.dns), 4),
         12: port.host_name.encode(),
         15: port.domain.rstrip(".").encode(),
         26: port.mtu.to_bytes(2, "big") if 68 <= port.mtu <= 65535 else b"",
-        42: b"".join(packed for packed in map(address_bytes, port.ntp) if len(packed) == 4),
+        42: packed_of(map(address_bytes, port.ntp), 4),
         51: _seconds(port.lease_time),
     }
     if 3 in extra:  # the port has a router of its own, or none
@@ -117,24 +105,12 @@ def _told(port: EdgePort, lease: Lease4, ipxe: bool) -> Told:
     values.setdefault(58, _seconds(INFINITE if time == INFINITE else time // 2))
     values.setdefault(59, _seconds(INFINITE if time == INFINITE else time * 7 // 8))
     boot_file = values.get(67, b"")
-    return Told(
+    return ReplyOptions(
         {code: tlv(code, value) for code, value in values.items() if value},
         siaddr if len(siaddr) == 4 else ANY4,
         boot_file,
         values.get(60, b""),
     )
-
-
-def _extra(port: EdgePort, ipxe: bool) -> dict[int, bytes]:
-    """Empty bytes: the option is to be left out."""
-    found = {}
-    for name, value in chosen(port.extra_options, 4, ipxe):
-        try:
-            code, data = encode(name, value)
-        except ValueError:
-            continue  # see problems()
-        found[code] = data
-    return found
 
 
 def _seconds(value: int) -> bytes:

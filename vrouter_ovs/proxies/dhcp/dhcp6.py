@@ -17,10 +17,8 @@ from vrouter_ovs.numbers import PORT_DHCPV6_CLIENT, PORT_DHCPV6_SERVER
 from vrouter_ovs.proxies.build import build_udp6
 from vrouter_ovs.proxies.dhcp.client_tags import USER_CLASS
 from vrouter_ovs.proxies.dhcp.dhcp6_options import option
-from vrouter_ovs.proxies.dhcp.dhcp6_reply import INFINITE, Prepared, prepare, problems
+from vrouter_ovs.proxies.dhcp.dhcp6_reply import INFINITE, Prepared, prepare
 from vrouter_ovs.proxies.packet import Answer, Malformed, Udp, ignored, udp6
-
-__all__ = ["answer", "problems"]
 
 (SOLICIT, ADVERTISE, REQUEST, CONFIRM, RENEW, REBIND, REPLY, RELEASE, DECLINE, RECONFIGURE,
  INFORMATION_REQUEST, RELAY_FORWARD) = range(1, 13)  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a port's DHCPv6 client is told, from its addresses and its extra options (RFC 8415)."""
+"""What the answers to a DHCPv6 client say, from its port's addresses and options (RFC 8415)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes
 from vrouter_ovs.edge import EdgePort, Lease6
-from vrouter_ovs.proxies.dhcp.client_tags import chosen
-from vrouter_ovs.proxies.dhcp.dhcp6_options import encode, ntp_servers, option
+from vrouter_ovs.proxies.dhcp.dhcp6_options import DHCP6, ntp_servers, option
+from vrouter_ovs.proxies.dhcp.options import packed_of
 from vrouter_ovs.proxies.domain_names import encode_or_nothing
 from vrouter_ovs.proxies.memory import per_object
 
@@ -62,27 +62,10 @@ def prepare(port: EdgePort) -> Prepared | None:
 def _table(port: EdgePort, leases: Iterable[Lease6], ipxe: bool) -> dict[int, bytes]:
     resolvers = dict.fromkeys(server for lease in leases for server in lease.dns)
     values = {
-        23: b"".join(packed for packed in map(address_bytes, resolvers) if len(packed) == 16),
+        23: packed_of(map(address_bytes, resolvers), 16),
         24: encode_or_nothing(port.domain),
-        31: b"".join(packed for packed in map(address_bytes, port.ntp) if len(packed) == 16),
+        31: packed_of(map(address_bytes, port.ntp), 16),
     }
     values[56] = ntp_servers([values[31][at : at + 16] for at in range(0, len(values[31]), 16)])
-    for name, value in chosen(port.extra_options, 6, ipxe):
-        try:
-            code, data = encode(name, value)
-        except ValueError:
-            continue  # see problems()
-        values[code] = data
+    values.update(DHCP6.extra(port, ipxe))
     return {code: option(code, value) for code, value in values.items() if value}
-
-
-def problems(port: EdgePort) -> tuple[str, ...]:
-    """What of the port's extra DHCPv6 options cannot be sent, and why; for the log."""
-    found = []
-    for version, name, value in port.extra_options:
-        if version == 6:
-            try:
-                encode(name, value)
-            except ValueError as error:
-                found.append(str(error))
-    return tuple(found)

@@ -7,13 +7,14 @@ from typing import Any
 
 from ryu_apps.control.config.model import DhcpOption
 from ryu_apps.control.config.rules.draft import RuleError
-from vrouter_ovs.proxies.dhcp import dhcp4_options, dhcp6_options
 from vrouter_ovs.proxies.dhcp.client_tags import OtherFamily
+from vrouter_ovs.proxies.dhcp.dhcp4_options import DHCP4
+from vrouter_ovs.proxies.dhcp.dhcp6_options import DHCP6
 
 MAX_OPTIONS = 32
 MAX_BYTES = 900
 """Of all values of one family together: an answer has to fit one packet without fragments."""
-_ENCODERS = {4: dhcp4_options.encode, 6: dhcp6_options.encode}
+_ENCODERS = {4: DHCP4.encode, 6: DHCP6.encode}
 
 
 def merged(
