@@ -60,9 +60,9 @@ class Membership:
     def connected(self, event: msg.ElementConnected, now: float) -> None:
         """An OVSDB session shows its element: accept it, unless something stands against it."""
         info = event.info
-        objection = self._admission.objection(event.session, info)
-        if objection is not None:
-            self.refusals.refuse(event.session, info, objection, now)
+        rejection = self._admission.rejection(event.session, info)
+        if rejection is not None:
+            self.refusals.refuse(event.session, info, rejection, now)
             return
         known = self._elements.accepted.get(info.element)
         if known is not None and (known.vtep, known.info.kind) != (info.vtep, info.kind):
@@ -179,9 +179,9 @@ class Membership:
             self._local_paths.release(name, now)
             self.forget(name, keep_record=True)
             self._yielded.add(name)
-            objection = self._admission.objection(session, info)
-            if objection is not None:
-                self.refusals.refuse(session, info, objection, now)
+            rejection = self._admission.rejection(session, info)
+            if rejection is not None:
+                self.refusals.refuse(session, info, rejection, now)
         else:
             self._record(element)
 
@@ -197,9 +197,9 @@ class Membership:
             and self._elements.by_datapath.get(datapath_id(info.facts), name) == name
         ):
             return
-        objection = self._admission.objection(element.session, info)
-        if objection is not None:
-            self.refusals.refuse(element.session, info, objection, now)
+        rejection = self._admission.rejection(element.session, info)
+        if rejection is not None:
+            self.refusals.refuse(element.session, info, rejection, now)
             self.forget(name)
 
     # ------------------------------------------------------------ what an element shows
@@ -207,7 +207,7 @@ class Membership:
     def changed(self, event: msg.ElementChanged, now: float) -> None:
         """What an element is called, or where it is, has changed."""
         info = event.info
-        element = self._elements.hears(event.session, info.element)
+        element = self._elements.of_session(event.session, info.element)
         if element is None:
             self.refusals.changed(event.session, info)
             return
@@ -219,13 +219,13 @@ class Membership:
             self.connected(msg.ElementConnected(event.session, info, interfaces, tunnels), now)
             return
         if datapath_id(info.facts) != datapath_id(element.info.facts):
-            objection = self._admission.objection(event.session, info)
-            if objection is not None:
+            rejection = self._admission.rejection(event.session, info)
+            if rejection is not None:
                 # Its former bridge is what it was accepted with, and stays in charge of its ports.
                 element.session = None
-                element.reason = objection.reason
+                element.reason = rejection.reason
                 self._record(element)
-                self.refusals.refuse(event.session, info, objection, now)
+                self.refusals.refuse(event.session, info, rejection, now)
                 return
             self._accepted(event.session, info)
         element.info = info
@@ -233,7 +233,7 @@ class Membership:
 
     def interfaces_changed(self, event: msg.InterfacesChanged, now: float) -> None:
         """Rows of interfaces, and with them claims, came, went or changed."""
-        element = self._elements.hears(event.session, event.element)
+        element = self._elements.of_session(event.session, event.element)
         if element is not None:
             self._set_interfaces(element, dict(event.changes), now)
 
@@ -266,7 +266,7 @@ class Membership:
     def disconnected(self, event: msg.ElementDisconnected) -> None:
         """A session ended.  An element that was accepted stays: its switch forwards on."""
         self._elements.refused.pop(event.session, None)
-        element = self._elements.hears(event.session, event.element)
+        element = self._elements.of_session(event.session, event.element)
         if element is None:
             return
         element.session = None

@@ -94,7 +94,7 @@ class Vrouters:
 
     def tunnels_changed(self, event: msg.TunnelsChanged) -> None:
         """Tunnels came, went, or changed their state."""
-        element = self._elements.hears(event.session, event.element)
+        element = self._elements.of_session(event.session, event.element)
         if element is not None:
             self.set_tunnels(element, dict(event.changes))
 

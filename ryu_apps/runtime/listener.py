@@ -99,8 +99,10 @@ def _bind(host: str, port: int) -> socket.socket:
 def _init(self: controller.OpenFlowController) -> None:
     self._clients = {}
     self._ended = threading.Event()
-    self._limits = ConnectionLimits(CONF.ofp_max_connections, CONF.ofp_max_connections_per_address,
-                          lambda source: source in known_addresses)
+    self._limits = ConnectionLimits(
+        CONF.ofp_max_connections, CONF.ofp_max_connections_per_address,
+        lambda source: source in known_addresses,
+    )
     self._limits_lock = threading.Lock()
     self._refused_logged = 0.0
     self.refused = 0

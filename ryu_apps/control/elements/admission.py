@@ -20,7 +20,7 @@ OWN_ID = (
 )
 
 
-class Objection(NamedTuple):
+class Rejection(NamedTuple):
     """Why a hypervisor may not join, with what to do about it.  ``standby``: there is nothing to
     do, and it may join when the other goes."""
 
@@ -34,7 +34,7 @@ class Admission:
     def __init__(self, elements: Elements) -> None:
         self._elements = elements
 
-    def objection(self, session: int, info: ElementInfo) -> Objection | None:
+    def rejection(self, session: int, info: ElementInfo) -> Rejection | None:
         """Why this hypervisor may not join with this session; None: it may."""
         return (
             self._connected_here(session, info)
@@ -51,7 +51,7 @@ class Admission:
             and known["owner"] in elements.nodes
         )
 
-    def _connected_here(self, session: int, info: ElementInfo) -> Objection | None:
+    def _connected_here(self, session: int, info: ElementInfo) -> Rejection | None:
         """Of two sessions with one system-id the older stays.  Whether it is still there was found
         out before the newer was posted."""
         elements = self._elements
@@ -62,7 +62,7 @@ class Admission:
                 known is not None and known["owner"] == elements.node and known["connected"]
                 and known["address"] != info.address
             ):
-                return Objection(
+                return Rejection(
                     f"hypervisor {info.element} was connected from {known['address']} before this "
                     f"node started, and may come back from there; if this is another: {OWN_ID}"
                 )
@@ -70,15 +70,15 @@ class Admission:
         if other.session in (None, session):
             return None
         if other.info.identity == info.identity and other.info.address == info.address:
-            return Objection(
+            return Rejection(
                 f"connected already, by another session from {info.address}", standby=True
             )
-        return Objection(
+        return Rejection(
             f"another hypervisor with system-id {info.element} is connected from "
             f"{other.info.address}{_copied(other.info.identity, info)}; {OWN_ID}"
         )
 
-    def _connected_elsewhere(self, info: ElementInfo) -> Objection | None:
+    def _connected_elsewhere(self, info: ElementInfo) -> Rejection | None:
         elements = self._elements
         known = elements.records.get(info.element)
         if known is None or known["owner"] == elements.node or not known["connected"]:
@@ -88,40 +88,40 @@ class Admission:
             if owner not in elements.nodes:
                 return None
             if known["address"] == info.address:
-                return Objection(f"owned by {owner}", standby=True)
-        return Objection(
+                return Rejection(f"owned by {owner}", standby=True)
+        return Rejection(
             f"another hypervisor with system-id {info.element} is connected to node {owner} from "
             f"{known['address']}{_copied(known['identity'], info)}; {OWN_ID}"
         )
 
-    def _taken(self, info: ElementInfo) -> Objection | None:
+    def _taken(self, info: ElementInfo) -> Rejection | None:
         """Something of it that must be its own belongs to another."""
         elements = self._elements
         holder = elements.by_vtep.get(info.vtep)
         if holder not in (None, info.element):
-            return Objection(
+            return Rejection(
                 f"VTEP {info.vtep} belongs to hypervisor {elements.records[holder]['hostname']} "
                 f"({holder}); set another address: ovs-vsctl set Open_vSwitch . "
                 f"external_ids:vnc-encap-ip=A.B.C.D{_gone(holder)}"
             )
         if isinstance(info.facts, OvsFacts):
-            objection = self._datapath_taken(info.element, info.facts)
-            if objection is not None:
-                return objection
+            rejection = self._datapath_taken(info.element, info.facts)
+            if rejection is not None:
+                return rejection
         node = elements.node_at(info.vtep)
         if node and info.address != info.vtep:
-            return Objection(
+            return Rejection(
                 f"VTEP {info.vtep} is the address of node {node}; set the hypervisor's own: "
                 "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D"
             )
         return None
 
-    def _datapath_taken(self, name: str, facts: OvsFacts) -> Objection | None:
+    def _datapath_taken(self, name: str, facts: OvsFacts) -> Rejection | None:
         elements = self._elements
         holder = elements.by_datapath.get(facts.datapath_id)
         if holder in (None, name):
             return None
-        return Objection(
+        return Rejection(
             f"datapath id {facts.datapath_id:016x} belongs to hypervisor "
             f"{elements.records[holder]['hostname']} ({holder}); give this one its own: "
             f"ovs-vsctl set Bridge {facts.bridge} "
@@ -147,9 +147,9 @@ class Refusals:
         self._effects = effects
         self._changed = False
 
-    def refuse(self, session: int, info: ElementInfo, objection: Objection, now: float) -> None:
+    def refuse(self, session: int, info: ElementInfo, rejection: Rejection, now: float) -> None:
         """The session may not join now, or no longer."""
-        reason, standby = objection
+        reason, standby = rejection
         known = self._elements.refused.get(session)
         self._elements.refused[session] = Refusal(
             info.address, info.element, info.hostname, info.vtep, reason,
@@ -191,9 +191,9 @@ class Refusals:
         for session, known in list(self._elements.refused.items()):
             if known.info is None:
                 continue
-            objection = self._admission.objection(session, known.info)
-            if objection is None:
+            rejection = self._admission.rejection(session, known.info)
+            if rejection is None:
                 del self._elements.refused[session]
                 self._effects.append(msg.ReconsiderElement(session, known.info.kind))
-            elif objection != (known.reason, known.standby):
-                self.refuse(session, known.info, objection, now)
+            elif rejection != (known.reason, known.standby):
+                self.refuse(session, known.info, rejection, now)

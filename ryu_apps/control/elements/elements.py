@@ -144,7 +144,7 @@ class Elements:
         element = self.accepted.pop(name)
         return self.set_interfaces(element, name, dict.fromkeys(element.interfaces))
 
-    def hears(self, session: int, name: str) -> Element | None:
+    def of_session(self, session: int, name: str) -> Element | None:
         """The element of a session that may speak for it, else None."""
         element = self.accepted.get(name)
         return element if element is not None and element.session == session else None
@@ -163,7 +163,7 @@ class Elements:
         if value is not None:
             self.records[name] = value
         for holders, read in ((self.by_vtep, _vtep_of), (self.by_datapath, datapath_of)):
-            self._hold(
+            self._index(
                 holders, read, name,
                 read(old) if old is not None else None, read(value) if value is not None else None,
             )
@@ -172,7 +172,7 @@ class Elements:
                 self._marks.vteps.mark(vtep)
                 self._marks.tunnel_ports.mark_all(self.accepted)
 
-    def _hold(
+    def _index(
         self, holders: dict, read: Callable[[dict[str, Any]], Any], name: str, old: Any, new: Any
     ) -> None:
         """Keep ``holders`` as the records are.  Of two with one value the lower system-id has it,

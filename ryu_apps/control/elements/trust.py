@@ -47,20 +47,22 @@ class Trust:
         if self.given:
             return ""
         ports = self._config.ports
-        held = [
+        known = [
             row.iface_id in ports
             for element in self._elements.accepted.values()
             for row in element.interfaces.values()
             if row.installed or row.iface_id in self._active
         ]
-        lost = held.count(False)
-        if lost and (lost == len(held) or lost * 100 > self._most_lost * len(held)):
+        unknown = known.count(False)
+        if unknown and (
+            unknown == len(known) or unknown * 100 > self._most_lost * len(known)
+        ):
             self.doubt = (
-                f"the hypervisors hold {len(held)} ports of which the configuration in the store "
-                f"does not know {lost}: it was emptied or restored, or prefix, path or endpoints "
-                "name another one"
+                f"the hypervisors hold {len(known)} ports of which the configuration in the store "
+                f"does not know {unknown}: it was emptied or restored, or prefix, path or "
+                "endpoints name another one"
             )
         else:
             self.doubt = ""
-            self.given = bool(held)
+            self.given = bool(known)
         return self.doubt
