@@ -56,8 +56,9 @@ class Config:
         return old
 
     def _index(self, kind: str, item: Any) -> None:
+        id = item.id
         for keys, index, across in self._indexes[kind]:
-            value = (kind, item.id) if across else item.id
+            value = (kind, id) if across else id
             for key in keys(item):
                 members = index.get(key)
                 if members is None:
@@ -66,8 +67,9 @@ class Config:
                     members[value] = None
 
     def _unindex(self, kind: str, item: Any) -> None:
+        id = item.id
         for keys, index, across in self._indexes[kind]:
-            value = (kind, item.id) if across else item.id
+            value = (kind, id) if across else id
             for key in keys(item):
                 members = index.get(key)
                 if members is not None:

@@ -77,10 +77,10 @@ class Handlers:
 
         def find(config: Config) -> list[tuple[Any, Any]]:
             self._check_parent(Draft(config, who), within)
+            items = self._candidates(config, asked.filters, within)
             return [
                 (item, c.extra(config, item))
-                for item in self._candidates(config, asked.filters, within)
-                if access.visible(config, who, self.kind, item)
+                for item in access.only_visible(config, who, self.kind, items)
             ]
 
         found = [c.view(item, extra) for item, extra in self._configuration.read(find)]

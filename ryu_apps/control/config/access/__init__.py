@@ -8,11 +8,13 @@ from ryu_apps.control.config.access.decisions import (
     allowed,
     attribute_refused,
     hidden,
+    only_visible,
     proposed,
     visible,
 )
 from ryu_apps.control.config.access.principal import ADMINISTRATOR, Principal
 
 __all__ = [
-    "ADMINISTRATOR", "Principal", "allowed", "attribute_refused", "hidden", "proposed", "visible",
+    "ADMINISTRATOR", "Principal", "allowed", "attribute_refused", "hidden", "only_visible",
+    "proposed", "visible",
 ]

@@ -25,6 +25,16 @@ def visible(config: Config, who: Principal, kind: str, item: Any) -> bool:
     return _holds(config, who, KINDS[kind].access.read, item)
 
 
+def only_visible(config: Config, who: Principal, kind: str, items: Iterable[Any]) -> list[Any]:
+    """Those of the resources that a client sees."""
+    if who.admin:
+        return list(items)
+    project, tables, needs = who.project_id, config.tables, KINDS[kind].access.read
+    return [
+        item for item in items if any(relation(tables, project, item) for relation in needs)
+    ]
+
+
 def allowed(config: Config, who: Principal, kind: str, action: str, item: Any) -> bool:
     """Whether a client may "create", "update" or "delete" it; its attributes are another matter."""
     return _holds(config, who, getattr(KINDS[kind].access, action), item)
@@ -50,9 +60,8 @@ def hidden(who: Principal, kind: str, names: Iterable[str]) -> frozenset[str]:
 
 
 def _holds(config: Config, who: Principal, needs: Needs, item: Any) -> bool:
-    return who.admin or any(
-        relation(config.tables, who.project_id, item) for relation in needs
-    )
+    project, tables = who.project_id, config.tables
+    return who.admin or any(relation(tables, project, item) for relation in needs)
 
 
 @functools.cache

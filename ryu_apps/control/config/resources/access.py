@@ -43,15 +43,12 @@ class Parent:
     field: str
 
     def owner(self, tables: Tables, project: str, item: Any) -> bool:
-        parent = self._of(tables, item)
-        return parent is not None and owner(tables, project, parent)
+        parent = tables[self.kind].get(getattr(item, self.field))
+        return parent is not None and parent.project_id == project
 
     def shared(self, tables: Tables, project: str, item: Any) -> bool:
-        parent = self._of(tables, item)
-        return parent is not None and shared(tables, project, parent)
-
-    def _of(self, tables: Tables, item: Any) -> Any:
-        return tables[self.kind].get(getattr(item, self.field))
+        parent = tables[self.kind].get(getattr(item, self.field))
+        return parent is not None and parent.shared
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
 from ryu_apps.control.config.resources.access import (
@@ -85,11 +86,17 @@ class Port(Resource):
             data["unfiltered"] = True
 
 
+_subnet_of = attrgetter("subnet_id")
+_address_of = attrgetter("subnet_id", "ip_address")
+
+
 def _single_pairs(port: Port) -> Iterable[tuple[str, str]]:
+    found = []
     for pair in port.allowed_address_pairs:
         address, _, length = pair.ip_address.partition("/")
         if length in ("", "128" if ":" in address else "32"):
-            yield port.network_id, address
+            found.append((port.network_id, address))
+    return found
 
 
 _NETWORK = Parent("network", "network_id")
@@ -123,18 +130,16 @@ PORT = Kind(
         by_field("ports_by_group", "security_groups"),
         # (network id, MAC) -> port ids.
         Index("ports_by_mac", lambda port: ((port.network_id, port.mac_address),)),
-        Index("ports_by_subnet", lambda port: [fixed.subnet_id for fixed in port.fixed_ips]),
+        Index("ports_by_subnet", lambda port: map(_subnet_of, port.fixed_ips)),
         # (subnet id, address) -> port ids; one, if every writer validated.
-        Index("ports_by_address", lambda port: [
-            (fixed.subnet_id, fixed.ip_address) for fixed in port.fixed_ips
-        ]),
+        Index("ports_by_address", lambda port: map(_address_of, port.fixed_ips)),
         # (network id, address) -> ports with an allowed address pair of just this address.
         Index("pairs_by_address", _single_pairs),
         Index("interfaces_by_network", lambda port: (
             (port.network_id,) if port.is_router_interface else ()
         )),
         Index("interfaces_by_subnet", lambda port: (
-            [fixed.subnet_id for fixed in port.fixed_ips] if port.is_router_interface else ()
+            map(_subnet_of, port.fixed_ips) if port.is_router_interface else ()
         )),
     ),
 )
