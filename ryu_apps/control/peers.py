@@ -1,4 +1,4 @@
-"""The BGP peers: who they are, whether they are up, and how long their routes outlive a session.
+"""The BGP peers: who they are, whether they are up, and whose tables a node that starts waits for.
 
 A peer is a *node* of this system, a *router* of somebody else, or a *reflector*: a router that
 carries the nodes' routes.  What the configuration does not say is seen from the peer's OPEN: its
