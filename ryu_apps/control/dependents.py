@@ -61,7 +61,7 @@ class Dependents:
                 if instance.spec.kind != "evi":
                     continue
                 ip = change.nlri.ip
-                if self._learned.held:
+                if self._learned.holders:
                     self._learned.changed(vni, ip, change.nlri.mac)
                 key = vni, ip
                 if ip and (

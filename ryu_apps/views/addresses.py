@@ -35,9 +35,9 @@ def location(world: World, network_id: str, address: str) -> dict[str, Any]:
     vni = world.config.networks[network_id].vni
     mac = host = holder = ""
     sequence = 0
-    held = world.learned.held.get((vni, address))
-    if held is not None:
-        mac, holder, sequence = held.mac, held.port_id, held.sequence
+    known = world.learned.holders.get((vni, address))
+    if known is not None:
+        mac, holder, sequence = known.mac, known.port_id, known.sequence
         host = world.elements.accepted[world.ports.bound[holder].element].info.hostname
     else:
         instance = world.instances.by_vni.get(vni)

@@ -133,12 +133,12 @@ def final(node: Node, seed: int) -> Node:
     """A fresh node with the same final inputs, in which the same ports announced what they hold."""
     fresh = rebuild(node, seed)
     learned = fresh.world.learned
-    for (_, address), held in node.world.learned.held.items():
+    for (_, address), held in node.world.learned.holders.items():
         bound = fresh.world.ports.bound[held.port_id]
         fresh.handle(msg.AddressSeen(bound.element, held.port_id, held.mac, address))
-    assert learned.held.keys() == node.world.learned.held.keys()
-    for key, held in node.world.learned.held.items():
-        learned.held[key] = held  # Its sequence number is history.
+    assert learned.holders.keys() == node.world.learned.holders.keys()
+    for key, held in node.world.learned.holders.items():
+        learned.holders[key] = held  # Its sequence number is history.
         fresh.world.graph.worklists["claims"].mark(held.port_id)
     fresh.settle()
     return fresh
@@ -147,7 +147,7 @@ def final(node: Node, seed: int) -> Node:
 def check_holders(node: Node) -> None:
     """What is held is allowed, nobody else's, and wanted of the vrouter that has the port."""
     world = node.world
-    for (vni, address), held in world.learned.held.items():
+    for (vni, address), held in world.learned.holders.items():
         bound = world.ports.bound[held.port_id]
         assert bound.evi == vni
         assert any(
@@ -169,10 +169,10 @@ def check_holders(node: Node) -> None:
             assert objects["localmac", vni, held.mac].ofport == bound.ofport
     passing = {
         (vni, held.mac): held.port_id
-        for (vni, _), held in world.learned.held.items()
+        for (vni, _), held in world.learned.holders.items()
         if held.mac != world.ports.bound[held.port_id].mac
     }
-    for (vni, _), held in world.learned.held.items():
+    for (vni, _), held in world.learned.holders.items():
         assert passing.get((vni, held.mac), held.port_id) == held.port_id, "a MAC at two ports"
     for objects in node.tables.values():
         wanted = {("localmac", *place) for place in passing}
@@ -248,13 +248,13 @@ def test_nothing_stays_of_what_is_gone(operations):
         node.set(kind, id, None)
     node.settle()
     learned = node.world.learned
-    assert not learned.held and not learned.candidates
+    assert not learned.holders and not learned.candidates
     addresses, limit = learned._addresses, learned._limit
     assert not addresses._by_port and not addresses._by_mac and not learned.answered
-    assert not learned._rights._fixed
+    assert not learned._eligibility._fixed
     node.tick(1000)
     node.settle()
-    assert not limit._busy and not limit._waiting and not learned.beyond
+    assert not limit._busy and not limit._waiting and not learned.over_limit
     for objects in node.tables.values():
         assert {key[0] for key in of_switch(objects)} <= {"vrouter", "meterpool", "tunnel"}
 
@@ -303,7 +303,7 @@ def test_nodes_agree_on_one_holder(size, operations):
     places: dict[tuple[int, str], set] = {}
     for node in mesh.nodes:
         check_holders(node)
-        for key, held in node.world.learned.held.items():
+        for key, held in node.world.learned.holders.items():
             holders.setdefault(key, []).append(held)
             if held.mac in VIRTUAL:
                 places.setdefault((key[0], held.mac), set()).add(held.port_id)

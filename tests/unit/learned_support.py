@@ -76,7 +76,7 @@ def path(sequence: int, where: str = "fa:16:3e:99:00:01", vtep: str = FAR) -> Pa
 
 
 def holder(one: Node, address: str = VIP) -> str:
-    held = one.world.learned.held.get((101, address))
+    held = one.world.learned.holders.get((101, address))
     return held.port_id if held is not None else ""
 
 

@@ -100,7 +100,7 @@ def test_using_it_takes_nothing_over_but_finds_what_is_nowhere() -> None:
     assert holder(one) == "p1"
     see(one, 1, VIRTUAL)
     see(one, 1, how=Evidence.USED)
-    assert one.world.learned.held[KEY].mac == VIRTUAL
+    assert one.world.learned.holders[KEY].mac == VIRTUAL
 
 
 def test_what_another_node_announces_is_not_found_here() -> None:
@@ -135,7 +135,7 @@ def test_the_last_sequence_number_is_not_exceeded() -> None:
     one = node()
     one.receive("p1", (path(LAST_SEQUENCE),))
     see(one, 1)
-    assert one.world.learned.held.get(KEY, path(0).attrs).sequence == LAST_SEQUENCE
+    assert one.world.learned.holders.get(KEY, path(0).attrs).sequence == LAST_SEQUENCE
 
 
 def test_only_allowed_pairs() -> None:
@@ -145,10 +145,10 @@ def test_only_allowed_pairs() -> None:
         (1, "", "10.0.0.11"), (1, "", "10.0.0.13"),
     ):  # fmt: skip
         see(one, number, mac_address, address)
-    assert not one.world.learned.held
+    assert not one.world.learned.holders
     one.handle(msg.AddressSeen("e1", "p1", mac(17), VIP))
     one.handle(msg.AddressSeen("e0", "unknown", mac(17), VIP))
-    assert not one.world.learned.held
+    assert not one.world.learned.holders
 
 
 def test_what_belongs_to_somebody_is_not_taken() -> None:
@@ -161,7 +161,7 @@ def test_what_belongs_to_somebody_is_not_taken() -> None:
     one = node(*pairs)
     for pair in pairs:
         see(one, 1, pair.mac_address, pair.ip_address)
-    assert not one.world.learned.held
+    assert not one.world.learned.holders
     one.interface("e0", "tap3", None)
     one.flush()
     see(one, 1, address="10.0.0.13")
@@ -223,11 +223,11 @@ def test_it_goes_with_its_port(end: str) -> None:
 def test_prefixes_are_learned_up_to_a_size_and_a_number() -> None:
     one = node(AddressPair("10.9.0.0/24"), AddressPair("10.8.0.0/23"), AddressPair("0.0.0.0/0"))
     see(one, 1, address="10.8.0.1")
-    assert not one.world.learned.held
+    assert not one.world.learned.holders
     for number in range(1, learned.LIMIT + 4):
         see(one, 1, address=f"10.9.0.{number}")
-    assert len(one.world.learned.held) == learned.LIMIT
-    assert one.world.learned.beyond == {"p1": 3}
+    assert len(one.world.learned.holders) == learned.LIMIT
+    assert one.world.learned.over_limit == {"p1": 3}
 
 
 def test_who_flaps_is_slowed_down() -> None:

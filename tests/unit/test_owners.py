@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ryu_apps.control.addresses.eligibility import Rights
+from ryu_apps.control.addresses.eligibility import AddressEligibility
 from ryu_apps.control.config.model import AddressPair, FixedIp
 from ryu_apps.control.ids import link_local
 from ryu_apps.control.routes import Attributes, MacIp, Path
@@ -84,7 +84,7 @@ def test_the_address_that_the_network_answers_from(without_router) -> None:
 def test_no_port_learns_the_address_that_the_network_answers_from(without_router) -> None:
     see(without_router, 1, address="10.0.0.254")
     without_router.settle()
-    assert (101, "10.0.0.254") not in without_router.world.learned.held
-    rights: Rights = without_router.world.learned._rights
+    assert (101, "10.0.0.254") not in without_router.world.learned.holders
+    eligibility: AddressEligibility = without_router.world.learned._eligibility
     bound = without_router.world.ports.bound["p1"]
-    assert rights.objection(bound, bound.mac, "10.0.0.254") == "an address of the network"
+    assert eligibility.denial_reason(bound, bound.mac, "10.0.0.254") == "an address of the network"

@@ -40,7 +40,7 @@ def test_an_address_that_moves_along_with_its_port():
     one.receive("p1", (path(LAST_SEQUENCE),))
     see(one, 1)
     one.settle()
-    assert one.world.learned.held[KEY].sequence == LAST_SEQUENCE
+    assert one.world.learned.holders[KEY].sequence == LAST_SEQUENCE
     one.receive("p1", (), (path(0).nlri,))
     one.bind("e1", "tap1", "p1", 5)
     one.interface("e0", "tap1", None)

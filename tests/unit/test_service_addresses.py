@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.addresses.eligibility import Rights
+from ryu_apps.control.addresses.eligibility import AddressEligibility
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import AddressPair, Change, FixedIp, Network, Port, Subnet
@@ -115,9 +115,10 @@ def test_no_pair_takes_it() -> None:
     part = Part()
     elements = Elements("node", part.marks("Elements"))
     instances = Instances(Rib(), part.marks("Instances"))
-    rights = Rights(Tables(made, Rib(), elements, instances, Desired(part.marks("Desired"))))
-    assert rights.objection(bound, bound.mac, own) == "an address of the network"
-    assert rights.objection(bound, bound.mac, "10.0.0.77") == ""
+    tables = Tables(made, Rib(), elements, instances, Desired(part.marks("Desired")))
+    eligibility = AddressEligibility(tables)
+    assert eligibility.denial_reason(bound, bound.mac, own) == "an address of the network"
+    assert eligibility.denial_reason(bound, bound.mac, "10.0.0.77") == ""
 
 
 def test_ports_are_told_of_another_when_one_takes_it() -> None:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ryu_apps.control.addresses.holders import Held, Key
+from ryu_apps.control.addresses.holders import AddressHolder, Key
 from ryu_apps.control.routes import Path
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.selection import select_mac
 
 
-class Rivals:
+class CompetingRoutes:
     """Reads the routes; keeps nothing of its own.
 
     ``own_mac``, where a method takes it: the MAC of the port itself, not the one that it holds an
@@ -29,14 +29,14 @@ class Rivals:
         self._instances = tables.instances
         self._elements = tables.elements
 
-    def known(self, key: Key, mac: str, own_mac: str) -> list[Held]:
+    def known(self, key: Key, mac: str, own_mac: str) -> list[AddressHolder]:
         """All that is announced of an address, or of a MAC that passes with it, live or stale."""
         return [
-            Held("", path.nlri.mac, path.attrs.next_hop, path.attrs.mobility)
+            AddressHolder("", path.nlri.mac, path.attrs.next_hop, path.attrs.mobility)
             for path in self._paths(key, mac, own_mac)
         ]
 
-    def elsewhere(self, key: Key) -> bool:
+    def announced_remotely(self, key: Key) -> bool:
         """Whether another node says, or said until it went away, where an address is; not at one of
         our hypervisors, as the former owner of one does for a while."""
         instance = self._instances.by_vni.get(key[0])
@@ -48,14 +48,14 @@ class Rivals:
         instance = self._instances.by_vni.get(key[0])
         return instance is not None and key[1] in instance.ips
 
-    def beat(self, key: Key, held: Held, own_mac: str) -> bool:
+    def is_beaten(self, key: Key, holder: AddressHolder, own_mac: str) -> bool:
         """Whether a live route of another node, or of a router, beats what a port of ours holds.
 
         With the MAC of the port itself a router announces what is plugged in here.
         """
         live = [
             path
-            for path in self._paths(key, held.mac, own_mac)
+            for path in self._paths(key, holder.mac, own_mac)
             if path.nlri not in self._rib.stale_best
             and not self._is_ours(path.attrs.next_hop)
             and (path.nlri.mac != own_mac or self._is_node(path))
@@ -63,7 +63,7 @@ class Rivals:
         if not live:
             return False
         best = select_mac(live, lambda nlri: False)
-        attrs = best.attrs._replace(next_hop=held.vtep, mobility=held.sequence, sticky=False)
+        attrs = best.attrs._replace(next_hop=holder.vtep, mobility=holder.sequence, sticky=False)
         mine = best._replace(attrs=attrs)
         return select_mac([best, mine], lambda nlri: False) is best
 

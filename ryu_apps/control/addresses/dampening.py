@@ -12,7 +12,7 @@ BURST, REFILL = 5, 5.0
 """An address may move so many times at once, and once in so many seconds from then on."""
 
 
-class MoveLimit:
+class MoveDampening:
     """How often each address has moved of late, and the moves that wait."""
 
     def __init__(self) -> None:

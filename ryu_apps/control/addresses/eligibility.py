@@ -19,7 +19,7 @@ from ryu_apps.control.vpn.translate import BoundPort
 from vrouter_ovs.addresses import ip_network
 
 
-class Rights:
+class AddressEligibility:
     """Reads: the configuration, bound ports, routes.  Marks and emits nothing."""
 
     def __init__(self, tables: Tables) -> None:
@@ -29,12 +29,12 @@ class Rights:
         self._fixed: dict[tuple[int, str], dict[str, None]] = {}
         """(L2 VNI, address) -> the ports bound here whose own it is."""
 
-    def place(self, bound: BoundPort) -> None:
+    def on_bound(self, bound: BoundPort) -> None:
         """A port is bound now."""
         for address in bound.addresses:
             self._fixed.setdefault((bound.evi, address.ip), {})[bound.port_id] = None
 
-    def displace(self, bound: BoundPort) -> None:
+    def on_unbound(self, bound: BoundPort) -> None:
         """A port is no longer bound as it was."""
         for address in bound.addresses:
             ports = self._fixed.get((bound.evi, address.ip), {})
@@ -46,7 +46,7 @@ class Rights:
         """The ports bound here whose own an address is: (L2 VNI, address)."""
         return self._fixed.get(key, ())
 
-    def objection(self, bound: BoundPort, mac: str, address: str) -> str:
+    def denial_reason(self, bound: BoundPort, mac: str, address: str) -> str:
         """Why a port cannot hold an address, or ""."""
         ip = ipaddress.ip_address(address)
         if not any(

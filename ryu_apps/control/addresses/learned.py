@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Container
 
 from ryu_apps.control import ids
-from ryu_apps.control.addresses.competing_routes import Rivals
-from ryu_apps.control.addresses.dampening import MoveLimit
-from ryu_apps.control.addresses.eligibility import Rights
-from ryu_apps.control.addresses.holders import Held, HeldAddresses, Key
+from ryu_apps.control.addresses.competing_routes import CompetingRoutes
+from ryu_apps.control.addresses.dampening import MoveDampening
+from ryu_apps.control.addresses.eligibility import AddressEligibility
+from ryu_apps.control.addresses.holders import AddressHolder, AddressHolders, Key
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.messages import Evidence
@@ -49,16 +49,16 @@ class Learned:
         self._elements = tables.elements
         self._bound = tables.bound
         self._marks = marks
-        self._rights = Rights(tables)
-        self._rivals = Rivals(tables, is_node)
-        self._limit = MoveLimit()
-        self._addresses = HeldAddresses()
-        self.held = self._addresses.by_key
+        self._eligibility = AddressEligibility(tables)
+        self._competing = CompetingRoutes(tables, is_node)
+        self._dampening = MoveDampening()
+        self._addresses = AddressHolders()
+        self.holders = self._addresses.by_key
         self.candidates: dict[Key, dict[str, None]] = {}
         """Address -> bound ports with a pair of just this address."""
         self.answered: dict[Key, float] = {}
         """When the holder of an address last answered a question for it, of those that do."""
-        self.beyond: dict[str, int] = {}
+        self.over_limit: dict[str, int] = {}
         """Port id -> announcements that came when it held all it can."""
 
     # ------------------------------------------------------------ announcements
@@ -69,83 +69,85 @@ class Learned:
         """A port sent from an address, with a MAC; its switch has checked that it may.
 
         An announcement takes an address over.  A host that lost one without noticing goes on using
-        and defending it, so nothing else does; it says where an address is that was nowhere.
+        and defending it, so nothing else does; it says where an address is that nobody had.
         """
         bound = self._bound.get(port_id)
         if bound is None or bound.element != element or element not in self._elements.accepted:
             return
         key = bound.evi, address
-        held = self.held.get(key)
-        if held is not None and held.port_id == port_id:
+        holder = self.holders.get(key)
+        if holder is not None and holder.port_id == port_id:
             if how == Evidence.ANSWERED:
                 self.answered[key] = now
-            if mac == held.mac and not self._rivals.beat(key, held, bound.mac):
+            if mac == holder.mac and not self._competing.is_beaten(key, holder, bound.mac):
                 return
-        if how != Evidence.ANNOUNCED and (held is not None or self._rivals.elsewhere(key)):
+        if how != Evidence.ANNOUNCED and (
+            holder is not None or self._competing.announced_remotely(key)
+        ):
             return
-        self._limit.forget(key)
-        if self._rights.objection(bound, mac, address):
+        self._dampening.forget(key)
+        if self._eligibility.denial_reason(bound, mac, address):
             return
         mine = self._addresses.of_port(port_id)
         if key not in mine and len(mine) >= LIMIT:
-            self.beyond[port_id] = self.beyond.get(port_id, 0) + 1
+            self.over_limit[port_id] = self.over_limit.get(port_id, 0) + 1
             return
         vtep = self._elements.accepted[element].vtep
-        known = [held] if held is not None else []
-        known += self._rivals.known(key, mac, bound.mac)
+        known = [holder] if holder is not None else []
+        known += self._competing.known(key, mac, bound.mac)
         others = [one.sequence for one in known if (one.mac, one.vtep) != (mac, vtep)]
-        if others or held is not None:
-            if not self._limit.allows(key, now):
-                self._limit.postpone(key, port_id, mac)
+        if others or holder is not None:
+            if not self._dampening.allows(key, now):
+                self._dampening.postpone(key, port_id, mac)
                 return
-            self._limit.moved(key, now)
+            self._dampening.moved(key, now)
         # What is found again after a start, of the node or of its charge of this element, loses to
         # all that was announced to others meanwhile.
         again = self._elements.accepted[element].deferred and how != Evidence.ANNOUNCED
         sequence = 0 if again else FIRST_SEQUENCE
         if others:
             sequence = max(sequence, next_sequence(max(others)))
-        elif held is not None:
-            sequence = held.sequence
+        elif holder is not None:
+            sequence = holder.sequence
         if mac != bound.mac:
             for other in list(self._addresses.with_mac(bound.evi, mac)):
-                if self.held[other].port_id != port_id:
+                if self.holders[other].port_id != port_id:
                     self._drop(other)
-        if key in self.held:
+        if key in self.holders:
             self._drop(key)
-        self._addresses.add(key, Held(port_id, mac, vtep, sequence))
+        self._addresses.add(key, AddressHolder(port_id, mac, vtep, sequence))
         self._marks.claims.mark(port_id)
 
     def released(self, elements: Container[str]) -> None:
         """These elements were let go: it is known what their ports and the peers hold."""
-        for key, held in self.held.items():
-            bound = self._bound.get(held.port_id)
-            if held.sequence < FIRST_SEQUENCE and bound is not None and bound.element in elements:
-                self._addresses.announce(key, held.vtep, FIRST_SEQUENCE)
-                self._marks.claims.mark(held.port_id)
+        for key, holder in self.holders.items():
+            bound = self._bound.get(holder.port_id)
+            if holder.sequence < FIRST_SEQUENCE and bound is not None and bound.element in elements:
+                self._addresses.announce(key, holder.vtep, FIRST_SEQUENCE)
+                self._marks.claims.mark(holder.port_id)
 
-    def silent(self, key: Key, now: float) -> None:
+    def check_liveness(self, key: Key, now: float) -> None:
         """Whoever holds an address was asked for it: take it away from one who answered before
         and does so no more."""
-        held = self.held.get(key)
-        if held is not None and now - self.answered.get(key, now) > PATIENCE:
+        holder = self.holders.get(key)
+        if holder is not None and now - self.answered.get(key, now) > PATIENCE:
             self._drop(key)
             self._marks.unlocated.mark(key)
 
     def tick(self, now: float) -> None:
         """Do the moves that waited."""
-        self._limit.tick(now)
-        for key, port_id, mac in self._limit.waiting():
+        self._dampening.tick(now)
+        for key, port_id, mac in self._dampening.waiting():
             bound = self._bound.get(port_id)
             if bound is None or bound.evi != key[0]:
-                self._limit.forget(key)
-            elif self._limit.allows(key, now):
+                self._dampening.forget(key)
+            elif self._dampening.allows(key, now):
                 self.seen(bound.element, port_id, mac, key[1], Evidence.ANNOUNCED, now)
 
     def _drop(self, key: Key) -> None:
-        held = self._addresses.remove(key)
+        holder = self._addresses.remove(key)
         self.answered.pop(key, None)
-        self._marks.claims.mark(held.port_id)
+        self._marks.claims.mark(holder.port_id)
 
     # ------------------------------------------------------------ what ports hold
 
@@ -156,41 +158,41 @@ class Learned:
             return ()
         vtep = self._elements.accepted[bound.element].vtep
         for key in list(keys):
-            held = self.held[key]
-            if key[0] != bound.evi or self._rights.objection(bound, held.mac, key[1]):
+            holder = self.holders[key]
+            if key[0] != bound.evi or self._eligibility.denial_reason(bound, holder.mac, key[1]):
                 self._drop(key)
                 continue
-            if held.vtep != vtep:  # The port has moved and taken it along.
-                self._addresses.announce(key, vtep, next_sequence(held.sequence))
-                held = self.held[key]
-            if self._rivals.beat(key, held, bound.mac):
+            if holder.vtep != vtep:  # The port has moved and taken it along.
+                self._addresses.announce(key, vtep, next_sequence(holder.sequence))
+                holder = self.holders[key]
+            if self._competing.is_beaten(key, holder, bound.mac):
                 self._drop(key)
         return tuple(
             learned_address(
-                self._config, bound.network_id, key[1], self.held[key].mac,
-                self.held[key].sequence,
+                self._config, bound.network_id, key[1], self.holders[key].mac,
+                self.holders[key].sequence,
             )
             for key in sorted(self._addresses.of_port(bound.port_id))
         )
 
     def release(self, port_id: str) -> None:
-        """The port has left: what it held is nowhere."""
+        """The port has left: nobody has what it held."""
         for key in list(self._addresses.of_port(port_id)):
             self._drop(key)
             self._marks.unlocated.mark(key)
-        self.beyond.pop(port_id, None)
+        self.over_limit.pop(port_id, None)
 
-    def place(self, bound: BoundPort) -> None:
+    def on_bound(self, bound: BoundPort) -> None:
         """The port is bound now."""
-        self._rights.place(bound)
+        self._eligibility.on_bound(bound)
         for key in self.exact(bound):
             self.candidates.setdefault(key, {})[bound.port_id] = None
         for address in bound.addresses:
             self.changed(bound.evi, address.ip)
 
-    def displace(self, bound: BoundPort) -> None:
+    def on_unbound(self, bound: BoundPort) -> None:
         """The port is no longer bound as it was."""
-        self._rights.displace(bound)
+        self._eligibility.on_unbound(bound)
         for key in self.exact(bound):
             ports = self.candidates.get(key, {})
             ports.pop(bound.port_id, None)
@@ -210,11 +212,11 @@ class Learned:
 
     def changed(self, vni: int, address: str, mac: str = "") -> None:
         """Something else is known of an address, or of a MAC: look again at who holds it."""
-        held = self.held.get((vni, address))
-        if held is not None:
-            self._marks.claims.mark(held.port_id)
+        holder = self.holders.get((vni, address))
+        if holder is not None:
+            self._marks.claims.mark(holder.port_id)
         for key in self._addresses.with_mac(vni, mac):
-            self._marks.claims.mark(self.held[key].port_id)
+            self._marks.claims.mark(self.holders[key].port_id)
 
     def configured(self, *ports: Port | None) -> None:
         """Ports as they were and are in the configuration."""
@@ -227,12 +229,12 @@ class Learned:
 
     def ports_in(self, vni: int) -> dict[str, None]:
         """Ports that hold addresses of a network."""
-        return {held.port_id: None for key, held in self.held.items() if key[0] == vni}
+        return {holder.port_id: None for key, holder in self.holders.items() if key[0] == vni}
 
     def owners(self, key: Key) -> Collection[str]:
         """The ports bound here whose own an address is."""
-        return self._rights.owners(key)
+        return self._eligibility.owners(key)
 
     def is_known(self, key: Key) -> bool:
         """Whether an address is somewhere, here or elsewhere."""
-        return key in self.held or self._rivals.announced(key)
+        return key in self.holders or self._competing.announced(key)

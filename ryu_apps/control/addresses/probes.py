@@ -81,11 +81,11 @@ class Probes:
         bound = self._bound.get(port_id)
         if bound is None or port_id not in self._active:
             return []
-        held = self._learned.held
+        holders = self._learned.holders
         return [
             key
             for key in self._learned.exact(bound)
-            if key not in held or held[key].port_id != port_id
+            if key not in holders or holders[key].port_id != port_id
         ]
 
     def _ask(self, port_id: str, keys: Iterable[Key]) -> list[Probe]:
@@ -130,7 +130,10 @@ class Probes:
             self._share = min(-(-len(self._round) // PERIOD), BUDGET)
         for _ in range(min(self._share, len(self._round))):
             key = self._round.pop()
-            self._learned.silent(key, now)
-            held = self._learned.held.get(key)
-            found += self._ask(held.port_id, (key,)) if held is not None else self._candidates(key)
+            self._learned.check_liveness(key, now)
+            holder = self._learned.holders.get(key)
+            found += (
+                self._ask(holder.port_id, (key,)) if holder is not None
+                else self._candidates(key)
+            )
         self._effects += found

@@ -158,19 +158,19 @@ class Policies:
         for rule_id in self._config.rules_by_address_group.get(address_group, ()):
             self.group_changed(self._config.security_group_rules[rule_id].security_group_id)
 
-    def place(self, port_id: str, element: str, policy: int) -> None:
+    def on_bound(self, port_id: str, element: str, policy: int) -> None:
         """A bound port with this set is on this vrouter now."""
         if not policy:
             return
         groups = self.sets[policy]
-        places = self.present.get(policy, {})
-        if element not in places:
-            if not places:
+        elements = self.present.get(policy, {})
+        if element not in elements:
+            if not elements:
                 self._set_remotes(groups, remote_groups(self._config, groups))
             try:
                 objects = self._objects(policy, groups)
             except Exception:
-                if not places:
+                if not elements:
                     self._set_remotes(groups, {})
                 raise
             # Its rules may be ahead of those of the other vrouters, until the set is resolved.
@@ -179,17 +179,17 @@ class Policies:
                 self._desired.put(element, ("policy", policy), item)
         self.present.setdefault(policy, {}).setdefault(element, {})[port_id] = None
 
-    def displace(self, port_id: str, element: str, policy: int) -> None:
+    def on_unbound(self, port_id: str, element: str, policy: int) -> None:
         """It is there no more."""
         if not policy:
             return
-        places = self.present[policy]
-        ports = places[element]
+        elements = self.present[policy]
+        ports = elements[element]
         del ports[port_id]
         if not ports:
-            del places[element]
+            del elements[element]
             self._desired.drop_scope(element, ("policy", policy))
-        if not places:
+        if not elements:
             del self.present[policy]
             self._rules.pop(policy, None)
             self._set_remotes(self.sets[policy], {})

@@ -183,7 +183,7 @@ class Bindings:
                 continue
             if path.attrs.next_hop == vtep:
                 rivals += self._routers_of(self._rib.others(path.nlri))
-                if (vni, path.nlri.ip) in self._learned.held:
+                if (vni, path.nlri.ip) in self._learned.holders:
                     continue  # A shared address at this port has a sequence number of its own.
             if last is None or path.attrs.mobility > last.sequence:
                 last = Mobility(path.attrs.mobility, path.attrs.next_hop)

@@ -115,9 +115,9 @@ class Ports:
         if before != after:
             if after is not None:
                 # First what computes, and may fail: nothing has changed then.
-                self._policies.place(port_id, *after)
+                self._policies.on_bound(port_id, *after)
             if before is not None:
-                self._policies.displace(port_id, *before)
+                self._policies.on_unbound(port_id, *before)
         if old is not None:
             self._unindex(old)
             self._marks.evi_routes.mark((old.element, old.evi))
@@ -174,7 +174,7 @@ class Ports:
         for lookup in self._lookups(bound):
             self.local[bound.element, lookup] = bound.port_id
             self._marks.lookups.mark(lookup)
-        self._learned.place(bound)
+        self._learned.on_bound(bound)
 
     def _unindex(self, bound: BoundPort) -> None:
         self._names.bound(bound.network_id, -1)
@@ -191,7 +191,7 @@ class Ports:
             if self.local.get(place) == bound.port_id:
                 del self.local[place]
             self._marks.lookups.mark(lookup)
-        self._learned.displace(bound)
+        self._learned.on_unbound(bound)
 
     def local_mac(self, element: str, lookup: Lookup) -> str:
         """The MAC of an address of a port on this very vrouter, or ""."""
