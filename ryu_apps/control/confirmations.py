@@ -69,8 +69,15 @@ class Confirmations:
             ].get(key, 0):
                 done.append(key)
         for target in targets:
-            self._confirmed[target] = max(self._confirmed[target], revision)
+            if revision > self._confirmed[target]:
+                self._confirmed[target] = revision
             waiting = self._pending[target]
+            if not waiting:
+                continue
+            if revision >= self._sent[target]:
+                done += waiting
+                waiting.clear()
+                continue
             ready = []
             for key, needed in waiting.items():
                 if needed > revision:
@@ -88,6 +95,10 @@ class Confirmations:
             return False
         self.refusals[key] = reason
         return True
+
+    def is_pending(self, key: Key) -> bool:
+        """Whether the last change of an object waits to be confirmed, or refused."""
+        return key in self._pending[TARGET_OF[key[0]]] and key not in self.refusals
 
     def status(self, key: Key) -> Status:
         """The status of an object of the desired state that was programmed."""

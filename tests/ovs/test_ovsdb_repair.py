@@ -23,7 +23,7 @@ DAMAGE = [
     ["set", "Bridge", "br-int", "protocols=OpenFlow13"],
     ["clear", "Bridge", "br-int", "flow_tables"],
     ["--id=@t", "create", "Flow_Table", "name=wrong", "--", "set", "Bridge", "br-int",
-     "flow_tables:0=@t", "flow_tables:1=@t"],
+     *(f"flow_tables:{number}=@t" for number in sorted(TABLE_NAMES)[:2])],
     ["clear", "Bridge", "br-int", "other_config"],
     ["set", "Bridge", "br-int", "other_config:disable-in-band=false"],
     ["del-port", "br-int", "vx0a000002"],

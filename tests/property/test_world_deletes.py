@@ -14,7 +14,7 @@ from vrouter_ovs.state import FLOWS, TARGET_OF
 from vrouter_ovs.wire.encode import encode_object
 
 from .test_world_rebuild import operations
-from .world_model import DEEPER, Driver, Node
+from .world_model import DEEPER, Driver, Node, of_switch
 
 OF_PORTS = ("port", "punt")
 
@@ -95,6 +95,6 @@ def test_deletion_in_any_order_leaves_nothing(history, seed):
             node.ack(rng.choice(list(node.inputs.elements) or ["e0"]))
     node.settle()
     for table in node.tables.values():
-        assert {item.kind for item in table.values()} <= {"meterpool", "vrouter", "tunnel"}
+        assert {key[0] for key in of_switch(table)} <= {"meterpool", "vrouter", "tunnel"}
     assert not node.announced and not node.edges
     switches.check(node)

@@ -284,4 +284,7 @@ class Ports:
 
     def is_pending(self, port_id: str) -> bool:
         """Whether the switch has not answered yet to what a bound port is now."""
-        return self.status(port_id).state == PENDING
+        element, key = self.bound[port_id].element, (LocalPort.kind, port_id)
+        return self._desired.is_changed(element, key) or self._elements.accepted[
+            element
+        ].confirmations.is_pending(key)
