@@ -12,13 +12,8 @@ from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.discovery import openapi, unsupported
 from ryu_apps.northbound.discovery.versions import Discovery, contents
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.application import (
-    Application,
-    Call,
-    Reply,
-    Route,
-    strict,
-)
+from ryu_apps.northbound.http.application import Application
+from ryu_apps.northbound.http.call import Call, Reply, Route, strict
 from ryu_apps.northbound.identity import identify, operators_only
 from ryu_apps.northbound.node.agents import Agents
 from ryu_apps.northbound.node.node import NodeApi

@@ -13,7 +13,7 @@ from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.rules import Context
 from ryu_apps.northbound.base import NodeView
-from ryu_apps.northbound.http.application import Call
+from ryu_apps.northbound.http.call import Call
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.settings import network_mtu, overlay_mtu
 

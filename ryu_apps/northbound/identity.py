@@ -7,7 +7,7 @@ import dataclasses
 from webob import Request
 
 from ryu_apps.control.config.access import ADMINISTRATOR, Principal
-from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 
 PROJECT = "X-Project-Id"

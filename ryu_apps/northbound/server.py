@@ -15,7 +15,7 @@ import h11
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
-from ryu_apps.northbound.http.application import Pieces
+from ryu_apps.northbound.http.stream import Pieces
 from ryu_apps.northbound.serving.connection import Connection
 from ryu_apps.northbound.serving.loop import Loop
 

@@ -6,7 +6,8 @@ import pytest
 from webob import Request
 
 from ryu_apps.control.config.access import ADMINISTRATOR, Principal
-from ryu_apps.northbound.http.application import Application, Reply, Route
+from ryu_apps.northbound.http.application import Application
+from ryu_apps.northbound.http.call import Reply, Route
 from ryu_apps.northbound.identity import NoProject, headers, identify, operators_only
 from ryu_apps.northbound.node.others import FORWARDED, asking
 

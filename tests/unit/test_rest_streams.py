@@ -14,7 +14,9 @@ import time
 import pytest
 
 from ryu_apps.control.config.access import ADMINISTRATOR
-from ryu_apps.northbound.http.application import Application, Reply, Route, Stream
+from ryu_apps.northbound.http.application import Application
+from ryu_apps.northbound.http.call import Reply, Route
+from ryu_apps.northbound.http.stream import Stream
 from ryu_apps.northbound.serving import loop as serving
 from ryu_apps.northbound.serving import streams
 from tests.unit.api_client import Node, options

@@ -12,7 +12,7 @@ from ryu_apps.control.config.access import Principal
 from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.bodies.parsing import MAX_BULK
 from ryu_apps.northbound.bodies.schemas import RECORDS, REF, STRING, obj, ref
-from ryu_apps.northbound.http.application import Route
+from ryu_apps.northbound.http.call import Route
 from ryu_apps.northbound.node import schemas as node
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.tags import TagsBody

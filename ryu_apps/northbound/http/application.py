@@ -1,157 +1,30 @@
-"""A small WSGI application: routes, JSON in and out, errors, the request log."""
+"""A small WSGI application: finds the route of a request, answers errors, logs."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
-import json
 import logging
 import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import quote, unquote
 
 from webob import Request, Response
 
-from ryu_apps.control.config.access import Principal
 from ryu_apps.control.config.rules import RuleError
 from ryu_apps.northbound.http import json_body
+from ryu_apps.northbound.http.call import Call, Identify, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError, error_body
+from ryu_apps.northbound.http.stream import Pieces, Stream
 from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
 
 LOG = logging.getLogger(__name__)
 ACCESS = logging.getLogger("ryu_apps.northbound.access")
 _PARAMETER = re.compile(r"\{(\w+)\}")
-MAX_PARAMETERS = 2000
 LOGGED = 500
 """Characters of a URL in the log of requests."""
-
-
-Identify = Callable[[Request], Principal]
-
-
-class Stream(NamedTuple):
-    """An answer that is made piece by piece, on a thread of its own.
-
-    ``items``: an iterator of bytes as they are, or of JSON-able data, one line each.  It yields b""
-    every few seconds when there is nothing to say: between two items is when it is closed, if it
-    is a generator, because the client has gone or the node stops.
-    """
-
-    items: Iterator[Any]
-    content_type: str = "application/x-ndjson"
-
-
-class Reply(NamedTuple):
-    """``body``: JSON-able data, bytes already in JSON, a Stream, or None for no content."""
-
-    status: int
-    body: Any = None
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Route:
-    """``path``: with ``{name}`` parameters; ``handler(call, **parameters) -> Reply``.
-
-    The rest is for the OpenAPI document: schemas by name or inline, and query parameters.
-    """
-
-    method: str
-    path: str
-    handler: Callable[..., Reply]
-    summary: str = ""
-    tag: str = ""
-    request_schema: Any = None
-    response_schema: Any = None
-    status: int = 200
-    query: tuple[tuple[str, str], ...] = field(default=())
-
-
-def strict(route: Route) -> Route:
-    """The route, refusing query parameters that it does not declare: a filter that was ignored
-    would select everything."""
-    known = {name for name, _ in route.query}
-
-    def handle(call: Call, **parameters: str) -> Reply:
-        unknown = set(call.query) - known
-        if unknown:
-            there = f"; there are: {', '.join(sorted(known))}" if known else "; it has none"
-            raise ApiError(
-                400, "InvalidInput", f"'{min(unknown)}' is not a parameter of this query{there}."
-            )
-        return route.handler(call, **parameters)
-
-    return dataclasses.replace(route, handler=handle)
-
-
-class Call:
-    """A request, with what handlers ask of it."""
-
-    def __init__(self, request: Request, identify: Identify):
-        self.request = request
-        self._identify = identify
-
-    @functools.cached_property
-    def principal(self) -> Principal:
-        """Who asks.  Raises ApiError where that cannot be told."""
-        return self._identify(self.request)
-
-    @property
-    def query(self) -> Any:
-        """A multidict of the query string.  Raises ApiError 400 when it is not UTF-8, or has more
-        parameters than anybody needs."""
-        if self.request.query_string.count("&") >= MAX_PARAMETERS:
-            raise ApiError(
-                400, "HTTPBadRequest",
-                f"The query has more than {MAX_PARAMETERS} parameters; split the request.",
-            )
-        try:
-            return self.request.GET
-        except UnicodeDecodeError as error:
-            raise ApiError(400, "HTTPBadRequest", "The query string is not UTF-8.") from error
-
-    def header(self, name: str) -> str:
-        return self.request.headers.get(name, "").strip()
-
-    def base_url(self) -> str:
-        return self.request.host_url
-
-    def json(self) -> Any:
-        """The body.  Its content type is not looked at.  Raises ApiError 400 or 413."""
-        return json_body.decode(self.request.body)
-
-
-class Pieces:
-    """The bytes of a stream.  ``at_end(size)`` is told once how many there were."""
-
-    def __init__(self, items: Iterator[Any], at_end: Callable[[int], None]) -> None:
-        self._items = items
-        self._at_end: Callable[[int], None] | None = at_end
-        self._size = 0
-
-    def __iter__(self) -> Pieces:
-        return self
-
-    def __next__(self) -> bytes:
-        item = next(self._items)
-        piece = item if isinstance(item, bytes) else _json(item) + b"\n"
-        self._size += len(piece)
-        return piece
-
-    def close(self) -> None:
-        """Idempotent."""
-        at_end, self._at_end = self._at_end, None
-        if at_end is not None:
-            try:
-                if hasattr(self._items, "close"):
-                    self._items.close()
-            finally:
-                at_end(self._size)
 
 
 class Application:
@@ -286,10 +159,6 @@ def _decode(text: str) -> str:
         raise ApiError(400, "HTTPBadRequest", "The path is not UTF-8.") from error
 
 
-def _json(data: Any) -> bytes:
-    return json.dumps(data, separators=(",", ":")).encode()
-
-
 def _response(reply: Reply) -> Response:
     """Without the body of a stream."""
     response = Response(status=reply.status)
@@ -303,7 +172,8 @@ def _response(reply: Reply) -> Response:
     else:
         response.content_type = "application/json"
         response.charset = None
-        response.body = reply.body if isinstance(reply.body, bytes) else _json(reply.body)
+        body = reply.body
+        response.body = body if isinstance(body, bytes) else json_body.encode(body)
     for name, value in reply.headers:
         response.headers[name] = value
     return response

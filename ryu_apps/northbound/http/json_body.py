@@ -1,4 +1,5 @@
-"""Reading a request's JSON, within bounds that are looked at before anything is built from it."""
+"""JSON of bodies.  A request's is read within bounds that are looked at before anything is built
+from it."""
 
 from __future__ import annotations
 
@@ -13,6 +14,10 @@ microsecond or so of the interpreter, which all threads of the node share.  10,0
 of their attributes have half as many."""
 MAX_DEPTH = 32
 """Brackets within brackets."""
+
+
+def encode(data: Any) -> bytes:
+    return json.dumps(data, separators=(",", ":")).encode()
 
 
 def decode(raw: bytes) -> Any:

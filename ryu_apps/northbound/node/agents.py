@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing, matching
 from ryu_apps.northbound.listing.attributes import BOOLEAN, OBJECT, STRING, TIME, Attributes

@@ -10,7 +10,7 @@ from typing import Any
 
 from ryu_apps.northbound.base import Remote
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.node import filters, merge
 from ryu_apps.northbound.node.others import FORWARDED, Others

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import requests
 
 from ryu_apps.northbound.base import Remote
-from ryu_apps.northbound.http.application import Call, Reply
+from ryu_apps.northbound.http.call import Call, Reply
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.node.others import FORWARDED, TIMEOUT, asking
 

@@ -14,7 +14,7 @@ import requests
 
 from ryu_apps.control.explain.explain import ExplainError
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing.attributes import TRUE
 from ryu_apps.northbound.node.others import FORWARDED, TIMEOUT, Others, asking

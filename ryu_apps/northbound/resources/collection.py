@@ -13,7 +13,7 @@ from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.bodies.schemas import Schema
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.application import Call
+from ryu_apps.northbound.http.call import Call
 from ryu_apps.northbound.listing.attributes import Attributes
 
 View = dict[str, Any]

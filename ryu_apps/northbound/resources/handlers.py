@@ -19,7 +19,7 @@ from ryu_apps.control.config.rules.authority import may, may_create
 from ryu_apps.control.config.rules.draft import not_found
 from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing, matching
 from ryu_apps.northbound.resources.collection import Action, Collection, View

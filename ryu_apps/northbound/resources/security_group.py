@@ -11,7 +11,7 @@ from ryu_apps.control.config.resources.security_group import SECURITY_GROUP
 from ryu_apps.control.config.rules import Draft, security_groups
 from ryu_apps.northbound.bodies.fields import Body, Name, Text
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.application import Call
+from ryu_apps.northbound.http.call import Call
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
     STRING,

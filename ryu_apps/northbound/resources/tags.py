@@ -10,7 +10,7 @@ from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.bodies.fields import Tags as TagList
 from ryu_apps.northbound.bodies.parsing import parse
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.application import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.resources.handlers import Handlers
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ryu_apps import supervision
-from ryu_apps.northbound.http.application import Pieces
+from ryu_apps.northbound.http.stream import Pieces
 from ryu_apps.northbound.serving.clients import Clients, Turned, source_of
 from ryu_apps.northbound.serving.connection import Connection, State
 from ryu_apps.northbound.serving.pool import Pool

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 
-from ryu_apps.northbound.http.application import Pieces
+from ryu_apps.northbound.http.stream import Pieces
 from ryu_apps.northbound.serving.refusals import Refused
 from ryu_apps.supervision import Thread, failed
 

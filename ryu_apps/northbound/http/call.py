@@ -1,0 +1,99 @@
+"""What a handler is given and what it answers, and the route that leads to it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from webob import Request
+
+from ryu_apps.control.config.access import Principal
+from ryu_apps.northbound.http import json_body
+from ryu_apps.northbound.http.errors import ApiError
+
+MAX_PARAMETERS = 2000
+
+Identify = Callable[[Request], Principal]
+
+
+class Reply(NamedTuple):
+    """``body``: JSON-able data, bytes already in JSON, a Stream, or None for no content."""
+
+    status: int
+    body: Any = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Route:
+    """``path``: with ``{name}`` parameters; ``handler(call, **parameters) -> Reply``.
+
+    The rest is for the OpenAPI document: schemas by name or inline, and query parameters.
+    """
+
+    method: str
+    path: str
+    handler: Callable[..., Reply]
+    summary: str = ""
+    tag: str = ""
+    request_schema: Any = None
+    response_schema: Any = None
+    status: int = 200
+    query: tuple[tuple[str, str], ...] = field(default=())
+
+
+def strict(route: Route) -> Route:
+    """The route, refusing query parameters that it does not declare: a filter that was ignored
+    would select everything."""
+    known = {name for name, _ in route.query}
+
+    def handle(call: Call, **parameters: str) -> Reply:
+        unknown = set(call.query) - known
+        if unknown:
+            there = f"; there are: {', '.join(sorted(known))}" if known else "; it has none"
+            raise ApiError(
+                400, "InvalidInput", f"'{min(unknown)}' is not a parameter of this query{there}."
+            )
+        return route.handler(call, **parameters)
+
+    return dataclasses.replace(route, handler=handle)
+
+
+class Call:
+    """A request, with what handlers ask of it."""
+
+    def __init__(self, request: Request, identify: Identify):
+        self.request = request
+        self._identify = identify
+
+    @functools.cached_property
+    def principal(self) -> Principal:
+        """Who asks.  Raises ApiError where that cannot be told."""
+        return self._identify(self.request)
+
+    @property
+    def query(self) -> Any:
+        """A multidict of the query string.  Raises ApiError 400 when it is not UTF-8, or has more
+        parameters than anybody needs."""
+        if self.request.query_string.count("&") >= MAX_PARAMETERS:
+            raise ApiError(
+                400, "HTTPBadRequest",
+                f"The query has more than {MAX_PARAMETERS} parameters; split the request.",
+            )
+        try:
+            return self.request.GET
+        except UnicodeDecodeError as error:
+            raise ApiError(400, "HTTPBadRequest", "The query string is not UTF-8.") from error
+
+    def header(self, name: str) -> str:
+        return self.request.headers.get(name, "").strip()
+
+    def base_url(self) -> str:
+        return self.request.host_url
+
+    def json(self) -> Any:
+        """The body.  Its content type is not looked at.  Raises ApiError 400 or 413."""
+        return json_body.decode(self.request.body)
