@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+from vrouter_ovs.numbers import ETH_ARP, ETH_IPV4, ETH_IPV6
 from vrouter_ovs.schema.fields import CT_STATES, PACKET_FIELDS, Field, format_value
 from vrouter_ovs.schema.flow import CONTROLLER, IN_PORT
 from vrouter_ovs.schema.registers import INBOUND, REGISTERS
@@ -27,7 +28,7 @@ for _field in (*PACKET_FIELDS.values(), *REGISTERS.values()):
         _HEADERS.setdefault(_header, _field)
         _SLICES[_header, _field.offset, _field.nbits] = _field.name
 _PORTS = frozenset(("tcp_dst", "udp_dst", "sctp_dst", "ct_tp_dst"))
-_ETH_TYPES = {"0x800": "ip", "0x806": "arp", "0x86dd": "ipv6"}
+_ETH_TYPES = {hex(ETH_IPV4): "ip", hex(ETH_ARP): "arp", hex(ETH_IPV6): "ipv6"}
 
 
 def describe(encoded: wire.Encoded) -> dict[str, Any]:
