@@ -9,19 +9,10 @@ import time
 from collections.abc import Sequence
 
 from ryu_apps import __version__
+from ryu_apps.cli import completion, configuration, explain, networks, output, ports, system, vpn
+from ryu_apps.cli.plug import command as plug
+from ryu_apps.cli.trace import command as trace
 
-from . import (
-    completion,
-    configuration,
-    explain,
-    networks,
-    output,
-    plug,
-    ports,
-    system,
-    trace,
-    vpn,
-)
 from .client import Client, default_url
 from .command import Command
 from .errors import UNREACHABLE, CliError

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.sandbox import BRIDGE, Sandbox
-from ryu_apps.cli.ofproto import parse
+from ryu_apps.cli.trace.ofproto import parse
 from tests.encapsulations import declared
 from tests.ovs.tracing import Outcome, trace
 from vrouter_ovs.state import (

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from lab.beds.sandbox import Sandbox
-from ryu_apps.cli.ofproto import one_way
+from ryu_apps.cli.trace.ofproto import one_way
 
 _VXLAN = re.compile(r"ipv4\(src=[\d.]+,dst=([\d.]+),.*vni=(0x[0-9a-f]+|\d+)")
 

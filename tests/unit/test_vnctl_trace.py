@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ryu_apps.cli.errors import CliError
-from ryu_apps.cli.hypervisor import trace as run_trace
-from ryu_apps.cli.ofproto import Output, TunnelHeader, one_way, parse
-from ryu_apps.cli.packet import Packet
-from ryu_apps.cli.topology import Topology
+from ryu_apps.cli.trace.hypervisor import trace as run_trace
+from ryu_apps.cli.trace.ofproto import Output, TunnelHeader, one_way, parse
+from ryu_apps.cli.trace.packet import Packet
+from ryu_apps.cli.trace.topology import Topology
 from ryu_apps.cli.vnctl import main
 from ryu_apps.northbound.base import PortState
 from ryu_apps.views.vrouters import plain

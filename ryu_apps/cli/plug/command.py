@@ -12,13 +12,13 @@ import time
 import uuid
 from typing import Any
 
-from . import addressing, local
-from .client import Client, quote
-from .command import Command, completer
-from .errors import NEGATIVE, OK, CliError
-from .output import Result
-from .resources import named
-from .table import Record, text
+from ryu_apps.cli.client import Client, quote
+from ryu_apps.cli.command import Command, completer
+from ryu_apps.cli.errors import NEGATIVE, OK, CliError
+from ryu_apps.cli.output import Result
+from ryu_apps.cli.plug import addressing, local
+from ryu_apps.cli.resources import named
+from ryu_apps.cli.table import Record, text
 
 PATIENCE = 15.0
 """Seconds until the switch must have confirmed the port."""

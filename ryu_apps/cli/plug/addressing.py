@@ -9,10 +9,10 @@ import tempfile
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import local
-from .client import Client, quote
-from .errors import CliError
-from .table import Record
+from ryu_apps.cli.client import Client, quote
+from ryu_apps.cli.errors import CliError
+from ryu_apps.cli.plug import local
+from ryu_apps.cli.table import Record
 
 SCRIPT = """#!/bin/sh
 # Told by udhcpc or dhclient what it got; says it in lines, and changes nothing.

@@ -6,10 +6,10 @@ import ipaddress
 from functools import cached_property
 from typing import Any
 
-from .client import Client, quote
-from .errors import CliError
-from .system import element_id, first
-from .table import Record
+from ryu_apps.cli.client import Client, quote
+from ryu_apps.cli.errors import CliError
+from ryu_apps.cli.system import element_id, first
+from ryu_apps.cli.table import Record
 
 
 class Topology:

@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import UNREACHABLE, CliError
+from ryu_apps.cli.errors import UNREACHABLE, CliError
 
 BRIDGE = "br-int"
 TIMEOUT = 30

@@ -8,22 +8,21 @@ import ipaddress
 import re
 from typing import Any
 
+from ryu_apps.cli.client import Client
+from ryu_apps.cli.command import Command, completer, port_number
+from ryu_apps.cli.errors import NEGATIVE, OK, USAGE, CliError
+from ryu_apps.cli.output import Result
+from ryu_apps.cli.resources import named
+from ryu_apps.cli.system import element_id, host_of
+from ryu_apps.cli.trace import hypervisor
+from ryu_apps.cli.trace.ofproto import Output, Step, Trace, parse
+from ryu_apps.cli.trace.packet import Packet
+from ryu_apps.cli.trace.text import render
+from ryu_apps.cli.trace.topology import Topology
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.registers import REGISTERS, place
 from vrouter_ovs.schema.tables import TABLE_NAMES, drop_reason
-
-from . import hypervisor
-from .client import Client
-from .command import Command, completer, port_number
-from .errors import NEGATIVE, OK, USAGE, CliError
-from .ofproto import Output, Step, Trace, parse
-from .output import Result
-from .packet import Packet
-from .resources import named
-from .system import element_id, host_of
-from .topology import Topology
-from .trace_text import render
 
 MAX_HOPS = 8
 

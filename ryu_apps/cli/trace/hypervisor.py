@@ -7,7 +7,7 @@ import re
 import shlex
 import subprocess
 
-from .errors import UNREACHABLE, CliError
+from ryu_apps.cli.errors import UNREACHABLE, CliError
 
 DEFAULT_TEMPLATE = "ssh {host}"
 BRIDGE = "br-int"

@@ -1,0 +1,1 @@
+"""vnctl trace: a packet through every hypervisor on its way."""
