@@ -23,7 +23,7 @@ def node():
 
 @pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda one: one.path)
 def test_an_answer_has_the_attributes_that_are_declared(node, collection):
-    found = node.get(collection.root)[collection.many]
+    found = node.get(collection.root)[collection.plural]
     assert found
     for one in found:
         assert set(one) == collection.shown

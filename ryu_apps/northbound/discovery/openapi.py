@@ -117,7 +117,7 @@ def _of_collection(one: Collection) -> dict[str, Any]:
     """Item, list, and the wrapped requests of one collection."""
     create, update = one.create_body.__name__, one.update_body.__name__
     hidden = access.hidden(Principal("any"), one.kind.name, one.shown)
-    item, many = one.singular, one.many
+    item, many = one.name, one.plural
     return {
         one.title: obj(
             sorted(one.shown - hidden),

@@ -42,8 +42,8 @@ class Discovery:
             "version": _version(call),
             "resources": [
                 {
-                    "name": one.singular,
-                    "collection": one.many,
+                    "name": one.name,
+                    "collection": one.plural,
                     "links": [{
                         "rel": "self", "href": f"{call.base_url()}{one.root}",
                     }],

@@ -49,8 +49,8 @@ class Collection:
     """One collection of the API.
 
     ``path``: below ``/v2.0``, "security-groups"; of one that is nested, below a member of
-    ``parent``, which has the resources that the kind's belong to.  ``name`` and ``plural``: in
-    bodies, where they are not the kind's name and the end of the path.
+    ``parent``, which has the resources that the kind's belong to.  ``name`` and ``plural``: of one
+    and of several in bodies; by default the kind's name and the end of the path.
 
     ``attributes``: all that ``view`` has, with their types; ``filter_only``: those of them by which
     lists can be filtered and sorted, but which no answer shows.  ``view(resource, extra)``;
@@ -80,6 +80,9 @@ class Collection:
     extensions: Extensions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        last = self.path.rpartition("/")[2].replace("-", "_")
+        object.__setattr__(self, "name", self.name or self.kind.name)
+        object.__setattr__(self, "plural", self.plural or last)
         within = self.kind.parent
         if self.parent is not None and (within is None or within.kind != self.parent.kind.name):
             raise ValueError(
@@ -93,16 +96,6 @@ class Collection:
         if self.parent is None or self.kind.parent is None:
             return f"/v2.0/{self.path}"
         return f"{self.parent.root}/{{{self.kind.parent.field}}}/{self.path}"
-
-    @property
-    def singular(self) -> str:
-        """The name of one in bodies: "security_group"."""
-        return self.name or self.kind.name
-
-    @property
-    def many(self) -> str:
-        """The name of several in bodies: "security_groups"."""
-        return self.plural or self.path.rpartition("/")[2].replace("-", "_")
 
     @property
     def title(self) -> str:

@@ -95,14 +95,14 @@ class Handlers:
         ):
             self._add_states(shown)
         body: dict[str, Any] = {
-            c.many: [
+            c.plural: [
                 listing.select(view, asked.fields, hidden | c.filter_only) for view in shown
             ]
         }
         if asked.paged or cut:
             path = c.root.format(**{name: quote(id, safe="") for name, id in within.items()})
             url = f"{call.base_url()}{path}"
-            body[f"{c.many}_links"] = listing.links(url, query, shown, asked)
+            body[f"{c.plural}_links"] = listing.links(url, query, shown, asked)
         return Reply(200, body)
 
     def _candidates(
@@ -138,7 +138,7 @@ class Handlers:
         view = self.collection.view(*self._configuration.read(find))
         self._add_states([view])
         return Reply(200, {
-            self.collection.singular: listing.select(view, fields, self._hidden(call))
+            self.collection.name: listing.select(view, fields, self._hidden(call))
         })
 
     def visible(self, config: Config, call: Call, id: str, within: dict[str, str]) -> Any:
@@ -177,24 +177,24 @@ class Handlers:
         self._add_states(found, new=status == 201)
         hidden = self._hidden(call)
         found = [listing.select(view, set(), hidden) for view in found]
-        return Reply(status, {c.singular: found[0]} if single else {c.many: found})
+        return Reply(status, {c.name: found[0]} if single else {c.plural: found})
 
     # ------------------------------------------------------------ writing
 
     def create(self, call: Call, **within: str) -> Reply:
         c, data = self.collection, call.json()
-        single = type(data) is dict and c.singular in data
+        single = type(data) is dict and c.name in data
         requests = (
-            [_unwrap(data, c.singular)] if single else _unwrap(data, c.many, c.singular)
+            [_unwrap(data, c.name)] if single else _unwrap(data, c.plural, c.name)
         )
         if type(requests) is not list or not 1 <= len(requests) <= parsing.MAX_BULK:
             raise ApiError(
                 400, "HTTPBadRequest",
-                f"'{c.many}' must be a list of 1 to {parsing.MAX_BULK} objects.",
+                f"'{c.plural}' must be a list of 1 to {parsing.MAX_BULK} objects.",
             )
         requests = [
             # In a list too, clients may wrap each one.
-            _unwrap(one, c.singular) if type(one) is dict and c.singular in one else one
+            _unwrap(one, c.name) if type(one) is dict and c.name in one else one
             for one in requests
         ]
         parsed = [parsing.parse(c.create_body, request, c.shown) for request in requests]
@@ -214,7 +214,7 @@ class Handlers:
 
     def update(self, call: Call, id: str, **within: str) -> Reply:
         c = self.collection
-        body = parsing.parse(c.update_body, _unwrap(call.json(), c.singular), c.shown, "PUT")
+        body = parsing.parse(c.update_body, _unwrap(call.json(), c.name), c.shown, "PUT")
         context = self._env.context(call)
         item = self.commit_one(
             call, id, "update", lambda draft: c.rules.update(draft, id, body, context),
