@@ -22,9 +22,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
+from lab.beds.option_values import openflow_channels
 from ryu_apps import runtime
 from ryu_apps.control.messages import Program, VrouterAcked
-from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from vrouter_ovs.state import BridgedHop, Endpoint, Neighbor, RemoteHop, RemoteMac, Route
 from vrouter_ovs.wire.encode import ADD, bundle_flow_mod, encode_object
 
@@ -67,7 +67,7 @@ def processor_seconds(pid: int) -> float:
 def ours(node: Node, switch: Switch, items: list) -> tuple[float, float, float]:
     """(wall, our processor, vswitchd's processor) seconds."""
     events: queue.SimpleQueue = queue.SimpleQueue()
-    southbound = OpenFlowSouthbound(events.put)
+    southbound = openflow_channels(events.put)
     BedApp.southbound = southbound
     southbound.accept("hv", switch.datapath_id)
     for datapath in list(BedApp.datapaths.values()):

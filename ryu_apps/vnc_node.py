@@ -35,9 +35,9 @@ from ryu_apps.option_values import (
 from ryu_apps.peering import Engine, make_engine
 from ryu_apps.runtime import expect
 from ryu_apps.settings import SettingsError
-from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
+from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 from ryu_apps.southbound.ovs import OvsSouthbound
-from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
+from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from ryu_apps.southbound.registry import Southbounds
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.addresses import AddressSender, seen
@@ -81,11 +81,11 @@ class VncNode(app_manager.OSKenApp):
             },
         )
         self.dns = _dns_service(conf, send, self.punt)
-        self.openflow = OpenFlowSouthbound(
+        self.openflow = OpenFlowChannels(
             post, punted=self.punt.punted, sources=expect,
             any_address=conf.ovsdb.openflow_any_address, unclaimed=conf.ovsdb.unclaimed_timeout,
         )
-        ovsdb = OvsdbSouthbound(post, ovsdb_settings(conf, self.node_name, openflow_port(conf)))
+        ovsdb = OvsdbSessions(post, ovsdb_settings(conf, self.node_name, openflow_port(conf)))
         self.southbounds.add(OvsSouthbound(ovsdb, self.openflow))
         self.engine: Engine | None = None
         if speaker.peers or speaker.listen:

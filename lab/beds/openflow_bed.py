@@ -18,10 +18,11 @@ from os_ken.controller import ofp_event
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_cls
 from os_ken.ofproto import ofproto_v1_4
 
+from lab.beds.option_values import openflow_channels
 from lab.open_vswitch import schema_path
 from ryu_apps import runtime
 from ryu_apps.control.messages import Program
-from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
+from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 
 
 def free_port() -> int:
@@ -149,7 +150,7 @@ class BedApp(app_manager.OSKenApp):
     """Forwards connects and disconnects, as the node's app does."""
 
     OFP_VERSIONS = [ofproto_v1_4.OFP_VERSION]
-    southbound: OpenFlowSouthbound | None = None
+    southbound: OpenFlowChannels | None = None
     datapaths: dict[int, object] = {}
     packet_ins: queue.Queue = queue.Queue()
 
@@ -189,15 +190,15 @@ class Node:
         self.manager.instantiate_apps(**self.manager.create_contexts())
         self.events: queue.Queue = queue.Queue()
         self.seen: list[object] = []
-        self.southbound: OpenFlowSouthbound | None = None
+        self.southbound: OpenFlowChannels | None = None
         self.revision = 0
 
-    def begin(self, **options) -> OpenFlowSouthbound:
+    def begin(self, **options) -> OpenFlowChannels:
         """A new southbound, as after a restart; existing connections are handed to it."""
         self.end()
         self.seen = []
         self.revision = 0
-        self.southbound = OpenFlowSouthbound(self.seen.append, **options)
+        self.southbound = openflow_channels(self.seen.append, **options)
         for datapath in list(BedApp.datapaths.values()):
             self.southbound.connected(datapath)
         BedApp.southbound = self.southbound

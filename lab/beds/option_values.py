@@ -16,6 +16,7 @@ from ryu_apps.control.config.rules import Context
 from ryu_apps.control.world import Settings
 from ryu_apps.northbound.environment import context_options
 from ryu_apps.peering import Speaker
+from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 from ryu_apps.southbound.services.dns.resolvers import Limits
 
@@ -34,6 +35,14 @@ def world_settings(
 ) -> Settings:
     made = option_values.world_settings(default_options(), node, Speaker(local_as, "0.0.0.0"))
     return replace(made, local_as=local_as, peers=peers, **changes)
+
+
+def openflow_channels(post: Callable[[object], None], **changes: Any) -> OpenFlowChannels:
+    section = default_options().ovsdb
+    return OpenFlowChannels(post, **{
+        "any_address": section.openflow_any_address, "unclaimed": section.unclaimed_timeout,
+        **changes,
+    })  # fmt: skip
 
 
 def ovsdb_settings(**changes: Any) -> OvsdbSettings:

@@ -20,7 +20,7 @@ from pathlib import Path
 from lab.beds.option_values import ovsdb_settings
 from lab.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementConnected, ElementDisconnected
-from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
+from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from vrouter_ovs.state import Endpoint, InterfaceInstalled, Key, StateObject, TunnelPort
 
 LIMIT = 20.0
@@ -205,7 +205,7 @@ def until(condition: Callable[[], object], what: str, limit: float = LIMIT) -> o
 
 
 class Node:
-    """A running OvsdbSouthbound and what it posted; accepts every element unless told not to."""
+    """A running OvsdbSessions and what it posted; accepts every element unless told not to."""
 
     def __init__(self, accept: bool = True, **settings: object) -> None:
         settings.setdefault("listen", ("ptcp:0:127.0.0.1",))
@@ -213,7 +213,7 @@ class Node:
         self.accepts = accept
         self.revision = 0
         self._tunnels: dict[str, dict[Key, TunnelPort]] = {}
-        self.shell = OvsdbSouthbound(self._post, ovsdb_settings(**settings))
+        self.shell = OvsdbSessions(self._post, ovsdb_settings(**settings))
         self.shell.start()
 
     def _post(self, event: object) -> None:

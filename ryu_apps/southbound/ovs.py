@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 from ryu_apps.control import messages as msg
 from ryu_apps.control.kinds import OVS, datapath_id
 from ryu_apps.southbound.base import Southbound
-from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
-from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
+from ryu_apps.southbound.openflow.channels import OpenFlowChannels
+from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from vrouter_ovs.state import OVSDB
 
 
@@ -19,7 +19,7 @@ class OvsSouthbound(Southbound):
 
     kind: ClassVar[str] = OVS
 
-    def __init__(self, ovsdb: OvsdbSouthbound, openflow: OpenFlowSouthbound) -> None:
+    def __init__(self, ovsdb: OvsdbSessions, openflow: OpenFlowChannels) -> None:
         self._ovsdb = ovsdb
         self._openflow = openflow
 

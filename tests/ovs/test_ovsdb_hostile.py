@@ -17,7 +17,7 @@ from lab.beds.ovsdb_bed import Hypervisor, Node, until
 from lab.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementDisconnected, InterfacesChanged
 from ryu_apps.southbound.ovsdb.admission import MAX_EARLY_PER_SOURCE
-from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound, parse_listen
+from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions, parse_listen
 from vrouter_ovs.state import Endpoint
 
 
@@ -284,7 +284,7 @@ def test_good_listen_settings():
     assert parse_listen("ptcp:") == (False, "0.0.0.0", 6640)
     assert parse_listen("pssl:6641:[::1]") == (True, "::1", 6641)
     with pytest.raises(ValueError, match="private_key"):
-        OvsdbSouthbound(print, ovsdb_settings(listen=("pssl:0",))).start()
+        OvsdbSessions(print, ovsdb_settings(listen=("pssl:0",))).start()
 
 
 def test_ipv6_listener():

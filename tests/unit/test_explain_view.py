@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.beds.option_values import world_settings
+from lab.beds.option_values import openflow_channels, world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
@@ -21,7 +21,6 @@ from ryu_apps.control.explain.explain import ExplainError
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
-from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views.live import LiveView
 from ryu_apps.views.vrouters import rule_cookies
@@ -50,7 +49,7 @@ CHANGES = (
 @pytest.fixture
 def live():
     controller = Controller(World(world_settings("node1", 65000, ("peer",))))
-    southbound = OpenFlowSouthbound(lambda event: None)
+    southbound = openflow_channels(lambda event: None)
     view = LiveView(
         controller, MemoryStore(), southbound, None, lambda: {"node": "node1"}, lambda _: {}
     )

@@ -6,14 +6,13 @@ import threading
 
 import pytest
 
-from lab.beds.option_values import world_settings
+from lab.beds.option_values import openflow_channels, world_settings
 from ryu_apps.configuration.guard import Behind
 from ryu_apps.control.elements.elements import record
 from ryu_apps.control.messages import ElementConnected, StatusChanged, TunnelStatus
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
 from ryu_apps.northbound.base import NodeView
-from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views import health, live
 from ryu_apps.views.checks import CONTRIBUTORS, connections, hypervisors, tunnels
@@ -35,7 +34,7 @@ def controller():
 @pytest.fixture
 def view(controller) -> NodeView:
     return LiveView(
-        controller, MemoryStore(), OpenFlowSouthbound(controller.post), None,
+        controller, MemoryStore(), openflow_channels(controller.post), None,
         lambda: {"node": "node1"}, lambda element: {},
     )  # fmt: skip
 

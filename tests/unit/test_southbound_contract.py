@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from lab.beds.option_values import ovsdb_settings, world_settings
+from lab.beds.option_values import openflow_channels, ovsdb_settings, world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, FixedIp, Network, Port, Subnet
 from ryu_apps.control.elements.elements import RECORDS
@@ -15,9 +15,8 @@ from ryu_apps.control.routes import MacIp
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
 from ryu_apps.southbound.base import NotConnected
-from ryu_apps.southbound.openflow.southbound import OpenFlowSouthbound
 from ryu_apps.southbound.ovs import OvsSouthbound
-from ryu_apps.southbound.ovsdb.southbound import OvsdbSouthbound
+from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from ryu_apps.southbound.registry import Southbounds
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views.live import LiveView
@@ -68,8 +67,8 @@ class Bed:
         self.controller = Controller(World(world_settings("node1", 65000, restart_deferral=0)))
         post = self.controller.post
         self.ovs = OvsSouthbound(
-            OvsdbSouthbound(post, ovsdb_settings(listen=("ptcp:0:127.0.0.1",))),
-            OpenFlowSouthbound(post),
+            OvsdbSessions(post, ovsdb_settings(listen=("ptcp:0:127.0.0.1",))),
+            openflow_channels(post),
         )
         self.loop = LoopSouthbound(post, [REFUSED])
         self.southbounds = Southbounds()

@@ -41,7 +41,7 @@ LOG = logging.getLogger("vnc.openflow")
 
 class VrouterChannel:
     """See the module.  ``post`` is called with events, from the worker thread.  ``punted``: see
-    OpenFlowSouthbound."""
+    OpenFlowChannels."""
 
     answer_timeout = 10.0
     """Seconds without an answer to a bundle or a dump after which the connection is closed."""

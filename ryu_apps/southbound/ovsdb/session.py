@@ -1,6 +1,6 @@
 """One hypervisor's OVSDB connection: schema, contents, then updates in and transactions out.
 
-Everything here runs on the poller thread of :mod:`ryu_apps.southbound.ovsdb.southbound`.  What the
+Everything here runs on the poller thread of :mod:`ryu_apps.southbound.ovsdb.sessions`.  What the
 messages mean for the node is in :mod:`ryu_apps.southbound.ovsdb.element`.
 """
 

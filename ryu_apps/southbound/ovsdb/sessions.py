@@ -21,12 +21,12 @@ from ryu_apps.southbound.ovsdb.settings import OvsdbSettings, parse_listen
 from ryu_apps.supervision import Thread
 from vrouter_ovs.state import Key, StateObject
 
-__all__ = ["OvsdbSettings", "OvsdbSouthbound", "parse_listen"]
+__all__ = ["OvsdbSessions", "OvsdbSettings", "parse_listen"]
 
 LOG = logging.getLogger("vnc.ovsdb")
 
 
-class OvsdbSouthbound:
+class OvsdbSessions:
     """The listeners, the sessions and the thread that serves them.  For any thread.
 
     ``post``: called from the poller thread with events of :mod:`ryu_apps.control.messages`; it must

@@ -20,22 +20,21 @@ from vrouter_ovs.wire.describe import describe
 from vrouter_ovs.wire.encode import decode_flow_stats
 
 OPENFLOW_14 = 0x05
-UNCLAIMED = 30.0
-"""Seconds that a connection of a switch which is no element's is kept."""
 
 
-class OpenFlowSouthbound:
+class OpenFlowChannels:
     """``post``: thread-safe, gets VrouterConnected, VrouterDisconnected, VrouterAcked,
-    ObjectRefused and PortStatus.  ``audit_interval``: seconds between two looks at whether a switch
-    still holds what it confirmed.  ``punted``: gets (element, whole packet-in message) of our
-    flows; called by receiving threads, must not block.  ``sources``: gets the addresses that
-    elements connect from whenever they change.  ``any_address``: a switch may connect from another
-    address than its OVSDB server.  ``unclaimed``: see :data:`UNCLAIMED`; 0: for ever."""
+    ObjectRefused and PortStatus.  ``any_address``: a switch may connect from another address than
+    its OVSDB server.  ``unclaimed``: seconds that a connection of a switch which is no element's is
+    kept; 0: for ever.  ``audit_interval``: seconds between two looks at whether a switch still
+    holds what it confirmed.  ``punted``: gets (element, whole packet-in message) of our flows;
+    called by receiving threads, must not block.  ``sources``: gets the addresses that elements
+    connect from whenever they change."""
 
-    def __init__(self, post: Callable[[object], None], audit_interval: float = 60.0,
+    def __init__(self, post: Callable[[object], None], *, any_address: bool, unclaimed: float,
+                 audit_interval: float = 60.0,
                  punted: Callable[[str, bytes], None] | None = None,
-                 sources: Callable[[frozenset[str]], None] = lambda addresses: None,
-                 any_address: bool = False, unclaimed: float = UNCLAIMED) -> None:
+                 sources: Callable[[frozenset[str]], None] = lambda addresses: None) -> None:
         self._post = post
         self._punted = punted
         self.audit_interval = audit_interval
