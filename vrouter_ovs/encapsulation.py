@@ -1,6 +1,6 @@
 """The encapsulations of tunnels, declared once: what BGP calls them and what the switch needs.
 
-To add one that the switch can send, give its row a :class:`TunnelType`; docs/architecture.md,
+To add one that the switch can send, give its row a :class:`OvsTunnel`; docs/architecture.md,
 "Where to add", says what else there is to do.
 
 Sources: the registry "BGP Tunnel Encapsulation Attribute Tunnel Types" (RFC 9012 section 13.2),
@@ -23,7 +23,7 @@ _UDP_HEADER = 8
 _VNI_BITS, _MPLS_BITS = 24, 20
 
 
-class TunnelType(NamedTuple):
+class OvsTunnel(NamedTuple):
     """How Open vSwitch sends an encapsulation.
 
     ``interface_type``: column ``type`` of the Interface.  ``name_prefix``: two letters that the
@@ -42,12 +42,12 @@ class TunnelType(NamedTuple):
 class Encapsulation(NamedTuple):
     """``tunnel_type``: its number in BGP's Encapsulation extended community (RFC 9012 section 4.1).
     ``label_bits``: how wide a label of an EVPN route is with it: 24 for a VNI, 20 for an MPLS label
-    (RFC 8365 section 5.1.3).  ``port``: None where no switch here can send it."""
+    (RFC 8365 section 5.1.3).  ``ovs``: None where no switch here can send it."""
 
     name: str
     tunnel_type: int
     label_bits: int
-    port: TunnelType | None = None
+    ovs: OvsTunnel | None = None
 
 
 ENCAPSULATIONS: dict[str, Encapsulation] = {
@@ -55,7 +55,7 @@ ENCAPSULATIONS: dict[str, Encapsulation] = {
         Encapsulation("gre", 2, _MPLS_BITS),
         Encapsulation(
             VXLAN, 8, _VNI_BITS,
-            TunnelType("vxlan", "vx", _UDP_HEADER + 8, ETHERNET, udp_port=4789),
+            OvsTunnel("vxlan", "vx", _UDP_HEADER + 8, ETHERNET, udp_port=4789),
         ),
         Encapsulation("nvgre", 9, _VNI_BITS),
         Encapsulation("mpls", 10, _MPLS_BITS),
@@ -68,7 +68,7 @@ ENCAPSULATIONS: dict[str, Encapsulation] = {
 
 
 SENDABLE: frozenset[str] = frozenset(
-    name for name, row in ENCAPSULATIONS.items() if row.port is not None
+    name for name, row in ENCAPSULATIONS.items() if row.ovs is not None
 )
 """The encapsulations that a switch here can send."""
 _BY_TUNNEL_TYPE = {row.tunnel_type: name for name, row in ENCAPSULATIONS.items()}
@@ -105,7 +105,7 @@ def has_mpls_labels(names: Iterable[str]) -> bool:
 def overhead(encap: str, version: int = 4) -> int:
     """Bytes that an IP packet of a VM grows by in a tunnel of one of :data:`SENDABLE`.
     ``version``: 4 or 6, of the underlay."""
-    port = ENCAPSULATIONS[encap].port
-    assert port is not None, f"{encap} is not sent"
-    inner = _ETHERNET_HEADER if port.carries == ETHERNET else 0
-    return _IP_HEADER[version] + port.header + inner
+    ovs = ENCAPSULATIONS[encap].ovs
+    assert ovs is not None, f"{encap} is not sent"
+    inner = _ETHERNET_HEADER if ovs.carries == ETHERNET else 0
+    return _IP_HEADER[version] + ovs.header + inner

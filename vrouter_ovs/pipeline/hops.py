@@ -53,7 +53,7 @@ def tunnel_type(encap: str) -> int:
     """The register ``tunnel_type`` for packets of an encapsulation.  Raises PipelineError for one
     that the switch does not send."""
     row = ENCAPSULATIONS.get(encap)
-    if row is None or row.port is None:
+    if row is None or row.ovs is None:
         raise PipelineError(f"no encapsulation {encap!r}")
     return 0 if encap == VXLAN else row.tunnel_type
 

@@ -20,6 +20,7 @@ PATHS = 16
 """Underlay paths to one VTEP: the number of one is a hexadecimal digit of the port's name."""
 
 
+@functools.lru_cache(maxsize=16384)
 def is_reachable(endpoint: Endpoint) -> bool:
     """Whether a tunnel port can lead to ``endpoint``."""
     try:
@@ -39,7 +40,7 @@ def tunnel_name(endpoint: Endpoint) -> str:
     Raises ValueError where no switch here sends the encapsulation, and for a bad address or path.
     """
     row = ENCAPSULATIONS.get(endpoint.encap)
-    if row is None or row.port is None:
+    if row is None or row.ovs is None:
         raise ValueError(f"no tunnel port sends {endpoint.encap!r}")
     if not 0 <= endpoint.path < PATHS:
         raise ValueError(f"no path {endpoint.path}, only 0 to {PATHS - 1}")
@@ -48,7 +49,7 @@ def tunnel_name(endpoint: Endpoint) -> str:
         host = f"{int(address):08x}"
     else:
         host = hashlib.blake2b(address.packed, digest_size=6).hexdigest()
-    return row.port.name_prefix + host + (f"{endpoint.path:x}" if endpoint.path else "")
+    return row.ovs.name_prefix + host + (f"{endpoint.path:x}" if endpoint.path else "")
 
 
 def tunnel_mark(endpoint: Endpoint) -> str:

@@ -80,13 +80,13 @@ def _type_and_options(root: Row, endpoint: Endpoint, own: str) -> tuple[str, dic
     """The columns ``type`` and ``options`` of the interface towards ``endpoint``.  ``own``: the
     hypervisor's VTEP.  ``external_ids:vnc-ENCAPSULATION-port`` of the root row sets another UDP
     port than the registered one."""
-    port = ENCAPSULATIONS[endpoint.encap].port
-    assert port is not None, "a tunnel port has a name"
+    ovs = ENCAPSULATIONS[endpoint.encap].ovs
+    assert ovs is not None, "a tunnel port has a name"
     options = {"remote_ip": endpoint.vtep, "local_ip": own, "key": "flow"}
-    if port.udp_port:
+    if ovs.udp_port:
         given = str(root["external_ids"].get(f"vnc-{endpoint.encap}-port", ""))
-        options["dst_port"] = str(port_number(given) or port.udp_port)
-    return port.interface_type, options
+        options["dst_port"] = str(port_number(given) or ovs.udp_port)
+    return ovs.interface_type, options
 
 
 def _insert_port(transaction: Transaction, interface: Mapping[str, Any]) -> list:
