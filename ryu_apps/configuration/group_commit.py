@@ -14,7 +14,7 @@ Plan = Callable[[Config], tuple[list[Change], T]]
 leaves the configuration as it found it."""
 
 
-class Request:
+class PendingCommit:
     """One commit that waits for its turn; ``finished``: there is a ``result``, or an ``error``."""
 
     __slots__ = ("error", "finished", "plan", "result")
@@ -29,12 +29,12 @@ class Request:
 class Planned(NamedTuple):
     """``taken``: requests that ``changes`` are of; ``rest``: those that found no room."""
 
-    taken: list[Request]
-    rest: list[Request]
+    taken: list[PendingCommit]
+    rest: list[PendingCommit]
     changes: list[Change]
 
 
-def plan_group(group: list[Request], config: Config, max_operations: int) -> Planned:
+def plan_group(group: list[PendingCommit], config: Config, max_operations: int) -> Planned:
     """Plan one after the other, each on what those before it leave, as many as one transaction of
     ``max_operations`` has room for.
 

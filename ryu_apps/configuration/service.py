@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ryu_apps.configuration.copy import ConfigCopy
-from ryu_apps.configuration.group_commit import Plan, Request, plan_group
+from ryu_apps.configuration.group_commit import PendingCommit, Plan, plan_group
 from ryu_apps.configuration.guard import Behind, Guard
 from ryu_apps.configuration.known_state import StateFile
 from ryu_apps.configuration.records import CONFIG, GENERATION, STATUS, operation
@@ -79,7 +79,7 @@ class Configuration:
         self._trusted = False
         self._committing = threading.Lock()
         self._queue_lock = threading.Lock()
-        self._queue: list[Request] = []
+        self._queue: list[PendingCommit] = []
         self._watches: list[Watch] = []
         self._writer = StatusWriter(store, self._max_operations)
         self._status = StatusCopy(post, self._writer, lambda: bool(self.doubt))
@@ -180,7 +180,7 @@ class Configuration:
         it.  What it raises comes out of here, and nothing is written.  After the return every
         :meth:`read` sees the change.  Raises Unavailable, TooLarge, Conflict (too much contention).
         """
-        request = Request(plan)
+        request = PendingCommit(plan)
         with self._queue_lock:
             self._queue.append(request)
         with self._committing:
@@ -252,7 +252,7 @@ class Configuration:
 
     # ------------------------------------------------------------ committing
 
-    def _commit_group(self, group: list[Request]) -> None:
+    def _commit_group(self, group: list[PendingCommit]) -> None:
         try:
             while group:
                 group = self._commit_some(group)
@@ -263,7 +263,7 @@ class Configuration:
                 if not request.finished:
                     request.error, request.finished = error, True
 
-    def _commit_some(self, group: list[Request]) -> list[Request]:
+    def _commit_some(self, group: list[PendingCommit]) -> list[PendingCommit]:
         """Commit the first of ``group`` that fit one transaction; return the rest."""
         for attempt in range(ATTEMPTS):
             with self._changed:
