@@ -31,7 +31,8 @@ def build(
 ) -> Application:
     """The WSGI application of a node.  Raises ValueError for settings that make no sense."""
     environment = Environment(configuration, node_view, settings)
-    routes = Discovery(collections).routes()
+    discovery = Discovery(collections)
+    routes = discovery.routes()
     for collection in collections:
         handlers = Handlers(collection, environment)
         routes += handlers.routes()
@@ -52,7 +53,9 @@ def build(
     routes.append(
         Route("GET", "/openapi.json", document, "This document", "discovery", None, "Document")
     )
-    return Application(routes, identify, unsupported.message)
+    return Application(
+        routes, identify, lambda path: unsupported.message(path, discovery.extensions)
+    )
 
 
 def _version() -> str:

@@ -71,3 +71,9 @@ def test_agents_are_nodes_and_hypervisors(node):
     node.refused("GET", "/v2.0/agents/x", None, 404, "AgentNotFound")
     node.call("PUT", f"/v2.0/agents/{one['id']}", {"agent": {}}, 405)
     node.call("GET", "/v2.0/agents?colour=red", status=400)
+
+
+def test_of_an_extension_there_may_be_a_part():
+    assert "has no extension 'qos'" in unsupported.message("/v2.0/qos/policies")
+    assert "only a part" in unsupported.message("/v2.0/qos/rule-types", {"qos"})
+    assert "no floating IPs" in unsupported.message("/v2.0/floatingips", {"router"})

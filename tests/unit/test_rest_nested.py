@@ -259,6 +259,7 @@ def test_clients_are_told_of_it(site):
             if one["name"] == "policy"] == ["trial/policies"]
     assert not [one for one in resources if one["name"] == "limit"]
     assert site.call(RED, "GET", "extensions/trial")["extension"]["name"] == "Trial"
+    site.refused(RED, "GET", "trial/nothing", 404, "HTTPNotFound")
     document = Request.blank("/openapi.json").get_response(site.application).json
     path = "/v2.0/trial/policies/{trial_policy_id}/limits"
     assert set(document["paths"][path]) == {"get", "post"}

@@ -5,6 +5,8 @@ A client that asks for one is told so: "not found" alone would be taken for a wr
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 _EXTENSIONS = (
     ("address-scope", "address-scopes"),
     ("auto-allocated-topology", "auto-allocated-topology"),
@@ -58,12 +60,15 @@ def extension_of(path: str) -> str:
     return _BY_PATH.get(nested) or _BY_PATH.get((parts[1],), "")
 
 
-def message(path: str) -> str:
-    """What a client is told of a path that there is not."""
+def message(path: str, extensions: Container[str] = ()) -> str:
+    """What a client is told of a path that there is not.  ``extensions``: those that there are, if
+    only in part."""
     alias = extension_of(path)
     if alias == "router":
         return ("This version has no floating IPs: of the extension 'router' it has routers and "
                 "their interfaces.")
+    if alias in extensions:
+        return f"This version has only a part of the extension '{alias}'; see /openapi.json."
     if alias:
         return (f"This version has no extension '{alias}'; GET /v2.0/extensions lists what it has.")
     return f"The resource {path} could not be found; see /openapi.json."

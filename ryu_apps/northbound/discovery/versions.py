@@ -22,7 +22,8 @@ class Discovery:
         found = {**standard.EXTENSIONS, **tags.EXTENSIONS, **listing.EXTENSIONS}
         for one in collections:
             found.update(one.extensions)
-        self._extensions = dict(sorted(found.items()))
+        self.extensions = dict(sorted(found.items()))
+        """Alias -> name and description."""
 
     def routes(self) -> list[Route]:
         return [
@@ -53,15 +54,15 @@ class Discovery:
         })
 
     def _view(self, alias: str) -> dict[str, Any]:
-        name, description = self._extensions[alias]
+        name, description = self.extensions[alias]
         return {"alias": alias, "name": name, "description": description, "links": [],
                 "updated": _UPDATED}
 
     def _show_all(self, call: Call) -> Reply:
-        return Reply(200, {"extensions": [self._view(alias) for alias in self._extensions]})
+        return Reply(200, {"extensions": [self._view(alias) for alias in self.extensions]})
 
     def _show(self, call: Call, alias: str) -> Reply:
-        if alias not in self._extensions:
+        if alias not in self.extensions:
             raise ApiError(404, "ExtensionNotFound", f"Extension {alias} could not be found.")
         return Reply(200, {"extension": self._view(alias)})
 
