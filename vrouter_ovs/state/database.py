@@ -8,26 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from vrouter_ovs.state.base import Key, StateBase
 from vrouter_ovs.state.endpoint import Endpoint
-from vrouter_ovs.state.targets import OVSDB, Key
+from vrouter_ovs.state.targets import OVSDB
 
 
 @dataclass(frozen=True, slots=True)
-class TunnelPort:
+class TunnelPort(StateBase):
     """A port of the bridge that leads to ``endpoint``.  Its OpenFlow number is known when the
     switch has made it, and then there is a :class:`~vrouter_ovs.state.Tunnel` for it."""
 
     kind: ClassVar[str] = "tunnelport"
     target: ClassVar[str] = OVSDB
+    depends_on_peers: ClassVar[bool] = True
     endpoint: Endpoint
 
     @property
     def key(self) -> Key:
         return tunnel_port_key(self.endpoint)
-
-    @property
-    def depends_on_peers(self) -> bool:
-        return True
 
 
 def tunnel_port_key(endpoint: Endpoint) -> Key:
@@ -36,7 +34,7 @@ def tunnel_port_key(endpoint: Endpoint) -> Key:
 
 
 @dataclass(frozen=True, slots=True)
-class InterfaceInstalled:
+class InterfaceInstalled(StateBase):
     """For the host's own software: whether the flows of the port that the interface ``interface``
     claims are confirmed (``external_ids:vnc-installed``).
 
@@ -52,7 +50,3 @@ class InterfaceInstalled:
     @property
     def key(self) -> Key:
         return ("installed", self.interface)
-
-    @property
-    def depends_on_peers(self) -> bool:
-        return False

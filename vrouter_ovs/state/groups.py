@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vrouter_ovs.state.targets import GROUP, Key
+from vrouter_ovs.state.base import Key, StateBase
+from vrouter_ovs.state.targets import GROUP
 
 ALL, SELECT, FAST_FAILOVER = GROUP_TYPES = ("all", "select", "fast_failover")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Bucket:
+class Bucket(StateBase):
     """One way out: the port ``ofport``.  ``weight``: its share, of a SELECT group alone.  A
     FAST_FAILOVER group takes the first bucket whose port is live: its link is up, and BFD where the
     port has it (ovs-ofctl(8), "watch_port")."""
@@ -21,7 +22,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group(StateBase):
     """``group``: its number, 24 bits, that flows name it by.  ``type``: ALL sends to every bucket,
     SELECT to one by a hash of the packet's flow, FAST_FAILOVER to the first that is live.
 
@@ -31,6 +32,7 @@ class Group:
 
     kind: ClassVar[str] = "group"
     target: ClassVar[str] = GROUP
+    depends_on_peers: ClassVar[bool] = True
     group: int
     type: str
     buckets: tuple[Bucket, ...]
@@ -38,7 +40,3 @@ class Group:
     @property
     def key(self) -> Key:
         return ("group", self.group)
-
-    @property
-    def depends_on_peers(self) -> bool:
-        return True

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vrouter_ovs.state.targets import METER, Key
+from vrouter_ovs.state.base import Key, StateBase
+from vrouter_ovs.state.targets import METER
 
 METERS = 1024
 """Size of a pool: ports share a meter only beyond this many on a hypervisor."""
@@ -25,7 +26,7 @@ UNLIMITED = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class MeterPool:
+class MeterPool(StateBase):
     """``count`` meters with the ids from ``first`` on.  Of what is counted against one of them,
     ``rate`` packets a second pass, and ``burst`` at once; beyond that they are dropped.
 
@@ -43,10 +44,6 @@ class MeterPool:
     @property
     def key(self) -> Key:
         return ("meterpool", self.name)
-
-    @property
-    def depends_on_peers(self) -> bool:
-        return False
 
     @property
     def ids(self) -> range:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-Key = tuple
-"""``(kind, ...)``; the first element is the object's ``kind``."""
-
 FLOWS, GROUP, METER, OVSDB = TARGETS = ("flows", "group", "meter", "ovsdb")
 """Flows, groups and meters of the bridge, and rows of the hypervisor's database."""
 OPENFLOW = (FLOWS, GROUP, METER)

@@ -1,0 +1,122 @@
+"""Where packets go: MACs of an EVI, prefixes of a VRF, and what goes to all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, NamedTuple
+
+from vrouter_ovs.state.base import Key, StateBase
+from vrouter_ovs.state.endpoint import Endpoint
+
+
+class BridgedHop(NamedTuple):
+    """Deliver a frame to another VTEP as it is.  ``label``: the VNI that the egress advertised for
+    its MAC-VRF (RFC 8365 section 5.1.3); each egress of a MAC may have its own."""
+
+    endpoint: Endpoint
+    label: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMac(StateBase):
+    """Frames to ``mac`` in ``evi`` go to one of ``hops``; there is at least one.
+
+    Several are the VTEPs of a multihomed segment (aliasing, RFC 7432 section 8.4).  The switch
+    gets the first one's flow: whoever resolves puts the hop to use first.
+    """
+
+    kind: ClassVar[str] = "mac"
+    depends_on_peers: ClassVar[bool] = True
+    evi: int
+    mac: str
+    hops: tuple[BridgedHop, ...]
+
+    @property
+    def key(self) -> Key:
+        return ("mac", self.evi, self.mac)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMac(StateBase):
+    """Frames to ``mac`` in ``evi`` go to the port ``ofport``, whose own MAC is another: it holds an
+    address with a MAC that passes from one port to another (a VRRP router's, RFC 9568 7.3)."""
+
+    kind: ClassVar[str] = "localmac"
+    evi: int
+    mac: str
+    ofport: int
+
+    @property
+    def key(self) -> Key:
+        return ("localmac", self.evi, self.mac)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LocalHop:
+    """Deliver to a port of this bridge: rewrite to ``mac`` from ``gateway_mac``, out ``ofport``."""
+
+    ofport: int
+    evi: int
+    mac: str
+    gateway_mac: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RemoteHop:
+    """Deliver to another VTEP (symmetric IRB, RFC 9135 section 4.2).
+
+    ``label``: the VNI that the egress advertised for its VRF; ``router_mac``: its Router's MAC.
+    """
+
+    endpoint: Endpoint
+    label: int
+    router_mac: str
+
+
+@dataclass(frozen=True, slots=True)
+class Route(StateBase):
+    """One prefix of a VRF.  Several hops are ECMP; no hop means: known, and dropped."""
+
+    kind: ClassVar[str] = "route"
+    vrf: int
+    prefix: str
+    hops: tuple[LocalHop | RemoteHop, ...]
+
+    @property
+    def key(self) -> Key:
+        return ("route", self.vrf, self.prefix)
+
+    @property
+    def depends_on_peers(self) -> bool:
+        return any(type(hop) is RemoteHop for hop in self.hops)
+
+
+@dataclass(frozen=True, slots=True)
+class Flood(StateBase):
+    """Where broadcast and multicast of an EVI go: local OpenFlow ports, and then to the EVI's
+    :class:`FloodRemotes`.  It depends on no peer: a new port hears the others at once."""
+
+    kind: ClassVar[str] = "flood"
+    evi: int
+    ports: tuple[int, ...]
+
+    @property
+    def key(self) -> Key:
+        return ("flood", self.evi)
+
+
+@dataclass(frozen=True, slots=True)
+class FloodRemotes(StateBase):
+    """The hops that broadcast and multicast of an EVI go to, a copy to each.
+
+    What came from a tunnel goes to local ports only (split horizon, RFC 8365 section 5).
+    """
+
+    kind: ClassVar[str] = "floodremotes"
+    depends_on_peers: ClassVar[bool] = True
+    evi: int
+    remotes: tuple[BridgedHop, ...]
+
+    @property
+    def key(self) -> Key:
+        return ("floodremotes", self.evi)

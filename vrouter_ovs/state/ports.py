@@ -1,0 +1,56 @@
+"""Ports of VMs on this bridge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from vrouter_ovs.state.base import Key, StateBase
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPort(StateBase):
+    """A VM port on this bridge.
+
+    ``policy``: the id of its policy set (see :class:`Policy`), 0 where nothing is filtered.
+    ``allowed``: the (MAC, address or prefix) pairs it may send from; its own come first.  A pair
+    with the address "" allows the MAC alone, one with an IPv6 address the link-local address of the
+    MAC (modified EUI-64) as well.  With ``port_security`` off everything is allowed.
+    ``shared``: those of ``allowed`` that other ports may have too.  What announces such an address
+    (ARP, a neighbor advertisement) goes its way, and the node hears it as well.  An address that is
+    not shared is the port's own; all that a prefix or "" allows may be announced only where it is
+    nobody's own (see :class:`Neighbor`).
+    """
+
+    kind: ClassVar[str] = "port"
+    port_id: str
+    ofport: int
+    evi: int
+    mac: str
+    allowed: tuple[tuple[str, str], ...]
+    port_security: bool = True
+    policy: int = 0
+    shared: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def key(self) -> Key:
+        return ("port", self.port_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Punt(StateBase):
+    """What a port asks of the network itself (DHCP, router solicitations, DNS), and what a router
+    has to answer with an error, reaches the node.  ``counted``: what begins a connection
+    of the port passes a meter as well.
+
+    An object of its own: a switch that has no meters refuses this, and the port works without.
+    """
+
+    kind: ClassVar[str] = "punt"
+    port_id: str
+    ofport: int
+    counted: bool = False
+
+    @property
+    def key(self) -> Key:
+        return ("punt", self.port_id)
