@@ -84,14 +84,14 @@ GRAPH = (
         "The ports of a network on a vrouter changed: its EVI comes, goes or floods to others.",
     ),
     Stage(
-        "routers", "router id", ("Configurer", "Presence"), "Presence.give_up",
-        "A router, its interfaces or the EVIs below it changed: it gives up the vrouters and "
-        "gateways that it has no more.  All routers do so before any takes something.",
+        "routers", "router id", ("Configurer", "Presence"), "Presence.leave_vrouters",
+        "A router, its interfaces or the EVIs below it changed: it leaves the vrouters and loses "
+        "the gateways that it has no more.  All routers do so before any enters a vrouter.",
     ),
     Stage(
-        "gateways", "router id", ("Presence",), "Presence.take",
-        "A router has given up what it had: it takes the vrouters, gateways and connected prefixes "
-        "that it has now.",
+        "gateways", "router id", ("Presence",), "Presence.enter_vrouters",
+        "A router has left where it is no more: it enters the vrouters and gets the gateways and "
+        "connected prefixes that it has now.",
     ),
     Stage(
         "subnets", "subnet id", ("Configurer",), "Services.resolve",

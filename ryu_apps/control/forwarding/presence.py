@@ -102,16 +102,16 @@ class Presence:
 
     # ------------------------------------------------------------ VRFs
 
-    def give_up(self, router_id: str) -> None:
-        """Leave the vrouters where a router is no more, and take away gateways that it no longer
-        has.  Only when all routers have done so is anything taken: a gateway may go from one to
-        another at once."""
+    def leave_vrouters(self, router_id: str) -> None:
+        """Leave the vrouters where a router is no more, and delete gateways that it no longer has.
+        All routers do so before any enters a vrouter: a gateway may go from one to another at
+        once."""
         router = self._config.routers.get(router_id)
         known = self._vni_of.get(router_id)
         if known is not None and (router is None or router.vni != known):
             self._remove(known)
             del self._vni_of[router_id]
-            # Whoever has that VNI now takes again what was removed.
+            # The router that has that VNI now enters again what was removed.
             self._marks.routers.mark_all(
                 id for kind, id in self._config.by_vni.get(known, ()) if kind == "router"
             )
@@ -119,7 +119,7 @@ class Presence:
             return
         needed = self._where(router)
         gateways = self._gateways.gateways_of(router) if router.admin_state_up else {}
-        for element in [one for one in self.vrfs.get(router.vni, ()) if one not in needed]:
+        for element in [name for name in self.vrfs.get(router.vni, ()) if name not in needed]:
             self._leave_vrf(element, router.vni)
         self._gateways.drop(router.vni, gateways)
         self._marks.gateways.mark(router_id)
@@ -133,7 +133,7 @@ class Presence:
                 found.update(self.evis.get(network.vni, {}))
         return found
 
-    def take(self, router_id: str) -> None:
+    def enter_vrouters(self, router_id: str) -> None:
         """Enter the vrouters where a router is needed, with its gateways and connected prefixes."""
         router = self._config.routers.get(router_id)
         if router is None:
@@ -152,7 +152,7 @@ class Presence:
                 self.connected.pop(vni, None)
         self._gateways.add(vni, self._gateways.gateways_of(router) if router.admin_state_up else {})
         self._marks.vrf_routes.mark_all((element, vni) for element in needed)
-        for element in [one for one in needed if one not in self.vrfs.get(vni, ())]:
+        for element in [name for name in needed if name not in self.vrfs.get(vni, ())]:
             self._enter_vrf(element, vni)
             self._marks.instances.mark((element, ("vrf", vni)))
 

@@ -3,9 +3,9 @@
 A node answers such a route with one of its own that has the next higher sequence number (RFC 7432
 section 15).  Two that go on answering each other both have the MAC: after :data:`MOVES` answers
 within :data:`WINDOW` seconds the port is frozen, its announcement stays as it is for
-:data:`FREEZE` seconds or until an operator clears it, and people are told (section 15.1).  They are
-told at once where an answer is of no use: the other route is sticky (section 15.2), or has the
-largest sequence number there is (section 7.7: 32 bits).
+:data:`FREEZE` seconds or until an operator clears it, and operators are notified (section 15.1).
+They are notified at once where an answer is of no use: the other route is sticky (section 15.2), or
+has the largest sequence number there is (section 7.7: 32 bits).
 """
 
 from __future__ import annotations

@@ -61,10 +61,10 @@ class Instances:
         instance = self.by_vni.pop(vni, None)
         if instance is None:
             return
-        for label, places in list(self._labelled.items()):
-            for place in [place for place in places if place[0] == vni]:
-                del places[place]
-            if not places:
+        for label, imported in list(self._labelled.items()):
+            for key in [key for key in imported if key[0] == vni]:
+                del imported[key]
+            if not imported:
                 del self._labelled[label]
         self._look_again(vni)
         self._lookups.mark_all(instance.lookups())
@@ -128,10 +128,10 @@ class Instances:
         label, vni = instance.label(path), instance.spec.vni
         instance.remove(path, self._lookups)
         instance.misdirected.pop(path.nlri, None)
-        places = self._labelled.get(label)
-        if places is not None:
-            places.pop((vni, path.nlri), None)
-            if not places:
+        imported = self._labelled.get(label)
+        if imported is not None:
+            imported.pop((vni, path.nlri), None)
+            if not imported:
                 del self._labelled[label]
 
     def _may_carry(self, label: int, path: Path) -> bool:
