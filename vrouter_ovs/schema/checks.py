@@ -21,15 +21,12 @@ def check(flow: Flow) -> None:
             raise PipelineError(f"table {flow.table}: an action follows goto {action[1]}")
         if action[0] == "meter" and place:
             raise PipelineError(f"table {flow.table}: meter {action[1]} is not the first action")
-    priority = flow.priority
     _check_shape(
         flow.table,
-        priority if isinstance(priority, str) else priority[0],
+        flow.priority,
         tuple(term[0] for term in flow.match),
         tuple(dict.fromkeys(map(_action_shape, flow.actions))),
     )
-    if not isinstance(priority, str):
-        BY_NAME[flow.table].number_of(priority)
 
 
 def _action_shape(action: tuple) -> tuple:
@@ -46,9 +43,9 @@ def _action_shape(action: tuple) -> tuple:
     return action
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)
 def _check_shape(
-    name: str, priority: str, matches: tuple[str, ...], actions: tuple[tuple, ...]
+    name: str, priority: str | tuple[str, int], matches: tuple[str, ...], actions: tuple[tuple, ...]
 ) -> None:
     table = BY_NAME.get(name)
     if table is None:
@@ -57,8 +54,7 @@ def _check_shape(
     def refuse(what: str) -> NoReturn:
         raise PipelineError(f"table {name} does not declare {what}")
 
-    declared = table.by_name.get(priority)
-    if declared is None:
+    if priority not in table.numbers:
         refuse(f"the priority {priority!r}")
     for field in matches:
         if field not in table.matches:
@@ -94,7 +90,8 @@ def _check_shape(
         elif kind == "drop":
             if len(actions) > 1:
                 raise PipelineError(f"table {name}: a drop is the only action")
-            if declared.drop is None:
+            stated = priority if isinstance(priority, str) else priority[0]
+            if table.by_name[stated].drop is None:
                 refuse(f"a reason to drop at the priority {priority!r}")
         elif kind == "return":
             if len(actions) > 1 or table.miss != TO_CALLER:

@@ -68,15 +68,20 @@ class Table:
         """The priorities by name."""
         return {priority.name: priority for priority in self.priorities}
 
+    @cached_property
+    def numbers(self) -> dict[str | tuple[str, int], int]:
+        """What a flow may say as its priority -> the number on the wire."""
+        found: dict[str | tuple[str, int], int] = {}
+        for one in self.priorities:
+            found[one.name] = one.number
+            found.update(((one.name, d), one.number + d) for d in range(one.top - one.number + 1))
+        return found
+
     def number_of(self, priority: str | tuple[str, int]) -> int:
         """The number of a flow's priority on the wire.  Raises PipelineError."""
-        name, distance = (priority, 0) if isinstance(priority, str) else priority
-        found = self.by_name.get(name)
-        if found is None:
-            raise PipelineError(f"table {self.name} does not declare the priority {name!r}")
-        number = found.number + distance
-        if not found.number <= number <= found.top:
-            raise PipelineError(f"table {self.name}: {distance} is beyond the priority {name!r}")
+        number = self.numbers.get(priority)
+        if number is None:
+            raise PipelineError(f"table {self.name} does not declare the priority {priority!r}")
         return number
 
     def priority_at(self, number: int) -> Priority | None:

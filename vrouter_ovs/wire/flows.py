@@ -16,7 +16,7 @@ from typing import NamedTuple
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.checks import check
 from vrouter_ovs.schema.fields import PACKET_FIELDS, Field, pack_value
-from vrouter_ovs.schema.flow import CONTROLLER, DROP, RETURN, Flow
+from vrouter_ovs.schema.flow import CONTROLLER, Flow
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS
 from vrouter_ovs.wire.groups import OFPAT_OUTPUT, group_id
@@ -169,9 +169,10 @@ def encode(flow: Flow) -> Encoded:
     table = BY_NAME[flow.table]
     key = _KEY.pack(table.id, table.number_of(flow.priority)) + fields
     actions, goto, meter = flow.actions, b"", b""
-    if actions in (DROP, RETURN):
+    first = actions[0][0]
+    if first == "drop" or first == "return":
         return Encoded(key, flow.cookie, b"")
-    if actions and actions[0][0] == "meter":
+    if first == "meter":
         # An instruction, and in a reply the first one.
         meter = struct.pack("!HHI", OFPIT_METER, 8, actions[0][1])
         actions = actions[1:]
