@@ -39,14 +39,12 @@ from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 from ryu_apps.southbound.ovs import OvsSouthbound
 from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from ryu_apps.southbound.registry import Southbounds
-from ryu_apps.southbound.services import icmp_errors
-from ryu_apps.southbound.services.addresses import AddressSender, seen
+from ryu_apps.southbound.services import addresses, icmp_errors
 from ryu_apps.southbound.services.base import Send
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from ryu_apps.store import open_store
 from ryu_apps.views.live import LiveView
-from vrouter_ovs.edge import PuntReason
 
 LOG = logging.getLogger(__name__)
 NAME_MARGIN = 3.0
@@ -71,16 +69,11 @@ class VncNode(app_manager.OSKenApp):
         self.configuration = Configuration(self.store, post, conf, options.state_file(conf))
         self.southbounds = Southbounds()
         send = self.southbounds.packet_out
-        self.punt = PuntDispatcher(
-            send,
-            {
-                **icmp_errors.services(options.overlay_mtu(conf)),
-                PuntReason.DNS: lambda *asked: self.dns.query(*asked),
-                PuntReason.MDNS: lambda *asked: self.dns.multicast_query(*asked),
-                PuntReason.SEEN: seen(post),
-            },
-        )
+        self.punt = PuntDispatcher(send)
         self.dns = _dns_service(conf, send, self.punt)
+        self.punt.serve(icmp_errors.services(options.overlay_mtu(conf)))
+        self.punt.serve(self.dns.services())
+        self.punt.serve(addresses.services(post))
         self.openflow = OpenFlowChannels(
             post, punted=self.punt.punted, sources=expect,
             any_address=conf.ovsdb.openflow_any_address, unclaimed=conf.ovsdb.unclaimed_timeout,
@@ -96,7 +89,7 @@ class VncNode(app_manager.OSKenApp):
         )
         self.api = ApiServer(self.configuration, self.view, conf)
         parts: list[Part] = [
-            self.southbounds, self.punt, self.dns, AddressSender(self.punt, send),
+            self.southbounds, self.punt, self.dns, addresses.AddressSender(self.punt, send),
             self.configuration, Notices(),
         ]
         self.controller.connect([*parts, self.engine] if self.engine is not None else parts)

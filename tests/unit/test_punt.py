@@ -264,3 +264,10 @@ def test_mutated_frames_are_answered_or_counted(
     assert counted == status["punted"] == 4
     assert status["dropped"] == status["unsent"] == 0
     assert not punt._waiting
+
+
+def test_a_reason_has_one_service():
+    punt = PuntDispatcher(lambda *answer: True, {PuntReason.DNS: classify})
+    for reason in (PuntReason.DNS, PuntReason.ASKED):
+        with pytest.raises(ValueError, match=f"reasons .*{int(reason)}"):
+            punt.serve({reason: classify})

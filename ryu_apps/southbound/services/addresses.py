@@ -6,13 +6,13 @@ The frames are made and read by pure helpers; what they mean is decided by the c
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ryu_apps.control.messages import AddressSeen, Evidence, Probe, SendGratuitousArp, Subscriptions
 from ryu_apps.southbound.services.base import Send, Service, SwitchPort
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
-from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.edge import EdgePort, PuntReason
 from vrouter_ovs.proxies import arp, nd
 from vrouter_ovs.proxies.packet import Answer
 
@@ -31,6 +31,11 @@ def seen(post: Callable[[Any], None]) -> Service:
         return protocol, Answer((), how, address)
 
     return service
+
+
+def services(post: Callable[[Any], None]) -> Mapping[int, Service]:
+    """By reason."""
+    return {PuntReason.SEEN: seen(post)}
 
 
 def question(port: EdgePort, address: str) -> bytes:

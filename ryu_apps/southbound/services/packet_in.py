@@ -104,12 +104,12 @@ class Counters:
 
 
 class PuntDispatcher:
-    """``send``: puts an answer out of the port that asked.  ``services``: by reason, a number of
-    :class:`~vrouter_ovs.edge.PuntReason`; what is punted for a reason without one is ignored."""
+    """``send``: puts an answer out of the port that asked.  ``services``: see :meth:`serve`."""
 
     def __init__(self, send: Send, services: Mapping[int, Service] | None = None) -> None:
         self._send = send
-        self._services: dict[int, Service] = {PuntReason.ASKED: asked, **(services or {})}
+        self._services: dict[int, Service] = {PuntReason.ASKED: asked}
+        self.serve(services or {})
         self._worker = Worker(self._run, "punt")
         self._lock = self._worker.changed
         self._waiting: dict[str, deque[bytes]] = {}
@@ -123,6 +123,15 @@ class PuntDispatcher:
         self._advertisements = Advertisements(send, self.current, self._advertised)
 
     # ------------------------------------------------------------ controller thread
+
+    def serve(self, services: Mapping[int, Service]) -> None:
+        """Before :meth:`start`.  ``services``: by reason, a number of
+        :class:`~vrouter_ovs.edge.PuntReason`; what is punted for a reason without one is ignored.
+        Raises ValueError for a reason that is served already."""
+        twice = self._services.keys() & services.keys()
+        if twice:
+            raise ValueError(f"two services for punts of the reasons {sorted(twice)}")
+        self._services.update(services)
 
     def subscriptions(self) -> Subscriptions:
         return {

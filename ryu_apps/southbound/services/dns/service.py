@@ -17,17 +17,17 @@ import selectors
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ryu_apps.control.messages import DnsChanged, Subscriptions
-from ryu_apps.southbound.services.base import Send, SwitchPort
+from ryu_apps.southbound.services.base import Send, Service, SwitchPort
 from ryu_apps.southbound.services.dns.forwarder import Forwarder
 from ryu_apps.southbound.services.dns.resolvers import Limits
 from ryu_apps.southbound.services.dns.streams import Streams
 from ryu_apps.supervision import Thread, failed, waiting
-from vrouter_ovs.edge import EdgePort
+from vrouter_ovs.edge import EdgePort, PuntReason
 from vrouter_ovs.numbers import PORT_DNS
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import mdns
@@ -116,6 +116,10 @@ class DnsService:
         self._selector.close()
         self._wake.close()
         self._woken.close()
+
+    def services(self) -> Mapping[int, Service]:
+        """By reason."""
+        return {PuntReason.DNS: self.query, PuntReason.MDNS: self.multicast_query}
 
     def subscriptions(self) -> Subscriptions:
         return {DnsChanged: lambda effect: self.changed(effect.network_id, effect.view)}
