@@ -77,7 +77,7 @@ def test_incremental_is_as_from_scratch(steps):
         changes = list(dict(changes).items())
         flows.change(changes)
         run_rounds(flows, switch, lambda flow, bad=refused_values: flow.body[0] in bad)
-        assert switch == flows.installed == flows.wanted
+        assert switch == flows.installed == flows.desired
         accepted = [t for k, t in flows.objects.items() if k not in flows.rejected]
         # Every accepted object has its flows, unless another accepted object has the same.
         keys = {bytes([TABLE + k]) for thing in accepted for k in thing.keys}
@@ -109,7 +109,7 @@ def test_hold_only_adds_and_letting_go_converges(steps, leftovers):
             assert set(before) <= set(switch)
     flows.hold(False)
     run_rounds(flows, switch)
-    assert switch == flows.wanted == flows.installed
+    assert switch == flows.desired == flows.installed
 
 
 @settings(max_examples=200, deadline=None)
@@ -122,7 +122,7 @@ def test_undoing_everything_leaves_nothing(steps):
         run_rounds(flows, switch, lambda flow, bad=bad: flow.body[0] in bad)
     flows.change([(key, None) for key in list(flows.objects)])
     run_rounds(flows, switch)
-    assert switch == flows.wanted == {} and not flows.rejected
+    assert switch == flows.desired == {} and not flows.rejected
     assert not flows._contested and not flows._owners and not flows._rendered
 
 

@@ -132,11 +132,11 @@ DAMAGE = st.lists(st.tuples(
 @given(DAMAGE, st.integers(0, 20))
 def test_the_switch_comes_out_as_wanted_whatever_others_do(damage, when):
     flows = vrouter()
-    keys = list(flows.wanted)
+    keys = list(flows.desired)
     switch = dict(flows.installed)
     for at, (which, what) in enumerate(damage):
         key = keys[which]
-        new: Encoded | None = flows.wanted[key]
+        new: Encoded | None = flows.desired[key]
         if what in ("gone", "replaced"):
             new = None
         elif what == "changed":
@@ -153,16 +153,16 @@ def test_the_switch_comes_out_as_wanted_whatever_others_do(damage, when):
             flows.repair()
             settle(flows)
             switch = dict(flows.installed)
-    wrong = {key for key in {*switch, *flows.wanted} if switch.get(key) != flows.wanted.get(key)}
+    wrong = {key for key in {*switch, *flows.desired} if switch.get(key) != flows.desired.get(key)}
     assert flows.repair() == len(wrong)
     assert settle(flows) == len(wrong)
-    assert flows.installed == flows.wanted
+    assert flows.installed == flows.desired
     assert not flows.pending and flows.repair() == 0
 
 
 def test_what_is_as_it_was_known_to_be_is_no_damage():
     flows = vrouter()
-    for key, flow in flows.wanted.items():
+    for key, flow in flows.desired.items():
         assert not flows.disturbed(key, flow)
     assert not flows.disturbed(b"\x03\0\1abc", None), "a flow of somebody else went"
     assert not flows.pending

@@ -1,4 +1,4 @@
-"""One vrouter's OpenFlow channel: a thread that keeps the switch as the control core wants it.
+"""One vrouter's OpenFlow channel: a thread that keeps the switch as the control core asks.
 
 The worker thread owns all state here.  Other threads only put messages into its inbox: the
 controller thread what to program, the os-ken app connects and disconnects, the receiving thread of

@@ -33,7 +33,7 @@ class Operation(NamedTuple):
     command: int
     flow: Encoded
     owner: Key | None
-    """The object it is for; None for a leftover that no object wants, and for a flow that only gets
+    """The object it is for; None for a leftover of no object, and for a flow that only gets
     the table id of this version."""
 
 
@@ -47,7 +47,7 @@ class VrouterFlows:
     def __init__(self, encode: Callable[[StateObject], Sequence[Encoded]] = encode_object) -> None:
         self._encode = encode
         self.objects: dict[Key, StateObject] = {}
-        self.wanted: dict[bytes, Encoded] = {}
+        self.desired: dict[bytes, Encoded] = {}
         self.installed: dict[bytes, Encoded] = {}
         self.rejected: dict[Key, str] = {}
         """Objects that the encoder or the switch refused, and why."""
@@ -91,10 +91,10 @@ class VrouterFlows:
 
     def replace_installed(self, flows: dict[bytes, Encoded], known: bool = False) -> int:
         """``flows`` is what the switch holds of ours.  Returns how many flows differ from what
-        this object believed.  Everything that is not as wanted is put right by operations().
+        this object believed.  Everything that is not as desired is put right by operations().
         ``known``: the switch is the one that confirmed the flows believed in, on this connection.
         """
-        old, wanted = self.installed, self.wanted
+        old, desired = self.installed, self.desired
         self._lost = self._lost | {
             key: flow.cookie for key, flow in old.items()
             if key not in flows and port_given(key) is not None
@@ -102,7 +102,7 @@ class VrouterFlows:
         differing = {key for key, flow in flows.items() if old.get(key) != flow}
         differing.update(key for key in old if key not in flows)
         # What was known to be wrong has not been put right yet.
-        differing.update(key for key in self._disturbed if flows.get(key) != wanted.get(key))
+        differing.update(key for key in self._disturbed if flows.get(key) != desired.get(key))
         self._disturbed.clear()
         self.installed = flows
         self._renumber()
@@ -140,14 +140,14 @@ class VrouterFlows:
             del self.installed[key]
             if port_given(key) is not None:
                 self._lost[key] = have.cookie
-        if flow == self.wanted.get(key):
+        if flow == self.desired.get(key):
             return False
         self._disturbed.add(key)
         return True
 
     def repair(self) -> int:
         """Let operations() put right what others changed, as far as it is wrong; how many flows."""
-        wrong = {key for key in self._disturbed if self.installed.get(key) != self.wanted.get(key)}
+        wrong = {key for key in self._disturbed if self.installed.get(key) != self.desired.get(key)}
         self._disturbed.clear()
         self._touched |= wrong
         return len(wrong)
@@ -158,9 +158,9 @@ class VrouterFlows:
                      if key in self.objects])
 
     def _touch_differences(self) -> None:
-        wanted, installed = self.wanted, self.installed
-        self._touched.update(key for key, flow in wanted.items() if installed.get(key) != flow)
-        self._touched.update(key for key in installed if key not in wanted)
+        desired, installed = self.desired, self.installed
+        self._touched.update(key for key, flow in desired.items() if installed.get(key) != flow)
+        self._touched.update(key for key in installed if key not in desired)
 
     # ------------------------------------------------------------ output
 
@@ -228,19 +228,19 @@ class VrouterFlows:
         return zones
 
     def _additions(self, keys: Iterable[bytes]) -> list[Operation]:
-        wanted, installed, owners = self.wanted, self.installed, self._owners
+        desired, installed, owners = self.desired, self.installed, self._owners
         found: list[Operation] = []
         for key in keys:
-            want = wanted.get(key)
-            if want is None:
+            flow = desired.get(key)
+            if flow is None:
                 continue
             have = installed.get(key)
-            if want == have:
+            if flow == have:
                 continue
             owner = owners[key]
             if have is not None and self.held and self.objects[owner].depends_on_peers:
                 continue
-            found.append(Operation(ADD, want, owner))
+            found.append(Operation(ADD, flow, owner))
         return found
 
     def _deletions(self) -> list[Operation]:
@@ -248,7 +248,7 @@ class VrouterFlows:
         if self.held:
             return []
         return [Operation(DELETE_STRICT, self.installed[key], None)
-                for key in touched if key not in self.wanted and key in self.installed]
+                for key in touched if key not in self.desired and key in self.installed]
 
     # ------------------------------------------------------------ outcome
 
@@ -267,7 +267,7 @@ class VrouterFlows:
         self._before.clear()
 
     def retry(self, undone: Iterable[Operation]) -> None:
-        """These changes were not made: operations() gives them again, where still wanted."""
+        """These changes were not made: operations() gives them again, where still desired."""
         for command, flow, owner in undone:
             if command is ADD and owner is None:
                 self._renumbered[flow.key] = flow
@@ -295,7 +295,7 @@ class VrouterFlows:
     # ------------------------------------------------------------ flows of one object
 
     def _withdraw(self, key: Key) -> None:
-        owners, wanted = self._owners, self.wanted
+        owners, desired = self._owners, self.desired
         for flow in self._rendered.pop(key, ()):
             flow_key = flow.key
             self._touched.add(flow_key)
@@ -304,21 +304,21 @@ class VrouterFlows:
                 others.remove(key)
             if owners.get(flow_key) != key:
                 continue
-            del owners[flow_key], wanted[flow_key]
+            del owners[flow_key], desired[flow_key]
             if others:
                 heir = others[-1]
                 owners[flow_key] = heir
-                wanted[flow_key] = next(f for f in self._rendered[heir] if f.key == flow_key)
+                desired[flow_key] = next(f for f in self._rendered[heir] if f.key == flow_key)
             if others is not None and len(others) < 2:
                 del self._contested[flow_key]
 
     def _render(self, key: Key, flows: Sequence[Encoded]) -> None:
-        owners, wanted = self._owners, self.wanted
+        owners, desired = self._owners, self.desired
         for flow in flows:
             flow_key = flow.key
             owner = owners.get(flow_key)
             if owner is not None and owner != key:
                 self._contested.setdefault(flow_key, [owner]).append(key)
             owners[flow_key] = key
-            wanted[flow_key] = flow
+            desired[flow_key] = flow
         self._rendered[key] = flows

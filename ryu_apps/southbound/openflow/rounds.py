@@ -184,7 +184,8 @@ class Rounds:
                 current.flushed += len(zones)
             if not connection.send(b"".join(data)):
                 break
-        self._send_groups(current, groups.deletions())
+        if not flows.pending:  # Else flows that name one may be in a later round.
+            self._send_groups(current, groups.deletions())
 
     # ------------------------------------------------------------ replies
 

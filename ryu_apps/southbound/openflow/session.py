@@ -104,9 +104,9 @@ def _raw_hook(
             punted(element, message)
             return True
         if kind == OFPT_PORT_STATUS:
-            told = decode_port_status(message)
-            if told is not None:
-                post(PortStatus(element, told.name, told.ofport if told.added else None))
+            port = decode_port_status(message)
+            if port is not None:
+                post(PortStatus(element, port.name, port.ofport if port.added else None))
             return False  # Other applications may want it, too.
         if kind == MULTIPART_REPLY and xid in (0, monitor.xid) and is_flow_monitor(message):
             if monitor.wants(message):

@@ -35,7 +35,7 @@ class Watch:
         self._foreign.replace(foreign)
 
     def updates(self, events: Iterable[FlowEvent], flows: VrouterFlows) -> bool:
-        """Others changed flows; ``flows``: what is known and wanted.  Whether a group or meter went
+        """Others changed flows; ``flows``: those known and desired.  Whether a group or meter went
         with flows of ours: then it has to be made before them."""
         damaged = named = False
         for event in events:

@@ -84,14 +84,14 @@ def _make_plan(json_schema: Any) -> Plan:
         present = schema.tables.get(table)
         if present is None:
             raise ProtocolError(f"the schema {schema.version} has no table {table}")
-        wanted = list(columns)
+        monitored = list(columns)
         for column in columns:
             if column not in present.columns:
                 raise ProtocolError(
                     f"the schema {schema.version} has no column {table}.{column}"
                 )
-        wanted += [name for name in OPTIONAL.get(table, ()) if name in present.columns]
-        kinds[table] = {name: _kind(present.columns[name].type) for name in wanted}
+        monitored += [name for name in OPTIONAL.get(table, ()) if name in present.columns]
+        kinds[table] = {name: _kind(present.columns[name].type) for name in monitored}
     for table, columns in OPTIONAL_TABLES.items():
         present = schema.tables.get(table)
         if present is not None and all(
