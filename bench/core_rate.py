@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import argparse
 import gc
+import pathlib
 import statistics
+import sys
 import time
 from collections.abc import Callable
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from lab.beds.option_values import world_settings
 from ryu_apps.control import ids
