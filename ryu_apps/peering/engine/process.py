@@ -36,7 +36,7 @@ class EngineProcess:
             filter(None, (_ROOT, variables.get("PYTHONPATH"))))
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, str(theirs.fileno())],
+                [sys.executable, "-P", "-m", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()], env=variables, stdin=subprocess.DEVNULL)
         self._early: collections.deque[tuple] = collections.deque()
         self._pack = msgpack.Packer().pack
