@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.graph import Marks
-from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
 
@@ -20,21 +19,19 @@ class Departures:
         marks: Marks,
         ports: Ports,
         presence: Presence,
-        local_paths: LocalPaths,
     ) -> None:
         self._elements = tables.elements
         self._desired = tables.desired
         self._marks = marks
         self._ports = ports
         self._presence = presence
-        self._local_paths = local_paths
 
     def depart(self, name: str) -> None:
         """Take everything from an element that was forgotten.  Where it has joined again meanwhile
-        it starts with nothing."""
+        it starts with nothing.  Nothing is computed here that could fail, and be tried again when
+        the element has something."""
         self._ports.remove_element(name)
         self._presence.remove_element(name)
-        self._local_paths.withdraw(name)
         self._desired.remove_element(name)
         if name in self._elements.accepted:
             self._marks.vrouters.mark(name)

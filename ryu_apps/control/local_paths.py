@@ -46,13 +46,6 @@ class LocalPaths:
         self._released = released
         self._apply = apply
 
-    def withdraw(self, element: str) -> None:
-        """Nothing is present any more on a vrouter of ours; its ports have left it before."""
-        owners = [owner for owner in self._publisher.owners() if owner[0] != "port"]
-        for owner in owners:
-            if owner[1] == element:
-                self._put(owner, ())
-
     def release(self, element: str, now: float) -> None:
         """Another node is in charge of a vrouter: its paths go on until that announces them.  To be
         called while they still are ours."""

@@ -149,9 +149,7 @@ class World:
             tables, marks("Membership"), self.local_paths, self.vrouters, self.convergence,
             UnknownPorts(self.config, self.elements, self._effects), self._effects,
         )
-        departures = Departures(
-            tables, marks("Departures"), self.ports, self.presence, self.local_paths
-        )
+        departures = Departures(tables, marks("Departures"), self.ports, self.presence)
         self._marks = marks("World")
         graph.connect(
             departures.depart,

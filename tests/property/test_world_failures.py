@@ -28,7 +28,7 @@ SITES: dict[str, tuple[object, str, Callable[..., object]]] = {
     "port route": (local_paths, "port_paths", lambda config, asn, bound, *_: bound.port_id),
     "evi route": (local_paths, "evi_path", lambda spec, vtep: (spec.vni, vtep)),
     "vrf routes": (local_paths, "vrf_paths", lambda config, spec, vtep: (spec.vni, vtep)),
-    "entry": (Resolver, "_resolve_entry", lambda resolver, entry, elements: entry),
+    "lookup": (Resolver, "_resolve_lookup", lambda resolver, lookup, elements: lookup),
     "router": (presence, "router_networks", lambda config, router_id: router_id),
     "subnet": (services, "own_service_address", lambda config, subnet: subnet.id),
     "policy": (sets, "rules_of", lambda config, policy, groups, peers: groups),
@@ -95,8 +95,9 @@ class Stumbling(Node):
                 self.tick(1)
                 self.settle()
         assert not self.world.graph.failing()
-        self.tick(STALE_TIME)
-        self.settle()
+        for seconds in (STALE_TIME, 1):
+            self.tick(seconds)
+            self.settle()
 
 
 breakdown = st.tuples(st.sampled_from(sorted(SITES)), st.integers(0, 2), operations)

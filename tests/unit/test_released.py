@@ -7,6 +7,7 @@ import pytest
 from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import MacIp
 from ryu_apps.control.vpn.released import QUIET
+from vrouter_ovs.state import FLOWS, TARGET_OF
 
 from ..property.test_world_mesh import Mesh, check, start
 from ..property.world_model import Node, local_paths
@@ -27,7 +28,7 @@ class Watched(Mesh):
         self.told += [
             (effect.element, key)
             for effect in self.nodes[number].effects if isinstance(effect, msg.Program)
-            for key, _ in effect.changes
+            for key, _ in effect.changes if TARGET_OF[key[0]] == FLOWS
         ]  # fmt: skip
         return busy
 

@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable, Iterator
 
 from ryu_apps.control import ids
 from ryu_apps.control.config.address_owners import owner_of
+from ryu_apps.control.config.attachments import router_networks
 from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.desired import Scope
 from ryu_apps.control.elements.elements import Element
@@ -69,7 +70,7 @@ class Resolver:
         """An EVI or a VRF came to an element: compute all of its lookups there, but for those that
         are to be computed everywhere."""
         element, scope = key
-        for lookup in self._lookups_of(scope):
+        for lookup in self._lookups_of(element, scope):
             if lookup not in self._pending:
                 self._resolve_lookup(lookup, self._where(lookup, element))
 
@@ -82,8 +83,8 @@ class Resolver:
             for behind in instance.behind(lookup) if instance is not None else ():
                 self._resolve_lookup(behind, self._where(behind))
 
-    def _lookups_of(self, scope: Scope) -> dict[Lookup, None]:
-        """All lookups of an instance that may resolve to something, also without a local port."""
+    def _lookups_of(self, element: str, scope: Scope) -> dict[Lookup, None]:
+        """All lookups of an instance that may resolve to something on an element."""
         kind, vni = scope
         found: dict[Lookup, None] = {}
         instance = self._instances.by_vni.get(vni)
@@ -94,7 +95,24 @@ class Resolver:
         else:
             prefixes = self._presence.connected.get(vni, ())
             found.update((("prefix", vni, prefix), None) for prefix in prefixes)
+        for network_vni in self._networks_of(scope):
+            for port_id in self._ports.present.get(network_vni, {}).get(element, ()):
+                for lookup in self._ports.lookups_of(self._ports.bound[port_id]):
+                    if lookup[1] == vni:
+                        found[lookup] = None
         return found
+
+    def _networks_of(self, scope: Scope) -> Iterator[int]:
+        """The L2 VNIs of an instance: that of an EVI, those that the router of a VRF joins."""
+        kind, vni = scope
+        if kind == "evi":
+            yield vni
+            return
+        for of, id in self._config.by_vni.get(vni, ()):
+            for network_id in router_networks(self._config, id) if of == "router" else ():
+                network = self._config.networks.get(network_id)
+                if network is not None:
+                    yield network.vni
 
     def _where(self, lookup: Lookup, element: str | None = None) -> Iterable[str]:
         """The elements where a lookup's instance is present; of these ``element`` alone, if that is

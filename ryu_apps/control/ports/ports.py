@@ -62,45 +62,42 @@ class Ports:
 
     # ------------------------------------------------------------ resolution
 
-    def resolve(self, port_id: str, departed: str = "") -> None:
-        """Decide who has a port, and bring objects and indexes in line.
-
-        ``departed``: the element where it was bound was forgotten.  If that claims it again, it
-        leaves first and is bound anew."""
+    def resolve(self, port_id: str) -> None:
+        """Decide which claim has a port, and bring objects and indexes in line."""
         self._marks.edges.mark(port_id)
         old = self.bound.get(port_id)
-        here = old is not None and old.element != departed
-        verdict = self._bindings.decide(
-            port_id, Claim(old.element, old.interface) if here else None
-        )
+        current = Claim(old.element, old.interface) if old is not None else None
+        verdict = self._bindings.decide(port_id, current)
         self._note_refusals(port_id, verdict.refused)
-        claim, new = verdict.claim, None
-        if departed and claim is not None and (
-            claim.element == departed or claim.element not in self._desired.objects
-        ):
-            # That element has joined as well, and is not described yet.
-            claim = None
-            self._marks.claims.mark(port_id)
-        if claim is not None:
+        new = None
+        if verdict.claim is not None:
             port = self._config.ports[port_id]
             new = bound_port(
-                self._config, port, *claim, verdict.interface.ofport,
+                self._config, port, *verdict.claim, verdict.interface.ofport,
                 self._policies.number(groups_of(port)),
             )
             new = new._replace(learned=self._learned.review(new))
-        elif old is not None:
+        else:
             self._learned.release(port_id)
         if new != old:
             self._move(port_id, old, new)
+        elif port_id in self.active:
+            # Its interface may have been away meanwhile, and what was said of it with that.
+            self._unreported_interface(port_id)
         if port_id not in self._config.ports:
             self._bindings.mobility.pop(port_id, None)
 
     def remove_element(self, element: str) -> None:
-        """An element was forgotten: its ports leave it."""
+        """An element was forgotten: its ports leave it, also where it claims them anew since.
+        Shared addresses go with a port that another element claims."""
         for port_id in [
             port_id for places in self.present.values() for port_id in places.get(element, ())
         ]:
-            self.resolve(port_id, element)
+            claims = self._elements.claims.get(port_id, ())
+            if all(claim.element == element for claim in claims):
+                self._learned.release(port_id)
+            self._move(port_id, self.bound[port_id], None)
+            self._marks.claims.mark(port_id)
 
     def _note_refusals(self, port_id: str, refused: dict[Claim, ClaimRefusal]) -> None:
         if refused:
@@ -149,7 +146,7 @@ class Ports:
         self._unreported_interface(port_id)
 
     @staticmethod
-    def _lookups(bound: BoundPort):
+    def lookups_of(bound: BoundPort):
         yield "mac", bound.evi, bound.mac
         if any(":" in address.ip for address in bound.addresses):
             yield "ip", bound.evi, ids.link_local(bound.mac)
@@ -171,7 +168,7 @@ class Ports:
         places = self.present.setdefault(bound.evi, {})
         places.setdefault(bound.element, {})[bound.port_id] = bound.ofport
         self._marks.evis.mark((bound.element, bound.evi))
-        for lookup in self._lookups(bound):
+        for lookup in self.lookups_of(bound):
             self.local[bound.element, lookup] = bound.port_id
             self._marks.lookups.mark(lookup)
         self._learned.on_bound(bound)
@@ -186,7 +183,7 @@ class Ports:
             if not places:
                 del self.present[bound.evi]
         self._marks.evis.mark((bound.element, bound.evi))
-        for lookup in self._lookups(bound):
+        for lookup in self.lookups_of(bound):
             place = (bound.element, lookup)
             if self.local.get(place) == bound.port_id:
                 del self.local[place]
