@@ -29,6 +29,35 @@ def test_an_answer_has_the_attributes_that_are_declared(node, collection):
         assert set(one) == collection.shown
 
 
+JSON_TYPES = {
+    "boolean": bool, "integer": int, "string": str, "array": list, "object": dict,
+    "null": type(None),
+}
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda one: one.path)
+def test_a_value_is_of_the_type_that_is_declared(node, collection):
+    """A filter converts its text to this type, and finds nothing where it is another one."""
+    for one in node.get(collection.root)[collection.plural]:
+        for name in collection.attributes.keys() & one.keys():
+            declared = collection.attributes[name]
+            if "enum" in declared.schema:
+                assert one[name] in declared.schema["enum"], name
+                continue
+            types = declared.schema["type"]
+            allowed = {JSON_TYPES[t] for t in ([types] if isinstance(types, str) else types)}
+            assert type(one[name]) in allowed, f"{name}: {one[name]!r}"
+
+
+def test_networks_are_found_by_what_they_flood(node):
+    flooding = node.make("network", **{"vpn:flood_unknown": True})["id"]
+    for text in ("true", "True", "1"):
+        found = node.get(f"/v2.0/networks?vpn:flood_unknown={text}")["networks"]
+        assert [one["id"] for one in found] == [flooding]
+    others = node.get("/v2.0/networks?vpn:flood_unknown=false")["networks"]
+    assert others and flooding not in {one["id"] for one in others}
+
+
 def test_what_is_not_set_is_found_also_where_there_is_an_index(node):
     for attribute in ("remote_group_id", "remote_address_group_id"):
         for text in ("", "null", "None"):

@@ -96,7 +96,7 @@ COLLECTION = Collection(
         "provider:physical_network": or_null("string"), "provider:segmentation_id": INTEGER,
         "availability_zone_hints": list_of(), "availability_zones": list_of(),
         "vpn:rd_index": INTEGER, "vpn:import_targets": list_of(), "vpn:export_targets": list_of(),
-        "vpn:flood_unknown": STRING, "vpn:mdns": STRING, "dns_domain": STRING,
+        "vpn:flood_unknown": BOOLEAN, "vpn:mdns": STRING, "dns_domain": STRING,
     },
     extensions={
         "net-mtu": ("Network MTU", "The MTU of a network"),
