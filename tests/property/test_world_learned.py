@@ -249,12 +249,12 @@ def test_nothing_stays_of_what_is_gone(operations):
     node.settle()
     learned = node.world.learned
     assert not learned.holders and not learned.candidates
-    addresses, limit = learned._addresses, learned._limit
+    addresses, dampening = learned._addresses, learned._dampening
     assert not addresses._by_port and not addresses._by_mac and not learned.answered
     assert not learned._eligibility._fixed
     node.tick(1000)
     node.settle()
-    assert not limit._busy and not limit._waiting and not learned.over_limit
+    assert not dampening._busy and not dampening._waiting and not learned.over_limit
     for objects in node.tables.values():
         assert {key[0] for key in of_switch(objects)} <= {"vrouter", "meterpool", "tunnel"}
 
