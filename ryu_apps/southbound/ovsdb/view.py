@@ -20,6 +20,10 @@ from ryu_apps.southbound.ovsdb.rows import (
 )
 from vrouter_ovs.state import Endpoint
 
+LOOKED_AT = {"Bridge", "Port", "Interface"}
+"""Tables whose changes are mostly ovs-vswitchd's own, or claims: what is the node's to keep right
+in them is found out row by row.  A change in any other table is."""
+
 
 @dataclass
 class Changes:
@@ -84,21 +88,17 @@ class View:
         """Follow what :meth:`Replica.apply` returned."""
         result = Changes()
         tables = self.replica.tables
-        result.configuration = any(
-            table in changes
-            for table in ("Controller", "Manager", "Flow_Table", "Open_vSwitch", "Datapath")
-        )
+        result.configuration = not changes.keys() <= LOOKED_AT
         old_ports = self.bridge[1]["ports"] if self.bridge is not None else frozenset()
         if "Bridge" in changes or "Open_vSwitch" in changes:
             self.bridge = self._find_bridge()
-        bridge_changed = changes.get("Bridge", ())
-        for old, new in (bridge_changed.values() if bridge_changed else ()):
-            if old is None or new is None or any(
-                old[column] is not new[column] and old[column] != new[column]
-                for column in new if column not in ("ports", "datapath_id")
-            ):
-                result.configuration = True
-                break
+        result.configuration |= any(
+            old is None or new is None or _differ(old, new, ("ports", "datapath_id"))
+            for old, new in changes.get("Bridge", {}).values()
+        ) or any(
+            old is not None and new is not None and _differ(old, new, ("interfaces",))
+            for old, new in changes.get("Port", {}).values()
+        )
         new_ports = self.bridge[1]["ports"] if self.bridge is not None else frozenset()
         touched = set(changes.get("Interface", ()))
         changed_ports = changes.get("Port", {})
@@ -219,3 +219,11 @@ class View:
             (self._tunnel_of[uuid] for uuid in uuids),
             key=lambda status: (status.bfd == "up", status.ofport),
         )
+
+
+def _differ(old: Row, new: Row, but: tuple[str, ...]) -> bool:
+    """Whether any column differs but those."""
+    return any(
+        old[column] is not new[column] and old[column] != new[column]
+        for column in new if column not in but
+    )
