@@ -167,14 +167,14 @@ def _names(names: frozenset[str]) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vrouter_ovs.document", description=__doc__)
     parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
-    wanted = page()
+    text = page()
     if parser.parse_args(arguments).check:
-        if not PAGE.exists() or PAGE.read_text() != wanted:
+        if not PAGE.exists() or PAGE.read_text() != text:
             print(f"{PAGE} is out of date: run python -m vrouter_ovs.document", file=sys.stderr)
             return 1
         return 0
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(wanted)
+    PAGE.write_text(text)
     return 0
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.encapsulation import VXLAN
-from vrouter_ovs.pipeline.addresses import vni
 from vrouter_ovs.pipeline.hops import tunnel_actions
+from vrouter_ovs.pipeline.terms import vni
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import BridgedHop, Flood, FloodRemotes
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.addresses import ip_match, vni
 from vrouter_ovs.pipeline.neighbor import known
+from vrouter_ovs.pipeline.terms import ip_match, vni
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import OWNER_ROUTER, Gateway, Vrf
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from vrouter_ovs.encapsulation import ENCAPSULATIONS, VXLAN
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.addresses import vtep_id
+from vrouter_ovs.pipeline.terms import vtep_id
 from vrouter_ovs.state import BridgedHop, Endpoint, LocalHop, RemoteHop
 
 

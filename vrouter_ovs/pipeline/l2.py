@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.addresses import vni
 from vrouter_ovs.pipeline.dns import multicast_dns_flows
 from vrouter_ovs.pipeline.hops import hop_actions, tunnel_match
 from vrouter_ovs.pipeline.neighbor import flood_unknown_flows
+from vrouter_ovs.pipeline.terms import vni
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Evi, LocalMac, RemoteMac, Tunnel
 

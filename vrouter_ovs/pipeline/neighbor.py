@@ -22,7 +22,7 @@ from vrouter_ovs.numbers import (
     NEIGHBOR_SOLICIT,
     PROTO_ICMPV6,
 )
-from vrouter_ovs.pipeline.addresses import claimed_terms
+from vrouter_ovs.pipeline.terms import claimed_terms
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Neighbor
 

@@ -29,8 +29,8 @@ from vrouter_ovs.numbers import (
     PROTO_TCP,
     PROTO_UDP,
 )
-from vrouter_ovs.pipeline.addresses import prefix_term, vni
 from vrouter_ovs.pipeline.port_blocks import blocks
+from vrouter_ovs.pipeline.terms import prefix_term, vni
 from vrouter_ovs.schema.fields import CT_STATES
 from vrouter_ovs.schema.flow import RETURN, Flow
 from vrouter_ovs.schema.registers import INBOUND

@@ -13,8 +13,8 @@ from __future__ import annotations
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.addresses import ip_match
 from vrouter_ovs.pipeline.hops import hop_actions
+from vrouter_ovs.pipeline.terms import ip_match
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import LocalHop, Route
 

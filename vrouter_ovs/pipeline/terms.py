@@ -1,4 +1,4 @@
-"""Prefixes, VNIs and VTEPs of state objects as match terms and register values."""
+"""Prefixes, VNIs and VTEPs of state objects as terms of a match and values of registers."""
 
 from __future__ import annotations
 
