@@ -10,7 +10,6 @@ from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.routes import MacIp, Nlri
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.moves import MoveNotifier
-from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.publish import Publisher
 from ryu_apps.control.vpn.rib import BestChange
 
@@ -29,7 +28,6 @@ class Dependents:
         learned: Learned,
         bindings: Bindings,
         moves: MoveNotifier,
-        origins: Origins,
         publisher: Publisher,
     ) -> None:
         self._config = tables.config
@@ -42,7 +40,7 @@ class Dependents:
         self._learned = learned
         self._bindings = bindings
         self._moves = moves
-        self._origins = origins
+        self._origins = tables.origins
         self._publisher = publisher
 
     def apply_best_changes(self, changes: list[BestChange]) -> None:

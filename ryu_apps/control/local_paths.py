@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 from ryu_apps.control.elements.elements import Claim
 from ryu_apps.control.graph import Marks
-from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import Path
 from ryu_apps.control.tables import Tables
@@ -31,7 +30,6 @@ class LocalPaths:
         marks: Marks,
         local_as: int,
         ports: Ports,
-        bindings: Bindings,
         released: Released,
         apply: Callable[[list[BestChange]], None],
     ) -> None:
@@ -41,7 +39,6 @@ class LocalPaths:
         self._marks = marks
         self._asn = local_as
         self._ports = ports
-        self._bindings = bindings
         self._publisher = released.publisher
         self._released = released
         self._apply = apply
@@ -85,7 +82,7 @@ class LocalPaths:
             if self._ports.is_pending(port_id):
                 return  # The switch confirms the change first; then this is called again.
             vtep = self._elements.accepted[bound.element].vtep
-            sequence = self._bindings.sequence(self._config.ports[port_id], vtep)
+            sequence = self._ports.sequence(port_id, vtep)
             paths = port_paths(self._config, self._asn, bound, vtep, sequence)
         self._put(("port", port_id), paths)
 

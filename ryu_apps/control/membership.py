@@ -35,7 +35,6 @@ class Membership:
         local_paths: LocalPaths,
         vrouters: Vrouters,
         convergence: Convergence,
-        unknown_ports: UnknownPorts,
         effects: list,
     ) -> None:
         self._elements = elements = tables.elements
@@ -45,7 +44,7 @@ class Membership:
         self._convergence = convergence
         self._effects = effects
         self._admission = Admission(elements)
-        self.unknown_ports = unknown_ports
+        self.unknown_ports = UnknownPorts(tables.config, elements, effects)
         self.refusals = Refusals(elements, self._admission, effects)
         self._absent: dict[str, float] = {}
         """Ours by the records, but not here -> since when."""

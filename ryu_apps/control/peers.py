@@ -8,7 +8,7 @@ BGP identifier and AS are those of a node's record in the store, or it is a rout
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.dependents import Dependents
@@ -28,39 +28,44 @@ QUIET = 2.0
 for so many seconds."""
 
 
-class Peers:
+class PeerOptions(NamedTuple):
     """``kinds``: peer -> one of KINDS; who is not in it is a node.  ``expected``: the configured
-    peers.  ``times``: the seconds ``stale_time`` and ``stalepath_time`` of :class:`StaleRoutes`,
-    with ``restart_time`` between, how long routes of a peer that is away keep ports from claims
-    here.  ``expired``: takes the peers whose routes keep no port any more.
+    peers.  Seconds: ``stale_time`` and ``stalepath_time``, see :class:`StaleRoutes`;
+    ``restart_time``, how long routes of a peer that is away keep ports from claims here."""
 
-    Reads: the records of nodes and hypervisors, the RIB.
+    kinds: Mapping[str, str]
+    expected: tuple[str, ...]
+    stale_time: float
+    restart_time: float
+    stalepath_time: float
+
+
+class Peers:
+    """Reads: the records of nodes and hypervisors, the RIB.
     Marks: VTEPs whose routes count otherwise; by the RIB what depends on routes.
     Emits: Notice, appended to ``effects``.
     """
 
     def __init__(
         self,
-        kinds: Mapping[str, str],
-        expected: tuple[str, ...],
-        times: tuple[float, float, float],
+        options: PeerOptions,
         tables: Tables,
         marks: Marks,
         dependents: Dependents,
-        expired: set[str],
         effects: list,
     ) -> None:
-        self._kinds = kinds
-        self._expected = expected
-        stale_time, self._restart_time, stalepath_time = times
+        self._kinds = options.kinds
+        self._expected = options.expected
+        self._restart_time = options.restart_time
         self._rib = tables.rib
         self._stale_routes = StaleRoutes(
-            stale_time, stalepath_time, tables.rib, dependents, self.of_node, self._notice
+            options.stale_time, options.stalepath_time, tables.rib, dependents, self.of_node,
+            self._notice,
         )
         self._elements = tables.elements
         self._marks = marks
         self._dependents = dependents
-        self._expired = expired
+        self._expired = tables.origins.expired_peers
         self._effects = effects
         self.nodes = tables.elements.nodes
         self.up: dict[str, dict[str, Any]] = {}

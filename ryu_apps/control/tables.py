@@ -13,6 +13,7 @@ from ryu_apps.control.desired import Desired
 from ryu_apps.control.elements.claims import ClaimRefusal
 from ryu_apps.control.elements.elements import Claim, Elements
 from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import BoundPort
 
@@ -24,6 +25,7 @@ class Tables:
     elements: Elements
     instances: Instances
     desired: Desired
+    origins: Origins
     bound: dict[str, BoundPort] = field(default_factory=dict)
     """Port id -> how it is bound to a vrouter of ours.  Ports writes it."""
     active: dict[str, None] = field(default_factory=dict)

@@ -25,7 +25,6 @@ from ryu_apps.control.edge.edge import Edges
 from ryu_apps.control.edge.names import Names
 from ryu_apps.control.elements.elements import RECORDS, Elements
 from ryu_apps.control.elements.trust import Trust
-from ryu_apps.control.elements.unknown_ports import UnknownPorts
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.resolve import Resolver
@@ -33,7 +32,7 @@ from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.graph import Graph
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
-from ryu_apps.control.peers import Peers
+from ryu_apps.control.peers import PeerOptions, Peers
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.ports.claim_records import CLAIMS, ClaimRecords
@@ -97,11 +96,13 @@ class World:
             self.rib, marks("Instances"), origins.stands, settings.import_any_as
         )
         self.desired = Desired(marks("Desired"))
-        tables = Tables(self.config, self.rib, self.elements, self.instances, self.desired)
+        tables = Tables(
+            self.config, self.rib, self.elements, self.instances, self.desired, origins
+        )
         self.duplicates = Duplicates(self._effects)
-        self.learned = Learned(tables, marks("Learned"), origins.is_node)
+        self.learned = Learned(tables, marks("Learned"))
         self.moves = MoveNotifier(self.instances)
-        self.bindings = Bindings(tables, self.learned, origins, self.duplicates)
+        self.bindings = Bindings(tables, self.learned, self.duplicates)
         self.policies = Policies(tables, marks("Policies"))
         self.names = Names(self.config, marks("Names"), self._effects, settings.dns_ttl)
         self.edges = Edges(self.config, tables.bound, marks("Edges"), self._effects)
@@ -119,22 +120,21 @@ class World:
         )
         self.publisher = Publisher(self.rib)
         self.dependents = Dependents(
-            tables, marks("Dependents"), self.learned, self.bindings, self.moves, origins,
-            self.publisher,
+            tables, marks("Dependents"), self.learned, self.bindings, self.moves, self.publisher
         )
         released = Released(self.rib, self.publisher, settings.restart_time)
         self.local_paths = LocalPaths(
-            tables, marks("LocalPaths"), settings.local_as, self.ports, self.bindings, released,
+            tables, marks("LocalPaths"), settings.local_as, self.ports, released,
             self.dependents.apply_best_changes,
         )
         self.configurer = Configurer(
             tables, marks("Configurer"), self.learned, self.policies, settings.local_as
         )
-        self.peers = Peers(
-            settings.peer_kinds, settings.peers,
-            (settings.stale_time, settings.restart_time, settings.stalepath_time),
-            tables, marks("Peers"), self.dependents, origins.expired_peers, self._effects,
+        options = PeerOptions(
+            settings.peer_kinds, settings.peers, settings.stale_time, settings.restart_time,
+            settings.stalepath_time,
         )
+        self.peers = Peers(options, tables, marks("Peers"), self.dependents, self._effects)
         origins.is_router = self.rib.is_router = self.peers.is_router
         self.trust = Trust(self.config, self.elements, tables.active, settings.most_lost_ports)
         self._trust_told = "", False
@@ -147,7 +147,7 @@ class World:
         )
         self.membership = Membership(
             tables, marks("Membership"), self.local_paths, self.vrouters, self.convergence,
-            UnknownPorts(self.config, self.elements, self._effects), self._effects,
+            self._effects,
         )
         departures = Departures(tables, marks("Departures"), self.ports, self.presence)
         self._marks = marks("World")

@@ -26,6 +26,7 @@ from ryu_apps.control.edge.edge import edge_port
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instances import Instances
+from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import bound_port
 from tests.property.world_node import Node
@@ -113,9 +114,9 @@ def test_no_pair_takes_it() -> None:
     own = own_service_address(made, made.subnets["s"])
     bound = bound_port(made, made.ports["p0"], "e", "tap", 1)
     part = Part()
-    elements = Elements("node", part.marks("Elements"))
-    instances = Instances(Rib(), part.marks("Instances"))
-    tables = Tables(made, Rib(), elements, instances, Desired(part.marks("Desired")))
+    rib, elements = Rib(), Elements("node", part.marks("Elements"))
+    instances, desired = Instances(rib, part.marks("Instances")), Desired(part.marks("Desired"))
+    tables = Tables(made, rib, elements, instances, desired, Origins(elements, rib))
     eligibility = AddressEligibility(tables)
     assert eligibility.denial_reason(bound, bound.mac, own) == "an address of the network"
     assert eligibility.denial_reason(bound, bound.mac, "10.0.0.77") == ""

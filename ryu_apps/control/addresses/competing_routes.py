@@ -8,8 +8,6 @@ stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ryu_apps.control.addresses.holders import AddressHolder, Key
 from ryu_apps.control.routes import Path
 from ryu_apps.control.tables import Tables
@@ -23,9 +21,9 @@ class CompetingRoutes:
     address with.
     """
 
-    def __init__(self, tables: Tables, is_node: Callable[[Path], bool]) -> None:
+    def __init__(self, tables: Tables) -> None:
         self._rib = tables.rib
-        self._is_node = is_node
+        self._is_node = tables.origins.is_node
         self._instances = tables.instances
         self._elements = tables.elements
 

@@ -8,7 +8,7 @@ they do for a MAC (:mod:`ryu_apps.control.addresses.competing_routes`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Container
+from collections.abc import Collection, Container
 
 from ryu_apps.control import ids
 from ryu_apps.control.addresses.competing_routes import CompetingRoutes
@@ -18,7 +18,7 @@ from ryu_apps.control.addresses.holders import AddressHolder, AddressHolders, Ke
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.messages import Evidence
-from ryu_apps.control.routes import Path, next_sequence
+from ryu_apps.control.routes import next_sequence
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.translate import (
     BoundPort,
@@ -44,13 +44,13 @@ class Learned:
     Marks: claims of the ports whose addresses change; addresses that are at no port.
     """
 
-    def __init__(self, tables: Tables, marks: Marks, is_node: Callable[[Path], bool]) -> None:
+    def __init__(self, tables: Tables, marks: Marks) -> None:
         self._config = tables.config
         self._elements = tables.elements
         self._bound = tables.bound
         self._marks = marks
         self._eligibility = AddressEligibility(tables)
-        self._competing = CompetingRoutes(tables, is_node)
+        self._competing = CompetingRoutes(tables)
         self._dampening = MoveDampening()
         self._addresses = AddressHolders()
         self.holders = self._addresses.by_key

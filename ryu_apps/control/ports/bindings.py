@@ -22,7 +22,6 @@ from ryu_apps.control.elements.elements import Claim, Interface
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.duplicates import Duplicates
-from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.selection import select_mac
 from vrouter_ovs.addresses import ip_network
 
@@ -45,17 +44,15 @@ class Verdict(NamedTuple):
 class Bindings:
     """Reads: the configuration, claims, routes.  Marks and emits nothing."""
 
-    def __init__(
-        self, tables: Tables, learned: Learned, origins: Origins, duplicates: Duplicates
-    ) -> None:
+    def __init__(self, tables: Tables, learned: Learned, duplicates: Duplicates) -> None:
         self._config = tables.config
         self._rib = tables.rib
         self._instances = tables.instances
         self._elements = tables.elements
         self._learned = learned
-        self._origins = origins
+        self._origins = tables.origins
         self.duplicates = duplicates
-        self.expired_peers = origins.expired_peers
+        self.expired_peers = tables.origins.expired_peers
         """Peers that are away for so long that their routes hold no port against a claim here."""
         self.mobility: dict[str, Mobility] = {}
         """Port id -> what was last seen; only of ports in the configuration."""

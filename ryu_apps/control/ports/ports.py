@@ -279,6 +279,10 @@ class Ports:
             return Status(PENDING, confirmations.revision + 1)
         return confirmations.status(key)
 
+    def sequence(self, port_id: str, vtep: str) -> int:
+        """The mobility sequence number with which a port is announced from a VTEP."""
+        return self._bindings.sequence(self._config.ports[port_id], vtep)
+
     def is_pending(self, port_id: str) -> bool:
         """Whether the switch has not answered yet to what a bound port is now."""
         element, key = self.bound[port_id].element, (LocalPort.kind, port_id)
