@@ -28,6 +28,9 @@ worklists are done, and it is tried again after 1, 2, 4 ... {rarely} ticks, or a
 marked anew. Attempts 1, 2, 4, 8 ... are logged, the first with its traceback, at most {lines} keys
 in a flush; the check `core` of the node's health names what is set aside.
 
+When all is empty the flush asks ports for shared addresses, tells ports of addresses that moved,
+hands over what peers must hear, and sees whether the node or an element has converged.
+
 A class can mark only what the table says of it: it gets no other worklist. A method drains a
 worklist because the table has its name.
 """

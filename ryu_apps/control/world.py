@@ -1,8 +1,9 @@
 """The World: everything one node knows, and ``step``: event in, effects out.
 
 No I/O, no threads, no clock.  One controller thread owns it.  :meth:`World.handle` takes an event
-into the inputs and marks what depends on it; :meth:`World.flush` computes that, and returns the
-effects.  ``step`` is both; a busy controller handles a batch of events and flushes once.
+into the inputs and marks what depends on it; :meth:`World.flush` computes that, in the order of
+:mod:`ryu_apps.control.graph`, and returns the effects.  ``step`` is both; a busy controller handles
+a batch of events and flushes once.
 """
 
 from __future__ import annotations
@@ -151,7 +152,14 @@ class World:
         )
         departures = Departures(tables, marks("Departures"), self.ports, self.presence)
         self._marks = marks("World")
-        graph.connect(
+        self._connect(departures, services)
+        self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
+        """(port, element) -> claims that wait, as their nodes recorded them."""
+        self._handlers = self._handlers_of_events()
+
+    def _connect(self, departures: Departures, services: Services) -> None:
+        """Bind the methods that the graph names."""
+        self.graph.connect(
             departures.depart,
             self.vrouters.describe, self.vrouters.resolve_tunnel,
             self.vrouters.resolve_tunnel_ports, self.vrouters.program,
@@ -169,9 +177,10 @@ class World:
             self.probes.confirmed, self.probes.search,
             self.conflicts.write,
         )
-        self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
-        """(port, element) -> claims that wait, as their nodes recorded them."""
-        self._handlers: dict[type, Callable[[Any, float], None]] = {
+
+    def _handlers_of_events(self) -> dict[type, Callable[[Any, float], None]]:
+        """What takes in each class of events."""
+        return {
             msg.ConfigChanged: lambda event, now: self.configurer.apply(event.changes),
             msg.ConfigLoaded: self._config_loaded,
             msg.ConfigAccepted: lambda event, now: self.trust.accept(),

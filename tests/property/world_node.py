@@ -15,6 +15,7 @@ from ryu_apps.control.config.model import Change
 from ryu_apps.control.edge.edge import edge_port
 from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.families import EVPN
+from ryu_apps.control.graph import GOING_BACK
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.released import SOURCE
 from ryu_apps.control.vpn.rib import LOCAL
@@ -150,6 +151,7 @@ class Node:
     def check_folds(self) -> None:
         """The effects, replayed, are the state."""
         world = self.world
+        assert world.graph.most_back < GOING_BACK // 10, "far from the bound"
         assert self.tables == world.desired.objects
         assert self.announced == {**kept_paths(world), **local_paths(world)}
         # What has to be taken back depends on what was said before, and on nothing else does it.

@@ -100,6 +100,26 @@ def test_it_answers_when_the_control_core_has_ended(view, controller):
     assert answer["status"] == "degraded" and "core" in failed(answer)
 
 
+def test_what_cannot_be_computed_is_named_until_it_can(view, controller):
+    broken = True
+
+    def consume(key: str) -> None:
+        if broken:
+            raise LookupError("it is not there")
+
+    def mark(world: World) -> None:
+        world.graph.worklists["names"].consumer = consume
+        world.graph.worklists["names"].mark(("net", "port"))
+
+    controller.query(mark)
+    controller.query(lambda world: world.flush(0.0))
+    detail = failed(view.health())["core"]
+    assert "names ('net', 'port'): LookupError: it is not there" in detail
+    broken = False
+    controller.query(lambda world: (world.graph.tick(), world.flush(0.0)))
+    assert "LookupError" not in failed(view.health())["core"], "only that there was an error"
+
+
 class _Nobody:
     """Whom no answer reaches."""
 
