@@ -9,7 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ryu_apps.control.graph import GOING_BACK, GRAPH, LINES, RARELY, Stage
+from ryu_apps.control.graph import GOING_BACK, GRAPH, LINES, RARELY
+from ryu_apps.control.worklist import Stage
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "control.md"
 _HEAD = """\

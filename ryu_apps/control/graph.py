@@ -12,12 +12,11 @@ Nothing is lost when a consumer raises.  The key that it raised for is set aside
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
 from itertools import compress
-from typing import NamedTuple
 
 from ryu_apps.control.messages import Notice
+from ryu_apps.control.worklist import Failure, Stage, Worklist
 
 GOING_BACK = 200
 """How often one flush goes back to an earlier worklist.  Ordinary ones do so a few times; if the
@@ -27,19 +26,6 @@ RARELY = 32
 """Ticks between two attempts at most."""
 LINES = 20
 """Failures that are reported one by one in a flush; more are counted."""
-
-
-class Stage(NamedTuple):
-    """A row of the table.  ``key``: what is marked, in words; ``marked_by``: the classes that may
-    mark it; ``drained_by``: the method that is called for each key, or ``together`` with a list of
-    keys; ``doc``: when it is marked and what is done."""
-
-    name: str
-    key: str
-    marked_by: tuple[str, ...]
-    drained_by: str
-    doc: str
-    together: bool = False
 
 
 GRAPH = (
@@ -168,99 +154,6 @@ GRAPH = (
     ),
 )
 """In the order of a flush."""
-
-
-@dataclass(slots=True)
-class Failure:
-    """A key that its consumer raised for, ``count`` times in a row; ``due``: the tick at which it
-    is tried again."""
-
-    error: str
-    count: int = 0
-    due: int = 0
-
-
-class Worklist:
-    """The keys that are marked in one stage, each once.
-
-    ``mark``: takes one key, and is the store of a dict itself: marking is what every event does.
-    ``marked``: the dict, whose keys count; it stays the same one.
-    """
-
-    __slots__ = ("_failed", "consumer", "failing", "mark", "marked", "stage")
-
-    def __init__(
-        self,
-        stage: Stage,
-        consumer: Callable | None = None,
-        failed: Callable[[Worklist, Hashable, Exception], None] | None = None,
-    ) -> None:
-        self.stage = stage
-        self.consumer = consumer
-        self.failing: dict[Hashable, Failure] = {}
-        self._failed = failed
-        self.marked: dict = {}
-        self.mark = self.marked.setdefault
-
-    def mark_all(self, keys: Iterable[Hashable]) -> None:
-        self.marked.update(dict.fromkeys(keys))
-
-    def __bool__(self) -> bool:
-        return bool(self.marked)
-
-    def __len__(self) -> int:
-        return len(self.marked)
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self.marked
-
-    def __iter__(self) -> Iterator:
-        """What is marked now, without the keys that are set aside."""
-        return iter(list(self.marked))
-
-    def drain(self) -> None:
-        """Have the consumer do what is marked.  What it marks here meanwhile waits for the next
-        time.  A key that it raises an Exception for is set aside; should anything else be raised,
-        all that is not done is marked again."""
-        marked = self.marked
-        if len(marked) == 1:
-            keys = [marked.popitem()[0]]
-        else:
-            keys = list(marked)
-            marked.clear()
-            if self.stage.together:
-                try:
-                    self.consumer(keys)
-                except Exception:
-                    pass  # Found out below whose fault it is.
-                else:
-                    self._done(keys)
-                    return
-        work = self._one_by_one if self.stage.together else self.consumer
-        rest = iter(keys)
-        try:
-            for key in rest:
-                try:
-                    work(key)
-                except Exception as error:
-                    self._failed(self, key, error)
-                else:
-                    if self.failing:
-                        self.failing.pop(key, None)
-        except BaseException:
-            self.mark_all((key, *rest))
-            raise
-
-    def _one_by_one(self, key: Hashable) -> None:
-        self.consumer([key])
-
-    def _done(self, keys: Iterable[Hashable]) -> None:
-        for key in keys if self.failing else ():
-            self.failing.pop(key, None)
-
-    def retry(self, tick: int) -> None:
-        """Mark again what was set aside and is due."""
-        self.mark_all([key for key, one in self.failing.items() if one.due <= tick])
 
 
 class Marks:
