@@ -10,10 +10,10 @@ from ryu_apps.control.config.model import FixedIp, Network, Port, Subnet
 from ryu_apps.control.elements.elements import MESH, RECORDS, record
 from ryu_apps.control.elements.unknown_ports import GRACE, LINES
 from ryu_apps.control.world import NODES
-from ryu_apps.views.checks import tunnels
+from ryu_apps.views.checks import hypervisors, tunnels
 from ryu_apps.views.elements import elements, refused
 from vrouter_ovs.encapsulation import VXLAN
-from vrouter_ovs.state import Endpoint, Tunnel, Vrouter
+from vrouter_ovs.state import OVSDB, Endpoint, Tunnel, Vrouter, tunnel_port_key
 from vrouter_ovs.state.meters import meter_pools
 
 from ..property.world_model import NODE, Node, element_info
@@ -302,3 +302,22 @@ def test_what_is_shown_where_this_node_stands_by():
     assert not refused(one.world, one.now)
     assert (shown["owner"], shown["mine"], shown["state"]) == ("other", False, "connected")
     assert shown["standby"] == [{"node": NODE, "reason": "standby: owned by other"}]
+
+
+def test_health_says_who_refused_how_many_objects():
+    one = Node()
+    one.connect("e0")
+    one.connect("e1")
+    one.settle()
+    assert hypervisors.refused_objects(one.world) == ""
+    port = tunnel_port_key(Endpoint(one.world.elements.accepted["e1"].vtep))
+    one.refuse("e0", port)
+    notices = [effect.text for effect in one.flush() if isinstance(effect, msg.Notice)]
+    assert notices == [f"the database refused {' '.join(map(str, port))}: no space"]
+    one.refuse("e0", ("vrouter",))
+    one.refuse("e1", ("meterpool", "punt"))
+    assert hypervisors.refused_objects(one.world) == (
+        "the databases refused 1 objects; the switches refused 2 objects"
+    )
+    one.handle(msg.VrouterAcked("e0", one.revisions["e0"], (OVSDB,), (port,)))
+    assert hypervisors.refused_objects(one.world) == "the switches refused 2 objects"

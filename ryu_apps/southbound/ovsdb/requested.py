@@ -57,7 +57,7 @@ class Requested:
 
     def failing(self, now: float) -> Collection[Key]:
         """The objects that are to be left out."""
-        return [key for key, (until, _, _) in self._failures.items() if now < until]
+        return {key for key, (until, _, _) in self._failures.items() if now < until}
 
     def is_due(self, now: float) -> bool:
         """Whether an object that was left out is to be tried again."""
@@ -81,7 +81,7 @@ class Requested:
 
     def settle(self, refused: Mapping[Key, str], now: float) -> None:
         """Nothing is left to write: confirm it.  ``refused``: as for :meth:`report`."""
-        waiting = set(self.failing(now))
+        waiting = self.failing(now)
         self._failures = {
             key: failure for key, failure in self._failures.items() if key in waiting
         }

@@ -6,11 +6,13 @@ port, is worth a warning and no alarm; one that was served is missed until it is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ryu_apps.control.world import World
 from ryu_apps.views.health import Check, Sources
+from vrouter_ovs.state import OVSDB, TARGET_OF
 
 Element = dict[str, Any]
 FORGET = "DELETE /v1/elements/ID forgets one that is gone for good"
@@ -22,15 +24,17 @@ def checks(sources: Sources) -> Iterator[Check]:
     yield vrouters(elements)
     yield foreign_flows(elements)
     yield admission([one for one in sources.elements if one["state"] == "refused"])
-    refused = sources.world(_refused)
-    yield Check(
-        "flows", not refused,
-        f"the switches refused {refused} objects" if refused else "none refused",
+    refused = sources.world(refused_objects)
+    yield Check("flows", not refused, refused or "none refused")
+
+
+def refused_objects(world: World) -> str:
+    """Who refused how many objects; "": nobody."""
+    counts = Counter(
+        "databases" if TARGET_OF[key[0]] == OVSDB else "switches"
+        for one in world.elements.accepted.values() for key in one.confirmations.refusals
     )
-
-
-def _refused(world: World) -> int:
-    return sum(len(one.confirmations.refusals) for one in world.elements.accepted.values())
+    return "; ".join(f"the {who} refused {count} objects" for who, count in sorted(counts.items()))
 
 
 def hypervisors(elements: list[Element]) -> Check:
