@@ -9,7 +9,7 @@ from typing import ClassVar
 import pytest
 
 from lab.beds.openflow_bed import Monitor, Node, Switch, eventually
-from ryu_apps.control.messages import ObjectRefused
+from ryu_apps.control.messages import ObjectRefused, VrouterAcked
 from vrouter_ovs import state
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.pipeline import RENDERERS
@@ -19,6 +19,7 @@ from vrouter_ovs.state import (
     ALL,
     FAST_FAILOVER,
     GROUP_TYPES,
+    OPENFLOW,
     SELECT,
     Bucket,
     Evi,
@@ -185,8 +186,11 @@ def test_a_group_that_the_switch_refuses_is_told_and_the_rest_is_done(node, swit
     # When it comes right, flows that were refused because they name it are tried again.
     node.acked("hv1", node.program("hv1", to_group(2, 9)))
     assert named(switch) == {group_id(7)}
-    node.acked("hv1", node.program("hv1", Group(9, ALL, BOTH)))
+    revision = node.program("hv1", Group(9, ALL, BOTH))
+    node.acked("hv1", revision)
     assert named(switch) == {group_id(7), group_id(9)}
+    told = [event for event in node.seen if isinstance(event, VrouterAcked)][-1]
+    assert told == VrouterAcked("hv1", revision, OPENFLOW, (to_group(2, 9).key,))
 
 
 def test_a_group_that_somebody_deletes_comes_back_with_its_flow(node, switch):

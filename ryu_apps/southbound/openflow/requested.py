@@ -88,6 +88,8 @@ class Requested:
             elif target == METER:
                 self.meters.change(*change)
                 named = True
+        if self._reported:
+            self._reported.difference_update(key for key, _ in changes)
         if named:
             # A flow may have been refused because it names what is there only now.
             self.flows.retry_rejected()
@@ -102,9 +104,10 @@ class Requested:
     def start_over(self) -> None:
         """Calculate everything anew, as if nothing were known of the switch."""
         objects = {**self.meters.pools, **self.groups.objects, **self.flows.objects}
-        held = self.flows.held
+        held, reported = self.flows.held, set(self._reported)
         self.flows, self.groups, self.meters = VrouterFlows(), VrouterGroups(), VrouterMeters()
         self._change(list(objects.items()))
+        self._reported = reported
         self.hold(held)
 
     # ------------------------------------------------------------ from the switch

@@ -194,7 +194,7 @@ class Poller:
             return
         try:
             what(session)
-            self._follow(session)
+            self._keep_in_step(session)
         except ProtocolError as error:
             self._counters["protocol_errors"] += 1
             self.close(session, str(error))
@@ -241,7 +241,7 @@ class Poller:
         else:
             session.connection.flush()
 
-    def _follow(self, session: Session) -> None:
+    def _keep_in_step(self, session: Session) -> None:
         """Keep the selector and the lists of sessions in step with a session."""
         number = session.number
         if session.element is not None:
