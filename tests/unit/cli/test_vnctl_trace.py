@@ -20,6 +20,8 @@ from ryu_apps.cli.vnctl import main
 from ryu_apps.northbound.base import PortState
 from ryu_apps.views.vrouters import plain
 from tests.hops import bridged, routed
+from tests.ovs.conftest import Sandbox
+from tests.unit.api_client import Node
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,
@@ -41,9 +43,6 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
-
-from ..ovs.conftest import Sandbox
-from .api_client import Node
 
 TRACES = Path(__file__).parent / "traces"
 

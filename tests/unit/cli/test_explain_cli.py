@@ -8,8 +8,7 @@ import pytest
 
 from ryu_apps.cli.vnctl import main
 from tests.unit.api_client import Node
-
-from .vnctl_support import runner
+from tests.unit.cli.vnctl_support import runner
 
 
 @pytest.fixture

@@ -17,10 +17,9 @@ from hypothesis import strategies as st
 from ryu_apps import __version__
 from ryu_apps.cli.table import table
 from ryu_apps.cli.vnctl import COMMANDS, build_parser, main
-
-from .api_client import Node
-from .interruptible import start
-from .vnctl_support import runner
+from tests.unit.api_client import Node
+from tests.unit.cli.vnctl_support import runner
+from tests.unit.interruptible import start
 
 
 @pytest.fixture(scope="module")
