@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.control.routes import LAST_SEQUENCE, Attributes, MacIp, Path, next_sequence
+from tests.unit.control.learned_support import FAR, KEY, VIP, mac, node, path, see
 
 from ..property.world_model import target
-from .learned_support import FAR, KEY, VIP, mac, node, path, see
 
 
 @pytest.mark.parametrize("sequence, following", [

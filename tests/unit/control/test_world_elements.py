@@ -12,12 +12,11 @@ from ryu_apps.control.elements.unknown_ports import GRACE, LINES
 from ryu_apps.control.world import NODES
 from ryu_apps.views.checks import hypervisors, tunnels
 from ryu_apps.views.elements import elements, refused
+from tests.property.world_model import NODE, Node, element_info
+from tests.property.world_node import BARE
 from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.state import OVSDB, Endpoint, Tunnel, Vrouter, tunnel_port_key
 from vrouter_ovs.state.meters import meter_pools
-
-from ..property.world_model import NODE, Node, element_info
-from ..property.world_node import BARE
 
 
 def node() -> Node:

@@ -8,8 +8,7 @@ from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.world import World
-
-from ..element_info import ovs_info
+from tests.element_info import ovs_info
 
 
 class Node:

@@ -14,9 +14,7 @@ from ryu_apps.control.config.model import AddressPair, FixedIp
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import LAST_SEQUENCE
 from tests.hops import bridged, vteps
-from vrouter_ovs.state import LocalHop, LocalMac, Neighbor, RemoteMac, Route
-
-from .learned_support import (
+from tests.unit.control.learned_support import (
     FAR,
     GATEWAY,
     KEY,
@@ -32,6 +30,7 @@ from .learned_support import (
     port,
     see,
 )
+from vrouter_ovs.state import LocalHop, LocalMac, Neighbor, RemoteMac, Route
 
 
 def test_an_announced_address_is_wanted_everywhere_and_announced() -> None:

@@ -10,9 +10,8 @@ from ryu_apps.control.vpn.duplicates import FREEZE, MOVES, WINDOW
 from ryu_apps.views.checks import duplicates
 from ryu_apps.views.ports import port_detail, port_state
 from tests.hops import vteps
-
-from ..property.world_model import ASN, Node, target
-from . import learned_support as shared
+from tests.property.world_model import ASN, Node, target
+from tests.unit.control import learned_support as shared
 
 MAC, OTHER = "fa:16:3e:00:00:0a", "02:00:00:00:00:99"
 IP, IP6 = "10.0.0.10", "fd00::10"

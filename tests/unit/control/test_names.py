@@ -12,9 +12,8 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, FixedIp, Network, Port, Subnet
 from ryu_apps.control.edge import names
 from ryu_apps.control.edge.names import Names
+from tests.unit.control.graph_support import Part
 from vrouter_ovs.proxies.dns.dns import DnsView, answer
-
-from .graph_support import Part
 
 PORTS = 1000
 

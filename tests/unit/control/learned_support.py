@@ -14,8 +14,7 @@ from ryu_apps.control.config.model import (
 )
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import Attributes, MacIp, Path
-
-from ..property.world_model import ASN, Node, target
+from tests.property.world_model import ASN, Node, target
 
 VIP, VIP6, VIRTUAL = "10.0.0.100", "fd00::100", "00:00:5e:00:01:0a"
 GATEWAY = "fa:16:3e:00:00:01"

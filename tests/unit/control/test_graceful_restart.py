@@ -21,8 +21,7 @@ from ryu_apps.control.graceful_restart import (
 from ryu_apps.control.peers import QUIET, UNSEEN
 from ryu_apps.control.routes import Attributes, MacIp, Path
 from ryu_apps.control.world import World
-
-from ..property.world_model import element_info
+from tests.property.world_model import element_info
 
 STALE = 86400
 GR = Negotiated(graceful_restart=True, forwarding=True, restart_time=120)

@@ -8,9 +8,8 @@ import pytest
 from ryu_apps.control import messages as msg
 from ryu_apps.control.families import EVPN
 from ryu_apps.control.messages import Evidence
+from tests.unit.control.learned_support import VIP6, Node, announced, holder, node, path, see
 from vrouter_ovs.state import Endpoint
-
-from .learned_support import VIP6, Node, announced, holder, node, path, see
 
 DEFERRAL = 30
 LATE = "e1"

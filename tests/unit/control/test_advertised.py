@@ -11,11 +11,7 @@ from hypothesis import strategies as st
 from ryu_apps.control.config.model import Network, Router
 from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.edge.advertised import PERIOD, REMEMBERED
-from vrouter_ovs.addresses import address_bytes
-from vrouter_ovs.edge import EdgePort, Lease6
-from vrouter_ovs.proxies import ra
-
-from .advertised_support import (
+from tests.unit.control.advertised_support import (
     GATEWAY,
     GONE,
     GOOD,
@@ -28,7 +24,10 @@ from .advertised_support import (
     read,
     vm,
 )
-from .test_proxy_neighbors import advertised
+from tests.unit.test_proxy_neighbors import advertised
+from vrouter_ovs.addresses import address_bytes
+from vrouter_ovs.edge import EdgePort, Lease6
+from vrouter_ovs.proxies import ra
 
 
 @pytest.fixture

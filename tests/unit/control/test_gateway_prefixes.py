@@ -5,10 +5,9 @@ from __future__ import annotations
 from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from tests.hops import routed, vteps
+from tests.property.world_model import check_collisions, target
+from tests.unit.control.test_explain_forwarding import FAR, RMAC, Site
 from vrouter_ovs.state import LocalHop
-
-from ..property.world_model import check_collisions, target
-from .test_explain_forwarding import FAR, RMAC, Site
 
 PREFIX = "192.168.50.0/24"
 KEY = ("route", 201, PREFIX)

@@ -20,12 +20,11 @@ from ryu_apps.control.config.model import (
 from ryu_apps.control.elements.claims import RefusalKind
 from ryu_apps.control.routes import Attributes, Imet, MacIp, Path
 from ryu_apps.control.world import World
+from tests.element_info import ovs_info
 from tests.hops import bridged
+from tests.property.world_model import Node, local_paths, target
+from tests.property.world_node import BARE
 from vrouter_ovs.state import OWNER_PORT, Endpoint, Evi, Flood, LocalPort, Neighbor, RemoteMac
-
-from ..element_info import ovs_info
-from ..property.world_model import Node, local_paths, target
-from ..property.world_node import BARE
 
 MACS = {"vm": "fa:16:3e:00:00:0a", "other": "fa:16:3e:00:00:0b"}
 FAR = "192.0.2.7"

@@ -8,11 +8,10 @@ from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Network, Po
 from ryu_apps.control.edge.advertised import RECORDS
 from tests.property.world_node import Node
 from tests.property.world_universe import ASN, NODE
+from tests.unit.test_proxy_neighbors import advertised
 from vrouter_ovs.addresses import link_local_bytes
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import packet, ra
-
-from .test_proxy_neighbors import advertised
 
 MAC, GATEWAY, OTHER = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01", "fa:16:3e:00:00:02"
 A, B = "fd00:a::/64", "fd00:b::/64"

@@ -30,8 +30,7 @@ from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import bound_port
 from tests.property.world_node import Node
-
-from .graph_support import Part
+from tests.unit.control.graph_support import Part
 
 
 def config(cidr: str, *addresses: str, gateway: str = "", pairs: tuple[str, ...] = ()) -> Config:

@@ -8,9 +8,8 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.edge.advertised import PERIOD, Advertised
 from tests.property.world_universe import NODE
+from tests.unit.control.advertised_support import GATEWAY, GONE, GOOD, A, B, Bed, read, vm
 from vrouter_ovs.proxies import ra
-
-from .advertised_support import GATEWAY, GONE, GOOD, A, B, Bed, read, vm
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from ryu_apps.control.config.model import AddressPair, FixedIp
 from ryu_apps.control.ids import link_local
 from ryu_apps.control.routes import Attributes, MacIp, Path
 from tests.property.world_model import PEERS, target
-from tests.unit.learned_support import FAR, VIP, mac, node, path, port, see
+from tests.unit.control.learned_support import FAR, VIP, mac, node, path, port, see
 from vrouter_ovs.state import OWNER_KNOWN, OWNER_NETWORK, OWNER_PORT
 
 

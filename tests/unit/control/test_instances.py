@@ -9,8 +9,7 @@ from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.selection import select_hops, select_mac
 from ryu_apps.control.vpn.translate import VpnInstanceSpec
-
-from .graph_support import Part
+from tests.unit.control.graph_support import Part
 
 MAC = "fa:16:3e:00:00:0a"
 

@@ -8,8 +8,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import MacIp, Path
 from ryu_apps.views.addresses import shared_addresses
-
-from .learned_support import (
+from tests.unit.control.learned_support import (
     FAR,
     VIP,
     VIP6,

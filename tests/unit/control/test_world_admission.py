@@ -11,9 +11,8 @@ from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.ids import bridge_datapath_id
 from ryu_apps.control.membership import ABSENCE
 from ryu_apps.control.world import NODES
-
-from ..element_info import with_facts
-from ..property.world_model import NODE, Node, element_info
+from tests.element_info import with_facts
+from tests.property.world_model import NODE, Node, element_info
 
 INFO = element_info("e0", "172.16.0.1")
 COPY = replace(INFO, address="198.51.100.99")

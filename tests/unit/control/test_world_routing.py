@@ -15,6 +15,7 @@ from ryu_apps.control.config.model import (
 )
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from tests.hops import bridged, routed, vteps
+from tests.property.world_model import Node, target
 from vrouter_ovs.state import (
     Endpoint,
     Flood,
@@ -24,8 +25,6 @@ from vrouter_ovs.state import (
     Route,
     Vrf,
 )
-
-from ..property.world_model import Node, target
 
 VM = "fa:16:3e:00:00:0a"
 GATEWAY = "fa:16:3e:00:00:01"

@@ -20,8 +20,7 @@ from ryu_apps.control.config.model import (
 from ryu_apps.control.config.service_addresses import resolver_addresses, service_mac
 from ryu_apps.control.edge.edge import Edges, edge_port
 from ryu_apps.control.vpn.translate import BoundPort, bound_port
-
-from .graph_support import Part
+from tests.unit.control.graph_support import Part
 
 MAC, GATEWAY = "fa:16:3e:00:00:11", "fa:16:3e:00:00:01"
 

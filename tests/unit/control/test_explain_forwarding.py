@@ -26,9 +26,8 @@ from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from ryu_apps.control.world import Settings
 from ryu_apps.views import vpns
 from ryu_apps.views.ports import holder, port_state
+from tests.property.world_model import ASN, Node, target
 from vrouter_ovs.state import Endpoint
-
-from ..property.world_model import ASN, Node, target
 
 FAR = "192.0.2.7"
 OUTSIDE = "203.0.113.9"

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.graph import Graph
+from tests.property.world_model import Node, element_info
+from tests.unit.control.test_world_elements import node
 from vrouter_ovs.state import LocalPort
 from vrouter_ovs.wire.port_status import OFPT_PORT_STATUS, decode_port_status
-
-from ..property.world_model import Node, element_info
-from .test_world_elements import node
 
 TAP1 = msg.Interface("tap1", "vm", -1)
 

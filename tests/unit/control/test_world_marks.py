@@ -7,9 +7,8 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.confirmations import PENDING
 from ryu_apps.control.world import World
+from tests.element_info import ovs_info
 from vrouter_ovs.state import OPENFLOW, OVSDB, InterfaceInstalled
-
-from ..element_info import ovs_info
 
 PLUGGED = msg.Interface("tap1", "p", 5)
 
