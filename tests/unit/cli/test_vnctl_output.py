@@ -19,7 +19,7 @@ from ryu_apps.cli.table import table
 from ryu_apps.cli.vnctl import COMMANDS, build_parser, main
 from tests.unit.api_client import Node
 from tests.unit.cli.vnctl_support import runner
-from tests.unit.interruptible import start
+from tests.unit.node.interruptible import start
 
 
 @pytest.fixture(scope="module")
