@@ -14,7 +14,7 @@ import pytest
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
 from lab.tree import NoRevision, Tree, earlier_revision, take_out
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping",
          "udhcpc", "dhclient", "rdisc6", "dig", "curl", "iperf3", "nmap", "arping",

@@ -14,7 +14,7 @@ import openstack
 import pytest
 from openstackclient.shell import OpenStackShell
 
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 COMMAND = pathlib.Path(sys.executable).parent / "openstack"
 

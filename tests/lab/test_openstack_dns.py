@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.lab.test_openstack_client import read, run
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 
 def mode(value: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from tests.lab.test_openstack_client import read, run
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 
 def test_slaac_and_dual_stack(node: Node) -> None:

@@ -15,8 +15,8 @@ from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.config.model import Resource
 from ryu_apps.northbound.api import build
 from ryu_apps.store.memory import MemoryStore
-from tests.unit.api_client import options
-from tests.unit.view import DataView
+from tests.unit.northbound.api_client import options
+from tests.unit.northbound.view import DataView
 
 PROJECTS = ("", "red", "green", "blue")
 COLLECTIONS = {

@@ -9,7 +9,7 @@ import pytest
 
 from ryu_apps import settings
 from ryu_apps.northbound.resources.declared import COLLECTIONS
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [(group.name, option) for group, options in settings.OPTIONS.items()

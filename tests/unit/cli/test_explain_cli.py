@@ -7,8 +7,8 @@ import json
 import pytest
 
 from ryu_apps.cli.vnctl import main
-from tests.unit.api_client import Node
 from tests.unit.cli.vnctl_support import runner
+from tests.unit.northbound.api_client import Node
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ import pytest
 from ryu_apps.cli.table import facts, table, text
 from ryu_apps.cli.vnctl import COMMANDS, main
 from ryu_apps.northbound.base import PortState
-from tests.unit.api_client import Node
 from tests.unit.cli.vnctl_support import runner
 from tests.unit.node.interruptible import start
+from tests.unit.northbound.api_client import Node
 
 ELEMENT = {
     "id": "hv1", "element": "hv1", "hostname": "host1", "vtep": "192.0.2.1", "owner": "node1",

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from ryu_apps import __version__
 from ryu_apps.cli.table import table
 from ryu_apps.cli.vnctl import COMMANDS, build_parser, main
-from tests.unit.api_client import Node
 from tests.unit.cli.vnctl_support import runner
 from tests.unit.node.interruptible import start
+from tests.unit.northbound.api_client import Node
 
 
 @pytest.fixture(scope="module")

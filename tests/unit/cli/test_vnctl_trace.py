@@ -21,7 +21,7 @@ from ryu_apps.northbound.base import PortState
 from ryu_apps.views.vrouters import plain
 from tests.hops import bridged, routed
 from tests.ovs.conftest import Sandbox
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ryu_apps.cli.vnctl import main
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 
 def runner(node: Node, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:

@@ -23,8 +23,8 @@ from ryu_apps.control.messages import (
 )
 from ryu_apps.store.base import Delete, Put, Unavailable
 from ryu_apps.store.memory import MemoryStore
-from tests.unit.api_client import options
 from tests.unit.etcd_cluster import Cluster
+from tests.unit.northbound.api_client import options
 from tests.unit.store_support import cluster, open_store, until
 
 

@@ -11,7 +11,7 @@ from ryu_apps import settings
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.store.memory import MemoryStore
-from tests.unit.view import DataView
+from tests.unit.northbound.view import DataView
 
 
 def options(**api: Any) -> cfg.ConfigOpts:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.northbound.discovery import unsupported
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 MEMBER = {"X-Project-Id": "p"}
 

@@ -30,8 +30,8 @@ from ryu_apps.northbound.resources import standard as attributes
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from ryu_apps.store.memory import MemoryStore
-from tests.unit.api_client import options
-from tests.unit.view import DataView
+from tests.unit.northbound.api_client import options
+from tests.unit.northbound.view import DataView
 
 RED, BLUE = "red", "blue"
 

@@ -10,7 +10,7 @@ import time
 import pytest
 import requests
 
-from tests.unit.api_client import Node, options
+from tests.unit.northbound.api_client import Node, options
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ import pytest
 
 from ryu_apps.northbound.serving import connection as limits
 from ryu_apps.northbound.serving import loop
-from tests.unit.api_client import Node, options
+from tests.unit.northbound.api_client import Node, options
 
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\n"
 OTHER = ("127.0.0.2", 0)

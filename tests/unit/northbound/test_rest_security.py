@@ -8,7 +8,7 @@ import pytest
 
 from ryu_apps.control.policy.rules import NO_GROUPS, groups_of
 from ryu_apps.store.base import Put
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 P, Q = {"X-Project-Id": "p"}, {"X-Project-Id": "q"}
 

@@ -6,9 +6,8 @@ import pytest
 
 from ryu_apps.cli import vnctl
 from ryu_apps.store.base import Delete
-
-from .api_client import Node
-from .store_support import until
+from tests.unit.northbound.api_client import Node
+from tests.unit.store_support import until
 
 
 @pytest.fixture

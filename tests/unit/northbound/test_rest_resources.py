@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 
 from ryu_apps.northbound.base import PortState
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from ryu_apps.northbound.base import PortState, Remote
 from ryu_apps.northbound.node import merge
 from ryu_apps.northbound.serving import connection as limits
 from ryu_apps.store.memory import MemoryStore
-from tests.unit.api_client import Node, options
+from tests.unit.northbound.api_client import Node, options
 
 
 @pytest.fixture(scope="module")

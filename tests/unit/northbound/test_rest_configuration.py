@@ -15,7 +15,7 @@ from ryu_apps.control.config.stored import encode
 from ryu_apps.control.messages import ConfigChanged, ConfigLoaded, StatusChanged
 from ryu_apps.store.base import Conflict, Put, StoreError, Unavailable
 from ryu_apps.store.memory import MemoryStore
-from tests.unit.api_client import options
+from tests.unit.northbound.api_client import options
 
 
 class Started:

@@ -11,7 +11,7 @@ import requests
 from ryu_apps.northbound.base import PortState
 from ryu_apps.northbound.node import merge, others
 from ryu_apps.store.memory import MemoryStore
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from ryu_apps.northbound.http.call import Reply, Route
 from ryu_apps.northbound.http.stream import Stream
 from ryu_apps.northbound.serving import loop as serving
 from ryu_apps.northbound.serving import streams
-from tests.unit.api_client import Node, options
+from tests.unit.northbound.api_client import Node, options
 
 BIG = b"x" * 8192
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.api_client import Node
+from tests.unit.northbound.api_client import Node
 
 A, B = {"X-Project-Id": "a"}, {"X-Project-Id": "b"}
 
