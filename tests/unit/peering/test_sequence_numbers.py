@@ -6,9 +6,8 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.control.routes import LAST_SEQUENCE, Attributes, MacIp, Path, next_sequence
+from tests.property.world_model import target
 from tests.unit.control.learned_support import FAR, KEY, VIP, mac, node, path, see
-
-from ..property.world_model import target
 
 
 @pytest.mark.parametrize("sequence, following", [
