@@ -16,7 +16,7 @@ import pytest
 
 from lab.beds.bgp_bed import inside, namespace
 from tests.lab.dns_wire_support import MANY, SERVERS, Wire
-from tests.unit.dns_support import Resolver, eventually, response
+from tests.unit.southbound.dns_support import Resolver, eventually, response
 from vrouter_ovs.proxies.dns.mdns import GROUP4, GROUP6
 
 IP_RECVTTL = 12

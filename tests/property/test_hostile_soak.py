@@ -22,7 +22,7 @@ from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import QUEUE, REASONS, PuntDispatcher
 from tests.property.test_proxy_hostile import FRAMES, PORT, QUERIES, VIEW, mutate, throw
 from tests.unit import proxy_support as clients
-from tests.unit.test_punt import packet_in
+from tests.unit.southbound.test_punt import packet_in
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.schema.registers import REGISTERS
 

@@ -15,7 +15,7 @@ from ryu_apps.control.messages import AddressSeen, Evidence, Probe, SendGratuito
 from ryu_apps.southbound.services.addresses import AddressSender, question, seen
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT, answer_neighbor, solicit_neighbor
-from tests.unit.test_punt import packet_in
+from tests.unit.southbound.test_punt import packet_in
 from vrouter_ovs.addresses import address_bytes, link_local_bytes
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.proxies import arp, nd, packet

@@ -12,9 +12,8 @@ from ryu_apps.southbound.ovsdb.bridge import PROTOCOLS
 from ryu_apps.southbound.ovsdb.endpoints import tunnel_name
 from ryu_apps.southbound.ovsdb.reconcile import points_to
 from ryu_apps.southbound.ovsdb.requested import FIRST_PAUSE
+from tests.unit.southbound.ovsdb_support import SPEC, TUNNELS, Database, asked
 from vrouter_ovs.state import OVSDB, Endpoint, InterfaceInstalled, TunnelPort
-
-from .ovsdb_support import SPEC, TUNNELS, Database, asked
 
 SECOND, THIRD = (Endpoint(vtep) for vtep in ("10.0.0.2", "10.0.0.3"))
 

@@ -18,10 +18,19 @@ from ryu_apps.southbound.services.dns import service as dns_service
 from ryu_apps.southbound.services.dns.resolvers import parse_resolver
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
-from tests.unit.dns_support import OWN, RED, SERVER, beds, eventually, good, resolvers, silent
 from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT
+from tests.unit.southbound.dns_support import (
+    OWN,
+    RED,
+    SERVER,
+    beds,
+    eventually,
+    good,
+    resolvers,
+    silent,
+)
+from tests.unit.southbound.test_punt import packet_in
 from tests.unit.tcp_support import Client, framed
-from tests.unit.test_punt import packet_in
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.proxies.build import build_udp4
 from vrouter_ovs.proxies.dns.mdns import GROUP4, GROUP4_MAC

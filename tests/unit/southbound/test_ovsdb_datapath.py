@@ -12,8 +12,7 @@ from ryu_apps.southbound.ovsdb.datapath import LIMIT, LIMIT_MARK
 from ryu_apps.southbound.ovsdb.protocol.replica import MAP, OPTION
 from ryu_apps.southbound.ovsdb.protocol.schema import Plan, plan_for
 from ryu_apps.southbound.ovsdb.rows import describe
-
-from .ovsdb_support import KINDS, LIMITING_KINDS, SPEC, Database
+from tests.unit.southbound.ovsdb_support import KINDS, LIMITING_KINDS, SPEC, Database
 
 LIMITED = replace(SPEC, connections_per_port=1000)
 

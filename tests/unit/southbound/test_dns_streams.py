@@ -9,7 +9,15 @@ import dns.message
 import dns.rcode
 import pytest
 
-from tests.unit.dns_support import Bed, Resolver, beds, eventually, good, response, silent
+from tests.unit.southbound.dns_support import (
+    Bed,
+    Resolver,
+    beds,
+    eventually,
+    good,
+    response,
+    silent,
+)
 from tests.unit.tcp_support import SIX, Client, framed, make
 from vrouter_ovs.proxies.packet import Malformed
 from vrouter_ovs.proxies.tcp import wire as tcp_wire

@@ -16,14 +16,13 @@ import dns.rrset
 
 from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services.dns.service import DnsService
+from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.build import build_udp4
 from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.proxies.packet import Answer
-
-from .proxy_support import GATEWAY_MAC, MAC, PORT
 
 Behave = Callable[[dns.message.Message, bool], Sequence[bytes]]
 """``behave(query, over_tcp) -> what to send back``."""

@@ -32,9 +32,8 @@ from ryu_apps.southbound.ovsdb.protocol.liveness import CHALLENGE, Liveness
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica
 from ryu_apps.southbound.ovsdb.requested import FIRST_PAUSE
 from ryu_apps.southbound.ovsdb.view import View
+from tests.unit.southbound.ovsdb_support import KINDS, asked
 from vrouter_ovs.state import Endpoint, InterfaceInstalled, TunnelPort
-
-from .ovsdb_support import KINDS, asked
 
 ORIGIN = Origin(7, ("192.0.2.9", 40000), ("tcp", "192.0.2.1", 6640))
 

@@ -12,7 +12,7 @@ import pytest
 from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services.dns import service as dns_service
 from ryu_apps.southbound.services.dns.resolvers import STREAK
-from tests.unit.dns_support import beds, eventually, good, resolvers, response, silent
+from tests.unit.southbound.dns_support import beds, eventually, good, resolvers, response, silent
 from vrouter_ovs.proxies.packet import Malformed
 
 bed, resolver = pytest.fixture(beds), pytest.fixture(resolvers)

@@ -20,9 +20,8 @@ from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from ryu_apps.southbound.registry import Southbounds
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views.live import LiveView
+from tests.element_info import ovs_info
 from tests.unit.control.loop_southbound import LoopSouthbound
-
-from ..element_info import ovs_info
 
 REFUSED = ("port", "bad")
 PORTS = {"good": "10.0.0.1", "other": "10.0.0.2", "bad": "10.0.0.3"}
