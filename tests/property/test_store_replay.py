@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.store.base import Compare, Conflict, Delete, Put, Store, StoreError
-
-from ..unit.store_support import Replica, cluster, open_store, until
+from tests.unit.store.store_support import Replica, cluster, open_store, until
 
 KEYS = [f"/{group}/{number}" for group in "ab" for number in range(3)]
 PREFIXES = ["/", "/a/", "/b/", "/a/1"]

@@ -23,9 +23,9 @@ from ryu_apps.control.messages import (
 )
 from ryu_apps.store.base import Delete, Put, Unavailable
 from ryu_apps.store.memory import MemoryStore
-from tests.unit.etcd_cluster import Cluster
 from tests.unit.northbound.api_client import options
-from tests.unit.store_support import cluster, open_store, until
+from tests.unit.store.etcd_cluster import Cluster
+from tests.unit.store.store_support import cluster, open_store, until
 
 
 class Node:

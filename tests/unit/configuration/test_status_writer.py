@@ -8,7 +8,7 @@ from ryu_apps.configuration.status_writer import MAX_RECORD, StatusWriter
 from ryu_apps.store.base import TooLarge, Unavailable
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.store.sqlite import SqliteStore
-from tests.unit.store_support import until
+from tests.unit.store.store_support import until
 
 
 class Flaky(MemoryStore):

@@ -7,7 +7,7 @@ import pytest
 from ryu_apps.cli import vnctl
 from ryu_apps.store.base import Delete
 from tests.unit.northbound.api_client import Node
-from tests.unit.store_support import until
+from tests.unit.store.store_support import until
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ import pytest
 from ryu_apps import supervision
 from ryu_apps.configuration.status_writer import StatusWriter
 from ryu_apps.store.base import Compare, Put, StoreError, Unavailable
-
-from .etcd_cluster import Cluster
-from .store_support import Replica, cluster, open_store, opened, until
+from tests.unit.store.etcd_cluster import Cluster
+from tests.unit.store.store_support import Replica, cluster, open_store, opened, until
 
 
 @pytest.fixture(scope="module")

@@ -25,9 +25,8 @@ from ryu_apps.store.base import (
     TooLarge,
     Unavailable,
 )
-
-from .etcd_cluster import Cluster, free_ports
-from .store_support import Replica, cluster, open_store, opened, until
+from tests.unit.store.etcd_cluster import Cluster, free_ports
+from tests.unit.store.store_support import Replica, cluster, open_store, opened, until
 
 
 @pytest.fixture(scope="module")
@@ -360,7 +359,7 @@ def test_ephemeral_keys_go_with_a_killed_process(healed: Cluster):
                 sys.executable,
                 "-c",
                 "import sys, time\n"
-                "from tests.unit.store_support import open_store\n"
+                "from tests.unit.store.store_support import open_store\n"
                 "from ryu_apps.store.base import Put\n"
                 "store = open_store('etcd', endpoints=sys.argv[2:], prefix=sys.argv[1],\n"
                 "                   session_ttl=2)\n"

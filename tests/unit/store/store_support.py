@@ -14,8 +14,7 @@ from oslo_config import cfg
 import ryu_apps.store
 from ryu_apps import settings
 from ryu_apps.store.base import Batch, Item, Store
-
-from .etcd_cluster import Cluster, ram_directory
+from tests.unit.store.etcd_cluster import Cluster, ram_directory
 
 
 def open_store(backend: str, **options) -> Store:

@@ -9,8 +9,7 @@ import pytest
 
 from ryu_apps.store import BACKENDS
 from ryu_apps.store.base import Compare, Conflict, Delete, Item, Put, Store, StoreError
-
-from .store_support import Opener, Replica, cluster, open_store, until
+from tests.unit.store.store_support import Opener, Replica, cluster, open_store, until
 
 
 @pytest.fixture(scope="module")

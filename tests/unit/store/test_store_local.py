@@ -17,8 +17,7 @@ from ryu_apps.store.base import Batch, Compare, Conflict, Delete, Put, StoreErro
 from ryu_apps.store.local import Logged
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.store.sqlite import SqliteStore
-
-from .store_support import Replica, open_store, until
+from tests.unit.store.store_support import Replica, open_store, until
 
 
 @pytest.fixture
@@ -89,7 +88,7 @@ def test_ephemeral_keys_of_a_killed_process_go_at_the_next_start(path: Path):
             sys.executable,
             "-c",
             "import sys, time\n"
-            "from tests.unit.store_support import open_store\n"
+            "from tests.unit.store.store_support import open_store\n"
             "from ryu_apps.store.base import Put\n"
             "store = open_store('sqlite', path=sys.argv[1])\n"
             "store.transact([], [Put('/node', b'1', ephemeral=True), Put('/config', b'1')])\n"
@@ -117,7 +116,7 @@ def test_a_write_that_was_acknowledged_survives_kill_9(path: Path):
     """A writer says each number after it was written, and is killed in the middle, four times."""
     script = (
         "import sys\n"
-        "from tests.unit.store_support import open_store\n"
+        "from tests.unit.store.store_support import open_store\n"
         "from ryu_apps.store.base import Put\n"
         "store = open_store('sqlite', path=sys.argv[1])\n"
         "number = int(sys.argv[2])\n"
