@@ -24,9 +24,8 @@ from ryu_apps.controller import Controller
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views.live import LiveView
 from ryu_apps.views.vrouters import rule_cookies
+from tests.element_info import ovs_info
 from vrouter_ovs.cookies import cookie
-
-from ..element_info import ovs_info
 
 PORTS = {"a": "10.0.0.2", "b": "10.0.0.3"}
 CHANGES = (

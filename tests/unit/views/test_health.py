@@ -18,9 +18,8 @@ from ryu_apps.views import health, live
 from ryu_apps.views.checks import CONTRIBUTORS, connections, hypervisors, tunnels
 from ryu_apps.views.elements import elements
 from ryu_apps.views.live import LiveView
+from tests.element_info import ovs_info
 from vrouter_ovs.state import Endpoint
-
-from ..element_info import ovs_info
 
 
 @pytest.fixture

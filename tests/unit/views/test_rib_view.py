@@ -9,9 +9,8 @@ from lab.beds.option_values import world_settings
 from ryu_apps.control.config.model import Network, Port
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from ryu_apps.views.live import FEW, SLICE, LiveView
+from tests.property.world_model import ASN, Node, target
 from tests.unit.control.test_explain_forwarding import FAR, Site, host, prefix
-
-from ..property.world_model import ASN, Node, target
 
 
 class Thread:
