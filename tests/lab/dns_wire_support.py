@@ -20,7 +20,7 @@ from collections.abc import Callable
 from lab.beds.bgp_bed import inside
 from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services.dns.service import DnsService
-from tests.unit.proxy_support import PORT
+from tests.unit.vrouter.proxy_support import PORT
 from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.proxies.dns.mdns import GROUP4, GROUP6
 from vrouter_ovs.proxies.packet import Malformed

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services.dns.service import DnsService
 from tests.property.world_model import DEEPER
-from tests.unit import proxy_support as clients
+from tests.unit.vrouter import proxy_support as clients
 from vrouter_ovs.addresses import address_bytes, multicast_mac
 from vrouter_ovs.proxies import arp, icmp, nd, packet, ra
 from vrouter_ovs.proxies.build import build_udp4, build_udp6

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.property.world_model import DEEPER
-from tests.unit.tcp_support import FOUR, SIX, Client, Server, answer_of, framed, make
+from tests.unit.vrouter.tcp_support import FOUR, SIX, Client, Server, answer_of, framed, make
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.tcp import connection as tcp_connection
 from vrouter_ovs.proxies.tcp import wire as tcp_wire

@@ -14,8 +14,14 @@ from os_ken.lib.packet import packet as osken_packet
 from ryu_apps.control.messages import AddressSeen, Evidence, Probe, SendGratuitousArp
 from ryu_apps.southbound.services.addresses import AddressSender, question, seen
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
-from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT, answer_neighbor, solicit_neighbor
 from tests.unit.southbound.test_punt import packet_in
+from tests.unit.vrouter.proxy_support import (
+    GATEWAY_MAC,
+    MAC,
+    PORT,
+    answer_neighbor,
+    solicit_neighbor,
+)
 from vrouter_ovs.addresses import address_bytes, link_local_bytes
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.proxies import arp, nd, packet

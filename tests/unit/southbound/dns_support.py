@@ -16,7 +16,7 @@ import dns.rrset
 
 from lab.beds.option_values import dns_limits
 from ryu_apps.southbound.services.dns.service import DnsService
-from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT
+from tests.unit.vrouter.proxy_support import GATEWAY_MAC, MAC, PORT
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import packet

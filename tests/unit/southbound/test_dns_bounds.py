@@ -18,7 +18,6 @@ from ryu_apps.southbound.services.dns import service as dns_service
 from ryu_apps.southbound.services.dns.resolvers import parse_resolver
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
-from tests.unit.proxy_support import GATEWAY_MAC, MAC, PORT
 from tests.unit.southbound.dns_support import (
     OWN,
     RED,
@@ -30,7 +29,8 @@ from tests.unit.southbound.dns_support import (
     silent,
 )
 from tests.unit.southbound.test_punt import packet_in
-from tests.unit.tcp_support import Client, framed
+from tests.unit.vrouter.proxy_support import GATEWAY_MAC, MAC, PORT
+from tests.unit.vrouter.tcp_support import Client, framed
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.proxies.build import build_udp4
 from vrouter_ovs.proxies.dns.mdns import GROUP4, GROUP4_MAC

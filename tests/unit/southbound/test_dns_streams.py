@@ -18,7 +18,7 @@ from tests.unit.southbound.dns_support import (
     response,
     silent,
 )
-from tests.unit.tcp_support import SIX, Client, framed, make
+from tests.unit.vrouter.tcp_support import SIX, Client, framed, make
 from vrouter_ovs.proxies.packet import Malformed
 from vrouter_ovs.proxies.tcp import wire as tcp_wire
 from vrouter_ovs.proxies.tcp.wire import ACK, RST, SYN

@@ -10,15 +10,14 @@ from os_ken.lib.packet import ethernet, ipv4
 from os_ken.lib.packet import packet as osken_packet
 from os_ken.lib.packet import udp as osken_udp
 
+from tests.unit.vrouter.proxy_support import GATEWAY_MAC, MAC, PORT, opt4, read4, with_options
+from tests.unit.vrouter.proxy_support import dhcp4 as frame
 from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import Lease4
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.build import build_udp4
 from vrouter_ovs.proxies.dhcp import dhcp4
 from vrouter_ovs.proxies.dhcp.dhcp4_options import DHCP4
-
-from .proxy_support import GATEWAY_MAC, MAC, PORT, opt4, read4, with_options
-from .proxy_support import dhcp4 as frame
 
 OWN, SERVER, OTHER = (address_bytes(f"10.0.0.{n}") for n in (5, 1, 6))
 ANYONE = b"\xff" * 4

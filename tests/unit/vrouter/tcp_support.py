@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from tests.unit.vrouter.proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.proxies.tcp import wire as tcp_wire
 from vrouter_ovs.proxies.tcp.bounds import Bounds
 from vrouter_ovs.proxies.tcp.tcp import TcpServer
 from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN, Tcp
-
-from .proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC
 
 FOUR = (address_bytes("10.0.0.5"), address_bytes("10.0.0.1"))
 SIX = (LINK_LOCAL, address_bytes("fd00::1"))

@@ -9,12 +9,7 @@ from os_ken.lib.packet import arp as osken_arp
 from os_ken.lib.packet import ethernet, icmpv6, ipv6
 from os_ken.lib.packet import packet as osken_packet
 
-from vrouter_ovs.addresses import address_bytes
-from vrouter_ovs.edge import Lease6
-from vrouter_ovs.proxies import arp, nd, packet, ra
-from vrouter_ovs.proxies.build import build_icmp6
-
-from .proxy_support import (
+from tests.unit.vrouter.proxy_support import (
     ALL_ROUTERS,
     GATEWAY_LINK_LOCAL,
     GATEWAY_MAC,
@@ -25,6 +20,10 @@ from .proxy_support import (
     solicit_neighbor,
     solicit_router,
 )
+from vrouter_ovs.addresses import address_bytes
+from vrouter_ovs.edge import Lease6
+from vrouter_ovs.proxies import arp, nd, packet, ra
+from vrouter_ovs.proxies.build import build_icmp6
 
 ANY = bytes(16)
 GATEWAY = "fa:16:3e:00:00:01"

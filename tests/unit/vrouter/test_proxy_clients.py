@@ -25,12 +25,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.vrouter.proxy_support import PORT, answer_arp, answer_neighbor
 from vrouter_ovs.proxies import packet, ra
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import relay as dns_relay
-
-from .proxy_support import PORT, answer_arp, answer_neighbor
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("ip") or not shutil.which("ethtool"),

@@ -9,11 +9,10 @@ from os_ken.lib.packet import icmp as osken_icmp
 from os_ken.lib.packet import ipv4
 from os_ken.lib.packet import packet as osken_packet
 
+from tests.unit.vrouter.proxy_support import GATEWAY_MAC, MAC
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.proxies import icmp, packet
 from vrouter_ovs.proxies.build import build_icmp6, build_ip4, build_ip6, build_udp4, build_udp6
-
-from .proxy_support import GATEWAY_MAC, MAC
 
 GATEWAY, GATEWAY4, GATEWAY6 = "fa:16:3e:00:00:01", "10.0.0.1", "fd00::1"
 A4, B4 = address_bytes("10.0.0.5"), address_bytes("10.9.0.7")

@@ -9,13 +9,12 @@ import pytest
 from ryu_apps.control.config.model import DhcpOption
 from ryu_apps.control.config.rules.dhcp_options import merged
 from ryu_apps.control.config.rules.draft import RuleError
+from tests.unit.vrouter.proxy_support import PORT, ia_na, opt4, opt6, options6, read4, with_options
+from tests.unit.vrouter.proxy_support import dhcp4 as frame
+from tests.unit.vrouter.proxy_support import dhcp6 as frame6
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.dhcp import dhcp4, dhcp6
 from vrouter_ovs.proxies.dhcp.dhcp4_options import DHCP4
-
-from .proxy_support import PORT, ia_na, opt4, opt6, options6, read4, with_options
-from .proxy_support import dhcp4 as frame
-from .proxy_support import dhcp6 as frame6
 
 IRONIC = (
     (4, "67", "undionly.kpxe"), (4, "66", "192.0.2.70"), (4, "150", "192.0.2.70"),

@@ -8,6 +8,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
+from tests.unit.vrouter.proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.build import build_udp4, build_udp6
@@ -15,8 +16,6 @@ from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import message as dns_message
 from vrouter_ovs.proxies.dns import relay as dns_relay
 from vrouter_ovs.proxies.dns import wire as dns_wire
-
-from .proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC
 
 VIEW = edge_dns.DnsView(
     domain="red.test",

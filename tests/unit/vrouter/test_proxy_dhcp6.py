@@ -7,13 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from vrouter_ovs.addresses import address_bytes, mac_bytes
-from vrouter_ovs.edge import Lease6
-from vrouter_ovs.proxies import packet
-from vrouter_ovs.proxies.dhcp import dhcp6
-from vrouter_ovs.proxies.dhcp.dhcp6_options import DHCP6
-
-from .proxy_support import (
+from tests.unit.vrouter.proxy_support import (
     CLIENT_ID,
     GATEWAY_LINK_LOCAL,
     GATEWAY_MAC,
@@ -26,7 +20,12 @@ from .proxy_support import (
     options6,
     with_options,
 )
-from .proxy_support import dhcp6 as frame
+from tests.unit.vrouter.proxy_support import dhcp6 as frame
+from vrouter_ovs.addresses import address_bytes, mac_bytes
+from vrouter_ovs.edge import Lease6
+from vrouter_ovs.proxies import packet
+from vrouter_ovs.proxies.dhcp import dhcp6
+from vrouter_ovs.proxies.dhcp.dhcp6_options import DHCP6
 
 OWN, OTHER = address_bytes("fd00::5"), address_bytes("fd00::6")
 STATELESS = replace(PORT, v6=(replace(PORT.v6[0], address_mode="dhcpv6-stateless"),))

@@ -11,13 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.vrouter.test_proxy_dns import VIEW, ask, query, response
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import relay as dns_relay
 from vrouter_ovs.proxies.dns import special_names as dns_special
 from vrouter_ovs.proxies.dns.special_names import parse_zones
 from vrouter_ovs.proxies.dns.wire import Cache
-
-from .test_proxy_dns import VIEW, ask, query, response
 
 AD, CD, DO = dns.flags.AD, dns.flags.CD, dns.flags.DO
 

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.vrouter.proxy_support import PORT, opt4, read4, with_options
+from tests.unit.vrouter.proxy_support import dhcp4 as frame
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import EdgePort, Lease4
 from vrouter_ovs.proxies.dhcp import dhcp4
 from vrouter_ovs.proxies.dhcp.dhcp4_routes import classless, default_gateway
-
-from .proxy_support import PORT, opt4, read4, with_options
-from .proxy_support import dhcp4 as frame
 
 ALL = bytes((1, 3, 121, 249))
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.proxy_support import GATEWAY_MAC, MAC
-from tests.unit.tcp_support import (
+from tests.unit.vrouter.proxy_support import GATEWAY_MAC, MAC
+from tests.unit.vrouter.tcp_support import (
     FOUR,
     SIX,
     Client,

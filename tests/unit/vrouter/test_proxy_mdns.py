@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.unit.vrouter.proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC, PORT
 from vrouter_ovs.addresses import address_bytes, link_local_bytes, mac_bytes, multicast_mac
 from vrouter_ovs.edge import Lease4
 from vrouter_ovs.proxies import packet
 from vrouter_ovs.proxies.build import build_udp4, build_udp6
 from vrouter_ovs.proxies.dns import mdns
 from vrouter_ovs.proxies.dns.dns import DnsView
-
-from .proxy_support import GATEWAY_MAC, LINK_LOCAL, MAC, PORT
 
 VIEW = DnsView(
     "red.test",
