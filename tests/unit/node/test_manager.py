@@ -17,7 +17,7 @@ import pytest
 from ryu_apps import settings
 from ryu_apps.log_lines import LineFormatter
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def start(*arguments: str, cwd: Path | None = None) -> subprocess.Popen:

@@ -16,7 +16,7 @@ import pytest
 
 from ryu_apps.runtime import REPAIRS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 PRELUDE = """
 import logging, os, queue, socket, struct, sys, threading, time

@@ -229,7 +229,7 @@ SCRIPT = """
 import logging, resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))
 logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
-from tests.unit.api_client import Node, options
+from tests.unit.northbound.api_client import Node, options
 node = Node(conf=options(threads=4))
 hog = [open("/dev/null") for _ in range(int(sys.argv[1]))]
 print(*node.server.address, flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 PAGES = ["architecture.md", "behaviour.md"]
 ROOTS = [ROOT, ROOT / "ryu_apps", ROOT / "vrouter_ovs", ROOT / "ryu_apps/control"]
 

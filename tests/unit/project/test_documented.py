@@ -11,7 +11,7 @@ from ryu_apps import settings
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from tests.unit.northbound.api_client import Node
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 OPTIONS = [(group.name, option) for group, options in settings.OPTIONS.items()
            for option in options]
 
