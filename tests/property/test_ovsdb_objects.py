@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps.southbound.ovsdb.endpoints import tunnel_name
+from tests.unit.southbound.ovsdb_support import SPEC, Database, asked
 from vrouter_ovs.state import Endpoint, InterfaceInstalled, TunnelPort
-
-from ..unit.ovsdb_support import SPEC, Database, asked
 
 ENDPOINTS = [Endpoint(f"10.0.0.{number}") for number in range(2, 6)]
 TAPS = [f"tap{number}" for number in range(3)]
