@@ -7,6 +7,8 @@ a vrouter needs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.messages import Program
 from vrouter_ovs.state import (
@@ -22,16 +24,13 @@ from vrouter_ovs.state import (
 Scope = tuple
 
 
-def endpoints_of(item: StateObject | None) -> tuple[Endpoint, ...]:
-    """The endpoints that an object sends to, one for each of its hops."""
-    kind = type(item)
-    if kind is RemoteMac:
-        return tuple([hop.endpoint for hop in item.hops])
-    if kind is Route:
-        return tuple([hop.endpoint for hop in item.hops if type(hop) is RemoteHop])
-    if kind is FloodRemotes:
-        return tuple([hop.endpoint for hop in item.remotes])
-    return ()
+ENDPOINTS: dict[str, Callable[[StateObject], list[Endpoint]]] = {
+    RemoteMac.kind: lambda item: [hop.endpoint for hop in item.hops],
+    Route.kind: lambda item: [hop.endpoint for hop in item.hops if type(hop) is RemoteHop],
+    FloodRemotes.kind: lambda item: [hop.endpoint for hop in item.remotes],
+}
+"""Kind of objects that send to other vrouters -> the endpoints that one sends to, one for each of
+its hops."""
 
 
 class Desired:
@@ -110,7 +109,11 @@ class Desired:
             changes = self._changes[element] = {}
             self._marks.programs.mark(element)
         changes[key] = new
-        before, after = endpoints_of(old), endpoints_of(new)
+        endpoints = ENDPOINTS.get(key[0])
+        if endpoints is None:
+            return
+        before = endpoints(old) if old is not None else ()
+        after = endpoints(new) if new is not None else ()
         if before == after:
             return
         counts = self._endpoints[element]

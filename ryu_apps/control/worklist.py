@@ -37,7 +37,7 @@ class Worklist:
     ``marked``: the dict, whose keys count; it stays the same one.
     """
 
-    __slots__ = ("_failed", "consumer", "failing", "mark", "marked", "stage")
+    __slots__ = ("_failed", "_together", "consumer", "failing", "mark", "marked", "stage")
 
     def __init__(
         self,
@@ -49,6 +49,7 @@ class Worklist:
         self.consumer = consumer
         self.failing: dict[Hashable, Failure] = {}
         self._failed = failed
+        self._together = stage.together
         self.marked: dict = {}
         self.mark = self.marked.setdefault
 
@@ -78,7 +79,7 @@ class Worklist:
         else:
             keys = list(marked)
             marked.clear()
-            if self.stage.together:
+            if self._together:
                 try:
                     self.consumer(keys)
                 except Exception:
@@ -86,12 +87,14 @@ class Worklist:
                 else:
                     self._done(keys)
                     return
-        work = self._one_by_one if self.stage.together else self.consumer
+        consumer = self.consumer
+        if self._together:
+            consumer = self._one_by_one
         rest = iter(keys)
         try:
             for key in rest:
                 try:
-                    work(key)
+                    consumer(key)
                 except Exception as error:
                     self._failed(self, key, error)
                 else:

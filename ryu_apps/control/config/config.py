@@ -59,7 +59,10 @@ class Config:
         id = item.id
         for keys, index, across in self._indexes[kind]:
             value = (kind, id) if across else id
-            for key in keys(item):
+            found = keys(item)
+            if type(found) is str:
+                found = (found,) if found else ()
+            for key in found:
                 members = index.get(key)
                 if members is None:
                     index[key] = {value: None}
@@ -70,7 +73,10 @@ class Config:
         id = item.id
         for keys, index, across in self._indexes[kind]:
             value = (kind, id) if across else id
-            for key in keys(item):
+            found = keys(item)
+            if type(found) is str:
+                found = (found,) if found else ()
+            for key in found:
                 members = index.get(key)
                 if members is not None:
                     members.pop(value, None)

@@ -170,10 +170,11 @@ class Resolver:
                 self._desired.put(element, ("evi", vni), item)
             else:
                 self._desired.delete(element, ("evi", vni), ("localmac", vni, mac))
-            here = self._elements.accepted[element]
             endpoint = None
-            if path is not None and port_id is None and path.attrs.next_hop != here.vtep:
-                endpoint = endpoint_to(path.attrs, here.encapsulations)
+            if path is not None and port_id is None:
+                here = self._elements.accepted[element]
+                if path.attrs.next_hop != here.vtep:
+                    endpoint = endpoint_to(path.attrs, here.encapsulations)
             if endpoint is None:
                 self._desired.delete(element, ("evi", vni), ("mac", vni, mac))
             else:
@@ -223,12 +224,12 @@ class Resolver:
                 # Nobody announced this address of an attached subnet.
                 self._desired.put(element, ("vrf", vni), Route(vni, prefix, ()))
                 continue
-            here = self._elements.accepted[element]
-            hops: set[LocalHop | RemoteHop] = {
-                hop
-                for path in paths
-                if not path.gateway and (hop := _remote_hop(path, here)) is not None
-            }
+            hops: set[LocalHop | RemoteHop] = set()
+            if paths:
+                here = self._elements.accepted[element]
+                for path in paths:
+                    if not path.gateway and (hop := _remote_hop(path, here)) is not None:
+                        hops.add(hop)
             if behind:
                 hops.update(self._through_gateways(element, instance, behind))
             if hops:

@@ -53,10 +53,15 @@ class Publisher:
             self._paths[owner] = paths
         else:
             del self._paths[owner]
-        kept = {path.nlri for path in paths}
-        before = set(old)
-        gone = [path.nlri for path in old if path.nlri not in kept]
-        fresh = [path for path in paths if path not in before]
+        if not old:
+            gone, fresh = [], list(paths)
+        elif not paths:
+            gone, fresh = [path.nlri for path in old], []
+        else:
+            kept = {path.nlri for path in paths}
+            gone = [path.nlri for path in old if path.nlri not in kept]
+            before = set(old)
+            fresh = [path for path in paths if path not in before]
         for nlri in gone:
             del self._owner[nlri]
         self._out.update(dict.fromkeys(gone))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ryu_apps.control.desired import endpoints_of
+from ryu_apps.control.desired import ENDPOINTS
 from tests.encapsulations import declared
 from tests.hops import bridged, routed
 from vrouter_ovs import document
@@ -242,9 +242,9 @@ def test_of_several_hops_of_a_mac_the_first_is_used() -> None:
     assert encode.encode_object(RemoteMac(1, MAC, hops)) == (
         encode.encode_object(RemoteMac(1, MAC, hops[:1]))
     )
-    assert endpoints_of(RemoteMac(1, MAC, hops)) == (
+    assert ENDPOINTS["mac"](RemoteMac(1, MAC, hops)) == [
         Endpoint("192.0.2.2"), Endpoint("192.0.2.1")
-    ), "each has its tunnel"
+    ], "each has its tunnel"
 
 
 def test_a_local_port_takes_few_flows() -> None:

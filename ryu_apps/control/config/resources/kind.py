@@ -10,7 +10,8 @@ from typing import Any
 from ryu_apps.control.config.resources.access import Access, Parent
 from ryu_apps.control.config.resources.resource import Resource
 
-Keys = Callable[[Any], Iterable[Hashable]]
+Keys = Callable[[Any], str | Iterable[Hashable]]
+"""The keys that a resource is found by.  A text is the only one; "" is none."""
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,7 @@ class Index:
 
 def by_field(name: str, field: str) -> Index:
     """An index by a field, or by each of the values of one that is a tuple; not by ""."""
-    value = attrgetter(field)
-
-    def keys(item: Any) -> Iterable[Hashable]:
-        found = value(item)
-        return found if type(found) is tuple else (found,) if found else ()
-
-    return Index(name, keys, field)
+    return Index(name, attrgetter(field), field)
 
 
 @dataclass(frozen=True)
