@@ -109,7 +109,9 @@ def test_a_kind_declares_what_there_is(kind):
         found = getattr(config, index.name)
         value = (kind, item.id) if index.across else item.id
         keys = index.keys(item)
-        assert all(value in found[key] for key in ([keys] if isinstance(keys, str) else keys))
+        if isinstance(keys, str):
+            keys = [keys] if keys else []
+        assert all(value in found[key] for key in keys)
     config.apply(Change(kind, item.id, None))
     assert not any(config.tables[kind]) and not any(
         getattr(config, index.name) for index in declared.indexes)
