@@ -106,13 +106,13 @@ def page() -> str:
         "|---|---|---|---|---|",
     ]
     for table in TABLES:
-        ways = ", ".join((
+        destinations = ", ".join((
                 *table.next,
                 *(("a port",) if table.outputs else ()),
                 *(("the node",) if table.punts else ()),
             ))
         miss = table.miss if isinstance(table.miss, str) else f"drop: {_reason(table.miss)}"
-        lines.append(f"| {table.id} | {table.name} | {table.doc} | {ways} | {miss} |")
+        lines.append(f"| {table.id} | {table.name} | {table.doc} | {destinations} | {miss} |")
     lines += [
         "",
         "## Priorities",

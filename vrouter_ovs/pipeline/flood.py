@@ -83,12 +83,12 @@ def _run(parts: Iterable[int]) -> tuple[tuple, ...]:
     )
 
 
-def _run_in_passes(parts: int, in_one: int) -> tuple[tuple, ...]:
+def _run_in_passes(parts: int, per_pass: int) -> tuple[tuple, ...]:
     actions: list[tuple] = []
-    for first in range(1, parts + 1, in_one):
+    for first in range(1, parts + 1, per_pass):
         if first > 1:
             actions.append(("recirculate",))
-        actions += _run(range(first, min(first + in_one, parts + 1)))
+        actions += _run(range(first, min(first + per_pass, parts + 1)))
     return tuple(actions)
 
 

@@ -132,13 +132,13 @@ def _other_side(peer: PeerAddress) -> list[tuple[tuple, ...]]:
     if not peer.mac:
         return [(VALID,) if peer.stateful else ()]
     first, back = ("eth_src", "eth_dst") if peer.direction == INGRESS else ("eth_dst", "eth_src")
-    place = ("evi", vni(peer.evi))
+    evi_match = ("evi", vni(peer.evi))
     if not peer.stateful:
-        return [(place, (first, peer.mac))]
-    known = TRACKED | INVALID | REPLY
+        return [(evi_match, (first, peer.mac))]
+    state_mask = TRACKED | INVALID | REPLY
     return [
-        (place, (first, peer.mac), ("ct_state", TRACKED, known)),
-        (place, (back, peer.mac), ("ct_state", TRACKED | REPLY, known)),
+        (evi_match, (first, peer.mac), ("ct_state", TRACKED, state_mask)),
+        (evi_match, (back, peer.mac), ("ct_state", TRACKED | REPLY, state_mask)),
     ]
 
 

@@ -37,9 +37,9 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
     two for the link-local one."""
     tag = cookie(port.key)
     evi = vni(port.evi)
-    known: list[tuple] = [("set_field", "evi", evi)]
+    actions: list[tuple] = [("set_field", "evi", evi)]
     if port.policy:
-        known.append(("set_field", "policy", policy_id(port.policy)))
+        actions.append(("set_field", "policy", policy_id(port.policy)))
     # Pairs may overlap or say the same twice ("10.0.0.1" and "10.0.0.1/32"): one flow each.
     guard: dict[tuple, Flow] = {}
     if port.port_security:
@@ -47,16 +47,16 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
         if first is not None:
             # What an ARP probe, which names no sender address, is held against.
             address = ip_network(first[1]).network_address
-            known.append(("set_field", "claimed_ip3", str(address)))
+            actions.append(("set_field", "claimed_ip3", str(address)))
         probing = first[0] if first is not None and _is_own(port, first) else ""
         for pair in port.allowed:
             for flow in _pair(port, *pair, probing, tag):
                 guard[flow.table, flow.priority, flow.match] = flow
     else:
-        known.append(("load", "unsecured", 1))
+        actions.append(("load", "unsecured", 1))
     to_port = (("set_field", "out_port", port.ofport), ("goto", "deliver"))
     return (
-        Flow("port", "port", (("out_port", port.ofport),), tuple(known), tag),
+        Flow("port", "port", (("out_port", port.ofport),), tuple(actions), tag),
         Flow("bridge", "port", (("evi", evi), ("eth_dst", port.mac)), to_port, tag),
         *guard.values(),
     )

@@ -16,10 +16,10 @@ def check(flow: Flow) -> None:
     """Refuse a flow that breaks its table's declaration.  Raises PipelineError."""
     if not flow.actions:
         raise PipelineError(f"table {flow.table}: a flow without actions; a drop is said")
-    for place, action in enumerate(flow.actions):
-        if action[0] == "goto" and place + 1 < len(flow.actions):
+    for position, action in enumerate(flow.actions):
+        if action[0] == "goto" and position + 1 < len(flow.actions):
             raise PipelineError(f"table {flow.table}: an action follows goto {action[1]}")
-        if action[0] == "meter" and place:
+        if action[0] == "meter" and position:
             raise PipelineError(f"table {flow.table}: meter {action[1]} is not the first action")
     _check_shape(
         flow.table,

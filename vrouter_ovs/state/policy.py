@@ -82,5 +82,5 @@ class PeerAddress(StateBase):
 
     @property
     def key(self) -> Key:
-        place = (self.policy, self.direction, self.address)
-        return ("peer", *place, self.evi, self.mac) if self.mac else ("peer", *place)
+        selector = (self.policy, self.direction, self.address)
+        return ("peer", *selector, self.evi, self.mac) if self.mac else ("peer", *selector)

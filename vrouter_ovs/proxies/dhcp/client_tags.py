@@ -42,15 +42,15 @@ def chosen(
     """(name without tags, value) of the options of one family for one kind of client, what is for
     all clients first: what has a tag replaces it."""
     tagged, found = [], []
-    for one, name, value in options:
-        if one != version:
+    for option_version, name, value in options:
+        if option_version != version:
             continue
         try:
-            wanted, plain = split(name)
+            only_ipxe, plain = split(name)
         except ValueError:
             continue  # refused by whoever wrote it down
-        if wanted is None:
+        if only_ipxe is None:
             found.append((plain, value))
-        elif wanted == ipxe:
+        elif only_ipxe == ipxe:
             tagged.append((plain, value))
     return found + tagged

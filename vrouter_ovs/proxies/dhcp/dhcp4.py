@@ -58,7 +58,7 @@ def answer(frame: bytes, port: EdgePort) -> Answer:
         return ignored("from an address that is not the port's")
     if message_type == DISCOVER:
         if 80 in options:
-            return _reply(prepared, request, ACK, "ack", "rapid commit")
+            return _reply(prepared, request, ACK, "ack", "rapid commit", rapid=True)
         return _reply(prepared, request, OFFER, "offer", "discover")
     if message_type == REQUEST:
         return _request(prepared, request)
@@ -78,20 +78,20 @@ def answer(frame: bytes, port: EdgePort) -> Answer:
 def _request(prepared: Prepared, request: Request) -> Answer:
     """A DHCPREQUEST in each of its four states (RFC 2131 section 4.3.2)."""
     options = request.options
-    wanted, server = options.get(50), options.get(54)
+    requested, server = options.get(50), options.get(54)
     if server is not None:
         state = "selecting"
         if server != prepared.server:
             return ignored("took another server's offer")
-        wanted = wanted or request.ciaddr
-    elif wanted is not None and request.ciaddr == ANY4:
+        requested = requested or request.ciaddr
+    elif requested is not None and request.ciaddr == ANY4:
         state = "init-reboot"
     elif request.ciaddr != ANY4:
         state = "rebinding" if request.udp.dst == BROADCAST4 else "renewing"
-        wanted = request.ciaddr
+        requested = request.ciaddr
     else:
         return ignored("request for no address")
-    if wanted != prepared.address:
+    if requested != prepared.address:
         return _nak(prepared, request, f"{state}: not the port's address")
     return _reply(prepared, request, ACK, "ack", state)
 
@@ -122,17 +122,19 @@ def _nak(prepared: Prepared, request: Request, reason: str) -> Answer:
 
 
 def _reply(
-    prepared: Prepared, request: Request, message_type: int, kind: str, reason: str
-) -> Answer:
-    """OFFER or ACK.  ``kind`` "inform": no address and no lease times (RFC 2131 section 4.3.5)."""
+    prepared: Prepared, request: Request, message_type: int, kind: str, reason: str,
+    rapid: bool = False,
+) -> Answer:  # fmt: skip
+    """OFFER or ACK.  ``kind`` "inform": no address and no lease times (RFC 2131 section 4.3.5).
+    ``rapid``: it commits without an offer, and says so (RFC 4039 section 3)."""
     options = request.options
     inform = kind == "inform"
     size = int.from_bytes(options[57], "big") if 57 in options else DEFAULT_SIZE
     room = max(DEFAULT_SIZE, min(size, prepared.max_size)) - 28 - HEADER.size
-    told = prepared.ipxe if request.ipxe else prepared.plain
-    table = told.table
+    reply_options = prepared.ipxe if request.ipxe else prepared.plain
+    table = reply_options.table
     head = [bytes((53, 1, message_type, 54, 4)), prepared.server]
-    if reason == "rapid commit":
+    if rapid:
         head.append(b"\x50\x00")
     client = options.get(61)
     if client and len(client) <= 255:
@@ -152,9 +154,9 @@ def _reply(
     body = [
         table[code] for code in codes if code in table and not (inform and code in _LEASE_TIMES)
     ]
-    if 60 in codes and 60 not in table and _boots_over_http(request, told):
+    if 60 in codes and 60 not in table and _boots_over_http(request, reply_options):
         body.append(tlv(60, b"HTTPClient"))
-    file, sname = told.boot_file if len(told.boot_file) < _FILE else b"", b""
+    file, sname = reply_options.boot_file if len(reply_options.boot_file) < _FILE else b"", b""
     block = b"".join((*head, *body, b"\xff"))
     if len(block) > room:
         block, file, sname = _overloaded(head, body, room, file)
@@ -166,13 +168,13 @@ def _reply(
         destination = prepared.address
     frame = _message(
         prepared, request, request.ciaddr if message_type == ACK else ANY4,
-        ANY4 if inform else prepared.address, told.siaddr, sname, file, block, destination,
+        ANY4 if inform else prepared.address, reply_options.siaddr, sname, file, block, destination,
     )  # fmt: skip
     return Answer((frame,), kind, reason)
 
 
-def _boots_over_http(request: Request, told: ReplyOptions) -> bool:
-    http = told.boot_file.lower().startswith((b"http://", b"https://"))
+def _boots_over_http(request: Request, reply_options: ReplyOptions) -> bool:
+    http = reply_options.boot_file.lower().startswith((b"http://", b"https://"))
     return http and request.vendor_class.startswith(b"HTTPClient")
 
 

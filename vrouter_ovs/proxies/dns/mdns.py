@@ -242,12 +242,12 @@ def respond(message: bytes, port: EdgePort, view: DnsView, legacy: bool) -> tupl
         found = [each for each in answers if each.rdtype != _NSEC]
         body, counts = _pack((found, []), head, MAX_LEGACY, LEGACY_TTL, _IN)
         return _HEADER.pack(query.ident, 0x8400, 1, counts[0], 0, 0) + body[12:], True
-    wanted = [each for each in answers if query.known.get(each, 0) < TTL // 2]
-    if not wanted:
+    unsuppressed = [each for each in answers if query.known.get(each, 0) < TTL // 2]
+    if not unsuppressed:
         return b"", unicast
     rest = [each for each in additional if each not in answers]
     limit = min(MAX_UDP, port.mtu - 48)
-    body, counts = _pack((wanted, rest), bytes(12), limit, TTL, _IN | _TOP_BIT)
+    body, counts = _pack((unsuppressed, rest), bytes(12), limit, TTL, _IN | _TOP_BIT)
     if not counts[0]:
         return b"", unicast  # a link too narrow for a record
     return _HEADER.pack(0, 0x8400, 0, counts[0], 0, counts[1]) + body[12:], unicast

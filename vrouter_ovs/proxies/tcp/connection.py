@@ -48,7 +48,7 @@ class Connection:
         emit: Callable[[Connection, bytes], None],
     ) -> None:  # fmt: skip
         self.serial, self.key, self.owner, self._emit = serial, key, owner, emit
-        self._way = (syn.src_mac, syn.dst_mac, syn.dst, syn.src, syn.dst_port, syn.src_port)
+        self._to_peer = (syn.src_mac, syn.dst_mac, syn.dst, syn.src, syn.dst_port, syn.src_port)
         room = max(mtu - HEADER[len(syn.src)], LEAST_MSS)
         self._own_mss = min(room, 65535)
         self.mss = max(min(syn.mss or DEFAULT_MSS[len(syn.src)], room), LEAST_MSS)
@@ -79,7 +79,7 @@ class Connection:
         self.ack_due = False
         window = WINDOW - len(self.received)
         self._edge = self._taken + window
-        self._emit(self, build(*self._way, (self._iss + position) & _M32,
+        self._emit(self, build(*self._to_peer, (self._iss + position) & _M32,
                                (self._irs + self._taken) & _M32, flags, window, payload,
                                mss))  # fmt: skip
 
@@ -182,7 +182,7 @@ class Connection:
         position = self.acked + _ahead(tcp.ack, (self._iss + self.acked) & _M32)
         if not self.established:
             if position != 1:  # of an earlier connection, perhaps
-                self._emit(self, build(*self._way, tcp.ack, 0, RST, 0))
+                self._emit(self, build(*self._to_peer, tcp.ack, 0, RST, 0))
                 return False
             self.established = True
             self.retransmit_at, self._timeout, self._retries = None, FIRST_TIMEOUT, 0

@@ -57,7 +57,7 @@ class TcpServer:
         self._secret = secret
         self._serial = 0
         self._entries: dict[Hashable, _Entry] = {}
-        """By way; the one that was quiet for the longest time is the first."""
+        """By owner, addresses and ports; the one that was quiet the longest is the first."""
         self._by_serial: dict[int, _Entry] = {}
         self._owned: dict[Hashable, dict[Hashable, _Entry]] = {}
         self._frames: list[tuple[Hashable, bytes]] = []

@@ -19,7 +19,7 @@ _POLICY, _PEER = 0x51A2B3C4, 0x62F3E4D5
 _IP4, _IP6 = "203.119.87.41", "f1d2:c3b4:a596:8778:695a:4b3c:2d1e:9f8e"
 _PEER_B = _PEER.to_bytes(4, "big")
 # A whole block of ports, and one port.
-_BLOCK, _ONE = (0xA5C0, 0xA5FF), (0xA5C3, 0xA5C3)
+_BLOCK, _ONE_PORT = (0xA5C0, 0xA5FF), (0xA5C3, 0xA5C3)
 _BITS = {EGRESS: 0, INGRESS: INBOUND}
 
 
@@ -128,15 +128,15 @@ def rule() -> Callable[[Rule], tuple[Encoded, ...]]:
         number, its_peer = (policy | bit).to_bytes(4, "big"), peer.to_bytes(4, "big")
         flows = []
         for value, mask in parts:
-            sampled = _ONE if mask == 0xFFFF else _BLOCK if mask else ()
+            sampled = _ONE_PORT if mask == 0xFFFF else _BLOCK if mask else ()
             template = _rule(
                 direction, version, protocol, sampled, prefix, bool(peer), obj.stateful
             )
             if template is None:
                 return encode_rendered(obj)
             key, pick, body = template
-            found = key % pick((number, its_peer, other, _ports(value, mask)))
-            flows.append(Encoded(found, tag, body))
+            flow_key = key % pick((number, its_peer, other, _ports(value, mask)))
+            flows.append(Encoded(flow_key, tag, body))
         return tuple(flows)
 
     return fill

@@ -52,7 +52,7 @@ def _guard(address: str, markers: dict[bytes, int]) -> tuple[tuple[bytes, Callab
     return tuple((*holes(key, markers), body) for key, _, body in _flows(address)[2:])
 
 
-def _known(*markers: bytes, address: str = _IP6, secure: bool = True) -> tuple[bytes, bytes]:
+def _port_bodies(*markers: bytes, address: str = _IP6, secure: bool = True) -> tuple[bytes, bytes]:
     """Bodies of the flow that says what is known of a port: without and with a policy set."""
     plain, filtered = (_flows(address, policy, secure)[0].body for policy in (0, _POLICY))
     return pattern(plain, _EVI_B, *markers), pattern(filtered, _EVI_B, _POLICY_B, *markers)
@@ -61,10 +61,10 @@ def _known(*markers: bytes, address: str = _IP6, secure: bool = True) -> tuple[b
 def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
     """For ports whose pairs have one MAC and name an address each that is shared with nobody, or
     without port security."""
-    known, bridge = _flows(_IP4, 0, False)
-    known_key = pattern(known.key, _PORT_B)
-    bodies, open_bodies = _known(), _known(secure=False)
-    bodies4 = _known(ipv4_bytes(_IP4), address=_IP4)
+    port_flow, bridge = _flows(_IP4, 0, False)
+    port_key = pattern(port_flow.key, _PORT_B)
+    bodies, open_bodies = _port_bodies(), _port_bodies(secure=False)
+    bodies4 = _port_bodies(ipv4_bytes(_IP4), address=_IP4)
     bridge_key = pattern(bridge.key, mac_bytes(_MAC), _EVI_B)
     bridge_body = pattern(bridge.body, _PORT_B)
     guard4, guard6 = _guard(_IP4, _GUARD4), _guard(_IP6, _GUARD6)
@@ -106,7 +106,7 @@ def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
             filtered % (evi, policy.to_bytes(4, "big"), *first) if policy else plain % (evi, *first)
         )
         return (
-            Encoded(known_key % port, tag, body),
+            Encoded(port_key % port, tag, body),
             Encoded(bridge_key % (mac_bytes(obj.mac), evi), tag, bridge_body % port),
             *guard.values(),
         )
