@@ -16,10 +16,10 @@ from bench.devices import Devices
 from bench.idle import follow, numbers, wait_done, wait_idle
 from bench.load import Slot
 from lab.beds.sandbox import OpenFlow
-from lab.hypervisor import Hypervisor
-from lab.plugger import Plugger
+from lab.hosts.hypervisor import Hypervisor
+from lab.hosts.plugger import Plugger
+from lab.hosts.vm import Vm
 from lab.topology import Lab
-from lab.vm import Vm
 from vrouter_ovs.state import StateObject
 from vrouter_ovs.wire import encode
 

@@ -27,10 +27,10 @@ from bench import compare, processes, tables
 from bench.bare import BareLab
 from bench.load import PREFIX, System, inside, tenants_for, vm_slot
 from bench.measure import spread
-from lab.hypervisor import Hypervisor
+from lab.hosts.hypervisor import Hypervisor
+from lab.hosts.vm import PortSpec, Vm
 from lab.net import Namespace
-from lab.ping import ping
-from lab.vm import PortSpec, Vm
+from lab.traffic.ping import ping
 
 PORT = 22
 CHUNK = 1 << 20

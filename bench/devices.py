@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lab.hypervisor import Hypervisor
+from lab.hosts.hypervisor import Hypervisor
 from lab.journal import Journal
 from lab.net import Namespace
 

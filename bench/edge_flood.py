@@ -11,9 +11,9 @@ import argparse
 import time
 
 from bench.processes import parse_stat
-from lab import dhcp_load, edge_flood
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
+from lab.traffic import dhcp_load, edge_flood
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"))
 LIMIT_MS, LIMIT_CORES = 50.0, 0.5

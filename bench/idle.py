@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.ovsdb import OvsdbClient, Tables
-from lab.hypervisor import Hypervisor
+from lab.hosts.hypervisor import Hypervisor
 
 
 def numbers(tables: Tables) -> tuple[int, int]:

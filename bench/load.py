@@ -20,12 +20,12 @@ from dataclasses import dataclass
 
 from bench.devices import Devices
 from bench.idle import wait_idle
-from lab.hypervisor import Hypervisor
+from lab.hosts.hypervisor import Hypervisor
+from lab.hosts.plugger import Plugger
+from lab.hosts.vm import PortSpec, Vm
 from lab.journal import LabBusy
 from lab.net import Namespace
-from lab.plugger import Plugger
 from lab.topology import Lab
-from lab.vm import PortSpec, Vm
 
 PORTS_PER_TENANT = 50
 NETWORKS = 5

@@ -11,10 +11,10 @@ from bench import processes
 from bench.bare import BareLab
 from bench.idle import follow, numbers, wait_done, wait_idle
 from bench.load import Slot, System, tenants_for, vm_slot
-from lab.capture import FlowMonitor
 from lab.client import ApiError
 from lab.net import CommandError
-from lab.ping import PingResult, PingStream
+from lab.traffic.capture import FlowMonitor
+from lab.traffic.ping import PingResult, PingStream
 from lab.wait import LabTimeout, wait_until
 
 Figures = dict[str, Any]

@@ -14,7 +14,7 @@ from typing import Any
 
 from bench.load import NETWORKS, PREFIX, Slot, System
 from bench.ovsdb import Operation, OvsdbClient, Tables
-from lab.hypervisor import Hypervisor
+from lab.hosts.hypervisor import Hypervisor
 from lab.net import Namespace, run
 from lab.process import Daemon
 from lab.topology import MGMT, Lab

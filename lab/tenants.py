@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.client import Client
-from lab.ipv6 import link_local
-from lab.ping import PingStream
+from lab.hosts.vm import PortSpec, Vm
 from lab.topology import Lab
-from lab.vm import PortSpec, Vm
+from lab.traffic.ipv6 import link_local
+from lab.traffic.ping import PingStream
 
 CIDRS = {"web": "10.0.1.0/24", "db": "10.0.2.0/24"}
 CIDRS6 = {"web": "fd00:0:0:1::/64", "db": "fd00:0:0:2::/64"}

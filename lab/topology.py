@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from lab.etcd import MAX_TXN_OPS, Etcd
-from lab.frr import Frr
-from lab.hypervisor import Hypervisor
+from lab.hosts.etcd import MAX_TXN_OPS, Etcd
+from lab.hosts.frr import Frr
+from lab.hosts.hypervisor import Hypervisor
+from lab.hosts.node import Node, NodeSpec, full_mesh
+from lab.hosts.tree import THIS, Tree
+from lab.hosts.vm import PortSpec, Vm
 from lab.journal import Journal, LabBusy
 from lab.net import Fabric
-from lab.node import Node, NodeSpec, full_mesh
-from lab.tree import THIS, Tree
-from lab.vm import PortSpec, Vm
 from lab.wait import wait_until
 
 UNDERLAY = "192.0.2."

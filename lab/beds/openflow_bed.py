@@ -19,7 +19,7 @@ from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER, set_ev_c
 from os_ken.ofproto import ofproto_v1_4
 
 from lab.beds.option_values import openflow_channels
-from lab.open_vswitch import schema_path
+from lab.hosts.open_vswitch import schema_path
 from ryu_apps import runtime
 from ryu_apps.control.messages import Program
 from ryu_apps.southbound.openflow.channels import OpenFlowChannels

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from lab.beds.option_values import ovsdb_settings
-from lab.open_vswitch import schema_path
+from lab.hosts.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementConnected, ElementDisconnected
 from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from vrouter_ovs.state import Endpoint, InterfaceInstalled, Key, StateObject, TunnelPort

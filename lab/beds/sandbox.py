@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lab.open_vswitch import schema_path
+from lab.hosts.open_vswitch import schema_path
 from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.state import StateObject
 from vrouter_ovs.state.meters import meter_pools, meters

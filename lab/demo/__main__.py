@@ -12,9 +12,9 @@ import os
 import sys
 
 from lab.__main__ import api_ports
-from lab.checks import Report
 from lab.client import ApiError
 from lab.demo import building, edge, inside, policy, reaching, spoofing, timing
+from lab.demo.report import Report
 from lab.journal import LabBusy
 from lab.net import CommandError
 from lab.tenants import vm_address

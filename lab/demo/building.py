@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from lab.checks import Report
+from lab.demo.report import Report
 from lab.tenants import CIDRS, CIDRS6, Tenant, new_tenant
 from lab.topology import Lab
 from lab.wait import wait_until

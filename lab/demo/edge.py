@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from lab.checks import Report
-from lab.ipv6 import learned
+from lab.demo.report import Report
+from lab.hosts.vm import Vm
 from lab.tenants import Tenant
-from lab.vm import Vm
+from lab.traffic.ipv6 import learned
 from lab.wait import LabTimeout, wait_until
 
 ASKED = (("web1", "web4"), ("web3", "web1"), ("db2", "db3"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from lab.capture import ENCAPSULATED_ICMP, Capture
-from lab.checks import Report
+from lab.demo.report import Report
 from lab.demo.shell import vnctl
-from lab.ping import ping
 from lab.tenants import Tenant
 from lab.topology import Lab
+from lab.traffic.capture import ENCAPSULATED_ICMP, Capture
+from lab.traffic.ping import ping
 
 ROUTE_TYPES = {2: "MAC/IP", 3: "flood", 5: "prefix"}
 """EVPN route types (RFC 7432 section 7, RFC 9136 section 3)."""

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from lab.capture import Capture
-from lab.checks import Report
+from lab.demo.report import Report
 from lab.demo.shell import vnctl
-from lab.ping import ping
+from lab.hosts.vm import Vm
 from lab.tenants import Tenant
 from lab.topology import Lab, in_parallel
-from lab.vm import Vm
+from lab.traffic.capture import Capture
+from lab.traffic.ping import ping
 from lab.wait import wait_until
 
 GROUP = "ops"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 
-from lab.checks import Report
-from lab.ping import PingResult, ping, ping_all, reach_all
+from lab.demo.report import Report
 from lab.tenants import Tenant, relation
 from lab.topology import Lab
+from lab.traffic.ping import PingResult, ping, ping_all, reach_all
 from lab.wait import LabTimeout, wait_until
 
 

@@ -6,8 +6,8 @@ import os
 import subprocess
 import sys
 
-from lab.checks import Report
 from lab.client import Client
+from lab.demo.report import Report
 from lab.net import run
 from lab.topology import Lab
 

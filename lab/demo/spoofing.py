@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import time
 
-from lab.capture import Capture
-from lab.checks import Report
-from lab.frames import arp_reply, echo, inject, udp4
-from lab.hypervisor import Hypervisor
+from lab.demo.report import Report
+from lab.hosts.hypervisor import Hypervisor
+from lab.hosts.vm import Vm
 from lab.tenants import Tenant
-from lab.vm import Vm
+from lab.traffic.capture import Capture
+from lab.traffic.frames import arp_reply, echo, inject, udp4
 from lab.wait import wait_until
 from vrouter_ovs.schema.tables import TABLE_IDS
 

@@ -6,12 +6,12 @@ import statistics
 import time
 from collections import defaultdict
 
-from lab.capture import FlowMonitor
-from lab.checks import Report
-from lab.ping import PingStream
+from lab.demo.report import Report
+from lab.hosts.vm import PortSpec, Vm
 from lab.tenants import Tenant, vm_address
 from lab.topology import Lab
-from lab.vm import PortSpec, Vm
+from lab.traffic.capture import FlowMonitor
+from lab.traffic.ping import PingStream
 
 FIRST_PINGS = 5
 

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from lab import packets as f
+from lab.traffic import packets as f
 
 MARK = b"VNC:"
 MARK_SIZE = 12

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab import packets as f
 from lab.spoofing.aim import Aim, Row
+from lab.traffic import packets as f
 
 
 def _mac(a: Aim) -> Iterator[bytes]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab import packets as f
 from lab.spoofing.aim import MARK_SIZE, Aim, Row, number
+from lab.traffic import packets as f
 
 FIRST = 1288
 """Bytes of a first fragment: shorter ones the userspace datapath does not track."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from lab import packets as f
 from lab.spoofing.aim import MARK_SIZE, Aim, Row, number
 from lab.spoofing.headers import chains
+from lab.traffic import packets as f
 
 
 def _hidden(a: Aim, last: int, payload: bytes, limit: int) -> Iterator[bytes]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from lab.hosts.tree import NoRevision, Tree, earlier_revision, take_out
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.tree import NoRevision, Tree, earlier_revision, take_out
 from tests.unit.northbound.api_client import Node
 
 TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping",

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.hosts.resolver import Resolver
 from lab.net import Namespace
-from lab.resolver import Resolver
 from lab.topology import Lab
 
 RESOLVER = ("127.0.0.1", 5300)

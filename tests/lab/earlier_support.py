@@ -9,14 +9,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from lab.capture import FlowMonitor
 from lab.client import Client
-from lab.node import Node
-from lab.ping import PingStream
-from lab.tcp import TcpStream
+from lab.hosts.node import Node
+from lab.hosts.tree import Tree
+from lab.hosts.vm import Vm
 from lab.topology import Lab
-from lab.tree import Tree
-from lab.vm import Vm
+from lab.traffic.capture import FlowMonitor
+from lab.traffic.ping import PingStream
+from lab.traffic.tcp import TcpStream
 from lab.wait import LabTimeout, wait_until
 
 KINDS = ("networks", "subnets", "ports", "routers", "security-groups", "security-group-rules")

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.client import Client
-from lab.ipv6 import enable_ipv6, link_local
+from lab.hosts.vm import PortSpec, Vm
 from lab.topology import Lab
-from lab.vm import PortSpec, Vm
+from lab.traffic.ipv6 import enable_ipv6, link_local
 
 WEB4, WEB6, DB6 = "10.66.1.0/24", "fd66:0:0:1::/64", "fd66:0:0:2::/64"
 LAYOUT = (("web1", "hv1"), ("web2", "hv2"), ("web3", "hv3"), ("db1", "hv1"), ("db2", "hv3"))

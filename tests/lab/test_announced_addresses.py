@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import packets as p
-from lab.frames import advertisement, inject, solicitation
+from lab.hosts.vm import Vm
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.vm import Vm
+from lab.traffic import packets as p
+from lab.traffic.frames import advertisement, inject, solicitation
 from lab.wait import wait_until
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("web3", "hv3"), ("web4", "hv3"), ("db1", "hv1"))

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from lab.hosts.vm import PortSpec, Vm
 from lab.net import Namespace, veth
-from lab.ping import ping
 from lab.topology import MGMT, Lab
-from lab.vm import PortSpec, Vm
+from lab.traffic.ping import ping
 from lab.wait import wait_until
 
 LEAF_VTEP = "192.0.2.60"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.hosts.vm import Vm
 from lab.net import CommandError
 from lab.tenants import CIDRS, Tenant, new_tenant
 from lab.topology import Lab
-from lab.vm import Vm
 from lab.wait import wait_until
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("web3", "hv3"), ("web4", "hv2"), ("db1", "hv3"))

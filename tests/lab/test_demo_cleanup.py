@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from lab.hosts.vm import PortSpec
 from lab.journal import Journal, LabBusy, netns_inode, process_start, processes_in
 from lab.net import CommandError, Namespace, run
-from lab.ping import ping
 from lab.topology import Lab
-from lab.vm import PortSpec
+from lab.traffic.ping import ping
 
 ROOT = Path(__file__).resolve().parents[2]
 CRASH = """

@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from lab.capture import ENCAPSULATED_ICMP, Capture
-from lab.ping import ping, ping_all, reach_all
 from lab.tenants import Tenant, relation
 from lab.topology import Lab
+from lab.traffic.capture import ENCAPSULATED_ICMP, Capture
+from lab.traffic.ping import ping, ping_all, reach_all
 from lab.wait import wait_until
 
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 import pytest
 
 from lab.client import ApiError, Client
+from lab.hosts.tree import THIS, Tree
+from lab.hosts.vm import Vm
 from lab.net import run
-from lab.ping import ping, ping_all, reach_all
-from lab.tcp import connects, listening
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.tree import THIS, Tree
-from lab.vm import Vm
+from lab.traffic.ping import ping, ping_all, reach_all
+from lab.traffic.tcp import connects, listening
 from lab.wait import wait_until
 from tests.lab.earlier_support import (
     Record,

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.ping import reach_all
+from lab.hosts.tree import THIS, Tree
 from lab.tenants import new_tenant
 from lab.topology import Lab
-from lab.tree import THIS, Tree
+from lab.traffic.ping import reach_all
 from tests.lab.earlier_support import Record, Traffic, apart, configured, exchange, settled
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from lab import dhcp_load
-from lab.capture import Capture
-from lab.dhcp import Dhclient, Udhcpc
-from lab.ping import ping
+from lab.hosts.vm import PortSpec, Vm
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.vm import PortSpec, Vm
+from lab.traffic import dhcp_load
+from lab.traffic.capture import Capture
+from lab.traffic.dhcp import Dhclient, Udhcpc
+from lab.traffic.ping import ping
 from lab.wait import wait_until
 from tests.lab.dns_support import dig
 from vrouter_ovs.state.meters import PUNT_BURST, PUNT_RATE

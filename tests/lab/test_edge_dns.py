@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from lab.dhcp import Dhclient
-from lab.resolver import Resolver
+from lab.hosts.resolver import Resolver
+from lab.hosts.vm import PortSpec
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.vm import PortSpec
+from lab.traffic.dhcp import Dhclient
 from lab.wait import wait_until
 from tests.lab.dns_support import dig, lab_with_resolvers, silent, with_resolv_conf
 from tests.lab.ipv6_support import enable_ipv6, link_local

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lab import dhcp_load, edge_flood
-from lab.inside import link
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
+from lab.traffic import dhcp_load, edge_flood
+from lab.traffic.inside import link
 from vrouter_ovs.state.meters import PUNT_BURST, PUNT_RATE
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"))

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.ping import PingStream, ping
+from lab.hosts.vm import PortSpec, Vm
 from lab.topology import Lab
-from lab.vm import PortSpec, Vm
+from lab.traffic.ping import PingStream, ping
 from lab.wait import wait_until
 from tests.lab.ipv6_support import Tenant6, enable_ipv6, link_local
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from lab.ipv6 import link_local, listen
-from lab.ping import ping
+from lab.hosts.vm import PortSpec, Vm
 from lab.topology import Lab
-from lab.vm import PortSpec, Vm
+from lab.traffic.ipv6 import link_local, listen
+from lab.traffic.ping import ping
 from lab.wait import wait_until
 
 MODES = {

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import dns.reversename
 import pytest
 
-from lab.capture import Capture
+from lab.hosts.vm import Vm
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.vm import Vm
+from lab.traffic.capture import Capture
 from lab.wait import wait_until
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("web3", "hv3"))

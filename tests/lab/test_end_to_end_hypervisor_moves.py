@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from lab.capture import FlowMonitor
-from lab.ping import PingStream
 from lab.tenants import Tenant
 from lab.topology import Lab
+from lab.traffic.capture import FlowMonitor
+from lab.traffic.ping import PingStream
 from lab.wait import wait_until
 from ryu_apps.control.vpn.released import QUIET
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.ping import PingStream, ping, reach_all
+from lab.hosts.vm import Vm
 from lab.tenants import Tenant
 from lab.topology import Lab
-from lab.vm import Vm
+from lab.traffic.ping import PingStream, ping, reach_all
 from lab.wait import wait_until
 
 # Neighbours remember the MAC of an address for a while, so each VM gets an address of its own.

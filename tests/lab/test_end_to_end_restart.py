@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from lab.capture import FlowMonitor
-from lab.hypervisor import Hypervisor
-from lab.ping import PingResult, PingStream, ping
+from lab.hosts.hypervisor import Hypervisor
 from lab.tenants import Tenant
 from lab.topology import Lab, is_up
+from lab.traffic.capture import FlowMonitor
+from lab.traffic.ping import PingResult, PingStream, ping
 from lab.wait import wait_until
 
 UNTOUCHED = {"ADDED": 0, "DELETED": 0, "MODIFIED": 0}

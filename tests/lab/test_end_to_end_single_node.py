@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 from lab.client import Client
-from lab.forward import Forwarder
-from lab.hypervisor import Hypervisor
-from lab.ping import reach_all
+from lab.hosts.forward import Forwarder
+from lab.hosts.hypervisor import Hypervisor
+from lab.hosts.tree import ROOT, THIS
 from lab.process import Daemon
 from lab.tenants import new_tenant
 from lab.topology import Lab
-from lab.tree import ROOT, THIS
+from lab.traffic.ping import reach_all
 from lab.wait import wait_until
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("db1", "hv1"))

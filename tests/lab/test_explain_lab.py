@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from lab.client import Client
-from lab.ping import ping
 from lab.tenants import Tenant
 from lab.topology import Lab
+from lab.traffic.ping import ping
 from lab.wait import wait_until
 from ryu_apps.cli.vnctl import main
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import packets as f
-from lab.inside import link
-from lab.ping import PingStream
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
+from lab.traffic import packets as f
+from lab.traffic.inside import link
+from lab.traffic.ping import PingStream
 from lab.wait import wait_until
 
 LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("web3", "hv3"))

@@ -13,13 +13,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.capture import Capture
-from lab.frames import advertisement, echo, inject, redirect, router_advertisement, solicitation
-from lab.ipv6 import enable_ipv6, link_local
-from lab.ping import PingStream, ping, reach_all
+from lab.hosts.vm import Vm
 from lab.tenants import Tenant
 from lab.topology import Lab
-from lab.vm import Vm
+from lab.traffic.capture import Capture
+from lab.traffic.frames import (
+    advertisement,
+    echo,
+    inject,
+    redirect,
+    router_advertisement,
+    solicitation,
+)
+from lab.traffic.ipv6 import enable_ipv6, link_local
+from lab.traffic.ping import PingStream, ping, reach_all
 from lab.wait import wait_until
 from tests.lab.ipv6_support import DB6, WEB6, Tenant6, counter, echoes
 

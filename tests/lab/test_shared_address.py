@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.capture import Capture, FlowMonitor
-from lab.frames import inject
-from lab.keepalived import Keepalived
-from lab.ping import PingStream, ping
+from lab.hosts.keepalived import Keepalived
+from lab.hosts.vm import Vm
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.vm import Vm
+from lab.traffic.capture import Capture, FlowMonitor
+from lab.traffic.frames import inject
+from lab.traffic.ping import PingStream, ping
 from lab.wait import wait_until
 from tests.lab.ipv6_support import Tenant6
 

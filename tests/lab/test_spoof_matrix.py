@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from lab import packets
-from lab.inside import link
+from lab.hosts.vm import PortSpec, Vm
 from lab.spoofing import MARK, MARK_SIZE, ROWS, Aim, Party
 from lab.topology import Lab
-from lab.vm import PortSpec, Vm
+from lab.traffic import packets
+from lab.traffic.inside import link
 from lab.wait import LabTimeout, wait_until
 
 CIDR4, CIDR6 = "10.74.0.0/24", "fd74::/64"

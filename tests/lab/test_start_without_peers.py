@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.capture import Capture
 from lab.tenants import Tenant, new_tenant
 from lab.topology import MGMT, Lab
+from lab.traffic.capture import Capture
 
 
 @pytest.fixture

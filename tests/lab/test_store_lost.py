@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from lab.client import ApiError
-from lab.ping import ping
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
+from lab.traffic.ping import ping
 from lab.wait import wait_until
 
 from .test_end_to_end_restart import all_flows, recovered

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.ping import PingStream
 from lab.tenants import Tenant
 from lab.topology import Lab
+from lab.traffic.ping import PingStream
 from lab.wait import wait_until
 
 

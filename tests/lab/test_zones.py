@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from lab.client import Client
-from lab.inside import open_socket, udp
+from lab.hosts.vm import PortSpec, Vm
 from lab.topology import Lab
-from lab.vm import PortSpec, Vm
+from lab.traffic.inside import open_socket, udp
 from lab.wait import wait_until
 
 CIDR, ADDRESS = "10.73.0.0/24", "10.73.0.10"

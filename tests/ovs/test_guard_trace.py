@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import packets as f
 from lab.beds.sandbox import BRIDGE, OpenFlow, Sandbox
+from lab.traffic import packets as f
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.schema.tables import TABLE_IDS
 from vrouter_ovs.state import Evi, Flood, LocalPort, Vrouter

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import packets as p
 from lab.beds.sandbox import OpenFlow, Sandbox
+from lab.traffic import packets as p
 from tests.hops import bridged
 from vrouter_ovs.state import (
     EGRESS,

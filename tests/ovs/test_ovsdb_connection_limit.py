@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.ovsdb_bed import Hypervisor, Node, until
-from lab.open_vswitch import schema_path
+from lab.hosts.open_vswitch import schema_path
 
 LIMIT, FLOOD = 20, 100
 

@@ -14,7 +14,7 @@ import pytest
 
 from lab.beds.option_values import ovsdb_settings
 from lab.beds.ovsdb_bed import Hypervisor, Node, until
-from lab.open_vswitch import schema_path
+from lab.hosts.open_vswitch import schema_path
 from ryu_apps.control.messages import ElementDisconnected, InterfacesChanged
 from ryu_apps.southbound.ovsdb.admission import MAX_EARLY_PER_SOURCE
 from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions, parse_listen

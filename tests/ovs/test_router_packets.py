@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from lab import packets as p
+from lab.traffic import packets as p
 from tests.ovs.policy_bed import EVI, Bed, ip4, ip6, mac
 from tests.ovs.policy_probes import ALL_OUT, CLIENT, running_bed
 from tests.ovs.test_tagged_frames import link

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import packets as f
 from lab.beds.option_values import dns_limits
+from lab.traffic import packets as f
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import QUEUE, REASONS, PuntDispatcher

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from lab.frames import arp_reply, echo, udp4
+from lab.traffic.frames import arp_reply, echo, udp4
 from vrouter_ovs.proxies import packet
 
 MACS = ("02:00:00:00:00:01", "02:00:00:00:00:02")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.open_vswitch import schema_path
+from lab.hosts.open_vswitch import schema_path
 from ryu_apps.southbound.ovsdb.datapath import LIMIT, LIMIT_MARK
 from ryu_apps.southbound.ovsdb.protocol.replica import MAP, OPTION
 from ryu_apps.southbound.ovsdb.protocol.schema import Plan, plan_for

@@ -6,11 +6,11 @@ import dataclasses
 import ipaddress
 from dataclasses import dataclass
 
-from lab.dhcp import Udhcpc
-from lab.hypervisor import Hypervisor
-from lab.ipv6 import enable_ipv6, listen
+from lab.hosts.hypervisor import Hypervisor
 from lab.journal import Journal
 from lab.net import Namespace, veth
+from lab.traffic.dhcp import Udhcpc
+from lab.traffic.ipv6 import enable_ipv6, listen
 
 MTU = 1400
 

@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from lab.hosts.open_vswitch import schema_path
 from lab.journal import Journal
 from lab.net import CommandError, Fabric, Namespace, run
-from lab.open_vswitch import schema_path
 from lab.process import Daemon
 from lab.wait import wait_until
 

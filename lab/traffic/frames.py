@@ -1,5 +1,5 @@
-"""Whole frames of the usual kinds, made of :mod:`lab.packets`, which a VM sends as they are: what
-an honest guest does not do.
+"""Whole frames of the usual kinds, made of :mod:`lab.traffic.packets`, which a VM sends as they
+are: what an honest guest does not do.
 
 ``eth`` and ``ip`` are always (source, destination).
 """
@@ -10,8 +10,8 @@ import struct
 import sys
 from collections.abc import Iterable
 
-from lab import packets as p
-from lab.vm import Vm
+from lab.hosts.vm import Vm
+from lab.traffic import packets as p
 
 _SEND = """
 import socket, sys

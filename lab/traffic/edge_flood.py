@@ -1,9 +1,9 @@
 """A VM that floods its hypervisor with what the network itself answers: DHCP, ARP, router
 solicitations, DNS.
 
-Runs inside of a VM's namespace: ``python -m lab.edge_flood KIND INTERFACE RATE SECONDS OWN GATEWAY
-GATEWAY-MAC KNOWN`` (RATE in packets a second; the rest are IPv4 addresses and a MAC; KNOWN is a
-neighbor's); prints one JSON object.  Needs nothing but the standard library.
+Runs inside of a VM's namespace: ``python -m lab.traffic.edge_flood KIND INTERFACE RATE SECONDS
+OWN GATEWAY GATEWAY-MAC KNOWN`` (RATE in packets a second; the rest are IPv4 addresses and a MAC;
+KNOWN is a neighbor's); prints one JSON object.  Needs nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import time
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 
-from lab import packets as f
-from lab.dhcp_load import ROOT, discover, open_link
 from lab.net import Namespace
+from lab.traffic import packets as f
+from lab.traffic.dhcp_load import ROOT, discover, open_link
 
 NOBODY = "00:00:00:00:00:00"
 
@@ -98,9 +98,9 @@ KINDS: dict[str, Callable[[str, Who], list[bytes]]] = {
 def start(
     space: Namespace, kind: str, rate: int, seconds: float, who: Who
 ) -> subprocess.Popen[str]:
-    """Run it in a VM; :func:`lab.dhcp_load.result` waits for its end."""
+    """Run it in a VM; :func:`lab.traffic.dhcp_load.result` waits for its end."""
     return subprocess.Popen(
-        [*space.prefix, sys.executable, "-m", "lab.edge_flood", kind, "eth0", str(rate),
+        [*space.prefix, sys.executable, "-m", "lab.traffic.edge_flood", kind, "eth0", str(rate),
          str(seconds), *astuple(who)],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip

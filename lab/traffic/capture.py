@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from lab.hypervisor import OPENFLOW, Hypervisor
+from lab.hosts.hypervisor import OPENFLOW, Hypervisor
 from lab.net import Namespace, run
 from lab.wait import LabTimeout, wait_until
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.client import Client
-from lab.forward import Forwarder
+from lab.hosts.forward import Forwarder
+from lab.hosts.tree import THIS, Tree
 from lab.journal import Journal
 from lab.net import Fabric, Namespace
 from lab.process import Daemon
-from lab.tree import THIS, Tree
 
 OVSDB_PORT = 6640
 OPENFLOW_PORT = 6653

@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 EARLIER = "98a2fd263584c80245136b1cae78183c1cf37c4d"
 """The revision that a system must be able to be upgraded from while it runs."""
 

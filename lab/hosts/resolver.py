@@ -1,7 +1,7 @@
 """A DNS resolver that knows a few names of the outside, over UDP and TCP, and tells who asked.
 
-Runs in a namespace: ``python -m lab.resolver ADDRESS PORT``; writes one line for each query to its
-standard output, as "udp www.example.com. A".
+Runs in a namespace: ``python -m lab.hosts.resolver ADDRESS PORT``; writes one line for each query
+to its standard output, as "udp www.example.com. A".
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lab.net import Namespace
 from lab.process import Daemon
 from lab.wait import wait_until
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TTL = 300
 NAMES = {
     ("www.example.com.", "A"): ["203.0.113.80"],
@@ -42,7 +42,7 @@ class Resolver:
     def __init__(self, space: Namespace, journal: Journal, address: str, port: int) -> None:
         directory = journal.directory / f"resolver-{space.host}"
         self.daemon = Daemon(
-            journal, "resolver", [sys.executable, "-m", "lab.resolver", address, str(port)],
+            journal, "resolver", [sys.executable, "-m", "lab.hosts.resolver", address, str(port)],
             directory, space, {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
 

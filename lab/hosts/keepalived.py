@@ -6,9 +6,9 @@ import os
 import signal
 from collections.abc import Iterable
 
+from lab.hosts.vm import Vm
 from lab.journal import Journal, process_start
 from lab.process import Daemon
-from lab.vm import Vm
 from lab.wait import wait_until
 
 _GLOBAL = """global_defs {{

@@ -8,8 +8,8 @@ import struct
 import threading
 from collections.abc import Callable
 
-from lab.inside import open_socket
-from lab.vm import Vm
+from lab.hosts.vm import Vm
+from lab.traffic.inside import open_socket
 
 PATIENCE = 10.0
 """Seconds without a byte after which a connection is taken for dead."""

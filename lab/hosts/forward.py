@@ -1,8 +1,8 @@
 """Reach a TCP service inside a namespace from the host's loopback.
 
 A socket belongs for life to the namespace it was made in.  So the lab binds the listener on the
-host and hands it to ``ip netns exec <namespace> python -m lab.forward``: what is accepted there
-came from the host, what is connected there stays inside.
+host and hands it to ``ip netns exec <namespace> python -m lab.hosts.forward``: what is accepted
+there came from the host, what is connected there stays inside.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Forwarder:
         self, journal: Journal, name: str, space: Namespace, port: int, address: str, target: int,
     ) -> None:
         self.port = port
-        self._argv = [sys.executable, "-m", "lab.forward", "--to", f"{address}:{target}"]
+        self._argv = [sys.executable, "-m", "lab.hosts.forward", "--to", f"{address}:{target}"]
         self._journal = journal
         self._name = name
         self._space = space
@@ -82,7 +82,7 @@ async def _serve(listener: socket.socket, address: str, port: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m lab.forward")
+    parser = argparse.ArgumentParser(prog="python -m lab.hosts.forward")
     parser.add_argument("--listener", type=int, required=True, help="inherited file descriptor")
     parser.add_argument("--to", required=True, metavar="ADDRESS:PORT")
     options = parser.parse_args()

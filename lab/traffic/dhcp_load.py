@@ -1,7 +1,8 @@
 """DHCP as load: a VM that floods its hypervisor with requests, and one that times the answers.
 
-Runs inside of a VM's namespace: ``python -m lab.dhcp_load flood|probe INTERFACE RATE SECONDS``
-(RATE in packets a second); prints one JSON object.  Needs nothing but the standard library.
+Runs inside of a VM's namespace: ``python -m lab.traffic.dhcp_load flood|probe INTERFACE RATE
+SECONDS`` (RATE in packets a second); prints one JSON object.  Needs nothing but the standard
+library.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 
 from lab.net import Namespace
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ETH_IPV4 = 0x0800
 _COOKIE = b"\x63\x82\x53\x63"
 
@@ -26,7 +27,7 @@ _COOKIE = b"\x63\x82\x53\x63"
 def start(space: Namespace, what: str, rate: int, seconds: float) -> subprocess.Popen[str]:
     """Run it in a VM; :func:`result` waits for its end."""
     return subprocess.Popen(
-        [*space.prefix, sys.executable, "-m", "lab.dhcp_load", what, "eth0", str(rate),
+        [*space.prefix, sys.executable, "-m", "lab.traffic.dhcp_load", what, "eth0", str(rate),
          str(seconds)],
         stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What stands in a lab: hypervisors, VMs, VNC nodes, and the programs beside them."""

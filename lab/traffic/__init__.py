@@ -1,0 +1,1 @@
+"""What VMs of a lab send and what is caught of it: clients, loads, frames by hand, captures."""
