@@ -74,7 +74,7 @@ soak: venv ## 100,000 mutated packets of each protocol that VMs ask the network 
 	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" HYPOTHESIS_PROFILE=soak \
 		VNC_HOSTILE_PACKETS=$${VNC_HOSTILE_PACKETS:-100000} $(PYTEST) -v -s \
 		tests/property/test_hostile_soak.py tests/property/test_proxy_hostile.py \
-		tests/unit/southbound/test_punt.py
+		tests/unit/southbound/test_packet_in.py
 
 .PHONY: bench
 bench: root deps venv ## The benchmarks of docs/benchmarks.md
