@@ -11,7 +11,7 @@ from os_ken.ofproto import ofproto_parser, ofproto_protocol, ofproto_v1_4_parser
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from tests.encapsulations import NAMES, declared
-from tests.ovs.objects import (
+from tests.ovs.vrouter.objects import (
     addresses,
     macs,
     neighbors,

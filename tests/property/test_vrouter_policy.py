@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ovs.objects import is_tracked, overlap, peer_addresses, rules
+from tests.ovs.vrouter.objects import is_tracked, overlap, peer_addresses, rules
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.pipeline.port_blocks import blocks
 from vrouter_ovs.state import PeerAddress, Rule

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ovs.objects import ipv6s, local_hops, macs, remote_hops, vnis
+from tests.ovs.vrouter.objects import ipv6s, local_hops, macs, remote_hops, vnis
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.state import Neighbor, Route, StateObject
 from vrouter_ovs.wire.encode import encode, encode_object

@@ -13,7 +13,7 @@ def decode_error(message: bytes) -> tuple[int, int, int, str]:
     """(xid of the message that failed, type, code, text) of a whole OFPT_ERROR message.
 
     Open vSwitch sends the failing message's xid and its first 64 bytes.  What it does with a
-    message in a bundle (3.1, tests/ovs/test_vrouter_errors.py):
+    message in a bundle (3.1, tests/ovs/vrouter/test_errors.py):
 
     - one that cannot be parsed, or that breaks a prerequisite, names a missing table or a bad port,
       is refused when it is added, with its xid.  It is then not part of the bundle, and a commit

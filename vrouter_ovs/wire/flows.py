@@ -2,7 +2,7 @@
 
 So a flow that was read back equals the flow that was sent, byte for byte, and comparing two whole
 tables is comparing two dicts.  What that asks of the encoding, and where it is tested against a
-running ovs-vswitchd (tests/ovs/test_vrouter_readback.py): OXM fields in the order of the reply
+running ovs-vswitchd (tests/ovs/vrouter/test_readback.py): OXM fields in the order of the reply
 (:mod:`vrouter_ovs.schema.fields`), no mask of all ones, no field with a mask of zeros, whole fields
 by set_field, slices of registers by Nicira's load, Nicira's headers within Nicira's actions.
 """

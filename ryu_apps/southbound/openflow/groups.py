@@ -1,7 +1,7 @@
 """The groups of one vrouter: what it should hold and what it does hold.  Pure.
 
 Group changes travel in the bundle of the flows (Open vSwitch takes them there,
-tests/ovs/test_openflow_groups.py): new and changed groups before the first flow, deletions behind
+tests/ovs/openflow/test_groups.py): new and changed groups before the first flow, deletions behind
 the last, so that no flow ever names a group that is not there, and all is one atomic step.  Groups
 bear no cookie; those whose ids are ours by :func:`vrouter_ovs.wire.groups.is_our_group` are
 compared byte by byte with what was read back, all others are left alone.

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from tests.former_numbering import FORMER, encode_former
-from tests.ovs.objects import vrouters
+from tests.ovs.vrouter.objects import vrouters
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.declaration import MAX_TABLE_ID, check_order
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLES

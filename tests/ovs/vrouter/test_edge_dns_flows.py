@@ -9,8 +9,8 @@ import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.hops import bridged
-from tests.ovs.test_edge_punts import GATEWAY, OWN, VTEP, mac, punted, send
-from tests.ovs.tracing import Outcome, trace
+from tests.ovs.vrouter.test_edge_punts import GATEWAY, OWN, VTEP, mac, punted, send
+from tests.ovs.vrouter.tracing import Outcome, trace
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.state import (
     MDNS_ANSWER,

@@ -9,8 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.ovs.policy_bed import Bed, ip4, mac
-from tests.ovs.policy_probes import (
+from tests.ovs.vrouter.policy_bed import Bed, ip4, mac
+from tests.ovs.vrouter.policy_probes import (
     BARE,
     CLIENT,
     ICMP,

@@ -11,8 +11,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.ovs.policy_bed import Bed, ip4
-from tests.ovs.policy_probes import (
+from tests.ovs.vrouter.policy_bed import Bed, ip4
+from tests.ovs.vrouter.policy_probes import (
     BARE,
     CLIENT,
     SERVER,

@@ -11,9 +11,9 @@ from contextlib import closing
 import pytest
 
 from lab.traffic import packets as p
-from tests.ovs.policy_bed import EVI, Bed, ip4, ip6, mac
-from tests.ovs.policy_probes import running_bed
-from tests.ovs.tracing import trace
+from tests.ovs.vrouter.policy_bed import EVI, Bed, ip4, ip6, mac
+from tests.ovs.vrouter.policy_probes import running_bed
+from tests.ovs.vrouter.tracing import trace
 from vrouter_ovs.state import Endpoint, Evi, Flood, LocalPort, Tunnel, Vrouter
 
 PRIORITY, OF_A_VLAN, OTHER_TPID = (p.DOT1Q, 0xA000), (p.DOT1Q, 0xA005), (p.DOT1AD, 0x6000)

@@ -9,7 +9,7 @@ import pytest
 from lab.beds.sandbox import BRIDGE, Sandbox
 from ryu_apps.cli.trace.ofproto import parse
 from tests.encapsulations import declared
-from tests.ovs.tracing import Outcome, trace
+from tests.ovs.vrouter.tracing import Outcome, trace
 from vrouter_ovs.state import (
     BridgedHop,
     Endpoint,

@@ -10,15 +10,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.ovs.policy_bed import Bed
-from tests.ovs.policy_probes import (
-    ALL_OUT,
-    CLIENT,
-    SERVER,
-    address,
-    reaches,
-    running_bed,
-)
+from tests.ovs.vrouter.policy_bed import Bed
+from tests.ovs.vrouter.policy_probes import ALL_OUT, CLIENT, SERVER, address, reaches, running_bed
 from vrouter_ovs.state import INGRESS, Policy, Punt, Rule
 from vrouter_ovs.state.meters import connect_meter, meter_pools, meters
 from vrouter_ovs.wire import encode

@@ -23,10 +23,9 @@ from ryu_apps.control.config.model import (
     Subnet,
 )
 from ryu_apps.control.world import World
-from tests.ovs.tracing import trace
+from tests.element_info import ovs_info
+from tests.ovs.vrouter.tracing import trace
 from vrouter_ovs.state import FLOWS, TARGET_OF
-
-from ..element_info import ovs_info
 
 GATEWAY = {"n": "fa:16:3e:00:00:fe", "m": "fa:16:3e:00:00:fd"}
 NEW, ESTABLISHED, REPLY = "trk,new", "trk,est", "trk,est,rpl"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
-from tests.ovs.tracing import trace
+from tests.ovs.vrouter.tracing import trace
 from vrouter_ovs.addresses import link_local
 from vrouter_ovs.state import Evi, Flood, Gateway, LocalPort, Neighbor, StateObject, Vrouter
 

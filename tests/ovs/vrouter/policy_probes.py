@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import closing
 
-from tests.ovs.policy_bed import Bed, ip4, ip6
+from tests.ovs.vrouter.policy_bed import Bed, ip4, ip6
 from vrouter_ovs.state import EGRESS, Policy, Rule, StateObject
 from vrouter_ovs.wire import encode
 

@@ -8,7 +8,7 @@ import pytest
 
 from lab.beds.sandbox import Sandbox
 from tests.hops import bridged
-from tests.ovs.tracing import Outcome, trace
+from tests.ovs.vrouter.tracing import Outcome, trace
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from lab.beds.sandbox import OpenFlow, Sandbox
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from tests.hops import bridged
-from tests.ovs.objects import objects, vrouters
+from tests.ovs.vrouter.objects import objects, vrouters
 from vrouter_ovs.document import EXAMPLES
 from vrouter_ovs.state import Endpoint, Flood, FloodRemotes, LocalHop, Route, StateObject, Tunnel
 from vrouter_ovs.wire import encode

@@ -15,7 +15,7 @@ import pytest
 
 from lab.beds.openflow_bed import Switch, eventually, free_port
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 LEARNING_SWITCH = '''
 from os_ken.base import app_manager
 from os_ken.controller import ofp_event
