@@ -159,35 +159,41 @@ class Resolver:
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
     ) -> None:
         _, vni, mac = lookup
+        scope = ("evi", vni)
         free = lookup not in self._gateways.taken
         paths = instance.macs.get(mac, ()) if instance and free else ()
         path = self._instances.best(paths)
+        remotes: dict[frozenset[str], RemoteMac | None] = {}
         for element in elements:
             port_id = self._ports.local.get((element, lookup))
             if port_id is not None and free and mac != self._ports.bound[port_id].mac:
                 # A MAC that passes from port to port.
                 item = LocalMac(vni, mac, self._ports.bound[port_id].ofport)
-                self._desired.put(element, ("evi", vni), item)
+                self._desired.put(element, scope, item)
             else:
-                self._desired.delete(element, ("evi", vni), ("localmac", vni, mac))
-            endpoint = None
+                self._desired.delete(element, scope, ("localmac", vni, mac))
+            remote = None
             if path is not None and port_id is None:
                 here = self._elements.accepted[element]
                 if path.attrs.next_hop != here.vtep:
-                    endpoint = endpoint_to(path.attrs, here.encapsulations)
-            if endpoint is None:
-                self._desired.delete(element, ("evi", vni), ("mac", vni, mac))
+                    supported = here.encapsulations
+                    if supported not in remotes:
+                        remotes[supported] = _remote_mac(vni, mac, path, supported)
+                    remote = remotes[supported]
+            if remote is None:
+                self._desired.delete(element, scope, ("mac", vni, mac))
             else:
-                item = RemoteMac(vni, mac, (BridgedHop(endpoint, path.labels[0]),))
-                self._desired.put(element, ("evi", vni), item)
+                self._desired.put(element, scope, remote)
 
     def _resolve_ip(
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
     ) -> None:
         _, vni, ip = lookup
+        scope = ("evi", vni)
         free = lookup not in self._gateways.taken
         paths = instance.ips.get(ip, ()) if instance and free else ()
         path = self._instances.best(paths)
+        remote: Neighbor | None = None
         for element in elements:
             port_id = self._ports.local.get((element, lookup)) if free else None
             if port_id is not None:
@@ -195,34 +201,35 @@ class Resolver:
                 ofport = self._ports.bound[port_id].ofport
                 owner = owner_of(self._config, vni, ip, mac)
                 item = Neighbor(vni, ip, mac, False, ofport, owner)
-                self._desired.put(element, ("evi", vni), item)
+                self._desired.put(element, scope, item)
             elif path is None or path.attrs.next_hop == self._elements.accepted[element].vtep:
                 if free and lookup in self._services.addresses(vni):
                     item = Neighbor(vni, ip, service_mac(vni), False, owner=OWNER_NETWORK)
-                    self._desired.put(element, ("evi", vni), item)
+                    self._desired.put(element, scope, item)
                 else:
-                    self._desired.delete(element, ("evi", vni), ("neighbor", vni, ip))
+                    self._desired.delete(element, scope, ("neighbor", vni, ip))
             else:
-                mac = path.nlri.mac
-                owner = owner_of(self._config, vni, ip, mac)
-                item = Neighbor(vni, ip, mac, owner=owner)
-                self._desired.put(element, ("evi", vni), item)
+                if remote is None:
+                    mac = path.nlri.mac
+                    remote = Neighbor(vni, ip, mac, owner=owner_of(self._config, vni, ip, mac))
+                self._desired.put(element, scope, remote)
 
     def _resolve_prefix(
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
     ) -> None:
         _, vni, prefix = lookup
+        scope = ("vrf", vni)
         paths = self._instances.hops(instance.usable(prefix)) if instance else ()
         behind = [path for path in paths if path.gateway]
         is_connected = prefix in self._presence.connected.get(vni, ())
         for element in elements:
             local = self._ports.local_hop(element, lookup)
             if local is not None:
-                self._desired.put(element, ("vrf", vni), Route(vni, prefix, (local,)))
+                self._desired.put(element, scope, Route(vni, prefix, (local,)))
                 continue
             if is_connected:
                 # Nobody announced this address of an attached subnet.
-                self._desired.put(element, ("vrf", vni), Route(vni, prefix, ()))
+                self._desired.put(element, scope, Route(vni, prefix, ()))
                 continue
             hops: set[LocalHop | RemoteHop] = set()
             if paths:
@@ -234,9 +241,9 @@ class Resolver:
                 hops.update(self._through_gateways(element, instance, behind))
             if hops:
                 item = Route(vni, prefix, tuple(sorted(hops, key=_hop_order)[:MAX_HOPS]))
-                self._desired.put(element, ("vrf", vni), item)
+                self._desired.put(element, scope, item)
             else:
-                self._desired.delete(element, ("vrf", vni), ("route", vni, prefix))
+                self._desired.delete(element, scope, ("route", vni, prefix))
 
     def _through_gateways(
         self, element: str, instance: Instance, paths: Iterable[Path]
@@ -257,29 +264,40 @@ class Resolver:
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
     ) -> None:
         vni = lookup[1]
+        scope = ("evi", vni)
         paths = instance.imets.values() if instance is not None else ()
-        remotes: dict[frozenset[str], set[BridgedHop]] = {}
+        leaves: dict[frozenset[str], list[BridgedHop]] = {}
         for element in elements:
             here = self._elements.accepted[element]
-            hops = remotes.get(here.encapsulations)
+            vtep, supported = here.vtep, here.encapsulations
+            hops = leaves.get(supported)
             if hops is None:
-                hops = remotes[here.encapsulations] = _flood_hops(paths, here.encapsulations)
+                hops = leaves[supported] = _flood_hops(paths, supported)
             ports = tuple(sorted(self._ports.present[vni][element].values()))
-            others = tuple(sorted(hop for hop in hops if hop.endpoint.vtep != here.vtep))
-            self._desired.put(element, ("evi", vni), Flood(vni, ports))
+            others = tuple([hop for hop in hops if hop.endpoint.vtep != vtep])
+            self._desired.put(element, scope, Flood(vni, ports))
             if others:
-                self._desired.put(element, ("evi", vni), FloodRemotes(vni, others))
+                self._desired.put(element, scope, FloodRemotes(vni, others))
             else:
-                self._desired.delete(element, ("evi", vni), ("floodremotes", vni))
+                self._desired.delete(element, scope, ("floodremotes", vni))
 
 
-def _flood_hops(paths: Iterable[Path], supported: frozenset[str]) -> set[BridgedHop]:
-    """One leaf a route, so that a VTEP with two EVIs imported here gets a copy for each."""
-    return {
+def _remote_mac(vni: int, mac: str, path: Path, supported: frozenset[str]) -> RemoteMac | None:
+    """How elements with these encapsulations send to a MAC along a path; None where they cannot."""
+    endpoint = endpoint_to(path.attrs, supported)
+    if endpoint is None:
+        return None
+    return RemoteMac(vni, mac, (BridgedHop(endpoint, path.labels[0]),))
+
+
+def _flood_hops(paths: Iterable[Path], supported: frozenset[str]) -> list[BridgedHop]:
+    """One leaf a route, so that a VTEP with two EVIs imported here gets a copy for each; in the
+    order of the leaves."""
+    return sorted({
         BridgedHop(endpoint, path.labels[0])
         for path in paths
         if (endpoint := endpoint_to(path.attrs, supported)) is not None
-    }
+    })
 
 
 def _remote_hop(path: Path, element: Element) -> RemoteHop | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from ryu_apps.control.routes import MacIp, Nlri, Path
 
 
+@lru_cache(maxsize=65536)
 def vtep_order(address: str) -> tuple[int, int]:
     """RFC 7432 section 15.1: of equal sequence numbers the lowest VTEP wins, which is the largest
     by this."""
