@@ -54,7 +54,8 @@ class Dependents:
                 continue
             before = change.old.attrs.rts if change.old is not None else ()
             after = change.new.attrs.rts if change.new is not None else ()
-            for vni in self._instances.importing(before + after):
+            targets = after if before == after else before + after
+            for vni in self._instances.importing(targets):
                 instance = self._instances.by_vni[vni]
                 if instance.spec.kind != "evi":
                     continue
@@ -110,8 +111,8 @@ class Dependents:
 
     def _contest(self, vni: int, network_id: str, change: BestChange) -> None:
         """A route of somebody else's may stand against how a port is announced here."""
-        paths = (change.old, change.new)
-        if all(path is None or self._origins.is_ours(path) for path in paths):
+        old, new, is_ours = change.old, change.new, self._origins.is_ours
+        if (old is None or is_ours(old)) and (new is None or is_ours(new)):
             return
         for port_id in self._config.ports_by_mac.get((network_id, change.nlri.mac), ()):
             self._again(port_id)

@@ -64,11 +64,12 @@ class Publisher:
             fresh = [path for path in paths if path not in before]
         for nlri in gone:
             del self._owner[nlri]
-        self._out.update(dict.fromkeys(gone))
-        self._out.update((path.nlri, path) for path in fresh)
-        changes = self._rib.update(LOCAL, fresh, gone)
+            self._out[nlri] = None
         for path in fresh:
-            if self.released and (source := self.released.pop(path.nlri, None)):
+            self._out[path.nlri] = path
+        changes = self._rib.update(LOCAL, fresh, gone)
+        for path in fresh if self.released else ():
+            if source := self.released.pop(path.nlri, None):
                 changes += self._rib.drop_stale(source, [path.nlri])  # It is ours again.
         return changes
 
@@ -96,6 +97,8 @@ class Publisher:
 
     def flush(self) -> list[Withdraw | Announce]:
         """What peers must hear since the last flush."""
+        if not self._out:
+            return []
         out, self._out = self._out, {}
         gone = tuple(nlri for nlri, path in out.items() if path is None)
         fresh = tuple(path for path in out.values() if path is not None)
