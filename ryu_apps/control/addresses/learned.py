@@ -220,6 +220,8 @@ class Learned:
 
     def configured(self, *ports: Port | None) -> None:
         """Ports as they were and are in the configuration."""
+        if not self.holders:
+            return
         for port in ports:
             network = self._config.networks.get(port.network_id) if port is not None else None
             if network is not None:

@@ -58,10 +58,12 @@ class Config:
     def _index(self, kind: str, item: Any) -> None:
         id = item.id
         for keys, index, across in self._indexes[kind]:
-            value = (kind, id) if across else id
             found = keys(item)
+            if not found:
+                continue
             if type(found) is str:
-                found = (found,) if found else ()
+                found = (found,)
+            value = (kind, id) if across else id
             for key in found:
                 members = index.get(key)
                 if members is None:
@@ -72,10 +74,12 @@ class Config:
     def _unindex(self, kind: str, item: Any) -> None:
         id = item.id
         for keys, index, across in self._indexes[kind]:
-            value = (kind, id) if across else id
             found = keys(item)
+            if not found:
+                continue
             if type(found) is str:
-                found = (found,) if found else ()
+                found = (found,)
+            value = (kind, id) if across else id
             for key in found:
                 members = index.get(key)
                 if members is not None:

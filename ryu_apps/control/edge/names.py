@@ -53,19 +53,20 @@ class _Table:
         else:
             del self._of_port[port_id]
         names: dict[str, None] = {}
+        addresses: dict[str, None] = {}
         for address, _, whole in old:
             name = self._key(whole)
-            names[name] = None
+            names[name] = addresses[address] = None
             _remove(self._by_name, name, (address, port_id))
             _remove(self._by_address, address, port_id)
         for address, _, whole in new:
             name = self._key(whole)
-            names[name] = None
+            names[name] = addresses[address] = None
             self._by_name.setdefault(name, {})[address, port_id] = None
             self._by_address.setdefault(address, {})[port_id] = whole.rstrip(".")
         for name in names:
             self._show_name(name)
-        for address in dict.fromkeys(one.ip_address for one in (*old, *new)):
+        for address in addresses:
             owners = self._by_address.get(address)
             if owners:
                 self.pointers[address] = owners[min(owners)]

@@ -58,7 +58,9 @@ class PortNumbers:
         found = {}
         for name, row in changes.items():
             other = self._taken.get(row.ofport) if row is not None else None
-            if other not in (None, name, *changes) and self._announced.pop(other, None):
+            if other is None or other == name or other in changes:
+                continue
+            if self._announced.pop(other, None):
                 found[other] = replace(rows[other], ofport=-1)
         return found
 

@@ -91,6 +91,8 @@ _address_of = attrgetter("subnet_id", "ip_address")
 
 
 def _single_pairs(port: Port) -> Iterable[tuple[str, str]]:
+    if not port.allowed_address_pairs:
+        return ()
     found = []
     for pair in port.allowed_address_pairs:
         address, _, length = pair.ip_address.partition("/")
@@ -136,10 +138,10 @@ PORT = Kind(
         # (network id, address) -> ports with an allowed address pair of just this address.
         Index("pairs_by_address", _single_pairs),
         Index("interfaces_by_network", lambda port: (
-            (port.network_id,) if port.is_router_interface else ()
+            port.network_id if port.device_owner == ROUTER_INTERFACE else ""
         )),
         Index("interfaces_by_subnet", lambda port: (
-            map(_subnet_of, port.fixed_ips) if port.is_router_interface else ()
+            map(_subnet_of, port.fixed_ips) if port.device_owner == ROUTER_INTERFACE else ()
         )),
     ),
 )
