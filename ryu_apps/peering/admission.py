@@ -13,7 +13,7 @@ from ryu_apps.control.families import Family
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec.families import FamilyCodec
-from ryu_apps.peering.codec.nlri import Route
+from ryu_apps.peering.codec.nlri import DecodedRoute
 
 FEW_TARGETS = 16
 """Beyond so many route targets a route counts once more against max-prefixes for every two of them:
@@ -46,7 +46,7 @@ class Targets:
         return any(low <= int(number) <= high for low, high in self._ranges.get(admin, ()))
 
 
-class Admission:
+class RouteAdmission:
     """The judgement on one peer's routes, of all its families together.  ``refused``: reason -> how
     many routes, since the engine's start."""
 
@@ -95,7 +95,7 @@ class Admission:
         """What a route with these attributes counts: (next hop, weight)."""
         return attrs[0], 1 + max(len(attrs[1]) - FEW_TARGETS, 0) // 2
 
-    def take(self, codec: FamilyCodec, route: Route, terms: tuple[str, int]) -> str:
+    def take(self, codec: FamilyCodec, route: DecodedRoute, terms: tuple[str, int]) -> str:
         """Count a route of ``codec``'s family as taken; returns why it is refused, and then it is
         not."""
         next_hop, weight = terms

@@ -89,7 +89,7 @@ def parse_peer(text: str) -> Peer:
     if address.startswith("fe80:") and "%" not in address:
         raise ValueError(f"peer {text!r}: a link-local address needs its interface, as in "
                          f"{address}%eth0")
-    found: dict = {}
+    values: dict = {}
     rest = iter(words[1:])
     for word in rest:
         if word == "passive":
@@ -107,16 +107,16 @@ def parse_peer(text: str) -> Peer:
                 raise ValueError(f"peer {text!r}: {word} {error}") from error
         else:
             raise ValueError(f"peer {text!r}: unknown word {word!r}")
-        if name in found:
+        if name in values:
             raise ValueError(f"peer {text!r}: {word} stands twice")
-        found[name] = value
-    if "remote_as" not in found:
+        values[name] = value
+    if "remote_as" not in values:
         raise ValueError(f"peer {text!r}: remote-as is missing")
-    if found.get("hold_time") in (1, 2):
+    if values.get("hold_time") in (1, 2):
         raise ValueError(f"peer {text!r}: hold-time is 0 or at least 3 seconds (RFC 4271)")
-    if len(found.get("password", "").encode()) > 80:
+    if len(values.get("password", "").encode()) > 80:
         raise ValueError(f"peer {text!r}: a TCP MD5 password has at most 80 bytes")
-    return Peer(address=address, **found)
+    return Peer(address=address, **values)
 
 
 def parse_peers(texts: Iterable[str]) -> tuple[Peer, ...]:

@@ -9,7 +9,7 @@ from lab.beds.bgp_bed import Node, RawPeer, free_port, mac_path, rss, wait
 from ryu_apps.control.messages import PeerDown
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering import Peer, Speaker, make_engine
-from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.attributes import SessionParameters
 from ryu_apps.peering.codec.messages import UPDATE
 from ryu_apps.peering.codec.update import Decoder
 
@@ -64,7 +64,7 @@ def test_a_peer_that_does_not_read_costs_a_key_a_route(nodes):
     assert rss(node.engine.pid) < 150
     assert theirs.graceful
     node.engine.end_of_rib()
-    decoder, table, done = Decoder(Session(65000, B, False, True)), {}, False
+    decoder, table, done = Decoder(SessionParameters(65000, B, False, True)), {}, False
     sent = 0
     while not done:
         kind, body = peer.message()

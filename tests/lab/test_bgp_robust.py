@@ -13,7 +13,7 @@ from ryu_apps.control.messages import PeerDown
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering import Peer
 from ryu_apps.peering.codec import messages as wire
-from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.attributes import SessionParameters
 from ryu_apps.peering.codec.nlri_evpn import pack_route
 from ryu_apps.peering.codec.open import pack_open
 from ryu_apps.peering.native.adj_rib_out import AttributeSet
@@ -231,7 +231,7 @@ def test_fuzz_of_the_listener(node):
 
 
 def test_our_own_encoding_is_what_the_corpus_starts_from():
-    session = Session(65000, A, False, True)
+    session = SessionParameters(65000, A, False, True)
     attrs = Attributes("10.0.0.9", ("65000:100",), encaps=())
     _, packed = AttributeSet(attrs, None).packed(session)
     assert packed == REST

@@ -14,7 +14,7 @@ from ryu_apps.control.families import Family
 from ryu_apps.control.routes import NLRI_CLASSES
 from ryu_apps.peering.codec.families import FAMILIES, FamilyCodec
 from ryu_apps.peering.codec.messages import UPDATE_ERROR, BgpError
-from ryu_apps.peering.codec.nlri import Route, pack_label, pack_rd, unpack_label, unpack_rd
+from ryu_apps.peering.codec.nlri import DecodedRoute, pack_label, pack_rd, unpack_label, unpack_rd
 
 NUMBERS = Family(25, 250)
 
@@ -40,14 +40,14 @@ def pack(route_type: int, fields: tuple, labels: tuple = (), esi: str = "", gate
     return key, key[:-3] + pack_label(labels[0], mpls)
 
 
-def unpack(data: bytes, mpls: bool) -> Iterator[Route | None]:
+def unpack(data: bytes, mpls: bool) -> Iterator[DecodedRoute | None]:
     if len(data) % SIZE:
         raise BgpError(UPDATE_ERROR, 9)
     for at in range(0, len(data), SIZE):
         one = data[at : at + SIZE]
         rd = unpack_rd(one[:8])
-        yield Route(one[:12] + bytes(3), 0, (rd, int.from_bytes(one[8:12], "big")),
-                    (unpack_label(one[12:], mpls),), "", "") if rd else None
+        yield DecodedRoute(one[:12] + bytes(3), 0, (rd, int.from_bytes(one[8:12], "big")),
+                           (unpack_label(one[12:], mpls),), "", "") if rd else None
 
 
 def unpack_next_hop(data: bytes) -> bytes:

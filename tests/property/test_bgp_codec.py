@@ -11,7 +11,7 @@ from ryu_apps.control.families import EVPN
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec import open as capabilities
-from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.attributes import SessionParameters
 from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.codec.nlri_evpn import pack_route, unpack_routes
 from ryu_apps.peering.codec.update import Decoder, pack_unreach
@@ -19,7 +19,7 @@ from ryu_apps.peering.codec.values import invalid_host, invalid_mac
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 from vrouter_ovs.encapsulation import ENCAPSULATIONS, has_mpls_labels, in_order
 
-IBGP = Session(64512, "192.0.2.250", False, True)
+IBGP = SessionParameters(64512, "192.0.2.250", False, True)
 
 v4 = st.integers(0x01000000, 0xDFFFFFFF).map(lambda n: str(ipaddress.IPv4Address(n)))
 v6 = st.integers(1 << 112, (1 << 127) - 1).map(lambda n: str(ipaddress.IPv6Address(n)))

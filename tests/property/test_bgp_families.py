@@ -23,7 +23,7 @@ from ryu_apps.control.vpn.import_rules import IMPORT_KEYS
 from ryu_apps.control.world import World
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec import messages as wire
-from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.attributes import SessionParameters
 from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.codec.messages import UNPACKABLE
 from ryu_apps.peering.codec.open import pack_open, parse_open
@@ -126,7 +126,8 @@ def test_two_routes_have_two_keys(family, data):
 @settings(max_examples=40 * DEEPER, deadline=None)
 @given(data=st.data())
 def test_what_is_announced_is_decoded_with_its_family(family, data):
-    codec, session = FAMILIES[family], Session(65000, "192.0.2.1", False, True, families=ALL)
+    codec = FAMILIES[family]
+    session = SessionParameters(65000, "192.0.2.1", False, True, families=ALL)
     rib = AdjRibOut(codec)
     wanted = data.draw(st.lists(nlris(family), max_size=6, unique=True))
     encaps = data.draw(st.sampled_from([(), ("vxlan",), ("mpls",)]))
@@ -160,7 +161,7 @@ def packs(codec, route_type, fields):
 def test_end_of_rib_is_the_family_s_own(family):
     message = FAMILIES[family].end_of_rib
     assert wire.check_header(message, 0) == (len(message), wire.UPDATE)
-    session = Session(65000, "192.0.2.1", False, True, families=ALL)
+    session = SessionParameters(65000, "192.0.2.1", False, True, families=ALL)
     update = Decoder(session).decode(message[wire.HEADER:])
     assert update.end_of_rib and update.unreach == family and not update.notes
 
@@ -226,7 +227,7 @@ class Told:
     congested = False
 
     def __init__(self, families):
-        self.session = Session(65000, "192.0.2.9", False, True, families=families)
+        self.session = SessionParameters(65000, "192.0.2.9", False, True, families=families)
         self.routes = {family: set() for family in families}
         self.ended = Counter()
 
@@ -297,7 +298,7 @@ def test_a_peer_is_told_of_the_families_of_its_session_alone(families, operation
 @given(st.lists(change, max_size=20))
 def test_what_a_peer_sends_reaches_the_node_by_family(operations):
     posted = []
-    session = Session(65000, "192.0.2.9", False, True, families=BOTH)
+    session = SessionParameters(65000, "192.0.2.9", False, True, families=BOTH)
     received = Received(Peer("192.0.2.2", 65000, families=BOTH), Counter(), posted.append, print)
     ribs = {family: AdjRibOut(FAMILIES[family]) for family in BOTH}
     want = {family: set() for family in BOTH}
@@ -325,7 +326,7 @@ def test_what_a_peer_sends_reaches_the_node_by_family(operations):
 
 
 def test_a_family_that_was_not_negotiated_is_counted_and_the_session_lives():
-    codec, session = FAMILIES[NUMBERS], Session(65000, "192.0.2.9", False, True)
+    codec, session = FAMILIES[NUMBERS], SessionParameters(65000, "192.0.2.9", False, True)
     rib = AdjRibOut(codec)
     rib.announce((tuple(Attributes("10.0.0.1", ())),), [(0, ("65000:1", 0), 0, (5,), "", "")])
     counters, logged, posted = Counter(), [], []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.control.routes import Attributes
 from ryu_apps.control.vpn.encapsulations import choose_encapsulation, endpoint_to
-from ryu_apps.peering.codec.attributes import Session, parse_attributes
+from ryu_apps.peering.codec.attributes import SessionParameters, parse_attributes
 from vrouter_ovs.encapsulation import (
     ENCAPSULATIONS,
     SENDABLE,
@@ -21,7 +21,7 @@ from vrouter_ovs.encapsulation import (
     tunnel_type,
 )
 
-SESSION = Session(64512, "192.0.2.250", False, True)
+SESSION = SessionParameters(64512, "192.0.2.250", False, True)
 numbers = st.one_of(
     st.sampled_from([row.tunnel_type for row in ENCAPSULATIONS.values()]), st.integers(0, 65535)
 )

@@ -1,7 +1,7 @@
 """Path attributes to bytes and back, with the error handling of RFC 7606.
 
 Packed attributes leave out MP_REACH_NLRI, which :mod:`ryu_apps.peering.codec.update` builds around
-the NLRI, and come in one form per kind of session (:class:`Session`).
+the NLRI, and come in one form per kind of session (:class:`SessionParameters`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FLAGS = {ORIGIN: 0x40, AS_PATH: 0x40, NEXT_HOP: 0x40, MED: 0x80, LOCAL_PREF: 0x
 INGRESS_REPLICATION = 6
 
 
-class Session(NamedTuple):
+class SessionParameters(NamedTuple):
     """What a session's encoding and judgement depend on.  ``router_id`` is our own, and our
     cluster id.  ``first_as``: what the paths of an external peer must begin with, 0: anything.
     ``families``: those that both sides announced."""
@@ -100,7 +100,7 @@ def _communities(attrs: Attributes) -> bytes:
     return b"".join(out)
 
 
-def pack_attributes(attrs: Attributes, pmsi: tuple[int, str] | None, session: Session
+def pack_attributes(attrs: Attributes, pmsi: tuple[int, str] | None, session: SessionParameters
                     ) -> tuple[bytes, bytes]:
     """(next hop, attributes) for ``session``.  ``pmsi``: (VNI, tunnel address) for type 3.
 
@@ -158,7 +158,7 @@ def _parse_path(value: bytes, width: int) -> tuple[int, ...]:
     return out
 
 
-def _parse_communities(value: bytes, found: dict) -> None:
+def _parse_communities(value: bytes, attributes: dict) -> None:
     targets, encaps = set(), set()
     for at in range(0, len(value), 8):
         kind, sub = value[at], value[at + 1]
@@ -175,13 +175,13 @@ def _parse_communities(value: bytes, found: dict) -> None:
             mac = value[at + 2 : at + 8].hex(":")
             reason = invalid_mac(mac)
             _need(not reason, f"Router's MAC {mac}: {reason}")
-            found["router_mac"] = mac
+            attributes["router_mac"] = mac
         elif kind == 6 and sub == 0:
-            found["sticky"] = bool(value[at + 2] & 1)
-            found["mobility"] = int.from_bytes(value[at + 4 : at + 8], "big")
-    found["rts"] = tuple(sorted(targets))
+            attributes["sticky"] = bool(value[at + 2] & 1)
+            attributes["mobility"] = int.from_bytes(value[at + 4 : at + 8], "big")
+    attributes["rts"] = tuple(sorted(targets))
     if encaps:
-        found["encaps"] = in_order(encaps)
+        attributes["encaps"] = in_order(encaps)
 
 
 def _parse_pmsi(value: bytes) -> tuple[int, bytes] | None:
@@ -192,40 +192,40 @@ def _parse_pmsi(value: bytes) -> tuple[int, bytes] | None:
     return value[1], value[2:5]
 
 
-def _parse_one(kind: int, value: bytes, session: Session, found: dict) -> str:
-    """Take one attribute into ``found``; returns why it is discarded, or ""."""
+def _parse_attribute(kind: int, value: bytes, session: SessionParameters, attributes: dict) -> str:
+    """Take one attribute into ``attributes``; returns why it is discarded, or ""."""
     size = len(value)
     if kind == ORIGIN:
         _need(size == 1 and value[0] <= 2, f"ORIGIN {value[:4].hex()}")
-        found["origin"] = value[0]
+        attributes["origin"] = value[0]
     elif kind == AS_PATH:
-        found["as_path"] = _parse_path(value, 4 if session.as4 else 2)
+        attributes["as_path"] = _parse_path(value, 4 if session.as4 else 2)
     elif kind == NEXT_HOP:
         _need(size == 4, f"NEXT_HOP of {size} bytes")
     elif kind == MED:
         _need(size == 4, f"MED of {size} bytes")
-        found["med"] = int.from_bytes(value, "big")
+        attributes["med"] = int.from_bytes(value, "big")
     elif kind in (LOCAL_PREF, ORIGINATOR_ID, CLUSTER_LIST) and session.ebgp:
         return f"attribute {kind} from an external peer"
     elif kind == LOCAL_PREF:
         _need(size == 4, f"LOCAL_PREF of {size} bytes")
-        found["local_pref"] = int.from_bytes(value, "big")
+        attributes["local_pref"] = int.from_bytes(value, "big")
     elif kind == ORIGINATOR_ID:
         _need(size == 4, f"ORIGINATOR_ID of {size} bytes")
-        found["originator_id"] = socket.inet_ntoa(value)
+        attributes["originator_id"] = socket.inet_ntoa(value)
     elif kind == CLUSTER_LIST:
         _need(size > 0 and size % 4 == 0, f"CLUSTER_LIST of {size} bytes")
-        found["cluster_list"] = tuple(
+        attributes["cluster_list"] = tuple(
             socket.inet_ntoa(value[at : at + 4]) for at in range(0, size, 4))
     elif kind == EXT_COMMUNITIES:
         _need(size > 0 and size % 8 == 0, f"EXTENDED_COMMUNITIES of {size} bytes")
-        _parse_communities(value, found)
+        _parse_communities(value, attributes)
     elif kind == COMMUNITIES:
         _need(size > 0 and size % 4 == 0, f"COMMUNITIES of {size} bytes")
     elif kind == 32:
         _need(size > 0 and size % 12 == 0, f"LARGE_COMMUNITY of {size} bytes")
     elif kind == PMSI:
-        found["pmsi"] = _parse_pmsi(value)
+        attributes["pmsi"] = _parse_pmsi(value)
     elif kind == ATOMIC and size != 0:
         return f"ATOMIC_AGGREGATE of {size} bytes"
     elif kind == AGGREGATOR:
@@ -237,13 +237,13 @@ def _parse_one(kind: int, value: bytes, session: Session, found: dict) -> str:
         if session.as4:
             return "AS4_PATH between speakers of 4-byte AS numbers"
         try:
-            found["as4_path"] = _parse_path(value, 4)
+            attributes["as4_path"] = _parse_path(value, 4)
         except _Withdraw as error:
             return f"AS4_PATH: {error}"
     return ""
 
 
-def _invalid_as_path(as_path: tuple[int, ...], session: Session) -> str:
+def _invalid_as_path(as_path: tuple[int, ...], session: SessionParameters) -> str:
     """Why routes with this AS_PATH are treated as withdrawn, or ""."""
     if 0 in as_path:
         return "AS_PATH: AS 0 (RFC 7607 section 2)"
@@ -259,7 +259,7 @@ def _next_hop(data: bytes) -> str:
     return text
 
 
-def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session: Session,
+def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session: SessionParameters,
                      encaps: tuple[str, ...] = (VXLAN,)) -> Parsed:
     """Judge and decode the attributes beside MP_REACH/MP_UNREACH.
 
@@ -268,7 +268,7 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
     Raises BgpError for the errors that still end a session: an unrecognized well-known attribute
     (RFC 4271 section 6.3).
     """
-    found: dict = {}
+    attributes: dict = {}
     notes: list[tuple[str, str]] = []
     seen: set[int] = set()
     broken = False
@@ -283,7 +283,7 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
                            f"attribute {kind}")
         try:
             _need(known is None or flags & 0xC0 == known, f"attribute {kind}: flags {flags:#x}")
-            discarded = _parse_one(kind, value, session, found)
+            discarded = _parse_attribute(kind, value, session, attributes)
             if discarded:
                 notes.append(("attributes_discarded", discarded))
         except _Withdraw as error:
@@ -291,24 +291,24 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
             notes.append(("treated_as_withdraw", str(error)))
     if next_hop and not broken:
         try:
-            found["next_hop"] = _next_hop(next_hop)
+            attributes["next_hop"] = _next_hop(next_hop)
             for kind, name in ((ORIGIN, "origin"), (AS_PATH, "as_path")):
-                _need(name in found, f"attribute {kind} is missing")
+                _need(name in attributes, f"attribute {kind} is missing")
         except _Withdraw as error:
             broken = True
             notes.append(("treated_as_withdraw", str(error)))
     if broken or not next_hop:
         return Parsed(None, None, tuple(notes), False)
-    older, newer = found["as_path"], found.pop("as4_path", ())
+    older, newer = attributes["as_path"], attributes.pop("as4_path", ())
     if newer and len(newer) <= len(older):  # RFC 6793 section 4.2.3
-        found["as_path"] = older[: len(older) - len(newer)] + newer
-    wrong = _invalid_as_path(found["as_path"], session)
+        attributes["as_path"] = older[: len(older) - len(newer)] + newer
+    wrong = _invalid_as_path(attributes["as_path"], session)
     if wrong:
         return Parsed(None, None, (*notes, ("treated_as_withdraw", wrong)), False)
-    pmsi = found.pop("pmsi", None)
-    found.setdefault("rts", ())
-    found.setdefault("encaps", encaps)
-    attrs = Attributes(**found)
+    pmsi = attributes.pop("pmsi", None)
+    attributes.setdefault("rts", ())
+    attributes.setdefault("encaps", encaps)
+    attrs = Attributes(**attributes)
     if session.local_as in attrs.as_path or attrs.originator_id == session.router_id \
             or session.router_id in attrs.cluster_list:
         return Parsed(None, None, tuple(notes), False, loop=True)

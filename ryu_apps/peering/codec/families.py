@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from ryu_apps.control.families import EVPN, Family
 from ryu_apps.peering.codec import nlri_evpn
 from ryu_apps.peering.codec.messages import HEADER, MARKER, UPDATE
-from ryu_apps.peering.codec.nlri import Route
+from ryu_apps.peering.codec.nlri import DecodedRoute
 from vrouter_ovs.encapsulation import VXLAN
 
 GR_FORWARDING = 0x80
@@ -53,8 +53,8 @@ class FamilyCodec:
     family: Family
     route_types: frozenset[int]
     pack: Callable[..., tuple[bytes, bytes]]
-    unpack: Callable[[bytes, bool], Iterator[Route | None]]
-    invalid: Callable[[Route], str]
+    unpack: Callable[[bytes, bool], Iterator[DecodedRoute | None]]
+    invalid: Callable[[DecodedRoute], str]
     p_tunnel_types: frozenset[int] = frozenset()
     p_tunnel: Callable[[tuple, tuple], tuple[int, str]] = _no_tunnel
     pack_next_hop: Callable[[bytes], bytes] = _plain

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 
-class Route(NamedTuple):
+class DecodedRoute(NamedTuple):
     """One decoded NLRI.  ``fields``: those of the family's class in
     :mod:`ryu_apps.control.routes` without ``nlri_type``, as a tuple.  ``key``: the same of
     all announcements and withdrawals of a route, and within its family of no other."""

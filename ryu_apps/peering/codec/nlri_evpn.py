@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from ryu_apps.peering.codec.messages import UPDATE_ERROR, BgpError
 from ryu_apps.peering.codec.nlri import (
-    Route,
+    DecodedRoute,
     pack_ip,
     pack_label,
     pack_rd,
@@ -70,7 +70,7 @@ def pack_route(route_type: int, fields: tuple, labels: tuple = (), esi: str = ""
     raise ValueError(f"route type {route_type}")
 
 
-def _mac_ip(value: bytes, mpls: bool) -> Route | None:
+def _mac_ip(value: bytes, mpls: bool) -> DecodedRoute | None:
     size = len(value)
     if size < 33 or value[22] != 48:
         raise BgpError(UPDATE_ERROR, 9, reason=f"MAC/IP route of {size} bytes")
@@ -85,24 +85,24 @@ def _mac_ip(value: bytes, mpls: bool) -> Route | None:
     if size == end + 6:
         labels += (unpack_label(value[end + 3 :], mpls),)
     esi = value[8:18]
-    return Route(b"\x02" + value[:8] + value[18:end], 2,
-                 (rd, int.from_bytes(value[18:22], "big"), value[23:29].hex(":"),
-                  unpack_ip(value[30:end]) if bits else ""),
-                 labels, "" if esi == _ZERO_ESI else esi.hex(), "")
+    return DecodedRoute(b"\x02" + value[:8] + value[18:end], 2,
+                        (rd, int.from_bytes(value[18:22], "big"), value[23:29].hex(":"),
+                         unpack_ip(value[30:end]) if bits else ""),
+                        labels, "" if esi == _ZERO_ESI else esi.hex(), "")
 
 
-def _imet(value: bytes) -> Route | None:
+def _imet(value: bytes) -> DecodedRoute | None:
     size = len(value)
     if size < 17 or value[12] not in (32, 128) or size != 13 + value[12] // 8:
         raise BgpError(UPDATE_ERROR, 9, reason=f"inclusive multicast route of {size} bytes")
     rd = unpack_rd(value[:8])
     if not rd:
         return None
-    return Route(b"\x03" + value, 3,
-                 (rd, int.from_bytes(value[8:12], "big"), unpack_ip(value[13:])), (), "", "")
+    return DecodedRoute(b"\x03" + value, 3,
+                        (rd, int.from_bytes(value[8:12], "big"), unpack_ip(value[13:])), (), "", "")
 
 
-def _prefix(value: bytes, mpls: bool) -> Route | None:
+def _prefix(value: bytes, mpls: bool) -> DecodedRoute | None:
     """RFC 9136 section 3.1: other lengths than 34 and 58 are treat-as-withdraw, and since there is
     no route to name that way, skipped."""
     size = len(value)
@@ -116,13 +116,13 @@ def _prefix(value: bytes, mpls: bool) -> Route | None:
     network = (int.from_bytes(value[23 : 23 + width], "big") >> spare << spare).to_bytes(
         width, "big")
     hop, esi = value[23 + width : 23 + 2 * width], value[8:18]
-    return Route(b"\x05" + value[:8] + value[18:23] + network, 5,
-                 (rd, int.from_bytes(value[18:22], "big"), f"{unpack_ip(network)}/{bits}"),
-                 (unpack_label(value[-3:], mpls),), "" if esi == _ZERO_ESI else esi.hex(),
-                 unpack_ip(hop) if any(hop) else "")
+    return DecodedRoute(b"\x05" + value[:8] + value[18:23] + network, 5,
+                        (rd, int.from_bytes(value[18:22], "big"), f"{unpack_ip(network)}/{bits}"),
+                        (unpack_label(value[-3:], mpls),), "" if esi == _ZERO_ESI else esi.hex(),
+                        unpack_ip(hop) if any(hop) else "")
 
 
-def unpack_routes(data: bytes, mpls: bool = False) -> Iterator[Route | None]:
+def unpack_routes(data: bytes, mpls: bool = False) -> Iterator[DecodedRoute | None]:
     """The routes of an NLRI field; None stands for one that is of no use here: another route type
     (RFC 7606 section 5.4), an unknown RD type, a type 5 route that cannot be.
 
@@ -147,7 +147,7 @@ def unpack_routes(data: bytes, mpls: bool = False) -> Iterator[Route | None]:
             yield None
 
 
-def invalid_route(route: Route) -> str:
+def invalid_route(route: DecodedRoute) -> str:
     """Why the values in a route's NLRI cannot be right, or ""."""
     fields = route.fields
     if fields[1]:

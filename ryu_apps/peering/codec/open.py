@@ -108,17 +108,17 @@ def parse_open(data: bytes) -> Open:
     forwarding: set[Family] = set()
     restart_families: set[Family] = set()
     unknown: list[int] = []
-    found: dict = {}
+    fields: dict = {}
     for code, value in _capabilities(data):
         if code == CAP_MP and len(value) == 4:
             families.add(Family(int.from_bytes(value[:2], "big"), value[3]))
         elif code == CAP_AS4 and len(value) == 4:
-            asn, found["as4"] = int.from_bytes(value, "big"), True
+            asn, fields["as4"] = int.from_bytes(value, "big"), True
         elif code == CAP_REFRESH:
-            found["refresh"] = True
+            fields["refresh"] = True
         elif code == CAP_GR and len(value) >= 2:
             word = int.from_bytes(value[:2], "big")
-            found.update(graceful=True, restart_flags=word >> 12, restart_time=word & 0xFFF)
+            fields.update(graceful=True, restart_flags=word >> 12, restart_time=word & 0xFFF)
             for at in range(2, len(value) - 3, 4):
                 family = Family(int.from_bytes(value[at : at + 2], "big"), value[at + 2])
                 restart_families.add(family)
@@ -128,4 +128,4 @@ def parse_open(data: bytes) -> Open:
             unknown.append(code)
     return Open(asn, hold, socket.inet_ntoa(data[5:9]), frozenset(families),
                 restart_families=frozenset(restart_families),
-                forwarding=frozenset(forwarding), unknown=tuple(unknown), **found)
+                forwarding=frozenset(forwarding), unknown=tuple(unknown), **fields)

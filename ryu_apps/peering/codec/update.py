@@ -14,12 +14,12 @@ from ryu_apps.peering.codec.attributes import (
     MP_UNREACH,
     OPTIONAL,
     Parsed,
-    Session,
+    SessionParameters,
     parse_attributes,
 )
 from ryu_apps.peering.codec.families import FAMILIES, FamilyCodec
 from ryu_apps.peering.codec.messages import HEADER, MARKER, MAX_MESSAGE, UPDATE_ERROR, BgpError
-from ryu_apps.peering.codec.nlri import Route
+from ryu_apps.peering.codec.nlri import DecodedRoute
 
 _CACHE = 4096
 _CACHED_BYTES = 600
@@ -79,13 +79,13 @@ class Update:
     """
 
     reach: Family | None = None
-    announced: list[Route] = field(default_factory=list)
-    treated_as_withdrawn: list[Route] = field(default_factory=list)
-    looped: list[Route] = field(default_factory=list)
+    announced: list[DecodedRoute] = field(default_factory=list)
+    treated_as_withdrawn: list[DecodedRoute] = field(default_factory=list)
+    looped: list[DecodedRoute] = field(default_factory=list)
     attrs: tuple | None = None
     pmsi: int | None = None
     unreach: Family | None = None
-    withdrawn: list[Route] = field(default_factory=list)
+    withdrawn: list[DecodedRoute] = field(default_factory=list)
     end_of_rib: bool = False
     skipped: int = 0
     notes: tuple[tuple[str, str], ...] = ()
@@ -119,20 +119,20 @@ class Decoder:
     """Parses the UPDATEs of one session.  Remembers decoded attributes, because a table comes with
     few different ones; the memory is bounded."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: SessionParameters) -> None:
         self.session = session
         self._codecs = {FAMILIES[family].wire: FAMILIES[family] for family in session.families}
-        self._known: dict[tuple, Parsed] = {}
+        self._parsed: dict[tuple, Parsed] = {}
 
     def _attributes(self, others: list, next_hop: bytes, encaps: tuple[str, ...]) -> Parsed:
         key = (encaps, next_hop, *others)
-        parsed = self._known.get(key)
+        parsed = self._parsed.get(key)
         if parsed is None:
             parsed = parse_attributes(others, next_hop, self.session, encaps)
             if sum(len(value) for _, _, value in others) <= _CACHED_BYTES:
-                if len(self._known) >= _CACHE:
-                    self._known.clear()
-                self._known[key] = parsed
+                if len(self._parsed) >= _CACHE:
+                    self._parsed.clear()
+                self._parsed[key] = parsed
         return parsed
 
     def decode(self, body: bytes) -> Update:
@@ -235,8 +235,8 @@ class Decoder:
         return codec
 
     @staticmethod
-    def _routes(codec: FamilyCodec, data: bytes, mpls: bool, update: Update, into: list[Route]
-                ) -> None:
+    def _routes(codec: FamilyCodec, data: bytes, mpls: bool, update: Update,
+                into: list[DecodedRoute]) -> None:
         for route in codec.unpack(data, mpls):
             if route is None:
                 update.skipped += 1

@@ -128,12 +128,12 @@ class SubprocessEngine(Engine):
     def status(self) -> list[dict]:
         """Waits at most a second for the process; then, and on the engine's own threads, returns
         what it last said.  A peer of which it never spoke is in the state "Unknown"."""
-        known = {state["peer"]: state for state in self._ask_status()}
+        states = {state["peer"]: state for state in self._ask_status()}
         if self._silent_since:
             unknown = {"state": "Unknown", "last_error": "the BGP process does not answer"}
-            known = {peer: state | unknown for peer, state in known.items()}
+            states = {peer: state | unknown for peer, state in states.items()}
         with self._condition:
-            return [known.get(peer.id) or {
+            return [states.get(peer.id) or {
                 "peer": peer.id, "address": peer.address, "remote_as": peer.remote_as,
                 "state": "Established" if peer.id in self._up else "Unknown", "uptime": 0.0,
                 "prefixes_received": 0, "pending": 0, "last_error": "",

@@ -77,11 +77,11 @@ class Recent:
 
     def share(self, key: Any) -> Any:
         """The key itself, as the object that was seen first."""
-        known = self.get(key)
-        if known is None:
+        earlier = self.get(key)
+        if earlier is None:
             self.put(key, key)
             return key
-        return known
+        return earlier
 
 
 class PathsDecoder:
@@ -106,13 +106,13 @@ class PathsDecoder:
             tuple(nlri(classes[kind], fields) for kind, fields in withdrawn))
 
     def _intern(self, values: tuple) -> Attributes:
-        known = self._attributes.get(values)
-        if known is None:
+        shared = self._attributes.get(values)
+        if shared is None:
             # Other sets of attributes have the same targets, in strings of their own.
             targets = tuple(self._names.share(target) for target in values[1])
-            known = Attributes(*values)._replace(rts=targets)
-            self._attributes.put(known, known)
-        return known
+            shared = Attributes(*values)._replace(rts=targets)
+            self._attributes.put(shared, shared)
+        return shared
 
     def _nlri(self, of: type[Nlri], fields: tuple) -> Nlri:
         return of(self._names.share(fields[0]), *fields[1:])

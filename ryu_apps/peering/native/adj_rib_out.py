@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Iterable, Sequence
 
 from ryu_apps.control.routes import Attributes
-from ryu_apps.peering.codec.attributes import Session, pack_attributes
+from ryu_apps.peering.codec.attributes import SessionParameters, pack_attributes
 from ryu_apps.peering.codec.families import FamilyCodec
 from ryu_apps.peering.codec.messages import UNPACKABLE
 from ryu_apps.peering.codec.update import pack_reach, pack_unreach
@@ -28,7 +28,7 @@ class AttributeSet:
         self.attrs, self.pmsi = attrs, pmsi
         self._packed: dict[tuple[bool, bool], tuple[bytes, bytes]] = {}
 
-    def packed(self, session: Session) -> tuple[bytes, bytes]:
+    def packed(self, session: SessionParameters) -> tuple[bytes, bytes]:
         kind = (session.ebgp, session.as4)
         if kind not in self._packed:
             self._packed[kind] = pack_attributes(self.attrs, self.pmsi, session)
@@ -46,10 +46,10 @@ class AdjRibOut:
         self._sets: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 
     def _set(self, attrs: tuple, pmsi: tuple[int, str] | None) -> AttributeSet:
-        known = self._sets.get((attrs, pmsi))
-        if known is None:
-            known = self._sets[attrs, pmsi] = AttributeSet(Attributes(*attrs), pmsi)
-        return known
+        attribute_set = self._sets.get((attrs, pmsi))
+        if attribute_set is None:
+            attribute_set = self._sets[attrs, pmsi] = AttributeSet(Attributes(*attrs), pmsi)
+        return attribute_set
 
     def _shared(self, attrs: tuple) -> tuple[AttributeSet | None, bool]:
         """(the set, whether its labels have 20 bits); the set is None where these are none."""
@@ -106,7 +106,7 @@ class AdjRibOut:
         """All keys, those of the same attributes together, so that they share UPDATEs."""
         return sorted(self.routes, key=lambda key: id(self.routes[key][1]))
 
-    def messages(self, keys: Iterable[bytes], session: Session
+    def messages(self, keys: Iterable[bytes], session: SessionParameters
                  ) -> tuple[list[bytes], int, int, list[str]]:
         """UPDATEs with the present state of ``keys``: (messages, announced, withdrawn, why some
         cannot be sent, one text for each of these).

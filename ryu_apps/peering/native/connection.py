@@ -9,7 +9,7 @@ import socket
 from ryu_apps.control.graceful_restart import BY_TCP, DECONFIGURED, MAX_PREFIXES, SessionEnd
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec import open as capabilities
-from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.attributes import SessionParameters
 from ryu_apps.peering.codec.messages import BgpError
 from ryu_apps.peering.codec.update import Decoder
 from ryu_apps.peering.native.contracts import ConnectionOwner, Process
@@ -20,7 +20,7 @@ CLOSE_DEADLINE = 2.0
 WRITE_HIGH, WRITE_LOW = 512 * 1024, 128 * 1024
 
 
-class Connection(asyncio.Protocol):
+class BgpConnection(asyncio.Protocol):
     """``state``: OpenSent, OpenConfirm, Established or Closed.  ``neighbor`` is known from the
     start of an active connection, and from the source address of a passive one."""
 
@@ -32,13 +32,13 @@ class Connection(asyncio.Protocol):
         self.state = "Connect"
         self.transport: asyncio.Transport | None = None
         self.open: capabilities.Open | None = None
-        self.session: Session | None = None
+        self.session: SessionParameters | None = None
         self.decoder: Decoder | None = None
         self.hold_time = 0
         self.congested = False
         self.reason = ""
         self._rest = b""
-        self._heard = 0.0
+        self._last_received = 0.0
         self._send_hold = SendHold(0)
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol):
                 return
         self.neighbor.connections.append(self)
         self.state = "OpenSent"
-        self._heard = self.loop.time()
+        self._last_received = self.loop.time()
         self._timer("open", OPEN_DEADLINE, self._open_late)
         self.send(self.neighbor.open_message())
         if self.core.reading_paused:
@@ -112,7 +112,7 @@ class Connection(asyncio.Protocol):
         self.close(BgpError(wire.HOLD_EXPIRED, 0, reason=f"no OPEN within {OPEN_DEADLINE:.0f} s"))
 
     def _check_hold(self) -> None:
-        left = self._heard + self.hold_time - self.loop.time()
+        left = self._last_received + self.hold_time - self.loop.time()
         if left <= 0:
             self.close(BgpError(wire.HOLD_EXPIRED, 0, reason=f"nothing for {self.hold_time} s"))
         else:
@@ -139,7 +139,7 @@ class Connection(asyncio.Protocol):
                 self._timers.pop("hold").cancel()
         else:
             self.transport.resume_reading()
-            self._heard = self.loop.time()
+            self._last_received = self.loop.time()
             if self.state in ("OpenConfirm", "Established") and self.hold_time:
                 self._check_hold()
 
@@ -159,14 +159,14 @@ class Connection(asyncio.Protocol):
         elif self.state == "OpenConfirm":
             if kind != wire.KEEPALIVE:
                 raise BgpError(wire.FSM_ERROR, 2, bytes([kind]), f"message type {kind}")
-            self._heard = self.loop.time()
+            self._last_received = self.loop.time()
             self.state = "Established"
             self.neighbor.established(self)
         elif kind == wire.UPDATE:
-            self._heard = self.loop.time()
+            self._last_received = self.loop.time()
             self.neighbor.received.take(self.decoder.decode(body))
         elif kind == wire.KEEPALIVE:
-            self._heard = self.loop.time()
+            self._last_received = self.loop.time()
             self.neighbor.counters["keepalives_received"] += 1
         elif kind == wire.ROUTE_REFRESH:
             family = wire.parse_refresh(body)
@@ -197,8 +197,8 @@ class Connection(asyncio.Protocol):
             return
         self._timers.pop("open").cancel()
         first_as = opened.asn if ebgp and peer.enforce_first_as else 0
-        self.session = Session(speaker.local_as, speaker.router_id, ebgp, opened.as4, first_as,
-                               families)
+        self.session = SessionParameters(speaker.local_as, speaker.router_id, ebgp, opened.as4,
+                                         first_as, families)
         self._send_hold = SendHold(min(peer.hold_time, opened.hold_time))
         self.decoder = Decoder(self.session)
         self.hold_time = min(peer.hold_time, opened.hold_time)

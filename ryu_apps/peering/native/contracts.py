@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from ryu_apps.control.families import Family
 from ryu_apps.control.graceful_restart import SessionEnd
 from ryu_apps.peering.base import Peer, Speaker
-from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.attributes import SessionParameters
 from ryu_apps.peering.codec.update import Update
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 
@@ -21,7 +21,7 @@ from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 class Sending(Protocol):
     """A session, for who writes to it.  ``congested``: TCP takes no more now."""
 
-    session: Session
+    session: SessionParameters
     congested: bool
 
     def send(self, data: bytes) -> None: ...

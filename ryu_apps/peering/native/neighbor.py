@@ -14,7 +14,7 @@ from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec import open as capabilities
 from ryu_apps.peering.codec.messages import BgpError
 from ryu_apps.peering.native.advertising import Advertising
-from ryu_apps.peering.native.connection import Connection
+from ryu_apps.peering.native.connection import BgpConnection
 from ryu_apps.peering.native.contracts import Process
 from ryu_apps.peering.native.received import Received
 from ryu_apps.peering.sockets import canonical, dial
@@ -28,14 +28,14 @@ AT_ONCE = ((wire.HOLD_EXPIRED, 0), (wire.CEASE, 4), (wire.CEASE, 7))
 PREFIX_IDLE_HOLD = 60.0
 
 
-class Neighbor:
+class BgpNeighbor:
     """``received``: what it sends; ``advertising``: what is still to be sent, of each family."""
 
     def __init__(self, core: Process, peer: Peer) -> None:
         self.core, self.peer, self.loop = core, peer, core.loop
         self.address = canonical(peer.address)
-        self.connections: list[Connection] = []
-        self.active: Connection | None = None
+        self.connections: list[BgpConnection] = []
+        self.active: BgpConnection | None = None
         self.counters: Counter[str] = Counter()
         self.received = Received(peer, self.counters, core.post, core.log)
         self.advertising = {
@@ -75,7 +75,7 @@ class Neighbor:
     async def _dial(self) -> None:
         try:
             await dial(self.loop, self.core.speaker, self.peer,
-                       lambda: Connection(self.core, self))
+                       lambda: BgpConnection(self.core, self))
         except (OSError, TimeoutError) as error:
             self.dial_error = f"connect: {error or 'no answer'}"
             if isinstance(error, TimeoutError) and self.peer.password:
@@ -101,7 +101,7 @@ class Neighbor:
         return capabilities.pack_open(speaker.local_as, self.peer.hold_time, speaker.router_id,
                                       speaker.restart_time, restarting, self.peer.families)
 
-    def wins_collision(self, new: Connection) -> bool:
+    def wins_collision(self, new: BgpConnection) -> bool:
         """``new`` has its OPEN: decide between it and the others (RFC 4271 section 6.8).
 
         A connection that the peer opened while its session is established means that the peer
@@ -133,7 +133,7 @@ class Neighbor:
 
     # -- up and down
 
-    def established(self, connection: Connection) -> None:
+    def established(self, connection: BgpConnection) -> None:
         self.active = connection
         self.since = self.loop.time()
         self._was_up = True
@@ -149,7 +149,7 @@ class Neighbor:
         for family in connection.session.families:
             self.advertising[family].begin(connection, self.core.complete)
 
-    def lost(self, connection: Connection, state: str, reason: str, end: SessionEnd) -> None:
+    def lost(self, connection: BgpConnection, state: str, reason: str, end: SessionEnd) -> None:
         """``connection`` ended while in ``state``."""
         if connection in self.connections:
             self.connections.remove(connection)

@@ -29,8 +29,8 @@ from ryu_apps.control.families import Family
 from ryu_apps.peering.base import Peer, Speaker
 from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
-from ryu_apps.peering.native.connection import Connection
-from ryu_apps.peering.native.neighbor import Neighbor
+from ryu_apps.peering.native.connection import BgpConnection
+from ryu_apps.peering.native.neighbor import BgpNeighbor
 from ryu_apps.peering.sockets import canonical, listen, set_password
 
 LOG_BURST, LOG_PERIOD = 5, 10.0
@@ -47,8 +47,8 @@ class Core(asyncio.Protocol):
         self.complete = False
         self.started = loop.time()
         self.reading_paused = False
-        self.neighbors: dict[str, Neighbor] = {}
-        self._by_address: dict[str, Neighbor] = {}
+        self.neighbors: dict[str, BgpNeighbor] = {}
+        self._by_address: dict[str, BgpNeighbor] = {}
         self._listeners: list[socket.socket] = []
         self._servers: list[asyncio.Task] = []
         self._unkeyed: set[str] = set()
@@ -123,16 +123,16 @@ class Core(asyncio.Protocol):
         for peer in peers:
             self._add(peer)
         self._servers = [self.loop.create_task(self.loop.create_server(
-            lambda: Connection(self, None), sock=sock)) for sock in self._listeners]
+            lambda: BgpConnection(self, None), sock=sock)) for sock in self._listeners]
         self.post(["started", [sock.getsockname()[:2] for sock in self._listeners]])
 
     def _add(self, peer: dict) -> None:
         peer = Peer.of(peer)
-        known = self.neighbors.get(peer.id)
-        if known is not None and known.peer == peer:
+        current = self.neighbors.get(peer.id)
+        if current is not None and current.peer == peer:
             return
         self._remove(peer.id)
-        neighbor = Neighbor(self, peer)
+        neighbor = BgpNeighbor(self, peer)
         if neighbor.address in self._by_address:
             self.log("error", f"peer {peer.id}: {neighbor.address} is another peer's address")
             return
@@ -200,7 +200,7 @@ class Core(asyncio.Protocol):
 
     # -- connections
 
-    def admit(self, connection: Connection) -> Neighbor | None:
+    def admit(self, connection: BgpConnection) -> BgpNeighbor | None:
         """The neighbour an accepted connection belongs to; None refuses it, with the reason
         logged."""
         name = connection.transport.get_extra_info("peername")

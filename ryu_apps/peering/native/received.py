@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from ryu_apps.control.families import Family
-from ryu_apps.peering.admission import Admission
+from ryu_apps.peering.admission import RouteAdmission
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec.families import FAMILIES, family_bytes
 from ryu_apps.peering.codec.messages import BgpError
-from ryu_apps.peering.codec.nlri import Route
+from ryu_apps.peering.codec.nlri import DecodedRoute
 from ryu_apps.peering.codec.update import Update
 
 POST_AT_ONCE = 2000
@@ -47,7 +47,7 @@ class Received:
                  log: Callable[..., None]) -> None:
         self._peer, self._counters = peer, counters
         self._post, self._log = post, log
-        self.admission = Admission(peer)
+        self.admission = RouteAdmission(peer)
         self._batches = {family: Batch() for family in peer.families}
 
     @property
@@ -85,7 +85,7 @@ class Received:
         elif sum(map(len, self._batches.values())) >= POST_AT_ONCE:
             self.flush()
 
-    def _withdraw(self, family: Family, route: Route) -> None:
+    def _withdraw(self, family: Family, route: DecodedRoute) -> None:
         batch, key = self._batches[family], route.key
         batch.announced.pop(key, None)
         batch.withdrawn[key] = route[1:3]
@@ -117,7 +117,7 @@ class Received:
                            family_bytes(family) + peer.max_prefixes.to_bytes(4, "big"),
                            f"more than {peer.max_prefixes}")
 
-    def _refuse(self, reason: str, route: Route) -> None:
+    def _refuse(self, reason: str, route: DecodedRoute) -> None:
         self._log("warning", f"peer {self._peer.id}: a route is refused, {reason}: type "
                   f"{route.route_type} {route.fields}", limited=f"{self._peer.id} {reason}")
 

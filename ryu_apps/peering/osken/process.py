@@ -24,9 +24,9 @@ from os_ken.services.protocols.bgp.bgpspeaker import (  # noqa: E402
 from ryu_apps.control.families import EVPN, Family  # noqa: E402
 from ryu_apps.control.graceful_restart import Negotiated  # noqa: E402
 from ryu_apps.control.routes import Attributes  # noqa: E402
-from ryu_apps.peering.admission import Admission  # noqa: E402
+from ryu_apps.peering.admission import RouteAdmission  # noqa: E402
 from ryu_apps.peering.base import Peer  # noqa: E402
-from ryu_apps.peering.codec.attributes import Session, parse_attributes  # noqa: E402
+from ryu_apps.peering.codec.attributes import SessionParameters, parse_attributes  # noqa: E402
 from ryu_apps.peering.codec.families import FAMILIES  # noqa: E402
 from ryu_apps.peering.codec.messages import BgpError  # noqa: E402
 from ryu_apps.peering.codec.nlri import pack_ip  # noqa: E402
@@ -42,10 +42,10 @@ class Core:
         self.sock = sock
         self.speaker: BGPSpeaker | None = None
         self.config: dict = {}
-        self.session = Session(0, "", False, True)
+        self.session = SessionParameters(0, "", False, True)
         self.vrfs: dict[str, tuple] = {}
         self.peers: dict[str, dict] = {}
-        self.admissions: dict[str, Admission] = {}
+        self.admissions: dict[str, RouteAdmission] = {}
         self.up: set[str] = set()
         self.out = eventlet.queue.LightQueue()
 
@@ -102,9 +102,9 @@ class Core:
 
     def _attributes(self, path, asn: int) -> tuple[tuple | None, int | None]:
         """What our own parser makes of the attributes that it understands best as bytes."""
-        known = path.pathattr_map
+        attributes = path.pathattr_map
         raw, as_path = [], ()
-        for kind, attribute in known.items():
+        for kind, attribute in attributes.items():
             if kind == bgp.BGP_ATTR_TYPE_AS_PATH:
                 as_path = tuple(n for segment in attribute.path_seg_list for n in segment)
             elif kind not in (bgp.BGP_ATTR_TYPE_MP_REACH_NLRI, bgp.BGP_ATTR_TYPE_NEXT_HOP):
@@ -121,7 +121,7 @@ class Core:
 
     def init(self, config: dict) -> None:
         self.config = config
-        self.session = Session(config["local_as"], config["router_id"], False, True)
+        self.session = SessionParameters(config["local_as"], config["router_id"], False, True)
         listen = [tuple(pair) for pair in config["listen"]]
         host, port = listen[0] if listen else ("", 0)
         if port == 0 and listen:
@@ -198,7 +198,7 @@ class Core:
         self.remove(peer["name"] or peer["address"])
         self.peers[peer["name"] or peer["address"]] = peer
         configured = Peer.of(peer)
-        self.admissions[configured.id] = Admission(configured)
+        self.admissions[configured.id] = RouteAdmission(configured)
         others = ", ".join(str(family) for family in configured.families if family != EVPN)
         if others:
             self.post("log", "error", f"peer {configured.id}: os-ken's engine has no {others}")

@@ -2,14 +2,14 @@ import pytest
 
 from ryu_apps.control.families import EVPN
 from ryu_apps.control.routes import Attributes
-from ryu_apps.peering.codec.attributes import Session
+from ryu_apps.peering.codec.attributes import SessionParameters
 from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.codec.nlri_evpn import pack_route
 from ryu_apps.peering.codec.update import Decoder, Update, pack_reach
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
 
 CODEC = FAMILIES[EVPN]
-IBGP = Session(65000, "192.0.2.1", False, True)
+IBGP = SessionParameters(65000, "192.0.2.1", False, True)
 ATTRS = tuple(Attributes("10.0.0.1", ("65000:1",)))
 OTHER = tuple(Attributes("10.0.0.1", ("65000:1",), med=1))
 

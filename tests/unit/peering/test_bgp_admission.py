@@ -9,7 +9,7 @@ import pytest
 from ryu_apps.control.families import EVPN
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering import parse_peer
-from ryu_apps.peering.codec.attributes import Session, pack_attributes, parse_attributes
+from ryu_apps.peering.codec.attributes import SessionParameters, pack_attributes, parse_attributes
 from ryu_apps.peering.codec.families import FAMILIES
 from ryu_apps.peering.codec.messages import BgpError
 from ryu_apps.peering.codec.nlri import pack_ip
@@ -196,13 +196,14 @@ def test_options_that_are_none(option):
 
 # ---------------------------------------------------------------- attributes
 
-EBGP = Session(65000, "192.0.2.1", True, True, 65001)
+EBGP = SessionParameters(65000, "192.0.2.1", True, True, 65001)
 
 
 def judged(session, *as_path, **values):
     attrs = Attributes("10.9.0.1", ("65000:1",), as_path=as_path, **values)
     # As the peer packs it: for a session on which it puts nothing before the path.
-    next_hop, packed = pack_attributes(attrs, None, Session(65009, "192.0.2.9", False, True))
+    sender = SessionParameters(65009, "192.0.2.9", False, True)
+    next_hop, packed = pack_attributes(attrs, None, sender)
     nlri = pack_route(*type2(1))[1]
     return Decoder(session).decode(pack_reach(FAMILIES[EVPN], [nlri], next_hop, packed)[0][19:])
 
@@ -210,8 +211,8 @@ def judged(session, *as_path, **values):
 @pytest.mark.parametrize("session, as_path, good", [
     (EBGP, (65001,), True), (EBGP, (65001, 65002), True), (EBGP, (), False),
     (EBGP, (65002, 65001), False), (EBGP._replace(first_as=0), (65002,), True),
-    (EBGP, (65001, 0), False), (Session(65000, "192.0.2.1", False, True), (0,), False),
-    (Session(65000, "192.0.2.1", False, True), (), True),
+    (EBGP, (65001, 0), False), (SessionParameters(65000, "192.0.2.1", False, True), (0,), False),
+    (SessionParameters(65000, "192.0.2.1", False, True), (), True),
 ])
 def test_as_paths(session, as_path, good):
     update = judged(session, *as_path)
@@ -232,7 +233,7 @@ def test_a_router_s_mac_is_a_station_s(values):
     "::ffff:10.0.0.1",
 ])
 def test_a_next_hop_is_a_host(next_hop):
-    ours = Session(65009, "192.0.2.9", False, True)
+    ours = SessionParameters(65009, "192.0.2.9", False, True)
     _, packed = pack_attributes(Attributes("10.9.0.1", ("65000:1",), as_path=(65001,)), None, ours)
     nlri = pack_route(*type2(1))[1]
 
@@ -246,7 +247,8 @@ def test_a_next_hop_is_a_host(next_hop):
 
 def test_an_aggregator_of_as_0_is_discarded():
     raw = [(0x40, 1, b"\0"), (0x40, 2, b""), (0xC0, 7, bytes(4) + b"\xc0\0\2\1")]
-    parsed = parse_attributes(raw, b"\x0a\x09\0\1", Session(65000, "192.0.2.1", False, True))
+    session = SessionParameters(65000, "192.0.2.1", False, True)
+    parsed = parse_attributes(raw, b"\x0a\x09\0\1", session)
     assert parsed.attrs is not None
     assert [name for name, _ in parsed.notes] == ["attributes_discarded"]
 
@@ -286,8 +288,8 @@ def test_large_sets_of_attributes_are_not_remembered():
     for count in (10, 400):
         targets = tuple(f"65000:{number}" for number in range(count))
         hop, packed = pack_attributes(Attributes("10.9.0.1", targets, as_path=(65001,)), None,
-                                      Session(65009, "192.0.2.9", False, True))
+                                      SessionParameters(65009, "192.0.2.9", False, True))
         message = pack_reach(FAMILIES[EVPN], [nlri], hop, packed)[0][19:]
         for _ in range(2):
             assert len(decoder.decode(message).attrs[1]) == count
-        assert len(decoder._known) == 1
+        assert len(decoder._parsed) == 1
