@@ -30,8 +30,8 @@ from ryu_apps.southbound.openflow.readback import (
     MetersRead,
     Purpose,
 )
-from ryu_apps.southbound.openflow.requested import Requested
-from ryu_apps.southbound.openflow.session import Session
+from ryu_apps.southbound.openflow.requested import RequestedSwitch
+from ryu_apps.southbound.openflow.session import OpenFlowSession
 from ryu_apps.southbound.openflow.watch import Watch
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.wire import encode as wire
@@ -54,8 +54,8 @@ class VrouterChannel:
         self._post = post
         self.audits = Audits(audit_interval, full_audit_every)
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
-        self._requested = Requested(element, post)
-        self._session: Session | None = None
+        self._requested = RequestedSwitch(element, post)
+        self._session: OpenFlowSession | None = None
         self._stopped = False
         self.counters = dict.fromkeys(
             ("bundles", "flow_mods", "bytes", "errors", "resyncs", "repairs", "reconnects",
@@ -180,7 +180,7 @@ class VrouterChannel:
             if session.readback.idle:
                 session.readback.ask(*self.audits.begin())
 
-    def _give_up(self, session: Session, reason: str) -> None:
+    def _give_up(self, session: OpenFlowSession, reason: str) -> None:
         self.counters["errors"] += 1
         session.datapath.disconnect(reason)
         self._on_disconnected(session.datapath)
@@ -230,7 +230,7 @@ class VrouterChannel:
                 return
             old.datapath.disconnect("replaced by a newer connection of the same switch")
             self._on_disconnected(old.datapath)
-        session = self._session = Session(
+        session = self._session = OpenFlowSession(
             datapath, self.element, self.counters, self.answer_timeout
         )
         session.attach(self._inbox, self._on_reply, self._on_updates, self._post, self._punted)
@@ -249,7 +249,7 @@ class VrouterChannel:
         if session.ready:
             self._post(VrouterDisconnected(self.element, datapath.close_reason))
 
-    def _drop_session(self, session: Session) -> None:
+    def _drop_session(self, session: OpenFlowSession) -> None:
         self._session = None
         session.end()
 
@@ -262,7 +262,7 @@ class VrouterChannel:
 
     # ------------------------------------------------------------ replies
 
-    def _on_reply(self, session: Session, kind: int, xid: int, message: bytes) -> None:
+    def _on_reply(self, session: OpenFlowSession, kind: int, xid: int, message: bytes) -> None:
         if session is not self._session:
             return
         if xid == session.monitor.xid:
@@ -283,7 +283,7 @@ class VrouterChannel:
         elif result is not None:
             self._requested.outcome(result)
 
-    def _flows_read(self, session: Session, read: FlowsRead) -> None:
+    def _flows_read(self, session: OpenFlowSession, read: FlowsRead) -> None:
         audit = read.purpose is Purpose.AUDIT
         differing = self._requested.flows.replace_installed(read.flows, audit)
         self._watch.read(read.foreign)
@@ -302,7 +302,7 @@ class VrouterChannel:
                      self.element, self._requested.flows.renumbering)
         self._post(VrouterConnected(self.element))
 
-    def _on_updates(self, session: Session, message: bytes) -> None:
+    def _on_updates(self, session: OpenFlowSession, message: bytes) -> None:
         """Others changed flows.  Until all are read that is contained in them."""
         if session is not self._session:
             return

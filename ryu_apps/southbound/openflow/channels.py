@@ -14,7 +14,7 @@ from typing import Any
 
 from ryu_apps.control.messages import Program
 from ryu_apps.southbound.openflow.channel import VrouterChannel
-from ryu_apps.southbound.openflow.switches import Change, Switches
+from ryu_apps.southbound.openflow.switches import ConnectionChange, Switches
 from vrouter_ovs.wire.counters import totals
 from vrouter_ovs.wire.describe import describe
 from vrouter_ovs.wire.encode import decode_flow_stats
@@ -57,7 +57,7 @@ class OpenFlowChannels:
             self._apply(self._switches.accept(element, datapath_id, address, time.monotonic()))
             self._sources(self._switches.sources())
 
-    def _apply(self, changes: Iterable[Change]) -> None:
+    def _apply(self, changes: Iterable[ConnectionChange]) -> None:
         """Hand connections to channels, or take them away.  The lock is held."""
         for element, datapath, connected in changes:
             channel = self._channels.get(element)

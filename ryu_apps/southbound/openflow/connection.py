@@ -9,7 +9,7 @@ OUR_XIDS = 0x8000_0000
 """Our xids have this bit; those that os-ken counts up for other apps do not."""
 
 
-class Connection:
+class OpenFlowConnection:
     """``datapath``: os-ken's.  ``element``: whose it is, for the log.  ``counters``: the channel's,
     which count on from one connection to the next."""
 

@@ -100,16 +100,16 @@ class VrouterGroups:
 
     def additions(self) -> list[GroupOperation]:
         """New and changed groups, before the flows."""
-        found = []
+        operations = []
         for wire_id in self._touched:
             desired, have = self._desired.get(wire_id), self.installed.get(wire_id)
             if desired is None or desired[0] == have:
                 continue
             if have is None:
-                found.append(GroupOperation(GROUP_ADD, *desired))
+                operations.append(GroupOperation(GROUP_ADD, *desired))
             elif not self.held:
-                found.append(GroupOperation(GROUP_MODIFY, *desired))
-        return found
+                operations.append(GroupOperation(GROUP_MODIFY, *desired))
+        return operations
 
     def deletions(self) -> list[GroupOperation]:
         """Groups that no object asks for, behind the flows.  All has been looked at by then."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from ryu_apps.southbound.openflow.connection import ERROR, Connection
+from ryu_apps.southbound.openflow.connection import ERROR, OpenFlowConnection
 from vrouter_ovs.wire import encode as wire
 from vrouter_ovs.wire.flow_monitor import (
     GROUP_DELETED,
@@ -33,7 +33,7 @@ PEACE = 20.0
 class Monitor:
     """Of one connection.  ``supported``: the switch has not refused it."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: OpenFlowConnection) -> None:
         self._connection = connection
         self.xid = 0
         self.supported = True

@@ -21,7 +21,7 @@ from ryu_apps.southbound.openflow.connection import (
     ERROR,
     MULTIPART_REPLY,
     OUR_XIDS,
-    Connection,
+    OpenFlowConnection,
 )
 from ryu_apps.southbound.openflow.foreign import MAX_KNOWN
 from ryu_apps.southbound.openflow.meters import Config
@@ -130,7 +130,7 @@ class Readback:
     The channel's worker owns it; :meth:`awaits` and ``received`` are for the receiving thread.
     """
 
-    def __init__(self, connection: Connection, answer_timeout: float) -> None:
+    def __init__(self, connection: OpenFlowConnection, answer_timeout: float) -> None:
         self._connection = connection
         self._answer_timeout = answer_timeout
         self._waiting: deque[_Read] = deque()

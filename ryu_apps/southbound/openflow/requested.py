@@ -26,7 +26,7 @@ WITHOUT_METERS = (
 )
 
 
-class Requested:
+class RequestedSwitch:
     """``post`` gets ObjectRefused and VrouterAcked.  The channel's worker owns it; only
     :meth:`status` may be called by other threads."""
 

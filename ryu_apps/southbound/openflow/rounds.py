@@ -19,7 +19,7 @@ from ryu_apps.southbound.openflow.connection import (
     BUNDLE_CONTROL,
     ERROR,
     OUR_XIDS,
-    Connection,
+    OpenFlowConnection,
 )
 from ryu_apps.southbound.openflow.groups import GroupOperation, VrouterGroups
 from ryu_apps.southbound.openflow.meters import MeterChange, VrouterMeters
@@ -76,7 +76,7 @@ class Rounds:
     The channel's worker owns it; :meth:`awaits` is for the receiving thread.
     """
 
-    def __init__(self, connection: Connection, answer_timeout: float) -> None:
+    def __init__(self, connection: OpenFlowConnection, answer_timeout: float) -> None:
         self._connection = connection
         self._answer_timeout = answer_timeout
         self._round: _Round | None = None

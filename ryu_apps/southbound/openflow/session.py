@@ -19,7 +19,7 @@ from ryu_apps.southbound.openflow.connection import (
     MULTIPART_REPLY,
     OUR_XIDS,
     PACKET_IN,
-    Connection,
+    OpenFlowConnection,
 )
 from ryu_apps.southbound.openflow.monitor import Monitor
 from ryu_apps.southbound.openflow.readback import FlowsRead, GroupsRead, MetersRead, Readback
@@ -34,7 +34,7 @@ READ_LIMIT = 1 << 30
 """Bytes of one flow dump; a switch that sends more is cut off."""
 
 
-class Session:
+class OpenFlowSession:
     """What is read back and programmed on one connection.  ``counters``: see Connection.
     ``answer_timeout``: seconds without an answer after which the connection is no good.
     ``ready``: the switch's flows are known."""
@@ -44,7 +44,7 @@ class Session:
         self.datapath = datapath
         self.element = element
         self.ready = False
-        connection = Connection(datapath, element, counters)
+        connection = OpenFlowConnection(datapath, element, counters)
         self.readback = Readback(connection, answer_timeout)
         self.rounds = Rounds(connection, answer_timeout)
         self.monitor = Monitor(connection)
@@ -73,8 +73,8 @@ class Session:
             self.rounds.refused(xid, message)
         return None
 
-    def attach(self, inbox: SimpleQueue, handle: Callable[[Session, int, int, bytes], None],
-               updated: Callable[[Session, bytes], None], post: Callable[[object], None],
+    def attach(self, inbox: SimpleQueue, handle: Callable[[OpenFlowSession, int, int, bytes], None],
+               updated: Callable[[OpenFlowSession, bytes], None], post: Callable[[object], None],
                punted: Callable[[str, bytes], None] | None) -> None:
         """Have replies put into ``inbox``, for ``handle``, and what others did to flows, for
         ``updated``; what the switch tells of its ports goes to ``post``, packet-ins of ours to
@@ -89,10 +89,10 @@ class Session:
 
 
 def _raw_hook(
-    session: Session,
+    session: OpenFlowSession,
     inbox: SimpleQueue,
-    handle: Callable[[Session, int, int, bytes], None],
-    updated: Callable[[Session, bytes], None],
+    handle: Callable[[OpenFlowSession, int, int, bytes], None],
+    updated: Callable[[OpenFlowSession, bytes], None],
     post: Callable[[object], None],
     punted: Callable[[str, bytes], None] | None,
 ) -> Callable[[int, int, bytes], bool]:

@@ -20,7 +20,7 @@ UNUSED = 30.0
 """Seconds that a connection is kept which comes from another address than its element."""
 
 
-class Change(NamedTuple):
+class ConnectionChange(NamedTuple):
     """The element has this connection from now on, or no longer."""
 
     element: str
@@ -55,12 +55,14 @@ class Switches:
 
     # ------------------------------------------------------------ elements
 
-    def accept(self, element: str, datapath_id: int, address: str, now: float) -> list[Change]:
+    def accept(
+        self, element: str, datapath_id: int, address: str, now: float
+    ) -> list[ConnectionChange]:
         """The element's bridge has this id, and its OVSDB server is at ``address``; "": its switch
         may connect from anywhere."""
         old = self._bridges.get(element)
         self._bridges[element] = _Bridge(datapath_id, address)
-        changes: list[Change] = []
+        changes: list[ConnectionChange] = []
         if old is not None and old.datapath_id != datapath_id:
             changes += self._leave(element, old.datapath_id, now)
         holder = self._holders.setdefault(datapath_id, element)
@@ -69,12 +71,12 @@ class Switches:
                       "of it", element, datapath_id, holder)
         return changes + self._settle(datapath_id, now)
 
-    def forget(self, element: str, now: float) -> list[Change]:
+    def forget(self, element: str, now: float) -> list[ConnectionChange]:
         """The element is no longer there."""
         bridge = self._bridges.pop(element, None)
         return self._leave(element, bridge.datapath_id, now) if bridge is not None else []
 
-    def _leave(self, element: str, datapath_id: int, now: float) -> list[Change]:
+    def _leave(self, element: str, datapath_id: int, now: float) -> list[ConnectionChange]:
         """The element holds the id no longer; the next one that has it does."""
         if self._holders.get(datapath_id) != element:
             return []
@@ -82,7 +84,7 @@ class Switches:
         changes = []
         used = self._used.pop(element, None)
         if used is not None:
-            changes.append(Change(element, used, False))
+            changes.append(ConnectionChange(element, used, False))
             self._drop(used)
             used.disconnect("the element was removed, or has another bridge now")
         for other, bridge in self._bridges.items():
@@ -93,47 +95,49 @@ class Switches:
 
     # ------------------------------------------------------------ connections
 
-    def connected(self, datapath: Any, now: float) -> list[Change]:
+    def connected(self, datapath: Any, now: float) -> list[ConnectionChange]:
         """A switch finished its handshake."""
-        found = self._connections.setdefault(datapath.id, {})
+        connections = self._connections.setdefault(datapath.id, {})
         address = _address_of(datapath)
-        older = found.pop(address, None)
-        found[address] = datapath
+        older = connections.pop(address, None)
+        connections[address] = datapath
         changes = self._settle(datapath.id, now)
         if older is not None and older is not datapath:
             older.disconnect("replaced by a newer connection of the same switch")
         return changes
 
-    def disconnected(self, datapath: Any) -> list[Change]:
+    def disconnected(self, datapath: Any) -> list[ConnectionChange]:
         """A connection ended."""
         self._drop(datapath)
         holder = self._holders.get(datapath.id, "")
         if self._used.get(holder) is not datapath:
             return []
         del self._used[holder]
-        return [Change(holder, datapath, False)]
+        return [ConnectionChange(holder, datapath, False)]
 
     def _drop(self, datapath: Any) -> None:
-        found = self._connections.get(datapath.id)
+        connections = self._connections.get(datapath.id)
         address = _address_of(datapath)
-        if found is not None and found.get(address) is datapath:
-            del found[address]
-            if not found:
+        if connections is not None and connections.get(address) is datapath:
+            del connections[address]
+            if not connections:
                 del self._connections[datapath.id]
 
-    def _settle(self, datapath_id: int, now: float) -> list[Change]:
+    def _settle(self, datapath_id: int, now: float) -> list[ConnectionChange]:
         """Give the holder of the id the connection that it may have, and close all others."""
-        found = self._connections.get(datapath_id, {})
+        connections = self._connections.get(datapath_id, {})
         holder = self._holders.get(datapath_id)
         if holder is None:
-            for datapath in found.values():
+            for datapath in connections.values():
                 if datapath.expires is None and self._unclaimed:
                     datapath.expires = now + self._unclaimed
             return []
         address = self._bridges[holder].address
         anywhere = self._any_address or not address
-        chosen = next(reversed(found.values()), None) if anywhere else found.get(address)
-        for datapath in [one for one in found.values() if one is not chosen]:
+        chosen = (
+            next(reversed(connections.values()), None) if anywhere else connections.get(address)
+        )
+        for datapath in [other for other in connections.values() if other is not chosen]:
             if anywhere:
                 self._drop(datapath)
                 datapath.disconnect("replaced by a newer connection of the same switch")
@@ -148,10 +152,10 @@ class Switches:
             return []
         if chosen is None:
             del self._used[holder]
-            return [Change(holder, used, False)]
+            return [ConnectionChange(holder, used, False)]
         chosen.expires = None
         self._used[holder] = chosen
-        return [Change(holder, chosen, True)]
+        return [ConnectionChange(holder, chosen, True)]
 
 
 def _address_of(datapath: Any) -> str:

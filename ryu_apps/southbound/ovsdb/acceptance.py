@@ -7,28 +7,28 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from ryu_apps.southbound.ovsdb.element import Element
+from ryu_apps.southbound.ovsdb.element import OvsdbElement
 from ryu_apps.southbound.ovsdb.poller import Poller
-from ryu_apps.southbound.ovsdb.requested import Requested
-from ryu_apps.southbound.ovsdb.session import Session
+from ryu_apps.southbound.ovsdb.requested import RequestedDatabase
+from ryu_apps.southbound.ovsdb.session import OvsdbSession
 from vrouter_ovs.state import Key, StateObject
 
 
 class Acceptance:
     """Carries out what the control core decided, on the thread of ``poller``, whose sessions it is
     about.  Elements are known by name, sessions by number.  ``post``: see
-    :class:`~ryu_apps.southbound.ovsdb.requested.Requested`."""
+    :class:`~ryu_apps.southbound.ovsdb.requested.RequestedDatabase`."""
 
     def __init__(self, poller: Poller, post: Callable[[object], None]) -> None:
         self._poller = poller
         self._post = post
-        self._requested: dict[str, Requested] = {}
-        self._accepted: dict[str, Session] = {}
+        self._requested: dict[str, RequestedDatabase] = {}
+        self._accepted: dict[str, OvsdbSession] = {}
         self._addresses: dict[str, str] = {}
         """Element -> where it was connected from last."""
         self._at: Counter[str] = Counter()
 
-    def identified(self, session: Session) -> None:
+    def identified(self, session: OvsdbSession) -> None:
         """The session says for the first time which hypervisor it is of.  The control core hears of
         it when no other session configures that hypervisor, or when it is known whether the other
         is still alive: a hypervisor that lost its connection takes its place at once, and a copy of
@@ -41,7 +41,7 @@ class Acceptance:
                 other, lambda item: item.challenge(time.monotonic(), partial(self._alive, session))
             )
 
-    def _alive(self, newcomer: Session) -> None:
+    def _alive(self, newcomer: OvsdbSession) -> None:
         """The older session answered."""
         self._serve(newcomer, lambda element: element.introduce())
 
@@ -98,7 +98,7 @@ class Acceptance:
             if _name(session) == name:
                 self._serve(session, lambda element: element.forget())
 
-    def ended(self, session: Session) -> None:
+    def ended(self, session: OvsdbSession) -> None:
         """The session is over, and those that waited for it are next."""
         name = _name(session)
         if name is not None and self._accepted.get(name) is session:
@@ -125,10 +125,10 @@ class Acceptance:
             self._addresses[name] = address
             self._at[address] += 1
 
-    def _requested_of(self, name: str) -> Requested:
+    def _requested_of(self, name: str) -> RequestedDatabase:
         requested = self._requested.get(name)
         if requested is None:
-            requested = self._requested[name] = Requested(name, self._post)
+            requested = self._requested[name] = RequestedDatabase(name, self._post)
         return requested
 
     def _requested_changed(self, name: str) -> None:
@@ -136,12 +136,12 @@ class Acceptance:
         if session is not None:
             self._serve(session, lambda element: element.requested_changed())
 
-    def _serve(self, session: Session, what: Callable[[Element], None]) -> None:
+    def _serve(self, session: OvsdbSession, what: Callable[[OvsdbElement], None]) -> None:
         element = session.element
         if element is not None:
             self._poller.serve(session, lambda _: what(element))
 
 
-def _name(session: Session) -> str | None:
+def _name(session: OvsdbSession) -> str | None:
     element = session.element
     return element.info.element if element is not None and element.info is not None else None

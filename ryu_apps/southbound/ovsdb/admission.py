@@ -18,7 +18,7 @@ LINES_WINDOW = 10.0
 """So many lines in so many seconds: a flood must not fill the disk."""
 
 
-class Admission:
+class SessionAdmission:
     """Who may connect.  ``max_sessions``: of all sources together.  ``per_source``: of one.
     ``known``: whether a hypervisor that was accepted is at an address."""
 

@@ -21,7 +21,7 @@ from ryu_apps.southbound.ovsdb.pacing import TransactionPacing
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.transaction import Operation
 from ryu_apps.southbound.ovsdb.reconcile import diff
-from ryu_apps.southbound.ovsdb.requested import Requested
+from ryu_apps.southbound.ovsdb.requested import RequestedDatabase
 from ryu_apps.southbound.ovsdb.rows import bad_encap, describe
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 from ryu_apps.southbound.ovsdb.spec import spec_for
@@ -45,14 +45,14 @@ class Origin(NamedTuple):
     local: tuple[str, str, int]
 
 
-class Request(NamedTuple):
+class Transact(NamedTuple):
     """A transaction to send.  ``identifier``: of the request, to know the reply by."""
 
     identifier: str
     operations: list[Operation]
 
 
-class Element:
+class OvsdbElement:
     """The hypervisor of one session.  Its methods raise :class:`ProtocolError` where the session
     must be closed; the caller then calls :meth:`closed`.
 
@@ -83,7 +83,7 @@ class Element:
         self.pacing = TransactionPacing(now)
         self._settings = settings
         self._post = post
-        self._requested: Requested | None = None
+        self._requested: RequestedDatabase | None = None
         self._owners: list[Key | None] = []
         """Of the operations of the transaction under way."""
         self._problems: list[str] = []
@@ -166,15 +166,15 @@ class Element:
         problem = problem or bad_encap(self._vtep.problem(info.vtep) if info is not None else "")
         return (None if problem else info), problem
 
-    def _check_same(self, known: ElementInfo, info: ElementInfo | None) -> None:
-        """Raises :class:`ProtocolError` where this is another hypervisor than ``known``.  It is the
-        same where only its address is missing: ``info`` is None then."""
+    def _check_same(self, expected: ElementInfo, info: ElementInfo | None) -> None:
+        """Raises :class:`ProtocolError` where this is another hypervisor than ``expected``.  It is
+        the same where only its address is missing: ``info`` is None then."""
         if info is None:
             root = self.view.replica.root
-            if root is None or root[1]["external_ids"].get("system-id") != known.element:
+            if root is None or root[1]["external_ids"].get("system-id") != expected.element:
                 raise ProtocolError("its system-id went away")
-        elif (known.element, known.identity) != (info.element, info.identity):
-            raise ProtocolError(f"its system-id changed from {known.element} to {info.element}")
+        elif (expected.element, expected.identity) != (info.element, info.identity):
+            raise ProtocolError(f"its system-id changed from {expected.element} to {info.element}")
 
     def _post_problem(self, problem: str) -> None:
         name, hostname = self.view.names
@@ -206,7 +206,7 @@ class Element:
 
     # ------------------------------------------------------------ what the controller asks for
 
-    def accept(self, requested: Requested) -> None:
+    def accept(self, requested: RequestedDatabase) -> None:
         """From now on the database is kept as ``requested`` says, whose changes
         :meth:`requested_changed` tells of."""
         if self.state == "connected":
@@ -248,7 +248,7 @@ class Element:
 
     # ------------------------------------------------------------ what is written
 
-    def to_write(self, now: float) -> Request | None:
+    def to_write(self, now: float) -> Transact | None:
         """The next transaction; at most one is under way.  None where nothing is to be written, or
         not yet."""
         if self.state != "accepted" or self.pacing.under_way:
@@ -275,7 +275,7 @@ class Element:
             return None
         transaction.comment(f"{self._settings.node_name or 'vnc'}: {changes} changes")
         self._owners = transaction.owners
-        return Request(identifier, transaction.operations)
+        return Transact(identifier, transaction.operations)
 
     def written(self, error: str, now: float, at: int | None = None) -> None:
         """The transaction was answered; ``error``: empty where it succeeded; ``at``: the operation

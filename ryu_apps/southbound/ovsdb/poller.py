@@ -17,12 +17,12 @@ from functools import partial
 
 from ryu_apps.connections.peer_address import plain_address
 from ryu_apps.southbound.base import new_session
-from ryu_apps.southbound.ovsdb.admission import Admission, ClosedLog
+from ryu_apps.southbound.ovsdb.admission import ClosedLog, SessionAdmission
 from ryu_apps.southbound.ovsdb.element import Origin
 from ryu_apps.southbound.ovsdb.listeners import Exhausted, Listener
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
-from ryu_apps.southbound.ovsdb.protocol.rpc import Connection, reason_of
-from ryu_apps.southbound.ovsdb.session import Session
+from ryu_apps.southbound.ovsdb.protocol.rpc import RpcConnection, reason_of
+from ryu_apps.southbound.ovsdb.session import OvsdbSession
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 from ryu_apps.supervision import failed, waiting
 
@@ -48,8 +48,8 @@ class Poller:
         settings: OvsdbSettings,
         post: Callable[[object], None],
         counters: Counter[str],
-        identified: Callable[[Session], None],
-        ended: Callable[[Session], None],
+        identified: Callable[[OvsdbSession], None],
+        ended: Callable[[OvsdbSession], None],
         known: Callable[[str], bool],
     ) -> None:
         self._settings = settings
@@ -58,12 +58,12 @@ class Poller:
         self._identified = identified
         self._ended = ended
         self._commands: deque[Callable[[], None]] = deque()
-        self._sessions: dict[int, Session] = {}
-        self._dirty: dict[int, Session] = {}
-        self._unread: dict[int, Session] = {}
+        self._sessions: dict[int, OvsdbSession] = {}
+        self._dirty: dict[int, OvsdbSession] = {}
+        self._unread: dict[int, OvsdbSession] = {}
         self._writing: set[int] = set()
         self._paused: list[Listener] = []
-        self._admission = Admission(
+        self._admission = SessionAdmission(
             settings.max_sessions, settings.max_sessions_per_address, known
         )
         self._log = ClosedLog()
@@ -76,7 +76,7 @@ class Poller:
     # ------------------------------------------------------------ any thread
 
     @property
-    def sessions(self) -> list[Session]:
+    def sessions(self) -> list[OvsdbSession]:
         """All, as they are now."""
         return list(self._sessions.values())
 
@@ -184,11 +184,11 @@ class Poller:
 
     # ------------------------------------------------------------ one session
 
-    def session(self, number: int) -> Session | None:
+    def session(self, number: int) -> OvsdbSession | None:
         """The session, None where it is over."""
         return self._sessions.get(number)
 
-    def serve(self, session: Session, what: Callable[[Session], None]) -> None:
+    def serve(self, session: OvsdbSession, what: Callable[[OvsdbSession], None]) -> None:
         """Run one step of a session; whatever it raises ends that session alone."""
         if session.number not in self._sessions:
             return
@@ -206,7 +206,7 @@ class Poller:
             self._counters["internal_errors"] += 1
             self.close(session, f"internal error: {error}")
 
-    def close(self, session: Session, reason: str) -> None:
+    def close(self, session: OvsdbSession, reason: str) -> None:
         """End a session.  ``reason``: for the log and the control core."""
         number = session.number
         self._log.closed(
@@ -224,24 +224,24 @@ class Poller:
         session.closed(reason)
         self._ended(session)
 
-    def _ready(self, session: Session, mask: int) -> None:
+    def _ready(self, session: OvsdbSession, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
             self.serve(session, self._write)
         if mask & selectors.EVENT_READ:
             self._unread[session.number] = session
 
-    def _read(self, session: Session) -> None:
+    def _read(self, session: OvsdbSession) -> None:
         if session.readable(time.monotonic()):
             self._unread[session.number] = session
 
     @staticmethod
-    def _write(session: Session) -> None:
+    def _write(session: OvsdbSession) -> None:
         if session.connection.shaking:
             session.readable(time.monotonic())
         else:
             session.connection.flush()
 
-    def _keep_in_step(self, session: Session) -> None:
+    def _keep_in_step(self, session: OvsdbSession) -> None:
         """Keep the selector and the lists of sessions in step with a session."""
         number = session.number
         if session.element is not None:
@@ -287,7 +287,7 @@ class Poller:
             return
         try:
             address, port = sock.getsockname()[:2]
-            connection = Connection(sock, tls, EARLY_LIMIT, self._settings.input_limit)
+            connection = RpcConnection(sock, tls, EARLY_LIMIT, self._settings.input_limit)
         except OSError as error:
             self._admission.left(number)
             self._log.closed(who, reason_of(error))
@@ -296,7 +296,7 @@ class Poller:
         local = ("ssl" if tls is not None else "tcp", plain_address(address), port)
         self._counters["connections"] += 1
         origin = Origin(number, peer, local)
-        session = Session(origin, connection, self._settings, self._post, time.monotonic())
+        session = OvsdbSession(origin, connection, self._settings, self._post, time.monotonic())
         self._sessions[number] = session
         self._selector.register(
             connection.sock, selectors.EVENT_READ, partial(self._ready, session)

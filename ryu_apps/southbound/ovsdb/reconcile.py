@@ -16,7 +16,7 @@ from ryu_apps.southbound.ovsdb.datapath import check_connection_limit
 from ryu_apps.southbound.ovsdb.objects import KINDS, Context
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
-from ryu_apps.southbound.ovsdb.requested import Requested
+from ryu_apps.southbound.ovsdb.requested import RequestedDatabase
 from ryu_apps.southbound.ovsdb.spec import INACTIVITY_PROBE, MAX_BACKOFF, HypervisorSpec
 from ryu_apps.southbound.ovsdb.view import View
 
@@ -24,7 +24,8 @@ OWNER_MARK = "vnc-owner"
 
 
 def diff(
-    replica: Replica, view: View, spec: HypervisorSpec, requested: Requested, now: float = 0.0
+    replica: Replica, view: View, spec: HypervisorSpec, requested: RequestedDatabase,
+    now: float = 0.0,
 ) -> Transaction:
     """What to write now, so that the database becomes as ``spec`` and the objects of ``requested``
     say."""

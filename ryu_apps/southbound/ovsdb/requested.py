@@ -17,7 +17,7 @@ FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0
 """Seconds until an object that the database refused is tried again: twice as long each time."""
 
 
-class Requested:
+class RequestedDatabase:
     """``objects``: kind -> key -> object.  ``held``: see messages.Hold; until it is let go nothing
     is deleted.  ``post`` gets VrouterAcked and ObjectRefused."""
 

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ryu_apps.southbound.ovsdb.element import Element, Origin
+from ryu_apps.southbound.ovsdb.element import Origin, OvsdbElement
 from ryu_apps.southbound.ovsdb.pacing import error_in, failed_at
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.liveness import Liveness
 from ryu_apps.southbound.ovsdb.protocol.ovs_package import Message
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica
-from ryu_apps.southbound.ovsdb.protocol.rpc import Connection, decode
+from ryu_apps.southbound.ovsdb.protocol.rpc import RpcConnection, decode
 from ryu_apps.southbound.ovsdb.protocol.schema import DATABASE, Plan, plan_for
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 from ryu_apps.southbound.ovsdb.view import View
 
 
-class Session:
+class OvsdbSession:
     """A session from accept to close.  Its methods raise :class:`ProtocolError` or OSError where
     the connection must be closed; the caller then calls :meth:`closed`.
 
@@ -32,7 +32,7 @@ class Session:
     def __init__(
         self,
         origin: Origin,
-        connection: Connection,
+        connection: RpcConnection,
         settings: OvsdbSettings,
         post: Callable[[object], None],
         now: float,
@@ -40,7 +40,7 @@ class Session:
         self.origin = origin
         self.connection = connection
         self.since = now
-        self.element: Element | None = None
+        self.element: OvsdbElement | None = None
         self._settings = settings
         self._post = post
         self._step = "handshake"
@@ -140,7 +140,7 @@ class Session:
         assert self._plan is not None
         view = View(Replica(self._plan.kinds))
         changes = view.update(updates)
-        self.element = Element(self.origin, view, self._settings, self._post, now)
+        self.element = OvsdbElement(self.origin, view, self._settings, self._post, now)
         self.element.begin(changes)
 
     def _update(self, params: list) -> None:

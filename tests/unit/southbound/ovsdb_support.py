@@ -16,7 +16,7 @@ from ryu_apps.southbound.ovsdb.protocol.replica import (
 )
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
 from ryu_apps.southbound.ovsdb.reconcile import diff
-from ryu_apps.southbound.ovsdb.requested import Requested
+from ryu_apps.southbound.ovsdb.requested import RequestedDatabase
 from ryu_apps.southbound.ovsdb.spec import HypervisorSpec
 from ryu_apps.southbound.ovsdb.view import View
 from vrouter_ovs.state import Endpoint, TunnelPort
@@ -52,10 +52,10 @@ SPEC = HypervisorSpec(
 TUNNELS = (TunnelPort(Endpoint("10.0.0.2")), TunnelPort(Endpoint("10.0.0.3")))
 
 
-def asked(*objects: Any, held: bool = False) -> Requested:
+def asked(*objects: Any, held: bool = False) -> RequestedDatabase:
     """What a vrouter is asked to have; what comes of it is in its ``posted``."""
     posted: list[object] = []
-    made = Requested("hv1", posted.append)
+    made = RequestedDatabase("hv1", posted.append)
     made.posted = posted  # type: ignore[attr-defined]
     made.change(1, [(item.key, item) for item in objects])
     made.held = held
@@ -129,14 +129,15 @@ class Database:
                 self.mutate(table, uuid, column, how, resolve(value))
 
     def diff(
-        self, spec: HypervisorSpec = SPEC, requested: Requested | None = None, now: float = 0.0
+        self, spec: HypervisorSpec = SPEC, requested: RequestedDatabase | None = None,
+        now: float = 0.0,
     ) -> Transaction:
         """``requested``: by default, :data:`TUNNELS`."""
         requested = asked(*TUNNELS) if requested is None else requested
         return diff(self.replica, self.view, spec, requested, now)
 
     def settle(
-        self, spec: HypervisorSpec = SPEC, requested: Requested | None = None
+        self, spec: HypervisorSpec = SPEC, requested: RequestedDatabase | None = None
     ) -> list[dict]:
         """Write what is needed; then nothing may be."""
         transaction = self.diff(spec, requested)

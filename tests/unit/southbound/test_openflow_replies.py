@@ -8,8 +8,8 @@ from collections import Counter
 from ryu_apps.control.messages import ObjectRefused, Program
 from ryu_apps.southbound.openflow.connection import BUNDLE_CONTROL, ERROR, MULTIPART_REPLY
 from ryu_apps.southbound.openflow.readback import MetersRead, Purpose
-from ryu_apps.southbound.openflow.requested import Requested
-from ryu_apps.southbound.openflow.session import Session
+from ryu_apps.southbound.openflow.requested import RequestedSwitch
+from ryu_apps.southbound.openflow.session import OpenFlowSession
 from tests.hops import bridged
 from vrouter_ovs.state import RemoteMac
 from vrouter_ovs.state.meters import meter_pools
@@ -42,9 +42,9 @@ def message(kind: int, xid: int, body: bytes) -> bytes:
 
 def test_refused_meters_are_not_taken_for_a_part_of_the_round_that_they_precede(caplog) -> None:
     wire = Wire()
-    session = Session(wire, "hv1", Counter(), 10.0)
+    session = OpenFlowSession(wire, "hv1", Counter(), 10.0)
     posted: list = []
-    requested = Requested("hv1", posted.append)
+    requested = RequestedSwitch("hv1", posted.append)
     pools = meter_pools(0)
     requested.add(Program("hv1", 1, tuple((item.key, item) for item in (*pools, MAC))))
     requested.take()

@@ -15,10 +15,10 @@ from ryu_apps.southbound.ovsdb.admission import (
     LINES,
     LINES_WINDOW,
     MAX_EARLY_PER_SOURCE,
-    Admission,
     LineBudget,
+    SessionAdmission,
 )
-from ryu_apps.southbound.ovsdb.element import REFUSED_HOLD, WAITING_LIMIT, Element, Origin
+from ryu_apps.southbound.ovsdb.element import REFUSED_HOLD, WAITING_LIMIT, Origin, OvsdbElement
 from ryu_apps.southbound.ovsdb.pacing import (
     MAX_PAUSE,
     WRITE_BURST,
@@ -49,7 +49,7 @@ class Hypervisor:
     def __init__(self, **ids: str) -> None:
         self.posted: list[object] = []
         self.view = View(Replica(KINDS))
-        self.element = Element(
+        self.element = OvsdbElement(
             ORIGIN, self.view, ovsdb_settings(), self.posted.append, 0.0, no_vtep
         )
         self.element.begin(self.view.update({"Open_vSwitch": {"root": {"insert": {
@@ -278,8 +278,8 @@ def test_each_step_of_the_start_has_its_own_time() -> None:
     assert not liveness.late(20.0)
 
 
-def admission(total: int = 1000, per_source: int = 1000, known: str = "") -> Admission:
-    return Admission(total, per_source, lambda address: address == known)
+def admission(total: int = 1000, per_source: int = 1000, known: str = "") -> SessionAdmission:
+    return SessionAdmission(total, per_source, lambda address: address == known)
 
 
 def test_one_source_may_not_take_every_place() -> None:

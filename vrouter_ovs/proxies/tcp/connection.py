@@ -40,12 +40,12 @@ class Closed(Exception):
     """The connection is over."""
 
 
-class Connection:
+class TcpConnection:
     """``emit(connection, frame)`` takes what is to be sent.  Made by a SYN, which it answers."""
 
     def __init__(
         self, serial: int, key: Hashable, owner: Hashable, syn: Tcp, mtu: int, iss: int,
-        emit: Callable[[Connection, bytes], None],
+        emit: Callable[[TcpConnection, bytes], None],
     ) -> None:  # fmt: skip
         self.serial, self.key, self.owner, self._emit = serial, key, owner, emit
         self._to_peer = (syn.src_mac, syn.dst_mac, syn.dst, syn.src, syn.dst_port, syn.src_port)

@@ -18,7 +18,7 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from vrouter_ovs.proxies.tcp.bounds import Bounds
-from vrouter_ovs.proxies.tcp.connection import Broken, Closed, Connection
+from vrouter_ovs.proxies.tcp.connection import Broken, Closed, TcpConnection
 from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN, Tcp, build
 
 _LOOK = 64
@@ -26,7 +26,7 @@ _LOOK = 64
 _CONTROL = SYN | ACK | RST | FIN
 
 
-class Request(NamedTuple):
+class TcpRequest(NamedTuple):
     """``serial``: of the connection, for the answer."""
 
     serial: int
@@ -40,7 +40,7 @@ class _Entry:
 
     __slots__ = ("active", "born", "connection", "pending", "progress", "size", "timer")
 
-    def __init__(self, connection: Connection, now: float) -> None:
+    def __init__(self, connection: TcpConnection, now: float) -> None:
         self.connection = connection
         self.born = self.active = self.progress = now
         self.pending = self.size = 0
@@ -61,8 +61,8 @@ class TcpServer:
         self._by_serial: dict[int, _Entry] = {}
         self._owned: dict[Hashable, dict[Hashable, _Entry]] = {}
         self._frames: list[tuple[Hashable, bytes]] = []
-        self._requests: deque[Request] = deque()
-        self._touched: dict[int, Connection] = {}
+        self._requests: deque[TcpRequest] = deque()
+        self._touched: dict[int, TcpConnection] = {}
         self._timers: list[tuple[float, int]] = []
 
     def __len__(self) -> int:
@@ -81,7 +81,7 @@ class TcpServer:
         entry.active = now
         self._step(entry, now, tcp)
 
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[TcpRequest]:
         """Those that arrived; every one needs an answer, or its connection an end."""
         found = list(self._requests)
         self._requests.clear()
@@ -171,7 +171,7 @@ class TcpServer:
         self._serial += 1
         text = repr((key, self._serial)).encode()
         drawn = hashlib.blake2b(text, digest_size=4, key=self._secret[:64]).digest()
-        connection = Connection(self._serial, key, owner, tcp, mtu, int.from_bytes(drawn, "big"),
+        connection = TcpConnection(self._serial, key, owner, tcp, mtu, int.from_bytes(drawn, "big"),
                                 self._emit)  # fmt: skip
         entry = _Entry(connection, now)
         self._entries[key] = self._by_serial[self._serial] = entry
@@ -197,7 +197,7 @@ class TcpServer:
                         "evicted")  # fmt: skip
         return True
 
-    def _emit(self, connection: Connection, frame: bytes) -> None:
+    def _emit(self, connection: TcpConnection, frame: bytes) -> None:
         self._frames.append((connection.owner, frame))
 
     def _step(self, entry: _Entry, now: float, tcp: Tcp | None = None) -> None:
@@ -233,7 +233,7 @@ class TcpServer:
             entry.pending += 1
             entry.progress = now
             self.counts["requests"] += 1
-            self._requests.append(Request(connection.serial, connection.owner, message))
+            self._requests.append(TcpRequest(connection.serial, connection.owner, message))
         connection.offer()
 
     def _reset(self, entry: _Entry, reason: str) -> None:

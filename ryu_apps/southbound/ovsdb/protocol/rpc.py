@@ -33,7 +33,7 @@ def decode(data: bytes) -> Message:
     return message
 
 
-class Connection:
+class RpcConnection:
     """One accepted connection: bytes in and out, TLS, JSON-RPC framing; never blocks.
 
     ``sock``: a connected socket.  ``tls``: server-side context, or None.

@@ -22,34 +22,34 @@ class Failures:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._found: dict[tuple[str, Question], tuple[float, bytes | None]] = {}
+        self._failures: dict[tuple[str, Question], tuple[float, bytes | None]] = {}
         """In the order of time.  What to answer: a resolver's refusal, or None where all of them
         were silent."""
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._failures)
 
     def put(self, network: str, question: Question, response: bytes | None, now: float) -> None:
-        self._found.pop((network, question), None)
-        self._found[network, question] = now + FAILED, response
-        if len(self._found) > self._limit:
-            del self._found[next(iter(self._found))]
+        self._failures.pop((network, question), None)
+        self._failures[network, question] = now + FAILED, response
+        if len(self._failures) > self._limit:
+            del self._failures[next(iter(self._failures))]
 
     def get(
         self, network: str, question: Question, now: float
     ) -> tuple[bool, bytes | None]:
         """(whether it failed a moment ago, what to answer)."""
-        while self._found:
-            key, (until, _) = next(iter(self._found.items()))
+        while self._failures:
+            key, (until, _) = next(iter(self._failures.items()))
             if until > now:
                 break
-            del self._found[key]
-        known = self._found.get((network, question))
-        return (True, known[1]) if known is not None else (False, None)
+            del self._failures[key]
+        failure = self._failures.get((network, question))
+        return (True, failure[1]) if failure is not None else (False, None)
 
     def drop(self, network: str) -> None:
-        for key in [key for key in self._found if key[0] == network]:
-            del self._found[key]
+        for key in [key for key in self._failures if key[0] == network]:
+            del self._failures[key]
 
 
 class Caches:

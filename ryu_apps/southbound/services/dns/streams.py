@@ -18,7 +18,7 @@ from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import relay as dns_relay
 from vrouter_ovs.proxies.dns.dns import DnsView
 from vrouter_ovs.proxies.packet import Malformed
-from vrouter_ovs.proxies.tcp.tcp import Request, TcpServer
+from vrouter_ovs.proxies.tcp.tcp import TcpRequest, TcpServer
 from vrouter_ovs.proxies.tcp.wire import Tcp
 
 
@@ -64,7 +64,7 @@ class Streams:
             elif not self._send(*owner.switch_port, frame):
                 self._results["unsent"] += 1
 
-    def _request(self, request: Request, now: float) -> None:
+    def _request(self, request: TcpRequest, now: float) -> None:
         owner: Owner = request.owner
         view = self._views.get(owner.network_id)
         if view is None:
@@ -85,7 +85,7 @@ class Streams:
             lambda response, how, then: self._answered(request, response, how, then), now,
         )  # fmt: skip
 
-    def _answered(self, request: Request, response: bytes | None, how: str, now: float) -> None:
+    def _answered(self, request: TcpRequest, response: bytes | None, how: str, now: float) -> None:
         if how == "gone":
             self._server.abort(request.serial)
             return
@@ -97,12 +97,12 @@ class Streams:
             return
         self._respond(request, wire, how, now)
 
-    def _respond(self, request: Request, wire: bytes, kind: str, now: float) -> None:
+    def _respond(self, request: TcpRequest, wire: bytes, kind: str, now: float) -> None:
         self._server.respond(request.serial, wire, now)
         self._results[f"tcp {kind}"] += 1
         self._count(request.owner.switch_port[0], "answered", f"dns tcp {kind}")
 
-    def _malformed(self, request: Request, reason: str) -> None:
+    def _malformed(self, request: TcpRequest, reason: str) -> None:
         self._server.abort(request.serial)
         self._results["malformed"] += 1
         self._count(request.owner.switch_port[0], "malformed", reason)
