@@ -8,7 +8,7 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.convergence import Convergence
-from ryu_apps.control.elements.admission import Admission, Refusals
+from ryu_apps.control.elements.admission import ElementAdmission, Refusals
 from ryu_apps.control.elements.elements import RECORDS, Element, record
 from ryu_apps.control.elements.unknown_ports import UnknownPorts
 from ryu_apps.control.graph import Marks
@@ -43,7 +43,7 @@ class Membership:
         self._vrouters = vrouters
         self._convergence = convergence
         self._effects = effects
-        self._admission = Admission(elements)
+        self._admission = ElementAdmission(elements)
         self.unknown_ports = UnknownPorts(tables.config, elements, effects)
         self.refusals = Refusals(elements, self._admission, effects)
         self._absent: dict[str, float] = {}

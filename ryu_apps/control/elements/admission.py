@@ -28,7 +28,7 @@ class Rejection(NamedTuple):
     standby: bool = False
 
 
-class Admission:
+class ElementAdmission:
     """Judges by what ``elements`` knows: our own, and the records of the whole system."""
 
     def __init__(self, elements: Elements) -> None:
@@ -141,7 +141,7 @@ class Refusals:
     """The sessions that may not join: told, shown (``elements.refused``), and looked at again when
     something has changed.  ``effects``: what is to be done is appended to it."""
 
-    def __init__(self, elements: Elements, admission: Admission, effects: list) -> None:
+    def __init__(self, elements: Elements, admission: ElementAdmission, effects: list) -> None:
         self._elements = elements
         self._admission = admission
         self._effects = effects
