@@ -15,7 +15,7 @@ from typing import Any
 
 from ryu_apps.store.base import StoreError, Unavailable
 from ryu_apps.store.etcd.errors import TRANSIENT, UNAUTHENTICATED, EtcdError, read_answer
-from ryu_apps.store.etcd.http import Connection, parse_endpoint
+from ryu_apps.store.etcd.http import EtcdConnection, parse_endpoint
 from ryu_apps.store.etcd.options import EtcdOptions
 
 LOG = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class _NotSent(OSError):
     """No connection; the request never left."""
 
 
-class Gateway:
+class EtcdGateway:
     """Thread-safe.  ``timeout``: seconds for a request over all attempts."""
 
     def __init__(self, options: EtcdOptions, timeout: float) -> None:
@@ -54,8 +54,8 @@ class Gateway:
                 raise StoreError(f"cannot use the TLS files for etcd: {error}") from error
         self._username, self._password = options.username, options.password or ""
         self._lock = threading.Lock()
-        self._idle: list[list[Connection]] = [[] for _ in self.endpoints]
-        self._busy: set[Connection] = set()
+        self._idle: list[list[EtcdConnection]] = [[] for _ in self.endpoints]
+        self._busy: set[EtcdConnection] = set()
         self._token = ""
         self._open_until = 0.0
         """Until then etcd is taken to want no users."""
@@ -67,8 +67,8 @@ class Gateway:
 
     # ---- connections
 
-    def connect(self, index: int, timeout: float = CONNECT_TIMEOUT) -> Connection:
-        return Connection(self.endpoints[index], self.context, timeout)
+    def connect(self, index: int, timeout: float = CONNECT_TIMEOUT) -> EtcdConnection:
+        return EtcdConnection(self.endpoints[index], self.context, timeout)
 
     def _exchange(
         self, index: int, path: str, body: bytes, connect_timeout: float, timeout: float
@@ -104,7 +104,7 @@ class Gateway:
             connection.close()
         return status, answer, token
 
-    def _discard(self, connection: Connection | None) -> None:
+    def _discard(self, connection: EtcdConnection | None) -> None:
         if connection is not None:
             with self._lock:
                 self._busy.discard(connection)
@@ -238,7 +238,7 @@ class Gateway:
             if self._token == token:  # else somebody has a new one already
                 self._token = ""
 
-    def token(self, connection: Connection) -> str:
+    def token(self, connection: EtcdConnection) -> str:
         """What goes into the Authorization header; "" without a user.  Raises OSError,
         StoreError."""
         if not self._username or self._token or time.monotonic() < self._open_until:

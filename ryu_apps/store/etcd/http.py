@@ -21,27 +21,29 @@ class HttpError(OSError):
     """The other end sent what is not HTTP, or closed in the middle of an answer."""
 
 
-class Endpoint(NamedTuple):
+class EtcdEndpoint(NamedTuple):
     url: str
     host: str
     port: int
     tls: bool
 
 
-def parse_endpoint(url: str) -> Endpoint:
+def parse_endpoint(url: str) -> EtcdEndpoint:
     """``http[s]://HOST[:PORT]``, port 2379 when absent.  Raises ValueError."""
     parts = urlsplit(url.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
         raise ValueError(f"an etcd endpoint is http://HOST:PORT or https://HOST:PORT, not {url!r}")
-    return Endpoint(
+    return EtcdEndpoint(
         url.strip().rstrip("/"), parts.hostname, parts.port or 2379, parts.scheme == "https"
     )
 
 
-class Connection:
+class EtcdConnection:
     """Connects at once; raises OSError when that fails within ``timeout`` seconds."""
 
-    def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None, timeout: float) -> None:
+    def __init__(
+        self, endpoint: EtcdEndpoint, context: ssl.SSLContext | None, timeout: float
+    ) -> None:
         self.endpoint = endpoint
         sock = socket.create_connection((endpoint.host, endpoint.port), timeout)
         try:

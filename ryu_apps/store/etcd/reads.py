@@ -6,7 +6,7 @@ from typing import Any
 
 from ryu_apps.store.base import Item, Unavailable
 from ryu_apps.store.etcd.errors import OUT_OF_RANGE, EtcdError, reading
-from ryu_apps.store.etcd.gateway import Gateway
+from ryu_apps.store.etcd.gateway import EtcdGateway
 from ryu_apps.store.etcd.keys import (
     decode_key,
     decode_value,
@@ -18,10 +18,10 @@ from ryu_apps.store.etcd.keys import (
 PAGE = 5000
 
 
-class Reader:
+class EtcdReader:
     """``root``: where the keys of this system begin in etcd."""
 
-    def __init__(self, gateway: Gateway, root: str) -> None:
+    def __init__(self, gateway: EtcdGateway, root: str) -> None:
         self.gateway = gateway
         self.root = root
 

@@ -12,18 +12,18 @@ from collections.abc import Callable
 
 from ryu_apps.store.base import StoreError
 from ryu_apps.store.etcd.errors import NOT_FOUND, EtcdError
-from ryu_apps.store.etcd.gateway import Gateway
+from ryu_apps.store.etcd.gateway import EtcdGateway
 from ryu_apps.supervision import Thread, failed, waiting
 
 LOG = logging.getLogger(__name__)
 
 
-class Session:
+class EtcdSession:
     """``ttl``: seconds that the lease outlives its last renewal.  ``restore``: called on the
     session's thread with the id of a lease that replaced a lost one; raises StoreError when it
     has to be called again."""
 
-    def __init__(self, gateway: Gateway, ttl: int, restore: Callable[[int], None]) -> None:
+    def __init__(self, gateway: EtcdGateway, ttl: int, restore: Callable[[int], None]) -> None:
         self._gateway = gateway
         self._ttl = ttl
         self._restore = restore

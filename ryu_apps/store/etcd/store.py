@@ -22,11 +22,11 @@ from ryu_apps.store.base import (
     TooLarge,
 )
 from ryu_apps.store.etcd.errors import reading
-from ryu_apps.store.etcd.gateway import TIMEOUT, Gateway
+from ryu_apps.store.etcd.gateway import TIMEOUT, EtcdGateway
 from ryu_apps.store.etcd.history import History
 from ryu_apps.store.etcd.options import EtcdOptions
-from ryu_apps.store.etcd.reads import Reader
-from ryu_apps.store.etcd.session import Session
+from ryu_apps.store.etcd.reads import EtcdReader
+from ryu_apps.store.etcd.session import EtcdSession
 from ryu_apps.store.etcd.transactions import Transactions
 from ryu_apps.store.etcd.watch import EtcdWatch
 from ryu_apps.store.keys import check_key, check_transaction
@@ -47,11 +47,11 @@ class EtcdStore(Store):
 
     def __init__(self, options: EtcdOptions, timeout: float = TIMEOUT) -> None:
         self.root = check_key(options.prefix).rstrip("/")
-        self.gateway = Gateway(options, timeout)
-        self._reader = Reader(self.gateway, self.root)
+        self.gateway = EtcdGateway(options, timeout)
+        self._reader = EtcdReader(self.gateway, self.root)
         self._max_operations = options.max_operations
         self._lock = threading.Lock()
-        self._session = Session(self.gateway, options.session_ttl, self._restore_ephemeral)
+        self._session = EtcdSession(self.gateway, options.session_ttl, self._restore_ephemeral)
         self._transactions = Transactions(
             self.gateway, self._session, self.root, options.max_operations
         )

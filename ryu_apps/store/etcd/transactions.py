@@ -14,9 +14,9 @@ from typing import Any
 
 from ryu_apps.store.base import Compare, Conflict, Delete, Put, TooLarge, Unavailable
 from ryu_apps.store.etcd.errors import NOT_FOUND, EtcdError
-from ryu_apps.store.etcd.gateway import Gateway
+from ryu_apps.store.etcd.gateway import EtcdGateway
 from ryu_apps.store.etcd.keys import encode_bytes, encode_key
-from ryu_apps.store.etcd.session import Session
+from ryu_apps.store.etcd.session import EtcdSession
 
 
 class _Slot:
@@ -37,7 +37,7 @@ class Transactions:
     """
 
     def __init__(
-        self, gateway: Gateway, session: Session, root: str, max_operations: int
+        self, gateway: EtcdGateway, session: EtcdSession, root: str, max_operations: int
     ) -> None:
         self._gateway = gateway
         self._session = session

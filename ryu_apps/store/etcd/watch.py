@@ -18,9 +18,9 @@ from ryu_apps.store.base import Batch, StoreError, Unavailable, Watch
 from ryu_apps.store.etcd.errors import OUT_OF_RANGE, EtcdError, error_of
 from ryu_apps.store.etcd.gateway import ATTEMPT_TIMEOUT
 from ryu_apps.store.etcd.history import History, LostHistory, forgotten
-from ryu_apps.store.etcd.http import MAX_BODY, Connection, HttpError
+from ryu_apps.store.etcd.http import MAX_BODY, EtcdConnection, HttpError
 from ryu_apps.store.etcd.keys import decode_key, decode_value, encode_key, encode_range
-from ryu_apps.store.etcd.reads import Reader
+from ryu_apps.store.etcd.reads import EtcdReader
 from ryu_apps.store.keys import difference_revision
 from ryu_apps.supervision import Thread, failed, next_step, waiting
 
@@ -37,7 +37,7 @@ class EtcdWatch(Watch):
 
     def __init__(
         self,
-        reader: Reader,
+        reader: EtcdReader,
         history: History,
         prefix: str,
         revision: int,
@@ -61,7 +61,7 @@ class EtcdWatch(Watch):
         self._on_batch = on_batch
         self._on_cancel = on_cancel
         self._index = self._gateway.current
-        self._connection: Connection | None = None
+        self._connection: EtcdConnection | None = None
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._thread = Thread(
