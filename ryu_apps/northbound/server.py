@@ -16,7 +16,7 @@ from ryu_apps.configuration.service import Configuration
 from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.http.stream import Pieces
-from ryu_apps.northbound.serving.connection import Connection
+from ryu_apps.northbound.serving.connection import HttpConnection
 from ryu_apps.northbound.serving.loop import Loop
 
 LOG = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ class ApiServer:
         if loop is not None:
             loop.stop(STOPPING)
 
-    def _serve(self, loop: Loop, connection: Connection, environ: dict[str, Any]) -> None:
+    def _serve(self, loop: Loop, connection: HttpConnection, environ: dict[str, Any]) -> None:
         """Ask the application (PEP 3333) and write what it says.  Raises OSError when the client
         is gone."""
         started: list[Any] = []
@@ -86,7 +86,7 @@ class ApiServer:
         if isinstance(answer, Pieces):
             send, body = loop.stream, answer
         else:
-            send, body = Connection.respond, _whole(answer)
+            send, body = HttpConnection.respond, _whole(answer)
         status, headers = started
         number, _, phrase = status.partition(" ")
         try:

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from ryu_apps.northbound.serving.connection import Connection, State
+from ryu_apps.northbound.serving.connection import HttpConnection, State
 
 LOG = logging.getLogger(__name__)
 _TAKING = (State.WRITING, State.STREAMING)
@@ -40,40 +40,40 @@ class Clients:
     def __init__(self, capacity: int, memory: int) -> None:
         self.capacity = capacity
         self._memory = memory
-        self._by_source: dict[str, dict[Connection, int]] = {}
+        self._by_source: dict[str, dict[HttpConnection, int]] = {}
         """Source -> connection -> bytes that it is known to have; the oldest first."""
         self._count = 0
         self._bytes = 0
 
-    def __iter__(self) -> Iterator[Connection]:
-        return (one for found in list(self._by_source.values()) for one in list(found))
+    def __iter__(self) -> Iterator[HttpConnection]:
+        return (one for sizes in list(self._by_source.values()) for one in list(sizes))
 
     def __len__(self) -> int:
         return self._count
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: HttpConnection) -> None:
         self._by_source.setdefault(connection.source, {})[connection] = 0
         self._count += 1
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: HttpConnection) -> None:
         """Idempotent."""
-        found = self._by_source.get(connection.source, {})
-        size = found.pop(connection, None)
+        sizes = self._by_source.get(connection.source, {})
+        size = sizes.pop(connection, None)
         if size is not None:
             self._count -= 1
             self._bytes -= size
-            if not found:
+            if not sizes:
                 del self._by_source[connection.source]
 
-    def weigh(self, connection: Connection) -> None:
+    def weigh(self, connection: HttpConnection) -> None:
         """Count what it has in memory now."""
-        found = self._by_source.get(connection.source, {})
-        if connection in found:
+        sizes = self._by_source.get(connection.source, {})
+        if connection in sizes:
             size = connection.size
-            self._bytes += size - found[connection]
-            found[connection] = size
+            self._bytes += size - sizes[connection]
+            sizes[connection] = size
 
-    def crowded(self) -> Connection | None:
+    def crowded(self) -> HttpConnection | None:
         """The connection that must go for another to come: of the source with the most, the oldest
         that has asked nothing or not all, else one that takes its answer.  None: workers have all
         of them."""
@@ -83,7 +83,7 @@ class Clients:
         return next((one for one in free if one.state not in _TAKING), None) or next(
             iter(free), None)
 
-    def heavy(self) -> list[tuple[str, Connection | None]]:
+    def heavy(self) -> list[tuple[str, HttpConnection | None]]:
         """Where memory is to be had, if there is too little: sources, the one with the most first,
         each with the largest of its connections that no worker has or will have."""
         if self._bytes <= self._memory:
@@ -92,9 +92,9 @@ class Clients:
         return [(source, self._largest(self._by_source[source])) for source in by_size]
 
     @staticmethod
-    def _largest(found: dict[Connection, int]) -> Connection | None:
-        loose = [one for one, size in found.items() if size and not one.busy]
-        return max(loose, key=found.__getitem__, default=None)
+    def _largest(sizes: dict[HttpConnection, int]) -> HttpConnection | None:
+        loose = [one for one, size in sizes.items() if size and not one.busy]
+        return max(loose, key=sizes.__getitem__, default=None)
 
 
 class Turned:

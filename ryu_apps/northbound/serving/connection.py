@@ -45,7 +45,7 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-class Connection:
+class HttpConnection:
     """``tls``: a context, or None.  ``source``: who it counts for.
 
     ``deadline``: when it is late, of time.monotonic().  ``size``: bytes that it has in memory.

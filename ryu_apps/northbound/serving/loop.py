@@ -15,8 +15,8 @@ from typing import Any
 from ryu_apps import supervision
 from ryu_apps.northbound.http.stream import Pieces
 from ryu_apps.northbound.serving.clients import Clients, Turned, source_of
-from ryu_apps.northbound.serving.connection import Connection, State
-from ryu_apps.northbound.serving.pool import Pool
+from ryu_apps.northbound.serving.connection import HttpConnection, State
+from ryu_apps.northbound.serving.pool import WorkerPool
 from ryu_apps.northbound.serving.refusals import Refused
 from ryu_apps.northbound.serving.streams import Outlet, Streams
 
@@ -47,7 +47,8 @@ class Loop:
     """
 
     def __init__(
-        self, listener: socket.socket, serve: Callable[[Loop, Connection, dict[str, Any]], None],
+        self, listener: socket.socket,
+        serve: Callable[[Loop, HttpConnection, dict[str, Any]], None],
         threads: int, capacity: int, max_body: int, tls: ssl.SSLContext | None,
     ) -> None:
         listener.setblocking(False)
@@ -58,15 +59,15 @@ class Loop:
         self._capacity = capacity
         self._clients = Clients(capacity, max(64 << 20, (threads + 8) * max_body))
         self.turned = Turned()
-        self._pool = Pool(threads, self._work, WAITING)
+        self._pool = WorkerPool(threads, self._work, WAITING)
         self.streams = Streams(STREAMS)
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ)
-        self._given: collections.deque[Connection] = collections.deque()
+        self._given: collections.deque[HttpConnection] = collections.deque()
         """Back from the workers."""
-        self._made: collections.deque[Connection] = collections.deque()
+        self._made: collections.deque[HttpConnection] = collections.deque()
         """Whose streams have made something."""
-        self._again: list[Connection] = []
+        self._again: list[HttpConnection] = []
         """With something to read that the selector does not see, or whose turn did not come."""
         self._paused_until = 0.0
         self._awake, self._waker = socket.socketpair()
@@ -88,8 +89,8 @@ class Loop:
         self._wake()
         self.thread.join(timeout + 1)
         self._pool.stop(timeout)
-        for one in self._given:
-            one.close()
+        for connection in self._given:
+            connection.close()
         self.streams.stop(timeout)
 
     def _wake(self) -> None:
@@ -118,9 +119,9 @@ class Loop:
         finally:
             self._selector.close()
             self._listener.close()
-            for one in self._clients:
-                if not one.busy:
-                    one.close()
+            for connection in self._clients:
+                if not connection.busy:
+                    connection.close()
             self._awake.close()
             self._waker.close()
 
@@ -138,16 +139,16 @@ class Loop:
             else:
                 ready[key.data] = None
         turns: collections.Counter[str] = collections.Counter()
-        for one in ready:
-            turns[one.source] += 1
-            if turns[one.source] <= EVENTS_AT_ONCE:
-                self._guarded(one, self._event)
+        for connection in ready:
+            turns[connection.source] += 1
+            if turns[connection.source] <= EVENTS_AT_ONCE:
+                self._guarded(connection, self._event)
             else:
-                self._again.append(one)  # It is among the first the next time.
+                self._again.append(connection)  # It is among the first the next time.
         while self._given:
             self._guarded(self._given.popleft(), self._back)
-        for one in dict.fromkeys(self._made.popleft() for _ in range(len(self._made))):
-            self._guarded(one, self._event)
+        for connection in dict.fromkeys(self._made.popleft() for _ in range(len(self._made))):
+            self._guarded(connection, self._event)
         if accept:
             self._accept()
         while self._lighten():
@@ -164,164 +165,164 @@ class Loop:
                 return True
         return False
 
-    def _guarded(self, one: Connection, step: Callable[[Connection], None]) -> None:
+    def _guarded(self, connection: HttpConnection, step: Callable[[HttpConnection], None]) -> None:
         """A step of one connection; what goes wrong ends this one alone."""
-        if one.state is State.CLOSED:
+        if connection.state is State.CLOSED:
             return
         try:
             try:
-                step(one)
+                step(connection)
             except Refused as refused:
-                self.turned(f"refused with {refused.status}", one.source)
-                one.refuse(refused.status, refused.message)
-                self._after_writing(one)
+                self.turned(f"refused with {refused.status}", connection.source)
+                connection.refuse(refused.status, refused.message)
+                self._after_writing(connection)
             except ssl.SSLError as error:
-                if one.state is not State.HANDSHAKE:
+                if connection.state is not State.HANDSHAKE:
                     raise
                 # OpenSSL has told the client why; a reset would take that from it.
                 why = error.reason or "it broke off"
-                self.turned(f"its TLS handshake failed: {why}", one.source)
-                one.linger()
-                self._watch(one, selectors.EVENT_READ)
+                self.turned(f"its TLS handshake failed: {why}", connection.source)
+                connection.linger()
+                self._watch(connection, selectors.EVENT_READ)
         except (OSError, ValueError):
-            self._close(one)  # it is gone
+            self._close(connection)  # it is gone
         except Exception:
-            LOG.exception("a connection of %s failed and is closed", one.remote[0])
-            self._close(one)
-        self._clients.weigh(one)
+            LOG.exception("a connection of %s failed and is closed", connection.remote[0])
+            self._close(connection)
+        self._clients.weigh(connection)
 
     # ------------------------------------------------------------ steps
 
-    def _event(self, one: Connection) -> None:
-        if one.busy:
+    def _event(self, connection: HttpConnection) -> None:
+        if connection.busy:
             return  # It was ready, and then its request went to a worker.
-        if one.state is State.WRITING:
-            self._after_writing(one)
+        if connection.state is State.WRITING:
+            self._after_writing(connection)
             return
-        if one.state is State.STREAMING:
-            self._streaming(one)
+        if connection.state is State.STREAMING:
+            self._streaming(connection)
             return
-        environ = one.readable()
+        environ = connection.readable()
         if environ is not None:
-            self._to_worker(one, environ)
+            self._to_worker(connection, environ)
             return
-        self._watch(one, selectors.EVENT_READ)
-        if one.unread:
-            self._again.append(one)
+        self._watch(connection, selectors.EVENT_READ)
+        if connection.unread:
+            self._again.append(connection)
 
-    def _back(self, one: Connection) -> None:
+    def _back(self, connection: HttpConnection) -> None:
         """A worker is done with it."""
-        one.busy = False
-        if one.state is State.SERVING:
-            refusal, one.refusal = one.refusal, None
+        connection.busy = False
+        if connection.state is State.SERVING:
+            refusal, connection.refusal = connection.refusal, None
             raise refusal or Refused(500)
         if self._stopping:
-            self._close(one)
-        elif one.state is State.STREAMING:
-            self._streaming(one)
+            self._close(connection)
+        elif connection.state is State.STREAMING:
+            self._streaming(connection)
         else:
-            self._after_writing(one)
+            self._after_writing(connection)
 
-    def _after_writing(self, one: Connection) -> None:
-        if not one.flush():
-            self._watch(one, selectors.EVENT_WRITE)
-        elif one.answered():
-            environ = one.next_request()
+    def _after_writing(self, connection: HttpConnection) -> None:
+        if not connection.flush():
+            self._watch(connection, selectors.EVENT_WRITE)
+        elif connection.answered():
+            environ = connection.next_request()
             if environ is not None:
-                self._to_worker(one, environ)
+                self._to_worker(connection, environ)
             else:
-                self._watch(one, selectors.EVENT_READ)
-                if one.unread:
-                    self._again.append(one)
-        elif one.refused:
-            one.linger()
-            self._watch(one, selectors.EVENT_READ)
+                self._watch(connection, selectors.EVENT_READ)
+                if connection.unread:
+                    self._again.append(connection)
+        elif connection.refused:
+            connection.linger()
+            self._watch(connection, selectors.EVENT_READ)
         else:
-            self._close(one)
+            self._close(connection)
 
-    def _streaming(self, one: Connection) -> None:
-        one.overhear()
-        if one.broken:
+    def _streaming(self, connection: HttpConnection) -> None:
+        connection.overhear()
+        if connection.broken:
             # Cut off, so that the client does not take what it has for all.
-            self._drop(one, "its answer failed midway", reset=True)
-        elif one.pump():
-            self._after_writing(one)
+            self._drop(connection, "its answer failed midway", reset=True)
+        elif connection.pump():
+            self._after_writing(connection)
         else:
-            self._watch(one, one.waits_for)
-            if one.unread:
-                self._again.append(one)
+            self._watch(connection, connection.waits_for)
+            if connection.unread:
+                self._again.append(connection)
 
     def stream(
-        self, one: Connection, status: int, reason: str, headers: list[tuple[str, str]],
+        self, connection: HttpConnection, status: int, reason: str, headers: list[tuple[str, str]],
         pieces: Pieces,
     ) -> None:
         """Answer with what is made piece by piece, from now on without the worker that calls this.
 
         Raises h11.LocalProtocolError for headers that HTTP cannot carry."""
         def wake() -> None:
-            self._made.append(one)
+            self._made.append(connection)
             self._wake()
 
         outlet = Outlet(wake)
         try:
-            self.streams.start(one.source, pieces, outlet)
+            self.streams.start(connection.source, pieces, outlet)
         except Refused as refused:
-            one.refusal = refused
+            connection.refusal = refused
             return
         try:
-            one.stream(status, reason, headers, outlet)
+            connection.stream(status, reason, headers, outlet)
         except BaseException:
             outlet.close()
             raise
 
-    def _to_worker(self, one: Connection, environ: dict[str, Any]) -> None:
-        self._watch(one, 0)
-        one.busy = True
-        surplus = self._pool.submit(one.source, (one, environ))
+    def _to_worker(self, connection: HttpConnection, environ: dict[str, Any]) -> None:
+        self._watch(connection, 0)
+        connection.busy = True
+        surplus = self._pool.submit(connection.source, (connection, environ))
         if surplus is not None:
             self._overload(surplus[0], "there are more requests than the workers can serve")
 
-    def _overload(self, one: Connection, reason: str) -> None:
+    def _overload(self, connection: HttpConnection, reason: str) -> None:
         """Answer a request that no worker took."""
-        def refuse(one: Connection) -> None:
-            one.busy = False
+        def refuse(connection: HttpConnection) -> None:
+            connection.busy = False
             raise Refused(503)
 
-        self.turned(reason, one.source)
-        self._guarded(one, refuse)
+        self.turned(reason, connection.source)
+        self._guarded(connection, refuse)
 
-    def _work(self, item: tuple[Connection, dict[str, Any]]) -> None:
+    def _work(self, item: tuple[HttpConnection, dict[str, Any]]) -> None:
         """A worker's part."""
-        one, environ = item
+        connection, environ = item
         try:
-            self._serve(self, one, environ)
+            self._serve(self, connection, environ)
         except OSError:
             pass  # The client has gone; the loop will see it.
         finally:
-            self._given.append(one)
+            self._given.append(connection)
             self._wake()
 
-    def _watch(self, one: Connection, events: int) -> None:
-        if events == one.registered or one.state is State.CLOSED:
+    def _watch(self, connection: HttpConnection, events: int) -> None:
+        if events == connection.registered or connection.state is State.CLOSED:
             return
-        if not one.registered:
-            self._selector.register(one.socket.fileno(), events, one)
+        if not connection.registered:
+            self._selector.register(connection.socket.fileno(), events, connection)
         elif not events:
-            self._selector.unregister(one.socket.fileno())
+            self._selector.unregister(connection.socket.fileno())
         else:
-            self._selector.modify(one.socket.fileno(), events, one)
-        one.registered = events
+            self._selector.modify(connection.socket.fileno(), events, connection)
+        connection.registered = events
 
-    def _close(self, one: Connection, reset: bool = False) -> None:
-        if one.registered:
-            self._selector.unregister(one.socket.fileno())
-            one.registered = 0
-        self._clients.remove(one)
-        one.close(reset)
+    def _close(self, connection: HttpConnection, reset: bool = False) -> None:
+        if connection.registered:
+            self._selector.unregister(connection.socket.fileno())
+            connection.registered = 0
+        self._clients.remove(connection)
+        connection.close(reset)
 
-    def _drop(self, one: Connection, reason: str, reset: bool = False) -> None:
-        self.turned(reason, one.source)
-        self._close(one, reset)
+    def _drop(self, connection: HttpConnection, reason: str, reset: bool = False) -> None:
+        self.turned(reason, connection.source)
+        self._close(connection, reset)
 
     # ------------------------------------------------------------ coming and being late
 
@@ -345,12 +346,12 @@ class Loop:
                     continue
                 self._drop(crowded, "there are too many connections")
             try:
-                one = Connection(sock, address[:2], source, self._max_body, self._tls)
+                connection = HttpConnection(sock, address[:2], source, self._max_body, self._tls)
             except OSError:
                 sock.close()
                 continue
-            self._clients.add(one)
-            self._guarded(one, self._event)
+            self._clients.add(connection)
+            self._guarded(connection, self._event)
 
     def _exhausted(self, error: OSError) -> None:
         """No descriptor for another connection: give back a quarter of ours, do with fewer for a
@@ -371,16 +372,16 @@ class Loop:
             self._selector.register(self._listener, selectors.EVENT_READ)
         if self._clients.capacity < self._capacity:
             self._clients.capacity += 1
-        for one in self._clients:
-            if now > one.deadline and not one.busy:
-                self._guarded(one, self._late)
+        for connection in self._clients:
+            if now > connection.deadline and not connection.busy:
+                self._guarded(connection, self._late)
 
-    def _late(self, one: Connection) -> None:
-        if one.idle or one.state is State.LINGERING:
-            self._close(one)
-        elif one.state is State.READING:
+    def _late(self, connection: HttpConnection) -> None:
+        if connection.idle or connection.state is State.LINGERING:
+            self._close(connection)
+        elif connection.state is State.READING:
             raise Refused(408)
-        elif one.state is State.HANDSHAKE:
-            self._drop(one, "its TLS handshake did not come in time")
+        elif connection.state is State.HANDSHAKE:
+            self._drop(connection, "its TLS handshake did not come in time")
         else:
-            self._drop(one, "it did not take its answer in time", reset=True)
+            self._drop(connection, "it did not take its answer in time", reset=True)

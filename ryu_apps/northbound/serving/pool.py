@@ -10,7 +10,7 @@ from typing import Any
 from ryu_apps.supervision import Thread, failed
 
 
-class Pool:
+class WorkerPool:
     """``threads`` daemon threads that call ``work(item)``.
 
     Sources take turns, and one of them never has all threads: however many requests one host sends,

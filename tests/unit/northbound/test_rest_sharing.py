@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps.northbound.serving.clients import LOG_EVERY, Clients, Turned, source_of
-from ryu_apps.northbound.serving.connection import Connection
-from ryu_apps.northbound.serving.pool import Pool
+from ryu_apps.northbound.serving.connection import HttpConnection
+from ryu_apps.northbound.serving.pool import WorkerPool
 
 
 @pytest.mark.parametrize("address,source", [
@@ -24,7 +24,7 @@ def test_whom_a_client_counts_for(address, source):
     assert source_of(address) == source
 
 
-class Sized(Connection):
+class Sized(HttpConnection):
     size = 0
 
 
@@ -65,7 +65,7 @@ def test_what_must_go_is_of_the_source_with_the_most(found):
 @given(st.lists(st.sampled_from("aaaab"), max_size=60), st.integers(2, 9))
 def test_sources_take_turns_and_none_has_all_threads(asked, threads):
     """Not started: what threads would take, one after the other, while nothing ends."""
-    pool = Pool(threads, print, 1000)
+    pool = WorkerPool(threads, print, 1000)
     for number, source in enumerate(asked):
         assert pool.submit(source, number) is None
     taken = []
@@ -81,7 +81,7 @@ def test_sources_take_turns_and_none_has_all_threads(asked, threads):
 
 
 def test_what_has_no_place_is_of_those_who_ask_most():
-    pool = Pool(2, print, 3)
+    pool = WorkerPool(2, print, 3)
     assert [pool.submit("a", number) for number in range(3)] == [None] * 3
     assert pool.submit("b", "x") == 2
     assert pool.submit("a", 3) == 3
@@ -96,7 +96,7 @@ def test_a_worker_outlives_what_it_works_on():
             raise RuntimeError("broken")
         done.set()
 
-    pool = Pool(2, work, 10)
+    pool = WorkerPool(2, work, 10)
     pool.start()
     for item in ("bad", "bad", "bad", "good"):
         pool.submit("a", item)
