@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ryu_apps.configuration.known_state import Known
+from ryu_apps.configuration.known_state import KnownState
 from ryu_apps.configuration.records import CONFIG, GENERATION, Reader, missing
 from ryu_apps.control.config import lineage
 from ryu_apps.control.config.ipam import AllocatingConfig
@@ -36,7 +36,7 @@ class ConfigCopy:
     """
 
     def __init__(
-        self, post: Callable[[Any], None], known: Known | None, remembers: bool, most_lost: int
+        self, post: Callable[[Any], None], known: KnownState | None, remembers: bool, most_lost: int
     ) -> None:
         self.changed = threading.Condition()
         self.config = AllocatingConfig()
@@ -57,13 +57,13 @@ class ConfigCopy:
         self._own: dict[str, int] = {}
         """Keys that commits applied before the watch delivered them -> revision."""
 
-    def known(self) -> Known | None:
+    def known(self) -> KnownState | None:
         """What the next start compares with; None where there is nothing to rely on."""
         with self.changed:
             if self.lineage is None or self.doubt or not self._loaded:
                 return None
             resources = sum(map(len, self.config.tables.values()))
-            return Known(self.lineage, resources, len(self.config.ports))
+            return KnownState(self.lineage, resources, len(self.config.ports))
 
     # ------------------------------------------------------------ the whole store
 

@@ -18,7 +18,7 @@ from ryu_apps.control.config.lineage import Lineage
 LOG = logging.getLogger(__name__)
 
 
-class Known(NamedTuple):
+class KnownState(NamedTuple):
     """``resources``, ``ports``: how many the configuration had."""
 
     lineage: Lineage
@@ -31,33 +31,33 @@ class StateFile:
 
     def __init__(self, path: str) -> None:
         self._path = Path(path) if path else None
-        self._saved: Known | None = None
+        self._saved: KnownState | None = None
         self._failed = False
 
-    def load(self) -> Known | None:
+    def load(self) -> KnownState | None:
         """None where there is none, or none that can be read."""
         if self._path is None:
             return None
         try:
-            found = json.loads(self._path.read_bytes())
-            known = Known(
-                lineage.decode(json.dumps(found["lineage"]).encode()), int(found["resources"]),
-                int(found["ports"]),
+            record = json.loads(self._path.read_bytes())
+            saved = KnownState(
+                lineage.decode(json.dumps(record["lineage"]).encode()), int(record["resources"]),
+                int(record["ports"]),
             )
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, LookupError) as error:
             LOG.error("%s is left out: %s", self._path, error)
             return None
-        self._saved = known
-        return known
+        self._saved = saved
+        return saved
 
-    def save(self, known: Known) -> None:
+    def save(self, saved: KnownState) -> None:
         """Write it, if it changed; whole or not at all.  Says in the log when it cannot."""
-        if self._path is None or known == self._saved:
+        if self._path is None or saved == self._saved:
             return
         fresh = self._path.with_name(self._path.name + ".new")
-        text = json.dumps(known._asdict() | {"lineage": known.lineage._asdict()})
+        text = json.dumps(saved._asdict() | {"lineage": saved.lineage._asdict()})
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
@@ -71,4 +71,4 @@ class StateFile:
                           error)
             self._failed = True
             return
-        self._saved, self._failed = known, False
+        self._saved, self._failed = saved, False

@@ -19,7 +19,7 @@ from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import World
 
 
-class Known(NamedTuple):
+class SourcedPath(NamedTuple):
     """A path and where it comes from ("" for this node)."""
 
     path: Path
@@ -54,7 +54,7 @@ def _targets(instances: Instances, kind: str, vnis: Iterable[str]) -> frozenset[
     return found
 
 
-def matching(taken: Snapshot, filters: Mapping[str, Collection[str]]) -> list[Known]:
+def matching(taken: Snapshot, filters: Mapping[str, Collection[str]]) -> list[SourcedPath]:
     """The paths that a query is for, in no order; ``filters``: values by filter, one of which must
     hold (``best``: "true", "false")."""
     of_nlri = [
@@ -67,49 +67,49 @@ def matching(taken: Snapshot, filters: Mapping[str, Collection[str]]) -> list[Kn
     if types := filters.get("type"):
         routes = [paths for paths in routes if str(paths[0][1].nlri.route_type) in types]
     tests = _path_tests(taken, filters)
-    found = [Known(path, source) for paths in routes for source, path in paths]
-    return [known for known in found if all(test(known) for test in tests)] if tests else found
+    found = [SourcedPath(path, source) for paths in routes for source, path in paths]
+    return [entry for entry in found if all(test(entry) for test in tests)] if tests else found
 
 
 def _path_tests(
     taken: Snapshot, filters: Mapping[str, Collection[str]]
-) -> list[Callable[[Known], bool]]:
-    tests: list[Callable[[Known], bool]] = []
+) -> list[Callable[[SourcedPath], bool]]:
+    tests: list[Callable[[SourcedPath], bool]] = []
     if peers := filters.get("peer"):
-        tests.append(lambda known: (known.source or "local") in peers)
+        tests.append(lambda entry: (entry.source or "local") in peers)
     if hops := filters.get("next_hop"):
-        tests.append(lambda known: known.path.attrs.next_hop in hops)
+        tests.append(lambda entry: entry.path.attrs.next_hop in hops)
     if rts := filters.get("rt"):
-        tests.append(lambda known: not set(rts).isdisjoint(known.path.attrs.rts))
+        tests.append(lambda entry: not set(rts).isdisjoint(entry.path.attrs.rts))
     for targets in taken.targets:
         tests.append(
-            lambda known, targets=targets:
-            not targets.isdisjoint(taken.keys(known.path.attrs.rts))
+            lambda entry, targets=targets:
+            not targets.isdisjoint(taken.keys(entry.path.attrs.rts))
         )  # fmt: skip
     if best := filters.get("best"):
         tests.append(
-            lambda known:
-            ("true" if taken.best.get(known.path.nlri) is known.path else "false") in best
+            lambda entry:
+            ("true" if taken.best.get(entry.path.nlri) is entry.path else "false") in best
         )  # fmt: skip
     return tests
 
 
-def page(found: Sequence[Known], offset: int, limit: int) -> list[Known]:
+def page(found: Sequence[SourcedPath], offset: int, limit: int) -> list[SourcedPath]:
     """The paths ``offset`` and following of all that were found, in order."""
     return heapq.nsmallest(offset + limit, found, key=_order)[offset:]
 
 
-def _order(known: Known) -> tuple:
-    nlri = known.path.nlri
+def _order(entry: SourcedPath) -> tuple:
+    nlri = entry.path.nlri
     return (
         nlri.family, nlri.route_type, getattr(nlri, "rd", ""), getattr(nlri, "mac", ""),
-        getattr(nlri, "ip", ""), getattr(nlri, "prefix", ""), known.source or "local",
+        getattr(nlri, "ip", ""), getattr(nlri, "prefix", ""), entry.source or "local",
     )  # fmt: skip
 
 
-def describe(world: World, found: Iterable[Known]) -> list[dict[str, Any]]:
+def describe(world: World, found: Iterable[SourcedPath]) -> list[dict[str, Any]]:
     """Paths with what this node makes of them."""
-    return [_describe(world, *known) for known in found]
+    return [_describe(world, *entry) for entry in found]
 
 
 def _describe(world: World, path: Path, source: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _describe(world: World, path: Path, source: str) -> dict[str, Any]:
 
 def _hint(world: World, path: Path) -> str:
     """Why a path that nobody imports may have been meant for one of us."""
-    known = []
+    entry = []
     for vni in dict.fromkeys(path.labels):
         for kind, id in world.config.by_vni.get(vni, ()):
             item = world.config.get(kind, id)
@@ -145,5 +145,5 @@ def _hint(world: World, path: Path) -> str:
             if item is not None and instance is not None:
                 what = "network" if type(item) is Network else "router"
                 targets = ", ".join(sorted(world.instances.targets(instance.spec)))
-                known.append(f"VNI {vni} is {what} {item.name or id}, which imports {targets}")
-    return "; ".join(["imported by none", *known])
+                entry.append(f"VNI {vni} is {what} {item.name or id}, which imports {targets}")
+    return "; ".join(["imported by none", *entry])

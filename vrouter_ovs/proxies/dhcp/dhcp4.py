@@ -14,7 +14,7 @@ from vrouter_ovs.proxies.build import build_udp4
 from vrouter_ovs.proxies.dhcp.dhcp4_message import (
     HEADER,
     MAGIC,
-    Request,
+    Dhcp4Request,
     parse,
 )
 from vrouter_ovs.proxies.dhcp.dhcp4_options import tlv
@@ -75,7 +75,7 @@ def answer(frame: bytes, port: EdgePort) -> Answer:
     return ignored("no client message")
 
 
-def _request(prepared: Prepared, request: Request) -> Answer:
+def _request(prepared: Prepared, request: Dhcp4Request) -> Answer:
     """A DHCPREQUEST in each of its four states (RFC 2131 section 4.3.2)."""
     options = request.options
     requested, server = options.get(50), options.get(54)
@@ -97,7 +97,7 @@ def _request(prepared: Prepared, request: Request) -> Answer:
 
 
 def _message(
-    prepared: Prepared, request: Request, ciaddr: bytes, yiaddr: bytes, siaddr: bytes,
+    prepared: Prepared, request: Dhcp4Request, ciaddr: bytes, yiaddr: bytes, siaddr: bytes,
     sname: bytes, file: bytes, options: bytes, destination: bytes,
 ) -> bytes:  # fmt: skip
     """The frame of an answer: always to the MAC that asked, which is the port's own."""
@@ -110,7 +110,7 @@ def _message(
                       PORT_DHCP_SERVER, PORT_DHCP_CLIENT, payload)  # fmt: skip
 
 
-def _nak(prepared: Prepared, request: Request, reason: str) -> Answer:
+def _nak(prepared: Prepared, request: Dhcp4Request, reason: str) -> Answer:
     parts = [b"\x35\x01\x06\x36\x04", prepared.server]
     client = request.options.get(61)
     if client and len(client) <= 255:
@@ -122,7 +122,7 @@ def _nak(prepared: Prepared, request: Request, reason: str) -> Answer:
 
 
 def _reply(
-    prepared: Prepared, request: Request, message_type: int, kind: str, reason: str,
+    prepared: Prepared, request: Dhcp4Request, message_type: int, kind: str, reason: str,
     rapid: bool = False,
 ) -> Answer:  # fmt: skip
     """OFFER or ACK.  ``kind`` "inform": no address and no lease times (RFC 2131 section 4.3.5).
@@ -173,7 +173,7 @@ def _reply(
     return Answer((frame,), kind, reason)
 
 
-def _boots_over_http(request: Request, reply_options: ReplyOptions) -> bool:
+def _boots_over_http(request: Dhcp4Request, reply_options: ReplyOptions) -> bool:
     http = reply_options.boot_file.lower().startswith((b"http://", b"https://"))
     return http and request.vendor_class.startswith(b"HTTPClient")
 

@@ -15,7 +15,7 @@ _FIXED = HEADER.size
 _MAX_MESSAGE = 4096
 
 
-class Request(NamedTuple):
+class Dhcp4Request(NamedTuple):
     """A client's message, decoded; ``options``: code -> value."""
 
     udp: Udp
@@ -54,12 +54,12 @@ def _read(data: bytes, start: int, end: int, into: dict[int, bytes]) -> None:
         start = stop
 
 
-def parse(frame: bytes) -> Request:
+def parse(frame: bytes) -> Dhcp4Request:
     """The message in a frame; raises Malformed."""
     return _message(udp4(frame))
 
 
-def _message(udp: Udp) -> Request:
+def _message(udp: Udp) -> Dhcp4Request:
     if udp.dst_port != PORT_DHCP_SERVER:
         raise Malformed("not to the DHCP server port")
     data = udp.payload
@@ -85,4 +85,4 @@ def _message(udp: Udp) -> Request:
             raise Malformed(f"bad length of DHCP option {code}")
     if 53 not in options:
         raise Malformed("no DHCP message type")
-    return Request(udp, xid, flags, ciaddr, giaddr, chaddr[:6], options)
+    return Dhcp4Request(udp, xid, flags, ciaddr, giaddr, chaddr[:6], options)
