@@ -229,12 +229,12 @@ class Node:
         return self.revision
 
     def set_tunnels(self, element: str, endpoints: Iterable[Endpoint]) -> int:
-        """The tunnel ports of an element are these from now on, and it is not held."""
+        """The tunnel ports of an element are these from now on, and it is not deferred."""
         asked = {item.key: item for item in map(TunnelPort, endpoints)}
         gone = self._tunnels.get(element, {}).keys() - asked.keys()
         self._tunnels[element] = asked
         revision = self.program(element, *asked.values(), delete=gone)
-        self.shell.hold(element, False)
+        self.shell.defer(element, False)
         return revision
 
     def mark(self, element: str, interface: str, installed: bool = True) -> int:

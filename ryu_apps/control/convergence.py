@@ -3,7 +3,8 @@
 A node that restarts finds switches that forward, and so does one that takes a hypervisor over from
 another.  Until it has heard from that hypervisor and from its peers, an installed flow that it does
 not want may be one that it does not want *yet*.  So each hypervisor that joins is *deferred*: its
-channel is held (:class:`~ryu_apps.control.messages.Hold`) and its tunnels stay, until it is let go.
+channel deletes nothing and its tunnels stay, until it is let go
+(:class:`~ryu_apps.control.messages.Defer`).
 
 First the node itself has to converge (RFC 4724 section 4.1, the Restarting Speaker): it waits for
 the configuration, for the hypervisors that the store says are ours, and for the answers of ports

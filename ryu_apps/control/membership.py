@@ -25,7 +25,7 @@ connected, so that it may join another node, or from elsewhere."""
 class Membership:
     """Reads: elements and the records of all.
     Marks: elements that join or leave, claims that their interfaces make.
-    Emits: AcceptElement, RefuseElement, ExpectElement, ReleaseElement, Hold, RecordStatus and
+    Emits: AcceptElement, RefuseElement, ExpectElement, ReleaseElement, Defer, RecordStatus and
     Notice, appended to ``effects``."""
 
     def __init__(
@@ -75,7 +75,7 @@ class Membership:
         rows.update((row.name, row) for row in event.interfaces)
         self._set_interfaces(element, rows, now)
         if not element.deferred:
-            self._effects.append(msg.Hold(info.element, False))
+            self._effects.append(msg.Defer(info.element, False))
         tunnels: dict[str, Any] = dict.fromkeys(element.tunnels)
         tunnels.update((tunnel.endpoint, tunnel) for tunnel in event.tunnels)
         self._vrouters.set_tunnels(element, tunnels)

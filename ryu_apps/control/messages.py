@@ -326,14 +326,14 @@ class Program(Effect):
 
 
 @dataclass(frozen=True, slots=True)
-class Hold(Effect):
-    """While held, a vrouter is added to, but nothing of it is deleted, nor are objects modified
-    that depend on peers: the node has just started, or the element has just joined, and not
-    everything is known yet (the deferral of RFC 4724 section 4.1).  ``held=False`` lets it converge
-    on what is desired."""
+class Defer(Effect):
+    """While a vrouter is deferred, it is added to, but nothing of it is deleted, nor are objects
+    modified that depend on peers: the node has just started, or the element has just joined, and
+    not everything is known yet (the deferral of RFC 4724 section 4.1).  ``deferred=False`` lets it
+    converge on what is desired."""
 
     element: str
-    held: bool
+    deferred: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ WHO = dict.fromkeys(OPENFLOW, "switch") | {OVSDB: "database"}
 class Vrouters:
     """Reads: elements and their desired state.
     Marks: tunnel ports that changed.
-    Emits: Program, Hold and Notice, appended to ``effects``.
+    Emits: Program, Defer and Notice, appended to ``effects``.
 
     ``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``meter_pools``: those of every
     vrouter."""
@@ -165,5 +165,5 @@ class Vrouters:
             self._effects.append(program)
 
     def release(self, names: Iterable[str]) -> None:
-        """These vrouters are held no longer, and keep what they need alone."""
-        self._effects.extend(msg.Hold(name, False) for name in names)
+        """These vrouters are deferred no longer, and keep what they need alone."""
+        self._effects.extend(msg.Defer(name, False) for name in names)

@@ -7,7 +7,7 @@ that concern them.  :mod:`ryu_apps.southbound.ovs` is the one for Open vSwitch.
 The life of an element, as events (left) and effects (right) of that module tell it::
 
     ElementConnected(session, info)  ->  RefuseElement, later perhaps ReconsiderElement, or
-                                         AcceptElement(session, info), Hold, Program ...
+                                         AcceptElement(session, info), Defer, Program ...
     VrouterConnected(element)            its vrouter can be programmed
     VrouterAcked, ObjectRefused      <-  Program: each revision is confirmed, in order
     VrouterDisconnected, ElementDisconnected
@@ -101,8 +101,8 @@ class Southbound(VrouterQueries, ABC):
         Confirmed by VrouterAcked of this revision or a later one."""
 
     @abstractmethod
-    def hold(self, effect: msg.Hold) -> None:
-        """Begin or end to hold the element; it is held from its acceptance on."""
+    def defer(self, effect: msg.Defer) -> None:
+        """Begin or end the deferral of the element, which is deferred from its acceptance on."""
 
     # ------------------------------------------------------------ any thread
 

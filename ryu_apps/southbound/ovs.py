@@ -63,9 +63,9 @@ class OvsSouthbound(Southbound):
         if rows:
             self._ovsdb.program(effect.element, effect.revision, rows)
 
-    def hold(self, effect: msg.Hold) -> None:
-        self._openflow.hold(effect.element, effect.held)
-        self._ovsdb.hold(effect.element, effect.held)
+    def defer(self, effect: msg.Defer) -> None:
+        self._openflow.defer(effect.element, effect.deferred)
+        self._ovsdb.defer(effect.element, effect.deferred)
 
     # ------------------------------------------------------------ any thread
 

@@ -47,7 +47,7 @@ class Southbounds(VrouterQueries):
             msg.ReconsiderElement: lambda effect: by_kind[effect.kind].reconsider(effect),
             msg.ReleaseElement: lambda effect: by_element.pop(effect.element).release(effect),
             msg.Program: lambda effect: by_element[effect.element].program(effect),
-            msg.Hold: lambda effect: by_element[effect.element].hold(effect),
+            msg.Defer: lambda effect: by_element[effect.element].defer(effect),
         }
 
     def _accept(self, effect: msg.AcceptElement) -> None:

@@ -33,11 +33,11 @@ class Switch:
     def ours(self) -> dict[int, EncodedGroup]:
         return {number: one for number, one in self.groups.items() if is_our_group(number)}
 
-    def take(self, operation: GroupOperation, held: bool) -> None:
+    def take(self, operation: GroupOperation, deferred: bool) -> None:
         command, one, owner = operation
         assert is_our_group(one.id)
         assert (command == GROUP_ADD) == (one.id not in self.groups)
-        assert command == GROUP_ADD or not held
+        assert command == GROUP_ADD or not deferred
         if command == GROUP_DELETE:
             assert owner is None
             del self.groups[one.id]
@@ -60,7 +60,7 @@ def play(groups: VrouterGroups, switch: Switch, refused: set[tuple]) -> None:
             groups.retry(operations)
             continue
         for operation in operations:
-            switch.take(operation, groups.held)
+            switch.take(operation, groups.deferred)
         groups.confirm(operations)
     raise AssertionError("it does not come to rest")
 
@@ -102,12 +102,12 @@ def test_the_switch_ends_with_what_is_asked_and_what_is_others(history: list) ->
             for item in asked.values():
                 groups.change(item.key, item)
         else:
-            groups.hold(False)
+            groups.defer(False)
         play(groups, switch, refused)
-        if not groups.held:
+        if not groups.deferred:
             fine = {key for key in asked if key not in groups.rejected}
             assert {encode_group(asked[key]) for key in fine} <= set(switch.ours().values())
-    groups.hold(False)
+    groups.defer(False)
     groups.retry_rejected()
     play(groups, switch, set())
     assert switch.groups.pop(FOREIGN.id) == FOREIGN

@@ -40,9 +40,9 @@ def collect_garbage(database: Database) -> None:
                 database.update("Interface", interface, "delete", None)
 
 
-def settle(database: Database, objects: list, held: bool) -> None:
+def settle(database: Database, objects: list, deferred: bool) -> None:
     for _ in range(3):
-        transaction = database.diff(SPEC, asked(*objects, held=held))
+        transaction = database.diff(SPEC, asked(*objects, deferred=deferred))
         assert not transaction.problems and not transaction.refused
         if not transaction.operations:
             return
@@ -63,13 +63,13 @@ def test_the_database_ends_as_asked(history: list) -> None:
     endpoints: set[Endpoint] = set()
     marks: dict[str, bool] = {}
     shown = dict.fromkeys(TAPS, False)
-    held = True
+    deferred = True
     for what, *arguments in history:
         interfaces = database.replica.interfaces_by_name
         if what == "ask":
             endpoints, marks = arguments
         elif what == "let go":
-            held = False
+            deferred = False
         elif what == "unmark":
             uuid = interfaces[arguments[0]]
             if MARK in database.replica.tables["Interface"][uuid]["external_ids"]:
@@ -85,9 +85,9 @@ def test_the_database_ends_as_asked(history: list) -> None:
                 database.mutate("Interface", uuid, "options", "delete", ["set", ["remote_ip"]])
         before = set(database.view.tunnels)
         settle(database, [*map(TunnelPort, endpoints),
-                          *(InterfaceInstalled(*one) for one in marks.items())], held)
+                          *(InterfaceInstalled(*one) for one in marks.items())], deferred)
         present = set(database.view.tunnels)
-        assert present == (endpoints | before if held else endpoints)
+        assert present == (endpoints | before if deferred else endpoints)
         for endpoint in endpoints:
             assert database.row("Interface", tunnel_name(endpoint))["options"]["remote_ip"] \
                 == endpoint.vtep

@@ -208,7 +208,7 @@ def test_the_operations_are_exactly_what_is_missing(
         for objects in (before, after)
     )
     flows = VrouterFlows()
-    flows.hold(False)
+    flows.defer(False)
     flows.replace_installed(dict(installed))
     flows.change([(obj.key, obj) for obj in after])
     operations = [operation for batch in flows.operations() for operation in batch]

@@ -29,7 +29,7 @@ class Switches:
         for effect in node.effects:
             if isinstance(effect, msg.Program):
                 flows = self.flows.setdefault(effect.element, VrouterFlows())
-                flows.hold(False)
+                flows.defer(False)
                 flows.change(effect.part(FLOWS))
                 flows.confirm([one for batch in flows.operations() for one in batch])
                 flows.finish()

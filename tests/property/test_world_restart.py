@@ -131,8 +131,8 @@ class Start:
                 if not late:
                     self.all_announced()
                 self.sent = True
-            elif isinstance(effect, msg.Hold):
-                assert not effect.held and self.sent
+            elif isinstance(effect, msg.Defer):
+                assert not effect.deferred and self.sent
                 assert self.released or late or self.ended >= set(PEERS)
                 self.released.add(effect.element)
 

@@ -126,7 +126,7 @@ class Node:
                     self.held.add(name)
                     known = self.world.elements.accepted.get(name)
                     self.tunnels[name] = set(known.tunnels) if known is not None else set()
-            case msg.Hold(element, False):
+            case msg.Defer(element, False):
                 self.held.discard(element)
                 self.tunnels[element] = ports_of(self.tables[element])
             case msg.ReleaseElement(element):

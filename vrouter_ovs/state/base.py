@@ -14,7 +14,7 @@ class StateBase:
     """``kind``: names the class in keys.  ``target``: where the object becomes real, of
     :data:`~vrouter_ovs.state.targets.TARGETS`.  ``depends_on_peers``: what other hypervisors and
     routers say decides what it is, so that it is not changed while not all of them have spoken
-    (messages.Hold)."""
+    (messages.Defer)."""
 
     __slots__ = ()
     kind: ClassVar[str]

@@ -72,9 +72,9 @@ class VrouterChannel:
         """Change desired objects; VrouterAcked is posted when the switch has confirmed them."""
         self._inbox.put((self._on_program, effect))
 
-    def hold(self, held: bool) -> None:
-        """See messages.Hold.  A channel begins held."""
-        self._inbox.put((self._on_hold, held))
+    def defer(self, deferred: bool) -> None:
+        """See messages.Defer.  A channel begins deferred."""
+        self._inbox.put((self._on_defer, deferred))
 
     def connected(self, datapath: Any) -> None:
         """Use this connection from now on."""
@@ -215,8 +215,8 @@ class VrouterChannel:
         if self._session is None:
             self._requested.take()
 
-    def _on_hold(self, held: bool) -> None:
-        self._requested.hold(held)
+    def _on_defer(self, deferred: bool) -> None:
+        self._requested.defer(deferred)
 
     def _on_stop(self, close: str) -> None:
         self._stopped = True

@@ -1,6 +1,6 @@
 """The OpenFlow side of a node: which switch is which vrouter, and its channel.
 
-The controller thread calls accept, program, hold, forget and stop; none of them waits.  The os-ken
+The controller thread calls accept, program, defer, forget and stop; none of them waits.  The os-ken
 app calls connected and disconnected.  A connection and its acceptance may come in any order; until
 both are there nothing is sent to the switch.
 """
@@ -74,11 +74,11 @@ class OpenFlowChannels:
             if not self._stopped:
                 self._channel(effect.element).program(effect)
 
-    def hold(self, element: str, held: bool) -> None:
-        """See messages.Hold.  A channel begins held."""
+    def defer(self, element: str, deferred: bool) -> None:
+        """See messages.Defer.  A channel begins deferred."""
         with self._lock:
             if not self._stopped:
-                self._channel(element).hold(held)
+                self._channel(element).defer(deferred)
 
     def forget(self, element: str) -> None:
         """Close the element's connection and drop what is known of it; its flows stay."""

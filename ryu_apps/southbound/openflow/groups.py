@@ -33,14 +33,14 @@ class GroupOperation(NamedTuple):
 
 
 class VrouterGroups:
-    """``rejected``: objects that cannot be encoded, or that the switch refused, and why.  ``held``:
-    see messages.Hold: groups are added, but neither changed nor deleted."""
+    """``rejected``: objects that cannot be encoded, or that the switch refused, and why.
+    ``deferred``: see messages.Defer: groups are added, but neither changed nor deleted."""
 
     def __init__(self) -> None:
         self.objects: dict[Key, Group] = {}
         self.installed: dict[int, EncodedGroup] = {}
         self.rejected: dict[Key, str] = {}
-        self.held = True
+        self.deferred = True
         self._desired: dict[int, tuple[EncodedGroup, Key]] = {}
         self._ids: dict[Key, int] = {}
         self._touched: dict[int, None] = {}
@@ -71,11 +71,11 @@ class VrouterGroups:
             del self._desired[wire_id]
             self._touched[wire_id] = None
 
-    def hold(self, held: bool) -> None:
-        """See messages.Hold.  Letting go has every group looked at."""
-        if self.held and not held:
+    def defer(self, deferred: bool) -> None:
+        """See messages.Defer.  Its end has every group looked at."""
+        if self.deferred and not deferred:
             self._touch_all()
-        self.held = held
+        self.deferred = deferred
 
     def replace_installed(self, groups: dict[int, EncodedGroup]) -> int:
         """The switch holds these of ours.  Returns how many are not as was believed."""
@@ -107,14 +107,14 @@ class VrouterGroups:
                 continue
             if have is None:
                 operations.append(GroupOperation(GROUP_ADD, *desired))
-            elif not self.held:
+            elif not self.deferred:
                 operations.append(GroupOperation(GROUP_MODIFY, *desired))
         return operations
 
     def deletions(self) -> list[GroupOperation]:
         """Groups that no object asks for, behind the flows.  All has been looked at by then."""
         touched, self._touched = self._touched, {}
-        if self.held:
+        if self.deferred:
             return []
         return [
             GroupOperation(GROUP_DELETE, self.installed[wire_id], None)

@@ -32,13 +32,13 @@ class MeterChange(NamedTuple):
 
 
 class VrouterMeters:
-    """``refused``: pools that the switch refused, and why.  ``held``: see messages.Hold: no meter
-    is deleted."""
+    """``refused``: pools that the switch refused, and why.  ``deferred``: see messages.Defer:
+    no meter is deleted."""
 
     def __init__(self) -> None:
         self.pools: dict[Key, MeterPool] = {}
         self.refused: dict[Key, str] = {}
-        self.held = True
+        self.deferred = True
         self._news: list[tuple[Key, str]] = []
         self._unread = True
         self._changes: list[MeterChange] = []
@@ -89,7 +89,7 @@ class VrouterMeters:
     @property
     def pending(self) -> bool:
         """Whether there is something to send."""
-        return bool(self._changes or (self._withdrawn and not self.held and not self._unread))
+        return bool(self._changes or (self._withdrawn and not self.deferred and not self._unread))
 
     def take_changes(self) -> list[MeterChange]:
         """New and changed meters, once; before the flows."""
@@ -98,7 +98,7 @@ class VrouterMeters:
 
     def take_deletions(self) -> list[MeterChange]:
         """Meters that nobody names any more, once; when no flow is to be changed."""
-        if self.held or self._unread:
+        if self.deferred or self._unread:
             return []
         gone, self._withdrawn = self._withdrawn, {}
         return [MeterChange(METER_DELETE, meter, 0, 0) for meter in gone]

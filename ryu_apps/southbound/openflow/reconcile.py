@@ -51,7 +51,7 @@ class VrouterFlows:
         self.installed: dict[bytes, Encoded] = {}
         self.rejected: dict[Key, str] = {}
         """Objects that the encoder or the switch refused, and why."""
-        self.held = True
+        self.deferred = True
         self._owners: dict[bytes, Key] = {}
         self._rendered: dict[Key, Sequence[Encoded]] = {}
         self._contested: dict[bytes, list[Key]] = {}
@@ -83,11 +83,11 @@ class VrouterFlows:
                 self.objects[key] = value
                 self._waiting[key] = value
 
-    def hold(self, held: bool) -> None:
-        """See messages.Hold.  Letting go makes the next operations() look at every flow."""
-        if self.held and not held:
+    def defer(self, deferred: bool) -> None:
+        """See messages.Defer.  Its end makes the next operations() look at every flow."""
+        if self.deferred and not deferred:
             self._touch_differences()
-        self.held = held
+        self.deferred = deferred
 
     def replace_installed(self, flows: dict[bytes, Encoded], known: bool = False) -> int:
         """``flows`` is what the switch holds of ours.  Returns how many flows differ from what
@@ -113,7 +113,7 @@ class VrouterFlows:
         """Have the flows of an earlier version's tables added to this version's: see
         :mod:`vrouter_ovs.wire.renumber`.
 
-        They are copies, so the packets of a switch whose objects are not known yet (a held one)
+        They are copies, so the packets of a switch whose objects are not known yet (a deferred one)
         go on as they went.  Those that they are copied from are leftovers then, which no packet
         comes to: they go when leftovers do.
         """
@@ -238,14 +238,14 @@ class VrouterFlows:
             if flow == have:
                 continue
             owner = owners[key]
-            if have is not None and self.held and self.objects[owner].depends_on_peers:
+            if have is not None and self.deferred and self.objects[owner].depends_on_peers:
                 continue
             found.append(Operation(ADD, flow, owner))
         return found
 
     def _deletions(self) -> list[Operation]:
         touched, self._touched = self._touched, set()
-        if self.held:
+        if self.deferred:
             return []
         return [Operation(DELETE_STRICT, self.installed[key], None)
                 for key in touched if key not in self.desired and key in self.installed]

@@ -48,7 +48,7 @@ class RequestedSwitch:
         rejected = [*self.meters.refused.items(), *self.groups.rejected.items(),
                     *flows.rejected.items()]
         return {
-            "held": flows.held,
+            "held": flows.deferred,
             "desired_revision": self._revision,
             "acked_revision": self._acked,
             "objects": len(flows.objects) + len(self.groups.objects) + len(self.meters.pools),
@@ -95,20 +95,20 @@ class RequestedSwitch:
             self.flows.retry_rejected()
         self.flows.change(flows)
 
-    def hold(self, held: bool) -> None:
-        """See messages.Hold."""
-        self.flows.hold(held)
-        self.groups.hold(held)
-        self.meters.held = held
+    def defer(self, deferred: bool) -> None:
+        """See messages.Defer."""
+        self.flows.defer(deferred)
+        self.groups.defer(deferred)
+        self.meters.deferred = deferred
 
     def start_over(self) -> None:
         """Calculate everything anew, as if nothing were known of the switch."""
         objects = {**self.meters.pools, **self.groups.objects, **self.flows.objects}
-        held, reported = self.flows.held, set(self._reported)
+        deferred, reported = self.flows.deferred, set(self._reported)
         self.flows, self.groups, self.meters = VrouterFlows(), VrouterGroups(), VrouterMeters()
         self._change(list(objects.items()))
         self._reported = reported
-        self.hold(held)
+        self.defer(deferred)
 
     # ------------------------------------------------------------ from the switch
 

@@ -84,9 +84,9 @@ class Acceptance:
         self._requested_of(name).change(revision, changes)
         self._requested_changed(name)
 
-    def hold(self, name: str, held: bool) -> None:
-        """While held, nothing of the element's database is deleted."""
-        self._requested_of(name).held = held
+    def defer(self, name: str, deferred: bool) -> None:
+        """While deferred, nothing of the element's database is deleted."""
+        self._requested_of(name).deferred = deferred
         self._requested_changed(name)
 
     def forget(self, name: str) -> None:

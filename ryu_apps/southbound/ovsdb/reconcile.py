@@ -46,7 +46,7 @@ def diff(
     check_connection_limit(
         transaction, replica, root_uuid, root, view.bridge[1], spec.connections_per_port
     )
-    context = Context(transaction, replica, view, root, view.bridge, spec, requested.held,
+    context = Context(transaction, replica, view, root, view.bridge, spec, requested.deferred,
                       requested.failing(now))
     for kind, reconcile in KINDS.items():
         reconcile(context, requested.objects.get(kind, {}))

@@ -18,12 +18,12 @@ FIRST_PAUSE, MAX_PAUSE = 0.5, 60.0
 
 
 class RequestedDatabase:
-    """``objects``: kind -> key -> object.  ``held``: see messages.Hold; until it is let go nothing
-    is deleted.  ``post`` gets VrouterAcked and ObjectRefused."""
+    """``objects``: kind -> key -> object.  ``deferred``: see messages.Defer; until it is let go
+    nothing is deleted.  ``post`` gets VrouterAcked and ObjectRefused."""
 
     def __init__(self, element: str, post: Callable[[object], None]) -> None:
         self.objects: dict[str, dict[Key, Any]] = {}
-        self.held = True
+        self.deferred = True
         self._element = element
         self._post = post
         self._revision = 0

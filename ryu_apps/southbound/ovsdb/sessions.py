@@ -96,9 +96,9 @@ class OvsdbSessions:
         VrouterAcked of this revision or a later one."""
         self._poller.call(lambda: self._acceptance.program(element, revision, changes))
 
-    def hold(self, element: str, held: bool) -> None:
-        """See messages.Hold.  An element is held from its acceptance on."""
-        self._poller.call(lambda: self._acceptance.hold(element, held))
+    def defer(self, element: str, deferred: bool) -> None:
+        """See messages.Defer.  An element is deferred from its acceptance on."""
+        self._poller.call(lambda: self._acceptance.defer(element, deferred))
 
     def forget(self, element: str) -> None:
         """The element is no longer ours: leave its database as it is.  Its session goes on and may

@@ -72,12 +72,14 @@ def macs(count: int, vtep: str = "192.0.2.1") -> list[RemoteMac]:
             for i in range(count)]
 
 
-def join(node: Node, switch: Switch, element: str = "hv1", held: bool = False, **options) -> None:
+def join(
+    node: Node, switch: Switch, element: str = "hv1", deferred: bool = False, **options
+) -> None:
     southbound = node.begin(**options)
     southbound.accept(element, switch.datapath_id)
     eventually(lambda: southbound.status(element)["connected"], "connected")
-    if not held:
-        southbound.hold(element, False)
+    if not deferred:
+        southbound.defer(element, False)
 
 
 def test_program_modify_delete(node, switch):
@@ -178,7 +180,7 @@ def test_a_restarted_node_changes_nothing(node, switch):
         node.southbound.accept("hv1", switch.datapath_id)
         node.acked("hv1", node.program("hv1", *macs(60)))
         node.acked("hv1", node.program("hv1", *macs(100)[60:], Evi(EVI)))
-        node.southbound.hold("hv1", False)
+        node.southbound.defer("hv1", False)
         node.acked("hv1", node.program("hv1"))
         assert node.southbound.status("hv1")["flow_mods"] == 0
         assert switch.flows() == flows
@@ -195,7 +197,7 @@ def test_held_channels_add_and_defer(node, switch):
     evi, other = Evi(EVI), Evi(EVI + 1)
     node.acked("hv1", node.program("hv1", *macs(10), evi))
     before = switch.flows()
-    join(node, switch, held=True)
+    join(node, switch, deferred=True)
     # A new object is added; a changed one that depends on peers, and leftovers, stay as they were.
     moved = macs(2, "192.0.2.9")
     node.acked("hv1", node.program("hv1", *moved, other))
@@ -204,7 +206,7 @@ def test_held_channels_add_and_defer(node, switch):
     assert not any("set_field:0xc0000209->" in line for line in held)
     node.acked("hv1", node.program("hv1", delete=[other.key]))
     assert switch.flows() == held
-    node.southbound.hold("hv1", False)
+    node.southbound.defer("hv1", False)
     eventually(lambda: len(switch.flows()) == 2, "converged")
     assert all("set_field:0xc0000209->" in line for line in switch.flows())
 
@@ -296,7 +298,7 @@ def test_too_much_news_is_an_audit(node, switch, monkeypatch):
     node.acked("hv1", node.program("hv1", *macs(30)))
     flows = switch.flows()
     switch.ofctl("del-flows", switch.bridge)
-    node.southbound.hold("hv1", False)  # The worker looks at its clock once a second at most.
+    node.southbound.defer("hv1", False)  # The worker looks at its clock once a second at most.
     eventually(lambda: switch.flows() == flows, "put back")
     assert node.southbound.status("hv1")["audits"] == 1
 

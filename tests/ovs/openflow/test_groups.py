@@ -97,12 +97,12 @@ def switch(node, shared_switch):
     node.end()
 
 
-def join(node: Node, switch: Switch, held: bool = False) -> None:
+def join(node: Node, switch: Switch, deferred: bool = False) -> None:
     southbound = node.begin(audit_interval=3600)
     southbound.accept("hv1", switch.datapath_id)
     eventually(lambda: southbound.status("hv1")["connected"], "connected")
-    if not held:
-        southbound.hold("hv1", False)
+    if not deferred:
+        southbound.defer("hv1", False)
 
 
 def groups(switch: Switch) -> dict[int, str]:
@@ -153,11 +153,11 @@ def test_after_a_restart_what_is_right_is_not_touched_and_what_is_left_over_goes
     node.acked("hv1", node.program("hv1", *items))
     switch.ofctl("add-group", switch.bridge, "group_id=99,type=all,bucket=output:3")
     before = groups(switch)
-    join(node, switch, held=True)
+    join(node, switch, deferred=True)
     node.acked("hv1", node.program("hv1", *items[:2]))
     assert groups(switch) == before, "held: nothing is deleted"
     assert node.southbound.status("hv1")["flow_mods"] == 0
-    node.southbound.hold("hv1", False)
+    node.southbound.defer("hv1", False)
     eventually(lambda: set(groups(switch)) == {group_id(7), 99}, "the leftover is gone")
     assert node.southbound.status("hv1")["flow_mods"] == 1, "and nothing else was touched"
 
@@ -165,12 +165,12 @@ def test_after_a_restart_what_is_right_is_not_touched_and_what_is_left_over_goes
 def test_while_held_groups_are_added_and_not_changed(node, switch):
     join(node, switch)
     node.acked("hv1", node.program("hv1", FAILOVER))
-    join(node, switch, held=True)
+    join(node, switch, deferred=True)
     changed = Group(7, FAST_FAILOVER, (Bucket(3),))
     node.acked("hv1", node.program("hv1", changed, Group(8, ALL, BOTH)))
     assert set(groups(switch)) == {group_id(7), group_id(8)}
     assert "watch_port:1," in groups(switch)[group_id(7)]
-    node.southbound.hold("hv1", False)
+    node.southbound.defer("hv1", False)
     eventually(lambda: "watch_port:3" in groups(switch)[group_id(7)], "changed")
 
 

@@ -47,7 +47,7 @@ def join(node: Node, switch: Switch, **options) -> None:
     southbound = node.begin(**options)
     southbound.accept("hv1", switch.datapath_id)
     eventually(lambda: southbound.status("hv1")["connected"], "connected")
-    southbound.hold("hv1", False)
+    southbound.defer("hv1", False)
     node.acked("hv1", node.program("hv1", *OBJECTS))
 
 

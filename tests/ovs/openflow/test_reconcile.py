@@ -72,7 +72,7 @@ def run_rounds(flows: VrouterFlows, switch: dict, refuse=lambda flow: False) -> 
 @given(STEPS)
 def test_incremental_is_as_from_scratch(steps):
     flows, switch = VrouterFlows(encode), {}
-    flows.hold(False)
+    flows.defer(False)
     for changes, refused_values, _ in steps:
         changes = list(dict(changes).items())
         flows.change(changes)
@@ -107,7 +107,7 @@ def test_hold_only_adds_and_letting_go_converges(steps, leftovers):
             flows.replace_installed(dict(switch))
             run_rounds(flows, switch)
             assert set(before) <= set(switch)
-    flows.hold(False)
+    flows.defer(False)
     run_rounds(flows, switch)
     assert switch == flows.desired == flows.installed
 
@@ -116,7 +116,7 @@ def test_hold_only_adds_and_letting_go_converges(steps, leftovers):
 @given(STEPS)
 def test_undoing_everything_leaves_nothing(steps):
     flows, switch = VrouterFlows(encode), {}
-    flows.hold(False)
+    flows.defer(False)
     for changes, bad, _ in steps:
         flows.change(list(dict(changes).items()))
         run_rounds(flows, switch, lambda flow, bad=bad: flow.body[0] in bad)
@@ -128,7 +128,7 @@ def test_undoing_everything_leaves_nothing(steps):
 
 def test_the_same_state_means_no_operations():
     flows = VrouterFlows(encode)
-    flows.hold(False)
+    flows.defer(False)
     things = [Thing(n, frozenset({n}), 1) for n in range(5)]
     flows.replace_installed({flow.key: flow for thing in things for flow in encode(thing)})
     flows.change([(thing.key, thing) for thing in things])
@@ -158,7 +158,7 @@ def change(flows: VrouterFlows, *items: LocalPort, gone: tuple[str, ...] = ()) -
 
 def test_whose_connections_are_forgotten():
     flows = VrouterFlows()
-    flows.hold(False)
+    flows.defer(False)
     flows.change([(item.key, item) for item in (Punt("a", 5),)])
     assert zones(flows) == []
     assert change(flows, plugged("a", 5), plugged("b", 250)) == [5, 250]
@@ -177,13 +177,13 @@ def test_whose_connections_are_forgotten():
 
 def test_a_restart_and_a_repair_forget_no_connections():
     before = VrouterFlows()
-    before.hold(False)
+    before.defer(False)
     ports = [plugged("a", 5, 9), plugged("b", 6)]
     assert change(before, *ports) == [5, 6]
     after = VrouterFlows()
     after.replace_installed(dict(before.installed))
     assert change(after, plugged("a", 5, 9), plugged("b", 6, 8), plugged("c", 7)) == [7]
-    after.hold(False)
+    after.defer(False)
     assert zones(after) == []
     # Somebody else deletes flows, which an audit of the same connection finds out.
     key = encode_object(ports[0])[0].key
@@ -203,7 +203,7 @@ def test_a_held_vrouter_gets_new_local_members_of_a_flood_list_and_keeps_the_rem
     hears nobody."""
     flows, switch = VrouterFlows(), {}
     remotes = FloodRemotes(100, (bridged("192.0.2.2", 100), bridged("192.0.2.3", 100)))
-    flows.hold(False)
+    flows.defer(False)
     flows.change([(one.key, one) for one in (
         Flood(100, (1, 2)), remotes)])
     run_rounds(flows, switch)
@@ -217,6 +217,6 @@ def test_a_held_vrouter_gets_new_local_members_of_a_flood_list_and_keeps_the_rem
     assert set(encode_object(local)) <= set(switch.values())
     assert set(encode_object(remotes)) <= before
     assert not set(encode_object(remote)) <= set(switch.values())
-    again.hold(False)
+    again.defer(False)
     run_rounds(again, switch)
     assert set(switch.values()) == {*encode_object(local), *encode_object(remote)}

@@ -557,7 +557,7 @@ def test_while_held_nothing_is_deleted_and_then_what_no_object_asks_for_goes(bed
     confirmed = VrouterAcked("hv1", revision, (OVSDB,))
     until(lambda: confirmed in again.of(VrouterAcked), "confirmed while it is held")
     up(again, "hv1", "10.0.0.2", "10.0.0.3", "10.0.0.4")
-    again.shell.hold("hv1", False)
+    again.shell.defer("hv1", False)
     until(lambda: "vx0a000002" not in hypervisor.vsctl("list-ports", "br-int"), "the old one gone")
 
 

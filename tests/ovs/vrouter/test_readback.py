@@ -77,7 +77,7 @@ def test_the_operations_lead_from_one_vrouter_to_another(
     openflow.clear()
     openflow.install(before)
     flows = VrouterFlows()
-    flows.hold(False)
+    flows.defer(False)
     flows.replace_installed(openflow.read_flows())
     flows.change([(obj.key, obj) for obj in after])
     operations = [operation for batch in flows.operations() for operation in batch]

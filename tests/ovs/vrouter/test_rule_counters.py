@@ -30,7 +30,7 @@ def bed():
         southbound = node.begin()
         southbound.accept("hv1", switch.datapath_id)
         eventually(lambda: southbound.status("hv1")["connected"], "connected")
-        southbound.hold("hv1", False)
+        southbound.defer("hv1", False)
         yield node, switch
     finally:
         node.close()

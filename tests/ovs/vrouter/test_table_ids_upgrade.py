@@ -107,7 +107,7 @@ def test_no_packet_is_lost_and_none_passes_both_numberings(bed: Bed) -> None:
     assert a_round() == set()
     assert flows.installed == bed.openflow.read_flows()
     flows.change([(obj.key, obj) for obj in desired])
-    flows.hold(False)
+    flows.defer(False)
     assert a_round() == {encode.DELETE_STRICT}
     wanted = {flow.key: flow for obj in desired for flow in encode.encode_object(obj)}
     assert bed.openflow.read_flows() == wanted
@@ -148,7 +148,7 @@ def test_a_channel_takes_over_in_one_bundle_before_it_is_told_anything(node: Nod
         assert (held()["bundles"], held()["zone_flushes"], held()["errors"]) == (1, 0, 0)
         node.acked("hv1", node.program("hv1", *desired))
         assert held()["bundles"] == 1 and len(switch.flows()) == len(today) + leftovers
-        southbound.hold("hv1", False)
+        southbound.defer("hv1", False)
         eventually(lambda: len(switch.flows()) == len(today), "the former flows are gone")
         assert (held()["bundles"], held()["zone_flushes"]) == (2, 0)
         unchanged = set(former.values()) & set(today.values())

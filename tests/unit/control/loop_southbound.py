@@ -32,7 +32,7 @@ class LoopElement:
     ports: dict[int, str]
     session: int = 0
     accepted: bool = False
-    held: bool = True
+    deferred: bool = True
     connected: bool = False
     revision: int = 0
     objects: dict[Key, StateObject] = field(default_factory=dict)
@@ -100,13 +100,13 @@ class LoopSouthbound(Southbound):
                     self._post(msg.ObjectRefused(effect.element, key, "no", effect.revision))
                 elif item is not None:
                     element.objects[key] = item
-                elif not element.held:
+                elif not element.deferred:
                     element.objects.pop(key, None)
             element.revision = effect.revision
         self._post(msg.VrouterAcked(effect.element, effect.revision))
 
-    def hold(self, effect: msg.Hold) -> None:
-        self.elements[effect.element].held = effect.held
+    def defer(self, effect: msg.Defer) -> None:
+        self.elements[effect.element].deferred = effect.deferred
 
     # ------------------------------------------------------------ any thread
 

@@ -16,7 +16,7 @@ LATE = "e1"
 
 
 def let_go(effects: list) -> set[str]:
-    return {one.element for one in effects if type(one) is msg.Hold and not one.held}
+    return {one.element for one in effects if type(one) is msg.Defer and not one.deferred}
 
 
 def tick(one: Node, seconds: float = 1.0) -> set[str]:

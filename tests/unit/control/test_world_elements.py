@@ -48,7 +48,7 @@ def test_a_hypervisor_joins():
     one = Node()
     effects = join(one, element_info("e0", "172.16.0.1"))
     assert msg.AcceptElement(99, element_info("e0", "172.16.0.1")) in effects
-    assert msg.Hold("e0", False) in effects
+    assert msg.Defer("e0", False) in effects
     assert msg.RecordStatus(
         RECORDS + "e0", record(element_info("e0", "172.16.0.1"), NODE, True)
     ) in effects

@@ -33,8 +33,8 @@ class Node:
 
     def step(self, event) -> None:
         for effect in self.world.step(event, self.now):
-            if isinstance(effect, msg.Hold):
-                self.held[effect.element] = effect.held
+            if isinstance(effect, msg.Defer):
+                self.held[effect.element] = effect.deferred
             elif isinstance(effect, msg.SendEndOfRib):
                 self.end_of_rib = True
             elif isinstance(effect, msg.ConfigDoubted):

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.messages import EFFECTS, Announce, Effect, Event, Hold, Notice, Tick
+from ryu_apps.control.messages import EFFECTS, Announce, Defer, Effect, Event, Notice, Tick
 from ryu_apps.controller import Controller
 from ryu_apps.observers import Observer
 
@@ -86,8 +86,8 @@ def test_only_effects_can_be_subscribed_to(controller):
 
 
 def test_a_node_without_a_part_for_an_effect_does_not_start(controller):
-    with pytest.raises(ValueError, match=r"carries out: Hold$"):
-        controller.connect([Everything(but=Hold)])
+    with pytest.raises(ValueError, match=r"carries out: Defer$"):
+        controller.connect([Everything(but=Defer)])
 
 
 def test_what_a_node_may_do_without_needs_no_part(controller):

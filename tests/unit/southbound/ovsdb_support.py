@@ -52,13 +52,13 @@ SPEC = HypervisorSpec(
 TUNNELS = (TunnelPort(Endpoint("10.0.0.2")), TunnelPort(Endpoint("10.0.0.3")))
 
 
-def asked(*objects: Any, held: bool = False) -> RequestedDatabase:
+def asked(*objects: Any, deferred: bool = False) -> RequestedDatabase:
     """What a vrouter is asked to have; what comes of it is in its ``posted``."""
     posted: list[object] = []
     made = RequestedDatabase("hv1", posted.append)
     made.posted = posted  # type: ignore[attr-defined]
     made.change(1, [(item.key, item) for item in objects])
-    made.held = held
+    made.deferred = deferred
     return made
 
 

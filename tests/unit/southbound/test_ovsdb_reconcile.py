@@ -42,8 +42,8 @@ def test_an_empty_database_gets_the_bridge_then_its_tunnels() -> None:
 def test_while_held_tunnels_stay_and_then_those_go_that_no_object_asks_for(
     database: Database,
 ) -> None:
-    assert database.settle(SPEC, asked(held=True)) == []
-    assert database.settle(SPEC, asked(TUNNELS[1], held=True)) == []
+    assert database.settle(SPEC, asked(deferred=True)) == []
+    assert database.settle(SPEC, asked(TUNNELS[1], deferred=True)) == []
     own = TunnelPort(Endpoint(SPEC.vtep))
     operations = database.settle(SPEC, asked(TUNNELS[1], own))
     assert [item["op"] for item in operations] == ["mutate"]

@@ -113,7 +113,7 @@ def test_a_port_of_another_kind_is_programmed_confirmed_and_announced(bed):
     assert bed.state("good") == ("ACTIVE", "loop-l1")
     assert bed.state("bad") == ("ERROR", "loop-l1")
     assert bed.done.announced() == {MACS["good"]}, "what is refused is not announced"
-    assert ("port", "good") in element.objects and not element.held
+    assert ("port", "good") in element.objects and not element.deferred
     assert bed.southbounds.packet_out("l1", 1, b"frame") and element.sent == [(1, b"frame")]
 
 

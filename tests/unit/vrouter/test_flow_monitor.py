@@ -118,7 +118,7 @@ def settle(flows: VrouterFlows) -> int:
 
 def vrouter() -> VrouterFlows:
     flows = VrouterFlows()
-    flows.hold(False)
+    flows.defer(False)
     flows.change([(item.key, item) for item in MACS])
     settle(flows)
     return flows

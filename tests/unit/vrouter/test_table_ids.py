@@ -128,7 +128,7 @@ def test_a_switch_of_the_earlier_version_is_taken_over(objects, again, data) -> 
     flows.change([(obj.key, obj) for obj in known])
     assert rounds(flows, switch) == []
     flows.change([(obj.key, obj) for obj in objects])
-    flows.hold(False)
+    flows.defer(False)
     last = rounds(flows, switch)
     assert {o.command for operations in last for o in operations} <= {DELETE_STRICT}
     assert switch == today

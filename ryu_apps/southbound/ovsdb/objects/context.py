@@ -14,7 +14,7 @@ from vrouter_ovs.state import Key
 
 class Context(NamedTuple):
     """``root``: the Open_vSwitch row.  ``bridge``: (UUID, row) of the integration bridge.
-    ``held``: see messages.Hold: nothing is deleted.  ``failing``: objects whose operations the
+    ``deferred``: see messages.Defer: nothing is deleted.  ``failing``: objects whose operations the
     database refused; they wait for their time, and what is there of them stays."""
 
     transaction: Transaction
@@ -23,5 +23,5 @@ class Context(NamedTuple):
     root: Row
     bridge: tuple[str, Row]
     spec: HypervisorSpec
-    held: bool
+    deferred: bool
     failing: Container[Key] = ()

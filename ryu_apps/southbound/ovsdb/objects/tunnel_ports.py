@@ -24,7 +24,7 @@ from vrouter_ovs.state import Endpoint, Key, TunnelPort
 
 
 def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
-    """One port to each endpoint but the hypervisor's own; none of ours besides, unless held."""
+    """One port to each endpoint but the hypervisor's own; none of ours besides, unless deferred."""
     transaction, replica, view, spec = (
         context.transaction, context.replica, context.view, context.spec
     )
@@ -66,7 +66,7 @@ def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
             transaction.set_keys("Interface", uuid, "options", row, options)
             transaction.set_keys("Interface", uuid, "bfd", row, bfd)
             transaction.set_keys("Interface", uuid, "external_ids", row, mark)
-    deletions = [] if context.held else _remove_others(transaction, replica, view, present)
+    deletions = [] if context.deferred else _remove_others(transaction, replica, view, present)
     mutations = []
     if deletions:
         mutations.append(["ports", "delete", ["set", deletions]])
