@@ -14,7 +14,6 @@ from ryu_apps.control.config.address_owners import owner_of
 from ryu_apps.control.config.attachments import router_networks
 from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.desired import Scope
-from ryu_apps.control.elements.elements import Element
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services
@@ -220,7 +219,9 @@ class Resolver:
         _, vni, prefix = lookup
         scope = ("vrf", vni)
         paths = self._instances.hops(instance.usable(prefix)) if instance else ()
+        direct = [path for path in paths if not path.gateway]
         behind = [path for path in paths if path.gateway]
+        remotes: dict[frozenset[str], list[RemoteHop]] = {}
         is_connected = prefix in self._presence.connected.get(vni, ())
         for element in elements:
             local = self._ports.local_hop(element, lookup)
@@ -231,17 +232,18 @@ class Resolver:
                 # Nobody announced this address of an attached subnet.
                 self._desired.put(element, scope, Route(vni, prefix, ()))
                 continue
-            hops: set[LocalHop | RemoteHop] = set()
-            if paths:
+            hops: list[LocalHop | RemoteHop] = []
+            if direct:
                 here = self._elements.accepted[element]
-                for path in paths:
-                    if not path.gateway and (hop := _remote_hop(path, here)) is not None:
-                        hops.add(hop)
+                vtep, supported = here.vtep, here.encapsulations
+                if supported not in remotes:
+                    remotes[supported] = _remote_hops(direct, supported)
+                hops = [hop for hop in remotes[supported] if hop.endpoint.vtep != vtep]
             if behind:
-                hops.update(self._through_gateways(element, instance, behind))
+                through = self._through_gateways(element, instance, behind)
+                hops = sorted({*hops, *through}, key=_hop_order)
             if hops:
-                item = Route(vni, prefix, tuple(sorted(hops, key=_hop_order)[:MAX_HOPS]))
-                self._desired.put(element, scope, item)
+                self._desired.put(element, scope, Route(vni, prefix, tuple(hops[:MAX_HOPS])))
             else:
                 self._desired.delete(element, scope, ("route", vni, prefix))
 
@@ -249,16 +251,15 @@ class Resolver:
         self, element: str, instance: Instance, paths: Iterable[Path]
     ) -> Iterator[LocalHop | RemoteHop]:
         """The hops to the gateway addresses of a prefix."""
+        here = self._elements.accepted[element]
         for path in paths:
             gateway = ("prefix", instance.spec.vni, ids.host_prefix(path.gateway))
             local = self._ports.local_hop(element, gateway)
             there = self._instances.best(instance.host(path.gateway))
             if local is not None:
                 yield local
-            elif there is not None:
-                hop = _remote_hop(there, self._elements.accepted[element])
-                if hop is not None:
-                    yield hop
+            elif there is not None and there.attrs.next_hop != here.vtep:
+                yield from _remote_hops([there], here.encapsulations)
 
     def _resolve_flood(
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
@@ -300,16 +301,14 @@ def _flood_hops(paths: Iterable[Path], supported: frozenset[str]) -> list[Bridge
     })
 
 
-def _remote_hop(path: Path, element: Element) -> RemoteHop | None:
-    """The hop of an element along a route that is not behind a gateway address; None where that
-    leads to itself, or needs another encapsulation than it has."""
-    attrs = path.attrs
-    if attrs.next_hop == element.vtep:
-        return None
-    endpoint = endpoint_to(attrs, element.encapsulations)
-    if endpoint is None:
-        return None
-    return RemoteHop(endpoint, path.labels[-1], attrs.router_mac)
+def _remote_hops(paths: Iterable[Path], supported: frozenset[str]) -> list[RemoteHop]:
+    """The hops of elements with these encapsulations along routes that are not behind a gateway
+    address, in their order."""
+    return sorted({
+        RemoteHop(endpoint, path.labels[-1], path.attrs.router_mac)
+        for path in paths
+        if (endpoint := endpoint_to(path.attrs, supported)) is not None
+    })
 
 
 def _hop_order(hop: LocalHop | RemoteHop) -> tuple:

@@ -20,7 +20,7 @@ __all__ = ["Instance", "Lookup"]
 
 
 def _without(paths: tuple[Path, ...], nlri: Nlri) -> tuple[Path, ...]:
-    return tuple(path for path in paths if path.nlri != nlri)
+    return tuple([path for path in paths if path.nlri != nlri])
 
 
 class Instance:

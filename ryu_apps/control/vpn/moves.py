@@ -60,7 +60,7 @@ class MoveNotifier:
             if change.old is not None
             and key[0] in self._instances.importing(change.old.attrs.rts)
         ]
-        old, new = self._best(before), self._best(after)
+        old, new = self._instances.best(before), self._instances.best(after)
         if new is None:
             if old is not None:
                 self.withdrawn(key, _location(old))
@@ -68,9 +68,6 @@ class MoveNotifier:
             self.appeared(key, _location(new))
         else:
             self._moved(key, _location(old), _location(new))
-
-    def _best(self, paths: Iterable[Path]) -> Path | None:
-        return self._instances.best(paths)
 
     def withdrawn(self, key: Key, location: Location) -> None:
         """No route and no gateway has an address any more."""
