@@ -182,6 +182,8 @@ class Graph:
         self._order = tuple(self.worklists.values())
         self._numbers = range(len(GRAPH))
         self._marked = tuple(one.marked for one in self._order)
+        self._up_to = tuple(self._marked[:number + 1] for number in self._numbers)
+        """For each worklist what is marked in it and in all before it."""
         self.failures = 0
         """How often a consumer has raised."""
         self.unfinished = 0
@@ -220,17 +222,17 @@ class Graph:
 
     def flush(self) -> None:
         """Drain all worklists until they are empty, as far as GOING_BACK lets that be."""
-        order, marked = self._order, self._marked
-        back, last = 0, -1
+        order, up_to = self._order, self._up_to
+        back = 0
         self._lines = 0
         while back <= GOING_BACK:
-            at = next(compress(self._numbers, marked), None)
-            if at is None:
+            for number in compress(self._numbers, self._marked):
+                order[number].drain()
+                if any(up_to[number]):
+                    back += 1
+                    break
+            else:
                 break
-            if at <= last:
-                back += 1
-            last = at
-            order[at].drain()
         else:
             for one in order:
                 one.drain()
