@@ -5,23 +5,16 @@ The second family is :mod:`.second_family`'s.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import itertools
-from collections import Counter
 
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from lab.beds.option_values import world_settings
-from ryu_apps.control import messages as msg
 from ryu_apps.control.families import EVPN
-from ryu_apps.control.graceful_restart import BY_TCP, Negotiated, SessionEnd
-from ryu_apps.control.routes import NLRI_CLASSES, Attributes, MacIp, Path
+from ryu_apps.control.routes import NLRI_CLASSES, Attributes, Path
 from ryu_apps.control.vpn.import_rules import IMPORT_KEYS
-from ryu_apps.control.world import World
-from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec.attributes import SessionParameters
 from ryu_apps.peering.codec.families import FAMILIES
@@ -31,13 +24,10 @@ from ryu_apps.peering.codec.update import Decoder, pack_unreach
 from ryu_apps.peering.codec.values import invalid_host
 from ryu_apps.peering.engine.messages import PathsDecoder, batches, nlris_of
 from ryu_apps.peering.native.adj_rib_out import AdjRibOut
-from ryu_apps.peering.native.advertising import Advertising
-from ryu_apps.peering.native.received import Received
 
-from .second_family import NUMBERS, Number, second_family
+from .second_family import NUMBERS, second_family
 from .world_model import DEEPER
 
-BOTH = (EVPN, NUMBERS)
 with second_family():
     ALL = tuple(FAMILIES)
 
@@ -75,9 +65,6 @@ def nlris(family):
 
 hosts = (v4 | v6).filter(lambda ip: not invalid_host(ip))
 labels = st.tuples(st.integers(0, (1 << 20) - 1))
-
-
-# ---------------------------------------------------------------- every row
 
 
 @pytest.mark.parametrize("family", ALL, ids=str)
@@ -187,9 +174,6 @@ def test_with_evpn_alone_the_bytes_are_those_of_the_first_version():
     assert wire.pack_refresh(EVPN).hex() == marker + "00170500190046"
 
 
-# ---------------------------------------------------------------- keys
-
-
 @settings(max_examples=60 * DEEPER, deadline=None)
 @given(st.lists(st.integers(0, 1) | st.sampled_from(["a", "b"]), min_size=1, max_size=4))
 def test_routes_of_two_families_or_types_are_never_equal(fields):
@@ -216,254 +200,3 @@ def test_messages_to_the_engine_say_each_route_s_family(many, data):
             assert event.announced == tuple(changes[nlri] for nlri in named)
     assert told == {
         nlri: "withdraw" if path is None else "announce" for nlri, path in changes.items()}
-
-
-# ---------------------------------------------------------------- what a peer is told
-
-
-class Told:
-    """A session that keeps what was sent: the routes by family, and when each End-of-RIB came."""
-
-    congested = False
-
-    def __init__(self, families):
-        self.session = SessionParameters(65000, "192.0.2.9", False, True, families=families)
-        self.routes = {family: set() for family in families}
-        self.ended = Counter()
-
-    def send(self, data):
-        while data:
-            length, _ = wire.check_header(data, 0)
-            update = Decoder(self.session).decode(data[wire.HEADER : length])
-            data = data[length:]
-            self.ended[update.unreach] += update.end_of_rib
-            if update.reach:
-                self.routes[update.reach] |= {route.fields for route in update.announced}
-            if update.unreach:
-                self.routes[update.unreach] -= {route.fields for route in update.withdrawn}
-
-
-ROUTES = {
-    EVPN: [MacIp(f"65000:{n}", 0, "02:00:00:00:00:01", "") for n in range(3)],
-    NUMBERS: [Number(f"65000:{n}", 0) for n in range(3)],
-}
-change = st.tuples(st.sampled_from(["announce", "withdraw"]), st.sampled_from(BOTH),
-                   st.integers(0, 2))
-sessions = st.sampled_from([(EVPN,), (NUMBERS,), BOTH])
-
-
-@settings(max_examples=100 * DEEPER, deadline=None)
-@given(sessions, st.lists(change | st.just(("run",)) | st.just(("end",)), max_size=20),
-       st.integers(0, 20))
-def test_a_peer_is_told_of_the_families_of_its_session_alone(families, operations, up):
-    async def run():
-        loop = asyncio.get_running_loop()
-        ribs = {family: AdjRibOut(FAMILIES[family]) for family in BOTH}
-        peer = Peer("192.0.2.2", 65000, families=BOTH)
-        parts = {family: Advertising(loop, ribs[family], peer, Counter(), print)
-                 for family in BOTH}
-        told, complete = Told(families), False
-        want = {family: set() for family in BOTH}
-        for number, (name, *arguments) in enumerate([*operations, *[("run",)] * 21]):
-            if number == up:
-                for family in families:
-                    parts[family].begin(told, complete)
-            if name == "run":
-                for _ in range(3):
-                    await asyncio.sleep(0)
-            elif name == "end":
-                if not complete:
-                    complete = True
-                    for part in parts.values():
-                        part.end_of_rib()
-            else:
-                family, index = arguments
-                nlri = ROUTES[family][index]
-                if name == "announce":
-                    item = (nlri.route_type, nlri[:-1], 0, (5,), "", "")
-                    keys, _ = ribs[family].announce((tuple(Attributes("10.0.0.1", ())),), [item])
-                    want[family].add(nlri[:-1])
-                else:
-                    keys = ribs[family].withdraw([(nlri.route_type, nlri[:-1])])
-                    want[family].discard(nlri[:-1])
-                parts[family].mark(dict.fromkeys(keys))
-        assert told.routes == {family: want[family] for family in families}
-        assert +told.ended == Counter(families if complete else ())
-        assert not any(part.pending for part in parts.values())
-
-    asyncio.run(run())
-
-
-@settings(max_examples=60 * DEEPER, deadline=None)
-@given(st.lists(change, max_size=20))
-def test_what_a_peer_sends_reaches_the_node_by_family(operations):
-    posted = []
-    session = SessionParameters(65000, "192.0.2.9", False, True, families=BOTH)
-    received = Received(Peer("192.0.2.2", 65000, families=BOTH), Counter(), posted.append, print)
-    ribs = {family: AdjRibOut(FAMILIES[family]) for family in BOTH}
-    want = {family: set() for family in BOTH}
-    for name, family, index in operations:
-        nlri = ROUTES[family][index]
-        if name == "announce":
-            item = (nlri.route_type, nlri[:-1], 0, (5,), "", "")
-            ribs[family].announce((tuple(Attributes("10.0.0.1", ())),), [item])
-            want[family].add(nlri[:-1])
-        else:
-            ribs[family].withdraw([(nlri.route_type, nlri[:-1])])
-            want[family].discard(nlri[:-1])
-        key, _ = FAMILIES[family].pack(nlri.route_type, nlri[:-1], (0,))
-        for message in ribs[family].messages([key], session)[0]:
-            received.take(Decoder(session).decode(message[wire.HEADER:]))
-    assert received.prefixes == sum(map(len, want.values()))
-    for family in BOTH:
-        received.take(Decoder(session).decode(FAMILIES[family].end_of_rib[wire.HEADER:]))
-        assert posted.pop() == ["eor", "192.0.2.2", family]
-    found = {family: set() for family in BOTH}
-    for _, _, family, _, items, withdrawn in posted:
-        found[family] -= {fields for _, fields in withdrawn}
-        found[family] |= {item[1] for item in items}
-    assert found == want
-
-
-def test_a_family_that_was_not_negotiated_is_counted_and_the_session_lives():
-    codec, session = FAMILIES[NUMBERS], SessionParameters(65000, "192.0.2.9", False, True)
-    rib = AdjRibOut(codec)
-    rib.announce((tuple(Attributes("10.0.0.1", ())),), [(0, ("65000:1", 0), 0, (5,), "", "")])
-    counters, logged, posted = Counter(), [], []
-    received = Received(Peer("192.0.2.2", 65000), counters, posted.append,
-                        lambda level, text, limited: logged.append(text))
-    for message in (*rib.messages(rib.table(), session)[0], codec.end_of_rib):
-        received.take(Decoder(session).decode(message[wire.HEADER:]))
-    received.flush()
-    assert counters["family_not_negotiated"] == 2 and not posted
-    assert str(NUMBERS) in logged[0]
-
-
-# ---------------------------------------------------------------- stale routes and a node's start
-
-GR = Negotiated(graceful_restart=True, forwarding=True, restart_time=100)
-terms = st.sampled_from([GR, GR, GR._replace(forwarding=False), Negotiated()])
-event = st.one_of(
-    st.tuples(st.just("up"), st.fixed_dictionaries({EVPN: terms, NUMBERS: terms})
-              | st.dictionaries(st.sampled_from(BOTH), terms, min_size=1)),
-    st.tuples(st.just("announce"), st.sampled_from(BOTH), st.integers(0, 2)),
-    st.tuples(st.just("withdraw"), st.sampled_from(BOTH), st.integers(0, 2)),
-    st.tuples(st.just("down"), st.sampled_from([BY_TCP, BY_TCP, SessionEnd(6, 2)])),
-    st.tuples(st.just("end"), st.sampled_from(BOTH)),
-    st.tuples(st.just("tick"), st.integers(1, 40)),
-)
-
-
-BEGIN = [
-    ("up", dict.fromkeys(BOTH, GR)), ("announce", EVPN, 0), ("announce", NUMBERS, 0),
-    ("down", BY_TCP), ("up", dict.fromkeys(BOTH, GR)), ("announce", NUMBERS, 1), ("end", EVPN),
-]
-"""So much of it comes first: a restart in which one family has ended and the other has not."""
-
-
-class Model:
-    """One peer, a router or a node: NLRI -> whether it is stale, each family by itself."""
-
-    def __init__(self, kind):
-        self.is_node = kind == "node"
-        self.families = {}
-        self.paths = {family: {} for family in BOTH}
-        self.until = {}
-
-    def up(self, families, now):
-        self.families = families
-        for family in BOTH:
-            if not self.stale(family) or self.is_node:
-                continue
-            if families.get(family, Negotiated())[:3:2] == (True, True):
-                self.until[family] = now + 360
-            else:
-                self.sweep(family)
-
-    def down(self, end, now):
-        for family, paths in self.paths.items():
-            if self.is_node:
-                paths.update(dict.fromkeys(paths, True))
-                continue  # The longest time is longer than any test here.
-            self.sweep(family)
-            had = self.families.get(family, Negotiated())
-            for nlri in paths:
-                paths[nlri] = True
-            if not had.graceful_restart or end.code:
-                self.sweep(family)
-            elif paths:
-                self.until[family] = now + had.restart_time
-        self.families = {}
-
-    def stale(self, family):
-        return {nlri for nlri, stale in self.paths[family].items() if stale}
-
-    def sweep(self, family):
-        for nlri in self.stale(family):
-            del self.paths[family][nlri]
-        self.until.pop(family, None)
-
-    def tick(self, now):
-        for family, until in list(self.until.items()):
-            if now >= until:
-                self.sweep(family)
-
-
-@pytest.mark.parametrize("kind", ["router", "node"])
-@settings(max_examples=300 * DEEPER, deadline=None)
-@given(st.lists(event, max_size=25), st.integers(0, 7))
-def test_stale_routes_of_a_family_are_its_own_affair(kind, events, begin):
-    """End-of-RIB, graceful restart and their times of one family never touch another's routes."""
-    world = World(world_settings("n1", 64512, ("p",), peer_kinds={"p": kind}))
-    world.step(msg.ConfigLoaded(), 0.0)
-    model, now = Model(kind), 0.0
-    attrs = Attributes("10.0.0.9", ("64512:1",))
-    for name, *arguments in [*BEGIN[:begin], *events]:
-        is_up = bool(model.families)
-        if name == "up" and not is_up:
-            families = arguments[0]
-            world.step(msg.PeerUp("p", {"router_id": "192.0.2.9"}, families), now)
-            model.up(families, now)
-        elif name == "down" and is_up:
-            world.step(msg.PeerDown("p", "cut", arguments[0]), now)
-            model.down(arguments[0], now)
-        elif name == "tick":
-            now += arguments[0]
-            world.step(msg.Tick(), now)
-            model.tick(now)
-        elif name in ("announce", "withdraw") and arguments[0] in model.families:
-            nlri = ROUTES[arguments[0]][arguments[1]]
-            paths = model.paths[arguments[0]]
-            if name == "announce":
-                world.step(msg.PathsReceived("p", (Path(nlri, attrs, (1,)),)), now)
-                paths[nlri] = False
-            else:
-                world.step(msg.PathsReceived("p", (), (nlri,)), now)
-                paths.pop(nlri, None)
-        elif name == "end" and arguments[0] in model.families:
-            world.step(msg.EndOfRib("p", arguments[0]), now)
-            model.sweep(arguments[0])
-        for family in BOTH:
-            found = {nlri for nlri in ROUTES[family] if nlri in world.rib.best}
-            stale = {path.nlri for path in world.rib.stale_from("p", family)}
-            assert (found, stale) == (set(model.paths[family]), model.stale(family)), family
-
-
-@settings(max_examples=100 * DEEPER, deadline=None)
-@given(st.dictionaries(st.sampled_from(BOTH), st.just(GR), min_size=1),
-       st.lists(st.sampled_from(BOTH), max_size=3))
-def test_a_node_that_starts_waits_for_every_family_of_a_session(families, ends):
-    world = World(world_settings("n1", 64512, ("p",), peer_kinds={"p": "router"}))
-    world.step(msg.ConfigLoaded(), 0.0)
-    world.step(msg.PeerUp("p", {"router_id": "192.0.2.9"}, families), 0.0)
-    waits = set(families)
-    for family in ends:
-        if family in families:
-            world.step(msg.EndOfRib("p", family), 1.0)
-            waits.discard(family)
-        assert world.convergence.converged == (not waits)
-    world.step(msg.Tick(), 29.0)
-    assert world.convergence.converged == (not waits)
-    assert ("peer p" in world.convergence.waiting_for()) == bool(waits)
-    world.step(msg.Tick(), 30.0)
-    assert world.convergence.converged

@@ -1,104 +1,21 @@
-"""etcd that dies, pauses, forgets and is replaced, while transactions and watches go on.
+"""etcd that dies, pauses and loses answers, while transactions and watches go on.
 
 Real members on loopback; three of them where one is killed.
 """
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from base64 import b64decode
 
 import pytest
 
-from ryu_apps.store.base import (
-    Batch,
-    Compare,
-    Conflict,
-    Delete,
-    Put,
-    TooLarge,
-    Unavailable,
-)
+from ryu_apps.store.base import Compare, Conflict, Delete, Put, TooLarge, Unavailable
 from tests.unit.store.etcd_cluster import Cluster, free_ports
-from tests.unit.store.store_support import Replica, cluster, open_store, opened, until
-
-
-@pytest.fixture(scope="module")
-def trio():
-    with cluster(3) as one:
-        yield one
-
-
-@pytest.fixture
-def healed(trio: Cluster):
-    """Three live members before and after a test."""
-    yield trio
-    dead = [number for number, process in enumerate(trio.processes) if process is None]
-    for process in trio.processes:
-        if process is not None:
-            process.send_signal(signal.SIGCONT)
-    if dead:
-        trio.start(*dead)
-    for number in range(3):
-        trio.wait_ready(number)
-
-
-class Writers:
-    """Threads that increment counters with compare, and count what was acknowledged."""
-
-    def __init__(self, store, count: int = 4) -> None:
-        self.store = store
-        self.acknowledged = [0] * count
-        self.in_doubt = [0] * count
-        self.faults: list[Exception] = []
-        self._stop = threading.Event()
-        self.threads = [threading.Thread(target=self._run, args=(n,)) for n in range(count)]
-        for thread in self.threads:
-            thread.start()
-
-    def _run(self, number: int) -> None:
-        key = f"/counter/{number}"
-        try:
-            while not self._stop.is_set():
-                item = self.store.get(key)
-                value = int(item.value) + 1 if item else 1
-                try:
-                    self.store.transact(
-                        [Compare(key, item.revision if item else 0)], [Put(key, b"%d" % value)]
-                    )
-                    self.acknowledged[number] += 1
-                except Unavailable as error:
-                    if not error.definite:
-                        self.in_doubt[number] += 1
-        except Exception as error:  # the thread's boundary: the test must hear of it
-            self.faults.append(error)
-
-    def progress(self, more: int) -> None:
-        goal = [count + more for count in self.acknowledged]
-        until(
-            lambda: self.faults
-            or all(a >= g for a, g in zip(self.acknowledged, goal, strict=True)),
-            60,
-        )
-        assert not self.faults
-
-    def finish(self) -> None:
-        self._stop.set()
-        for thread in self.threads:
-            thread.join()
-        assert not self.faults
-        for number, count in enumerate(self.acknowledged):
-            item = self.store.get(f"/counter/{number}")
-            value = int(item.value) if item else 0
-            # Nobody else writes the counter: each acknowledgement is one increment, and nothing
-            # was done twice.
-            assert count <= value <= count + self.in_doubt[number]
+from tests.unit.store.etcd_writers import Writers
+from tests.unit.store.store_support import Replica, open_store, opened, until
 
 
 @pytest.mark.parametrize("victim", ["leader", "follower"])
@@ -262,172 +179,6 @@ class _Cutter:
             server.shutdown(socket.SHUT_WR)
         except OSError:
             pass
-
-
-def test_compaction_while_the_watch_is_away(healed: Cluster):
-    with opened(healed) as store:
-        for key in ("/x", "/y", "/z"):
-            store.transact([], [Put(key, b"0")])
-        replica = Replica(store)
-        fresh = store.list("/")[1]  # listed, and watched only after the compaction
-        store.transact([], [Put("/x", b"1")])
-        until(lambda: replica.batches)
-        # The watch is held up by its own consumer, and its endpoint goes away meanwhile.
-        with replica._lock:
-            store.transact([], [Put("/y", b"2")])
-            store.transact([], [Delete("/z")])
-            store.transact([], [Put("/t", b"")])
-            last = store.transact([], [Delete("/t"), Put("/x", b"3")])
-            healed.kill(store.gateway.current)
-            other = next(n for n in range(3) if healed.processes[n])
-            until(lambda: _compacted(healed, last, other))
-        until(lambda: replica.equals(store))
-        assert not replica.faults
-        late: list = []
-        store.watch("/", fresh, late.append)
-        until(lambda: late)
-        assert late == [Batch(last, (("/x", b"3"), ("/y", b"2"), ("/z", None)))]
-        store.transact([], [Put("/y", b"4")])
-        until(lambda: len(late) == 2 and replica.equals(store))
-        assert late[1].changes == (("/y", b"4"),) and not replica.faults
-
-
-def _compacted(etcd: Cluster, revision: int, member: int) -> bool:
-    try:
-        etcd.call("/v3/kv/compaction", {"revision": str(revision), "physical": True}, member)
-        return True
-    except OSError:
-        return False
-
-
-def test_a_watch_from_a_past_that_nobody_remembers(healed: Cluster, caplog):
-    with opened(healed) as store:
-        old = store.transact([], [Put("/kept", b"0"), Put("/changed", b"0"), Put("/gone", b"0")])
-        newest = store.transact([], [Put("/changed", b"1"), Put("/new", b"1")])
-        last = store.transact([], [Delete("/gone")])
-        healed.compact(last)
-        got: list = []
-        store.watch("/", old, got.append)
-        until(lambda: got)
-        assert got == [Batch(newest, (("/changed", b"1"), ("/new", b"1")))]
-        assert "keys deleted between" in caplog.text
-
-
-@pytest.mark.parametrize("overtake", [False, True])
-def test_a_restored_cluster_is_noticed(overtake: bool):
-    """The old data is gone; the new is either behind our revision or has overtaken it."""
-    with cluster() as etcd, opened(etcd, prefix="/vnc", timeout=20) as store:
-        for number in range(8):
-            store.transact([], [Put(f"/k/{number}", b"old")])
-        replica = Replica(store)
-        store.transact([], [Put("/k/0", b"newer")])
-        until(lambda: replica.batches)
-        replica.revision = 0  # it may go back, now
-        etcd.kill()
-        etcd.wipe(0)
-        hold = _port_holder(etcd) if overtake else None
-        if hold:
-            hold()
-        etcd.start()
-        store.transact([], [Put("/k/1", b"restored")])
-        until(lambda: replica.equals(store))
-        assert replica.data == {"/k/1": b"restored"} and not replica.faults
-        store.transact([], [Put("/k/2", b"on")])
-        until(lambda: replica.equals(store))
-
-
-def _port_holder(etcd: Cluster):
-    """Writes many revisions into the new cluster on other ports before clients can reach it."""
-
-    def write() -> None:
-        ports = free_ports(1)
-        real, etcd.urls = etcd.urls, [f"http://127.0.0.1:{ports[0]}"]
-        etcd.start()
-        with opened(etcd, prefix="/else") as other:
-            for number in range(60):
-                other.transact([], [Put("/n", b"%d" % number)])
-        etcd.kill()
-        etcd.urls = real
-
-    return write
-
-
-def test_ephemeral_keys_go_with_a_killed_process(healed: Cluster):
-    with opened(healed) as store:
-        child = subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "import sys, time\n"
-                "from tests.unit.store.store_support import open_store\n"
-                "from ryu_apps.store.base import Put\n"
-                "store = open_store('etcd', endpoints=sys.argv[2:], prefix=sys.argv[1],\n"
-                "                   session_ttl=2)\n"
-                "store.transact([], [Put('/node', b'1', ephemeral=True)])\n"
-                "print('ready', flush=True)\n"
-                "time.sleep(60)\n",
-                store.root,
-                *healed.urls,
-            ],
-            stdout=subprocess.PIPE,
-        )
-        try:
-            assert child.stdout.readline() == b"ready\n"
-            replica = Replica(store)
-            time.sleep(3)  # longer than the lease: it is kept alive
-            assert store.get("/node") is not None
-            # A process that was stopped for too long puts its keys again.
-            child.send_signal(signal.SIGSTOP)
-            until(lambda: store.get("/node") is None)
-            child.send_signal(signal.SIGCONT)
-            until(lambda: store.get("/node") is not None)
-            child.send_signal(signal.SIGKILL)
-            until(lambda: store.get("/node") is None)
-            until(lambda: len(replica.batches) == 3)
-            assert [batch.changes[0][1] for batch in replica.batches] == [None, b"1", None]
-            # Its markers went too.
-            root = os.path.basename(store.root)
-            assert not [key for key in _all_keys(healed) if f"{root}-writers" in key]
-        finally:
-            child.kill()
-            child.communicate()
-
-
-def _all_keys(etcd: Cluster) -> list[str]:
-    answer = etcd.call("/v3/kv/range", {"key": "AA==", "range_end": "AA==", "keys_only": True})
-    return [b64decode(kv["key"]).decode() for kv in answer.get("kvs", ())]
-
-
-def test_a_lost_lease_is_replaced_and_writers_notice_nothing(healed: Cluster):
-    with opened(healed, session_ttl=2) as store:
-        store.transact([], [Put("/node", b"1", ephemeral=True), Put("/a", b"1")])
-        store.transact([], [Put("/stolen", b"1", ephemeral=True)])
-        lease = store._session.lease()
-        healed.call("/v3/lease/revoke", {"ID": str(lease)})
-        assert store.get("/node") is None
-        with opened(healed, prefix=store.root) as other:
-            other.transact([Compare("/stolen", 0)], [Put("/stolen", b"other's")])
-        store.transact([], [Put("/a", b"2")])
-        until(lambda: store.get("/node") is not None)
-        assert store.get("/stolen").value == b"other's"
-        assert store.get("/a").value == b"2"
-        store.transact([], [Delete("/node")])
-        healed.call("/v3/lease/revoke", {"ID": str(store._session.lease())})
-        store.transact([], [Put("/a", b"3")])
-        until(lambda: store._session._restored == store._session.lease())
-        assert store.get("/node") is None  # it was deleted on purpose
-
-
-def test_a_lease_that_was_lost_too_early_takes_no_key_with_it(healed: Cluster):
-    """The session goes over to another lease while the old one still holds its keys."""
-    with opened(healed, session_ttl=20) as store:
-        revision = store.transact([], [Put("/node", b"1", ephemeral=True)])
-        old = store._session.lease()
-        store._session.lost(old)
-        store.transact([], [Put("/a", b"1", ephemeral=True)])
-        until(lambda: store.get("/node").revision > revision)
-        healed.call("/v3/lease/revoke", {"ID": str(old)})
-        assert store.get("/node").value == b"1"
 
 
 def test_too_large_is_said_and_nothing_written(healed: Cluster):
