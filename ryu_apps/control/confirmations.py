@@ -79,8 +79,8 @@ class Confirmations:
                 waiting.clear()
                 continue
             ready = []
-            for key, needed in waiting.items():
-                if needed > revision:
+            for key, sent_in in waiting.items():
+                if sent_in > revision:
                     break
                 ready.append(key)
             for key in ready:

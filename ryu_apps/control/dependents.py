@@ -68,9 +68,12 @@ class Dependents:
                 ):
                     addresses.setdefault(key, []).append(change)
                 self._contest(vni, instance.spec.id, change)
-                known = self._claims_of(instance.spec.id, change.nlri.mac)
-                if known and change.old is not None and vni not in self._instances.importing(after):
-                    self._bindings.saw(instance.spec.id, change.old, self._active)
+                claimed = self._claims_of(instance.spec.id, change.nlri.mac)
+                if (
+                    claimed and change.old is not None
+                    and vni not in self._instances.importing(after)
+                ):
+                    self._bindings.remember_mobility(instance.spec.id, change.old, self._active)
         for key, found in addresses.items():
             self._moves.apply_best_changes(key, found)
 

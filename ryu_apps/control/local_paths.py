@@ -90,18 +90,18 @@ class LocalPaths:
         ports = self._tables.present.get(vni, {}).get(element, ())
         return any(port_id in self._tables.active for port_id in ports)
 
-    def publish_evi(self, place: tuple[str, int]) -> None:
+    def publish_evi(self, key: tuple[str, int]) -> None:
         """The flood route of the EVI ``(element, VNI)``: as long as one of its ports is active."""
-        element, vni = place
+        element, vni = key
         instance = self._tables.instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
         if instance is not None and self._is_active(element, vni):
             paths = (evi_path(instance.spec, self._elements.accepted[element].vtep),)
         self._put(("evi", element, vni), paths)
 
-    def publish_vrf(self, place: tuple[str, int]) -> None:
+    def publish_vrf(self, key: tuple[str, int]) -> None:
         """The prefixes of the VRF ``(element, VNI)`` where it is present."""
-        element, vni = place
+        element, vni = key
         instance = self._tables.instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
         if instance is not None and element in self._tables.vrfs.get(vni, ()):

@@ -82,7 +82,7 @@ class Peers:
         self._down_since: dict[str, float] = {}
         self._likely_reflectors: set[str] = set()
         """Peers that seem to be reflectors, of which there was a notice."""
-        self._heard: dict[str, float] = {}
+        self._last_heard: dict[str, float] = {}
         """When a peer last came up or sent routes."""
         self._ended: set[tuple[str, Family]] = set()
         """(peer, family) of each End-of-RIB that came since this node started."""
@@ -143,7 +143,7 @@ class Peers:
 
     def paths_received(self, event: msg.PathsReceived, now: float) -> None:
         """Routes came and went."""
-        self._heard[event.peer] = now
+        self._last_heard[event.peer] = now
         if self._kinds.get(event.peer) == AUTO and event.peer not in self._likely_reflectors:
             self._look_for_hypervisors(event)
         self._dependents.apply_best_changes(
@@ -171,7 +171,7 @@ class Peers:
         """A session is up: stale routes of the one before wait for End-of-RIB, or go."""
         peer, info = event.peer, event.info
         self.up[peer] = info
-        self._heard[peer] = now
+        self._last_heard[peer] = now
         if peer in self._expired:
             self._expired.discard(peer)
             self._dependents.peer_back()
@@ -234,7 +234,7 @@ class Peers:
             return perhaps_node or kind == REFLECTOR or now - started < UNSEEN
         if any(promises_end_of_rib(perhaps_node, negotiated[family]) for family in left):
             return True
-        return now - self._heard[peer] < QUIET
+        return now - self._last_heard[peer] < QUIET
 
     def _nodes_away(self) -> bool:
         """Whether a node that owns hypervisors is none of the peers that are known to be nodes: one

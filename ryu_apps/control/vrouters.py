@@ -127,10 +127,10 @@ class Vrouters:
             self._desired.put(name, ("element",), item)
         self._marks.tunnels.mark_all((name, endpoint) for endpoint in element.tunnels)
 
-    def resolve_tunnel(self, place: tuple[str, Endpoint]) -> None:
+    def resolve_tunnel(self, key: tuple[str, Endpoint]) -> None:
         """Have the vrouter of the element use its tunnel port to an endpoint, as the database
         shows it: ``(element, endpoint)``."""
-        name, endpoint = place
+        name, endpoint = key
         element = self._elements.accepted.get(name)
         if element is None:
             return

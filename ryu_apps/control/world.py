@@ -138,7 +138,7 @@ class World:
         self.peers = Peers(options, tables, marks("Peers"), self.dependents, self._effects)
         origins.is_router = self.rib.is_router = self.peers.is_router
         self.trust = Trust(self.config, self.elements, tables.active, settings.most_lost_ports)
-        self._trust_told = "", False
+        self._trust_sent = "", False
         self.convergence = Convergence(
             self.elements, self.probes, self.peers, self.trust, settings.restart_deferral
         )
@@ -289,8 +289,8 @@ class World:
         self._effects.extend(self.publisher.flush())
         step = self.convergence.step(now)
         trust = self.trust.doubt, self.trust.given and self.convergence.loaded
-        if trust != self._trust_told:
-            self._trust_told = trust
+        if trust != self._trust_sent:
+            self._trust_sent = trust
             self._effects.append(msg.ConfigDoubted(*trust))
         if step.send:
             self._effects.append(msg.SendEndOfRib())

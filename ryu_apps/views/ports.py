@@ -28,7 +28,7 @@ def port_state(world: World, port_id: str) -> PortState:
         if status.state == REFUSED:
             return PortState("ERROR", host, bound.element, status.reason)
         active = port_id in world.ports.active and status.state == DONE
-        duplicate = world.duplicates.known.get(port_id)
+        duplicate = world.duplicates.by_port.get(port_id)
         return PortState(
             "ACTIVE" if active else "BUILD", host, bound.element,
             f"duplicate: {duplicate.reason}" if duplicate is not None else "",
@@ -118,11 +118,12 @@ def port_detail(world: World, port_id: str) -> dict[str, Any]:
 
 def _duplicate(world: World, port_id: str) -> dict[str, Any] | None:
     """Who else announces a port that is plugged here, if anybody does."""
-    known = world.duplicates.known.get(port_id)
-    if known is None:
+    duplicate = world.duplicates.by_port.get(port_id)
+    if duplicate is None:
         return None
-    left = round(known.until - world.duplicates.now) if known.until else None
+    left = round(duplicate.until - world.duplicates.now) if duplicate.until else None
     return {
-        "vtep": known.vtep, "mac": known.mac, "address": known.address,
-        "sequence": known.sequence, "kind": known.kind, "frozen_for": left, "reason": known.reason,
+        "vtep": duplicate.vtep, "mac": duplicate.mac, "address": duplicate.address,
+        "sequence": duplicate.sequence, "kind": duplicate.kind,
+        "frozen_for": left, "reason": duplicate.reason,
     }

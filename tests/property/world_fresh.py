@@ -50,7 +50,7 @@ def rebuild(node: Node, seed: int = 0) -> Node:
     bindings.mobility.update(old.bindings.mobility)
     bindings.expired_peers.update(old.bindings.expired_peers)
     duplicates = fresh.world.duplicates
-    duplicates.known.update(old.duplicates.known)
+    duplicates.by_port.update(old.duplicates.by_port)
     duplicates._answers.update(old.duplicates._answers)
     for vtep, there in inputs.elsewhere.items():
         fresh.elsewhere(vtep, there)

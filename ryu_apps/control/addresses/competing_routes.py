@@ -27,7 +27,7 @@ class CompetingRoutes:
         self._instances = tables.instances
         self._elements = tables.elements
 
-    def known(self, key: Key, mac: str, own_mac: str) -> list[AddressHolder]:
+    def holders(self, key: Key, mac: str, own_mac: str) -> list[AddressHolder]:
         """All that is announced of an address, or of a MAC that passes with it, live or stale."""
         return [
             AddressHolder("", path.nlri.mac, path.attrs.next_hop, path.attrs.mobility)

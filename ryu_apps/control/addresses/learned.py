@@ -93,9 +93,9 @@ class Learned:
             self.over_limit[port_id] = self.over_limit.get(port_id, 0) + 1
             return
         vtep = self._elements.accepted[element].vtep
-        known = [holder] if holder is not None else []
-        known += self._competing.known(key, mac, bound.mac)
-        others = [one.sequence for one in known if (one.mac, one.vtep) != (mac, vtep)]
+        holders = [holder] if holder is not None else []
+        holders += self._competing.holders(key, mac, bound.mac)
+        others = [one.sequence for one in holders if (one.mac, one.vtep) != (mac, vtep)]
         if others or holder is not None:
             if not self._dampening.allows(key, now):
                 self._dampening.postpone(key, port_id, mac)

@@ -84,18 +84,18 @@ def resolver_addresses(config: Config, subnet: Subnet) -> tuple[str, ...]:
     The router's address, and for IPv6 its link-local ones: hosts know a router by those.  Without
     a router the service address.
     """
-    way = attachment(config, subnet.id)
-    if way is None:
+    attached = attachment(config, subnet.id)
+    if attached is None:
         own = own_service_address(config, subnet)
         return (own,) if own else ()
-    found = (router_address(way, subnet),)
+    found = (router_address(attached, subnet),)
     if subnet.ip_version == 6:
         interfaces = config.interfaces_by_network.get(subnet.network_id, ())
         ports = (config.ports[port_id] for port_id in interfaces)
         local = {
             ids.link_local(port.mac_address)
             for port in ports
-            if port.device_id == way.router.id and port.admin_state_up
+            if port.device_id == attached.router.id and port.admin_state_up
         }
         found += tuple(sorted(local))
     return found
@@ -109,8 +109,8 @@ def is_resolver(config: Config, network_id: str, address: str) -> bool:
     )
 
 
-def router_address(way: Attachment, subnet: Subnet) -> str:
+def router_address(attached: Attachment, subnet: Subnet) -> str:
     """The router's own address in a subnet: mostly, but not always, the subnet's gateway."""
     return next(
-        fixed.ip_address for fixed in way.interface.fixed_ips if fixed.subnet_id == subnet.id
+        fixed.ip_address for fixed in attached.interface.fixed_ips if fixed.subnet_id == subnet.id
     )

@@ -74,13 +74,13 @@ class Advertised:
         if old is None:
             # Who told it so far, nobody knows: this node before its start, or another.
             others = self._elsewhere.get(new.network_id, {}).values()
-            told = self._recalled.get(new.network_id, frozenset()).union(*others)
-            if not said and not told:
+            advertised = self._recalled.get(new.network_id, frozenset()).union(*others)
+            if not said and not advertised:
                 return new
             old = _Port(new.network_id)
         else:
-            told = old.said
-        gone = self._aged(port_id, old, told - said)
+            advertised = old.said
+        gone = self._aged(port_id, old, advertised - said)
         for item in (*said, _LEFT):
             gone.pop(item, None)
         for item in list(gone)[: max(0, len(gone) - REMEMBERED)]:
@@ -170,12 +170,12 @@ class Advertised:
         for network_id in self._touched:
             items = {*self._counts.get(network_id, ()), *self._recalled.get(network_id, ())}
             # A domain is a port's own and does no harm for as long as it lasts.
-            wanted = sorted(one for one in items if one[0] != ra.DOMAIN)[:RECORDED]
-            if wanted == self._recorded.get(network_id, []):
+            recordable = sorted(item for item in items if item[0] != ra.DOMAIN)[:RECORDED]
+            if recordable == self._recorded.get(network_id, []):
                 continue
-            if wanted:
-                self._recorded[network_id] = wanted
-                value = {"network": network_id, "items": [list(one) for one in wanted]}
+            if recordable:
+                self._recorded[network_id] = recordable
+                value = {"network": network_id, "items": [list(item) for item in recordable]}
             else:
                 del self._recorded[network_id]
                 value = None
@@ -189,6 +189,6 @@ def _read(value: dict[str, Any] | None) -> list[Item]:
     items = (value or {}).get("items")
     if not isinstance(items, list):
         return []
-    read = [tuple(one) for one in items if isinstance(one, list) and len(one) == 2
-            and all(isinstance(part, str) for part in one) and ra.is_item(*one)]  # fmt: skip
+    read = [tuple(item) for item in items if isinstance(item, list) and len(item) == 2
+            and all(isinstance(part, str) for part in item) and ra.is_item(*item)]  # fmt: skip
     return sorted(read)[:RECORDED]

@@ -47,9 +47,9 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
         if subnet is None:
             continue
         router_mac = gateway_macs.get(fixed.ip_address, "")
-        way = attachment(config, subnet.id)
+        attached = attachment(config, subnet.id)
         if subnet.ip_version == 4:
-            v4.append(_lease4(config, fixed, subnet, way, router_mac))
+            v4.append(_lease4(config, fixed, subnet, attached, router_mac))
         else:
             v6.append(
                 Lease6(
@@ -60,7 +60,7 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
                     subnet.ipv6_address_mode,
                     _resolvers(config, subnet),
                     router_mac,
-                    router_address(way, subnet) if way is not None else "",
+                    router_address(attached, subnet) if attached is not None else "",
                 )
             )
     first = v4[0].address if v4 else v6[0].address if v6 else ""
@@ -83,13 +83,13 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
 
 
 def _lease4(
-    config: Config, fixed: FixedIp, subnet: Subnet, way: Attachment | None, router_mac: str
+    config: Config, fixed: FixedIp, subnet: Subnet, attached: Attachment | None, router_mac: str
 ) -> Lease4:
     return Lease4(
         fixed.ip_address,
         _prefix_length(subnet.cidr),
         subnet.gateway_ip,
-        service_address(config, subnet) if way is None else router_address(way, subnet),
+        service_address(config, subnet) if attached is None else router_address(attached, subnet),
         _resolvers(config, subnet),
         tuple((route.destination, route.nexthop) for route in subnet.host_routes),
         subnet.enable_dhcp,
@@ -116,15 +116,15 @@ class Edges:
         self.current: dict[str, tuple[str, EdgePort]] = {}
         """Port id -> (element, its EdgePort)."""
         self.advertised = Advertised()
-        self._told: dict[tuple[str, int], EdgePort] = {}
-        """(element, OpenFlow port) -> what was told there last."""
+        self._sent: dict[tuple[str, int], EdgePort] = {}
+        """(element, OpenFlow port) -> the EdgePort that was sent there last."""
 
     def tick(self, now: float) -> None:
         """``now``: seconds of a steady clock."""
         self._marks.edges.mark_all(self.advertised.tick(now))
 
     def resolve(self, port_id: str) -> None:
-        """Compute what is answered to a port now, and leave the place where it was before."""
+        """Compute what is answered to a port now, and withdraw it where the port was before."""
         old = self.current.get(port_id)
         bound = self._bound.get(port_id)
         made = edge_port(self._config, bound) if bound is not None else None
@@ -137,20 +137,20 @@ class Edges:
             self._marks.answers.mark(port_id)
         else:
             del self.current[port_id]
-        if old is not None and (new is None or _place(new) != _place(old)):
-            place = _place(old)
-            told = self._told.get(place)
-            if told is not None and told.port_id == port_id:
-                del self._told[place]
-                self._effects.append(EdgeChanged(*place, None))
+        if old is not None and (new is None or _switch_port(new) != _switch_port(old)):
+            switch_port = _switch_port(old)
+            sent = self._sent.get(switch_port)
+            if sent is not None and sent.port_id == port_id:
+                del self._sent[switch_port]
+                self._effects.append(EdgeChanged(*switch_port, None))
 
     def tell(self, port_id: str) -> None:
-        """Tell the place of a port what is answered there from now on."""
+        """Send what is answered to a port from now on to where it is."""
         new = self.current.get(port_id)
-        if new is not None and self._told.get(_place(new)) != new[1]:
-            self._told[_place(new)] = new[1]
-            self._effects.append(EdgeChanged(*_place(new), new[1]))
+        if new is not None and self._sent.get(_switch_port(new)) != new[1]:
+            self._sent[_switch_port(new)] = new[1]
+            self._effects.append(EdgeChanged(*_switch_port(new), new[1]))
 
 
-def _place(entry: tuple[str, EdgePort]) -> tuple[str, int]:
+def _switch_port(entry: tuple[str, EdgePort]) -> tuple[str, int]:
     return entry[0], entry[1].ofport

@@ -45,10 +45,10 @@ class ElementAdmission:
     def owned_elsewhere(self, name: str) -> bool:
         """Whether a node that is alive has the hypervisor connected, by the records."""
         elements = self._elements
-        known = elements.records.get(name)
+        record = elements.records.get(name)
         return (
-            known is not None and known["owner"] != elements.node and known["connected"]
-            and known["owner"] in elements.nodes
+            record is not None and record["owner"] != elements.node and record["connected"]
+            and record["owner"] in elements.nodes
         )
 
     def _connected_here(self, session: int, info: ElementInfo) -> Rejection | None:
@@ -57,13 +57,13 @@ class ElementAdmission:
         elements = self._elements
         other = elements.accepted.get(info.element)
         if other is None:
-            known = elements.records.get(info.element)
+            record = elements.records.get(info.element)
             if (
-                known is not None and known["owner"] == elements.node and known["connected"]
-                and known["address"] != info.address
+                record is not None and record["owner"] == elements.node and record["connected"]
+                and record["address"] != info.address
             ):
                 return Rejection(
-                    f"hypervisor {info.element} was connected from {known['address']} before this "
+                    f"hypervisor {info.element} was connected from {record['address']} before this "
                     f"node started, and may come back from there; if this is another: {OWN_ID}"
                 )
             return None
@@ -80,18 +80,18 @@ class ElementAdmission:
 
     def _connected_elsewhere(self, info: ElementInfo) -> Rejection | None:
         elements = self._elements
-        known = elements.records.get(info.element)
-        if known is None or known["owner"] == elements.node or not known["connected"]:
+        record = elements.records.get(info.element)
+        if record is None or record["owner"] == elements.node or not record["connected"]:
             return None
-        owner = known["owner"]
-        if known["identity"] == info.identity:
+        owner = record["owner"]
+        if record["identity"] == info.identity:
             if owner not in elements.nodes:
                 return None
-            if known["address"] == info.address:
+            if record["address"] == info.address:
                 return Rejection(f"owned by {owner}", standby=True)
         return Rejection(
             f"another hypervisor with system-id {info.element} is connected to node {owner} from "
-            f"{known['address']}{_copied(known['identity'], info)}; {OWN_ID}"
+            f"{record['address']}{_copied(record['identity'], info)}; {OWN_ID}"
         )
 
     def _taken(self, info: ElementInfo) -> Rejection | None:
@@ -150,10 +150,10 @@ class Refusals:
     def refuse(self, session: int, info: ElementInfo, rejection: Rejection, now: float) -> None:
         """The session may not join now, or no longer."""
         reason, standby = rejection
-        known = self._elements.refused.get(session)
+        refused = self._elements.refused.get(session)
         self._elements.refused[session] = Refusal(
             info.address, info.element, info.hostname, info.vtep, reason,
-            known.since if known is not None else now, standby, info,
+            refused.since if refused is not None else now, standby, info,
         )
         self._effects.append(msg.RefuseElement(session, info, reason, standby))
         self._effects.append(msg.Notice(
@@ -172,9 +172,9 @@ class Refusals:
 
     def changed(self, session: int, info: ElementInfo) -> None:
         """What a session says of itself has changed; nothing where it was not refused."""
-        known = self._elements.refused.get(session)
-        if known is not None:
-            self._elements.refused[session] = known._replace(
+        refused = self._elements.refused.get(session)
+        if refused is not None:
+            self._elements.refused[session] = refused._replace(
                 hostname=info.hostname, vtep=info.vtep, info=info
             )
             self._changed = True
@@ -188,12 +188,12 @@ class Refusals:
         if not self._changed:
             return
         self._changed = False
-        for session, known in list(self._elements.refused.items()):
-            if known.info is None:
+        for session, refused in list(self._elements.refused.items()):
+            if refused.info is None:
                 continue
-            rejection = self._admission.rejection(session, known.info)
+            rejection = self._admission.rejection(session, refused.info)
             if rejection is None:
                 del self._elements.refused[session]
-                self._effects.append(msg.ReconsiderElement(session, known.info.kind))
-            elif rejection != (known.reason, known.standby):
-                self.refuse(session, known.info, rejection, now)
+                self._effects.append(msg.ReconsiderElement(session, refused.info.kind))
+            elif rejection != (refused.reason, refused.standby):
+                self.refuse(session, refused.info, rejection, now)

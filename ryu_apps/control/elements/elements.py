@@ -96,8 +96,8 @@ def record(
     }
 
 
-def _vtep_of(known: dict[str, Any]) -> str:
-    return known["vtep"]
+def _vtep_of(value: dict[str, Any]) -> str:
+    return value["vtep"]
 
 
 def _host_of(node: dict[str, Any]) -> str:
@@ -178,7 +178,7 @@ class Elements:
         """Keep ``holders`` as the records are.  Of two with one value the lower system-id has it,
         on every node alike."""
         if old and old != new and holders.get(old) == name:
-            left = [one for one, known in self.records.items() if read(known) == old]
+            left = [one for one, value in self.records.items() if read(value) == old]
             if left:
                 holders[old] = min(left)
             else:

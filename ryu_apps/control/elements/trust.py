@@ -47,22 +47,22 @@ class Trust:
         if self.given:
             return ""
         ports = self._config.ports
-        known = [
+        configured = [
             row.iface_id in ports
             for element in self._elements.accepted.values()
             for row in element.interfaces.values()
             if row.installed or row.iface_id in self._active
         ]
-        unknown = known.count(False)
+        unknown = configured.count(False)
         if unknown and (
-            unknown == len(known) or unknown * 100 > self._most_lost * len(known)
+            unknown == len(configured) or unknown * 100 > self._most_lost * len(configured)
         ):
             self.doubt = (
-                f"the hypervisors hold {len(known)} ports of which the configuration in the store "
-                f"does not know {unknown}: it was emptied or restored, or prefix, path or "
+                f"the hypervisors hold {len(configured)} ports of which the configuration in the "
+                f"store does not know {unknown}: it was emptied or restored, or prefix, path or "
                 "endpoints name another one"
             )
         else:
             self.doubt = ""
-            self.given = bool(known)
+            self.given = bool(configured)
         return self.doubt

@@ -11,11 +11,11 @@ from ryu_apps.control.messages import Interface, Notice
 GRACE = 3.0
 """Seconds that a port may be created later than its interface, before a word is said."""
 LINES = 20
-"""Told one by one at a time; more are counted."""
+"""Reported one by one at a time; more are counted."""
 
 
 class UnknownPorts:
-    """Tells of each such interface once.  ``effects``: what is to be done is appended to it."""
+    """Reports each such interface once.  ``effects``: what is to be done is appended to it."""
 
     def __init__(self, config: Config, elements: Elements, effects: list) -> None:
         self._config = config
@@ -23,7 +23,7 @@ class UnknownPorts:
         self._effects = effects
         self._waiting: dict[Claim, tuple[str, float]] = {}
         """-> (its iface-id, since when)."""
-        self._told: dict[Claim, str] = {}
+        self._reported: dict[Claim, str] = {}
 
     def of(self, element: Element) -> list[Interface]:
         """The interfaces of an element whose port does not exist now."""
@@ -36,8 +36,10 @@ class UnknownPorts:
             claim = Claim(name, interface)
             if row is None or row.iface_id in self._config.ports:
                 self._waiting.pop(claim, None)
-                self._told.pop(claim, None)
-            elif row.iface_id not in (self._told.get(claim), self._waiting.get(claim, ("",))[0]):
+                self._reported.pop(claim, None)
+            elif row.iface_id not in (
+                self._reported.get(claim), self._waiting.get(claim, ("",))[0]
+            ):
                 self._waiting[claim] = row.iface_id, now
 
     def tick(self, now: float) -> None:
@@ -46,20 +48,20 @@ class UnknownPorts:
             (claim, iface_id) for claim, (iface_id, since) in self._waiting.items()
             if now - since >= GRACE
         ]
-        told = 0
+        count = 0
         for claim, iface_id in due:
             del self._waiting[claim]
             element = self._elements.accepted.get(claim.element)
             row = element.interfaces.get(claim.interface) if element is not None else None
             if row is None or row.iface_id != iface_id or iface_id in self._config.ports:
                 continue
-            self._told[claim] = iface_id
-            told += 1
-            if told <= LINES:
+            self._reported[claim] = iface_id
+            count += 1
+            if count <= LINES:
                 self._notice(element, f"interface {claim.interface} has the iface-id {iface_id}, "
                              "and no port has this id")
-        if told > LINES:
-            self._notice(element, f"and {told - LINES} more interfaces whose port does not exist")
+        if count > LINES:
+            self._notice(element, f"and {count - LINES} more interfaces whose port does not exist")
 
     def _notice(self, element: Element | None, text: str) -> None:
         host = element.info.hostname if element is not None else ""

@@ -23,8 +23,8 @@ from ryu_apps.control.explain.path import (
     Holder,
     Observed,
     Stage,
+    path_of,
     port_name,
-    way_of,
 )
 from ryu_apps.control.explain.rules import Packet, contains, match, nearest
 from ryu_apps.control.policy.rules import NO_GROUPS, Groups, groups_of
@@ -83,18 +83,18 @@ def explain(
         stages += own
     else:
         useless = observed.useless if observed is not None else lambda vni, address: ""
-        way, target = way_of(config, port, subnet, packet, routed, holder, useless)
+        path_stage, target = path_of(config, port, subnet, packet, routed, holder, useless)
         # No router is between the two: each sees the other's MAC.
         bridged = subnet is not None and contains(subnet.cidr, packet.destination)
         sender, receiver = (port, target) if bridged else (None, None)
         stages += _group_stage(config, port, EGRESS, packet, "egress rules", receiver)
-        stages.append(way)
+        stages.append(path_stage)
         back = packet.reply()
         if target is not None:
             stages.append(_status(target, states))
             stages += _group_stage(config, target, INGRESS, packet, "ingress rules", sender)
             stages += _reply(config, target, EGRESS, back, "reply egress rules", sender)
-        if way.verdict == PASS:
+        if path_stage.verdict == PASS:
             stages += _reply(config, port, INGRESS, back, "reply ingress rules", receiver)
             if observed is not None:
                 stages += _observed(config, port, subnet, target, packet, stages, observed)
@@ -213,14 +213,14 @@ def _observed(
     for one in stages:
         if one.rules and (fault := observed.policy(config.ports[one.port], one.rules)):
             yield fault
-    yield observed.follow(port, subnet, packet)
+    yield observed.trace(port, subnet, packet)
     if target is None or not observed.is_here(target):
         return
     back = packet.reply()
     for fixed in target.fixed_ips:
         start = config.subnets.get(fixed.subnet_id)
         if start is not None and fixed.ip_address == back.source:
-            yield observed.follow(target, start, back, "reply forwarding")
+            yield observed.trace(target, start, back, "reply forwarding")
 
 
 def _status(port: Port, states: Callable[[str], tuple[str, str]]) -> Stage:

@@ -46,7 +46,7 @@ class Forwarding:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def follow(self, port: Port, subnet: Subnet, packet: Packet, name: str = STAGE) -> Stage:
+    def trace(self, port: Port, subnet: Subnet, packet: Packet, name: str = STAGE) -> Stage:
         """From a port to the address that the packet is for.  ``subnet``: the one that the sender's
         address is of."""
         try:
@@ -130,10 +130,11 @@ class Forwarding:
         world, bound = self._world, self._bound(port)
         name = bound.element
         self._have(name, ("port", port.id), "the port is not there")
-        way = attachment(world.config, subnet.id)
+        attached = attachment(world.config, subnet.id)
         if ipaddress.ip_address(address) in subnet.net:
-            if way and address in (fixed.ip_address for fixed in way.interface.fixed_ips):
-                self._have(name, ("gateway", bound.evi, way.interface.mac_address), "no gateway")
+            if attached and address in (fixed.ip_address for fixed in attached.interface.fixed_ips):
+                gateway = "gateway", bound.evi, attached.interface.mac_address
+                self._have(name, gateway, "no gateway")
                 return f"{self._host(name)} answers for the gateway"
             neighbor = self._have(
                 name, ("neighbor", bound.evi, address),
@@ -141,10 +142,10 @@ class Forwarding:
                 + self.useless(bound.evi, address),
             )
             return self._bridge(name, bound.evi, neighbor.mac, bound.ofport)
-        if way is None:
+        if attached is None:
             raise Stop(f"no router has an interface in {subnet.cidr}")
-        self._have(name, ("gateway", bound.evi, way.interface.mac_address), "no gateway")
-        vrf = way.router.vni
+        self._have(name, ("gateway", bound.evi, attached.interface.mac_address), "no gateway")
+        vrf = attached.router.vni
         self._have(name, ("vrf", vrf), f"VRF {vrf} is not there")
         for key in world.desired.keys(name, ("vrf", vrf)):
             if key[0] == "gateway" and address in world.desired.get(name, key).addresses:

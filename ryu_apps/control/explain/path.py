@@ -43,7 +43,7 @@ class Stage:
 class Observed(Protocol):
     """What the switches have, see :class:`~ryu_apps.control.explain.forwarding.Forwarding`."""
 
-    def follow(self, port: Port, subnet: Subnet, packet: Packet, name: str = "") -> Stage: ...
+    def trace(self, port: Port, subnet: Subnet, packet: Packet, name: str = "") -> Stage: ...
 
     def node_answers(self, port: Port, key: tuple | None = None) -> Stage | None: ...
 
@@ -54,7 +54,7 @@ class Observed(Protocol):
     def useless(self, vni: int, address: str) -> str: ...
 
 
-def way_of(
+def path_of(
     config: Config, port: Port, subnet: Subnet, packet: Packet, routed: Exists, holder: Holder,
     useless: Callable[[int, str], str] = lambda vni, address: "",
 ) -> tuple[Stage, Port | None]:

@@ -58,11 +58,11 @@ class Presence:
     def resolve_evi(self, key: tuple[str, int]) -> None:
         """Bring the EVI ``(element, VNI)`` in line with the ports that are bound there."""
         element, vni = key
-        needed = element in self._present.get(vni, ())
+        is_needed = element in self._present.get(vni, ())
         self._marks.lookups.mark(("imet", vni, ""))
-        if needed == (element in self.evis.get(vni, ())):
+        if is_needed == (element in self.evis.get(vni, ())):
             return
-        if needed:
+        if is_needed:
             self._enter_evi(element, vni)
             self._marks.instances.mark((element, ("evi", vni)))
         else:
@@ -107,24 +107,24 @@ class Presence:
         All routers do so before any enters a vrouter: a gateway may go from one to another at
         once."""
         router = self._config.routers.get(router_id)
-        known = self._vni_of.get(router_id)
-        if known is not None and (router is None or router.vni != known):
-            self._remove(known)
+        old_vni = self._vni_of.get(router_id)
+        if old_vni is not None and (router is None or router.vni != old_vni):
+            self._remove(old_vni)
             del self._vni_of[router_id]
             # The router that has that VNI now enters again what was removed.
             self._marks.routers.mark_all(
-                id for kind, id in self._config.by_vni.get(known, ()) if kind == "router"
+                id for kind, id in self._config.by_vni.get(old_vni, ()) if kind == "router"
             )
         if router is None:
             return
-        needed = self._where(router)
+        elements = self._elements_of(router)
         gateways = self._gateways.gateways_of(router) if router.admin_state_up else {}
-        for element in [name for name in self.vrfs.get(router.vni, ()) if name not in needed]:
+        for element in [name for name in self.vrfs.get(router.vni, ()) if name not in elements]:
             self._leave_vrf(element, router.vni)
         self._gateways.drop(router.vni, gateways)
         self._marks.gateways.mark(router_id)
 
-    def _where(self, router: Router) -> dict[str, None]:
+    def _elements_of(self, router: Router) -> dict[str, None]:
         """The elements that need a router: those with an EVI that it is attached to."""
         found: dict[str, None] = {}
         for network_id in router_networks(self._config, router.id) if router.admin_state_up else ():
@@ -139,7 +139,7 @@ class Presence:
         if router is None:
             return
         vni = self._vni_of[router_id] = router.vni
-        needed = self._where(router)
+        elements = self._elements_of(router)
         prefixes = connected(self._config, router.id) if router.admin_state_up else {}
         old_prefixes = self.connected.get(vni, {})
         if prefixes != old_prefixes:
@@ -151,8 +151,8 @@ class Presence:
             else:
                 self.connected.pop(vni, None)
         self._gateways.add(vni, self._gateways.gateways_of(router) if router.admin_state_up else {})
-        self._marks.vrf_routes.mark_all((element, vni) for element in needed)
-        for element in [name for name in needed if name not in self.vrfs.get(vni, ())]:
+        self._marks.vrf_routes.mark_all((element, vni) for element in elements)
+        for element in [name for name in elements if name not in self.vrfs.get(vni, ())]:
             self._enter_vrf(element, vni)
             self._marks.instances.mark((element, ("vrf", vni)))
 

@@ -118,9 +118,9 @@ class Policies:
                 self._mark_naming(group)
         members[port_id] = None
         for group in groups:
-            known = self._addresses.setdefault(group, {})
+            by_address = self._addresses.setdefault(group, {})
             for address in addresses:
-                known.setdefault(address, {})[port_id] = None
+                by_address.setdefault(address, {})[port_id] = None
                 self._marks.policy_peers.mark((group, address))
 
     def _leave(self, port_id: str, groups: Groups, addresses: dict[Member, None]) -> None:
@@ -135,13 +135,13 @@ class Policies:
                 self._mark_naming(group)
         for group in groups:
             # Nothing is kept for a group whose members, maybe this one, have no addresses.
-            known = self._addresses.get(group, {})
+            by_address = self._addresses.get(group, {})
             for address in addresses:
-                del known[address][port_id]
-                if not known[address]:
-                    del known[address]
+                del by_address[address][port_id]
+                if not by_address[address]:
+                    del by_address[address]
                 self._marks.policy_peers.mark((group, address))
-            if not known:
+            if not by_address:
                 self._addresses.pop(group, None)
         self._forget(groups)
 
@@ -223,9 +223,9 @@ class Policies:
 
     # ------------------------------------------------------------ resolution
 
-    def resolve_peer(self, place: tuple[str, Member]) -> None:
+    def resolve_peer(self, key: tuple[str, Member]) -> None:
         """The owner of the address ``(group, member)`` may be another one, or nobody."""
-        group, address = place
+        group, address = key
         for groups, direction in self._naming.get(group, ()):
             self._resolve_peer(groups, direction, address)
 
@@ -270,15 +270,15 @@ class Policies:
             for address in self._members_of(group)
         ]
         # From here on nothing is computed, and nothing fails.
-        known = self._rules.get(policy)
+        old_rules = self._rules.get(policy)
         gone: list[Key] = []
         new = list(rules.values())
-        if known is not None:
-            gone = [key for key in known if key not in rules]
-            new = [rule for key, rule in rules.items() if known.get(key) != rule]
+        if old_rules is not None:
+            gone = [key for key in old_rules if key not in rules]
+            new = [rule for key, rule in rules.items() if old_rules.get(key) != rule]
         scope = ("policy", policy)
         for element in self.present[policy]:
-            if known is None:
+            if old_rules is None:
                 gone = [
                     key for key in self._desired.keys(element, scope)
                     if key[0] == "rule" and key not in rules

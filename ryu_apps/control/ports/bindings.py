@@ -164,8 +164,8 @@ class Bindings:
 
     def _host_of(self, vtep: str) -> str:
         name = self._elements.by_vtep.get(vtep)
-        known = self._elements.records.get(name or "")
-        return f"{known['hostname']} (VTEP {vtep})" if known else f"VTEP {vtep}"
+        record = self._elements.records.get(name or "")
+        return f"{record['hostname']} (VTEP {vtep})" if record else f"VTEP {vtep}"
 
     def sequence(self, port: Port, vtep: str) -> int:
         """The sequence number with which a port is announced from ``vtep``; remembers it."""
@@ -173,36 +173,36 @@ class Bindings:
         fresh = last is None or last.vtep != vtep
         vni = self._config.networks[port.network_id].vni
         instance = self._instances.by_vni.get(vni)
-        rivals: list[Path] = []
+        competing: list[Path] = []
         for path in instance.macs.get(port.mac_address, ()) if instance else ():
             if not self._origins.is_node(path):
-                rivals.append(path)
+                competing.append(path)
                 continue
             if path.attrs.next_hop == vtep:
-                rivals += self._routers_of(self._rib.others(path.nlri))
+                competing += self._routers_of(self._rib.others(path.nlri))
                 if (vni, path.nlri.ip) in self._learned.holders:
                     continue  # A shared address at this port has a sequence number of its own.
             if last is None or path.attrs.mobility > last.sequence:
                 last = Mobility(path.attrs.mobility, path.attrs.next_hop)
         for fixed in port.fixed_ips if instance else ():
-            rivals += self._routers_of(
+            competing += self._routers_of(
                 path for path in instance.ips.get(fixed.ip_address, ())
                 if path.nlri.mac != port.mac_address
             )
         sequence = 0 if last is None else last.sequence
         if last is not None and last.vtep != vtep:
             sequence = next_sequence(sequence)
-        sequence = self.duplicates.review(port.id, sequence, vtep, rivals, fresh)
+        sequence = self.duplicates.review(port.id, sequence, vtep, competing, fresh)
         self.mobility[port.id] = Mobility(sequence, vtep)
         return sequence
 
     def _routers_of(self, paths: Iterable[Path]) -> list[Path]:
         return [path for path in paths if not self._origins.is_node(path)]
 
-    def saw(self, network_id: str, path: Path, active: Container[str]) -> None:
+    def remember_mobility(self, network_id: str, path: Path, active: Container[str]) -> None:
         """A route went away: remember its sequence number for the next move.
 
-        A rival of a port that is ``active`` here and stood against it says nothing of a move; nor
+        A route that competed with a port that is ``active`` here says nothing of a move; nor
         does a shared address that left a port of ours.
         """
         ours = self._origins.is_ours(path)

@@ -10,7 +10,7 @@ from ryu_apps.control.graph import Marks
 from ryu_apps.control.messages import RecordStatus
 from ryu_apps.control.tables import Tables
 
-Told = tuple[str, str]
+RecordedRefusal = tuple[str, str]
 """(kind of the refusal, text), as they are recorded."""
 CLAIMS = "/status/claims/"
 """Then the id of the port, and the element whose claim waits."""
@@ -26,14 +26,14 @@ class ClaimRecords:
         self._refused = tables.refused
         self._marks = marks
         self._effects = effects
-        self._recorded: dict[str, dict[str, Told]] = {}
-        """Port id -> element -> what its record tells."""
+        self._recorded: dict[str, dict[str, RecordedRefusal]] = {}
+        """Port id -> element -> what its record says."""
 
     def recall(self, port_id: str, element: str, record: Mapping[str, Any]) -> None:
         """Before the start: a record of this node's former run, which goes unless it is true.  One
         that a former version wrote has no kind, and is written again."""
-        told = str(record.get("kind", "")), str(record.get("reason", ""))
-        self._recorded.setdefault(port_id, {})[element] = told
+        refusal = str(record.get("kind", "")), str(record.get("reason", ""))
+        self._recorded.setdefault(port_id, {})[element] = refusal
 
     def review(self) -> None:
         """All that claim ports of this node are back: what is recorded is looked at again."""

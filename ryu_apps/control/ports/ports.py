@@ -91,7 +91,8 @@ class Ports:
         """An element was forgotten: its ports leave it, also where it claims them anew since.
         Shared addresses go with a port that another element claims."""
         for port_id in [
-            port_id for places in self.present.values() for port_id in places.get(element, ())
+            port_id for by_element in self.present.values()
+            for port_id in by_element.get(element, ())
         ]:
             claims = self._elements.claims.get(port_id, ())
             if all(claim.element == element for claim in claims):
@@ -165,8 +166,8 @@ class Ports:
 
     def _index(self, bound: BoundPort) -> None:
         self._names.bound(bound.network_id, 1)
-        places = self.present.setdefault(bound.evi, {})
-        places.setdefault(bound.element, {})[bound.port_id] = bound.ofport
+        by_element = self.present.setdefault(bound.evi, {})
+        by_element.setdefault(bound.element, {})[bound.port_id] = bound.ofport
         self._marks.evis.mark((bound.element, bound.evi))
         for lookup in self.lookups_of(bound):
             self.local[bound.element, lookup] = bound.port_id
@@ -175,18 +176,18 @@ class Ports:
 
     def _unindex(self, bound: BoundPort) -> None:
         self._names.bound(bound.network_id, -1)
-        places = self.present[bound.evi]
-        ports = places[bound.element]
+        by_element = self.present[bound.evi]
+        ports = by_element[bound.element]
         del ports[bound.port_id]
         if not ports:
-            del places[bound.element]
-            if not places:
+            del by_element[bound.element]
+            if not by_element:
                 del self.present[bound.evi]
         self._marks.evis.mark((bound.element, bound.evi))
         for lookup in self.lookups_of(bound):
-            place = (bound.element, lookup)
-            if self.local.get(place) == bound.port_id:
-                del self.local[place]
+            key = (bound.element, lookup)
+            if self.local.get(key) == bound.port_id:
+                del self.local[key]
             self._marks.lookups.mark(lookup)
         self._learned.on_unbound(bound)
 
@@ -253,10 +254,10 @@ class Ports:
         self._marks.interfaces.mark_all(self._unreported)
         self._unreported.clear()
 
-    def resolve_installed(self, place: tuple[str, str]) -> None:
+    def resolve_installed(self, key: tuple[str, str]) -> None:
         """Say in the hypervisor's database whether the flows of an interface's port are confirmed;
         nothing, where the interface is gone: ``(element, interface)``."""
-        name, interface = place
+        name, interface = key
         element = self._elements.accepted.get(name)
         if element is None:
             return

@@ -54,7 +54,7 @@ class Duplicates:
         self._effects = effects
         self.now = 0.0
         """The time of the event at hand."""
-        self.known: dict[str, Duplicate] = {}
+        self.by_port: dict[str, Duplicate] = {}
         """Port id -> what stands against it."""
         self._answers: dict[str, tuple[float, ...]] = {}
 
@@ -89,8 +89,8 @@ class Duplicates:
         return sequence
 
     def _frozen(self, port_id: str) -> Duplicate | None:
-        known = self.known.get(port_id)
-        return known if known is not None and known.until > self.now else None
+        current = self.by_port.get(port_id)
+        return current if current is not None and current.until > self.now else None
 
     def _may_answer(self, port_id: str) -> bool:
         """Whether a port may be announced once more against a router; it is counted."""
@@ -105,15 +105,15 @@ class Duplicates:
         return True
 
     def _report(self, port_id: str, found: Duplicate | None) -> None:
-        known = self.known.get(port_id)
-        if known == found or self._frozen(port_id) is not None:
+        current = self.by_port.get(port_id)
+        if current == found or self._frozen(port_id) is not None:
             return
         if found is None:
-            self.known.pop(port_id, None)
+            self.by_port.pop(port_id, None)
             self._notice("info", port_id, "no longer a duplicate")
             return
-        self.known[port_id] = found
-        if known is None or known.kind != found.kind or known.vtep != found.vtep:
+        self.by_port[port_id] = found
+        if current is None or current.kind != found.kind or current.vtep != found.vtep:
             self._notice("error", port_id, f"duplicate: {found.reason}")
 
     def _notice(self, level: str, port_id: str, text: str) -> None:
@@ -121,7 +121,7 @@ class Duplicates:
 
     def release(self, port_id: str) -> None:
         """The port was unplugged, or an operator says that the other one is gone."""
-        self.known.pop(port_id, None)
+        self.by_port.pop(port_id, None)
         self._answers.pop(port_id, None)
 
     def expired(self) -> list[str]:
@@ -132,7 +132,7 @@ class Duplicates:
         ]:  # fmt: skip
             del self._answers[port_id]
         over = [
-            port_id for port_id, known in self.known.items() if 0 < known.until <= self.now
+            port_id for port_id, current in self.by_port.items() if 0 < current.until <= self.now
         ]
         for port_id in over:
             self._notice("info", port_id, "no longer frozen as a duplicate")

@@ -70,9 +70,9 @@ class Instance:
             if table is self.imets:
                 table[path.nlri] = path
             else:
-                known = table.get(lookup[2])
-                table[lookup[2]] = (*_without(known, path.nlri), path) if known else (path,)
-                if known:
+                paths = table.get(lookup[2])
+                table[lookup[2]] = (*_without(paths, path.nlri), path) if paths else (path,)
+                if paths:
                     self._contest(lookup, table[lookup[2]])
             lookups.mark(lookup)
 
@@ -83,13 +83,13 @@ class Instance:
         for table, lookup in rows:
             if table is self.imets:
                 table.pop(path.nlri, None)
-            elif known := table.get(lookup[2]):
-                rest = _without(known, path.nlri)
+            elif paths := table.get(lookup[2]):
+                rest = _without(paths, path.nlri)
                 if rest:
                     table[lookup[2]] = rest
                 else:
                     del table[lookup[2]]
-                if len(known) > 1:
+                if len(paths) > 1:
                     self._contest(lookup, rest)
                 if path.gateway and all(one.gateway != path.gateway for one in rest):
                     self._leave_gateway(self._gateway(path), lookup)

@@ -52,10 +52,10 @@ class Rib:
     ) -> list[BestChange]:
         """Apply one source's withdrawals, then its announcements (which replace)."""
         changes: list[BestChange] = []
-        known = self._sources.setdefault(source, {})
+        nlris = self._sources.setdefault(source, {})
         stale = self._stale.get(source)
         for nlri in withdrawn:
-            if known.pop(nlri, known) is known:
+            if nlris.pop(nlri, nlris) is nlris:
                 continue
             if stale:
                 self._not_stale(source, nlri)
@@ -64,16 +64,16 @@ class Rib:
         for path in announced:
             nlri = path.nlri
             previous = self._paths.get(nlri)
-            if nlri in known:
+            if nlri in nlris:
                 if stale:
                     self._not_stale(source, nlri)
                 previous = tuple(item for item in previous if item[0] != source)
                 self._replace(nlri, (*previous, (source, path)), changes)
             else:
-                known[nlri] = None
+                nlris[nlri] = None
                 item = (source, path)
                 self._replace(nlri, (*previous, item) if previous else (item,), changes)
-        if not known:
+        if not nlris:
             del self._sources[source]
         return changes
 

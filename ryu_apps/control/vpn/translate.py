@@ -124,9 +124,9 @@ def learned_address(
     for subnet_id in config.subnets_by_network.get(network_id, ()):
         inside = address in ip_network(config.subnets[subnet_id].cidr)
         if inside and not address.is_link_local:
-            way = attachment(config, subnet_id)
-            if way is not None:
-                router, gateway = way
+            attached = attachment(config, subnet_id)
+            if attached is not None:
+                router, gateway = attached
                 return LearnedAddress(
                     ip, router.vni, gateway.mac_address, router.id, mac, sequence
                 )
@@ -141,11 +141,11 @@ def bound_port(
     network = config.networks[port.network_id]
     addresses = []
     for fixed in port.fixed_ips:
-        way = attachment(config, fixed.subnet_id)
-        if way is None:
+        attached = attachment(config, fixed.subnet_id)
+        if attached is None:
             addresses.append(BoundAddress(fixed.ip_address, 0, "", ""))
         else:
-            router, gateway = way
+            router, gateway = attached
             addresses.append(
                 BoundAddress(fixed.ip_address, router.vni, gateway.mac_address, router.id)
             )

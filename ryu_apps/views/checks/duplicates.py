@@ -17,8 +17,8 @@ def checks(sources: Sources) -> Iterator[Check]:
 
 def of(world: World) -> Check:
     """The check of one World."""
-    known = list(world.duplicates.known)
-    text = f"routers announce ports that are plugged in here: {', '.join(known[:NAMED])}"
-    if len(known) > NAMED:
-        text += f" and {len(known) - NAMED} more"
-    return Check("duplicates", not known, text if known else "none")
+    duplicates = list(world.duplicates.by_port)
+    text = f"routers announce ports that are plugged in here: {', '.join(duplicates[:NAMED])}"
+    if len(duplicates) > NAMED:
+        text += f" and {len(duplicates) - NAMED} more"
+    return Check("duplicates", not duplicates, text if duplicates else "none")

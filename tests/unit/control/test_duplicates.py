@@ -82,7 +82,7 @@ def test_five_moves_freeze_and_time_thaws():
     one = node()
     war(one, MOVES)
     assert sequence(one) == 2 * MOVES
-    assert not one.world.duplicates.known
+    assert not one.world.duplicates.by_port
     war(one, 1)
     frozen = sequence(one)
     assert frozen == 2 * MOVES, "nothing more is sent"
@@ -102,7 +102,7 @@ def test_five_moves_freeze_and_time_thaws():
     assert sequence(one) == frozen
     one.tick(1)
     one.settle()
-    assert sequence(one) == 61 and not one.world.duplicates.known
+    assert sequence(one) == 61 and not one.world.duplicates.by_port
     works(one)
 
 
@@ -126,7 +126,7 @@ def test_moves_that_are_far_apart_freeze_nothing():
     for _ in range(3 * MOVES):
         war(one, 1)
         one.tick(WINDOW / (MOVES - 1))
-    assert not one.world.duplicates.known
+    assert not one.world.duplicates.by_port
     works(one)
 
 
@@ -135,7 +135,7 @@ def test_an_operator_clears_it():
     war(one, MOVES + 1)
     one.handle(msg.ClearDuplicate("vm"))
     one.settle()
-    assert sequence(one) == 2 * MOVES + 2 and not one.world.duplicates.known
+    assert sequence(one) == 2 * MOVES + 2 and not one.world.duplicates.by_port
     one.handle(msg.ClearDuplicate("nobody"))
     one.settle()
 
@@ -145,7 +145,7 @@ def test_a_frozen_port_that_leaves_leaves_nothing_behind():
     war(one, MOVES + 1)
     one.interface("e0", "tap0", None)
     one.settle()
-    assert not one.world.duplicates.known and not one.world.duplicates._answers
+    assert not one.world.duplicates.by_port and not one.world.duplicates._answers
     assert port_state(one.world, "vm")[:2] == ("DOWN", "")
     one.bind("e0", "tap0", "vm")
     one.settle()
@@ -172,15 +172,15 @@ def test_the_largest_sequence_number_is_met_and_told():
     hear(one, route(LAST_SEQUENCE))
     works(one)
     assert sequence(one) == LAST_SEQUENCE, "of equal numbers the lower VTEP wins: ours"
-    assert not one.world.duplicates.known
+    assert not one.world.duplicates.by_port
     one = node()
     hear(one, route(LAST_SEQUENCE, LOW))
     works(one)
     assert sequence(one) == LAST_SEQUENCE
-    assert one.world.duplicates.known["vm"].kind == "largest"
+    assert one.world.duplicates.by_port["vm"].kind == "largest"
     one.receive("p1", (), (route(vtep=LOW).nlri,))
     one.settle()
-    assert not one.world.duplicates.known
+    assert not one.world.duplicates.by_port
     # A move between our own hypervisors has no number above it either.
     one.interface("e0", "tap0", None)
     one.settle()

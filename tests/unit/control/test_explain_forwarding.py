@@ -338,5 +338,5 @@ def test_a_frozen_port_is_where_it_is():
     for number in range(9):
         path = host("10.0.0.12", (101, 201), mobility=40 + 2 * number, router_mac=RMAC)
         site.hear(path._replace(nlri=path.nlri._replace(mac=port.mac_address)))
-    assert "a2" in site.world.duplicates.known
+    assert "a2" in site.world.duplicates.by_port
     site.says("allowed", "host1", "frozen", ask=("b1", "a2"))
