@@ -226,6 +226,7 @@ class Graph:
         back = 0
         self._lines = 0
         while back <= GOING_BACK:
+            # compress looks at a worklist when it gets there: later ones may be marked meanwhile.
             for number in compress(self._numbers, self._marked):
                 order[number].drain()
                 if any(up_to[number]):

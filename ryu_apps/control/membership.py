@@ -255,10 +255,11 @@ class Membership:
         self, element: Element, rows: dict[str, msg.Interface | None], now: float
     ) -> None:
         self.unknown_ports.changed(element.info.element, rows.items(), now)
-        gone = [(element.info.element, name) for name, row in rows.items() if row is None]
-        self._marks.interfaces.mark_all(gone)
-        touched = self._elements.set_interfaces(element, element.info.element, rows)
-        self._marks.claims.mark_all(touched)
+        element_id = element.info.element
+        for name, row in rows.items():
+            if row is None:
+                self._marks.interfaces.mark((element_id, name))
+        self._marks.claims.mark_all(self._elements.set_interfaces(element, element_id, rows))
 
     # ------------------------------------------------------------ leaving
 

@@ -76,7 +76,8 @@ class Ports:
                 self._config, port, *verdict.claim, verdict.interface.ofport,
                 self._policies.number(groups_of(port)),
             )
-            new = new._replace(learned=self._learned.review(new))
+            if learned := self._learned.review(new):
+                new = new._replace(learned=learned)
         else:
             self._learned.release(port_id)
         if new != old:
