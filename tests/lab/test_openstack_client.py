@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
 import os
 import pathlib
 import subprocess
@@ -12,8 +9,8 @@ import sys
 
 import openstack
 import pytest
-from openstackclient.shell import OpenStackShell
 
+from tests.lab.openstack_support import read, run
 from tests.unit.northbound.api_client import Node
 
 COMMAND = pathlib.Path(sys.executable).parent / "openstack"
@@ -28,21 +25,6 @@ def process(node: Node, *words: str) -> str:
     )
     assert done.returncode == 0, (words, done.stdout, done.stderr)
     return done.stdout
-
-
-def run(node: Node, *words: str, ok: bool = True) -> str:
-    """The same program without a new interpreter for each command."""
-    out, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-        code = OpenStackShell().run(
-            ["--os-auth-type", "none", "--os-endpoint", node.url, *words]
-        )
-    assert (code == 0) is ok, (words, out.getvalue(), errors.getvalue())
-    return out.getvalue() if ok else errors.getvalue()
-
-
-def read(node: Node, *words: str):
-    return json.loads(run(node, *words, "-f", "json"))
 
 
 def test_as_a_user_runs_it(node):

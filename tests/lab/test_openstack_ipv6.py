@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from tests.lab.test_openstack_client import read, run
+from tests.lab.openstack_support import read, run
 from tests.unit.northbound.api_client import Node
 
 

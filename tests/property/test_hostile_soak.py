@@ -20,8 +20,8 @@ from lab.traffic import packets as f
 from ryu_apps.southbound.services import icmp_errors
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import QUEUE, REASONS, PuntDispatcher
-from tests.property.test_proxy_hostile import FRAMES, PORT, QUERIES, VIEW, mutate, throw
-from tests.unit.southbound.test_packet_in import packet_in
+from tests.property.hostile_frames import FRAMES, PORT, QUERIES, VIEW, mutate, throw
+from tests.unit.southbound.packet_in_support import packet_in
 from tests.unit.vrouter import proxy_support as clients
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.schema.registers import REGISTERS

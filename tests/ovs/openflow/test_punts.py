@@ -11,7 +11,7 @@ import pytest
 from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from ryu_apps.control.messages import ObjectRefused
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
-from tests.unit.southbound.test_packet_in import PORT, WITH_RA, discover, solicitation
+from tests.unit.southbound.packet_in_support import PORT, WITH_RA, discover, solicitation
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.state import Evi, LocalPort, Punt, Vrouter
 from vrouter_ovs.state.meters import METERS, PUNT_RATE, meter_pools

@@ -9,7 +9,7 @@ import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.hops import bridged
-from tests.ovs.vrouter.test_edge_punts import GATEWAY, OWN, VTEP, mac, punted, send
+from tests.ovs.vrouter.edge_support import GATEWAY, OWN, VTEP, mac, punted, send
 from tests.ovs.vrouter.tracing import Outcome, trace
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.state import (

@@ -8,7 +8,8 @@ import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from tests.hops import bridged
-from tests.ovs.vrouter.tracing import Outcome, trace
+from tests.ovs.vrouter.edge_support import GATEWAY, OWN, VTEP, mac, punted, send
+from tests.ovs.vrouter.tracing import trace
 from vrouter_ovs.state import (
     Endpoint,
     Evi,
@@ -24,15 +25,10 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
-from vrouter_ovs.state.meters import PUNT_BURST, PUNT_RATE, meter_id, meter_pools, meters
+from vrouter_ovs.state.meters import PUNT_BURST, PUNT_RATE, meter_pools, meters
 from vrouter_ovs.wire import encode
 
-VTEP, OWN, GATEWAY = "192.0.2.2", "02:00:00:00:00:01", "02:aa:00:00:00:01"
 BROADCAST, ALL_ROUTERS = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:02"
-
-
-def mac(number: int) -> str:
-    return f"52:54:00:00:00:{number:02x}"
 
 
 def objects(punts: bool = True) -> list[StateObject]:
@@ -66,10 +62,6 @@ def vrouter(ports: Sandbox, openflow: OpenFlow) -> Iterator[Sandbox]:
     yield ports
 
 
-def send(vrouter: Sandbox, number: int, packet: str) -> Outcome:
-    return trace(vrouter, f"in_port=p{number},{packet}")
-
-
 def dhcp(source: str, address: str = "0.0.0.0", to: str = "255.255.255.255",
          target: str = BROADCAST, ports: str = "udp_src=68,udp_dst=67") -> str:  # fmt: skip
     return f"udp,dl_src={source},dl_dst={target},nw_src={address},nw_dst={to},nw_ttl=64,{ports}"
@@ -101,19 +93,6 @@ def packets(number: int) -> list[str]:
         solicitation(own),
         solicitation(own, "fe80::5054:ff:fe00:1"),
     ]
-
-
-def punted(outcome: Outcome, number: int) -> bool:
-    """To the node through the port's meter, and nowhere else."""
-    assert outcome.sent == []
-    if "userspace(" not in outcome.text:
-        assert "Datapath actions: drop" in outcome.text
-        return False
-    assert f"meter:{meter_id(number)}" in outcome.text
-    actions = outcome.text.partition("Datapath actions: ")[2].splitlines()[0]
-    assert actions.startswith("meter(") and actions.count("userspace(") == 1
-    assert "controller(reason=1," in actions
-    return True
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])

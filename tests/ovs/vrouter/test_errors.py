@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
-from tests.ovs.vrouter.test_readback import commit
+from tests.ovs.vrouter.bundles import commit
 from vrouter_ovs.schema.tables import TABLE_IDS
 from vrouter_ovs.state import Evi, Route
 from vrouter_ovs.wire import encode

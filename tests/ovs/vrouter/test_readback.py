@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from lab.beds.sandbox import OpenFlow, Sandbox
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from tests.hops import bridged
+from tests.ovs.vrouter.bundles import commit
 from tests.ovs.vrouter.objects import objects, vrouters
 from vrouter_ovs.document import EXAMPLES
 from vrouter_ovs.state import Endpoint, Flood, FloodRemotes, LocalHop, Route, StateObject, Tunnel
 from vrouter_ovs.wire import encode
-from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, MODIFY_STRICT, Encoded
+from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, MODIFY_STRICT
 
 ON_A_SWITCH = settings(
     max_examples=60,
@@ -55,18 +56,6 @@ def test_random_objects_read_back(openflow: OpenFlow, obj: StateObject) -> None:
     openflow.clear()
     wanted = openflow.install([obj])
     assert openflow.read_flows() == wanted
-
-
-def commit(openflow: OpenFlow, changes: list[tuple[int, Encoded]]) -> list[bytes]:
-    """One bundle; returns the errors before the commit's reply."""
-    bundle = openflow.next_xid()
-    data = [encode.bundle_open(bundle, openflow.next_xid())]
-    for command, flow in changes:
-        data.append(encode.bundle_flow_mod(bundle, command, flow, openflow.next_xid()))
-    xid = openflow.next_xid()
-    data.append(encode.bundle_commit(bundle, xid))
-    openflow.send(b"".join(data))
-    return openflow.until(33, xid)[1]
 
 
 @ON_A_SWITCH

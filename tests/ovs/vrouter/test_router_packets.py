@@ -11,9 +11,9 @@ from contextlib import closing
 import pytest
 
 from lab.traffic import packets as p
+from tests.ovs.vrouter.links import link
 from tests.ovs.vrouter.policy_bed import EVI, Bed, ip4, ip6, mac
 from tests.ovs.vrouter.policy_probes import ALL_OUT, CLIENT, running_bed
-from tests.ovs.vrouter.test_tagged_frames import link
 from vrouter_ovs.state import (
     EGRESS,
     INGRESS,

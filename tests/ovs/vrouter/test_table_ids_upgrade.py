@@ -13,9 +13,9 @@ from lab.beds.openflow_bed import BedApp, Node, Switch, eventually
 from lab.beds.sandbox import BRIDGE, OpenFlow
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from tests.former_numbering import encode_former
+from tests.ovs.vrouter.bundles import commit
 from tests.ovs.vrouter.policy_bed import Bed, ip4, ip6, mac
 from tests.ovs.vrouter.tenants import OBJECTS
-from tests.ovs.vrouter.test_readback import commit
 from vrouter_ovs.state import EGRESS, INGRESS, Policy, Rule, StateObject
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.renumber import FIRST_ID

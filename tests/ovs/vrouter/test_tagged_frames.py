@@ -3,7 +3,6 @@ from ports with and without port security."""
 
 from __future__ import annotations
 
-import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,13 +10,13 @@ from contextlib import closing
 import pytest
 
 from lab.traffic import packets as p
+from tests.ovs.vrouter.links import link
 from tests.ovs.vrouter.policy_bed import EVI, Bed, ip4, ip6, mac
 from tests.ovs.vrouter.policy_probes import running_bed
 from tests.ovs.vrouter.tracing import trace
 from vrouter_ovs.state import Endpoint, Evi, Flood, LocalPort, Tunnel, Vrouter
 
 PRIORITY, OF_A_VLAN, OTHER_TPID = (p.DOT1Q, 0xA000), (p.DOT1Q, 0xA005), (p.DOT1AD, 0x6000)
-ALL = 3
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +29,6 @@ def bed() -> Iterator[Bed]:
               for n in (1, 2, 3)),
         ])  # fmt: skip
         yield running
-
-
-def link(bed: Bed, number: int) -> socket.socket:
-    with bed.inside(number):
-        made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ALL))
-    made.bind(("eth0", ALL))
-    made.settimeout(5)
-    return made
 
 
 def heard(bed: Bed, number: int, frames: list[bytes]) -> list[int]:

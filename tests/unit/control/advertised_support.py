@@ -8,7 +8,7 @@ from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Network, Po
 from ryu_apps.control.edge.advertised import RECORDS
 from tests.property.world_node import Node
 from tests.property.world_universe import ASN, NODE
-from tests.unit.vrouter.test_proxy_neighbors import advertised
+from tests.unit.vrouter.advertisements import advertised
 from vrouter_ovs.addresses import link_local_bytes
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.proxies import packet, ra

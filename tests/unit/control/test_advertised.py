@@ -24,7 +24,7 @@ from tests.unit.control.advertised_support import (
     read,
     vm,
 )
-from tests.unit.vrouter.test_proxy_neighbors import advertised
+from tests.unit.vrouter.advertisements import advertised
 from vrouter_ovs.addresses import address_bytes
 from vrouter_ovs.edge import EdgePort, Lease6
 from vrouter_ovs.proxies import ra

@@ -22,7 +22,7 @@ from ryu_apps.control.config.rules import (
 from ryu_apps.control.explain.explain import ExplainError, explain
 from ryu_apps.control.explain.rules import Packet, match
 from ryu_apps.control.policy.rules import WITH_PORTS, rules_of
-from tests.unit.control.test_rules import Bench
+from tests.unit.control.rules_support import Bench
 
 
 class Site(Bench):

@@ -6,7 +6,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
 from tests.hops import routed, vteps
 from tests.property.world_model import check_collisions, target
-from tests.unit.control.test_explain_forwarding import FAR, RMAC, Site
+from tests.unit.control.explain_support import FAR, RMAC, Site
 from vrouter_ovs.state import LocalHop
 
 PREFIX = "192.168.50.0/24"

@@ -12,7 +12,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.graph import Graph
 from tests.property.world_model import Node, element_info
-from tests.unit.control.test_world_elements import node
+from tests.unit.control.elements_support import node
 from vrouter_ovs.state import LocalPort
 from vrouter_ovs.wire.port_status import OFPT_PORT_STATUS, decode_port_status
 

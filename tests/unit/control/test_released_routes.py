@@ -7,7 +7,7 @@ import pytest
 from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import MacIp
 from ryu_apps.control.vpn.released import QUIET
-from tests.property.test_world_mesh import Mesh, check, start
+from tests.property.mesh import Mesh, check, start
 from tests.property.world_model import Node, local_paths
 from tests.unit.control.learned_support import announced, holder, node, see
 from vrouter_ovs.state import FLOWS, TARGET_OF

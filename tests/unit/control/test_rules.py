@@ -2,63 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
-import random
 from types import SimpleNamespace
 
 import pytest
 
-from lab.beds.option_values import rules_context
-from ryu_apps.control.config.access import Principal
-from ryu_apps.control.config.ipam import AllocatingConfig
-from ryu_apps.control.config.rules import (
-    Context,
-    Draft,
-    RuleError,
-    networks,
-    ports,
-    routers,
-    subnets,
-)
+from ryu_apps.control.config.rules import Context, RuleError, networks, ports, routers, subnets
 from ryu_apps.control.config.service_addresses import service_mac
-
-
-class Bench:
-    """A configuration that requests are applied to."""
-
-    def __init__(self, **context):
-        self.config = AllocatingConfig()
-        ids = (f"id{number}" for number in itertools.count())
-        self.context = rules_context("2026-01-31T12:00:00Z", lambda: next(ids), random.Random(7),
-                               **context)
-
-    def do(self, rule, *arguments, **body):
-        with Draft(self.config, Principal(self.context.project_id)) as draft:
-            result = rule(draft, *arguments, body, self.context)
-            changes = draft.changes()
-        for change in changes:
-            self.config.apply(change)
-        return result
-
-    def drop(self, rule, id):
-        with Draft(self.config, Principal(self.context.project_id)) as draft:
-            rule(draft, id, self.context)
-            changes = draft.changes()
-        for change in changes:
-            self.config.apply(change)
-
-    def refused(self, type, status, rule, *arguments, **body):
-        before = {kind: dict(table) for kind, table in self.config.tables.items()}
-        with pytest.raises(RuleError) as caught:
-            self.do(rule, *arguments, **body)
-        assert (caught.value.type, caught.value.status) == (type, status), caught.value.message
-        assert {kind: dict(table) for kind, table in self.config.tables.items()} == before
-        return caught.value.message
-
-    def refused_drop(self, type, rule, id):
-        with pytest.raises(RuleError) as caught:
-            self.drop(rule, id)
-        assert (caught.value.type, caught.value.status) == (type, 409)
+from tests.unit.control.rules_support import Bench
 
 
 @pytest.fixture
@@ -75,9 +25,6 @@ def site(bench):
         subnet=bench.do(subnets.create, network_id=network.id, cidr="10.0.0.0/24"),
         router=bench.do(routers.create, name="r"),
     )
-
-
-# ------------------------------------------------------------ networks
 
 
 def test_network_identifiers(bench):
@@ -143,9 +90,6 @@ def test_tags_and_projects(bench):
     bench.refused("BadRequest", 400, networks.create, tags=[str(i) for i in range(51)])
     assert bench.do(networks.create, tenant_id="t").project_id == "t"
     bench.refused("BadRequest", 400, networks.create, tenant_id="t", project_id="p")
-
-
-# ------------------------------------------------------------ subnets
 
 
 @pytest.mark.parametrize("cidr", [
@@ -224,9 +168,6 @@ def test_subnet_update(site):
         {"destination": "192.0.2.1/24", "nexthop": "10.0.0.9"}])
     bench.refused("HTTPBadRequest", 400, subnets.update, id, dns_nameservers=["x"])
     bench.refused_drop("SubnetInUse", subnets.delete, id)
-
-
-# ------------------------------------------------------------ ports
 
 
 def test_automatic_addresses(bench):
@@ -312,9 +253,6 @@ def test_reserved_owners(site):
                        device_owner="network:router_interface")
     port = site.bench.do(ports.create, network_id=site.network.id, device_owner="compute:nova")
     site.bench.refused("InvalidInput", 400, ports.update, port.id, device_owner="network:dhcp")
-
-
-# ------------------------------------------------------------ routers
 
 
 def test_router_interface_by_subnet(site):

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.control.config.rules import networks, ports, routers, subnets
-from tests.unit.control.test_rules import Bench
+from tests.unit.control.rules_support import Bench
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ryu_apps.control.config.model import DhcpOption, Network, Port, Subnet
 from ryu_apps.control.config.rules import networks, ports, routers, subnets
 from ryu_apps.control.config.stored import decode, encode
 from ryu_apps.control.ids import link_local
-from tests.unit.control.test_rules import Bench
+from tests.unit.control.rules_support import Bench
 
 MAC, EUI = "fa:16:3e:00:00:07", "f816:3eff:fe00:7"
 MODES = (None, "slaac", "dhcpv6-stateful", "dhcpv6-stateless")

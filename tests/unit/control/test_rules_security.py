@@ -22,7 +22,7 @@ from ryu_apps.control.config.rules import (
 from ryu_apps.control.config.rules import security_group_rules as rules
 from ryu_apps.control.config.rules import security_groups as groups
 from ryu_apps.control.policy.rules import NO_GROUPS, groups_of, rules_of
-from tests.unit.control.test_rules import Bench
+from tests.unit.control.rules_support import Bench
 
 
 @pytest.fixture

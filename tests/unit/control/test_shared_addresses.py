@@ -14,7 +14,7 @@ from os_ken.lib.packet import packet as osken_packet
 from ryu_apps.control.messages import AddressSeen, Evidence, Probe, SendGratuitousArp
 from ryu_apps.southbound.services.addresses import AddressSender, question, seen
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
-from tests.unit.southbound.test_packet_in import packet_in
+from tests.unit.southbound.packet_in_support import packet_in
 from tests.unit.vrouter.proxy_support import (
     GATEWAY_MAC,
     MAC,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
-from ryu_apps.control.config.model import FixedIp, Network, Port, Subnet
+from ryu_apps.control.config.model import Port
 from ryu_apps.control.elements.elements import MESH, RECORDS, record
 from ryu_apps.control.elements.unknown_ports import GRACE, LINES
 from ryu_apps.control.world import NODES
@@ -14,21 +14,10 @@ from ryu_apps.views.checks import hypervisors, tunnels
 from ryu_apps.views.elements import elements, refused
 from tests.property.world_model import NODE, Node, element_info
 from tests.property.world_node import BARE
+from tests.unit.control.elements_support import node
 from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.state import OVSDB, Endpoint, Tunnel, Vrouter, tunnel_port_key
 from vrouter_ovs.state.meters import meter_pools
-
-
-def node() -> Node:
-    one = Node()
-    one.set("network", "net", Network("net", 101, 1))
-    one.set("subnet", "a", Subnet("a", "net", "10.0.0.0/24"))
-    one.set("port", "vm", Port("vm", "net", "fa:16:3e:00:00:0a",
-                               fixed_ips=(FixedIp("a", "10.0.0.10"),)))
-    one.connect("e0")
-    one.bind("e0", "tap0", "vm")
-    one.settle()
-    return one
 
 
 def join(one: Node, info: msg.ElementInfo, session: int = 99) -> list:

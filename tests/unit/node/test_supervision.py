@@ -13,7 +13,7 @@ import pytest
 from ryu_apps import supervision
 from ryu_apps.supervision import Supervisor, Thread, failed, guarded, waiting
 from ryu_apps.views.checks.threads import of
-from tests.unit.node.test_manager import ROOT, errors, read_until, run, start, write_app
+from tests.unit.node.manager_support import ROOT, errors, read_until, run, start, write_app
 
 PACKAGES = ("ryu_apps", "vrouter_ovs")
 

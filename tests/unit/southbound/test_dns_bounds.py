@@ -28,7 +28,7 @@ from tests.unit.southbound.dns_support import (
     resolvers,
     silent,
 )
-from tests.unit.southbound.test_packet_in import packet_in
+from tests.unit.southbound.packet_in_support import packet_in
 from tests.unit.vrouter.proxy_support import GATEWAY_MAC, MAC, PORT
 from tests.unit.vrouter.tcp_support import Client, framed
 from vrouter_ovs.edge import PuntReason

@@ -16,7 +16,7 @@ from ryu_apps.southbound.services.icmp_errors import NO_ADDRESS4, answer
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from tests.property.world_model import DEEPER
 from tests.unit.northbound.api_client import Node
-from tests.unit.southbound.test_packet_in import eventually
+from tests.unit.southbound.packet_in_support import eventually
 from vrouter_ovs.addresses import address_bytes, mac_bytes
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6, PuntReason
 from vrouter_ovs.proxies import packet

@@ -10,7 +10,7 @@ from ryu_apps.control.config.model import Network, Port
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from ryu_apps.views.live import FEW, SLICE, LiveView
 from tests.property.world_model import ASN, Node, target
-from tests.unit.control.test_explain_forwarding import FAR, Site, host, prefix
+from tests.unit.control.explain_support import FAR, Site, host, prefix
 
 
 class Thread:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.vrouter.test_proxy_dns import VIEW, ask, query, response
+from tests.unit.vrouter.dns_support import VIEW, ask, query, response
 from vrouter_ovs.proxies.dns import dns as edge_dns
 from vrouter_ovs.proxies.dns import relay as dns_relay
 from vrouter_ovs.proxies.dns import special_names as dns_special

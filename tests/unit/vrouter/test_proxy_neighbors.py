@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from os_ken.lib.packet import arp as osken_arp
 from os_ken.lib.packet import ethernet, icmpv6, ipv6
-from os_ken.lib.packet import packet as osken_packet
 
+from tests.unit.vrouter.advertisements import advertised, layers
 from tests.unit.vrouter.proxy_support import (
     ALL_ROUTERS,
     GATEWAY_LINK_LOCAL,
@@ -27,11 +27,6 @@ from vrouter_ovs.proxies.build import build_icmp6
 
 ANY = bytes(16)
 GATEWAY = "fa:16:3e:00:00:01"
-
-
-def layers(frame: bytes, *kinds):
-    read = osken_packet.Packet(frame)
-    return [read.get_protocol(kind) for kind in kinds]
 
 
 def test_arp_malformed() -> None:
@@ -85,19 +80,6 @@ def test_unsolicited_advertisement() -> None:
 def port_with(ra_mode: str, router_mac: str = GATEWAY, **changes):
     lease = replace(PORT.v6[0], ra_mode=ra_mode, router_mac=router_mac)
     return replace(PORT, v6=(lease,), **changes)
-
-
-def advertised(frame: bytes):
-    """(header, {option type: [whole options]})"""
-    (message,) = layers(frame, icmpv6.icmpv6)
-    data = packet.icmp6(frame).payload
-    found: dict[int, list[bytes]] = {}
-    at = 16
-    while at < len(data):
-        size = data[at + 1] * 8
-        found.setdefault(data[at], []).append(data[at : at + size])
-        at += size
-    return message.data, found
 
 
 @pytest.mark.parametrize(
