@@ -33,7 +33,7 @@ class Watched(Mesh):
 
 
 def site(monkeypatch: pytest.MonkeyPatch, size: int) -> Watched:
-    monkeypatch.setattr("tests.property.test_world_mesh.Mesh", Watched)
+    monkeypatch.setattr("tests.property.mesh.Mesh", Watched)
     mesh = start(size, doubly_claimed=False)
     mesh.bind("e0", "tap2", "port5")
     mesh.bind("e1", "tap2", "port4")
