@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,27 +14,29 @@ def elements(ours: list[Record], others: Iterable[list[Record]]) -> list[Record]
 
     What no owner shows is what this node knows of it, with ``detail`` false.
     """
-    found: dict[str, Record] = {}
+    merged: dict[str, Record] = {}
     refused = []
     standing_by: dict[str, list[Record]] = {}
     others = list(others)
-    for one in [one for records in (ours, *others) for one in records if one.get("standby")]:
-        standing_by.setdefault(one["id"], []).extend(one["standby"])
-    for one in ours:
-        if one.get("refused"):
-            refused.append(one)
+    for record in itertools.chain(ours, *others):
+        if record.get("standby"):
+            standing_by.setdefault(record["id"], []).extend(record["standby"])
+    for record in ours:
+        if record.get("refused"):
+            refused.append(record)
         else:
-            found[one["id"]] = {**one, "detail": bool(one.get("mine"))}
+            merged[record["id"]] = {**record, "detail": bool(record.get("mine"))}
     for theirs in others:
-        for one in theirs:
-            if one.get("refused"):
-                refused.append({**one, "mine": False})
-            elif one.get("mine"):
-                found[one["id"]] = {**one, "mine": False, "detail": True}
+        for record in theirs:
+            if record.get("refused"):
+                refused.append({**record, "mine": False})
+            elif record.get("mine"):
+                merged[record["id"]] = {**record, "mine": False, "detail": True}
     for id, nodes in standing_by.items():
-        if id in found:
-            found[id]["standby"] = nodes
-    return [found[id] for id in sorted(found)] + sorted(refused, key=lambda one: str(one["id"]))
+        if id in merged:
+            merged[id]["standby"] = nodes
+    refused.sort(key=lambda record: str(record["id"]))
+    return [merged[id] for id in sorted(merged)] + refused
 
 
 _UNITED = ("vrouters", "flood")
@@ -43,30 +46,30 @@ _LARGEST = ("macs", "addresses", "prefixes")
 def instances(ours: list[Record], others: Iterable[list[Record]]) -> list[Record]:
     """EVIs or VRFs: where they are is what all nodes say together; how much is in one is what the
     node says that knows most of it."""
-    found = {one["vni"]: dict(one) for one in ours}
+    merged = {record["vni"]: dict(record) for record in ours}
     for theirs in others:
-        for one in theirs:
-            known = found.get(one["vni"])
-            if known is None:  # we are behind with the configuration
-                found[one["vni"]] = dict(one)
+        for record in theirs:
+            present = merged.get(record["vni"])
+            if present is None:  # we are behind with the configuration
+                merged[record["vni"]] = dict(record)
                 continue
             for name in _UNITED:
-                if name in known:
-                    known[name] = sorted({*known[name], *one.get(name, ())})
+                if name in present:
+                    present[name] = sorted({*present[name], *record.get(name, ())})
             for name in _LARGEST:
-                if name in known:
-                    known[name] = max(known[name], one.get(name, 0))
-    return [found[vni] for vni in sorted(found)]
+                if name in present:
+                    present[name] = max(present[name], record.get(name, 0))
+    return [merged[vni] for vni in sorted(merged)]
 
 
 def ports(ours: list[Record], others: Iterable[list[Record]]) -> list[Record]:
     """States of ports: of each what the node says that has an interface of it."""
-    found = {one["id"]: one for one in ours}
+    merged = {record["id"]: record for record in ours}
     for theirs in others:
-        for one in theirs:
-            known = found.get(one["id"])
-            if known is None or not one.get("mine"):
+        for record in theirs:
+            present = merged.get(record["id"])
+            if present is None or not record.get("mine"):
                 continue
-            if one["status"] != "DOWN" or not known["mine"]:
-                found[one["id"]] = {**one, "mine": False}
-    return list(found.values())
+            if record["status"] != "DOWN" or not present["mine"]:
+                merged[record["id"]] = {**record, "mine": False}
+    return list(merged.values())

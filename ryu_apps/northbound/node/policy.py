@@ -66,7 +66,7 @@ class PolicyApi:
             with contextlib.suppress(ApiError):
                 return ask_owner(self._others.http, call, remote, "GET", "/v1/explain")
         try:
-            found = self._view.explain(
+            explanation = self._view.explain(
                 port_id, query["to"], protocol=query.get("protocol") or "icmp",
                 source=query.get("from") or "", **packet,
             )
@@ -74,13 +74,13 @@ class PolicyApi:
             raise ApiError(400, "InvalidInput", f"{error}.") from error
         except KeyError as error:
             raise ApiError(404, "PortNotFound", f"Port {port_id} could not be found.") from error
-        if query.get("one_way") not in TRUE and found["verdict"] == "allowed":
-            self._way_back(call, found)
-        return Reply(200, found)
+        if query.get("one_way") not in TRUE and explanation["verdict"] == "allowed":
+            self._add_reply_forwarding(call, explanation)
+        return Reply(200, explanation)
 
-    def _way_back(self, call: Call, found: dict[str, Any]) -> None:
+    def _add_reply_forwarding(self, call: Call, explanation: dict[str, Any]) -> None:
         """Add what the switch of a receiver of another node has for the reply."""
-        port_id = found["destination"]["port"]
+        port_id = explanation["destination"]["port"]
         remote = self._view.port_owner(port_id) if port_id else None
         if remote is None:
             return
@@ -92,8 +92,8 @@ class PolicyApi:
             answer = self._others.http.get(
                 f"{remote.url.rstrip('/')}/v1/explain", headers=asking(call.principal),
                 timeout=TIMEOUT, allow_redirects=False, params={
-                    "port": port_id, "to": found["source"]["address"],
-                    "from": found["destination"]["address"], "one_way": "true",
+                    "port": port_id, "to": explanation["source"]["address"],
+                    "from": explanation["destination"]["address"], "one_way": "true",
                 },
             )
             theirs = [
@@ -102,31 +102,31 @@ class PolicyApi:
             stage |= {name: str(theirs[-1][name]) for name in ("verdict", "reason")}
         except (requests.RequestException, ValueError, LookupError, TypeError) as error:
             LOG.warning("node %s was asked for a way back: %r", remote.node, error)
-        found["stages"].append(stage)
+        explanation["stages"].append(stage)
         if stage["verdict"] != "pass":
-            found["verdict"] = "unknown" if stage["verdict"] == "unknown" else "unreachable"
-            found["reason"] = f"{stage['stage']}: {stage['reason']}"
+            explanation["verdict"] = "unknown" if stage["verdict"] == "unknown" else "unreachable"
+            explanation["reason"] = f"{stage['stage']}: {stage['reason']}"
 
     def counters(self, call: Call, id: str) -> Reply:
         if self._env.configuration.read(lambda config: id not in config.security_group_rules):
             raise ApiError(
                 404, "SecurityGroupRuleNotFound", f"SecurityGroupRule {id} could not be found."
             )
-        found = self._view.rule_counters(id)
+        counters = self._view.rule_counters(id)
         unanswered: list[dict[str, Any]] = []
         if not call.header(FORWARDED):
             theirs = self._others.ask(
                 call.principal, f"/v1/security-group-rules/{id}/counters", _counters
             )
-            found = [*found, *itertools.chain.from_iterable(theirs.found.values())]
+            counters = [*counters, *itertools.chain.from_iterable(theirs.found.values())]
             unanswered += theirs.missing
-        counted = [one for one in found if "error" not in one]
+        counted = [one for one in counters if "error" not in one]
         return Reply(200, {
             "rule": id,
             "packets": sum(one["packets"] for one in counted),
             "bytes": sum(one["bytes"] for one in counted),
             "vrouters": counted,
-            "unanswered": unanswered + [one for one in found if "error" in one],
+            "unanswered": unanswered + [one for one in counters if "error" in one],
         })
 
 
