@@ -103,10 +103,10 @@ class Tenant:
         """Ports in bulk through the API, then the VMs, wired and claimed."""
         layout = list(layout)
         ports = self.client.create_many("port", (self.port_body(vm) for vm, _ in layout))
-        wanted = []
+        specs = []
         for (vm, hypervisor), port in zip(layout, ports, strict=True):
-            wanted.append((f"{self.name}-{vm}", hypervisor, self.port_spec(vm, port)))
-        for (vm, _), made in zip(layout, lab.add_vms(wanted, self.dhcp), strict=True):
+            specs.append((f"{self.name}-{vm}", hypervisor, self.port_spec(vm, port)))
+        for (vm, _), made in zip(layout, lab.add_vms(specs, self.dhcp), strict=True):
             self.vms[vm] = made
 
     def create_vm(self, lab: Lab, vm: str, hypervisor: str, address: str = "") -> Vm:

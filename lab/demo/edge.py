@@ -67,20 +67,20 @@ def names(report: Report, tenant: Tenant) -> None:
     for source, target in ASKED:
         vm, other = tenant.vms[source], tenant.vms[target]
         name = f"{target}.{tenant.domain(target.rstrip('0123456789'))}"
-        wanted = [other.ip, other.ip, *([other.ip6, other.ip6] if other.ip6 else [])]
+        addresses = [other.ip, other.ip, *([other.ip6, other.ip6] if other.ip6 else [])]
         words: list[str] = []
         for kind in ("A", "AAAA") if other.ip6 else ("A",):
             words += [name, kind, "+notcp", name, kind, "+tcp"]
         found = [line for line in ask(vm, "+short", *words).splitlines() if line[:1] != ";"]
-        asked += len(wanted)
-        good += sum(one == expected for one, expected in zip(found, wanted, strict=False))
+        asked += len(addresses)
+        good += sum(one == expected for one, expected in zip(found, addresses, strict=False))
     nobody = f"nobody.{tenant.domain('web')}"
     denied = "status: NXDOMAIN" in ask(tenant.vms["web1"], nobody)
-    told = [vm for vm in tenant.vms.values() if server(vm) == vm.port.gateway]
+    resolving = [vm for vm in tenant.vms.values() if server(vm) == vm.port.gateway]
     report.say(f"dig @{server(vm)} {name} in {vm.name}:")
     report.show(ask(vm, name))
     report.check("VMs resolve one another's names",
-                 good == asked and denied and len(told) == len(tenant.vms),
+                 good == asked and denied and len(resolving) == len(tenant.vms),
                  f"{good} of {asked} questions, by UDP and TCP")
 
 
