@@ -12,7 +12,7 @@ from pathlib import Path
 
 from vrouter_ovs.pipeline import policy, render
 from vrouter_ovs.schema.drops import DropReason
-from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, place
+from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, subfield
 from vrouter_ovs.schema.tables import TABLES
 from vrouter_ovs.state import (
     EGRESS,
@@ -136,7 +136,7 @@ def page() -> str:
         lines.append(f"- **{table.name}**: matches {matches}; sets {sets}")
     lines += ["", "## Registers", "", "| name | place | holds |", "|---|---|---|"]
     for name, doc in REGISTER_DOCS.items():
-        lines.append(f"| {name} | {place(REGISTERS[name])} | {doc} |")
+        lines.append(f"| {name} | {subfield(REGISTERS[name])} | {doc} |")
     lines += ["", "## Policy sets", "", cleandoc(policy.__doc__)]
     lines += [
         "",

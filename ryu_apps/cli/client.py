@@ -66,9 +66,9 @@ class Client:
 
         Raises CliError.
         """
-        wanted = [(key, value) for key, value in query.items() if value not in (None, "")]
-        if wanted:
-            path += "?" + urllib.parse.urlencode(wanted, doseq=True)
+        given = [(key, value) for key, value in query.items() if value not in (None, "")]
+        if given:
+            path += "?" + urllib.parse.urlencode(given, doseq=True)
         return self._call("GET", path, accept)
 
     def post(self, path: str) -> Any:

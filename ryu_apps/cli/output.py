@@ -109,9 +109,9 @@ def _rank(value: Any) -> tuple:
 
 
 def _column(columns: Sequence[Column], name: str) -> Column:
-    wanted = _plain(name)
+    plain = _plain(name)
     for column in columns:
-        if _plain(column[0]) == wanted:
+        if _plain(column[0]) == plain:
             return column
     there = ", ".join(title.lower() for title, _ in columns)
     raise CliError(f"there is no column {name.strip()}; there are: {there}", USAGE)

@@ -93,8 +93,8 @@ REGISTERS: dict[str, Field] = {field.name: field for field, _ in _MAP}
 REGISTER_DOCS: dict[str, str] = {field.name: doc for field, doc in _MAP}
 
 
-def place(field: Field) -> str:
-    """Where a register lives, for people: "reg2[0..0]" or "metadata[0..47]"."""
+def subfield(field: Field) -> str:
+    """Where a register lives, as OVS writes subfields: "reg2[0..0]" or "metadata[0..47]"."""
     if field.oxm_class == OPENFLOW_BASIC:
         base = "metadata"
     else:

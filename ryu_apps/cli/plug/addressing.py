@@ -105,16 +105,16 @@ def _parts(line: str) -> list[str]:
     return line.split(" ") if line.startswith("address=") else [line]
 
 
-def put(netns: str, interface: str, wanted: Addresses) -> list[str]:
+def put(netns: str, interface: str, assigned: Addresses) -> list[str]:
     """Make it so.  Routes are put into namespaces only: this host's own are not vnctl's."""
-    for address in wanted.addresses:
+    for address in assigned.addresses:
         more = ["nodad"] if ":" in address else []
         local.ip(netns, "address", "replace", address, "dev", interface, *more)
-    for destination, gateway in wanted.routes if netns else ():
+    for destination, gateway in assigned.routes if netns else ():
         family = "-6" if ":" in gateway else "-4"
         via = [] if gateway in ("0.0.0.0", "::") else ["via", gateway]
         local.ip(netns, family, "route", "replace", destination, *via, "dev", interface)
-    return wanted.addresses
+    return assigned.addresses
 
 
 def shown(netns: str, interface: str) -> list[Any]:

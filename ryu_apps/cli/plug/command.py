@@ -46,7 +46,7 @@ def plug(client: Client, options: Any) -> Result:
             "Open_vSwitch . external_ids:vnc-encap-ip=ADDRESS"
         )
     name = _interface(port, netns)
-    _place(port, name, netns, client)
+    _bring_up(port, name, netns, client)
     state = _wait(client, port["id"])
     if state.get("status") != "ACTIVE":
         return Result(
@@ -103,7 +103,7 @@ def _quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-def _place(port: Record, name: str, netns: str, client: Client) -> None:
+def _bring_up(port: Record, name: str, netns: str, client: Client) -> None:
     """MAC and MTU, into its namespace, and up; whatever is so already stays."""
     network = client.get(f"/v2.0/networks/{quote(port['network_id'])}")["network"]
     local.vsctl("set", "Interface", name, f"mtu_request={network['mtu']}")
@@ -140,13 +140,13 @@ def _address(
     client: Client, port: Record, name: str, netns: str, static: bool
 ) -> tuple[list[str], int]:
     """Lines for people, and the exit status."""
-    wanted = addressing.configured(client, port)
-    if not any(":" not in address for address in wanted.addresses) and not static:
-        addressing.put(netns, name, wanted)  # No DHCP without IPv4.
+    assigned = addressing.configured(client, port)
+    if not any(":" not in address for address in assigned.addresses) and not static:
+        addressing.put(netns, name, assigned)  # No DHCP without IPv4.
         return [], OK
     program = addressing.client_program()
     if static or not program:
-        addressing.put(netns, name, wanted)
+        addressing.put(netns, name, assigned)
         return ([] if static else ["no DHCP client here (udhcpc, dhclient): the addresses are the "
                                    "API's"]), OK
     got = addressing.asked(program, netns, name)

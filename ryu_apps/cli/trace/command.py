@@ -17,11 +17,11 @@ from ryu_apps.cli.system import element_id, host_of
 from ryu_apps.cli.trace import hypervisor
 from ryu_apps.cli.trace.ofproto import Output, Step, Trace, parse
 from ryu_apps.cli.trace.packet import Packet
-from ryu_apps.cli.trace.text import render
+from ryu_apps.cli.trace.text import NOT_SENT, render
 from ryu_apps.cli.trace.topology import Topology
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.schema.drops import DropReason
-from vrouter_ovs.schema.registers import REGISTERS, place
+from vrouter_ovs.schema.registers import REGISTERS, subfield
 from vrouter_ovs.schema.tables import TABLE_NAMES, drop_reason
 
 MAX_HOPS = 8
@@ -62,18 +62,18 @@ def run(client: Client, options: Any) -> Result:
     }
     if mac:
         packet = Packet(port["mac_address"], mac, source, address, protocol, number)
-        data.update(_follow(topology, options.template, packet, element, in_port, data["hops"]))
+        data.update(_trace_hops(topology, options.template, packet, element, in_port, data["hops"]))
     else:
-        data.update(verdict="not sent", reason=role)
+        data.update(verdict=NOT_SENT, reason=role)
     good = data["verdict"] in ("delivered", "answered")
     return Result(data, render(data), OK if good else NEGATIVE)
 
 
-def _follow(
+def _trace_hops(
     topology: Topology, template: str, packet: Packet, element: str, in_port: int, hops: list
 ) -> dict[str, Any]:
     """Trace hop after hop into ``hops``; returns the verdict."""
-    wanted = packet.ip_dst
+    destination = packet.ip_dst
     for _ in range(MAX_HOPS):
         record = topology.element(element)
         host = host_of(record)
@@ -93,7 +93,7 @@ def _follow(
         }
         hops.append(hop)
         packet = packet.after(trace.final)
-        verdict = _at_a_port(topology, element, trace, wanted)
+        verdict = _at_a_port(topology, element, trace, destination)
         if verdict is None and (onward := _onward(topology, record, trace)) is not None:
             vni, here, remote, encap = onward
             hop["outcome"] = f"{encap.upper()} to {remote}, VNI {vni}"
@@ -138,7 +138,7 @@ def _step(step: Step) -> dict[str, Any]:
 
 
 def _at_a_port(
-    topology: Topology, element: str, trace: Trace, wanted: str
+    topology: Topology, element: str, trace: Trace, destination: str
 ) -> dict[str, Any] | None:
     """The verdict if it came to a local port; the intended one, if it came to several."""
     if trace.datapath == "drop":
@@ -152,7 +152,7 @@ def _at_a_port(
     found = []
     for output in local:
         port = topology.port_at(element, output.port)
-        if port is not None and wanted in port["addresses"]:
+        if port is not None and destination in port["addresses"]:
             return {"verdict": "delivered", "reason": "", "to": port}
         found.append(port or {"id": "", "name": f"OpenFlow port {output.port}", "addresses": []})
     if not found or any(one.tunnel and not one.problem for one in trace.outputs):
@@ -161,7 +161,7 @@ def _at_a_port(
     return {
         "verdict": "misdelivered",
         "to": found[0],
-        "reason": f"it came to {names}, which does not have the address {wanted}",
+        "reason": f"it came to {names}, which does not have the address {destination}",
     }
 
 
@@ -209,12 +209,12 @@ def _drop(element: str, trace: Trace) -> dict[str, Any]:
 
 def _punt_reason(trace: Trace) -> int:
     """What it is punted for, as the last flow that said so has it."""
-    register, found = place(REGISTERS["punt_reason"]), 0
+    register, reason = subfield(REGISTERS["punt_reason"]), 0
     for step in trace.steps:
         for action in step.actions:
             if said := re.fullmatch(rf"set_field:(0x[0-9a-f]+)->{register}", action):
-                found = int(said[1], 16)
-    return found
+                reason = int(said[1], 16)
+    return reason
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -84,7 +84,7 @@ def parse(text: str, bridge: str) -> Trace:
             rest = line[12:]
             final = _fields(rest) if rest != "unchanged" else final or start
         elif line.startswith("Datapath actions: "):
-            datapath.append(one_way(line[18:]))
+            datapath.append(without_size_check(line[18:]))
         elif here and line.strip() and not line.startswith("---"):
             _read_line(line, steps)
     if not datapath or not start:
@@ -111,13 +111,13 @@ def _fitting(lines: list[str]) -> Iterator[str]:
         yield line
 
 
-def one_way(datapath: str, larger: bool = False) -> str:
+def without_size_check(datapath: str, larger: bool = False) -> str:
     """Datapath actions with each look at the packet's size replaced by what follows from it."""
     while (start := datapath.find("check_pkt_len(")) >= 0:
         end = _closing(datapath, start + len("check_pkt_len"))
         inside = datapath[start:end]
-        way = inside.find("gt(" if larger else "le(")
-        taken = inside[way + 3 : _closing(inside, way + 2) - 1] if way >= 0 else "drop"
+        branch = inside.find("gt(" if larger else "le(")
+        taken = inside[branch + 3 : _closing(inside, branch + 2) - 1] if branch >= 0 else "drop"
         datapath = datapath[:start] + taken + datapath[end:]
     return datapath
 
@@ -125,10 +125,10 @@ def one_way(datapath: str, larger: bool = False) -> str:
 def _closing(text: str, opening: int) -> int:
     """The place behind the parenthesis that closes the one at ``opening``."""
     depth = 0
-    for place in range(opening, len(text)):
-        depth += (text[place] == "(") - (text[place] == ")")
+    for position in range(opening, len(text)):
+        depth += (text[position] == "(") - (text[position] == ")")
         if not depth:
-            return place + 1
+            return position + 1
     return len(text)
 
 

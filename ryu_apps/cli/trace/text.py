@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+NOT_SENT = "not sent"
+"""The verdict on a packet that its sender does not send."""
+
 
 def render(data: dict[str, Any]) -> str:
     """``data``: what ``vnctl trace --json`` prints."""
     name = data["port"]["name"] or data["port"]["id"]
     lines = [f"{name} ({data['source']}) -> {data['address']}, first to the {data['first_hop']}"]
-    if data["verdict"] == "not sent":
+    if data["verdict"] == NOT_SENT:
         lines = [f"{name} ({data['source']}) -> {data['address']}"]
     for number, hop in enumerate(data["hops"], 1):
         lines += ["", f"hop {number}: {hop['host']}" + (f" ({hop['vtep']})" if hop["vtep"] else "")]
@@ -40,7 +43,7 @@ def _verdict(data: dict[str, Any]) -> str:
         "dropped": "DROPPED on {host}: {reason}",
         "left": "LEFT THE SYSTEM: {reason}",
         "looped": "LOOPED: {reason}",
-        "not sent": "NOT SENT: {reason}",
+        NOT_SENT: "NOT SENT: {reason}",
         "to the controller": "SENT TO THE CONTROLLER by {host}: {reason}",
     }
     return words[data["verdict"]].format(

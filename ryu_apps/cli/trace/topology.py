@@ -48,14 +48,14 @@ class Topology:
         detail = self._client.get(f"/v1/ports/{quote(port['id'])}")
         claims = detail.get("claims") or []
         state = detail.get("state") or {}
-        held = [one for one in claims if one.get("holds")] or claims
-        element = state.get("element") or (held[0].get("element") if held else "")
+        holding = [one for one in claims if one.get("holds")] or claims
+        element = state.get("element") or (holding[0].get("element") if holding else "")
         if not element:
             raise CliError(
                 f"no hypervisor claims the port {port['name'] or port['id']}, so it sends nothing; "
                 f"see `vnctl port show {port['id']}`"
             )
-        for one in held:
+        for one in holding:
             if one.get("element") == element and (one.get("ofport") or 0) > 0:
                 return element, one["ofport"]
         for one in self.objects(element, "port"):

@@ -19,7 +19,7 @@ from vrouter_ovs.schema.declaration import TO_PORT, Priority, check_priorities
 from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.fields import PACKET_FIELDS
 from vrouter_ovs.schema.flow import DROP, RETURN, Flow
-from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, place
+from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, subfield
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES, drop_reason
 from vrouter_ovs.state import (
     KINDS,
@@ -79,7 +79,7 @@ def test_declarations_name_what_exists() -> None:
         assert set(table.next) <= set(TABLE_IDS)
         assert table.doc
     assert set(REGISTER_DOCS) == set(REGISTERS)
-    places = [place(field) for field in REGISTERS.values()]
+    places = [subfield(field) for field in REGISTERS.values()]
     assert len(set(places)) == len(places)
 
 
