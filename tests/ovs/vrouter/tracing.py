@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from lab.beds.sandbox import Sandbox
-from ryu_apps.cli.trace.ofproto import one_way
+from ryu_apps.cli.trace.ofproto import without_size_check
 
 _VXLAN = re.compile(r"ipv4\(src=[\d.]+,dst=([\d.]+),.*vni=(0x[0-9a-f]+|\d+)")
 
@@ -33,7 +33,7 @@ def trace(sandbox: Sandbox, flow: str, *states: str, larger: bool = False) -> Ou
         for name, number in re.findall(r"^\s+(\S+) \d+/(\d+):", sandbox.appctl("dpif/show"), re.M)
     )
     found = re.findall(r"^Datapath actions: (.*)$", text, re.M)
-    actions = ",".join(one_way(each, larger) for each in found)
+    actions = ",".join(without_size_check(each, larger) for each in found)
     final = re.findall(r"^Final flow: (.*)$", text, re.M)[-1]
     if final == "unchanged":
         final = re.findall(r"^Flow: (.*)$", text, re.M)[-1]
