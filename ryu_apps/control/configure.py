@@ -118,10 +118,8 @@ class Configurer:
         port = new or old
         self._policies.port_changed(old, new)
         self._learned.configured(old, new)
-        if new is None:
+        if new is None or port.id in self._elements.claims:
             self._marks.claims.mark(port.id)
-        else:
-            self._claimed((port.id,))
         if old is not None and new is not None and _addresses(old) != _addresses(new):
             # It may be as it was at the end of a batch, and the router above it another meanwhile.
             self._republish((port.id,))
@@ -154,10 +152,10 @@ class Configurer:
         """An address that a port has is not the network's own, and becomes it again."""
         addresses = [fixed.ip_address for fixed in port.fixed_ips]
         if port.allowed_address_pairs or any(map(is_link_local, addresses)):
-            subnets = self._config.subnets_by_network.get(port.network_id, ())
+            self._marks.subnets.mark_all(self._config.subnets_by_network.get(port.network_id, ()))
         else:
-            subnets = [fixed.subnet_id for fixed in port.fixed_ips]
-        self._marks.subnets.mark_all(subnets)
+            for fixed in port.fixed_ips:
+                self._marks.subnets.mark(fixed.subnet_id)
 
     def _router(self, old: Router | None, new: Router | None) -> None:
         if old is not None and (new is None or new.vni != old.vni):
