@@ -128,6 +128,7 @@ class Dependents:
         port_ids = self._config.ports_by_mac.get((network_id, mac), ())
         if not port_ids:
             return False
-        claims = self._elements.claims
-        self._marks.claims.mark_all(port for port in port_ids if port in claims)
+        for port_id in port_ids:
+            if port_id in self._elements.claims:
+                self._marks.claims.mark(port_id)
         return True

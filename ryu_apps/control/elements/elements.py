@@ -210,7 +210,9 @@ class Elements:
         """
         touched: dict[str, None] = {}
         numbers = element.numbers
-        changes = {**changes, **numbers.contradicted(changes, element.interfaces)}
+        contradicted = numbers.contradicted(changes, element.interfaces)
+        if contradicted:
+            changes = {**changes, **contradicted}
         for interface, row in changes.items():
             if row is not None:
                 row = numbers.effective(interface, row)
