@@ -166,22 +166,22 @@ class LocalStore(Store):
                     f"changes are known from revision {self._compacted} on, not from {revision}; "
                     "list again"
                 )
-            watch = LocalWatch(self, prefix, revision, self._known(prefix, revision), on_batch)
+            watch = LocalWatch(self, prefix, revision, self._keys_at(prefix, revision), on_batch)
             self._watches.add(watch)
         watch.start()
         return watch
 
-    def _known(self, prefix: str, revision: int) -> set[str]:
+    def _keys_at(self, prefix: str, revision: int) -> set[str]:
         """The keys below ``prefix`` that existed at ``revision``."""
-        known = {key for key in self._data if key.startswith(prefix)}
+        keys = {key for key in self._data if key.startswith(prefix)}
         # Undo the log back to that revision.
         for changes in reversed(self._log[max(0, revision - self._compacted) :]):
             for key, _, before in changes:
                 if not before:
-                    known.discard(key)
+                    keys.discard(key)
                 elif key.startswith(prefix):
-                    known.add(key)
-        return known
+                    keys.add(key)
+        return keys
 
     def _next_batches(self, watch: LocalWatch) -> list[Batch] | None:
         """Wait for changes after ``watch.cursor``; None when the watch has ended."""
@@ -205,7 +205,7 @@ class LocalStore(Store):
 
     def _difference(self, watch: LocalWatch) -> list[Batch]:
         changes: list[tuple[str, bytes | None]] = [
-            (key, None) for key in watch.known if key not in self._data
+            (key, None) for key in watch.keys if key not in self._data
         ]
         newer = [
             item
@@ -250,12 +250,12 @@ class LocalWatch(Watch):
         store: LocalStore,
         prefix: str,
         revision: int,
-        known: set[str],
+        keys: set[str],
         on_batch: Callable[[Batch], None],
     ) -> None:
         self.prefix = prefix
         self.cursor = revision
-        self.known = known
+        self.keys = keys
         self.ended = False
         self._store = store
         self._on_batch = on_batch
@@ -278,9 +278,9 @@ class LocalWatch(Watch):
                     return
                 for key, value in batch.changes:
                     if value is None:
-                        self.known.discard(key)
+                        self.keys.discard(key)
                     else:
-                        self.known.add(key)
+                        self.keys.add(key)
                 try:
                     self._on_batch(batch)
                 except Exception:

@@ -173,9 +173,9 @@ class EtcdStore(Store):
         with self._lock:
             if self._closed:
                 raise StoreError("the store is closed")
-            known = self._lists.pop((prefix, revision), None)
+            hashes = self._lists.pop((prefix, revision), None)
             watch = EtcdWatch(
-                self._reader, self.history, prefix, revision, known, on_batch, self._forget_watch
+                self._reader, self.history, prefix, revision, hashes, on_batch, self._forget_watch
             )
             self._watches.add(watch)
         watch.start()

@@ -31,7 +31,7 @@ IDLE = 2.0
 
 
 class EtcdWatch(Watch):
-    """``history``: the cluster's as this node knows it, shared by all watches.  ``known``: hashes
+    """``history``: the cluster's as this node knows it, shared by all watches.  ``hashes``: those
     of the values below ``prefix`` at ``revision``, by key; None when they have to be read (if that
     revision was compacted, deletions before now stay unknown).  ``on_cancel``: told of the end."""
 
@@ -41,7 +41,7 @@ class EtcdWatch(Watch):
         history: History,
         prefix: str,
         revision: int,
-        known: dict[str, int] | None,
+        hashes: dict[str, int] | None,
         on_batch: Callable[[Batch], None],
         on_cancel: Callable[[EtcdWatch], None],
     ) -> None:
@@ -55,7 +55,7 @@ class EtcdWatch(Watch):
         self._number = self._history.number
         self._least = 0
         self._token = ""
-        self._known = known
+        self._hashes = hashes
         self._witness: tuple[str, int, int | None] | None = None
         """Key, revision and hash of the last change delivered: is it there, so is our past."""
         self._on_batch = on_batch
@@ -91,7 +91,7 @@ class EtcdWatch(Watch):
         while not self._ended.is_set():
             next_step()
             try:
-                if self._known is None:
+                if self._hashes is None:
                     self._read_base()
                 self._verify()
                 self._stream(failures)
@@ -138,7 +138,7 @@ class EtcdWatch(Watch):
     def _read_base(self) -> None:
         try:
             items, _ = self._reader.list_at(self._prefix, self._last)
-            self._known = {item.key: hash(item.value) for item in items}
+            self._hashes = {item.key: hash(item.value) for item in items}
         except EtcdError as error:
             if error.code != OUT_OF_RANGE:
                 raise
@@ -146,7 +146,7 @@ class EtcdWatch(Watch):
             items, revision = self._reader.list(self._prefix)
             LOG.error("The watch of %s starts at revision %d, which etcd forgot; keys deleted "
                       "between it and %d are not reported", self._prefix, self._last, revision)
-            self._known = {
+            self._hashes = {
                 item.key: hash(item.value) for item in items if item.revision <= self._last
             }
             raise forgotten(error) from error
@@ -189,14 +189,14 @@ class EtcdWatch(Watch):
         if restarted and self._number == self._history.number:
             self._history.begins_anew(revision)
         self._number = self._history.number
-        known = self._known or {}
+        hashes = self._hashes or {}
         now = {item.key: hash(item.value) for item in items}
-        changes: list[tuple[str, bytes | None]] = [(key, None) for key in known if key not in now]
-        newer = [item for item in items if known.get(item.key) != now[item.key]]
+        changes: list[tuple[str, bytes | None]] = [(key, None) for key in hashes if key not in now]
+        newer = [item for item in items if hashes.get(item.key) != now[item.key]]
         changes += [(item.key, item.value) for item in newer]
         LOG.warning("The watch of %s cannot go on from revision %d (%s); at revision %d the "
                     "difference is %d keys", self._prefix, self._last, why, revision, len(changes))
-        self._known, self._last, self._witness = now, revision, None
+        self._hashes, self._last, self._witness = now, revision, None
         if changes or restarted:
             newest = difference_revision(newer, revision)
             self._deliver(Batch(newest, tuple(sorted(changes)), restarted))
@@ -282,13 +282,13 @@ class EtcdWatch(Watch):
         if not changes or revision <= self._last:
             return
         changes.sort()
-        known = self._known
-        assert known is not None
+        hashes = self._hashes
+        assert hashes is not None
         for key, value in changes:
             if value is None:
-                known.pop(key, None)
+                hashes.pop(key, None)
             else:
-                known[key] = hash(value)
+                hashes[key] = hash(value)
         self._last = revision
         self._history.note_revision(revision)
         self._witness = (key, revision, None if value is None else hash(value))
