@@ -28,7 +28,7 @@ PORTS = f"{CONFIG}port/"
 
 
 class ConfigCopy:
-    """``known``: what the node knew when it last ran; ``remembers``: whether it would know.
+    """``previous``: what the node knew when it last ran; ``remembers``: whether it would know.
     ``most_lost``: see :func:`~ryu_apps.control.config.lineage.doubt`.  ``post``: takes
     ConfigChanged, ConfigAccepted and, once, when there is no doubt, ConfigLoaded.
 
@@ -36,17 +36,18 @@ class ConfigCopy:
     """
 
     def __init__(
-        self, post: Callable[[Any], None], known: KnownState | None, remembers: bool, most_lost: int
+        self, post: Callable[[Any], None], previous: KnownState | None, remembers: bool,
+        most_lost: int,
     ) -> None:
         self.changed = threading.Condition()
         self.config = AllocatingConfig()
         self.reader = Reader()
         self.generation = 0
         """The revision of the last change of the configuration."""
-        self.lineage: Lineage | None = known.lineage if known else None
+        self.lineage: Lineage | None = previous.lineage if previous else None
         self.doubt = ""
         self._post = post
-        self._known = known
+        self._previous = previous
         self._remembers = remembers
         self._most_lost = most_lost
         self._taken = False
@@ -57,7 +58,7 @@ class ConfigCopy:
         self._own: dict[str, int] = {}
         """Keys that commits applied before the watch delivered them -> revision."""
 
-    def known(self) -> KnownState | None:
+    def state(self) -> KnownState | None:
         """What the next start compares with; None where there is nothing to rely on."""
         with self.changed:
             if self.lineage is None or self.doubt or not self._loaded:
@@ -83,12 +84,12 @@ class ConfigCopy:
             if not self.doubt or older:
                 self._become(items, changes, revision)
             if not self.doubt:
-                self._follow(found)
+                self._take_lineage(found)
                 self.generation = record.revision if record is not None else 0
                 self._own.clear()
                 if not self._loaded:
                     self._loaded = True
-                    self._post(ConfigLoaded(self._known is not None, self._remembers))
+                    self._post(ConfigLoaded(self._previous is not None, self._remembers))
             self.changed.notify_all()
             return self.doubt
 
@@ -98,8 +99,8 @@ class ConfigCopy:
             resources = sum(map(len, self.config.tables.values()))
             before = len(self.config.ports)
             left = sum(key.removeprefix(PORTS) in self.config.ports for key in there)
-        elif self._known is not None:
-            resources, before, left = self._known.resources, self._known.ports, len(there)
+        elif self._previous is not None:
+            resources, before, left = self._previous.resources, self._previous.ports, len(there)
         else:
             resources = before = left = 0
         return lineage.doubt(self.lineage, found, resources, (before, left), self._most_lost)
@@ -113,7 +114,7 @@ class ConfigCopy:
             self._post(ConfigChanged(tuple(changes[start:start + LOAD_BATCH]), revision))
         self._taken, self._taken_at = True, revision
 
-    def _follow(self, found: Lineage | None) -> None:
+    def _take_lineage(self, found: Lineage | None) -> None:
         before = self.lineage
         if before is not None and found is not None and not found.line:
             # A node of an older version wrote: it counts as a change of the line all the same.
@@ -145,14 +146,14 @@ class ConfigCopy:
             if batch.revision <= self._taken_at:
                 return True
             changes, found = self._read(batch)
-            self.doubt = self._objection(batch, changes, found)
+            self.doubt = self._reason_for_doubt(batch, changes, found)
             if self.doubt:
                 return False
             self._apply(changes)
             if changes:
                 self._post(ConfigChanged(tuple(changes), batch.revision))
             if found is not None:
-                self._follow(found)
+                self._take_lineage(found)
                 self.generation = batch.revision
             self.changed.notify_all()
             return True
@@ -176,7 +177,7 @@ class ConfigCopy:
                 changes.append(change)
         return changes, found
 
-    def _objection(self, batch: Batch, changes: list[Change], found: Lineage | None) -> str:
+    def _reason_for_doubt(self, batch: Batch, changes: list[Change], found: Lineage | None) -> str:
         ports = self.config.ports
         lost = sum(
             change.kind == "port" and change.resource is None and change.id in ports
@@ -213,7 +214,7 @@ class ConfigCopy:
                 return 0
             return found.number - self.lineage.number if found.line == self.lineage.line else 0
 
-    def found_again(self, item: Item | None) -> bool:
+    def is_refilled(self, item: Item | None) -> bool:
         """The generation as the store has it, of which the watch says nothing.  Where it is the
         one known here under another revision, the store was filled again with the same; else the
         whole store has to be compared, and the answer is False."""

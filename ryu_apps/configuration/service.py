@@ -109,12 +109,12 @@ class Configuration:
 
     def status(self) -> dict[str, Any]:
         """For people: whether the store is followed, and what of it this node has."""
-        known = self._copy.lineage
+        current = self._copy.lineage
         return {
             "followed": not self.doubt,
             "reason": self.doubt,
-            "line": known.line if known else "",
-            "changes": known.number if known else 0,
+            "line": current.line if current else "",
+            "changes": current.number if current else 0,
             "skipped": self.skipped,
             "refused_records": self.refused_records,
         }
@@ -241,9 +241,9 @@ class Configuration:
 
     def _housekeeping(self, now: float) -> None:
         self._status.tick(now)
-        known = self._copy.known() if self._trusted else None
-        if known is not None:
-            self._state.save(known)
+        state = self._copy.state() if self._trusted else None
+        if state is not None:
+            self._state.save(state)
         if not self._unread and not self._stopping:
             try:
                 self._behind.look(now)
@@ -315,7 +315,7 @@ class Configuration:
             newer = self._changed.wait_for(
                 lambda: copy.generation > generation or copy.doubt or self._stopping, CATCH_UP
             )
-        if not newer and not copy.found_again(self._store.get(GENERATION)):
+        if not newer and not copy.is_refilled(self._store.get(GENERATION)):
             self._guard.wake()
         if attempt > 1:
             time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))
