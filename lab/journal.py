@@ -85,7 +85,7 @@ class Journal:
         self._lock_file = handle
 
     @property
-    def held(self) -> bool:
+    def is_locked(self) -> bool:
         """Whether this process holds the lab."""
         return self._lock_file is not None
 

@@ -129,7 +129,7 @@ class Lab:
 
         Nothing happens when another process holds the lab of this name.
         """
-        if not self.journal.held:
+        if not self.journal.is_locked:
             return []
         removed = self.journal.remove_all()
         self.journal.unlock()

@@ -53,8 +53,8 @@ def repair_serving() -> None:
     def init(self: controller.Datapath, sock: socket.socket, address: object) -> None:
         self.transport = Transport(sock)
         self.close_reason = ""
-        self._told_dead = False
-        self._telling = threading.Lock()
+        self._end_reported = False
+        self._reporting = threading.Lock()
         construct(self, sock, address)
         sock.setblocking(False)
 
@@ -82,8 +82,8 @@ def _disconnect(self: controller.Datapath, reason: str) -> None:
     self.close_reason = self.close_reason or reason
     self.outgoing.close()
     self.transport.shut()
-    with self._telling:
-        first, self._told_dead = not self._told_dead, True
+    with self._reporting:
+        first, self._end_reported = not self._end_reported, True
     if first:
         self.set_state(DEAD_DISPATCHER)
 

@@ -27,13 +27,13 @@ class Liveness:
     """
 
     def __init__(self, opened: float, probe: Callable[[], object]) -> None:
-        self._opened = self._heard = self._asked = opened
+        self._opened = self._last_received = self._asked = opened
         self._unanswered = 0
         self._probe = probe
 
-    def heard(self, now: float) -> None:
+    def received(self, now: float) -> None:
         """A whole message has come."""
-        self._heard = now
+        self._last_received = now
         self._unanswered = 0
 
     def fault(self, state: str, progress: float, now: float) -> str:
@@ -45,7 +45,7 @@ class Liveness:
             limit = CONF.ofp_handshake_timeout
             return f"no OpenFlow handshake within {limit:g} s" if now - self._opened > limit else ""
         limit, interval = CONF.maximum_unreplied_echo_requests, CONF.echo_request_interval
-        if not limit or now - max(self._heard, progress, self._asked) < interval:
+        if not limit or now - max(self._last_received, progress, self._asked) < interval:
             return ""
         if self._unanswered >= limit:
             return f"no answer to {limit} echo requests"

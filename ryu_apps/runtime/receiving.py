@@ -86,7 +86,7 @@ def _consume(self: controller.Datapath, data: bytes, liveness: Liveness,
             break
         message = data[at:at + length]
         at += length
-        liveness.heard(now)
+        liveness.received(now)
         hook = self.raw_hook
         if hook is not None and hook(kind, xid, message):
             continue

@@ -120,7 +120,7 @@ class _Read:
         self.meters: dict[int, Config] = {}
         self.groups: dict[int, EncodedGroup] = {}
         self.parts: list[bytes] = []
-        self.heard = 0.0
+        self.last_received = 0.0
         self.expected = 0
 
 
@@ -171,7 +171,7 @@ class Readback:
             return
         connection, read = self._connection, self._waiting.popleft()
         read.xid = connection.next_xid()
-        read.heard = time.monotonic()
+        read.last_received = time.monotonic()
         read.expected = expected
         self.received = 0
         self._reading = read
@@ -195,7 +195,7 @@ class Readback:
     def overdue(self, now: float) -> str:
         """Why the connection is no good any more, or ""."""
         reading = self._reading
-        if reading is not None and now > reading.heard + self._answer_timeout:
+        if reading is not None and now > reading.last_received + self._answer_timeout:
             return "no answer to a flow dump"
         return ""
 
@@ -231,7 +231,7 @@ class Readback:
             return self._refused(read, wire.decode_error(message)[3])
         if kind != MULTIPART_REPLY or len(message) < 16:
             return None
-        read.heard = time.monotonic()
+        read.last_received = time.monotonic()
         if read.purpose is Purpose.COUNT:
             self._count_reply(read, message)
             return None

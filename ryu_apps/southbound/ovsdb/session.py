@@ -90,7 +90,7 @@ class OvsdbSession:
         messages, more = connection.receive()
         if connection.bytes_in != self._seen_bytes:
             self._seen_bytes = connection.bytes_in
-            self._liveness.heard(now)
+            self._liveness.received(now)
             self._answered()
         for data in messages:
             self._message(data, now)

@@ -253,7 +253,7 @@ def test_the_error_of_a_transaction(result: object, error: str, at: int | None) 
 def test_one_probe_in_each_silence_then_the_end() -> None:
     liveness = Liveness(5.0, 10.0, 0.0)
     assert [liveness.probe_due(now) for now in (5.0, 5.5, 9.0)] == [False, True, False]
-    liveness.heard(9.5)
+    liveness.received(9.5)
     assert [liveness.probe_due(now) for now in (14.0, 15.0)] == [False, True]
     with pytest.raises(ProtocolError, match="silent for 11 s"):
         liveness.probe_due(20.5)
@@ -265,7 +265,7 @@ def test_who_is_challenged_must_show_something_soon() -> None:
     assert not liveness.probe_due(1.0 + CHALLENGE)
     with pytest.raises(ProtocolError, match="another session of the hypervisor came"):
         liveness.probe_due(1.1 + CHALLENGE)
-    liveness.heard(4.05)
+    liveness.received(4.05)
     assert not liveness.probe_due(5.0)
     assert liveness.challenged(5.0)
 

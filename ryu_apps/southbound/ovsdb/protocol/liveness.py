@@ -19,7 +19,7 @@ class Liveness:
         self._probe_interval = probe_interval
         self._handshake_timeout = handshake_timeout
         self._deadline = now + handshake_timeout
-        self._heard = now
+        self._last_received = now
         self._probed = False
         self._challenged: float | None = None
 
@@ -31,9 +31,9 @@ class Liveness:
         """Whether the current step of the start takes too long."""
         return now > self._deadline
 
-    def heard(self, now: float) -> None:
+    def received(self, now: float) -> None:
         """Something came, whatever it is."""
-        self._heard = now
+        self._last_received = now
         self._probed = False
         self._challenged = None
 
@@ -50,7 +50,7 @@ class Liveness:
         the last was not answered in time."""
         if self._challenged is not None and now - self._challenged > CHALLENGE:
             raise ProtocolError("no answer, and another session of the hypervisor came")
-        quiet = now - self._heard
+        quiet = now - self._last_received
         if quiet > 2 * self._probe_interval:
             raise ProtocolError(f"silent for {quiet:.0f} s, also when probed")
         if quiet > self._probe_interval and not self._probed:
