@@ -6,7 +6,7 @@ import pytest
 
 from ryu_apps.connections.port_number import port_number
 from ryu_apps.southbound.ovsdb.settings import parse_listen
-from ryu_apps.southbound.services.dns.resolvers import Resolver, parse_resolver
+from ryu_apps.southbound.services.dns.resolvers import UpstreamResolver, parse_resolver
 
 ODD = ("", "-1", "+1", " 1", "1.0", "0x10", "65536", "²", "٣", "9" * 5000)
 
@@ -27,6 +27,6 @@ def test_what_is_one(text: str) -> None:
 
 
 def test_where_they_stand() -> None:
-    assert parse_resolver("192.0.2.1:5353") == Resolver("192.0.2.1", 5353)
+    assert parse_resolver("192.0.2.1:5353") == UpstreamResolver("192.0.2.1", 5353)
     assert parse_listen("ptcp:6640:127.0.0.1") == (False, "127.0.0.1", 6640)
     assert parse_listen("pssl:")[2] == 6640

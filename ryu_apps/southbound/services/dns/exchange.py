@@ -13,7 +13,7 @@ import selectors
 import socket
 from collections import Counter
 
-from ryu_apps.southbound.services.dns.resolvers import Resolver
+from ryu_apps.southbound.services.dns.resolvers import UpstreamResolver
 from vrouter_ovs.proxies.dns import relay as dns_relay
 
 WRONG = 16
@@ -37,7 +37,7 @@ class Try(abc.ABC):
 
     KIND: socket.SocketKind
 
-    def __init__(self, resolver: Resolver, query: bytes, counts: Counter[str]) -> None:
+    def __init__(self, resolver: UpstreamResolver, query: bytes, counts: Counter[str]) -> None:
         self.resolver, self.query = resolver, query
         self._counts = counts
         self._selector: selectors.BaseSelector | None = None
@@ -79,7 +79,7 @@ class DatagramTry(Try):
 
     KIND = socket.SOCK_DGRAM
 
-    def __init__(self, resolver: Resolver, query: bytes, counts: Counter[str]) -> None:
+    def __init__(self, resolver: UpstreamResolver, query: bytes, counts: Counter[str]) -> None:
         super().__init__(resolver, query, counts)
         self._wrong = 0
 
@@ -104,7 +104,7 @@ class StreamTry(Try):
 
     KIND = socket.SOCK_STREAM
 
-    def __init__(self, resolver: Resolver, query: bytes, counts: Counter[str]) -> None:
+    def __init__(self, resolver: UpstreamResolver, query: bytes, counts: Counter[str]) -> None:
         super().__init__(resolver, query, counts)
         self._unsent = len(query).to_bytes(2, "big") + query
         self._received = bytearray()

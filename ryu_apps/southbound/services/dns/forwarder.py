@@ -22,7 +22,7 @@ from ryu_apps.southbound.services.dns.exchange import (
     fresh_query,
     is_truncated,
 )
-from ryu_apps.southbound.services.dns.resolvers import Limits, Resolver, Resolvers
+from ryu_apps.southbound.services.dns.resolvers import Limits, Resolvers, UpstreamResolver
 from vrouter_ovs.proxies.dns.wire import Question, read_response
 from vrouter_ovs.proxies.packet import Malformed
 
@@ -39,7 +39,7 @@ class _Exchange:
     network: str
     question: Question
     wire: bytes
-    order: list[Resolver]
+    order: list[UpstreamResolver]
     waiters: dict[Hashable, tuple[Hashable, Done]] = field(default_factory=dict)
     tries: int = 0
     current: Try | None = None
@@ -265,7 +265,7 @@ class Forwarder:
         }  # fmt: skip
 
 
-def _resolver(exchange: _Exchange) -> Resolver:
+def _resolver(exchange: _Exchange) -> UpstreamResolver:
     """The one that was asked last."""
     return exchange.order[(exchange.tries - 1) % len(exchange.order)]
 

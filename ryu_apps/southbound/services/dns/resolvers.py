@@ -35,8 +35,9 @@ class Limits:
 
 
 @dataclass(slots=True)
-class Resolver:
-    """``streak``: tries that it left unanswered; it is asked last until ``rests_until``."""
+class UpstreamResolver:
+    """Where questions are forwarded to (RFC 8499 section 6).  ``streak``: tries that it left
+    unanswered; it is asked last until ``rests_until``."""
 
     address: str
     port: int
@@ -49,8 +50,8 @@ class Resolver:
         self.streak, self.rests_until = 0, 0.0
 
 
-def parse_resolver(text: str) -> Resolver:
-    """ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT -> Resolver; raises ValueError with the text."""
+def parse_resolver(text: str) -> UpstreamResolver:
+    """Read ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT; raises ValueError with the text."""
     address, port = text.strip(), "53"
     if address.startswith("["):
         address, end, rest = address[1:].partition("]")
@@ -65,7 +66,7 @@ def parse_resolver(text: str) -> Resolver:
             raise ValueError
     except (OSError, ValueError):
         raise ValueError(f"{text!r} is not ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT") from None
-    return Resolver(address, number)
+    return UpstreamResolver(address, number)
 
 
 class Resolvers:
@@ -78,10 +79,10 @@ class Resolvers:
     def __len__(self) -> int:
         return len(self._all)
 
-    def order(self, now: float) -> list[Resolver]:
+    def order(self, now: float) -> list[UpstreamResolver]:
         return sorted(self._all, key=lambda each: each.rests_until > now)
 
-    def failed(self, resolver: Resolver, now: float) -> None:
+    def failed(self, resolver: UpstreamResolver, now: float) -> None:
         """A try was not answered."""
         resolver.failures += 1
         resolver.streak += 1
