@@ -11,6 +11,7 @@ from lab.topology import Lab, is_up
 from lab.traffic.capture import FlowMonitor
 from lab.traffic.ping import PingResult, PingStream, ping
 from lab.wait import wait_until
+from tests.lab.recovery import all_flows, recovered
 
 UNTOUCHED = {"ADDED": 0, "DELETED": 0, "MODIFIED": 0}
 
@@ -36,18 +37,6 @@ def under_traffic(
             for event, count in monitor.stop().items():
                 changes[event] = changes.get(event, 0) + count
     return result, changes
-
-
-def all_flows(lab: Lab) -> dict[str, list[str]]:
-    return {name: sorted(hv.flows()) for name, hv in lab.hypervisors.items()}
-
-
-def recovered(lab: Lab, red: Tenant) -> None:
-    """Everything is as it should be again, as the system itself sees it."""
-    for node in lab.nodes.values():
-        node.client.wait_healthy()
-    lab.wait_converged()
-    red.wait_active()
 
 
 def test_node_killed_and_restarted(lab: Lab, red: Tenant) -> None:

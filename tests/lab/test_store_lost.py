@@ -14,7 +14,7 @@ from lab.topology import Lab
 from lab.traffic.ping import ping
 from lab.wait import wait_until
 
-from .test_end_to_end_restart import all_flows, recovered
+from .recovery import all_flows, recovered
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ryu_apps.southbound.openflow.reconcile import VrouterFlows
 from vrouter_ovs.state import FLOWS, TARGET_OF
 from vrouter_ovs.wire.encode import encode_object
 
-from .test_world_rebuild import operations
+from .operations import operations
 from .world_model import DEEPER, Driver, Node, of_switch
 
 OF_PORTS = ("port", "punt")

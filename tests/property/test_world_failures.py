@@ -19,7 +19,7 @@ from ryu_apps.control.graph import RARELY
 from ryu_apps.control.policy import sets
 from ryu_apps.control.ports import ports
 
-from .test_world_rebuild import operations
+from .operations import operations
 from .world_model import DEEPER, STALE_TIME, Driver, Node, rebuild, same
 
 SITES: dict[str, tuple[object, str, Callable[..., object]]] = {

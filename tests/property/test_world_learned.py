@@ -17,7 +17,8 @@ from ryu_apps.control.routes import Attributes, MacIp, Path
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.state import OWNER_KNOWN, OWNER_PORT
 
-from .test_world_mesh import Mesh, operation, play
+from .mesh import Mesh
+from .mesh_operations import operation, play
 from .world_model import (
     DEEPER,
     FOREIGN_VTEPS,

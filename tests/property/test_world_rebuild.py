@@ -5,15 +5,9 @@ from __future__ import annotations
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from .world_model import DEEPER, Driver, Node, check_collisions, rebuild, same
+from tests.property.operations import operation, operations
 
-operation = st.tuples(
-    st.integers(0, len(Driver.OPERATIONS) - 1),
-    st.integers(0, 14),
-    st.integers(0, 24),
-    st.integers(0, 29),
-)
-operations = st.lists(operation, max_size=60)
+from .world_model import DEEPER, Driver, Node, check_collisions, rebuild, same
 
 
 def _check(node: Node, seed: int) -> None:

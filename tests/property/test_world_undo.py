@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 
-from .test_world_rebuild import operations
+from .operations import operations
 from .world_model import DEEPER, Driver, Node, assert_equal, of_switch
 
 CONFIG = ("network", "subnet", "port", "port", "router", "attach", "attach", "swap",
