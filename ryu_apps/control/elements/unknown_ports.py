@@ -33,8 +33,11 @@ class UnknownPorts:
     def changed(self, name: str, rows: Iterable[tuple[str, Interface | None]], now: float) -> None:
         """Interfaces of the element came, went or changed."""
         for interface, row in rows:
+            is_known = row is None or row.iface_id in self._config.ports
+            if is_known and not (self._waiting or self._reported):
+                continue
             claim = Claim(name, interface)
-            if row is None or row.iface_id in self._config.ports:
+            if is_known:
                 self._waiting.pop(claim, None)
                 self._reported.pop(claim, None)
             elif row.iface_id not in (

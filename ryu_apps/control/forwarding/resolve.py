@@ -219,8 +219,8 @@ class Resolver:
         _, vni, prefix = lookup
         scope = ("vrf", vni)
         paths = self._instances.hops(instance.usable(prefix)) if instance else ()
-        direct = [path for path in paths if not path.gateway]
         behind = [path for path in paths if path.gateway]
+        direct = [path for path in paths if not path.gateway] if behind else paths
         remotes: dict[frozenset[str], list[RemoteHop]] = {}
         is_connected = prefix in self._presence.connected.get(vni, ())
         for element in elements:
@@ -267,6 +267,7 @@ class Resolver:
         vni = lookup[1]
         scope = ("evi", vni)
         paths = instance.imets.values() if instance is not None else ()
+        present = self._ports.present.get(vni, {})
         leaves: dict[frozenset[str], list[BridgedHop]] = {}
         for element in elements:
             here = self._elements.accepted[element]
@@ -274,7 +275,7 @@ class Resolver:
             hops = leaves.get(supported)
             if hops is None:
                 hops = leaves[supported] = _flood_hops(paths, supported)
-            ports = tuple(sorted(self._ports.present[vni][element].values()))
+            ports = tuple(sorted(present[element].values()))
             others = tuple([hop for hop in hops if hop.endpoint.vtep != vtep])
             self._desired.put(element, scope, Flood(vni, ports))
             if others:

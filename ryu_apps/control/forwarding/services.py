@@ -55,9 +55,9 @@ class Services:
         if network is not None:
             own = own_service_address(self._config, subnet)
             address = ("ip", network.vni, own) if own else None
-            servers = tuple(
+            servers = tuple([
                 DnsServer(network.vni, one) for one in resolver_addresses(self._config, subnet)
-            )
+            ])
         self._choose(subnet_id, subnet if network is not None else None)
         self._set_address(subnet_id, address)
         self._set_resolvers(subnet_id, servers)
