@@ -1,0 +1,93 @@
+"""The events that enter the control core and the effects that leave it.
+
+Shells (REST, BGP, OVSDB, OpenFlow, timers) post events to the controller thread; the thread calls
+``world.step(event, now)`` and runs the effects it returns.  All are frozen values.  ``now`` is
+seconds from a monotonic clock; the core never reads a clock itself.
+
+``element`` is always the system-id of a hypervisor (``external_ids:system-id`` of its OVSDB; each
+kind of element has its own place for it).  ``session`` is the number of a connection that an
+element has with this node; no two of one process, of whatever kind, have the same number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ryu_apps.control.messages.base import Effect, Event
+from ryu_apps.control.messages.bgp import (
+    Announce,
+    ClearDuplicate,
+    EndOfRib,
+    PathsReceived,
+    PeerDown,
+    PeerUp,
+    SendEndOfRib,
+    Withdraw,
+)
+from ryu_apps.control.messages.configuration import (
+    ConfigAccepted,
+    ConfigChanged,
+    ConfigDoubted,
+    ConfigLoaded,
+    Notice,
+    RecordStatus,
+    StatusChanged,
+    Tick,
+)
+from ryu_apps.control.messages.edge import (
+    AddressSeen,
+    DnsChanged,
+    EdgeChanged,
+    Evidence,
+    Probe,
+    SendGratuitousArp,
+)
+from ryu_apps.control.messages.elements import (
+    AcceptElement,
+    ElementChanged,
+    ElementConnected,
+    ElementDisconnected,
+    ElementInfo,
+    ElementUnusable,
+    ExpectElement,
+    ForgetElement,
+    Interface,
+    InterfacesChanged,
+    PortStatus,
+    ReconsiderElement,
+    RefuseElement,
+    ReleaseElement,
+    TunnelsChanged,
+    TunnelStatus,
+)
+from ryu_apps.control.messages.vrouters import (
+    Defer,
+    ObjectRefused,
+    Program,
+    VrouterAcked,
+    VrouterConnected,
+    VrouterDisconnected,
+)
+
+__all__ = [
+    "EFFECTS", "AcceptElement", "AddressSeen", "Announce", "ClearDuplicate", "ConfigAccepted",
+    "ConfigChanged", "ConfigDoubted", "ConfigLoaded", "Defer", "DnsChanged", "EdgeChanged",
+    "Effect", "ElementChanged", "ElementConnected", "ElementDisconnected", "ElementInfo",
+    "ElementUnusable", "EndOfRib", "Event", "Evidence", "ExpectElement", "ForgetElement",
+    "Interface", "InterfacesChanged", "Notice", "ObjectRefused", "PathsReceived", "PeerDown",
+    "PeerUp", "PortStatus", "Probe", "Program", "ReconsiderElement", "RecordStatus",
+    "RefuseElement", "ReleaseElement", "SendEndOfRib", "SendGratuitousArp", "StatusChanged",
+    "Subscriptions", "Tick", "TunnelStatus", "TunnelsChanged", "VrouterAcked",
+    "VrouterConnected", "VrouterDisconnected", "Withdraw",
+]  # fmt: skip
+
+EFFECTS: frozenset[type[Effect]] = frozenset(
+    item for item in list(globals().values())
+    if isinstance(item, type) and issubclass(item, Effect) and item is not Effect
+)
+"""All classes of effects."""
+
+Subscriptions = Mapping[type[Effect], Callable[[Any], None]]
+"""Effect class -> what carries out such an effect.  It is called on the controller thread and must
+not block; what it raises is logged and counted."""

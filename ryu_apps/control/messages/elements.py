@@ -1,0 +1,176 @@
+"""Elements: what they say of themselves, and whether they are taken in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ryu_apps.control.kinds import Facts
+from ryu_apps.control.messages.base import Effect, Event
+from vrouter_ovs.state import Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """A row of OVSDB's Interface table on the integration bridge that claims a port.
+
+    ``ofport`` is -1 where OVS could not make it, and then ``error`` says why.  ``installed``: it
+    bore the mark of :class:`~vrouter_ovs.state.InterfaceInstalled` when it was last told; a change
+    of the mark is no change of the interface.
+    """
+
+    name: str
+    iface_id: str
+    ofport: int
+    link_up: bool = True
+    error: str = ""
+    installed: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelStatus:
+    """A tunnel port as OVSDB shows it.  ``bfd``: "up", "down", "init", "admin_down" or ""."""
+
+    endpoint: Endpoint
+    ofport: int
+    bfd: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ElementInfo:
+    """Who an element says it is.
+
+    ``identity``: tells two apart that have one system-id; for OVS the UUID of the Open_vSwitch row.
+    ``address``: the peer address of the connection.  ``facts``: what only its kind has.
+    """
+
+    element: str
+    hostname: str
+    vtep: str
+    identity: str
+    address: str
+    facts: Facts
+
+    @property
+    def kind(self) -> str:
+        """Which southbound it belongs to, such as "ovs"."""
+        return self.facts.kind
+
+
+@dataclass(frozen=True, slots=True)
+class ElementConnected(Event):
+    """A hypervisor's OVSDB session ``session`` delivered its contents: for the first time, or again
+    after :class:`ReconsiderElement`.  An older session of the same hypervisor that is dead was told
+    of by :class:`ElementDisconnected` before."""
+
+    session: int
+    info: ElementInfo
+    interfaces: tuple[Interface, ...]
+    tunnels: tuple[TunnelStatus, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ElementChanged(Event):
+    """What the element says of itself changed (hostname, VTEP, facts)."""
+
+    session: int
+    info: ElementInfo
+
+
+@dataclass(frozen=True, slots=True)
+class ElementDisconnected(Event):
+    session: int
+    element: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ElementUnusable(Event):
+    """A hypervisor's database lacks something, or holds what cannot be used.  ``element``,
+    ``hostname``: as far as they can be shown.  ``reason``: empty where it is mended, or the session
+    is over."""
+
+    session: int
+    address: str
+    element: str
+    hostname: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InterfacesChanged(Event):
+    """``changes``: interface name -> its new row, or None where it is gone."""
+
+    session: int
+    element: str
+    changes: tuple[tuple[str, Interface | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PortStatus(Event):
+    """The switch of an element has made the port ``name``, or (``ofport`` None) has it no more."""
+
+    element: str
+    name: str
+    ofport: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelsChanged(Event):
+    """``changes``: endpoint -> its tunnel's new status, or None where the port is gone."""
+
+    session: int
+    element: str
+    changes: tuple[tuple[Endpoint, TunnelStatus | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetElement(Event):
+    """The operator removed a hypervisor: its claims and paths go."""
+
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptElement(Effect):
+    """The session may configure its hypervisor from now on; an older session of it is closed.
+    ``info``: as it was when that was decided."""
+
+    session: int
+    info: ElementInfo
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseElement(Effect):
+    """The session may not configure its hypervisor.  ``standby``: nothing is wrong, the hypervisor
+    is another's; keep the session."""
+
+    session: int
+    info: ElementInfo
+    reason: str
+    standby: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectElement(Effect):
+    """The element, of that kind, was this node's before its start and will come back, from
+    ``address``: keep a place for it."""
+
+    element: str
+    address: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconsiderElement(Effect):
+    """What stood against the session, of an element of that kind, is gone: tell of it again."""
+
+    session: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseElement(Effect):
+    """This node is no longer in charge of the element; what its switch holds stays as it is."""
+
+    element: str
