@@ -137,7 +137,7 @@ GRAPH = (
         "is left is told at once: another port may have it.",
     ),
     Stage(
-        "answers", "port id", ("Edges",), "Edges.tell",
+        "answers", "port id", ("Edges",), "Edges.emit",
         "All places that were left are told: what is answered to a port goes out.",
     ),
     Stage(

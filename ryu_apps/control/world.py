@@ -173,7 +173,7 @@ class World:
             self.resolver.resolve_instance, self.resolver.resolve_lookup,
             self.policies.resolve_peer, self.policies.resolve_set,
             self.names.resolve_network, self.names.resolve_port,
-            self.edges.resolve, self.edges.tell,
+            self.edges.resolve, self.edges.emit,
             self.probes.confirmed, self.probes.search,
             self.conflicts.write,
         )

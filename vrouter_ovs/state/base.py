@@ -20,8 +20,5 @@ class StateBase:
     kind: ClassVar[str]
     target: ClassVar[str] = FLOWS
     depends_on_peers: ClassVar[bool] = False
-
-    @property
-    def key(self) -> Key:
-        """Unique within one vrouter."""
-        raise NotImplementedError
+    key: Key
+    """Unique within one vrouter: a property of each kind."""

@@ -144,7 +144,7 @@ class Edges:
                 del self._sent[switch_port]
                 self._effects.append(EdgeChanged(*switch_port, None))
 
-    def tell(self, port_id: str) -> None:
+    def emit(self, port_id: str) -> None:
         """Send what is answered to a port from now on to where it is."""
         new = self.current.get(port_id)
         if new is not None and self._sent.get(_switch_port(new)) != new[1]:

@@ -101,7 +101,7 @@ def follow(made: Config, bound: dict) -> Part:
     """What the edge answers to the ports in ``bound``."""
     part = Part()
     edges = Edges(made, bound, part.marks("Edges"), part.effects)
-    part.consume(edges=edges.resolve, answers=edges.tell)
+    part.consume(edges=edges.resolve, answers=edges.emit)
     return part
 
 
