@@ -185,13 +185,15 @@ class Graph:
         self._up_to = tuple(self._marked[:number + 1] for number in self._numbers)
         """For each worklist what is marked in it and in all before it."""
         self.failures = 0
-        """How often a consumer has raised."""
+        """How often a consumer or a step has raised."""
         self.unfinished = 0
         """Flushes that left something marked because they had gone back too often."""
         self.most_back = 0
         """How often the flush that did so most went back."""
         self._ticks = 0
         self._lines = 0
+        self._attempts: dict[str, int] = {}
+        """Step of a flush -> how often it has raised."""
 
     def marks(self, owner: str) -> Marks:
         """What the class ``owner`` may mark."""
@@ -248,6 +250,19 @@ class Graph:
                     f"a flush went back {GOING_BACK} times and left {left} for the next one; so "
                     f"far {self.unfinished} flushes did"
                 )
+
+    def attempt(self, step: Callable[[float], None], now: float) -> None:
+        """Do a step of the flush that has no worklist.  What it raises is counted and reported,
+        ever more rarely, and the flush goes on."""
+        try:
+            step(now)
+        except Exception as error:
+            self.failures += 1
+            name = step.__qualname__
+            count = self._attempts[name] = self._attempts.get(name, 0) + 1
+            if is_power_of_two(count):
+                trace = "".join(traceback.format_exception(error))
+                self._notice(f"{name} failed, {count} times so far: {error!r}\n{trace}")
 
     def _set_aside(self, worklist: Worklist, key: Hashable, error: Exception) -> None:
         self.failures += 1

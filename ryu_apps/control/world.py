@@ -276,17 +276,35 @@ class World:
     # ------------------------------------------------------------ flush
 
     def flush(self, now: float) -> list:
-        """Compute everything that is marked and return the effects, in the order to run them."""
+        """Compute everything that is marked and return the effects, in the order to run them.
+
+        A step that raises holds up no other one, and no effect.
+        """
         self.duplicates.now = now
-        self.membership.refusals.reconsider(now)
+        self.graph.attempt(self.membership.refusals.reconsider, now)
         self.graph.flush()
+        for step in (
+            self._record_advertisements, self.probes.flush, self._notify_moves, self._publish,
+            self._converge,
+        ):
+            self.graph.attempt(step, now)
+        effects = list(self._effects)
+        self._effects.clear()
+        return effects
+
+    def _record_advertisements(self, now: float) -> None:
         self._effects.extend(self.edges.advertised.records(self.settings.node))
-        self.probes.flush(now)
+
+    def _notify_moves(self, now: float) -> None:
         for vni, address in self.moves.due(
             now, lambda key: self.resolver.notification_cost(key[0])
         ):
             self._effects.extend(self.resolver.move_notifications(vni, address))
+
+    def _publish(self, now: float) -> None:
         self._effects.extend(self.publisher.flush())
+
+    def _converge(self, now: float) -> None:
         step = self.convergence.step(now)
         trust = self.trust.doubt, self.trust.given and self.convergence.loaded
         if trust != self._trust_sent:
@@ -304,6 +322,3 @@ class World:
         if step.released:
             self.learned.released(step.released)
             self.vrouters.release(step.released)
-        effects = list(self._effects)
-        self._effects.clear()
-        return effects

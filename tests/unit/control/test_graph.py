@@ -13,6 +13,7 @@ import pytest
 from lab.beds.option_values import world_settings
 from ryu_apps import control
 from ryu_apps.control.graph import GOING_BACK, GRAPH, LINES, RARELY, Graph, Marks
+from ryu_apps.control.messages import Notice
 from ryu_apps.control.world import World
 
 SOURCES = sorted(Path(inspect.getfile(control)).parent.rglob("*.py"))
@@ -213,3 +214,24 @@ def test_consumers_that_keep_each_other_busy_end_for_this_flush() -> None:
         assert part.worklists["claims"] or part.worklists["port_routes"], "nothing is lost"
     assert part.most_back <= GOING_BACK + 1
     assert len(part.effects) == 2, "told at the first and the second time, and not at the third"
+
+
+@pytest.mark.parametrize("part,method", [
+    ("probes", "flush"), ("moves", "due"), ("publisher", "flush"), ("convergence", "step"),
+])
+def test_a_step_that_fails_holds_nothing_up(monkeypatch, part, method) -> None:
+    """What the worklists gave leaves with the same flush, however often the step fails."""
+    world = World(world_settings("node", 64512))
+
+    def fail(*arguments):
+        raise ValueError("broken")
+
+    monkeypatch.setattr(getattr(world, part), method, fail)
+    reported = []
+    for number in range(1, 9):
+        world._effects.append(Notice("info", "test", str(number)))
+        effects = world.flush(float(number))
+        assert Notice("info", "test", str(number)) in effects
+        reported.append(any("broken" in one.text for one in effects if type(one) is Notice))
+    assert world.graph.failures == 8
+    assert [n for n, told in enumerate(reported, 1) if told] == [1, 2, 4, 8]
