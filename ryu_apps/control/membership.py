@@ -50,6 +50,8 @@ class Membership:
         """Ours by the records, but not here -> since when."""
         self._yielded: set[str] = set()
         """Those that were left to another node, and not accepted here since."""
+        self.ready: set[str] = set()
+        """Those of other nodes that this one could take over at once."""
         self._revisions: dict[str, int] = {}
         """Where the count of an element goes on that was forgotten: a late acknowledgement of its
         former channel must confirm nothing."""
@@ -276,6 +278,19 @@ class Membership:
             "warning", f"hypervisor {element.info.hostname}",
             f"OVSDB disconnected ({event.reason}); its switch forwards on",
         ))
+
+    def mastership_lost(self, event: msg.MastershipLost) -> None:
+        """The element heeds a later owner; the records are about to say so."""
+        element = self._elements.accepted.get(event.element)
+        if element is not None:
+            self._effects.append(msg.Notice(
+                "warning", f"hypervisor {element.info.hostname}",
+                f"it has another owner, of epoch {event.epoch}; nothing more is written to it",
+            ))
+
+    def standby_ready(self, event: msg.StandbyReady) -> None:
+        """How well this node knows an element that another owns."""
+        (self.ready.add if event.ready else self.ready.discard)(event.element)
 
     def forget(self, name: str, keep_record: bool = False) -> None:
         """Let an element go with all that it had: its ports, its paths, its vrouter.

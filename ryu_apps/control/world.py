@@ -189,6 +189,8 @@ class World:
             msg.ElementChanged: self.membership.changed,
             msg.ElementUnusable: self.membership.refusals.unusable,
             msg.ElementDisconnected: lambda event, now: self.membership.disconnected(event),
+            msg.StandbyReady: lambda event, now: self.membership.standby_ready(event),
+            msg.MastershipLost: lambda event, now: self.membership.mastership_lost(event),
             msg.InterfacesChanged: self.membership.interfaces_changed,
             msg.PortStatus: self.membership.port_status,
             msg.TunnelsChanged: lambda event, now: self.vrouters.tunnels_changed(event),

@@ -54,10 +54,12 @@ from ryu_apps.control.messages.elements import (
     ForgetElement,
     Interface,
     InterfacesChanged,
+    MastershipLost,
     PortStatus,
     ReconsiderElement,
     RefuseElement,
     ReleaseElement,
+    StandbyReady,
     TunnelsChanged,
     TunnelStatus,
 )
@@ -75,11 +77,11 @@ __all__ = [
     "ConfigChanged", "ConfigDoubted", "ConfigLoaded", "Defer", "DnsChanged", "EdgeChanged",
     "Effect", "ElementChanged", "ElementConnected", "ElementDisconnected", "ElementInfo",
     "ElementUnusable", "EndOfRib", "Event", "Evidence", "ExpectElement", "ForgetElement",
-    "Interface", "InterfacesChanged", "Notice", "ObjectRefused", "PathsReceived", "PeerDown",
-    "PeerUp", "PortStatus", "Probe", "Program", "ReconsiderElement", "RecordStatus",
-    "RefuseElement", "ReleaseElement", "SendEndOfRib", "SendGratuitousArp", "StatusChanged",
-    "Subscriptions", "Tick", "TunnelStatus", "TunnelsChanged", "VrouterAcked",
-    "VrouterConnected", "VrouterDisconnected", "Withdraw",
+    "Interface", "InterfacesChanged", "MastershipLost", "Notice", "ObjectRefused",
+    "PathsReceived", "PeerDown", "PeerUp", "PortStatus", "Probe", "Program", "ReconsiderElement",
+    "RecordStatus", "RefuseElement", "ReleaseElement", "SendEndOfRib", "SendGratuitousArp",
+    "StandbyReady", "StatusChanged", "Subscriptions", "Tick", "TunnelStatus", "TunnelsChanged",
+    "VrouterAcked", "VrouterConnected", "VrouterDisconnected", "Withdraw",
 ]  # fmt: skip
 
 EFFECTS: frozenset[type[Effect]] = frozenset(

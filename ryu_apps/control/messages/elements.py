@@ -42,6 +42,9 @@ class ElementInfo:
 
     ``identity``: tells two apart that have one system-id; for OVS the UUID of the Open_vSwitch row.
     ``address``: the peer address of the connection.  ``facts``: what only its kind has.
+    ``controller``: where its switch finds this node, a target as in ovs-vswitchd.conf.db(5), table
+    Controller.  ``managers``: how many nodes it was told to connect to.  ``epoch``: which change of
+    its owner it has heard of last, 0 for none; see :class:`AcceptElement`.
     """
 
     element: str
@@ -50,6 +53,9 @@ class ElementInfo:
     identity: str
     address: str
     facts: Facts
+    controller: str = ""
+    managers: int = 1
+    epoch: int = 0
 
     @property
     def kind(self) -> str:
@@ -125,6 +131,24 @@ class TunnelsChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StandbyReady(Event):
+    """Whether this node could take over the element, which another owns, without reading anything
+    of it first."""
+
+    element: str
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MastershipLost(Event):
+    """The element heeds an owner of a later ``epoch`` than this node's, and takes no change from
+    this one."""
+
+    element: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class ForgetElement(Event):
     """The operator removed a hypervisor: its claims and paths go."""
 
@@ -134,21 +158,26 @@ class ForgetElement(Event):
 @dataclass(frozen=True, slots=True)
 class AcceptElement(Effect):
     """The session may configure its hypervisor from now on; an older session of it is closed.
-    ``info``: as it was when that was decided."""
+    ``info``: as it was when that was decided.  ``epoch``: counts the changes of its owner; the
+    element heeds the highest that it has been shown (``generation_id`` of OpenFlow 1.4 section
+    6.3.5, and a wait on ``external_ids:vnc-epoch`` in each transaction)."""
 
     session: int
     info: ElementInfo
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class RefuseElement(Effect):
     """The session may not configure its hypervisor.  ``standby``: nothing is wrong, the hypervisor
-    is another's; keep the session."""
+    is another's; keep the session.  ``warm``: and know of the element what this node would have to
+    know to take it over."""
 
     session: int
     info: ElementInfo
     reason: str
     standby: bool = False
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
