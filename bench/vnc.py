@@ -254,7 +254,7 @@ class Vnc(System):
             for child in children(node.daemon.pid)[:1]:
                 found[f"{name} bgp"] = child
         assert self.lab.etcd is not None
-        found["etcd"] = self.lab.etcd.daemon.pid
+        found["etcd"] = self.lab.etcd.members[0].daemon.pid
         for hypervisor in self.hypervisors:
             found[f"{hypervisor.name} ovsdb-server"] = hypervisor.database.pid
             found[f"{hypervisor.name} ovs-vswitchd"] = hypervisor.switch.pid

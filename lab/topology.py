@@ -32,9 +32,10 @@ class Lab:
 
     ``nodes``: node name -> names of the hypervisors that join it.  ``api_ports``: ports of the
     host's loopback that lead to the nodes' APIs, in the order of ``nodes``; 0 takes a free one.
-    ``store``: "etcd", or for one node alone "sqlite" or "memory".  ``settings``: lines added
-    to every node's configuration, by section.  ``peer_options``: appended to every peer's line.
-    ``trees``: node name -> the tree it is started from, where that is another than this one.
+    ``store``: "etcd" with ``etcd_members``, or for one node alone "sqlite" or "memory".
+    ``settings``: lines added to every node's configuration, by section.  ``peer_options``:
+    appended to every peer's line.  ``trees``: node name -> the tree it is
+    started from, where that is another than this one.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Lab:
         settings: dict[str, tuple[str, ...]] | None = None,
         peer_options: str = "",
         trees: Mapping[str, Tree] | None = None,
+        etcd_members: int = 1,
     ) -> None:
         self.name = name
         self.owners = {node: tuple(hvs) for node, hvs in (nodes or DEFAULT_NODES).items()}
@@ -55,7 +57,7 @@ class Lab:
         self.asn = asn
         self.fabric = Fabric(name, self.journal)
         self.etcd = (
-            Etcd(name, f"{MGMT}250", self.fabric, self.journal) if store == "etcd" else None
+            Etcd(name, MGMT, etcd_members, self.fabric, self.journal) if store == "etcd" else None
         )
         self.hypervisors: dict[str, Hypervisor] = {}
         for hypervisor in dict.fromkeys(hv for hvs in self.owners.values() for hv in hvs):
@@ -79,7 +81,8 @@ class Lab:
         if self.etcd is None:
             return ("backend = memory",)
         return (
-            "backend = etcd", f"endpoints = {self.etcd.url}", f"max_operations = {MAX_TXN_OPS}",
+            "backend = etcd", f"endpoints = {','.join(self.etcd.urls)}",
+            f"max_operations = {MAX_TXN_OPS}",
         )
 
     def _add_hypervisor(self, name: str) -> Hypervisor:
@@ -140,7 +143,7 @@ class Lab:
         """etcd and the hypervisors, side by side."""
         progress(
             f"{len(self.hypervisors)} hypervisors with stock Open vSwitch"
-            + (", one-member etcd" if self.etcd else "")
+            + (f", etcd of {_members(self.etcd)}" if self.etcd else "")
         )
         tasks = [hypervisor.start for hypervisor in self.hypervisors.values()]
         if self.etcd is not None:
@@ -254,6 +257,11 @@ class Lab:
 def is_up(peer: Mapping[str, Any]) -> bool:
     """Whether an entry of ``/v1/peers`` is an established session."""
     return bool(peer["up"])
+
+
+def _members(etcd: Etcd) -> str:
+    count = len(etcd.members)
+    return "one member" if count == 1 else f"{count} members"
 
 
 def _shown_command(nodes: Mapping[str, Node]) -> list[str]:

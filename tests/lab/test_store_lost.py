@@ -61,9 +61,10 @@ def unchanged(lab: Lab, before: dict[str, list[str]]) -> None:
 
 
 def lose(lab: Lab) -> None:
-    lab.etcd.daemon.kill()
-    shutil.rmtree(lab.directory / "etcd" / "data")
-    lab.etcd.restart()
+    (member,) = lab.etcd.members
+    member.kill()
+    shutil.rmtree(member.data)
+    member.restart()
 
 
 def test_etcd_loses_its_data_and_the_nodes_restart(own: Lab, red: Tenant) -> None:
@@ -71,9 +72,10 @@ def test_etcd_loses_its_data_and_the_nodes_restart(own: Lab, red: Tenant) -> Non
     recovered(lab, red)
     before = all_flows(lab)
     kept = lab.directory / "kept"
-    lab.etcd.daemon.kill()
-    shutil.copytree(lab.directory / "etcd" / "data", kept)
-    lab.etcd.restart()
+    (member,) = lab.etcd.members
+    member.kill()
+    shutil.copytree(member.data, kept)
+    member.restart()
     recovered(lab, red)
 
     lose(lab)
@@ -94,10 +96,10 @@ def test_etcd_loses_its_data_and_the_nodes_restart(own: Lab, red: Tenant) -> Non
     unchanged(lab, before)
     reach(red)
 
-    lab.etcd.daemon.kill()  # the right one comes back
-    shutil.rmtree(lab.directory / "etcd" / "data")
-    shutil.copytree(kept, lab.directory / "etcd" / "data")
-    lab.etcd.restart()
+    member.kill()  # the right one comes back
+    shutil.rmtree(member.data)
+    shutil.copytree(kept, member.data)
+    member.restart()
     recovered(lab, red)
     unchanged(lab, before)
     reach(red)
