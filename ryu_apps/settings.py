@@ -57,8 +57,8 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.StrOpt("path", default="/var/lib/vnc/config.db", help="File of the SQLite database."),
         cfg.ListOpt("endpoints", default=["http://127.0.0.1:2379"], help="etcd endpoints."),
         cfg.StrOpt("prefix", default="/vnc", help="Keys of this system in etcd begin with this."),
-        cfg.IntOpt("session_ttl", default=10, min=2, help="Seconds until a dead node's liveness "
-                   "record goes."),
+        cfg.IntOpt("session_ttl", default=3, min=2, help="Seconds until a dead node's liveness "
+                   "record goes; it is renewed three times as often."),
         cfg.IntOpt("max_operations", default=128, min=4, help="etcd's --max-txn-ops. Larger bulk "
                    "requests than this allows are refused."),
         cfg.StrOpt("ca_file"),

@@ -51,7 +51,7 @@ LOG = logging.getLogger(__name__)
 T = TypeVar("T")
 
 ATTEMPTS = 30
-PATIENCE = 2.0
+PATIENCE = 1.0
 """Seconds after which a commit whose outcome is unknown does not ask for it: somebody waits."""
 CATCH_UP = 5.0
 """Seconds that a commit waits for the watch after a conflict."""
@@ -91,6 +91,12 @@ class Configuration:
     def doubt(self) -> str:
         """Why the store is not followed and nothing is changed, or ""."""
         return self._unread or self._copy.doubt or self._hypervisors_doubt
+
+    @property
+    def answers(self) -> bool:
+        """Whether the store answered what it was asked last; who need not wait for it looks
+        here."""
+        return self._store.answers
 
     @property
     def fault(self) -> str:
@@ -259,9 +265,7 @@ class Configuration:
         except Exception as error:  # the outermost boundary: those who wait must learn of it
             if not isinstance(error, StoreError):
                 LOG.exception("commit failed")
-            for request in group:
-                if not request.finished:
-                    request.error, request.finished = error, True
+            _fail([request for request in group if not request.finished], error)
 
     def _commit_some(self, group: list[PendingCommit]) -> list[PendingCommit]:
         """Commit the first of ``group`` that fit one transaction; return the rest."""
@@ -283,14 +287,27 @@ class Configuration:
                 except Conflict:
                     self._wait_newer(generation, attempt)
                     continue
-                except (Unavailable, TooLarge) as error:
-                    for request in planned:
-                        request.error, request.finished = error, True
+                except TooLarge as error:
+                    _fail(planned, error)
                     return rest
+                except Unavailable as error:
+                    _fail(planned, error)
+                    self._fail_waiting(rest, error)
+                    return []
             for request in planned:
                 request.finished = True
             return rest
         raise Conflict("the configuration is being changed too fast by others; try again")
+
+    def _fail_waiting(self, rest: list[PendingCommit], error: Unavailable) -> None:
+        """The store gave no answer, for as long as anybody should wait: those who waited behind
+        that change are told at once, and not one after the other."""
+        with self._queue_lock:
+            waiting, self._queue = self._queue, []
+        _fail([*rest, *waiting], Unavailable(
+            f"no answer to the change before this one, and this one was not tried ({error})",
+            definite=True,
+        ))
 
     def _write(self, changes: list[Change], generation: int) -> None:
         token, known = uuid.uuid4().hex, self._copy.lineage
@@ -328,3 +345,8 @@ class Configuration:
 
     def _on_status(self, batch: Batch) -> None:
         self._status.changed(batch, time.monotonic())
+
+
+def _fail(requests: list[PendingCommit], error: Exception) -> None:
+    for request in requests:
+        request.error, request.finished = error, True

@@ -108,6 +108,11 @@ class Store(abc.ABC):
         """Deliver every change below ``prefix`` made after ``revision``, for ever, over
         reconnects.  Raises nothing for an unreachable server: it retries and logs."""
 
+    @property
+    @abc.abstractmethod
+    def answers(self) -> bool:
+        """Whether what was asked of it last got an answer.  Costs nothing, asks nothing."""
+
     @abc.abstractmethod
     def status(self) -> dict:
         """For people: ``{"kind", "ok", "revision", "endpoints": [...], "error"}``."""

@@ -82,6 +82,10 @@ class LocalStore(Store):
             self._check_open()
             return self._data.get(check_key(key))
 
+    @property
+    def answers(self) -> bool:
+        return not self._closed
+
     def status(self) -> dict:
         with self._changed:
             return {

@@ -57,7 +57,7 @@ def _rules(config: Config, item: SecurityGroup) -> list[SecurityGroupRule]:
 def _ensure_default(environment: Environment, call: Call, filters: dict[str, set[str]]) -> None:
     """Make the default group of the client's project, or of the one project that it asks for.
 
-    A list must not fail because it cannot be made now: that is logged.
+    A list must neither fail nor wait because it cannot be made now: that is logged.
     """
     project = call.principal.project_id
     if not project:
@@ -66,7 +66,7 @@ def _ensure_default(environment: Environment, call: Call, filters: dict[str, set
             return
         (project,) = projects
     configuration = environment.configuration
-    if not project or len(project) > 255 or configuration.read(
+    if not project or len(project) > 255 or not configuration.answers or configuration.read(
         lambda config: security_groups.find_default(config, project)
     ):
         return

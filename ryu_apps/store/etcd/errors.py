@@ -20,17 +20,21 @@ _NEW_TOKEN = ("revision of auth store is old", "invalid auth token", "user name 
 another member's memory, or (with JWT) a user or role was changed since.  Source: etcd's package
 api/v3rpc/rpctypes."""
 
+_NOT_BEGUN = ("no leader", "too many requests")
+"""What etcd says of a request that it did not begin to carry out."""
+
 _TOO_LARGE = ("too many operations", "request is too large", "message larger than max")
 
 
 class EtcdError(StoreError):
     """etcd answered with an error.  ``code``: gRPC's.  ``ambiguous``: an earlier attempt at the
-    same request may have been carried out."""
+    same request may have been carried out.  ``begun``: this attempt may have been."""
 
-    def __init__(self, code: int, text: str, ambiguous: bool = False):
+    def __init__(self, code: int, text: str, ambiguous: bool = False, begun: bool = True):
         super().__init__(text)
         self.code = code
         self.ambiguous = ambiguous
+        self.begun = begun
 
 
 def read_answer(status: int, answer: bytes) -> dict:
@@ -81,12 +85,14 @@ def error_of(data: dict, status: int = 0) -> StoreError:
         return TooLarge(f"etcd refuses: {text}")
     if "database space exceeded" in text:
         return StoreError(
-            "etcd's database is full: compact and defragment it, then `etcdctl alarm disarm`"
+            "etcd's database is full, and nothing was changed: compact and defragment it, then "
+            "`etcdctl alarm disarm`"
         )
     if code == PERMISSION_DENIED:
         return StoreError(f"etcd refuses: {text}; grant the user read and write on the prefix")
     if any(words in text for words in _NEW_TOKEN):
         code = UNAUTHENTICATED
-    if "too many requests" in text:
+    begun = not any(words in text for words in _NOT_BEGUN)
+    if not begun:
         code = 14
-    return EtcdError(code if isinstance(code, int) else 2, text)
+    return EtcdError(code if isinstance(code, int) else 2, text, begun=begun)

@@ -17,17 +17,26 @@ from ryu_apps.store.base import StoreError, Unavailable
 from ryu_apps.store.etcd.errors import TRANSIENT, UNAUTHENTICATED, EtcdError, read_answer
 from ryu_apps.store.etcd.http import EtcdConnection, parse_endpoint
 from ryu_apps.store.etcd.options import EtcdOptions
+from ryu_apps.store.etcd.tokens import Tokens
 
 LOG = logging.getLogger(__name__)
 
-CONNECT_TIMEOUT = 1.0
-ATTEMPT_TIMEOUT = 2.5
-TIMEOUT = 3.0
-"""Of a request over all attempts, in seconds, if nobody says otherwise."""
+CONNECT_TIMEOUT = 0.5
+ATTEMPT_TIMEOUT = 0.7
+"""Of one attempt in the first round of the endpoints, in seconds; later ones get more."""
+LONGEST_ATTEMPT = 5.0
+TIMEOUT = 1.8
+"""Of a request over all attempts, in seconds, if nobody says otherwise: who waits for the answer to
+a change hears within two seconds that there is none."""
+ELECTION_TIMEOUT = 6.0
+"""The same where a majority of three or more endpoints is alive: it is electing a leader."""
+PROBE_TIMEOUT = 0.2
+PROBING = 0.5
+"""So many seconds before the end of a request's time the endpoints are asked who is alive."""
+BYTES_PER_SECOND = 1 << 20
+"""A large request gets more time."""
 MAX_IDLE = 16
 
-OPEN_SECONDS = 5.0
-"""Seconds until etcd is asked again whether it wants users; sooner when it refuses a request."""
 RENEWALS = 3
 """New tokens for one request; users may be changed again meanwhile."""
 
@@ -52,18 +61,16 @@ class EtcdGateway:
                     self.context.load_cert_chain(options.cert_file, options.key_file)
             except OSError as error:
                 raise StoreError(f"cannot use the TLS files for etcd: {error}") from error
-        self._username, self._password = options.username, options.password or ""
+        self.tokens = Tokens(options.username, options.password)
         self._lock = threading.Lock()
         self._idle: list[list[EtcdConnection]] = [[] for _ in self.endpoints]
         self._busy: set[EtcdConnection] = set()
-        self._token = ""
-        self._open_until = 0.0
-        """Until then etcd is taken to want no users."""
-        self._token_lock = threading.Lock()
         self._closed = False
         self.current = 0
         """Index of the endpoint that answered last; a hint, so read and written without a lock."""
         self.last_error = ""
+        self.answers = True
+        """Whether the last request, of whomever, got an answer."""
 
     # ---- connections
 
@@ -84,7 +91,7 @@ class EtcdGateway:
                 connection = self.connect(index, connect_timeout)
             with self._lock:
                 self._busy.add(connection)
-            token = self.token(connection)
+            token = self.tokens.get(connection, timeout)
         except (OSError, StoreError) as error:
             self._discard(connection)
             if isinstance(error, OSError):
@@ -138,55 +145,89 @@ class EtcdGateway:
         request: dict[str, Any],
         timeout: float | None = None,
         repeat: bool = True,
+        attempt_timeout: float = ATTEMPT_TIMEOUT,
     ) -> dict:
         """POST ``request`` to ``path`` (such as "/v3/kv/range") and return the answer, with
         ``ambiguous`` added: an earlier attempt may have been carried out too.
 
         It is repeated at the next endpoint until one answers or ``timeout`` seconds are over, so
         the request must be one that may be repeated; with ``repeat`` False it is tried again only
-        where it never left.  Raises Unavailable (``definite`` unless an
-        attempt may have been carried out), TooLarge, EtcdError.
+        where it was not begun.  Where most endpoints are alive and only have no leader yet, it
+        waits for the end of their election.  Raises Unavailable (``definite`` unless an attempt
+        may have been carried out), TooLarge, EtcdError.
         """
         body = json.dumps(request, separators=(",", ":")).encode()
-        deadline = time.monotonic() + (self.timeout if timeout is None else timeout)
+        more = len(body) / BYTES_PER_SECOND
+        timeout = (self.timeout if timeout is None else timeout) + more
+        begun = time.monotonic()
+        deadline, probed = begun + timeout, False
         ambiguous = False
         attempt = renewals = 0
         while True:
             left = deadline - time.monotonic()
+            if left <= PROBING and not probed and attempt:
+                probed = True
+                if self._is_electing():
+                    deadline = max(deadline, begun + ELECTION_TIMEOUT)
+                left = deadline - time.monotonic()
             if left <= 0:
+                self.answers = False
                 raise Unavailable(
                     f"etcd does not answer ({self.last_error}); is a majority of its members up?",
                     definite=not ambiguous,
                 )
             index = self.current
+            patience = left
+            if repeat:
+                patience = attempt_timeout * 1.5 ** (attempt // len(self.endpoints)) + more
+                if not probed and left > PROBING:
+                    patience = min(patience, left - PROBING + 0.01)
             try:
                 status, answer, token = self._exchange(
-                    index, path, body, min(left, CONNECT_TIMEOUT), min(left, ATTEMPT_TIMEOUT)
+                    index, path, body, min(left, CONNECT_TIMEOUT),
+                    min(left, patience, LONGEST_ATTEMPT + more),
                 )
                 data = read_answer(status, answer)
                 data["ambiguous"] = ambiguous
+                self.answers = True
                 return data
             except OSError as error:
                 ambiguous = ambiguous or not isinstance(error, _NotSent)
                 self.failed(index, error)
             except EtcdError as error:
-                if error.code == UNAUTHENTICATED and self._username and renewals < RENEWALS:
+                if error.code == UNAUTHENTICATED and self.tokens.username and renewals < RENEWALS:
                     renewals += 1  # it was not carried out
-                    self.drop_token(token)
+                    self.tokens.drop(token)
                     continue
                 elif error.code in TRANSIENT:
-                    ambiguous = True
+                    ambiguous = ambiguous or error.begun
                     self.failed(index, error)
                 else:
                     error.ambiguous = ambiguous
+                    self.answers = True
                     raise
             if ambiguous and not repeat:
                 raise Unavailable(f"etcd gave no answer ({self.last_error}); read what it changed")
             attempt += 1
             if attempt >= len(self.endpoints):
-                # Everyone was asked once; an election takes a second or two.
-                pause = min(0.4, 0.01 * 2 ** (attempt - len(self.endpoints)))
+                # Everyone was asked once; an election takes a second or so.
+                pause = min(0.1, 0.01 * 2 ** (attempt - len(self.endpoints)))
                 time.sleep(max(0.0, min(pause, deadline - time.monotonic())))
+
+    def _is_electing(self) -> bool:
+        """Whether a majority of three or more endpoints is alive."""
+        if len(self.endpoints) < 3:
+            return False
+        alive = 0
+        for index in range(len(self.endpoints)):
+            try:
+                self.call_at(index, "/v3/maintenance/status", {}, PROBE_TIMEOUT)
+                alive += 1
+            except EtcdError:  # such as: no leader
+                alive += 1
+            except (OSError, StoreError):
+                continue
+        return 2 * alive > len(self.endpoints)
 
     def call_at(self, index: int, path: str, request: dict[str, Any], timeout: float) -> dict:
         """One attempt at one endpoint.  Raises OSError besides what :meth:`call` raises."""
@@ -197,9 +238,9 @@ class EtcdGateway:
             try:
                 return read_answer(status, answer)
             except EtcdError as error:
-                if error.code != UNAUTHENTICATED or not self._username or renewal == RENEWALS:
+                if error.code != UNAUTHENTICATED or not self.tokens.username or renewal == RENEWALS:
                     raise
-                self.drop_token(token)
+                self.tokens.drop(token)
         raise AssertionError("the last round returns or raises")
 
     def farewell(self, path: str, request: dict[str, Any], timeout: float) -> None:
@@ -215,11 +256,11 @@ class EtcdGateway:
             try:
                 connection = self.connect(index, left)
                 try:
-                    token = self.token(connection)
+                    token = self.tokens.get(connection, left)
                     status, answer = connection.request(path, body, token, left)
-                    if status != 200 and self._username:
-                        self.drop_token(token)
-                        token = self.token(connection)
+                    if status != 200 and self.tokens.username:
+                        self.tokens.drop(token)
+                        token = self.tokens.get(connection, left)
                         status, answer = connection.request(path, body, token, left)
                     read_answer(status, answer)
                 finally:
@@ -228,39 +269,3 @@ class EtcdGateway:
             except OSError as error:
                 self.last_error = f"{self.endpoints[index].url}: {error}"
         raise Unavailable(f"etcd does not answer ({self.last_error})")
-
-    # ---- users
-
-    def drop_token(self, token: str) -> None:
-        """etcd did not take it; the next request asks for a new one."""
-        with self._token_lock:
-            self._open_until = 0.0
-            if self._token == token:  # else somebody has a new one already
-                self._token = ""
-
-    def token(self, connection: EtcdConnection) -> str:
-        """What goes into the Authorization header; "" without a user.  Raises OSError,
-        StoreError."""
-        if not self._username or self._token or time.monotonic() < self._open_until:
-            return self._token
-        with self._token_lock:
-            if not self._token:
-                credentials = {"name": self._username, "password": self._password}
-                status, answer = connection.request(
-                    "/v3/auth/authenticate",
-                    json.dumps(credentials).encode(),
-                    "",
-                    ATTEMPT_TIMEOUT,
-                )
-                try:
-                    self._token = read_answer(status, answer)["token"]
-                except EtcdError as error:
-                    if error.code in TRANSIENT:
-                        raise
-                    if "authentication is not enabled" in str(error):
-                        self._open_until = time.monotonic() + OPEN_SECONDS
-                        return ""
-                    raise StoreError(
-                        f"etcd does not let the user {self._username} in: {error}"
-                    ) from error
-            return self._token

@@ -15,6 +15,9 @@ from urllib.parse import urlsplit
 
 MAX_HEAD = 64 * 1024
 MAX_BODY = 512 * 1024 * 1024
+_HEADERS = b"Grpc-Metadata-hasleader: true\r\nContent-Type: application/json\r\n\r\n"
+"""hasleader: a member that knows of no leader says so at once, and ends streams, rather than have
+us wait for one (etcd's package api/v3rpc/rpctypes, MetadataRequireLeaderKey)."""
 
 
 class HttpError(OSError):
@@ -87,7 +90,7 @@ class EtcdConnection:
         if token:
             head += b"Authorization: %s\r\n" % token.encode()
         self._sock.settimeout(timeout)
-        self._sock.sendall(head + b"Content-Type: application/json\r\n\r\n" + body)
+        self._sock.sendall(head + _HEADERS + body)
 
     def read_head(self, deadline: float) -> tuple[int, bool, int]:
         """Status, whether the body is chunked, and its length if not."""

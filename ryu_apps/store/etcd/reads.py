@@ -16,6 +16,8 @@ from ryu_apps.store.etcd.keys import (
 )
 
 PAGE = 5000
+PAGE_TIMEOUT, PAGE_ATTEMPT = 6.0, 2.5
+"""Seconds for a page, which may be megabytes."""
 
 
 class EtcdReader:
@@ -53,7 +55,9 @@ class EtcdReader:
             request: dict[str, Any] = {**span, "limit": str(PAGE)}
             if revision:
                 request["revision"] = str(revision)
-            answer = self.gateway.call("/v3/kv/range", request)
+            answer = self.gateway.call(
+                "/v3/kv/range", request, PAGE_TIMEOUT, attempt_timeout=PAGE_ATTEMPT
+            )
             with reading():
                 revision = revision or int(answer["header"]["revision"])
                 items += [

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ryu_apps.store.base import (
@@ -22,7 +23,7 @@ from ryu_apps.store.base import (
     TooLarge,
 )
 from ryu_apps.store.etcd.errors import reading
-from ryu_apps.store.etcd.gateway import TIMEOUT, EtcdGateway
+from ryu_apps.store.etcd.gateway import ATTEMPT_TIMEOUT, TIMEOUT, EtcdGateway
 from ryu_apps.store.etcd.history import History
 from ryu_apps.store.etcd.options import EtcdOptions
 from ryu_apps.store.etcd.reads import EtcdReader
@@ -34,6 +35,8 @@ from ryu_apps.store.keys import check_key, check_transaction
 LOG = logging.getLogger(__name__)
 
 LISTS_REMEMBERED = 8
+RESTORED_AT_ONCE = 50
+"""Ephemeral keys that are put in one transaction after a lease was lost."""
 
 
 class EtcdStore(Store):
@@ -78,24 +81,11 @@ class EtcdStore(Store):
         return self._reader.get(check_key(key))
 
     def status(self) -> dict:
-        endpoints = []
-        revision, error = 0, ""
-        for index, endpoint in enumerate(self.gateway.endpoints):
-            entry: dict[str, Any] = {"url": endpoint.url, "ok": False, "error": ""}
-            try:
-                answer = self.gateway.call_at(index, "/v3/maintenance/status", {}, 1.0)
-                with reading():
-                    entry["ok"] = int(answer.get("leader", 0)) != 0 and not answer.get("errors")
-                    entry["version"] = answer.get("version", "")
-                    entry["leader"] = answer.get("leader") == answer["header"]["member_id"]
-                    entry["size"] = int(answer.get("dbSize", 0))
-                    entry["error"] = "" if entry["ok"] else "; ".join(
-                        answer.get("errors") or ["it sees no leader"]
-                    )
-                    revision = max(revision, int(answer["header"]["revision"]))
-            except (OSError, StoreError) as failure:
-                entry["error"] = str(failure)
-            endpoints.append(entry)
+        count = len(self.gateway.endpoints)
+        with ThreadPoolExecutor(count) as pool:
+            endpoints = list(pool.map(self._endpoint_status, range(count)))
+        revision = max(entry.pop("revision") for entry in endpoints)
+        error = ""
         if not any(entry["ok"] for entry in endpoints):
             error = "; ".join(f"{entry['url']}: {entry['error']}" for entry in endpoints)
         return {
@@ -105,6 +95,27 @@ class EtcdStore(Store):
             "endpoints": endpoints,
             "error": error or ("closed" if self._closed else ""),
         }
+
+    def _endpoint_status(self, index: int) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "url": self.gateway.endpoints[index].url, "ok": False, "error": "", "revision": 0,
+        }
+        try:
+            answer = self.gateway.call_at(index, "/v3/maintenance/status", {}, ATTEMPT_TIMEOUT)
+            with reading():
+                entry["ok"] = not answer.get("errors")
+                entry["version"] = answer.get("version", "")
+                entry["leader"] = answer.get("leader") == answer["header"]["member_id"]
+                entry["size"] = int(answer.get("dbSize", 0))
+                entry["error"] = "; ".join(answer.get("errors") or ())
+                entry["revision"] = int(answer["header"]["revision"])
+        except (OSError, StoreError) as failure:
+            entry["error"] = str(failure)
+        return entry
+
+    @property
+    def answers(self) -> bool:
+        return self.gateway.answers
 
     # ---- writes
 
@@ -145,24 +156,42 @@ class EtcdStore(Store):
                         operation.value if lives else None,
                     )
 
-    def _restore_ephemeral(self, lease: int) -> None:
+    def _restore_ephemeral(self, lease: int) -> Iterator[None]:
         """Put the keys of a lost lease, unless somebody else has put them.  Those that are there
-        still hang on the old lease, and would go with it."""
+        still hang on the old lease, and would go with it.  A step is one transaction at most."""
         with self._lock:
-            ours = {key: noted for key, noted in self._ephemeral.items() if noted[1] is not None}
-        for key, (revision, value) in ours.items():
-            while True:
-                found = self.get(key)
-                if found is not None and found.revision != revision:
-                    LOG.warning("%s is not put again: somebody else has put it", key)
-                    break
-                known = [Compare(key, revision if found is not None else 0)]
-                try:
-                    self.transact(known, [Put(key, value, ephemeral=True)])
-                    LOG.info("%s was put again in the new session", key)
-                    break
-                except Conflict:  # it went, or came, a moment ago
-                    continue
+            ours = [
+                (key, revision, value) for key, (revision, value) in self._ephemeral.items()
+                if value is not None
+            ]
+        most = max(1, min(RESTORED_AT_ONCE, self._max_operations // 2))
+        for start in range(0, len(ours), most):
+            some = ours[start:start + most]
+            try:
+                self.transact(
+                    [Compare(key, 0) for key, _, _ in some],
+                    [Put(key, value, ephemeral=True) for key, _, value in some],
+                )
+                LOG.info("%d records of this session were put again in a new one", len(some))
+                yield
+            except Conflict:
+                for key, revision, value in some:
+                    self._restore_one(key, revision, value)
+                    yield
+
+    def _restore_one(self, key: str, revision: int, value: bytes) -> None:
+        while True:
+            found = self.get(key)
+            if found is not None and found.revision != revision:
+                LOG.warning("%s is not put again: somebody else has put it", key)
+                return
+            known = [Compare(key, revision if found is not None else 0)]
+            try:
+                self.transact(known, [Put(key, value, ephemeral=True)])
+                LOG.info("%s was put again in the new session", key)
+                return
+            except Conflict:  # it went, or came, a moment ago
+                continue
 
     # ---- watches
 

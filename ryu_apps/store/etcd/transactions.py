@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +18,9 @@ from ryu_apps.store.etcd.errors import NOT_FOUND, EtcdError
 from ryu_apps.store.etcd.gateway import EtcdGateway
 from ryu_apps.store.etcd.keys import encode_bytes, encode_key
 from ryu_apps.store.etcd.session import EtcdSession
+
+LEAST = 0.2
+"""Seconds that a transaction has at least, however long the session took to begin."""
 
 
 class _Slot:
@@ -57,11 +61,12 @@ class Transactions:
             if not answer.get("succeeded"):
                 raise _conflict(compares)
             return int(answer["header"]["revision"])
+        deadline = time.monotonic() + self._gateway.timeout
         if max(len(compares), len(operations)) == self._max_operations:
-            return self._attempt_once(conditions, compares, operations)
+            return self._attempt_once(conditions, compares, operations, deadline)
         slot = self._take_slot()
         try:
-            revision = self._attempt(slot, conditions, compares, operations)
+            revision = self._attempt(slot, conditions, compares, operations, deadline)
         except (Conflict, TooLarge):
             self._slots.append(slot)
             raise
@@ -74,16 +79,19 @@ class Transactions:
         conditions: list[dict],
         compares: Sequence[Compare],
         operations: Sequence[Put | Delete],
+        deadline: float,
     ) -> int:
         """A transaction that leaves no room for a marker: repeated only while it never left."""
         while True:
-            lease = self._session.lease()
+            lease = self._session.lease(deadline - time.monotonic())
             request = {
                 "compare": conditions,
                 "success": [self._operation(one, lease) for one in operations],
             }
             try:
-                answer = self._gateway.call("/v3/kv/txn", request, repeat=False)
+                answer = self._gateway.call(
+                    "/v3/kv/txn", request, _left(deadline), repeat=False
+                )
             except EtcdError as error:
                 if error.code != NOT_FOUND:
                     raise
@@ -108,10 +116,11 @@ class Transactions:
         conditions: list[dict],
         compares: Sequence[Compare],
         operations: Sequence[Put | Delete],
+        deadline: float,
     ) -> int:
         name = encode_bytes(secrets.token_bytes(8))
         while True:
-            lease = self._session.lease()
+            lease = self._session.lease(deadline - time.monotonic())
             request = {
                 "compare": [*conditions, _condition(slot.key, slot.revision)],
                 "success": [
@@ -121,7 +130,7 @@ class Transactions:
                 "failure": [{"request_range": {"key": slot.key}}],
             }
             try:
-                answer = self._gateway.call("/v3/kv/txn", request)
+                answer = self._gateway.call("/v3/kv/txn", request, _left(deadline))
             except EtcdError as error:
                 if error.code != NOT_FOUND:
                     raise
@@ -159,6 +168,10 @@ class Transactions:
                 put["lease"] = str(lease)
             return {"request_put": put}
         return {"request_delete_range": {"key": key}}
+
+
+def _left(deadline: float) -> float:
+    return max(LEAST, deadline - time.monotonic())
 
 
 def _condition(key: str, revision: int) -> dict[str, str]:

@@ -26,8 +26,9 @@ from ryu_apps.supervision import Thread, failed, next_step, waiting
 
 LOG = logging.getLogger(__name__)
 
-IDLE = 2.0
-"""Seconds of silence before the endpoint must prove that it is alive."""
+IDLE = 0.7
+"""Seconds of silence before the endpoint must prove that it is alive: a change that another node
+made holds our own up until we have heard of it."""
 
 
 class EtcdWatch(Watch):
@@ -217,7 +218,7 @@ class EtcdWatch(Watch):
                 "start_revision": str(self._last + 1),
             }
         }
-        self._token = token = gateway.token(connection)
+        self._token = token = gateway.tokens.get(connection, ATTEMPT_TIMEOUT)
         connection.send("/v3/watch", json.dumps(request).encode(), token, ATTEMPT_TIMEOUT)
         status, chunked, _ = connection.read_head(time.monotonic() + ATTEMPT_TIMEOUT)
         if status != 200 or not chunked:
@@ -257,13 +258,13 @@ class EtcdWatch(Watch):
             error = error_of(message)
             if isinstance(error, EtcdError) and error.code == OUT_OF_RANGE:
                 raise forgotten(error)
-            self._gateway.drop_token(self._token)
+            self._gateway.tokens.drop(self._token)
             raise error
         result = message.get("result", {})
         if result.get("canceled"):
             if "compact_revision" in result:
                 raise LostHistory(f"compacted up to revision {result['compact_revision']}")
-            self._gateway.drop_token(self._token)
+            self._gateway.tokens.drop(self._token)
             raise Unavailable(f"etcd ended the watch: {result.get('cancel_reason', 'no reason')}")
         changes: list[tuple[str, bytes | None]] = []
         revision = 0

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.views.health import Check, Sources
 
 
 def checks(sources: Sources) -> Iterator[Check]:
-    status = sources.store.status()
-    yield Check("store", status["ok"], status.get("error") or f"{status['kind']}, reachable")
+    yield store(sources.store.status())
     if sources.configuration is not None:
         yield configuration(sources.configuration)
         yield records(sources.configuration)
+
+
+def store(status: dict[str, Any]) -> Check:
+    """Whether the store answers; where it has several members, which do not."""
+    if not status["ok"]:
+        return Check("store", False, status["error"])
+    away = [one for one in status["endpoints"] if isinstance(one, dict) and not one["ok"]]
+    if not away:
+        return Check("store", True, f"{status['kind']}, reachable")
+    which = "; ".join(f"{one['url']}: {one['error']}" for one in away)
+    return Check("store", True, f"{status['kind']}, reachable; not all members are well: {which}",
+                 warning=True)
 
 
 def configuration(configuration: Configuration) -> Check:

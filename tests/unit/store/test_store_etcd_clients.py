@@ -63,7 +63,7 @@ def test_users_and_passwords(tokens):
         with opened(etcd, prefix="/vnc", username="vnc", password="secret") as store:
             replica = Replica(store)
             store.transact([], [Put("/a", b"1")])
-            store.gateway._token = "not.valid"
+            store.gateway.tokens.current = "not.valid"
             store.transact([], [Put("/a", b"2")])
             until(lambda: replica.equals(store))
             # A restart makes all simple tokens void.
@@ -89,7 +89,7 @@ def test_users_and_passwords(tokens):
             until(lambda: late.equals(store) and replica.equals(store))
             # Without users: nobody is asked for a token any more.
             etcd.call("/v3/auth/disable", {}, token=as_root(etcd))
-            store.gateway.drop_token(store.gateway._token)
+            store.gateway.tokens.drop(store.gateway.tokens.current)
             store.transact([], [Put("/a", b"7")])
             etcd.call("/v3/auth/enable", {})
             store.transact([], [Put("/a", b"8")])
