@@ -178,23 +178,34 @@ class Etcd:
         member.kill()
         self.members.remove(member)
         other = self.members[0]
-        members = json.loads(other.ctl("member", "list", "-w", "json"))["members"]
-        (id,) = (one["ID"] for one in members if one["name"] == member.name)
+        ids = {one["name"]: one["ID"] for one in _listed(other)}
+        wait_until(lambda: _without(other, ids[member.name]), "etcd to take the member out", 30)
         fresh = self._add(f"etcd{self._made + 1}")
-        change = ("add", fresh.name, f"--peer-urls={fresh.peer_url}")
-        for words in (("remove", f"{id:x}"), change):
-            wait_until(lambda words=words: _accepted(other, words),
-                       "etcd to change its members", 30)
+        wait_until(lambda: _with(other, fresh), "etcd to take the new member in", 30)
         fresh.prepare(self.members, joins=True)
         fresh.start()
         return fresh
 
 
-def _accepted(member: EtcdMember, change: tuple[str, ...]) -> bool:
+def _listed(member: EtcdMember) -> list[dict[str, Any]]:
+    return json.loads(member.ctl("member", "list", "-w", "json"))["members"]
+
+
+def _without(member: EtcdMember, id: int) -> bool:
+    """Remove a member; whether it is removed.  An answer may be late, and the cluster busy."""
     try:
-        member.ctl("member", *change)
-    except CommandError as error:
-        if "unhealthy cluster" in str(error):
-            return False
-        raise
+        if any(one["ID"] == id for one in _listed(member)):
+            member.ctl("member", "remove", f"{id:x}")
+    except CommandError:
+        return False
+    return True
+
+
+def _with(member: EtcdMember, fresh: EtcdMember) -> bool:
+    """The same of one that is added."""
+    try:
+        if not any(fresh.peer_url in one["peerURLs"] for one in _listed(member)):
+            member.ctl("member", "add", fresh.name, f"--peer-urls={fresh.peer_url}")
+    except CommandError:
+        return False
     return True
