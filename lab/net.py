@@ -1,4 +1,4 @@
-"""Network namespaces, veth pairs and the two fabrics (underlay and management)."""
+"""Network namespaces and the veth pairs between them."""
 
 from __future__ import annotations
 
@@ -102,44 +102,3 @@ def veth(
     for end, interface in ((space, name), (other, other_name)):
         end.batch([f"link set {interface} up"])
         end.offloads_off([interface])
-
-
-class Fabric:
-    """A namespace with bridges: ``underlay`` carries the tunnels, ``mgmt`` everything else.
-
-    Two networks, so that OVSDB, OpenFlow, BGP and REST go on while a switch is restarted or the
-    underlay is cut.
-    """
-
-    BRIDGES = ("underlay", "mgmt")
-
-    def __init__(self, lab: str, journal: Journal, mtu: int = 1500) -> None:
-        self.space = Namespace(lab, "fabric")
-        self._journal = journal
-        self._mtu = mtu
-
-    def start(self) -> None:
-        self.space.create(self._journal)
-        self.space.batch(
-            command
-            for bridge in self.BRIDGES
-            for command in (
-                f"link add {bridge} type bridge mcast_snooping 0 stp_state 0",
-                f"link set {bridge} up",
-            )
-        )
-        # Where the kernel hands bridged frames to iptables, a host's rules would drop ours.
-        self.space.sysctl({"net.bridge.bridge-nf-call-iptables": 0})
-
-    def attach(self, space: Namespace, interface: str, bridge: str, address: str = "") -> None:
-        """A veth from ``space`` to ``bridge``; ``address``: "A.B.C.D/LEN" for its end, or ""."""
-        port = f"{bridge[0]}-{space.host}"[:15]
-        veth(self.space, port, space, interface, self._mtu)
-        self.space.batch([f"link set {port} master {bridge}"])
-        if address:
-            space.batch([f"address add {address} dev {interface}"])
-
-    def cut(self, host: str, bridge: str = "underlay", up: bool = False) -> None:
-        """Take the fabric's end of a host's link down, or up again."""
-        state = "up" if up else "down"
-        self.space.batch([f"link set {bridge[0]}-{host} {state}"])

@@ -1,7 +1,8 @@
 """The lab as a whole: fabric, store, hypervisors, nodes and VMs, made and removed together.
 
-Addresses come from the ranges kept for documentation (RFC 5737): the underlay (VTEPs) is
-192.0.2.0/24, the management network 198.51.100.0/24.  Both exist inside namespaces only.
+Addresses come from ranges kept for documentation and tests: the underlay (VTEPs) is 192.0.2.0/24,
+or what racks own of 198.18.0.0/16; the management network is 198.51.100.0/24.  They exist inside
+namespaces only.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from lab.fabric.flat import MGMT, Fabric
+from lab.fabric.plan import Racks
+from lab.fabric.racks import RackFabric
 from lab.hosts.etcd import MAX_TXN_OPS, Etcd
 from lab.hosts.frr import Frr
 from lab.hosts.hypervisor import Hypervisor
@@ -19,11 +23,8 @@ from lab.hosts.node import Node, NodeSpec, full_mesh
 from lab.hosts.tree import THIS, Tree
 from lab.hosts.vm import PortSpec, Vm
 from lab.journal import Journal, LabBusy
-from lab.net import Fabric
 from lab.wait import wait_until
 
-UNDERLAY = "192.0.2."
-MGMT = "198.51.100."
 DEFAULT_NODES = {"node1": ("hv1", "hv2"), "node2": ("hv3",)}
 
 
@@ -36,6 +37,7 @@ class Lab:
     ``settings``: lines added to every node's configuration, by section.  ``peer_options``:
     appended to every peer's line.  ``trees``: node name -> the tree it is
     started from, where that is another than this one.
+    ``racks``: a routed fabric of racks in place of the one segment that all hypervisors share.
     """
 
     def __init__(
@@ -49,13 +51,15 @@ class Lab:
         peer_options: str = "",
         trees: Mapping[str, Tree] | None = None,
         etcd_members: int = 1,
+        racks: Racks | None = None,
     ) -> None:
         self.name = name
         self.owners = {node: tuple(hvs) for node, hvs in (nodes or DEFAULT_NODES).items()}
         self.journal = Journal(name)
         self.directory = self.journal.directory
         self.asn = asn
-        self.fabric = Fabric(name, self.journal)
+        self.racks = RackFabric(name, self.journal, racks) if racks else None
+        self.fabric = self.racks or Fabric(name, self.journal)
         self.etcd = (
             Etcd(name, MGMT, etcd_members, self.fabric, self.journal) if store == "etcd" else None
         )
@@ -88,7 +92,8 @@ class Lab:
     def _add_hypervisor(self, name: str) -> Hypervisor:
         number = 11 + len(self.hypervisors)
         hypervisor = Hypervisor(
-            self.name, name, f"{UNDERLAY}{number}", f"{MGMT}{number}", self.fabric, self.journal
+            self.name, name, self.fabric.uplinks(name, number), f"{MGMT}{number}", self.fabric,
+            self.journal,
         )
         self.hypervisors[name] = hypervisor
         return hypervisor
@@ -149,6 +154,7 @@ class Lab:
         if self.etcd is not None:
             tasks.append(self.etcd.start)
         in_parallel(tasks)
+        self.fabric.wait_ready()
 
     def start_nodes(self, progress: Callable[[str], None]) -> None:
         progress(f"VNC nodes {', '.join(self.nodes)}: {shlex.join(_shown_command(self.nodes))}")

@@ -10,8 +10,9 @@ import signal
 from collections.abc import Iterable
 from typing import Any
 
+from lab.fabric.flat import Fabric
 from lab.journal import Journal
-from lab.net import CommandError, Fabric, Namespace
+from lab.net import CommandError, Namespace
 from lab.process import Daemon
 from lab.wait import wait_until
 

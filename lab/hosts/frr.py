@@ -1,22 +1,16 @@
-"""FRR in a namespace: zebra and bgpd with their own run directory; a route reflector helper."""
+"""FRR on the management network: zebra and bgpd; a route reflector helper."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterable
-from typing import Any
 
+from lab.fabric.flat import Fabric
 from lab.journal import Journal
-from lab.net import Fabric, Namespace
-from lab.process import Daemon
-
-DAEMONS = "/usr/lib/frr"
-USER = "frr"
-"""Made by the package; the daemons give up root for it, so the run directory is its."""
+from lab.net import Namespace
+from lab.routing import Routing
 
 
-class Frr:
+class Frr(Routing):
     """``config``: text of bgpd.conf."""
 
     def __init__(
@@ -24,50 +18,15 @@ class Frr:
     ) -> None:
         self.name = name
         self.address = address
-        self.space = Namespace(lab, name)
-        self.directory = journal.directory / name
-        self._config = config
         self._fabric = fabric
         self._journal = journal
-        self.zebra = self._daemon("zebra")
-        self.bgpd = self._daemon("bgpd")
-
-    def _daemon(self, program: str) -> Daemon:
-        directory = self.directory
-        return Daemon(
-            self._journal, program,
-            [
-                f"{DAEMONS}/{program}", "-f", f"{directory}/{program}.conf",
-                "-i", f"{directory}/{program}.pid", "-z", f"{directory}/zserv.api",
-                "--vty_socket", str(directory), "-u", USER, "-g", USER, "-P", "0",
-                "--log", "stdout",
-            ],
-            directory, self.space,
-        )
+        configs = {"zebra": f"hostname {name}\n", "bgpd": config}
+        super().__init__(Namespace(lab, name), journal.directory / name, configs, journal)
 
     def start(self) -> None:
         self.space.create(self._journal)
         self._fabric.attach(self.space, "mgmt0", "mgmt", f"{self.address}/24")
-        self.directory.mkdir(parents=True, exist_ok=True)
-        shutil.chown(self.directory, USER, USER)
-        (self.directory / "zebra.conf").write_text(f"hostname {self.name}\n")
-        (self.directory / "bgpd.conf").write_text(self._config)
-        for daemon in (self.zebra, self.bgpd):
-            daemon.start()
-            daemon.wait_ready((self.directory / f"{daemon.name}.vty").exists, "its VTY socket")
-
-    def stop(self) -> None:
-        self.bgpd.stop()
-        self.zebra.stop()
-
-    def vtysh(self, *commands: str) -> str:
-        """Run vtysh commands, each as typed at the prompt; configuration begins with
-        "configure terminal"."""
-        words = [word for command in commands for word in ("-c", command)]
-        return self.space.run(["vtysh", "--vty_socket", str(self.directory), *words]).stdout
-
-    def json(self, command: str) -> Any:
-        return json.loads(self.vtysh(f"{command} json"))
+        super().start()
 
 
 def route_reflector(asn: int, router_id: str, clients: Iterable[str]) -> str:

@@ -1,8 +1,9 @@
 """A hypervisor: a namespace with stock Open vSwitch on the userspace datapath.
 
-``br-phy`` holds the veth to the underlay and, on its tap, the VTEP address; ``br-int`` is made by
-the VNC node once the hypervisor joined.  The switch is started with ``--disable-system`` (no
-kernel module) and ``--enable-dummy`` (so that ports of type dummy can stand beside real ones).
+Each uplink has a physical bridge: it holds the veth to the underlay and, on its tap, the VTEP
+address; ``br-int`` is made by the VNC node once the hypervisor joined.  The switch is started with
+``--disable-system`` (no kernel module) and ``--enable-dummy`` (so that ports of type dummy can
+stand beside real ones).
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from lab.fabric.flat import Fabric, Uplink
 from lab.hosts.open_vswitch import schema_path
 from lab.journal import Journal
-from lab.net import CommandError, Fabric, Namespace, run
+from lab.net import CommandError, Namespace, run
 from lab.process import Daemon
 from lab.wait import wait_until
 
@@ -21,13 +23,16 @@ OPENFLOW = "OpenFlow14"
 
 
 class Hypervisor:
-    """``vtep`` and ``mgmt``: its IPv4 addresses on the underlay and the management network."""
+    """``uplinks``: its ways into the underlay, an address each; ``mgmt``: its address on the
+    management network."""
 
     def __init__(
-        self, lab: str, name: str, vtep: str, mgmt: str, fabric: Fabric, journal: Journal
+        self, lab: str, name: str, uplinks: tuple[Uplink, ...], mgmt: str, fabric: Fabric,
+        journal: Journal,
     ) -> None:
         self.name = name
-        self.vtep = vtep
+        self.uplinks = uplinks
+        self.vtep = uplinks[0].address
         self.mgmt = mgmt
         self.space = Namespace(lab, name)
         self.directory = journal.directory / name
@@ -65,8 +70,7 @@ class Hypervisor:
     def start(self) -> None:
         """Create the namespace, attach it to both fabrics, start Open vSwitch."""
         self.space.create(self._journal)
-        self._fabric.attach(self.space, "mgmt0", "mgmt", f"{self.mgmt}/24")
-        self._fabric.attach(self.space, "eth0", "underlay")
+        self._fabric.attach_hypervisor(self.space, self.uplinks, self.mgmt)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.start_database()
         self.vsctl("--no-wait", "init")
@@ -75,12 +79,13 @@ class Hypervisor:
             f"external_ids:hostname={self.name}",
         )
         self.start_switch()
-        self.vsctl(
-            "--may-exist", "add-br", "br-phy", "--",
-            "set", "Bridge", "br-phy", "datapath_type=netdev", "fail_mode=standalone", "--",
-            "--may-exist", "add-port", "br-phy", "eth0",
-        )
-        self.put_vtep_address()
+        for uplink in self.uplinks:
+            self.vsctl(
+                "--may-exist", "add-br", uplink.bridge, "--", "set", "Bridge", uplink.bridge,
+                "datapath_type=netdev", "fail_mode=standalone", "--",
+                "--may-exist", "add-port", uplink.bridge, uplink.interface,
+            )
+        self.put_vtep_addresses()
 
     def start_database(self) -> None:
         """Start ovsdb-server; make an empty database first where there is none."""
@@ -117,15 +122,24 @@ class Hypervisor:
         # Returns when the switch has caught up with the database.
         self.vsctl("add", "Open_vSwitch", ".", "external_ids", "lab-started=1")
 
-    def put_vtep_address(self) -> None:
-        """Put the VTEP address on br-phy's tap, which is a new one after every start."""
-        wait_until(
-            lambda: self.space.run(["ip", "link", "show", "br-phy"], check=False).returncode == 0,
-            f"{self.name}: the tap of br-phy", log=self.switch.log,
-        )
-        self.space.batch(
-            ["link set br-phy up", f"address replace {self.vtep}/24 dev br-phy"]
-        )
+    def put_vtep_addresses(self) -> None:
+        """Put the VTEP addresses and their routes on the physical bridges' taps, which are new ones
+        after every start."""
+        for uplink in self.uplinks:
+            bridge = uplink.bridge
+            wait_until(
+                lambda bridge=bridge: self._has_device(bridge), f"{self.name}: the tap of {bridge}",
+                log=self.switch.log,
+            )
+            self.space.batch([
+                f"link set {bridge} up",
+                f"address replace {uplink.address}/{uplink.length} dev {bridge}",
+                *(f"route replace {prefix} via {gateway} dev {bridge} src {uplink.address}"
+                  for prefix, gateway in uplink.routes),
+            ])  # fmt: skip
+
+    def _has_device(self, name: str) -> bool:
+        return self.space.run(["ip", "link", "show", name], check=False).returncode == 0
 
     def crash_switch(self) -> None:
         """kill -9 of ovs-vswitchd."""
@@ -134,13 +148,14 @@ class Hypervisor:
     def restart_switch(self) -> None:
         """Start ovs-vswitchd again after :meth:`crash_switch`."""
         self.start_switch()
-        self.put_vtep_address()
+        self.put_vtep_addresses()
 
     def join(self, targets: Iterable[str], vtep: str | None = None) -> None:
         """The one command by which a hypervisor joins.  ``targets``: "tcp:ADDRESS:6640"."""
         self.vsctl(
             "set-manager", *targets, "--",
-            "set", "Open_vSwitch", ".", f"external_ids:vnc-encap-ip={vtep or self.vtep}",
+            "set", "Open_vSwitch", ".", f"external_ids:vnc-encap-ip="
+            f"{vtep or self._fabric.encap_ip(self.uplinks)}",
         )
 
     def leave(self) -> None:

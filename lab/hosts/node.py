@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.client import Client
+from lab.fabric.flat import Fabric
 from lab.hosts.forward import Forwarder
 from lab.hosts.tree import THIS, Tree
 from lab.journal import Journal
-from lab.net import Fabric, Namespace
+from lab.net import Namespace
 from lab.process import Daemon
 
 OVSDB_PORT = 6640
@@ -115,7 +116,7 @@ class Node:
     def prepare(self) -> None:
         """Namespace, management address, configuration file and the way in from the host."""
         self.space.create(self._journal)
-        self._fabric.attach(self.space, "mgmt0", "mgmt", f"{self.address}/24")
+        self._fabric.attach_node(self.space, self.address)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.config.write_text(config_text(self.spec, self.directory))
         self._forwarder.start()

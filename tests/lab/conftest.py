@@ -18,7 +18,7 @@ from tests.unit.northbound.api_client import Node
 
 TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping",
          "udhcpc", "dhclient", "rdisc6", "dig", "curl", "iperf3", "nmap", "arping",
-         "keepalived")  # fmt: skip
+         "keepalived", "nft")  # fmt: skip
 HERE = os.path.dirname(__file__)
 # A peer that cannot be reached is noticed within three seconds, so that tests need not wait long.
 PEER_OPTIONS = "hold-time 3"

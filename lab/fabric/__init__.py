@@ -1,0 +1,1 @@
+"""What joins the hosts of a lab: one flat segment, or racks with a routed fabric between them."""
