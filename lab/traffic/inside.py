@@ -16,9 +16,12 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 def open_socket(space: Namespace, family: int, kind: int, protocol: int = 0) -> socket.socket:
     """A socket made inside of ``space``, where it stays; the calling thread comes back."""
-    with open("/proc/thread-self/ns/net") as own, open(
-        Path("/var/run/netns") / space.name
-    ) as other:
+    return open_socket_in(space.name, family, kind, protocol)
+
+
+def open_socket_in(space: str, family: int, kind: int, protocol: int = 0) -> socket.socket:
+    """:func:`open_socket` by the name that ``ip netns`` knows the namespace by."""
+    with open("/proc/thread-self/ns/net") as own, open(Path("/var/run/netns") / space) as other:
         _enter(other.fileno())
         try:
             return socket.socket(family, kind, protocol)
