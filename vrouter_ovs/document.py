@@ -53,6 +53,8 @@ _OWN, _OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 EXAMPLES = (
     Vrouter(_OWN),
     Tunnel(_FAR_VTEP, 7),
+    Tunnel(Endpoint("192.0.2.3"), 8, (9,), spread=True),
+    Tunnel(Endpoint("192.0.2.4"), 10, (11,)),
     Evi(100),
     Evi(101, mdns=MDNS_LOCAL),
     Evi(102, mdns=MDNS_ANSWER),

@@ -17,12 +17,12 @@ from vrouter_ovs.pipeline.l2 import (
     render_evi,
     render_local_mac,
     render_remote_mac,
-    render_tunnel,
 )
 from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
 from vrouter_ovs.pipeline.port import render_port
 from vrouter_ovs.pipeline.route import render_route
+from vrouter_ovs.pipeline.tunnel import render_tunnel
 from vrouter_ovs.pipeline.vrouter import render_vrouter
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import (

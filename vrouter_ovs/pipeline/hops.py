@@ -2,7 +2,8 @@
 
 A packet for a tunnel carries its label in the field ``tun_id`` and its :class:`Endpoint` in the
 registers ``vtep`` and ``tunnel_type``.  The latter is zero for VXLAN, as registers are at first, so
-flows of VXLAN alone do not name it.
+flows of VXLAN alone do not name it.  Which underlay path it takes is decided behind them, by the
+flows of its :class:`~vrouter_ovs.state.Tunnel`: a hop names a VTEP by its first path.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def tunnel_type(encap: str) -> int:
 
 
 def tunnel_vtep(endpoint: Endpoint) -> int:
-    """The register ``vtep``.  It holds an IPv4 address, and all paths to it would be one: what it
-    cannot tell apart is refused."""
+    """The register ``vtep``: an IPv4 address.  Raises PipelineError for any other, and for a hop
+    that names an underlay path."""
     if endpoint.path:
-        raise PipelineError(f"no flows send over underlay path {endpoint.path}")
+        raise PipelineError(f"a hop names no underlay path, and not {endpoint.path}")
     return vtep_id(endpoint.vtep)

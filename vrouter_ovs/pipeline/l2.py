@@ -1,15 +1,15 @@
-"""EVIs, remote MACs and tunnels."""
+"""EVIs and MACs."""
 
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.dns import multicast_dns_flows
-from vrouter_ovs.pipeline.hops import hop_actions, tunnel_match
+from vrouter_ovs.pipeline.hops import hop_actions
 from vrouter_ovs.pipeline.neighbor import flood_unknown_flows
 from vrouter_ovs.pipeline.terms import vni
 from vrouter_ovs.schema.flow import Flow
-from vrouter_ovs.state import Evi, LocalMac, RemoteMac, Tunnel
+from vrouter_ovs.state import Evi, LocalMac, RemoteMac
 
 
 def render_evi(evi: Evi) -> tuple[Flow, ...]:
@@ -55,10 +55,3 @@ def render_local_mac(local: LocalMac) -> tuple[Flow, ...]:
             cookie(local.key),
         ),
     )
-
-
-def render_tunnel(tunnel: Tunnel) -> tuple[Flow, ...]:
-    match = tunnel_match(tunnel.endpoint)
-    # One of VXLAN matches packets of any tunnel type, the others' stand above it.
-    priority = "vtep" if len(match) == 1 else "typed_vtep"
-    return (Flow("send", priority, match, (("output", tunnel.ofport),), cookie(tunnel.key)),)

@@ -36,6 +36,8 @@ def _action_shape(action: tuple) -> tuple:
         return (kind,)
     if kind in ("multipath", "check_larger"):
         return (kind, action[2])
+    if kind == "bundle":
+        return (kind, action[3])
     if kind in ("ct", "ct_commit"):
         return (kind, *action[2:])
     if kind in ("set_field", "load"):
@@ -64,7 +66,7 @@ def _check_shape(
     if len(set(wholes)) != len(matches):
         raise PipelineError(f"table {name}: a field is matched twice in {matches}")
     for kind, *args in actions:
-        if kind in ("set_field", "load", "pop", "multipath", "check_larger"):
+        if kind in ("set_field", "load", "pop", "multipath", "bundle", "check_larger"):
             if args[0] not in table.sets:
                 refuse(f"setting {args[0]}")
         elif kind == "move":

@@ -37,7 +37,9 @@ _MAP = (
     (_register("vtep", 3), "the remote VTEP to send to, its IPv4 address"),
     (
         _register("out_port", 4),
-        "the OpenFlow port of this bridge to deliver to; on the way in, the port the frame is from",
+        "the OpenFlow port of this bridge to deliver to; on the way in, the port the frame is from;"
+        " on the way to a VTEP with several underlay paths the tunnel port, 65535 where none is"
+        " live",
     ),
     (_register("bucket", 5), "the ECMP bucket, or the part of a long flood list"),
     (

@@ -12,12 +12,20 @@ from vrouter_ovs.state.endpoint import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class Tunnel(StateBase):
-    """The tunnel port towards one endpoint.  ``ofport``: its OpenFlow port number."""
+    """The tunnel port towards one endpoint.  ``ofport``: its OpenFlow port number.
+
+    ``others``: the tunnel ports on further underlay paths to the same VTEP; the switch chooses, and
+    a port is live while BFD is up on it.  ``spread``: a hash of a packet's flow chooses among all
+    that are live; else the first of (``ofport``, ``*others``) that is live takes everything.  Where
+    none is live, packets leave by ``ofport``, as those of a single tunnel do whatever BFD says.
+    """
 
     kind: ClassVar[str] = "tunnel"
     depends_on_peers: ClassVar[bool] = True
     endpoint: Endpoint
     ofport: int
+    others: tuple[int, ...] = ()
+    spread: bool = False
 
     @property
     def key(self) -> Key:

@@ -16,13 +16,14 @@ from typing import NamedTuple
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.checks import check
 from vrouter_ovs.schema.fields import PACKET_FIELDS, Field, pack_value
-from vrouter_ovs.schema.flow import CONTROLLER, Flow
+from vrouter_ovs.schema.flow import CONTROLLER, FIRST, HASHED, Flow
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS
 from vrouter_ovs.wire.groups import OFPAT_OUTPUT, group_id
 
 NICIRA = 0x00002320
 RESUBMIT_TABLE, REG_LOAD, REG_MOVE, MULTIPATH, OUTPUT_REG = 14, 7, 6, 10, 15
+BUNDLE_LOAD = 13
 STACK_PUSH, STACK_POP = 27, 28
 CHECK_LARGER = 49
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
@@ -34,6 +35,9 @@ WHOLE_PACKET = 0xFFFF
 """OFPCML_NO_BUFFER: the packet-in holds all of the packet."""
 HASH_SYMMETRIC_L3L4_UDP = 3
 MULTIPATH_HRW = 2
+BUNDLE_ALGORITHMS = {FIRST: 0, HASHED: 1}
+BUNDLE_OF_PORTS = 0x00000002
+"""NXM_OF_IN_PORT: the members of a bundle are ports."""
 ENCAP, DECAP = 46, 47
 PACKET_NSH, PACKET_NEXT = 0x1894F, 0xFFFE
 NX_IN_PORT = 0xFFF8
@@ -96,6 +100,18 @@ def _set_field(action: tuple) -> bytes:
     return struct.pack("!HH", OFPAT_SET_FIELD, size + padding) + oxm + bytes(padding)
 
 
+def _bundle(action: tuple) -> bytes:
+    _, how, ports, register = action
+    where = field(register)
+    if any(not 0 < port < 0xFF00 for port in ports):
+        raise PipelineError(f"{action}: a port has no number of 16 bits")
+    return _nicira(
+        BUNDLE_LOAD, f"HHHIHHI4x{len(ports)}H{-len(ports) % 4 * 2}x",
+        BUNDLE_ALGORITHMS[how], HASH_SYMMETRIC_L3L4_UDP, 0, BUNDLE_OF_PORTS, len(ports),
+        _slice(where), where.header, *ports,
+    )  # fmt: skip
+
+
 RECIRCULATE = _nicira(ENCAP, "HI", 0, PACKET_NSH) + _nicira(DECAP, "HI", 0, PACKET_NEXT)
 """A header put on and taken off again (RFC 8300): after it the switch begins anew to count what it
 may do with a packet, and nothing has changed."""
@@ -146,6 +162,8 @@ def encode_action(action: tuple) -> bytes:
             MULTIPATH, "HHHHHIHHI", HASH_SYMMETRIC_L3L4_UDP, 0, 0, MULTIPATH_HRW,
             action[1] - 1, 0, 0, _slice(where), where.header,
         )  # fmt: skip
+    if kind == "bundle":
+        return _bundle(action)
     if kind == "check_larger":
         where = field(action[2])
         if where.nbits != 1:

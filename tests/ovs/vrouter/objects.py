@@ -120,6 +120,9 @@ def peer_addresses(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> P
 
 local_hops = st.builds(LocalHop, ofports, vnis, macs, macs)
 endpoints = ipv4s.map(Endpoint)
+tunnels = st.builds(
+    Tunnel, endpoints, ofports, st.lists(ofports, max_size=2).map(tuple), st.booleans()
+)
 bridged_hops = st.builds(BridgedHop, endpoints, vnis)
 one_hop = st.tuples(bridged_hops)
 remote_hops = st.builds(RemoteHop, endpoints, vnis, macs)
@@ -159,7 +162,7 @@ gateways = st.builds(
 )
 objects = st.one_of(
     st.builds(Vrouter, macs, st.integers(1280, 65485).map(lambda mtu: ((VXLAN, mtu),))),
-    st.builds(Tunnel, endpoints, ofports),
+    tunnels,
     st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
     st.builds(DnsServer, vnis, addresses),
     st.builds(Vrf, vnis, macs),
@@ -186,7 +189,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
     few_sets = st.sampled_from(draw(st.lists(set_ids, min_size=1, max_size=2, unique=True)))
     few_vnis = st.sampled_from(draw(st.lists(vnis, min_size=1, max_size=3, unique=True)))
     kinds = st.one_of(
-        st.builds(Tunnel, endpoints, ofports),
+        tunnels,
         st.builds(Evi, few_vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
         st.builds(DnsServer, few_vnis, addresses),
         st.builds(Vrf, few_vnis, macs),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
-from tests.former_numbering import FORMER, encode_former
+from tests.former_numbering import FORMER, encode_former, single
 from tests.ovs.vrouter.objects import vrouters
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.declaration import MAX_TABLE_ID, check_order
@@ -23,10 +23,12 @@ IDS = {
     "classify": 0, "claim": 40, "guard": 45, "target": 50, "announce": 55, "proxy": 60,
     "answer": 65, "advertise": 70, "track": 75, "policy_out": 80, "permit_out": 85,
     "whole_out": 90, "bridge": 95, "route": 100, "gateway": 105, "nexthop": 110, "flood": 115,
-    "encap": 120, "send": 125, "arrive": 130, "deliver": 135, "receive": 140, "policy_in": 145,
-    "permit_in": 150, "whole_in": 155, "output": 160, "punt": 165, "connect": 170, "port": 175,
-    "known": 180, "peer": 185, "policy": 190,
+    "encap": 120, "send": 125, "path": 127, "arrive": 130, "deliver": 135, "receive": 140,
+    "policy_in": 145, "permit_in": 150, "whole_in": 155, "output": 160, "punt": 165,
+    "connect": 170, "port": 175, "known": 180, "peer": 185, "policy": 190,
 }  # fmt: skip
+
+whole_vrouters = vrouters().map(lambda objects: list(map(single, objects)))
 
 
 def test_ids_stay() -> None:
@@ -70,7 +72,7 @@ def test_the_numberings_share_the_first_table_alone() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(vrouters())
+@given(whole_vrouters)
 def test_former_flows_become_those_of_today(objects: list[StateObject]) -> None:
     former = encode_former(*objects)
     today = {flow.key: flow for obj in objects for flow in encode_object(obj)}
@@ -106,7 +108,7 @@ def rounds(flows: VrouterFlows, switch: dict[bytes, Encoded]) -> list[list]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(vrouters(), st.booleans(), st.data())
+@given(whole_vrouters, st.booleans(), st.data())
 def test_a_switch_of_the_earlier_version_is_taken_over(objects, again, data) -> None:
     """First all flows are there under today's ids, in one bundle; while the vrouter is held nothing
     is deleted, and the former ones go when it no longer is.  No port's connections end."""

@@ -56,7 +56,8 @@ with declared():
     TYPED_FLOWS = tuple(
         flow
         for example in (
-            Vrouter(MAC, (("geneve", 1446),)), Tunnel(Endpoint("192.0.2.2", "geneve"), 7)
+            Vrouter(MAC, (("geneve", 1446),)), Tunnel(Endpoint("192.0.2.2", "geneve"), 7),
+            Tunnel(Endpoint("192.0.2.3", "geneve"), 7, (8,), spread=True),
         )
         for flow in render(example) if "typed" in str(flow.priority)
     )  # fmt: skip
@@ -222,6 +223,7 @@ def test_what_has_no_bytes_is_refused(flow: Flow) -> None:
         RemoteMac(1, MAC, ()),
         Tunnel(Endpoint("192.0.2.1", path=1), 5),
         Tunnel(Endpoint("192.0.2.1", "nvgre"), 5),
+        Tunnel(Endpoint("192.0.2.1"), 5, (0x1FFFF,)),
         Neighbor(1, "10.0.0", MAC),
         LocalPort("p", -1, 100, MAC, ((MAC, "10.0.0.1"),)),
         LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1/40"),)),

@@ -140,8 +140,23 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority("vtep", 100, "a VTEP's tunnel of VXLAN"),
         ),
-        sets=names("eth_src punt_reason"),
-        next=("punt",),
+        sets=names("eth_src punt_reason out_port"),
+        next=("path", "punt"),
+        outputs=True,
+    ),
+    Table(
+        127,
+        "path",
+        "To a VTEP that several underlay paths lead to: the switch has chosen a tunnel port that is"
+        " live, by BFD.",
+        matches=names("vtep tunnel_type out_port"),
+        miss=DropReason.NO_TUNNEL,
+        priorities=(
+            Priority("typed_none_live", 120, "BFD is up on none, another encapsulation than VXLAN"),
+            Priority("none_live", 115, "BFD is up on none: one takes all the same"),
+            Priority("typed_live", 110, "the chosen port, another encapsulation than VXLAN"),
+            Priority("live", 100, "the chosen port"),
+        ),
         outputs=True,
     ),
     Table(
