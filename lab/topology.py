@@ -183,9 +183,12 @@ class Lab:
             hypervisor.wait_bridge()
         return hypervisor
 
-    def add_frr(self, name: str, number: int, config: str) -> Frr:
-        """An FRR on the management network at 198.51.100.<number>."""
-        frr = Frr(self.name, name, f"{MGMT}{number}", config, self.fabric, self.journal)
+    def add_frr(
+        self, name: str, number: int, config: str, more: Mapping[str, str] | None = None
+    ) -> Frr:
+        """An FRR on the management network at 198.51.100.<number>; ``config`` and ``more``: see
+        :class:`Frr`."""
+        frr = Frr(self.name, name, f"{MGMT}{number}", config, self.fabric, self.journal, more)
         frr.start()
         return frr
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.connections.port_number import port_number
+from ryu_apps.control.families import UNDERLAY_FAMILIES
 from ryu_apps.control.world import Settings
 from ryu_apps.peering import Speaker, is_router_id, parse_peers
 from ryu_apps.settings import SettingsError, overlay_mtus
@@ -20,7 +21,9 @@ def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
     return Settings(
         node=node_name,
         local_as=conf.bgp.local_as,
-        peers=tuple(peer.id for peer in speaker.peers),
+        peers=tuple(
+            peer.id for peer in speaker.peers if not set(peer.families) <= set(UNDERLAY_FAMILIES)
+        ),
         stale_time=conf.node.stale_time,
         restart_time=conf.bgp.restart_time,
         restart_deferral=conf.node.restart_deferral,

@@ -113,7 +113,7 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                         "[passive] [password TEXT] [hold-time N] [max-prefixes N] "
                         "[kind auto|node|router|reflector] [families LIST] "
                         "[route-targets LIST] [next-hops LIST] "
-                        "[max-next-hops N] [no-enforce-first-as]; once a peer."),
+                        "[max-next-hops N] [max-unicast N] [no-enforce-first-as]; once a peer."),
         cfg.StrOpt("engine", default="native", choices=["native", "os-ken"], help="native: our "
                    "sessions on os-ken's codec. os-ken: its BGPSpeaker, with the limits that "
                    "docs/architecture.md tells."),

@@ -1,8 +1,8 @@
-"""FRR on the management network: zebra and bgpd; a route reflector helper."""
+"""FRR on the management network: zebra, bgpd and others; a route reflector helper."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from lab.fabric.flat import Fabric
 from lab.journal import Journal
@@ -11,16 +11,17 @@ from lab.routing import Routing
 
 
 class Frr(Routing):
-    """``config``: text of bgpd.conf."""
+    """``config``: text of bgpd.conf; ``more``: of further daemons, by their names, as staticd."""
 
     def __init__(
-        self, lab: str, name: str, address: str, config: str, fabric: Fabric, journal: Journal
+        self, lab: str, name: str, address: str, config: str, fabric: Fabric, journal: Journal,
+        more: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
         self.address = address
         self._fabric = fabric
         self._journal = journal
-        configs = {"zebra": f"hostname {name}\n", "bgpd": config}
+        configs = {"zebra": f"hostname {name}\n", **(more or {}), "bgpd": config}
         super().__init__(Namespace(lab, name), journal.directory / name, configs, journal)
 
     def start(self) -> None:

@@ -28,7 +28,7 @@ VRFS: list[Column] = [*_VPN, ("PREFIXES", "prefixes")]
 VRFS_WIDE: list[Column] = [*_TARGETS, ("ROUTER", "router")]
 RIB: list[Column] = [
     ("BEST", lambda path: "*" if path.get("best") else ""),
-    ("TYPE", "type"),
+    ("TYPE", lambda path: first(path, "type", "family")),
     ("RD", "rd"),
     ("ROUTE", lambda path: route_text(path)),
     ("NEXT HOP", "next_hop"),
@@ -42,6 +42,7 @@ RIB_WIDE: list[Column] = [
     ("AS PATH", "as_path"), ("EVIS", "evi"), ("VRFS", "vrf"),
 ]
 RIB_FILTERS = {
+    "family": "address family, as l2vpn-evpn or ipv4-unicast",
     "type": "route type: 1 to 5 (2: MAC/IP, 3: inclusive multicast, 5: prefix)",
     "evi": "VNI of an EVI that imports it, see `vnctl evis`",
     "vrf": "VNI of a VRF that imports it, see `vnctl vrfs`",

@@ -32,6 +32,7 @@ class Dependents:
     ) -> None:
         self._config = tables.config
         self._instances = tables.instances
+        self._underlay = tables.underlay
         self._elements = tables.elements
         self._bound = tables.bound
         self._active = tables.active
@@ -44,10 +45,12 @@ class Dependents:
         self._publisher = publisher
 
     def apply_best_changes(self, changes: list[BestChange]) -> None:
-        """Bring the instances in line with the RIB; look again at claims that a route decides."""
+        """Bring the instances and the underlay table in line with the RIB; look again at claims
+        that a route decides."""
         if not changes:
             return
         self._instances.apply_best_changes(changes)
+        self._underlay.apply_best_changes(changes)
         addresses: dict[tuple[int, str], list[BestChange]] = {}
         for change in changes:
             if type(change.nlri) is not MacIp:

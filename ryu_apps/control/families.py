@@ -30,5 +30,9 @@ class Family(NamedTuple):
 
 EVPN = Family(25, 70)
 """RFC 7432."""
+IPV4_UNICAST, IPV6_UNICAST = Family(1, 1), Family(2, 1)
+"""RFC 4271; RFC 4760 and RFC 2545."""
+UNDERLAY_FAMILIES = (IPV4_UNICAST, IPV6_UNICAST)
+"""What tells how the underlay is made; no vrouter forwards by it."""
 DEFAULT_FAMILIES = (EVPN,)
 """What is spoken with a peer whose line names no families."""

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.dependents import Dependents
-from ryu_apps.control.families import Family
+from ryu_apps.control.families import UNDERLAY_FAMILIES, Family
 from ryu_apps.control.graceful_restart import Negotiated, promises_end_of_rib
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.routes import Path
@@ -158,7 +158,10 @@ class Peers:
         if self.kind(event.peer) == NODE:
             return
         for path in event.announced:
-            if path.attrs.next_hop in self._elements.by_vtep:
+            if (
+                path.attrs.next_hop in self._elements.by_vtep
+                and path.nlri.family not in UNDERLAY_FAMILIES
+            ):
                 self._likely_reflectors.add(event.peer)
                 self._notice(
                     "warning", event.peer,
@@ -218,13 +221,16 @@ class Peers:
 
     def awaited(self, now: float, started: float) -> list[str]:
         """The peers whose tables a node waits for that was ``started`` then: the table of each
-        family of a session."""
+        family of a session that vrouters forward by."""
         away = self._nodes_away()
         return [peer for peer in self._expected if self._awaits(peer, now, started, away)]
 
     def _awaits(self, peer: str, now: float, started: float, away: bool) -> bool:
         families = self._last_families.get(peer, ())
-        left = [family for family in families if (peer, family) not in self._ended]
+        left = [
+            family for family in families
+            if (peer, family) not in self._ended and family not in UNDERLAY_FAMILIES
+        ]  # fmt: skip
         if families and not left:
             return False
         kind = self.kind(peer)

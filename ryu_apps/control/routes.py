@@ -1,7 +1,8 @@
 """BGP routes as the control core sees them: NLRI, attributes, paths.  Pure values, no wire format.
 
-Families in this version: L2VPN EVPN types 2, 3 and 5 (RFC 7432 section 7, RFC 9136 section 3).  A
-path's labels are VNIs (RFC 8365 section 5.1.3).  Route targets are strings "ASN:NUMBER" or
+Families in this version: L2VPN EVPN types 2, 3 and 5 (RFC 7432 section 7, RFC 9136 section 3); IPv4
+and IPv6 unicast, for the underlay alone.  A path's labels are VNIs (RFC 8365 section 5.1.3), one of
+the underlay has none.  Route targets are strings "ASN:NUMBER" or
 "A.B.C.D:NUMBER"; route distinguishers "A.B.C.D:NUMBER" or "ASN:NUMBER".
 
 An NLRI is the key of its route everywhere: in the RIB, in what was announced, in the instances.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ryu_apps.control.families import EVPN, Family
+from ryu_apps.control.families import EVPN, IPV4_UNICAST, IPV6_UNICAST, Family
 from vrouter_ovs.encapsulation import VXLAN
 
 LAST_SEQUENCE = 2**32 - 1
@@ -69,7 +70,27 @@ class IpPrefix(NamedTuple):
     route_type = 5
 
 
-Nlri = MacIp | Imet | IpPrefix
+class Ipv4Prefix(NamedTuple):
+    """IPv4 unicast (RFC 4271)."""
+
+    prefix: str
+    nlri_type: str = _nlri_type(IPV4_UNICAST, 0)
+
+    family = IPV4_UNICAST
+    route_type = 0
+
+
+class Ipv6Prefix(NamedTuple):
+    """IPv6 unicast (RFC 2545)."""
+
+    prefix: str
+    nlri_type: str = _nlri_type(IPV6_UNICAST, 0)
+
+    family = IPV6_UNICAST
+    route_type = 0
+
+
+Nlri = MacIp | Imet | IpPrefix | Ipv4Prefix | Ipv6Prefix
 
 
 def _by_type(*classes: type[Nlri]) -> dict[tuple[Family, int], type[Nlri]]:
@@ -81,7 +102,7 @@ def _by_type(*classes: type[Nlri]) -> dict[tuple[Family, int], type[Nlri]]:
     return found
 
 
-NLRI_CLASSES = _by_type(MacIp, Imet, IpPrefix)
+NLRI_CLASSES = _by_type(MacIp, Imet, IpPrefix, Ipv4Prefix, Ipv6Prefix)
 
 
 def fields_of(nlri: Nlri) -> dict[str, Any]:
@@ -94,11 +115,13 @@ def fields_of(nlri: Nlri) -> dict[str, Any]:
 class Attributes(NamedTuple):
     """Path attributes, shared by many paths: intern them.
 
-    ``next_hop``: the VTEP.  ``rts``: sorted route targets.  ``encaps``: what the VTEP takes, from
-    the Encapsulation communities (RFC 9012 section 4.1), by the names of
-    :mod:`vrouter_ovs.encapsulation` and in its order; VXLAN where there are none.  ``router_mac``:
-    RFC 9135 section 6.1, or "".  ``mobility``: sequence number of the MAC mobility community
-    (RFC 7432 section 7.7), 0 where absent; ``sticky`` its static flag.  ``med`` -1 where absent.
+    ``next_hop``: the VTEP, or for a route of the underlay the next router; ``link_local``: that
+    router's address on the link where it told one beside (RFC 2545 section 3).  ``rts``: sorted
+    route targets.  ``encaps``: what the VTEP takes, from the Encapsulation communities (RFC 9012
+    section 4.1), by the names of :mod:`vrouter_ovs.encapsulation` and in its order; VXLAN where
+    there are none, and nothing for a route of the underlay.  ``router_mac``: RFC 9135 section 6.1,
+    or "".  ``mobility``: sequence number of the MAC mobility community (RFC 7432 section 7.7), 0
+    where absent; ``sticky`` its static flag.  ``med`` -1 where absent.
     """
 
     next_hop: str
@@ -113,6 +136,7 @@ class Attributes(NamedTuple):
     origin: int = 0
     originator_id: str = ""
     cluster_list: tuple[str, ...] = ()
+    link_local: str = ""
 
 
 class Path(NamedTuple):
@@ -120,6 +144,7 @@ class Path(NamedTuple):
 
     ``labels``: (L2 VNI,) or (L2 VNI, L3 VNI) for type 2, (L3 VNI,) for type 5, (L2 VNI,) for type
     3, where it is the PMSI tunnel label (ingress replication, RFC 7432 section 11.2).
+    No label for a route of the underlay.
     ``esi``: ten bytes as 20 hex digits, or "" for all zero.  ``gateway``: type 5 only, or "".
     """
 

@@ -16,6 +16,7 @@ from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import BoundPort
+from ryu_apps.control.vpn.underlay import Underlay
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Tables:
     instances: Instances
     desired: Desired
     origins: Origins
+    underlay: Underlay
     bound: dict[str, BoundPort] = field(default_factory=dict)
     """Port id -> how it is bound to a vrouter of ours.  Ports writes it."""
     active: dict[str, None] = field(default_factory=dict)

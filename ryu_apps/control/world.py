@@ -47,6 +47,7 @@ from ryu_apps.control.vpn.publish import Publisher
 from ryu_apps.control.vpn.released import Released
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import shared_keys
+from ryu_apps.control.vpn.underlay import Underlay
 from ryu_apps.control.vrouters import Vrouters
 from vrouter_ovs.state.meters import meter_pools
 
@@ -55,11 +56,11 @@ NODES = "/status/nodes/"
 
 @dataclass(frozen=True)
 class Settings:
-    """``peers``: ids of the configured peers; ``peer_kinds``, and the seconds ``stale_time``,
-    ``restart_time`` and ``stalepath_time``: see :class:`Peers`.  Seconds also:
-    ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how long VMs may remember a name of
-    their network.  ``import_any_as``: see :class:`Instances`.  ``overlay_mtus``: see
-    :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
+    """``peers``: ids of the configured peers that tell routes which vrouters forward by;
+    ``peer_kinds``, and the seconds ``stale_time``, ``restart_time`` and ``stalepath_time``: see
+    :class:`Peers`.  Seconds also: ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how
+    long VMs may remember a name of their network.  ``import_any_as``: see :class:`Instances`.
+    ``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
     :class:`~ryu_apps.control.elements.trust.Trust`.  ``new_connections``: how many a second
     a port may begin, see :func:`~vrouter_ovs.state.meters.meter_pools`.  ``limit_connections``:
     whether the connections of each port are to be limited where a hypervisor's database can say
@@ -96,9 +97,11 @@ class World:
         self.instances = Instances(
             self.rib, marks("Instances"), origins.stands, settings.import_any_as
         )
+        self.underlay = Underlay(self.rib)
         self.desired = Desired(marks("Desired"))
         tables = Tables(
-            self.config, self.rib, self.elements, self.instances, self.desired, origins
+            self.config, self.rib, self.elements, self.instances, self.desired, origins,
+            self.underlay,
         )
         self.duplicates = Duplicates(self._effects)
         self.learned = Learned(tables, marks("Learned"))

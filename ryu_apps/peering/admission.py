@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections import Counter
 
-from ryu_apps.control.families import Family
+from ryu_apps.control.families import UNDERLAY_FAMILIES, Family
 from ryu_apps.control.routes import Attributes
 from ryu_apps.peering.base import Peer
 from ryu_apps.peering.codec.families import FamilyCodec
@@ -54,9 +54,12 @@ class RouteAdmission:
         self._targets = Targets(peer.route_targets) if peer.route_targets else None
         self._next_hops = [ipaddress.ip_network(text) for text in peer.next_hops]
         self._max_next_hops = peer.max_next_hops
+        self._max_unicast = peer.max_unicast
         self._hops: Counter[str] = Counter()
-        self._taken: dict[int, tuple[str, int]] = {}
-        """Hash of a route's family and key -> what it counts."""
+        self._unicast = 0
+        self._taken: dict[int, tuple[str | None, int]] = {}
+        """Hash of a route's family and key -> what it counts: (next hop, None for one of the
+        underlay; weight)."""
         self.weight = 0
         """What the peer's routes count against max-prefixes."""
         self.refused: Counter[str] = Counter()
@@ -72,11 +75,14 @@ class RouteAdmission:
         """The peer has announced nothing: a session begins or is over."""
         self._taken.clear()
         self._hops.clear()
+        self._unicast = 0
         self.weight = 0
 
-    def attributes(self, attrs: tuple) -> tuple[tuple, str]:
-        """(attributes without the route targets that the peer may not use, why none of the routes
-        with them is taken)."""
+    def attributes(self, family: Family, attrs: tuple) -> tuple[tuple, str]:
+        """(attributes of routes of a family without the route targets that the peer may not use,
+        why none of the routes with them is taken)."""
+        if family in UNDERLAY_FAMILIES:
+            return attrs, ""
         next_hop, targets = attrs[:2]
         if self._next_hops:
             address = ipaddress.ip_address(next_hop)
@@ -99,17 +105,31 @@ class RouteAdmission:
         """Count a route of ``codec``'s family as taken; returns why it is refused, and then it is
         not."""
         next_hop, weight = terms
-        reason = codec.invalid(route)
-        if not reason and next_hop not in self._hops and len(self._hops) >= self._max_next_hops:
-            reason = f"more than {self._max_next_hops} next hops"
+        unicast = codec.family in UNDERLAY_FAMILIES
         name = hash((codec.family, route.key))
+        reason = codec.invalid(route) or (
+            self._too_much(name) if unicast else self._too_far(next_hop))
         self._drop(name)
         if reason:
             self.refused[reason] += 1
             return reason
-        self._taken[name] = terms
-        self._hops[next_hop] += 1
+        self._taken[name] = (None if unicast else next_hop, weight)
+        if unicast:
+            self._unicast += 1
+        else:
+            self._hops[next_hop] += 1
         self.weight += weight
+        return ""
+
+    def _too_far(self, next_hop: str) -> str:
+        if next_hop not in self._hops and len(self._hops) >= self._max_next_hops:
+            return f"more than {self._max_next_hops} next hops"
+        return ""
+
+    def _too_much(self, name: int) -> str:
+        """Refused alone, where max-prefixes would end the session and take the VPN with it."""
+        if name not in self._taken and self._unicast >= self._max_unicast:
+            return f"more than {self._max_unicast} unicast routes"
         return ""
 
     def drop(self, family: Family, key: bytes) -> None:
@@ -121,6 +141,9 @@ class RouteAdmission:
         if terms is not None:
             next_hop, weight = terms
             self.weight -= weight
+            if next_hop is None:
+                self._unicast -= 1
+                return
             self._hops[next_hop] -= 1
             if not self._hops[next_hop]:
                 del self._hops[next_hop]

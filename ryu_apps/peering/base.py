@@ -27,7 +27,8 @@ class Peer:
     see :mod:`ryu_apps.control.peers`; an engine treats all alike.  ``families``: those that are
     announced to it; a session has what both sides announce.  ``route_targets`` (see
     :class:`~ryu_apps.peering.admission.Targets`) and ``next_hops`` (prefixes): all that is taken
-    from it, empty: anything."""
+    from it, empty: anything; they are for VPN families alone, as ``max_next_hops`` is, and
+    ``max_unicast`` is the most routes of the underlay's families."""
 
     address: str
     remote_as: int
@@ -43,6 +44,7 @@ class Peer:
     route_targets: tuple[str, ...] = ()
     next_hops: tuple[str, ...] = ()
     max_next_hops: int = 1024
+    max_unicast: int = 10_000
     enforce_first_as: bool = True
 
     @property

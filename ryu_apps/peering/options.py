@@ -58,6 +58,7 @@ _WORDS = {  # word: (field, what reads its value)
     "hold-time": ("hold_time", _number(0, 65535)),
     "max-prefixes": ("max_prefixes", _number(1, 100_000_000)),
     "max-next-hops": ("max_next_hops", _number(1, 1_000_000)),
+    "max-unicast": ("max_unicast", _number(1, 1_000_000)),
     "name": ("name", _text),
     "password": ("password", _text),
     "kind": ("kind", _kind),
@@ -71,8 +72,8 @@ def parse_peer(text: str) -> Peer:
     """A ``peer`` line to a Peer: ``ADDRESS remote-as N``, and then in any order ``port N``,
     ``name TEXT``, ``passive``, ``password TEXT``, ``hold-time N``, ``max-prefixes N``,
     ``kind auto|node|router|reflector``, ``families LIST``, ``route-targets LIST``,
-    ``next-hops LIST``, ``max-next-hops N``, ``no-enforce-first-as``.  TEXT may be quoted, a LIST
-    has commas between.
+    ``next-hops LIST``, ``max-next-hops N``, ``max-unicast N``, ``no-enforce-first-as``.  TEXT may
+    be quoted, a LIST has commas between.
 
     Raises ValueError that says what is wrong and where.
     """

@@ -13,7 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ryu_apps.control.config.model import Network
-from ryu_apps.control.routes import Nlri, Path, fields_of
+from ryu_apps.control.families import UNDERLAY_FAMILIES
+from ryu_apps.control.routes import NLRI_CLASSES, Nlri, Path, fields_of
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import World
@@ -62,6 +63,9 @@ def matching(taken: Snapshot, filters: Mapping[str, Collection[str]]) -> list[So
         for name in ("mac", "ip", "prefix", "rd") if name in filters
     ]
     routes: list[tuple[tuple[str, Path], ...]] = taken.paths
+    if names := filters.get("family"):
+        families = {family for family, _ in NLRI_CLASSES if str(family) in names}
+        routes = [paths for paths in routes if paths[0][1].nlri.family in families]
     for name, values in of_nlri:
         routes = [paths for paths in routes if getattr(paths[0][1].nlri, name, None) in values]
     if types := filters.get("type"):
@@ -119,9 +123,11 @@ def _describe(world: World, path: Path, source: str) -> dict[str, Any]:
         {"vni": one.spec.vni, "reason": reason}
         for one in importing if (reason := one.why_unused(path))
     ]  # fmt: skip
+    clear = importing or source == LOCAL or nlri.family in UNDERLAY_FAMILIES
     return {
-        "family": str(nlri.family), "type": nlri.route_type, **fields_of(nlri),
-        "next_hop": attrs.next_hop, "labels": list(path.labels), "rts": list(attrs.rts),
+        "family": str(nlri.family), "type": nlri.route_type or None, **fields_of(nlri),
+        "next_hop": attrs.next_hop, "link_local": attrs.link_local,
+        "labels": list(path.labels), "rts": list(attrs.rts),
         "encaps": list(attrs.encaps), "router_mac": attrs.router_mac, "mobility": attrs.mobility,
         "sticky": attrs.sticky, "local_pref": attrs.local_pref, "med": attrs.med,
         "as_path": list(attrs.as_path), "originator_id": attrs.originator_id,
@@ -131,7 +137,7 @@ def _describe(world: World, path: Path, source: str) -> dict[str, Any]:
         "evi": [one.spec.vni for one in importing if one.spec.kind == "evi"],
         "vrf": [one.spec.vni for one in importing if one.spec.kind == "vrf"],
         "unused": unused,
-        "hint": "" if importing or source == LOCAL else _hint(world, path),
+        "hint": "" if clear else _hint(world, path),
     }  # fmt: skip
 
 

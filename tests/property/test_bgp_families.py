@@ -12,7 +12,12 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from ryu_apps.control.families import EVPN
+from ryu_apps.control.families import (
+    EVPN,
+    IPV4_UNICAST,
+    IPV6_UNICAST,
+    UNDERLAY_FAMILIES,
+)
 from ryu_apps.control.routes import NLRI_CLASSES, Attributes, Path
 from ryu_apps.control.vpn.import_rules import IMPORT_KEYS
 from ryu_apps.peering.codec import messages as wire
@@ -50,20 +55,30 @@ FIELDS = {
         lambda pair: str(ipaddress.ip_network(f"{pair[0]}/{pair[1]}", strict=False))),
 }
 """What the fields of NLRI classes may be, by name."""
-UNLABELLED = {(EVPN, 3), (EVPN, 4)}
-"""Route types whose NLRI have no label (RFC 7432 sections 7.3 and 7.4)."""
+UNLABELLED = {(EVPN, 3), (EVPN, 4), (IPV4_UNICAST, 0), (IPV6_UNICAST, 0)}
+"""Route types whose NLRI have no label (RFC 7432 sections 7.3 and 7.4, RFC 4760 section 5)."""
+prefixes_v6 = st.tuples(v6, st.integers(0, 128)).map(
+    lambda pair: str(ipaddress.ip_network(f"{pair[0]}/{pair[1]}", strict=False)))
 
 
 def nlris(family):
     """Any NLRI of a family."""
     def nlri(cls):
-        fields = (FIELDS[name] for name in cls._fields if name != "nlri_type")
+        of = FIELDS | {"prefix": prefixes_v6} if cls.family == IPV6_UNICAST else FIELDS
+        fields = (of[name] for name in cls._fields if name != "nlri_type")
         return st.tuples(*fields).map(lambda values: cls(*values))
 
     return st.one_of(*(nlri(cls) for (of, _), cls in NLRI_CLASSES.items() if of == family))
 
 
-hosts = (v4 | v6).filter(lambda ip: not invalid_host(ip))
+
+
+def hosts(family):
+    """Next hops of a family's routes."""
+    versions = {IPV4_UNICAST: v4, IPV6_UNICAST: v6}
+    return versions.get(family, v4 | v6).filter(lambda ip: not invalid_host(ip))
+
+
 labels = st.tuples(st.integers(0, (1 << 20) - 1))
 
 
@@ -74,7 +89,7 @@ def test_a_row_has_a_class_for_each_route_type(family):
 
 
 def test_instances_know_by_what_to_import_each_family():
-    assert set(IMPORT_KEYS) == set(FAMILIES) - {NUMBERS}
+    assert set(IMPORT_KEYS) == set(FAMILIES) - {NUMBERS, *UNDERLAY_FAMILIES}
 
 
 @pytest.mark.parametrize("family", ALL, ids=str)
@@ -118,7 +133,7 @@ def test_what_is_announced_is_decoded_with_its_family(family, data):
     rib = AdjRibOut(codec)
     wanted = data.draw(st.lists(nlris(family), max_size=6, unique=True))
     encaps = data.draw(st.sampled_from([(), ("vxlan",), ("mpls",)]))
-    attrs = tuple(Attributes(data.draw(hosts), ("65000:1",), encaps))
+    attrs = tuple(Attributes(data.draw(hosts(family)), ("65000:1",), encaps))
     items = [(nlri.route_type, nlri[:-1], 0, (7,), "", "") for nlri in wanted]
     rib.announce((attrs,), items)
     messages, count, _, refused = rib.messages(rib.table(), session)

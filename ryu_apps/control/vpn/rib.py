@@ -129,6 +129,10 @@ class Rib:
         families = self._stale.get(source)
         return families is not None and nlri in families.get(nlri.family, ())
 
+    def of(self, nlri: Nlri) -> tuple[tuple[str, Path], ...]:
+        """(source, path) of all who announce an NLRI, or did before they went stale."""
+        return self._paths.get(nlri, ())
+
     def announcers(self, nlri: Nlri) -> tuple[str, ...]:
         """The sources that announce an NLRI, or did before they went stale."""
         return tuple(source for source, _ in self._paths.get(nlri, ()))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ryu_apps.control.config.ipam import canonical_mac
+from ryu_apps.control.routes import NLRI_CLASSES
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing.attributes import FALSE, TRUE
@@ -19,6 +20,7 @@ from vrouter_ovs.state import KINDS
 Test = Callable[[dict[str, Any]], bool]
 
 RIB: dict[str, str] = {
+    "family": "address family, as l2vpn-evpn or ipv4-unicast",
     "type": "route type of EVPN, 1 to 5 (RFC 7432, RFC 9136)",
     "evi": "VNI of an EVI that imports it",
     "vrf": "VNI of a VRF that imports it",
@@ -26,8 +28,8 @@ RIB: dict[str, str] = {
     "rd": "route distinguisher, as 192.0.2.1:7",
     "mac": "MAC address of a type 2 route",
     "ip": "IP address of a type 2 route",
-    "prefix": "prefix of a type 5 route, as 10.0.0.0/24",
-    "next_hop": "VTEP that it leads to",
+    "prefix": "prefix of a type 5 or unicast route, as 10.0.0.0/24",
+    "next_hop": "VTEP that it leads to, or the next router of the underlay",
     "peer": "who it came from: name of a peer, or local",
     "best": "true: best paths only; false: the others",
 }
@@ -37,6 +39,7 @@ FLOWS: dict[str, str] = {
     "object": f"kind of object: {', '.join(sorted(KINDS))}",
     "cookie": "number, decimal or with 0x",
 }
+_FAMILIES = tuple(dict.fromkeys(str(family) for family, _ in NLRI_CLASSES))
 _COMMUNITY = re.compile(r"(\d{1,10}|\d{1,3}(\.\d{1,3}){3}):\d{1,10}")
 
 
@@ -73,6 +76,12 @@ def _type(name: str, text: str) -> str:
     return number
 
 
+def _family(name: str, text: str) -> str:
+    if text not in _FAMILIES:
+        raise ValueError(f"family is one of {', '.join(_FAMILIES)}, not '{text[:64]}'")
+    return text
+
+
 def _mac(name: str, text: str) -> str:
     try:
         return canonical_mac(text[:64])
@@ -105,6 +114,7 @@ def _text(name: str, text: str) -> str:
 
 
 _READERS: dict[str, Callable[[str, str], str]] = {
+    "family": _family,
     "type": _type, "evi": _number, "vrf": _number, "rt": _community, "rd": _community,
     "mac": _mac, "ip": _address, "prefix": _prefix, "next_hop": _address, "peer": _text,
 }  # fmt: skip

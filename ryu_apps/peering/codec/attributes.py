@@ -252,18 +252,22 @@ def _invalid_as_path(as_path: tuple[int, ...], session: SessionParameters) -> st
     return ""
 
 
-def _next_hop(data: bytes) -> str:
-    text = unpack_ip(data)
+def _next_hop(data: bytes, attributes: dict) -> None:
+    """``data``: the bytes of an address, or of a global and a link-local one."""
+    text = unpack_ip(data[:16])
     reason = invalid_host(text)
     _need(not reason, f"next hop {text}: {reason}")
-    return text
+    attributes["next_hop"] = text
+    if len(data) == 32:
+        attributes["link_local"] = unpack_ip(data[16:])
 
 
 def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session: SessionParameters,
                      encaps: tuple[str, ...] = (VXLAN,)) -> Parsed:
     """Judge and decode the attributes beside MP_REACH/MP_UNREACH.
 
-    ``raw``: (flags, type, value) in order; ``next_hop``: of MP_REACH_NLRI, b"" where there is none;
+    ``raw``: (flags, type, value) in order; ``next_hop``: of the routes, as their family's row of
+    :data:`~ryu_apps.peering.codec.families.FAMILIES` unpacks it, b"" where there are none;
     ``encaps``: what the next hop takes where no Encapsulation community says it.
     Raises BgpError for the errors that still end a session: an unrecognized well-known attribute
     (RFC 4271 section 6.3).
@@ -291,7 +295,7 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
             notes.append(("treated_as_withdraw", str(error)))
     if next_hop and not broken:
         try:
-            attributes["next_hop"] = _next_hop(next_hop)
+            _next_hop(next_hop, attributes)
             for kind, name in ((ORIGIN, "origin"), (AS_PATH, "as_path")):
                 _need(name in attributes, f"attribute {kind} is missing")
         except _Withdraw as error:

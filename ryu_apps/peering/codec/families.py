@@ -10,8 +10,8 @@ import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ryu_apps.control.families import EVPN, Family
-from ryu_apps.peering.codec import nlri_evpn
+from ryu_apps.control.families import EVPN, IPV4_UNICAST, IPV6_UNICAST, Family
+from ryu_apps.peering.codec import nlri_evpn, nlri_unicast
 from ryu_apps.peering.codec.messages import HEADER, MARKER, UPDATE
 from ryu_apps.peering.codec.nlri import DecodedRoute
 from vrouter_ovs.encapsulation import VXLAN
@@ -41,7 +41,9 @@ class FamilyCodec:
 
     ``p_tunnel_types``: route types whose label stands in PMSI_TUNNEL (RFC 6514 section 5);
     ``p_tunnel(fields, labels)``: (label, address) of it.  ``pack_next_hop``, ``unpack_next_hop``:
-    from and to the 4 or 16 bytes of an address; the latter raises ValueError.
+    from and to the 4 or 16 bytes of an address, from also to 32 of a global and a link-local one;
+    both raise ValueError.  ``own_fields``: its routes and next hop stand in the UPDATE's own fields
+    (RFC 4271 section 4.3), and in MP_REACH_NLRI only where a peer has put them there.
 
     ``default_encaps``: what a next hop takes where no Encapsulation community says it (RFC 8365
     section 5.1.3 leaves it to the configuration for EVPN).
@@ -59,6 +61,7 @@ class FamilyCodec:
     p_tunnel: Callable[[tuple, tuple], tuple[int, str]] = _no_tunnel
     pack_next_hop: Callable[[bytes], bytes] = _plain
     unpack_next_hop: Callable[[bytes], bytes] = _plain
+    own_fields: bool = False
     default_encaps: tuple[str, ...] = (VXLAN,)
     restart_flags: int = GR_FORWARDING
     capabilities: tuple[tuple[int, bytes], ...] = ()
@@ -69,8 +72,9 @@ class FamilyCodec:
     def __post_init__(self) -> None:
         wire = family_bytes(self.family)
         object.__setattr__(self, "wire", wire)
+        attributes = b"" if self.own_fields else bytes((0x80, _MP_UNREACH, 3)) + wire
         object.__setattr__(self, "end_of_rib", MARKER + struct.pack(
-            "!HBHHBBB", HEADER + 10, UPDATE, 0, 6, 0x80, _MP_UNREACH, 3) + wire)
+            "!HBHH", HEADER + 4 + len(attributes), UPDATE, 0, len(attributes)) + attributes)
 
 
 def family_bytes(family: Family) -> bytes:
@@ -89,6 +93,10 @@ FAMILIES: Mapping[Family, FamilyCodec] = _table(
         p_tunnel_types=frozenset((nlri_evpn.IMET,)), p_tunnel=nlri_evpn.p_tunnel,
         unpack_next_hop=nlri_evpn.unpack_next_hop,
     ),
+    # Nothing is forwarded by these routes and none is announced: no forwarding state is kept.
+    FamilyCodec(
+        **nlri_unicast.row(IPV4_UNICAST), own_fields=True, default_encaps=(), restart_flags=0),
+    FamilyCodec(**nlri_unicast.row(IPV6_UNICAST), default_encaps=(), restart_flags=0),
 )  # fmt: skip
 
 

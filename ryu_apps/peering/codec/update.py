@@ -12,13 +12,22 @@ from ryu_apps.peering.codec.attributes import (
     EXTENDED,
     MP_REACH,
     MP_UNREACH,
+    NEXT_HOP,
     OPTIONAL,
+    TRANSITIVE,
     Parsed,
     SessionParameters,
     parse_attributes,
 )
 from ryu_apps.peering.codec.families import FAMILIES, FamilyCodec
-from ryu_apps.peering.codec.messages import HEADER, MARKER, MAX_MESSAGE, UPDATE_ERROR, BgpError
+from ryu_apps.peering.codec.messages import (
+    HEADER,
+    MARKER,
+    MAX_MESSAGE,
+    UPDATE,
+    UPDATE_ERROR,
+    BgpError,
+)
 from ryu_apps.peering.codec.nlri import DecodedRoute
 
 _CACHE = 4096
@@ -39,9 +48,11 @@ def _chunks(nlris: Iterable[bytes], room: int) -> Iterable[bytes]:
         yield b"".join(part)
 
 
-def _message(attributes: bytes) -> bytes:
-    return MARKER + struct.pack("!HBHH", HEADER + 4 + len(attributes), 2, 0, len(attributes)) \
-        + attributes
+def _message(attributes: bytes, withdrawn: bytes = b"", nlri: bytes = b"") -> bytes:
+    size = HEADER + 4 + len(withdrawn) + len(attributes) + len(nlri)
+    return b"".join((
+        MARKER, struct.pack("!HBH", size, UPDATE, len(withdrawn)), withdrawn,
+        struct.pack("!H", len(attributes)), attributes, nlri))
 
 
 def pack_reach(codec: FamilyCodec, nlris: Iterable[bytes], next_hop: bytes, attributes: bytes
@@ -52,16 +63,28 @@ def pack_reach(codec: FamilyCodec, nlris: Iterable[bytes], next_hop: bytes, attr
     Raises ValueError where the attributes leave no room for a route.
     """
     next_hop = codec.pack_next_hop(next_hop)
+    if codec.own_fields:
+        attributes = bytes((TRANSITIVE, NEXT_HOP, len(next_hop))) + next_hop + attributes
+        return [_message(attributes, nlri=part)
+                for part in _chunks(nlris, _room(HEADER + 4, attributes))]
     head = codec.wire + bytes((len(next_hop),)) + next_hop + b"\x00"
-    room = MAX_MESSAGE - HEADER - 4 - 4 - len(head) - len(attributes)
-    if room < 64:
-        raise ValueError(f"{len(attributes)} bytes of attributes do not fit a message")
+    room = _room(HEADER + 4 + 4 + len(head), attributes)
     return [_message(struct.pack("!BBH", OPTIONAL | EXTENDED, MP_REACH, len(head) + len(part))
                      + head + part + attributes) for part in _chunks(nlris, room)]
 
 
+def _room(fixed: int, attributes: bytes) -> int:
+    """Bytes that a message has for routes; ValueError where they are too few."""
+    room = MAX_MESSAGE - fixed - len(attributes)
+    if room < 64:
+        raise ValueError(f"{len(attributes)} bytes of attributes do not fit a message")
+    return room
+
+
 def pack_unreach(codec: FamilyCodec, keys: Iterable[bytes]) -> list[bytes]:
     """UPDATEs withdrawing the routes of one family with these keys."""
+    if codec.own_fields:
+        return [_message(b"", part) for part in _chunks(keys, MAX_MESSAGE - HEADER - 4)]
     room = MAX_MESSAGE - HEADER - 4 - 4 - 3
     return [_message(struct.pack("!BBH", OPTIONAL | EXTENDED, MP_UNREACH, 3 + len(part))
                      + codec.wire + part) for part in _chunks(keys, room)]
@@ -71,11 +94,16 @@ def pack_unreach(codec: FamilyCodec, keys: Iterable[bytes]) -> list[bytes]:
 class Update:
     """One UPDATE.
 
-    ``reach``: the family of MP_REACH_NLRI, None where there is none that was negotiated; of it are
-    ``announced``, with ``attrs`` and ``pmsi``, ``treated_as_withdrawn`` (RFC 7606 section 2) and
-    ``looped``: what came back to where it had been, as from every route reflector.
-    ``unreach``: likewise of MP_UNREACH_NLRI, with ``withdrawn`` and ``end_of_rib``.  ``skipped``:
+    ``reach``: the family of what is announced, None where nothing is of a family that was
+    negotiated; of it are ``announced``, with ``attrs`` and ``pmsi``, ``treated_as_withdrawn``
+    (RFC 7606 section 2) and ``looped``: what came back to where it had been, as from every route
+    reflector.
+    ``unreach``: likewise of what is withdrawn, with ``withdrawn`` and ``end_of_rib``.  ``skipped``:
     how many routes were of no use.  ``notes``: what was wrong, as (counter, text).
+
+    Routes stand in MP_REACH_NLRI and MP_UNREACH_NLRI, or in the UPDATE's own fields.  ``also``:
+    what the other place says where both say something (RFC 7606 section 5.1 wants that to be
+    understood; nobody sends it).
     """
 
     reach: Family | None = None
@@ -89,6 +117,7 @@ class Update:
     end_of_rib: bool = False
     skipped: int = 0
     notes: tuple[tuple[str, str], ...] = ()
+    also: Update | None = None
 
 
 def _split(data: bytes) -> tuple[list, list, str]:
@@ -115,13 +144,24 @@ def _split(data: bytes) -> tuple[list, list, str]:
     return special, others, ""
 
 
+def _own_next_hop(others: list) -> bytes:
+    """Attribute NEXT_HOP, b"" where it is missing or none; which of them, the parser says."""
+    for _, kind, value in others:
+        if kind == NEXT_HOP:
+            return value if len(value) == 4 else b""
+    return b""
+
+
 class Decoder:
     """Parses the UPDATEs of one session.  Remembers decoded attributes, because a table comes with
     few different ones; the memory is bounded."""
 
     def __init__(self, session: SessionParameters) -> None:
         self.session = session
-        self._codecs = {FAMILIES[family].wire: FAMILIES[family] for family in session.families}
+        codecs = [FAMILIES[family] for family in session.families]
+        self._codecs = {codec.wire: codec for codec in codecs}
+        self._own = next((codec for codec in codecs if codec.own_fields), None)
+        """The family of the routes in an UPDATE's own fields; None where it was not negotiated."""
         self._parsed: dict[tuple, Parsed] = {}
 
     def _attributes(self, others: list, next_hop: bytes, encaps: tuple[str, ...]) -> Parsed:
@@ -146,10 +186,11 @@ class Decoder:
         if start + size > len(body):
             raise BgpError(UPDATE_ERROR, 1, reason="attributes overrun the message")
         special, others, trouble = _split(body[start : start + size])
+        gone, nlri = body[2:at], body[start + size :]
         update = Update()
-        # Unicast IPv4 is not negotiated: routes in the fields of RFC 4271 are of no use here.
-        if withdrawn_length or start + size < len(body):
+        if self._own is None and (gone or nlri):
             update.skipped += 1
+            gone = b""
         if len({kind for _, kind, _ in special}) < len(special):
             raise BgpError(UPDATE_ERROR, 1, reason="two MP_REACH_NLRI or two MP_UNREACH_NLRI")
         reach = unreach = None
@@ -161,24 +202,47 @@ class Decoder:
                 unreach = self._unreach(value, update)
             if flags & 0xC0 != OPTIONAL:
                 flag_trouble = f"attribute {kind}: flags {flags:#x}"
+        troubles = [text for text in (trouble, flag_trouble) if text]
+        own_reach = (self._own, _own_next_hop(others), nlri) if self._own and nlri else None
+        own_unreach = (self._own, gone) if self._own and (gone or len(body) == 4) else None
+        if (reach and own_reach) or (unreach and own_unreach):
+            update.also = Update()
+            self._take(update.also, own_reach, own_unreach, others, troubles)
+        else:
+            reach, unreach = reach or own_reach, unreach or own_unreach
+        self._take(update, reach, unreach, others, troubles)
+        if unreach is not None:
+            # Of a family with own fields it is an UPDATE with nothing in it (RFC 4724 section 2).
+            update.end_of_rib = len(special) == (1 if size else 0) and not (
+                unreach[1] or others or trouble or gone or nlri)
+        if reach is None and not nlri and (MP_REACH not in {k for _, k, _ in special}) and any(
+                name == "treated_as_withdraw" for name, _ in update.notes):
+            # RFC 7606 section 5.2: the error may hide which routes were meant.
+            raise BgpError(UPDATE_ERROR, 1, reason=update.notes[-1][1])
+        return update
+
+    def _take(self, update: Update, reach: tuple[FamilyCodec, bytes, bytes] | None,
+              unreach: tuple[FamilyCodec, bytes] | None, others: list, troubles: list[str]
+              ) -> None:
+        """Judge what an UPDATE announces in one place and withdraws in one place."""
         codec, next_hop, nlris = reach or (None, b"", b"")
         encaps = codec.default_encaps if codec is not None else ()
         parsed = self._attributes(others, next_hop, encaps)
         update.notes += parsed.notes
-        for text in (trouble, flag_trouble):
-            if text:
-                update.notes += (("treated_as_withdraw", text),)
-                parsed = parsed._replace(attrs=None)
+        if codec is not None and not next_hop and all(kind != NEXT_HOP for _, kind, _ in others):
+            troubles = [*troubles, "attribute 3 is missing"]
+        for text in troubles:
+            update.notes += (("treated_as_withdraw", text),)
+            parsed = parsed._replace(attrs=None, loop=False)
         if unreach is not None:
             of, keys = unreach
             update.unreach = of.family
             self._routes(of, keys, False, update, update.withdrawn)
-            update.end_of_rib = not (keys or reach or others or trouble)
         if codec is not None:
             update.reach = codec.family
             if parsed.attrs is not None:
                 into = update.announced
-            elif parsed.loop and not trouble:
+            elif parsed.loop:
                 into = update.looped
             else:
                 into = update.treated_as_withdrawn
@@ -186,11 +250,6 @@ class Decoder:
             update.attrs, update.pmsi = parsed.attrs, parsed.pmsi
             if codec.p_tunnel_types:
                 self._require_pmsi(codec, update)
-        elif start + size == len(body) and (MP_REACH not in {k for _, k, _ in special}) and any(
-                name == "treated_as_withdraw" for name, _ in update.notes):
-            # RFC 7606 section 5.2: the error may hide which routes were meant.
-            raise BgpError(UPDATE_ERROR, 1, reason=update.notes[-1][1])
-        return update
 
     @staticmethod
     def _require_pmsi(codec: FamilyCodec, update: Update) -> None:

@@ -61,8 +61,13 @@ class Received:
 
     def take(self, update: Update) -> None:
         """Take an UPDATE into the batch; raises BgpError (Cease/1) over ``max_prefixes``."""
+        self._counters["updates_received"] += 1
+        for part in (update.also, update):
+            if part is not None:
+                self._take(part)
+
+    def _take(self, update: Update) -> None:
         peer, counters = self._peer, self._counters
-        counters["updates_received"] += 1
         counters["routes_skipped"] += update.skipped
         for name, text in update.notes:
             counters[name] += 1
@@ -94,7 +99,7 @@ class Received:
     def _announce(self, update: Update) -> None:
         admission, peer, family = self.admission, self._peer, update.reach
         codec, announced = FAMILIES[family], self._batches[family].announced
-        attrs, denial = admission.attributes(update.attrs)
+        attrs, denial = admission.attributes(family, update.attrs)
         pmsi, terms = update.pmsi, admission.terms(attrs)
         if denial:
             admission.refused[denial] += len(update.announced)

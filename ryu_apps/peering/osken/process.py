@@ -91,7 +91,7 @@ class Core:
                 admission.drop(EVPN, route.key)
             self.post("paths", self._id(address), EVPN, [], [], gone)
             return
-        attrs, reason = admission.attributes(attrs)
+        attrs, reason = admission.attributes(EVPN, attrs)
         reason = reason or admission.take(_CODEC, route, admission.terms(attrs))
         if reason:
             self.post("log", "warning", f"peer {address}: a route is refused, {reason}: {fields}")

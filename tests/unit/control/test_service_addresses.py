@@ -29,6 +29,7 @@ from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import bound_port
+from ryu_apps.control.vpn.underlay import Underlay
 from tests.property.world_node import Node
 from tests.unit.control.graph_support import Part
 
@@ -115,7 +116,8 @@ def test_no_pair_takes_it() -> None:
     part = Part()
     rib, elements = Rib(), Elements("node", part.marks("Elements"))
     instances, desired = Instances(rib, part.marks("Instances")), Desired(part.marks("Desired"))
-    tables = Tables(made, rib, elements, instances, desired, Origins(elements, rib))
+    tables = Tables(
+        made, rib, elements, instances, desired, Origins(elements, rib), Underlay(rib))
     eligibility = AddressEligibility(tables)
     assert eligibility.denial_reason(bound, bound.mac, own) == "an address of the network"
     assert eligibility.denial_reason(bound, bound.mac, "10.0.0.77") == ""

@@ -142,6 +142,12 @@ def test_unknown_parameters_of_v1(node, path):
         assert "prefix" in text
 
 
+def test_families_of_the_rib(node):
+    text = node.refused("GET", "/v1/rib?family=ipv4", None, 400, "InvalidInput")
+    assert "l2vpn-evpn" in text and "ipv4-unicast" in text
+    assert node.get("/v1/rib?family=ipv4-unicast&family=l2vpn-evpn")["rib"] == []
+
+
 @pytest.mark.parametrize("query", ["type=x", "evi=web", "vrf=-1"])
 def test_numbers_of_the_rib(node, query):
     assert "number" in node.refused("GET", f"/v1/rib?{query}", None, 400, "InvalidInput")

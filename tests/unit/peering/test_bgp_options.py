@@ -1,15 +1,15 @@
 import pytest
 
-from ryu_apps.control.families import EVPN
+from ryu_apps.control.families import EVPN, IPV4_UNICAST
 from ryu_apps.peering import Peer, is_router_id, make_engine, parse_peer, parse_peers
 
 
 def test_a_peer_with_everything():
     assert parse_peer("192.0.2.1 remote-as 4200000000 port 1179 name 'rack 7' passive "
                       "password s3cret hold-time 30 max-prefixes 500 "
-                      "families l2vpn-evpn") == Peer(
+                      "families l2vpn-evpn,ipv4-unicast max-unicast 9") == Peer(
         "192.0.2.1", 4200000000, port=1179, name="rack 7", passive=True, password="s3cret",
-        hold_time=30, max_prefixes=500, families=(EVPN,))
+        hold_time=30, max_prefixes=500, families=(EVPN, IPV4_UNICAST), max_unicast=9)
 
 
 def test_a_peer_with_the_least():

@@ -7,7 +7,7 @@ import itertools
 
 from lab.beds.option_values import world_settings
 from ryu_apps.control.config.model import Network, Port
-from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
+from ryu_apps.control.routes import Attributes, Imet, IpPrefix, Ipv4Prefix, Ipv6Prefix, MacIp, Path
 from ryu_apps.views.live import FEW, SLICE, LiveView
 from tests.property.world_model import ASN, Node, target
 from tests.unit.control.explain_support import FAR, Site, host, prefix
@@ -47,15 +47,21 @@ def test_filters_and_order():
         prefix(), prefix("10.9.0.0/16"), host("10.0.0.50"), host("10.0.0.51", (101, 201)),
         Path(Imet(f"{FAR}:1", 0, FAR), Attributes(FAR, (target(101),)), (101,)),
         Path(IpPrefix(f"{FAR}:9", 0, "10.8.0.0/16"), Attributes(FAR, ("65001:7",)), (7,)),
+        Path(Ipv4Prefix("10.9.0.0/16"), Attributes(FAR, (), encaps=()), ()),
+        Path(Ipv6Prefix("fd00::/16"), Attributes("fd00::1", (), encaps=()), ()),
     )
     site.receive("p2", (prefix(local_pref=50),))
     site.settle()
     everything = listed(site)
+    families = ["ipv4-unicast", "ipv6-unicast", "l2vpn-evpn"]
     key = ("type", "rd", "mac", "ip", "prefix", "peer")
-    order = [tuple(str(one.get(name, "")) for name in key) for one in everything]
+    order = [(families.index(one["family"]), *(str(one.get(name, "")) for name in key))
+             for one in everything]
     assert order == sorted(order) and len(everything) == sum(1 for _ in site.world.rib.all_paths())
     far = [one for one in everything if one["peer"] != "local"]
-    assert len(far) == 7
+    assert len(far) == 9
+    assert [(one["prefix"], one["type"], one["hint"]) for one in everything[:2]] == [
+        ("10.9.0.0/16", None, ""), ("fd00::/16", None, "")]
 
     def check(**wanted) -> None:
         """The filter takes just what its words say."""
@@ -75,6 +81,8 @@ def test_filters_and_order():
         {"type": "5"}, {"type": ("2", "3")}, {"mac": "02:00:00:00:00:50"}, {"ip": "10.0.0.51"},
         {"prefix": "203.0.113.0/24"}, {"rd": f"{FAR}:1"}, {"peer": "p1"}, {"peer": "local"},
         {"next_hop": FAR}, {"rt": "65001:7"}, {"rt": target(101)}, {"evi": "101"}, {"vrf": "201"},
+        {"family": "l2vpn-evpn"}, {"family": ("ipv4-unicast", "ipv6-unicast")},
+        {"family": "ipv4-unicast", "prefix": "10.9.0.0/16"},
         {"best": "true"}, {"best": "false"}, {"best": ("true", "false")},
         {"vrf": "201", "type": "2"}, {"peer": "p1", "best": "true", "prefix": "10.9.0.0/16"},
     ):
