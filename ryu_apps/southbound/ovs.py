@@ -35,7 +35,7 @@ class OvsSouthbound(Southbound):
     def accept(self, effect: msg.AcceptElement) -> None:
         """Its switch is accepted as soon as the database says which one it is."""
         info = effect.info
-        self._ovsdb.accept(effect.session, info.element)
+        self._ovsdb.accept(effect.session, info.element, effect.epoch)
         number = datapath_id(info.facts)
         if number:
             self._openflow.accept(info.element, number, info.address)

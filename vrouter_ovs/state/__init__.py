@@ -26,7 +26,12 @@ from vrouter_ovs.state.addresses import (
     Neighbor,
 )
 from vrouter_ovs.state.base import Key, StateBase
-from vrouter_ovs.state.database import InterfaceInstalled, TunnelPort, tunnel_port_key
+from vrouter_ovs.state.database import (
+    ControllerTarget,
+    InterfaceInstalled,
+    TunnelPort,
+    tunnel_port_key,
+)
 from vrouter_ovs.state.endpoint import Endpoint
 from vrouter_ovs.state.forwarding import (
     BridgedHop,
@@ -59,17 +64,17 @@ __all__ = [
     "ALL", "EGRESS", "FAST_FAILOVER", "FLOWS", "GROUP", "GROUP_TYPES", "INGRESS", "KINDS",
     "MDNS_ANSWER", "MDNS_FLOOD", "MDNS_LOCAL", "MDNS_MODES", "METER", "OPENFLOW", "OVSDB",
     "OWNER_KNOWN", "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER", "SELECT", "TARGETS",
-    "TARGET_OF", "VXLAN", "BridgedHop", "Bucket", "DnsServer", "Endpoint", "Evi", "Flood",
-    "FloodRemotes", "Gateway", "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac",
-    "LocalPort", "MeterPool", "Neighbor", "PeerAddress", "Policy", "Punt", "RemoteHop",
-    "RemoteMac", "Route", "Rule", "StateBase", "StateObject", "Tunnel", "TunnelPort", "Vrf",
-    "Vrouter", "tunnel_key", "tunnel_port_key",
+    "TARGET_OF", "VXLAN", "BridgedHop", "Bucket", "ControllerTarget", "DnsServer", "Endpoint",
+    "Evi", "Flood", "FloodRemotes", "Gateway", "Group", "InterfaceInstalled", "Key", "LocalHop",
+    "LocalMac", "LocalPort", "MeterPool", "Neighbor", "PeerAddress", "Policy", "Punt",
+    "RemoteHop", "RemoteMac", "Route", "Rule", "StateBase", "StateObject", "Tunnel", "TunnelPort",
+    "Vrf", "Vrouter", "tunnel_key", "tunnel_port_key",
 ]
 
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | DnsServer | RemoteMac
     | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
-    | Group | MeterPool | TunnelPort | InterfaceInstalled
+    | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
 TARGET_OF: dict[str, str] = {kind: cls.target for kind, cls in KINDS.items()}

@@ -34,6 +34,21 @@ def tunnel_port_key(endpoint: Endpoint) -> Key:
 
 
 @dataclass(frozen=True, slots=True)
+class ControllerTarget(StateBase):
+    """Another node that the bridge keeps a connection to, beside the one that writes this: it
+    stands by.  ``method``: the connection method, as ``ovs-vsctl set-controller`` takes it."""
+
+    kind: ClassVar[str] = "controller"
+    target: ClassVar[str] = OVSDB
+    depends_on_peers: ClassVar[bool] = True
+    method: str
+
+    @property
+    def key(self) -> Key:
+        return ("controller", self.method)
+
+
+@dataclass(frozen=True, slots=True)
 class InterfaceInstalled(StateBase):
     """For the host's own software: whether the flows of the port that the interface ``interface``
     claims are confirmed (``external_ids:vnc-installed``).

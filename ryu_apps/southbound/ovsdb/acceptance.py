@@ -24,6 +24,10 @@ class Acceptance:
         self._post = post
         self._requested: dict[str, RequestedDatabase] = {}
         self._accepted: dict[str, OvsdbSession] = {}
+        self._epochs: dict[str, int] = {}
+        """Of the elements that are accepted."""
+        self._confirmations: dict[str, tuple[int, Callable[[], None]]] = {}
+        """Element -> what is to be confirmed, and what to call then: the last one asked for."""
         self._addresses: dict[str, str] = {}
         """Element -> where it was connected from last."""
         self._at: Counter[str] = Counter()
@@ -45,7 +49,7 @@ class Acceptance:
         """The older session answered."""
         self._serve(newcomer, lambda element: element.introduce())
 
-    def accept(self, number: int, name: str) -> None:
+    def accept(self, number: int, name: str, epoch: int) -> None:
         """The session configures the element from now on; the one that did is closed."""
         session = self._poller.session(number)
         if session is None or _name(session) != name:
@@ -56,7 +60,28 @@ class Acceptance:
         requested = self._requested_of(name)
         self._accepted[name] = session
         self._move(name, session.origin.peer[0])
-        self._serve(session, lambda element: element.accept(requested))
+        self._epochs[name] = epoch
+        self._serve(session, lambda element: element.accept(requested, epoch))
+        self._confirm(name)
+
+    def confirm(self, name: str, epoch: int, done: Callable[[], None]) -> None:
+        """Call ``done`` when a transaction that begins after this has shown that the element's
+        database has this node's ``epoch``; an earlier wish of the kind is forgotten."""
+        self._confirmations[name] = epoch, done
+        self._confirm(name)
+
+    def _confirm(self, name: str) -> None:
+        epoch, done = self._confirmations.get(name, (0, None))
+        session = self._accepted.get(name)
+        if done is None or session is None or self._epochs.get(name) != epoch:
+            return
+
+        def confirmed() -> None:
+            if self._confirmations.get(name) == (epoch, done):
+                del self._confirmations[name]
+            done()
+
+        self._serve(session, lambda element: element.confirm(confirmed))
 
     def refuse(self, number: int, reason: str, standby: bool) -> None:
         """The session reads on, but configures nothing."""
@@ -67,6 +92,8 @@ class Acceptance:
         if self._accepted.get(name) is session:
             del self._accepted[name]
         if standby:
+            # It may become this node's any time: its places are kept.
+            self._move(name, session.origin.peer[0])
             self._serve(session, lambda element: element.stand_by(reason))
         else:
             self._serve(session, lambda element: element.refuse(reason, time.monotonic()))
@@ -93,6 +120,8 @@ class Acceptance:
         """The element is no longer ours; its sessions read on."""
         self._requested.pop(name, None)
         self._accepted.pop(name, None)
+        self._epochs.pop(name, None)
+        self._confirmations.pop(name, None)
         self._move(name, None)
         for session in self._poller.sessions:
             if _name(session) == name:

@@ -1,6 +1,8 @@
 """The integration bridge: how it is made, and what is put right about it.  Pure.
 
-Sources: ovs-vswitchd.conf.db(5), tables Bridge, Controller and Flow_Table.
+Its controllers are state objects: :mod:`ryu_apps.southbound.ovsdb.objects.controllers`.
+
+Sources: ovs-vswitchd.conf.db(5), tables Bridge and Flow_Table.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from ryu_apps.control.ids import bridge_datapath_id
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
 from ryu_apps.southbound.ovsdb.rows import bridge_name, datapath_id
-from ryu_apps.southbound.ovsdb.spec import INACTIVITY_PROBE, MAX_BACKOFF, HypervisorSpec
+from ryu_apps.southbound.ovsdb.spec import HypervisorSpec, controller_row
 
 PROTOCOLS = ("OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15")
 
@@ -33,7 +35,7 @@ def create_bridge(
         return
     interface = transaction.insert("Interface", {"name": name, "type": "internal"}, "interface")
     port = transaction.insert("Port", {"name": name, "interfaces": interface}, "port")
-    controller = transaction.insert("Controller", _controller_row(spec), "controller")
+    controller = transaction.insert("Controller", controller_row(spec.controller), "controller")
     tables = [
         [number, transaction.insert("Flow_Table", {"name": text}, f"table{number}")]
         for number, text in sorted(spec.table_names.items())
@@ -73,24 +75,6 @@ def check_bridge(
     given = _given_datapath_type(root)
     if given and row["datapath_type"] != given:
         update["datapath_type"] = given
-    controllers = replica.tables["Controller"]
-    ours = sorted(
-        item for item in row["controller"]
-        if item in controllers and controllers[item]["target"] == spec.controller
-    )
-    if not ours:
-        update["controller"] = transaction.insert(
-            "Controller", _controller_row(spec), "controller"
-        )
-    else:
-        if len(row["controller"]) > 1:
-            update["controller"] = ["uuid", ours[0]]
-        wrong = {
-            column: value for column, value in _controller_row(spec).items()
-            if controllers[ours[0]][column] != value
-        }
-        if wrong:
-            transaction.update("Controller", ours[0], wrong)
     if update:
         transaction.update("Bridge", uuid, update)
     missing = [item for item in PROTOCOLS if item not in row["protocols"]]
@@ -156,12 +140,3 @@ def _datapath_type(replica: Replica, root: Row) -> str | None:
         if "system" not in root["datapath_types"]:
             return "netdev"
     return ""
-
-
-def _controller_row(spec: HypervisorSpec) -> Row:
-    return {
-        "target": spec.controller,
-        "max_backoff": MAX_BACKOFF,
-        "inactivity_probe": INACTIVITY_PROBE,
-        "connection_mode": "out-of-band",
-    }

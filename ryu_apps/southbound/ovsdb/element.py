@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from ryu_apps.control.messages import (
@@ -15,8 +16,10 @@ from ryu_apps.control.messages import (
     ElementInfo,
     ElementUnusable,
     InterfacesChanged,
+    MastershipLost,
     TunnelsChanged,
 )
+from ryu_apps.southbound.ovsdb.fence import Ownership, epoch_of
 from ryu_apps.southbound.ovsdb.pacing import TransactionPacing
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.transaction import Operation
@@ -24,7 +27,7 @@ from ryu_apps.southbound.ovsdb.reconcile import diff
 from ryu_apps.southbound.ovsdb.requested import RequestedDatabase
 from ryu_apps.southbound.ovsdb.rows import bad_encap, describe
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
-from ryu_apps.southbound.ovsdb.spec import spec_for
+from ryu_apps.southbound.ovsdb.spec import controller_target, spec_for
 from ryu_apps.southbound.ovsdb.view import Changes, View
 from ryu_apps.southbound.ovsdb.vtep import VtepCheck, vtep_problem
 from vrouter_ovs.state import InterfaceInstalled, Key
@@ -86,6 +89,8 @@ class OvsdbElement:
         self._requested: RequestedDatabase | None = None
         self._owners: list[Key | None] = []
         """Of the operations of the transaction under way."""
+        self._ownership = Ownership()
+        self._bad_epoch = ""
         self._problems: list[str] = []
         self._closed_at: float | None = None
         self._began = now
@@ -164,7 +169,20 @@ class OvsdbElement:
             self.view.replica, bridge[1] if bridge is not None else None, self.origin.peer[0]
         )
         problem = problem or bad_encap(self._vtep.problem(info.vtep) if info is not None else "")
-        return (None if problem else info), problem
+        if info is None or problem:
+            return None, problem
+        root = self.view.replica.root
+        assert root is not None, "it was described"
+        epoch, garbage = epoch_of(root[1])
+        if garbage and garbage != self._bad_epoch:
+            LOG.warning("%s: %s", self, garbage)
+        self._bad_epoch = garbage
+        return replace(
+            info,
+            controller=controller_target(self._settings, self.origin.local),
+            managers=len(root[1]["manager_options"]),
+            epoch=epoch,
+        ), ""
 
     def _check_same(self, expected: ElementInfo, info: ElementInfo | None) -> None:
         """Raises :class:`ProtocolError` where this is another hypervisor than ``expected``.  It is
@@ -206,14 +224,22 @@ class OvsdbElement:
 
     # ------------------------------------------------------------ what the controller asks for
 
-    def accept(self, requested: RequestedDatabase) -> None:
+    def accept(self, requested: RequestedDatabase, epoch: int = 0) -> None:
         """From now on the database is kept as ``requested`` says, whose changes
-        :meth:`requested_changed` tells of."""
+        :meth:`requested_changed` tells of.  ``epoch``: see messages.AcceptElement."""
         if self.state == "connected":
             self.state = "accepted"
             self._requested = requested
             requested.new_session()
             self.dirty = True
+        if self.state == "accepted" and self._ownership.take(epoch):
+            self.dirty = True
+
+    def confirm(self, done: Callable[[], None]) -> None:
+        """Call ``done`` when a transaction that begins after this has succeeded: then the database
+        has the epoch of this node, and no later one."""
+        self._ownership.confirm(done)
+        self.dirty = True
 
     def refuse(self, reason: str, now: float) -> None:
         """Write nothing any more; closed after :data:`REFUSED_HOLD`."""
@@ -232,15 +258,19 @@ class OvsdbElement:
             return False
         self.state = state
         self.problem = reason
-        self._requested = None
+        self._own_no_more()
         return True
+
+    def _own_no_more(self) -> None:
+        self._requested = None
+        self._ownership = Ownership()
 
     def forget(self) -> None:
         """Back to reading only, until it is accepted again."""
         if self.state == "accepted":
             LOG.info("%s: released", self)
             self.state = "connected"
-            self._requested = None
+            self._own_no_more()
 
     def requested_changed(self) -> None:
         """Compare the database with what is asked for now."""
@@ -257,31 +287,49 @@ class OvsdbElement:
         if now < self.pacing.not_before:
             return None
         assert self._requested is not None and self.info is not None
+        if self._is_lost():
+            self.dirty = False
+            return None
         spec = spec_for(
-            self._settings, self.info, self.origin.local, self.view.last_datapath_id()
+            self._settings, self.info, self.origin.local, self.view.last_datapath_id(),
+            self._ownership.epoch,
         )
         transaction = diff(self.view.replica, self.view, spec, self._requested, now)
         self._log_problems([*transaction.problems, *transaction.refused.values()])
         self.dirty = False
         changes = len(transaction.operations)
-        if not changes:
-            if not transaction.problems:
-                self._requested.settle(transaction.refused, now)
+        if not changes and not transaction.problems:
+            self._requested.settle(transaction.refused, now)
+        if not changes and not self._ownership.unconfirmed:
             return None
         self._requested.report(transaction.refused)
         identifier = self.pacing.begin(now)
         if identifier is None:
             self.dirty = True
             return None
-        transaction.comment(f"{self._settings.node_name or 'vnc'}: {changes} changes")
-        self._owners = transaction.owners
-        return Transact(identifier, transaction.operations)
+        if changes:
+            transaction.comment(f"{self._settings.node_name or 'vnc'}: {changes} changes")
+        guards = self._ownership.begin(self.view.replica.root)
+        self._owners = [*(None for _ in guards), *transaction.owners]
+        return Transact(identifier, [*guards, *transaction.operations])
+
+    def _is_lost(self) -> bool:
+        """Whether the database has heard of a later owner than this node; the core is told once."""
+        held, news = self._ownership.lost_to(self.view.replica.root)
+        if news and self.info is not None:
+            LOG.warning("%s: nothing is written any more: its owner has the epoch %d, this node "
+                        "had %d", self, held, self._ownership.epoch)
+            self._post(MastershipLost(self.info.element, held))
+        return held > 0
 
     def written(self, error: str, now: float, at: int | None = None) -> None:
         """The transaction was answered; ``error``: empty where it succeeded; ``at``: the operation
         that it is of, where it is of one.  Its updates came before the reply, so the next look at
         the replica sees what it did, or what somebody else did instead (RFC 7047 section 4.1.3)."""
         self.dirty = True
+        if self._ownership.ended(error, at, self.view.replica.root):
+            self.pacing.end("", now)
+            return
         owner = self._owners[at] if at is not None and at < len(self._owners) else None
         if owner is not None and self._requested is not None:
             self._requested.failed(owner, error, now)

@@ -72,9 +72,16 @@ class OvsdbSessions:
             self._poller.stop()
             thread.join(0.9)
 
-    def accept(self, session: int, element: str) -> None:
-        """Let the session configure its hypervisor; other sessions of ``element`` are closed."""
-        self._poller.call(lambda: self._acceptance.accept(session, element))
+    def accept(self, session: int, element: str, epoch: int = 0) -> None:
+        """Let the session configure its hypervisor; other sessions of ``element`` are closed.
+        ``epoch``: see messages.AcceptElement; it may be another one for a session that was accepted
+        before."""
+        self._poller.call(lambda: self._acceptance.accept(session, element, epoch))
+
+    def confirm(self, element: str, epoch: int, done: Callable[[], None]) -> None:
+        """Call ``done``, on the poller thread, when the element's database has shown that ``epoch``
+        is its owner's, in a transaction that begins after this.  Never, where it is not."""
+        self._poller.call(lambda: self._acceptance.confirm(element, epoch, done))
 
     def expect(self, element: str, address: str) -> None:
         """The element was here before the node started: keep a place for its address."""

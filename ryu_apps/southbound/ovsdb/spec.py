@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ryu_apps.control.messages import ElementInfo
+from ryu_apps.southbound.ovsdb.protocol.replica import Row
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 from vrouter_ovs.schema.tables import TABLE_NAMES
 
@@ -24,7 +25,8 @@ class HypervisorSpec:
     table -> name.  ``bfd_interval``: milliseconds.  ``datapath_id``: what the bridge was last
     configured with, 0 where that is not known: when it is lost, it is put back, because what
     ovs-vswitchd reports by then may be its own choice already.  ``connections_per_port``: how many
-    may be tracked; 0 leaves what is there.
+    may be tracked; 0 leaves what is there.  ``epoch``: see
+    :class:`~ryu_apps.control.messages.AcceptElement`.
     """
 
     element: str
@@ -36,6 +38,7 @@ class HypervisorSpec:
     owner: str = ""
     datapath_id: int = 0
     connections_per_port: int = 0
+    epoch: int = 0
 
 
 def spec_for(
@@ -43,18 +46,35 @@ def spec_for(
     info: ElementInfo,
     local: tuple[str, str, int],
     datapath_id: int,
+    epoch: int = 0,
 ) -> HypervisorSpec:
     """For the hypervisor ``info``, which is connected to the node's end ``local``."""
-    scheme, address, _ = local
-    host = f"[{address}]" if ":" in address else address
     return HypervisorSpec(
         element=info.element,
         vtep=info.vtep,
-        controller=settings.controller_target or f"{scheme}:{host}:{settings.openflow_port}",
+        controller=controller_target(settings, local),
         local=local,
         table_names=TABLE_NAMES,
         bfd_interval=settings.bfd_interval,
         owner=settings.node_name,
         datapath_id=datapath_id,
         connections_per_port=settings.connections_per_port,
+        epoch=epoch,
     )
+
+
+def controller_target(settings: OvsdbSettings, local: tuple[str, str, int]) -> str:
+    """Where a switch finds this node whose database is connected to the node's end ``local``."""
+    scheme, address, _ = local
+    host = f"[{address}]" if ":" in address else address
+    return settings.controller_target or f"{scheme}:{host}:{settings.openflow_port}"
+
+
+def controller_row(target: str) -> Row:
+    """A row of the table Controller."""
+    return {
+        "target": target,
+        "max_backoff": MAX_BACKOFF,
+        "inactivity_probe": INACTIVITY_PROBE,
+        "connection_mode": "out-of-band",
+    }

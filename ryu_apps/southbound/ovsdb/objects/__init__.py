@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ryu_apps.southbound.ovsdb.objects.context import Context
+from ryu_apps.southbound.ovsdb.objects.controllers import controllers
 from ryu_apps.southbound.ovsdb.objects.installed import installed_interfaces
 from ryu_apps.southbound.ovsdb.objects.tunnel_ports import tunnel_ports
-from vrouter_ovs.state import InterfaceInstalled, Key, TunnelPort
+from vrouter_ovs.state import ControllerTarget, InterfaceInstalled, Key, TunnelPort
 
 __all__ = ["KINDS", "Context"]
 
 KINDS: dict[str, Callable[[Context, Mapping[Key, Any]], None]] = {
+    ControllerTarget.kind: controllers,
     TunnelPort.kind: tunnel_ports,
     InterfaceInstalled.kind: installed_interfaces,
 }

@@ -29,8 +29,8 @@ class Transaction:
         self._owner: tuple | None = None
 
     @contextmanager
-    def of(self, owner: tuple) -> Iterator[None]:
-        """The operations within are for the object with this key."""
+    def of(self, owner: tuple | None) -> Iterator[None]:
+        """The operations within are for the object with this key; None: for none."""
         self._owner = owner
         try:
             yield
