@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -71,10 +72,15 @@ class Hypervisor:
                 f"--ca-cert={self.tls}/ca.pem",
             ]
         self._server = self._spawn(command)
-        until(self.socket.exists, "ovsdb-server's socket")
+        until(self._listens, "ovsdb-server's socket")
         if fresh:
             self.vsctl("--no-wait", "init")
             self.identify()
+
+    def _listens(self) -> bool:
+        # The socket's file is there before it can be connected to.
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def identify(self) -> None:
         settings = [f"external_ids:system-id={self.name}", f"external_ids:hostname={self.name}.lan"]

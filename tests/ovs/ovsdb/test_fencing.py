@@ -116,7 +116,7 @@ def test_a_database_that_was_wiped_is_claimed_anew(pair):
 
 
 def test_what_is_confirmed_began_after_it_was_asked_for(pair):
-    one, two, hypervisor = pair
+    one, two, _ = pair
     done: list[str] = []
     one.shell.confirm("hv1", 5, lambda: done.append("early"))
     own(one, "hv1", 5)
