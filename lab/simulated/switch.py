@@ -1,0 +1,143 @@
+"""The switch of a simulated hypervisor: as much of OpenFlow 1.4 as a node asks for.  Pure.
+
+It keeps flows as their bytes and gives them back.  What a message asks is answered as
+ovs-vswitchd would, as far as a node looks at the answer; of changes by others it tells nothing.
+
+Source: OpenFlow Switch Specification 1.4.0.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from collections.abc import Iterator
+
+VERSION = 5
+(HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY) = range(4)
+FEATURES_REQUEST, FEATURES_REPLY, CONFIG_REQUEST, CONFIG_REPLY = 5, 6, 7, 8
+FLOW_MOD = 14
+MULTIPART_REQUEST, MULTIPART_REPLY, BARRIER_REQUEST, BARRIER_REPLY = 18, 19, 20, 21
+ROLE_REQUEST, ROLE_REPLY = 24, 25
+BUNDLE_CONTROL, BUNDLE_ADD = 33, 34
+FLOW, AGGREGATE, FLOW_MONITOR = 1, 2, 16
+ADD, DELETE_STRICT = 0, 4
+OPEN, COMMIT = 0, 4
+"""Types of OFPT_BUNDLE_CONTROL; each reply's is one more."""
+SLAVE, MASTER = 3, 2
+CHUNK = 60_000
+"""Bytes of a multipart reply."""
+_HEADER = struct.Struct("!BBHI")
+_FLOW_MOD = struct.Struct("!8xQQBBHHHIIIHH")
+
+
+def message(kind: int, xid: int, body: bytes = b"") -> bytes:
+    return _HEADER.pack(VERSION, kind, 8 + len(body), xid) + body
+
+
+def split(buffer: bytearray) -> Iterator[bytes]:
+    """Take the whole messages off the front."""
+    while len(buffer) >= 8:
+        size = int.from_bytes(buffer[2:4], "big")
+        if len(buffer) < size:
+            return
+        yield bytes(buffer[:size])
+        del buffer[:size]
+
+
+class SimulatedSwitch:
+    """``flows``: table, priority and match -> (cookie, the rest of the flow).  ``counters``: what
+    it was asked to do.  It outlives its connections, each of which has a ``role`` of its own."""
+
+    def __init__(self) -> None:
+        self.datapath_id = 0
+        self.flows: dict[bytes, tuple[int, bytes]] = {}
+        self.counters: Counter[str] = Counter()
+        self._bundles: dict[int, list[bytes]] = {}
+        self._generation: int | None = None
+
+    def answer(self, data: bytes) -> bytes:
+        """What comes back for one message."""
+        _, kind, _, xid = _HEADER.unpack_from(data)
+        if kind == ECHO_REQUEST:
+            return message(ECHO_REPLY, xid, data[8:])
+        if kind == FEATURES_REQUEST:
+            return message(FEATURES_REPLY, xid, struct.pack(
+                "!QIBBxxII", self.datapath_id, 0, 254, 0, 0x4F, 0
+            ))
+        if kind == CONFIG_REQUEST:
+            return message(CONFIG_REPLY, xid, struct.pack("!HH", 0, 0xFFFF))
+        if kind == BARRIER_REQUEST:
+            return message(BARRIER_REPLY, xid)
+        if kind == MULTIPART_REQUEST:
+            return b"".join(self._multipart(data, xid))
+        if kind == ROLE_REQUEST:
+            return self._role(data, xid)
+        if kind == BUNDLE_CONTROL:
+            return self._bundle_control(data, xid)
+        if kind == BUNDLE_ADD:
+            self._bundles[int.from_bytes(data[8:12], "big")].append(data[16:])
+        elif kind == FLOW_MOD:
+            self._flow_mod(data)
+        else:
+            self.counters["other"] += 1
+        return b""
+
+    def _role(self, data: bytes, xid: int) -> bytes:
+        role, generation = struct.unpack_from("!I4xQ", data, 8)
+        if role in (MASTER, SLAVE):
+            known = self._generation
+            if known is not None and (generation - known) % (1 << 64) >= 1 << 63:
+                return message(ERROR, xid, struct.pack("!HH", 11, 0) + data[:64])
+            self._generation = generation
+        return message(ROLE_REPLY, xid, data[8:24])
+
+    def _bundle_control(self, data: bytes, xid: int) -> bytes:
+        bundle, kind = struct.unpack_from("!IH", data, 8)
+        if kind == OPEN:
+            self._bundles[bundle] = []
+        else:
+            for one in self._bundles.pop(bundle, ()):
+                if kind == COMMIT and one[1] == FLOW_MOD:
+                    self._flow_mod(one)
+            self.counters["bundles"] += kind == COMMIT
+        return message(BUNDLE_CONTROL, xid, struct.pack("!IHH", bundle, kind + 1, 0))
+
+    def _flow_mod(self, data: bytes) -> None:
+        self.counters["flow_mods"] += 1
+        (cookie, _, table, command, idle, hard, priority, _, _, _, flags, importance) = (
+            _FLOW_MOD.unpack_from(data)
+        )
+        size = int.from_bytes(data[50:52], "big") + 7 & ~7
+        match, instructions = data[48:48 + size], data[48 + size:]
+        key = struct.pack("!BH", table, priority) + match
+        if command == ADD:
+            head = struct.pack("!BxIIHHHHH2xQQQ", table, 0, 0, priority, idle, hard, flags,
+                               importance, cookie, 0, 0)
+            self.flows[key] = cookie, head + match + instructions
+        elif command == DELETE_STRICT:
+            self.flows.pop(key, None)
+
+    def _multipart(self, data: bytes, xid: int) -> Iterator[bytes]:
+        (kind,) = struct.unpack_from("!H", data, 8)
+        if kind == AGGREGATE:
+            cookie, mask = struct.unpack_from("!QQ", data, 32)
+            count = sum(one & mask == cookie & mask for one, _ in self.flows.values())
+            yield self._reply(xid, kind, struct.pack("!QQI4x", 0, 0, count))
+            return
+        if kind == FLOW:
+            cookie, mask = struct.unpack_from("!QQ", data, 32)
+            chunk = bytearray()
+            for one, body in self.flows.values():
+                if one & mask == cookie & mask:
+                    chunk += struct.pack("!H", 2 + len(body)) + body
+                if len(chunk) > CHUNK:
+                    yield self._reply(xid, kind, bytes(chunk), more=True)
+                    chunk.clear()
+            yield self._reply(xid, kind, bytes(chunk))
+            return
+        if kind != FLOW_MONITOR:  # Which is silent until something happens.
+            yield self._reply(xid, kind, b"")
+
+    @staticmethod
+    def _reply(xid: int, kind: int, body: bytes, more: bool = False) -> bytes:
+        return message(MULTIPART_REPLY, xid, struct.pack("!HH4x", kind, more) + body)
