@@ -70,11 +70,13 @@ test-lab: root deps venv ## End to end: namespaces, traffic, kill -9
 	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" $(PYTEST) tests/lab
 
 .PHONY: soak
-soak: venv ## 100,000 mutated packets of each protocol that VMs ask the network with
+soak: root deps venv ## 100,000 mutated inputs: of each protocol of VMs, at each listener of a node
 	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" HYPOTHESIS_PROFILE=soak \
-		VNC_HOSTILE_PACKETS=$${VNC_HOSTILE_PACKETS:-100000} $(PYTEST) -v -s \
+		VNC_HOSTILE_PACKETS=$${VNC_HOSTILE_PACKETS:-100000} \
+		VNC_DOOR_CLIENTS=$${VNC_DOOR_CLIENTS:-1000} VNC_DOOR_CONNECTS=$${VNC_DOOR_CONNECTS:-10000} \
+		VNC_DOOR_INPUTS=$${VNC_DOOR_INPUTS:-100000} $(PYTEST) -v -s \
 		tests/property/test_hostile_soak.py tests/property/test_proxy_hostile.py \
-		tests/unit/southbound/test_packet_in.py
+		tests/unit/southbound/test_packet_in.py tests/ovs/doors
 
 .PHONY: bench
 bench: root deps venv ## The benchmarks of docs/benchmarks.md

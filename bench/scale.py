@@ -2,91 +2,30 @@
 
 The hypervisors are simulated (:mod:`lab.simulated`): what a node costs is measured, not what the
 switches cost.  Tenants of 50 ports in five networks with a router (:mod:`bench.load`), each tenant
-on ten hypervisors.  "confirmed": from the plug until the node says that the port is ACTIVE, so the
-switch has acknowledged its flows.
+on as many hypervisors as in that load.  "confirmed": from the plug until the node says that the
+port is ACTIVE, so the switch has acknowledged its flows.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from bench import processes
 from bench.load import NETWORKS, PORTS_PER_TENANT, PREFIX
-from lab.beds.openflow_bed import free_port
-from lab.client import ApiError, Client
+from lab.beds.node_bed import LoopbackNode
+from lab.client import Client
+from lab.simulated.fleet import Fleet
 from lab.wait import wait_until
 
-SPREAD = 10
-"""Hypervisors of one tenant."""
 BULK = 1000
 """Ports that are created and plugged in one step."""
-
-
-class Fleet:
-    """Simulated hypervisors in a process of their own."""
-
-    def __init__(self, count: int, manager: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "lab.simulated", "--managers", manager, "--count", str(count)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        self.pid = self._process.pid
-
-    def ask(self, **command: Any) -> dict[str, Any]:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(command) + "\n")
-        self._process.stdin.flush()
-        return json.loads(self._process.stdout.readline())
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(30)
-
-
-@contextlib.contextmanager
-def node(directory: Path, hypervisors: int) -> Iterator[tuple[subprocess.Popen, Client, str]]:
-    """A node on loopback with a database in ``directory``: process, client, OVSDB target."""
-    api, ovsdb, openflow = (free_port() for _ in range(3))
-    config = directory / "node.conf"
-    config.write_text(
-        f"[DEFAULT]\nofp_listen_host = 127.0.0.1\nofp_tcp_listen_port = {openflow}\n"
-        f"[node]\nname = scale\n[store]\nbackend = sqlite\npath = {directory}/config.db\n"
-        f"[ovsdb]\nlisten = ptcp:{ovsdb}:127.0.0.1\n"
-        f"controller_target = tcp:127.0.0.1:{openflow}\n[bgp]\nlisten =\n"
-        f"[api]\nhost = 127.0.0.1\nport = {api}\n"
-    )
-    with open(directory / "node.log", "wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "ryu_apps.manager", "ryu_apps.vnc_node", "--config-file",
-             str(config), "--ofp-tcp-listen-port", str(openflow)],
-            stdout=log, stderr=log,
-        )
-    try:
-        client = Client(f"http://127.0.0.1:{api}", timeout=300)
-
-        def up() -> bool:
-            with contextlib.suppress(OSError, ApiError):
-                client.health()
-                return True
-            return False
-
-        wait_until(up, "the node's API", 60, 0.1, log=directory / "node.log")
-        yield process, client, f"tcp:127.0.0.1:{ovsdb}"
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 def create_tenants(client: Client, count: int) -> list[str]:
@@ -107,12 +46,12 @@ def create_tenants(client: Client, count: int) -> list[str]:
     return found
 
 
-def place(number: int, tenants: int, hypervisors: int) -> tuple[int, int]:
+def place(number: int, tenants: int, hypervisors: int, spread: int) -> tuple[int, int]:
     """(index of its network, hypervisor) of a port of the load."""
     tenant, at = divmod(number, PORTS_PER_TENANT)
     tenant %= tenants
-    first = tenant * SPREAD
-    return tenant * NETWORKS + at % NETWORKS, (first + at // NETWORKS) % hypervisors
+    hypervisor = tenant * spread + at // NETWORKS % spread
+    return tenant * NETWORKS + at % NETWORKS, hypervisor % hypervisors
 
 
 def percentiles(seconds: list[float]) -> str:
@@ -122,11 +61,12 @@ def percentiles(seconds: list[float]) -> str:
 
 
 class Run:
-    """``process``: the node's."""
-
-    def __init__(self, process: subprocess.Popen, client: Client, fleet: Fleet) -> None:
-        self._client, self._fleet = client, fleet
-        self._pids = {"node": process.pid, "fleet": fleet.pid}
+    def __init__(
+        self, node: LoopbackNode, fleet: Fleet, hypervisors: int, spread: int
+    ) -> None:
+        self._client, self._fleet = node.client, fleet
+        self._hypervisors, self._spread = hypervisors, spread
+        self._pids = {"node": node.process.pid, "fleet": fleet.pid}
         self._begun = 0.0
         self._before: dict[str, processes.Usage] = {}
 
@@ -139,13 +79,13 @@ class Run:
         print(f"{what:34} {time.monotonic() - self._begun:8.1f} s   CPU node {cpu['node']:7.1f} s, "
               f"fleet {cpu['fleet']:6.1f} s   RSS node {after['node'].rss:6.0f} MB", flush=True)
 
-    def plug(self, numbers: range, networks: list[str], hypervisors: int) -> list[str]:
+    def plug(self, numbers: range, networks: list[str]) -> list[str]:
         """Create ports and plug them, a bulk at a time; the ids of the last bulk."""
         ports: list[dict[str, Any]] = []
         tenants = len(networks) // NETWORKS
         for first in range(numbers.start, numbers.stop, BULK):
             part = range(first, min(first + BULK, numbers.stop))
-            places = [place(number, tenants, hypervisors) for number in part]
+            places = [place(number, tenants, self._hypervisors, self._spread) for number in part]
             ports = self._client.create_many(
                 "port", [{"network_id": networks[network]} for network, _ in places]
             )
@@ -181,7 +121,7 @@ def measure(run: Run, fleet: Fleet, options: argparse.Namespace, client: Client)
     networks = create_tenants(client, -(-options.ports // PORTS_PER_TENANT))
     run.end(f"{len(networks)} networks and subnets")
     run.begin()
-    run.plug(range(options.ports), networks, options.hypervisors)
+    run.plug(range(options.ports), networks)
     run.marked()
     run.end(f"{options.ports} ports confirmed")
     state = fleet.ask(state=True)
@@ -193,7 +133,7 @@ def measure(run: Run, fleet: Fleet, options: argparse.Namespace, client: Client)
     took = []
     run.begin()
     for number in range(options.ports, options.ports + options.more):
-        (port_id,) = run.plug(range(number, number + 1), networks, options.hypervisors)
+        (port_id,) = run.plug(range(number, number + 1), networks)
         begun = time.monotonic()
         run.active(port_id)
         took.append(time.monotonic() - begun)
@@ -205,6 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hypervisors", type=int, default=500)
     parser.add_argument("--ports", type=int, default=50_000)
+    parser.add_argument("--spread", type=int, default=4, help="hypervisors of one tenant")
     parser.add_argument("--more", type=int, default=200, help="ports that are added one by one")
     parser.add_argument("--idle", type=float, default=30, help="seconds of idleness to measure")
     parser.add_argument("--keep", metavar="DIRECTORY", help="where the node's files are to stay")
@@ -213,12 +154,11 @@ def main() -> None:
         if options.keep:
             os.makedirs(options.keep, exist_ok=True)
         directory = options.keep or stack.enter_context(tempfile.TemporaryDirectory())
-        process, client, manager = stack.enter_context(
-            node(Path(directory), options.hypervisors)
-        )
-        fleet = Fleet(options.hypervisors, manager)
+        node = stack.enter_context(LoopbackNode(Path(directory)))
+        fleet = Fleet(options.hypervisors, node.ovsdb_target)
         stack.callback(fleet.close)
-        measure(Run(process, client, fleet), fleet, options, client)
+        run = Run(node, fleet, options.hypervisors, options.spread)
+        measure(run, fleet, options, node.client)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from lab.simulated.hypervisor import SimulatedHypervisor
 
 
 class Fleet:
-    """``count`` hypervisors: sim0, sim1, ..., each with an address of 127.64.0.0/10 and a VTEP of
-    198.18.0.0/15 (RFC 2544) of its own."""
+    """``count`` hypervisors, from sim0 or another ``first`` on, each with an address of
+    127.64.0.0/10 and a VTEP of 198.18.0.0/15 (RFC 2544) of its own."""
 
-    def __init__(self, count: int, managers: list[tuple[str, int]]) -> None:
+    def __init__(self, first: int, count: int, managers: list[tuple[str, int]]) -> None:
         self._unmarked: set[str] = set()
         self._changed = asyncio.Event()
         self.hypervisors = [
@@ -30,7 +30,7 @@ class Fleet:
                 f"sim{number}", f"198.18.{number // 250}.{number % 250 + 1}",
                 f"127.64.{number // 250}.{number % 250 + 1}", managers, self._installed,
             )
-            for number in range(count)
+            for number in range(first, first + count)
         ]
 
     def _installed(self, interface: str) -> None:
@@ -88,16 +88,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m lab.simulated")
     parser.add_argument("--managers", required=True)
     parser.add_argument("--count", type=int, required=True)
+    parser.add_argument("--first", type=int, default=0, help="number of the first one")
     options = parser.parse_args()
     managers = []
     for target in options.managers.split(","):
         _, host, port = target.split(":")
         managers.append((host, int(port)))
-    asyncio.run(_run(options.count, managers))
+    asyncio.run(_run(options, managers))
 
 
-async def _run(count: int, managers: list[tuple[str, int]]) -> None:
-    await serve(Fleet(count, managers))
+async def _run(options: argparse.Namespace, managers: list[tuple[str, int]]) -> None:
+    await serve(Fleet(options.first, options.count, managers))
 
 
 if __name__ == "__main__":

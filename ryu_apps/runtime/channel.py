@@ -26,7 +26,7 @@ def register_options() -> None:
                    "are kept for the addresses of hypervisors that have joined."),
         cfg.IntOpt("ofp_max_connections_per_address", default=256,
                    help="OpenFlow connections from one address."),
-        cfg.FloatOpt("ofp_handshake_timeout", default=10.0,
+        cfg.FloatOpt("ofp_handshake_timeout", default=8.0,
                      help="Seconds from connect to the end of the OpenFlow handshake."),
     ])
     CONF.set_default("echo_request_interval", 5.0)

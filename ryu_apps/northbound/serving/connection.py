@@ -22,7 +22,7 @@ from ryu_apps.northbound.serving.refusals import Refused
 from ryu_apps.northbound.serving.streams import Outlet
 
 MAX_HEADERS = 64 * 1024
-GRACE = 10.0
+GRACE = 8.0
 """Seconds for what a client must do at once: a TLS handshake, headers, to begin with the rest; and
 until a connection that asks nothing is closed."""
 RATE = 16 * 1024

@@ -15,7 +15,7 @@ from ryu_apps.peering.codec.update import Decoder
 from ryu_apps.peering.native.contracts import ConnectionOwner, Process
 from ryu_apps.peering.native.send_hold import SendHold
 
-OPEN_DEADLINE = 10.0
+OPEN_DEADLINE = 8.0
 CLOSE_DEADLINE = 2.0
 WRITE_HIGH, WRITE_LOW = 512 * 1024, 128 * 1024
 

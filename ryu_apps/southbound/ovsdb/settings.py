@@ -36,7 +36,7 @@ class OvsdbSettings:
     ca_cert: str | None
     node_name: str
     connections_per_port: int
-    handshake_timeout: float = 10.0
+    handshake_timeout: float = 8.0
     input_limit: int = 64 * 1024 * 1024
 
 

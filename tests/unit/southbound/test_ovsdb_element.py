@@ -259,6 +259,13 @@ def test_one_probe_in_each_silence_then_the_end() -> None:
         liveness.probe_due(20.5)
 
 
+def test_a_node_that_was_stopped_asks_before_it_gives_up() -> None:
+    liveness = Liveness(5.0, 10.0, 0.0)
+    assert [liveness.probe_due(now) for now in (60.0, 61.0, 65.0)] == [True, False, False]
+    liveness.received(65.0)
+    assert not liveness.probe_due(66.0)
+
+
 def test_who_is_challenged_must_show_something_soon() -> None:
     liveness = Liveness(5.0, 10.0, 0.0)
     assert [liveness.challenged(now) for now in (1.0, 2.0)] == [True, False]

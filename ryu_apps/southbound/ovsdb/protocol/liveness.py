@@ -11,7 +11,7 @@ CHALLENGE = 3.0
 class Liveness:
     """One session's deadlines.  All times in seconds, by one clock.
 
-    ``probe_interval``: of silence before a probe; twice as much ends the session.
+    ``probe_interval``: of silence before a probe, and then for its answer.
     ``handshake_timeout``: for each step until the contents are there.
     """
 
@@ -20,7 +20,8 @@ class Liveness:
         self._handshake_timeout = handshake_timeout
         self._deadline = now + handshake_timeout
         self._last_received = now
-        self._probed = False
+        self._probed: float | None = None
+        """When the probe was sent that nothing has come after."""
         self._challenged: float | None = None
 
     def step_begun(self, now: float) -> None:
@@ -34,7 +35,7 @@ class Liveness:
     def received(self, now: float) -> None:
         """Something came, whatever it is."""
         self._last_received = now
-        self._probed = False
+        self._probed = None
         self._challenged = None
 
     def challenged(self, now: float) -> bool:
@@ -47,13 +48,19 @@ class Liveness:
 
     def probe_due(self, now: float) -> bool:
         """Whether to send a probe now; once in each silence.  Raises :class:`ProtocolError` where
-        the last was not answered in time."""
+        the last was not answered in time.
+
+        Silence alone proves nothing: where this node was busy or stopped for long, nobody has
+        asked.
+        """
         if self._challenged is not None and now - self._challenged > CHALLENGE:
             raise ProtocolError("no answer, and another session of the hypervisor came")
         quiet = now - self._last_received
-        if quiet > 2 * self._probe_interval:
-            raise ProtocolError(f"silent for {quiet:.0f} s, also when probed")
-        if quiet > self._probe_interval and not self._probed:
-            self._probed = True
+        if self._probed is not None:
+            if now - self._probed > self._probe_interval:
+                raise ProtocolError(f"silent for {quiet:.0f} s, also when probed")
+            return False
+        if quiet > self._probe_interval:
+            self._probed = now
             return True
         return False
