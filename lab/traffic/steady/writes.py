@@ -23,13 +23,12 @@ SHOWN = 10
 
 @dataclass
 class _Group:
-    """``description``: what was acknowledged; ``deleted`` likewise; ``unsure``: it had a change
-    without an answer, or with a status of 500 and above, which may or may not have been made."""
+    """``may``: the descriptions that it may have, None for a deleted one: the last that was
+    acknowledged, and those of later changes without an answer or with a status of 500 and above,
+    which may or may not have been made."""
 
     id: str
-    description: str
-    deleted: bool = False
-    unsure: bool = False
+    may: list[str | None]
 
 
 @dataclass
@@ -59,7 +58,7 @@ class _Writer(threading.Thread):
             planned = max(planned + self._interval, time.monotonic() - self._interval)
             if self._stopped.wait(max(0.0, planned - time.monotonic())):
                 return
-            standing = [one for one in self.groups if not one.deleted and not one.unsure]
+            standing = [one for one in self.groups if None not in one.may]
             if number % 2 and standing:
                 self._change(standing[-1], f"change {number}")
             elif len(standing) > KEPT:
@@ -72,19 +71,20 @@ class _Writer(threading.Thread):
             "name": "steady", "description": text, "project_id": self._project}}
         answer = self._call("POST", PATH, body)
         if answer is not None:
-            self.groups.append(_Group(answer["security_group"]["id"], text))
+            self.groups.append(_Group(answer["security_group"]["id"], [text]))
 
     def _change(self, group: _Group, text: str) -> None:
         body = {"security_group": {"description": text}}
-        if self._call("PUT", f"{PATH}/{group.id}", body, group) is not None:
-            group.description = text
+        self._call("PUT", f"{PATH}/{group.id}", body, group, text)
 
     def _delete(self, group: _Group) -> None:
-        if self._call("DELETE", f"{PATH}/{group.id}", None, group) is not None:
-            group.deleted = True
+        self._call("DELETE", f"{PATH}/{group.id}", None, group, None)
 
-    def _call(self, method: str, path: str, body: Any, group: _Group | None = None) -> Any:
-        """The answer, or None where it failed."""
+    def _call(
+        self, method: str, path: str, body: Any, group: _Group | None = None,
+        becomes: str | None = None,
+    ) -> Any:
+        """The answer, or None where it failed.  ``becomes``: what it makes of ``group``."""
         begun = time.monotonic()
         failed, answer = "", None
         try:
@@ -93,8 +93,10 @@ class _Writer(threading.Thread):
             failed = str(error.status)
         except (OSError, http.client.HTTPException):
             failed = "no answer"
-        if group is not None and failed and not failed.startswith("4"):
-            group.unsure = True
+        if group is not None and not failed:
+            group.may = [becomes]
+        elif group is not None and not failed.startswith("4"):
+            group.may.append(becomes)
         seconds = time.monotonic() - begun
         with self.lock:
             self.lap.attempted += 1
@@ -178,12 +180,8 @@ class Writes:
 
 
 def _compared(groups: list[_Group], found: dict[str, str]) -> dict[str, Any]:
-    wrong = []
-    sure = [group for group in groups if not group.unsure]
-    for group in sure:
-        seen = found.get(group.id)
-        if group.deleted and seen is not None:
-            wrong.append(f"{group.id} was deleted and is there")
-        elif not group.deleted and seen != group.description:
-            wrong.append(f"{group.id} should be {group.description!r}, is {seen!r}")
-    return {"verified": len(sure), "wrong": wrong[:SHOWN]}
+    wrong = [
+        f"{group.id} is {found.get(group.id, 'deleted')!r}, not one of {group.may}"
+        for group in groups if found.get(group.id) not in group.may
+    ]
+    return {"verified": len(groups), "wrong": wrong[:SHOWN]}
