@@ -97,10 +97,15 @@ class SpoofBed:
             self.client.post("/v2.0/security-group-rules", {"security_group_rule": rule})
         return group
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """Send and listen no more."""
         for ear in self.ears.values():
             ear.close()
         self.out.close()
+
+    def close(self) -> None:
+        """:meth:`stop`, and remove the VMs and their ports."""
+        self.stop()
         for vm in self.vms.values():
             vm.delete()
             self.client.remove("port", vm.port.id)

@@ -62,10 +62,16 @@ def tenant(own_lab: Lab) -> Tenant:
 
 
 @pytest.fixture(scope="module")
-def story(own_lab: Lab, tenant: Tenant) -> Iterator[Story]:
+def spoofing(own_lab: Lab) -> Iterator[SpoofBed]:
+    made = SpoofBed(own_lab, tracked=True)
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="module")
+def story(own_lab: Lab, tenant: Tenant, spoofing: SpoofBed) -> Story:
     seen = Story()
     nodes = own_lab.nodes
-    spoofing = SpoofBed(own_lab, tracked=True)
     asked = probes(tenant, "web1", "web4", "db2")
     seen.flows["before"] = all_flows(own_lab)
     monitors = [FlowMonitor(one) for one in own_lab.hypervisors.values()]
@@ -106,8 +112,7 @@ def story(own_lab: Lab, tenant: Tenant) -> Iterator[Story]:
     seen.flows["after"] = all_flows(own_lab)
     for name, report in seen.laps.items():
         print(f"--- {name}: {report}")
-    yield seen
-    spoofing.close()
+    return seen
 
 
 DEAD = ("one dead", "all die", "all dead", "they start")
