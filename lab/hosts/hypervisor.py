@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lab.fabric.flat import Fabric, Uplink
-from lab.hosts.open_vswitch import schema_path
+from lab.hosts.open_vswitch import installed_version, schema_path
 from lab.journal import Journal
 from lab.net import CommandError, Namespace, run
 from lab.process import Daemon
@@ -75,7 +75,8 @@ class Hypervisor:
         self.start_database()
         self.vsctl("--no-wait", "init")
         self.vsctl(
-            "--no-wait", "--", "set", "Open_vSwitch", ".", f"external_ids:system-id={self.name}",
+            "--no-wait", "--", "set", "Open_vSwitch", ".", f"ovs_version={installed_version()}",
+            f"external_ids:system-id={self.name}",
             f"external_ids:hostname={self.name}",
         )
         self.start_switch()

@@ -6,8 +6,10 @@ Another one than the distribution's is tried by putting its ``sbin`` and ``bin``
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 
@@ -28,3 +30,13 @@ def schema_path() -> Path:
     raise FileNotFoundError(
         f"no {name} in {' or '.join(map(str, places)) or 'any place'}: is Open vSwitch installed?"
     )
+
+
+@functools.cache
+def installed_version() -> str:
+    """The version of the ``ovs-vswitchd`` on the path, as "3.1.0": what a distribution's start
+    script writes into the database (ovs-ctl(8))."""
+    shown = subprocess.run(
+        ["ovs-vswitchd", "--version"], capture_output=True, text=True, check=True
+    ).stdout
+    return shown.splitlines()[0].rpartition(" ")[2]

@@ -28,12 +28,40 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Uplink:
+    """A physical port of a hypervisor, on its bridge ``bridge``.
+
+    ``mtu`` in bytes and ``speed`` in bits a second, 0 where they are not known; ``state``: "up",
+    "down" or "".
+    """
+
+    name: str
+    bridge: str
+    mac: str
+    mtu: int
+    speed: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an Open vSwitch can do.  ``datapath_type``: "system" or "netdev"; ``interface_types``:
+    those that it can make; ``features``: of its datapath, (name, value), where its database has
+    them (ovs-vswitchd.conf.db(5), Datapath, capabilities)."""
+
+    datapath_type: str = ""
+    datapath_version: str = ""
+    interface_types: tuple[str, ...] = ()
+    features: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OvsFacts(Facts):
     """Of a hypervisor with Open vSwitch.
 
     ``datapath_id``: of the integration bridge, called ``bridge``; 0 where it is not known.
     ``connection_limit``: how many connections its database lets each port have tracked, 0 where
-    it says nothing; None where it has no place for that.
+    it says nothing; None where it has no place for that.  ``uplinks``: its physical ports.
     """
 
     kind: ClassVar[str] = OVS
@@ -42,6 +70,8 @@ class OvsFacts(Facts):
     datapath_id: int
     bridge: str
     connection_limit: int | None
+    capabilities: Capabilities = Capabilities()
+    uplinks: tuple[Uplink, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Names no kind: records were written before there were others."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -66,7 +67,7 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
                 ],
                 "tunnels": [
                     {**status.endpoint._asdict(), "ofport": status.ofport, "bfd": status.bfd,
-                     "error": status.error}
+                     "error": status.error, "egress": status.egress}
                     for status in element.tunnels.values()
                 ],
                 "unknown_ports": [
@@ -82,13 +83,19 @@ def _of_kind(facts: Facts) -> dict[str, Any]:
     """What is shown of elements of this kind alone.
 
     ``connections_per_port``: ``limit`` is how many connections the database lets a port have, 0:
-    any number, None: it cannot say; ``reason``: why, and what helps.
+    any number, None: it cannot say; ``reason``: why, and what helps.  ``uplinks``: its physical
+    ports; ``capabilities``: what its Open vSwitch can do.
     """
     if not isinstance(facts, OvsFacts):
         return {}
     limit = facts.connection_limit
     reason = NO_CONNECTION_LIMIT if limit is None else ""
-    return {"connections_per_port": {"limit": limit, "reason": reason}}
+    capabilities = asdict(facts.capabilities) | {"features": dict(facts.capabilities.features)}
+    return {
+        "connections_per_port": {"limit": limit, "reason": reason},
+        "uplinks": [asdict(uplink) for uplink in facts.uplinks],
+        "capabilities": capabilities,
+    }
 
 
 def refused(world: World, now: float) -> list[dict[str, Any]]:

@@ -28,12 +28,14 @@ class Interface:
 
 @dataclass(frozen=True, slots=True)
 class TunnelStatus:
-    """A tunnel port as OVSDB shows it.  ``bfd``: "up", "down", "init", "admin_down" or ""."""
+    """A tunnel port as OVSDB shows it.  ``bfd``: "up", "down", "init", "admin_down" or "".
+    ``egress``: the device that its packets leave by, "" where the switch has no route."""
 
     endpoint: Endpoint
     ofport: int
     bfd: str = ""
     error: str = ""
+    egress: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,8 @@ class OvsdbElement:
         """(who the hypervisor is, or None; what is missing and how to mend it)."""
         bridge = self.view.bridge
         info, problem = describe(
-            self.view.replica, bridge[1] if bridge is not None else None, self.origin.peer[0]
+            self.view.replica, bridge[1] if bridge is not None else None, self.origin.peer[0],
+            self.view.uplinks.found,
         )
         problem = problem or bad_encap(self._vtep.problem(info.vtep) if info is not None else "")
         if info is None or problem:

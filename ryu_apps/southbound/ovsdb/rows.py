@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from ryu_apps.control.kinds import OvsFacts
+from ryu_apps.control.kinds import OvsFacts, Uplink
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from ryu_apps.southbound.ovsdb.datapath import connection_limit
 from ryu_apps.southbound.ovsdb.endpoints import TUNNEL_MARK, marked_endpoint
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
+from ryu_apps.southbound.ovsdb.uplinks import capabilities
 
 IFACE_ID = "iface-id"
 INSTALLED_MARK = "vnc-installed"
@@ -104,7 +105,7 @@ def datapath_id(bridge: Row | None) -> int:
 
 
 def describe(
-    replica: Replica, bridge: Row | None, address: str
+    replica: Replica, bridge: Row | None, address: str, uplinks: tuple[Uplink, ...] = ()
 ) -> tuple[ElementInfo | None, str]:
     """(who the hypervisor is, or None; what is missing and how to mend it)."""
     root = replica.root
@@ -142,6 +143,8 @@ def describe(
                 datapath_id=datapath_id(bridge),
                 bridge=bridge_name(root[1]),
                 connection_limit=connection_limit(replica, row, bridge),
+                capabilities=capabilities(replica, row, bridge),
+                uplinks=uplinks,
             ),
         ),
         "",
@@ -159,6 +162,7 @@ def tunnel_of(row: Row) -> TunnelStatus | None:
         ofport=_ofport(row),
         bfd=shown(status.get("state")) if row["bfd"].get("enable") == "true" else "",
         error=shown(row.get("error"), MAX_ERROR),
+        egress=shown((row.get("status") or {}).get("tunnel_egress_iface")),
     )
 
 

@@ -18,6 +18,7 @@ from ryu_apps.southbound.ovsdb.rows import (
     shown,
     tunnel_of,
 )
+from ryu_apps.southbound.ovsdb.uplinks import Uplinks
 from vrouter_ovs.state import Endpoint
 
 LOOKED_AT = {"Bridge", "Port", "Interface"}
@@ -44,7 +45,7 @@ class View:
     """The integration bridge's claims and tunnels.
 
     ``bridge``: (UUID, row) of the integration bridge or None.  ``claims``: interface name -> value.
-    ``tunnels``: endpoint -> status.
+    ``tunnels``: endpoint -> status.  ``uplinks``: of the other bridges.
     """
 
     def __init__(self, replica: Replica) -> None:
@@ -52,6 +53,7 @@ class View:
         self.bridge: tuple[str, Row] | None = None
         self.claims: dict[str, Interface] = {}
         self.tunnels: dict[Endpoint, TunnelStatus] = {}
+        self.uplinks = Uplinks(replica)
         self._members: dict[str, str] = {}
         self._claim_of: dict[str, Interface] = {}
         self._tunnel_of: dict[str, TunnelStatus] = {}
@@ -114,6 +116,7 @@ class View:
             if uuid in old_ports and uuid in new_ports:
                 self._join(uuid, new, touched)
         self._refresh(touched, changes.get("Interface", {}), result)
+        self.uplinks.follow(changes, self.bridge[0] if self.bridge is not None else None)
         return result
 
     def _find_bridge(self) -> tuple[str, Row] | None:

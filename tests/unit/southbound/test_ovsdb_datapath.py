@@ -42,9 +42,9 @@ def plan(limiting: bool, damage: str = "as it is") -> Plan:
 
 def test_a_schema_with_the_column_is_followed() -> None:
     made = plan(limiting=True)
-    assert made.kinds["Datapath"] == {LIMIT: OPTION, "external_ids": MAP}
+    assert made.kinds["Datapath"] == {LIMIT: OPTION, "external_ids": MAP, "capabilities": MAP}
     assert made.kinds["Open_vSwitch"]["datapaths"] == MAP
-    assert made.requests["Datapath"] == [{"columns": [LIMIT, "external_ids"]}]
+    assert made.requests["Datapath"] == [{"columns": [LIMIT, "external_ids", "capabilities"]}]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.hosts.open_vswitch import schema_path
+from ryu_apps.control.kinds import Uplink
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.replica import (
     MAP,
@@ -21,6 +22,7 @@ from ryu_apps.southbound.ovsdb.protocol.replica import (
 )
 from ryu_apps.southbound.ovsdb.protocol.schema import plan_for
 from ryu_apps.southbound.ovsdb.rows import claim_of, describe, shown, tunnel_of
+from ryu_apps.southbound.ovsdb.uplinks import MAX_UPLINKS
 from ryu_apps.southbound.ovsdb.view import View
 
 RAW = schema_path().read_bytes()
@@ -108,6 +110,9 @@ interface_rows = st.fixed_dictionaries({
     ),
     "ofport": st.none() | st.integers(-1, 3),
     "bfd": st.sampled_from(["", "up", "down"]),
+    "type": st.sampled_from(["", "system", "internal", "dpdk"]),
+    "mtu": st.none() | st.sampled_from([1500, 9000]),
+    "link_state": st.sampled_from(["up", "down"]),
 })
 worlds = st.fixed_dictionaries({
     "interfaces": st.dictionaries(st.sampled_from(["i0", "i1", "i2"]), interface_rows),
@@ -156,6 +161,8 @@ def tables_of(world):
                     "ofport": ["set", [] if row["ofport"] is None else [row["ofport"]]],
                     "bfd": ["map", [["enable", "true"]] if row["bfd"] else []],
                     "bfd_status": ["map", [["state", row["bfd"]]] if row["bfd"] else []],
+                    "type": row["type"], "link_state": row["link_state"],
+                    "mtu": ["set", [] if row["mtu"] is None else [row["mtu"]]],
                 }
         bridges[bridge] = {"name": name, "ports": ["set", [["uuid", p] for p in held]]}
     root = {"r": {
@@ -197,6 +204,22 @@ def to_json(kind, value):
     return value
 
 
+def uplinks_of(tables):
+    """The uplinks that the contents of a database have, sought row by row."""
+    found = []
+    for bridge in tables["Bridge"].values():
+        if bridge["name"] == "br-int":
+            continue
+        for _, port in bridge["ports"][1]:
+            for _, item in tables["Port"][port]["interfaces"][1]:
+                row = tables["Interface"][item]
+                ids = dict(map(tuple, row["external_ids"][1]))
+                if row["type"] in ("", "system", "dpdk") and "iface-id" not in ids:
+                    found.append(Uplink(row["name"], bridge["name"], "", (row["mtu"][1] or [0])[0],
+                                        0, row["link_state"]))
+    return tuple(sorted(found, key=lambda one: (one.bridge, one.name)))
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(worlds, min_size=2, max_size=5))
 def test_following_updates_equals_reading_anew(states):
@@ -221,9 +244,25 @@ def test_following_updates_equals_reading_anew(states):
         fresh.apply(fresh_replica.apply(update_between({}, new)))
         assert view.claims == fresh.claims == shown_claims
         assert view.tunnels == fresh.tunnels == shown_tunnels
+        assert view.uplinks.found == fresh.uplinks.found == uplinks_of(new)
         assert replica.tables == fresh_replica.tables
         assert replica.interfaces_by_name == fresh_replica.interfaces_by_name
         assert set(view.tunnel_interfaces()) == set(fresh.tunnel_interfaces())
+
+
+def test_uplinks_of_one_hypervisor_are_bounded():
+    many = range(MAX_UPLINKS + 8)
+    replica = Replica(PLAN.kinds)
+    view = View(replica)
+    view.update({
+        "Open_vSwitch": {"r": {"insert": {"bridges": ["uuid", "b"]}}},
+        "Bridge": {"b": {"insert": {"name": "br-ex", "ports": ["set", [["uuid", f"p{n}"]
+                                                                     for n in many]]}}},
+        "Port": {f"p{n}": {"insert": {"name": f"e{n}", "interfaces": ["uuid", f"i{n}"]}}
+                 for n in many},
+        "Interface": {f"i{n}": {"insert": {"name": f"e{n}"}} for n in many},
+    })  # fmt: skip
+    assert len(view.uplinks.found) == MAX_UPLINKS
 
 
 # ------------------------------------------------------------ who it is

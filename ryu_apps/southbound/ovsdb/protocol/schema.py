@@ -32,8 +32,10 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "Flow_Table": ("name",),
 }
 OPTIONAL: dict[str, tuple[str, ...]] = {
-    "Open_vSwitch": ("datapath_types", "datapaths"),
-    "Interface": ("error",),
+    "Open_vSwitch": ("datapath_types", "datapaths", "iface_types"),
+    "Bridge": ("datapath_version",),
+    "Interface": ("error", "link_speed", "mtu", "mac_in_use", "status"),
+    "Datapath": ("capabilities",),
 }
 """Columns that older schemas lack; they then read as empty."""
 OPTIONAL_TABLES: Kinds = {
@@ -98,7 +100,10 @@ def _make_plan(json_schema: Any) -> Plan:
             name in present.columns and _kind(present.columns[name].type) == kind
             for name, kind in columns.items()
         ):
-            kinds[table] = dict(columns)
+            kinds[table] = dict(columns) | {
+                name: _kind(present.columns[name].type)
+                for name in OPTIONAL.get(table, ()) if name in present.columns
+            }
     requests = {table: [{"columns": list(columns)}] for table, columns in kinds.items()}
     return Plan(schema.version or "", requests, kinds)
 
