@@ -31,13 +31,15 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "Manager": ("target", "max_backoff", "inactivity_probe"),
     "Flow_Table": ("name",),
 }
-OPTIONAL: dict[str, tuple[str, ...]] = {
-    "Open_vSwitch": ("datapath_types", "datapaths", "iface_types"),
-    "Bridge": ("datapath_version",),
-    "Interface": ("error", "link_speed", "mtu", "mac_in_use", "status"),
-    "Datapath": ("capabilities",),
+OPTIONAL: Kinds = {
+    "Open_vSwitch": {"datapath_types": SET, "datapaths": MAP, "iface_types": SET},
+    "Bridge": {"datapath_version": SCALAR},
+    "Interface": {
+        "error": OPTION, "link_speed": OPTION, "mtu": OPTION, "mac_in_use": OPTION, "status": MAP,
+    },
+    "Datapath": {"capabilities": MAP},
 }
-"""Columns that older schemas lack; they then read as empty."""
+"""Columns that older schemas lack, or have with another type; they are then not in the rows."""
 OPTIONAL_TABLES: Kinds = {
     "Datapath": {"ct_zone_default_limit": OPTION, "external_ids": MAP},
 }
@@ -86,26 +88,30 @@ def _make_plan(json_schema: Any) -> Plan:
         present = schema.tables.get(table)
         if present is None:
             raise ProtocolError(f"the schema {schema.version} has no table {table}")
-        monitored = list(columns)
         for column in columns:
             if column not in present.columns:
                 raise ProtocolError(
                     f"the schema {schema.version} has no column {table}.{column}"
                 )
-        monitored += [name for name in OPTIONAL.get(table, ()) if name in present.columns]
-        kinds[table] = {name: _kind(present.columns[name].type) for name in monitored}
+        kinds[table] = {
+            name: _kind(present.columns[name].type) for name in columns
+        } | _optional(table, present)
     for table, columns in OPTIONAL_TABLES.items():
         present = schema.tables.get(table)
         if present is not None and all(
             name in present.columns and _kind(present.columns[name].type) == kind
             for name, kind in columns.items()
         ):
-            kinds[table] = dict(columns) | {
-                name: _kind(present.columns[name].type)
-                for name in OPTIONAL.get(table, ()) if name in present.columns
-            }
+            kinds[table] = dict(columns) | _optional(table, present)
     requests = {table: [{"columns": list(columns)}] for table, columns in kinds.items()}
     return Plan(schema.version or "", requests, kinds)
+
+
+def _optional(name: str, table: Any) -> dict[str, int]:
+    return {
+        column: kind for column, kind in OPTIONAL.get(name, {}).items()
+        if column in table.columns and _kind(table.columns[column].type) == kind
+    }
 
 
 def _kind(column_type: Any) -> int:
