@@ -9,7 +9,17 @@ import time
 from collections.abc import Sequence
 
 from ryu_apps import __version__
-from ryu_apps.cli import completion, configuration, explain, networks, output, ports, system, vpn
+from ryu_apps.cli import (
+    completion,
+    configuration,
+    explain,
+    networks,
+    output,
+    ports,
+    system,
+    topology,
+    vpn,
+)
 from ryu_apps.cli.plug import command as plug
 from ryu_apps.cli.trace import command as trace
 
@@ -19,6 +29,7 @@ from .errors import UNREACHABLE, CliError
 
 EPILOG = """examples:
   vnctl status
+  vnctl topology
   vnctl ports --network web
   vnctl port show web1
   vnctl trace web1 10.0.2.7 --tcp 443
@@ -40,8 +51,9 @@ EVERY = 2.0
 """Seconds between two answers of --watch."""
 
 COMMANDS: list[Command] = [
-    *system.COMMANDS, *networks.COMMANDS, *ports.COMMANDS, *vpn.COMMANDS, *trace.COMMANDS,
-    *explain.COMMANDS, *configuration.COMMANDS, *plug.COMMANDS, *completion.COMMANDS,
+    *system.COMMANDS, *topology.COMMANDS, *networks.COMMANDS, *ports.COMMANDS, *vpn.COMMANDS,
+    *trace.COMMANDS, *explain.COMMANDS, *configuration.COMMANDS, *plug.COMMANDS,
+    *completion.COMMANDS,
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from ryu_apps.northbound.node.agents import Agents
 from ryu_apps.northbound.node.node import NodeApi
 from ryu_apps.northbound.node.others import Others, session
 from ryu_apps.northbound.node.policy import PolicyApi
+from ryu_apps.northbound.node.topology import TopologyApi
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from ryu_apps.northbound.resources.handlers import Handlers
@@ -40,7 +41,10 @@ def build(
             routes += Tags(handlers, environment).routes()
     routes += Agents(environment).routes()
     others = Others(node_view, session(settings.api))
-    node = [*NodeApi(environment, others).routes(), *PolicyApi(environment, others).routes()]
+    node = [
+        route for part in (NodeApi, PolicyApi, TopologyApi)
+        for route in part(environment, others).routes()
+    ]
     for route in (contents(node), *node):
         routes.append(operators_only(strict(route)))
     rendered: list[bytes] = []

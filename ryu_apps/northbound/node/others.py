@@ -63,15 +63,18 @@ class Others:
         """Node -> when each of the questions was put that it has not answered."""
         self._change = threading.Condition()
 
-    def ask(self, who: Principal, path: str, read: Callable[[Any], Any]) -> Answers:
-        """GET ``path`` (with its query) of every other node that owns elements, for ``who``.
+    def ask(
+        self, who: Principal, path: str, read: Callable[[Any], Any], idle: bool = False
+    ) -> Answers:
+        """GET ``path`` (with its query) of every other node that owns elements, for ``who``; with
+        ``idle`` also of those that live and own none.
         ``read`` takes what one says apart; it raises KeyError, TypeError or ValueError for what is
         no such answer."""
         deadline = time.monotonic() + PATIENCE
         asked: dict[Future[Any], dict[str, Any]] = {}
         missing, later = [], []
         for node in self._view.nodes():
-            if node.get("self") or not node.get("elements"):
+            if node.get("self") or not (node.get("elements") or (idle and node.get("alive"))):
                 continue
             if not node.get("alive"):
                 missing.append(_missing(node, "is away"))

@@ -24,6 +24,7 @@ SCHEMAS: dict[str, Any] = {
     "Counters": obj(
         ("rule", "packets", "bytes", "vrouters", "unanswered"), rule=STRING, packets=_INTEGER,
         bytes=_INTEGER, vrouters=RECORDS, unanswered=RECORDS),
+    "Topology": obj(("devices", "links"), devices=RECORDS, links=RECORDS, unanswered=RECORDS),
     "Document": OPEN,
     **{
         f"{name.capitalize()}Answer": _page(name) for name in (
