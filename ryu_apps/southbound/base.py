@@ -12,7 +12,10 @@ The life of an element, as events (left) and effects (right) of that module tell
     VrouterAcked, ObjectRefused      <-  Program: each revision is confirmed, in order
     VrouterDisconnected, ElementDisconnected
                                          it forwards on; what is desired stays
+    MastershipLost                       it heeds a later owner: nothing is written
+                                         AcceptElement with a higher epoch: written again
                                          ReleaseElement: this node has it no longer
+    StandbyReady                     <-  RefuseElement(warm): another node has it
 
 The controller thread carries out effects, so no method that takes one may wait.  An element that is
 not accepted is not written to.
@@ -40,7 +43,8 @@ def new_session() -> int:
 
 class VrouterQueries(Protocol):
     """What any thread may ask about vrouters.  Each call may raise KeyError for an element that is
-    not accepted here; the last two NotConnected, and TimeoutError after ``timeout`` seconds."""
+    neither accepted here nor known warm; the last two NotConnected, and TimeoutError after
+    ``timeout`` seconds."""
 
     @abstractmethod
     def status(self, element: str) -> dict[str, Any]:
@@ -74,11 +78,14 @@ class Southbound(VrouterQueries, ABC):
     @abstractmethod
     def accept(self, effect: msg.AcceptElement) -> None:
         """The session may configure its element; an older one of the element is closed.  Comes
-        again when what the element says of itself has changed."""
+        again when what the element says of itself has changed, and with a higher epoch after
+        MastershipLost."""
 
     @abstractmethod
     def refuse(self, effect: msg.RefuseElement) -> None:
-        """The session configures nothing; it says on what it has to say."""
+        """The session configures nothing; it says on what it has to say.  ``warm``: StandbyReady
+        tells when the element could be taken over without reading it; comes again when what the
+        element says of itself has changed."""
 
     @abstractmethod
     def reconsider(self, effect: msg.ReconsiderElement) -> None:
@@ -86,8 +93,9 @@ class Southbound(VrouterQueries, ABC):
 
     @abstractmethod
     def release(self, effect: msg.ReleaseElement) -> None:
-        """Leave the element as it is and drop what is known of it.  Its session goes on and may be
-        accepted again."""
+        """Leave the element as it is and drop what is asked of it.  Its session goes on and may be
+        accepted again.  Where the element has several nodes (``epoch`` was not 0), what is known
+        of it is kept for a moment: this node stands by if a warm refusal follows."""
 
     def expect(self, effect: msg.ExpectElement) -> None:
         """The element is about to come back; a southbound that bounds its connections keeps a

@@ -12,6 +12,9 @@ from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from vrouter_ovs.state import OVSDB
 
+AWAY = 60.0
+"""Seconds that a hypervisor which this node stands by may be away until it is forgotten."""
+
 
 class OvsSouthbound(Southbound):
     """``ovsdb``: where hypervisors introduce themselves, and what is kept in their databases.
@@ -22,6 +25,10 @@ class OvsSouthbound(Southbound):
     def __init__(self, ovsdb: OvsdbSessions, openflow: OpenFlowChannels) -> None:
         self._ovsdb = ovsdb
         self._openflow = openflow
+        self._warm: dict[str, int] = {}
+        """Element that this node stands by -> its session."""
+        openflow.confirm = ovsdb.confirm
+        ovsdb.standby_ended = lambda element: openflow.linger(element, AWAY)
 
     def start(self) -> None:
         self._ovsdb.start()
@@ -36,12 +43,23 @@ class OvsSouthbound(Southbound):
         """Its switch is accepted as soon as the database says which one it is."""
         info = effect.info
         self._ovsdb.accept(effect.session, info.element, effect.epoch)
+        self._warm.pop(info.element, None)
         number = datapath_id(info.facts)
         if number:
-            self._openflow.accept(info.element, number, info.address)
+            self._openflow.accept(info.element, number, info.address, effect.epoch)
 
     def refuse(self, effect: msg.RefuseElement) -> None:
+        """What is to be known warm is known by the session's replica and the switch's channel."""
+        info = effect.info
         self._ovsdb.refuse(effect.session, effect.reason, effect.standby)
+        number = datapath_id(info.facts)
+        if effect.warm:
+            self._warm[info.element] = effect.session
+            if number:
+                self._openflow.stand_by(info.element, number, info.address)
+        elif self._warm.get(info.element) == effect.session:
+            del self._warm[info.element]
+            self._openflow.forget(info.element)
 
     def expect(self, effect: msg.ExpectElement) -> None:
         self._ovsdb.expect(effect.element, effect.address)
@@ -50,7 +68,7 @@ class OvsSouthbound(Southbound):
         self._ovsdb.reconsider(effect.session)
 
     def release(self, effect: msg.ReleaseElement) -> None:
-        self._openflow.forget(effect.element)
+        self._openflow.release(effect.element)
         self._ovsdb.forget(effect.element)
 
     # ------------------------------------------------------------ what they do

@@ -18,7 +18,8 @@ class Southbounds(VrouterQueries):
     def __init__(self) -> None:
         self._by_kind: dict[str, Southbound] = {}
         self._by_element: dict[str, Southbound] = {}
-        """Changed on the controller thread alone."""
+        self._warm: dict[str, Southbound] = {}
+        """Both changed on the controller thread alone."""
 
     def add(self, southbound: Southbound) -> None:
         """Before :meth:`start`.  Raises ValueError where there is one of that kind already."""
@@ -42,7 +43,7 @@ class Southbounds(VrouterQueries):
         by_kind, by_element = self._by_kind, self._by_element
         return {
             msg.AcceptElement: self._accept,
-            msg.RefuseElement: lambda effect: by_kind[effect.info.kind].refuse(effect),
+            msg.RefuseElement: self._refuse,
             msg.ExpectElement: lambda effect: by_kind[effect.kind].expect(effect),
             msg.ReconsiderElement: lambda effect: by_kind[effect.kind].reconsider(effect),
             msg.ReleaseElement: lambda effect: by_element.pop(effect.element).release(effect),
@@ -55,6 +56,16 @@ class Southbounds(VrouterQueries):
         self._by_element[effect.info.element] = southbound
         southbound.accept(effect)
 
+    def _refuse(self, effect: msg.RefuseElement) -> None:
+        southbound = self._by_kind[effect.info.kind]
+        if effect.warm:
+            self._warm[effect.info.element] = southbound
+        southbound.refuse(effect)
+
+    def _of(self, element: str) -> Southbound:
+        """Raises KeyError where this node neither has the element nor stands by it."""
+        return self._by_element.get(element) or self._warm[element]
+
     # ------------------------------------------------------------ any thread
 
     def packet_out(self, element: str, port: int, frame: bytes) -> bool:
@@ -63,10 +74,10 @@ class Southbounds(VrouterQueries):
         return southbound is not None and southbound.packet_out(element, port, frame)
 
     def status(self, element: str) -> dict[str, Any]:
-        return self._by_element[element].status(element)
+        return self._of(element).status(element)
 
     def flows(self, element: str, timeout: float = 20.0) -> list[dict[str, Any]]:
-        return self._by_element[element].flows(element, timeout)
+        return self._of(element).flows(element, timeout)
 
     def counters(self, element: str, timeout: float = 20.0) -> dict[int, tuple[int, int]]:
-        return self._by_element[element].counters(element, timeout)
+        return self._of(element).counters(element, timeout)

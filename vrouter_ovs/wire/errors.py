@@ -63,6 +63,7 @@ ERROR_CODES = {
     (6, 0): "group exists", (6, 1): "invalid group", (6, 3): "out of groups",
     (6, 4): "out of buckets", (6, 6): "watch unsupported", (6, 7): "loop", (6, 8): "unknown group",
     (6, 10): "bad type", (6, 12): "bad bucket", (6, 13): "bad watch",
+    (11, 0): "stale generation id", (11, 1): "unsupported", (11, 2): "bad role",
     (12, 0): "unknown", (12, 1): "meter exists", (12, 2): "invalid meter", (12, 3): "unknown meter",
     (12, 4): "bad command", (12, 5): "bad flags", (12, 6): "bad rate", (12, 7): "bad burst",
     (12, 8): "bad band", (12, 10): "out of meters", (12, 11): "out of bands",

@@ -84,6 +84,11 @@ def bundle_add(bundle_id: int, xid: int, message: bytes) -> bytes:
     )
 
 
+def bundle_close(bundle_id: int, xid: int) -> bytes:
+    """Add nothing more to it; the reply is CLOSE_REPLY or an error with this xid."""
+    return _bundle_control(CLOSE_REQUEST, bundle_id, xid)
+
+
 def bundle_commit(bundle_id: int, xid: int) -> bytes:
     """Do all of it or nothing; the reply is COMMIT_REPLY or an error with this xid."""
     return _bundle_control(COMMIT_REQUEST, bundle_id, xid)

@@ -7,6 +7,11 @@ the connection the replies to our requests.
 On a new connection the switch is read back (:mod:`openflow_readback`), which makes it known what is
 to be changed; from then on changes go out in rounds (:mod:`openflow_rounds`), and everything that
 arrives while one is under way makes the next.  From time to time the switch is audited.
+
+Where several nodes share the element, the switch takes changes from its owner alone
+(:mod:`ryu_apps.southbound.openflow.mastership`).  A node that stands by reads it back all the same
+and follows what the owner does (:mod:`ryu_apps.southbound.openflow.follow`), so that it knows what
+to change when it becomes the owner.
 """
 
 from __future__ import annotations
@@ -19,9 +24,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
-from ryu_apps.control.messages import Program, VrouterConnected, VrouterDisconnected
+from ryu_apps.control.messages import Program, VrouterDisconnected
 from ryu_apps.southbound.base import NotConnected
-from ryu_apps.southbound.openflow.connection import OUR_XIDS
+from ryu_apps.southbound.openflow.connection import ERROR, OUR_XIDS
+from ryu_apps.southbound.openflow.ownership import SwitchOwnership
 from ryu_apps.southbound.openflow.readback import (
     NAMED_BY_FLOWS,
     Audits,
@@ -35,26 +41,39 @@ from ryu_apps.southbound.openflow.session import OpenFlowSession
 from ryu_apps.southbound.openflow.watch import Watch
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.wire import encode as wire
+from vrouter_ovs.wire.roles import OFPT_REQUESTFORWARD, OFPT_ROLE_STATUS, is_slave_error
+
+STANDBY_AUDITS = 10
+"""A switch that this node stands by is looked at so much more rarely: its owner does it."""
+Confirm = Callable[[str, int, Callable[[], None]], None]
+"""``confirm(element, epoch, done)``: call ``done`` when the element's database has shown this epoch
+to be its owner's, after now."""
 
 LOG = logging.getLogger("vnc.openflow")
 
 
 class VrouterChannel:
-    """See the module.  ``post`` is called with events, from the worker thread.  ``punted``: see
-    OpenFlowChannels."""
+    """See the module.  ``post`` is called with events, from the worker thread.  ``punted``,
+    ``confirm``: see OpenFlowChannels.  ``expired``: called by the worker when the time of
+    :meth:`linger` is over.  A channel begins as that of an owner whom nobody shares the element
+    with."""
 
     answer_timeout = 10.0
     """Seconds without an answer to a bundle or a dump after which the connection is closed."""
 
     def __init__(self, element: str, post: Callable[[object], None],
                  audit_interval: float = 60.0, full_audit_every: int = 10,
-                 punted: Callable[[str, bytes], None] | None = None) -> None:
+                 punted: Callable[[str, bytes], None] | None = None,
+                 confirm: Confirm = lambda element, epoch, done: done(),
+                 expired: Callable[[str], None] = lambda element: None) -> None:
         self.element = element
+        self._confirm = confirm
         self._punted = punted
         self._post = post
         self.audits = Audits(audit_interval, full_audit_every)
         self._inbox: queue.SimpleQueue = queue.SimpleQueue()
         self._requested = RequestedSwitch(element, post)
+        self._ownership = SwitchOwnership(element, post, self._requested, self.audits, expired)
         self._session: OpenFlowSession | None = None
         self._stopped = False
         self.counters = dict.fromkeys(
@@ -76,6 +95,21 @@ class VrouterChannel:
         """See messages.Defer.  A channel begins deferred."""
         self._inbox.put((self._on_defer, deferred))
 
+    def own(self, epoch: int) -> None:
+        """The element is this node's; ``epoch``: see messages.AcceptElement.  Where this node stood
+        by before, nothing is desired yet and the channel is deferred."""
+        self._inbox.put((self._on_own, epoch))
+
+    def stand_by(self) -> None:
+        """It is another's: drop what is desired and know what the switch holds; StandbyReady tells
+        whether it does."""
+        self._inbox.put((self._on_stand_by,))
+
+    def linger(self, seconds: float) -> None:
+        """Stand by; if neither :meth:`own` nor :meth:`stand_by` comes within that time, tell that
+        it is over."""
+        self._inbox.put((self._on_linger, seconds))
+
     def connected(self, datapath: Any) -> None:
         """Use this connection from now on."""
         self._inbox.put((self._on_connected, datapath))
@@ -85,10 +119,10 @@ class VrouterChannel:
         self._inbox.put((self._on_disconnected, datapath))
 
     def packet_out(self, ofport: int, frame: bytes) -> bool:
-        """Send a frame out of a port, now or not at all: False without a connection, or where the
-        switch does not take what it was sent before."""
+        """Send a frame out of a port, now or not at all: False without a connection, while the
+        switch is another node's, or where it does not take what it was sent before."""
         session = self._session
-        return session is not None and session.datapath.send(
+        return session is not None and session.mastership.may_write and session.datapath.send(
             wire.packet_out(ofport, frame, OUR_XIDS), wait=False
         )
 
@@ -112,7 +146,9 @@ class VrouterChannel:
         if session is not None and not session.rounds.idle:
             shown["pending"] = True
         return {
-            "connected": session is not None and session.ready,
+            "connected": session is not None and session.ready and (
+                session.serving or not session.owned),
+            "role": session.mastership.role if session is not None else "",
             "address": ":".join(map(str, session.datapath.address[:2])) if session else "",
             **shown,
             **self._watch.status(self._requested.flows.installed),
@@ -150,14 +186,16 @@ class VrouterChannel:
         self._advance()
 
     def _wait(self) -> float | None:
-        session = self._session
-        if session is None:
-            return None
-        if not session.idle:
-            return 1.0
-        now = time.monotonic()
-        due, repair = self.audits.due_in(now), self._watch.due_in(now)
-        return max(0.01, due if repair is None else min(due, repair))
+        session, now = self._session, time.monotonic()
+        expiry = self._ownership.due_in(now)
+        due = [expiry] if expiry is not None else []
+        if session is not None:
+            may_write = session.mastership.may_write
+            due.append(1.0 if not session.idle else self.audits.due_in(now))
+            repair = self._watch.due_in(now) if may_write else None
+            follow = session.follow.due_in(now) if not session.owned else None
+            due += [item for item in (repair, follow) if item is not None]
+        return max(0.01, min(due)) if due else None
 
     def _start_over(self) -> None:
         self._requested.start_over()
@@ -165,6 +203,7 @@ class VrouterChannel:
             self._session.datapath.disconnect("internal error of this node")
 
     def _look_at_clock(self, now: float) -> None:
+        self._ownership.look_at_clock(now)
         session = self._session
         if session is None:
             return
@@ -174,11 +213,18 @@ class VrouterChannel:
             return
         if session.monitor.take_lost():
             session.readback.ask_once(*NAMED_BY_FLOWS, Purpose.AUDIT)
-        self._watch.repair(self._requested.flows, now)
+        if session.mastership.may_write:
+            self._watch.repair(self._requested.flows, now)
+        follow = session.follow.due_in(now)
+        if not session.owned and follow is not None and follow <= 0:
+            session.follow.reading()
+            session.readback.ask_once(*NAMED_BY_FLOWS)
         if session.ready and session.rounds.idle and self.audits.due_in(now) <= 0:
-            self.audits.put_off(now)
+            self.audits.put_off(now, 1 if session.owned else STANDBY_AUDITS)
             if session.readback.idle:
-                session.readback.ask(*self.audits.begin())
+                session.readback.ask(
+                    *(self.audits.begin() if session.owned else (Purpose.COUNT,))
+                )
 
     def _give_up(self, session: OpenFlowSession, reason: str) -> None:
         self.counters["errors"] += 1
@@ -191,16 +237,21 @@ class VrouterChannel:
         if session is None or self._stopped:
             return
         rounds, readback, requested = session.rounds, session.readback, self._requested
+        may_write = session.mastership.may_write
         if rounds.idle:
-            readback.start(len(requested.flows.installed))
-        if not session.ready or not rounds.idle or readback.deciding:
+            readback.start(len(requested.flows.installed), may_write)
+        self._ownership.announce(session)
+        if not session.serving or not may_write or not rounds.idle or readback.deciding:
             return
         while True:
             requested.take()
             if requested.meters.unread:
-                readback.ask_once(Purpose.METERS)
-                readback.start(len(requested.flows.installed))
-                return
+                known = session.follow.take_meters()
+                if known is None:
+                    readback.ask_once(Purpose.METERS)
+                    readback.start(len(requested.flows.installed))
+                    return
+                requested.meters_read(known)
             if requested.pending and rounds.start(
                 requested.flows, requested.groups, requested.meters
             ):
@@ -209,6 +260,19 @@ class VrouterChannel:
                 return
 
     # ------------------------------------------------------------ messages to the worker
+
+    def _on_own(self, epoch: int) -> None:
+        self._ownership.own(self._session, epoch)
+
+    def _on_stand_by(self) -> None:
+        self._ownership.stand_by(self._session)
+
+    def _on_linger(self, seconds: float) -> None:
+        self._ownership.linger(self._session, seconds)
+
+    def _on_confirmed(self, session: OpenFlowSession, epoch: int) -> None:
+        if session is self._session:
+            session.mastership.confirmed(epoch)
 
     def _on_program(self, effect: Program) -> None:
         self._requested.add(effect)
@@ -231,14 +295,14 @@ class VrouterChannel:
             old.datapath.disconnect("replaced by a newer connection of the same switch")
             self._on_disconnected(old.datapath)
         session = self._session = OpenFlowSession(
-            datapath, self.element, self.counters, self.answer_timeout
+            datapath, self.element, self.counters, self.answer_timeout,
+            lambda epoch: self._confirm(self.element, epoch, lambda: self._inbox.put(
+                (self._on_confirmed, session, epoch))),
+            lambda epoch: self._ownership.lost(session, epoch),
         )
         session.attach(self._inbox, self._on_reply, self._on_updates, self._post, self._punted)
         self.counters["reconnects"] += 1
-        # Before the flows are read: nothing that happens afterwards is missed.
-        session.monitor.start()
-        # Before the first flow: a flow that names a meter which is not there is refused.
-        session.readback.ask(*NAMED_BY_FLOWS, Purpose.CONNECT)
+        session.begin(self._ownership.epoch)
 
     def _on_disconnected(self, datapath: Any) -> None:
         session = self._session
@@ -246,8 +310,9 @@ class VrouterChannel:
             return
         self._drop_session(session)
         self._requested.disconnected()
-        if session.ready:
+        if session.owned and session.introduced:
             self._post(VrouterDisconnected(self.element, datapath.close_reason))
+        self._ownership.disconnected()
 
     def _drop_session(self, session: OpenFlowSession) -> None:
         self._session = None
@@ -269,7 +334,23 @@ class VrouterChannel:
             if session.monitor.refused(kind, message):
                 self.audits.hurry()
             return
+        if kind == OFPT_REQUESTFORWARD:
+            session.follow.changed(time.monotonic())
+            return
+        if xid == session.follow.xid and kind == ERROR:
+            session.follow.refused()
+            return
         try:
+            if kind == OFPT_ROLE_STATUS:
+                session.mastership.status(message)
+                return
+            if xid == session.mastership.xid:
+                session.mastership.reply(kind, message)
+                return
+            if self._ownership.epoch != 0 and kind == ERROR and is_slave_error(message):
+                self._ownership.interrupt(session)
+                session.mastership.doubt()
+                return
             result = session.reply(kind, xid, message)
         except (ValueError, struct.error) as error:
             self._give_up(session, f"malformed reply of type {kind}: {error}")
@@ -277,6 +358,7 @@ class VrouterChannel:
         if isinstance(result, FlowsRead):
             self._flows_read(session, result)
         elif isinstance(result, MetersRead):
+            session.follow.meters_read(result)
             self._requested.meters_read(result)
         elif isinstance(result, GroupsRead):
             self._requested.groups_read(result)
@@ -289,7 +371,8 @@ class VrouterChannel:
         self._watch.read(read.foreign)
         if audit:
             self.counters["audits"] += 1
-            self._watch.repaired(differing)
+            if session.owned:
+                self._watch.repaired(differing)
             return
         self.counters["resyncs"] += 1
         session.ready = True
@@ -300,7 +383,6 @@ class VrouterChannel:
         if self._requested.flows.renumbering:
             LOG.info("vrouter %s: %d flows of an earlier version get today's table ids",
                      self.element, self._requested.flows.renumbering)
-        self._post(VrouterConnected(self.element))
 
     def _on_updates(self, session: OpenFlowSession, message: bytes) -> None:
         """Others changed flows.  Until all are read that is contained in them."""
@@ -309,6 +391,9 @@ class VrouterChannel:
         try:
             events = session.monitor.read(message)
             if session.ready and self._watch.updates(events, self._requested.flows):
-                session.readback.ask_once(*NAMED_BY_FLOWS, Purpose.AUDIT)
+                if session.owned:
+                    session.readback.ask_once(*NAMED_BY_FLOWS, Purpose.AUDIT)
+                else:
+                    session.follow.changed(time.monotonic())
         except ValueError as error:
             self._give_up(session, f"malformed reply: {error}")

@@ -13,13 +13,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from ryu_apps.control.messages import Program
-from ryu_apps.southbound.openflow.channel import VrouterChannel
+from ryu_apps.southbound.openflow.channel import Confirm, VrouterChannel
 from ryu_apps.southbound.openflow.switches import ConnectionChange, Switches
 from vrouter_ovs.wire.counters import totals
 from vrouter_ovs.wire.describe import describe
 from vrouter_ovs.wire.encode import decode_flow_stats
 
 OPENFLOW_14 = 0x05
+RELEASED = 5.0
+"""Seconds that the connection of an element which was released is kept, until it is known whether
+this node stands by."""
 
 
 class OpenFlowChannels:
@@ -43,17 +46,41 @@ class OpenFlowChannels:
         self._channels: dict[str, VrouterChannel] = {}
         self._switches = Switches(any_address, unclaimed)
         self._stopped = False
+        self._shared: set[str] = set()
+        """Elements that have several nodes."""
+        self._lingering: set[str] = set()
+        self.confirm: Confirm = lambda element, epoch, done: done()
+        """Asks an element's database whether an epoch is its owner's; to be set before the first
+        element is accepted."""
 
     # ------------------------------------------------------------ controller thread
 
-    def accept(self, element: str, datapath_id: int, address: str = "") -> None:
+    def accept(
+        self, element: str, datapath_id: int, address: str = "", epoch: int = 0
+    ) -> None:
         """The bridge ``datapath_id`` is ``element``'s, unless it is another's already; until that
         is forgotten or has another bridge.  Its connection from ``address``, where the element's
-        OVSDB server is, is used from now on; "": from anywhere."""
+        OVSDB server is, is used from now on; "": from anywhere.  ``epoch``: see
+        messages.AcceptElement."""
+        self._use(element, datapath_id, address, epoch)
+
+    def stand_by(self, element: str, datapath_id: int, address: str = "") -> None:
+        """The element is another node's: know what its switch holds, and change nothing.  For all
+        else see :meth:`accept`."""
+        self._use(element, datapath_id, address, None)
+
+    def _use(self, element: str, datapath_id: int, address: str, epoch: int | None) -> None:
         with self._lock:
             if self._stopped:
                 return
-            self._channel(element)
+            channel = self._channel(element)
+            self._lingering.discard(element)
+            if epoch is None:
+                channel.stand_by()
+            else:
+                channel.own(epoch)
+            if epoch != 0:
+                self._shared.add(element)
             self._apply(self._switches.accept(element, datapath_id, address, time.monotonic()))
             self._sources(self._switches.sources())
 
@@ -80,9 +107,33 @@ class OpenFlowChannels:
             if not self._stopped:
                 self._channel(element).defer(deferred)
 
+    def release(self, element: str) -> None:
+        """The element is not this node's any more; its flows stay.  Where it has several nodes,
+        this one probably stands by from now on: its connection is kept for a moment."""
+        if element in self._shared:
+            self.linger(element, RELEASED)
+        else:
+            self.forget(element)
+
+    def linger(self, element: str, seconds: float) -> None:
+        """Forget the element if nothing is heard of it within so many seconds; any thread."""
+        with self._lock:
+            channel = self._channels.get(element)
+            if channel is not None:
+                self._lingering.add(element)
+                channel.linger(seconds)
+
+    def _linger_over(self, element: str) -> None:
+        with self._lock:
+            over = element in self._lingering
+        if over:
+            self.forget(element)
+
     def forget(self, element: str) -> None:
         """Close the element's connection and drop what is known of it; its flows stay."""
         with self._lock:
+            self._lingering.discard(element)
+            self._shared.discard(element)
             channel = self._channels.pop(element, None)
             self._apply(self._switches.forget(element, time.monotonic()))
             self._sources(self._switches.sources())
@@ -104,9 +155,13 @@ class OpenFlowChannels:
         channel = self._channels.get(element)
         if channel is None:
             channel = VrouterChannel(element, self._post, self.audit_interval,
-                                     punted=self._punted)
+                                     punted=self._punted, confirm=self._ask_database,
+                                     expired=self._linger_over)
             self._channels[element] = channel
         return channel
+
+    def _ask_database(self, element: str, epoch: int, done: Callable[[], None]) -> None:
+        self.confirm(element, epoch, done)
 
     # ------------------------------------------------------------ os-ken's app
 

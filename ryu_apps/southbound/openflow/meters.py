@@ -68,7 +68,7 @@ class VrouterMeters:
     @property
     def unread(self) -> bool:
         """Whether the meters of the switch must be read, before any flow that names one."""
-        return self._unread
+        return self._unread and bool(self.pools or self._withdrawn)
 
     def read(self, found: Mapping[int, Config], refusal: str = "") -> None:
         """The switch has these meters: id -> configuration.  ``refusal``: it has no meters at all,

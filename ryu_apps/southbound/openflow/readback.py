@@ -66,9 +66,9 @@ class Audits:
         self._next = 0.0
         self._begun = 0
 
-    def put_off(self, now: float) -> None:
-        """The next is due an interval from now."""
-        self._next = now + self.interval
+    def put_off(self, now: float, intervals: int = 1) -> None:
+        """The next is due so many intervals from now."""
+        self._next = now + intervals * self.interval
 
     def hurry(self) -> None:
         """The switch does not tell what others do: look often enough to see it soon."""
@@ -164,9 +164,9 @@ class Readback:
         """Read the flows; ``result`` gets the list of the replies' bodies, or NotConnected."""
         self._waiting.append(_Read(Purpose.SHOW, result))
 
-    def start(self, expected: int) -> None:
+    def start(self, expected: int, configure: bool = True) -> None:
         """Send the next request, if one waits and none is under way.  ``expected``: how many flows
-        of ours the switch should hold."""
+        of ours the switch should hold.  ``configure``: the switch is this node's to change."""
         if self._reading is not None or not self._waiting:
             return
         connection, read = self._connection, self._waiting.popleft()
@@ -175,8 +175,9 @@ class Readback:
         read.expected = expected
         self.received = 0
         self._reading = read
-        # Before the first flow of a connection, and again whenever the switch is looked at.
-        connection.send(wire.set_config(OUR_XIDS))
+        if configure:
+            # Before the first flow of a connection, and again whenever the switch is looked at.
+            connection.send(wire.set_config(OUR_XIDS))
         if read.purpose is Purpose.METERS:
             connection.send(wire.meter_config_request(read.xid))
             return

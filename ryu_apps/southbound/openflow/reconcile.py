@@ -52,6 +52,8 @@ class VrouterFlows:
         self.rejected: dict[Key, str] = {}
         """Objects that the encoder or the switch refused, and why."""
         self.deferred = True
+        self.following = False
+        """The switch is another node's: only what it holds is kept in step."""
         self._owners: dict[bytes, Key] = {}
         self._rendered: dict[Key, Sequence[Encoded]] = {}
         self._contested: dict[bytes, list[Key]] = {}
@@ -89,6 +91,18 @@ class VrouterFlows:
             self._touch_differences()
         self.deferred = deferred
 
+    def follow(self) -> None:
+        """The switch is another node's: only keep in step with what it holds, until
+        :meth:`take_over`."""
+        self.following = True
+
+    def take_over(self) -> None:
+        """The switch is this node's from now on; what it holds is known."""
+        if self.following:
+            self.following = False
+            self._renumber()
+            self._touch_differences()
+
     def replace_installed(self, flows: dict[bytes, Encoded], known: bool = False) -> int:
         """``flows`` is what the switch holds of ours.  Returns how many flows differ from what
         this object believed.  Everything that is not as desired is put right by operations().
@@ -105,6 +119,8 @@ class VrouterFlows:
         differing.update(key for key in self._disturbed if flows.get(key) != desired.get(key))
         self._disturbed.clear()
         self.installed = flows
+        if self.following:
+            return len(differing)
         self._renumber()
         self._touch_differences()
         return len(differing)
@@ -140,7 +156,7 @@ class VrouterFlows:
             del self.installed[key]
             if port_given(key) is not None:
                 self._lost[key] = have.cookie
-        if flow == self.desired.get(key):
+        if self.following or flow == self.desired.get(key):
             return False
         self._disturbed.add(key)
         return True

@@ -101,14 +101,39 @@ class RequestedSwitch:
         self.groups.defer(deferred)
         self.meters.deferred = deferred
 
+    def stand_by(self) -> None:
+        """The switch is another node's: nothing is asked of it, and what it holds stays known."""
+        flows, groups = self.flows.installed, self.groups.installed
+        self.flows, self.groups, self.meters = VrouterFlows(), VrouterGroups(), VrouterMeters()
+        self.flows.installed, self.groups.installed = flows, groups
+        self.flows.follow()
+        self._backlog.clear()
+        self._reported.clear()
+        self._revision = self._acked = 0
+
+    def take_over(self) -> None:
+        """It is this node's."""
+        self.flows.take_over()
+
+    def lost(self, outcome: Outcome | None) -> None:
+        """It is another's, though all stays desired.  ``outcome``: of the round that was under way;
+        the changes of meters that went before it may have been made or not."""
+        if outcome is not None:
+            self.outcome(outcome)
+            self.meters.forget_switch()
+        self.flows.follow()
+
     def start_over(self) -> None:
         """Calculate everything anew, as if nothing were known of the switch."""
         objects = {**self.meters.pools, **self.groups.objects, **self.flows.objects}
         deferred, reported = self.flows.deferred, set(self._reported)
+        following = self.flows.following
         self.flows, self.groups, self.meters = VrouterFlows(), VrouterGroups(), VrouterMeters()
         self._change(list(objects.items()))
         self._reported = reported
         self.defer(deferred)
+        if following:
+            self.flows.follow()
 
     # ------------------------------------------------------------ from the switch
 

@@ -30,7 +30,7 @@ from vrouter_ovs.wire.groups import group_mod
 
 LOG = logging.getLogger("vnc.openflow")
 
-COMMIT_REPLY = b"\0\5"
+CLOSE_REPLY, COMMIT_REPLY = b"\0\3", b"\0\5"
 BUNDLE_ATTEMPTS = 3
 PER_SECOND = 2000
 """Flow changes that even a slow switch makes in a second; large bundles get more time."""
@@ -64,6 +64,8 @@ class _Round:
         self.grouped = False
         self.errors: dict[int, str] = {}
         self.meters: dict[int, str] = {}
+        self.zones: list[int] = []
+        """To be flushed when the switch has closed the bundle."""
         self.flushed = 0
         self.end_xid = 0
         self.deadline = 0.0
@@ -91,6 +93,21 @@ class Rounds:
     def idle(self) -> bool:
         """No round is under way."""
         return self._round is None
+
+    @property
+    def plain(self) -> bool:
+        """Whether the round under way is of plain messages, of which each is done on its own."""
+        return self._round is not None and self._round.plain
+
+    def abort(self) -> Outcome | None:
+        """This node may not change the switch any more: what was not made of the round under way.
+        A bundle is done by its commit, which the switch answers before it tells of another
+        master."""
+        current = self._round
+        if current is None:
+            return None
+        self._round, self._awaited = None, (0, 0)
+        return Outcome((), {}, current.operations, current.grouped, {})
 
     def overdue(self, now: float) -> str:
         """Why the connection is no good any more, or ""."""
@@ -131,9 +148,22 @@ class Rounds:
         connection.counters["zone_flushes"] += current.flushed
         connection.counters["bundles"] += not plain
         connection.counters["flow_mods"] += len(operations)
-        connection.send(wire.barrier(current.end_xid) if plain
-                        else wire.bundle_commit(current.bundle, current.end_xid))
+        if plain:
+            connection.send(wire.barrier(current.end_xid))
+        elif current.zones:
+            connection.send(wire.bundle_close(current.bundle, current.end_xid))
+        else:
+            connection.send(wire.bundle_commit(current.bundle, current.end_xid))
         return True
+
+    def _closed(self, current: _Round) -> None:
+        """The switch has closed the bundle, so it still takes changes from this node: it would
+        flush zones for any (:mod:`vrouter_ovs.wire.roles`)."""
+        zones, current.zones = current.zones, []
+        self._connection.send(b"".join([
+            *(wire.flush_zone(zone, self._flush_xid) for zone in zones),
+            wire.bundle_commit(current.bundle, current.end_xid),
+        ]))  # fmt: skip
 
     def _send_meters(self, changes: Sequence[MeterChange]) -> bool:
         """Send changes of meters; whether there are any."""
@@ -178,10 +208,13 @@ class Rounds:
                         for at, (command, flow, _) in enumerate(batch, 1)]
             zones = flows.zones_given(batch)
             if zones:
-                # No part of the bundle: done at once, before any of these flows is there.  What
-                # the number's last port sent has ended by then, its device is gone.
-                data[:0] = [wire.flush_zone(zone, self._flush_xid) for zone in zones]
+                # No part of a bundle: done at once, before any of these flows is there.  What the
+                # number's last port sent has ended by then, its device is gone.
                 current.flushed += len(zones)
+                if plain:
+                    data[:0] = [wire.flush_zone(zone, self._flush_xid) for zone in zones]
+                else:
+                    current.zones += zones
             if not connection.send(b"".join(data)):
                 break
         if not flows.pending:  # Else flows that name one may be in a later round.
@@ -214,6 +247,9 @@ class Rounds:
                 current.errors.setdefault(at, text)
             elif xid in (current.end_xid, current.first):
                 return self._finish(current, text)
+        elif xid == current.end_xid and current.zones and (
+                kind == BUNDLE_CONTROL and message[12:14] == CLOSE_REPLY):
+            self._closed(current)
         elif xid == current.end_xid and (
                 kind == BARRIER_REPLY if current.plain
                 else kind == BUNDLE_CONTROL and message[12:14] == COMMIT_REPLY):

@@ -7,6 +7,7 @@ channel's worker does everything else.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
@@ -21,14 +22,26 @@ from ryu_apps.southbound.openflow.connection import (
     PACKET_IN,
     OpenFlowConnection,
 )
+from ryu_apps.southbound.openflow.follow import Follow
+from ryu_apps.southbound.openflow.mastership import Mastership
 from ryu_apps.southbound.openflow.monitor import Monitor
-from ryu_apps.southbound.openflow.readback import FlowsRead, GroupsRead, MetersRead, Readback
+from ryu_apps.southbound.openflow.readback import (
+    NAMED_BY_FLOWS,
+    FlowsRead,
+    GroupsRead,
+    MetersRead,
+    Purpose,
+    Readback,
+)
 from ryu_apps.southbound.openflow.rounds import Outcome, Rounds
-from vrouter_ovs.wire.encode import is_ours, packet_in_cookie
+from vrouter_ovs.wire.encode import is_ours, packet_in_cookie, set_config
 from vrouter_ovs.wire.flow_monitor import is_flow_monitor
 from vrouter_ovs.wire.port_status import OFPT_PORT_STATUS, decode_port_status
+from vrouter_ovs.wire.roles import OFPT_REQUESTFORWARD, OFPT_ROLE_REPLY, OFPT_ROLE_STATUS
 
-OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL})
+OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL, OFPT_ROLE_REPLY})
+TOLD = frozenset({OFPT_ROLE_STATUS, OFPT_REQUESTFORWARD})
+"""What the switch tells of other controllers by itself."""
 INBOX_LIMIT = 500_000
 READ_LIMIT = 1 << 30
 """Bytes of one flow dump; a switch that sends more is cut off."""
@@ -37,26 +50,66 @@ READ_LIMIT = 1 << 30
 class OpenFlowSession:
     """What is read back and programmed on one connection.  ``counters``: see Connection.
     ``answer_timeout``: seconds without an answer after which the connection is no good.
-    ``ready``: the switch's flows are known."""
+    ``confirm``, ``lost``: see Mastership.  ``ready``: the switch's flows are known.  ``serving``:
+    the core was told that it can be programmed, and it can.  ``introduced``: the core was told.
+    ``owned``: the switch is this node's to serve; else it stands by."""
 
     def __init__(self, datapath: Any, element: str, counters: dict[str, int],
-                 answer_timeout: float) -> None:
+                 answer_timeout: float, confirm: Callable[[int], None],
+                 lost: Callable[[int], None]) -> None:
         self.datapath = datapath
         self.element = element
         self.ready = False
+        self.serving = False
+        self.introduced = False
+        self.owned = True
         connection = OpenFlowConnection(datapath, element, counters)
         self.readback = Readback(connection, answer_timeout)
         self.rounds = Rounds(connection, answer_timeout)
         self.monitor = Monitor(connection)
+        self.follow = Follow(connection)
+        self.mastership = Mastership(connection, confirm, lost, answer_timeout)
+        self._connection = connection
+
+    def begin(self, epoch: int | None) -> None:
+        """The connection is new: get its role before anything else, and have the switch tell what
+        others do, before it is read.  ``epoch``: see :meth:`Mastership.seek`."""
+        self.owned = epoch is not None
+        self.mastership.begin(epoch)
+        if epoch != 0:
+            self.follow.start()
+        self.monitor.start()
+        self.read_all()
+
+    def read_all(self) -> None:
+        """Read what the switch holds."""
+        self.ready = False
+        self.follow.reading()
+        # Before the first flow: a flow that names a meter which is not there is refused.
+        self.readback.ask(*NAMED_BY_FLOWS, Purpose.CONNECT)
+
+    def abort(self) -> Outcome | None:
+        """The switch takes nothing from this node any more; what was not made of the round under
+        way, if there was one."""
+        plain, outcome = self.rounds.plain, self.rounds.abort()
+        self.follow.changed(time.monotonic())
+        if plain:
+            self.read_all()  # Nobody knows which of its messages were heeded.
+        return outcome
+
+    def configure(self) -> None:
+        """Send the switch what it needs before the first flow."""
+        self._connection.send(set_config(OUR_XIDS))
 
     @property
     def idle(self) -> bool:
         """No answer of the switch is awaited."""
-        return self.rounds.idle and self.readback.idle
+        return self.rounds.idle and self.readback.idle and not self.mastership.xid
 
     def overdue(self, now: float) -> str:
         """Why the connection is no good any more, or ""."""
-        return self.rounds.overdue(now) or self.readback.overdue(now)
+        return (self.rounds.overdue(now) or self.readback.overdue(now)
+                or self.mastership.overdue(now))
 
     def reply(
         self, kind: int, xid: int, message: bytes
@@ -97,15 +150,18 @@ def _raw_hook(
     punted: Callable[[str, bytes], None] | None,
 ) -> Callable[[int, int, bytes], bool]:
     element, readback, rounds = session.element, session.readback, session.rounds
-    monitor = session.monitor
+    monitor, follow, mastership = session.monitor, session.follow, session.mastership
 
     def hook(kind: int, xid: int, message: bytes) -> bool:
         if kind == PACKET_IN and punted is not None and is_ours(packet_in_cookie(message)):
             punted(element, message)
             return True
+        if kind in TOLD:
+            inbox.put((handle, session, kind, xid, message))
+            return kind == OFPT_REQUESTFORWARD  # Other applications may want the role.
         if kind == OFPT_PORT_STATUS:
             port = decode_port_status(message)
-            if port is not None:
+            if port is not None and session.owned:
                 post(PortStatus(element, port.name, port.ofport if port.added else None))
             return False  # Other applications may want it, too.
         if kind == MULTIPART_REPLY and xid in (0, monitor.xid) and is_flow_monitor(message):
@@ -115,7 +171,7 @@ def _raw_hook(
         if xid < OUR_XIDS or kind not in OUR_TYPES:
             return False
         if not readback.awaits(xid, len(message)) and not rounds.awaits(xid) \
-                and xid != monitor.xid:
+                and xid not in (monitor.xid, follow.xid, mastership.xid):
             return True
         if readback.received > READ_LIMIT or inbox.qsize() > INBOX_LIMIT:
             session.datapath.disconnect("sends more replies than can be taken")

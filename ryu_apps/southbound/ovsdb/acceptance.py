@@ -17,13 +17,18 @@ from vrouter_ovs.state import Key, StateObject
 class Acceptance:
     """Carries out what the control core decided, on the thread of ``poller``, whose sessions it is
     about.  Elements are known by name, sessions by number.  ``post``: see
-    :class:`~ryu_apps.southbound.ovsdb.requested.RequestedDatabase`."""
+    :class:`~ryu_apps.southbound.ovsdb.requested.RequestedDatabase`.  ``standby_ended``: called with
+    each element whose session stood by and is over."""
 
-    def __init__(self, poller: Poller, post: Callable[[object], None]) -> None:
+    def __init__(
+        self, poller: Poller, post: Callable[[object], None], standby_ended: Callable[[str], None]
+    ) -> None:
         self._poller = poller
+        self._standby_ended = standby_ended
         self._post = post
         self._requested: dict[str, RequestedDatabase] = {}
         self._accepted: dict[str, OvsdbSession] = {}
+        self._standing_by: dict[str, OvsdbSession] = {}
         self._epochs: dict[str, int] = {}
         """Of the elements that are accepted."""
         self._confirmations: dict[str, tuple[int, Callable[[], None]]] = {}
@@ -58,6 +63,7 @@ class Acceptance:
         if other is not None and other is not session:
             self._poller.close(other, f"session {number} took its place")
         requested = self._requested_of(name)
+        self._standing_by.pop(name, None)
         self._accepted[name] = session
         self._move(name, session.origin.peer[0])
         self._epochs[name] = epoch
@@ -92,6 +98,7 @@ class Acceptance:
         if self._accepted.get(name) is session:
             del self._accepted[name]
         if standby:
+            self._standing_by[name] = session
             # It may become this node's any time: its places are kept.
             self._move(name, session.origin.peer[0])
             self._serve(session, lambda element: element.stand_by(reason))
@@ -132,6 +139,9 @@ class Acceptance:
         name = _name(session)
         if name is not None and self._accepted.get(name) is session:
             del self._accepted[name]
+        if name is not None and self._standing_by.get(name) is session:
+            del self._standing_by[name]
+            self._standby_ended(name)
         for newcomer in session.challengers:
             newcomer()
 

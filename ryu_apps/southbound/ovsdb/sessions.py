@@ -46,7 +46,10 @@ class OvsdbSessions:
             ended=lambda session: self._acceptance.ended(session),
             known=lambda address: self._acceptance.is_known(address),
         )
-        self._acceptance = Acceptance(self._poller, post)
+        self._acceptance = Acceptance(self._poller, post, lambda name: self.standby_ended(name))
+        self.standby_ended: Callable[[str], None] = lambda element: None
+        """Called on the poller thread with each element that stood by and whose session ended; to
+        be set before :meth:`start`."""
         self._thread: Thread | None = None
 
     @property

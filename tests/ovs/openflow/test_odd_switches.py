@@ -57,6 +57,10 @@ def test_a_switch_that_forgets_no_connections_is_told_of_once(node, switch, capl
         fake.send(19, fake.wait_for_flow_dump(), struct.pack("!HH4x", 1, 0))
         eventually(lambda: node.southbound.status("fake")["connected"], "connected")
         node.program("fake", *ports)
+        fake.wait_for(33)
+        end, body = fake.wait_for(33)
+        assert body[4:6] == b"\0\2"  # Nobody else may change the switch while it closes the bundle.
+        fake.send(33, end, struct.pack("!IHH", 1, 3, 3))
         for number in (5, 6):
             xid, body = fake.wait_for(4)  # NXT_CT_FLUSH_ZONE
             assert body == struct.pack("!II6xH", 0x2320, 29, number)

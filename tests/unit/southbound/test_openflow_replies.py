@@ -42,7 +42,9 @@ def message(kind: int, xid: int, body: bytes) -> bytes:
 
 def test_refused_meters_are_not_taken_for_a_part_of_the_round_that_they_precede(caplog) -> None:
     wire = Wire()
-    session = OpenFlowSession(wire, "hv1", Counter(), 10.0)
+    session = OpenFlowSession(
+        wire, "hv1", Counter(), 10.0, confirm=lambda epoch: None, lost=lambda epoch: None
+    )
     posted: list = []
     requested = RequestedSwitch("hv1", posted.append)
     pools = meter_pools(0)
