@@ -111,17 +111,17 @@ class Cluster:
                 self.signal(member, signal.SIGKILL)
 
     def snapshot(self, path: Path) -> None:
-        self._etcdctl("snapshot", "save", str(path))
+        self.etcdctl("snapshot", "save", str(path))
 
     def restore(self, path: Path) -> None:
         """Make the first member's data from a snapshot: a new cluster."""
-        self._etcdctl(
+        self.etcdctl(
             "snapshot", "restore", str(path), f"--data-dir={self.directory / 'm0'}", "--name=m0",
             f"--initial-cluster=m0={self.peers[0]}",
             f"--initial-advertise-peer-urls={self.peers[0]}",
         )
 
-    def _etcdctl(self, *arguments: str) -> None:
+    def etcdctl(self, *arguments: str) -> None:
         subprocess.run(
             ["etcdctl", f"--endpoints={self.urls[0]}", *arguments], check=True, timeout=30,
             env=os.environ | {"ETCDCTL_API": "3"}, capture_output=True,
