@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -10,7 +11,7 @@ import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .errors import UNREACHABLE, USAGE, CliError
@@ -75,24 +76,48 @@ class Client:
         """POST without a body.  Raises CliError."""
         return self._call("POST", path, ())
 
-    def _call(self, method: str, path: str, accept: tuple[int, ...]) -> Any:
-        request = urllib.request.Request(
-            self.url + path, headers={"Accept": "application/json"}, method=method,
-            data=b"" if method == "POST" else None,
-        )  # fmt: skip
+    def send(self, path: str, body: bytes, timeout: float) -> Any:
+        """POST ``body``, a file of JSON lines, to what may take ``timeout`` seconds.  Raises
+        CliError."""
+        return self._call("POST", path, (), body, timeout)
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """GET an answer that is made line by line.  Raises CliError, also half way."""
+        request = urllib.request.Request(self.url + path)
+        with self._errors(path), self._opener.open(request, timeout=self._timeout) as answer:
+            yield from answer
+
+    @contextlib.contextmanager
+    def _errors(self, path: str) -> Iterator[None]:
+        """What goes wrong with a request, as CliError."""
         try:
-            with self._opener.open(request, timeout=self._timeout) as answer:
-                return self._decode(answer.read())
+            yield
         except urllib.error.HTTPError as error:
             with error:
                 body = error.read()
-            if error.code in accept:
-                return self._decode(body)
             raise CliError(_refusal(error.code, body, path.partition("?")[0])) from error
         except urllib.error.URLError as error:
             raise CliError(self._unreachable(error.reason), UNREACHABLE) from error
         except (OSError, http.client.HTTPException) as error:
             raise CliError(self._unreachable(error), UNREACHABLE) from error
+
+    def _call(
+        self, method: str, path: str, accept: tuple[int, ...], body: bytes = b"",
+        timeout: float | None = None,
+    ) -> Any:
+        request = urllib.request.Request(
+            self.url + path, headers={"Accept": "application/json"}, method=method,
+            data=body if method == "POST" else None,
+        )  # fmt: skip
+        with self._errors(path):
+            try:
+                with self._opener.open(request, timeout=timeout or self._timeout) as answer:
+                    return self._decode(answer.read())
+            except urllib.error.HTTPError as error:
+                if error.code not in accept:
+                    raise
+                with error:
+                    return self._decode(error.read())
 
     def _decode(self, body: bytes) -> Any:
         try:

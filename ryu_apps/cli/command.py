@@ -10,9 +10,9 @@ from typing import Any
 from ryu_apps.connections import port_number as ports
 
 from .client import Client
-from .output import Records, Result
+from .output import FORMATS, Records, Result
 
-__all__ = ["Command", "Records", "Result", "completer", "port_number"]
+__all__ = ["Command", "Records", "Result", "common_options", "completer", "port_number"]
 
 
 def no_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,19 @@ def port_number(text: str) -> int:
 def completer(argument: argparse.Action, names: Callable[[Client], Iterable[str]]) -> None:
     """Let the shell complete this argument with what the node knows."""
     argument.names = names  # type: ignore[attr-defined]
+
+
+def common_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
+    """Options that may stand before or after the command."""
+    parser.add_argument("--url", metavar="URL", help="the node's API", **defaults)
+    parser.add_argument("--ca", metavar="FILE", help="whom to trust for https", **defaults)
+    parser.add_argument("--cert", metavar="FILE", help="your certificate, where the node asks for "
+                        "one", **defaults)
+    parser.add_argument("--key", metavar="FILE", help="its private key", **defaults)
+    parser.add_argument("-o", "--output", choices=FORMATS, help="table (default), wide: "
+                        "more columns, name: one name or id a line, json or yaml: what the API "
+                        "said", **defaults)
+    parser.add_argument("--json", action="store_true", help="as -o json", **defaults)
 
 
 @dataclass(frozen=True)

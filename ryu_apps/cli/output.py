@@ -34,7 +34,8 @@ class Records:
 
 
 class Result(NamedTuple):
-    """``data`` for programs, ``shown`` for people, and the exit status."""
+    """``data`` for programs, ``shown`` for people, and the exit status.  ``data`` None: what was
+    asked for is out already."""
 
     data: Any
     shown: str | Records

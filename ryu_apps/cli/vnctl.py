@@ -24,7 +24,7 @@ from ryu_apps.cli.plug import command as plug
 from ryu_apps.cli.trace import command as trace
 
 from .client import Client, default_url
-from .command import Command
+from .command import Command, common_options
 from .errors import UNREACHABLE, CliError
 
 EPILOG = """examples:
@@ -57,26 +57,13 @@ COMMANDS: list[Command] = [
 ]  # fmt: skip
 
 
-def _common(parser: argparse.ArgumentParser, **defaults: object) -> None:
-    """Options that may stand before or after the command."""
-    parser.add_argument("--url", metavar="URL", help="the node's API", **defaults)
-    parser.add_argument("--ca", metavar="FILE", help="whom to trust for https", **defaults)
-    parser.add_argument("--cert", metavar="FILE", help="your certificate, where the node asks for "
-                        "one", **defaults)
-    parser.add_argument("--key", metavar="FILE", help="its private key", **defaults)
-    parser.add_argument("-o", "--output", choices=output.FORMATS, help="table (default), wide: "
-                        "more columns, name: one name or id a line, json or yaml: what the API "
-                        "said", **defaults)
-    parser.add_argument("--json", action="store_true", help="as -o json", **defaults)
-
-
 def build_parser() -> argparse.ArgumentParser:
     raw = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(
         prog="vnctl", description=__doc__, epilog=EPILOG, formatter_class=raw
     )
     parser.add_argument("--version", action="version", version=f"vnctl {__version__}")
-    _common(parser)
+    common_options(parser)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in COMMANDS:
         epilog = "examples:\n" + "\n".join(f"  {one}" for one in command.examples)
@@ -92,7 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
                 "-w", "--watch", nargs="?", type=_seconds, const=EVERY, metavar="SECONDS",
                 help=f"again and again, every {EVERY:g} seconds or as many as are given",
             )
-        _common(sub, default=argparse.SUPPRESS)
+        common_options(sub, default=argparse.SUPPRESS)
         sub.set_defaults(run=command.run, local=command.local)
     return parser
 
@@ -131,7 +118,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _once(options: argparse.Namespace, before: str = "") -> int:
     client = None if options.local else _client(options)
     result = options.run(client, options)
-    print(before + output.render(result, options), flush=True)
+    if result.data is not None:
+        print(before + output.render(result, options), flush=True)
     return result.status
 
 

@@ -46,6 +46,8 @@ class ConfigCopy:
         """The revision of the last change of the configuration."""
         self.lineage: Lineage | None = previous.lineage if previous else None
         self.doubt = ""
+        self.unfinished = False
+        """The doubt is that an import or restoration has not come to its end."""
         self._post = post
         self._previous = previous
         self._remembers = remembers
@@ -77,6 +79,7 @@ class ConfigCopy:
         found = lineage.decode(record.value) if record is not None else None
         with self.changed:
             self.doubt = self._compare(items, found)
+            self.unfinished = found is not None and bool(found.unfinished)
             # An older copy of ours is better than nothing: what it has can be served.
             older = self.doubt and not self._taken and found is not None and (
                 self.lineage is not None and found.line == self.lineage.line
@@ -148,6 +151,7 @@ class ConfigCopy:
             changes, found = self._read(batch)
             self.doubt = self._reason_for_doubt(batch, changes, found)
             if self.doubt:
+                self.unfinished = found is not None and bool(found.unfinished)
                 return False
             self._apply(changes)
             if changes:

@@ -18,6 +18,14 @@ CONFIG = "/config/"
 STATUS = "/status/"
 GENERATION = "/config/generation"
 """Rewritten by every change of the configuration."""
+WISHES = (f"{STATUS}maintenance/", f"{STATUS}pins/")
+"""Records below these are what operators wish of nodes and hypervisors."""
+_OF_SESSIONS = (f"{STATUS}nodes/", f"{STATUS}reach/")
+
+
+def of_sessions(key: str) -> bool:
+    """Whether a record is of a process that runs, and goes with it."""
+    return key.startswith(_OF_SESSIONS)
 
 
 def operation(change: Change) -> Put | Delete:

@@ -16,7 +16,7 @@ import random
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 from ryu_apps.configuration.copy import ConfigCopy
@@ -26,6 +26,8 @@ from ryu_apps.configuration.known_state import StateFile
 from ryu_apps.configuration.records import CONFIG, GENERATION, STATUS, operation
 from ryu_apps.configuration.status_copy import StatusCopy
 from ryu_apps.configuration.status_writer import StatusWriter
+from ryu_apps.configuration.transfer import backup, document
+from ryu_apps.configuration.transfer.imports import Imported, import_into, read_wishes
 from ryu_apps.control.config import lineage
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change
@@ -53,6 +55,8 @@ T = TypeVar("T")
 ATTEMPTS = 30
 PATIENCE = 1.0
 """Seconds after which a commit whose outcome is unknown does not ask for it: somebody waits."""
+IMPORT_PATIENCE = 30.0
+"""Seconds until this node must have what it imported."""
 CATCH_UP = 5.0
 """Seconds that a commit waits for the watch after a conflict."""
 
@@ -203,6 +207,47 @@ class Configuration:
         newest record of each key is written by a thread, with retries."""
         self._writer.put(key, record, ephemeral)
 
+    # ------------------------------------------------------------ files
+
+    def export(self) -> Iterator[bytes]:
+        """The configuration as this node has it, as the lines of a file (:mod:`.transfer`).  Raises
+        StoreError."""
+        wishes = read_wishes(self._store)
+        with self._changed:
+            if self._unread:
+                raise Unavailable(self._unread, definite=True)
+            made = self._copy.lineage
+            resources = [
+                (kind, resource) for kind, table in self._copy.config.tables.items()
+                for resource in table.values()
+            ]
+        return document.export(resources, wishes, made)
+
+    def backup(self) -> Iterator[bytes]:
+        """The whole of the store, as the lines of a file.  Raises StoreError, FileError."""
+        return backup.backup(self._store)
+
+    def import_document(self, found: document.Document, dry_run: bool) -> Imported:
+        """Make the configuration what the document says; what stands in it already is not written.
+        Returns when this node has it.  Raises StoreError, FileError."""
+        with self._committing:
+            with self._changed:
+                if self.doubt and not self._copy.unfinished:
+                    raise Unavailable(
+                        f"no change is made, because {self.doubt}; see vnctl config", definite=True
+                    )
+            done = import_into(self._store, found, dry_run, "import over the API")
+            if done.written:
+                item = self._store.get(GENERATION)
+                self._guard.wake()
+                with self._changed:
+                    self._changed.wait_for(
+                        lambda: self._stopping or (
+                            item is not None and self._copy.generation >= item.revision),
+                        IMPORT_PATIENCE,
+                    )
+            return done
+
     # ------------------------------------------------------------ doubt
 
     def accept(self) -> None:
@@ -213,6 +258,11 @@ class Configuration:
                 return
             item = self._store.get(GENERATION)
             found = lineage.decode(item.value) if item is not None else None
+            if found is not None and found.unfinished:
+                raise Unavailable(
+                    f"half a configuration cannot be accepted ({found.unfinished}); import or "
+                    "restore again", definite=True,
+                )
             made = lineage.accepted(uuid.uuid4().hex, self._copy.lineage, found)
             LOG.warning("an operator accepts what the store has, in spite of this: %s", self.doubt)
             self._store.transact(

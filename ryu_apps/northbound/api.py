@@ -16,6 +16,7 @@ from ryu_apps.northbound.http.application import Application
 from ryu_apps.northbound.http.call import Call, Reply, Route, strict
 from ryu_apps.northbound.identity import identify, operators_only
 from ryu_apps.northbound.node.agents import Agents
+from ryu_apps.northbound.node.files import FilesApi
 from ryu_apps.northbound.node.node import NodeApi
 from ryu_apps.northbound.node.others import Others, session
 from ryu_apps.northbound.node.policy import PolicyApi
@@ -45,6 +46,7 @@ def build(
         route for part in (NodeApi, PolicyApi, TopologyApi)
         for route in part(environment, others).routes()
     ]
+    node += FilesApi(environment).routes()
     for route in (contents(node), *node):
         routes.append(operators_only(strict(route)))
     rendered: list[bytes] = []

@@ -86,6 +86,10 @@ class Watch(abc.ABC):
 
 
 class Store(abc.ABC):
+    """``max_operations``: of a transaction; None where there is no limit."""
+
+    max_operations: int | None = None
+
     @abc.abstractmethod
     def list(self, prefix: str) -> tuple[list[Item], int]:
         """The items below ``prefix`` in key order, and the store revision they were read at."""

@@ -44,7 +44,20 @@ UPGRADES: list[Callable[[sqlite3.Connection], None]] = [_first_schema]
 
 MIN_ROOM = 1024 * 1024
 """Bytes that the disk must have free again after it took a write no more."""
+PROBE = (
+    "INSERT INTO counter VALUES ('probe', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
+)
+"""A write that reaches the disk; one that leaves all values as they are does not."""
 MEND = "put the file back, or restart the node to use the one that is there"
+
+
+FULL = "make room on its disk; then it goes on by itself"
+FAULTY = "see to its disk, and that it is not mounted read-only; then it goes on by itself"
+
+
+def _advice(error: sqlite3.Error) -> str:
+    """What is to be done so that writes succeed again."""
+    return FULL if error.sqlite_errorcode == sqlite3.SQLITE_FULL else FAULTY
 
 
 class SqliteStore(LocalStore):
@@ -226,7 +239,7 @@ class SqliteStore(LocalStore):
             )
             raise Unavailable(self._broken) from error
         if stored != revision:
-            self._refused = f"the database {self._path} took no write: {error}"
+            self._refused = f"the database {self._path} took no write: {error}; {_advice(error)}"
             raise Unavailable(self._refused, definite=True) from error
         LOG.warning("%s: revision %d stands despite %s", self._path, revision, error)
 
@@ -267,7 +280,7 @@ class SqliteStore(LocalStore):
             if self._refused and self._has_room():
                 try:
                     self._db.execute("BEGIN IMMEDIATE")
-                    self._db.execute("UPDATE counter SET value = value")
+                    self._db.execute(PROBE)
                     self._db.execute("COMMIT")
                     self._refused = ""
                     self._written()

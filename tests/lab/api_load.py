@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import threading
 import time
 from typing import Any, NamedTuple
@@ -10,9 +11,12 @@ from lab.client import ApiError, Client
 from lab.hosts.node import Node
 from lab.wait import wait_until
 
+GONE = -1
+"""In place of a status: there was no answer."""
+
 
 class Done(NamedTuple):
-    """``names``: of what was asked for.  ``status``: 0 where it was done."""
+    """``names``: of what was asked for.  ``status``: 0 where it was done, or GONE."""
 
     names: tuple[str, ...]
     status: int
@@ -67,6 +71,8 @@ class ApiLoad:
             call()
         except ApiError as error:
             return Done(names, error.status, time.monotonic() - begun, str(error.body))
+        except (OSError, http.client.HTTPException) as error:  # the node went
+            return Done(names, GONE, time.monotonic() - begun, f"outcome is unknown: {error!r}")
         return Done(names, 0, time.monotonic() - begun)
 
     # ---- what the test asks
@@ -90,7 +96,7 @@ class ApiLoad:
         for thread in self._threads:
             thread.join()
         assert not self.faults, self.faults
-        assert [one for one in self.reads if one.status] == []
+        assert [one for one in self.reads if one.status not in (0, GONE)] == []
 
     def slowest(self) -> str:
         return (f"{len(self.writes)} writes, {len(self.refused)} refused, the slowest "

@@ -17,12 +17,17 @@ MAX_AFTER = 16
 class Lineage(NamedTuple):
     """``line``: id of the line; ``number``: its changes so far; ``token``: random, of the last one;
     ``after``: lines that this one was accepted in place of.  A line of "" is of a version that knew
-    none."""
+    none.
+
+    ``unfinished``: what writes the configuration in several transactions, and has not come to its
+    end: nobody may follow what is there.  Such a line is another one than all that nodes know, so
+    that those of versions without this field hold back as well."""
 
     line: str
     number: int
     token: str
     after: tuple[str, ...] = ()
+    unfinished: str = ""
 
     def next(self, token: str) -> Lineage:
         """After one more change.  A line that has no id gets ``token`` for one."""
@@ -31,7 +36,10 @@ class Lineage(NamedTuple):
         return self._replace(number=self.number + 1, token=token)
 
     def encode(self) -> bytes:
-        return json.dumps(self._asdict(), separators=(",", ":")).encode()
+        fields = self._asdict()
+        if not self.unfinished:
+            del fields["unfinished"]
+        return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def first(token: str) -> Lineage:
@@ -50,14 +58,32 @@ def accepted(token: str, known: Lineage | None, found: Lineage | None) -> Lineag
     return Lineage(token, number + 1, token, tuple(after)[-MAX_AFTER:])
 
 
+def staged(token: str, former: Lineage | None, what: str) -> bytes:
+    """The value that stands in place of ``former`` while ``what`` is under way; see
+    :func:`before_staged`."""
+    made = Lineage(f"staged-{token}", former.number if former else 0, token, (), what)
+    fields = made._asdict() | {"former": former._asdict() if former else None}
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def before_staged(value: bytes) -> Lineage | None:
+    """What :func:`staged` was given as ``former``; of any other value what it says."""
+    found = decode(value)
+    if not found.unfinished:
+        return found
+    former = json.loads(value).get("former")
+    return decode(json.dumps(former).encode()) if former else None
+
+
 def decode(value: bytes) -> Lineage:
     """What :meth:`Lineage.encode` made; anything else is the token of a line without id."""
     try:
-        line, number, token, after = (
-            json.loads(value)[name] for name in ("line", "number", "token", "after")
-        )
-        if all(type(text) is str for text in (line, token, *after)) and type(number) is int:
-            return Lineage(line, number, token, tuple(after))
+        fields = json.loads(value)
+        line, number, token, after = (fields[name] for name in ("line", "number", "token", "after"))
+        unfinished = fields.get("unfinished", "")
+        texts = (line, token, unfinished, *after)
+        if all(type(text) is str for text in texts) and type(number) is int:
+            return Lineage(line, number, token, tuple(after), unfinished)
     except (ValueError, TypeError, LookupError):
         pass
     return Lineage("", 0, value.decode("utf-8", "replace"))
@@ -72,6 +98,8 @@ def doubt(
     ``resources``: how many the node knows.  ``ports``: how many it knows, and how many of them the
     store has.  ``most_lost``: percent of them that may be missing where no node changed anything.
     """
+    if found is not None and found.unfinished:
+        return f"the store holds half a configuration: {found.unfinished}"
     if known is None:
         return ""
     if found is None:

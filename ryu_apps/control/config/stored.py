@@ -64,13 +64,21 @@ def decode(kind: str, value: bytes) -> Resource:
 
     Raises ModelError for an unknown kind, malformed JSON, a newer schema or a missing field.
     """
+    try:
+        data = json.loads(value)
+    except ValueError as error:
+        raise ModelError(f"stored {kind} is malformed: {error}") from error
+    return read(kind, data)
+
+
+def read(kind: str, data: dict[str, Any]) -> Resource:
+    """As :func:`decode`, of the JSON object; which may be changed by it."""
     declared = KINDS.get(kind)
     if declared is None:
         raise ModelError(f"unknown kind of resource {kind!r}")
     cls = declared.resource
     names, parts = _form(cls)
     try:
-        data: dict[str, Any] = json.loads(value)
         if data["schema"] > SCHEMA:
             raise ModelError(
                 f"stored {kind} has schema {data['schema']}, this version reads up to {SCHEMA}"
@@ -91,6 +99,16 @@ def decode(kind: str, value: bytes) -> Resource:
         raise
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"stored {kind} is malformed: {error}") from error
+
+
+def plain(resource: Resource) -> dict[str, Any]:
+    """The stored form as a JSON object."""
+    return json.loads(encode(resource))
+
+
+def unknown_fields(kind: str, data: dict[str, Any]) -> set[str]:
+    """Those that :func:`read` leaves out."""
+    return data.keys() - set(_form(KINDS[kind].resource).names) - {"schema"}
 
 
 def _part(cls: type, value: Any) -> Any:

@@ -52,7 +52,7 @@ class EtcdStore(Store):
         self.root = check_key(options.prefix).rstrip("/")
         self.gateway = EtcdGateway(options, timeout)
         self._reader = EtcdReader(self.gateway, self.root)
-        self._max_operations = options.max_operations
+        self.max_operations = options.max_operations
         self._lock = threading.Lock()
         self._session = EtcdSession(self.gateway, options.session_ttl, self._restore_ephemeral)
         self._transactions = Transactions(
@@ -122,10 +122,10 @@ class EtcdStore(Store):
     def transact(self, compares: Sequence[Compare], operations: Sequence[Put | Delete]) -> int:
         check_transaction(compares, operations)
         most = max(len(compares), len(operations))
-        if most > self._max_operations:
+        if most > self.max_operations:
             raise TooLarge(
                 f"{most} operations or compares in one transaction, etcd takes "
-                f"{self._max_operations}; raise its --max-txn-ops and the option max_operations"
+                f"{self.max_operations}; raise its --max-txn-ops and the option max_operations"
             )
         if self._closed:
             raise StoreError("the store is closed")
@@ -164,7 +164,7 @@ class EtcdStore(Store):
                 (key, revision, value) for key, (revision, value) in self._ephemeral.items()
                 if value is not None
             ]
-        most = max(1, min(RESTORED_AT_ONCE, self._max_operations // 2))
+        most = max(1, min(RESTORED_AT_ONCE, self.max_operations // 2))
         for start in range(0, len(ours), most):
             some = ours[start:start + most]
             try:

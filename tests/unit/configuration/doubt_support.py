@@ -49,6 +49,10 @@ class Node:
             lambda config: ([Change("port", name, None), Change("network", name, None)], None)
         )
 
+    def networks(self) -> dict[str, Network]:
+        """As the API would show them."""
+        return self.configuration.read(lambda own: dict(own.networks))
+
     @property
     def held(self) -> set[str]:
         config = Config()

@@ -1,0 +1,116 @@
+"""What is wrong with a whole configuration that did not come through the API: references to what is
+not there, and what must be unique and is not."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.ipam import RD_INDEX_RANGE
+from ryu_apps.control.config.model import KINDS, Port, Resource, SecurityGroupRule, Subnet
+
+VNI_RANGE = (1, (1 << 24) - 1)
+
+
+def faults(config: Config) -> Iterator[str]:
+    """Each in words that name the resource."""
+    for kind, table in config.tables.items():
+        for item in table.values():
+            name = f"{kind} {item.id}"
+            try:
+                for fault in _of_one(config, kind, item):
+                    yield f"{name}: {fault}"
+            except (TypeError, ValueError, AttributeError) as error:
+                yield f"{name}: it has a value of the wrong form: {error}"
+    yield from _shared(config)
+
+
+@functools.cache
+def _hints(cls: type) -> dict[str, Any]:
+    return {
+        name: hint for name, hint in typing.get_type_hints(cls).items()
+        if typing.get_origin(hint) is not typing.ClassVar and not name.startswith("_")
+    }
+
+
+def _misfits(item: Any, where: str = "") -> Iterator[str]:
+    """Fields whose values are of another type than is declared, also those of what is in them."""
+    for name, hint in _hints(type(item)).items():
+        value = getattr(item, name)
+        declared = typing.get_origin(hint) or hint
+        if type(value) is not declared:
+            yield f"{where}{name} is {type(value).__name__}, not {declared.__name__}"
+        elif declared is tuple:
+            part = typing.get_args(hint)[0]
+            for one in value:
+                if type(one) is not part:
+                    yield f"{where}{name} has {type(one).__name__} in it, not {part.__name__}"
+                elif part is not str:
+                    yield from _misfits(one, f"{where}{name}.")
+
+
+def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
+    misfits = list(_misfits(item))
+    if misfits:
+        yield from misfits
+        return
+    parent = KINDS[kind].parent
+    if parent is not None:
+        yield from _missing(config, parent.kind, getattr(item, parent.field))
+    if isinstance(item, Port):
+        yield from _port(config, item)
+    elif isinstance(item, Subnet):
+        yield from _subnet(item)
+    elif isinstance(item, SecurityGroupRule):
+        yield from _missing(config, "security_group", item.remote_group_id)
+        yield from _missing(config, "address_group", item.remote_address_group_id)
+    for field, (first, last) in (("vni", VNI_RANGE), ("rd_index", RD_INDEX_RANGE)):
+        number: Any = getattr(item, field, first)
+        if type(number) is not int or not first <= number <= last:
+            yield f"{field} {number!r} is no number from {first} to {last}"
+
+
+def _missing(config: Config, kind: str, id: str) -> Iterator[str]:
+    """``id`` "": nothing is referred to."""
+    if id and id not in config.tables[kind]:
+        yield f"there is no {kind} {id}, which it names"
+
+
+def _port(config: Config, port: Port) -> Iterator[str]:
+    for group in port.security_groups:
+        yield from _missing(config, "security_group", group)
+    if port.is_router_interface:
+        yield from _missing(config, "router", port.device_id)
+    for fixed in port.fixed_ips:
+        subnet = config.tables["subnet"].get(fixed.subnet_id)
+        if subnet is None:
+            yield from _missing(config, "subnet", fixed.subnet_id)
+        elif subnet.network_id != port.network_id:
+            yield f"its address {fixed.ip_address} is on a subnet of another network"
+        elif ipaddress.ip_address(fixed.ip_address) not in subnet.net:
+            yield f"its address {fixed.ip_address} is not in {subnet.cidr}"
+
+
+def _subnet(subnet: Subnet) -> Iterator[str]:
+    net = subnet.net
+    if str(net) != subnet.cidr:
+        yield f"{subnet.cidr!r} is not how its prefix is written: {net}"
+    if subnet.gateway_ip and ipaddress.ip_address(subnet.gateway_ip).version != net.version:
+        yield f"its gateway {subnet.gateway_ip} is of another IP version than {subnet.cidr}"
+
+
+def _shared(config: Any) -> Iterator[str]:
+    """What several have that one may have."""
+    for what, index in (
+        ("VNI", config.by_vni), ("rd_index", config.by_rd_index),
+        ("MAC on a network", config.ports_by_mac), ("address", config.ports_by_address),
+    ):
+        for key, members in index.items():
+            if len(members) > 1:
+                shown = ", ".join(str(one[-1] if type(one) is tuple else one) for one in members)
+                yield f"one {what} ({' '.join(map(str, key if type(key) is tuple else (key,)))}) " \
+                      f"is that of several: {shown}"
