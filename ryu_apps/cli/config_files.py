@@ -28,8 +28,8 @@ PATIENCE = 900
 
 @contextlib.contextmanager
 def opened(file: str, use: str) -> Iterator[Any]:
-    """The store that a node's configuration file names.  ``use``: READ, TRY, WRITE; to try, one that
-    is not there is an empty one.  Raises CliError, also for what goes wrong while it is used."""
+    """The store that a node's configuration file names.  ``use``: READ, TRY, WRITE; to TRY,
+    one that is not there is empty.  Raises CliError, also for what goes wrong meanwhile."""
     from oslo_config import cfg
 
     from ryu_apps import settings
