@@ -60,6 +60,7 @@ def speaker_of(conf: Any) -> Speaker:
         router_id=conf.bgp.router_id or "0.0.0.0",
         listen=tuple(listen),
         restart_time=conf.bgp.restart_time,
+        long_lived_time=conf.bgp.long_lived_time,
         peers=peers,
     )
 

@@ -121,6 +121,9 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                     "of a network's or router's VNI, whatever its AS (RFC 8365 section 5.1.2.1): "
                     "routers of another AS need no vpn:import_targets then."),
         cfg.IntOpt("restart_time", default=120, min=1, max=4095),
+        cfg.IntOpt("long_lived_time", default=86400, min=0, max=0xFFFFFF, help="Seconds for which "
+                   "peers keep our routes of a VPN family after restart_time, as the least "
+                   "preferred ones (RFC 9494); 0: no such capability."),
         cfg.IntOpt("stalepath_time", default=360, min=1, max=4095, help="Seconds that a router "
                    "which is back after a restart has to announce its routes again; those it has "
                    "not by then go."),

@@ -297,6 +297,12 @@ def restart_capability(flags: int, seconds: int, *families: tuple[int, int, int]
         struct.pack("!HBB", *family) for family in families)
 
 
+def long_lived_capability(*families: tuple[int, int, int, int]) -> tuple[int, bytes]:
+    """Long-lived graceful restart (RFC 9494 section 3.1): (AFI, SAFI, flags F=0x80, seconds)."""
+    return 71, b"".join(
+        struct.pack("!HBB", *family) + seconds.to_bytes(3, "big") for *family, seconds in families)
+
+
 def notification(code: int, subcode: int, data: bytes = b"") -> bytes:
     return wire.MARKER + struct.pack("!HBBB", 21 + len(data), wire.NOTIFICATION, code, subcode) \
         + data

@@ -67,11 +67,15 @@ SHOWN = 2
 
 
 def restart_terms(peer: Record) -> str:
-    """What the peer said of graceful restart: its time, and the flags R, F and N."""
-    if not peer.get("graceful_restart"):
+    """What the peer said of graceful restart: its time, the time of a long-lived one, and the flags
+    R, F and N."""
+    if not peer.get("graceful_restart") and not peer.get("long_lived_time"):
         return "-" if peer.get("up") else ""
     flags = (("R", "restarting"), ("F", "forwarding"), ("N", "notification"))
-    return f"{peer['restart_time']}s " + "".join(name for name, word in flags if peer.get(word))
+    times = f"{peer['restart_time'] if peer.get('graceful_restart') else 0}s"
+    if peer.get("long_lived_time"):
+        times += f"+{peer['long_lived_time']}s"
+    return f"{times} " + "".join(name for name, word in flags if peer.get(word))
 
 
 def first(record: Record, *names: str) -> Any:

@@ -34,7 +34,7 @@ RIB: list[Column] = [
     ("NEXT HOP", "next_hop"),
     ("VNI", "labels"),
     ("FROM", "peer"),
-    ("STATE", lambda path: "stale" if path.get("stale") else "live"),
+    ("STATE", lambda path: route_state(path)),
     ("NOTE", lambda path: note(path)),
 ]
 RIB_WIDE: list[Column] = [
@@ -75,6 +75,13 @@ def route_text(path: Record) -> str:
     """What the route is about: MAC and address, prefix, or the originator of an inclusive one."""
     parts = [text(path[name]) for name in ("mac", "ip", "prefix") if path.get(name)]
     return " ".join(parts) or text(first(path, "originator", "route", "key"))
+
+
+def route_state(path: Record) -> str:
+    """"least": of a peer that has been away for longer than its restart time (RFC 9494)."""
+    if path.get("least_preferred"):
+        return "least preferred"
+    return "stale" if path.get("stale") else "live"
 
 
 def note(path: Record) -> str:

@@ -18,6 +18,10 @@ from typing import Any, NamedTuple
 from ryu_apps.control.families import EVPN, IPV4_UNICAST, IPV6_UNICAST, Family
 from vrouter_ovs.encapsulation import VXLAN
 
+LLGR_STALE, NO_LLGR = "llgr-stale", "no-llgr"
+"""Well-known communities (RFC 9494 section 3.3): the least preferred of all routes, kept for one
+who is away for long; not to be kept so."""
+
 LAST_SEQUENCE = 2**32 - 1
 """The MAC mobility sequence number has 32 bits (RFC 7432 section 7.7)."""
 
@@ -121,7 +125,8 @@ class Attributes(NamedTuple):
     section 4.1), by the names of :mod:`vrouter_ovs.encapsulation` and in its order; VXLAN where
     there are none, and nothing for a route of the underlay.  ``router_mac``: RFC 9135 section 6.1,
     or "".  ``mobility``: sequence number of the MAC mobility community (RFC 7432 section 7.7), 0
-    where absent; ``sticky`` its static flag.  ``med`` -1 where absent.
+    where absent; ``sticky`` its static flag.  ``med`` -1 where absent.  ``communities``: LLGR_STALE
+    and NO_LLGR, sorted; others are not kept.
     """
 
     next_hop: str
@@ -137,6 +142,7 @@ class Attributes(NamedTuple):
     originator_id: str = ""
     cluster_list: tuple[str, ...] = ()
     link_local: str = ""
+    communities: tuple[str, ...] = ()
 
 
 class Path(NamedTuple):

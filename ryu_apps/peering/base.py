@@ -60,13 +60,15 @@ class Peer:
 @dataclass(frozen=True)
 class Speaker:
     """This node's side.  ``listen``: (address, port) pairs; ``local_address``: source of active
-    connections, "" for any.  ``restart_time``: seconds, RFC 4724 section 3."""
+    connections, "" for any.  ``restart_time``: seconds, RFC 4724 section 3; ``long_lived_time``
+    likewise, RFC 9494 section 3.1, 0 for no such capability."""
 
     local_as: int
     router_id: str
     listen: tuple[tuple[str, int], ...] = (("0.0.0.0", 179),)
     local_address: str = ""
     restart_time: int = 120
+    long_lived_time: int = 0
     peers: tuple[Peer, ...] = field(default=())
 
 

@@ -22,14 +22,19 @@ def _peer(world: World, name: str, state: Mapping[str, Any]) -> dict[str, Any]:
         "up": name in world.peers.up and state.get("state") != "Unknown",
         "families": [str(family) for family in families], **_restart(families),
         "paths": world.rib.count(name), "stale_paths": world.rib.stale_count(name),
+        "long_lived_stale_paths": world.rib.long_lived_count(name),
     }  # fmt: skip
 
 
 def _restart(families: Mapping[Family, Negotiated]) -> dict[str, Any]:
-    """What the session's OPEN says of graceful restart, in one word for all of its families:
-    ``forwarding`` where no family with graceful restart is without."""
+    """What the session's OPEN says of graceful restart, in one word for all of its families: the
+    flags F where no family with that capability is without, the longest of the long-lived times."""
     terms = [one for one in families.values() if one.graceful_restart]
-    if not terms:
-        return next(iter(families.values()), Negotiated())._asdict()
-    forwarding = all(one.forwarding for one in terms)
-    return terms[0]._replace(forwarding=forwarding)._asdict()
+    long_lived = [one for one in families.values() if one.long_lived_time]
+    first = terms[0] if terms else next(iter(families.values()), Negotiated())
+    return first._replace(
+        forwarding=all(one.forwarding for one in terms) if terms else first.forwarding,
+        long_lived_time=max((one.long_lived_time for one in long_lived), default=0),
+        long_lived_forwarding=bool(long_lived) and all(
+            one.long_lived_forwarding for one in long_lived),
+    )._asdict()

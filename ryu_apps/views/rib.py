@@ -16,7 +16,7 @@ from ryu_apps.control.config.model import Network
 from ryu_apps.control.families import UNDERLAY_FAMILIES
 from ryu_apps.control.routes import NLRI_CLASSES, Nlri, Path, fields_of
 from ryu_apps.control.vpn.instances import Instances
-from ryu_apps.control.vpn.rib import LOCAL
+from ryu_apps.control.vpn.rib import LOCAL, LONG_LIVED
 from ryu_apps.control.world import World
 
 
@@ -134,6 +134,8 @@ def _describe(world: World, path: Path, source: str) -> dict[str, Any]:
         "esi": path.esi, "gateway": path.gateway,
         "peer": source or "local", "best": world.rib.best.get(nlri) is path,
         "stale": world.rib.is_stale(source, nlri),
+        "least_preferred": world.rib.freshness(source, path) == LONG_LIVED,
+        "communities": list(attrs.communities),
         "evi": [one.spec.vni for one in importing if one.spec.kind == "evi"],
         "vrf": [one.spec.vni for one in importing if one.spec.kind == "vrf"],
         "unused": unused,

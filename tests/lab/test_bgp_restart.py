@@ -8,6 +8,7 @@ from lab.beds.bgp_bed import (
     Node,
     RawPeer,
     free_port,
+    long_lived_capability,
     mac_path,
     notification,
     open_message,
@@ -54,6 +55,10 @@ def told(node):
      GR._replace(forwarding=False, restart_time=3)),
     ((restart_capability(8, 120, (*EVPN, 0x80)),), GR._replace(restarting=True)),
     ((restart_capability(4, 120, (*EVPN, 0x80)),), GR._replace(notification=True)),
+    ((restart_capability(0, 120), long_lived_capability((*EVPN, 0x80, 3600))),
+     Negotiated(restart_time=120, long_lived_time=3600, long_lived_forwarding=True)),
+    ((restart_capability(0, 120, (*EVPN, 0x80)), long_lived_capability((*IPV4, 0, 60))), GR),
+    ((long_lived_capability((*EVPN, 0x80, 3600)),), Negotiated()),
 ])
 def test_what_the_open_says(node, capabilities, negotiated):
     connect(node, *capabilities).close()

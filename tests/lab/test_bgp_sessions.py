@@ -176,6 +176,7 @@ def test_maximum_of_prefixes_counts_routes_not_announcements(nodes):
     first.engine.announce([mac_path(A, 10)])
     second.wait_down(A)
     assert "maximum number of prefixes" in second.seen(PeerDown)[0].reason
+    wait(lambda: first.seen(PeerDown), "its end at the other side")
     assert "(6/1)" in first.seen(PeerDown)[0].reason or not first.is_up(B)
     assert second.status(A)["state"] == "Idle"
     first.engine.withdraw([mac_path(A, 10).nlri])

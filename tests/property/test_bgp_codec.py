@@ -67,7 +67,8 @@ attributes = st.builds(
     as_path=st.lists(st.integers(1, (1 << 32) - 1).filter(lambda n: n != 64512),
                      max_size=6).map(tuple) | st.just((7,) * 300),
     med=st.just(-1) | number32, origin=st.integers(0, 2), originator_id=st.just("") | v4,
-    cluster_list=st.lists(v4, max_size=5).map(tuple), link_local=st.just("")).filter(
+    cluster_list=st.lists(v4, max_size=5).map(tuple), link_local=st.just(""),
+    communities=st.just(())).filter(
         lambda a: "192.0.2.250" not in (a.originator_id, *a.cluster_list))
 
 

@@ -179,6 +179,24 @@ def test_an_open_says_what_each_family_needs(families):
         code for family in families for code, _ in FAMILIES[family].capabilities}
 
 
+@pytest.mark.parametrize("seconds", [0, 1, 86400, 0xFFFFFF])
+def test_an_open_says_for_how_long_routes_of_vpn_families_may_be_kept(seconds):
+    """RFC 9494 section 3.1: AFI, SAFI, flag F, 24 bits of seconds."""
+    packed = pack_open(65000, 90, "192.0.2.1", 120, False, ALL, seconds)
+    of = [family for family in ALL if FAMILIES[family].long_lived]
+    assert of == [EVPN]
+    assert parse_open(packed[wire.HEADER:]).long_lived == (
+        {EVPN: (seconds, True)} if seconds else {})
+    assert (b"\x47\x07\0\x19\x46\x80" + seconds.to_bytes(3, "big") in packed) == bool(seconds)
+
+
+def test_the_long_lived_capability_says_nothing_without_the_other():
+    packed = bytearray(pack_open(65000, 90, "192.0.2.1", 120, False, (EVPN,), 60))
+    packed[packed.index(b"\x40\x06\x40\x78")] = 99
+    opened = parse_open(bytes(packed[wire.HEADER:]))
+    assert not opened.graceful and opened.long_lived == {}
+
+
 def test_with_evpn_alone_the_bytes_are_those_of_the_first_version():
     """Nodes of both versions run in one system."""
     marker = "ff" * 16

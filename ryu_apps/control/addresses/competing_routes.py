@@ -11,6 +11,7 @@ from __future__ import annotations
 from ryu_apps.control.addresses.holders import AddressHolder, Key
 from ryu_apps.control.routes import Path
 from ryu_apps.control.tables import Tables
+from ryu_apps.control.vpn.rib import LIVE
 from ryu_apps.control.vpn.selection import select_mac
 
 
@@ -60,10 +61,10 @@ class CompetingRoutes:
         ]
         if not live:
             return False
-        best = select_mac(live, lambda nlri: False)
+        best = select_mac(live, lambda nlri: LIVE)
         attrs = best.attrs._replace(next_hop=holder.vtep, mobility=holder.sequence, sticky=False)
         mine = best._replace(attrs=attrs)
-        return select_mac([best, mine], lambda nlri: False) is best
+        return select_mac([best, mine], lambda nlri: LIVE) is best
 
     def _paths(self, key: Key, mac: str, own_mac: str) -> list[Path]:
         """The routes that say where the address is, or a MAC that passes with it."""

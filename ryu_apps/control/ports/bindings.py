@@ -22,6 +22,7 @@ from ryu_apps.control.elements.elements import Claim, Interface
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.duplicates import Duplicates
+from ryu_apps.control.vpn.rib import LIVE
 from ryu_apps.control.vpn.selection import select_mac
 from vrouter_ovs.addresses import ip_network
 
@@ -145,7 +146,7 @@ class Bindings:
         if live:
             ours = {element.vtep for element in self._elements.accepted.values()}
             live = [path for path in live if path.attrs.next_hop not in ours]
-        best = select_mac(live, self._rib.stale_best.__contains__)
+        best = select_mac(live, self._rib.best_freshness)
         if best is None or not announced:
             return best
         mine = self.mobility.get(port.id)
@@ -154,7 +155,7 @@ class Bindings:
         if best.attrs.mobility == mine.sequence:
             # RFC 7432 section 15.1: the lowest VTEP wins, on both sides.
             both = [best, best._replace(attrs=best.attrs._replace(next_hop=vtep))]
-            if select_mac(both, lambda nlri: False) is best:
+            if select_mac(both, lambda nlri: LIVE) is best:
                 return best
         return None
 

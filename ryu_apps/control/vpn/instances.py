@@ -151,11 +151,11 @@ class Instances:
 
     def best(self, paths: Iterable[Path]) -> Path | None:
         """Where a MAC or an address is: :func:`select_mac` as all of this node use it."""
-        return select_mac(paths, self._rib.stale_best.__contains__, self._stands)
+        return select_mac(paths, self._rib.best_freshness, self._stands)
 
     def hops(self, paths: tuple[Path, ...]) -> tuple[Path, ...]:
         """How a prefix is reached: :func:`select_hops` likewise."""
-        return select_hops(paths, self._rib.stale_best.__contains__, self._stands)
+        return select_hops(paths, self._rib.best_freshness, self._stands)
 
     def judge_again(self, vteps: Container[str]) -> None:
         """These VTEPs became a node's, or ceased to be: choose again where that decides."""

@@ -3,7 +3,8 @@
 A path is known by its NLRI and its source: the peer it came from, or LOCAL.  Paths of a peer whose
 session ended are stale, not gone (RFC 4724 section 4.2): they lose against any live path of the
 same NLRI, and go when the peer's End-of-RIB of their address family, or the retention time, says
-so.
+so.  Those of a peer that is away for long, and those of which a peer says the like by the community
+LLGR_STALE, lose against any other path at all (RFC 9494 section 4.3).
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from ryu_apps.control.families import Family
-from ryu_apps.control.routes import Nlri, Path
+from ryu_apps.control.routes import LLGR_STALE, Nlri, Path
 
 LOCAL = ""
+LONG_LIVED, STALE, LIVE = range(3)
+"""How fresh a path is: the more the better."""
 
 
 class BestChange(NamedTuple):
     """The best path of an NLRI changed; None is "no path".  ``staleness_only`` is True when the
-    path is the same and only went stale or came alive."""
+    path is the same, and only more or less fresh than it was."""
 
     nlri: Nlri
     old: Path | None
@@ -39,10 +42,11 @@ class Rib:
         self.best: dict[Nlri, Path] = {}
         self._paths: dict[Nlri, tuple[tuple[str, Path], ...]] = {}
         self._sources: dict[str, dict[Nlri, None]] = {}
-        self._stale: dict[str, dict[Family, dict[Nlri, None]]] = {}
-        """Source -> its stale NLRIs by family; neither level has an empty dict."""
-        self.stale_best: set[Nlri] = set()
-        """NLRIs whose best path is stale."""
+        self._stale: dict[str, dict[Family, dict[Nlri, bool]]] = {}
+        """Source -> its stale NLRIs by family, and whether they are so for long; neither level has
+        an empty dict."""
+        self.stale_best: dict[Nlri, int] = {}
+        """NLRIs whose best path is not LIVE -> how fresh it is."""
 
     def __len__(self) -> int:
         return len(self.best)
@@ -91,13 +95,21 @@ class Rib:
         """All its paths turn stale."""
         marked = self._stale.pop(peer, {})
         for nlri in self._sources.get(peer, ()):
-            marked.setdefault(nlri.family, {})[nlri] = None
+            marked.setdefault(nlri.family, {}).setdefault(nlri, False)
         if marked:
             self._stale[peer] = marked
         changes: list[BestChange] = []
         for nlris in marked.values():
             for nlri in nlris:
                 self._replace(nlri, self._paths[nlri], changes)
+        return changes
+
+    def make_long_lived(self, peer: str, nlris: Iterable[Nlri]) -> list[BestChange]:
+        """Of the peer's stale paths these are the least preferred now."""
+        changes: list[BestChange] = []
+        for nlri in nlris:
+            self._stale[peer][nlri.family][nlri] = True
+            self._replace(nlri, self._paths[nlri], changes)
         return changes
 
     def end_of_rib(self, peer: str, family: Family) -> list[BestChange]:
@@ -129,6 +141,18 @@ class Rib:
         families = self._stale.get(source)
         return families is not None and nlri in families.get(nlri.family, ())
 
+    def freshness(self, source: str, path: Path) -> int:
+        """LIVE, STALE or LONG_LIVED, of a source's path."""
+        if LLGR_STALE in path.attrs.communities:
+            return LONG_LIVED
+        marked = self._stale.get(source, {}).get(path.nlri.family, {})
+        long_lived = marked.get(path.nlri)
+        return LIVE if long_lived is None else LONG_LIVED if long_lived else STALE
+
+    def best_freshness(self, nlri: Nlri) -> int:
+        """How fresh the best path of an NLRI is."""
+        return self.stale_best.get(nlri, LIVE)
+
     def of(self, nlri: Nlri) -> tuple[tuple[str, Path], ...]:
         """(source, path) of all who announce an NLRI, or did before they went stale."""
         return self._paths.get(nlri, ())
@@ -157,6 +181,10 @@ class Rib:
         """How many of its paths are stale, of all families."""
         return sum(map(len, self._stale.get(source, {}).values()))
 
+    def long_lived_count(self, source: str) -> int:
+        """How many of these are the least preferred ones."""
+        return sum(sum(marked.values()) for marked in self._stale.get(source, {}).values())
+
     def sources(self) -> list[str]:
         return list(self._sources)
 
@@ -177,33 +205,35 @@ class Rib:
 
     def _replace(self, nlri: Nlri, candidates: tuple, changes: list[BestChange]) -> None:
         old = self.best.get(nlri)
-        was_stale = nlri in self.stale_best
+        before = self.stale_best.get(nlri, LIVE)
         if not candidates:
             del self._paths[nlri], self.best[nlri]
-            self.stale_best.discard(nlri)
+            self.stale_best.pop(nlri, None)
             changes.append(BestChange(nlri, old, None))
             return
         self._paths[nlri] = candidates
         only = len(candidates) == 1
         source, new = candidates[0] if only else max(candidates, key=self._preference)
-        now_stale = bool(self._stale) and self.is_stale(source, nlri)
-        if now_stale != was_stale:
-            (self.stale_best.add if now_stale else self.stale_best.discard)(nlri)
+        after = self.freshness(source, new) if self._stale or new.attrs.communities else LIVE
+        if after == LIVE:
+            self.stale_best.pop(nlri, None)
+        else:
+            self.stale_best[nlri] = after
         if new is not old:
             self.best[nlri] = new
         if new != old:
             changes.append(BestChange(nlri, old, new))
-        elif now_stale != was_stale:
+        elif after != before:
             changes.append(BestChange(nlri, old, new, staleness_only=True))
 
     def _preference(self, item: tuple[str, Path]):
-        """RFC 4271 section 9.1.2.2, with a live path before a stale one and our own first.  The
-        last word is the peer's name, so that the order of arrival decides nothing."""
+        """RFC 4271 section 9.1.2.2, with the fresher path first, and our own before that.  The last
+        word is the peer's name, so that the order of arrival decides nothing."""
         source, path = item
         attrs = path.attrs
         return (
             source == LOCAL,
-            not self.is_stale(source, path.nlri),
+            self.freshness(source, path),
             not self.is_router(source),
             attrs.local_pref,
             -len(attrs.as_path),

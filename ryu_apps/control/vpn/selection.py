@@ -19,12 +19,13 @@ def vtep_order(address: str) -> tuple[int, int]:
 
 def select_mac(
     paths: Iterable[Path],
-    is_stale: Callable[[Nlri], bool],
+    freshness: Callable[[Nlri], int],
     stands: Callable[[Path], bool] = lambda path: False,
 ) -> Path | None:
-    """The path that says where a MAC is: a node's before a router's, live before stale, sticky,
+    """The path that says where a MAC is: a node's before a router's, the fresher one, sticky,
     highest sequence number, lowest VTEP (RFC 7432 sections 7.7 and 15).
 
+    ``freshness``: see :meth:`~ryu_apps.control.vpn.rib.Rib.best_freshness`.
     ``stands``: a node announces what its switch delivers to, so no router takes that away, unless
     the node's peer has expired (:meth:`~ryu_apps.control.vpn.origins.Origins.stands`).
     """
@@ -35,7 +36,7 @@ def select_mac(
         paths,
         key=lambda path: (
             stands(path),
-            not is_stale(path.nlri),
+            freshness(path.nlri),
             path.attrs.sticky,
             path.attrs.mobility,
             path.attrs.local_pref,
@@ -47,14 +48,14 @@ def select_mac(
 
 def select_hops(
     paths: tuple[Path, ...],
-    is_stale: Callable[[Nlri], bool],
+    freshness: Callable[[Nlri], int],
     stands: Callable[[Path], bool] = lambda path: False,
 ) -> tuple[Path, ...]:
     """The paths a prefix is forwarded along: the MAC/IP route of a host before IP prefix routes,
     and of those all that are equally good (ECMP)."""
     hosts = [path for path in paths if type(path.nlri) is MacIp]
     if hosts:
-        best = select_mac(hosts, is_stale, stands)
+        best = select_mac(hosts, freshness, stands)
         return (best,)
     if len(paths) < 2:
         return paths
@@ -62,7 +63,7 @@ def select_hops(
     def rank(path: Path):
         attrs = path.attrs
         return (
-            not is_stale(path.nlri),
+            freshness(path.nlri),
             attrs.local_pref,
             -len(attrs.as_path),
             -attrs.origin,

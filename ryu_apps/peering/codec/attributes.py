@@ -11,7 +11,7 @@ import struct
 from typing import NamedTuple
 
 from ryu_apps.control.families import DEFAULT_FAMILIES, Family
-from ryu_apps.control.routes import Attributes
+from ryu_apps.control.routes import LLGR_STALE, NO_LLGR, Attributes
 from ryu_apps.peering.codec.messages import AS_TRANS, UPDATE_ERROR, BgpError
 from ryu_apps.peering.codec.nlri import pack_ip, unpack_ip
 from ryu_apps.peering.codec.values import invalid_host, invalid_mac
@@ -33,6 +33,8 @@ _FLAGS = {ORIGIN: 0x40, AS_PATH: 0x40, NEXT_HOP: 0x40, MED: 0x80, LOCAL_PREF: 0x
           MP_REACH: 0x80, MP_UNREACH: 0x80, EXT_COMMUNITIES: 0xC0, AS4_PATH: 0xC0,
           AS4_AGGREGATOR: 0xC0, PMSI: 0xC0}
 INGRESS_REPLICATION = 6
+_WELL_KNOWN = {0xFFFF0006: LLGR_STALE, 0xFFFF0007: NO_LLGR}
+"""Communities that something is made of."""
 
 
 class SessionParameters(NamedTuple):
@@ -222,6 +224,8 @@ def _parse_attribute(kind: int, value: bytes, session: SessionParameters, attrib
         _parse_communities(value, attributes)
     elif kind == COMMUNITIES:
         _need(size > 0 and size % 4 == 0, f"COMMUNITIES of {size} bytes")
+        found = {_WELL_KNOWN.get(number) for (number,) in struct.iter_unpack("!I", value)}
+        attributes["communities"] = tuple(sorted(found - {None}))
     elif kind == 32:
         _need(size > 0 and size % 12 == 0, f"LARGE_COMMUNITY of {size} bytes")
     elif kind == PMSI:

@@ -47,7 +47,8 @@ class FamilyCodec:
 
     ``default_encaps``: what a next hop takes where no Encapsulation community says it (RFC 8365
     section 5.1.3 leaves it to the configuration for EVPN).
-    ``restart_flags``: in our graceful restart capability.  ``capabilities``: (code, value) of those
+    ``restart_flags``: in our graceful restart capability; ``long_lived``: whether peers may keep
+    our routes for longer (RFC 9494).  ``capabilities``: (code, value) of those
     that it needs besides multiprotocol and graceful restart.  ``end_of_rib``: the message that ends
     the initial table (RFC 4724 section 2).
     """
@@ -64,6 +65,7 @@ class FamilyCodec:
     own_fields: bool = False
     default_encaps: tuple[str, ...] = (VXLAN,)
     restart_flags: int = GR_FORWARDING
+    long_lived: bool = False
     capabilities: tuple[tuple[int, bytes], ...] = ()
     wire: bytes = field(init=False)
     """AFI and SAFI as MP_REACH_NLRI and MP_UNREACH_NLRI have them."""
@@ -91,7 +93,7 @@ FAMILIES: Mapping[Family, FamilyCodec] = _table(
         EVPN, nlri_evpn.ROUTE_TYPES, nlri_evpn.pack_route, nlri_evpn.unpack_routes,
         nlri_evpn.invalid_route,
         p_tunnel_types=frozenset((nlri_evpn.IMET,)), p_tunnel=nlri_evpn.p_tunnel,
-        unpack_next_hop=nlri_evpn.unpack_next_hop,
+        unpack_next_hop=nlri_evpn.unpack_next_hop, long_lived=True,
     ),
     # Nothing is forwarded by these routes and none is announced: no forwarding state is kept.
     FamilyCodec(

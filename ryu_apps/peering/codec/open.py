@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from os_ken.lib.packet import bgp
 
 from ryu_apps.control.families import DEFAULT_FAMILIES, Family
-from ryu_apps.peering.codec.families import FAMILIES, GR_FORWARDING
+from ryu_apps.peering.codec.families import FAMILIES, GR_FORWARDING, FamilyCodec
 from ryu_apps.peering.codec.messages import AS_TRANS, OPEN_ERROR, BgpError
 
-CAP_MP, CAP_REFRESH, CAP_GR, CAP_AS4 = 1, 2, 64, 65
+CAP_MP, CAP_REFRESH, CAP_GR, CAP_AS4, CAP_LLGR = 1, 2, 64, 65, 71
 GR_RESTARTING, GR_NOTIFICATION = 0x8, 0x4
 """Restart flags: R (RFC 4724 section 3) and N (RFC 8538 section 2)."""
 
@@ -26,7 +26,8 @@ GR_RESTARTING, GR_NOTIFICATION = 0x8, 0x4
 @dataclass(frozen=True)
 class Open:
     """What a peer's OPEN says.  ``families``: announced by multiprotocol capabilities;
-    ``restart_families``: by that of graceful restart, ``forwarding`` those of them with flag F."""
+    ``restart_families``: by that of graceful restart, ``forwarding`` those of them with flag F.
+    ``long_lived``: family -> (seconds, flag F) of long-lived graceful restart."""
 
     asn: int
     hold_time: int
@@ -39,12 +40,14 @@ class Open:
     restart_flags: int = 0
     restart_time: int = 0
     forwarding: frozenset[Family] = frozenset()
+    long_lived: Mapping[Family, tuple[int, bool]] = field(default_factory=dict)
     unknown: tuple[int, ...] = field(default=())
 
 
 def pack_open(asn: int, hold_time: int, router_id: str, restart_time: int, restarting: bool,
-              families: Sequence[Family] = DEFAULT_FAMILIES) -> bytes:
-    """Our OPEN: ``families``, 4-byte AS, route refresh, graceful restart."""
+              families: Sequence[Family] = DEFAULT_FAMILIES, long_lived_time: int = 0) -> bytes:
+    """Our OPEN: ``families``, 4-byte AS, route refresh, graceful restart, and with
+    ``long_lived_time`` (seconds) long-lived graceful restart of the families that have it."""
     codecs = [FAMILIES[family] for family in families]
     flags = GR_NOTIFICATION | (GR_RESTARTING if restarting else 0)
     special = dict.fromkeys(extra for codec in codecs for extra in codec.capabilities)
@@ -56,9 +59,18 @@ def pack_open(asn: int, hold_time: int, router_id: str, restart_time: int, resta
             bgp.BGPOptParamCapabilityFourOctetAsNumber(asn),
             bgp.BGPOptParamCapabilityGracefulRestart(
                 flags, restart_time, [(*codec.family, codec.restart_flags) for codec in codecs]),
+            *_long_lived(codecs, long_lived_time),
             *(bgp.BGPOptParamCapabilityUnknown(cap_code=code, cap_value=value)
               for code, value in special),
         ]).serialize())
+
+
+def _long_lived(codecs: Iterable[FamilyCodec], seconds: int) -> list:
+    """RFC 9494 section 3.1: AFI, SAFI, flags, and the time in three bytes, of each family."""
+    value = b"".join(
+        codec.wire + bytes((codec.restart_flags & GR_FORWARDING,)) + seconds.to_bytes(3, "big")
+        for codec in codecs if codec.long_lived and seconds)
+    return [bgp.BGPOptParamCapabilityUnknown(cap_code=CAP_LLGR, cap_value=value)] if value else []
 
 
 def unsupported(families: Iterable[Family]) -> bytes:
@@ -107,6 +119,7 @@ def parse_open(data: bytes) -> Open:
     families: set[Family] = set()
     forwarding: set[Family] = set()
     restart_families: set[Family] = set()
+    long_lived: dict[Family, tuple[int, bool]] = {}
     unknown: list[int] = []
     fields: dict = {}
     for code, value in _capabilities(data):
@@ -124,8 +137,17 @@ def parse_open(data: bytes) -> Open:
                 restart_families.add(family)
                 if value[at + 3] & GR_FORWARDING:
                     forwarding.add(family)
+        elif code == CAP_LLGR:
+            for at in range(0, len(value) - 6, 7):
+                family = Family(int.from_bytes(value[at : at + 2], "big"), value[at + 2])
+                long_lived[family] = (
+                    int.from_bytes(value[at + 4 : at + 7], "big"),
+                    bool(value[at + 3] & GR_FORWARDING))
         else:
             unknown.append(code)
     return Open(asn, hold, socket.inet_ntoa(data[5:9]), frozenset(families),
                 restart_families=frozenset(restart_families),
-                forwarding=frozenset(forwarding), unknown=tuple(unknown), **fields)
+                forwarding=frozenset(forwarding),
+                # Without the other capability it says nothing (RFC 9494 section 3.1).
+                long_lived=long_lived if fields.get("graceful") else {},
+                unknown=tuple(unknown), **fields)

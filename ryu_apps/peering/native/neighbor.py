@@ -99,7 +99,8 @@ class BgpNeighbor:
         restarting = not self._was_up and self.loop.time() - self.core.started \
             < speaker.restart_time
         return capabilities.pack_open(speaker.local_as, self.peer.hold_time, speaker.router_id,
-                                      speaker.restart_time, restarting, self.peer.families)
+                                      speaker.restart_time, restarting, self.peer.families,
+                                      speaker.long_lived_time)
 
     def wins_collision(self, new: BgpConnection) -> bool:
         """``new`` has its OPEN: decide between it and the others (RFC 4271 section 6.8).
@@ -238,10 +239,10 @@ class BgpNeighbor:
 
 
 def _negotiated(opened: capabilities.Open, family: Family) -> Negotiated:
-    """What an OPEN says of graceful restart for a family."""
+    """What an OPEN says of graceful restart, and of a long-lived one, for a family."""
     return Negotiated(
         family in opened.restart_families,
         bool(opened.restart_flags & capabilities.GR_RESTARTING),
         family in opened.forwarding,
         bool(opened.restart_flags & capabilities.GR_NOTIFICATION),
-        opened.restart_time)
+        opened.restart_time, *opened.long_lived.get(family, (0, False)))

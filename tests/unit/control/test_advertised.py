@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control.config.model import Network, Router
@@ -186,6 +186,7 @@ subnets = st.lists(st.sampled_from(["a", "b"]), unique=True)
 gateways = st.sampled_from([None, GATEWAY, OTHER])
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(subnets, gateways), min_size=1, max_size=6))
 def test_what_was_said_is_true_or_taken_back(steps) -> None:
     """In every order of changes."""

@@ -13,6 +13,7 @@ from ryu_apps.control.families import EVPN
 from ryu_apps.control.graceful_restart import (
     BY_TCP,
     Negotiated,
+    Retention,
     SessionEnd,
     kept_on_return,
     promises_end_of_rib,
@@ -50,13 +51,20 @@ HOLD = SessionEnd(4, 0, sent=True)
     (Negotiated(), GONE, 0, 0),
     (Negotiated(), GONE._replace(sent=True), 0, 0),
 ])
-def test_how_long_routes_outlive_a_session(negotiated, end, router, node):
-    assert retained(False, negotiated, end, STALE) == router
-    assert retained(True, negotiated, end, STALE) == node
+@pytest.mark.parametrize("seconds", [0, 3600])
+def test_how_long_routes_outlive_a_session(negotiated, end, router, node, seconds):
+    """A long-lived restart goes on where a session could be retained at all (RFC 9494 section 4.2);
+    a family that is not in the other capability has no restart time."""
+    ends = end.hard or (end.code and not negotiated.notification)
+    terms = negotiated._replace(long_lived_time=seconds, long_lived_forwarding=bool(seconds))
+    assert retained(False, terms, end, STALE) == Retention(router, 0 if ends else seconds)
+    assert retained(True, terms, end, STALE) == Retention(node, 0)
 
 
 def test_nothing_outlives_the_longest_time():
-    assert retained(False, GR, BY_TCP, 60) == 60
+    assert retained(False, GR, BY_TCP, 60) == Retention(60, 0)
+    assert retained(False, GR._replace(long_lived_time=9), BY_TCP, 60) == Retention(60, 0)
+    assert retained(False, GR._replace(long_lived_time=900), BY_TCP, 600) == Retention(120, 480)
 
 
 @pytest.mark.parametrize("negotiated, kept", [
@@ -66,6 +74,17 @@ def test_nothing_outlives_the_longest_time():
 def test_what_stays_when_the_peer_is_back(negotiated, kept):
     assert kept_on_return(False, negotiated) == kept
     assert kept_on_return(True, negotiated)
+
+
+@pytest.mark.parametrize("negotiated, kept", [
+    (GR, False), (GR._replace(long_lived_time=60), False),
+    (GR._replace(long_lived_time=60, long_lived_forwarding=True), True),
+    (Negotiated(long_lived_time=60, long_lived_forwarding=True), True),
+    (Negotiated(long_lived_forwarding=True), False),
+])
+def test_what_stays_when_the_peer_is_back_after_long(negotiated, kept):
+    assert kept_on_return(False, negotiated, long_lived=True) == kept
+    assert kept_on_return(True, negotiated, long_lived=True)
 
 
 @pytest.mark.parametrize("negotiated, router, node", [

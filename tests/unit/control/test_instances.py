@@ -6,7 +6,7 @@ import pytest
 
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from ryu_apps.control.vpn.instances import Instances
-from ryu_apps.control.vpn.rib import Rib
+from ryu_apps.control.vpn.rib import LIVE, LONG_LIVED, STALE, Rib
 from ryu_apps.control.vpn.selection import select_hops, select_mac
 from ryu_apps.control.vpn.translate import VpnInstanceSpec
 from tests.unit.control.graph_support import Part
@@ -91,24 +91,27 @@ def test_the_choice_for_a_mac():
     low, high = mac_path("192.0.2.1"), mac_path("192.0.2.10")
     newer = mac_path("192.0.2.30", mobility=1)
     sticky = mac_path("192.0.2.40", sticky=True)
-    live = lambda nlri: False  # noqa: E731
+    live = lambda nlri: LIVE  # noqa: E731
     assert select_mac((), live) is None
     assert select_mac((high, low), live) is low, "lowest VTEP, as a number"
     assert select_mac((high, low, newer), live) is newer
     assert select_mac((high, low, newer, sticky), live) is sticky
-    assert select_mac((low, newer), lambda nlri: nlri == newer.nlri) is low
+    assert select_mac((low, newer), lambda nlri: STALE if nlri == newer.nlri else LIVE) is low
 
 
 def test_the_choice_for_a_prefix():
     one, two = prefix_path("192.0.2.1"), prefix_path("192.0.2.2")
     far = prefix_path("192.0.2.3", as_path=(65001,))
     host = mac_path(labels=(101, 201))
-    live = lambda nlri: False  # noqa: E731
+    live = lambda nlri: LIVE  # noqa: E731
     assert select_hops((), live) == ()
     assert select_hops((far,), live) == (far,)
     assert select_hops((one, far, two), live) == (one, two)
     assert select_hops((one, host, two), live) == (host,)
-    assert select_hops((one, two), lambda nlri: nlri == one.nlri) == (two,)
+    assert select_hops((one, two), lambda nlri: STALE if nlri == one.nlri else LIVE) == (two,)
+    fresh = {one.nlri: LONG_LIVED, two.nlri: STALE}
+    assert select_hops((one, two), fresh.get) == (two,)
+    assert select_hops((one, far), {one.nlri: LONG_LIVED, far.nlri: LONG_LIVED}.get) == (one,)
 
 
 def test_targets_of_any_as():

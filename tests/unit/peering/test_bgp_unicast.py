@@ -10,7 +10,7 @@ import pytest
 from os_ken.lib.packet import bgp
 
 from ryu_apps.control.families import EVPN, IPV4_UNICAST, IPV6_UNICAST
-from ryu_apps.control.routes import Attributes
+from ryu_apps.control.routes import LLGR_STALE, NO_LLGR, Attributes
 from ryu_apps.peering import parse_peer
 from ryu_apps.peering.codec import messages as wire
 from ryu_apps.peering.codec.attributes import SessionParameters
@@ -171,6 +171,15 @@ def test_what_stands_behind_the_length_is_zero():
     found = update(ORIGIN + PATH + HOP, nlri=b"\x14\x0a\1\xff")
     assert prefixes(found.announced) == ["10.1.240.0/20"]
     assert found.announced[0].key == b"\x14\x0a\1\xf0"
+
+
+def test_well_known_communities():
+    """RFC 9494 section 3.3; others are not kept."""
+    value = struct.pack("!IIII", 0xFFFF0007, 65000 << 16 | 7, 0xFFFFFF01, 0xFFFF0006)
+    found = update(ORIGIN + PATH + HOP + b"\xc0\x08\x10" + value, nlri=NET)
+    assert Attributes(*found.attrs).communities == (LLGR_STALE, NO_LLGR) and not found.notes
+    found = update(ORIGIN + PATH + HOP + b"\xc0\x08\x04" + value[4:8], nlri=NET)
+    assert Attributes(*found.attrs).communities == ()
 
 
 def test_own_fields_of_a_session_without_the_family_are_skipped():
