@@ -35,6 +35,7 @@ def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
         stalepath_time=conf.bgp.stalepath_time,
         import_any_as=conf.bgp.import_any_as,
         most_lost_ports=conf.node.max_lost_ports,
+        path_hold=conf.ovsdb.bfd_interval * conf.ovsdb.path_hold / 1000,
     )
 
 
@@ -79,6 +80,7 @@ def ovsdb_settings(conf: Any, node_name: str, openflow_port: int) -> OvsdbSettin
         openflow_port=openflow_port,
         probe_interval=section.probe_interval,
         bfd_interval=section.bfd_interval,
+        bfd_multiplier=section.bfd_multiplier,
         connections_per_port=section.connections_per_port,
         max_sessions=section.max_sessions,
         max_sessions_per_address=section.max_sessions_per_address,

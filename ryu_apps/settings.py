@@ -77,8 +77,13 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                    "tcp:ADDRESS:PORT; default: the address the hypervisor connected to."),
         cfg.IntOpt("probe_interval", default=5, min=1, help="Seconds of silence before a "
                    "hypervisor is probed."),
-        cfg.IntOpt("bfd_interval", default=1000, min=100, help="BFD between VTEPs, milliseconds; "
-                   "a tunnel is down after three lost."),
+        cfg.IntOpt("bfd_interval", default=100, min=10, max=60000, help="Milliseconds between BFD "
+                   "packets of two VTEPs; the slower of two ends counts."),
+        cfg.IntOpt("bfd_multiplier", default=3, min=1, max=255, help="So many BFD packets lost in "
+                   "a row mean that the path is down."),
+        cfg.IntOpt("path_hold", default=10, min=0, max=1000, help="So many BFD intervals an "
+                   "underlay path that failed has to be up before it carries traffic again; twice "
+                   "as many each time that it fails again soon, 16 times at most."),
         cfg.IntOpt("connections_per_port", default=65536, min=0, max=4294967295, help="Connections "
                    "that one port can have tracked; written to the hypervisor's database where "
                    "that can hold it (Open vSwitch 3.4 and later), unless an operator wrote "

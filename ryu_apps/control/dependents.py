@@ -31,6 +31,7 @@ class Dependents:
         publisher: Publisher,
     ) -> None:
         self._config = tables.config
+        self._rib = tables.rib
         self._instances = tables.instances
         self._underlay = tables.underlay
         self._elements = tables.elements
@@ -83,6 +84,8 @@ class Dependents:
     def judge_again(self, vteps: Collection[str]) -> None:
         """VTEPs became a hypervisor's of this system or of this node, or ceased to be: a route
         through one competes with a claim, or not, and comes before a router's, or not."""
+        for vtep in vteps:
+            self.apply_best_changes(self._rib.rename(vtep, self._elements.name_of(vtep)))
         self._instances.judge_again(vteps)
         for port_id in self._elements.claims:
             port = self._config.ports.get(port_id)

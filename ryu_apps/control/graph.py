@@ -39,8 +39,9 @@ GRAPH = (
         "An element has joined: its vrouter gets the objects that do not depend on ports.",
     ),
     Stage(
-        "tunnels", "(element, endpoint)", ("Vrouters",), "Vrouters.resolve_tunnel",
-        "A tunnel port came, went or has another number.",
+        "tunnels", "(element, endpoint)", ("Elements", "Tunnels", "Vrouters"), "Tunnels.resolve",
+        "A tunnel port came, went or has another number, BFD says something else of it, or a path "
+        "that had failed may carry traffic again.",
     ),
     Stage(
         "vteps", "VTEP", ("Elements", "Membership", "Peers"), "Dependents.judge_again",
@@ -93,10 +94,10 @@ GRAPH = (
     ),
     Stage(
         "lookups", "lookup: (kind, VNI, MAC or address or prefix)",
-        ("Configurer", "Gateways", "Instances", "Ports", "Presence", "Services"),
+        ("Configurer", "Gateways", "Instances", "Ports", "Presence", "Services", "Tunnels"),
         "Resolver.resolve_lookup",
         "What a lookup of an EVI or a VRF gives changed: by a route, a local port, a gateway or a "
-        "service address.",
+        "service address, or a next hop is out of reach or back.",
     ),
     Stage(
         "policy_peers", "(group id, member)", ("Policies",), "Policies.resolve_peer",
@@ -113,9 +114,10 @@ GRAPH = (
         "more: the hypervisor's own software is told.",
     ),
     Stage(
-        "tunnel_ports", "element", ("Desired", "Elements", "Membership"),
-        "Vrouters.resolve_tunnel_ports",
-        "The endpoints that a vrouter sends to changed, or the VTEPs that there are.",
+        "tunnel_ports", "element", ("AnnouncedAddresses", "Desired", "Elements", "Membership"),
+        "Tunnels.resolve_ports",
+        "The endpoints that a vrouter sends to changed, the VTEPs that there are, or the address "
+        "that a vrouter is announced by.",
     ),
     Stage(
         "programs", "element", ("Desired",), "Vrouters.program",

@@ -9,13 +9,13 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.confirmations import Confirmations
 from ryu_apps.control.convergence import Convergence
 from ryu_apps.control.elements.admission import ElementAdmission, Refusals
-from ryu_apps.control.elements.elements import RECORDS, Element, record
+from ryu_apps.control.elements.elements import RECORDS, Element, record, vteps_of
 from ryu_apps.control.elements.unknown_ports import UnknownPorts
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.kinds import datapath_id, datapath_of, kind_of
+from ryu_apps.control.links.tunnels import Tunnels
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vrouters import Vrouters
 
 ABSENCE = 10.0
 """Seconds after a start; a hypervisor of ours that has not come back by then is recorded as not
@@ -33,14 +33,14 @@ class Membership:
         tables: Tables,
         marks: Marks,
         local_paths: LocalPaths,
-        vrouters: Vrouters,
+        tunnels: Tunnels,
         convergence: Convergence,
         effects: list,
     ) -> None:
         self._elements = elements = tables.elements
         self._marks = marks
         self._local_paths = local_paths
-        self._vrouters = vrouters
+        self._tunnels = tunnels
         self._convergence = convergence
         self._effects = effects
         self._admission = ElementAdmission(elements)
@@ -80,7 +80,7 @@ class Membership:
             self._effects.append(msg.Defer(info.element, False))
         tunnels: dict[str, Any] = dict.fromkeys(element.tunnels)
         tunnels.update((tunnel.endpoint, tunnel) for tunnel in event.tunnels)
-        self._vrouters.set_tunnels(element, tunnels)
+        self._tunnels.set(element, tunnels, now)
         self._marks.tunnel_ports.mark(info.element)
 
     def _enter(self, element: Element, now: float) -> None:
@@ -89,7 +89,7 @@ class Membership:
         self._convergence.joined(name)
         element.confirmations = Confirmations(self._revisions.pop(name, 0))
         self._yielded.discard(name)
-        self._marks.vteps.mark(element.vtep)
+        self._marks.vteps.mark_all(element.info.vteps)
         self._marks.vrouters.mark(name)
 
     def _accepted(self, session: int, info: msg.ElementInfo) -> None:
@@ -141,7 +141,7 @@ class Membership:
         before = {name}
         if value is not None:
             before |= {
-                elements.by_vtep.get(value["vtep"], name),
+                *(elements.by_vtep.get(vtep, name) for vtep in vteps_of(value)),
                 elements.by_datapath.get(datapath_of(value), name),
             }
         elements.set_record(name, value)
@@ -194,7 +194,7 @@ class Membership:
             return
         info = element.info
         if (
-            self._elements.by_vtep.get(info.vtep) == name
+            all(self._elements.by_vtep.get(vtep) == name for vtep in info.vteps)
             and self._elements.by_datapath.get(datapath_id(info.facts), name) == name
         ):
             return
@@ -219,16 +219,18 @@ class Membership:
             self.forget(info.element)
             self.connected(msg.ElementConnected(event.session, info, interfaces, tunnels), now)
             return
-        if datapath_id(info.facts) != datapath_id(element.info.facts):
+        of_datapath = datapath_id(info.facts) != datapath_id(element.info.facts)
+        if of_datapath or info.vteps != element.info.vteps:
             rejection = self._admission.rejection(event.session, info)
             if rejection is not None:
-                # Its former bridge is what it was accepted with, and stays in charge of its ports.
+                # What it was accepted with stays in charge of its ports.
                 element.session = None
                 element.reason = rejection.reason
                 self._record(element)
                 self.refusals.refuse(event.session, info, rejection, now)
                 return
-            self._accepted(event.session, info)
+            if of_datapath:
+                self._accepted(event.session, info)
         element.info = info
         self._record(element)
 
@@ -309,6 +311,7 @@ class Membership:
         self._revisions[name] = element.confirmations.revision
         self.unknown_ports.changed(name, dict.fromkeys(element.interfaces).items(), 0.0)
         self._marks.claims.mark_all(self._elements.forget(name))
-        self._marks.vteps.mark(element.vtep)
+        self._tunnels.forget(element)
+        self._marks.vteps.mark_all(element.info.vteps)
         self._marks.departures.mark(name)
         self._effects.append(msg.ReleaseElement(name))

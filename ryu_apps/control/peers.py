@@ -15,7 +15,7 @@ from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.families import UNDERLAY_FAMILIES, Family
 from ryu_apps.control.graceful_restart import Negotiated, promises_end_of_rib
 from ryu_apps.control.graph import Marks
-from ryu_apps.control.routes import Path
+from ryu_apps.control.routes import Path, by_next_hop
 from ryu_apps.control.stale_routes import StaleRoutes
 from ryu_apps.control.tables import Tables
 
@@ -147,10 +147,16 @@ class Peers:
         if self._kinds.get(event.peer) == AUTO and event.peer not in self._likely_reflectors:
             self._look_for_hypervisors(event)
         self._dependents.apply_best_changes(
-            self._rib.update(event.peer, event.announced, event.withdrawn)
+            self._rib.update(event.peer, map(self._named, event.announced), event.withdrawn)
         )
         self._dependents.peer_paths_changed(path.nlri for path in event.announced)
         self._dependents.peer_paths_changed(event.withdrawn)
+
+    def _named(self, path: Path) -> Path:
+        """A hypervisor may be announced by any of its addresses, and is known by one."""
+        if path.nlri.family in UNDERLAY_FAMILIES:
+            return path
+        return by_next_hop(path, self._elements.name_of(path.attrs.next_hop))
 
     def _look_for_hypervisors(self, event: msg.PathsReceived) -> None:
         """What a reflector carries of nodes counts as a router's until the configuration says what

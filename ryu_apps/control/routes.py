@@ -159,3 +159,10 @@ class Path(NamedTuple):
     labels: tuple[int, ...]
     esi: str = ""
     gateway: str = ""
+
+
+def by_next_hop(path: Path, vtep: str) -> Path:
+    """The path with this next hop."""
+    if path.attrs.next_hop == vtep:
+        return path
+    return path._replace(attrs=path.attrs._replace(next_hop=vtep))

@@ -1,35 +1,21 @@
-"""The vrouters of this node: their tunnels, what they are sent, and what their switches answer."""
+"""The vrouters of this node: what they are sent, and what their switches answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.elements.elements import Element
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
-from vrouter_ovs.state import (
-    OPENFLOW,
-    OVSDB,
-    TARGET_OF,
-    Endpoint,
-    MeterPool,
-    Tunnel,
-    TunnelPort,
-    Vrouter,
-    tunnel_key,
-    tunnel_port_key,
-)
+from vrouter_ovs.state import OPENFLOW, OVSDB, TARGET_OF, MeterPool, Vrouter
 
-TUNNELS = ("tunnels",)
-"""The scope of a vrouter's tunnel ports."""
 WHO = dict.fromkeys(OPENFLOW, "switch") | {OVSDB: "database"}
 
 
 class Vrouters:
     """Reads: elements and their desired state.
-    Marks: tunnel ports that changed.
+    Marks: the tunnels of a vrouter that joins.
     Emits: Program, Defer and Notice, appended to ``effects``.
 
     ``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``meter_pools``: those of every
@@ -90,31 +76,6 @@ class Vrouters:
             "error", f"vrouter {event.element}", f"the {who} refused {what}: {event.reason}"
         ))
 
-    # ------------------------------------------------------------ tunnels
-
-    def tunnels_changed(self, event: msg.TunnelsChanged) -> None:
-        """Tunnels came, went, or changed their state."""
-        element = self._elements.of_session(event.session, event.element)
-        if element is not None:
-            self.set_tunnels(element, dict(event.changes))
-
-    def set_tunnels(
-        self, element: Element, changes: Mapping[Endpoint, msg.TunnelStatus | None]
-    ) -> None:
-        """``changes``: endpoint -> what its tunnel's interface shows; None: there is no tunnel."""
-        name = element.info.element
-        for endpoint, status in changes.items():
-            old = element.tunnels.pop(endpoint, None)
-            if status is not None:
-                element.tunnels[endpoint] = status
-                if old is not None and old.bfd != status.bfd and "up" in (old.bfd, status.bfd):
-                    self._effects.append(msg.Notice(
-                        "info" if status.bfd == "up" else "warning",
-                        f"hypervisor {element.info.hostname}",
-                        f"tunnel to {endpoint}: BFD is {status.bfd or 'off'}",
-                    ))
-            self._marks.tunnels.mark((name, endpoint))
-
     # ------------------------------------------------------------ flush
 
     def describe(self, name: str) -> None:
@@ -125,33 +86,9 @@ class Vrouters:
         self._desired.add_element(name)
         for item in (Vrouter(element.router_mac, self._overlay_mtus), *self._meter_pools):
             self._desired.put(name, ("element",), item)
-        self._marks.tunnels.mark_all((name, endpoint) for endpoint in element.tunnels)
-
-    def resolve_tunnel(self, key: tuple[str, Endpoint]) -> None:
-        """Have the vrouter of the element use its tunnel port to an endpoint, as the database
-        shows it: ``(element, endpoint)``."""
-        name, endpoint = key
-        element = self._elements.accepted.get(name)
-        if element is None:
-            return
-        status = element.tunnels.get(endpoint)
-        if status is not None and status.ofport > 0:
-            self._desired.put(name, ("element",), Tunnel(endpoint, status.ofport))
-        else:
-            self._desired.delete(name, ("element",), tunnel_key(endpoint))
-
-    def resolve_tunnel_ports(self, name: str) -> None:
-        """One tunnel port to each endpoint that a vrouter sends to, and to all others while they
-        are few."""
-        if name not in self._elements.accepted:
-            return
-        endpoints = self._desired.endpoints(name) | self._elements.mesh(name)
-        present = set(self._desired.keys(name, TUNNELS))
-        for endpoint in endpoints:
-            if tunnel_port_key(endpoint) not in present:
-                self._desired.put(name, TUNNELS, TunnelPort(endpoint))
-        for key in present.difference(map(tunnel_port_key, endpoints)):
-            self._desired.delete(name, TUNNELS, key)
+        self._marks.tunnels.mark_all(
+            (name, endpoint._replace(path=0)) for endpoint in element.tunnels
+        )
 
     def program(self, name: str) -> None:
         """Tell a switch all changes of its desired state since it was told last."""

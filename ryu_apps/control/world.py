@@ -31,6 +31,9 @@ from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.resolve import Resolver
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.graph import Graph
+from ryu_apps.control.links.announced import AnnouncedAddresses
+from ryu_apps.control.links.damping import Damping
+from ryu_apps.control.links.tunnels import Tunnels
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
 from ryu_apps.control.peers import PeerOptions, Peers
@@ -64,7 +67,8 @@ class Settings:
     :class:`~ryu_apps.control.elements.trust.Trust`.  ``new_connections``: how many a second
     a port may begin, see :func:`~vrouter_ovs.state.meters.meter_pools`.  ``limit_connections``:
     whether the connections of each port are to be limited where a hypervisor's database can say
-    so."""
+    so.  ``path_hold``: seconds that an underlay path which failed has to be up before it carries
+    traffic again."""
 
     node: str
     local_as: int
@@ -80,6 +84,7 @@ class Settings:
     most_lost_ports: int
     new_connections: int
     limit_connections: bool
+    path_hold: float
 
 
 class World:
@@ -145,12 +150,19 @@ class World:
         self.convergence = Convergence(
             self.elements, self.probes, self.peers, self.trust, settings.restart_deferral
         )
+        damping = Damping(settings.path_hold)
+        self.announced = AnnouncedAddresses(
+            tables, marks("AnnouncedAddresses"), self.publisher, damping, self._effects
+        )
+        self.tunnels = Tunnels(
+            tables, marks("Tunnels"), self.announced, damping, self._effects
+        )
         self.vrouters = Vrouters(
             tables, marks("Vrouters"), self.ports, settings.overlay_mtus,
             meter_pools(settings.new_connections), self._effects,
         )
         self.membership = Membership(
-            tables, marks("Membership"), self.local_paths, self.vrouters, self.convergence,
+            tables, marks("Membership"), self.local_paths, self.tunnels, self.convergence,
             self._effects,
         )
         departures = Departures(tables, marks("Departures"), self.ports, self.presence)
@@ -164,8 +176,8 @@ class World:
         """Bind the methods that the graph names."""
         self.graph.connect(
             departures.depart,
-            self.vrouters.describe, self.vrouters.resolve_tunnel,
-            self.vrouters.resolve_tunnel_ports, self.vrouters.program,
+            self.vrouters.describe, self.vrouters.program,
+            self.tunnels.resolve, self.tunnels.resolve_ports,
             self.dependents.judge_again,
             self.ports.resolve, self.ports.resolve_installed,
             self.local_paths.publish_port, self.local_paths.publish_evi,
@@ -196,7 +208,7 @@ class World:
             msg.MastershipLost: lambda event, now: self.membership.mastership_lost(event),
             msg.InterfacesChanged: self.membership.interfaces_changed,
             msg.PortStatus: self.membership.port_status,
-            msg.TunnelsChanged: lambda event, now: self.vrouters.tunnels_changed(event),
+            msg.TunnelsChanged: self.tunnels.changed,
             msg.VrouterConnected: self._vrouter_connected,
             msg.VrouterDisconnected: lambda event, now: self.vrouters.disconnected(event),
             msg.VrouterAcked: lambda event, now: self.vrouters.acked(event),
@@ -268,6 +280,7 @@ class World:
         for port_id in self.duplicates.expired():
             self._announce_again(port_id)
         self.membership.tick(now)
+        self.tunnels.tick(now)
         self.probes.tick(now)
         self.ports.tick()
         self.peers.tick(now)

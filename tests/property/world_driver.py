@@ -21,11 +21,11 @@ class Driver(ConfigurationDriver, PeerDriver):
 
     OPERATIONS = (
         "network", "subnet", "port", "port", "port", "router", "attach", "attach", "swap",
-        "connect", "disconnect", "vtep", "forget", "lose", "interface", "interface", "interface",
-        "tunnel", "ack", "ack", "ack_all", "reject", "path", "path", "path", "withdraw",
-        "elsewhere", "peer_down", "peer_up", "end_of_rib", "tick", "flush", "flush",
-        "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename", "replug",
-        "move", "drop",
+        "connect", "disconnect", "vtep", "paths", "forget", "lose", "interface", "interface",
+        "interface", "tunnel", "tunnel", "link", "ack", "ack", "ack_all", "reject", "path", "path",
+        "path", "withdraw", "elsewhere", "peer_down", "peer_up", "end_of_rib", "tick", "flush",
+        "flush", "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename",
+        "replug", "move", "drop",
     )  # fmt: skip
 
     def __init__(self, node: Node, conflicts: bool = True) -> None:
@@ -76,6 +76,12 @@ class Driver(ConfigurationDriver, PeerDriver):
     def vtep(self, a: int, b: int, c: int) -> None:
         if name := self._connected(a):
             self.node.change_vtep(name, vteps(name)[b % 2])
+
+    def paths(self, a: int, b: int, c: int) -> None:
+        if name := self._connected(a):
+            number = ELEMENTS.index(name) + 1
+            further = (f"172.16.1.{number}", f"172.16.2.{number}", f"fd00:16::{number}")[c % 3]
+            self.node.change_paths(name, (further,) if b % 3 else ())
 
     def forget(self, a: int, b: int, c: int) -> None:
         if b % 3 == 0:
@@ -167,9 +173,22 @@ class Driver(ConfigurationDriver, PeerDriver):
         if name is None:
             return
         others = [vteps(other)[0] for other in ELEMENTS if other != name]
-        far = Endpoint((*others, *FOREIGN_VTEPS)[b % 4])
-        ofport = -1 if c % 4 == 3 else 100 + b % 4 + 10 * (c % 2)
-        self.node.tunnel(name, far, msg.TunnelStatus(far, ofport) if c % 5 else None)
+        far = Endpoint((*others, *FOREIGN_VTEPS)[b % 4], path=b // 4 % 2)
+        ofport = -1 if c % 4 == 3 else 100 + b % 8 + 10 * (c % 2)
+        bfd = ("", "up", "down", "init")[c // 5 % 4]
+        self.node.tunnel(name, far, msg.TunnelStatus(far, ofport, bfd) if c % 5 else None)
+
+    def link(self, a: int, b: int, c: int) -> None:
+        """BFD of all tunnels of a path, or of one: a link that fails or comes back."""
+        if (name := self._connected(a)) is None:
+            return
+        tunnels = self.node.inputs.elements[name].tunnels
+        on_path = [far for far in sorted(tunnels) if far.path == b % 2]
+        for far in on_path if c % 2 else on_path[:1]:
+            bfd = ("up", "down")[b // 2 % 2]
+            self.node.tunnel(name, far, replace(tunnels[far], bfd=bfd))
+        if c % 3 == 0:
+            self.node.tick(c % 4)
 
     def ack(self, a: int, b: int, c: int) -> None:
         self.node.ack(self._element(a), b % 12)

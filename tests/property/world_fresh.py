@@ -19,6 +19,9 @@ from vrouter_ovs.wire.encode import encode_object
 
 from .world_node import Hypervisor, Node, local_paths
 
+LONG_AFTER = 3600.0
+"""Seconds."""
+
 
 @lru_cache(maxsize=65536)
 def flow_keys(item: Any) -> tuple[bytes, ...]:
@@ -112,6 +115,7 @@ def same(one: Node, other: Node) -> None:
     assert left.desired.objects.keys() == right.desired.objects.keys()
     for node in (one, other):
         node.world.ports.tick()  # What the hosts are told waits for it.
+        node.world.tunnels.tick(node.now + LONG_AFTER)  # No path is held for what it did.
         node.flush()
     for element, objects in left.desired.objects.items():
         assert_equal(of_switch(objects), of_switch(right.desired.objects[element]), element)

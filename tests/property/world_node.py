@@ -16,6 +16,7 @@ from ryu_apps.control.edge.edge import edge_port
 from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.families import EVPN
 from ryu_apps.control.graph import GOING_BACK
+from ryu_apps.control.links.paths import underlay_paths
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.released import SOURCE
 from ryu_apps.control.vpn.rib import LOCAL
@@ -153,7 +154,9 @@ class Node:
         world = self.world
         assert world.graph.most_back < GOING_BACK // 10, "far from the bound"
         assert self.tables == world.desired.objects
-        assert self.announced == {**kept_paths(world), **local_paths(world)}
+        ours = {**kept_paths(world), **local_paths(world)}
+        said = [world.publisher.as_announced(path) for path in ours.values()]
+        assert self.announced == {path.nlri: path for path in said}
         # What has to be taken back depends on what was said before, and on nothing else does it.
         assert {place: replace(port, withdrawn=()) for place, port in self.edges.items()} == {
             (bound.element, bound.ofport): edge_port(world.config, bound)
@@ -161,7 +164,14 @@ class Node:
         }
         for name, element in world.elements.accepted.items():
             assert element.confirmations.revision == self.revisions.get(name, 0)
-            used = used_endpoints(world.desired.objects[name]) | world.elements.mesh(name)
+            vteps = used_endpoints(world.desired.objects[name]) | world.elements.mesh(name)
+            used = {
+                far._replace(path=path.number) for far in vteps
+                for path in underlay_paths(
+                    element.info.vteps if far.vtep in world.elements.by_vtep else (element.vtep,),
+                    world.elements.addresses_of(far.vtep) or (far.vtep,),
+                )
+            }
             assert ports_of(self.tables[name]) == used
             if name in self.held:
                 assert self.tunnels[name] >= used | element.tunnels.keys()
@@ -227,6 +237,12 @@ class Node:
     def change_vtep(self, name: str, vtep: str) -> None:
         one = self.inputs.elements[name]
         one.info = replace(one.info, vtep=vtep)
+        self.handle(msg.ElementChanged(one.session, one.info))
+
+    def change_paths(self, name: str, further: tuple[str, ...]) -> None:
+        """Its further addresses in the underlay are these."""
+        one = self.inputs.elements[name]
+        one.info = replace(one.info, further_vteps=further)
         self.handle(msg.ElementChanged(one.session, one.info))
 
     def forget(self, name: str) -> None:

@@ -16,12 +16,17 @@ from vrouter_ovs.state.targets import OVSDB
 @dataclass(frozen=True, slots=True)
 class TunnelPort(StateBase):
     """A port of the bridge that leads to ``endpoint``.  Its OpenFlow number is known when the
-    switch has made it, and then there is a :class:`~vrouter_ovs.state.Tunnel` for it."""
+    switch has made it, and then there is a :class:`~vrouter_ovs.state.Tunnel` for it.
+
+    ``local_ip``, ``remote_ip``: the ends of the underlay path that it takes, where these are not
+    the hypervisor's VTEP and the endpoint's."""
 
     kind: ClassVar[str] = "tunnelport"
     target: ClassVar[str] = OVSDB
     depends_on_peers: ClassVar[bool] = True
     endpoint: Endpoint
+    local_ip: str = ""
+    remote_ip: str = ""
 
     @property
     def key(self) -> Key:

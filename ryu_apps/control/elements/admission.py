@@ -97,23 +97,24 @@ class ElementAdmission:
     def _taken(self, info: ElementInfo) -> Rejection | None:
         """Something of it that must be its own belongs to another."""
         elements = self._elements
-        holder = elements.by_vtep.get(info.vtep)
-        if holder not in (None, info.element):
-            return Rejection(
-                f"VTEP {info.vtep} belongs to hypervisor {elements.records[holder]['hostname']} "
-                f"({holder}); set another address: ovs-vsctl set Open_vSwitch . "
-                f"external_ids:vnc-encap-ip=A.B.C.D{_gone(holder)}"
-            )
+        for vtep in info.vteps:
+            holder = elements.by_vtep.get(vtep)
+            if holder not in (None, info.element):
+                return Rejection(
+                    f"VTEP {vtep} belongs to hypervisor {elements.records[holder]['hostname']} "
+                    f"({holder}); set another address: {_set_vteps(info, vtep)}{_gone(holder)}"
+                )
         if isinstance(info.facts, OvsFacts):
             rejection = self._datapath_taken(info.element, info.facts)
             if rejection is not None:
                 return rejection
-        node = elements.node_at(info.vtep)
-        if node and info.address != info.vtep:
-            return Rejection(
-                f"VTEP {info.vtep} is the address of node {node}; set the hypervisor's own: "
-                "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D"
-            )
+        for vtep in info.vteps:
+            node = elements.node_at(vtep)
+            if node and info.address != vtep:
+                return Rejection(
+                    f"VTEP {vtep} is the address of node {node}; set the hypervisor's own: "
+                    f"{_set_vteps(info, vtep)}"
+                )
         return None
 
     def _datapath_taken(self, name: str, facts: OvsFacts) -> Rejection | None:
@@ -127,6 +128,13 @@ class ElementAdmission:
             f"ovs-vsctl set Bridge {facts.bridge} "
             f"other_config:datapath-id={ids.bridge_datapath_id(name):016x}{_gone(holder)}"
         )
+
+
+def _set_vteps(info: ElementInfo, bad: str) -> str:
+    """The command that gives a hypervisor another address than ``bad``."""
+    another = "A:B::C" if ":" in bad else "A.B.C.D"
+    addresses = ",".join(another if vtep == bad else vtep for vtep in info.vteps)
+    return f"ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip={addresses}"
 
 
 def _copied(identity: str, info: ElementInfo) -> str:

@@ -16,6 +16,8 @@ from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from vrouter_ovs.state import Endpoint
 
 RECORDS = "/status/elements/"
+MAX_VTEPS = 2
+"""Addresses of a hypervisor in the underlay, and so underlay paths to it."""
 MESH = 64
 """In a system of at most so many hypervisors each has its tunnels to all others from the start: a
 tunnel costs ovs-vswitchd a look at all of its ports, which is cheap while there are none."""
@@ -30,6 +32,8 @@ class Element:
     session: int | None
     interfaces: dict[str, Interface] = field(default_factory=dict)
     tunnels: dict[Endpoint, TunnelStatus] = field(default_factory=dict)
+    unreachable: dict[str, None] = field(default_factory=dict)
+    """VTEPs of other hypervisors that no underlay path leads to at present, by BFD."""
     router_mac: str = ""
     confirmations: Confirmations = field(default_factory=Confirmations)
     numbers: PortNumbers = field(default_factory=PortNumbers)
@@ -87,6 +91,7 @@ def record(
         "element": info.element,
         "hostname": info.hostname,
         "vtep": info.vtep,
+        "vteps": list(info.vteps),
         "identity": info.identity,
         "address": info.address,
         **info.facts.record(),
@@ -96,8 +101,13 @@ def record(
     }
 
 
-def _vtep_of(value: dict[str, Any]) -> str:
-    return value["vtep"]
+def vteps_of(value: dict[str, Any]) -> tuple[str, ...]:
+    """The addresses of the element that a record is of; that of an earlier version names one."""
+    return tuple(value.get("vteps", ())) or (value["vtep"],)
+
+
+def _datapaths_of(value: dict[str, Any]) -> tuple[int, ...]:
+    return (datapath_of(value),)
 
 
 def _host_of(node: dict[str, Any]) -> str:
@@ -118,7 +128,7 @@ class Elements:
         """Session -> why it may not join.  Bounded by the sessions that there may be."""
         self.records: dict[str, dict[str, Any]] = {}
         self.by_vtep: dict[str, str] = {}
-        """VTEP -> system-id, from the records of the whole system."""
+        """VTEP -> system-id, from the records of the whole system; every address of each."""
         self.by_datapath: dict[int, str] = {}
         """Datapath id of the integration bridge -> system-id, likewise; 0, unknown, is left out."""
         self.nodes: dict[str, dict[str, Any]] = {}
@@ -154,37 +164,56 @@ class Elements:
         if len(self.records) > MESH:
             return frozenset()
         own = self.accepted[name].vtep
-        return frozenset(Endpoint(vtep) for vtep in self.by_vtep if vtep != own)
+        vteps = {self.records[one]["vtep"] for one in self.by_vtep.values()}
+        return frozenset(Endpoint(vtep) for vtep in vteps if vtep != own)
+
+    def addresses_of(self, vtep: str) -> tuple[str, ...]:
+        """All addresses of the hypervisor that has ``vtep``, its first one before the others; ()
+        where it is no hypervisor of this system."""
+        name = self.by_vtep.get(vtep)
+        return vteps_of(self.records[name]) if name is not None else ()
+
+    def name_of(self, vtep: str) -> str:
+        """The address by which nodes know the hypervisor that has ``vtep``."""
+        name = self.by_vtep.get(vtep)
+        return self.records[name]["vtep"] if name is not None else vtep
 
     def set_record(self, name: str, value: dict[str, Any] | None) -> None:
         old = self.records.pop(name, None)
-        vteps = [one["vtep"] for one in (old, value) if one is not None]
-        known = [vtep in self.by_vtep for vtep in vteps]
         if value is not None:
             self.records[name] = value
-        for holders, read in ((self.by_vtep, _vtep_of), (self.by_datapath, datapath_of)):
+        before = vteps_of(old) if old is not None else ()
+        after = vteps_of(value) if value is not None else ()
+        known = {vtep: vtep in self.by_vtep for vtep in (*before, *after)}
+        for holders, read in ((self.by_vtep, vteps_of), (self.by_datapath, _datapaths_of)):
             self._index(
                 holders, read, name,
-                read(old) if old is not None else None, read(value) if value is not None else None,
+                read(old) if old is not None else (), read(value) if value is not None else (),
             )
-        for vtep, before in zip(vteps, known, strict=True):
-            if (vtep in self.by_vtep) != before:
-                self._marks.vteps.mark(vtep)
-                self._marks.tunnel_ports.mark_all(self.accepted)
+        changed = [vtep for vtep, was in known.items() if (vtep in self.by_vtep) != was]
+        self._marks.vteps.mark_all(changed)
+        if changed or before != after:
+            self._marks.tunnel_ports.mark_all(self.accepted)
+            self._marks.tunnels.mark_all(
+                (element, Endpoint(vtep)) for element in self.accepted for vtep in known
+            )
 
     def _index(
-        self, holders: dict, read: Callable[[dict[str, Any]], Any], name: str, old: Any, new: Any
+        self, holders: dict, read: Callable[[dict[str, Any]], tuple], name: str, old: tuple,
+        new: tuple,
     ) -> None:
         """Keep ``holders`` as the records are.  Of two with one value the lower system-id has it,
         on every node alike."""
-        if old and old != new and holders.get(old) == name:
-            left = [one for one, value in self.records.items() if read(value) == old]
-            if left:
-                holders[old] = min(left)
-            else:
-                del holders[old]
-        if new and name <= holders.get(new, name):
-            holders[new] = name
+        for item in old:
+            if item and item not in new and holders.get(item) == name:
+                left = [one for one, value in self.records.items() if item in read(value)]
+                if left:
+                    holders[item] = min(left)
+                else:
+                    del holders[item]
+        for item in new:
+            if item and name <= holders.get(item, name):
+                holders[item] = name
 
     def set_node(self, name: str, value: dict[str, Any] | None) -> None:
         """The record of a node; None: it is not alive."""

@@ -14,12 +14,13 @@ from ryu_apps.control.config.address_owners import owner_of
 from ryu_apps.control.config.attachments import router_networks
 from ryu_apps.control.config.service_addresses import service_mac
 from ryu_apps.control.desired import Scope
+from ryu_apps.control.elements.elements import Element
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.messages import SendGratuitousArp
 from ryu_apps.control.ports.ports import Ports
-from ryu_apps.control.routes import Path
+from ryu_apps.control.routes import MacIp, Path
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.encapsulations import endpoint_to
 from ryu_apps.control.vpn.instance import Instance, Lookup
@@ -218,9 +219,8 @@ class Resolver:
     ) -> None:
         _, vni, prefix = lookup
         scope = ("vrf", vni)
-        paths = self._instances.hops(instance.usable(prefix)) if instance else ()
-        behind = [path for path in paths if path.gateway]
-        direct = [path for path in paths if not path.gateway] if behind else paths
+        usable = instance.usable(prefix) if instance else ()
+        direct, behind = self._hops(usable)
         remotes: dict[frozenset[str], list[RemoteHop]] = {}
         is_connected = prefix in self._presence.connected.get(vni, ())
         for element in elements:
@@ -233,19 +233,51 @@ class Resolver:
                 self._desired.put(element, scope, Route(vni, prefix, ()))
                 continue
             hops: list[LocalHop | RemoteHop] = []
-            if direct:
-                here = self._elements.accepted[element]
+            here = self._elements.accepted[element]
+            others = self._within_reach(here, instance, usable) if here.unreachable else ()
+            via, through = self._hops(others) if others else (direct, behind)
+            if via:
                 vtep, supported = here.vtep, here.encapsulations
-                if supported not in remotes:
-                    remotes[supported] = _remote_hops(direct, supported)
-                hops = [hop for hop in remotes[supported] if hop.endpoint.vtep != vtep]
-            if behind:
-                through = self._through_gateways(element, instance, behind)
-                hops = sorted({*hops, *through}, key=_hop_order)
+                if others:
+                    found = _remote_hops(via, supported)
+                else:
+                    if supported not in remotes:
+                        remotes[supported] = _remote_hops(via, supported)
+                    found = remotes[supported]
+                hops = [hop for hop in found if hop.endpoint.vtep != vtep]
+            if through:
+                behind_gateways = self._through_gateways(element, instance, through)
+                hops = sorted({*hops, *behind_gateways}, key=_hop_order)
             if hops:
                 self._desired.put(element, scope, Route(vni, prefix, tuple(hops[:MAX_HOPS])))
             else:
                 self._desired.delete(element, scope, ("route", vni, prefix))
+
+    def _hops(self, paths: tuple[Path, ...]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+        """Those that a prefix is forwarded along: (to a VTEP, behind a gateway address)."""
+        chosen = self._instances.hops(paths)
+        behind = tuple(path for path in chosen if path.gateway)
+        direct = tuple(path for path in chosen if not path.gateway) if behind else chosen
+        return direct, behind
+
+    def _within_reach(
+        self, here: Element, instance: Instance, paths: tuple[Path, ...]
+    ) -> tuple[Path, ...]:
+        """The paths of a prefix without those to VTEPs that no underlay path leads to; () where
+        that makes no difference.  Where nothing else is left all stay: what cannot be delivered
+        now may be in a moment, and nobody else has it.  A host is where its own route says."""
+        if any(type(path.nlri) is MacIp for path in paths):
+            return ()
+        near = tuple(
+            path for path in paths if self._next_hop(instance, path) not in here.unreachable
+        )
+        others = [path for path in near if self._next_hop(instance, path) != here.vtep]
+        return near if others and len(near) < len(paths) else ()
+
+    def _next_hop(self, instance: Instance, path: Path) -> str:
+        """The VTEP that a path leads to in the end."""
+        there = self._instances.best(instance.host(path.gateway)) if path.gateway else None
+        return (there or path).attrs.next_hop
 
     def _through_gateways(
         self, element: str, instance: Instance, paths: Iterable[Path]

@@ -42,6 +42,9 @@ class TunnelStatus:
 class ElementInfo:
     """Who an element says it is.
 
+    ``vtep``: the first of its addresses in the underlay, by which others know it;
+    ``further_vteps``: the others, one for each further underlay path
+    (:mod:`ryu_apps.control.links.paths`).
     ``identity``: tells two apart that have one system-id; for OVS the UUID of the Open_vSwitch row.
     ``address``: the peer address of the connection.  ``facts``: what only its kind has.
     ``controller``: where its switch finds this node, a target as in ovs-vswitchd.conf.db(5), table
@@ -58,6 +61,12 @@ class ElementInfo:
     controller: str = ""
     managers: int = 1
     epoch: int = 0
+    further_vteps: tuple[str, ...] = ()
+
+    @property
+    def vteps(self) -> tuple[str, ...]:
+        """All of its addresses in the underlay, in the order of the paths."""
+        return (self.vtep, *self.further_vteps)
 
     @property
     def kind(self) -> str:

@@ -8,7 +8,7 @@ from ryu_apps.control import ids
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.import_rules import import_keys
-from ryu_apps.control.vpn.instance import Instance
+from ryu_apps.control.vpn.instance import Instance, Lookup
 from ryu_apps.control.vpn.rib import BestChange, Rib
 from ryu_apps.control.vpn.selection import select_hops, select_mac
 from ryu_apps.control.vpn.translate import VpnInstanceSpec
@@ -163,6 +163,23 @@ class Instances:
             for lookup in instance.contested:
                 if any(path.attrs.next_hop in vteps for path in instance.candidates(lookup)):
                     self._lookups.mark(lookup)
+
+    def choosing(self, vtep: str) -> list[Lookup]:
+        """The lookups that may be resolved otherwise where a VTEP is out of reach, or is back:
+        those with another way, and those behind a gateway address that is there."""
+        found = []
+        for instance in self.by_vni.values():
+            found += [
+                lookup for lookup in instance.contested if lookup[0] == "prefix" and any(
+                    path.attrs.next_hop == vtep for path in instance.candidates(lookup)
+                )
+            ]
+            found += [
+                gateway for gateway in instance.overlay if any(
+                    path.attrs.next_hop == vtep for path in instance.candidates(gateway)
+                )
+            ]
+        return found
 
     def choose_again(self) -> None:
         """A peer expired, or is back: choose again wherever there is a choice."""

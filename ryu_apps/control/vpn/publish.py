@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from ryu_apps.control.messages import Announce, Withdraw
-from ryu_apps.control.routes import Nlri, Path
+from ryu_apps.control.routes import Attributes, Imet, Nlri, Path
 from ryu_apps.control.vpn.rib import LOCAL, BestChange, Rib
 
 Owner = tuple
@@ -18,6 +19,10 @@ class Publisher:
         self._paths: dict[Owner, tuple[Path, ...]] = {}
         self._owner: dict[Nlri, Owner] = {}
         self._out: dict[Nlri, Path | None] = {}
+        self._withdrawn: list[Nlri] = []
+        """What is announced by another name now."""
+        self._next_hops: dict[str, str] = {}
+        """VTEP by which nodes know a vrouter -> the address that is announced instead."""
         self.released: dict[Nlri, str] = {}
         """What is not our own any longer and peers have still -> what the RIB calls its source."""
 
@@ -95,16 +100,66 @@ class Publisher:
             changes += self._rib.end_of_rib(source, family)
         return changes
 
+    # ------------------------------------------------------------ next hops
+
+    def next_hop(self, vtep: str) -> str:
+        """The address that is announced for a vrouter of ours."""
+        return self._next_hops.get(vtep, vtep)
+
+    def set_next_hop(self, vtep: str, address: str) -> None:
+        """Announce the routes of the vrouter ``vtep`` with the next hop ``address``.  All else of
+        them stays as it is; only its flood routes are named by the address (RFC 7432 section
+        7.3), where others send copies to."""
+        if address == self.next_hop(vtep):
+            return
+        paths = [
+            path for owned in self._paths.values() for path in owned
+            if path.attrs.next_hop == vtep and self._out.get(path.nlri, path) is not None
+        ]
+        self._withdrawn += [
+            self._named(path.nlri) for path in paths if type(path.nlri) is Imet
+        ]
+        if address == vtep:
+            del self._next_hops[vtep]
+        else:
+            self._next_hops[vtep] = address
+        self._out.update((path.nlri, path) for path in paths)
+
+    def _named(self, nlri: Nlri) -> Nlri:
+        if type(nlri) is Imet and nlri.ip in self._next_hops:
+            return nlri._replace(ip=self._next_hops[nlri.ip])
+        return nlri
+
+    def as_announced(self, path: Path) -> Path:
+        """A path of ours as peers hear it."""
+        address = self._next_hops.get(path.attrs.next_hop)
+        if address is None:
+            return path
+        return path._replace(
+            nlri=self._named(path.nlri), attrs=_with_next_hop(path.attrs, address)
+        )
+
+    # ------------------------------------------------------------ what peers hear
+
     def flush(self) -> list[Withdraw | Announce]:
         """What peers must hear since the last flush."""
-        if not self._out:
+        if not self._out and not self._withdrawn:
             return []
         out, self._out = self._out, {}
-        gone = tuple(nlri for nlri, path in out.items() if path is None)
+        renamed, self._withdrawn = self._withdrawn, []
+        gone = *renamed, *(self._named(nlri) for nlri, path in out.items() if path is None)
         fresh = tuple(path for path in out.values() if path is not None)
+        if self._next_hops:
+            fresh = tuple(map(self.as_announced, fresh))
         effects: list[Withdraw | Announce] = []
         if gone:
             effects.append(Withdraw(gone))
         if fresh:
             effects.append(Announce(fresh))
         return effects
+
+
+@lru_cache(maxsize=65536)
+def _with_next_hop(attrs: Attributes, address: str) -> Attributes:
+    # One shared value for all paths with the same attributes: they pack into one UPDATE.
+    return attrs._replace(next_hop=address)

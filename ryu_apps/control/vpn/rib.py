@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from ryu_apps.control.families import Family
-from ryu_apps.control.routes import LLGR_STALE, Nlri, Path
+from ryu_apps.control.families import UNDERLAY_FAMILIES, Family
+from ryu_apps.control.routes import LLGR_STALE, Nlri, Path, by_next_hop
 
 LOCAL = ""
 LONG_LIVED, STALE, LIVE = range(3)
@@ -128,6 +128,24 @@ class Rib:
         """The peer's stale paths of a family."""
         for nlri in self._stale.get(peer, {}).get(family, ()):
             yield next(path for source, path in self._paths[nlri] if source == peer)
+
+    def rename(self, next_hop: str, name: str) -> list[BestChange]:
+        """It turned out that ``next_hop``, which peers announced, is an address of the VTEP
+        ``name``."""
+        changes: list[BestChange] = []
+        if next_hop == name:
+            return changes
+        for nlri, paths in list(self._paths.items()):
+            if nlri.family not in UNDERLAY_FAMILIES and any(
+                path.attrs.next_hop == next_hop for _, path in paths
+            ):
+                renamed = tuple(
+                    (source, by_next_hop(path, name))
+                    if source != LOCAL and path.attrs.next_hop == next_hop else (source, path)
+                    for source, path in paths
+                )
+                self._replace(nlri, renamed, changes)
+        return changes
 
     def choose_again(self, source: str) -> list[BestChange]:
         """It turned out whether a source is a router."""

@@ -169,7 +169,7 @@ class OvsdbElement:
             self.view.replica, bridge[1] if bridge is not None else None, self.origin.peer[0],
             self.view.uplinks.found,
         )
-        problem = problem or bad_encap(self._vtep.problem(info.vtep) if info is not None else "")
+        problem = problem or bad_encap(self._vtep.problem(info.vteps) if info is not None else "")
         if info is None or problem:
             return None, problem
         root = self.view.replica.root
@@ -209,7 +209,8 @@ class OvsdbElement:
         info = self.info
         if self.state == "identified":
             LOG.info(
-                "%s: %s, VTEP %s, OVS %s", self, info.hostname, info.vtep, info.facts.ovs_version
+                "%s: %s, VTEP %s, OVS %s", self, info.hostname, ", ".join(info.vteps),
+                info.facts.ovs_version,
             )
         self.state = "connected"
         self.problem = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from ryu_apps.control.elements.elements import MAX_VTEPS
 from ryu_apps.control.kinds import OvsFacts, Uplink
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from ryu_apps.southbound.ovsdb.datapath import connection_limit
@@ -19,6 +20,7 @@ MAX_NAME = 255
 MAX_ERROR = 255
 _BRIDGE_NAME = re.compile(r"[\w.:@-]{1,15}", re.ASCII)
 _SET_ENCAP = "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=A.B.C.D"
+MAX_ENCAP_IP = 128
 _SET_HOSTNAME = "ovs-vsctl set Open_vSwitch . external_ids:hostname=NAME"
 _SET_SYSTEM_ID = "ovs-vsctl set Open_vSwitch . external_ids:system-id=NAME"
 
@@ -39,10 +41,18 @@ def ipv4(text: object) -> str | None:
         return None
 
 
+def ip_address(text: str) -> str | None:
+    """The canonical IP address in ``text``, of either family and without a zone, or None."""
+    try:
+        return str(ipaddress.ip_address(text.strip())) if "%" not in text else None
+    except ValueError:
+        return None
+
+
 def no_unicast(address: str) -> str:
-    """Why no host on a network can have this IPv4 address, or "" (IANA's special-purpose address
-    registry, RFC 6890; RFC 1112 section 4)."""
-    value = ipaddress.IPv4Address(address)
+    """Why no host on a network can have this address, or "" (IANA's special-purpose address
+    registries, RFC 6890; RFC 1112 section 4, RFC 4291 section 2.4)."""
+    value = ipaddress.ip_address(address)
     for network, what in _NO_UNICAST:
         if value in network:
             return f"{address} {what}"
@@ -50,18 +60,48 @@ def no_unicast(address: str) -> str:
 
 
 _NO_UNICAST = [
-    (ipaddress.IPv4Network(network), what) for network, what in (
+    (ipaddress.ip_network(network), what) for network, what in (
         ("0.0.0.0/8", "is of \"this network\", no host's address"),
         ("127.0.0.0/8", "is a loopback address, which others cannot reach"),
         ("224.0.0.0/4", "is a multicast address"),
         ("255.255.255.255/32", "is the broadcast address"),
         ("240.0.0.0/4", "is reserved"),
+        ("::/128", "is no host's address"),
+        ("::1/128", "is a loopback address, which others cannot reach"),
+        ("::ffff:0:0/96", "is an IPv4 address written as IPv6"),
+        ("fe80::/10", "is an address of one link, which others cannot reach"),
+        ("ff00::/8", "is a multicast address"),
     )
 ]
 
 
+def encap_ips(given: object) -> tuple[tuple[str, ...], str]:
+    """(a hypervisor's VTEP addresses as ``external_ids:vnc-encap-ip`` gives them, in canonical
+    form; what is wrong with them).  The first is IPv4; each further one, of either family, is one
+    more underlay path."""
+    if given is None:
+        return (), "is missing"
+    if not isinstance(given, str) or len(given) > MAX_ENCAP_IP:
+        return (), f"is no list of addresses ({shown(given)!r})"
+    texts = given.split(",")
+    if len(texts) > MAX_VTEPS:
+        return (), f"has {len(texts)} addresses, and {MAX_VTEPS} are the most"
+    found: list[str] = []
+    for text in texts:
+        address = ip_address(text) if found else ipv4(text)
+        if address is None:
+            return (), f"is not an {'IP' if found else 'IPv4'} address ({shown(text)!r})"
+        problem = no_unicast(address)
+        if problem:
+            return (), problem
+        if address in found:
+            return (), f"has {address} twice: a second path needs an address of its own"
+        found.append(address)
+    return tuple(found), ""
+
+
 def bad_encap(problem: str) -> str:
-    """A problem of a hypervisor's VTEP, with how to mend it; "" where there is none."""
+    """A problem of a hypervisor's VTEPs, with how to mend it; "" where there is none."""
     return f"external_ids:vnc-encap-ip {problem}; run on it: {_SET_ENCAP}" if problem else ""
 
 
@@ -123,19 +163,15 @@ def describe(
     problem = name_problem(hostname) if hostname else ""
     if problem:
         return None, f"external_ids:hostname {problem}; run on it: {_SET_HOSTNAME}"
-    given = ids.get("vnc-encap-ip")
-    vtep = ipv4(given)
-    if vtep is None:
-        problem = "is missing" if given is None else f"is not an IPv4 address ({shown(given)!r})"
-    else:
-        problem = no_unicast(vtep)
+    vteps, problem = encap_ips(ids.get("vnc-encap-ip"))
     if problem:
         return None, bad_encap(problem)
     return (
         ElementInfo(
             element=name,
             hostname=hostname,
-            vtep=vtep,
+            vtep=vteps[0],
+            further_vteps=vteps[1:],
             identity=shown(uuid),
             address=address,
             facts=OvsFacts(

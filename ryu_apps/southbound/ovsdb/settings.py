@@ -17,7 +17,8 @@ class OvsdbSettings:
 
     ``controller_target``: OpenFlow target given to bridges, or None for
     ``tcp:`` or ``ssl:<address the hypervisor connected to>:<openflow_port>``.  ``probe_interval``
-    and ``handshake_timeout``: seconds; ``bfd_interval``: milliseconds; ``input_limit``: bytes of
+    and ``handshake_timeout``: seconds; ``bfd_interval``: milliseconds;
+    ``bfd_multiplier``: lost packets after which a path is down; ``input_limit``: bytes of
     one message.  ``private_key``, ``certificate``, ``ca_cert``: PEM files, needed for ``pssl``;
     the hypervisor's certificate must be signed by ``ca_cert``.  ``node_name`` is written to
     ``external_ids:vnc-owner`` where it is not empty.  ``connections_per_port``: how many one port
@@ -29,6 +30,7 @@ class OvsdbSettings:
     openflow_port: int
     probe_interval: float
     bfd_interval: int
+    bfd_multiplier: int
     max_sessions: int
     max_sessions_per_address: int
     private_key: str | None

@@ -22,7 +22,8 @@ class HypervisorSpec:
 
     ``vtep``: its own.  ``controller``: OpenFlow target of the bridge.  ``local``: (scheme
     "tcp" or "ssl", address, port) that the hypervisor connected to.  ``table_names``: OpenFlow
-    table -> name.  ``bfd_interval``: milliseconds.  ``datapath_id``: what the bridge was last
+    table -> name.  ``bfd_interval``: milliseconds; ``bfd_multiplier``: lost packets after which a
+    path is down.  ``datapath_id``: what the bridge was last
     configured with, 0 where that is not known: when it is lost, it is put back, because what
     ovs-vswitchd reports by then may be its own choice already.  ``connections_per_port``: how many
     may be tracked; 0 leaves what is there.  ``epoch``: see
@@ -35,6 +36,7 @@ class HypervisorSpec:
     local: tuple[str, str, int]
     table_names: Mapping[int, str]
     bfd_interval: int
+    bfd_multiplier: int
     owner: str = ""
     datapath_id: int = 0
     connections_per_port: int = 0
@@ -56,6 +58,7 @@ def spec_for(
         local=local,
         table_names=TABLE_NAMES,
         bfd_interval=settings.bfd_interval,
+        bfd_multiplier=settings.bfd_multiplier,
         owner=settings.node_name,
         datapath_id=datapath_id,
         connections_per_port=settings.connections_per_port,

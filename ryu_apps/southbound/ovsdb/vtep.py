@@ -10,7 +10,7 @@ _ANY_PORT = 4789
 
 
 def vtep_problem(vtep: str, peer: str) -> str:
-    """Why ``vtep`` (IPv4) cannot be the address of a hypervisor that is connected from ``peer``, or
+    """Why ``vtep`` cannot be the address of a hypervisor that is connected from ``peer``, or
     "".  Nothing is sent: the kernel is asked for its route (ip(7): EACCES for a broadcast
     address)."""
     try:
@@ -48,10 +48,11 @@ class VtepCheck:
     def __init__(self, find: Callable[[str, str], str], peer: str) -> None:
         self._find = find
         self._peer = peer
-        self._last = ("", "")
+        self._last: tuple[tuple[str, ...], str] = ((), "")
 
-    def problem(self, vtep: str) -> str:
-        """Why it cannot be ``vtep``, or ""; found out once for each change."""
-        if vtep != self._last[0]:
-            self._last = vtep, self._find(vtep, self._peer)
+    def problem(self, vteps: tuple[str, ...]) -> str:
+        """Why it cannot have these addresses, or ""; found out once for each change."""
+        if vteps != self._last[0]:
+            problems = (self._find(vtep, self._peer) for vtep in vteps)
+            self._last = vteps, next(filter(None, problems), "")
         return self._last[1]

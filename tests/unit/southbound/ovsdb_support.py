@@ -45,7 +45,7 @@ LIMITING_KINDS = KINDS | {
 SPEC = HypervisorSpec(
     element="hv1", vtep="10.0.0.1",
     controller="tcp:192.0.2.1:6653", local=("tcp", "192.0.2.1", 6640),
-    table_names={0: "classify", 1: "guard"}, bfd_interval=1000, owner="node1",
+    table_names={0: "classify", 1: "guard"}, bfd_interval=1000, bfd_multiplier=3, owner="node1",
 )
 
 

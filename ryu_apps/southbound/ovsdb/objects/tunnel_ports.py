@@ -20,7 +20,7 @@ from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
 from ryu_apps.southbound.ovsdb.view import View
 from vrouter_ovs.encapsulation import ENCAPSULATIONS
-from vrouter_ovs.state import Endpoint, Key, TunnelPort
+from vrouter_ovs.state import Key, TunnelPort
 
 
 def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
@@ -29,13 +29,17 @@ def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
         context.transaction, context.replica, context.view, context.spec
     )
     interval = str(spec.bfd_interval)
-    bfd = {"enable": "true", "min_rx": interval, "min_tx": interval}
+    bfd = {
+        "enable": "true", "min_rx": interval, "min_tx": interval,
+        "mult": str(spec.bfd_multiplier),
+    }  # fmt: skip
     present: set[str] = set()
     insertions: list = []
     for key, item in sorted(objects.items()):
         endpoint = item.endpoint
         if endpoint.vtep == spec.vtep:
             continue
+        local, remote = item.local_ip or spec.vtep, item.remote_ip or endpoint.vtep
         if not is_reachable(endpoint):
             transaction.refuse(key, f"no tunnel port can lead to {endpoint}")
             continue
@@ -51,7 +55,7 @@ def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
             present.add(uuid)
         if key in context.failing:
             continue
-        kind, options = _type_and_options(context.root, endpoint, spec.vtep)
+        kind, options = _type_and_options(context.root, endpoint.encap, local, remote)
         mark = {TUNNEL_MARK: tunnel_mark(endpoint)}
         with transaction.of(key):
             if uuid is None:
@@ -76,15 +80,17 @@ def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
         transaction.mutate("Bridge", context.bridge[0], *mutations)
 
 
-def _type_and_options(root: Row, endpoint: Endpoint, own: str) -> tuple[str, dict[str, str]]:
-    """The columns ``type`` and ``options`` of the interface towards ``endpoint``.  ``own``: the
-    hypervisor's VTEP.  ``external_ids:vnc-ENCAPSULATION-port`` of the root row sets another UDP
-    port than the registered one."""
-    ovs = ENCAPSULATIONS[endpoint.encap].ovs
+def _type_and_options(
+    root: Row, encap: str, local: str, remote: str
+) -> tuple[str, dict[str, str]]:
+    """The columns ``type`` and ``options`` of the interface from ``local`` to ``remote``.
+    ``external_ids:vnc-ENCAPSULATION-port`` of the root row sets another UDP port than the
+    registered one."""
+    ovs = ENCAPSULATIONS[encap].ovs
     assert ovs is not None, "a tunnel port has a name"
-    options = {"remote_ip": endpoint.vtep, "local_ip": own, "key": "flow"}
+    options = {"remote_ip": remote, "local_ip": local, "key": "flow"}
     if ovs.udp_port:
-        given = str(root["external_ids"].get(f"vnc-{endpoint.encap}-port", ""))
+        given = str(root["external_ids"].get(f"vnc-{encap}-port", ""))
         options["dst_port"] = str(port_number(given) or ovs.udp_port)
     return ovs.interface_type, options
 
