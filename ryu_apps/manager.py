@@ -21,6 +21,10 @@ import time
 from collections.abc import Sequence
 from importlib import metadata
 
+# Libraries import eventlet, which nothing here uses, and that would import a whole DNS library to
+# replace the system's resolver: a quarter of the time that a start spends on imports.
+os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
+
 from os_ken import cfg
 from oslo_config import cfg as oslo
 

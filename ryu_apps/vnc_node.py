@@ -126,6 +126,9 @@ class VncNode(app_manager.OSKenApp):
 
     def _start_parts(self) -> None:
         self._closers = [self.store.close]
+        if self.engine is not None:
+            self.engine.prepare()
+            self._closers.append(self.engine.stop)
         wait_for_name(self.store, NODES + self.node_name, self.record(),
                       self.CONF.store.session_ttl + NAME_MARGIN)
         parts = (

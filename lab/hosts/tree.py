@@ -34,7 +34,11 @@ class Tree:
         PYTHONSAFEPATH: ``python -m`` would look into the working directory first, where another
         tree may be (python(1), -P).
         """
-        return {"PYTHONPATH": str(self.root), "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+        return {
+            "PYTHONPATH": str(self.root), "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1",
+            # A service that is started again has its modules compiled.
+            "PYTHONDONTWRITEBYTECODE": "",
+        }
 
     def module(self, name: str, *words: str) -> list[str]:
         """The command that runs a module of this tree."""

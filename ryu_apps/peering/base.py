@@ -73,6 +73,10 @@ class Speaker:
 
 
 class Engine(abc.ABC):
+    def prepare(self) -> None:
+        """Begin what takes a while, and does not depend on anything: :meth:`start` waits for it.
+        Raises OSError."""
+
     @abc.abstractmethod
     def start(self) -> None:
         """Listen and connect.  Returns once it runs; raises OSError if it cannot listen."""

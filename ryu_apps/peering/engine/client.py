@@ -79,6 +79,10 @@ class SubprocessEngine(Engine):
 
     # -- Engine
 
+    def prepare(self) -> None:
+        """The process imports its modules while the node reads its configuration."""
+        self._process = EngineProcess(self.MODULE, self.ENVIRONMENT)
+
     def start(self) -> None:
         """Raises OSError where an address cannot be listened on or the process does not start."""
         self._launch()
@@ -183,7 +187,8 @@ class SubprocessEngine(Engine):
     def _launch(self) -> None:
         """Start the process and its reader; raises OSError."""
         # Known at once, so that stop() can end a process that does not get on with its start.
-        process = self._process = EngineProcess(self.MODULE, self.ENVIRONMENT)
+        process = self._process or EngineProcess(self.MODULE, self.ENVIRONMENT)
+        self._process = process
         try:
             listening = process.init(
                 dataclasses.replace(self._speaker, peers=tuple(self._peers.values())))
