@@ -8,6 +8,7 @@ stand beside real ones).
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -73,13 +74,20 @@ class Hypervisor:
         self._fabric.attach_hypervisor(self.space, self.uplinks, self.mgmt)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.start_database()
+        self._name()
+        self.start_switch()
+        self._make_physical_bridges()
+
+    def _name(self) -> None:
+        """What an installer writes into an empty database."""
         self.vsctl("--no-wait", "init")
         self.vsctl(
             "--no-wait", "--", "set", "Open_vSwitch", ".", f"ovs_version={installed_version()}",
             f"external_ids:system-id={self.name}",
             f"external_ids:hostname={self.name}",
         )
-        self.start_switch()
+
+    def _make_physical_bridges(self) -> None:
         for uplink in self.uplinks:
             self.vsctl(
                 "--may-exist", "add-br", uplink.bridge, "--", "set", "Bridge", uplink.bridge,
@@ -150,6 +158,33 @@ class Hypervisor:
         """Start ovs-vswitchd again after :meth:`crash_switch`."""
         self.start_switch()
         self.put_vtep_addresses()
+
+    def reboot(self) -> None:
+        """Both daemons end as they do when the power fails, and start; the bridges' taps are new
+        ones, the database is as it was."""
+        self.switch.kill()
+        self.database.kill()
+        self.start_database()
+        self.restart_switch()
+
+    def lose_database(self) -> None:
+        """ovsdb-server comes back with an empty database, in which the host is set up as at first:
+        it has to join again, and its ports have to be plugged again."""
+        self.database.kill()
+        (self.directory / "conf.db").unlink()
+        self.start_database()
+        self._name()
+        self._make_physical_bridges()
+
+    def move_vtep(self, address: str) -> None:
+        """Give the first VTEP another address, as an administrator does."""
+        first, *others = self.uplinks
+        self.space.batch([f"address delete {first.address}/{first.length} dev {first.bridge}"])
+        self.uplinks = (dataclasses.replace(first, address=address), *others)
+        self.vtep = address
+        self.put_vtep_addresses()
+        self.vsctl("set", "Open_vSwitch", ".",
+                   f"external_ids:vnc-encap-ip={self._fabric.encap_ip(self.uplinks)}")
 
     def join(self, targets: Iterable[str], vtep: str | None = None) -> None:
         """The one command by which a hypervisor joins.  ``targets``: "tcp:ADDRESS:6640"."""

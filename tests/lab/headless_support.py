@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lab.hosts.vm import Vm
-from lab.tenants import Tenant
+from lab.tenants import Tenant, new_tenant
+from lab.topology import Lab
 from lab.traffic.ping import ping
+from lab.traffic.steady import guard
+
+LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("web4", "hv3"), ("db2", "hv2"), ("db3", "hv3"))
+PAIRS = (("web1", "web4"), ("web4", "db2"), ("db2", "web1"), ("web1", "web2"), ("db3", "db2"))
+"""On one hypervisor and on two, of one node and of two, within a network and between them."""
 
 Probe = Callable[[], bool]
 
@@ -15,6 +21,22 @@ NEEDS_A_NODE = frozenset({
     "where a packet's hops ended (time exceeded)", "where a packet's hops ended, IPv6",
 })
 """What a guest does not get while no node runs: the table in docs/operations.md."""
+
+
+def guarded_tenant(lab: Lab) -> Tenant:
+    """A tenant whose VMs have their leases, and let in what steady traffic may do alone."""
+    made = new_tenant("red", lab.nodes["node1"].client, dhcp=True, ipv6=True)
+    made.create_vms(lab, LAYOUT)
+    made.wait_active()
+    for vm in made.vms.values():
+        assert vm.dhcp is not None
+        vm.dhcp.wait()
+    guard(made.client, made.project_id, made.vms.values())
+    return made
+
+
+def pairs(tenant: Tenant) -> list[tuple[Vm, Vm]]:
+    return [(tenant.vms[a], tenant.vms[b]) for a, b in PAIRS]
 
 
 def probes(tenant: Tenant, asker: str, neighbor: str, routed: str) -> dict[str, Probe]:
@@ -55,8 +77,3 @@ def probes(tenant: Tenant, asker: str, neighbor: str, routed: str) -> dict[str, 
 
 def outcomes(asked: dict[str, Probe]) -> dict[str, bool]:
     return {what: probe() for what, probe in asked.items()}
-
-
-def lease(vm: Vm) -> str:
-    """The addresses that the guest has now."""
-    return vm.space.run(["ip", "-o", "address", "show", "dev", "eth0", "scope", "global"]).stdout

@@ -12,20 +12,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lab.tenants import Tenant, new_tenant
+from lab.tenants import Tenant
 from lab.topology import Lab
 from lab.traffic.capture import FlowMonitor
-from lab.traffic.steady import Report, Steady, guard, plan
-from tests.lab.headless_support import NEEDS_A_NODE, outcomes, probes
+from lab.traffic.steady import Report, Steady, plan
+from tests.lab.headless_support import NEEDS_A_NODE, guarded_tenant, outcomes, pairs, probes
 from tests.lab.recovery import all_flows, recovered
 from tests.lab.spoof_support import Sent, SpoofBed
 
 SECONDS = float(os.environ.get("VNC_HEADLESS_SECONDS", "25"))
 SPOOFING = 15.0
 """Seconds of forged frames while all nodes are dead, at most."""
-LAYOUT = (("web1", "hv1"), ("web2", "hv1"), ("web4", "hv3"), ("db2", "hv2"), ("db3", "hv3"))
-PAIRS = (("web1", "web4"), ("web4", "db2"), ("db2", "web1"), ("web1", "web2"), ("db3", "db2"))
-"""On one hypervisor and on two, of one node and of two, within a network and between them."""
 
 pytestmark = pytest.mark.timeout(240 + SECONDS)
 
@@ -51,14 +48,7 @@ def own_lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def tenant(own_lab: Lab) -> Tenant:
-    made = new_tenant("red", own_lab.nodes["node1"].client, dhcp=True, ipv6=True)
-    made.create_vms(own_lab, LAYOUT)
-    made.wait_active()
-    for vm in made.vms.values():
-        assert vm.dhcp is not None
-        vm.dhcp.wait()
-    guard(made.client, made.project_id, made.vms.values())
-    return made
+    return guarded_tenant(own_lab)
 
 
 @pytest.fixture(scope="module")
@@ -75,9 +65,9 @@ def story(own_lab: Lab, tenant: Tenant, spoofing: SpoofBed) -> Story:
     asked = probes(tenant, "web1", "web4", "db2")
     seen.flows["before"] = all_flows(own_lab)
     monitors = [FlowMonitor(one) for one in own_lab.hypervisors.values()]
-    pairs = [(tenant.vms[a], tenant.vms[b]) for a, b in PAIRS]
     traffic = Steady(plan(
-        pairs, urls=[node.url for node in nodes.values()], guarded=True, dhcp=True, write_rate=1,
+        pairs(tenant), urls=[node.url for node in nodes.values()], guarded=True, dhcp=True,
+        write_rate=1,
     ))
     with traffic:
         seen.probes["all run"] = outcomes(asked)
