@@ -35,6 +35,7 @@ from ryu_apps.option_values import (
 from ryu_apps.peering import Engine, make_engine
 from ryu_apps.runtime import expect
 from ryu_apps.settings import SettingsError
+from ryu_apps.southbound.neighbours.service import NeighbourService
 from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 from ryu_apps.southbound.ovs import OvsSouthbound
 from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
@@ -44,6 +45,7 @@ from ryu_apps.southbound.services.base import Send
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from ryu_apps.store import open_store
+from ryu_apps.views import uplinks
 from ryu_apps.views.live import LiveView
 
 LOG = logging.getLogger(__name__)
@@ -83,9 +85,11 @@ class VncNode(app_manager.OSKenApp):
         self.engine: Engine | None = None
         if speaker.peers or speaker.listen:
             self.engine = make_engine(conf.bgp.engine, speaker, post)
+        self.neighbours = NeighbourService(lambda: self.controller.query(uplinks.bridges))
         self.view = LiveView(
             self.controller, self.store, self.southbounds, self.engine, self.record,
             self.punt.status, self.dns.status, self.configuration,
+            self.neighbours.shown,
         )
         self.api = ApiServer(self.configuration, self.view, conf)
         parts: list[Part] = [
@@ -132,8 +136,8 @@ class VncNode(app_manager.OSKenApp):
         wait_for_name(self.store, NODES + self.node_name, self.record(),
                       self.CONF.store.session_ttl + NAME_MARGIN)
         parts = (
-            self.controller, self.configuration, self.dns, self.punt, self.southbounds, self.engine,
-            self.api,
+            self.controller, self.configuration, self.dns, self.punt, self.southbounds,
+            self.neighbours, self.engine, self.api,
         )  # fmt: skip
         for part in parts:
             if part is not None:

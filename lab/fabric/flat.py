@@ -17,7 +17,8 @@ class Uplink:
     """One way of a hypervisor into the underlay.
 
     ``interface`` is the port of the physical bridge ``bridge``, whose tap has the VTEP address
-    ``address``/``length``.  ``routes``: (prefix, gateway) behind that bridge.
+    ``address``/``length``.  ``routes``: (prefix, gateway) behind that bridge.  ``service``: where
+    the bridge waits for controllers, a target as "ptcp:6654", or "" for nowhere.
     """
 
     bridge: str
@@ -25,6 +26,7 @@ class Uplink:
     address: str
     length: int
     routes: tuple[tuple[str, str], ...] = ()
+    service: str = ""
 
 
 class Fabric:

@@ -21,6 +21,8 @@ MAX_RACKS = _PLANE_SIZE - 1
 """The first /24 of the underlay numbers the links between switches."""
 
 CHASSIS = "chassis"
+SERVICE = 6654
+"""The port at which the first physical bridge waits for controllers; the second has the next."""
 
 
 def plane(path: int) -> str:
@@ -44,7 +46,8 @@ class Racks:
     ``homes``: hypervisor -> the racks (1..count) of its first and second uplink; ``home`` for those
     that it does not name.  ``paths``: how many of a hypervisor's addresses its database names as
     VTEP addresses.  ``control``: "mgmt", or "underlay" for hypervisors whose only way to the nodes
-    is their first uplink.  Raises ValueError.
+    is their first uplink.  ``lldp``: whether the switches speak LLDP, and the hypervisors' physical
+    bridges let the nodes do so.  Raises ValueError.
     """
 
     count: int = 2
@@ -52,6 +55,7 @@ class Racks:
     home: tuple[int, ...] = (1, 2)
     paths: int = 1
     control: str = "mgmt"
+    lldp: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MAX_RACKS:
@@ -89,7 +93,8 @@ class Racks:
         return tuple(
             Uplink(
                 f"br-phy{path}", f"eth{path}", f"{self.subnet(rack, path)}{number}", 24,
-                ((plane(path), self.gateway(rack, path)),),
+                ((plane(path), self.gateway(rack, path)),), f"ptcp:{SERVICE + path}"
+                if self.lldp else "",
             )
             for path, rack in enumerate(self.homes_of(host))
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from lab.fabric.faults import Link
 from lab.fabric.flat import MGMT, Fabric, Uplink
@@ -60,6 +61,11 @@ class RackFabric(Fabric):
             self.attach(switch.space, "mgmt0", "mgmt", f"{MGMT}{self.plan.management(number)}/24")
         with ThreadPoolExecutor(len(switches)) as pool:
             list(pool.map(lambda switch: switch.routing.start(), switches))
+        if self.plan.lldp:
+            for number, switch in enumerate(switches):
+                switch.speak_lldp(
+                    f"02:00:00:00:{number:02x}:01", f"{MGMT}{self.plan.management(number)}"
+                )
 
     def wait_ready(self, timeout: float = 60.0) -> None:
         """Wait until every switch has its routes."""
@@ -80,9 +86,7 @@ class RackFabric(Fabric):
         first = uplinks[0]
         way = (f"{MGMT}0/24", first.routes[0][1])
         return (
-            Uplink(first.bridge, first.interface, first.address, first.length,
-                   (*first.routes, way)),
-            *uplinks[1:],
+            replace(first, routes=(*first.routes, way)), *uplinks[1:],
         )
 
     def encap_ip(self, uplinks: tuple[Uplink, ...]) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lab.fabric.lldp import daemon, neighbours
 from lab.journal import Journal
 from lab.net import Namespace
+from lab.process import Daemon
 from lab.routing import Routing
+from vrouter_ovs.proxies.lldp import Neighbour
 
 SERVERS = "servers"
 """The bridge of a rack switch that its servers' ports are in."""
@@ -25,6 +28,7 @@ class Switch:
             journal,
         )
         self._journal = journal
+        self.lldp: Daemon | None = None
 
     def create(self) -> None:
         """Its namespace, which forwards packets."""
@@ -50,6 +54,19 @@ class Switch:
             f"link set {SERVERS} up",
             *(f"address add {address} dev {SERVERS}" for address in addresses),
         ])
+
+    def speak_lldp(self, chassis: str, management: str) -> None:
+        """Speak and hear LLDP at its ports, every second; what it says holds for four."""
+        said = Neighbour(
+            chassis, "", 4, system_name=self.name, system_description="FRR on Linux",
+            capabilities=("bridge", "router"), management=(management,),
+        )
+        self.lldp = daemon(self._journal, self.space, self.routing.directory, said, 1.0)
+        self.lldp.start()
+
+    def neighbours(self) -> dict[str, list[dict]]:
+        """What it hears by LLDP, by port."""
+        return neighbours(self.routing.directory)
 
     def routes(self) -> set[str]:
         """The prefixes that OSPF gave the kernel; "default" is one."""

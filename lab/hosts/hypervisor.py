@@ -93,6 +93,8 @@ class Hypervisor:
                 "--may-exist", "add-br", uplink.bridge, "--", "set", "Bridge", uplink.bridge,
                 "datapath_type=netdev", "fail_mode=standalone", "--",
                 "--may-exist", "add-port", uplink.bridge, uplink.interface,
+                *(["--", "set-controller", uplink.bridge, uplink.service] if uplink.service
+                  else []),
             )
         self.put_vtep_addresses()
 

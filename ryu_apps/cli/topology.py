@@ -101,7 +101,7 @@ def _branches(lines: list[str]) -> list[str]:
 def _link(link: Record) -> str:
     if link["kind"] == "bgp":
         return f"BGP {text(link['detail']) or link['state']}"
-    parts = [link["state"], speed(link["speed"])]
+    parts = [link["state"], text(link["detail"]), speed(link["speed"])]
     if link["mtu"]:
         parts.append(f"mtu {link['mtu']}")
     tunnels = link["carries"]["tunnels"]

@@ -32,7 +32,8 @@ class Uplink:
     """A physical port of a hypervisor, on its bridge ``bridge``.
 
     ``mtu`` in bytes and ``speed`` in bits a second, 0 where they are not known; ``state``: "up",
-    "down" or "".
+    "down" or "".  ``ofport``: its number at the bridge, -1 where it has none; ``service``: the
+    target at which the bridge waits for controllers, as "ptcp:6654:192.0.2.1", or "".
     """
 
     name: str
@@ -41,6 +42,8 @@ class Uplink:
     mtu: int
     speed: int
     state: str
+    ofport: int = -1
+    service: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,8 @@ T, R = TypeVar("T"), TypeVar("R")
 
 class LiveView(NodeView):
     """``record``: this node's own ``/status/nodes`` record.  ``edge``: what became of the punted
-    packets of an element.  ``names``: what the node does about names that VMs ask for."""
+    packets of an element.  ``names``: what the node does about names that VMs ask for.
+    ``neighbours``: what is heard at an uplink, by element, bridge and name."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class LiveView(NodeView):
         edge: Callable[[str], dict[str, Any]],
         names: Callable[[], dict[str, Any]] = dict,
         configuration: Configuration | None = None,
+        neighbours: Callable[[str, str, str], dict[str, Any]] = lambda *uplink: {},
     ) -> None:
         self._controller = controller
         self._store = store
@@ -49,6 +51,7 @@ class LiveView(NodeView):
         self._edge = edge
         self._names = names
         self._configuration = configuration
+        self._neighbours = neighbours
 
     def _in_slices(
         self, keys: Sequence[T], read: Callable[[World, Sequence[T]], list[R]], size: int = SLICE
@@ -112,6 +115,8 @@ class LiveView(NodeView):
             if one["mine"]:
                 one["openflow"] = self._southbound.status(one["element"])
                 one["edge"] = self._edge(one["element"])
+                for uplink in one.get("uplinks", ()):
+                    uplink |= self._neighbours(one["element"], uplink["bridge"], uplink["name"])
         return found
 
     def element_owner(self, element: str) -> Remote | None:

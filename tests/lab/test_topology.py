@@ -10,6 +10,7 @@ import pytest
 
 from lab.fabric.plan import Racks
 from lab.topology import Lab
+from lab.traffic.ping import PingStream
 from lab.wait import wait_until
 
 PEER_OPTIONS = "hold-time 3"
@@ -17,8 +18,9 @@ PEER_OPTIONS = "hold-time 3"
 
 @pytest.fixture(scope="module")
 def racks() -> Iterator[Lab]:
-    with Lab(f"vnco{os.getpid()}", {"node1": ("hv1", "hv2"), "node2": ("hv3",)},
-             racks=Racks(homes={"hv3": (2, 1)}), peer_options=PEER_OPTIONS) as made:  # fmt: skip
+    plan = Racks(homes={"hv3": (2, 1)}, lldp=True)
+    with Lab(f"vnco{os.getpid()}", {"node1": ("hv1", "hv2"), "node2": ("hv3",)}, racks=plan,
+             peer_options=PEER_OPTIONS) as made:  # fmt: skip
         made.wait_converged()
         yield made
 
@@ -39,6 +41,73 @@ def test_every_node_shows_all_uplinks_and_what_they_carry(racks: Lab) -> None:
                 assert (link["state"], link["mtu"], link["bridge"]) == ("up", 1500, one.bridge)
                 assert link["speed"] > 0
                 assert bool(link["carries"]["tunnels"]["total"]) == (path < racks.racks.plan.paths)
+
+
+def test_racks_are_found_by_lldp_and_hear_the_hypervisors(racks: Lab) -> None:
+    def ends(node: str) -> set[tuple[str, str, str, str]]:
+        links = racks.nodes[node].client.v1("topology")["links"]
+        return {(one["a"]["device"], one["a"]["port"], one["b"]["device"], one["b"]["port"])
+                for one in links if one["kind"] == "physical" and one["b"]}
+
+    cables = {
+        (name, uplink.interface, f"tor{rack}", f"swp{host.mgmt.rpartition('.')[2]}")
+        for name, host in racks.hypervisors.items()
+        for rack, uplink in zip(racks.racks.plan.homes_of(name), host.uplinks, strict=True)
+    }
+    for node in racks.nodes:
+        wait_until(lambda node=node: ends(node) == cables, f"{node} to show all cables", 30)
+    devices = {one["id"]: one for one in racks.nodes["node2"].client.v1("topology")["devices"]}
+    tor = devices["tor1"]
+    assert (tor["kind"], tor["state"]) == ("switch", "up")
+    assert {(one["how"], one["node"]) for one in tor["known_by"]} \
+        == {("lldp", "node1"), ("lldp", "node2")}
+    for rack, switch in racks.racks.tors.items():
+        wait_until(
+            lambda switch=switch, rack=rack: {
+                (port, one["system_name"], one["port"])
+                for port, known in switch.neighbours().items() for one in known
+                if port != "up1"
+            } == {(far[1], near[0], near[1]) for near, far in
+                  ((one[:2], one[2:]) for one in cables) if far[0] == f"tor{rack}"},
+            f"{switch.name} to hear its servers", 40,
+        )
+
+
+def test_lldp_costs_the_bridge_nothing(racks: Lab) -> None:
+    """The bridge forwards as before: with the node, without it, and when it is asked no more."""
+    host, far = racks.hypervisors["hv3"], racks.hypervisors["hv1"]
+    bridge, service = host.uplinks[0].bridge, host.uplinks[0].service
+
+    def lldp() -> str:
+        return racks.nodes["node2"].client.v1("elements/hv3")["uplinks"][0]["lldp"]
+
+    wait_until(lambda: lldp() == "on", "LLDP", 30)
+    flows = host.ofctl("dump-flows", bridge)
+    assert "priority=0 actions=NORMAL" in flows
+    (ours,) = [line for line in flows.splitlines() if "dl_type=0x88cc" in line]
+    assert "hard_timeout=" in ours, "it goes by itself when nobody wants it"
+    stream = PingStream(far.space, host.vtep, interval=0.02)
+    stream.wait_reply()
+    host.vsctl("del-controller", bridge)
+    wait_until(lambda: lldp() == "off", "LLDP to end", 30)
+    host.vsctl("set-controller", bridge, service)
+    wait_until(lambda: lldp() == "on", "LLDP again", 30)
+    racks.nodes["node2"].kill()
+    racks.nodes["node2"].restart()
+    wait_until(lambda: lldp() == "on", "LLDP of the restarted node", 60)
+    assert stream.stop().lost == 0
+
+
+def test_a_silent_neighbour_is_shown_where_it_was(racks: Lab) -> None:
+    racks.racks.lose("hv2-tor1", toward="hv2")
+    try:
+        wait_until(lambda: uplink(racks, "node2", "hv2", "eth0")["detail"] == "neighbour silent",
+                   "the loss to be noticed", 30)
+        link = uplink(racks, "node2", "hv2", "eth0")
+        assert link["state"] == "up" and link["b"]["device"] == "tor1"
+    finally:
+        racks.racks.mend("hv2-tor1")
+    wait_until(lambda: not uplink(racks, "node2", "hv2", "eth0")["detail"], "the neighbour", 30)
 
 
 def test_a_cut_link_is_seen_at_the_other_node(racks: Lab) -> None:

@@ -121,7 +121,8 @@ class _Builder:
             far = self._neighbour(element, here, neighbour) if neighbour else None
             link = Link(
                 PHYSICAL, here, far, state if element.get("connected") else UNKNOWN,
-                _count(uplink.get("speed")), _count(uplink.get("mtu")), bridge, tunnels=tunnels,
+                _count(uplink.get("speed")), _count(uplink.get("mtu")), bridge,
+                "neighbour silent" if neighbour.get("silent") is True else "", tunnels,
             )
             if far is not None:
                 # Between two hypervisors it is told of twice.
@@ -139,6 +140,9 @@ class _Builder:
         if chassis in self._by_mac:
             end = self._by_mac[chassis]
             return End(end.device, port or end.port)
+        named = self.topology.devices.get(chassis)
+        if named is not None and named.kind == HYPERVISOR:
+            return End(chassis, port)
         addresses = _texts(neighbour.get("management"))
         id = self._by_chassis.get(chassis) or next(
             (self._by_address[one] for one in addresses if one in self._by_address), ""

@@ -33,7 +33,7 @@ class Uplinks:
     def follow(self, changes: TableChanges, integration: str | None) -> None:
         """Take in what an update changed; ``integration``: UUID of the integration bridge."""
         if (
-            not changes.keys().isdisjoint(("Open_vSwitch", "Bridge"))
+            not changes.keys().isdisjoint(("Open_vSwitch", "Bridge", "Controller"))
             or not self._ports.isdisjoint(changes.get("Port", ()))
             or not self._looked_at.isdisjoint(changes.get("Interface", ()))
         ):
@@ -48,23 +48,31 @@ class Uplinks:
             if bridge is None or uuid == integration:
                 continue
             ports |= bridge["ports"]
+            service = self._service(bridge)
             for port in bridge["ports"]:
                 row = tables["Port"].get(port)
                 for interface in row["interfaces"] if row is not None else ():
                     looked_at.add(interface)
                     one = tables["Interface"].get(interface)
                     if one is not None and _is_physical(one):
-                        found.append(_uplink(bridge, one))
+                        found.append(_uplink(bridge, one, service))
         self._ports, self._looked_at = frozenset(ports), frozenset(looked_at)
         found.sort(key=lambda one: (one.bridge, one.name))
         self.found = tuple(found[:MAX_UPLINKS])
+
+    def _service(self, bridge: Row) -> str:
+        """The first target at which the bridge waits for controllers."""
+        rows = (self._replica.tables["Controller"].get(uuid) for uuid in bridge["controller"])
+        targets = sorted(_text(row["target"]) for row in rows if row is not None)
+        return next((one for one in targets if one.startswith("ptcp:")), "")
 
 
 def _is_physical(row: Row) -> bool:
     return row["type"] in PHYSICAL and "iface-id" not in row["external_ids"]
 
 
-def _uplink(bridge: Row, row: Row) -> Uplink:
+def _uplink(bridge: Row, row: Row, service: str) -> Uplink:
+    ofport = row["ofport"]
     return Uplink(
         name=_text(row["name"]),
         bridge=_text(bridge["name"]),
@@ -72,6 +80,8 @@ def _uplink(bridge: Row, row: Row) -> Uplink:
         mtu=_count(row.get("mtu")),
         speed=_count(row.get("link_speed")),
         state=_text(row["link_state"]),
+        ofport=ofport if type(ofport) is int and 0 < ofport < 0xFFFF_FF00 else -1,
+        service=service,
     )
 
 

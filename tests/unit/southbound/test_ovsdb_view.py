@@ -216,7 +216,8 @@ def uplinks_of(tables):
                 ids = dict(map(tuple, row["external_ids"][1]))
                 if row["type"] in ("", "system", "dpdk") and "iface-id" not in ids:
                     found.append(Uplink(row["name"], bridge["name"], "", (row["mtu"][1] or [0])[0],
-                                        0, row["link_state"]))
+                                        0, row["link_state"],
+                                        max((row["ofport"][1] or [-1])[0], 0) or -1))
     return tuple(sorted(found, key=lambda one: (one.bridge, one.name)))
 
 
