@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EARLIER = "98a2fd263584c80245136b1cae78183c1cf37c4d"
+EARLIER = "3512930ec0723468d6fd3e5259624575af45a918"
 """The revision that a system must be able to be upgraded from while it runs."""
 
 
