@@ -2,9 +2,11 @@
 
 A hypervisor that moves to another node forwards meanwhile, so its routes are kept as a node's that
 died are: announced, and stale here, until the new owner announces them.  They have the same names
-and say the same, so that nobody changes a flow.  When the new owner has been quiet for
-:data:`QUIET` seconds it has announced everything, and what it did not announce goes; all goes
-after ``patience`` seconds.
+and say the same, so that nobody changes a flow.  When somebody else has announced all of them for
+:data:`QUIET` seconds, peers hear them from there, and they go; what nobody announces goes after
+``patience`` seconds.  How long the new owner's switch takes says nothing of what will not come: to
+withdraw a route before its successor is there would leave a gap, to keep one too long leads to a
+hypervisor that drops.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ class _Release:
     began: float
     waiting: int
     """How many of the routes nobody else announced when it was last looked."""
-    progress: float = 0.0
-    """When that last became another number; 0: never."""
+    since: float
+    """Since when that is so."""
 
 
 class Released:
@@ -46,7 +48,7 @@ class Released:
         """What these owners announce goes on as stale routes."""
         source = source_of(element)
         changes = self.end(element) + self.publisher.release(owners, source)
-        self._releases[element] = _Release(now, self._waiting()[source])
+        self._releases[element] = _Release(now, self._waiting()[source], now)
         return changes
 
     def end(self, element: str) -> list[BestChange]:
@@ -69,8 +71,8 @@ class Released:
         for element, release in list(self._releases.items()):
             left = waiting[source_of(element)]
             if left != release.waiting:
-                release.waiting, release.progress = left, now
-            quiet = release.progress and now - release.progress >= QUIET
-            if quiet or now - release.began >= self._patience:
+                release.waiting, release.since = left, now
+            replaced = not left and now - release.since >= QUIET
+            if replaced or now - release.began >= self._patience:
                 changes += self.end(element)
         return changes
