@@ -95,25 +95,30 @@ class Restarts:
             "CPU seconds of the new node": cpu["node1"].cpu,
         }
 
-    def changes(self) -> int:
-        """500 changes of configuration, made at the other node."""
+    def changes(self, count: int = 500) -> int:
+        """``count`` changes of configuration, made at the other node: of ten, three ports are
+        deleted, four switched off, two get another group, and a group gets a rule."""
         api = self.system.clients[1]
-        gone, down, other = self.ids[:150], self.ids[150:350], self.ids[350:450]
+        tenth = count // 10
+        gone, down, other = (
+            self.ids[at * tenth : (at + size) * tenth] for at, size in ((0, 3), (3, 4), (7, 2))
+        )
         for port in gone:
             api.remove("port", port)
         for port in down:
             api.update("port", port, admin_state_up=False)
-        group = self.system.security_groups[-1]
+        groups = self.system.security_groups
         for port in other:
-            api.update("port", port, security_groups=[group])
-        for group in self.system.security_groups[:50]:
+            api.update("port", port, security_groups=[groups[-1]])
+        for number in range(tenth):
             api.post("/v2.0/security-group-rules", {"security_group_rule": {
-                "security_group_id": group, "direction": "ingress", "ethertype": "IPv4",
-                "protocol": "tcp", "port_range_min": 443, "port_range_max": 443}})
+                "security_group_id": groups[number % len(groups)], "direction": "ingress",
+                "ethertype": "IPv4", "protocol": "tcp", "port_range_min": 20000 + number,
+                "port_range_max": 20000 + number}})
         self.system.ports -= len(gone)
         self.system.bound.difference_update(gone, down)
-        self.ids = self.ids[450:]
-        return len(gone) + len(down) + len(other) + 50
+        self.ids = self.ids[9 * tenth :]
+        return 10 * tenth
 
     # ------------------------------------------------------------ the switch
 

@@ -37,6 +37,26 @@ class Operation(NamedTuple):
     the table id of this version."""
 
 
+def one_by_one(operations: Iterable[Operation]) -> list[Operation]:
+    """The order for a switch that is changed message by message, and so forwards by what it has of
+    them until then: nothing is let in before everything behind it is there.
+
+    Additions from the last table to the first, as a packet begins in the first and a table without
+    a flow for it drops it; in a table from the highest priority, as what is denied is an exception
+    from what a lower one permits.  Then deletions, the other way round.
+    """
+
+    def place(operation: Operation) -> bytes:
+        return operation.flow.key[:3]  # Table and priority.
+
+    additions, deletions = [], []
+    for operation in operations:
+        (additions if operation.command is ADD else deletions).append(operation)
+    additions.sort(key=place, reverse=True)
+    deletions.sort(key=place)
+    return additions + deletions
+
+
 class VrouterFlows:
     """Desired objects, their flows, and the flows of the switch.
 

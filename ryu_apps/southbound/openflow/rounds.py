@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ryu_apps.southbound.openflow.connection import (
@@ -23,7 +24,7 @@ from ryu_apps.southbound.openflow.connection import (
 )
 from ryu_apps.southbound.openflow.groups import GroupOperation, VrouterGroups
 from ryu_apps.southbound.openflow.meters import MeterChange, VrouterMeters
-from ryu_apps.southbound.openflow.reconcile import Operation, VrouterFlows
+from ryu_apps.southbound.openflow.reconcile import Operation, VrouterFlows, one_by_one
 from vrouter_ovs.state import Key
 from vrouter_ovs.wire import encode as wire
 from vrouter_ovs.wire.groups import group_mod
@@ -195,7 +196,10 @@ class Rounds:
         connection, operations, plain = self._connection, current.operations, current.plain
         build, bundle = wire.bundle_flow_mod, current.bundle
         self._send_groups(current, groups.additions())
-        for batch in flows.operations():
+        batches: Iterable[list[Operation]] = flows.operations()
+        if plain:
+            batches = filter(None, [one_by_one(chain.from_iterable(batches))])
+        for batch in batches:
             if not operations and not plain:
                 connection.send(wire.bundle_open(bundle, current.first))
             xid = current.first + len(operations)
