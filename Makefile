@@ -78,6 +78,10 @@ soak: root deps venv ## 100,000 mutated inputs: of each protocol of VMs, at each
 		tests/property/test_hostile_soak.py tests/property/test_proxy_hostile.py \
 		tests/unit/southbound/test_packet_in.py tests/ovs/doors
 
+.PHONY: chaos
+chaos: root deps venv ## Faults at random under traffic, MINUTES=10; SEED=N repeats a run
+	@cd "$(ROOT)"; "$(BIN)/python" -m lab.chaos --minutes "$${MINUTES:-10}" $${SEED:+--seed "$$SEED"}
+
 .PHONY: bench
 bench: root deps venv ## The benchmarks of docs/benchmarks.md
 	@cd "$(ROOT)"; "$(BIN)/python" -m bench

@@ -22,7 +22,7 @@ LIMIT_MS, LIMIT_CORES = 50.0, 0.5
 
 def seconds_of(pid: int) -> float:
     with open(f"/proc/{pid}/stat") as stat:
-        return parse_stat(stat.read())[1].cpu
+        return parse_stat(stat.read()).cpu
 
 
 def measure(lab: Lab, tenant: Tenant, kind: str, rate: int, seconds: float) -> dict[str, float]:

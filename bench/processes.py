@@ -18,25 +18,11 @@ class Usage(NamedTuple):
     """Resident memory in MB."""
 
 
-def parse_stat(text: str) -> tuple[int, Usage]:
-    """(parent, usage) of the content of ``/proc/PID/stat``."""
+def parse_stat(text: str) -> Usage:
+    """Of the content of ``/proc/PID/stat``."""
     fields = text.rpartition(")")[2].split()
     cpu = (int(fields[11]) + int(fields[12])) / TICKS
-    return int(fields[1]), Usage(cpu, int(fields[21]) * PAGE / 1e6)
-
-
-def children(pid: int) -> list[int]:
-    """Its direct children, the oldest first."""
-    found = []
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            try:
-                parent, _ = parse_stat(Path(f"/proc/{entry.name}/stat").read_text())
-            except OSError:
-                continue
-            if parent == pid:
-                found.append(int(entry.name))
-    return sorted(found)
+    return Usage(cpu, int(fields[21]) * PAGE / 1e6)
 
 
 def snapshot(pids: Mapping[str, int]) -> dict[str, Usage]:
@@ -44,7 +30,7 @@ def snapshot(pids: Mapping[str, int]) -> dict[str, Usage]:
     found = {}
     for name, pid in pids.items():
         try:
-            found[name] = parse_stat(Path(f"/proc/{pid}/stat").read_text())[1]
+            found[name] = parse_stat(Path(f"/proc/{pid}/stat").read_text())
         except OSError:
             continue
     return found

@@ -10,11 +10,11 @@ from typing import Any
 
 from bench.bare import take_flows
 from bench.load import NETWORKS, PREFIX, Slot, System, inside
-from bench.processes import children
 from lab.client import ApiError, Client
 from lab.hosts.hypervisor import Hypervisor
 from lab.hosts.node import API_PORT, Node
 from lab.net import Namespace
+from lab.process import children
 from lab.topology import Lab
 from lab.wait import LabTimeout, wait_until
 from vrouter_ovs.state import INGRESS, Rule

@@ -14,6 +14,20 @@ from lab.net import Namespace
 from lab.wait import LabTimeout, tail, wait_until
 
 
+def children(pid: int) -> list[int]:
+    """The process ids of the direct children of one, the oldest first."""
+    found = []
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            try:
+                fields = Path(f"/proc/{entry.name}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid:
+                found.append(int(entry.name))
+    return sorted(found)
+
+
 class Daemon:
     """One process with its own run directory, log and pid file.
 

@@ -65,8 +65,7 @@ def test_spread() -> None:
 
 def test_parse_stat_with_a_name_that_has_spaces_and_brackets() -> None:
     fields = ["R", "7", *["0"] * 9, "150", "50", *["0"] * 8, "256", *["0"] * 20]
-    parent, usage = processes.parse_stat(f"12 (a (b) c) {' '.join(fields)}\n")
-    assert parent == 7
+    usage = processes.parse_stat(f"12 (a (b) c) {' '.join(fields)}\n")
     assert usage.cpu == 200 / processes.TICKS
     assert usage.rss == 256 * processes.PAGE / 1e6
 
