@@ -38,6 +38,7 @@ from ryu_apps.southbound.openflow.readback import (
 )
 from ryu_apps.southbound.openflow.requested import RequestedSwitch
 from ryu_apps.southbound.openflow.session import OpenFlowSession
+from ryu_apps.southbound.openflow.turns import turn
 from ryu_apps.southbound.openflow.watch import Watch
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.wire import encode as wire
@@ -171,19 +172,26 @@ class VrouterChannel:
     def _step(self) -> None:
         try:
             with waiting():
-                handler, *arguments = self._inbox.get(timeout=self._wait())
+                message = self._inbox.get(timeout=self._wait())
         except queue.Empty:
-            pass
-        else:
+            message = None
+        with turn():
+            if message is not None:
+                self._handle(message)
+            self._look_at_clock(time.monotonic())
+            self._advance()
+
+    def _handle(self, message: tuple) -> None:
+        """This one, and all that are there after it."""
+        while True:
+            handler, *arguments = message
             handler(*arguments)
-            while not self._stopped:
-                try:
-                    handler, *arguments = self._inbox.get_nowait()
-                except queue.Empty:
-                    break
-                handler(*arguments)
-        self._look_at_clock(time.monotonic())
-        self._advance()
+            if self._stopped:
+                return
+            try:
+                message = self._inbox.get_nowait()
+            except queue.Empty:
+                return
 
     def _wait(self) -> float | None:
         session, now = self._session, time.monotonic()

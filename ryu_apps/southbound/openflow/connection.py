@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ryu_apps.southbound.openflow.turns import aside
+
 ERROR, PACKET_IN, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL = 1, 10, 19, 21, 33
 OUR_XIDS = 0x8000_0000
 """Our xids have this bit; those that os-ken counts up for other apps do not."""
@@ -22,9 +24,13 @@ class OpenFlowConnection:
         datapath.xid &= OUR_XIDS - 1
 
     def send(self, data: bytes) -> bool:
-        """Send whole messages, waiting for room; False where the connection has ended."""
+        """Send whole messages, waiting for room; False where the connection has ended.  For the
+        channel's worker, in its :func:`turn <ryu_apps.southbound.openflow.turns.turn>`."""
         self.counters["bytes"] += len(data)
-        return self.datapath.send(data)
+        if self.datapath.send(data, wait=False):
+            return True
+        with aside():
+            return self.datapath.send(data)
 
     def next_xid(self) -> int:
         """An xid of ours that has not been used for long."""

@@ -25,7 +25,7 @@ class Wire:
         self.xid = 1
         self.sent: list[bytes] = []
 
-    def send(self, data: bytes) -> bool:
+    def send(self, data: bytes, wait: bool = True) -> bool:
         while data:
             size = int.from_bytes(data[2:4], "big")
             self.sent.append(data[:size])
