@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from lab.fabric.flat import Fabric
+from lab.hosts.disk import Disk
 from lab.journal import Journal
 from lab.net import CommandError, Namespace
 from lab.process import Daemon
@@ -60,6 +61,13 @@ class EtcdMember:
         )
         self.space.create(self._journal)
         self._fabric.attach(self.space, "mgmt0", "mgmt", f"{self.address}/24")
+
+    def use_disk(self, size: str) -> Disk:
+        """Keep the data on a small disk, before the first start; see :class:`Disk`."""
+        disk = Disk(self._journal, self.name, self.data, size)
+        disk.start()
+        self.daemon.argv = [*disk.prefix, *self.daemon.argv]
+        return disk
 
     def start(self, wait: bool = True) -> None:
         """For the first time, or again.  ``wait``: until it answers, for which it needs a
@@ -172,10 +180,13 @@ class Etcd:
         for member in self.members:
             member.wait_healthy()
 
-    def replace(self, member: EtcdMember) -> EtcdMember:
+    def replace(
+        self, member: EtcdMember, prepared: Callable[[EtcdMember], object] = lambda fresh: None
+    ) -> EtcdMember:
         """A new member, at another address, in place of one that is gone for good; the other
         members are told as etcd's manual says (remove, then add).  They refuse that until they
-        have been connected to each other for five seconds."""
+        have been connected to each other for five seconds.  ``prepared``: is given the new one
+        before it starts."""
         member.kill()
         self.members.remove(member)
         other = self.members[0]
@@ -184,6 +195,7 @@ class Etcd:
         fresh = self._add(f"etcd{self._made + 1}")
         wait_until(lambda: _with(other, fresh), "etcd to take the new member in", 30)
         fresh.prepare(self.members, joins=True)
+        prepared(fresh)
         fresh.start()
         return fresh
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from lab.hosts.disk import Disk
 from lab.hosts.etcd import EtcdMember
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
@@ -155,3 +156,21 @@ def test_a_member_is_replaced(trio: Lab, red: Tenant, record_property: Record) -
                 load.wait_writes(5)
 
     load_goes_on(trio, "replaced", record_property, harm)
+
+
+def test_the_disk_of_a_member_is_full(trio: Lab, red: Tenant, record_property: Record) -> None:
+    """It ends, as etcd does where it cannot write; and follows again when there is room."""
+    disks: list[Disk] = []
+    fresh = trio.etcd.replace(
+        trio.etcd.followers()[0], lambda member: disks.append(member.use_disk("200m")))
+
+    def harm(load: ApiLoad) -> None:
+        disks[0].fill()
+        wait_until(lambda: not fresh.daemon.alive, "the member to end", 60)
+        load.wait_writes(50)
+        disks[0].free()
+        trio.etcd.heal()
+        load.wait_writes()
+
+    load_goes_on(trio, "full", record_property, harm)
+    assert fresh.healthy()

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -31,35 +32,45 @@ def tokens(request, tmp_path) -> tuple[str, ...]:
     """The option that says which tokens etcd gives."""
     if request.param == "simple":
         return ("--auth-token=simple",)
-    key, public = tmp_path / "jwt.key", tmp_path / "jwt.pub"
+    return jwt(tmp_path, "8h")
+
+
+def jwt(directory: Path, lasts: str) -> tuple[str, ...]:
+    """The option for tokens that are signed, and end after so long."""
+    key, public = directory / "jwt.key", directory / "jwt.pub"
     for command in (f"genrsa -out {key} 2048", f"rsa -in {key} -pubout -out {public}"):
         subprocess.run(["openssl", *command.split()], check=True, capture_output=True)
-    return (f"--auth-token=jwt,pub-key={public},priv-key={key},sign-method=RS256,ttl=8h",)
+    return (f"--auth-token=jwt,pub-key={public},priv-key={key},sign-method=RS256,ttl={lasts}",)
 
 
 def as_root(etcd: Cluster) -> str:
     return etcd.call("/v3/auth/authenticate", {"name": "root", "password": "r"})["token"]
 
 
+def with_users(etcd: Cluster) -> None:
+    """root, and vnc with what a node needs below /vnc; users are wanted from then on."""
+    for path, request in (
+        ("/v3/auth/user/add", {"name": "root", "password": "r"}),
+        ("/v3/auth/user/grant", {"user": "root", "role": "root"}),
+        ("/v3/auth/user/add", {"name": "vnc", "password": "secret"}),
+        ("/v3/auth/role/add", {"name": "vnc"}),
+        # "/vnc" to "/vnd": the system's keys and its writers' markers.
+        ("/v3/auth/role/grant", {"name": "vnc", "perm": {
+            "permType": "READWRITE", "key": "L3ZuYw==", "range_end": "L3ZuZA=="}}),
+        ("/v3/auth/user/grant", {"user": "vnc", "role": "vnc"}),
+    ):  # fmt: skip
+        try:
+            etcd.call(path, request)
+        except OSError:
+            assert request.get("role") == "root"
+            etcd.call("/v3/auth/role/add", {"name": "root"})
+            etcd.call(path, request)
+    etcd.call("/v3/auth/enable", {})
+
+
 def test_users_and_passwords(tokens):
     with cluster(1, tokens) as etcd:
-        for path, request in (
-            ("/v3/auth/user/add", {"name": "root", "password": "r"}),
-            ("/v3/auth/user/grant", {"user": "root", "role": "root"}),
-            ("/v3/auth/user/add", {"name": "vnc", "password": "secret"}),
-            ("/v3/auth/role/add", {"name": "vnc"}),
-            # "/vnc" to "/vnd": the system's keys and its writers' markers.
-            ("/v3/auth/role/grant", {"name": "vnc", "perm": {
-                "permType": "READWRITE", "key": "L3ZuYw==", "range_end": "L3ZuZA=="}}),
-            ("/v3/auth/user/grant", {"user": "vnc", "role": "vnc"}),
-        ):  # fmt: skip
-            try:
-                etcd.call(path, request)
-            except OSError:
-                assert request.get("role") == "root"
-                etcd.call("/v3/auth/role/add", {"name": "root"})
-                etcd.call(path, request)
-        etcd.call("/v3/auth/enable", {})
+        with_users(etcd)
         with opened(etcd, prefix="/vnc", username="vnc", password="secret") as store:
             replica = Replica(store)
             store.transact([], [Put("/a", b"1")])
@@ -104,6 +115,28 @@ def test_users_and_passwords(tokens):
             pytest.raises(StoreError, match="grant the user")
         ):
             store.get("/a")
+
+
+def test_tokens_that_expire_all_the_time(tmp_path):
+    """Each lasts two seconds: no call fails, nothing is lost, and the lease stays."""
+    with cluster(1, jwt(tmp_path, "2s")) as etcd:
+        with_users(etcd)
+        with opened(
+            etcd, prefix="/vnc", username="vnc", password="secret", session_ttl=3
+        ) as store:
+            revision = store.transact([], [Put("/node", b"1", ephemeral=True)])
+            replica = Replica(store)
+            tokens = set()
+            deadline = time.monotonic() + 7
+            while time.monotonic() < deadline:
+                store.transact([], [Put("/a", b"%d" % len(tokens))])
+                store.list("/")
+                tokens.add(store.gateway.tokens.current)
+                time.sleep(0.05)
+            assert len(tokens) > 2
+            assert store.get("/node").revision == revision
+            until(lambda: replica.equals(store))
+            assert not replica.faults
 
 
 def test_tls(tmp_path):

@@ -88,7 +88,7 @@ def keeps_its_lease(etcd: Cluster, store: EtcdStore, watcher: EtcdStore, harm) -
     store.transact([], [Put("/node", b"1", ephemeral=True)])
     replica = Replica(watcher, "/node")
     harm()
-    time.sleep(2.5 * store._session._ttl)
+    time.sleep(2 * store._session._ttl)
     assert store.get("/node") is not None
     assert replica.batches == [] and not replica.faults
 
@@ -98,7 +98,7 @@ def test_a_lease_outlives_a_member_that_hangs(healed: Cluster, which: str):
     leader = healed.leader()
     member = leader if which == "leader" else (leader + 1) % 3
     order = [member, *(n for n in range(3) if n != member)]
-    with opened(healed, order, session_ttl=2) as store, (
+    with opened(healed, order, session_ttl=3) as store, (
         opened(healed, order[1:], prefix=store.root)
     ) as watcher:
         keeps_its_lease(
@@ -109,7 +109,7 @@ def test_a_lease_outlives_callers_that_wait(healed: Cluster):
     """All that other threads ask hangs; the renewal goes on at the members that answer."""
     leader = healed.leader()
     order = [(leader + 1) % 3, leader, (leader + 2) % 3]
-    with opened(healed, order, session_ttl=2) as store, (
+    with opened(healed, order, session_ttl=3) as store, (
         opened(healed, order[1:], prefix=store.root)
     ) as watcher:
         ended = threading.Event()
@@ -136,7 +136,7 @@ def test_a_lease_outlives_callers_that_wait(healed: Cluster):
 
 
 def test_many_records_of_a_lost_lease_are_put_again_and_it_stays(healed: Cluster):
-    with opened(healed, session_ttl=2) as store:
+    with opened(healed, session_ttl=3) as store:
         keys = [f"/reach/{number}" for number in range(600)]
         for start in range(0, 600, 100):
             store.transact([], [Put(key, b"1", ephemeral=True) for key in keys[start:start + 100]])
@@ -172,7 +172,7 @@ def test_a_database_that_is_full_is_told_and_mended():
     """etcd's quota: reads and leases go on, and writes after compaction, defragmentation and the
     end of the alarm, without a restart of anything."""
     with cluster(3, ("--quota-backend-bytes=4194304",)) as etcd, (
-        opened(etcd, session_ttl=2)
+        opened(etcd, session_ttl=3)
     ) as store:
         revision = store.transact([], [Put("/node", b"1", ephemeral=True), Put("/a", b"1")])
         replica = Replica(store)
@@ -181,7 +181,7 @@ def test_a_database_that_is_full_is_told_and_mended():
                 store.transact([], [Put("/big", os.urandom(500_000))])
         assert store.get("/a").value == b"1"
         assert "NOSPACE" in str(store.status()["endpoints"])
-        time.sleep(3)
+        time.sleep(4)
         assert store.get("/node").revision == revision  # it was renewed meanwhile
         etcd.compact(store.list("/none")[1])
         for member in range(3):
