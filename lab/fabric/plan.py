@@ -47,7 +47,8 @@ class Racks:
     that it does not name.  ``paths``: how many of a hypervisor's addresses its database names as
     VTEP addresses.  ``control``: "mgmt", or "underlay" for hypervisors whose only way to the nodes
     is their first uplink.  ``lldp``: whether the switches speak LLDP, and the hypervisors' physical
-    bridges let the nodes do so.  Raises ValueError.
+    bridges let the nodes do so.  ``asn``: of the switches where they speak BGP with the nodes,
+    or 0.  Raises ValueError.
     """
 
     count: int = 2
@@ -56,6 +57,7 @@ class Racks:
     paths: int = 1
     control: str = "mgmt"
     lldp: bool = False
+    asn: int = 0
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= MAX_RACKS:
@@ -87,7 +89,7 @@ class Racks:
 
     def management(self, rack: int) -> str:
         """The last part of a switch's management address; 0: the chassis'."""
-        return str(240 - rack)
+        return str(230 - rack)
 
     def uplinks(self, host: str, number: int) -> tuple[Uplink, ...]:
         return tuple(

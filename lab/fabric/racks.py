@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from lab.fabric import bgp
 from lab.fabric.faults import Link
 from lab.fabric.flat import MGMT, Fabric, Uplink
 from lab.fabric.ospf import chassis_config, rack_config
@@ -30,14 +31,21 @@ class RackFabric(Fabric):
         self.links: dict[str, Link] = {}
         self.tors = {
             rack: Switch(
-                lab, rack_name(rack), {"ospfd": rack_config(plan, rack, _UP, SERVERS)}, journal
+                lab, rack_name(rack),
+                {"ospfd": rack_config(plan, rack, _UP, SERVERS), **self._bgp(rack)}, journal,
             )
             for rack in plan.racks
         }
         downlinks = {rack: f"swp{rack}" for rack in plan.racks}
         self.chassis = Switch(
-            lab, CHASSIS, {"ospfd": chassis_config(plan, downlinks, _LOOPBACK)}, journal
+            lab, CHASSIS,
+            {"ospfd": chassis_config(plan, downlinks, _LOOPBACK), **self._bgp(0)}, journal,
         )
+
+    def _bgp(self, number: int) -> dict[str, str]:
+        if not self.plan.asn:
+            return {}
+        return {"bgpd": bgp.config(f"{MGMT}{self.plan.management(number)}", self.plan.asn)}
 
     # ------------------------------------------------------------ life
 

@@ -99,6 +99,8 @@ def _branches(lines: list[str]) -> list[str]:
 
 
 def _link(link: Record) -> str:
+    if link["kind"] == "routed":
+        return f"{link['state']}  routes by {text(link['detail'])}"
     if link["kind"] == "bgp":
         return f"BGP {text(link['detail']) or link['state']}"
     parts = [link["state"], text(link["detail"]), speed(link["speed"])]

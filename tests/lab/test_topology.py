@@ -8,19 +8,22 @@ from typing import Any
 
 import pytest
 
-from lab.fabric.plan import Racks
+from lab.fabric.bgp import peer_lines
+from lab.fabric.plan import CHASSIS, Racks
 from lab.topology import Lab
 from lab.traffic.ping import PingStream
 from lab.wait import wait_until
 
-PEER_OPTIONS = "hold-time 3"
+PEER_OPTIONS, ASN = "hold-time 3", 64512
 
 
 @pytest.fixture(scope="module")
 def racks() -> Iterator[Lab]:
-    plan = Racks(homes={"hv3": (2, 1)}, lldp=True)
-    with Lab(f"vnco{os.getpid()}", {"node1": ("hv1", "hv2"), "node2": ("hv3",)}, racks=plan,
-             peer_options=PEER_OPTIONS) as made:  # fmt: skip
+    plan = Racks(homes={"hv3": (2, 1)}, lldp=True, asn=ASN)
+    with Lab(
+        f"vnco{os.getpid()}", {"node1": ("hv1", "hv2"), "node2": ("hv3",)}, racks=plan, asn=ASN,
+        settings={"bgp": peer_lines(plan, ASN)}, peer_options=PEER_OPTIONS,
+    ) as made:  # fmt: skip
         made.wait_converged()
         yield made
 
@@ -60,7 +63,7 @@ def test_racks_are_found_by_lldp_and_hear_the_hypervisors(racks: Lab) -> None:
     tor = devices["tor1"]
     assert (tor["kind"], tor["state"]) == ("switch", "up")
     assert {(one["how"], one["node"]) for one in tor["known_by"]} \
-        == {("lldp", "node1"), ("lldp", "node2")}
+        >= {("lldp", "node1"), ("lldp", "node2")}
     for rack, switch in racks.racks.tors.items():
         wait_until(
             lambda switch=switch, rack=rack: {
@@ -71,6 +74,29 @@ def test_racks_are_found_by_lldp_and_hear_the_hypervisors(racks: Lab) -> None:
                   ((one[:2], one[2:]) for one in cables) if far[0] == f"tor{rack}"},
             f"{switch.name} to hear its servers", 40,
         )
+
+
+def test_the_fabric_is_known_by_its_routes(racks: Lab) -> None:
+    """The chassis, which no hypervisor hears, and what each rack owns."""
+    def joined(node: str) -> set[frozenset[str]]:
+        links = racks.nodes[node].client.v1("topology")["links"]
+        return {frozenset((one["a"]["device"], one["b"]["device"])) for one in links
+                if one["kind"] == "routed"}
+
+    tors = {frozenset((CHASSIS, tor.name)) for tor in racks.racks.tors.values()}
+    for node in racks.nodes:
+        wait_until(lambda node=node: joined(node) == tors, f"{node} to show the chassis", 60)
+    devices = {one["id"]: one for one in racks.nodes["node1"].client.v1("topology")["devices"]}
+    assert devices.keys() == {*racks.nodes, *racks.hypervisors, CHASSIS, "tor1", "tor2"}
+    assert "198.18.1.0/24" in devices["tor1"]["prefixes"]
+    assert {"bgp", "lldp"} == {one["how"] for one in devices["tor1"]["known_by"]}
+    racks.racks.cut("tor1-chassis")
+    try:
+        wait_until(lambda: joined("node2") == {frozenset((CHASSIS, "tor2"))},
+                   "the cut to be seen", 60)
+    finally:
+        racks.racks.mend("tor1-chassis")
+    wait_until(lambda: joined("node2") == tors, "the link to be seen again", 60)
 
 
 def test_lldp_costs_the_bridge_nothing(racks: Lab) -> None:

@@ -7,6 +7,7 @@ from a node of another version, so what a record lacks is left open.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from ryu_apps.control.topology.model import (
     HYPERVISOR,
     NODE,
     PHYSICAL,
+    ROUTED,
     ROUTER,
     SWITCH,
     UNKNOWN,
@@ -28,6 +30,10 @@ from ryu_apps.control.topology.model import (
 )
 
 Record = Mapping[str, Any]
+MAX_NEXT_HOPS = 64
+"""Of one router."""
+LINK = {4: 30, 6: 126}
+"""A prefix of at least so many bits is one link between two routers, by version."""
 
 
 def build(
@@ -51,6 +57,7 @@ def build(
     for node, listed in routes.items():
         for route in listed:
             made.add_route(node, route)
+    made.add_next_hops()
     return made.topology
 
 
@@ -66,6 +73,10 @@ class _Builder:
         self._by_peer: dict[tuple[str, str], str] = {}
         """(node, name of its peer) -> the peer's id."""
         self._cables: dict[frozenset[End], Link] = {}
+        self._next_hops: dict[str, dict[str, str]] = {}
+        """Router -> next hops of what it announces -> the node that heard."""
+        self._link_prefixes: dict[str, list[IPv4Network | IPv6Network]] = {}
+        """Router -> the links that it has an address on."""
 
     def _device(self, id: str, kind: str) -> Device:
         return self.topology.devices.setdefault(id, Device(id, kind, id))
@@ -197,9 +208,52 @@ class _Builder:
         device = self.topology.devices.get(
             self._by_peer.get((node, _text(route.get("peer"))), "")
         )
-        prefix = _text(route.get("prefix"))
-        if device is not None and device.kind != NODE and prefix not in device.prefixes:
+        prefix, next_hop = _text(route.get("prefix")), _text(route.get("next_hop"))
+        if device is None or device.kind == NODE:
+            return
+        if prefix not in device.prefixes:
             device.prefixes.append(prefix)
+        if next_hop in device.addresses:
+            network = _network(prefix)
+            if network is not None and network.prefixlen >= LINK[network.version]:
+                self._link_prefixes.setdefault(device.id, []).append(network)
+        elif _network(next_hop) is not None:
+            hops = self._next_hops.setdefault(device.id, {})
+            if len(hops) < MAX_NEXT_HOPS:
+                hops.setdefault(next_hop, node)
+
+    def add_next_hops(self) -> None:
+        """The routers behind those that told of their routes.
+
+        A next hop on a link that another router has an address on as well is that router: this
+        one would not send to itself.
+        """
+        joined: set[frozenset[str]] = set()
+        for id, hops in sorted(self._next_hops.items()):
+            for next_hop, node in sorted(hops.items()):
+                far = self._by_address.get(next_hop) or self._at_link(id, next_hop)
+                if not far:
+                    far = next_hop
+                    device = self._device(far, ROUTER)
+                    device.at(next_hop)
+                    device.owner = device.owner or node
+                    device.known("bgp", node, f"next hop of {id}")
+                pair = frozenset((id, far))
+                if far != id and pair not in joined:
+                    joined.add(pair)
+                    self.topology.links.append(
+                        Link(ROUTED, End(id), End(far), UP, detail=next_hop)
+                    )
+
+    def _at_link(self, id: str, next_hop: str) -> str:
+        """The one other router that has an address on the link of ``next_hop``, or ""."""
+        network = _network(next_hop)
+        found = {
+            other for other, links in self._link_prefixes.items() if other != id
+            for link in links
+            if network is not None and link.version == network.version and network.subnet_of(link)
+        }  # fmt: skip
+        return found.pop() if len(found) == 1 else ""
 
 
 def _kind(capabilities: list[str]) -> str:
@@ -221,6 +275,13 @@ def _texts(value: Any) -> list[str]:
 
 def _count(value: Any) -> int:
     return value if type(value) is int and value > 0 else 0
+
+
+def _network(text: str) -> IPv4Network | IPv6Network | None:
+    try:
+        return ip_network(text)
+    except ValueError:
+        return None
 
 
 def _host(url: str) -> str:

@@ -2,7 +2,8 @@
 
 A device is known by somebody: a node of this system, who heard of it by OVSDB, LLDP (IEEE
 802.1AB), BGP, its own configuration, or the records of the store.  A physical link has an end at a
-hypervisor; its other end is open (None) until LLDP says what is there.
+hypervisor; its other end is open (None) until LLDP says what is there.  A routed link is one that a
+router sends packets over: another router is the next hop of what it announces.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 HYPERVISOR, NODE, SWITCH, ROUTER = "hypervisor", "node", "switch", "router"
-PHYSICAL, BGP = "physical", "bgp"
+PHYSICAL, ROUTED, BGP = "physical", "routed", "bgp"
 UP, DOWN, UNKNOWN = "up", "down", "unknown"
 MAX_SHOWN = 100
 """Tunnels of one link, or prefixes of one router, that are listed; all are counted."""

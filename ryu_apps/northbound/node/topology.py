@@ -53,7 +53,10 @@ class TopologyApi:
         routes, _ = self._view.rib(families, 0, MAX_ROUTES)
         return {
             "elements": self._view.elements(), "peers": self._view.peers(),
-            "routes": [{"prefix": one.get("prefix"), "peer": one.get("peer")} for one in routes],
+            "routes": [
+                {name: one.get(name) for name in ("prefix", "peer", "next_hop")} for one in routes
+                if not one.get("stale")
+            ],
         }
 
 

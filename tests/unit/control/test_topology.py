@@ -80,6 +80,41 @@ def test_a_rack_switch_is_one_device_by_lldp_and_bgp() -> None:
     assert (session["a"]["device"], session["b"]["device"]) == ("node1", "tor1")
 
 
+def rack_peers(*names: str) -> dict[str, list[dict[str, Any]]]:
+    return {"node1": [
+        {"name": name, "address": f"198.51.100.{240 - at}", "kind": "router", "up": True}
+        for at, name in enumerate(names)
+    ]}  # fmt: skip
+
+
+def routed(found: dict[str, list]) -> set[tuple[str, str, str]]:
+    return {(one["a"]["device"], one["b"]["device"], one["detail"]) for one in found["links"]
+            if one["kind"] == "routed"}
+
+
+RACK_ROUTES = [
+    {"peer": "tor1", "prefix": "198.18.0.2/31", "next_hop": "198.51.100.239"},
+    {"peer": "tor1", "prefix": "0.0.0.0/0", "next_hop": "198.18.0.2"},
+]
+
+
+def test_a_router_behind_a_rack_switch_is_known_by_its_next_hop() -> None:
+    found = shown(peers=rack_peers("chassis", "tor1"), routes={"node1": RACK_ROUTES})
+    assert routed(found) == {("tor1", "198.18.0.2", "198.18.0.2")}
+    assert devices(found)["198.18.0.2"]["known_by"] \
+        == [{"how": "bgp", "node": "node1", "where": "next hop of tor1"}]
+
+
+def test_a_next_hop_is_the_other_router_of_its_link() -> None:
+    routes = [*RACK_ROUTES,
+              {"peer": "chassis", "prefix": "198.18.0.2/31", "next_hop": "198.51.100.240"},
+              {"peer": "chassis", "prefix": "198.18.1.0/24", "next_hop": "198.18.0.3"}]
+    found = shown(peers=rack_peers("chassis", "tor1"), routes={"node1": routes})
+    assert "198.18.0.2" not in devices(found)
+    assert {frozenset(one[:2]) for one in routed(found)} == {frozenset(("tor1", "chassis"))}
+    assert len(routed(found)) == 1, "told of by both, one link"
+
+
 def test_two_hypervisors_on_one_cable() -> None:
     one = {"chassis": "02:00:00:00:00:01", "port": "eth0", "system_name": "hv1"}
     two = {"chassis": "02:00:00:00:00:02", "port": "eth0", "system_name": "hv2"}
@@ -165,7 +200,7 @@ ELEMENT_RECORDS = with_lists("id", "hostname", "vtep", "vteps", "owner", "connec
                              "ovs_version", uplinks=UPLINKS, tunnels=TUNNELS)
 NODE_RECORDS = with_lists("node", "name", "url", "alive", "self", "router_id")
 PEER_RECORDS = with_lists("address", "name", "up", "kind", "state")
-ROUTE_RECORDS = with_lists("peer", "prefix")
+ROUTE_RECORDS = with_lists("peer", "prefix", "next_hop")
 
 
 @given(ELEMENT_RECORDS, NODE_RECORDS, PEER_RECORDS, ROUTE_RECORDS)
