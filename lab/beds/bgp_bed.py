@@ -48,14 +48,15 @@ class Node:
 
     def __init__(self, address: str, peers: list[Peer], asn: int = 65000, port: int = 0,
                  router_id: str = "", kind: str = "native", listen: bool = True,
-                 long_lived_time: int = 0) -> None:
+                 restart_time: int = 120, long_lived_time: int = 0) -> None:
         self.address = address
         self.events: list = []
         self.routes: dict[str, dict] = {}
         self.lock = threading.Lock()
         self.engine = make_engine(kind, Speaker(
             asn, router_id or address, listen=((address, port),) if listen else (),
-            local_address=address, long_lived_time=long_lived_time, peers=tuple(peers)), self._post)
+            local_address=address, restart_time=restart_time, long_lived_time=long_lived_time,
+            peers=tuple(peers)), self._post)
         self.engine.start()
 
     @property
