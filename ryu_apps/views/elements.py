@@ -28,7 +28,8 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
     """Those that there still are, our own with what is plugged in.
 
     ``state``: "connected" or "disconnected".  ``standby``: the node that waits for an element that
-    another owns, and why.
+    another owns, and why.  ``next_hop``: the address that its routes are announced with.
+    ``unreachable``: VTEPs of other hypervisors that no underlay path leads to from it, by BFD.
     """
     found = []
     bound: dict[str, list[BoundPort]] = {name: [] for name in names}
@@ -65,6 +66,8 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
                     {"id": port.port_id, "interface": port.interface, "ofport": port.ofport}
                     for port in bound[name]
                 ],
+                "next_hop": world.announced.of(element),
+                "unreachable": list(element.unreachable),
                 "tunnels": [
                     {**status.endpoint._asdict(), "ofport": status.ofport, "bfd": status.bfd,
                      "error": status.error, "egress": status.egress}

@@ -113,7 +113,14 @@ def _order(entry: SourcedPath) -> tuple:
 
 def describe(world: World, found: Iterable[SourcedPath]) -> list[dict[str, Any]]:
     """Paths with what this node makes of them."""
-    return [_describe(world, *entry) for entry in found]
+    cut_off: dict[str, list[str]] = {}
+    for element in world.elements.accepted.values():
+        for vtep in element.unreachable:
+            cut_off.setdefault(vtep, []).append(element.info.hostname)
+    return [
+        {**_describe(world, *entry), "unreachable_from": cut_off.get(next_hop, [])}
+        for entry in found for next_hop in (entry.path.attrs.next_hop,)
+    ]
 
 
 def _describe(world: World, path: Path, source: str) -> dict[str, Any]:

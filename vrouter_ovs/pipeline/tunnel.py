@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.pipeline.hops import tunnel_match
-from vrouter_ovs.schema.flow import FIRST, HASHED, NO_PORT, Flow
+from vrouter_ovs.schema.flow import NO_PORT, Flow
 from vrouter_ovs.state import Tunnel
 
 
@@ -24,14 +24,18 @@ def render_tunnel(tunnel: Tunnel) -> tuple[Flow, ...]:
     match, tag = tunnel_match(tunnel.endpoint), cookie(tunnel.key)
     # One of VXLAN matches packets of any tunnel type, the others' stand above it.
     typed = "typed_" if len(match) > 1 else ""
-    to_first = (("output", tunnel.ofport),)
     if not tunnel.others:
-        return (Flow("send", f"{typed}vtep", match, to_first, tag),)
-    how = HASHED if tunnel.spread else FIRST
-    choose = ("bundle", how, (tunnel.ofport, *tunnel.others), "out_port")
+        return (Flow("send", f"{typed}vtep", match, (("output", tunnel.ofport),), tag),)
+    # A bundle of one port needs no hash, so the datapath's flows would match less than those that
+    # there are: overlapping ones, of which a userspace datapath may change the wrong one
+    # (ovs-vswitchd 3.1 finds the one to change by a packet that it matches).  A port named twice
+    # is hashed.
+    every = (tunnel.ofport, *tunnel.others) if tunnel.spread else (tunnel.ofport, tunnel.ofport)
+    otherwise = tunnel.ofport if tunnel.spread else tunnel.others[0]
+    choose = ("bundle", every, "out_port")
     none = (*match, ("out_port", NO_PORT))
     return (
         Flow("send", f"{typed}vtep", match, (choose, ("goto", "path")), tag),
-        Flow("path", f"{typed}none_live", none, to_first, tag),
+        Flow("path", f"{typed}none_live", none, (("output", otherwise),), tag),
         Flow("path", f"{typed}live", match, (("output_reg", "out_port"),), tag),
     )

@@ -34,10 +34,8 @@ def _action_shape(action: tuple) -> tuple:
     kind = action[0]
     if kind in ("output", "group", "meter"):
         return (kind,)
-    if kind in ("multipath", "check_larger"):
+    if kind in ("multipath", "check_larger", "bundle"):
         return (kind, action[2])
-    if kind == "bundle":
-        return (kind, action[3])
     if kind in ("ct", "ct_commit"):
         return (kind, *action[2:])
     if kind in ("set_field", "load"):

@@ -22,10 +22,9 @@ one that is a range (:class:`vrouter_ovs.schema.declaration.Priority`).
 ``("pop_vlan",)``              take the outer VLAN tag off
 ``("dec_ttl",)``               IPv4 TTL or IPv6 hop limit
 ``("multipath", n, register)`` a stable hash of the packet's flow, 0 to n-1, into a register
-``("bundle", how, ports, register)``  the one of these OpenFlow ports that the switch chooses
-                               among those that are live, into a register: :data:`HASHED`, by a
-                               stable hash of the packet's flow, or :data:`FIRST`;
-                               :data:`NO_PORT` where none is live
+``("bundle", ports, register)``  the one of these OpenFlow ports that the switch chooses by a stable
+                               hash of the packet's flow among those that are live, into a
+                               register; :data:`NO_PORT` where none is
 ``("check_larger", n, slice)``  whether the frame has more than n bytes, 1 or 0, into one bit of a
                                register: the switch goes on both ways, and what follows here is
                                undone where this flow was run by resubmit
@@ -53,8 +52,6 @@ IN_PORT = 0xFFFFFFF8
 """OFPP_IN_PORT of OpenFlow 1.1 and later."""
 CONTROLLER = 0xFFFFFFFD
 """OFPP_CONTROLLER."""
-HASHED, FIRST = "hrw", "active_backup"
-"""How a bundle chooses among live ports (ovs-actions(7), "bundle")."""
 NO_PORT = 0xFFFF
 """What a bundle chooses where no port is live: OFPP_NONE of OpenFlow 1.0, in 16 bits."""
 

@@ -16,8 +16,9 @@ class Tunnel(StateBase):
 
     ``others``: the tunnel ports on further underlay paths to the same VTEP; the switch chooses, and
     a port is live while BFD is up on it.  ``spread``: a hash of a packet's flow chooses among all
-    that are live; else the first of (``ofport``, ``*others``) that is live takes everything.  Where
-    none is live, packets leave by ``ofport``, as those of a single tunnel do whatever BFD says.
+    that are live, and where none is, packets leave by ``ofport``, as those of a single tunnel do
+    whatever BFD says.  Else ``ofport`` takes everything while it is live, and the first of
+    ``others`` where it is not.
     """
 
     kind: ClassVar[str] = "tunnel"

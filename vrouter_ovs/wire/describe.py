@@ -12,7 +12,7 @@ from typing import Any
 
 from vrouter_ovs.numbers import ETH_ARP, ETH_IPV4, ETH_IPV6
 from vrouter_ovs.schema.fields import CT_STATES, PACKET_FIELDS, Field, format_value
-from vrouter_ovs.schema.flow import CONTROLLER, FIRST, HASHED, IN_PORT
+from vrouter_ovs.schema.flow import CONTROLLER, IN_PORT
 from vrouter_ovs.schema.registers import INBOUND, REGISTERS
 from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.wire import flows as wire
@@ -28,10 +28,6 @@ for _field in (*PACKET_FIELDS.values(), *REGISTERS.values()):
         _HEADERS.setdefault(_header, _field)
         _SLICES[_header, _field.offset, _field.nbits] = _field.name
 _PORTS = frozenset(("tcp_dst", "udp_dst", "sctp_dst", "ct_tp_dst"))
-_CHOICES = {
-    wire.BUNDLE_ALGORITHMS[HASHED]: "hash of the flow over those",
-    wire.BUNDLE_ALGORITHMS[FIRST]: "the first",
-}
 _ETH_TYPES = {hex(ETH_IPV4): "ip", hex(ETH_ARP): "arp", hex(ETH_IPV6): "ipv6"}
 
 
@@ -238,7 +234,7 @@ def _nicira(raw: bytes) -> str | None:
 def _bundle(raw: bytes) -> str | None:
     how, _, _, _, count, where, header = struct.unpack_from("!HHHIHHI", raw, 10)
     name = _part(header, where >> 6, (where & 0x3F) + 1)
-    if not name or how not in _CHOICES or len(raw) < 32 + 2 * count:
+    if not name or how != wire.BUNDLE_HRW or len(raw) < 32 + 2 * count:
         return None
     ports = ", ".join(map(str, struct.unpack_from(f"!{count}H", raw, 32)))
-    return f"set {name}={_CHOICES[how]} of the ports {ports} that are live"
+    return f"set {name}=hash of the flow over those of the ports {ports} that are live"

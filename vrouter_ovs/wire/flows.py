@@ -16,7 +16,7 @@ from typing import NamedTuple
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.checks import check
 from vrouter_ovs.schema.fields import PACKET_FIELDS, Field, pack_value
-from vrouter_ovs.schema.flow import CONTROLLER, FIRST, HASHED, Flow
+from vrouter_ovs.schema.flow import CONTROLLER, Flow
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS
 from vrouter_ovs.wire.groups import OFPAT_OUTPUT, group_id
@@ -35,7 +35,7 @@ WHOLE_PACKET = 0xFFFF
 """OFPCML_NO_BUFFER: the packet-in holds all of the packet."""
 HASH_SYMMETRIC_L3L4_UDP = 3
 MULTIPATH_HRW = 2
-BUNDLE_ALGORITHMS = {FIRST: 0, HASHED: 1}
+BUNDLE_HRW = 1
 BUNDLE_OF_PORTS = 0x00000002
 """NXM_OF_IN_PORT: the members of a bundle are ports."""
 ENCAP, DECAP = 46, 47
@@ -101,13 +101,13 @@ def _set_field(action: tuple) -> bytes:
 
 
 def _bundle(action: tuple) -> bytes:
-    _, how, ports, register = action
+    _, ports, register = action
     where = field(register)
     if any(not 0 < port < 0xFF00 for port in ports):
         raise PipelineError(f"{action}: a port has no number of 16 bits")
     return _nicira(
         BUNDLE_LOAD, f"HHHIHHI4x{len(ports)}H{-len(ports) % 4 * 2}x",
-        BUNDLE_ALGORITHMS[how], HASH_SYMMETRIC_L3L4_UDP, 0, BUNDLE_OF_PORTS, len(ports),
+        BUNDLE_HRW, HASH_SYMMETRIC_L3L4_UDP, 0, BUNDLE_OF_PORTS, len(ports),
         _slice(where), where.header, *ports,
     )  # fmt: skip
 

@@ -12,6 +12,11 @@ from ryu_apps.cli.system import element_id, first
 from ryu_apps.cli.table import Record
 
 
+def addresses(element: Record) -> list[str]:
+    """The addresses of an element in the underlay, in the order of its paths."""
+    return element.get("vteps") or [element.get("vtep", "")]
+
+
 class Topology:
     """Asks the API once for each thing that is needed."""
 
@@ -31,7 +36,8 @@ class Topology:
         return self.elements[name]
 
     def by_vtep(self, vtep: str) -> Record | None:
-        return next((one for one in self.elements.values() if one.get("vtep") == vtep), None)
+        """The element that has this address, on whatever underlay path."""
+        return next((one for one in self.elements.values() if vtep in addresses(one)), None)
 
     def objects(self, element: str, kind: str) -> list[dict[str, Any]]:
         """State objects of one kind; the element's owner is asked by the node."""
@@ -67,12 +73,19 @@ class Topology:
         )
 
     def tunnel_ofport(self, element: str, remote: str) -> int | None:
-        """The OpenFlow number of the tunnel from ``element`` towards a VTEP."""
+        """The OpenFlow number of the tunnel from ``element`` towards an address of a VTEP."""
+        far = self.by_vtep(remote)
+        path = 0
+        if far is not None:
+            path, remote = addresses(far).index(remote), far["vtep"]
         tunnels = self.element(element).get("tunnels")
+        ports = {}
         for one in tunnels if isinstance(tunnels, list) else []:
             vtep = first(one, "vtep", "remote", "remote_ip") if isinstance(one, dict) else None
             if vtep == remote and (one.get("ofport") or 0) > 0:
-                return one["ofport"]
+                ports[one.get("path") or 0] = one["ofport"]
+        if ports:
+            return ports.get(path, ports[min(ports)])
         for one in self.objects(element, "tunnel"):
             endpoint = one.get("endpoint")
             if isinstance(endpoint, dict) and endpoint.get("vtep") == remote:
@@ -80,12 +93,15 @@ class Topology:
         return None
 
     def is_down(self, element: str, remote: str) -> bool:
-        """Whether BFD has lost the VTEP at the other end of a tunnel."""
+        """Whether BFD has lost the VTEP that has an address, on every underlay path."""
+        far = self.by_vtep(remote)
+        vtep = far["vtep"] if far is not None else remote
         tunnels = self.element(element).get("tunnels")
-        return any(
-            one.get("vtep") == remote and one.get("bfd") == "down"
-            for one in (tunnels if isinstance(tunnels, list) else [])
-        )
+        states = [
+            one.get("bfd") for one in (tunnels if isinstance(tunnels, list) else [])
+            if one.get("vtep") == vtep
+        ]
+        return bool(states) and all(state == "down" for state in states)
 
     def port_at(self, element: str, ofport: int) -> dict[str, Any] | None:
         """The port behind an OpenFlow number: ``{"id", "name", "addresses"}``."""

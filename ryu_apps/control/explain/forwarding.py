@@ -214,8 +214,20 @@ class Forwarding:
                 f"{len(failed)} of the {len(route.hops)} equal hops of {route.prefix} fail: "
                 f"{failed[0]}", UNKNOWN,
             )
-        return f"route {route.prefix}: {' or '.join(found)}" + self._stale(
-            vrf, "prefix", route.prefix
+        return f"route {route.prefix}: {' or '.join(found)}" + self._left_out(
+            name, vrf, route
+        ) + self._stale(vrf, "prefix", route.prefix)
+
+    def _left_out(self, name: str, vrf: int, route: Route) -> str:
+        """The next hops of a prefix that are not used as they are out of reach, or ""."""
+        instance = self._world.instances.by_vni.get(vrf)
+        used = {hop.endpoint.vtep for hop in route.hops if type(hop) is RemoteHop}
+        lost = self._world.elements.accepted[name].unreachable
+        vteps = {path.attrs.next_hop for path in instance.usable(route.prefix)} if instance else ()
+        left = sorted(vtep for vtep in vteps if vtep in lost and vtep not in used)
+        return "".join(
+            f"; not by {self._called(vtep)}, which no underlay path leads to now (BFD)"
+            for vtep in left[:NAMED]
         )
 
     def _hop(self, name: str, vrf: int, address: str, hop: LocalHop | RemoteHop) -> str:
@@ -242,11 +254,12 @@ class Forwarding:
         world = self._world
         vtep = endpoint.vtep
         self._have(name, tunnel_key(endpoint), f"there is no tunnel to {self._called(vtep)} yet")
-        status = world.elements.accepted[name].tunnels.get(endpoint)
         far = world.elements.by_vtep.get(vtep)
-        # A VTEP that is no hypervisor of the system need not speak BFD.
-        if far is not None and status is not None and status.bfd == "down":
-            raise Stop(f"{self._host(name)}: the tunnel to {self._called(vtep)} is down (BFD)")
+        if vtep in world.elements.accepted[name].unreachable:
+            raise Stop(
+                f"{self._host(name)}: the tunnel to {self._called(vtep)} is down (BFD), on every "
+                "underlay path"
+            )
         return far if far in world.elements.accepted else None
 
     def _called(self, vtep: str) -> str:

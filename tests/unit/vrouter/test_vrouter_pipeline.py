@@ -223,7 +223,7 @@ def test_what_has_no_bytes_is_refused(flow: Flow) -> None:
         RemoteMac(1, MAC, ()),
         Tunnel(Endpoint("192.0.2.1", path=1), 5),
         Tunnel(Endpoint("192.0.2.1", "nvgre"), 5),
-        Tunnel(Endpoint("192.0.2.1"), 5, (0x1FFFF,)),
+        Tunnel(Endpoint("192.0.2.1"), 5, (0x1FFFF,), spread=True),
         Neighbor(1, "10.0.0", MAC),
         LocalPort("p", -1, 100, MAC, ((MAC, "10.0.0.1"),)),
         LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1/40"),)),
