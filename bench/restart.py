@@ -63,6 +63,13 @@ class Restarts:
         system.wait_settled(900, 0.05)
         return {"seconds": time.monotonic() - begun, "flows": len(self.hypervisor.flows())}
 
+    def programmed(self, flows: int = 0) -> bool:
+        """Whether the switch has confirmed all that it was sent, which makes ``flows``, if that is
+        given.  It is the node that is asked: the switch is busy enough."""
+        switch = self.system.clients[0].v1(f"elements/{self.hypervisor.name}")["openflow"]
+        held = switch["installed_flows"]
+        return switch["connected"] and not switch["pending"] and flows in (0, held)
+
     def traffic(self) -> Steady:
         made = Plan(ping_rate=200)
         vms = self.system.vms
@@ -83,7 +90,9 @@ class Restarts:
             size = self.node.daemon.log.stat().st_size
             begun = time.monotonic()
             self.system.restart_controller()
-            settled = self.system.wait_settled(300, 0.02) - begun
+            self.system.wait_settled(300, 0.02)
+            wait_until(self.programmed, "the last deletion", 300, 0.02)
+            settled = time.monotonic() - begun
             cpu = processes.snapshot(self.system.processes())
             report = traffic.stop()
         events = monitor.stop()
@@ -134,11 +143,7 @@ class Restarts:
             self.hypervisor.restart_switch()
             returned = time.time() - begun
 
-            def whole() -> bool:
-                text = self.hypervisor.ofctl("dump-aggregate", "br-int", check=False)
-                return f"flow_count={len(before)}" in text
-
-            wait_until(whole, "full tables", 300, 0.1)
+            wait_until(lambda: self.programmed(len(before)), "full tables", 600, 0.1)
             full = time.time() - begun
             cpu = processes.snapshot({"switch": self.hypervisor.switch.pid, "node":
                                       self.node.daemon.pid})

@@ -59,7 +59,7 @@ class VrouterChannel:
     :meth:`linger` is over.  A channel begins as that of an owner whom nobody shares the element
     with."""
 
-    answer_timeout = 10.0
+    answer_timeout = 20.0
     """Seconds without an answer to a bundle or a dump after which the connection is closed."""
 
     def __init__(self, element: str, post: Callable[[object], None],

@@ -33,8 +33,11 @@ LOG = logging.getLogger("vnc.openflow")
 
 CLOSE_REPLY, COMMIT_REPLY = b"\0\3", b"\0\5"
 BUNDLE_ATTEMPTS = 3
-PER_SECOND = 2000
-"""Flow changes that even a slow switch makes in a second; large bundles get more time."""
+PER_SECOND = 200
+"""Flow changes that even a slow switch makes in a second; large bundles get more time.  It takes 50
+messages each time around its main loop, which with 5,000 ports and busy processors is up to a
+second.  Cut off for its slowness it would have to be read back and to begin anew; whether it lives
+at all is asked by echo requests."""
 SECONDS_PER_ZONE = 0.1
 """For a zone to be forgotten: the switch looks at all of its connections for each."""
 
