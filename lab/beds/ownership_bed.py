@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from os_ken.base import app_manager
@@ -41,21 +42,27 @@ class BedApp(app_manager.OSKenApp):
 
     OFP_VERSIONS = [ofproto_v1_4.OFP_VERSION]
     nodes: dict[str, OpenFlowChannels] = {}
+    connections: dict[str, set[Any]] = {}
+    """By the address that they were made to."""
+    held: set[str] = set()
+    """Addresses of nodes that are not told of new connections."""
 
     @set_ev_cls(ofp_event.EventOFPStateChange, [MAIN_DISPATCHER, DEAD_DISPATCHER])
     def state_changed(self, event: Any) -> None:
         datapath = event.datapath
         if event.state == MAIN_DISPATCHER:
             address = datapath.local_address = datapath.socket.getsockname()[0]
+            self.connections.setdefault(address, set()).add(datapath)
         else:
             address = getattr(datapath, "local_address", "")
+            self.connections.get(address, set()).discard(datapath)
         channels = self.nodes.get(address)
         if channels is None:
             return
-        if event.state == MAIN_DISPATCHER:
-            channels.connected(datapath)
-        else:
+        if event.state != MAIN_DISPATCHER:
             channels.disconnected(datapath)
+        elif address not in self.held:
+            channels.connected(datapath)
 
 
 class Listener:
@@ -174,18 +181,22 @@ class OwningNode:
 
 
 class Shared:
-    """A hypervisor and its nodes; the first of them makes its bridge and then owns it."""
+    """A hypervisor and its nodes; the first of them makes its bridge and then owns it.  ``join``:
+    where it connects to besides."""
 
     _numbers = itertools.count(1)
 
-    def __init__(self, listener: Listener, nodes: int = 2, **options: Any) -> None:
+    def __init__(
+        self, listener: Listener, nodes: int = 2, join: Sequence[tuple[str, str, int]] = (),
+        **options: Any,
+    ) -> None:
         self.name = f"shared{next(self._numbers)}"
         self.nodes = [
             OwningNode(listener, f"127.0.{next(self._numbers)}.{at + 1}", **options)
             for at in range(nodes)
         ]
         self.hypervisor = Hypervisor(self.name, "10.0.0.1").start()
-        self.hypervisor.join(*(node.bound for node in self.nodes))
+        self.hypervisor.join(*(node.bound for node in self.nodes), *join)
         first, *others = self.nodes
         first.own(self.name, 1, *self.controllers(first))
         eventually(lambda: first.session(self.name)[1].facts.datapath_id, "its bridge")

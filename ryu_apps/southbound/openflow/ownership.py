@@ -92,7 +92,8 @@ class SwitchOwnership:
     def announce(self, session: OpenFlowSession) -> None:
         """Tell the core what can be done with the switch now."""
         if not session.owned:
-            self._tell_ready(session.ready and session.mastership.is_slave)
+            known = session.ready and session.mastership.is_slave
+            self._tell_ready(known and self._expires is None)
         elif session.ready and session.mastership.may_write and not session.serving:
             session.serving = session.introduced = True
             session.configure()
