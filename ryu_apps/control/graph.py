@@ -36,7 +36,8 @@ GRAPH = (
     ),
     Stage(
         "vrouters", "element", ("Departures", "Membership"), "Vrouters.describe",
-        "An element has joined: its vrouter gets the objects that do not depend on ports.",
+        "An element has joined, or says something else of itself: its vrouter gets the objects "
+        "that do not depend on ports.",
     ),
     Stage(
         "tunnels", "(element, endpoint)", ("Elements", "Tunnels", "Vrouters"), "Tunnels.resolve",

@@ -71,6 +71,7 @@ class Membership:
         element = self._elements.accept(event.session, info)
         if element is not known:
             self._enter(element, now)
+        self._marks.vrouters.mark(info.element)
         self._accepted(event.session, info)
         self._record(element)
         rows: dict[str, Any] = dict.fromkeys(element.interfaces)
@@ -90,7 +91,6 @@ class Membership:
         element.confirmations = Confirmations(self._revisions.pop(name, 0))
         self._yielded.discard(name)
         self._marks.vteps.mark_all(element.info.vteps)
-        self._marks.vrouters.mark(name)
 
     def _accepted(self, session: int, info: msg.ElementInfo) -> None:
         self.refusals.look_again()
@@ -232,6 +232,7 @@ class Membership:
             if of_datapath:
                 self._accepted(event.session, info)
         element.info = info
+        self._marks.vrouters.mark(info.element)  # Its paths may carry less.
         self._record(element)
 
     def interfaces_changed(self, event: msg.InterfacesChanged, now: float) -> None:

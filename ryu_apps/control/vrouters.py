@@ -8,9 +8,12 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
+from vrouter_ovs.encapsulation import VXLAN, overhead
 from vrouter_ovs.state import OPENFLOW, OVSDB, TARGET_OF, MeterPool, Vrouter
 
 WHO = dict.fromkeys(OPENFLOW, "switch") | {OVSDB: "database"}
+IPV6_HEADER_MORE = overhead(VXLAN, 6) - overhead(VXLAN, 4)
+"""Bytes that the outer header of IPv6 has more than that of IPv4."""
 
 
 class Vrouters:
@@ -84,7 +87,11 @@ class Vrouters:
         if element is None:
             return
         self._desired.add_element(name)
-        for item in (Vrouter(element.router_mac, self._overlay_mtus), *self._meter_pools):
+        mtus = self._overlay_mtus
+        if any(":" in vtep for vtep in element.info.vteps):
+            # A packet may take any path, and has to fit on that with the largest header.
+            mtus = tuple((encap, mtu - IPV6_HEADER_MORE) for encap, mtu in mtus)
+        for item in (Vrouter(element.router_mac, mtus), *self._meter_pools):
             self._desired.put(name, ("element",), item)
         self._marks.tunnels.mark_all(
             (name, endpoint._replace(path=0)) for endpoint in element.tunnels

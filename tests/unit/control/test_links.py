@@ -170,6 +170,19 @@ def test_another_number_of_a_tunnel_port_touches_its_tunnel_alone() -> None:
     assert tunnel(made) == Tunnel(Endpoint(E1[0]), 90), "one path: as it always was"
 
 
+def test_with_a_path_over_ipv6_less_fits_into_a_tunnel() -> None:
+    made = site()
+    mtus = dict(made.tables["e0"]["vrouter",].mtus)
+    made.change_paths("e0", ("fd00:16::1",))
+    made.flush()
+    less = {name: mtu - 20 for name, mtu in mtus.items()}
+    assert dict(made.tables["e0"]["vrouter",].mtus) == less
+    made.disconnect("e0")
+    made.connect("e0", further_vteps=())
+    made.flush()
+    assert dict(made.tables["e0"]["vrouter",].mtus) == mtus
+
+
 def anycast(made: Site) -> tuple:
     """A prefix that e1 and another VTEP announce; the hops of e0."""
     return tuple(
