@@ -45,5 +45,5 @@ def _said(element: Element, facts: OvsFacts) -> Neighbour:
         info.element, "", 0,
         system_name=info.hostname or info.element,
         system_description=f"Open vSwitch {facts.ovs_version}".strip(),
-        capabilities=("bridge", "router"), management=(info.vtep,),
+        capabilities=("bridge", "router"), management=info.vteps,
     )
