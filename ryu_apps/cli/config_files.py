@@ -181,13 +181,11 @@ def _import_into(options: Any, source: bytes, label: str, progress: Progress) ->
     with _reading(options.file):
         found = document.read(source.splitlines(keepends=True))
     with opened(options.config_file, TRY if options.dry_run else WRITE) as store:
-        tried = imports.import_into(store, found, True, label)
-        shown = imports.answer(tried, found.warnings)
-        if options.dry_run:
-            return shown
-        _consent(shown, options)
-        done = imports.import_into(store, found, False, f"import of {label}", progress.count)
-        return imports.answer(done, found.warnings)
+        made = imports.Import(store, found)
+        if not options.dry_run:
+            _consent(made.answer(), options)
+            made.write(f"import of {label}", progress.count)
+        return made.answer()
 
 
 def _import_over(client: Client, options: Any, source: bytes) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from ryu_apps.configuration.records import CONFIG, GENERATION, STATUS, operation
 from ryu_apps.configuration.status_copy import StatusCopy
 from ryu_apps.configuration.status_writer import StatusWriter
 from ryu_apps.configuration.transfer import backup, document
-from ryu_apps.configuration.transfer.imports import Imported, import_into, read_wishes
+from ryu_apps.configuration.transfer.imports import Import, read_wishes
 from ryu_apps.control.config import lineage
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change
@@ -227,26 +227,34 @@ class Configuration:
         """The whole of the store, as the lines of a file.  Raises StoreError, FileError."""
         return backup.backup(self._store)
 
-    def import_document(self, found: document.Document, dry_run: bool) -> Imported:
+    def import_document(self, found: document.Document, dry_run: bool) -> Import:
         """Make the configuration what the document says; what stands in it already is not written.
-        Returns when this node has it.  Raises StoreError, FileError."""
+        Returns when this node has it.  Raises StoreError, FileError; Conflict where somebody
+        changed the configuration after it was compared."""
+        made = Import(self._store, found)
+        if dry_run:
+            return made
         with self._committing:
             with self._changed:
                 if self.doubt and not self._copy.unfinished:
                     raise Unavailable(
                         f"no change is made, because {self.doubt}; see vnctl config", definite=True
                     )
-            done = import_into(self._store, found, dry_run, "import over the API")
-            if done.written:
-                item = self._store.get(GENERATION)
-                self._guard.wake()
-                with self._changed:
-                    self._changed.wait_for(
-                        lambda: self._stopping or (
-                            item is not None and self._copy.generation >= item.revision),
-                        IMPORT_PATIENCE,
-                    )
-            return done
+            made.write("import over the API")
+            if made.written:
+                self._follow()
+        return made
+
+    def _follow(self) -> None:
+        """Wait until this node has what the store has now."""
+        item = self._store.get(GENERATION)
+        self._guard.wake()
+        copy = self._copy
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._stopping or item is None or copy.generation >= item.revision,
+                IMPORT_PATIENCE,
+            )
 
     # ------------------------------------------------------------ doubt
 

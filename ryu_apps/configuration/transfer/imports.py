@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ryu_apps.configuration.records import CONFIG, GENERATION, WISHES, Reader, operation
@@ -105,33 +104,39 @@ def compare(there: Stored, document: Document) -> Difference:
     return found
 
 
-class Imported(NamedTuple):
-    difference: Difference
-    staged: bool
-    written: bool
+class Import:
+    """One import into a store: compared when it is made, and then written.
 
+    Raises FileError where the store has what cannot be compared, and StoreError.
+    """
 
-def import_into(
-    store: Store, document: Document, dry_run: bool, what: str,
-    progress: Progress = lambda done, total: None,
-) -> Imported:
-    """Write what differs, unless it is a ``dry_run``.  See :mod:`.writing` for how, and for what is
-    raised; besides FileError where the store has what cannot be compared."""
-    there = read_store(store)
-    found = compare(there, document)
-    unfinished = there.lineage is not None and bool(there.lineage.unfinished)
-    if dry_run or not (found.operations or unfinished):
-        return Imported(found, False, False)
-    former = lineage.before_staged(there.base.value) if there.base else None
-    token = uuid.uuid4().hex
-    final = former.next(token) if former is not None else lineage.first(token)
-    staged = replace(store, there.base, found.operations, final.encode(), what, progress)
-    return Imported(found, staged, True)
+    def __init__(self, store: Store, document: Document) -> None:
+        self._store = store
+        self._there = read_store(store)
+        self._warnings = document.warnings
+        self.difference = compare(self._there, document)
+        self.written = self.staged = False
 
+    def write(
+        self, what: str, progress: Progress = lambda done, total: None
+    ) -> None:
+        """Write what differs, if anything does or is left of an import that was interrupted.  See
+        :mod:`.writing` for how, and for what is raised."""
+        there = self._there
+        unfinished = there.lineage is not None and bool(there.lineage.unfinished)
+        if not (self.difference.operations or unfinished):
+            return
+        former = lineage.before_staged(there.base.value) if there.base else None
+        token = uuid.uuid4().hex
+        final = former.next(token) if former is not None else lineage.first(token)
+        self.staged = replace(
+            self._store, there.base, self.difference.operations, final.encode(), what, progress
+        )
+        self.written = True
 
-def answer(imported: Imported, warnings: Iterable[str]) -> dict[str, Any]:
-    """What clients are told."""
-    return {
-        **imported.difference.shown(), "written": imported.written, "staged": imported.staged,
-        "warnings": list(warnings),
-    }
+    def answer(self) -> dict[str, Any]:
+        """What clients are told."""
+        return {
+            **self.difference.shown(), "written": self.written, "staged": self.staged,
+            "warnings": list(self._warnings),
+        }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator
 
-from ryu_apps.configuration.transfer import document, imports
+from ryu_apps.configuration.transfer import document
 from ryu_apps.configuration.transfer.lines import FileError
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.call import Call, Reply, Route
@@ -51,4 +51,4 @@ class FilesApi:
             done = self._configuration.import_document(found, dry_run == "true")
         except FileError as error:
             raise ApiError(409, "ConfigurationUnreadable", f"{error}.") from error
-        return Reply(200, imports.answer(done, found.warnings))
+        return Reply(200, done.answer())

@@ -83,7 +83,7 @@ def test_an_older_file_is_brought_up_to_date_with_a_warning() -> None:
     assert found.config.tables["port"]["p1"].unfiltered
     assert "1 resources are brought up to schema 2" in found.warnings[0]
     store = MemoryStore()
-    imports.import_into(store, found, False, "test")
+    imports.Import(store, found).write("test")
     assert json.loads(store.get(f"{CONFIG}port/p1").value)["schema"] == 2
 
 
@@ -96,7 +96,7 @@ def test_a_store_of_a_newer_version_is_left_alone() -> None:
     store = MemoryStore()
     store.transact([], [Put(f"{CONFIG}star/x", b"{}")])
     with pytest.raises(FileError, match="cannot be read by this version"):
-        imports.import_into(store, document.read(file(*WHOLE)), False, "test")
+        imports.Import(store, document.read(file(*WHOLE))).write("test")
     assert store.get(f"{CONFIG}network/n1") is None
 
 
@@ -128,7 +128,7 @@ def test_an_interrupted_import_is_held_back_and_finished_later(nodes, monkeypatc
     monkeypatch.setattr(writing, "PATIENCE", 0)
     store = Small()
     first = document.read(file(*networks(3)))
-    imports.import_into(store, first, False, "the first")
+    imports.Import(store, first).write("the first")
     running = nodes(store)
     until(lambda: len(running.networks()) == 3)
     before = known(store)
@@ -136,7 +136,7 @@ def test_an_interrupted_import_is_held_back_and_finished_later(nodes, monkeypatc
     second = document.read(file(*networks(20, "other")[5:]))
     store.left = done
     with pytest.raises(writing.Interrupted, match="do it again to finish"):
-        imports.import_into(store, second, False, "the second")
+        imports.Import(store, second).write("the second")
     store.left = 1 << 30
     until(lambda: "half a configuration" in running.configuration.doubt)
     assert len(running.networks()) == 3
@@ -147,7 +147,7 @@ def test_an_interrupted_import_is_held_back_and_finished_later(nodes, monkeypatc
     with pytest.raises(FileError, match="half a configuration"):
         list(backup.backup(store))
 
-    imports.import_into(store, second, False, "the second again")
+    imports.Import(store, second).write("the second again")
     assert known(store).line == before.line and known(store).number == before.number + 1
     until(lambda: running.networks() == late.networks() and len(late.networks()) == 15, 30)
     assert running.configuration.doubt == late.configuration.doubt == ""
@@ -155,7 +155,7 @@ def test_an_interrupted_import_is_held_back_and_finished_later(nodes, monkeypatc
 
 def test_an_import_that_somebody_overtakes_writes_nothing() -> None:
     store = Small()
-    imports.import_into(store, document.read(file(*networks(2))), False, "first")
+    imports.Import(store, document.read(file(*networks(2)))).write("first")
     there = imports.read_store(store)
     found = imports.compare(there, document.read(file(*networks(9, "other"))))
     store.transact([Compare(GENERATION, there.base.revision)],
@@ -167,9 +167,9 @@ def test_an_import_that_somebody_overtakes_writes_nothing() -> None:
 
 def test_a_restored_older_backup_is_doubted_until_it_is_accepted(nodes) -> None:
     store = Small()
-    imports.import_into(store, document.read(file(*networks(3))), False, "first")
+    imports.Import(store, document.read(file(*networks(3)))).write("first")
     saved = list(backup.backup(store))
-    imports.import_into(store, document.read(file(*networks(12))), False, "second")
+    imports.Import(store, document.read(file(*networks(12)))).write("second")
     running = nodes(store)
     until(lambda: len(running.networks()) == 12)
     with pytest.raises(FileError, match="--replace"):
