@@ -103,6 +103,9 @@ class Acceptance:
             self._move(name, session.origin.peer[0])
             self._serve(session, lambda element: element.stand_by(reason))
         else:
+            if self._standing_by.get(name) is session:
+                del self._standing_by[name]
+                self._move(name, None)
             self._serve(session, lambda element: element.refuse(reason, time.monotonic()))
 
     def reconsider(self, number: int) -> None:

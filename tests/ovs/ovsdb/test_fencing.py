@@ -143,3 +143,12 @@ def test_other_keys_of_the_row_do_not_fail_a_transaction(pair):
         hypervisor.vsctl("--no-wait", "set", "Open_vSwitch", ".", f"external_ids:busy={number}")
     up(one, "hv1", *(f"10.0.1.{number + 1}" for number in range(20)))
     assert one.state("hv1")["failures"] == 0
+
+
+def test_a_place_is_kept_for_a_hypervisor_while_this_node_stands_by(pair):
+    _, two, _ = pair
+    session = two.connected("hv1").session
+    two.shell.refuse(session, "another's", standby=True)
+    until(lambda: two.shell._acceptance.is_known("127.0.0.1"), "kept")
+    two.shell.refuse(session, "not wanted")
+    until(lambda: not two.shell._acceptance.is_known("127.0.0.1"), "kept no longer")
