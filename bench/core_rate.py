@@ -22,6 +22,7 @@ from collections.abc import Callable
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from lab.beds.option_values import world_settings
+from lab.beds.owners import owns
 from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
@@ -60,6 +61,7 @@ class Site:
         for n, name in enumerate(self.elements):
             vtep = f"172.16.{n // 250}.{n % 250 + 1}"
             info = msg.ElementInfo(name, name, vtep, name, "", OvsFacts("", 0, "br-int", None))
+            self.step(owns("node", name))
             self.step(msg.ElementConnected(n, info, (), ()))
         self.acknowledge()
 

@@ -36,6 +36,7 @@ def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
         import_any_as=conf.bgp.import_any_as,
         most_lost_ports=conf.node.max_lost_ports,
         path_hold=conf.ovsdb.bfd_interval * conf.ovsdb.path_hold / 1000,
+        weight=conf.node.weight,
     )
 
 

@@ -31,6 +31,8 @@ have addresses of that."""
 OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
     NODE: [
         cfg.StrOpt("name", help="Name of this node; default: the host name."),
+        cfg.IntOpt("weight", default=100, min=1, max=1_000_000, help="How much of the work this "
+                   "node takes, beside the weights of the others."),
         cfg.IntOpt(
             "restart_deferral",
             default=30,

@@ -20,9 +20,12 @@ from os_ken.ofproto import ofproto_v1_4
 from ryu_apps import __version__
 from ryu_apps import settings as options
 from ryu_apps.configuration.service import Configuration
+from ryu_apps.control.messages import RecordLoad, Subscriptions
+from ryu_apps.control.ownership.records import PROTOCOL
 from ryu_apps.control.world import NODES, World
 from ryu_apps.controller import Controller, Part
 from ryu_apps.node_name import wait_for_name
+from ryu_apps.node_probe import NodeProbe
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.notices import Notices
 from ryu_apps.option_values import (
@@ -63,6 +66,7 @@ class VncNode(app_manager.OSKenApp):
         options.register(self.CONF)
         conf = self.CONF
         self.node_name = conf.node.name or socket.gethostname()
+        self._load = {"elements": 0, "ports": 0, "messages": 0}
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         speaker = speaker_of(conf)
         self.controller = Controller(World(world_settings(conf, self.node_name, speaker)))
@@ -94,7 +98,8 @@ class VncNode(app_manager.OSKenApp):
         self.api = ApiServer(self.configuration, self.view, conf)
         parts: list[Part] = [
             self.southbounds, self.punt, self.dns, addresses.AddressSender(self.punt, send),
-            self.configuration, Notices(),
+            self.configuration, Notices(), self,
+            NodeProbe(self.store, self.node_name, socket.gethostname()),
         ]
         self.controller.connect([*parts, self.engine] if self.engine is not None else parts)
         self._closers: list[Callable[[], Any]] = []
@@ -110,7 +115,19 @@ class VncNode(app_manager.OSKenApp):
             "local_as": conf.bgp.local_as,
             "router_id": conf.bgp.router_id or "",
             "started_at": self._started_at,
+            "ownership": PROTOCOL,
+            "weight": conf.node.weight,
+            "load": self._load,
         }
+
+    def subscriptions(self) -> Subscriptions:
+        return {RecordLoad: self._record_load}
+
+    def _record_load(self, effect: RecordLoad) -> None:
+        self._load = {
+            "elements": effect.elements, "ports": effect.ports, "messages": effect.messages,
+        }
+        self.configuration.put_status(NODES + self.node_name, self.record(), ephemeral=True)
 
     # ------------------------------------------------------------ life
 

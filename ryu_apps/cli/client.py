@@ -76,6 +76,14 @@ class Client:
         """POST without a body.  Raises CliError."""
         return self._call("POST", path, ())
 
+    def put(self, path: str) -> Any:
+        """PUT without a body.  Raises CliError."""
+        return self._call("PUT", path, ())
+
+    def delete(self, path: str) -> Any:
+        """Raises CliError."""
+        return self._call("DELETE", path, ())
+
     def send(self, path: str, body: bytes, timeout: float) -> Any:
         """POST ``body``, a file of JSON lines, to what may take ``timeout`` seconds.  Raises
         CliError."""

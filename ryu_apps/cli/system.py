@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from .client import Client, quote
 from .command import Command
-from .errors import NEGATIVE, OK, CliError
+from .errors import NEGATIVE, OK, USAGE, CliError
 from .output import Records, Result
 from .resources import resource
 from .table import Column, Record, Source, all_facts, facts, table, text
@@ -19,6 +22,11 @@ NODES: list[Column] = [
     ("AS", "local_as"),
     ("ROUTER ID", "router_id"),
     ("ELEMENTS", lambda node: count(node.get("elements"))),
+    ("PORTS", lambda node: load_of(node, "ports")),
+    ("MSG/S", lambda node: load_of(node, "messages")),
+    ("WEIGHT", "weight"),
+    ("SHARE", "share"),
+    ("DRAINING", lambda node: node.get("why") or node.get("draining")),
     ("VERSION", "version"),
     ("SINCE", "started_at"),
 ]
@@ -33,6 +41,10 @@ ELEMENTS: list[Column] = [
     ("REASON", lambda element: reason_of(element)),
 ]
 ELEMENTS_WIDE: list[Column] = [
+    ("EPOCH", "epoch"),
+    ("WHY", "why"),
+    ("OWNED SINCE", "since"),
+    ("PIN", "pin"),
     ("OVS", "ovs_version"),
     ("SETTLED", "settled"),
     ("ADDRESS", "address"),
@@ -62,6 +74,8 @@ PEERS: list[Column] = [
 ]
 
 PEERS_WIDE: list[Column] = [("FAMILIES", "families")]
+STALLED, POLL = 60.0, 0.5
+"""Seconds without progress after which a drain is waited for no longer; between two looks at it."""
 SHOWN = 2
 """Unknown ports of a hypervisor in a list of hypervisors."""
 
@@ -76,6 +90,12 @@ def restart_terms(peer: Record) -> str:
     if peer.get("long_lived_time"):
         times += f"+{peer['long_lived_time']}s"
     return f"{times} " + "".join(name for name, word in flags if peer.get(word))
+
+
+def load_of(node: Record, what: str) -> Any:
+    """What a node says of its load; rounded down, see `docs/operations.md`."""
+    load = node.get("load")
+    return load.get(what) if isinstance(load, dict) else None
 
 
 def first(record: Record, *names: str) -> Any:
@@ -226,6 +246,58 @@ def element(client: Client, name: str) -> Result:
     return Result(one, "\n".join(lines))
 
 
+def node(client: Client, name: str) -> Result:
+    found = client.get(f"/v1/nodes/{quote(name)}")
+    return Result(found, all_facts(found))
+
+
+def nodes_named(client: Client) -> list[str]:
+    return [str(first(one, "node", "name")) for one in client.system("nodes", "nodes")]
+
+
+def drain(client: Client, options: Any) -> Result:
+    """Ask for it; with --wait until the node owns nothing, or nothing moves for STALLED."""
+    path = f"/v1/nodes/{quote(options.name)}"
+    found = client.post(f"{path}/drain")
+    left, since = None, time.monotonic()
+    while options.wait and (now_left := found.get("elements")) != 0:
+        if now_left != left:
+            left, since = now_left, time.monotonic()
+            print(f"{options.name}: {left} left", file=sys.stderr, flush=True)
+        elif time.monotonic() - since > STALLED:
+            return Result(found, f"{options.name}: {found.get('why')}", NEGATIVE)
+        time.sleep(POLL)
+        found = client.get(path)
+    return Result(found, all_facts(found))
+
+
+def undrain(client: Client, options: Any) -> Result:
+    found = client.post(f"/v1/nodes/{quote(options.name)}/undrain")
+    return Result(found, all_facts(found))
+
+
+def pin(client: Client, options: Any) -> Result:
+    if not options.node:
+        raise CliError(f"vnctl element pin {options.name} NODE: which node?", USAGE)
+    name = element_id(find_element(client, options.name))
+    client.put(f"/v1/elements/{quote(name)}/pin/{quote(options.node)}")
+    return element(client, name)
+
+
+def unpin(client: Client, options: Any) -> Result:
+    name = element_id(find_element(client, options.name))
+    client.delete(f"/v1/elements/{quote(name)}/pin")
+    return element(client, name)
+
+
+def _wait_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--wait", action="store_true", help="drain: until the node owns nothing")
+
+
+def _node_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("node", nargs="?", metavar="NODE", help="pin: the node that is to own it")
+
+
 def dns(client: Client, options: Any) -> Result:
     found = client.get("/v1/dns")
     return Result(found, all_facts(found))
@@ -234,11 +306,14 @@ def dns(client: Client, options: Any) -> Result:
 COMMANDS = [
     Command("status", "Is this node well?", status, examples=("vnctl status", "vnctl status -w 5"),
             lists=False),
-    Command("nodes", "VNC nodes of the system", listing("nodes", NODES, (), "node", "NODE"),
-            aliases=("node",)),
+    resource("node", "nodes", "VNC nodes of the system: what they own, and how much that is",
+             listing("nodes", NODES, (), "node", "NODE"), node, _wait_argument,
+             ("vnctl node drain NAME --wait", "vnctl node undrain NAME"), nodes_named,
+             {"drain": drain, "undrain": undrain}),
     resource("element", "elements", "Hypervisors: owner, VTEP, ports, tunnels",
              listing("elements", ELEMENTS, ELEMENTS_WIDE, "id", "ELEMENT"), element,
-             names=elements_named),
+             _node_argument, ("vnctl element pin NAME NODE", "vnctl element unpin NAME"),
+             elements_named, {"pin": pin, "unpin": unpin}),
     Command("peers", "BGP peers of this node", listing("peers", PEERS, PEERS_WIDE, "name", "PEER"),
             aliases=("peer",)),
     Command("dns", "What this node did with names that VMs asked for", dns, lists=False),

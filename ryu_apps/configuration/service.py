@@ -11,6 +11,7 @@ right one again or an operator accepts it.
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 import threading
@@ -23,6 +24,7 @@ from ryu_apps.configuration.copy import ConfigCopy
 from ryu_apps.configuration.group_commit import PendingCommit, Plan, plan_group
 from ryu_apps.configuration.guard import Behind, Guard
 from ryu_apps.configuration.known_state import StateFile
+from ryu_apps.configuration.owner_writer import OwnerWriter
 from ryu_apps.configuration.records import CONFIG, GENERATION, STATUS, operation
 from ryu_apps.configuration.status_copy import StatusCopy
 from ryu_apps.configuration.status_writer import StatusWriter
@@ -32,6 +34,7 @@ from ryu_apps.control.config import lineage
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.messages import (
+    AssignElement,
     ConfigAccepted,
     ConfigDoubted,
     RecordStatus,
@@ -41,6 +44,7 @@ from ryu_apps.store.base import (
     Batch,
     Compare,
     Conflict,
+    Delete,
     Put,
     Store,
     StoreError,
@@ -86,6 +90,7 @@ class Configuration:
         self._queue: list[PendingCommit] = []
         self._watches: list[Watch] = []
         self._writer = StatusWriter(store, self._max_operations)
+        self._owners = OwnerWriter(store, self._max_operations)
         self._status = StatusCopy(post, self._writer, lambda: bool(self.doubt))
         self._guard = Guard(self._review, self._housekeeping)
         self._behind = Behind(lambda: self._copy.behind(self._store.get(GENERATION)))
@@ -143,6 +148,7 @@ class Configuration:
         except Unavailable as error:
             self._unread = f"the store does not answer: {error}"
         self._writer.start()
+        self._owners.start()
         self._guard.start(self.doubt)
 
     def _read(self) -> None:
@@ -171,6 +177,7 @@ class Configuration:
             watch.cancel()
         self._watches = []
         self._housekeeping(time.monotonic())
+        self._owners.stop()
         self._writer.stop()
 
     # ------------------------------------------------------------ use
@@ -256,6 +263,12 @@ class Configuration:
                 IMPORT_PATIENCE,
             )
 
+    def wish(self, key: str, record: dict | None) -> None:
+        """Write (None: take back) what an operator wishes of nodes and elements, and return when
+        the store has it.  Raises StoreError."""
+        value = json.dumps(record).encode() if record is not None else b""
+        self._store.transact([], [Put(key, value) if record is not None else Delete(key)])
+
     # ------------------------------------------------------------ doubt
 
     def accept(self) -> None:
@@ -285,7 +298,10 @@ class Configuration:
     def subscriptions(self) -> Subscriptions:
         return {
             ConfigDoubted: self.doubted,
-            RecordStatus: lambda effect: self.put_status(effect.key, effect.value),
+            RecordStatus: lambda effect: self.put_status(
+                effect.key, effect.value, effect.ephemeral
+            ),
+            AssignElement: self._owners.propose,
         }
 
     def doubted(self, effect: ConfigDoubted) -> None:

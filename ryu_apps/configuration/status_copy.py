@@ -14,6 +14,8 @@ from typing import Any
 from ryu_apps.configuration.records import status_record
 from ryu_apps.configuration.status_writer import StatusWriter
 from ryu_apps.control.messages import StatusChanged
+from ryu_apps.control.ownership.records import REACH
+from ryu_apps.control.world import NODES
 from ryu_apps.store.base import Batch, Item
 
 GRACE = 30.0
@@ -21,6 +23,9 @@ GRACE = 30.0
 SETTLE = 1.0
 """Seconds until a single deletion is passed on: that the configuration went with it may be heard a
 moment later, as its watch is another."""
+AT_ONCE = (NODES, REACH)
+"""Records that tell whether a node lives: others are waiting for its hypervisors.  Where they go
+with all the rest, what is done for that cannot be done either: the store compares."""
 
 
 class StatusCopy:
@@ -39,8 +44,7 @@ class StatusCopy:
     def loaded(self, items: Iterable[Item]) -> None:
         """All records, at the start."""
         status = tuple((item.key, status_record(item.key, item.value)) for item in items)
-        if status:
-            self._post(StatusChanged(status))
+        self._post(StatusChanged(status, whole=True))
 
     def changed(self, batch: Batch, now: float) -> None:
         """What the watch tells."""
@@ -49,16 +53,20 @@ class StatusCopy:
         vanished = batch.restarted or any(self._writer.means(key) for key in gone)
         if vanished:
             self._writer.write_again()
-        patience = GRACE if vanished or self._doubted() else SETTLE
+        doubted = vanished or self._doubted()
+        patience = GRACE if doubted else SETTLE
+        at_once = []
         with self._lock:
             for key, value in batch.changes:
                 if value is not None:
                     self._missing.pop(key, None)
+                elif key.startswith(AT_ONCE) and not doubted:
+                    at_once.append((key, None))
                 else:
                     self._missing[key] = now + patience
-        changes = tuple(
+        changes = (*at_once, *(
             (key, status_record(key, value)) for key, value in batch.changes if value is not None
-        )
+        ))
         if changes:
             self._post(StatusChanged(changes))
 

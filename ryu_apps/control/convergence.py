@@ -87,8 +87,8 @@ class Convergence:
     def missing_elements(self) -> list[str]:
         """Hypervisors of ours that have not come back, or not confirmed their flows."""
         missing = []
-        for name, record in self._elements.records.items():
-            if record["owner"] == self._elements.node:
+        for name in self._elements.records:
+            if self._elements.owner_of(name) == self._elements.node:
                 element = self._elements.accepted.get(name)
                 if element is None or not element.settled:
                     missing.append(name)

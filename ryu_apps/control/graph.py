@@ -35,9 +35,9 @@ GRAPH = (
         "for one that has joined again.",
     ),
     Stage(
-        "vrouters", "element", ("Departures", "Membership"), "Vrouters.describe",
-        "An element has joined, or says something else of itself: its vrouter gets the objects "
-        "that do not depend on ports.",
+        "vrouters", "element", ("Assignment", "Departures", "Membership"), "Vrouters.describe",
+        "An element has joined, or says something else of itself, or other nodes stand by for it, "
+        "or no longer do: its vrouter gets the objects that do not depend on ports.",
     ),
     Stage(
         "tunnels", "(element, endpoint)", ("Elements", "Tunnels", "Vrouters"), "Tunnels.resolve",
@@ -121,9 +121,9 @@ GRAPH = (
         "that a vrouter is announced by.",
     ),
     Stage(
-        "programs", "element", ("Desired",), "Vrouters.program",
-        "The desired state of a vrouter changed: its switch and its database are told, once for "
-        "all that changed.",
+        "programs", "element", ("Desired", "Membership"), "Vrouters.program",
+        "The desired state of a vrouter changed, or it was about to go to another node and stays: "
+        "its switch and its database are told, once for all that changed.",
     ),
     Stage(
         "networks", "network id", ("Configurer", "Names"), "Names.resolve_network",

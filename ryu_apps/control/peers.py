@@ -43,7 +43,7 @@ class PeerOptions(NamedTuple):
 class Peers:
     """Reads: the records of nodes and hypervisors, the RIB.
     Marks: VTEPs whose routes count otherwise; by the RIB what depends on routes.
-    Emits: Notice, appended to ``effects``.
+    Emits: Notice and ProbeNode, appended to ``effects``.
     """
 
     def __init__(
@@ -208,6 +208,9 @@ class Peers:
         count = self._rib.stale_count(peer)
         fate = f"{count} routes are stale, in use" if count else "none of its routes is kept"
         self._notice("warning", peer, f"down ({event.reason}); {fate}")
+        node = self._node_of.get(peer, "")
+        if node in self.nodes:
+            self._effects.append(msg.ProbeNode(node, self.nodes[node]))
 
     def end_of_rib(self, event: msg.EndOfRib) -> None:
         """The peer's table of a family is complete."""

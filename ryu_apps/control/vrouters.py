@@ -6,11 +6,14 @@ from collections.abc import Iterable
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.graph import Marks
+from ryu_apps.control.ownership.targets import StandbyTargets
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
 from vrouter_ovs.encapsulation import VXLAN, overhead
-from vrouter_ovs.state import OPENFLOW, OVSDB, TARGET_OF, MeterPool, Vrouter
+from vrouter_ovs.state import OPENFLOW, OVSDB, TARGET_OF, ControllerTarget, MeterPool, Vrouter
 
+CONTROLLERS = ("controllers",)
+"""The scope of the controllers of a vrouter that stand by."""
 WHO = dict.fromkeys(OPENFLOW, "switch") | {OVSDB: "database"}
 IPV6_HEADER_MORE = overhead(VXLAN, 6) - overhead(VXLAN, 4)
 """Bytes that the outer header of IPv6 has more than that of IPv4."""
@@ -31,6 +34,7 @@ class Vrouters:
         ports: Ports,
         overlay_mtus: tuple[tuple[str, int], ...],
         meter_pools: tuple[MeterPool, ...],
+        standby_targets: StandbyTargets,
         effects: list,
     ) -> None:
         self._elements = tables.elements
@@ -39,6 +43,7 @@ class Vrouters:
         self._ports = ports
         self._overlay_mtus = overlay_mtus
         self._meter_pools = meter_pools
+        self._standby_targets = standby_targets
         self._effects = effects
 
     # ------------------------------------------------------------ OpenFlow
@@ -93,14 +98,23 @@ class Vrouters:
             mtus = tuple((encap, mtu - IPV6_HEADER_MORE) for encap, mtu in mtus)
         for item in (Vrouter(element.router_mac, mtus), *self._meter_pools):
             self._desired.put(name, ("element",), item)
+        controllers = {
+            item.key: item for item in map(ControllerTarget, self._standby_targets.of(name))
+        }
+        for key in self._desired.keys(name, CONTROLLERS):
+            if key not in controllers:
+                self._desired.delete(name, CONTROLLERS, key)
+        for item in controllers.values():
+            self._desired.put(name, CONTROLLERS, item)
         self._marks.tunnels.mark_all(
             (name, endpoint._replace(path=0)) for endpoint in element.tunnels
         )
 
     def program(self, name: str) -> None:
-        """Tell a switch all changes of its desired state since it was told last."""
+        """Tell a switch all changes of its desired state since it was told last; one that another
+        node is taking over is told nothing more."""
         element = self._elements.accepted.get(name)
-        if element is None:
+        if element is None or element.leaving is not None:
             return
         confirmations = element.confirmations
         program = self._desired.flush(name, confirmations.revision + 1)

@@ -15,6 +15,7 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.addresses.probes import Probes
+from ryu_apps.control.assignment import Assignment
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.convergence import Convergence
@@ -36,6 +37,7 @@ from ryu_apps.control.links.damping import Damping
 from ryu_apps.control.links.tunnels import Tunnels
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership import Membership
+from ryu_apps.control.ownership.records import OWNERS, REACH
 from ryu_apps.control.peers import PeerOptions, Peers
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
@@ -68,7 +70,8 @@ class Settings:
     a port may begin, see :func:`~vrouter_ovs.state.meters.meter_pools`.  ``limit_connections``:
     whether the connections of each port are to be limited where a hypervisor's database can say
     so.  ``path_hold``: seconds that an underlay path which failed has to be up before it carries
-    traffic again."""
+    traffic again.  ``weight``: of this node among the others, see
+    :mod:`~ryu_apps.control.ownership.plan`."""
 
     node: str
     local_as: int
@@ -85,6 +88,7 @@ class Settings:
     new_connections: int
     limit_connections: bool
     path_hold: float
+    weight: int
 
 
 class World:
@@ -157,16 +161,20 @@ class World:
         self.tunnels = Tunnels(
             tables, marks("Tunnels"), self.announced, damping, self._effects
         )
+        self.assignment = Assignment(
+            self.elements, marks("Assignment"), settings.weight, self._effects
+        )
         self.vrouters = Vrouters(
             tables, marks("Vrouters"), self.ports, settings.overlay_mtus,
-            meter_pools(settings.new_connections), self._effects,
+            meter_pools(settings.new_connections), self.assignment.standby_targets, self._effects,
         )
         self.membership = Membership(
             tables, marks("Membership"), self.local_paths, self.tunnels, self.convergence,
-            self._effects,
+            self.assignment, self._effects,
         )
         departures = Departures(tables, marks("Departures"), self.ports, self.presence)
         self._marks = marks("World")
+        self._own_reach = f"{REACH}{settings.node}/"
         self._connect(departures, services)
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
         """(port, element) -> claims that wait, as their nodes recorded them."""
@@ -203,9 +211,11 @@ class World:
             msg.ElementConnected: self.membership.connected,
             msg.ElementChanged: self.membership.changed,
             msg.ElementUnusable: self.membership.refusals.unusable,
-            msg.ElementDisconnected: lambda event, now: self.membership.disconnected(event),
-            msg.StandbyReady: lambda event, now: self.membership.standby_ready(event),
-            msg.MastershipLost: lambda event, now: self.membership.mastership_lost(event),
+            msg.ElementDisconnected: self.membership.disconnected,
+            msg.StandbyReady: lambda event, now: self.assignment.standby_ready(
+                event.element, event.ready
+            ),
+            msg.MastershipLost: self.membership.mastership_lost,
             msg.InterfacesChanged: self.membership.interfaces_changed,
             msg.PortStatus: self.membership.port_status,
             msg.TunnelsChanged: self.tunnels.changed,
@@ -222,7 +232,7 @@ class World:
             msg.EndOfRib: lambda event, now: self.peers.end_of_rib(event),
             msg.Tick: self._tick,
             msg.ClearDuplicate: lambda event, now: self._announce_again(event.port_id),
-            msg.ForgetElement: lambda event, now: self.membership.forget(event.element),
+            msg.ForgetElement: lambda event, now: self.membership.gone_for_good(event.element),
         }
 
     def step(self, event: Any, now: float) -> list:
@@ -234,6 +244,8 @@ class World:
         """Take an event in; its effects come with the next flush."""
         self.convergence.start(now)
         self.duplicates.now = now
+        if (element := getattr(event, "element", None)) is not None:
+            self.assignment.meter.count(element)
         self._handlers[type(event)](event, now)
 
     # ------------------------------------------------------------ configuration and status
@@ -245,6 +257,19 @@ class World:
         self.trust.begin(event.known, patient)
 
     def _status_changed(self, event: msg.StatusChanged, now: float) -> None:
+        # Who is there and who is in charge of what is known before what they say.
+        for key, value in event.changes:
+            if key.startswith(NODES):
+                self._node_recorded(key[len(NODES):], value, now)
+            elif key.startswith(self._own_reach):
+                continue  # An echo of what was written, or of what a former run wrote.
+            elif self.elements.ownership.changed(key, value):
+                if key.startswith(OWNERS):
+                    self.membership.owner_changed(key[len(OWNERS):], now)
+                elif key.startswith(REACH):
+                    element = key[len(REACH):].partition("/")[2]
+                    self.assignment.reach_changed(element, now)
+                self.assignment.look_again()
         for key, value in event.changes:
             if key.startswith(RECORDS):
                 self.membership.recorded(key[len(RECORDS):], value, now)
@@ -256,9 +281,6 @@ class World:
                     self.claim_records[port_id, element] = value
                     if value.get("node") == self.settings.node and not self.convergence.loaded:
                         self.conflicts.recall(port_id, element, value)
-            elif key.startswith(NODES):
-                self.peers.recorded(key[len(NODES):], value)
-                self.membership.refusals.look_again()
             elif key.startswith(ADVERTISED):
                 node, _, network_id = key[len(ADVERTISED):].partition("/")
                 advertised = self.edges.advertised
@@ -266,6 +288,15 @@ class World:
                     advertised.elsewhere(node, network_id, value)
                 elif not self.convergence.loaded:
                     advertised.recall(network_id, value)
+        if event.whole:
+            self.assignment.read(now)
+
+    def _node_recorded(self, name: str, value: dict[str, Any] | None, now: float) -> None:
+        before = self.elements.nodes.get(name)
+        self.peers.recorded(name, value)
+        if value is None or before is None or {**before, "load": None} != {**value, "load": None}:
+            self.membership.refusals.look_again()
+            self.assignment.nodes_changed(now)
 
     def _vrouter_connected(self, event: msg.VrouterConnected, now: float) -> None:
         self.vrouters.connected(event)
@@ -281,6 +312,7 @@ class World:
             self._announce_again(port_id)
         self.membership.tick(now)
         self.tunnels.tick(now)
+        self.assignment.tick(now)
         self.probes.tick(now)
         self.ports.tick()
         self.peers.tick(now)
@@ -299,11 +331,14 @@ class World:
         A step that raises holds up no other one, and no effect.
         """
         self.duplicates.now = now
-        self.graph.attempt(self.membership.refusals.reconsider, now)
+        for step in (
+            self.membership.refusals.reconsider, self.membership.sessions, self.assignment.step,
+        ):
+            self.graph.attempt(step, now)
         self.graph.flush()
         for step in (
-            self._record_advertisements, self.probes.flush, self._notify_moves, self._publish,
-            self._converge,
+            self.membership.arrivals, self._record_advertisements, self.probes.flush,
+            self._notify_moves, self._publish, self._converge,
         ):
             self.graph.attempt(step, now)
         effects = list(self._effects)

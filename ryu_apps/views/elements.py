@@ -12,6 +12,7 @@ from ryu_apps.control.kinds import Facts, OvsFacts
 from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import Remote
+from ryu_apps.views import owners
 
 MAX_REFUSED = 1000
 """Refused sessions that are shown; the newest are left out."""
@@ -27,9 +28,9 @@ NO_CONNECTION_LIMIT = (
 def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
     """Those that there still are, our own with what is plugged in.
 
-    ``state``: "connected" or "disconnected".  ``standby``: the node that waits for an element that
-    another owns, and why.  ``next_hop``: the address that its routes are announced with.
-    ``unreachable``: VTEPs of other hypervisors that no underlay path leads to from it, by BFD.
+    ``state``: "connected" or "disconnected".  Of the owner: see :func:`owners.owner`.
+    ``next_hop``: the address that its routes are announced with.  ``unreachable``: VTEPs of other
+    hypervisors that no underlay path leads to from it, by BFD.
     """
     found = []
     bound: dict[str, list[BoundPort]] = {name: [] for name in names}
@@ -37,24 +38,17 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
         for port in world.ports.bound.values():
             if port.element in bound:
                 bound[port.element].append(port)
-    standing_by = {
-        known.element: known.reason
-        for known in world.elements.refused.values() if known.standby
-    }
     for name in names:
         value = world.elements.records.get(name)
         if value is None:
             continue
         one = {
-            "id": name, **value, "mine": name in world.elements.accepted,
+            "id": name, **value, **owners.owner(world, name),
+            "mine": name in world.elements.accepted,
             "connected": value["connected"]
             and (value["owner"] in world.peers.nodes or value["owner"] == world.settings.node),
         }
         one["state"] = "connected" if one["connected"] else "disconnected"
-        if name in standing_by:
-            one["standby"] = [{
-                "node": world.settings.node, "reason": f"standby: {standing_by[name]}",
-            }]
         element = world.elements.accepted.get(name)
         if element is not None:
             one |= {
@@ -127,7 +121,9 @@ def owner(world: World, element: str) -> Remote | None:
     """The node that owns an element; None: this one, or one that is away.  KeyError: unknown."""
     if element in world.elements.accepted:
         return None
-    name = world.elements.records[element]["owner"]
+    if element not in world.elements.records:
+        raise KeyError(element)
+    name = world.elements.owner_of(element)
     node = world.peers.nodes.get(name)
     if name == world.settings.node or node is None:
         return None
@@ -143,18 +139,3 @@ def check_forgettable(world: World, element: str) -> None:
         and known["owner"] != world.settings.node
     ):
         raise ValueError("its OVSDB session is up")
-
-
-def nodes(world: World, own: dict[str, Any]) -> list[dict[str, Any]]:
-    """The nodes, also those that are away but own elements.  ``own``: this node's record."""
-    records = {**world.peers.nodes, own["node"]: {**world.peers.nodes.get(own["node"], {}), **own}}
-    owned: dict[str, int] = {}
-    for known in world.elements.records.values():
-        owned[known["owner"]] = owned.get(known["owner"], 0) + 1
-    for name in owned.keys() - records.keys():
-        records[name] = {"node": name}
-    return [
-        {**record, "alive": name in world.peers.nodes or name == own["node"],
-         "elements": owned.get(name, 0), "self": name == own["node"]}
-        for name, record in sorted(records.items())
-    ]  # fmt: skip

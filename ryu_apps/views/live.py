@@ -16,7 +16,7 @@ from ryu_apps.northbound.base import NodeView, PortState, Remote
 from ryu_apps.peering.base import Engine
 from ryu_apps.southbound.base import NotConnected, VrouterQueries
 from ryu_apps.store.base import Store
-from ryu_apps.views import elements, health, rib, vpns, vrouters
+from ryu_apps.views import elements, health, owners, rib, vpns, vrouters
 from ryu_apps.views.checks import CONTRIBUTORS
 from ryu_apps.views.peers import peers
 from ryu_apps.views.ports import holder, port_detail, port_list, port_state
@@ -98,7 +98,7 @@ class LiveView(NodeView):
 
     def nodes(self) -> list[dict[str, Any]]:
         own = self._record()
-        return self._controller.query(lambda world: elements.nodes(world, own))
+        return self._controller.query(lambda world: owners.nodes(world, own))
 
     def peers(self) -> list[dict[str, Any]]:
         states = self._engine.status() if self._engine is not None else ()

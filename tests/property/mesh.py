@@ -11,6 +11,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.families import EVPN
 from ryu_apps.control.graceful_restart import Negotiated
+from ryu_apps.control.ownership.records import OWNERS, OwnerRecord
 from ryu_apps.control.routes import Nlri, Path
 
 from .world_model import (
@@ -54,6 +55,7 @@ class Mesh:
 
     def __init__(self, size: int) -> None:
         self.log: list = []
+        self.owners: dict[str, OwnerRecord] = {}
         self.read = [0] * size
         self.author = Driver(Author(self.log))
         self.nodes = []
@@ -63,6 +65,7 @@ class Mesh:
                 f"n{n}", ASN, peers, stale_time=STALE_TIME, restart_time=self.RESTART_TIME,
             ))
             node.mute = set(ELEMENTS)
+            node.alone = False
             self.nodes.append(node)
         self.links = {frozenset(pair): True for pair in combinations(range(size), 2)}
         self.queues: dict[tuple[int, int], deque] = {
@@ -86,6 +89,14 @@ class Mesh:
                     self._send(number, ("paths", paths, ()))
                 case msg.RecordStatus(key, value):
                     self.log.append(msg.StatusChanged(((key, value),)))
+                case msg.AssignElement(name, expected, owner, epoch) if owner:
+                    if self.owners.get(name) == expected:
+                        self.owners[name] = record = OwnerRecord(owner, epoch)
+                        self.log.append(msg.StatusChanged(((OWNERS + name, record.value(name)),)))
+                case msg.ReconsiderElement(session):
+                    for one in self.nodes[number].inputs.elements.values():
+                        if one.connected and one.session == session:
+                            self.nodes[number].introduce(one)
         return bool(effects)
 
     def _send(self, number: int, item: tuple) -> None:
@@ -154,6 +165,7 @@ class Mesh:
         old.mute.add(name)
         self.home[name] = to
         new.mute.discard(name)
+        one.connected = False
         new.inputs.elements[name] = one
         new.connect(name)
 

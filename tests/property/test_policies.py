@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.beds.option_values import world_settings
+from lab.beds.owners import owns
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
     AddressGroup,
@@ -82,6 +83,7 @@ def changes(draw):
 def plug(world: World, element: str, number: int, ports) -> None:
     info = ovs_info(element, element, f"192.0.2.{number}", element, "198.51.100.1")
     rows = tuple(msg.Interface(f"t{port}", port, 10 + PORTS.index(port)) for port in ports)
+    world.step(owns(world.settings.node, element), 0.0)
     world.step(msg.ElementConnected(number, info, rows, ()), 0.0)
 
 

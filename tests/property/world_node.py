@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from lab.beds.option_values import world_settings
+from lab.beds.owners import owns
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.edge.edge import edge_port
@@ -81,7 +82,10 @@ class Node:
         self.effects: list = []
         self.mute: set[str] = set()
         """Elements whose switch does not speak to this node."""
+        self.alone = True
+        """There is no store that could say who is in charge: it is this node."""
         self._sessions = 0
+        self.handle(msg.StatusChanged((), whole=True))
         if converged:
             self.handle(msg.ConfigLoaded())
             self.flush()
@@ -153,7 +157,11 @@ class Node:
         """The effects, replayed, are the state."""
         world = self.world
         assert world.graph.most_back < GOING_BACK // 10, "far from the bound"
-        assert self.tables == world.desired.objects
+        # One that goes to another node is told nothing more.
+        leaving = {
+            name for name, one in world.elements.accepted.items() if one.leaving is not None
+        }
+        assert without(self.tables, leaving) == without(world.desired.objects, leaving)
         ours = {**kept_paths(world), **local_paths(world)}
         said = [world.publisher.as_announced(path) for path in ours.values()]
         assert self.announced == {path.nlri: path for path in said}
@@ -162,7 +170,7 @@ class Node:
             (bound.element, bound.ofport): edge_port(world.config, bound)
             for bound in world.ports.bound.values()
         }
-        for name, element in world.elements.accepted.items():
+        for name, element in without(world.elements.accepted, leaving).items():
             assert element.confirmations.revision == self.revisions.get(name, 0)
             vteps = used_endpoints(world.desired.objects[name]) | world.elements.mesh(name)
             used = {
@@ -223,11 +231,19 @@ class Node:
             new = replace(old, session=self._sessions, connected=True)
         new.info = replace(new.info, vtep=vtep or new.info.vtep, **info)
         self.inputs.elements[name] = new
-        self.handle(
-            msg.ElementConnected(
-                new.session, new.info, tuple(new.interfaces.values()), tuple(new.tunnels.values())
-            )
-        )
+        self.own(name)
+        self.introduce(new)
+
+    def introduce(self, one: Hypervisor) -> None:
+        """Its session shows what it has."""
+        self.handle(msg.ElementConnected(
+            one.session, one.info, tuple(one.interfaces.values()), tuple(one.tunnels.values())
+        ))
+
+    def own(self, name: str) -> None:
+        """The store says that this node is in charge of an element."""
+        if self.alone:
+            owned_by(self, name, self.world.settings.node)
 
     def disconnect(self, name: str) -> None:
         one = self.inputs.elements[name]
@@ -253,6 +269,7 @@ class Node:
         """It is disconnected and then joins another node."""
         one = self.inputs.elements.pop(name)
         self.handle(msg.ElementDisconnected(one.session, name, "gone"))
+        owned_by(self, name, "other")
         value = dict(self.world.elements.records[name], owner="other", connected=True)
         self.handle(msg.StatusChanged(((RECORDS + name, value),)))
 
@@ -330,6 +347,17 @@ class Node:
     def refuse_late(self, element: str, key: tuple) -> None:
         """A refusal of what the object was before its last change: nothing comes of it."""
         self.handle(msg.ObjectRefused(element, key, "no space", self.revisions[element] - 1))
+
+
+def without(table: dict, keys: set[str]) -> dict:
+    return {key: item for key, item in table.items() if key not in keys}
+
+
+def owned_by(one: Node, name: str, owner: str) -> None:
+    """The store says that ``owner`` is in charge of an element, unless it said so before."""
+    known = one.world.elements.ownership.owners.get(name)
+    if known is None or known.owner != owner:
+        one.handle(owns(owner, name, epoch=known.epoch + 1 if known is not None else 1))
 
 
 def element_info(name: str, vtep: str) -> msg.ElementInfo:

@@ -14,6 +14,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Elements, Refusal
 from ryu_apps.control.kinds import OvsFacts
 from ryu_apps.control.messages import ElementInfo
+from ryu_apps.control.ownership.records import MAX_EPOCH
 
 OWN_ID = (
     "give this one its own: ovs-vsctl set Open_vSwitch . external_ids:system-id=$(uuidgen)"
@@ -22,10 +23,13 @@ OWN_ID = (
 
 class Rejection(NamedTuple):
     """Why a hypervisor may not join, with what to do about it.  ``standby``: there is nothing to
-    do, and it may join when the other goes."""
+    do, and it may join when the other goes.  ``warm``: it is another node's, or nobody's yet, and
+    this one may be given it at any time.  ``passing``: that is about to be decided."""
 
     reason: str
     standby: bool = False
+    warm: bool = False
+    passing: bool = False
 
 
 class ElementAdmission:
@@ -40,16 +44,27 @@ class ElementAdmission:
             self._connected_here(session, info)
             or self._connected_elsewhere(info)
             or self._taken(info)
+            or self._owned(info)
         )
 
-    def owned_elsewhere(self, name: str) -> bool:
-        """Whether a node that is alive has the hypervisor connected, by the records."""
-        elements = self._elements
-        record = elements.records.get(name)
-        return (
-            record is not None and record["owner"] != elements.node and record["connected"]
-            and record["owner"] in elements.nodes
-        )
+    def _owned(self, info: ElementInfo) -> Rejection | None:
+        """This node is not in charge of it, or not with an epoch that the element would heed."""
+        elements, name = self._elements, info.element
+        if elements.owned_by_former(name):
+            return Rejection(f"owned by {elements.records[name]['owner']}", True, True)
+        if info.epoch >= MAX_EPOCH:
+            return Rejection(
+                f"its database says that epoch {info.epoch} was its owner's, which no node can "
+                "follow: ovs-vsctl remove Open_vSwitch . external_ids vnc-epoch"
+            )
+        owner = elements.ownership.owners.get(name)
+        if owner is None:
+            return Rejection("it has no owner yet", True, True, True)
+        if owner.owner != elements.node:
+            return Rejection(f"owned by {owner.owner}", True, True)
+        if owner.epoch <= elements.ownership.void.get(name, 0) or owner.epoch < info.epoch:
+            return Rejection("owned by this node, which takes a new epoch", True, True, True)
+        return None
 
     def _connected_here(self, session: int, info: ElementInfo) -> Rejection | None:
         """Of two sessions with one system-id the older stays.  Whether it is still there was found
@@ -84,11 +99,11 @@ class ElementAdmission:
         if record is None or record["owner"] == elements.node or not record["connected"]:
             return None
         owner = record["owner"]
-        if record["identity"] == info.identity:
-            if owner not in elements.nodes:
-                return None
-            if record["address"] == info.address:
-                return Rejection(f"owned by {owner}", standby=True)
+        # On its way to this node it may have another address than to that one: that of its VTEP.
+        if record["identity"] == info.identity and (
+            owner not in elements.nodes or info.address in (record["address"], record["vtep"])
+        ):
+            return None
         return Rejection(
             f"another hypervisor with system-id {info.element} is connected to node {owner} from "
             f"{record['address']}{_copied(record['identity'], info)}; {OWN_ID}"
@@ -154,16 +169,21 @@ class Refusals:
         self._admission = admission
         self._effects = effects
         self._changed = False
+        self.touched: set[str] = set()
+        """Elements with which this node may have a session that it had not, or the reverse."""
 
     def refuse(self, session: int, info: ElementInfo, rejection: Rejection, now: float) -> None:
         """The session may not join now, or no longer."""
-        reason, standby = rejection
+        reason, standby, warm, passing = rejection
+        self.touched.add(info.element)
         refused = self._elements.refused.get(session)
         self._elements.refused[session] = Refusal(
             info.address, info.element, info.hostname, info.vtep, reason,
             refused.since if refused is not None else now, standby, info,
         )
-        self._effects.append(msg.RefuseElement(session, info, reason, standby))
+        self._effects.append(msg.RefuseElement(session, info, reason, standby, warm))
+        if passing:
+            return
         self._effects.append(msg.Notice(
             "info" if standby else "error", f"hypervisor {info.hostname} ({info.address})",
             f"{'standby' if standby else 'refused'}: {reason}",
@@ -203,5 +223,5 @@ class Refusals:
             if rejection is None:
                 del self._elements.refused[session]
                 self._effects.append(msg.ReconsiderElement(session, refused.info.kind))
-            elif rejection != (refused.reason, refused.standby):
+            elif rejection[:2] != (refused.reason, refused.standby):
                 self.refuse(session, refused.info, rejection, now)

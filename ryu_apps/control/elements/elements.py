@@ -13,6 +13,7 @@ from ryu_apps.control.elements.port_numbers import PortNumbers
 from ryu_apps.control.graph import Marks
 from ryu_apps.control.kinds import datapath_of
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
+from ryu_apps.control.ownership.records import OwnershipRecords
 from vrouter_ovs.state import Endpoint
 
 RECORDS = "/status/elements/"
@@ -40,6 +41,14 @@ class Element:
     openflow: bool = False
     served: bool = False
     """Its switch spoke OpenFlow with a node once: it is not a name that somebody made up."""
+    serving: bool = False
+    """Its switch has confirmed everything since this node took it over: a former owner may let go
+    of it."""
+    epoch: int = 0
+    """Of this node's ownership."""
+    leaving: float | None = None
+    """Since when it has another owner, or may have, and is told nothing more; its ports and routes
+    stay until the other serves it."""
     reason: str = ""
     joined: float = 0.0
     """When it was accepted, by the core's clock."""
@@ -84,9 +93,9 @@ class Refusal(NamedTuple):
 
 
 def record(
-    info: ElementInfo, owner: str, connected: bool, served: bool = False
+    info: ElementInfo, owner: str, connected: bool, served: bool = False, serving: bool = False
 ) -> dict[str, Any]:
-    """The store's record of an element, below RECORDS."""
+    """The store's record of an element, below RECORDS.  ``serving``: see :class:`Element`."""
     return {
         "element": info.element,
         "hostname": info.hostname,
@@ -98,6 +107,7 @@ def record(
         "owner": owner,
         "connected": connected,
         "served": served,
+        "serving": serving,
     }
 
 
@@ -136,6 +146,7 @@ class Elements:
         self.claims: dict[str, dict[Claim, Interface]] = {}
         """Port id -> its claims, the oldest first."""
         self._node_addresses: dict[str, str] = {}
+        self.ownership = OwnershipRecords()
 
     def accept(self, session: int, info: ElementInfo) -> Element:
         element = self.accepted.get(info.element)
@@ -158,6 +169,22 @@ class Elements:
         """The element of a session that may speak for it, else None."""
         element = self.accepted.get(name)
         return element if element is not None and element.session == session else None
+
+    def owned_by_former(self, name: str) -> bool:
+        """Whether a node of a version that knows no owners' records has it connected: its word in
+        the element's record counts."""
+        record = self.records.get(name)
+        if record is None or not record["connected"] or record["owner"] == self.node:
+            return False
+        node = self.nodes.get(record["owner"])
+        return node is not None and not node.get("ownership")
+
+    def owner_of(self, name: str) -> str:
+        """The node in charge of an element, as far as is known, or ""."""
+        owner = self.ownership.owners.get(name)
+        if owner is not None and not self.owned_by_former(name):
+            return owner.owner
+        return str(self.records.get(name, {}).get("owner", ""))
 
     def mesh(self, name: str) -> frozenset[Endpoint]:
         """The endpoints of all other hypervisors of the system, while they are few."""

@@ -31,6 +31,8 @@ from ryu_apps.control.messages.configuration import (
     ConfigDoubted,
     ConfigLoaded,
     Notice,
+    ProbeNode,
+    RecordLoad,
     RecordStatus,
     StatusChanged,
     Tick,
@@ -45,6 +47,7 @@ from ryu_apps.control.messages.edge import (
 )
 from ryu_apps.control.messages.elements import (
     AcceptElement,
+    AssignElement,
     ElementChanged,
     ElementConnected,
     ElementDisconnected,
@@ -73,15 +76,16 @@ from ryu_apps.control.messages.vrouters import (
 )
 
 __all__ = [
-    "EFFECTS", "AcceptElement", "AddressSeen", "Announce", "ClearDuplicate", "ConfigAccepted",
-    "ConfigChanged", "ConfigDoubted", "ConfigLoaded", "Defer", "DnsChanged", "EdgeChanged",
-    "Effect", "ElementChanged", "ElementConnected", "ElementDisconnected", "ElementInfo",
-    "ElementUnusable", "EndOfRib", "Event", "Evidence", "ExpectElement", "ForgetElement",
-    "Interface", "InterfacesChanged", "MastershipLost", "Notice", "ObjectRefused",
-    "PathsReceived", "PeerDown", "PeerUp", "PortStatus", "Probe", "Program", "ReconsiderElement",
-    "RecordStatus", "RefuseElement", "ReleaseElement", "SendEndOfRib", "SendGratuitousArp",
-    "StandbyReady", "StatusChanged", "Subscriptions", "Tick", "TunnelStatus", "TunnelsChanged",
-    "VrouterAcked", "VrouterConnected", "VrouterDisconnected", "Withdraw",
+    "EFFECTS", "AcceptElement", "AddressSeen", "Announce", "AssignElement", "ClearDuplicate",
+    "ConfigAccepted", "ConfigChanged", "ConfigDoubted", "ConfigLoaded", "Defer", "DnsChanged",
+    "EdgeChanged", "Effect", "ElementChanged", "ElementConnected", "ElementDisconnected",
+    "ElementInfo", "ElementUnusable", "EndOfRib", "Event", "Evidence", "ExpectElement",
+    "ForgetElement", "Interface", "InterfacesChanged", "MastershipLost", "Notice", "ObjectRefused",
+    "PathsReceived", "PeerDown", "PeerUp", "PortStatus", "Probe", "ProbeNode", "Program",
+    "ReconsiderElement", "RecordLoad", "RecordStatus", "RefuseElement", "ReleaseElement",
+    "SendEndOfRib", "SendGratuitousArp", "StandbyReady", "StatusChanged", "Subscriptions", "Tick",
+    "TunnelStatus", "TunnelsChanged", "VrouterAcked", "VrouterConnected", "VrouterDisconnected",
+    "Withdraw",
 ]  # fmt: skip
 
 EFFECTS: frozenset[type[Effect]] = frozenset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from ryu_apps.control.messages.base import Effect, Event
 
@@ -37,9 +37,11 @@ class ConfigAccepted(Event):
 class StatusChanged(Event):
     """Observed-state records of all nodes, from the store: (key, record or None) below
     ``/status/``.  Keys: ``/status/nodes/NAME`` (ephemeral), ``/status/elements/SYSTEM-ID``,
-    ``/status/claims/PORT/SYSTEM-ID``."""
+    ``/status/claims/PORT/SYSTEM-ID``, and those of :mod:`~ryu_apps.control.ownership.records`.
+    ``whole``: all that the store had when this node first read it."""
 
     changes: tuple[tuple[str, Any], ...]
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,33 @@ class ConfigDoubted(Effect):
 
 @dataclass(frozen=True, slots=True)
 class RecordStatus(Effect):
-    """Write (or with None delete) an observed-state record in the store, key below ``/status/``."""
+    """Write (or with None delete) an observed-state record in the store, key below ``/status/``.
+    ``ephemeral``: it goes when this node does."""
 
     key: str
     value: dict[str, Any] | None
+    ephemeral: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLoad(Effect):
+    """Tell the other nodes, in the record of this one, how much it does: how many elements it
+    owns, and what these have of ports and send of messages a second, both coarse."""
+
+    ignorable: ClassVar[bool] = True
+    elements: int
+    ports: int
+    messages: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeNode(Effect):
+    """The session with a peer that is the node ended.  If nobody listens at its API any more its
+    process is gone: declare it dead, sooner than its lease does.  ``record``: its record."""
+
+    ignorable: ClassVar[bool] = True
+    node: str
+    record: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ryu_apps.control.kinds import Facts
 from ryu_apps.control.messages.base import Effect, Event
+from ryu_apps.control.ownership.records import OwnerRecord
 from vrouter_ovs.state import Endpoint
 
 
@@ -199,6 +200,20 @@ class ExpectElement(Effect):
     element: str
     address: str
     kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssignElement(Effect):
+    """Make ``owner`` the owner of the element in the store, if its record is ``expected`` there
+    (None: there is none); otherwise nothing, as the record that is there will be heard of.
+    ``epoch``: the least that the new record may have.  A later one for the same element replaces
+    it; with ``owner`` "" nothing is wanted any more."""
+
+    element: str
+    expected: OwnerRecord | None
+    owner: str
+    epoch: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)

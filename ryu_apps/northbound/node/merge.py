@@ -34,7 +34,8 @@ def elements(ours: list[Record], others: Iterable[list[Record]]) -> list[Record]
                 merged[record["id"]] = {**record, "mine": False, "detail": True}
     for id, nodes in standing_by.items():
         if id in merged:
-            merged[id]["standby"] = nodes
+            # Several nodes tell of the same ones.
+            merged[id]["standby"] = list({one.get("node"): one for one in nodes}.values())
     refused.sort(key=lambda record: str(record["id"]))
     return [merged[id] for id in sorted(merged)] + refused
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ryu_apps.control.ownership.records import MAINTENANCE, PINS
 from ryu_apps.northbound.base import Remote
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.call import Call, Reply, Route
@@ -53,6 +54,15 @@ class NodeApi:
             Route("POST", "/v1/configuration/accept", self.accept,
                   "Follow what the store has now, in spite of a doubt", "node", None, "Record"),
             flat("nodes", view.nodes, "VNC nodes of the system"),
+            Route("GET", "/v1/nodes/{node}", self.node, "Show a node", "node", None, "Record"),
+            Route("POST", "/v1/nodes/{node}/drain", self.drain,
+                  "Move all elements of a node to others, one by one", "node", None, "Record"),
+            Route("POST", "/v1/nodes/{node}/undrain", self.undrain,
+                  "Let a node own elements again", "node", None, "Record"),
+            Route("PUT", "/v1/elements/{element}/pin/{node}", self.pin,
+                  "Have a node own an element, and keep it", "node", status=204),
+            Route("DELETE", "/v1/elements/{element}/pin", self.unpin,
+                  "Let the nodes choose the owner of an element again", "node", status=204),
             flat("elements", view.elements, "Hypervisors of the system", merge.elements),
             flat("evis", view.evis, "EVIs (MAC-VRFs) of the system", merge.instances),
             flat("vrfs", view.vrfs, "VRFs (IP-VRFs) of the system", merge.instances),
@@ -127,12 +137,48 @@ class NodeApi:
 
     def element(self, call: Call, element: str) -> Reply:
         remote = self._owner(element)
-        if remote is not None:
-            return self._ask(call, remote, "GET", "/v1/elements", element)
+        unanswered: dict[str, Any] = {}
+        if remote is not None and not call.header(FORWARDED):
+            try:
+                return self._ask(call, remote, "GET", "/v1/elements", element)
+            except ApiError as error:
+                if error.type != "NodeUnreachable":
+                    raise
+                # It has just gone: what this node knows is better than nothing.
+                unanswered = {"unanswered": [remote.node]}
         for found in self._view.elements():
             if element in (found.get("id"), found.get("element"), found.get("system_id")):
-                return Reply(200, found)
+                return Reply(200, found | unanswered)
         raise _no_element(element)
+
+    def node(self, call: Call, node: str) -> Reply:
+        return Reply(200, self._node(node))
+
+    def _node(self, name: str) -> dict[str, Any]:
+        for found in self._view.nodes():
+            if found.get("node") == name:
+                return found
+        raise ApiError(404, "NodeNotFound", f"Node {name} is not known; see /v1/nodes.")
+
+    def drain(self, call: Call, node: str) -> Reply:
+        found = self._node(node)
+        self._env.configuration.wish(MAINTENANCE + node, {"drain": True})
+        return Reply(200, found | {"draining": True})
+
+    def undrain(self, call: Call, node: str) -> Reply:
+        self._env.configuration.wish(MAINTENANCE + node, None)
+        return Reply(200, {"node": node, "draining": False})
+
+    def pin(self, call: Call, element: str, node: str) -> Reply:
+        self._owner(element)
+        self._node(node)
+        self._env.configuration.wish(PINS + element, {"node": node})
+        return Reply(204)
+
+    def unpin(self, call: Call, element: str) -> Reply:
+        self._owner(element)
+        self._env.configuration.wish(PINS + element, None)
+        return Reply(204)
 
     def forget(self, call: Call, element: str) -> Reply:
         remote = self._owner(element)

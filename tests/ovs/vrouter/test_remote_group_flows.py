@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.beds.option_values import world_settings
+from lab.beds.owners import owns
 from lab.beds.sandbox import OpenFlow, Sandbox
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
@@ -78,6 +79,7 @@ def world(stateful: bool, *pairs: str) -> World:
     made.step(msg.ConfigChanged(tuple(changes), 1), 0.0)
     info = ovs_info("hv", "hv", "192.0.2.1", "hv", "198.51.100.1")
     rows = tuple(msg.Interface(f"t{n}", f"p{n}", n) for n in range(1, 6))
+    made.step(owns("n1", "hv"), 0.0)
     made.step(msg.ElementConnected(1, info, rows, ()), 0.0)
     return made
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.beds.option_values import world_settings
+from lab.beds.owners import owns
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network
 from ryu_apps.control.elements.claims import RefusalKind
@@ -160,6 +161,7 @@ def restarted(claims: dict[str, str], *bound: tuple[str, str]) -> tuple[set[str]
     for number, name in enumerate(("e0", "e1")):
         info = ovs_info(name, f"host{number}", f"172.16.0.{number + 1}", name, "192.0.2.1")
         rows = tuple(msg.Interface("tap0", id, 5) for element, id in bound if element == name)
+        step(owns("n1", name))
         step(msg.ElementConnected(number, info, rows, ()))
         step(msg.VrouterConnected(name))
     for _ in range(40):

@@ -21,6 +21,7 @@ from vrouter_ovs.state.meters import meter_pools
 
 
 def join(one: Node, info: msg.ElementInfo, session: int = 99) -> list:
+    one.own(info.element)
     one.handle(msg.ElementConnected(session, info, (), ()))
     return one.flush()
 
@@ -36,7 +37,7 @@ def refusal(effects: list) -> str:
 def test_a_hypervisor_joins():
     one = Node()
     effects = join(one, element_info("e0", "172.16.0.1"))
-    assert msg.AcceptElement(99, element_info("e0", "172.16.0.1")) in effects
+    assert msg.AcceptElement(99, element_info("e0", "172.16.0.1"), 1) in effects
     assert msg.Defer("e0", False) in effects
     assert msg.RecordStatus(
         RECORDS + "e0", record(element_info("e0", "172.16.0.1"), NODE, True)
@@ -72,7 +73,7 @@ def test_the_same_system_id_is_refused_while_the_other_is_connected():
     assert "external_ids:system-id=$(uuidgen)" in reason
     one.disconnect("e0")
     effects = join(one, replace(twin, vtep="172.16.0.1"))
-    assert msg.AcceptElement(99, replace(twin, vtep="172.16.0.1")) in effects
+    assert msg.AcceptElement(99, replace(twin, vtep="172.16.0.1"), 1) in effects
 
 
 def test_twins_of_other_nodes_are_refused():
@@ -86,7 +87,7 @@ def test_twins_of_other_nodes_are_refused():
     assert "is connected to node other" in reason
     # The very same hypervisor may come here: the other node is not alive.
     info = element_info("e5", "172.16.0.6")
-    assert msg.AcceptElement(97, info) in join(one, info, 97)
+    assert msg.AcceptElement(97, info, 1) in join(one, info, 97)
 
 
 def test_a_reconnect_changes_nothing_and_a_vanished_interface_does():
@@ -134,7 +135,7 @@ def test_a_forgotten_hypervisor_takes_its_claims_and_routes_along():
     assert not one.announced and not one.tables and not one.world.ports.bound
     # Its VTEP is free again.
     info = element_info("e1", "172.16.0.1")
-    assert msg.AcceptElement(99, info) in join(one, info)
+    assert msg.AcceptElement(99, info, 1) in join(one, info)
 
 
 def test_a_hypervisor_that_joined_another_node_is_let_go():
@@ -143,7 +144,8 @@ def test_a_hypervisor_that_joined_another_node_is_let_go():
     effects = one.flush()
     assert msg.ReleaseElement("e0") in effects
     assert not any(
-        isinstance(effect, msg.RecordStatus) and effect.value is None for effect in effects
+        isinstance(effect, msg.RecordStatus) and effect.value is None
+        and effect.key.startswith(RECORDS) for effect in effects
     ), "the record is the other node's now"
     assert one.announced, "until the other node announces them"
     one.tick(one.world.settings.restart_time)
@@ -289,7 +291,9 @@ def test_what_is_shown_where_this_node_stands_by():
     (shown,) = elements(one.world, sorted(one.world.elements.records))
     assert not refused(one.world, one.now)
     assert (shown["owner"], shown["mine"], shown["state"]) == ("other", False, "connected")
-    assert shown["standby"] == [{"node": NODE, "reason": "standby: owned by other"}]
+    assert shown["standby"] == [
+        {"node": NODE, "warm": False, "reason": "standby: owned by other"}
+    ]
 
 
 def test_health_says_who_refused_how_many_objects():

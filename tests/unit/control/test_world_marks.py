@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.beds.option_values import world_settings
+from lab.beds.owners import owns
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.confirmations import PENDING
@@ -19,6 +20,7 @@ def started() -> World:
                Change("port", "p", Port("p", "n", "fa:16:3e:00:00:01")))
     world.step(msg.ConfigChanged(changes, 1), 0.0)
     info = ovs_info("hv1", "hv1", "192.0.2.1", "db", "198.51.100.1")
+    world.step(owns("a", "hv1"), 0.0)
     world.step(msg.ElementConnected(1, info, (PLUGGED,), ()), 0.0)
     return world
 

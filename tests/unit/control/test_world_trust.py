@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.beds.option_values import world_settings
+from lab.beds.owners import owns
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
 from ryu_apps.control.world import World
@@ -49,6 +50,7 @@ class Node:
         rows = tuple(
             msg.Interface(f"tap{id}", id, int(id[1:]), installed=installed) for id in ports
         )
+        self.step(owns("n1", name))
         self.step(msg.ElementConnected(number, info, rows, ()))
         self.step(msg.VrouterConnected(name))
 

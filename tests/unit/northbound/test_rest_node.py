@@ -187,3 +187,30 @@ def test_who_stands_by_is_shown_wherever_it_stands_by():
     for ours, theirs in (([owned], [[seen]]), ([seen], [[owned]])):
         (shown,) = merge.elements(ours, theirs)
         assert shown["detail"] and shown["standby"] == seen["standby"]
+
+
+def test_drains_and_pins_are_in_the_store_when_they_are_answered(pair):
+    one, _ = pair
+    name = "node1"
+    one.view.node_list = [{"node": name, "self": True, "alive": True, "elements": 1}]
+    assert one.get(f"/v1/nodes/{name}")["elements"] == 1
+    one.refused("GET", "/v1/nodes/nobody", None, 404, "NodeNotFound")
+    one.refused("POST", "/v1/nodes/nobody/drain", None, 404, "NodeNotFound")
+    assert one.call("POST", f"/v1/nodes/{name}/drain", status=200)["draining"] is True
+    assert one.store.get(f"/status/maintenance/{name}").value == b'{"drain": true}'
+    assert one.call("POST", f"/v1/nodes/{name}/undrain", status=200)["draining"] is False
+    assert one.store.get(f"/status/maintenance/{name}") is None
+    one.call("PUT", f"/v1/elements/e1/pin/{name}", status=204)
+    assert one.store.get("/status/pins/e1").value == b'{"node": "node1"}'
+    one.refused("PUT", "/v1/elements/e1/pin/nobody", None, 404, "NodeNotFound")
+    one.refused("PUT", f"/v1/elements/e9/pin/{name}", None, 404, "ElementNotFound")
+    one.call("DELETE", "/v1/elements/e1/pin")
+    assert one.store.get("/status/pins/e1") is None
+
+
+def test_an_element_whose_owner_has_just_died_is_shown_as_it_is_known(pair):
+    one, _ = pair
+    one.view.owners["e2"] = Remote("node2", "http://127.0.0.1:1")
+    one.view.element_list.append({"id": "e2", "mine": False, "owner": "node2"})
+    found = one.get("/v1/elements/e2")
+    assert (found["id"], found["unanswered"]) == ("e2", ["node2"])

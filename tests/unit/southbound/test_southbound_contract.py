@@ -7,6 +7,7 @@ import time
 import pytest
 
 from lab.beds.option_values import openflow_channels, ovsdb_settings, world_settings
+from lab.beds.owners import owns
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, FixedIp, Network, Port, Subnet
 from ryu_apps.control.elements.elements import RECORDS
@@ -35,13 +36,19 @@ CHANGES = (
 
 
 class Done:
-    """All effects, as they are carried out."""
+    """All effects, as they are carried out; and a store that gives every element to whom asks."""
 
-    def __init__(self) -> None:
+    def __init__(self, post) -> None:
         self.effects: list = []
+        self._post = post
 
     def subscriptions(self):
-        return {effect: self.effects.append for effect in EFFECTS}
+        return {effect: self._do for effect in EFFECTS}
+
+    def _do(self, effect) -> None:
+        self.effects.append(effect)
+        if type(effect) is msg.AssignElement and effect.owner:
+            self._post(owns(effect.owner, effect.element, epoch=effect.epoch))
 
     def of(self, kind: type) -> list:
         return [effect for effect in self.effects if type(effect) is kind]
@@ -73,7 +80,7 @@ class Bed:
         self.southbounds = Southbounds()
         for southbound in (self.ovs, self.loop):
             self.southbounds.add(southbound)
-        self.done = Done()
+        self.done = Done(post)
         self.controller.connect([self.southbounds, self.done])
         self.view = LiveView(
             self.controller, MemoryStore(), self.southbounds, None, lambda: {"node": "node1"},
@@ -81,6 +88,7 @@ class Bed:
         )
         self.southbounds.start()
         self.controller.start()
+        post(msg.StatusChanged((), whole=True))
         post(msg.ConfigChanged(CHANGES, 1))
         post(msg.ConfigLoaded())
 
@@ -119,7 +127,8 @@ def test_a_port_of_another_kind_is_programmed_confirmed_and_announced(bed):
 
 def test_its_record_has_what_all_have_and_its_kind(bed):
     bed.loop.join("l1", "192.0.2.1", {})
-    bed.until(lambda: bed.done.of(msg.RecordStatus), "the record")
+    bed.until(lambda: [one for one in bed.done.of(msg.RecordStatus)
+                       if one.key == RECORDS + "l1" and one.value["serving"]], "the record")
     record = next(
         one.value for one in bed.done.of(msg.RecordStatus) if one.key == RECORDS + "l1"
     )
@@ -158,6 +167,7 @@ def test_elements_of_two_kinds_do_not_meet(bed):
     loop = bed.loop.join("l1", "192.0.2.1", {1: "good"})
     info = ovs_info("o1", "host1", "192.0.2.2", "id", "198.51.100.1", datapath_id=7)
     row = msg.Interface("tap1", "other", 5)
+    bed.controller.post(owns("node1", "o1"))
     bed.controller.post(msg.ElementConnected(10**6, info, (row,), ()))
     bed.until(lambda: len(bed.done.of(msg.AcceptElement)) == 2, "both accepted")
     bed.until(lambda: MACS["good"] in bed.done.announced(), "the route of the port")

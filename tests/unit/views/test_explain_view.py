@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lab.beds.option_values import openflow_channels, world_settings
+from lab.beds.owners import owns
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
@@ -56,6 +57,7 @@ def live():
     controller.post(msg.ConfigChanged(CHANGES, 1))
     info = ovs_info("hv1", "host1", "192.0.2.1", "id", "198.51.100.1")
     rows = tuple(msg.Interface(f"t{id}", id, 10 + n) for n, id in enumerate(PORTS))
+    controller.post(owns("node1", "hv1"))
     controller.post(msg.ElementConnected(1, info, rows, ()))
     yield view, controller
     southbound.stop()

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from lab.beds.option_values import openflow_channels, world_settings
+from lab.beds.owners import owns
 from ryu_apps.configuration.guard import Behind
 from ryu_apps.control.elements.elements import record
 from ryu_apps.control.messages import ElementConnected, StatusChanged, TunnelStatus
@@ -164,6 +165,7 @@ def test_all_connected():
 def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
     world = World(world_settings("node1", 64512))
     info = ovs_info("hv1", "hv1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1)
+    world.step(owns("node1", "hv1"), 0)
     world.step(ElementConnected(1, info, (), (TunnelStatus(Endpoint("192.0.2.3"), 1, bfd),)), 0)
     if other is not None:
         far = ovs_info("hv3", "hv3", "192.0.2.3", "u3", "198.51.100.13", datapath_id=3)
@@ -183,6 +185,7 @@ def test_connections_that_nothing_limits(limit, settings, warning):
     world = World(world_settings("node1", 64512, **settings))
     info = ovs_info("hv1", "host1", "192.0.2.1", "u1", "198.51.100.11", datapath_id=1,
                     connection_limit=limit)
+    world.step(owns("node1", "hv1"), 0)
     world.step(ElementConnected(1, info, (), ()), 0)
     one = connections.of(world)
     assert (one.ok, one.warning, "host1" in one.detail) == (True, warning, warning)

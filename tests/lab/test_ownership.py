@@ -1,0 +1,181 @@
+"""Hypervisors that name three nodes: one owns each, another takes over when it dies, and what a
+paused one writes later reaches no switch."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.hosts.node import Node
+from lab.tenants import Tenant, new_tenant
+from lab.topology import Lab
+from lab.traffic.capture import FlowMonitor
+from lab.traffic.steady import Steady, plan
+from lab.wait import wait_until
+from ryu_apps.control.membership import MOVE_PATIENCE
+from tests.lab.headless_support import pairs
+
+NODES = ("node1", "node2", "node3")
+PAUSE = float(os.environ.get("VNC_OWNER_PAUSE", "20"))
+"""Seconds that an owner is paused (600 is the long run)."""
+NOTHING = {"ADDED": 0, "DELETED": 0, "MODIFIED": 0}
+
+pytestmark = pytest.mark.timeout(240 + PAUSE)
+
+
+@pytest.fixture(scope="module")
+def own_lab() -> Iterator[Lab]:
+    nodes = {"node1": ("hv1", "hv2", "hv3"), "node2": (), "node3": ()}
+    with Lab(f"vnco{os.getpid()}", nodes, peer_options="hold-time 3") as made:
+        made.wait_converged()
+        targets = [node.ovsdb_target for node in made.nodes.values()]
+        for hypervisor in made.hypervisors.values():
+            hypervisor.join(targets)
+        wait_until(lambda: len(shown(made)) == 3 and all(
+            one["owner"] and one.get("settled") for one in shown(made).values()
+        ), "every hypervisor to be owned", 60)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def tenant(own_lab: Lab) -> Tenant:
+    made = new_tenant("red", own_lab.nodes["node1"].client)
+    made.create_vms(own_lab)
+    made.wait_active()
+    made.wait_reachable()
+    return made
+
+
+def shown(lab: Lab, asked: str = "") -> dict[str, dict[str, Any]]:
+    node = asked or next(name for name, one in lab.nodes.items() if one.answers())
+    return {one["id"]: one for one in lab.nodes[node].client.v1("elements")}
+
+
+def is_warm(lab: Lab, element: str) -> bool:
+    """Whether each of the other nodes could take over without reading anything."""
+    standby = shown(lab)[element].get("standby", ())
+    return len(standby) == len(NODES) - 1 and all(one["warm"] for one in standby)
+
+
+def wait_owned(lab: Lab, element: str, owner: str, timeout: float = 30.0) -> None:
+    wait_until(
+        lambda: (one := shown(lab)[element])["owner"] == owner and one.get("settled", False),
+        f"{element} to be {owner}'s and settled", timeout, 0.1,
+    )
+
+
+def processes(node: Node) -> list[int]:
+    """The node's process and those that it has started."""
+    pids = [node.daemon.pid]
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            pids += map(int, (task / "children").read_text().split())
+    return pids
+
+
+def wait_quiet(lab: Lab) -> None:
+    """All three stand by for one another, warm."""
+    wait_until(lambda: all(is_warm(lab, name) for name in lab.hypervisors), "all warm", 60, 0.2)
+
+
+def test_a_dead_owner_is_replaced_and_the_switch_programmed(own_lab: Lab, tenant: Tenant) -> None:
+    wait_quiet(own_lab)
+    port = tenant.vms["web3"].port.id
+    holder = shown(own_lab)["hv1"]["owner"]
+    element = next(name for name, one in shown(own_lab).items()
+                   if any(each["id"] == port for each in one.get("ports", ())))
+    owner = shown(own_lab)[element]["owner"]
+    assert holder in NODES
+    asked = own_lab.nodes[next(name for name in NODES if name != owner)].client
+    monitor = FlowMonitor(own_lab.hypervisors[element])
+    begun = time.monotonic()
+    own_lab.nodes[owner].kill()
+    try:
+        def settled() -> bool:
+            found = {one["id"]: one for one in asked.v1("elements")}[element]
+            return found["owner"] != owner and bool(found.get("settled"))
+
+        wait_until(settled, "another owner", 30, 0.05)
+        print(f"{element}: owned and settled {time.monotonic() - begun:.2f} s after kill -9")
+        assert monitor.stop() == NOTHING, "it goes on with what the switch has"
+        found = {one["id"]: one for one in asked.v1("elements")}[element]
+        assert f"{owner} was gone" in found["why"]
+        # What the new owner is asked for reaches the switch.
+        asked.put(f"/v2.0/ports/{port}", {"port": {"admin_state_up": False}})
+        wait_until(lambda: asked.get(f"/v1/ports/{port}")["state"]["status"] == "DOWN", "it down")
+        asked.put(f"/v2.0/ports/{port}", {"port": {"admin_state_up": True}})
+        asked.wait_ports([port], timeout=30)
+    finally:
+        own_lab.nodes[owner].start()
+    tenant.wait_reachable()
+
+
+def test_a_pinned_hypervisor_moves_and_nothing_is_lost(own_lab: Lab, tenant: Tenant) -> None:
+    wait_quiet(own_lab)
+    before = shown(own_lab)["hv1"]["owner"]
+    target = next(name for name in NODES if name != before)
+    client = own_lab.nodes[target].client
+    monitors = [FlowMonitor(one) for one in own_lab.hypervisors.values()]
+    urls = [node.url for node in own_lab.nodes.values()]
+    with Steady(plan(pairs(tenant), urls=urls, dhcp=True)) as traffic:
+        client.put(f"/v1/elements/hv1/pin/{target}", None)
+        wait_owned(own_lab, "hv1", target)
+        time.sleep(MOVE_PATIENCE)
+        report = traffic.lap()
+    print(report)
+    assert report.lost == {}
+    changes = [monitor.stop() for monitor in monitors]
+    assert changes == [NOTHING] * len(monitors), [monitor.text for monitor in monitors]
+    client.delete("/v1/elements/hv1/pin")
+
+
+def test_what_a_paused_owner_writes_later_reaches_no_switch(own_lab: Lab, tenant: Tenant) -> None:
+    """It is paused, replaced, and meanwhile the configuration changes; then it goes on."""
+    wait_quiet(own_lab)
+    before = shown(own_lab)["hv2"]
+    paused = own_lab.nodes[before["owner"]]
+    others = [name for name in NODES if name != before["owner"]]
+    stopped = processes(paused)
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        def replaced() -> bool:
+            found = shown(own_lab, others[0])["hv2"]
+            return found["owner"] in others and bool(found.get("settled"))
+
+        wait_until(replaced, "another owner", 30, 0.1)
+        time.sleep(PAUSE)
+        monitors = [FlowMonitor(one) for one in own_lab.hypervisors.values()]
+    finally:
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+    time.sleep(8)
+    changes = [monitor.stop() for monitor in monitors]
+    assert changes == [NOTHING] * len(monitors), [monitor.text for monitor in monitors]
+    after = shown(own_lab, others[0])["hv2"]
+    assert after["owner"] in others and after["epoch"] > before["epoch"]
+    tenant.wait_reachable()
+
+
+def test_drained_and_back(own_lab: Lab, tenant: Tenant) -> None:
+    """A node that is drained owns nothing; undrained it is given its share, and no more."""
+    wait_quiet(own_lab)
+    client = own_lab.nodes["node1"].client
+
+    def owned() -> int:
+        return sum(one["owner"] == "node2" for one in shown(own_lab, "node1").values())
+
+    client.post("/v1/nodes/node2/drain", None)
+    wait_until(lambda: owned() == 0, "node2 to own nothing", 60, 0.2)
+    (drained,) = [one for one in client.v1("nodes") if one["node"] == "node2"]
+    assert drained["draining"] and drained["why"] == "drained"
+    client.post("/v1/nodes/node2/undrain", None)
+    wait_until(lambda: owned() == 1, "node2 to have its share", 60, 0.2)
+    assert {one["owner"] for one in shown(own_lab).values()} == set(NODES)
+    tenant.wait_reachable()
