@@ -71,19 +71,21 @@ def same_routes(system: System) -> list[str]:
     found = []
     for name, node in system.lab.nodes.items():
         paths = node.client.v1("rib", best="true")
-        found += [f"{name}: {path['nlri']} is stale" for path in paths if path.get("stale")]
+        found += [f"{name}: {_key(path)} is stale" for path in paths if path.get("stale")]
         tables[name] = {_key(path) for path in paths}
     first, *others = tables
     for other in others:
         found += [
             f"{first} and {other} differ in {difference}"
-            for difference in sorted(map(str, tables[first] ^ tables[other]))[:5]
+            for difference in sorted(tables[first] ^ tables[other])[:5]
         ]
     return found
 
 
-def _key(path: dict[str, Any]) -> tuple[str, str]:
-    return str(path["nlri"]), str(path["next_hop"])
+def _key(path: dict[str, Any]) -> str:
+    """What must be the same of a route everywhere."""
+    names = ("type", "rd", "etag", "mac", "ip", "prefix", "next_hop", "labels")
+    return ", ".join(f"{name} {path[name]}" for name in names if path.get(name))
 
 
 def same_configuration(system: System) -> list[str]:

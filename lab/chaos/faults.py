@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from lab.chaos.system import System
 from lab.fabric.faults import Link
+from lab.fabric.plan import CHASSIS, link_name, rack_name
 from lab.hosts.etcd import EtcdMember
 from lab.net import Namespace
 from lab.process import children
@@ -168,7 +169,18 @@ def _delete_flows(system: System, name: str) -> Mend:
 
 
 def _links(system: System) -> Sequence[str]:
-    return sorted(system.lab.racks.links) if system.lab.racks else ()
+    if system.lab.racks is None:
+        return ()
+    plan = system.lab.racks.plan
+    return [
+        *(link_name(hypervisor, rack_name(rack))
+          for hypervisor in system.lab.hypervisors for rack in plan.homes_of(hypervisor)),
+        *(link_name(rack_name(rack), CHASSIS) for rack in plan.racks),
+    ]
+
+
+def _racks(system: System) -> Sequence[str]:
+    return [rack_name(rack) for rack in system.lab.racks.plan.racks] if system.lab.racks else ()
 
 
 def _link(system: System, name: str) -> Link:
@@ -277,9 +289,7 @@ FAULTS: dict[str, Kind] = {
     "cut link": Kind("links", _links, _cut),
     "cut link one way": Kind("links", _links, _one_way),
     "lossy link": Kind("links", _links, _lossy),
-    "rack down": Kind(
-        "links", lambda system: ("tor1", "tor2") if system.lab.racks else (), _rack_down
-    ),
+    "rack down": Kind("links", _racks, _rack_down),
     "move vm": Kind("configuration", _movable, _move_vm),
     "replace vm": Kind("configuration", _movable, _replace_vm, lossless=True),
     "toggle rule": Kind("configuration", _all, _toggle_rule, lossless=True),

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from lab.chaos.reach import Listeners, Probe
-from lab.client import ApiError
+from lab.client import ApiError, Client
 from lab.fabric.plan import Racks
 from lab.hosts.vm import Vm
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.traffic.steady import GUARDED, Plan, guard, plan
-from lab.traffic.steady.guard import PORT
+from lab.traffic.steady import Plan, guard, plan
 
 HYPERVISORS = ("hv1", "hv2", "hv3", "hv4")
 LAYOUT = (
@@ -23,9 +21,8 @@ LAYOUT = (
 STEADY = ("web1", "web3", "db2", "web4", "db1")
 """Between these traffic goes on; the others are moved and replaced."""
 MOVABLE = ("web2", "db3")
-TOGGLED = 7010
-"""A TCP port that a rule opens and shuts."""
-HOMES = {"hv1": (1, 2), "hv2": (2, 1), "hv3": (1, 2), "hv4": (2, 1)}
+OPEN, SHUT, TOGGLED = 7010, 7011, 7012
+"""TCP ports that a rule opens, that none does, that one opens and shuts again."""
 
 
 class System:
@@ -37,14 +34,14 @@ class System:
     def __init__(self, name: str) -> None:
         self.lab = Lab(
             name, nodes={"node1": HYPERVISORS, "node2": (), "node3": ()}, etcd_members=3,
-            racks=Racks(homes=HOMES, paths=2), peer_options="hold-time 9",
+            racks=Racks(paths=2), peer_options="hold-time 9",
             settings={"ovsdb": ("bfd_interval = 300",)},
         )
         self.tenants: dict[str, Tenant] = {}
         self.groups: dict[str, str] = {}
         self._rules: list[str] = []
         self._homes = {vm: home for vm, home in LAYOUT}
-        self._ports = (PORT, GUARDED, TOGGLED)
+        self._ports = (OPEN, SHUT, TOGGLED)
         self._listeners: Listeners | None = None
 
     # ------------------------------------------------------------ life
@@ -63,6 +60,7 @@ class System:
             tenant.create_vms(lab, LAYOUT)
             self.tenants[name] = tenant
             self.groups[name] = guard(client, tenant.project_id, tenant.vms.values())
+            self._let_in(client, self.groups[name], OPEN)
             tenant.wait_active(60)
             tenant.wait_reachable(60)
         self._listeners = Listeners(self.vms(), self._ports)
@@ -76,7 +74,7 @@ class System:
         for tenant in self.tenants.values():
             yield from tenant.vms.values()
 
-    def api(self) -> Any:
+    def api(self) -> Client:
         """The client of a node that runs."""
         for node in self.lab.nodes.values():
             try:
@@ -106,8 +104,8 @@ class System:
         for tenant in self.tenants.values():
             for source, target in itertools.permutations(tenant.vms.values(), 2):
                 for address in filter(None, (target.ip, target.ip6)):
-                    yield Probe(source, address, PORT, target.name)
-                    yield Probe(source, address, GUARDED, "")
+                    yield Probe(source, address, OPEN, target.name)
+                    yield Probe(source, address, SHUT, "")
                     opened = target.name if self._rules else ""
                     yield Probe(source, address, TOGGLED, opened)
 
@@ -127,13 +125,21 @@ class System:
             self._rules = []
         else:
             self._rules = [
-                client.post("/v2.0/security-group-rules", {"security_group_rule": {
-                    "security_group_id": group, "direction": "ingress", "ethertype": ethertype,
-                    "protocol": "tcp", "port_range_min": TOGGLED, "port_range_max": TOGGLED,
-                }})["security_group_rule"]["id"]
-                for group in self.groups.values() for ethertype in ("IPv4", "IPv6")
+                rule for group in self.groups.values()
+                for rule in self._let_in(client, group, TOGGLED)
             ]
         return lambda: None
+
+    @staticmethod
+    def _let_in(client: Client, group: str, port: int) -> list[str]:
+        """Rules of ``group`` for a TCP port in both families; their ids."""
+        return [
+            client.post("/v2.0/security-group-rules", {"security_group_rule": {
+                "security_group_id": group, "direction": "ingress", "ethertype": ethertype,
+                "protocol": "tcp", "port_range_min": port, "port_range_max": port,
+            }})["security_group_rule"]["id"]
+            for ethertype in ("IPv4", "IPv6")
+        ]
 
     def move_vm(self, name: str) -> Callable[[], object]:
         """To the next hypervisor, for good, in both tenants."""
