@@ -32,7 +32,12 @@ class Result:
             f"{self.step}: back after {self.settled:.1f} s; lost {lost} of {report.pings.sent} "
             f"pings, longest outage {report.pings.longest_outage:.2f} s"
         )
-        return "\n  ".join([text, *self.wrong])
+        worst = sorted(report.pings.flows, key=lambda flow: -flow.lost)[:4] if self.wrong else []
+        flows = [
+            f"{flow.name}: lost {flow.lost} of {flow.sent}, outage {flow.longest_outage:.2f} s"
+            for flow in worst if flow.lost
+        ]
+        return "\n  ".join([text, *self.wrong, *flows])
 
 
 def perform(system: System, traffic: Steady, step: Step) -> Result:
