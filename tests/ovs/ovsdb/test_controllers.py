@@ -56,3 +56,16 @@ def test_managers_that_lead_to_other_nodes_come_back_as_soon(bed):
 
     until(lambda: backoffs()["tcp:192.0.2.2:6640"] == 1000, "the other node's manager")
     assert backoffs()["tcp:192.0.2.7:6640"] == ["set", []], "nobody's we know of"
+
+
+def test_nodes_that_write_against_each_other_never_leave_it_without_one(bed):
+    """A bridge whose last controller goes loses its flows: Open vSwitch flushes them.  Nodes that
+    share no epochs, those of two systems or of an earlier version, take away each other's rows."""
+    hypervisor = bed.hypervisor("hv1", "10.0.0.1")
+    hypervisor.vsctl("add-br", "br-int", "--", "set-controller", "br-int", OTHER)
+    hypervisor.ofctl("-O", "OpenFlow14", "add-flow", "br-int", "cookie=0x7,table=250,actions=drop")
+    nodes = [bed.node(openflow_port=port) for port in (6653, 6654, 6655)]
+    with hypervisor.watch_writes() as lines:
+        hypervisor.join(*(node.bound[0] for node in nodes))
+        until(lambda: sum("tcp:127.0.0.1:665" in line for line in lines) > 80, "that they do")
+    assert "cookie=0x7" in hypervisor.ofctl("-O", "OpenFlow14", "dump-flows", "br-int")

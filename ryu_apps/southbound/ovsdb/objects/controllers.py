@@ -19,12 +19,17 @@ def controllers(context: Context, objects: Mapping[Key, ControllerTarget]) -> No
 
     Deferred, others stay: it is not known yet which nodes there are.  A node that nobody shares the
     element with (epoch 0) needs not wait for that.
+
+    Others are taken away only where this node's row is there at that moment: Open vSwitch deletes
+    all flows of a bridge that loses its last controller, and who shares no epochs with this node
+    may be taking away its row just then.
     """
     transaction, spec, (uuid, bridge) = context.transaction, context.spec, context.bridge
     rows = context.replica.tables["Controller"]
     wanted: dict[str, Key | None] = {item.method: key for key, item in objects.items()}
     wanted[spec.controller] = None
     surplus = []
+    conditions: list[list] = []
     for reference in sorted(bridge["controller"]):
         row = rows.get(reference)
         method = row["target"] if row is not None else ""
@@ -32,6 +37,8 @@ def controllers(context: Context, objects: Mapping[Key, ControllerTarget]) -> No
             surplus.append(["uuid", reference])
             continue
         key = wanted.pop(method)
+        if key is None:
+            conditions = [["controller", "includes", ["uuid", reference]]]
         wrong = {
             column: value for column, value in controller_row(method).items()
             if row[column] != value
@@ -52,4 +59,4 @@ def controllers(context: Context, objects: Mapping[Key, ControllerTarget]) -> No
     if fresh:
         mutations.append(["controller", "insert", ["set", fresh]])
     if mutations:
-        transaction.mutate("Bridge", uuid, *mutations)
+        transaction.mutate("Bridge", uuid, *mutations, conditions=conditions)
