@@ -10,6 +10,8 @@ from typing import Any
 from ryu_apps.control.config import stored
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import KINDS, Change
+from ryu_apps.control.ownership.records import MAINTENANCE, PINS, REACH
+from ryu_apps.control.world import NODES
 from ryu_apps.store.base import Delete, Item, Put, StoreError
 
 LOG = logging.getLogger(__name__)
@@ -18,9 +20,9 @@ CONFIG = "/config/"
 STATUS = "/status/"
 GENERATION = "/config/generation"
 """Rewritten by every change of the configuration."""
-WISHES = (f"{STATUS}maintenance/", f"{STATUS}pins/")
+WISHES = (MAINTENANCE, PINS)
 """Records below these are what operators wish of nodes and hypervisors."""
-_OF_SESSIONS = (f"{STATUS}nodes/", f"{STATUS}reach/")
+_OF_SESSIONS = (NODES, REACH)
 
 
 def of_sessions(key: str) -> bool:
