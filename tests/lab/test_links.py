@@ -18,7 +18,7 @@ from lab.wait import wait_until
 
 INTERVAL = 0.3
 """Seconds between BFD packets: what a machine that does much else keeps up with."""
-SETTLED = 30.0
+SETTLED = 60.0
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -26,7 +26,8 @@ pytestmark = pytest.mark.timeout(180)
 @pytest.fixture(scope="module")
 def racks() -> Iterator[Lab]:
     homes = {"hv3": (3, 4)}
-    settings = {"ovsdb": (f"bfd_interval = {INTERVAL * 1000:.0f}",)}
+    # Paths return soon, also when they have failed several times.
+    settings = {"ovsdb": (f"bfd_interval = {INTERVAL * 1000:.0f}", "path_hold = 2")}
     with Lab(f"vncl{os.getpid()}", {"node1": ("hv1", "hv2", "hv3")}, store="memory",
              racks=Racks(4, homes, paths=2), settings=settings) as made:  # fmt: skip
         yield made
@@ -86,50 +87,51 @@ def steady(tenant: Tenant) -> Steady:
     return Steady(plan([(vms[a], vms[b]) for a, b in names], write_rate=0.0))
 
 
-def flap_counts(lab: Lab) -> list[str]:
-    return [
-        host.vsctl("--bare", "--columns=bfd_status", "find", "Interface", "type=vxlan")
-        for host in lab.hypervisors.values()
-    ]
-
-
 def test_both_paths_carry_traffic_while_both_are_up(racks: Lab, tenant: Tenant) -> None:
     wait_until(lambda: spread(racks), "a hash over both paths", SETTLED)
+    before = sent(racks)
     with steady(tenant):
-        pass
-    for host in racks.hypervisors.values():
-        for path in (0, 1):
-            name = f"select=statistics:tx_packets find interface {host.name}"
-            sent = [
-                int(host.vsctl("get", "interface", tunnel, "statistics:tx_packets"))
-                for tunnel in host.vsctl("list-ports", "br-int").split()
-                if tunnel.startswith("vx") and (len(tunnel) == 11) == bool(path)
-            ]
-            assert len(sent) == 2 and sum(sent) > 50, (name, path, sent)
+        # The database is told what was counted every few seconds.
+        wait_until(
+            lambda: all(count - before[where] > 50 for where, count in sent(racks).items()),
+            "every hypervisor to send on both paths", SETTLED,
+        )
 
 
-FAULTS: dict[str, tuple[Callable[[RackFabric], None], bool]] = {
-    "a server link": (lambda made: made.cut("hv1-tor1"), True),
-    "a server's second link": (lambda made: made.cut("hv2-tor2"), True),
-    "silently": (lambda made: made.lose("hv1-tor1"), True),
-    "toward the server": (lambda made: made.lose("hv1-tor1", toward="hv1"), True),
-    "toward the rack": (lambda made: made.lose("hv2-tor1", toward="tor1"), True),
-    "a chassis link": (lambda made: made.cut("tor1-chassis"), True),
-    "toward the chassis": (lambda made: made.lose("tor4-chassis", toward=CHASSIS), True),
-    "a rack switch": (lambda made: made.cut_host("tor1"), True),
+def sent(lab: Lab) -> dict[tuple[str, int], int]:
+    """(hypervisor, path) -> packets that it has sent on all of its tunnels there."""
+    found: dict[tuple[str, int], int] = {}
+    for host in lab.hypervisors.values():
+        for name in host.vsctl("list-ports", "br-int").split():
+            if name.startswith("vx"):
+                where = host.name, int(len(name) > len("vx01020304"))
+                count = host.vsctl("get", "interface", name, "statistics:tx_packets")
+                found[where] = found.get(where, 0) + int(count)
+    return found
+
+
+FAULTS: dict[str, Callable[[RackFabric], None]] = {
+    "a server link": lambda made: made.cut("hv1-tor1"),
+    "a server's second link": lambda made: made.cut("hv2-tor2"),
+    "silently": lambda made: made.lose("hv1-tor1"),
+    "toward the server": lambda made: made.lose("hv1-tor1", toward="hv1"),
+    "toward the rack": lambda made: made.lose("hv2-tor1", toward="tor1"),
+    "a chassis link": lambda made: made.cut("tor1-chassis"),
+    "toward the chassis": lambda made: made.lose("tor4-chassis", toward=CHASSIS),
+    "a rack switch": lambda made: made.cut_host("tor1"),
 }
-"""What is cut -> how, and whether each pair of hypervisors has a path left."""
+"""Each leaves a path between any two hypervisors, and takes one from two pairs or from all."""
 
 
-@pytest.mark.parametrize("what", [name for name, (_, has_path) in FAULTS.items() if has_path])
-def test_a_link_that_is_cut_costs_less_than_its_detection(
-    racks: Lab, tenant: Tenant, what: str
-) -> None:
+@pytest.mark.parametrize("what", FAULTS)
+def test_a_cut_costs_no_more_than_its_detection(racks: Lab, tenant: Tenant, what: str) -> None:
     made = fabric(racks)
     wait_until(lambda: spread(racks), "traffic on both paths", SETTLED)
     with steady(tenant) as traffic:
-        FAULTS[what][0](made)
-        wait_until(lambda: len(down(racks)) == 4, "the node to hear of both directions", SETTLED)
+        FAULTS[what](made)
+        wait_until(
+            lambda: len(down(racks)) in (4, 6), "the node to hear of it from both ends", SETTLED
+        )
         during = traffic.lap()
         made.mend_all()
         wait_until(lambda: not down(racks), "BFD", SETTLED)
