@@ -80,8 +80,16 @@ def processes(node: Node) -> list[int]:
 
 
 def wait_quiet(lab: Lab) -> None:
-    """All three stand by for one another, warm."""
-    wait_until(lambda: all(is_warm(lab, name) for name in lab.hypervisors), "all warm", 60, 0.2)
+    """All nodes know the same owners, and stand by for one another, warm."""
+
+    def quiet() -> bool:
+        known = [{name: (one["owner"], one["epoch"]) for name, one in shown(lab, node).items()}
+                 for node in NODES]
+        return known.count(known[0]) == len(known) and all(
+            is_warm(lab, name) for name in lab.hypervisors
+        )
+
+    wait_until(quiet, "all nodes to know the same owners, and to be warm", 60, 0.2)
 
 
 def test_a_dead_owner_is_replaced_and_the_switch_programmed(own_lab: Lab, tenant: Tenant) -> None:
@@ -160,6 +168,41 @@ def test_what_a_paused_owner_writes_later_reaches_no_switch(own_lab: Lab, tenant
     assert changes == [NOTHING] * len(monitors), [monitor.text for monitor in monitors]
     after = shown(own_lab, others[0])["hv2"]
     assert after["owner"] in others and after["epoch"] > before["epoch"]
+    tenant.wait_reachable()
+
+
+@pytest.mark.parametrize("what", ["store", "hypervisor"])
+def test_an_owner_that_is_cut_off_is_replaced(own_lab: Lab, tenant: Tenant, what: str) -> None:
+    """From the store alone, or from one hypervisor alone: no flow changes, then or afterwards."""
+    wait_quiet(own_lab)
+    before = shown(own_lab)["hv3"]
+    node = own_lab.nodes[before["owner"]]
+    others = [name for name in NODES if name != before["owner"]]
+    monitors = [FlowMonitor(one) for one in own_lab.hypervisors.values()]
+    assert own_lab.etcd is not None
+    addresses = [own_lab.hypervisors["hv3"].mgmt]
+    if what == "store":
+        addresses = [member.address for member in own_lab.etcd.members]
+    node.space.run(["nft", "-f", "-"], stdin=(
+        "table inet cut { chain out { type filter hook output priority 0; "
+        f"ip daddr {{ {', '.join(addresses)} }} drop; }}; }}"
+    ))
+
+    def replaced() -> bool:
+        found = shown(own_lab, others[0])["hv3"]
+        return found["owner"] in others and bool(found.get("settled"))
+
+    begun = time.monotonic()
+    try:
+        wait_until(replaced, "another owner", 60, 0.1)
+        print(f"cut off from the {what}: replaced {time.monotonic() - begun:.1f} s later")
+        time.sleep(3)
+    finally:
+        node.space.run(["nft", "delete", "table", "inet", "cut"])
+    wait_quiet(own_lab)
+    changes = [monitor.stop() for monitor in monitors]
+    assert changes == [NOTHING] * len(monitors), [monitor.text for monitor in monitors]
+    assert shown(own_lab)["hv3"]["epoch"] > before["epoch"]
     tenant.wait_reachable()
 
 
