@@ -141,4 +141,5 @@ def test_a_cut_costs_no_more_than_its_detection(racks: Lab, tenant: Tenant, what
     # 3.5 intervals, and as much again for a machine that has other things to do.
     assert during.pings.longest_outage < 7 * INTERVAL, during
     assert not during.streams.broken and not during.pings.duplicates
-    assert back.pings.lost == 0 and not back.streams.broken, "nothing is lost when it comes back"
+    # A single ping may be under way when a rack switch comes back; a black hole takes several.
+    assert back.pings.longest_outage < INTERVAL and not back.streams.broken, back
