@@ -22,7 +22,8 @@ class PuntReason(IntEnum):
     DNS, MDNS: a query, to the network's resolver, or to everyone on the link.  TOO_BIG: larger than
     the overlay carries.  TIME_EXCEEDED: its TTL is used up.  UNREACHABLE: no route.  SEEN: an ARP
     or neighbor advertisement from an address that more than one port may have; a copy.  TO_GATEWAY:
-    for the gateway itself, and nothing that the switch answers.
+    for the gateway itself, and nothing that the switch answers.  ACTIVATION: the first frames of a
+    guest that has come to a hypervisor where its port stood by.
     """
 
     ASKED = 0
@@ -33,6 +34,7 @@ class PuntReason(IntEnum):
     UNREACHABLE = 5
     SEEN = 6
     TO_GATEWAY = 7
+    ACTIVATION = 8
 
 
 @dataclass(frozen=True, slots=True)

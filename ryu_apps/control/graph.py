@@ -95,10 +95,13 @@ GRAPH = (
     ),
     Stage(
         "lookups", "lookup: (kind, VNI, MAC or address or prefix)",
-        ("Configurer", "Gateways", "Instances", "Ports", "Presence", "Services", "Tunnels"),
+        (
+            "Configurer", "Gateways", "Instances", "Ports", "Presence", "Relays", "Services",
+            "Tunnels",
+        ),
         "Resolver.resolve_lookup",
-        "What a lookup of an EVI or a VRF gives changed: by a route, a local port, a gateway or a "
-        "service address, or a next hop is out of reach or back.",
+        "What a lookup of an EVI or a VRF gives changed: by a route, a local port, one that left, "
+        "a gateway or a service address, or a next hop is out of reach or back.",
     ),
     Stage(
         "policy_peers", "(group id, member)", ("Policies",), "Policies.resolve_peer",
@@ -150,6 +153,10 @@ GRAPH = (
     Stage(
         "unlocated", "(L2 VNI, address)", ("Learned",), "Probes.search",
         "A shared address is at no port any more: all that may have it are asked.",
+    ),
+    Stage(
+        "activations", "port id", ("Ports",), "Activations.follow",
+        "A port may be where it moved to: the configuration is to say so.",
     ),
     Stage(
         "conflicts", "port id", ("ClaimRecords", "Ports"), "ClaimRecords.write",

@@ -78,6 +78,8 @@ class LocalPaths:
         if bound is not None:
             self._marks.evi_routes.mark((bound.element, bound.evi))
         paths: tuple[Path, ...] = ()
+        if bound is not None and port_id in self._ports.moving:
+            return  # Until the switch has it, what is sent to where it was finds a vrouter.
         if bound is not None and port_id in self._tables.active:
             if self._ports.is_pending(port_id):
                 return  # The switch confirms the change first; then this is called again.

@@ -15,7 +15,7 @@ from ryu_apps.control.elements.elements import Claim, Elements
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.rib import Rib
-from ryu_apps.control.vpn.translate import BoundPort
+from ryu_apps.control.vpn.translate import BoundPort, StandbyPort
 from ryu_apps.control.vpn.underlay import Underlay
 
 
@@ -30,6 +30,12 @@ class Tables:
     underlay: Underlay
     bound: dict[str, BoundPort] = field(default_factory=dict)
     """Port id -> how it is bound to a vrouter of ours.  Ports writes it."""
+    prepared: dict[str, tuple[StandbyPort, ...]] = field(default_factory=dict)
+    """Port id -> other vrouters of ours that it may come to, and that have its flows already.
+    Ports writes it."""
+    expected: dict[int, dict[str, dict[str, int]]] = field(default_factory=dict)
+    """L2 VNI -> element -> port id -> OpenFlow port: where the prepared ones are.  Ports writes
+    it."""
     active: dict[str, None] = field(default_factory=dict)
     """Ports whose flows the switch has confirmed.  Ports writes it."""
     refused: dict[str, dict[Claim, ClaimRefusal]] = field(default_factory=dict)

@@ -40,9 +40,11 @@ from ryu_apps.control.membership import Membership
 from ryu_apps.control.ownership.records import OWNERS, REACH
 from ryu_apps.control.peers import PeerOptions, Peers
 from ryu_apps.control.policy.sets import Policies
+from ryu_apps.control.ports.activations import Activations
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.ports.claim_records import CLAIMS, ClaimRecords
 from ryu_apps.control.ports.ports import Ports
+from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.duplicates import Duplicates
 from ryu_apps.control.vpn.instances import Instances
@@ -120,9 +122,11 @@ class World:
         self.names = Names(self.config, marks("Names"), self._effects, settings.dns_ttl)
         self.edges = Edges(self.config, tables.bound, marks("Edges"), self._effects)
         self.ports = Ports(
-            tables, marks("Ports"), self.bindings, self.policies, self.learned, self.names
+            tables, marks("Ports"), self.bindings, self.policies, self.learned, self.names,
+            Relays(marks("Relays")),
         )
         self.ports.count_new = settings.new_connections > 0
+        activations = Activations(tables, self.bindings.arrivals, self._effects)
         self.conflicts = ClaimRecords(tables, marks("ClaimRecords"), self._effects)
         self.probes = Probes(tables, self.learned, self._effects)
         services = Services(tables, marks("Services"), self.moves)
@@ -175,12 +179,14 @@ class World:
         departures = Departures(tables, marks("Departures"), self.ports, self.presence)
         self._marks = marks("World")
         self._own_reach = f"{REACH}{settings.node}/"
-        self._connect(departures, services)
+        self._connect(departures, services, activations)
         self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
         """(port, element) -> claims that wait, as their nodes recorded them."""
         self._handlers = self._handlers_of_events()
 
-    def _connect(self, departures: Departures, services: Services) -> None:
+    def _connect(
+        self, departures: Departures, services: Services, activations: Activations
+    ) -> None:
         """Bind the methods that the graph names."""
         self.graph.connect(
             departures.depart,
@@ -198,7 +204,7 @@ class World:
             self.names.resolve_network, self.names.resolve_port,
             self.edges.resolve, self.edges.emit,
             self.probes.confirmed, self.probes.search,
-            self.conflicts.write,
+            activations.follow, self.conflicts.write,
         )
 
     def _handlers_of_events(self) -> dict[type, Callable[[Any, float], None]]:
@@ -226,6 +232,7 @@ class World:
             msg.AddressSeen: lambda event, now: self.learned.seen(
                 event.element, event.port_id, event.mac, event.address, event.how, now
             ),
+            msg.GuestSeen: lambda event, now: self.ports.seen(event.element, event.ofport),
             msg.PathsReceived: lambda event, now: self.peers.paths_received(event, now),
             msg.PeerUp: lambda event, now: self.peers.came_up(event, now),
             msg.PeerDown: lambda event, now: self.peers.went_down(event, now),
@@ -314,7 +321,7 @@ class World:
         self.tunnels.tick(now)
         self.assignment.tick(now)
         self.probes.tick(now)
-        self.ports.tick()
+        self.ports.tick(now)
         self.peers.tick(now)
         self.local_paths.tick(now)
 

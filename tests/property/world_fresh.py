@@ -114,8 +114,10 @@ def same(one: Node, other: Node) -> None:
     left, right = one.world, other.world
     assert left.desired.objects.keys() == right.desired.objects.keys()
     for node in (one, other):
-        node.world.ports.tick()  # What the hosts are told waits for it.
+        node.world.ports.tick(node.now)  # What the hosts are told waits for it.
         node.world.tunnels.tick(node.now + LONG_AFTER)  # No path is held for what it did.
+        for element in node.world.desired.objects:
+            node.world.ports.relays.forget(element)  # For a while, and history.
         node.flush()
     for element, objects in left.desired.objects.items():
         assert_equal(of_switch(objects), of_switch(right.desired.objects[element]), element)

@@ -30,6 +30,18 @@ def hop_actions(hop: LocalHop | RemoteHop | BridgedHop) -> tuple[tuple, ...]:
     return tunnel
 
 
+def relay_actions(hop: RemoteHop | BridgedHop) -> tuple[tuple, ...]:
+    """What came from a tunnel for somebody who was here goes on to ``hop``, as it is: the vrouter
+    that sent it has measured it, and counted a hop where it was routed.  Of the vrouters where
+    somebody has been, each relays to one where it was later, so that no frame comes back."""
+    onward = (
+        ("load", "from_tunnel", 0), *tunnel_actions(hop.endpoint, hop.label), ("goto", "send"),
+    )  # fmt: skip
+    if type(hop) is RemoteHop:
+        return (("set_field", "eth_dst", hop.router_mac), *onward)
+    return onward
+
+
 def tunnel_actions(endpoint: Endpoint, label: int, always: bool = False) -> tuple[tuple, ...]:
     """Mark a packet for the tunnel to ``endpoint``.  ``always``: the register ``tunnel_type`` is
     set for VXLAN too, as it may hold another copy's."""

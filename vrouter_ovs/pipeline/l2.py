@@ -5,7 +5,7 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.dns import multicast_dns_flows
-from vrouter_ovs.pipeline.hops import hop_actions
+from vrouter_ovs.pipeline.hops import hop_actions, relay_actions
 from vrouter_ovs.pipeline.neighbor import flood_unknown_flows
 from vrouter_ovs.pipeline.terms import vni
 from vrouter_ovs.schema.flow import Flow
@@ -33,15 +33,12 @@ def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:
     if not remote.hops:
         raise PipelineError(f"MAC {remote.mac} has no hop")
     # Below a local port's flow: where both are known for a moment (a port that moves), local wins.
-    return (
-        Flow(
-            "bridge",
-            "remote_mac",
-            (("evi", remote.evi), ("eth_dst", remote.mac)),
-            hop_actions(remote.hops[0]),
-            cookie(remote.key),
-        ),
-    )
+    tag, match = cookie(remote.key), (("evi", remote.evi), ("eth_dst", remote.mac))
+    flow = Flow("bridge", "remote_mac", match, hop_actions(remote.hops[0]), tag)
+    if not remote.relay:
+        return (flow,)
+    onward = relay_actions(remote.hops[0])
+    return flow, Flow("bridge", "relayed_mac", (*match, ("from_tunnel", 1)), onward, tag)
 
 
 def render_local_mac(local: LocalMac) -> tuple[Flow, ...]:

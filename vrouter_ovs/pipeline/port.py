@@ -14,6 +14,7 @@ import ipaddress
 
 from vrouter_ovs.addresses import Network, ip_network, link_local, mac_int
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.numbers import (
     ARP_REQUEST,
     ETH_ARP,
@@ -24,9 +25,10 @@ from vrouter_ovs.numbers import (
 )
 from vrouter_ovs.pipeline.announce import NOTIFY_ALL, NOTIFY_NODE, check_owner
 from vrouter_ovs.pipeline.policy import policy_id
+from vrouter_ovs.pipeline.punt import to_node
 from vrouter_ovs.pipeline.terms import claimed_terms, prefix_term, vni
-from vrouter_ovs.schema.flow import Flow
-from vrouter_ovs.state import LocalPort
+from vrouter_ovs.schema.flow import DROP, Flow
+from vrouter_ovs.state import STANDBY_WATCHED, LocalPort
 
 PASS = (("goto", "proxy"),)
 ANY4, ANY6 = ipaddress.IPv4Network((0, 0)), ipaddress.IPv6Network((0, 0))
@@ -34,7 +36,8 @@ ANY4, ANY6 = ipaddress.IPv4Network((0, 0)), ipaddress.IPv6Network((0, 0))
 
 def render_port(port: LocalPort) -> tuple[Flow, ...]:
     """Two flows, and two for each pair with an IPv4 address, two for each with an IPv6 address,
-    two for the link-local one."""
+    two for the link-local one.  A port that stands by has a flow that stops what it sends instead
+    of the one that leads to it."""
     tag = cookie(port.key)
     evi = vni(port.evi)
     actions: list[tuple] = [("set_field", "evi", evi)]
@@ -54,12 +57,27 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
                 guard[flow.table, flow.priority, flow.match] = flow
     else:
         actions.append(("load", "unsecured", 1))
-    to_port = (("set_field", "out_port", port.ofport), ("goto", "deliver"))
+    if port.standby:
+        place = _standby(port, tag)
+    else:
+        to_port = (("set_field", "out_port", port.ofport), ("goto", "deliver"))
+        place = [Flow("bridge", "port", (("evi", evi), ("eth_dst", port.mac)), to_port, tag)]
     return (
         Flow("port", "port", (("out_port", port.ofport),), tuple(actions), tag),
-        Flow("bridge", "port", (("evi", evi), ("eth_dst", port.mac)), to_port, tag),
+        *place,
         *guard.values(),
     )
+
+
+def _standby(port: LocalPort, tag: int) -> list[Flow]:
+    """Nothing passes.  QEMU announces a guest that has come with RARP from its own MAC
+    (announce_self); whatever else the guest sends says the same."""
+    source = ("in_port", port.ofport)
+    flows = [Flow("classify", "standby", (source,), DROP, tag)]
+    if port.standby == STANDBY_WATCHED:
+        match, told = (source, ("eth_src", port.mac)), to_node(PuntReason.ACTIVATION)
+        flows.append(Flow("classify", "watched", match, told, tag))
+    return flows
 
 
 def _is_ipv4(pair: tuple[str, str]) -> bool:

@@ -13,10 +13,10 @@ from __future__ import annotations
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.hops import hop_actions
+from vrouter_ovs.pipeline.hops import hop_actions, relay_actions
 from vrouter_ovs.pipeline.terms import ip_match
 from vrouter_ovs.schema.flow import DROP, Flow
-from vrouter_ovs.state import LocalHop, Route
+from vrouter_ovs.state import LocalHop, RemoteHop, Route
 
 MAX_HOPS = 256
 
@@ -27,8 +27,9 @@ def priority(prefix_length: int, from_tunnel: bool = False) -> tuple[str, int]:
 
 
 def render_route(route: Route) -> tuple[Flow, ...]:
-    """One flow for no hop or one; with several, one more for each, and one more where local and
-    remote hops are mixed: what came from a tunnel may take the local ones alone."""
+    """One flow for no hop or one, two where it is relayed to; with several, one more for each, and
+    one more where local and remote hops are mixed: what came from a tunnel may take the local ones
+    alone."""
     if len(route.hops) > MAX_HOPS:
         raise PipelineError(f"route {route.prefix}: {len(route.hops)} hops, at most {MAX_HOPS}")
     tag = cookie(route.key)
@@ -36,7 +37,12 @@ def render_route(route: Route) -> tuple[Flow, ...]:
     length = ip_network(route.prefix).prefixlen
     if len(route.hops) < 2:
         actions = hop_actions(route.hops[0]) if route.hops else DROP
-        return (Flow("route", priority(length), match, actions, tag),)
+        flow = Flow("route", priority(length), match, actions, tag)
+        if not route.relay or not route.hops or type(route.hops[0]) is not RemoteHop:
+            return (flow,)
+        onward = relay_actions(route.hops[0])
+        relayed = (*match, ("from_tunnel", 1))
+        return flow, Flow("route", priority(length, True), relayed, onward, tag)
     # Local hops come first, so that both variants share the flows of the buckets.
     local = [hop for hop in route.hops if type(hop) is LocalHop]
     remote = [hop for hop in route.hops if type(hop) is not LocalHop]

@@ -56,3 +56,4 @@ class DropReason(IntEnum):
     NOT_PUNTED = 26, (
         "the node answers only what a port of its own sent, through a meter of the switch"
     )
+    STANDBY = 27, "the port is at another hypervisor, and has not come here yet"

@@ -23,6 +23,9 @@ class RemoteMac(StateBase):
 
     Several are the VTEPs of a multihomed segment (aliasing, RFC 7432 section 8.4).  The switch
     gets the first one's flow: whoever resolves puts the hop to use first.
+
+    ``relay``: the MAC was at this vrouter until just now, so what others still send here by tunnel
+    goes on to where it is.
     """
 
     kind: ClassVar[str] = "mac"
@@ -30,6 +33,7 @@ class RemoteMac(StateBase):
     evi: int
     mac: str
     hops: tuple[BridgedHop, ...]
+    relay: bool = False
 
     @property
     def key(self) -> Key:
@@ -75,12 +79,14 @@ class RemoteHop:
 
 @dataclass(frozen=True, slots=True)
 class Route(StateBase):
-    """One prefix of a VRF.  Several hops are ECMP; no hop means: known, and dropped."""
+    """One prefix of a VRF.  Several hops are ECMP; no hop means: known, and dropped.  ``relay``, of
+    one remote hop: as of a :class:`RemoteMac`."""
 
     kind: ClassVar[str] = "route"
     vrf: int
     prefix: str
     hops: tuple[LocalHop | RemoteHop, ...]
+    relay: bool = False
 
     @property
     def key(self) -> Key:

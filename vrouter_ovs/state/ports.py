@@ -7,6 +7,11 @@ from typing import ClassVar
 
 from vrouter_ovs.state.base import Key, StateBase
 
+STANDBY, STANDBY_WATCHED = "standby", "watched"
+"""A port is at another vrouter, and may come here: this one has all that it needs, but nothing is
+sent to it and what it sends ends here.  STANDBY_WATCHED: the node hears of what it sends from its
+own MAC, since that tells that the guest runs here from now on."""
+
 
 @dataclass(frozen=True, slots=True)
 class LocalPort(StateBase):
@@ -20,6 +25,7 @@ class LocalPort(StateBase):
     (ARP, a neighbor advertisement) goes its way, and the node hears it as well.  An address that is
     not shared is the port's own; all that a prefix or "" allows may be announced only where it is
     nobody's own (see :class:`Neighbor`).
+    ``standby``: "" where the port is; else :data:`STANDBY` or :data:`STANDBY_WATCHED`.
     """
 
     kind: ClassVar[str] = "port"
@@ -31,6 +37,7 @@ class LocalPort(StateBase):
     port_security: bool = True
     policy: int = 0
     shared: tuple[tuple[str, str], ...] = ()
+    standby: str = ""
 
     @property
     def key(self) -> Key:

@@ -20,6 +20,7 @@ from ryu_apps.control.config.resources.port import (
     PORT,
     ROUTER_INTERFACE,
     AddressPair,
+    Binding,
     DhcpOption,
     FixedIp,
     Port,
@@ -35,9 +36,9 @@ from ryu_apps.control.config.resources.security_group_rule import (
 from ryu_apps.control.config.resources.subnet import SUBNET, HostRoute, Pool, Subnet
 
 __all__ = [
-    "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "Change", "DhcpOption", "FixedIp",
-    "HostRoute", "Kind", "Network", "Pool", "Port", "Resource", "Router", "SecurityGroup",
-    "SecurityGroupRule", "Subnet", "means_the_same", "normalized",
+    "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "Binding", "Change", "DhcpOption",
+    "FixedIp", "HostRoute", "Kind", "Network", "Pool", "Port", "Resource", "Router",
+    "SecurityGroup", "SecurityGroupRule", "Subnet", "means_the_same", "normalized",
 ]
 
 KINDS: dict[str, Kind] = {

@@ -1,7 +1,7 @@
 """Which EVIs and VRFs are present on which vrouter, and what each vrouter has of them as a whole.
 
-An EVI is present where a port of its network is bound; a VRF where an EVI is that its router is
-attached to.  What single lookups of them resolve to is the :class:`Resolver`'s business.
+An EVI is present where a port of its network is bound, or may come; a VRF where an EVI is that its
+router is attached to.  What single lookups of them resolve to is the :class:`Resolver`'s business.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Presence:
         self._elements = tables.elements
         self._desired = tables.desired
         self._present = tables.present
+        self._expected = tables.expected
         self._marks = marks
         self._services = services
         self._gateways = gateways
@@ -56,9 +57,12 @@ class Presence:
     # ------------------------------------------------------------ EVIs
 
     def resolve_evi(self, key: tuple[str, int]) -> None:
-        """Bring the EVI ``(element, VNI)`` in line with the ports that are bound there."""
+        """Bring the EVI ``(element, VNI)`` in line with the ports that are bound there, or may come
+        there."""
         element, vni = key
-        is_needed = element in self._present.get(vni, ())
+        is_needed = element in self._present.get(vni, ()) or (
+            element in self._expected.get(vni, ())
+        )
         self._marks.lookups.mark(("imet", vni, ""))
         if is_needed == (element in self.evis.get(vni, ())):
             return

@@ -8,6 +8,7 @@ computing all of them from scratch gives the same objects.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from dataclasses import replace
 
 from ryu_apps.control import ids
 from ryu_apps.control.config.address_owners import owner_of
@@ -180,6 +181,8 @@ class Resolver:
                     if supported not in remotes:
                         remotes[supported] = _remote_mac(vni, mac, path, supported)
                     remote = remotes[supported]
+                    if remote is not None and self._ports.relays.relays(element, lookup, path):
+                        remote = replace(remote, relay=True)
             if remote is None:
                 self._desired.delete(element, scope, ("mac", vni, mac))
             else:
@@ -249,7 +252,9 @@ class Resolver:
                 behind_gateways = self._through_gateways(element, instance, through)
                 hops = sorted({*hops, *behind_gateways}, key=_hop_order)
             if hops:
-                self._desired.put(element, scope, Route(vni, prefix, tuple(hops[:MAX_HOPS])))
+                relay = len(paths) == 1 and self._ports.relays.relays(element, lookup, paths[0])
+                route = Route(vni, prefix, tuple(hops[:MAX_HOPS]), relay)
+                self._desired.put(element, scope, route)
             else:
                 self._desired.delete(element, scope, ("route", vni, prefix))
 
@@ -307,7 +312,7 @@ class Resolver:
             hops = leaves.get(supported)
             if hops is None:
                 hops = leaves[supported] = _flood_hops(paths, supported)
-            ports = tuple(sorted(present[element].values()))
+            ports = tuple(sorted(present.get(element, {}).values()))
             others = tuple([hop for hop in hops if hop.endpoint.vtep != vtep])
             self._desired.put(element, scope, Flood(vni, ports))
             if others:

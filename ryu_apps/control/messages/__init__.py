@@ -38,10 +38,12 @@ from ryu_apps.control.messages.configuration import (
     Tick,
 )
 from ryu_apps.control.messages.edge import (
+    ActivateBinding,
     AddressSeen,
     DnsChanged,
     EdgeChanged,
     Evidence,
+    GuestSeen,
     Probe,
     SendGratuitousArp,
 )
@@ -76,16 +78,16 @@ from ryu_apps.control.messages.vrouters import (
 )
 
 __all__ = [
-    "EFFECTS", "AcceptElement", "AddressSeen", "Announce", "AssignElement", "ClearDuplicate",
-    "ConfigAccepted", "ConfigChanged", "ConfigDoubted", "ConfigLoaded", "Defer", "DnsChanged",
-    "EdgeChanged", "Effect", "ElementChanged", "ElementConnected", "ElementDisconnected",
-    "ElementInfo", "ElementUnusable", "EndOfRib", "Event", "Evidence", "ExpectElement",
-    "ForgetElement", "Interface", "InterfacesChanged", "MastershipLost", "Notice", "ObjectRefused",
-    "PathsReceived", "PeerDown", "PeerUp", "PortStatus", "Probe", "ProbeNode", "Program",
-    "ReconsiderElement", "RecordLoad", "RecordStatus", "RefuseElement", "ReleaseElement",
-    "SendEndOfRib", "SendGratuitousArp", "StandbyReady", "StatusChanged", "Subscriptions", "Tick",
-    "TunnelStatus", "TunnelsChanged", "VrouterAcked", "VrouterConnected", "VrouterDisconnected",
-    "Withdraw",
+    "EFFECTS", "AcceptElement", "ActivateBinding", "AddressSeen", "Announce", "AssignElement",
+    "ClearDuplicate", "ConfigAccepted", "ConfigChanged", "ConfigDoubted", "ConfigLoaded", "Defer",
+    "DnsChanged", "EdgeChanged", "Effect", "ElementChanged", "ElementConnected",
+    "ElementDisconnected", "ElementInfo", "ElementUnusable", "EndOfRib", "Event", "Evidence",
+    "ExpectElement", "ForgetElement", "GuestSeen", "Interface", "InterfacesChanged",
+    "MastershipLost", "Notice", "ObjectRefused", "PathsReceived", "PeerDown", "PeerUp",
+    "PortStatus", "Probe", "ProbeNode", "Program", "ReconsiderElement", "RecordLoad",
+    "RecordStatus", "RefuseElement", "ReleaseElement", "SendEndOfRib", "SendGratuitousArp",
+    "StandbyReady", "StatusChanged", "Subscriptions", "Tick", "TunnelStatus", "TunnelsChanged",
+    "VrouterAcked", "VrouterConnected", "VrouterDisconnected", "Withdraw",
 ]  # fmt: skip
 
 EFFECTS: frozenset[type[Effect]] = frozenset(

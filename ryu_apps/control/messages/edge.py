@@ -32,6 +32,23 @@ class AddressSeen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class GuestSeen(Event):
+    """A guest sends through a port of the switch where its port stands by: it has come there."""
+
+    element: str
+    ofport: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActivateBinding(Effect):
+    """A port has moved to the host of an INACTIVE binding, which is the ACTIVE one from now on.
+    ``hosts``: the names of that host."""
+
+    port_id: str
+    hosts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeChanged(Effect):
     """What is answered on behalf of the network to the port at ``ofport``; None: nothing."""
 

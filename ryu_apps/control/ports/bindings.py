@@ -1,7 +1,8 @@
 """Which of the claims of a port holds it, and with which mobility sequence number it is announced.
 
 A claim is an interface with ``external_ids:iface-id``.  The oldest claim that can hold the port
-does, and keeps it until it is gone: a newer one waits.  A claim on another node's hypervisor is
+does, and keeps it until it is gone or the port arrives at another (:mod:`.arrivals`): a newer one
+waits.  A claim on another node's hypervisor is
 known by its type 2 route; while that stands, a claim here waits too.  A stale route stands until
 its node has expired: a node that restarts must not lose the ports of its hypervisors.  A move
 increases the sequence number (RFC 7432 section 15), so that copies of the old route lose wherever
@@ -19,6 +20,7 @@ from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.elements.claims import ClaimRefusal, RefusalKind
 from ryu_apps.control.elements.elements import Claim, Interface
+from ryu_apps.control.ports.arrivals import MAY_HOLD, Arrivals, Role
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.duplicates import Duplicates
@@ -35,11 +37,13 @@ class Mobility(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """``claim`` None: no claim here has the port.  ``refused``: why the others do not have it."""
+    """``claim`` None: no claim here has the port.  ``refused``: why the others do not have it.
+    ``prepared``: those of them whose vrouters get the flows of the port beforehand."""
 
     claim: Claim | None
     interface: Interface | None
     refused: dict[Claim, ClaimRefusal]
+    prepared: tuple[Claim, ...] = ()
 
 
 class Bindings:
@@ -57,17 +61,21 @@ class Bindings:
         """Peers that are away for so long that their routes hold no port against a claim here."""
         self.mobility: dict[str, Mobility] = {}
         """Port id -> what was last seen; only of ports in the configuration."""
+        self.arrivals = Arrivals(tables.elements)
 
     def decide(self, port_id: str, current: Claim | None) -> Verdict:
         """Which claim has a port.  ``current``: the one that had it until now."""
         refused: dict[Claim, ClaimRefusal] = {}
         claims = self._elements.claims.get(port_id)
+        port = self._config.ports.get(port_id)
+        if not claims or port is None:
+            self.arrivals.forget(port_id)
         if not claims:
             return Verdict(None, None, refused)
-        port = self._config.ports.get(port_id)
         denial = self._port_denial(port_id, port)
         if denial is not None:
             return Verdict(None, None, dict.fromkeys(claims, denial))
+        self.arrivals.review(port, claims)
         able = {}
         for claim, interface in claims.items():
             denial = self._interface_denial(port, claim, interface)
@@ -77,22 +85,59 @@ class Bindings:
                 able[claim] = interface
         if not able:
             return Verdict(None, None, refused)
-        chosen = current if current in able else next(iter(able))
-        element = self._elements.accepted[chosen.element]
-        remote = self._better_remote_route(port, element.vtep, announced=chosen == current)
+        chosen, remote = self._chosen(port, able, current)
+        holder = chosen if remote is None else None
         for claim in able:
-            if remote is not None:
-                owner = self._host_of(remote.attrs.next_hop)
-                refused[claim] = ClaimRefusal(RefusalKind.BOUND_ELSEWHERE, f"held by {owner}")
-            elif claim != chosen:
-                refused[claim] = ClaimRefusal(
-                    RefusalKind.BOUND_ELSEWHERE,
-                    f"held by interface {chosen.interface} on {element.info.hostname}; it takes "
-                    "over when that is gone",
-                )
+            if claim != holder:
+                text = self._why_it_waits(port, claim, holder, remote)
+                refused[claim] = ClaimRefusal(RefusalKind.BOUND_ELSEWHERE, text)
+        # The oldest on each vrouter that does not have it.
+        waiting: dict[str, Claim] = {} if holder is None else {holder.element: holder}
+        for claim in able:
+            waiting.setdefault(claim.element, claim)
+        prepared = tuple(claim for claim in waiting.values() if claim != holder)
+        if holder is None:
+            return Verdict(None, None, refused, prepared)
+        return Verdict(holder, able[holder], refused, prepared)
+
+    def _chosen(
+        self, port: Port, able: dict[Claim, Interface], current: Claim | None
+    ) -> tuple[Claim | None, Path | None]:
+        """The claim that is the first here to have a port, and the route that is before it."""
+        for claim in able:
+            if self.arrivals.arriving(port.id, claim):
+                return claim, None
+        if current in able:
+            chosen = current
+        else:
+            # After a start, the one that had it before.
+            may = [
+                claim for claim in able if self.arrivals.role(port, claim.element) in MAY_HOLD
+            ]
+            chosen = next((claim for claim in may if able[claim].installed), None)
+            chosen = chosen or next(iter(may), None)
+        vtep = self._elements.accepted[(chosen or next(iter(able))).element].vtep
+        announced = chosen is not None and chosen == current
+        return chosen, self._better_remote_route(port, vtep, announced)
+
+    def _why_it_waits(
+        self, port: Port, claim: Claim, holder: Claim | None, remote: Path | None
+    ) -> str:
         if remote is not None:
-            return Verdict(None, None, refused)
-        return Verdict(chosen, able[chosen], refused)
+            text = f"held by {self._host_of(remote.attrs.next_hop)}"
+        elif holder is not None:
+            host = self._elements.accepted[holder.element].info.hostname
+            text = f"held by interface {holder.interface} on {host}"
+        else:
+            text = "nobody has the port"
+        if self.arrivals.is_watched(port, claim.element):
+            return f"{text}; it takes over when the VM sends here, or its binding is activated"
+        if self.arrivals.role(port, claim.element) == Role.LEFT:
+            return (
+                f"{text}; the port has left this host, and comes back when its binding here is "
+                "activated"
+            )
+        return text if remote is not None else f"{text}; it takes over when that is gone"
 
     def _port_denial(self, port_id: str, port: Port | None) -> ClaimRefusal | None:
         """Why no claim can have a port."""
@@ -114,7 +159,6 @@ class Bindings:
         self, port: Port, claim: Claim, interface: Interface
     ) -> ClaimRefusal | None:
         """Why an interface cannot have the port that it claims."""
-        info = self._elements.accepted[claim.element].info
         if interface.error:
             return ClaimRefusal(
                 RefusalKind.INTERFACE_ERROR,
@@ -125,7 +169,7 @@ class Bindings:
                 RefusalKind.NO_OFPORT,
                 "Open vSwitch has given the interface no OpenFlow port yet",
             )
-        if port.requested_host not in ("", info.hostname, info.element):
+        if self.arrivals.role(port, claim.element) == Role.OTHER:
             return ClaimRefusal(
                 RefusalKind.OTHER_HOST, f"the port is requested on host {port.requested_host}"
             )
@@ -195,6 +239,7 @@ class Bindings:
             sequence = next_sequence(sequence)
         sequence = self.duplicates.review(port.id, sequence, vtep, competing, fresh)
         self.mobility[port.id] = Mobility(sequence, vtep)
+        self.arrivals.arrived(port.id)
         return sequence
 
     def _routers_of(self, paths: Iterable[Path]) -> list[Path]:

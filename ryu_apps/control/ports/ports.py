@@ -1,15 +1,19 @@
 """Local ports: from claims to bound ports, their vrouter objects, and when they are active.
 
+A port that another claim waits for has its flows at that vrouter too, where nothing passes
+(:data:`~vrouter_ovs.state.STANDBY`): when it moves there, all is in place.
+
 A port is *active* once the switch confirmed the flows of its LocalPort object.  Only then is it
 announced, so that a type 2 route always means: this VTEP delivers to this port now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from ryu_apps.control import ids
 from ryu_apps.control.addresses.learned import Learned
+from ryu_apps.control.config.model import Port
 from ryu_apps.control.confirmations import PENDING, Status
 from ryu_apps.control.edge.names import Names
 from ryu_apps.control.elements.claims import ClaimRefusal
@@ -18,10 +22,19 @@ from ryu_apps.control.graph import Marks
 from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
+from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Lookup
-from ryu_apps.control.vpn.translate import BoundPort, bound_port
-from vrouter_ovs.state import InterfaceInstalled, Key, LocalHop, LocalPort, Punt
+from ryu_apps.control.vpn.translate import BoundPort, StandbyPort, bound_port
+from vrouter_ovs.state import (
+    STANDBY,
+    STANDBY_WATCHED,
+    InterfaceInstalled,
+    Key,
+    LocalHop,
+    LocalPort,
+    Punt,
+)
 
 INTERFACES = ("interfaces",)
 """The scope of what is said of interfaces in a hypervisor's database."""
@@ -40,6 +53,7 @@ class Ports:
         policies: Policies,
         learned: Learned,
         names: Names,
+        relays: Relays,
     ) -> None:
         self._config = tables.config
         self._elements = tables.elements
@@ -49,12 +63,18 @@ class Ports:
         self._policies = policies
         self._learned = learned
         self._names = names
+        self.relays = relays
         self.count_new = False
         """Whether what ports begin is counted by a meter."""
         self.bound = tables.bound
         self.refused = tables.refused
         self.active = tables.active
         self.present = tables.present
+        self.prepared = tables.prepared
+        self._expected = tables.expected
+        self.moving: dict[str, None] = {}
+        """Ports that were active at another vrouter of ours, until the new one's switch answers:
+        what is announced of them stands meanwhile."""
         self.local: dict[tuple[str, Lookup], str] = {}
         """(element, lookup) -> the port that stands there."""
         self._unreported: dict[tuple[str, str], None] = {}
@@ -65,6 +85,7 @@ class Ports:
     def resolve(self, port_id: str) -> None:
         """Decide which claim has a port, and bring objects and indexes in line."""
         self._marks.edges.mark(port_id)
+        self._marks.activations.mark(port_id)
         old = self.bound.get(port_id)
         current = Claim(old.element, old.interface) if old is not None else None
         verdict = self._bindings.decide(port_id, current)
@@ -72,21 +93,39 @@ class Ports:
         new = None
         if verdict.claim is not None:
             port = self._config.ports[port_id]
-            new = bound_port(
-                self._config, port, *verdict.claim, verdict.interface.ofport,
-                self._policies.number(groups_of(port)),
-            )
+            new = self._at(port, verdict.claim)
             if learned := self._learned.review(new):
                 new = new._replace(learned=learned)
         else:
             self._learned.release(port_id)
-        if new != old:
-            self._move(port_id, old, new)
+        prepared = tuple(self._standby(port_id, claim) for claim in verdict.prepared)
+        if (new, prepared) != (old, self.prepared.get(port_id, ())):
+            self._place(port_id, new, prepared)
         elif port_id in self.active:
             # Its interface may have been away meanwhile, and what was said of it with that.
             self._unreported_interface(port_id)
         if port_id not in self._config.ports:
             self._bindings.mobility.pop(port_id, None)
+
+    def _at(self, port: Port, claim: Claim) -> BoundPort:
+        ofport = self._elements.claims[port.id][claim].ofport
+        policy = self._policies.number(groups_of(port))
+        return bound_port(self._config, port, *claim, ofport, policy)
+
+    def _standby(self, port_id: str, claim: Claim) -> StandbyPort:
+        port = self._config.ports[port_id]
+        watched = self._bindings.arrivals.is_watched(port, claim.element)
+        return StandbyPort(self._at(port, claim), STANDBY_WATCHED if watched else STANDBY)
+
+    def seen(self, element: str, ofport: int) -> None:
+        """A guest sends where its port stands by: it has come there."""
+        port_id = next((
+            port_id for expected in self._expected.values()
+            for port_id, number in expected.get(element, {}).items() if number == ofport
+        ), None)
+        port = self._config.ports.get(port_id or "")
+        if port is not None and self._bindings.arrivals.seen(port, element):
+            self._marks.claims.mark(port.id)
 
     def remove_element(self, element: str) -> None:
         """An element was forgotten: its ports leave it, also where it claims them anew since.
@@ -98,8 +137,18 @@ class Ports:
             claims = self._elements.claims.get(port_id, ())
             if all(claim.element == element for claim in claims):
                 self._learned.release(port_id)
-            self._move(port_id, self.bound[port_id], None)
+            self._place(port_id, None, self.prepared.get(port_id, ()))
             self._marks.claims.mark(port_id)
+        for port_id in [
+            port_id for by_element in self._expected.values()
+            for port_id in by_element.get(element, ())
+        ]:
+            others = tuple(
+                one for one in self.prepared[port_id] if one.place.element != element
+            )
+            self._place(port_id, self.bound.get(port_id), others)
+            self._marks.claims.mark(port_id)
+        self.relays.forget(element)
 
     def _note_refusals(self, port_id: str, refused: dict[Claim, ClaimRefusal]) -> None:
         if refused:
@@ -108,40 +157,95 @@ class Ports:
             return
         self._marks.conflicts.mark(port_id)
 
+    def _place(
+        self, port_id: str, new: BoundPort | None, prepared: tuple[StandbyPort, ...]
+    ) -> None:
+        """Have a port bound to ``new``, and stand by where it is prepared."""
+        old, was_prepared = self.bound.get(port_id), self.prepared.get(port_id, ())
+        before = {(one.element, one.policy): None for one in _places(old, was_prepared)}
+        after = {(one.element, one.policy): None for one in _places(new, prepared)}
+        # First what computes, and may fail: nothing has changed then.
+        for place in after:
+            if place not in before:
+                self._policies.on_bound(port_id, *place)
+        for place in before:
+            if place not in after:
+                self._policies.on_unbound(port_id, *place)
+        wanted = {(one.element, one.evi) for one in _places(new, prepared)}
+        for one in _places(old, was_prepared):
+            if (one.element, one.evi) not in wanted:
+                self._desired.delete(one.element, ("evi", one.evi), ("port", port_id))
+                self._desired.delete(one.element, ("evi", one.evi), ("punt", port_id))
+        if new != old:
+            self._move(port_id, old, new)
+        if prepared != was_prepared:
+            self._expect(port_id, was_prepared, prepared)
+        if new is not None:
+            self._put(new, "")
+        for one in prepared:
+            self._put(one.place, one.mode)
+
+    def _put(self, place: BoundPort, standby: str) -> None:
+        item = LocalPort(
+            place.port_id, place.ofport, place.evi, place.mac, place.allowed, place.port_security,
+            place.policy, place.shared, standby,
+        )
+        self._desired.put(place.element, ("evi", place.evi), item)
+        punt = Punt(place.port_id, place.ofport, self.count_new)
+        self._desired.put(place.element, ("evi", place.evi), punt)
+
     def _move(self, port_id: str, old: BoundPort | None, new: BoundPort | None) -> None:
-        before = (old.element, old.policy) if old is not None else None
-        after = (new.element, new.policy) if new is not None else None
-        if before != after:
-            if after is not None:
-                # First what computes, and may fail: nothing has changed then.
-                self._policies.on_bound(port_id, *after)
-            if before is not None:
-                self._policies.on_unbound(port_id, *before)
         if old is not None:
             self._unindex(old)
             self._marks.evi_routes.mark((old.element, old.evi))
-            if new is None or new.element != old.element or new.evi != old.evi:
-                self._desired.delete(old.element, ("evi", old.evi), ("port", port_id))
-                self._desired.delete(old.element, ("evi", old.evi), ("punt", port_id))
             if new is None or new.element != old.element:
+                if new is not None and port_id in self.active:
+                    self.moving[port_id] = None
                 self._deactivate(port_id)
                 self._bindings.duplicates.release(port_id)
+                self._leave(port_id, old)
         if new is None:
             del self.bound[port_id]
+            self.moving.pop(port_id, None)
         else:
             self.bound[port_id] = new
+            self.relays.end(new.element, port_id)
             self._index(new)
             if old is not None and old.interface != new.interface and port_id in self.active:
                 self._unreported[old.element, old.interface] = None
                 self._unreported_interface(port_id)
-            item = LocalPort(
-                port_id, new.ofport, new.evi, new.mac, new.allowed, new.port_security,
-                new.policy, new.shared,
-            )
-            self._desired.put(new.element, ("evi", new.evi), item)
-            punt = Punt(port_id, new.ofport, self.count_new)
-            self._desired.put(new.element, ("evi", new.evi), punt)
         self._marks.port_routes.mark(port_id)
+
+    def _leave(self, port_id: str, old: BoundPort) -> None:
+        """A port is not at an element any more, which may claim it still."""
+        claims = self._elements.claims.get(port_id, ())
+        if any(claim.element == old.element for claim in claims):
+            self._bindings.arrivals.left(port_id, old.element)
+        last = self._bindings.mobility.get(port_id)
+        if last is not None:
+            # Shared addresses have sequence numbers of their own.
+            own = self.lookups_of(old._replace(learned=()))
+            self.relays.begin(old.element, port_id, own, last.sequence)
+
+    def _expect(
+        self, port_id: str, old: tuple[StandbyPort, ...], new: tuple[StandbyPort, ...]
+    ) -> None:
+        for place, _ in old:
+            by_element = self._expected[place.evi]
+            del by_element[place.element][port_id]
+            if not by_element[place.element]:
+                del by_element[place.element]
+                if not by_element:
+                    del self._expected[place.evi]
+            self._marks.evis.mark((place.element, place.evi))
+        for place, _ in new:
+            by_element = self._expected.setdefault(place.evi, {})
+            by_element.setdefault(place.element, {})[port_id] = place.ofport
+            self._marks.evis.mark((place.element, place.evi))
+        if new:
+            self.prepared[port_id] = new
+        else:
+            self.prepared.pop(port_id, None)
 
     def _deactivate(self, port_id: str) -> None:
         self.active.pop(port_id, None)
@@ -226,18 +330,24 @@ class Ports:
             if key[0] != LocalPort.kind or self._desired.is_changed(element, key):
                 continue
             port_id = key[1]
+            bound = self.bound.get(port_id)
+            if bound is None or bound.element != element:
+                continue  # It stands by.
+            self.moving.pop(port_id, None)
             if port_id not in self.active:
                 self.active[port_id] = None
                 self._unreported_interface(port_id)
             self._marks.confirmed.mark(port_id)
+            self._marks.activations.mark(port_id)
             self._marks.port_routes.mark(port_id)
-            self._marks.evi_routes.mark((element, self.bound[port_id].evi))
+            self._marks.evi_routes.mark((element, bound.evi))
 
     def refuse(self, element: str, port_id: str) -> None:
         """The switch of ``element`` refused the port's flows; old news where the port has left."""
         bound = self.bound.get(port_id)
         if bound is None or bound.element != element:
             return
+        self.moving.pop(port_id, None)
         self._deactivate(port_id)
         self._marks.port_routes.mark(port_id)
         self._marks.evi_routes.mark((element, bound.evi))
@@ -249,9 +359,10 @@ class Ports:
         if bound is not None:
             self._unreported[bound.element, bound.interface] = None
 
-    def tick(self) -> None:
+    def tick(self, now: float) -> None:
         """Have the hosts told which interfaces are installed: at most once a second, because every
         write makes ovs-vswitchd look at all of its ports."""
+        self.relays.tick(now)
         self._marks.interfaces.mark_all(self._unreported)
         self._unreported.clear()
 
@@ -291,3 +402,11 @@ class Ports:
         return self._desired.is_changed(element, key) or self._elements.accepted[
             element
         ].confirmations.is_pending(key)
+
+
+def _places(bound: BoundPort | None, prepared: Iterable[StandbyPort]) -> Iterator[BoundPort]:
+    """Where a port has flows."""
+    if bound is not None:
+        yield bound
+    for one in prepared:
+        yield one.place

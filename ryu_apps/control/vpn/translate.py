@@ -83,6 +83,14 @@ class BoundPort(NamedTuple):
     learned: tuple[LearnedAddress, ...] = ()
 
 
+class StandbyPort(NamedTuple):
+    """A vrouter of ours that has the flows of a port which is elsewhere and may come.  ``mode``: of
+    :class:`~vrouter_ovs.state.LocalPort`, why it waits."""
+
+    place: BoundPort
+    mode: str
+
+
 SHARED_BITS = 8
 """Of an allowed prefix with more host bits than this nothing is learned: such a pair says that the
 port forwards for others, and their addresses are not at the port."""

@@ -12,6 +12,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import (
     KINDS,
     AddressPair,
+    Binding,
     Change,
     DhcpOption,
     FixedIp,
@@ -38,7 +39,7 @@ KEYS = {
         "id", "network_id", "mac_address", *HEAD, "admin_state_up", "fixed_ips", "device_id",
         "device_owner", "requested_host", "binding_profile", "port_security_enabled",
         "allowed_address_pairs", "security_groups", "unfiltered", "dns_name", "dns_domain",
-        "extra_dhcp_opts", *TAIL,
+        "extra_dhcp_opts", "bindings", *TAIL,
     ),
     "router": (
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "import_targets", "export_targets", *TAIL,
@@ -54,7 +55,8 @@ KEYS = {
 PARTS = (
     Port("p", "n", "fa:16:3e:00:00:01", fixed_ips=(FixedIp("s", "10.0.0.1"),),
          allowed_address_pairs=(AddressPair("10.0.0.9", ""),),
-         extra_dhcp_opts=(DhcpOption(4, "mtu", "1400"),)),
+         extra_dhcp_opts=(DhcpOption(4, "mtu", "1400"),),
+         bindings=(Binding("hv2", '{"a": 1}', True),)),
     Subnet("s", "n", "10.0.0.0/24", allocation_pools=(Pool("10.0.0.2", "10.0.0.9"),),
            host_routes=(HostRoute("10.9.0.0/16", "10.0.0.1"),)),
 )

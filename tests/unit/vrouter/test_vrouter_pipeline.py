@@ -23,6 +23,7 @@ from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, subfield
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLE_NAMES, TABLES, drop_reason
 from vrouter_ovs.state import (
     KINDS,
+    STANDBY_WATCHED,
     TARGET_OF,
     Endpoint,
     Evi,
@@ -50,6 +51,9 @@ EXAMPLES = (
     Evi(103, flood_unknown=True),
     Route(900, "10.7.0.0/16", ()),
     LocalPort("p", 1, 100, MAC, ((MAC, "fd00::1"),), shared=((MAC, "fd00::1"),)),
+    LocalPort("s", 2, 100, MAC, ((MAC, "10.0.0.1"),), standby=STANDBY_WATCHED),
+    RemoteMac(100, MAC, (bridged("192.0.2.1", 100),), relay=True),
+    Route(900, "10.7.0.1/32", (routed("192.0.2.1", 900, MAC),), relay=True),
 )
 FLOWS = tuple(flow for example in EXAMPLES for flow in render(example))
 with declared():

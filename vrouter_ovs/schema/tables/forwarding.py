@@ -21,11 +21,14 @@ TABLES: tuple[Table, ...] = (
             Priority("gateway", 400, "a gateway's MAC: routed"),
             Priority("port", 300, "a port's own MAC"),
             Priority("shared_mac", 250, "a MAC that passes from one port to another"),
+            Priority(
+                "relayed_mac", 210, "a MAC that has just moved to another VTEP, out of a tunnel"
+            ),
             Priority("remote_mac", 200, "a MAC at another VTEP"),
             Priority("group", 100, "broadcast and multicast"),
         ),
         sets=names("vrf out_port tun_id vtep tunnel_type from_tunnel"),
-        next=("route", "flood", "encap", "deliver"),
+        next=("route", "flood", "encap", "send", "deliver"),
     ),
     Table(
         100,
@@ -53,8 +56,10 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority("no_route", 50, "no prefix covers it: the node answers"),
         ),
-        sets=names("eth_src eth_dst tun_id vtep tunnel_type out_port bucket punt_reason"),
-        next=("gateway", "nexthop", "encap", "arrive", "punt"),
+        sets=names(
+            "eth_src eth_dst tun_id vtep tunnel_type out_port bucket punt_reason from_tunnel"
+        ),
+        next=("gateway", "nexthop", "encap", "send", "arrive", "punt"),
     ),
     Table(
         105,

@@ -12,9 +12,17 @@ TABLES: tuple[Table, ...] = (
         "Where a frame belongs: a port's frame is in that port's EVI; a tunnel's VNI names an"
         " EVI, or with this vrouter's Router's MAC a VRF. A tag that is but a priority is taken"
         " off; frames of a VLAN, malformed and link-local ones end here.",
-        matches=names("tun_id eth_src eth_dst eth_type vlan_vid"),
+        matches=names("in_port tun_id eth_src eth_dst eth_type vlan_vid"),
         miss="claim",
         priorities=(
+            Priority(
+                "watched",
+                1210,
+                "a port that may come here sends: its guest runs here, and the node is told",
+            ),
+            Priority(
+                "standby", 1200, "all else of a port that is at another vrouter", DropReason.STANDBY
+            ),
             Priority(
                 "priority_tag",
                 1100,
@@ -30,8 +38,8 @@ TABLES: tuple[Table, ...] = (
             Priority("evi", 100, "an L2 VNI"),
             Priority("rest", 0, "frames of local ports"),
         ),
-        sets=names("evi vrf from_tunnel out_port vlan_vid"),
-        next=("classify", "claim", "port", "bridge", "route"),
+        sets=names("evi vrf from_tunnel out_port vlan_vid punt_reason"),
+        next=("classify", "claim", "port", "bridge", "route", "punt"),
     ),
     Table(
         40,

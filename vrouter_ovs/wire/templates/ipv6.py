@@ -47,7 +47,7 @@ def _host_route() -> Callable[[Route], tuple[Encoded, ...]]:
     def fill(obj: Route) -> tuple[Encoded, ...]:
         prefix, vrf, hops = obj.prefix, obj.vrf, obj.hops
         address, _, length = prefix.partition("/")
-        if length != "128" or len(hops) != 1:
+        if length != "128" or len(hops) != 1 or obj.relay:
             return encode_rendered(obj)
         return (
             Encoded(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -20,6 +21,8 @@ from ryu_apps.control.config.resources.resource import Resource
 
 ROUTER_INTERFACE = "network:router_interface"
 """The device_owner of a router's interfaces."""
+MIGRATING_TO = "migrating_to"
+"""Of ``binding:profile``: the host that a VM moves to while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,19 @@ class DhcpOption(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Binding:
+    """A further hypervisor that a port is bound to, INACTIVE, so that it may move there.  ``left``:
+    it comes from there, and does not go back because somebody sends there."""
+
+    host: str
+    profile: str = "{}"
+    left: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Port(Resource):
-    """``requested_host``: where the user wants it (``binding:host_id`` of a write), or "".
+    """``requested_host``: where the user wants it (``binding:host_id`` of a write), or "": the host
+    of its ACTIVE binding, whose profile ``binding_profile`` is.  ``bindings``: the INACTIVE ones.
 
     ``unfiltered``: it was stored before there were security groups and has not been given any
     since, so it goes on as it was.  Without that mark, a port with port security and no group may
@@ -71,6 +85,7 @@ class Port(Resource):
     dns_name: str = ""
     dns_domain: str = ""
     extra_dhcp_opts: tuple[DhcpOption, ...] = ()
+    bindings: tuple[Binding, ...] = ()
 
     schema: ClassVar[int] = 2
     """2: ports have security groups; who does not know them would take a filtered port for an open
@@ -79,6 +94,14 @@ class Port(Resource):
     @property
     def is_router_interface(self) -> bool:
         return self.device_owner == ROUTER_INTERFACE
+
+    @property
+    def migrating_to(self) -> str:
+        """Where its profile says that it moves to, as Nova writes it, or ""."""
+        if MIGRATING_TO not in self.binding_profile:
+            return ""
+        target = json.loads(self.binding_profile).get(MIGRATING_TO)
+        return target if type(target) is str else ""
 
     @staticmethod
     def upgrade(data: dict[str, Any]) -> None:
