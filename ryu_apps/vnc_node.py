@@ -19,6 +19,7 @@ from os_ken.ofproto import ofproto_v1_4
 
 from ryu_apps import __version__
 from ryu_apps import settings as options
+from ryu_apps.configuration.activations import BindingActivations
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.messages import RecordLoad, Subscriptions
 from ryu_apps.control.ownership.records import PROTOCOL
@@ -43,7 +44,7 @@ from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 from ryu_apps.southbound.ovs import OvsSouthbound
 from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from ryu_apps.southbound.registry import Southbounds
-from ryu_apps.southbound.services import addresses, icmp_errors
+from ryu_apps.southbound.services import addresses, arrivals, icmp_errors
 from ryu_apps.southbound.services.base import Send
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
@@ -73,6 +74,7 @@ class VncNode(app_manager.OSKenApp):
         post = self.controller.post
         self.store = open_store(conf.store)
         self.configuration = Configuration(self.store, post, conf, options.state_file(conf))
+        self.activations = BindingActivations(self.configuration)
         self.southbounds = Southbounds()
         send = self.southbounds.packet_out
         self.punt = PuntDispatcher(send)
@@ -80,6 +82,7 @@ class VncNode(app_manager.OSKenApp):
         self.punt.serve(icmp_errors.services(options.overlay_mtu(conf)))
         self.punt.serve(self.dns.services())
         self.punt.serve(addresses.services(post))
+        self.punt.witness(arrivals.services(post))
         self.openflow = OpenFlowChannels(
             post, punted=self.punt.punted, sources=expect,
             any_address=conf.ovsdb.openflow_any_address, unclaimed=conf.ovsdb.unclaimed_timeout,
@@ -98,7 +101,7 @@ class VncNode(app_manager.OSKenApp):
         self.api = ApiServer(self.configuration, self.view, conf)
         parts: list[Part] = [
             self.southbounds, self.punt, self.dns, addresses.AddressSender(self.punt, send),
-            self.configuration, Notices(), self,
+            self.configuration, self.activations, Notices(), self,
             NodeProbe(self.store, self.node_name, socket.gethostname()),
         ]
         self.controller.connect([*parts, self.engine] if self.engine is not None else parts)
@@ -153,8 +156,8 @@ class VncNode(app_manager.OSKenApp):
         wait_for_name(self.store, NODES + self.node_name, self.record(),
                       self.CONF.store.session_ttl + NAME_MARGIN)
         parts = (
-            self.controller, self.configuration, self.dns, self.punt, self.southbounds,
-            self.neighbours, self.engine, self.api,
+            self.controller, self.configuration, self.activations, self.dns, self.punt,
+            self.southbounds, self.neighbours, self.engine, self.api,
         )  # fmt: skip
         for part in parts:
             if part is not None:

@@ -40,6 +40,8 @@ def build(
         routes += handlers.routes()
         if collection.parent is None:
             routes += Tags(handlers, environment).routes()
+        for make in collection.below:
+            routes += make(handlers, environment).routes()
     routes += Agents(environment).routes()
     others = Others(node_view, session(settings.api))
     node = [

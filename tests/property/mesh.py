@@ -211,15 +211,18 @@ def alone(mesh: Mesh) -> Node:
         one.connect(name)
     waiting = []
     for node in mesh.nodes:
+        claims = node.world.elements.claims
         held = {(bound.element, bound.interface) for bound in node.world.ports.bound.values()}
         for name, element in node.inputs.elements.items():
             for tap, row in element.interfaces.items():
-                if (name, tap) in held:
+                if (name, tap) in held or (name, tap) not in claims.get(row.iface_id, ()):
                     one.interface(name, tap, row)
-                else:
-                    waiting.append((name, tap, row))
+        waiting += [
+            (claim, row) for of_port in claims.values() for claim, row in of_port.items()
+            if claim not in held
+        ]
     one.settle()
-    for name, tap, row in waiting:
+    for (name, tap), row in waiting:  # Of one port the oldest first.
         one.interface(name, tap, row)
     one.settle()
     return one

@@ -41,6 +41,21 @@ def parse(
         raise ApiError(400, "HTTPBadRequest", explain(error, known, method)) from error
 
 
+def unwrap(data: Any, name: str, single: str = "") -> Any:
+    """What the body has under ``name``; ``single``: what might stand there instead.  Raises
+    ApiError 400."""
+    if type(data) is not dict or name not in data:
+        names = f"'{single}', or '{name}' for many," if single else f"'{name}'"
+        raise ApiError(
+            400, "HTTPBadRequest", f"The body must be a JSON object with {names} in it."
+        )
+    if len(data) > 1:
+        others = itertools.islice((key for key in data if key != name), NAMED + 1)
+        extra = few(sorted(others))
+        raise ApiError(400, "HTTPBadRequest", f"Unrecognized attribute(s) '{extra}'.")
+    return data[name]
+
+
 def named(model: type[Body], body: dict[str, Any]) -> list[str]:
     """The attributes that a parsed body names, as the API spells them; keys of the items of a list
     as ``fixed_ips:ip_address``."""

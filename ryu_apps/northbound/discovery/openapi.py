@@ -14,6 +14,7 @@ from ryu_apps.northbound.bodies.parsing import MAX_BULK
 from ryu_apps.northbound.bodies.schemas import RECORDS, REF, STRING, obj, ref
 from ryu_apps.northbound.http.call import Route
 from ryu_apps.northbound.node import schemas as node
+from ryu_apps.northbound.resources import port_bindings
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.tags import TagsBody
 
@@ -82,7 +83,9 @@ def _json_of(name: str) -> dict[str, Any]:
 
 def _schemas(collections: Sequence[Collection]) -> dict[str, Any]:
     actions = [action for one in collections for action in one.actions]
-    models: list[type[Body]] = [TagsBody, *(action.body for action in actions)]
+    models: list[type[Body]] = [
+        TagsBody, *port_bindings.BODIES, *(action.body for action in actions)
+    ]
     for one in collections:
         models += [one.create_body, one.update_body]
     _, generated = models_json_schema(
@@ -97,6 +100,7 @@ def _schemas(collections: Sequence[Collection]) -> dict[str, Any]:
         action.answer.name: action.answer.schema for action in actions if action.answer is not None
     })
     found.update(node.SCHEMAS)
+    found.update(port_bindings.SCHEMAS)
     return found
 
 

@@ -59,7 +59,8 @@ class Collection:
     ``rules``: a module with create(draft, body, context), update(draft, id, body, context) and
     delete(draft, id, context).  ``actions``: member actions (PUT).
     ``before_list(environment, call, filters)`` may make what a list must have in it.
-    ``extensions``: those of the API that it brings.
+    ``below``: makes what else stands below each of its members, of its handlers and the
+    environment; it has ``routes()``.  ``extensions``: those of the API that it brings.
     """
 
     kind: Kind
@@ -77,6 +78,7 @@ class Collection:
     state: State | None = None
     filter_only: frozenset[str] = frozenset()
     before_list: Callable[[Environment, Call, dict[str, set[str]]], None] | None = None
+    below: tuple[Callable[[Any, Environment], Any], ...] = ()
     extensions: Extensions = field(default_factory=dict)
 
     def __post_init__(self) -> None:

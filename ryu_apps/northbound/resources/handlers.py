@@ -6,7 +6,6 @@ else nothing.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from collections.abc import Collection as Names
 from typing import Any
@@ -185,7 +184,7 @@ class Handlers:
         c, data = self.collection, call.json()
         single = type(data) is dict and c.name in data
         requests = (
-            [_unwrap(data, c.name)] if single else _unwrap(data, c.plural, c.name)
+            [parsing.unwrap(data, c.name)] if single else parsing.unwrap(data, c.plural, c.name)
         )
         if type(requests) is not list or not 1 <= len(requests) <= parsing.MAX_BULK:
             raise ApiError(
@@ -194,7 +193,7 @@ class Handlers:
             )
         requests = [
             # In a list too, clients may wrap each one.
-            _unwrap(one, c.name) if type(one) is dict and c.name in one else one
+            parsing.unwrap(one, c.name) if type(one) is dict and c.name in one else one
             for one in requests
         ]
         parsed = [parsing.parse(c.create_body, request, c.shown) for request in requests]
@@ -214,7 +213,7 @@ class Handlers:
 
     def update(self, call: Call, id: str, **within: str) -> Reply:
         c = self.collection
-        body = parsing.parse(c.update_body, _unwrap(call.json(), c.name), c.shown, "PUT")
+        body = parsing.parse(c.update_body, parsing.unwrap(call.json(), c.name), c.shown, "PUT")
         context = self._env.context(call)
         item = self.commit_one(
             call, id, "update", lambda draft: c.rules.update(draft, id, body, context),
@@ -263,18 +262,3 @@ class Handlers:
 
 def _is_within(item: Any, within: dict[str, str]) -> bool:
     return all(getattr(item, field) == id for field, id in within.items())
-
-
-def _unwrap(data: Any, name: str, single: str = "") -> Any:
-    """What the body has under ``name``; ``single``: what might stand there instead.  Raises
-    ApiError 400."""
-    if type(data) is not dict or name not in data:
-        names = f"'{single}', or '{name}' for many," if single else f"'{name}'"
-        raise ApiError(
-            400, "HTTPBadRequest", f"The body must be a JSON object with {names} in it."
-        )
-    if len(data) > 1:
-        others = itertools.islice((key for key in data if key != name), parsing.NAMED + 1)
-        extra = parsing.few(sorted(others))
-        raise ApiError(400, "HTTPBadRequest", f"Unrecognized attribute(s) '{extra}'.")
-    return data[name]

@@ -30,6 +30,7 @@ from ryu_apps.northbound.listing.attributes import (
 )
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, State, View
+from ryu_apps.northbound.resources.port_bindings import PortBindings
 
 
 class FixedIpBody(Body):
@@ -168,12 +169,15 @@ COLLECTION = Collection(
         "dns_assignment": objects(ip_address=as_address, hostname=str.lower, fqdn=str.lower),
     },
     state=State(frozenset({"status", "binding:host_id", "binding:vif_type"}), _add_states),
+    below=(PortBindings,),
     extensions={
         "aap-reject-multicast": (
             "Allowed address pairs reject multicast", "Address pairs of multicast are refused"),
         "allowed-address-pairs": (
             "Allowed Address Pairs", "Further addresses that a port may send from"),
         "binding": ("Port Binding", "Where a port is wanted, and where it is"),
+        "binding-extended": (
+            "Port Bindings Extended", "Ports are bound to the hosts that their VMs move to"),
         "dns-domain-ports": ("dns_domain for ports", "Ports have a DNS domain of their own"),
         "dns-integration": ("DNS Integration", "dns_name of ports, dns_domain of networks"),
         "extra_dhcp_opt": ("Neutron Extra DHCP options", "DHCP options that a port gets besides"),

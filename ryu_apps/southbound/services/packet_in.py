@@ -14,11 +14,11 @@ import logging
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from ryu_apps.control.messages import EdgeChanged, Subscriptions
-from ryu_apps.southbound.services.base import Send, Service, SwitchPort
+from ryu_apps.southbound.services.base import Send, Service, SwitchPort, Witness
 from ryu_apps.southbound.services.router_advertisements import Advertisements
 from ryu_apps.supervision import Worker, failed, waiting
 from vrouter_ovs.edge import EdgePort, PuntReason
@@ -109,6 +109,7 @@ class PuntDispatcher:
     def __init__(self, send: Send, services: Mapping[int, Service] | None = None) -> None:
         self._send = send
         self._services: dict[int, Service] = {PuntReason.ASKED: asked}
+        self._witnesses: dict[int, Witness] = {}
         self.serve(services or {})
         self._worker = Worker(self._run, "punt")
         self._lock = self._worker.changed
@@ -128,10 +129,20 @@ class PuntDispatcher:
         """Before :meth:`start`.  ``services``: by reason, a number of
         :class:`~vrouter_ovs.edge.PuntReason`; what is punted for a reason without one is ignored.
         Raises ValueError for a reason that is served already."""
-        twice = self._services.keys() & services.keys()
+        self._check_reasons(services.keys())
+        self._services.update(services)
+
+    def witness(self, witnesses: Mapping[int, Witness]) -> None:
+        """Likewise, for what is punted at ports that nothing is answered to yet."""
+        self._check_reasons(witnesses.keys())
+        self._witnesses.update(witnesses)
+
+    def _check_reasons(self, reasons: Collection[int]) -> None:
+        twice = {reason for reason in reasons if reason in self._services or (
+            reason in self._witnesses
+        )}
         if twice:
             raise ValueError(f"two services for punts of the reasons {sorted(twice)}")
-        self._services.update(services)
 
     def subscriptions(self) -> Subscriptions:
         return {
@@ -264,6 +275,10 @@ class PuntDispatcher:
                 ofport, reason, frame = decode_packet_in(message)
             except ValueError as error:
                 counters.count(counters.malformed, str(error))
+                continue
+            witness = self._witnesses.get(reason)
+            if witness is not None:
+                counters.count(counters.answered, witness((element, ofport)))
                 continue
             port = self._ports.get((element, ofport))
             if port is None:
