@@ -94,7 +94,7 @@ class Vm:
 
     def wire(self, hypervisor: Hypervisor) -> None:
         """Make the veth to ``hypervisor`` and configure it; nothing is claimed yet."""
-        veth(self.space, "eth0", hypervisor.space, self.interface, 1500 if self.dhcp else MTU)
+        self.cable(hypervisor)
         commands = [f"link set eth0 address {self.port.mac}"]
         if self.dhcp is None:
             commands.append(f"address add {self.port.address} dev eth0")
@@ -110,6 +110,10 @@ class Vm:
             listen(self.space)
         elif self.ip6:
             enable_ipv6(self.space, self.ip6, self.port.gateway6)
+
+    def cable(self, hypervisor: Hypervisor) -> None:
+        """Make its interface, and the device at ``hypervisor``."""
+        veth(self.space, "eth0", hypervisor.space, self.interface, 1500 if self.dhcp else MTU)
 
     def adopt(self, port_id: str) -> None:
         """Take the id of a port that was created after the VM was wired."""

@@ -237,6 +237,10 @@ def plain(paths: dict[Nlri, Path]) -> dict[Nlri, Path]:
 
 def check(mesh: Mesh) -> None:
     mesh.settle()
+    for node in mesh.nodes:
+        for element in node.world.desired.objects:
+            node.world.ports.relays.forget(element)  # For a while, and history.
+    mesh.rest()
     single = alone(mesh)
     holders: dict[str, list[str]] = {}
     announced: dict[Nlri, Path] = {}

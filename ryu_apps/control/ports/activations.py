@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ryu_apps.control.messages import ActivateBinding
-from ryu_apps.control.ports.arrivals import MAY_HOLD, Arrivals
+from ryu_apps.control.ports.arrivals import Arrivals, Role
 from ryu_apps.control.tables import Tables
 
 
@@ -23,8 +23,9 @@ class Activations:
         """Have the configuration say where a port is that has moved."""
         port = self._tables.config.ports.get(port_id)
         bound = self._tables.bound.get(port_id)
+        # Not from where it has left: the configuration may be ahead of the route from where it is.
         if port is None or bound is None or (
-            self._arrivals.role(port, bound.element) in MAY_HOLD
+            self._arrivals.role(port, bound.element) != Role.TARGET
         ):
             self._told.pop(port_id, None)
             return
