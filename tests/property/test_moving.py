@@ -46,12 +46,16 @@ def do(moving: Moving, action: str, word: object) -> None:
         case "deliver":
             moving.deliver(word, 1 - word)
         case "watch":
-            moving.watch(word)
+            while moving.watch(word):
+                pass
+            moving.flush(word)
         case "flush":
             moving.flush(word)
         case "ack":
+            moving.flush(word)
             for name in list(node.revisions):
                 node.ack(name)
+            moving.flush(word)
 
 
 def settled(moving: Moving) -> None:
@@ -114,3 +118,42 @@ def test_a_guest_that_never_came_loses_nothing():
         moving.unclaim(target)
         moving.rest()
         assert moving.senders() == ["e0"] and moving.announced() == before
+
+
+wire = st.one_of(
+    st.tuples(st.just("deliver"), st.integers(0, 1)),
+    st.tuples(st.sampled_from(("watch", "flush", "ack")), st.integers(0, 1)),
+)
+
+
+@settings(max_examples=150 * DEEPER, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.booleans(), st.permutations(PLACES), st.lists(st.lists(wire, max_size=12), min_size=2),
+    st.booleans(),
+)
+def test_a_guest_that_came_stays_in_whatever_order_that_is_heard(home, order, orders, late):
+    """By way of all places; ``late``: what the guest's former place still sends comes last."""
+    moving = Moving(home)
+    source = "e0" if home else order[0]
+    moving.claim(source)
+    settled(moving)
+    assert moving.senders() == [source]
+    for number, steps in enumerate(orders):
+        target = [name for name in order if name != source][number % 2]
+        assert moving.request(port_bindings.create, {"host": HOSTS[target]})
+        moving.claim(target)
+        settled(moving)
+        assert moving.senders() == [source]
+        assert not moving.send(target)
+        for action, word in steps:
+            do(moving, action, word)
+        if late:
+            moving.send(source)
+        settled(moving)
+        assert moving.senders() == [target]
+        assert moving.port.requested_host == HOSTS[target]
+        moving.unclaim(source)
+        moving.request(port_bindings.delete, HOSTS[source])
+        settled(moving)
+        assert moving.senders() == [target]
+        source = target

@@ -118,6 +118,8 @@ def same(one: Node, other: Node) -> None:
         node.world.tunnels.tick(node.now + LONG_AFTER)  # No path is held for what it did.
         for element in node.world.desired.objects:
             node.world.ports.relays.forget(element)  # For a while, and history.
+        for port_id in list(node.world.ports.bound):
+            node.world.ports.newcomers.end(port_id)
         node.flush()
     for element, objects in left.desired.objects.items():
         assert_equal(of_switch(objects), of_switch(right.desired.objects[element]), element)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.pipeline.arrived import render_arrived
 from vrouter_ovs.pipeline.connect import render_punt
 from vrouter_ovs.pipeline.dns import render_dns_server
 from vrouter_ovs.pipeline.flood import render_flood, render_flood_remotes
@@ -26,6 +27,7 @@ from vrouter_ovs.pipeline.tunnel import render_tunnel
 from vrouter_ovs.pipeline.vrouter import render_vrouter
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import (
+    Arrived,
     DnsServer,
     Evi,
     Flood,
@@ -55,6 +57,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Vrf: render_vrf,
     Gateway: render_gateway,
     LocalPort: render_port,
+    Arrived: render_arrived,
     Punt: render_punt,
     Neighbor: render_neighbor,
     DnsServer: render_dns_server,

@@ -139,6 +139,9 @@ PACKET_FIELDS |= {
     )
 }
 
+# Read alone, into a register: a match on it has another header.
+PACKET_FIELDS["tcp_flags"] = Field("tcp_flags", NXM_1, 34, 2, 92, "int", 0, 12)
+
 # The flags of a neighbor advertisement and the type of its option.
 PACKET_FIELDS |= {
     "nd_reserved": Field("nd_reserved", ERICSSON, 1, 4, 90),

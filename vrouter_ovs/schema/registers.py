@@ -34,6 +34,10 @@ _MAP = (
         "the encapsulation to send with: 0 for VXLAN, else its tunnel type (RFC 9012); set where"
         " there is more than VXLAN",
     ),
+    (
+        _register("seen_flags", 2, 16, 12),
+        "the flags of a TCP segment that reaches a port which has just come",
+    ),
     (_register("vtep", 3), "the remote VTEP to send to, its IPv4 address"),
     (
         _register("out_port", 4),

@@ -46,7 +46,7 @@ from vrouter_ovs.state.forwarding import (
 from vrouter_ovs.state.groups import ALL, FAST_FAILOVER, GROUP_TYPES, SELECT, Bucket, Group
 from vrouter_ovs.state.meters import MeterPool
 from vrouter_ovs.state.policy import EGRESS, INGRESS, PeerAddress, Policy, Rule
-from vrouter_ovs.state.ports import STANDBY, STANDBY_WATCHED, LocalPort, Punt
+from vrouter_ovs.state.ports import STANDBY, STANDBY_WATCHED, Arrived, LocalPort, Punt
 from vrouter_ovs.state.targets import FLOWS, GROUP, METER, OPENFLOW, OVSDB, TARGETS
 from vrouter_ovs.state.tunnels import Tunnel, tunnel_key
 from vrouter_ovs.state.vrouter import (
@@ -64,7 +64,7 @@ __all__ = [
     "ALL", "EGRESS", "FAST_FAILOVER", "FLOWS", "GROUP", "GROUP_TYPES", "INGRESS", "KINDS",
     "MDNS_ANSWER", "MDNS_FLOOD", "MDNS_LOCAL", "MDNS_MODES", "METER", "OPENFLOW", "OVSDB",
     "OWNER_KNOWN", "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER", "SELECT", "STANDBY",
-    "STANDBY_WATCHED", "TARGETS", "TARGET_OF", "VXLAN", "BridgedHop", "Bucket",
+    "STANDBY_WATCHED", "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket",
     "ControllerTarget", "DnsServer", "Endpoint", "Evi", "Flood", "FloodRemotes", "Gateway",
     "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort", "MeterPool",
     "Neighbor", "PeerAddress", "Policy", "Punt", "RemoteHop", "RemoteMac", "Route", "Rule",
@@ -73,8 +73,8 @@ __all__ = [
 ]
 
 StateObject = (
-    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Punt | Neighbor | DnsServer | RemoteMac
-    | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
+    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer
+    | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
     | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}

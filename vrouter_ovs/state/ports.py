@@ -45,6 +45,20 @@ class LocalPort(StateBase):
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived(StateBase):
+    """A port has come here from another vrouter a while ago: TCP segments that begin nothing reach
+    it, so that what it brought along goes on."""
+
+    kind: ClassVar[str] = "arrived"
+    port_id: str
+    ofport: int
+
+    @property
+    def key(self) -> Key:
+        return ("arrived", self.port_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Punt(StateBase):
     """What a port asks of the network itself (DHCP, router solicitations, DNS), and what a router
     has to answer with an error, reaches the node.  ``counted``: what begins a connection

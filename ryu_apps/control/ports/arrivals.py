@@ -50,9 +50,9 @@ class Arrivals:
         self._elements = elements
         self._to: dict[str, str] = {}
         """Port id -> the hypervisor that it moves to, by one of its names."""
-        self._from: dict[str, str] = {}
-        """Port id -> the element that it has moved from.  What that goes on sending is no arrival,
-        until the configuration says where the port is to be."""
+        self._from: dict[str, tuple[str, Role]] = {}
+        """Port id -> the element that it has moved from, and what that was to it.  What it goes on
+        sending there is no arrival, until the configuration has it otherwise."""
         self._requested: dict[str, str] = {}
         """Port id -> where it was to be, when that was looked at last."""
 
@@ -66,8 +66,9 @@ class Arrivals:
 
     def review(self, port: Port, claims: Iterable[Claim]) -> None:
         """The configuration may name another host than before: the port moves there."""
-        if port.id in self._from and all(
-            claim.element != self._from[port.id] for claim in claims
+        source, was = self._from.get(port.id, ("", None))
+        if source and (
+            all(claim.element != source for claim in claims) or self.role(port, source) != was
         ):
             del self._from[port.id]
         before = self._requested.get(port.id)
@@ -90,7 +91,7 @@ class Arrivals:
     def is_watched(self, port: Port, element: str) -> bool:
         """Whether the port moves to an element when its guest sends there."""
         return (
-            self._from.get(port.id) != element
+            self._from.get(port.id, ("",))[0] != element
             and self.role(port, element) in (Role.TARGET, Role.NAMED)
         )
 
@@ -99,9 +100,9 @@ class Arrivals:
         target = self._to.get(port_id)
         return target is not None and target in self.names(claim.element)
 
-    def left(self, port_id: str, element: str) -> None:
+    def left(self, port: Port, element: str) -> None:
         """The port is not at an element any more, though it is claimed there still."""
-        self._from[port_id] = element
+        self._from[port.id] = element, self.role(port, element)
 
     def arrived(self, port_id: str) -> None:
         """The port is announced from where it moved to."""

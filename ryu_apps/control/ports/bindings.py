@@ -137,7 +137,11 @@ class Bindings:
                 f"{text}; the port has left this host, and comes back when its binding here is "
                 "activated"
             )
-        return text if remote is not None else f"{text}; it takes over when that is gone"
+        if remote is not None:
+            return text
+        if holder is None:
+            return f"{text}; it gets it when its binding is activated"
+        return f"{text}; it takes over when that is gone"
 
     def _port_denial(self, port_id: str, port: Port | None) -> ClaimRefusal | None:
         """Why no claim can have a port."""
@@ -202,6 +206,17 @@ class Bindings:
             if select_mac(both, lambda nlri: LIVE) is best:
                 return best
         return None
+
+    def was_elsewhere(self, port: Port, vtep: str) -> bool:
+        """Whether another vrouter than that of ``vtep`` has announced a port."""
+        last = self.mobility.get(port.id)
+        if last is not None and last.vtep != vtep:
+            return True
+        instance = self._instances.by_vni.get(self._config.networks[port.network_id].vni)
+        paths = instance.macs.get(port.mac_address, ()) if instance is not None else ()
+        return any(
+            path.attrs.next_hop != vtep and self._origins.is_node(path) for path in paths
+        )
 
     def _waits(self, path: Path) -> bool:
         """Whether a stale route still stands for a hypervisor that forwards on."""

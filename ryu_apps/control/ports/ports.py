@@ -22,6 +22,7 @@ from ryu_apps.control.graph import Marks
 from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
+from ryu_apps.control.ports.newcomers import Newcomers
 from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Lookup
@@ -64,6 +65,7 @@ class Ports:
         self._learned = learned
         self._names = names
         self.relays = relays
+        self.newcomers = Newcomers(tables.desired)
         self.count_new = False
         """Whether what ports begin is counted by a meter."""
         self.bound = tables.bound
@@ -204,11 +206,13 @@ class Ports:
                 self._deactivate(port_id)
                 self._bindings.duplicates.release(port_id)
                 self._leave(port_id, old)
+                self.newcomers.end(port_id)
         if new is None:
             del self.bound[port_id]
             self.moving.pop(port_id, None)
         else:
             self.bound[port_id] = new
+            self._greet(old, new)
             self.relays.end(new.element, port_id)
             self._index(new)
             if old is not None and old.interface != new.interface and port_id in self.active:
@@ -216,11 +220,21 @@ class Ports:
                 self._unreported_interface(port_id)
         self._marks.port_routes.mark(port_id)
 
+    def _greet(self, old: BoundPort | None, new: BoundPort) -> None:
+        """Connections that a port has begun elsewhere are to go on."""
+        if old is not None and old.element == new.element:
+            self.newcomers.moved(new)
+            return
+        vtep = self._elements.accepted[new.element].vtep
+        if self._bindings.was_elsewhere(self._config.ports[new.port_id], vtep):
+            self.newcomers.begin(new)
+
     def _leave(self, port_id: str, old: BoundPort) -> None:
         """A port is not at an element any more, which may claim it still."""
         claims = self._elements.claims.get(port_id, ())
-        if any(claim.element == old.element for claim in claims):
-            self._bindings.arrivals.left(port_id, old.element)
+        port = self._config.ports.get(port_id)
+        if port is not None and any(claim.element == old.element for claim in claims):
+            self._bindings.arrivals.left(port, old.element)
         last = self._bindings.mobility.get(port_id)
         if last is not None:
             # Shared addresses have sequence numbers of their own.
@@ -363,6 +377,7 @@ class Ports:
         """Have the hosts told which interfaces are installed: at most once a second, because every
         write makes ovs-vswitchd look at all of its ports."""
         self.relays.tick(now)
+        self.newcomers.tick(now)
         self._marks.interfaces.mark_all(self._unreported)
         self._unreported.clear()
 

@@ -24,8 +24,8 @@ IDS = {
     "answer": 65, "advertise": 70, "track": 75, "policy_out": 80, "permit_out": 85,
     "whole_out": 90, "bridge": 95, "route": 100, "gateway": 105, "nexthop": 110, "flood": 115,
     "encap": 120, "send": 125, "path": 127, "arrive": 130, "deliver": 135, "receive": 140,
-    "policy_in": 145, "permit_in": 150, "whole_in": 155, "output": 160, "punt": 165,
-    "connect": 170, "port": 175, "known": 180, "peer": 185, "policy": 190,
+    "policy_in": 145, "permit_in": 150, "midstream": 152, "whole_in": 155, "output": 160,
+    "punt": 165, "connect": 170, "port": 175, "known": 180, "peer": 185, "policy": 190,
 }  # fmt: skip
 
 whole_vrouters = vrouters().map(lambda objects: list(map(single, objects)))

@@ -106,15 +106,28 @@ TABLES: tuple[Table, ...] = (
         "permit_in",
         "What the receiver's rules allow goes out, a new connection is entered into the zone;"
         " the rest is dropped.",
-        matches=names("permit eth_type ip_frag ct_state"),
+        matches=names("permit eth_type ip_frag ct_state ip_proto out_port"),
         miss=DropReason.NOT_ALLOWED_IN,
         priorities=(
             Priority("new_fragment", 310, "allowed: what begins a connection in fragments"),
             Priority("fragment", 300, "allowed: other fragments"),
             Priority("new", 200, "allowed: what begins a connection"),
             Priority("allowed", 100, "all else that is allowed"),
+            Priority("arrived", 50, "TCP that a port which has just come may have brought along"),
         ),
-        next=("whole_in", "output", "connect"),
+        sets=names("seen_flags"),
+        next=("midstream", "whole_in", "output", "connect"),
+    ),
+    Table(
+        152,
+        "midstream",
+        "TCP segments to a port that has come from another vrouter, which no rule lets in: those"
+        " that begin nothing reach it, as it may know their connection. They enter nothing into"
+        " its zone; its answers are held against the rules.",
+        matches=names("seen_flags"),
+        miss=DropReason.NOT_ALLOWED_IN,
+        priorities=(Priority("goes_on", 100, "no SYN, but an ACK"),),
+        next=("output",),
     ),
     Table(
         155,
