@@ -252,7 +252,8 @@ def test_a_guest_that_only_receives_goes_on_receiving(
     must reach it."""
     lab, tenant = site
     client = tenant.client
-    group = client.create("security_group", name="closed", project_id=tenant.project_id)["id"]
+    group = client.post("/v2.0/security-groups", {"security_group": {
+        "name": "closed", "project_id": tenant.project_id}})["security_group"]["id"]
     client.update("port", guest.port.id, security_groups=[group])
     server = tenant.vms["db3"]
     guard(client, tenant.project_id, [server])
