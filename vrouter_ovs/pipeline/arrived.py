@@ -21,22 +21,15 @@ SYN, ACK = 0x002, 0x010
 
 
 def render_arrived(arrived: Arrived) -> tuple[Flow, ...]:
-    """One flow for each family."""
+    """One flow for each family, and one for both."""
+    tag, port = cookie(arrived.key), ("out_port", arrived.ofport)
     look = (("move", "tcp_flags", "seen_flags"), ("goto", "midstream"))
-    return tuple(
-        Flow(
-            "permit_in", "arrived",
-            (
-                ("out_port", arrived.ofport), ("eth_type", eth_type), ("ip_frag", 0),
-                ("ip_proto", PROTO_TCP), ("ct_state", NEW, NEW),
-            ),
-            look, cookie(arrived.key),
-        )
-        for eth_type in (ETH_IPV4, ETH_IPV6)
+    new_tcp = (("ip_frag", 0), ("ip_proto", PROTO_TCP), ("ct_state", NEW, NEW))
+    goes_on = (port, ("seen_flags", ACK, ACK | SYN))
+    return (
+        *(
+            Flow("permit_in", "arrived", (port, ("eth_type", eth_type), *new_tcp), look, tag)
+            for eth_type in (ETH_IPV4, ETH_IPV6)
+        ),
+        Flow("midstream", "goes_on", goes_on, (("goto", "output"),), tag),
     )
-
-
-def midstream_flows(tag: int) -> list[Flow]:
-    """The Vrouter's part."""
-    match = (("seen_flags", ACK, ACK | SYN),)
-    return [Flow("midstream", "goes_on", match, (("goto", "output"),), tag)]

@@ -22,7 +22,6 @@ from vrouter_ovs.numbers import (
     ROUTER_SOLICIT,
 )
 from vrouter_ovs.pipeline.announce import announcement_flows
-from vrouter_ovs.pipeline.arrived import midstream_flows
 from vrouter_ovs.pipeline.connect import COUNTED
 from vrouter_ovs.pipeline.echo import echo_flows
 from vrouter_ovs.pipeline.guard import forbidden_flows
@@ -108,7 +107,6 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("output", "rest", (), (("output_reg", "out_port"),), tag),
     ]
     flows += _policy(tag)
-    flows += midstream_flows(tag)
     flows += [
         Flow("route", "never_routed", (("eth_type", ETH_IPV6), (field, *prefix)), DROP, tag)
         for field, *prefix in NEVER_ROUTED

@@ -124,7 +124,7 @@ TABLES: tuple[Table, ...] = (
         "TCP segments to a port that has come from another vrouter, which no rule lets in: those"
         " that begin nothing reach it, as it may know their connection. They enter nothing into"
         " its zone; its answers are held against the rules.",
-        matches=names("seen_flags"),
+        matches=names("out_port seen_flags"),
         miss=DropReason.NOT_ALLOWED_IN,
         priorities=(Priority("goes_on", 100, "no SYN, but an ACK"),),
         next=("output",),
