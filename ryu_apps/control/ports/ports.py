@@ -100,6 +100,8 @@ class Ports:
                 new = new._replace(learned=learned)
         else:
             self._learned.release(port_id)
+        if old is not None and any(claim.element == old.element for claim in verdict.prepared):
+            self._bindings.arrivals.left(self._config.ports[port_id], old.element)
         prepared = tuple(self._standby(port_id, claim) for claim in verdict.prepared)
         if (new, prepared) != (old, self.prepared.get(port_id, ())):
             self._place(port_id, new, prepared)
@@ -230,11 +232,7 @@ class Ports:
             self.newcomers.begin(new)
 
     def _leave(self, port_id: str, old: BoundPort) -> None:
-        """A port is not at an element any more, which may claim it still."""
-        claims = self._elements.claims.get(port_id, ())
-        port = self._config.ports.get(port_id)
-        if port is not None and any(claim.element == old.element for claim in claims):
-            self._bindings.arrivals.left(port, old.element)
+        """A port is not at an element any more."""
         last = self._bindings.mobility.get(port_id)
         if last is not None:
             # Shared addresses have sequence numbers of their own.
