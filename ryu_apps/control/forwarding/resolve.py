@@ -252,7 +252,9 @@ class Resolver:
                 behind_gateways = self._through_gateways(element, instance, through)
                 hops = sorted({*hops, *behind_gateways}, key=_hop_order)
             if hops:
-                relay = len(paths) == 1 and self._ports.relays.relays(element, lookup, paths[0])
+                relay = len(via) == 1 and not through and (
+                    self._ports.relays.relays(element, lookup, via[0])
+                )
                 route = Route(vni, prefix, tuple(hops[:MAX_HOPS]), relay)
                 self._desired.put(element, scope, route)
             else:
