@@ -237,15 +237,7 @@ def plain(paths: dict[Nlri, Path]) -> dict[Nlri, Path]:
 
 def check(mesh: Mesh) -> None:
     mesh.settle()
-    for node in mesh.nodes:
-        for element in node.world.desired.objects:
-            node.world.ports.relays.forget(element)  # For a while, and history.
-        for port_id in list(node.world.ports.bound):
-            node.world.ports.newcomers.end(port_id)
-    mesh.rest()
     single = alone(mesh)
-    for port_id in list(single.world.ports.bound):
-        single.world.ports.newcomers.end(port_id)
     holders: dict[str, list[str]] = {}
     announced: dict[Nlri, Path] = {}
     for number, node in enumerate(mesh.nodes):

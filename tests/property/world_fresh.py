@@ -14,7 +14,7 @@ from typing import Any
 
 from ryu_apps.control.config.model import Change
 from ryu_apps.control.ports.bindings import Mobility
-from vrouter_ovs.state import FLOWS, OVSDB, TARGET_OF, InterfaceInstalled
+from vrouter_ovs.state import FLOWS, OVSDB, TARGET_OF, Arrived, InterfaceInstalled
 from vrouter_ovs.wire.encode import encode_object
 
 from .world_node import Hypervisor, Node, local_paths
@@ -116,10 +116,6 @@ def same(one: Node, other: Node) -> None:
     for node in (one, other):
         node.world.ports.tick(node.now)  # What the hosts are told waits for it.
         node.world.tunnels.tick(node.now + LONG_AFTER)  # No path is held for what it did.
-        for element in node.world.desired.objects:
-            node.world.ports.relays.forget(element)  # For a while, and history.
-        for port_id in list(node.world.ports.bound):
-            node.world.ports.newcomers.end(port_id)
         node.flush()
     for element, objects in left.desired.objects.items():
         assert_equal(of_switch(objects), of_switch(right.desired.objects[element]), element)
@@ -137,8 +133,13 @@ def same(one: Node, other: Node) -> None:
 
 def of_switch(objects: dict) -> dict:
     """Without rows of the database: which tunnel ports there are follows from the others and from
-    the records of all nodes (:meth:`Node.check_folds`), and marks come with the next tick."""
-    return {key: item for key, item in objects.items() if TARGET_OF[key[0]] != OVSDB}
+    the records of all nodes (:meth:`Node.check_folds`), and marks come with the next tick.  Without
+    what is for a while where a port came and left: it is history."""
+    return {
+        key: replace(item, relay=False) if getattr(item, "relay", False) else item
+        for key, item in objects.items()
+        if TARGET_OF[key[0]] != OVSDB and key[0] != Arrived.kind
+    }
 
 
 def installed(node: Node, element: str) -> set[str]:
