@@ -20,8 +20,9 @@ ANNOUNCED = 4096
 class PortNumbers:
     def __init__(self) -> None:
         self._announced: dict[str, int] = {}
-        self._taken: dict[int, str] = {}
-        """Number -> interface, of the rows that are in use."""
+        self._taken: dict[int, dict[str, None]] = {}
+        """Number -> the interfaces that have it, of the rows that are in use: two for a moment,
+        where the database gives one the number before it takes it from the other."""
 
     def announced(self, name: str, ofport: int) -> None:
         """The switch has made the port ``name``."""
@@ -46,7 +47,7 @@ class PortNumbers:
             self._announced.pop(name, None)
             return row
         ofport = self._announced.get(name)
-        if ofport is None or row.error or self._taken.get(ofport, name) != name:
+        if ofport is None or row.error or self._taken.get(ofport, {name: None}) != {name: None}:
             return row
         return replace(row, ofport=ofport)
 
@@ -57,16 +58,15 @@ class PortNumbers:
         they have none again."""
         found = {}
         for name, row in changes.items():
-            other = self._taken.get(row.ofport) if row is not None else None
-            if other is None or other == name or other in changes:
-                continue
-            if self._announced.pop(other, None):
-                found[other] = replace(rows[other], ofport=-1)
+            for other in self._taken.get(row.ofport, ()) if row is not None else ():
+                if other != name and other not in changes and self._announced.pop(other, None):
+                    found[other] = replace(rows[other], ofport=-1)
         return found
 
     def changed(self, name: str, old: Interface | None, new: Interface | None) -> None:
         """Interface ``name`` is used with the row ``new`` now."""
-        if old is not None and self._taken.get(old.ofport) == name:
+        holders = self._taken.get(old.ofport) if old is not None else None
+        if holders is not None and holders.pop(name, name) is None and not holders:
             del self._taken[old.ofport]
         if new is not None and new.ofport > 0:
-            self._taken[new.ofport] = name
+            self._taken.setdefault(new.ofport, {})[name] = None

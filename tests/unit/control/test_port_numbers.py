@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
@@ -111,6 +111,8 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=30), st.permutations([1, 2, 3]))
+@example([("row", "b", 1), ("row", "a", 1), ("row", "a", -1), ("announced", "a", 1),
+          ("row", "a", -1)], [1, 2, 3])
 def test_in_whatever_order_they_come_the_database_is_right_at_last(steps, last):
     """And no announcement gives a number to an interface that another one has."""
     elements = Elements("node", Graph([]).marks("Elements"))
