@@ -169,4 +169,4 @@ class System:
 
     def drain(self, node: str, draining: bool) -> None:
         """Ask for maintenance of a node, or end it."""
-        self.api().put(f"/v1/nodes/{node}", {"draining": draining})
+        self.api().post(f"/v1/nodes/{node}/{'drain' if draining else 'undrain'}", {})

@@ -69,7 +69,7 @@ ACTIONS: dict[str, tuple[Callable[[Client, Any], Result], str, tuple[str, ...]]]
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", title="actions")
+    actions = parser.add_subparsers(metavar="ACTION", title="actions", help="what to do")
     for name, (perform, text, examples) in ACTIONS.items():
         epilog = "examples:\n" + "\n".join(f"  {one}" for one in examples) if examples else None
         sub = actions.add_parser(

@@ -7,6 +7,8 @@ import threading
 import time
 from types import TracebackType
 
+from ryu_apps.supervision import Thread
+
 FIRST = 2.0
 """Seconds until the first word."""
 EVERY = 1.0
@@ -23,7 +25,7 @@ class Progress:
         self._begun = time.monotonic()
         self._ended = threading.Event()
         self._shown = False
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread = Thread(self._run, "progress")
 
     def __enter__(self) -> Progress:
         self._thread.start()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from ryu_apps.store.base import (
@@ -31,6 +30,7 @@ from ryu_apps.store.etcd.session import EtcdSession
 from ryu_apps.store.etcd.transactions import Transactions
 from ryu_apps.store.etcd.watch import EtcdWatch
 from ryu_apps.store.keys import check_key, check_transaction
+from ryu_apps.supervision import Thread
 
 LOG = logging.getLogger(__name__)
 
@@ -81,9 +81,19 @@ class EtcdStore(Store):
         return self._reader.get(check_key(key))
 
     def status(self) -> dict:
-        count = len(self.gateway.endpoints)
-        with ThreadPoolExecutor(count) as pool:
-            endpoints = list(pool.map(self._endpoint_status, range(count)))
+        endpoints = [
+            {"url": endpoint.url, "ok": False, "error": "", "revision": 0}
+            for endpoint in self.gateway.endpoints
+        ]
+        # Side by side: one that does not answer must not hold up the others.
+        threads = [
+            Thread(self._endpoint_status, f"status of {entry['url']}", (at, entry))
+            for at, entry in enumerate(endpoints)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         revision = max(entry.pop("revision") for entry in endpoints)
         error = ""
         if not any(entry["ok"] for entry in endpoints):
@@ -96,10 +106,8 @@ class EtcdStore(Store):
             "error": error or ("closed" if self._closed else ""),
         }
 
-    def _endpoint_status(self, index: int) -> dict[str, Any]:
-        entry: dict[str, Any] = {
-            "url": self.gateway.endpoints[index].url, "ok": False, "error": "", "revision": 0,
-        }
+    def _endpoint_status(self, index: int, entry: dict[str, Any]) -> None:
+        """Complete what is shown of an endpoint."""
         try:
             answer = self.gateway.call_at(index, "/v3/maintenance/status", {}, ATTEMPT_TIMEOUT)
             with reading():
@@ -111,7 +119,6 @@ class EtcdStore(Store):
                 entry["revision"] = int(answer["header"]["revision"])
         except (OSError, StoreError) as failure:
             entry["error"] = str(failure)
-        return entry
 
     @property
     def answers(self) -> bool:
