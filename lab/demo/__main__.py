@@ -1,8 +1,8 @@
 """``make demo``: the product at work on this machine, checked as it goes.
 
-Builds the lab (two VNC nodes, three hypervisors, etcd), creates two tenants with the same
-addresses through the REST API, and shows and checks what must be true.  Exit status 0 when every
-check passed.  Environment: ``KEEP=1`` leaves it running, ``LAB`` names it, ``API_PORTS``;
+Builds the lab (two VNC nodes, three hypervisors at two racks, etcd), creates two tenants with the
+same addresses through the REST API, and shows and checks what must be true.  Exit status 0 when
+every check passed.  Environment: ``KEEP=1`` leaves it running, ``LAB`` names it, ``API_PORTS``;
 ``STATIC=1`` puts the addresses into the VMs instead of letting them ask by DHCP.
 """
 
@@ -13,8 +13,9 @@ import sys
 
 from lab.__main__ import api_ports
 from lab.client import ApiError
-from lab.demo import building, edge, inside, policy, reaching, spoofing, timing
+from lab.demo import building, edge, inside, links, owners, policy, reaching, spoofing, timing
 from lab.demo.report import Report
+from lab.fabric.plan import Racks
 from lab.journal import LabBusy
 from lab.net import CommandError
 from lab.tenants import vm_address
@@ -29,7 +30,10 @@ def main() -> int:
     report = Report()
     keep = os.environ.get("KEEP", "") not in ("", "0")
     try:
-        lab = Lab(os.environ.get("LAB") or "vnc", api_ports=api_ports())
+        lab = Lab(
+            os.environ.get("LAB") or "vnc", api_ports=api_ports(), settings=links.SETTINGS,
+            racks=Racks(paths=2, lldp=True),
+        )
     except ValueError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 2
@@ -86,12 +90,21 @@ def steps(lab: Lab, report: Report) -> None:
     inside.flows(lab, report)
     timing.first_ping(lab, report, red)
     timing.node_killed(lab, report, red)
+    with owners.traffic(lab, blue) as traffic:
+        links.both_paths(lab, report)
+        since = links.cut(lab, report, traffic)
+        owners.named(lab, report)
+        links.mended(lab, report, since)
+        owners.drained(lab, report, traffic)
+        owners.killed(lab, report, traffic)
+    owners.goes_on(lab, report, red)
 
 
 def what_next(lab: Lab) -> None:
-    first = next(iter(lab.nodes.values()))
+    running = [node for node in lab.nodes.values() if node.answers()]
+    first = running[0]
     bindir = os.path.dirname(sys.executable)
-    urls = ", ".join(f"{node.name} {node.url}" for node in lab.nodes.values())
+    urls = ", ".join(f"{node.name} {node.url}" for node in running)
     print(f"""
 The lab keeps running ({urls}).  Try:
 
@@ -100,6 +113,7 @@ The lab keeps running ({urls}).  Try:
   {bindir}/openstack --os-auth-type none --os-endpoint {first.url} network list
   export VNCTL_URL={first.url} VNCTL_EXEC='{lab.exec_script} {{host}}'
   {bindir}/vnctl status
+  {bindir}/vnctl topology
   {bindir}/vnctl trace red-web1 {vm_address("db3")}
   {bindir}/vnctl explain red-web1 --to {vm_address("db3")} --tcp 80
   {lab.exec_script} red-web1 ping {vm_address("db3")}

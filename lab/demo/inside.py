@@ -21,7 +21,8 @@ def packet(lab: Lab, report: Report, red: Tenant) -> None:
     source, target = red.vms["web1"], red.vms["db3"]
     assert source.hypervisor is not None
     vni = red.router["vpn:vni"]
-    with Capture(source.hypervisor.space, "eth0", ENCAPSULATED_ICMP) as capture:
+    # On one of its two uplinks.
+    with Capture(source.hypervisor.space, "any", ENCAPSULATED_ICMP) as capture:
         ping(source.space, target.ip, count=2)
         capture.wait()
         text = capture.text()

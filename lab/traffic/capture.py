@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.hosts.hypervisor import OPENFLOW, Hypervisor
-from lab.net import Namespace, run
+from lab.net import Namespace
 from lab.wait import LabTimeout, wait_until
 
 ENCAPSULATED_ICMP = "udp dst port 4789 and udp[39] = 1"
@@ -63,7 +63,9 @@ class Capture:
 
     def text(self) -> str:
         """The packets as tcpdump shows them (-n -e -vv), inner frame included."""
-        return run(["tcpdump", "-r", str(self.file), "-n", "-e", "-vv", "-t"]).stdout.strip()
+        # In the namespace, as only the numbers of interfaces are in the file.
+        argv = ["tcpdump", "-r", str(self.file), "-n", "-e", "-vv", "-t"]
+        return self._space.run(argv).stdout.strip()
 
 
 class FlowMonitor:

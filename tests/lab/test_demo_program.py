@@ -26,6 +26,15 @@ ROWS = (
     "tcp 22 from another VM: dropped, and why",
     "forged frames are dropped, an honest one is not",
     "the switch's table guard dropped them",
+    "both uplinks of every hypervisor carry traffic",
+    "a cut link costs no more than its detection",
+    "the mended link carries traffic again",
+    "one node owns each hypervisor, the other stands by",
+    "a node drained and undrained: nothing is lost",
+    "its hypervisors move and come back, no flow is touched",
+    "a node killed for good: its hypervisors move, nothing is lost",
+    "meanwhile new connections: permitted ones work, others do not",
+    "a new port there, made by the node that is left",
 )
 
 

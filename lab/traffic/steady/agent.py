@@ -13,15 +13,13 @@ import sys
 import time
 from typing import Any
 
-from lab.traffic.steady.connections import PATIENCE, Connections, Denied
+from lab.traffic.steady.connections import Connections, Denied
 from lab.traffic.steady.loop import READ, Loop
 from lab.traffic.steady.pings import Pings
 from lab.traffic.steady.renewals import Renewals
 from lab.traffic.steady.streams import Streams
 from lab.traffic.steady.writes import Writes
 
-SETTLE = PATIENCE + 0.2
-"""Seconds after the end of a lap, within which what was sent in it may still be answered."""
 VERIFYING = 20.0
 
 
@@ -37,6 +35,7 @@ class Agent:
             "renewals": Renewals(loop, plan["clients"], plan["renewal_rate"]),
             "writes": Writes(plan["urls"], plan["write_rate"]),
         }
+        self._settle = plan["settle"]
         self._warm_until = time.monotonic() + warm_up
         self._input = b""
         self._begun = time.monotonic()
@@ -57,7 +56,7 @@ class Agent:
             return
         # What is under way is counted in the warm-up.
         results = self._turn()
-        self._loop.after(SETTLE, lambda: [result() for result in results.values()])
+        self._loop.after(self._settle, lambda: [result() for result in results.values()])
         _say("failed" if missing else "ready", missing)
 
     def _turn(self) -> dict[str, Any]:
@@ -81,7 +80,7 @@ class Agent:
                 part.stop()
         seconds = time.monotonic() - self._begun
         results = self._turn()
-        self._loop.after(SETTLE, lambda: self._report(results, seconds, last))
+        self._loop.after(self._settle, lambda: self._report(results, seconds, last))
 
     def _report(self, results: dict[str, Any], seconds: float, last: bool) -> None:
         report = {name: result() for name, result in results.items()}

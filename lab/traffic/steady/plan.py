@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.hosts.vm import Vm
+from lab.traffic.steady.connections import PATIENCE
 from lab.traffic.steady.guard import GUARDED, PORT, STREAM_PORT
 
 Pair = tuple[Vm, Vm]
@@ -16,6 +17,9 @@ Pair = tuple[Vm, Vm]
 @dataclass
 class Plan:
     """Rates are in total and a second; ``write_rate`` is at each node.  Lists may be added to.
+
+    ``settle``: seconds after the end of a lap, within which what was sent in it may still be
+    answered; less than the patience of a connection counts those under way as failed.
 
     ``pings``: {"source": namespace, "name", "address"}; ``streams``, ``connections`` and
     ``denied``: {"source", "target": namespaces, "name", "address", "port"}; ``clients`` of DHCP:
@@ -27,6 +31,7 @@ class Plan:
     denied_rate: float = 10.0
     renewal_rate: float = 2.0
     write_rate: float = 2.0
+    settle: float = PATIENCE + 0.2
     pings: list[dict[str, Any]] = field(default_factory=list)
     streams: list[dict[str, Any]] = field(default_factory=list)
     connections: list[dict[str, Any]] = field(default_factory=list)
@@ -63,7 +68,8 @@ def plan(
 
     ``pairs``: or each of ``vms`` to the one after it, the last to the first.  ``guarded``: the VMs
     are in the group of :func:`~lab.traffic.steady.guard.guard`, so that attempts at another port
-    must fail.  ``dhcp``: each source renews its lease.  ``rates``: see :class:`Plan`.
+    must fail.  ``dhcp``: each source renews its lease.  ``rates``: and
+    ``settle``, see :class:`Plan`.
     """
     made = Plan(**rates, urls=list(urls))
     pairs = list(pairs) or list(itertools.pairwise([*vms, *vms[:1]]))

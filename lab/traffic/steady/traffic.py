@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lab.traffic.steady.agent import SETTLE, VERIFYING
+from lab.traffic.steady.agent import VERIFYING
 from lab.traffic.steady.plan import Plan
 from lab.traffic.steady.report import Report, from_json
 from lab.traffic.steady.writes import TIMEOUT
@@ -73,13 +73,13 @@ class Steady:
         """What went on since the last lap.  Takes a few seconds, in which what was sent may still
         be answered; the traffic goes on meanwhile and belongs to the next lap."""
         self._say("lap")
-        return self._report(SETTLE + 15)
+        return self._report(self._plan.settle + 15)
 
     def stop(self) -> Report:
         """End it; returns what went on since the last lap.  Acknowledged writes of all laps are
         looked for now."""
         self._say("stop")
-        self.report = self._report(SETTLE + TIMEOUT + VERIFYING + 15)
+        self.report = self._report(self._plan.settle + TIMEOUT + VERIFYING + 15)
         self.end()
         return self.report
 
