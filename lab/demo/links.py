@@ -62,7 +62,8 @@ def cut(lab: Lab, report: Report, traffic: Steady) -> float:
 
 
 def mended(lab: Lab, report: Report, since: float) -> None:
-    """The path is in use again, held back for a while; the traffic's next lap shows that nothing was lost by that."""
+    """The path is in use again, after it was held back for a while; the traffic's next lap shows
+    that nothing was lost by that.  ``since``: when the link was mended."""
     wait_until(lambda: not failed(lab) and spread(lab), "both paths to be in use again", PATIENCE)
     report.check("the mended link carries traffic again", True,
                  f"{time.monotonic() - since:.1f} s later, after its hold time")
