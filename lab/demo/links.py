@@ -15,7 +15,7 @@ from lab.wait import wait_until
 
 INTERVAL = 0.3
 """Seconds between BFD packets; a machine of two cores that does all of this keeps up with it."""
-SETTINGS = {"ovsdb": (f"bfd_interval = {INTERVAL * 1000:.0f}", "path_hold = 5")}
+SETTINGS = {"ovsdb": (f"bfd_interval = {INTERVAL * 1000:.0f}", "path_hold = 2")}
 DETECTION = 3.5
 """BFD intervals within which a cut is over: three packets missed, and what is under way."""
 PATIENCE = 30.0
