@@ -94,7 +94,7 @@ def steps(lab: Lab, report: Report) -> None:
         links.both_paths(lab, report)
         since = links.cut(lab, report, traffic)
         owners.named(lab, report)
-        links.mended(lab, report, since)
+        links.mended(lab, report, traffic, since)
         owners.drained(lab, report, traffic)
         owners.killed(lab, report, traffic)
     owners.goes_on(lab, report, red)

@@ -61,12 +61,16 @@ def cut(lab: Lab, report: Report, traffic: Steady) -> float:
     return since
 
 
-def mended(lab: Lab, report: Report, since: float) -> None:
-    """The path is in use again, after it was held back for a while; the traffic's next lap shows
-    that nothing was lost by that.  ``since``: when the link was mended."""
+def mended(lab: Lab, report: Report, traffic: Steady, since: float) -> None:
+    """The path is in use again, after it was held back for a while, and is no black hole then.
+    ``since``: when the link was mended."""
     wait_until(lambda: not failed(lab) and spread(lab), "both paths to be in use again", PATIENCE)
-    report.check("the mended link carries traffic again", True,
-                 f"{time.monotonic() - since:.1f} s later, after its hold time")
+    seconds = time.monotonic() - since
+    seen = traffic.lap()
+    # What was under way may be lost.
+    report.check("the mended link carries traffic again",
+                 seen.pings.longest_outage < INTERVAL and not seen.streams.broken,
+                 f"{seconds:.1f} s later, after its hold time; {losses(seen)}")
 
 
 def losses(seen: Seen) -> str:

@@ -57,11 +57,11 @@ def test_demo_after_a_crash_in_the_middle(environment: dict[str, str]) -> None:
     seen = ""
     for line in first.stdout:
         seen += line
-        if "tenant blue" in line:
+        if "is drained" in line:  # under steady traffic, with monitors of flows
             break
     first.kill()
     first.wait(10)
-    assert "tenant blue" in seen, seen
+    assert "is drained" in seen, seen
     assert f"{name}-hv1" in run(["ip", "netns", "list"]).stdout
 
     second = subprocess.run(
