@@ -25,7 +25,7 @@ def test_tunnels_are_made_repaired_and_removed(bed):
         "name": "vx0a000002",
         "options": ["map", [["dst_port", "4789"], ["key", "flow"], ["local_ip", "10.0.0.1"],
                             ["remote_ip", "10.0.0.2"]]],
-        "bfd": ["map", [["enable", "true"], ["min_rx", "1000"], ["min_tx", "1000"]]],
+        "bfd": ["map", [["enable", "true"], ["min_rx", "100"], ["min_tx", "100"], ["mult", "3"]]],
         "external_ids": ["map", [["vnc-vtep", "10.0.0.2"]]],
     }]
     until(lambda: tunnels(node, "hv1")["10.0.0.2"].bfd == "down", "BFD state")
