@@ -94,9 +94,12 @@ class Database:
         return ["uuid", value] if isinstance(value, str) and value.startswith("u#") else value
 
     def _holds(self, table: str, uuid: str, column: str, function: str, value: Any) -> bool:
+        kind, present = self.replica.kinds[table][column], self.replica.tables[table][uuid][column]
+        asked = read_value(kind, value)
+        if function == "includes" and kind == SET:
+            return asked <= present
         assert function == "=="
-        kind = self.replica.kinds[table][column]
-        return self.replica.tables[table][uuid][column] == read_value(kind, value)
+        return present == asked
 
     def commit(self, transaction: Transaction) -> None:
         names: dict[str, str] = {}
