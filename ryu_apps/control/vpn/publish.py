@@ -100,6 +100,13 @@ class Publisher:
             changes += self._rib.end_of_rib(source, family)
         return changes
 
+    def retract_some(self, source: str, nlris: list[Nlri]) -> list[BestChange]:
+        """As :meth:`retract`, of these alone."""
+        for nlri in nlris:
+            del self.released[nlri]
+        self._out.update(dict.fromkeys(nlris))
+        return self._rib.drop_stale(source, nlris)
+
     # ------------------------------------------------------------ next hops
 
     def next_hop(self, vtep: str) -> str:

@@ -6,14 +6,15 @@ and say the same, so that nobody changes a flow.  When somebody else has announc
 :data:`QUIET` seconds, peers hear them from there, and they go; what nobody announces goes after
 ``patience`` seconds.  How long the new owner's switch takes says nothing of what will not come: to
 withdraw a route before its successor is there would leave a gap, to keep one too long leads to a
-hypervisor that drops.
+hypervisor that drops.  One that somebody else has announced and withdrawn since is over at once.
 """
 
 from __future__ import annotations
 
 import collections
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ryu_apps.control.routes import Nlri
 from ryu_apps.control.vpn.publish import Owner, Publisher
 from ryu_apps.control.vpn.rib import BestChange, Rib
 
@@ -33,6 +34,8 @@ class _Release:
     """How many of the routes nobody else announced when it was last looked."""
     since: float
     """Since when that is so."""
+    heard: set[Nlri] = field(default_factory=set)
+    """Those that somebody else has announced."""
 
 
 class Released:
@@ -64,9 +67,23 @@ class Released:
             if nlri in self._rib.stale_best
         )
 
+    def _withdrawn_elsewhere(self) -> list[BestChange]:
+        """Let those go that the new owner announced and has no more: their port is gone."""
+        over: dict[str, list[Nlri]] = {}
+        for nlri, source in self.publisher.released.items():
+            heard = self._releases[source.removeprefix(SOURCE)].heard
+            if self._rib.announcers(nlri) != (source,):
+                heard.add(nlri)
+            elif nlri in heard:
+                over.setdefault(source, []).append(nlri)
+        changes: list[BestChange] = []
+        for source, nlris in over.items():
+            changes += self.publisher.retract_some(source, nlris)
+        return changes
+
     def tick(self, now: float) -> list[BestChange]:
         """Let those go whose time is over."""
-        changes: list[BestChange] = []
+        changes = self._withdrawn_elsewhere()
         waiting = self._waiting() if self._releases else {}
         for element, release in list(self._releases.items()):
             left = waiting[source_of(element)]

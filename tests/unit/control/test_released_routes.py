@@ -93,6 +93,29 @@ def test_what_the_new_owner_does_not_announce_goes_after_the_time_of_a_restart(m
     check(mesh)
 
 
+def test_what_the_new_owner_announced_and_withdraws_is_over(monkeypatch):
+    """A port that is unplugged after the move: the former owner's copy must not outlive it."""
+    mesh = site(monkeypatch, 2)
+    held = mesh.author.node.inputs.config["port", "port5"].mac_address
+    mesh.migrate("e0", 1)
+    mesh.rest()
+    wait(mesh, 2)
+    former = mesh.nodes[0].world
+
+    def kept() -> bool:
+        return any(
+            type(nlri) is MacIp and nlri.mac == held for nlri in former.publisher.released
+        )
+
+    assert kept()
+    mesh.bind("e0", "tap2", None)
+    mesh.rest()
+    wait(mesh, 2)
+    assert not kept()
+    assert not any(type(nlri) is MacIp and nlri.mac == held for nlri in former.rib.best)
+    check(mesh)
+
+
 def lost() -> Node:
     one = node()
     one.lose("e0")
