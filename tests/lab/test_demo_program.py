@@ -30,7 +30,7 @@ ROWS = (
     "a cut link costs no more than its detection",
     "the mended link carries traffic again",
     "one node owns each hypervisor, the other stands by",
-    "a node drained and undrained: no packet is lost",
+    "a node drained and undrained: nothing is lost",
     "its hypervisors move and come back, no flow is touched",
     "a node killed for good: its hypervisors move, nothing is lost",
     "meanwhile new connections: permitted ones work, others do not",

@@ -22,6 +22,7 @@ NO_CHANGE, EQUAL, MASTER, SLAVE = 0, 1, 2, 3
 ROLE_NAMES = {EQUAL: "equal", MASTER: "master", SLAVE: "slave"}
 STALE = (11, 0)
 """OFPET_ROLE_REQUEST_FAILED, OFPRRFC_STALE."""
+_SLAVE = struct.pack("!I", SLAVE)
 _IS_SLAVE = struct.pack("!HH", 1, 10)
 _NO_GENERATION = (1 << 64) - 1
 _ROLE = struct.Struct("!BBHIIIQ")
@@ -53,6 +54,14 @@ def decode_role(message: bytes) -> Role:
 def is_slave_error(message: bytes) -> bool:
     """Whether a whole message is an error of type OFPET_BAD_REQUEST, OFPBRC_IS_SLAVE."""
     return message[1] == OFPT_ERROR and message[8:12] == _IS_SLAVE
+
+
+def says_slave(kind: int, message: bytes) -> bool:
+    """Whether a whole message of type ``kind`` says that this connection is SLAVE, or refuses
+    something because it is."""
+    if kind == OFPT_ERROR:
+        return is_slave_error(message)
+    return kind in (OFPT_ROLE_REPLY, OFPT_ROLE_STATUS) and message[8:12] == _SLAVE
 
 
 def forward_requests(xid: int) -> bytes:

@@ -123,7 +123,7 @@ class VrouterChannel:
         """Send a frame out of a port, now or not at all: False without a connection, while the
         switch is another node's, or where it does not take what it was sent before."""
         session = self._session
-        return session is not None and session.mastership.may_write and session.datapath.send(
+        return session is not None and session.may_answer and session.datapath.send(
             wire.packet_out(ofport, frame, OUR_XIDS), wait=False
         )
 

@@ -37,7 +37,12 @@ from ryu_apps.southbound.openflow.rounds import Outcome, Rounds
 from vrouter_ovs.wire.encode import is_ours, packet_in_cookie, set_config
 from vrouter_ovs.wire.flow_monitor import is_flow_monitor
 from vrouter_ovs.wire.port_status import OFPT_PORT_STATUS, decode_port_status
-from vrouter_ovs.wire.roles import OFPT_REQUESTFORWARD, OFPT_ROLE_REPLY, OFPT_ROLE_STATUS
+from vrouter_ovs.wire.roles import (
+    OFPT_REQUESTFORWARD,
+    OFPT_ROLE_REPLY,
+    OFPT_ROLE_STATUS,
+    says_slave,
+)
 
 OUR_TYPES = frozenset({ERROR, MULTIPART_REPLY, BARRIER_REPLY, BUNDLE_CONTROL, OFPT_ROLE_REPLY})
 TOLD = frozenset({OFPT_ROLE_STATUS, OFPT_REQUESTFORWARD})
@@ -63,6 +68,7 @@ class OpenFlowSession:
         self.serving = False
         self.introduced = False
         self.owned = True
+        self._asked = False
         connection = OpenFlowConnection(datapath, element, counters)
         self.readback = Readback(connection, answer_timeout)
         self.rounds = Rounds(connection, answer_timeout)
@@ -70,6 +76,21 @@ class OpenFlowSession:
         self.follow = Follow(connection)
         self.mastership = Mastership(connection, confirm, lost, answer_timeout)
         self._connection = connection
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether the switch takes packets from this connection; any thread may look.  What it asks
+        shows that, before the worker has come to its answer to the role that was asked for."""
+        return self.owned and (self._asked or self.mastership.may_write)
+
+    def asked(self) -> None:
+        """The switch sends what VMs ask, as it does to no SLAVE.  For the receiving thread, like
+        :meth:`taken_away`: so both are heard in the order in which the switch said them."""
+        self._asked = True
+
+    def taken_away(self) -> None:
+        """The switch says that this connection is SLAVE: it takes nothing more."""
+        self._asked = False
 
     def begin(self, epoch: int | None) -> None:
         """The connection is new: get its role before anything else, and have the switch tell what
@@ -154,8 +175,11 @@ def _raw_hook(
 
     def hook(kind: int, xid: int, message: bytes) -> bool:
         if kind == PACKET_IN and punted is not None and is_ours(packet_in_cookie(message)):
+            session.asked()
             punted(element, message)
             return True
+        if says_slave(kind, message):
+            session.taken_away()
         if kind in TOLD:
             inbox.put((handle, session, kind, xid, message))
             return kind == OFPT_REQUESTFORWARD  # Other applications may want the role.
