@@ -143,7 +143,7 @@ class Database:
         return row
 
     def _wait(self, table: str, found: list[str], operation: Mapping[str, Any]) -> None:
-        names = operation.get("columns") or list(columns()[table])
+        names = operation.get("columns", list(columns()[table]))
         have = [{name: self._value(table, row_id, name) for name in names} for row_id in found]
         want = [
             {name: self._read(table, name, row[name]) for name in names if name in row}

@@ -202,14 +202,19 @@ class SimulatedHypervisor:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         writer.write(openflow.message(openflow.HELLO, 1, bytes([0, 1, 0, 8, 0, 0, 0, 0x20])))
+        connection = openflow.Connection(writer.write)
+        self.switch.connections.add(connection)
         buffer = bytearray()
-        while data := await reader.read(READ):
-            buffer += data
-            for one in openflow.split(buffer):
-                reply = self.switch.answer(one)
-                if reply:
-                    writer.write(reply)
-            await writer.drain()
+        try:
+            while data := await reader.read(READ):
+                buffer += data
+                for one in openflow.split(buffer):
+                    reply = self.switch.answer(connection, one)
+                    if reply:
+                        writer.write(reply)
+                await writer.drain()
+        finally:
+            self.switch.connections.discard(connection)
 
 
 def _send(writer: asyncio.StreamWriter, value: Any) -> None:

@@ -10,28 +10,38 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 VERSION = 5
 (HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY) = range(4)
 FEATURES_REQUEST, FEATURES_REPLY, CONFIG_REQUEST, CONFIG_REPLY = 5, 6, 7, 8
 FLOW_MOD = 14
 MULTIPART_REQUEST, MULTIPART_REPLY, BARRIER_REQUEST, BARRIER_REPLY = 18, 19, 20, 21
-ROLE_REQUEST, ROLE_REPLY = 24, 25
+ROLE_REQUEST, ROLE_REPLY, ROLE_STATUS = 24, 25, 30
 BUNDLE_CONTROL, BUNDLE_ADD = 33, 34
 FLOW, AGGREGATE, FLOW_MONITOR = 1, 2, 16
 ADD, DELETE_STRICT = 0, 4
 OPEN, COMMIT = 0, 4
 """Types of OFPT_BUNDLE_CONTROL; each reply's is one more."""
-SLAVE, MASTER = 3, 2
+NOCHANGE, EQUAL, MASTER, SLAVE = range(4)
+MASTER_REQUEST = 0
+"""Reason of OFPT_ROLE_STATUS: another controller asked to be master."""
+STALE, IS_SLAVE = (11, 0), (1, 10)
+"""OFPET_ROLE_REQUEST_FAILED/OFPRRFC_STALE and OFPET_BAD_REQUEST/OFPBRC_IS_SLAVE."""
 CHUNK = 60_000
 """Bytes of a multipart reply."""
+CHANGES = frozenset((FLOW_MOD, BUNDLE_CONTROL, BUNDLE_ADD))
+"""What a slave may not ask for, of what is understood here."""
 _HEADER = struct.Struct("!BBHI")
 _FLOW_MOD = struct.Struct("!8xQQBBHHHIIIHH")
 
 
 def message(kind: int, xid: int, body: bytes = b"") -> bytes:
     return _HEADER.pack(VERSION, kind, 8 + len(body), xid) + body
+
+
+def _error(xid: int, why: tuple[int, int], refused: bytes) -> bytes:
+    return message(ERROR, xid, struct.pack("!HH", *why) + refused[:64])
 
 
 def split(buffer: bytearray) -> Iterator[bytes]:
@@ -44,19 +54,31 @@ def split(buffer: bytearray) -> Iterator[bytes]:
         del buffer[:size]
 
 
+class Connection:
+    """A controller's connection, with a ``role`` of its own; ``write`` takes the bytes for it."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        self.role = EQUAL
+        self.write = write
+
+
 class SimulatedSwitch:
     """``flows``: table, priority and match -> (cookie, the rest of the flow).  ``counters``: what
-    it was asked to do.  It outlives its connections, each of which has a ``role`` of its own."""
+    it was asked to do.  ``connections``: the controllers'; the switch outlives each of them."""
 
     def __init__(self) -> None:
         self.datapath_id = 0
         self.flows: dict[bytes, tuple[int, bytes]] = {}
         self.counters: Counter[str] = Counter()
+        self.connections: set[Connection] = set()
         self._bundles: dict[int, list[bytes]] = {}
         self._generation: int | None = None
 
-    def answer(self, data: bytes) -> bytes:
-        """What comes back for one message."""
+    def answer(self, connection: Connection, data: bytes) -> bytes:
+        """What comes back on ``connection`` for one message of it.
+
+        A change that a slave asks for is refused (section 6.3.6, "Multiple Controllers").
+        """
         _, kind, _, xid = _HEADER.unpack_from(data)
         if kind == ECHO_REQUEST:
             return message(ECHO_REPLY, xid, data[8:])
@@ -71,7 +93,10 @@ class SimulatedSwitch:
         if kind == MULTIPART_REQUEST:
             return b"".join(self._multipart(data, xid))
         if kind == ROLE_REQUEST:
-            return self._role(data, xid)
+            return self._role(connection, data, xid)
+        if connection.role == SLAVE and kind in CHANGES:
+            self.counters["refused"] += 1
+            return _error(xid, IS_SLAVE, data)
         if kind == BUNDLE_CONTROL:
             return self._bundle_control(data, xid)
         if kind == BUNDLE_ADD:
@@ -82,14 +107,26 @@ class SimulatedSwitch:
             self.counters["other"] += 1
         return b""
 
-    def _role(self, data: bytes, xid: int) -> bytes:
+    def _role(self, connection: Connection, data: bytes, xid: int) -> bytes:
         role, generation = struct.unpack_from("!I4xQ", data, 8)
         if role in (MASTER, SLAVE):
             known = self._generation
             if known is not None and (generation - known) % (1 << 64) >= 1 << 63:
-                return message(ERROR, xid, struct.pack("!HH", 11, 0) + data[:64])
+                return _error(xid, STALE, data)
             self._generation = generation
-        return message(ROLE_REPLY, xid, data[8:24])
+        if role == MASTER:
+            for other in self.connections - {connection}:
+                if other.role == MASTER:
+                    other.role = SLAVE
+                    other.write(message(ROLE_STATUS, 0, struct.pack(
+                        "!IB3xQ", SLAVE, MASTER_REQUEST, generation
+                    )))
+        if role != NOCHANGE:
+            connection.role = role
+        return message(ROLE_REPLY, xid, struct.pack(
+            "!I4xQ", connection.role, (1 << 64) - 1 if self._generation is None
+            else self._generation
+        ))
 
     def _bundle_control(self, data: bytes, xid: int) -> bytes:
         bundle, kind = struct.unpack_from("!IH", data, 8)

@@ -91,7 +91,7 @@ def _ovsdb() -> list[bytes]:
 
 
 def _openflow() -> list[bytes]:
-    switch = openflow.SimulatedSwitch()
+    switch, connection = openflow.SimulatedSwitch(), openflow.Connection(lambda _: None)
     switch.datapath_id = 0xDEAD
     port = struct.pack("!IHxx6sxx16sII", 5, 72, bytes(6), b"tap1", 0, 0) + struct.pack(
         "!HHIIIIIII", 0, 32, 0, 0, 0, 0, 0, 0, 0)
@@ -99,7 +99,7 @@ def _openflow() -> list[bytes]:
     flow = struct.pack("!HBxIIHHHHHxxQQQ", 64, 0, 1, 2, 5, 0, 0, 0, 0, 7, 1, 60) + match
     return [
         openflow.message(openflow.HELLO, 1, bytes([0, 1, 0, 8, 0, 0, 0, 0x20])),
-        switch.answer(openflow.message(openflow.FEATURES_REQUEST, 2)),
+        switch.answer(connection, openflow.message(openflow.FEATURES_REQUEST, 2)),
         openflow.message(openflow.MULTIPART_REPLY, 3, struct.pack("!HH4x", 13, 0) + port),
         openflow.message(openflow.ECHO_REQUEST, 4, b"abcd"),
         openflow.message(12, 0, struct.pack("!B7x", 0) + port),
