@@ -8,7 +8,7 @@ from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.address_owners import own_addresses
 from ryu_apps.control.config.model import Change, Network, Port, Router, Subnet, means_the_same
 from ryu_apps.control.config.service_addresses import is_link_local
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.translate import instance_spec

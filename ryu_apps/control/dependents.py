@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from ryu_apps.control.addresses.learned import Learned
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.routes import MacIp, Nlri
 from ryu_apps.control.tables import Tables

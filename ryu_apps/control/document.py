@@ -9,14 +9,14 @@ import argparse
 import sys
 from pathlib import Path
 
-from ryu_apps.control.graph import GOING_BACK, GRAPH, LINES, RARELY
-from ryu_apps.control.worklist import Stage
+from ryu_apps.control.graph.graph import GOING_BACK, GRAPH, LINES, RARELY
+from ryu_apps.control.graph.worklist import Stage
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "control.md"
 _HEAD = """\
 # The control core: what is computed when
 
-Made by `python -m ryu_apps.control.document` from `ryu_apps/control/graph.py`; edit that.
+Made by `python -m ryu_apps.control.document` from `ryu_apps/control/graph/graph.py`; edit that.
 
 An event is taken in (`World.handle`) by marking keys in worklists; nothing is computed.
 `World.flush` then drains the worklists below from the top: one is drained when all above it are

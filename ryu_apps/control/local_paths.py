@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ryu_apps.control.elements.elements import Claim
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import Path
 from ryu_apps.control.tables import Tables

@@ -14,7 +14,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.families import UNDERLAY_FAMILIES, Family
 from ryu_apps.control.graceful_restart import Negotiated, promises_end_of_rib
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.routes import Path, by_next_hop
 from ryu_apps.control.stale_routes import StaleRoutes
 from ryu_apps.control.tables import Tables

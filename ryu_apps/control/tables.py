@@ -1,7 +1,7 @@
 """The tables of the control core: what it knows and what it has decided.
 
 Each has one writer; everybody may read.  Who writes marks what depends on it
-(:mod:`ryu_apps.control.graph`).
+(:mod:`ryu_apps.control.graph.graph`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.desired import Desired
+from ryu_apps.control.desired.desired import Desired
 from ryu_apps.control.elements.claims import ClaimRefusal
 from ryu_apps.control.elements.elements import Claim, Elements
 from ryu_apps.control.vpn.instances import Instances

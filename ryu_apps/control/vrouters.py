@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.ownership.targets import StandbyTargets
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables

@@ -2,8 +2,8 @@
 
 No I/O, no threads, no clock.  One controller thread owns it.  :meth:`World.handle` takes an event
 into the inputs and marks what depends on it; :meth:`World.flush` computes that, in the order of
-:mod:`ryu_apps.control.graph`, and returns the effects.  ``step`` is both; a busy controller handles
-a batch of events and flushes once.
+:mod:`ryu_apps.control.graph.graph`, and returns the effects.  ``step`` is both; a busy controller
+handles a batch of events and flushes once.
 """
 
 from __future__ import annotations
@@ -15,13 +15,10 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.addresses.probes import Probes
-from ryu_apps.control.assignment import Assignment
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.configure import Configurer
-from ryu_apps.control.convergence import Convergence
-from ryu_apps.control.departures import Departures
 from ryu_apps.control.dependents import Dependents
-from ryu_apps.control.desired import Desired
+from ryu_apps.control.desired.desired import Desired
 from ryu_apps.control.edge.advertised import RECORDS as ADVERTISED
 from ryu_apps.control.edge.edge import Edges
 from ryu_apps.control.edge.names import Names
@@ -31,12 +28,15 @@ from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.resolve import Resolver
 from ryu_apps.control.forwarding.services import Services
-from ryu_apps.control.graph import Graph
+from ryu_apps.control.graph.graph import Graph
 from ryu_apps.control.links.announced import AnnouncedAddresses
 from ryu_apps.control.links.damping import Damping
 from ryu_apps.control.links.tunnels import Tunnels
 from ryu_apps.control.local_paths import LocalPaths
-from ryu_apps.control.membership import Membership
+from ryu_apps.control.membership.assignment import Assignment
+from ryu_apps.control.membership.convergence import Convergence
+from ryu_apps.control.membership.departures import Departures
+from ryu_apps.control.membership.membership import Membership
 from ryu_apps.control.ownership.records import OWNERS, REACH
 from ryu_apps.control.peers import PeerOptions, Peers
 from ryu_apps.control.policy.sets import Policies

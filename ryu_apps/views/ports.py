@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.confirmations import DONE, REFUSED
+from ryu_apps.control.desired.confirmations import DONE, REFUSED
 from ryu_apps.control.routes import Path
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import DOWN, PortState

@@ -18,7 +18,7 @@ from lab.topology import Lab
 from lab.traffic.capture import FlowMonitor
 from lab.traffic.steady import Steady, plan
 from lab.wait import wait_until
-from ryu_apps.control.membership import MOVE_PATIENCE
+from ryu_apps.control.membership.membership import MOVE_PATIENCE
 from tests.lab.headless_support import pairs
 
 NODES = ("node1", "node2", "node3")

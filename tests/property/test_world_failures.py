@@ -15,7 +15,7 @@ from ryu_apps.control import local_paths
 from ryu_apps.control.edge import edge, names
 from ryu_apps.control.forwarding import presence, services
 from ryu_apps.control.forwarding.resolve import Resolver
-from ryu_apps.control.graph import RARELY
+from ryu_apps.control.graph.graph import RARELY
 from ryu_apps.control.policy import sets
 from ryu_apps.control.ports import ports
 

@@ -16,7 +16,7 @@ from ryu_apps.control.config.model import Change
 from ryu_apps.control.edge.edge import edge_port
 from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.families import EVPN
-from ryu_apps.control.graph import GOING_BACK
+from ryu_apps.control.graph.graph import GOING_BACK
 from ryu_apps.control.links.paths import underlay_paths
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.released import SOURCE

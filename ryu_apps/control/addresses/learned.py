@@ -16,7 +16,7 @@ from ryu_apps.control.addresses.dampening import MoveDampening
 from ryu_apps.control.addresses.eligibility import AddressEligibility
 from ryu_apps.control.addresses.holders import AddressHolder, AddressHolders, Key
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.messages import Evidence
 from ryu_apps.control.routes import next_sequence
 from ryu_apps.control.tables import Tables

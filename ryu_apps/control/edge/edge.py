@@ -16,7 +16,7 @@ from ryu_apps.control.config.service_addresses import (
     service_mac,
 )
 from ryu_apps.control.edge.advertised import Advertised
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.messages import EdgeChanged
 from ryu_apps.control.vpn.translate import BoundPort
 from vrouter_ovs.edge import EdgePort, Lease4, Lease6

@@ -20,7 +20,7 @@ from __future__ import annotations
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.dns_names import DEFAULT_DOMAIN, Assignment, assignments
 from ryu_apps.control.config.model import Network
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.messages import DnsChanged
 from vrouter_ovs.proxies.dns.dns import DnsView
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ryu_apps.control import ids
-from ryu_apps.control.confirmations import Confirmations
+from ryu_apps.control.desired.confirmations import Confirmations
 from ryu_apps.control.elements.port_numbers import PortNumbers
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.kinds import datapath_of
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from ryu_apps.control.ownership.records import OwnershipRecords
@@ -54,7 +54,7 @@ class Element:
     """When it was accepted, by the core's clock."""
     deferred: bool = True
     """It has not been let go since it joined: see
-    :class:`~ryu_apps.control.convergence.Convergence`."""
+    :class:`~ryu_apps.control.membership.convergence.Convergence`."""
 
     @property
     def vtep(self) -> str:

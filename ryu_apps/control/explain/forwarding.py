@@ -11,7 +11,7 @@ import ipaddress
 
 from ryu_apps.control.config.attachments import attachment, router_networks
 from ryu_apps.control.config.model import Port, Subnet
-from ryu_apps.control.confirmations import PENDING, REFUSED
+from ryu_apps.control.desired.confirmations import PENDING, REFUSED
 from ryu_apps.control.explain.path import DROP, PASS, UNKNOWN, Stage
 from ryu_apps.control.explain.rules import Packet
 from ryu_apps.control.vpn.translate import BoundPort

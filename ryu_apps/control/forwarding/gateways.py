@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from ryu_apps.control import ids
 from ryu_apps.control.config.model import Router
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.moves import MoveNotifier

@@ -10,7 +10,7 @@ from ryu_apps.control.config.attachments import router_networks
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.services import Services
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.translate import connected
 from vrouter_ovs.state import Evi, Vrf

@@ -14,7 +14,7 @@ from ryu_apps.control import ids
 from ryu_apps.control.config.address_owners import owner_of
 from ryu_apps.control.config.attachments import router_networks
 from ryu_apps.control.config.service_addresses import service_mac
-from ryu_apps.control.desired import Scope
+from ryu_apps.control.desired.desired import Scope
 from ryu_apps.control.elements.elements import Element
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence

@@ -12,7 +12,7 @@ from ryu_apps.control.config.service_addresses import (
     service_address,
     service_mac,
 )
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.moves import MoveNotifier

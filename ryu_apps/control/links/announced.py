@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Element
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.links.damping import Damping
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.publish import Publisher

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import MAX_VTEPS, Element
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.links.announced import AnnouncedAddresses
 from ryu_apps.control.links.damping import Damping
 from ryu_apps.control.links.paths import underlay_paths

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.policy.rules import (
     Groups,
     Member,

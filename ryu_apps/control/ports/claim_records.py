@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ryu_apps.control.elements.elements import Claim
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.messages import RecordStatus
 from ryu_apps.control.tables import Tables
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ryu_apps.control.desired import Desired
+from ryu_apps.control.desired.desired import Desired
 from ryu_apps.control.vpn.translate import BoundPort
 from vrouter_ovs.state import Arrived
 

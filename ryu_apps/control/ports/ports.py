@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator
 from ryu_apps.control import ids
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.confirmations import PENDING, Status
+from ryu_apps.control.desired.confirmations import PENDING, Status
 from ryu_apps.control.edge.names import Names
 from ryu_apps.control.elements.claims import ClaimRefusal
 from ryu_apps.control.elements.elements import Claim
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings

@@ -10,11 +10,11 @@ import ipaddress
 from collections.abc import Iterable
 
 from ryu_apps.control import ids
+from ryu_apps.control.graph.worklist import Worklist
 from ryu_apps.control.routes import IpPrefix, MacIp, Nlri, Path
 from ryu_apps.control.vpn.import_rules import RULES_OF, Lookup
 from ryu_apps.control.vpn.translate import VpnInstanceSpec
 from ryu_apps.control.vpn.usable import unreachable, unusable
-from ryu_apps.control.worklist import Worklist
 
 __all__ = ["Instance", "Lookup"]
 

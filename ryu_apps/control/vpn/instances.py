@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable
 
 from ryu_apps.control import ids
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.vpn.import_rules import import_keys
 from ryu_apps.control.vpn.instance import Instance, Lookup

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
-from ryu_apps.control.graph import Graph
+from ryu_apps.control.graph.graph import Graph
 
 
 class Part:

@@ -10,8 +10,13 @@ import pytest
 from lab.beds.option_values import world_settings
 from lab.beds.owners import owns
 from ryu_apps.control import messages as msg
-from ryu_apps.control.assignment import FIRST_WAIT, LONGEST_PAUSE, OUT_OF_REACH, RANK_WAIT
 from ryu_apps.control.elements.elements import RECORDS, record
+from ryu_apps.control.membership.assignment import (
+    FIRST_WAIT,
+    LONGEST_PAUSE,
+    OUT_OF_REACH,
+    RANK_WAIT,
+)
 from ryu_apps.control.ownership.records import MAX_EPOCH, OWNERS, PROTOCOL, REACH, ReachRecord
 from ryu_apps.control.ownership.rendezvous import ranking
 from ryu_apps.control.world import NODES, World

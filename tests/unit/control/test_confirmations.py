@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.control.confirmations import DONE, PENDING, REFUSED, Confirmations, Status
+from ryu_apps.control.desired.confirmations import DONE, PENDING, REFUSED, Confirmations, Status
 from vrouter_ovs.state import FLOWS, OPENFLOW, TARGET_OF, TARGETS, Evi, Vrf
 
 ONE, TWO = Evi(1), Evi(2)

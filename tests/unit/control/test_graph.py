@@ -12,7 +12,7 @@ import pytest
 
 from lab.beds.option_values import world_settings
 from ryu_apps import control
-from ryu_apps.control.graph import GOING_BACK, GRAPH, LINES, RARELY, Graph, Marks
+from ryu_apps.control.graph.graph import GOING_BACK, GRAPH, LINES, RARELY, Graph, Marks
 from ryu_apps.control.messages import Notice
 from ryu_apps.control.world import World
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.membership import MOVE_PATIENCE
+from ryu_apps.control.membership.membership import MOVE_PATIENCE
 from ryu_apps.control.ownership.records import MAINTENANCE, PINS, PROTOCOL
 from ryu_apps.control.ownership.targets import KEPT
 from ryu_apps.control.vpn.released import QUIET

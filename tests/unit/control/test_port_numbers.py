@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.graph import Graph
+from ryu_apps.control.graph.graph import Graph
 from tests.property.world_model import Node, element_info
 from tests.unit.control.elements_support import node
 from vrouter_ovs.state import LocalPort

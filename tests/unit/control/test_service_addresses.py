@@ -21,7 +21,7 @@ from ryu_apps.control.config.service_addresses import (
     service_address,
     service_mac,
 )
-from ryu_apps.control.desired import Desired
+from ryu_apps.control.desired.desired import Desired
 from ryu_apps.control.edge.edge import edge_port
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.tables import Tables

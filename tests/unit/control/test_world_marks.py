@@ -6,7 +6,7 @@ from lab.beds.option_values import world_settings
 from lab.beds.owners import owns
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Change, Network, Port
-from ryu_apps.control.confirmations import PENDING
+from ryu_apps.control.desired.confirmations import PENDING
 from ryu_apps.control.world import World
 from tests.element_info import ovs_info
 from vrouter_ovs.state import OPENFLOW, OVSDB, InterfaceInstalled

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.graph import Graph
+from ryu_apps.control.graph.graph import Graph
 
 change = st.tuples(
     st.sampled_from(["e0", "e1", "e2"]), st.sampled_from([None, "172.16.0.1", "172.16.0.2"])

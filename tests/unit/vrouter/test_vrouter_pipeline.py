@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ryu_apps.control.desired import ENDPOINTS
+from ryu_apps.control.desired.desired import ENDPOINTS
 from tests.encapsulations import declared
 from tests.hops import bridged, routed
 from vrouter_ovs import document

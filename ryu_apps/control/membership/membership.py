@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from ryu_apps.control import messages as msg
-from ryu_apps.control.assignment import Assignment
-from ryu_apps.control.confirmations import Confirmations
-from ryu_apps.control.convergence import Convergence
+from ryu_apps.control.desired.confirmations import Confirmations
 from ryu_apps.control.elements.admission import ElementAdmission, Refusals
 from ryu_apps.control.elements.elements import RECORDS, Element, record, vteps_of
 from ryu_apps.control.elements.unknown_ports import UnknownPorts
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.kinds import datapath_id, datapath_of, kind_of
 from ryu_apps.control.links.tunnels import Tunnels
 from ryu_apps.control.local_paths import LocalPaths
+from ryu_apps.control.membership.assignment import Assignment
+from ryu_apps.control.membership.convergence import Convergence
 from ryu_apps.control.ownership.records import OWNERS, PINS
 from ryu_apps.control.tables import Tables
 

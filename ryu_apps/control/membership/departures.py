@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ryu_apps.control.forwarding.presence import Presence
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
 

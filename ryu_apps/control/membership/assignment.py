@@ -3,9 +3,9 @@
 The record of the owner decides (:mod:`~ryu_apps.control.ownership.records`).  This node proposes
 itself where nobody is in charge and the plan says that it should be; where it is not the first in
 rank it waits a while for those before it.  Of an element that it owns it proposes another node: one
-at a time, warm, and the next when that one serves (:class:`~ryu_apps.control.membership.Membership`
-keeps the element until then).  A proposal that lost the race is no error: the record that won is
-heard of.
+at a time, warm, and the next when that one serves
+(:class:`~ryu_apps.control.membership.membership.Membership` keeps the element until then).  A
+proposal that lost the race is no error: the record that won is heard of.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Elements
-from ryu_apps.control.graph import Marks
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.ownership.load import BARE, LoadMeter
 from ryu_apps.control.ownership.plan import ElementState, Move, NodeState, Plan
 from ryu_apps.control.ownership.records import (

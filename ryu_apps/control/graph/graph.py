@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Callable, Hashable
 from itertools import compress
 
+from ryu_apps.control.graph.worklist import Failure, Stage, Worklist
 from ryu_apps.control.messages import Notice
-from ryu_apps.control.worklist import Failure, Stage, Worklist
 
 GOING_BACK = 200
 """How often one flush goes back to an earlier worklist.  Ordinary ones do so a few times; if the

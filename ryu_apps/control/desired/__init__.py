@@ -1,0 +1,1 @@
+"""What every vrouter must have, and which of it is confirmed."""

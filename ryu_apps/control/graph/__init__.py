@@ -1,0 +1,1 @@
+"""What the core computes in which order, and the worklists that hold what is left to do."""

@@ -1,0 +1,1 @@
+"""Elements of this node: how they are proposed to it, join, converge and go."""
