@@ -9,17 +9,8 @@ import time
 from collections.abc import Sequence
 
 from ryu_apps import __version__
-from ryu_apps.cli import (
-    completion,
-    configuration,
-    explain,
-    networks,
-    output,
-    ports,
-    system,
-    topology,
-    vpn,
-)
+from ryu_apps.cli import completion, explain, networks, output, ports, system, topology, vpn
+from ryu_apps.cli.config import command as configuration
 from ryu_apps.cli.plug import command as plug
 from ryu_apps.cli.trace import command as trace
 

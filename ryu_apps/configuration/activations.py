@@ -13,7 +13,7 @@ import time
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.rules import Draft, RuleError
-from ryu_apps.control.config.rules.port_bindings import arrived
+from ryu_apps.control.config.rules.ports.port_bindings import arrived
 from ryu_apps.control.messages import ActivateBinding, Subscriptions
 from ryu_apps.store.base import StoreError
 from ryu_apps.supervision import Worker, failed, waiting

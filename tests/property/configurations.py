@@ -12,12 +12,12 @@ from ryu_apps.control.config.rules import (
     RuleError,
     address_groups,
     networks,
-    ports,
     routers,
     security_group_rules,
     security_groups,
     subnets,
 )
+from ryu_apps.control.config.rules.ports import ports
 from tests.unit.control.rules_support import Bench
 
 CIDRS = ("10.0.0.0/24", "10.0.1.0/24", "fd00::/64")

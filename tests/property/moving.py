@@ -10,7 +10,8 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, FixedIp, Network, Port, Subnet
-from ryu_apps.control.config.rules import Context, Draft, RuleError, port_bindings
+from ryu_apps.control.config.rules import Context, Draft, RuleError
+from ryu_apps.control.config.rules.ports import port_bindings
 from ryu_apps.control.routes import MacIp, Path
 
 from .mesh import Mesh

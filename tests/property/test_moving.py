@@ -6,7 +6,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ryu_apps.control.config.rules import port_bindings
+from ryu_apps.control.config.rules.ports import port_bindings
 
 from .moving import HOSTS, PLACES, Moving
 from .world_model import DEEPER

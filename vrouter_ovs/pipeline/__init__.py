@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.arrived import render_arrived
-from vrouter_ovs.pipeline.connect import render_punt
 from vrouter_ovs.pipeline.dns import render_dns_server
 from vrouter_ovs.pipeline.flood import render_flood, render_flood_remotes
 from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
@@ -21,7 +19,9 @@ from vrouter_ovs.pipeline.l2 import (
 )
 from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
-from vrouter_ovs.pipeline.port import render_port
+from vrouter_ovs.pipeline.ports.arrived import render_arrived
+from vrouter_ovs.pipeline.ports.connect import render_punt
+from vrouter_ovs.pipeline.ports.port import render_port
 from vrouter_ovs.pipeline.route import render_route
 from vrouter_ovs.pipeline.tunnel import render_tunnel
 from vrouter_ovs.pipeline.vrouter import render_vrouter

@@ -21,10 +21,7 @@ from vrouter_ovs.numbers import (
     ROUTER_ADVERT,
     ROUTER_SOLICIT,
 )
-from vrouter_ovs.pipeline.announce import announcement_flows
-from vrouter_ovs.pipeline.connect import COUNTED
 from vrouter_ovs.pipeline.echo import echo_flows
-from vrouter_ovs.pipeline.guard import forbidden_flows
 from vrouter_ovs.pipeline.neighbor import MULTICAST, SOLICITATION, answer_flows
 from vrouter_ovs.pipeline.policy import (
     ANY_FRAGMENT,
@@ -35,6 +32,9 @@ from vrouter_ovs.pipeline.policy import (
     TRACKED,
     VALID,
 )
+from vrouter_ovs.pipeline.ports.announce import announcement_flows
+from vrouter_ovs.pipeline.ports.connect import COUNTED
+from vrouter_ovs.pipeline.ports.guard import forbidden_flows
 from vrouter_ovs.pipeline.punt import punt_flows
 from vrouter_ovs.pipeline.ttl_and_mtu import ttl_and_mtu_flows
 from vrouter_ovs.schema.flow import DROP, Flow

@@ -11,7 +11,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.dns_names import assignments
 from ryu_apps.control.config.model import ROUTER_INTERFACE, Port
 from ryu_apps.control.config.resources.port import PORT
-from ryu_apps.control.config.rules import ports
+from ryu_apps.control.config.rules.ports import ports
 from ryu_apps.northbound.base import DOWN, NodeView
 from ryu_apps.northbound.bodies.fields import MAX_LIST, Address, Body, Text, Uuid, Uuids, only
 from ryu_apps.northbound.listing.attributes import (

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.config.rules import port_bindings as rules
 from ryu_apps.control.config.rules.authority import may
 from ryu_apps.control.config.rules.draft import Draft
+from ryu_apps.control.config.rules.ports import port_bindings as rules
 from ryu_apps.northbound.base import DOWN
 from ryu_apps.northbound.bodies.fields import Body, only
 from ryu_apps.northbound.bodies.parsing import parse, unwrap

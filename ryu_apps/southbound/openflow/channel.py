@@ -9,9 +9,9 @@ to be changed; from then on changes go out in rounds (:mod:`openflow_rounds`), a
 arrives while one is under way makes the next.  From time to time the switch is audited.
 
 Where several nodes share the element, the switch takes changes from its owner alone
-(:mod:`ryu_apps.southbound.openflow.mastership`).  A node that stands by reads it back all the same
-and follows what the owner does (:mod:`ryu_apps.southbound.openflow.follow`), so that it knows what
-to change when it becomes the owner.
+(:mod:`ryu_apps.southbound.openflow.ownership.mastership`).  A node that stands by reads it back all
+the same and follows what the owner does (:mod:`ryu_apps.southbound.openflow.ownership.follow`), so
+that it knows what to change when it becomes the owner.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 from ryu_apps.control.messages import Program, VrouterDisconnected
 from ryu_apps.southbound.base import NotConnected
 from ryu_apps.southbound.openflow.connection import ERROR, OUR_XIDS
-from ryu_apps.southbound.openflow.ownership import SwitchOwnership
+from ryu_apps.southbound.openflow.ownership.switch import SwitchOwnership
 from ryu_apps.southbound.openflow.readback import (
     NAMED_BY_FLOWS,
     Audits,

@@ -22,9 +22,9 @@ from ryu_apps.southbound.openflow.connection import (
     PACKET_IN,
     OpenFlowConnection,
 )
-from ryu_apps.southbound.openflow.follow import Follow
-from ryu_apps.southbound.openflow.mastership import Mastership
 from ryu_apps.southbound.openflow.monitor import Monitor
+from ryu_apps.southbound.openflow.ownership.follow import Follow
+from ryu_apps.southbound.openflow.ownership.mastership import Mastership
 from ryu_apps.southbound.openflow.readback import (
     NAMED_BY_FLOWS,
     FlowsRead,

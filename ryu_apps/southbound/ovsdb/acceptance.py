@@ -9,16 +9,16 @@ from functools import partial
 
 from ryu_apps.southbound.ovsdb.element import OvsdbElement
 from ryu_apps.southbound.ovsdb.poller import Poller
-from ryu_apps.southbound.ovsdb.requested import RequestedDatabase
 from ryu_apps.southbound.ovsdb.session import OvsdbSession
+from ryu_apps.southbound.ovsdb.writing.requested import RequestedDatabase
 from vrouter_ovs.state import Key, StateObject
 
 
 class Acceptance:
     """Carries out what the control core decided, on the thread of ``poller``, whose sessions it is
     about.  Elements are known by name, sessions by number.  ``post``: see
-    :class:`~ryu_apps.southbound.ovsdb.requested.RequestedDatabase`.  ``standby_ended``: called with
-    each element whose session stood by and is over."""
+    :class:`~ryu_apps.southbound.ovsdb.writing.requested.RequestedDatabase`.  ``standby_ended``:
+    called with each element whose session stood by and is over."""
 
     def __init__(
         self, poller: Poller, post: Callable[[object], None], standby_ended: Callable[[str], None]

@@ -19,17 +19,17 @@ from ryu_apps.control.messages import (
     MastershipLost,
     TunnelsChanged,
 )
-from ryu_apps.southbound.ovsdb.fence import Ownership, epoch_of
-from ryu_apps.southbound.ovsdb.pacing import TransactionPacing
+from ryu_apps.southbound.ovsdb.contents.rows import bad_encap, describe
+from ryu_apps.southbound.ovsdb.contents.view import Changes, View
+from ryu_apps.southbound.ovsdb.contents.vtep import VtepCheck, vtep_problem
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.transaction import Operation
-from ryu_apps.southbound.ovsdb.reconcile import diff
-from ryu_apps.southbound.ovsdb.requested import RequestedDatabase
-from ryu_apps.southbound.ovsdb.rows import bad_encap, describe
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
-from ryu_apps.southbound.ovsdb.spec import controller_target, spec_for
-from ryu_apps.southbound.ovsdb.view import Changes, View
-from ryu_apps.southbound.ovsdb.vtep import VtepCheck, vtep_problem
+from ryu_apps.southbound.ovsdb.writing.fence import Ownership, epoch_of
+from ryu_apps.southbound.ovsdb.writing.pacing import TransactionPacing
+from ryu_apps.southbound.ovsdb.writing.reconcile import diff
+from ryu_apps.southbound.ovsdb.writing.requested import RequestedDatabase
+from ryu_apps.southbound.ovsdb.writing.spec import controller_target, spec_for
 from vrouter_ovs.state import InterfaceInstalled, Key
 
 LOG = logging.getLogger("vnc.ovsdb")
@@ -65,7 +65,7 @@ class OvsdbElement:
     accepted.  ``dirty``: whether :meth:`to_write` may have something, from ``pacing.not_before``
     on.
 
-    ``vtep_problem``: see :func:`~ryu_apps.southbound.ovsdb.vtep.vtep_problem`.
+    ``vtep_problem``: see :func:`~ryu_apps.southbound.ovsdb.contents.vtep.vtep_problem`.
     """
 
     def __init__(

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ryu_apps.southbound.ovsdb.contents.view import View
 from ryu_apps.southbound.ovsdb.element import Origin, OvsdbElement
-from ryu_apps.southbound.ovsdb.pacing import error_in, failed_at
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.liveness import Liveness
 from ryu_apps.southbound.ovsdb.protocol.ovs_package import Message
@@ -18,7 +18,7 @@ from ryu_apps.southbound.ovsdb.protocol.replica import Replica
 from ryu_apps.southbound.ovsdb.protocol.rpc import RpcConnection, decode
 from ryu_apps.southbound.ovsdb.protocol.schema import DATABASE, Plan, plan_for
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
-from ryu_apps.southbound.ovsdb.view import View
+from ryu_apps.southbound.ovsdb.writing.pacing import error_in, failed_at
 
 
 class OvsdbSession:

@@ -10,7 +10,7 @@ import pytest
 
 ASK = """
 import json, sys
-from ryu_apps.southbound.ovsdb.vtep import vtep_problem
+from ryu_apps.southbound.ovsdb.contents.vtep import vtep_problem
 print(json.dumps([vtep_problem(vtep, peer) for vtep, peer in json.loads(sys.argv[1])]))
 """
 

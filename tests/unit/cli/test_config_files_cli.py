@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ryu_apps.cli import config_files, progress
+from ryu_apps.cli.config import files as config_files
+from ryu_apps.cli.config import progress
 from ryu_apps.cli.vnctl import build_parser
 from tests.unit.cli.vnctl_support import runner
 from tests.unit.northbound.api_client import Node

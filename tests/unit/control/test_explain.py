@@ -13,12 +13,12 @@ from ryu_apps.control.config.model import Change, FixedIp, Port, SecurityGroup, 
 from ryu_apps.control.config.rules import (
     address_groups,
     networks,
-    ports,
     routers,
     security_group_rules,
     security_groups,
     subnets,
 )
+from ryu_apps.control.config.rules.ports import ports
 from ryu_apps.control.explain.explain import ExplainError, explain
 from ryu_apps.control.explain.rules import Packet, match
 from ryu_apps.control.policy.rules import WITH_PORTS, rules_of

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ryu_apps.control.config.rules import Context, RuleError, networks, ports, routers, subnets
+from ryu_apps.control.config.rules import Context, RuleError, networks, routers, subnets
+from ryu_apps.control.config.rules.ports import ports
 from ryu_apps.control.config.service_addresses import service_mac
 from tests.unit.control.rules_support import Bench
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.control.config.rules import networks, ports, routers, subnets
+from ryu_apps.control.config.rules import networks, routers, subnets
+from ryu_apps.control.config.rules.ports import ports
 from tests.unit.control.rules_support import Bench
 
 

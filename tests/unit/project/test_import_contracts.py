@@ -53,7 +53,7 @@ def test_a_package_without_a_place(tree, folder):
      "ryu_apps.control is not allowed to import threading"),
     ("ryu_apps/control/config/ipam.py", "import ryu_apps.control.world",
      "ryu_apps.control.config is not allowed to import ryu_apps.control.world"),
-    ("ryu_apps/southbound/ovsdb/rows.py", "import ryu_apps.southbound.openflow.channel",
+    ("ryu_apps/southbound/ovsdb/contents/rows.py", "import ryu_apps.southbound.openflow.channel",
      "ryu_apps.southbound.ovsdb is not allowed to import ryu_apps.southbound.openflow"),
     ("vrouter_ovs/wire/flows.py", "import ryu_apps.settings",
      "vrouter_ovs is not allowed to import ryu_apps"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+from ryu_apps.southbound.ovsdb.contents.view import View
 from ryu_apps.southbound.ovsdb.protocol.replica import (
     MAP,
     OPTION,
@@ -15,10 +16,9 @@ from ryu_apps.southbound.ovsdb.protocol.replica import (
     read_value,
 )
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
-from ryu_apps.southbound.ovsdb.reconcile import diff
-from ryu_apps.southbound.ovsdb.requested import RequestedDatabase
-from ryu_apps.southbound.ovsdb.spec import HypervisorSpec
-from ryu_apps.southbound.ovsdb.view import View
+from ryu_apps.southbound.ovsdb.writing.reconcile import diff
+from ryu_apps.southbound.ovsdb.writing.requested import RequestedDatabase
+from ryu_apps.southbound.ovsdb.writing.spec import HypervisorSpec
 from vrouter_ovs.state import Endpoint, TunnelPort
 
 KINDS = {

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from lab.hosts.open_vswitch import schema_path
-from ryu_apps.southbound.ovsdb.datapath import LIMIT, LIMIT_MARK
+from ryu_apps.southbound.ovsdb.contents.rows import describe
 from ryu_apps.southbound.ovsdb.protocol.replica import MAP, OPTION
 from ryu_apps.southbound.ovsdb.protocol.schema import Plan, plan_for
-from ryu_apps.southbound.ovsdb.rows import describe
+from ryu_apps.southbound.ovsdb.writing.datapath import LIMIT, LIMIT_MARK
 from tests.unit.southbound.ovsdb_support import KINDS, LIMITING_KINDS, SPEC, Database
 
 LIMITED = replace(SPEC, connections_per_port=1000)

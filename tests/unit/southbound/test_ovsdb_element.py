@@ -18,8 +18,12 @@ from ryu_apps.southbound.ovsdb.admission import (
     LineBudget,
     SessionAdmission,
 )
+from ryu_apps.southbound.ovsdb.contents.view import View
 from ryu_apps.southbound.ovsdb.element import REFUSED_HOLD, WAITING_LIMIT, Origin, OvsdbElement
-from ryu_apps.southbound.ovsdb.pacing import (
+from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
+from ryu_apps.southbound.ovsdb.protocol.liveness import CHALLENGE, Liveness
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica
+from ryu_apps.southbound.ovsdb.writing.pacing import (
     MAX_PAUSE,
     WRITE_BURST,
     WRITE_RATE,
@@ -27,11 +31,7 @@ from ryu_apps.southbound.ovsdb.pacing import (
     error_in,
     failed_at,
 )
-from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
-from ryu_apps.southbound.ovsdb.protocol.liveness import CHALLENGE, Liveness
-from ryu_apps.southbound.ovsdb.protocol.replica import Replica
-from ryu_apps.southbound.ovsdb.requested import FIRST_PAUSE
-from ryu_apps.southbound.ovsdb.view import View
+from ryu_apps.southbound.ovsdb.writing.requested import FIRST_PAUSE
 from tests.unit.southbound.ovsdb_support import KINDS, asked
 from vrouter_ovs.state import Endpoint, InterfaceInstalled, TunnelPort
 

@@ -8,10 +8,10 @@ import pytest
 
 from ryu_apps.control.ids import bridge_datapath_id
 from ryu_apps.control.messages import ObjectRefused, VrouterAcked
-from ryu_apps.southbound.ovsdb.bridge import PROTOCOLS
 from ryu_apps.southbound.ovsdb.endpoints import tunnel_name
-from ryu_apps.southbound.ovsdb.reconcile import points_to
-from ryu_apps.southbound.ovsdb.requested import FIRST_PAUSE
+from ryu_apps.southbound.ovsdb.writing.bridge import PROTOCOLS
+from ryu_apps.southbound.ovsdb.writing.reconcile import points_to
+from ryu_apps.southbound.ovsdb.writing.requested import FIRST_PAUSE
 from tests.unit.southbound.ovsdb_support import SPEC, TUNNELS, Database, asked
 from vrouter_ovs.state import OVSDB, Endpoint, InterfaceInstalled, TunnelPort
 

@@ -8,10 +8,10 @@ import pytest
 
 from lab.hosts.open_vswitch import schema_path
 from ryu_apps.control.kinds import Capabilities
+from ryu_apps.southbound.ovsdb.contents.uplinks import capabilities
+from ryu_apps.southbound.ovsdb.contents.view import View
 from ryu_apps.southbound.ovsdb.protocol.replica import MAP, OPTION, SET, Replica
 from ryu_apps.southbound.ovsdb.protocol.schema import plan_for
-from ryu_apps.southbound.ovsdb.uplinks import capabilities
-from ryu_apps.southbound.ovsdb.view import View
 
 RAW = schema_path().read_bytes()
 PLAN = plan_for(json.loads(RAW), RAW)

@@ -10,6 +10,9 @@ from hypothesis import strategies as st
 
 from lab.hosts.open_vswitch import schema_path
 from ryu_apps.control.kinds import Uplink
+from ryu_apps.southbound.ovsdb.contents.rows import claim_of, describe, shown, tunnel_of
+from ryu_apps.southbound.ovsdb.contents.uplinks import MAX_UPLINKS
+from ryu_apps.southbound.ovsdb.contents.view import View
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.replica import (
     MAP,
@@ -21,9 +24,6 @@ from ryu_apps.southbound.ovsdb.protocol.replica import (
     read_value,
 )
 from ryu_apps.southbound.ovsdb.protocol.schema import plan_for
-from ryu_apps.southbound.ovsdb.rows import claim_of, describe, shown, tunnel_of
-from ryu_apps.southbound.ovsdb.uplinks import MAX_UPLINKS
-from ryu_apps.southbound.ovsdb.view import View
 
 RAW = schema_path().read_bytes()
 PLAN = plan_for(json.loads(RAW), RAW)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.southbound.ovsdb.rows import encap_ips
-from ryu_apps.southbound.ovsdb.vtep import VtepCheck
+from ryu_apps.southbound.ovsdb.contents.rows import encap_ips
+from ryu_apps.southbound.ovsdb.contents.vtep import VtepCheck
 from tests.unit.southbound.ovsdb_support import SPEC, Database, asked
 from vrouter_ovs.state import Endpoint, TunnelPort
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ryu_apps.control.config.model import DhcpOption
-from ryu_apps.control.config.rules.dhcp_options import merged
 from ryu_apps.control.config.rules.draft import RuleError
+from ryu_apps.control.config.rules.ports.dhcp_options import merged
 from tests.unit.vrouter.proxy_support import PORT, ia_na, opt4, opt6, options6, read4, with_options
 from tests.unit.vrouter.proxy_support import dhcp4 as frame
 from tests.unit.vrouter.proxy_support import dhcp6 as frame6

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import NamedTuple
 
+from ryu_apps.southbound.ovsdb.contents.view import View
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
-from ryu_apps.southbound.ovsdb.spec import HypervisorSpec
-from ryu_apps.southbound.ovsdb.view import View
+from ryu_apps.southbound.ovsdb.writing.spec import HypervisorSpec
 from vrouter_ovs.state import Key
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ryu_apps.southbound.ovsdb.objects.context import Context
-from ryu_apps.southbound.ovsdb.spec import controller_row
+from ryu_apps.southbound.ovsdb.writing.spec import controller_row
 from vrouter_ovs.state import ControllerTarget, Key
 
 

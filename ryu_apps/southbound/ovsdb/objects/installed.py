@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ryu_apps.southbound.ovsdb.contents.rows import INSTALLED_MARK
 from ryu_apps.southbound.ovsdb.objects.context import Context
-from ryu_apps.southbound.ovsdb.rows import INSTALLED_MARK
 from vrouter_ovs.state import InterfaceInstalled, Key
 
 

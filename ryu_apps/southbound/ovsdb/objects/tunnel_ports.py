@@ -9,6 +9,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from ryu_apps.connections.port_number import port_number
+from ryu_apps.southbound.ovsdb.contents.view import View
 from ryu_apps.southbound.ovsdb.endpoints import (
     TUNNEL_MARK,
     is_reachable,
@@ -18,7 +19,6 @@ from ryu_apps.southbound.ovsdb.endpoints import (
 from ryu_apps.southbound.ovsdb.objects.context import Context
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
-from ryu_apps.southbound.ovsdb.view import View
 from vrouter_ovs.encapsulation import ENCAPSULATIONS
 from vrouter_ovs.state import Key, TunnelPort
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import AddressPair, Network
-from ryu_apps.control.config.rules import mac_addresses
 from ryu_apps.control.config.rules.addresses import invalid, not_a_host, reserved
 from ryu_apps.control.config.rules.draft import RuleError, bad_request, conflict
+from ryu_apps.control.config.rules.ports import mac_addresses
 
 MAX_ADDRESS_PAIRS = 10
 

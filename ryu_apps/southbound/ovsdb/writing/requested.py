@@ -1,8 +1,8 @@
 """What the control core asks of one hypervisor's database, and what it is told about it.  Pure.
 
 It outlives the hypervisor's sessions.  Objects are compared with the database each time something
-may have changed (:mod:`ryu_apps.southbound.ovsdb.reconcile`); when nothing is left to write, all up
-to the last revision is confirmed but what was refused.
+may have changed (:mod:`ryu_apps.southbound.ovsdb.writing.reconcile`); when nothing is left to
+write, all up to the last revision is confirmed but what was refused.
 """
 
 from __future__ import annotations

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control.messages import Interface, TunnelStatus
-from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row, RowChange, TableChanges
-from ryu_apps.southbound.ovsdb.rows import (
+from ryu_apps.southbound.ovsdb.contents.rows import (
     bridge_name,
     claim_of,
     datapath_id,
     shown,
     tunnel_of,
 )
-from ryu_apps.southbound.ovsdb.uplinks import Uplinks
+from ryu_apps.southbound.ovsdb.contents.uplinks import Uplinks
+from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row, RowChange, TableChanges
 from vrouter_ovs.state import Endpoint
 
 LOOKED_AT = {"Bridge", "Port", "Interface"}

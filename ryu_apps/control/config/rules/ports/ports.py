@@ -6,15 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.config.rules import (
-    address_pairs,
-    dhcp_options,
-    dns,
-    fixed_ips,
-    ipv6_modes,
-    mac_addresses,
-    security_groups,
-)
+from ryu_apps.control.config.rules import dns, fixed_ips, ipv6_modes, security_groups
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,
@@ -25,6 +17,7 @@ from ryu_apps.control.config.rules.draft import (
     plain,
     profile,
 )
+from ryu_apps.control.config.rules.ports import address_pairs, dhcp_options, mac_addresses
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:

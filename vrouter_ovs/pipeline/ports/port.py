@@ -23,8 +23,8 @@ from vrouter_ovs.numbers import (
     NEIGHBOR_ADVERT,
     PROTO_ICMPV6,
 )
-from vrouter_ovs.pipeline.announce import NOTIFY_ALL, NOTIFY_NODE, check_owner
 from vrouter_ovs.pipeline.policy import policy_id
+from vrouter_ovs.pipeline.ports.announce import NOTIFY_ALL, NOTIFY_NODE, check_owner
 from vrouter_ovs.pipeline.punt import to_node
 from vrouter_ovs.pipeline.terms import claimed_terms, prefix_term, vni
 from vrouter_ovs.schema.flow import DROP, Flow

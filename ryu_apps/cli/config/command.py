@@ -7,11 +7,11 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from . import config_files as files
-from .client import Client
-from .command import Command, Result, common_options
-from .errors import NEGATIVE, OK
-from .table import facts
+from ryu_apps.cli.client import Client
+from ryu_apps.cli.command import Command, Result, common_options
+from ryu_apps.cli.config import files
+from ryu_apps.cli.errors import NEGATIVE, OK
+from ryu_apps.cli.table import facts
 
 
 def config(client: Client, options: Any) -> Result:

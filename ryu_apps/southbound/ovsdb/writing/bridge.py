@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ryu_apps.control.ids import bridge_datapath_id
+from ryu_apps.southbound.ovsdb.contents.rows import bridge_name, datapath_id
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
-from ryu_apps.southbound.ovsdb.rows import bridge_name, datapath_id
-from ryu_apps.southbound.ovsdb.spec import HypervisorSpec, controller_row
+from ryu_apps.southbound.ovsdb.writing.spec import HypervisorSpec, controller_row
 
 PROTOCOLS = ("OpenFlow10", "OpenFlow13", "OpenFlow14", "OpenFlow15")
 

@@ -12,15 +12,15 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from ryu_apps.southbound.ovsdb.bridge import check_bridge, create_bridge
-from ryu_apps.southbound.ovsdb.datapath import check_connection_limit
-from ryu_apps.southbound.ovsdb.fence import EPOCH_MARK
+from ryu_apps.southbound.ovsdb.contents.view import View
 from ryu_apps.southbound.ovsdb.objects import KINDS, Context
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction
-from ryu_apps.southbound.ovsdb.requested import RequestedDatabase
-from ryu_apps.southbound.ovsdb.spec import INACTIVITY_PROBE, MAX_BACKOFF, HypervisorSpec
-from ryu_apps.southbound.ovsdb.view import View
+from ryu_apps.southbound.ovsdb.writing.bridge import check_bridge, create_bridge
+from ryu_apps.southbound.ovsdb.writing.datapath import check_connection_limit
+from ryu_apps.southbound.ovsdb.writing.fence import EPOCH_MARK
+from ryu_apps.southbound.ovsdb.writing.requested import RequestedDatabase
+from ryu_apps.southbound.ovsdb.writing.spec import INACTIVITY_PROBE, MAX_BACKOFF, HypervisorSpec
 from vrouter_ovs.state import ControllerTarget
 
 OWNER_MARK = "vnc-owner"

@@ -8,10 +8,10 @@ import re
 from ryu_apps.control.elements.elements import MAX_VTEPS
 from ryu_apps.control.kinds import OvsFacts, Uplink
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
-from ryu_apps.southbound.ovsdb.datapath import connection_limit
+from ryu_apps.southbound.ovsdb.contents.uplinks import capabilities
 from ryu_apps.southbound.ovsdb.endpoints import TUNNEL_MARK, marked_endpoint
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
-from ryu_apps.southbound.ovsdb.uplinks import capabilities
+from ryu_apps.southbound.ovsdb.writing.datapath import connection_limit
 
 IFACE_ID = "iface-id"
 INSTALLED_MARK = "vnc-installed"

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from .client import Client
-from .command import Result
-from .errors import CliError
-from .progress import Progress
+from ryu_apps.cli.client import Client
+from ryu_apps.cli.command import Result
+from ryu_apps.cli.config.progress import Progress
+from ryu_apps.cli.errors import CliError
 
 SHOWN = 10
 """So many of what would be added, changed or removed are named, each."""

@@ -1,0 +1,1 @@
+"""vnctl config: the configuration as a file, and whether a node follows it."""
