@@ -1,4 +1,7 @@
-"""``python -m bench [NAME ...]``: run the benchmarks, all or the named ones."""
+"""``python -m bench [NAME ...]``: run the benchmarks, all or the named ones.
+
+Options after one name are that benchmark's (``python -m bench restart --ports 1000``).
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ BENCHES = {
     "alone": ("bench.alone", "ports in bulk, one more port, restarts"),
     "scale": ("bench.scale", "one node with 500 simulated hypervisors and 50,000 ports"),
     "compare": ("bench.compare", "the same beside OVN"),
+    "restart": ("bench.restart", "a node, a switch, an owner die under thousands of ports"),
     "edge-flood": ("bench.edge_flood", "a VM that floods: its neighbour and its node"),
     "dataplane": ("bench.dataplane", "CPU seconds per GB, passes, cold-cache RTT"),
 }
@@ -26,9 +30,13 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*BENCHES, []])
-    for name in parser.parse_args().names or BENCHES:
+    if len(sys.argv) > 2 and sys.argv[1] in BENCHES and sys.argv[2].startswith("-"):
+        names, options = [sys.argv[1]], sys.argv[2:]
+    else:
+        names, options = parser.parse_args().names or list(BENCHES), []
+    for name in names:
         print(f"\n== {name}: {BENCHES[name][1]}", flush=True)
-        sys.argv = [f"bench.{name}"]
+        sys.argv = [f"bench.{name}", *options]
         runpy.run_module(BENCHES[name][0], run_name="__main__")
 
 

@@ -102,10 +102,10 @@ class Daemon:
         if pid:
             os.kill(pid, number)
 
-    def kill(self) -> None:
-        """kill -9, and wait until it is gone."""
+    def kill(self, timeout: float = 5.0) -> None:
+        """kill -9, and wait until it is gone: a switch with thousands of devices takes its time."""
         self.signal(signal.SIGKILL)
-        self._wait_gone(5.0)
+        self._wait_gone(timeout)
 
     def stop(self, timeout: float = 10.0) -> bool:
         """SIGTERM; SIGKILL after ``timeout`` seconds.  Returns whether it ended by itself."""

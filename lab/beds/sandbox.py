@@ -148,11 +148,12 @@ class Sandbox:
 
 
 class OpenFlow:
-    """A minimal OpenFlow 1.4 client over the bridge's management socket."""
+    """A minimal OpenFlow 1.4 client over the bridge's management socket.  ``timeout``: seconds that
+    the switch may take for a message."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, timeout: float = 20.0) -> None:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(20)
+        self.socket.settimeout(timeout)
         self.socket.connect(path)
         self.xid = 0
         self.socket.sendall(struct.pack("!BBHI", 5, 0, 8, 0))

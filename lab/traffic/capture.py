@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import tempfile
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +69,21 @@ class Capture:
         return self._space.run(argv).stdout.strip()
 
 
+EVENTS = re.compile(r"^(\d{4}-\S+ [\d:.]+): |event=(\w+)", re.MULTILINE)
+"""In what ``ovs-ofctl --timestamp monitor`` prints: when a message came (UTC), an event in it."""
+
+
 class FlowMonitor:
-    """Counts the changes of a bridge's flows from now on (ovs-ofctl(8), monitor ... watch:)."""
+    """Counts the changes of a bridge's flows from now on (ovs-ofctl(8), monitor ... watch:).
+    ``last``: when the last one was told (time.time()), once it is stopped; 0: there was none."""
 
     def __init__(self, hypervisor: Hypervisor, bridge: str = "br-int") -> None:
+        self.last = 0.0
         self._file = tempfile.NamedTemporaryFile(prefix="vnc-lab-", suffix=".monitor")  # noqa: SIM115
         # The monitor request is a Nicira extension of OpenFlow 1.0 to 1.3 and 1.4 of its own.
         self._process = subprocess.Popen(
-            [*hypervisor.space.prefix, "ovs-ofctl", "-O", OPENFLOW, "monitor", bridge,
-             "watch:!initial"],
+            [*hypervisor.space.prefix, "ovs-ofctl", "-O", OPENFLOW, "--timestamp", "monitor",
+             bridge, "watch:!initial"],
             env={**os.environ, **hypervisor.env}, stdout=self._file, stderr=subprocess.STDOUT,
         )  # fmt: skip
         wait_until(
@@ -94,6 +101,10 @@ class FlowMonitor:
         self.text = self._read().decode(errors="replace")
         self._file.close()
         counts = {"ADDED": 0, "DELETED": 0, "MODIFIED": 0}
-        for event in re.findall(r"event=(\w+)", self.text):
-            counts[event] = counts.get(event, 0) + 1
+        told = ""
+        for when, event in EVENTS.findall(self.text):
+            told = when or told
+            if event:
+                counts[event] = counts.get(event, 0) + 1
+                self.last = datetime.fromisoformat(f"{told}+00:00").timestamp()
         return counts

@@ -1,6 +1,6 @@
 """A restart touches no flow that should stay, and makes up exactly for what was changed meanwhile.
 
-``VNC_RESTART_PORTS``: ports of the hypervisor (100; 5000 is what ``python -m bench.restart``
+``VNC_RESTART_PORTS``: ports of the hypervisor (100; 5000 is what ``python -m bench restart``
 measures).
 """
 
@@ -11,7 +11,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.restart import HYPERVISORS, NODES, Restarts
+from bench.restart_node import HYPERVISORS, NODES, Restarts
+from bench.restart_owner import owner_death
+from bench.restart_switch import switch_restart
 from bench.vnc import Vnc
 
 PORTS = int(os.environ.get("VNC_RESTART_PORTS", "100"))
@@ -36,7 +38,7 @@ def run() -> Iterator[Restarts]:
 def test_a_restart_touches_no_flow(run: Restarts) -> None:
     figures = run.node_restart()
     assert figures["events"] == UNTOUCHED == figures["difference"]
-    assert figures["lost"] == 0, figures
+    assert figures["lost"] == figures["leaked"] == 0, figures
 
 
 def test_what_was_changed_meanwhile_is_made_up_for_exactly(run: Restarts) -> None:
@@ -51,6 +53,15 @@ def test_what_was_changed_meanwhile_is_made_up_for_exactly(run: Restarts) -> Non
 
 
 def test_a_switch_that_starts_gets_the_same_flows(run: Restarts) -> None:
-    figures = run.switch_restart()
+    figures = switch_restart(run)
     assert figures["same flows"], figures
-    assert figures["duplicates"] == 0
+    assert figures["duplicates"] == figures["leaked"] == 0
+
+
+def test_an_owner_that_dies_is_replaced_by_one_that_reads_and_sends_nothing(run: Restarts) -> None:
+    figures = owner_death(run)
+    assert figures["owner"] == "node2" and figures["role"] == "master"
+    assert figures["events by the takeover"] == UNTOUCHED
+    assert not any(figures["sent by the takeover"].values()), figures
+    assert not figures["read by the takeover"], figures
+    assert figures["lost"] == figures["leaked"] == 0, figures
