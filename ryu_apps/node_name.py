@@ -34,7 +34,7 @@ def wait_for_name(store: Store, key: str, own: dict[str, Any], patience: float) 
         except Unavailable as error:
             LOG.warning("whether another node is called %s is not known: %s", own["node"], error)
             return
-        other = _record(item)
+        other = record_of(item)
         if other is None or same_node(other, own):
             return
         if time.monotonic() >= deadline:
@@ -45,7 +45,8 @@ def wait_for_name(store: Store, key: str, own: dict[str, Any], patience: float) 
         time.sleep(0.2)
 
 
-def _record(item: Item | None) -> dict[str, Any] | None:
+def record_of(item: Item | None) -> dict[str, Any] | None:
+    """The record of a node that the store has; None where there is none, or it cannot be read."""
     try:
         found = json.loads(item.value) if item is not None else None
     except ValueError:

@@ -9,7 +9,6 @@ record again, and what was taken over meanwhile is fenced.
 from __future__ import annotations
 
 import ipaddress
-import json
 import logging
 import socket
 import time
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 
 from ryu_apps.control.messages import ProbeNode, Subscriptions
 from ryu_apps.control.world import NODES
-from ryu_apps.node_name import same_node
+from ryu_apps.node_name import record_of, same_node
 from ryu_apps.store.base import Compare, Conflict, Delete, Store, StoreError
 from ryu_apps.supervision import Thread
 
@@ -62,9 +61,9 @@ class NodeProbe:
 
     def _declare_dead(self, effect: ProbeNode, address: tuple[str, int]) -> None:
         item = self._store.get(NODES + effect.node)
-        if item is None:
+        found = record_of(item)
+        if item is None or found is None:
             return
-        found = json.loads(item.value)
         if not same_node(found, effect.record) or (
             found.get("started_at") != effect.record.get("started_at")
         ):

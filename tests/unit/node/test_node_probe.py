@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 import time
 
 import pytest
@@ -38,13 +39,18 @@ def probe(listener, url: str | None = None, **other: str) -> MemoryStore:
     record = {"url": url or f"http://127.0.0.1:{listener.getsockname()[1]}", "host": "here",
               "started_at": "today"}
     store.transact([], [Put(NODES + "n2", json.dumps(record | other).encode())])
+    look(store, record)
+    return store
+
+
+def look(store: MemoryStore, record: dict[str, str]) -> None:
+    """One look of n1 at n2, whose record was ``record``."""
     one = NodeProbe(store, "n1", "here")
     one.probe(ProbeNode("n2", record))
     end = time.monotonic() + 20
     while one._probing:
         assert time.monotonic() < end
         time.sleep(0.01)
-    return store
 
 
 def test_one_that_listens_is_alive(listener):
@@ -62,3 +68,17 @@ def test_one_that_has_started_again_meanwhile_is_left(listener):
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     listener.close()
     assert probe(listener, url, started_at="tomorrow").get(NODES + "n2") is not None
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"null", b"[]"])
+def test_a_record_that_cannot_be_read_is_left(listener, value, caplog):
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener.close()
+    store = MemoryStore()
+    store.transact([], [Put(NODES + "n2", value)])
+    look(store, {"url": url, "host": "here", "started_at": "today"})
+    for thread in threading.enumerate():
+        if thread.name == "probe-n2":
+            thread.join(20)
+    assert store.get(NODES + "n2").value == value
+    assert not caplog.records
