@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
@@ -202,6 +202,9 @@ class Mesh:
         raise AssertionError("the nodes do not agree")
 
 
+M = TypeVar("M", bound=Mesh)
+
+
 def alone(mesh: Mesh) -> Node:
     """One node that has all hypervisors, and in which the same claims hold their ports."""
     one = Node()
@@ -265,7 +268,15 @@ def check(mesh: Mesh) -> None:
 
 
 def start(size: int, doubly_claimed: bool = True) -> Mesh:
-    mesh = Mesh(size)
+    return furnish(Mesh(size), doubly_claimed)
+
+
+def furnish(mesh: M, doubly_claimed: bool = False, second_ports: bool = False) -> M:
+    """Three networks, two of them with a router, each with a port at its own hypervisor; at rest.
+
+    ``doubly_claimed``: each hypervisor also claims the port of the next.  ``second_ports``: e0 and
+    e1 have a second port, of the network of e2 and of e1.
+    """
     author = mesh.author
     for n in range(3):
         author.network(n, 1, 0)
@@ -279,5 +290,8 @@ def start(size: int, doubly_claimed: bool = True) -> Mesh:
         mesh.bind(name, "tap0", PORTS[n])
         if doubly_claimed:
             mesh.bind(name, "tap1", PORTS[(n + 1) % 3])
+    if second_ports:
+        mesh.bind("e0", "tap2", "port5")
+        mesh.bind("e1", "tap2", "port4")
     mesh.settle()
     return mesh

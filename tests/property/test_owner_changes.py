@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import Nlri, Path
-from tests.property.mesh import Mesh, check
+from tests.property.mesh import Mesh, check, furnish
 from vrouter_ovs.state import FLOWS, TARGET_OF
 
-from .world_model import DEEPER, ELEMENTS, PORTS
+from .world_model import DEEPER
 from .world_universe import vteps
 
 SIZE = 3
@@ -66,21 +66,7 @@ class OwnerMesh(Mesh):
 
 
 def site() -> OwnerMesh:
-    mesh = OwnerMesh()
-    author = mesh.author
-    for n in range(3):
-        author.network(n, 1, 0)
-        author.subnet(n * 2, 1, 0)
-    for n in range(2):
-        author.router(n, 1, 0)
-        author.attach(n * 2, 1 + n, 0)
-    for n in range(6):
-        author.port(n, 1, 0)
-    for n, name in enumerate(ELEMENTS):
-        mesh.bind(name, "tap0", PORTS[n])
-    mesh.bind("e0", "tap2", "port5")
-    mesh.bind("e1", "tap2", "port4")
-    mesh.settle()
+    mesh = furnish(OwnerMesh(), second_ports=True)
     assert mesh.of_moved() and any(key[0] == "mac" for key in mesh.nodes[1].tables["e1"])
     mesh.told.clear()
     return mesh

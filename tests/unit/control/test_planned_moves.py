@@ -3,7 +3,6 @@ vrouter of any node is told to change a flow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,7 @@ from ryu_apps.control.ownership.records import MAINTENANCE, PINS, PROTOCOL
 from ryu_apps.control.ownership.targets import KEPT
 from ryu_apps.control.vpn.released import QUIET
 from ryu_apps.control.world import NODES
-from tests.property.mesh import Mesh, check, start
+from tests.property.mesh import Mesh, check, furnish
 from tests.property.world_model import ELEMENTS, local_paths
 from vrouter_ovs.state import OVSDB, TARGET_OF, ControllerTarget
 
@@ -76,12 +75,8 @@ class Shared(Mesh):
 
 
 @pytest.fixture(params=[2, 3])
-def mesh(request, monkeypatch) -> Iterator[Shared]:
-    monkeypatch.setattr("tests.property.mesh.Mesh", Shared)
-    made = start(request.param, doubly_claimed=False)
-    made.bind("e0", "tap2", "port5")
-    made.bind("e1", "tap2", "port4")
-    made.settle()
+def mesh(request) -> Shared:
+    made = furnish(Shared(request.param), second_ports=True)
     made.share()
     return made
 

@@ -7,7 +7,7 @@ import pytest
 from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import MacIp
 from ryu_apps.control.vpn.released import QUIET
-from tests.property.mesh import Mesh, check, start
+from tests.property.mesh import Mesh, check, furnish
 from tests.property.world_model import Node, local_paths
 from tests.unit.control.learned_support import announced, holder, node, see
 from vrouter_ovs.state import FLOWS, TARGET_OF
@@ -32,12 +32,8 @@ class Watched(Mesh):
         return busy
 
 
-def site(monkeypatch: pytest.MonkeyPatch, size: int) -> Watched:
-    monkeypatch.setattr("tests.property.mesh.Mesh", Watched)
-    mesh = start(size, doubly_claimed=False)
-    mesh.bind("e0", "tap2", "port5")
-    mesh.bind("e1", "tap2", "port4")
-    mesh.settle()
+def site(size: int) -> Watched:
+    mesh = furnish(Watched(size), second_ports=True)
     assert any(key[0] == "mac" for key in mesh.nodes[1].tables["e1"])
     mesh.told.clear()
     return mesh
@@ -51,8 +47,8 @@ def wait(mesh: Mesh, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("size, home", [(2, 1), (3, 1), (3, 2)])
-def test_nobody_elses_flows_change(monkeypatch, size, home):
-    mesh = site(monkeypatch, size)
+def test_nobody_elses_flows_change(size, home):
+    mesh = site(size)
     paths = set(local_paths(mesh.nodes[0].world))
     mesh.migrate("e0", home)
     for number in range(size):  # First the record, which has the former owner let go.
@@ -72,9 +68,9 @@ def test_nobody_elses_flows_change(monkeypatch, size, home):
     check(mesh)
 
 
-def test_what_the_new_owner_does_not_announce_goes_after_the_time_of_a_restart(monkeypatch):
+def test_what_the_new_owner_does_not_announce_goes_after_the_time_of_a_restart():
     """Not before: that nothing comes for a while may be the new owner's switch."""
-    mesh = site(monkeypatch, 2)
+    mesh = site(2)
     mesh.nodes[0].inputs.elements["e0"].interfaces.pop("tap2")  # Unplugged on the way.
     mesh.migrate("e0", 1)
     mesh.rest()
@@ -93,9 +89,9 @@ def test_what_the_new_owner_does_not_announce_goes_after_the_time_of_a_restart(m
     check(mesh)
 
 
-def test_what_the_new_owner_announced_and_withdraws_is_over(monkeypatch):
+def test_what_the_new_owner_announced_and_withdraws_is_over():
     """A port that is unplugged after the move: the former owner's copy must not outlive it."""
-    mesh = site(monkeypatch, 2)
+    mesh = site(2)
     held = mesh.author.node.inputs.config["port", "port5"].mac_address
     mesh.migrate("e0", 1)
     mesh.rest()
