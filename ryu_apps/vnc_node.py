@@ -155,6 +155,8 @@ class VncNode(app_manager.OSKenApp):
             self._closers.append(self.engine.stop)
         wait_for_name(self.store, NODES + self.node_name, self.record(),
                       self.CONF.store.session_ttl + NAME_MARGIN)
+        # The first of what is written: this node owns nothing before others can know that it lives.
+        self.configuration.put_status(NODES + self.node_name, self.record(), ephemeral=True)
         parts = (
             self.controller, self.configuration, self.activations, self.dns, self.punt,
             self.southbounds, self.neighbours, self.engine, self.api,
@@ -163,7 +165,6 @@ class VncNode(app_manager.OSKenApp):
             if part is not None:
                 part.start()
                 self._closers.append(part.stop)
-        self.configuration.put_status(NODES + self.node_name, self.record(), ephemeral=True)
 
     def close(self) -> None:
         """End everything; no flow is touched, and peers keep our routes (graceful restart)."""

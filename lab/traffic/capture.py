@@ -1,12 +1,15 @@
-"""Catch packets in a namespace and show them decoded; watch the changes of a flow table."""
+"""Catch packets in a namespace and show them decoded; watch the changes of a flow table and of a
+database."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -108,3 +111,60 @@ class FlowMonitor:
                 counts[event] = counts.get(event, 0) + 1
                 self.last = datetime.fromisoformat(f"{told}+00:00").timestamp()
         return counts
+
+
+class DatabaseMonitor:
+    """Lists the changes of a hypervisor's database from now on (ovsdb-client(1), monitor), but for
+    what Open vSwitch itself says of its state: columns that the schema calls ephemeral."""
+
+    def __init__(self, hypervisor: Hypervisor) -> None:
+        self._file = tempfile.NamedTemporaryFile(prefix="vnc-lab-", suffix=".ovsdb")  # noqa: SIM115
+        server = f"unix:{hypervisor.directory}/db.sock"
+        self._state = _state_columns(hypervisor.run(["ovsdb-client", "get-schema", server]))
+        self._process = subprocess.Popen(
+            [*hypervisor.space.prefix, "ovsdb-client", "--format=json", "monitor", server,
+             "Open_vSwitch", "ALL"],
+            env={**os.environ, **hypervisor.env}, stdout=self._file, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        # What there is comes first.
+        wait_until(lambda: b"initial" in self._read(), "the first reply of the database", 10)
+
+    def _read(self) -> bytes:
+        return Path(self._file.name).read_bytes()
+
+    def stop(self) -> list[str]:
+        """End it; each change as "table: what: value", a line for each column."""
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(5)
+        text = self._read().decode(errors="replace")
+        self._file.close()
+        return [change for line in text.splitlines() if line.startswith("{")
+                for change in _changes(json.loads(line), self._state)]
+
+
+def _state_columns(schema: str) -> set[tuple[str, str]]:
+    """(table, column) of what ovs-vswitchd and ovsdb-server write of themselves."""
+    tables = json.loads(schema)["tables"]
+    return {
+        (table, column) for table, found in tables.items()
+        for column, one in found["columns"].items() if one.get("ephemeral")
+    }
+
+
+def _changes(update: dict[str, Any], state: set[tuple[str, str]]) -> Iterator[str]:
+    """Of one table that ovsdb-client prints.  A row that changes is two, the former with the values
+    of what is another now."""
+    table, names = update["caption"], update["headings"]
+    former: dict[str, Any] = {}
+    for values in update["data"]:
+        row = dict(zip(names, values, strict=True))
+        action = row["action"]
+        if action == "old":
+            former = row
+        elif action in ("insert", "delete"):
+            yield f"{table}: {action}: {values}"
+        elif action == "new":
+            for column in names[2:]:
+                if former.get(column) is not None and column != "_version" \
+                        and (table, column) not in state:
+                    yield f"{table}: {column}: {former[column]} -> {row[column]}"

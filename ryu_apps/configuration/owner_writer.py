@@ -2,7 +2,8 @@
 
 A proposal is carried out if the store's record is the one that it was made from, and dropped if it
 is not: the control core hears of what is there and proposes anew, or not.  While the store does not
-answer, proposals wait; the newest of each element counts.
+answer, proposals wait; the newest of each element counts.  So they do while the store has no record
+of the node that is proposed, as others would take an owner without one for dead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 
 from ryu_apps.control.messages import AssignElement
 from ryu_apps.control.ownership.records import OWNERS, OwnerRecord, read_owner
+from ryu_apps.control.world import NODES
 from ryu_apps.store.base import Compare, Conflict, Item, Put, Store, StoreError
 from ryu_apps.supervision import Worker, failed, waiting
 
@@ -82,17 +84,19 @@ class OwnerWriter:
 
     def _write(self, batch: list[AssignElement]) -> list[AssignElement]:
         """Carry out or drop; returns what is done with.  Raises StoreError."""
+        # Before the owners: who watches hears of the node before it hears of what it owns.
+        nodes = {item.key[len(NODES):] for item in self._store.list(NODES)[0]}
         found, revision = self._store.list(OWNERS)
         items = {item.key: item for item in found}
         done, possible = [], []
         for effect in batch:
             item = items.get(OWNERS + effect.element)
-            if _record(item) == effect.expected:
-                possible.append((effect, item))
-            else:
+            if _record(item) != effect.expected:
                 self.counts["lost"] += 1
                 LOG.info("%s has another owner already", effect.element)
                 done.append(effect)
+            elif effect.owner in nodes:
+                possible.append((effect, item))
         if not possible:
             return done
         try:

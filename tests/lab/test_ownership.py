@@ -15,7 +15,7 @@ import pytest
 from lab.hosts.node import Node
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from lab.traffic.capture import FlowMonitor
+from lab.traffic.capture import DatabaseMonitor, FlowMonitor
 from lab.traffic.steady import Steady, plan
 from lab.wait import wait_until
 from ryu_apps.control.membership.membership import MOVE_PATIENCE
@@ -24,6 +24,8 @@ from tests.lab.headless_support import pairs
 NODES = ("node1", "node2", "node3")
 PAUSE = float(os.environ.get("VNC_OWNER_PAUSE", "20"))
 """Seconds that an owner is paused (600 is the long run)."""
+SESSION_TTL = 3
+"""Seconds for which the store keeps what a dead node says of itself: the default."""
 NOTHING = {"ADDED": 0, "DELETED": 0, "MODIFIED": 0}
 
 pytestmark = pytest.mark.timeout(240 + PAUSE)
@@ -92,6 +94,11 @@ def wait_quiet(lab: Lab) -> None:
     wait_until(quiet, "all nodes to know the same owners, and to be warm", 60, 0.2)
 
 
+def epochs(rows: list[str]) -> list[str]:
+    """Of the changes of a database those that tell it of another owner or epoch."""
+    return [row for row in rows if row.startswith("Open_vSwitch: external_ids:")]
+
+
 def test_a_dead_owner_is_replaced_and_the_switch_programmed(own_lab: Lab, tenant: Tenant) -> None:
     wait_quiet(own_lab)
     port = tenant.vms["web3"].port.id
@@ -102,6 +109,7 @@ def test_a_dead_owner_is_replaced_and_the_switch_programmed(own_lab: Lab, tenant
     assert holder in NODES
     asked = own_lab.nodes[next(name for name in NODES if name != owner)].client
     monitor = FlowMonitor(own_lab.hypervisors[element])
+    database = DatabaseMonitor(own_lab.hypervisors[element])
     begun = time.monotonic()
     own_lab.nodes[owner].kill()
     try:
@@ -112,6 +120,7 @@ def test_a_dead_owner_is_replaced_and_the_switch_programmed(own_lab: Lab, tenant
         wait_until(settled, "another owner", 30, 0.05)
         print(f"{element}: owned and settled {time.monotonic() - begun:.2f} s after kill -9")
         assert monitor.stop() == NOTHING, "it goes on with what the switch has"
+        assert len(epochs(database.stop())) == 1
         found = {one["id"]: one for one in asked.v1("elements")}[element]
         assert f"{owner} was gone" in found["why"]
         # What the new owner is asked for reaches the switch.
@@ -144,11 +153,14 @@ def test_a_pinned_hypervisor_moves_and_nothing_is_lost(own_lab: Lab, tenant: Ten
 
 
 def test_what_a_paused_owner_writes_later_reaches_no_switch(own_lab: Lab, tenant: Tenant) -> None:
-    """It is paused, replaced, and meanwhile the configuration changes; then it goes on."""
+    """It is paused, replaced, and meanwhile the configuration changes; then it goes on, and has
+    the change to carry out as what it takes itself for."""
     wait_quiet(own_lab)
     before = shown(own_lab)["hv2"]
     paused = own_lab.nodes[before["owner"]]
     others = [name for name in NODES if name != before["owner"]]
+    client = own_lab.nodes[others[0]].client
+    port = before["ports"][0]["id"]
     stopped = processes(paused)
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
@@ -158,17 +170,55 @@ def test_what_a_paused_owner_writes_later_reaches_no_switch(own_lab: Lab, tenant
             return found["owner"] in others and bool(found.get("settled"))
 
         wait_until(replaced, "another owner", 30, 0.1)
+        client.put(f"/v2.0/ports/{port}", {"port": {"admin_state_up": False}})
+        wait_until(lambda: client.get(f"/v1/ports/{port}")["state"]["status"] == "DOWN", "it down")
         time.sleep(PAUSE)
-        monitors = [FlowMonitor(one) for one in own_lab.hypervisors.values()]
+        hypervisors = own_lab.hypervisors.values()
+        monitors = [FlowMonitor(one) for one in hypervisors]
+        databases = [DatabaseMonitor(one) for one in hypervisors]
     finally:
         for pid in stopped:
             os.kill(pid, signal.SIGCONT)
     time.sleep(8)
     changes = [monitor.stop() for monitor in monitors]
+    rows = [row for monitor in databases for row in monitor.stop()]
+    print(f"paused for {PAUSE:g} s: {changes}, rows: {rows}")
     assert changes == [NOTHING] * len(monitors), [monitor.text for monitor in monitors]
+    assert [row for row in rows if not is_standby_again(row, paused)] == []
     after = shown(own_lab, others[0])["hv2"]
     assert after["owner"] in others and after["epoch"] > before["epoch"]
+    client.put(f"/v2.0/ports/{port}", {"port": {"admin_state_up": True}})
+    client.wait_ports([port], timeout=30)
     tenant.wait_reachable()
+
+
+def test_nodes_that_start_together_fight_over_nothing(own_lab: Lab, tenant: Tenant) -> None:
+    """All were dead for longer than the store keeps their records: each has to say that it lives
+    before it owns anything, or the others take that from it, and it from them."""
+    wait_quiet(own_lab)
+    nodes = own_lab.nodes.values()
+    for node in nodes:
+        node.kill()
+    time.sleep(SESSION_TTL + 3)
+    databases = [DatabaseMonitor(one) for one in own_lab.hypervisors.values()]
+    for node in nodes:
+        node.start(wait=False)
+    for node in nodes:
+        node.wait_ready(60)
+    wait_quiet(own_lab)
+    told = [len(epochs(database.stop())) for database in databases]
+    print(f"epochs of each hypervisor after a start of all nodes: {told}")
+    # Its own owner's; at most another's that is up earlier, and back for the balance.
+    assert all(1 <= count <= 3 for count in told), told
+    tenant.wait_reachable()
+
+
+def is_standby_again(row: str, node: Node) -> bool:
+    """Whether a change of a database is its owner's: it names a node that is back to the switch,
+    as one that stands by."""
+    return row.startswith("Bridge: controller:") or (
+        row.startswith("Controller: insert:") and f":{node.spec.address}:" in row
+    )
 
 
 @pytest.mark.parametrize("what", ["store", "hypervisor"])

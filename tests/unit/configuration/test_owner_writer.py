@@ -10,6 +10,7 @@ import pytest
 from ryu_apps.configuration.owner_writer import OwnerWriter
 from ryu_apps.control.messages import AssignElement
 from ryu_apps.control.ownership.records import OWNERS, OwnerRecord, read_owner
+from ryu_apps.control.world import NODES
 from ryu_apps.store.base import Put, Unavailable
 from ryu_apps.store.memory import MemoryStore
 
@@ -27,7 +28,9 @@ class Store(MemoryStore):
 
 @pytest.fixture
 def store():
+    """Of n1 and n2 it knows that they live."""
     one = Store()
+    one.transact([], [Put(NODES + node, b"{}") for node in ("n1", "n2")])
     yield one
     one.close()
 
@@ -103,3 +106,19 @@ def test_a_proposal_waits_for_the_store_while_it_is_wanted(store, writer):
     store.away = False
     until(lambda: owner(store, "kept"), "the record")
     assert owner(store, "dropped") is None
+
+
+def test_a_node_without_a_record_of_its_own_has_to_wait_for_that(store, writer):
+    """Others take an owner without one for dead: they would take its elements from it."""
+    heard = []
+    watch = store.watch("/status/", store.list("/status/")[1],
+                        lambda batch: heard.extend(key for key, _ in batch.changes))
+    writer.propose(AssignElement("hv", None, "n3", 1, ""))
+    writer.propose(AssignElement("other", None, "n1", 1, ""))
+    until(lambda: owner(store, "other"), "the other's")
+    assert owner(store, "hv") is None
+    store.transact([], [Put(NODES + "n3", b"{}")])
+    until(lambda: len(heard) == 3, "the record")
+    watch.cancel()
+    assert heard == [OWNERS + "other", NODES + "n3", OWNERS + "hv"]
+    assert sum(writer.counts.values()) == 2
