@@ -10,12 +10,10 @@ from os_ken.controller.handler import CONFIG_DISPATCHER, HANDSHAKE_DISPATCHER, M
 CONF = cfg.CONF
 
 
-def patience(state: str) -> float:
-    """Seconds to wait for data before the clock is looked at; a thousand switches that are up and
-    quiet should cost next to nothing.  A disconnect from our side ends the wait at once."""
-    if state == MAIN_DISPATCHER:
-        return max(0.1, min(2.0, CONF.echo_request_interval / 2))
-    return 0.25
+HANDSHAKE_TICK = 0.25
+"""Seconds between two looks at the deadline of a handshake."""
+SHORTEST = 0.05
+"""Seconds to wait at least: a deadline that is due this instant is met then."""
 
 
 class Liveness:
@@ -30,6 +28,18 @@ class Liveness:
         self._opened = self._last_received = self._asked = opened
         self._unanswered = 0
         self._probe = probe
+
+    def patience(self, state: str, progress: float, now: float) -> float:
+        """Seconds to wait for data before :meth:`fault` has something to say again.
+
+        A thousand switches that are up and quiet cost a wake-up each when they are to be asked, and
+        no other.  A disconnect from our side ends the wait at once.
+        """
+        if state != MAIN_DISPATCHER:
+            return HANDSHAKE_TICK
+        interval = CONF.echo_request_interval
+        since = max(self._last_received, progress, self._asked)
+        return min(max(SHORTEST, since + interval - now), max(SHORTEST, interval))
 
     def received(self, now: float) -> None:
         """A whole message has come."""

@@ -11,7 +11,7 @@ from os_ken.controller import controller, ofp_event
 from os_ken.controller.handler import DEAD_DISPATCHER, HANDSHAKE_DISPATCHER, MAIN_DISPATCHER
 from os_ken.ofproto import ofproto_parser
 
-from ryu_apps.runtime.liveness import Liveness, patience
+from ryu_apps.runtime.liveness import Liveness
 from ryu_apps.runtime.parse_guard import ParseGuard, ParseTimeout
 
 LOG = logging.getLogger("vnc.openflow")
@@ -21,7 +21,11 @@ UNPARSEABLE_LIMIT = 100
 """Messages with an unreadable body that a connection may bring before it is closed."""
 HANDSHAKE_LENGTH = 4096
 """Longest message accepted before the version is agreed, bytes."""
-_HANDSHAKE_TYPES = frozenset({0, 1, 2, 3})  # HELLO, ERROR, ECHO_REQUEST, ECHO_REPLY
+ECHO_REQUEST, ECHO_REPLY = 2, 3
+_HANDSHAKE_TYPES = frozenset({0, 1, ECHO_REQUEST, ECHO_REPLY})  # HELLO, ERROR
+
+LATE = 0.05
+"""Seconds after its time at which a connection that nobody wants is closed."""
 
 RawHook = Callable[[int, int, bytes], bool]
 """``hook(message type, xid, whole message) -> taken``.  Called by the receiving thread before
@@ -50,11 +54,16 @@ def repair_receiving() -> None:
 
 def _recv_loop(self: controller.Datapath) -> str:
     """Returns why the connection ended."""
-    liveness = Liveness(time.monotonic(),
-                        lambda: self.send_msg(self.ofproto_parser.OFPEchoRequest(self)))
+    now = time.monotonic()
+    liveness = Liveness(now, lambda: self.send(
+        HEADER.pack(self.ofproto.OFP_VERSION, ECHO_REQUEST, HEADER.size, 0)
+    ))
     pending = b""
     while self.state != DEAD_DISPATCHER:
-        data = self.transport.receive(patience(self.state))
+        patience = liveness.patience(self.state, self.transport.progress, now)
+        if self.expires is not None:
+            patience = min(patience, max(0.0, self.expires - now) + LATE)
+        data = self.transport.receive(patience)
         now = time.monotonic()
         if data == b"":
             return "closed by the switch" if not pending else "closed within a message"
@@ -87,6 +96,11 @@ def _consume(self: controller.Datapath, data: bytes, liveness: Liveness,
         message = data[at:at + length]
         at += length
         liveness.received(now)
+        if kind in (ECHO_REQUEST, ECHO_REPLY) and self.state == MAIN_DISPATCHER:
+            # These come all the time and concern nobody else, so os-ken need not parse them.
+            if kind == ECHO_REQUEST:
+                self.send(HEADER.pack(version, ECHO_REPLY, length, xid) + message[HEADER.size:])
+            continue
         hook = self.raw_hook
         if hook is not None and hook(kind, xid, message):
             continue
