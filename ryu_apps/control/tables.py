@@ -32,16 +32,16 @@ class Tables:
     """Port id -> how it is bound to a vrouter of ours.  Ports writes it."""
     prepared: dict[str, tuple[StandbyPort, ...]] = field(default_factory=dict)
     """Port id -> other vrouters of ours that it may come to, and that have its flows already.
-    Ports writes it."""
+    Locations writes it."""
     expected: dict[int, dict[str, dict[str, int]]] = field(default_factory=dict)
-    """L2 VNI -> element -> port id -> OpenFlow port: where the prepared ones are.  Ports writes
-    it."""
+    """L2 VNI -> element -> port id -> OpenFlow port: where the prepared ones are.  Locations
+    writes it."""
     active: dict[str, None] = field(default_factory=dict)
     """Ports whose flows the switch has confirmed.  Ports writes it."""
     refused: dict[str, dict[Claim, ClaimRefusal]] = field(default_factory=dict)
     """Port id -> claim -> why it does not have the port.  Ports writes it."""
     present: dict[int, dict[str, dict[str, int]]] = field(default_factory=dict)
-    """L2 VNI -> element -> port id -> OpenFlow port: where the ports are.  Ports writes it."""
+    """L2 VNI -> element -> port id -> OpenFlow port: where the ports are.  Locations writes it."""
     evis: dict[int, dict[str, None]] = field(default_factory=dict)
     """L2 VNI -> elements whose vrouter has the EVI.  Presence writes it."""
     vrfs: dict[int, dict[str, None]] = field(default_factory=dict)

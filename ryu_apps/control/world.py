@@ -43,6 +43,8 @@ from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.activations import Activations
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.ports.claim_records import CLAIMS, ClaimRecords
+from ryu_apps.control.ports.interfaces import InterfaceReports
+from ryu_apps.control.ports.locations import Locations
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.tables import Tables
@@ -121,9 +123,10 @@ class World:
         self.policies = Policies(tables, marks("Policies"))
         self.names = Names(self.config, marks("Names"), self._effects, settings.dns_ttl)
         self.edges = Edges(self.config, tables.bound, marks("Edges"), self._effects)
+        locations = Locations(tables, marks("Locations"))
         self.ports = Ports(
             tables, marks("Ports"), self.bindings, self.policies, self.learned, self.names,
-            Relays(marks("Relays")),
+            Relays(marks("Relays")), locations, InterfaceReports(tables, marks("InterfaceReports")),
         )
         self.ports.count_new = settings.new_connections > 0
         activations = Activations(tables, self.bindings.arrivals, self._effects)
@@ -133,7 +136,8 @@ class World:
         gateways = Gateways(tables, marks("Gateways"), self.moves)
         self.presence = Presence(tables, marks("Presence"), services, gateways)
         self.resolver = Resolver(
-            tables, graph.worklists["lookups"], self.ports, self.presence, services, gateways
+            tables, graph.worklists["lookups"], locations, self.ports.relays, self.presence,
+            services, gateways,
         )
         self.publisher = Publisher(self.rib)
         self.dependents = Dependents(
@@ -193,7 +197,7 @@ class World:
             self.vrouters.describe, self.vrouters.program,
             self.tunnels.resolve, self.tunnels.resolve_ports,
             self.dependents.judge_again,
-            self.ports.resolve, self.ports.resolve_installed,
+            self.ports.resolve, self.ports.interfaces.resolve,
             self.local_paths.publish_port, self.local_paths.publish_evi,
             self.local_paths.publish_vrf,
             self.presence.describe_evi, self.presence.resolve_evi, self.presence.leave_vrouters,

@@ -29,7 +29,7 @@ def _instance(world: World, vni: int, instance: Instance) -> dict[str, Any]:
         "export_targets": list(spec.exports),
     }
     if spec.kind == "evi":
-        one["vrouters"] = sorted(world.ports.present.get(vni, ()))
+        one["vrouters"] = sorted(world.ports.locations.present.get(vni, ()))
         one |= {"macs": len(instance.macs), "addresses": len(instance.ips),
                 "flood": sorted(path.attrs.next_hop for path in instance.imets.values())}
     else:

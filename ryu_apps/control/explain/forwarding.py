@@ -155,7 +155,7 @@ class Forwarding:
 
     def _bridge(self, name: str, evi: int, mac: str, from_port: int) -> str:
         world = self._world
-        port_id = world.ports.local.get((name, ("mac", evi, mac)))
+        port_id = world.ports.locations.local.get((name, ("mac", evi, mac)))
         if port_id is not None:
             return self._deliver(name, evi, mac, port_id, from_port)
         remote = self._have(
@@ -167,7 +167,7 @@ class Forwarding:
         if far is None:
             return how + self._stale(evi, "mac", mac, endpoint.vtep)
         self._have(far, ("evi", label), f"no port of EVI {label} is there")
-        port_id = world.ports.local.get((far, ("mac", label, mac)))
+        port_id = world.ports.locations.local.get((far, ("mac", label, mac)))
         if port_id is None:
             raise Stop(f"{self._host(far)}: no port there has the MAC {mac}")
         return f"{how}; {self._deliver(far, label, mac, port_id)}"
@@ -233,7 +233,7 @@ class Forwarding:
     def _hop(self, name: str, vrf: int, address: str, hop: LocalHop | RemoteHop) -> str:
         if type(hop) is LocalHop:
             # What is routed may go back to the port that it came from.
-            port_id = self._world.ports.local[name, ("mac", hop.evi, hop.mac)]
+            port_id = self._world.ports.locations.local[name, ("mac", hop.evi, hop.mac)]
             return self._deliver(name, hop.evi, hop.mac, port_id)
         far = self._tunnel(name, hop.endpoint)
         how = f"{self._host(name)} sends it to {self._called(hop.endpoint.vtep)}, VNI {hop.label}"
@@ -244,7 +244,7 @@ class Forwarding:
         local = next((one for one in route.hops if type(one) is LocalHop), None) if route else None
         if local is None:
             raise Stop(f"{self._host(far)}: no port there has {address}")
-        port_id = self._world.ports.local[far, ("mac", local.evi, local.mac)]
+        port_id = self._world.ports.locations.local[far, ("mac", local.evi, local.mac)]
         return f"{how}; {self._deliver(far, local.evi, local.mac, port_id)}"
 
     # ------------------------------------------------------------ tunnels and other VTEPs

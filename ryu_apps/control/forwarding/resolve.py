@@ -20,7 +20,8 @@ from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.messages import SendGratuitousArp
-from ryu_apps.control.ports.ports import Ports
+from ryu_apps.control.ports.locations import Locations, lookups_of
+from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.routes import MacIp, Path
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.encapsulations import endpoint_to
@@ -52,7 +53,8 @@ class Resolver:
         self,
         tables: Tables,
         pending: Container[Lookup],
-        ports: Ports,
+        locations: Locations,
+        relays: Relays,
         presence: Presence,
         services: Services,
         gateways: Gateways,
@@ -62,7 +64,10 @@ class Resolver:
         self._elements = tables.elements
         self._desired = tables.desired
         self._pending = pending
-        self._ports = ports
+        self._bound = tables.bound
+        self._present = tables.present
+        self._locations = locations
+        self._relays = relays
         self._presence = presence
         self._services = services
         self._gateways = gateways
@@ -97,8 +102,8 @@ class Resolver:
             prefixes = self._presence.connected.get(vni, ())
             found.update((("prefix", vni, prefix), None) for prefix in prefixes)
         for network_vni in self._networks_of(scope):
-            for port_id in self._ports.present.get(network_vni, {}).get(element, ()):
-                for lookup in self._ports.lookups_of(self._ports.bound[port_id]):
+            for port_id in self._present.get(network_vni, {}).get(element, ()):
+                for lookup in lookups_of(self._bound[port_id]):
                     if lookup[1] == vni:
                         found[lookup] = None
         return found
@@ -126,7 +131,7 @@ class Resolver:
 
     def notification_cost(self, vni: int) -> int:
         """How many ports are notified when an address of a network has moved."""
-        return sum(map(len, self._ports.present.get(vni, {}).values()))
+        return sum(map(len, self._present.get(vni, {}).values()))
 
     def move_notifications(self, vni: int, address: str) -> list[SendGratuitousArp]:
         """What each vrouter answers for an address now, for its ports of that network."""
@@ -137,8 +142,8 @@ class Resolver:
             known = self._desired.get(element, ("neighbor", vni, address))
             mac = router or (known.mac if known is not None else "")
             if mac:
-                port_id = None if router else self._ports.local.get((element, lookup))
-                ofport = self._ports.bound[port_id].ofport if port_id is not None else 0
+                port_id = None if router else self._locations.local.get((element, lookup))
+                ofport = self._bound[port_id].ofport if port_id is not None else 0
                 effects.append(SendGratuitousArp(element, vni, address, mac, ofport, bool(router)))
         return effects
 
@@ -166,10 +171,10 @@ class Resolver:
         path = self._instances.best(paths)
         remotes: dict[frozenset[str], RemoteMac | None] = {}
         for element in elements:
-            port_id = self._ports.local.get((element, lookup))
-            if port_id is not None and free and mac != self._ports.bound[port_id].mac:
+            port_id = self._locations.local.get((element, lookup))
+            if port_id is not None and free and mac != self._bound[port_id].mac:
                 # A MAC that passes from port to port.
-                item = LocalMac(vni, mac, self._ports.bound[port_id].ofport)
+                item = LocalMac(vni, mac, self._bound[port_id].ofport)
                 self._desired.put(element, scope, item)
             else:
                 self._desired.delete(element, scope, ("localmac", vni, mac))
@@ -181,7 +186,7 @@ class Resolver:
                     if supported not in remotes:
                         remotes[supported] = _remote_mac(vni, mac, path, supported)
                     remote = remotes[supported]
-                    if remote is not None and self._ports.relays.relays(element, lookup, path):
+                    if remote is not None and self._relays.relays(element, lookup, path):
                         remote = replace(remote, relay=True)
             if remote is None:
                 self._desired.delete(element, scope, ("mac", vni, mac))
@@ -198,10 +203,10 @@ class Resolver:
         path = self._instances.best(paths)
         remote: Neighbor | None = None
         for element in elements:
-            port_id = self._ports.local.get((element, lookup)) if free else None
+            port_id = self._locations.local.get((element, lookup)) if free else None
             if port_id is not None:
-                mac = self._ports.local_mac(element, lookup)
-                ofport = self._ports.bound[port_id].ofport
+                mac = self._locations.local_mac(element, lookup)
+                ofport = self._bound[port_id].ofport
                 owner = owner_of(self._config, vni, ip, mac)
                 item = Neighbor(vni, ip, mac, False, ofport, owner)
                 self._desired.put(element, scope, item)
@@ -227,7 +232,7 @@ class Resolver:
         remotes: dict[frozenset[str], list[RemoteHop]] = {}
         is_connected = prefix in self._presence.connected.get(vni, ())
         for element in elements:
-            local = self._ports.local_hop(element, lookup)
+            local = self._locations.local_hop(element, lookup)
             if local is not None:
                 self._desired.put(element, scope, Route(vni, prefix, (local,)))
                 continue
@@ -253,7 +258,7 @@ class Resolver:
                 hops = sorted({*hops, *behind_gateways}, key=_hop_order)
             if hops:
                 relay = len(via) == 1 and not through and (
-                    self._ports.relays.relays(element, lookup, via[0])
+                    self._relays.relays(element, lookup, via[0])
                 )
                 route = Route(vni, prefix, tuple(hops[:MAX_HOPS]), relay)
                 self._desired.put(element, scope, route)
@@ -293,7 +298,7 @@ class Resolver:
         here = self._elements.accepted[element]
         for path in paths:
             gateway = ("prefix", instance.spec.vni, ids.host_prefix(path.gateway))
-            local = self._ports.local_hop(element, gateway)
+            local = self._locations.local_hop(element, gateway)
             there = self._instances.best(instance.host(path.gateway))
             if local is not None:
                 yield local
@@ -306,7 +311,7 @@ class Resolver:
         vni = lookup[1]
         scope = ("evi", vni)
         paths = instance.imets.values() if instance is not None else ()
-        present = self._ports.present.get(vni, {})
+        present = self._present.get(vni, {})
         leaves: dict[frozenset[str], list[BridgedHop]] = {}
         for element in elements:
             here = self._elements.accepted[element]

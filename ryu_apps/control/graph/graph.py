@@ -68,7 +68,7 @@ GRAPH = (
         "A network changed: its EVI may flood otherwise wherever it is.",
     ),
     Stage(
-        "evis", "(element, L2 VNI)", ("Ports",), "Presence.resolve_evi",
+        "evis", "(element, L2 VNI)", ("Locations",), "Presence.resolve_evi",
         "The ports of a network on a vrouter changed: its EVI comes, goes or floods to others.",
     ),
     Stage(
@@ -96,7 +96,7 @@ GRAPH = (
     Stage(
         "lookups", "lookup: (kind, VNI, MAC or address or prefix)",
         (
-            "Configurer", "Gateways", "Instances", "Ports", "Presence", "Relays", "Services",
+            "Configurer", "Gateways", "Instances", "Locations", "Presence", "Relays", "Services",
             "Tunnels",
         ),
         "Resolver.resolve_lookup",
@@ -113,7 +113,8 @@ GRAPH = (
         "A rule, or a group that rules name, changed.",
     ),
     Stage(
-        "interfaces", "(element, interface)", ("Membership", "Ports"), "Ports.resolve_installed",
+        "interfaces", "(element, interface)", ("InterfaceReports", "Membership"),
+        "InterfaceReports.resolve",
         "An interface has gone, or (once a second) the flows of its port were confirmed or are no "
         "more: the hypervisor's own software is told.",
     ),

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ryu_apps.control import ids
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.desired.confirmations import PENDING, Status
@@ -22,28 +21,18 @@ from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.bindings import Bindings
+from ryu_apps.control.ports.interfaces import InterfaceReports
+from ryu_apps.control.ports.locations import Locations, lookups_of
 from ryu_apps.control.ports.newcomers import Newcomers
 from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.translate import BoundPort, StandbyPort, bound_port
-from vrouter_ovs.state import (
-    STANDBY,
-    STANDBY_WATCHED,
-    InterfaceInstalled,
-    Key,
-    LocalHop,
-    LocalPort,
-    Punt,
-)
-
-INTERFACES = ("interfaces",)
-"""The scope of what is said of interfaces in a hypervisor's database."""
+from vrouter_ovs.state import STANDBY, STANDBY_WATCHED, Key, LocalPort, Punt
 
 
 class Ports:
     """Reads: the configuration, claims, routes, learned addresses.
-    Marks: what is made of a bound port (routes, EVIs, lookups, edge), and what its switch confirms.
+    Marks: what is made of a bound port (routes, edge), and what its switch confirms.
     Emits nothing: a bound port is desired state."""
 
     def __init__(
@@ -55,6 +44,8 @@ class Ports:
         learned: Learned,
         names: Names,
         relays: Relays,
+        locations: Locations,
+        interfaces: InterfaceReports,
     ) -> None:
         self._config = tables.config
         self._elements = tables.elements
@@ -65,22 +56,18 @@ class Ports:
         self._learned = learned
         self._names = names
         self.relays = relays
+        self.locations = locations
+        self.interfaces = interfaces
         self.newcomers = Newcomers(tables.desired)
         self.count_new = False
         """Whether what ports begin is counted by a meter."""
         self.bound = tables.bound
         self.refused = tables.refused
         self.active = tables.active
-        self.present = tables.present
         self.prepared = tables.prepared
-        self._expected = tables.expected
         self.moving: dict[str, None] = {}
         """Ports that were active at another vrouter of ours, until the new one's switch answers:
         what is announced of them stands meanwhile."""
-        self.local: dict[tuple[str, Lookup], str] = {}
-        """(element, lookup) -> the port that stands there."""
-        self._unreported: dict[tuple[str, str], None] = {}
-        """(element, interface) that may be installed since the last tick, or be so no more."""
 
     # ------------------------------------------------------------ resolution
 
@@ -107,7 +94,7 @@ class Ports:
             self._place(port_id, new, prepared)
         elif port_id in self.active:
             # Its interface may have been away meanwhile, and what was said of it with that.
-            self._unreported_interface(port_id)
+            self.interfaces.look_at_port(port_id)
         if port_id not in self._config.ports:
             self._bindings.mobility.pop(port_id, None)
 
@@ -123,30 +110,20 @@ class Ports:
 
     def seen(self, element: str, ofport: int) -> None:
         """A guest sends where its port stands by: it has come there."""
-        port_id = next((
-            port_id for expected in self._expected.values()
-            for port_id, number in expected.get(element, {}).items() if number == ofport
-        ), None)
-        port = self._config.ports.get(port_id or "")
+        port = self._config.ports.get(self.locations.expected_behind(element, ofport))
         if port is not None and self._bindings.arrivals.seen(port, element):
             self._marks.claims.mark(port.id)
 
     def remove_element(self, element: str) -> None:
         """An element was forgotten: its ports leave it, also where it claims them anew since.
         Shared addresses go with a port that another element claims."""
-        for port_id in [
-            port_id for by_element in self.present.values()
-            for port_id in by_element.get(element, ())
-        ]:
+        for port_id in self.locations.present_at(element):
             claims = self._elements.claims.get(port_id, ())
             if all(claim.element == element for claim in claims):
                 self._learned.release(port_id)
             self._place(port_id, None, self.prepared.get(port_id, ()))
             self._marks.claims.mark(port_id)
-        for port_id in [
-            port_id for by_element in self._expected.values()
-            for port_id in by_element.get(element, ())
-        ]:
+        for port_id in self.locations.expected_at(element):
             others = tuple(
                 one for one in self.prepared[port_id] if one.place.element != element
             )
@@ -183,7 +160,7 @@ class Ports:
         if new != old:
             self._move(port_id, old, new)
         if prepared != was_prepared:
-            self._expect(port_id, was_prepared, prepared)
+            self.locations.expect(port_id, prepared)
         if new is not None:
             self._put(new, "")
         for one in prepared:
@@ -218,8 +195,8 @@ class Ports:
             self.relays.end(new.element, port_id)
             self._index(new)
             if old is not None and old.interface != new.interface and port_id in self.active:
-                self._unreported[old.element, old.interface] = None
-                self._unreported_interface(port_id)
+                self.interfaces.look_at(old.element, old.interface)
+                self.interfaces.look_at_port(port_id)
         self._marks.port_routes.mark(port_id)
 
     def _greet(self, old: BoundPort | None, new: BoundPort) -> None:
@@ -236,102 +213,22 @@ class Ports:
         last = self._bindings.mobility.get(port_id)
         if last is not None:
             # Shared addresses have sequence numbers of their own.
-            own = self.lookups_of(old._replace(learned=()))
+            own = lookups_of(old._replace(learned=()))
             self.relays.begin(old.element, port_id, own, last.sequence)
-
-    def _expect(
-        self, port_id: str, old: tuple[StandbyPort, ...], new: tuple[StandbyPort, ...]
-    ) -> None:
-        for place, _ in old:
-            by_element = self._expected[place.evi]
-            del by_element[place.element][port_id]
-            if not by_element[place.element]:
-                del by_element[place.element]
-                if not by_element:
-                    del self._expected[place.evi]
-            self._marks.evis.mark((place.element, place.evi))
-        for place, _ in new:
-            by_element = self._expected.setdefault(place.evi, {})
-            by_element.setdefault(place.element, {})[port_id] = place.ofport
-            self._marks.evis.mark((place.element, place.evi))
-        if new:
-            self.prepared[port_id] = new
-        else:
-            self.prepared.pop(port_id, None)
-
-    def _deactivate(self, port_id: str) -> None:
-        self.active.pop(port_id, None)
-        self._unreported_interface(port_id)
-
-    @staticmethod
-    def lookups_of(bound: BoundPort):
-        yield "mac", bound.evi, bound.mac
-        if any(":" in address.ip for address in bound.addresses):
-            yield "ip", bound.evi, ids.link_local(bound.mac)
-        for address in bound.addresses:
-            yield "ip", bound.evi, address.ip
-            if address.vrf:
-                yield "prefix", address.vrf, ids.host_prefix(address.ip)
-        for address in bound.learned:
-            if address.mac != bound.mac:
-                yield "mac", bound.evi, address.mac
-            if ":" in address.ip:
-                yield "ip", bound.evi, ids.link_local(address.mac)
-            yield "ip", bound.evi, address.ip
-            if address.vrf:
-                yield "prefix", address.vrf, ids.host_prefix(address.ip)
 
     def _index(self, bound: BoundPort) -> None:
         self._names.bound(bound.network_id, 1)
-        by_element = self.present.setdefault(bound.evi, {})
-        by_element.setdefault(bound.element, {})[bound.port_id] = bound.ofport
-        self._marks.evis.mark((bound.element, bound.evi))
-        for lookup in self.lookups_of(bound):
-            self.local[bound.element, lookup] = bound.port_id
-            self._marks.lookups.mark(lookup)
+        self.locations.add(bound)
         self._learned.on_bound(bound)
 
     def _unindex(self, bound: BoundPort) -> None:
         self._names.bound(bound.network_id, -1)
-        by_element = self.present[bound.evi]
-        ports = by_element[bound.element]
-        del ports[bound.port_id]
-        if not ports:
-            del by_element[bound.element]
-            if not by_element:
-                del self.present[bound.evi]
-        self._marks.evis.mark((bound.element, bound.evi))
-        for lookup in self.lookups_of(bound):
-            key = (bound.element, lookup)
-            if self.local.get(key) == bound.port_id:
-                del self.local[key]
-            self._marks.lookups.mark(lookup)
+        self.locations.remove(bound)
         self._learned.on_unbound(bound)
 
-    def local_mac(self, element: str, lookup: Lookup) -> str:
-        """The MAC of an address of a port on this very vrouter, or ""."""
-        port_id = self.local.get((element, lookup))
-        if port_id is None:
-            return ""
-        bound = self.bound[port_id]
-        for address in bound.learned:
-            if lookup[2] in (address.ip, ids.link_local(address.mac)):
-                return address.mac
-        return bound.mac
-
-    def local_hop(self, element: str, lookup: Lookup) -> LocalHop | None:
-        """How a host prefix of a port on this very vrouter is delivered."""
-        port_id = self.local.get((element, lookup))
-        if port_id is None:
-            return None
-        bound = self.bound[port_id]
-        for address in bound.addresses:
-            if address.vrf == lookup[1] and ids.host_prefix(address.ip) == lookup[2]:
-                return LocalHop(bound.ofport, bound.evi, bound.mac, address.gateway_mac)
-        for address in bound.learned:
-            if address.vrf == lookup[1] and ids.host_prefix(address.ip) == lookup[2]:
-                return LocalHop(bound.ofport, bound.evi, address.mac, address.gateway_mac)
-        return None
+    def _deactivate(self, port_id: str) -> None:
+        self.active.pop(port_id, None)
+        self.interfaces.look_at_port(port_id)
 
     # ------------------------------------------------------------ acknowledgement
 
@@ -348,7 +245,7 @@ class Ports:
             self.moving.pop(port_id, None)
             if port_id not in self.active:
                 self.active[port_id] = None
-                self._unreported_interface(port_id)
+                self.interfaces.look_at_port(port_id)
             self._marks.confirmed.mark(port_id)
             self._marks.activations.mark(port_id)
             self._marks.port_routes.mark(port_id)
@@ -364,38 +261,14 @@ class Ports:
         self._marks.port_routes.mark(port_id)
         self._marks.evi_routes.mark((element, bound.evi))
 
-    # ------------------------------------------------------------ what the host is told
-
-    def _unreported_interface(self, port_id: str) -> None:
-        bound = self.bound.get(port_id)
-        if bound is not None:
-            self._unreported[bound.element, bound.interface] = None
+    # ------------------------------------------------------------ for others
 
     def tick(self, now: float) -> None:
-        """Have the hosts told which interfaces are installed: at most once a second, because every
-        write makes ovs-vswitchd look at all of its ports."""
+        """What lasts a while at a port that moved ends; hosts are told of interfaces."""
         self.relays.tick(now)
         self.newcomers.tick(now)
-        self._marks.interfaces.mark_all(self._unreported)
-        self._unreported.clear()
+        self.interfaces.tick()
 
-    def resolve_installed(self, key: tuple[str, str]) -> None:
-        """Say in the hypervisor's database whether the flows of an interface's port are confirmed;
-        nothing, where the interface is gone: ``(element, interface)``."""
-        name, interface = key
-        element = self._elements.accepted.get(name)
-        if element is None:
-            return
-        row = element.interfaces.get(interface)
-        if row is None:
-            self._desired.delete(name, INTERFACES, (InterfaceInstalled.kind, interface))
-            return
-        bound = self.bound.get(row.iface_id)
-        holds = bound is not None and (bound.element, bound.interface) == (name, interface)
-        installed = holds and row.iface_id in self.active
-        self._desired.put(name, INTERFACES, InterfaceInstalled(interface, installed))
-
-    # ------------------------------------------------------------ for others
 
     def status(self, port_id: str) -> Status:
         """What the switch has made of a bound port as it is now."""
