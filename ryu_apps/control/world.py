@@ -33,9 +33,11 @@ from ryu_apps.control.links.announced import AnnouncedAddresses
 from ryu_apps.control.links.damping import Damping
 from ryu_apps.control.links.tunnels import Tunnels
 from ryu_apps.control.local_paths import LocalPaths
+from ryu_apps.control.membership.acceptance import Acceptance
 from ryu_apps.control.membership.assignment import Assignment
 from ryu_apps.control.membership.convergence import Convergence
 from ryu_apps.control.membership.departures import Departures
+from ryu_apps.control.membership.interfaces import ElementInterfaces
 from ryu_apps.control.membership.membership import Membership
 from ryu_apps.control.ownership.records import OWNERS, REACH
 from ryu_apps.control.peers import PeerOptions, Peers
@@ -176,8 +178,13 @@ class World:
             tables, marks("Vrouters"), self.ports, settings.overlay_mtus,
             meter_pools(settings.new_connections), self.assignment.standby_targets, self._effects,
         )
+        interfaces = ElementInterfaces(tables, marks("ElementInterfaces"), self._effects)
+        acceptance = Acceptance(
+            tables, marks("Acceptance"), self.local_paths, self.tunnels, self.convergence,
+            interfaces, self._effects,
+        )
         self.membership = Membership(
-            tables, marks("Membership"), self.local_paths, self.tunnels, self.convergence,
+            tables, marks("Membership"), acceptance, self.local_paths, self.tunnels,
             self.assignment, self._effects,
         )
         departures = Departures(tables, marks("Departures"), self.ports, self.presence)
@@ -226,8 +233,8 @@ class World:
                 event.element, event.ready
             ),
             msg.MastershipLost: self.membership.mastership_lost,
-            msg.InterfacesChanged: self.membership.interfaces_changed,
-            msg.PortStatus: self.membership.port_status,
+            msg.InterfacesChanged: self.membership.interfaces.changed,
+            msg.PortStatus: self.membership.interfaces.port_status,
             msg.TunnelsChanged: self.tunnels.changed,
             msg.VrouterConnected: self._vrouter_connected,
             msg.VrouterDisconnected: lambda event, now: self.vrouters.disconnected(event),
@@ -311,7 +318,7 @@ class World:
 
     def _vrouter_connected(self, event: msg.VrouterConnected, now: float) -> None:
         self.vrouters.connected(event)
-        self.membership.served(event.element)
+        self.membership.records.served(event.element)
 
     def _tick(self, event: msg.Tick, now: float) -> None:
         self.graph.tick()
@@ -348,7 +355,7 @@ class World:
             self.graph.attempt(step, now)
         self.graph.flush()
         for step in (
-            self.membership.arrivals, self._record_advertisements, self.probes.flush,
+            self.membership.records.arrivals, self._record_advertisements, self.probes.flush,
             self._notify_moves, self._publish, self._converge,
         ):
             self.graph.attempt(step, now)

@@ -69,7 +69,7 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
                 ],
                 "unknown_ports": [
                     {"interface": row.name, "iface_id": row.iface_id}
-                    for row in world.membership.unknown_ports.of(element)[:MAX_UNKNOWN]
+                    for row in world.membership.interfaces.unknown_ports.of(element)[:MAX_UNKNOWN]
                 ],
             }
         found.append(one)

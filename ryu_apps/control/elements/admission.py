@@ -207,6 +207,10 @@ class Refusals:
             )
             self._changed = True
 
+    def standing_by(self) -> dict[str, ElementInfo | None]:
+        """The elements whose sessions stand by, with what those say of them."""
+        return {one.element: one.info for one in self._elements.refused.values() if one.standby}
+
     def look_again(self) -> None:
         """Something has changed that a refusal may rest on: an element, a record, a node."""
         self._changed = True

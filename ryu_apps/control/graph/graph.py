@@ -30,7 +30,7 @@ LINES = 20
 
 GRAPH = (
     Stage(
-        "departures", "element", ("Membership",), "Departures.depart",
+        "departures", "element", ("Acceptance",), "Departures.depart",
         "An element was forgotten: its ports, routes and objects go, before anything is computed "
         "for one that has joined again.",
     ),
@@ -45,13 +45,14 @@ GRAPH = (
         "that had failed may carry traffic again.",
     ),
     Stage(
-        "vteps", "VTEP", ("Elements", "Membership", "Peers"), "Dependents.judge_again",
+        "vteps", "VTEP", ("Acceptance", "Elements", "Peers"), "Dependents.judge_again",
         "A VTEP became a hypervisor's of this system or of this node, or ceased to be: its routes "
         "count as a node's from then on, or as a router's.", together=True,
     ),
     Stage(
         "claims", "port id",
-        ("Configurer", "Dependents", "Learned", "Membership", "Ports"), "Ports.resolve",
+        ("Acceptance", "Configurer", "Dependents", "ElementInterfaces", "Learned", "Ports"),
+        "Ports.resolve",
         "Something changed that decides which interface has a port, or how it is bound.",
     ),
     Stage(
@@ -113,7 +114,7 @@ GRAPH = (
         "A rule, or a group that rules name, changed.",
     ),
     Stage(
-        "interfaces", "(element, interface)", ("InterfaceReports", "Membership"),
+        "interfaces", "(element, interface)", ("ElementInterfaces", "InterfaceReports"),
         "InterfaceReports.resolve",
         "An interface has gone, or (once a second) the flows of its port were confirmed or are no "
         "more: the hypervisor's own software is told.",

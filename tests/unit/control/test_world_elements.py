@@ -221,7 +221,7 @@ def test_an_interface_that_names_no_port_is_told_of_once():
     one = node()
     one.bind("e0", "tap1", "nobody")
     one.bind("e0", "tap2", "later")
-    assert [row.name for row in one.world.membership.unknown_ports.of(
+    assert [row.name for row in one.world.membership.interfaces.unknown_ports.of(
         one.world.elements.accepted["e0"])] == ["tap1", "tap2"]
     assert not warnings(one)
     one.set("port", "later", Port("later", "net", "fa:16:3e:00:00:0b"))
