@@ -25,6 +25,10 @@ Mend = Callable[[], object]
 class Kind:
     """``part``: of the system; two faults at a time are of two parts.  ``targets``: what it can be
     done to.  ``lossless``: established traffic loses nothing by it, neither then nor at its end.
+    ``links``: but for single pings, as a hypervisor's kernel gets or loses a link by it.  Open
+    vSwitch 3.1 then forgets the kernel's routes and reads them anew (``name_table_change`` of its
+    lib/route-table.c); what its userspace datapath translates meanwhile reaches no tunnel.
+    ``python -m lab.chaos.link_changes`` shows it without a change of anything else.
     ``writes``: the API goes on taking changes meanwhile, at every node that runs."""
 
     part: str
@@ -32,6 +36,7 @@ class Kind:
     apply: Callable[[System, str], Mend]
     lossless: bool = False
     writes: bool = True
+    links: bool = False
 
 
 def parts(system: System) -> Mapping[str, Mapping[str, Sequence[str]]]:
@@ -291,6 +296,7 @@ FAULTS: dict[str, Kind] = {
     "lossy link": Kind("links", _links, _lossy),
     "rack down": Kind("links", _racks, _rack_down),
     "move vm": Kind("configuration", _movable, _move_vm),
-    "replace vm": Kind("configuration", _movable, _replace_vm, lossless=True),
+    "replace vm": Kind("configuration", _movable, _replace_vm, lossless=True,
+                       links=True),
     "toggle rule": Kind("configuration", _all, _toggle_rule, lossless=True),
 }
