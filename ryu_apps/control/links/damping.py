@@ -3,6 +3,10 @@
 A path that comes and goes would take connections along each time, and its far end may not have its
 routes yet when BFD is up again.  So it must have been up for a while, and each time that it fails
 soon after it has returned that is twice as long, up to a bound.
+
+BFD is up at one end before it is at the other (RFC 5880 section 6.2): an end that says Init hears
+this one's packets from before, or none at all any more.  A path is no good until both say Up, each
+of which has then heard that the other one hears it.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ class _Path:
     """Seconds that it has to be up before it returns; 0: it has not failed."""
     failed: float = 0.0
     returns: float | None = None
-    """When it returns, if it stays up."""
+    """When it returns, if it stays up; None: the far end has to be up first."""
 
 
 class Damping:
@@ -35,25 +39,38 @@ class Damping:
         self._paths: dict[Hashable, _Path] = {}
         self._returning: dict[Hashable, None] = {}
 
-    def changed(self, path: Hashable, is_up: bool, now: float) -> None:
-        """BFD says so of a path.  One that was never seen up has not failed."""
+    def changed(
+        self, path: Hashable, is_up: bool, now: float, is_far_up: bool = True
+    ) -> None:
+        """BFD says so of a path, here and at its far end.  One that was never seen up has not
+        failed: it waits for its far end alone."""
         known = self._paths.get(path)
         if known is None:
-            self._paths[path] = _Path(is_up, is_up)
+            known = self._paths[path] = _Path(is_up, is_up)
+            if is_up:
+                self._returning[path] = None
+        if is_up != known.is_up:
+            self._turned(path, known, is_up, now)
+        if path not in self._returning:
             return
-        if is_up == known.is_up:
-            return
+        if not is_far_up:
+            known.returns = None
+        elif not known.wait:
+            del self._returning[path]
+        elif known.returns is None:
+            known.returns = now + known.wait
+
+    def _turned(self, path: Hashable, known: _Path, is_up: bool, now: float) -> None:
         known.is_up = is_up
         if not is_up:
             longest = self._wait * LONGEST
             again = known.wait and now - known.failed < longest * STEADY
             known.wait = min(2 * known.wait, longest) if again else self._wait
             known.failed = now
-            known.returns = None
             self._returning.pop(path, None)
-        elif known.was_up:
-            known.returns = now + known.wait
+        else:
             self._returning[path] = None
+        known.returns = None
         known.was_up |= is_up
 
     def has_failed(self, path: Hashable) -> bool:

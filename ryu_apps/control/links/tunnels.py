@@ -67,7 +67,8 @@ class Tunnels:
             else:
                 element.tunnels[endpoint] = status
                 if status.bfd != UNKNOWN:
-                    self.damping.changed((name, endpoint), status.bfd == UP, now)
+                    is_far_up = status.far_bfd in (UP, UNKNOWN)
+                    self.damping.changed((name, endpoint), status.bfd == UP, now, is_far_up)
                 if old is not None and old.bfd != status.bfd and UP in (old.bfd, status.bfd):
                     self._bfd_changed(element, status, now)
             self._marks.tunnels.mark((name, endpoint._replace(path=0)))
@@ -75,9 +76,10 @@ class Tunnels:
     def _bfd_changed(self, element: Element, status: msg.TunnelStatus, now: float) -> None:
         key = element.info.element, status.endpoint
         text = f"tunnel to {status.endpoint}: BFD is {status.bfd or 'off'}"
-        returns = self.damping.returning(key)
-        if returns is not None and len(self._ports(element, status.endpoint)) > 1:
-            text += f"; the path carries traffic again in {returns - now:.1f} s, if it stays up"
+        if self.damping.is_held(key) and len(self._ports(element, status.endpoint)) > 1:
+            returns = self.damping.returning(key)
+            when = "when it is at the far end" if returns is None else f"in {returns - now:.1f} s"
+            text += f"; the path carries traffic again {when}, if it stays up"
         self._notice(element, "info" if status.bfd == UP else "warning", text)
 
     def tick(self, now: float) -> None:

@@ -30,13 +30,15 @@ class Interface:
 @dataclass(frozen=True, slots=True)
 class TunnelStatus:
     """A tunnel port as OVSDB shows it.  ``bfd``: "up", "down", "init", "admin_down" or "".
-    ``egress``: the device that its packets leave by, "" where the switch has no route."""
+    ``egress``: the device that its packets leave by, "" where the switch has no route.
+    ``far_bfd``: likewise, what the far end said last; "": it is not known."""
 
     endpoint: Endpoint
     ofport: int
     bfd: str = ""
     error: str = ""
     egress: str = ""
+    far_bfd: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,35 @@ def test_one_that_fails_while_it_waits_waits_anew() -> None:
     assert damping.tick(1000.0) == [] and not damping.is_held("p")
 
 
+def test_one_that_failed_waits_for_its_far_end_and_then_as_long() -> None:
+    damping = Damping(1.0)
+    damping.changed("p", True, 0.0)
+    damping.changed("p", False, 1.0)
+    damping.changed("p", True, 2.0, is_far_up=False)
+    assert damping.is_held("p") and damping.returning("p") is None
+    assert damping.tick(100.0) == [], "nobody knows whether the far end hears this one"
+    damping.changed("p", True, 101.0)
+    assert damping.returning("p") == 102.0
+    damping.changed("p", True, 101.5, is_far_up=False)
+    assert damping.tick(102.0) == []
+    damping.changed("p", True, 103.0)
+    damping.changed("p", True, 103.5)
+    assert damping.tick(104.0) == ["p"]
+    damping.changed("p", True, 105.0, is_far_up=False)
+    assert not damping.is_held("p"), "it is in use, and BFD says when it is down"
+
+
+@pytest.mark.parametrize("was_seen_down", [True, False])
+def test_one_that_comes_up_for_the_first_time_waits_for_its_far_end_alone(was_seen_down) -> None:
+    damping = Damping(1.0)
+    if was_seen_down:
+        damping.changed("p", False, 0.0)
+    damping.changed("p", True, 1.0, is_far_up=False)
+    assert damping.is_held("p") and damping.tick(100.0) == []
+    damping.changed("p", True, 101.0)
+    assert not damping.is_held("p")
+
+
 @given(st.lists(st.tuples(st.sampled_from("pq"), st.booleans(), st.integers(0, 40))))
 def test_whatever_happens_what_stays_up_returns_in_bounded_time(events) -> None:
     damping, now, state = Damping(1.0), 0.0, {}
@@ -106,9 +135,9 @@ def site(**settings) -> Site:
     return made
 
 
-def bfd(made: Site, name: str, far: str, path: int, state: str) -> None:
+def bfd(made: Site, name: str, far: str, path: int, state: str, far_state: str = "") -> None:
     endpoint = Endpoint(far, path=path)
-    made.tunnel(name, endpoint, msg.TunnelStatus(endpoint, 90 + path, state))
+    made.tunnel(name, endpoint, msg.TunnelStatus(endpoint, 90 + path, state, far_bfd=far_state))
 
 
 def tunnel(made: Site, name: str = "e0", far: str = E1[0]) -> Tunnel:
@@ -155,6 +184,25 @@ def test_traffic_leaves_a_path_that_fails_and_returns_when_it_was_up_for_long() 
     made.flush()
     assert "carries traffic again" in notices(made)
     assert {key: made.tables["e0"][key] for key in before} == before
+
+
+def test_a_path_that_only_one_direction_of_is_back_carries_nothing() -> None:
+    """This end hears the far one and is up; the far one says Init, as it hears nothing."""
+    made = site()
+    bfd(made, "e0", E1[0], 0, DOWN)
+    bfd(made, "e0", E1[0], 0, UP, "init")
+    made.flush()
+    assert "carries traffic again when it is at the far end, if it stays up" in notices(made)
+    made.tick(100.0)
+    made.flush()
+    assert tunnel(made).ofport == 91 and not tunnel(made).spread
+    bfd(made, "e0", E1[0], 0, UP, UP)
+    made.tick(0.5)
+    made.flush()
+    assert not tunnel(made).spread
+    made.tick(0.6)
+    made.flush()
+    assert tunnel(made) == Tunnel(Endpoint(E1[0]), 90, (91,), spread=True)
 
 
 def test_another_number_of_a_tunnel_port_touches_its_tunnel_alone() -> None:

@@ -109,7 +109,7 @@ interface_rows = st.fixed_dictionaries({
         st.sampled_from(["10.0.0.2", "10.0.0.3", "bad/id"]),
     ),
     "ofport": st.none() | st.integers(-1, 3),
-    "bfd": st.sampled_from(["", "up", "down"]),
+    "bfd": st.sampled_from(["", "up", "down"]), "far_bfd": st.sampled_from(["up", "init"]),
     "type": st.sampled_from(["", "system", "internal", "dpdk"]),
     "mtu": st.none() | st.sampled_from([1500, 9000]),
     "link_state": st.sampled_from(["up", "down"]),
@@ -160,7 +160,9 @@ def tables_of(world):
                     "external_ids": ["map", [list(pair) for pair in row["ids"].items()]],
                     "ofport": ["set", [] if row["ofport"] is None else [row["ofport"]]],
                     "bfd": ["map", [["enable", "true"]] if row["bfd"] else []],
-                    "bfd_status": ["map", [["state", row["bfd"]]] if row["bfd"] else []],
+                    "bfd_status": ["map", [
+                        ["state", row["bfd"]], ["remote_state", row["far_bfd"]],
+                    ] if row["bfd"] else []],
                     "type": row["type"], "link_state": row["link_state"],
                     "mtu": ["set", [] if row["mtu"] is None else [row["mtu"]]],
                 }
@@ -343,10 +345,10 @@ def test_names_that_can_be_used(name):
 
 def test_what_a_hostile_database_says_can_be_shown():
     bad = "\x1b\ud800\u202e" * 100
-    row = {"external_ids": {"vnc-vtep": bad}, "bfd_status": {"state": bad}, "ofport": 1,
-           "bfd": {"enable": "true"}, "error": bad}
+    row = {"external_ids": {"vnc-vtep": bad}, "ofport": 1, "error": bad,
+           "bfd_status": {"state": bad, "remote_state": bad}, "bfd": {"enable": "true"}}
     status = tunnel_of(row)
-    for text in (status.endpoint.vtep, status.bfd, status.error, shown(bad)):
+    for text in (status.endpoint.vtep, status.bfd, status.far_bfd, status.error, shown(bad)):
         assert text.isprintable() and text
         text.encode()
     claim, problem = claim_of({"name": bad, "external_ids": {"iface-id": "p"}})

@@ -192,13 +192,14 @@ def tunnel_of(row: Row) -> TunnelStatus | None:
     ids = row["external_ids"]
     if TUNNEL_MARK not in ids:
         return None
-    status = row["bfd_status"]
+    status = row["bfd_status"] if row["bfd"].get("enable") == "true" else {}
     return TunnelStatus(
         endpoint=marked_endpoint(shown(ids[TUNNEL_MARK])),
         ofport=_ofport(row),
-        bfd=shown(status.get("state")) if row["bfd"].get("enable") == "true" else "",
+        bfd=shown(status.get("state")),
         error=shown(row.get("error"), MAX_ERROR),
         egress=shown((row.get("status") or {}).get("tunnel_egress_iface")),
+        far_bfd=shown(status.get("remote_state")),
     )
 
 
