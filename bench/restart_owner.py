@@ -40,6 +40,7 @@ def owner_death(run: Restarts) -> dict[str, Any]:
         begun, wall = time.monotonic(), time.time()
         run.node.kill()
         master = wait_until(lambda: is_master(run), "another MASTER", 60, 0.05) - begun
+        settled = wait_until(lambda: is_master(run, True), "it to be done", 60, 0.05) - begun
         shown = api.v1(f"elements/{hypervisor.name}")["openflow"]
         untouched = monitor.stop()
         written = _write(run, wall)
@@ -48,7 +49,7 @@ def owner_death(run: Restarts) -> dict[str, Any]:
     after = api.v1(f"elements/{hypervisor.name}")
     told = steps(heir.daemon.log, size, wall)
     return {
-        "MASTER": round(master, 3), "steps": told,
+        "MASTER": round(master, 3), "settled": round(settled, 3), "steps": told,
         "role": shown["role"], "owner": after["owner"], **written, **lost(report),
         "events by the takeover": untouched,
         "sent by the takeover": {name: shown[name] for name in SENT},
@@ -57,12 +58,15 @@ def owner_death(run: Restarts) -> dict[str, Any]:
     }
 
 
-def is_master(run: Restarts) -> float:
-    """When the new owner says that it is, and has confirmed all: time.monotonic(), else 0."""
+def is_master(run: Restarts, settled: bool = False) -> float:
+    """When the new owner says that the switch takes what it writes: time.monotonic(), else 0.
+    ``settled``: and that nothing more waits, deletions neither."""
     shown = run.system.clients[1].v1(f"elements/{run.hypervisor.name}")
     switch = shown.get("openflow") or {}  # Between two owners nobody shows it.
-    good = switch.get("role") == "master" and switch["connected"] and not switch["pending"]
-    return time.monotonic() if good and shown.get("settled") else 0.0
+    good = switch.get("role") == "master" and switch["connected"]
+    if settled:
+        good = good and shown.get("settled") and not switch["pending"]
+    return time.monotonic() if good else 0.0
 
 
 def _write(run: Restarts, wall: float) -> dict[str, float]:

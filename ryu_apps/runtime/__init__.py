@@ -18,7 +18,8 @@ from collections.abc import Collection
 
 from ryu_apps.runtime import apps, channel, listener, receiving, sending, threads
 from ryu_apps.runtime.apps import shut_down
-from ryu_apps.runtime.listener import ListenError, expect
+from ryu_apps.runtime.expected import expect
+from ryu_apps.runtime.listener import ListenError
 from ryu_apps.runtime.memory import limit_arenas, tune_collector
 from ryu_apps.runtime.receiving import RawHook
 

@@ -17,20 +17,11 @@ from os_ken.ofproto import ofproto_common
 from ryu_apps.connections.limits import ConnectionLimits
 from ryu_apps.connections.peer_address import plain_address
 from ryu_apps.runtime.channel import peer_name
+from ryu_apps.runtime.expected import is_expected
 from ryu_apps.supervision import guarded
 
 LOG = logging.getLogger("vnc.openflow")
 CONF = cfg.CONF
-
-
-known_addresses: frozenset[str] = frozenset()
-"""Where switches are expected from; see :func:`expect`."""
-
-
-def expect(addresses: frozenset[str]) -> None:
-    """Keep half of the places for connections from these addresses; any thread."""
-    global known_addresses
-    known_addresses = addresses
 
 
 class ListenError(Exception):
@@ -100,8 +91,7 @@ def _init(self: controller.OpenFlowController) -> None:
     self._clients = {}
     self._ended = threading.Event()
     self._limits = ConnectionLimits(
-        CONF.ofp_max_connections, CONF.ofp_max_connections_per_address,
-        lambda source: source in known_addresses,
+        CONF.ofp_max_connections, CONF.ofp_max_connections_per_address, is_expected
     )
     self._limits_lock = threading.Lock()
     self._refused_logged = 0.0

@@ -8,6 +8,10 @@ from os_ken import cfg
 from os_ken.controller.handler import CONFIG_DISPATCHER, HANDSHAKE_DISPATCHER, MAIN_DISPATCHER
 
 CONF = cfg.CONF
+PATIENT = 8
+"""A hypervisor that has joined gets so much more time for the handshake.  ovs-vswitchd connects
+before it has looked at all of its ports, with thousands of which that takes it longer than any
+stranger should hold a connection; cut off, it would only begin anew."""
 
 
 HANDSHAKE_TICK = 0.25
@@ -21,13 +25,17 @@ class Liveness:
     nothing afterwards is asked.
 
     ``opened``: when the connection began, on the monotonic clock as all times here.  ``probe``
-    sends an echo request.
+    sends an echo request.  ``expected``: whether it is a hypervisor's that has joined.
     """
 
-    def __init__(self, opened: float, probe: Callable[[], object]) -> None:
+    def __init__(
+        self, opened: float, probe: Callable[[], object],
+        expected: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._opened = self._last_received = self._asked = opened
         self._unanswered = 0
         self._probe = probe
+        self._expected = expected
 
     def patience(self, state: str, progress: float, now: float) -> float:
         """Seconds to wait for data before :meth:`fault` has something to say again.
@@ -53,6 +61,8 @@ class Liveness:
         """
         if state in (HANDSHAKE_DISPATCHER, CONFIG_DISPATCHER):
             limit = CONF.ofp_handshake_timeout
+            if now - self._opened > limit and self._expected():
+                limit *= PATIENT
             return f"no OpenFlow handshake within {limit:g} s" if now - self._opened > limit else ""
         limit, interval = CONF.maximum_unreplied_echo_requests, CONF.echo_request_interval
         if not limit or now - max(self._last_received, progress, self._asked) < interval:

@@ -11,6 +11,8 @@ from os_ken.controller import controller, ofp_event
 from os_ken.controller.handler import DEAD_DISPATCHER, HANDSHAKE_DISPATCHER, MAIN_DISPATCHER
 from os_ken.ofproto import ofproto_parser
 
+from ryu_apps.connections.peer_address import plain_address
+from ryu_apps.runtime.expected import is_expected
 from ryu_apps.runtime.liveness import Liveness
 from ryu_apps.runtime.parse_guard import ParseGuard, ParseTimeout
 
@@ -54,10 +56,11 @@ def repair_receiving() -> None:
 
 def _recv_loop(self: controller.Datapath) -> str:
     """Returns why the connection ended."""
+    source = plain_address(self.address[0]) if isinstance(self.address, tuple) else ""
     now = time.monotonic()
     liveness = Liveness(now, lambda: self.send(
         HEADER.pack(self.ofproto.OFP_VERSION, ECHO_REQUEST, HEADER.size, 0)
-    ))
+    ), lambda: is_expected(source))
     pending = b""
     while self.state != DEAD_DISPATCHER:
         patience = liveness.patience(self.state, self.transport.progress, now)

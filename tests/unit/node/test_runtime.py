@@ -218,6 +218,21 @@ def test_what_it_is_like_without(names, outcomes):
     assert outcomes[names, False] != "good"
 
 
+def test_a_hypervisor_that_has_joined_may_take_longer_for_its_handshake():
+    """ovs-vswitchd with 5,000 ports of type dummy answered 30 s after it had connected."""
+    assert run("""
+        late(12)
+        CONF.set_override("ofp_handshake_timeout", 0.5)
+        theirs, thread, brick = serve()
+        runtime.expect(frozenset({"peer"}))
+        thread.join(2)
+        patient = thread.is_alive()
+        runtime.expect(frozenset())
+        thread.join(3)
+        say(patient and not thread.is_alive())
+    """) == "good"
+
+
 def test_a_connection_that_nobody_wants_ends_in_time():
     assert run("""
         late(12)
