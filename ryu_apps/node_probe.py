@@ -15,7 +15,7 @@ import time
 from urllib.parse import urlsplit
 
 from ryu_apps.control.messages import ProbeNode, Subscriptions
-from ryu_apps.control.world import NODES
+from ryu_apps.control.ownership.records import NODES
 from ryu_apps.node_name import record_of, same_node
 from ryu_apps.store.base import Compare, Conflict, Delete, Store, StoreError
 from ryu_apps.supervision import Thread

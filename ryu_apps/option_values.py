@@ -6,7 +6,7 @@ from typing import Any
 
 from ryu_apps.connections.port_number import port_number
 from ryu_apps.control.families import UNDERLAY_FAMILIES
-from ryu_apps.control.world import Settings
+from ryu_apps.control.settings import Settings
 from ryu_apps.peering import Speaker, is_router_id, parse_peers
 from ryu_apps.settings import SettingsError, overlay_mtus
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings

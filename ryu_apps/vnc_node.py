@@ -22,8 +22,8 @@ from ryu_apps import settings as options
 from ryu_apps.configuration.activations import BindingActivations
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.messages import RecordLoad, Subscriptions
-from ryu_apps.control.ownership.records import PROTOCOL
-from ryu_apps.control.world import NODES, World
+from ryu_apps.control.ownership.records import NODES, PROTOCOL
+from ryu_apps.control.world import World
 from ryu_apps.controller import Controller, Part
 from ryu_apps.node_name import wait_for_name
 from ryu_apps.node_probe import NodeProbe

@@ -13,7 +13,7 @@ from oslo_config import cfg
 
 from ryu_apps import option_values, settings
 from ryu_apps.control.config.rules import Context
-from ryu_apps.control.world import Settings
+from ryu_apps.control.settings import Settings
 from ryu_apps.northbound.environment import context_options
 from ryu_apps.peering import Speaker
 from ryu_apps.southbound.openflow.channels import OpenFlowChannels

@@ -14,8 +14,7 @@ import time
 from typing import Any
 
 from ryu_apps.control.messages import AssignElement
-from ryu_apps.control.ownership.records import OWNERS, OwnerRecord, read_owner
-from ryu_apps.control.world import NODES
+from ryu_apps.control.ownership.records import NODES, OWNERS, OwnerRecord, read_owner
 from ryu_apps.store.base import Compare, Conflict, Item, Put, Store, StoreError
 from ryu_apps.supervision import Worker, failed, waiting
 

@@ -10,8 +10,7 @@ from typing import Any
 from ryu_apps.control.config import stored
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import KINDS, Change
-from ryu_apps.control.ownership.records import MAINTENANCE, PINS, REACH
-from ryu_apps.control.world import NODES
+from ryu_apps.control.ownership.records import MAINTENANCE, NODES, PINS, REACH
 from ryu_apps.store.base import Delete, Item, Put, StoreError
 
 LOG = logging.getLogger(__name__)

@@ -14,8 +14,7 @@ from typing import Any
 from ryu_apps.configuration.records import status_record
 from ryu_apps.configuration.status_writer import StatusWriter
 from ryu_apps.control.messages import StatusChanged
-from ryu_apps.control.ownership.records import REACH
-from ryu_apps.control.world import NODES
+from ryu_apps.control.ownership.records import NODES, REACH
 from ryu_apps.store.base import Batch, Item
 
 GRACE = 30.0

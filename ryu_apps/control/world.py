@@ -8,8 +8,7 @@ handles a batch of events and flushes once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 from ryu_apps.control import messages as msg
@@ -19,10 +18,9 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.desired.desired import Desired
-from ryu_apps.control.edge.advertised import RECORDS as ADVERTISED
 from ryu_apps.control.edge.edge import Edges
 from ryu_apps.control.edge.names import Names
-from ryu_apps.control.elements.elements import RECORDS, Elements
+from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.elements.trust import Trust
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
@@ -39,16 +37,17 @@ from ryu_apps.control.membership.convergence import Convergence
 from ryu_apps.control.membership.departures import Departures
 from ryu_apps.control.membership.interfaces import ElementInterfaces
 from ryu_apps.control.membership.membership import Membership
-from ryu_apps.control.ownership.records import OWNERS, REACH
 from ryu_apps.control.peers import PeerOptions, Peers
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.activations import Activations
 from ryu_apps.control.ports.bindings import Bindings
-from ryu_apps.control.ports.claim_records import CLAIMS, ClaimRecords
+from ryu_apps.control.ports.claim_records import ClaimRecords
 from ryu_apps.control.ports.interfaces import InterfaceReports
 from ryu_apps.control.ports.locations import Locations
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.ports.relays import Relays
+from ryu_apps.control.settings import Settings
+from ryu_apps.control.status import StatusRecords
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.duplicates import Duplicates
 from ryu_apps.control.vpn.instances import Instances
@@ -61,40 +60,6 @@ from ryu_apps.control.vpn.translate import shared_keys
 from ryu_apps.control.vpn.underlay import Underlay
 from ryu_apps.control.vrouters import Vrouters
 from vrouter_ovs.state.meters import meter_pools
-
-NODES = "/status/nodes/"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """``peers``: ids of the configured peers that tell routes which vrouters forward by;
-    ``peer_kinds``, and the seconds ``stale_time``, ``restart_time`` and ``stalepath_time``: see
-    :class:`Peers`.  Seconds also: ``restart_deferral``, see :class:`Convergence`; ``dns_ttl``, how
-    long VMs may remember a name of their network.  ``import_any_as``: see :class:`Instances`.
-    ``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``most_lost_ports``: percent, see
-    :class:`~ryu_apps.control.elements.trust.Trust`.  ``new_connections``: how many a second
-    a port may begin, see :func:`~vrouter_ovs.state.meters.meter_pools`.  ``limit_connections``:
-    whether the connections of each port are to be limited where a hypervisor's database can say
-    so.  ``path_hold``: seconds that an underlay path which failed has to be up before it carries
-    traffic again.  ``weight``: of this node among the others, see
-    :mod:`~ryu_apps.control.ownership.plan`."""
-
-    node: str
-    local_as: int
-    peers: tuple[str, ...]
-    stale_time: float
-    restart_time: float
-    restart_deferral: float
-    overlay_mtus: tuple[tuple[str, int], ...]
-    import_any_as: bool
-    dns_ttl: int
-    peer_kinds: Mapping[str, str] = field(hash=False)
-    stalepath_time: float
-    most_lost_ports: int
-    new_connections: int
-    limit_connections: bool
-    path_hold: float
-    weight: int
 
 
 class World:
@@ -189,10 +154,11 @@ class World:
         )
         departures = Departures(tables, marks("Departures"), self.ports, self.presence)
         self._marks = marks("World")
-        self._own_reach = f"{REACH}{settings.node}/"
+        self.status = StatusRecords(
+            self.elements, self.membership, self.assignment, self.convergence, self.peers,
+            self.conflicts, self.edges.advertised,
+        )
         self._connect(departures, services, activations)
-        self.claim_records: dict[tuple[str, str], dict[str, Any]] = {}
-        """(port, element) -> claims that wait, as their nodes recorded them."""
         self._handlers = self._handlers_of_events()
 
     def _connect(
@@ -224,7 +190,7 @@ class World:
             msg.ConfigChanged: lambda event, now: self.configurer.apply(event.changes),
             msg.ConfigLoaded: self._config_loaded,
             msg.ConfigAccepted: lambda event, now: self.trust.accept(),
-            msg.StatusChanged: self._status_changed,
+            msg.StatusChanged: self.status.changed,
             msg.ElementConnected: self.membership.connected,
             msg.ElementChanged: self.membership.changed,
             msg.ElementUnusable: self.membership.refusals.unusable,
@@ -266,55 +232,13 @@ class World:
             self.assignment.meter.count(element)
         self._handlers[type(event)](event, now)
 
-    # ------------------------------------------------------------ configuration and status
+    # ------------------------------------------------------------ events of several parts
 
     def _config_loaded(self, event: msg.ConfigLoaded, now: float) -> None:
         self.convergence.loaded = True
         # Only peers are told that all is announced.
         patient = not event.known and not event.remembers and bool(self.settings.peers)
         self.trust.begin(event.known, patient)
-
-    def _status_changed(self, event: msg.StatusChanged, now: float) -> None:
-        # Who is there and who is in charge of what is known before what they say.
-        for key, value in event.changes:
-            if key.startswith(NODES):
-                self._node_recorded(key[len(NODES):], value, now)
-            elif key.startswith(self._own_reach):
-                continue  # An echo of what was written, or of what a former run wrote.
-            elif self.elements.ownership.changed(key, value):
-                if key.startswith(OWNERS):
-                    self.membership.owner_changed(key[len(OWNERS):], now)
-                elif key.startswith(REACH):
-                    element = key[len(REACH):].partition("/")[2]
-                    self.assignment.reach_changed(element, now)
-                self.assignment.look_again()
-        for key, value in event.changes:
-            if key.startswith(RECORDS):
-                self.membership.recorded(key[len(RECORDS):], value, now)
-            elif key.startswith(CLAIMS):
-                port_id, _, element = key[len(CLAIMS):].partition("/")
-                if value is None:
-                    self.claim_records.pop((port_id, element), None)
-                else:
-                    self.claim_records[port_id, element] = value
-                    if value.get("node") == self.settings.node and not self.convergence.loaded:
-                        self.conflicts.recall(port_id, element, value)
-            elif key.startswith(ADVERTISED):
-                node, _, network_id = key[len(ADVERTISED):].partition("/")
-                advertised = self.edges.advertised
-                if node != self.settings.node:
-                    advertised.elsewhere(node, network_id, value)
-                elif not self.convergence.loaded:
-                    advertised.recall(network_id, value)
-        if event.whole:
-            self.assignment.read(now)
-
-    def _node_recorded(self, name: str, value: dict[str, Any] | None, now: float) -> None:
-        before = self.elements.nodes.get(name)
-        self.peers.recorded(name, value)
-        if value is None or before is None or {**before, "load": None} != {**value, "load": None}:
-            self.membership.refusals.look_again()
-            self.assignment.nodes_changed(now)
 
     def _vrouter_connected(self, event: msg.VrouterConnected, now: float) -> None:
         self.vrouters.connected(event)

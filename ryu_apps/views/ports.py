@@ -96,7 +96,7 @@ def port_detail(world: World, port_id: str) -> dict[str, Any]:
             "node": world.settings.node,
         })
     local = {claim["element"] for claim in claims}
-    for (claimed, element), record in world.claim_records.items():
+    for (claimed, element), record in world.status.claims.items():
         if claimed == port_id and element not in local:
             claims.append({
                 "element": element, "host": record["host"], "interface": record["interface"],

@@ -13,8 +13,8 @@ from typing import Any
 from lab.beds.option_values import world_settings
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import RECORDS
-from ryu_apps.control.ownership.records import OWNERS, REACH, OwnerRecord
-from ryu_apps.control.world import NODES, World
+from ryu_apps.control.ownership.records import NODES, OWNERS, REACH, OwnerRecord
+from ryu_apps.control.world import World
 
 from .world_model import element_info
 

@@ -19,9 +19,10 @@ from ryu_apps.control.families import EVPN
 from ryu_apps.control.graph.graph import GOING_BACK
 from ryu_apps.control.links.paths import underlay_paths
 from ryu_apps.control.routes import Nlri, Path
+from ryu_apps.control.settings import Settings
 from ryu_apps.control.vpn.released import SOURCE
 from ryu_apps.control.vpn.rib import LOCAL
-from ryu_apps.control.world import Settings, World
+from ryu_apps.control.world import World
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.state import Endpoint, TunnelPort
 from vrouter_ovs.state.meters import meter_pools

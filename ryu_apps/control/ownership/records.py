@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+NODES = "/status/nodes/"
 OWNERS = "/status/owners/"
 REACH = "/status/reach/"
 MAINTENANCE = "/status/maintenance/"

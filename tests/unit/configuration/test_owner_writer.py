@@ -9,8 +9,7 @@ import pytest
 
 from ryu_apps.configuration.owner_writer import OwnerWriter
 from ryu_apps.control.messages import AssignElement
-from ryu_apps.control.ownership.records import OWNERS, OwnerRecord, read_owner
-from ryu_apps.control.world import NODES
+from ryu_apps.control.ownership.records import NODES, OWNERS, OwnerRecord, read_owner
 from ryu_apps.store.base import Put, Unavailable
 from ryu_apps.store.memory import MemoryStore
 

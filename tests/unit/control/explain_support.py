@@ -9,7 +9,7 @@ from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Network, Po
 from ryu_apps.control.explain.explain import explain
 from ryu_apps.control.explain.forwarding import Forwarding
 from ryu_apps.control.routes import Attributes, IpPrefix, MacIp, Path
-from ryu_apps.control.world import Settings
+from ryu_apps.control.settings import Settings
 from ryu_apps.views import vpns
 from ryu_apps.views.ports import holder, port_state
 from tests.property.world_model import Node, target

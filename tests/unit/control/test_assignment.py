@@ -17,9 +17,16 @@ from ryu_apps.control.membership.assignment import (
     OUT_OF_REACH,
     RANK_WAIT,
 )
-from ryu_apps.control.ownership.records import MAX_EPOCH, OWNERS, PROTOCOL, REACH, ReachRecord
+from ryu_apps.control.ownership.records import (
+    MAX_EPOCH,
+    NODES,
+    OWNERS,
+    PROTOCOL,
+    REACH,
+    ReachRecord,
+)
 from ryu_apps.control.ownership.rendezvous import ranking
-from ryu_apps.control.world import NODES, World
+from ryu_apps.control.world import World
 from tests.property.world_model import element_info
 
 INFO = element_info("e0", "172.16.0.1")

@@ -9,10 +9,9 @@ import pytest
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.membership.membership import MOVE_PATIENCE
-from ryu_apps.control.ownership.records import MAINTENANCE, PINS, PROTOCOL
+from ryu_apps.control.ownership.records import MAINTENANCE, NODES, PINS, PROTOCOL
 from ryu_apps.control.ownership.targets import KEPT
 from ryu_apps.control.vpn.released import QUIET
-from ryu_apps.control.world import NODES
 from tests.property.mesh import Mesh, check, furnish
 from tests.property.world_model import ELEMENTS, local_paths
 from vrouter_ovs.state import OVSDB, TARGET_OF, ControllerTarget

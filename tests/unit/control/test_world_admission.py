@@ -10,7 +10,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.ids import bridge_datapath_id
 from ryu_apps.control.membership.own_records import ABSENCE
-from ryu_apps.control.world import NODES
+from ryu_apps.control.ownership.records import NODES
 from tests.element_info import with_facts
 from tests.property.world_model import NODE, Node, element_info
 

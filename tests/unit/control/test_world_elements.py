@@ -9,7 +9,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.elements.elements import MESH, RECORDS, record
 from ryu_apps.control.elements.unknown_ports import GRACE, LINES
-from ryu_apps.control.world import NODES
+from ryu_apps.control.ownership.records import NODES
 from ryu_apps.views.checks import hypervisors, tunnels
 from ryu_apps.views.elements import elements, refused
 from tests.property.world_model import NODE, Node, element_info

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from ryu_apps.control.messages import ProbeNode
-from ryu_apps.control.world import NODES
+from ryu_apps.control.ownership.records import NODES
 from ryu_apps.node_probe import NodeProbe, address_of, is_gone
 from ryu_apps.store.base import Put
 from ryu_apps.store.memory import MemoryStore

@@ -7,6 +7,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.ownership.records import (
     MAINTENANCE,
+    NODES,
     OWNERS,
     PINS,
     PROTOCOL,
@@ -14,7 +15,6 @@ from ryu_apps.control.ownership.records import (
     ReachRecord,
 )
 from ryu_apps.control.ownership.targets import KEPT, MOST, StandbyTargets
-from ryu_apps.control.world import NODES
 from ryu_apps.views import owners
 from ryu_apps.views.checks import owners as check
 from tests.property.world_model import NODE, Node, element_info
