@@ -13,26 +13,24 @@ from __future__ import annotations
 
 import json
 import logging
-import random
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from ryu_apps.configuration.committing import Committing
 from ryu_apps.configuration.copy import ConfigCopy
-from ryu_apps.configuration.group_commit import PendingCommit, Plan, plan_group
+from ryu_apps.configuration.group_commit import Plan
 from ryu_apps.configuration.guard import Behind, Guard
 from ryu_apps.configuration.known_state import StateFile
 from ryu_apps.configuration.owner_writer import OwnerWriter
-from ryu_apps.configuration.records import CONFIG, GENERATION, STATUS, operation
+from ryu_apps.configuration.records import CONFIG, GENERATION, STATUS
 from ryu_apps.configuration.status_copy import StatusCopy
 from ryu_apps.configuration.status_writer import StatusWriter
 from ryu_apps.configuration.transfer import backup, document
 from ryu_apps.configuration.transfer.imports import Import, read_wishes
 from ryu_apps.control.config import lineage
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import Change
 from ryu_apps.control.messages import (
     AssignElement,
     ConfigAccepted,
@@ -43,26 +41,16 @@ from ryu_apps.control.messages import (
 from ryu_apps.store.base import (
     Batch,
     Compare,
-    Conflict,
     Delete,
     Put,
     Store,
     StoreError,
-    TooLarge,
     Unavailable,
     Watch,
 )
 
 LOG = logging.getLogger(__name__)
 T = TypeVar("T")
-
-ATTEMPTS = 30
-PATIENCE = 1.0
-"""Seconds after which a commit whose outcome is unknown does not ask for it: somebody waits."""
-IMPORT_PATIENCE = 30.0
-"""Seconds until this node must have what it imported."""
-CATCH_UP = 5.0
-"""Seconds that a commit waits for the watch after a conflict."""
 
 
 class Configuration:
@@ -75,7 +63,7 @@ class Configuration:
         self.settings = settings
         self._store = store
         self._post = post
-        self._max_operations = settings.store.max_operations
+        max_operations = settings.store.max_operations
         self._state = StateFile(state_file)
         self._copy = ConfigCopy(
             post, self._state.load(), bool(state_file), settings.node.max_lost_ports
@@ -85,16 +73,17 @@ class Configuration:
         """Why there is nothing of the store yet."""
         self._hypervisors_doubt = ""
         self._trusted = False
-        self._committing = threading.Lock()
-        self._queue_lock = threading.Lock()
-        self._queue: list[PendingCommit] = []
         self._watches: list[Watch] = []
-        self._writer = StatusWriter(store, self._max_operations)
-        self._owners = OwnerWriter(store, self._max_operations)
+        self._writer = StatusWriter(store, max_operations)
+        self._owners = OwnerWriter(store, max_operations)
         self._status = StatusCopy(post, self._writer, lambda: bool(self.doubt))
         self._guard = Guard(self._review, self._housekeeping)
         self._behind = Behind(lambda: self._copy.behind(self._store.get(GENERATION)))
         self._stopping = False
+        self._committing = Committing(
+            store, self._copy, max_operations, lambda: self.doubt, lambda: self._stopping,
+            self._guard.wake,
+        )
 
     @property
     def doubt(self) -> str:
@@ -197,17 +186,7 @@ class Configuration:
         it.  What it raises comes out of here, and nothing is written.  After the return every
         :meth:`read` sees the change.  Raises Unavailable, TooLarge, Conflict (too much contention).
         """
-        request = PendingCommit(plan)
-        with self._queue_lock:
-            self._queue.append(request)
-        with self._committing:
-            if not request.finished:
-                with self._queue_lock:
-                    group, self._queue = self._queue, []
-                self._commit_group(group)
-        if request.error is not None:
-            raise request.error
-        return request.result
+        return self._committing.commit(plan)
 
     def put_status(self, key: str, record: dict | None, ephemeral: bool = False) -> None:
         """Write (None: delete) an observed-state record below ``/status/``.  Never blocks: the
@@ -239,29 +218,9 @@ class Configuration:
         Returns when this node has it.  Raises StoreError, FileError; Conflict where somebody
         changed the configuration after it was compared."""
         made = Import(self._store, found)
-        if dry_run:
-            return made
-        with self._committing:
-            with self._changed:
-                if self.doubt and not self._copy.unfinished:
-                    raise Unavailable(
-                        f"no change is made, because {self.doubt}; see vnctl config", definite=True
-                    )
-            made.write("import over the API")
-            if made.written:
-                self._follow()
+        if not dry_run:
+            self._committing.write_import(made)
         return made
-
-    def _follow(self) -> None:
-        """Wait until this node has what the store has now."""
-        item = self._store.get(GENERATION)
-        self._guard.wake()
-        copy = self._copy
-        with self._changed:
-            self._changed.wait_for(
-                lambda: self._stopping or item is None or copy.generation >= item.revision,
-                IMPORT_PATIENCE,
-            )
 
     def wish(self, key: str, record: dict | None) -> None:
         """Write (None: take back) what an operator wishes of nodes and elements, and return when
@@ -274,7 +233,7 @@ class Configuration:
     def accept(self) -> None:
         """An operator's word: follow the store as it is now, here and at all nodes.  Without a
         doubt nothing happens.  Raises Unavailable; Conflict where the store changes meanwhile."""
-        with self._committing:
+        with self._committing.lock:
             if not self.doubt:
                 return
             item = self._store.get(GENERATION)
@@ -330,87 +289,6 @@ class Configuration:
             except StoreError as error:
                 LOG.debug("the store cannot be looked at: %s", error)  # the check "store" says it
 
-    # ------------------------------------------------------------ committing
-
-    def _commit_group(self, group: list[PendingCommit]) -> None:
-        try:
-            while group:
-                group = self._commit_some(group)
-        except Exception as error:  # the outermost boundary: those who wait must learn of it
-            if not isinstance(error, StoreError):
-                LOG.exception("commit failed")
-            _fail([request for request in group if not request.finished], error)
-
-    def _commit_some(self, group: list[PendingCommit]) -> list[PendingCommit]:
-        """Commit the first of ``group`` that fit one transaction; return the rest."""
-        for attempt in range(ATTEMPTS):
-            with self._changed:
-                if self._stopping:
-                    raise Unavailable("this node is stopping; ask another", definite=True)
-                if self.doubt:
-                    raise Unavailable(
-                        f"no change is made, because {self.doubt}; see vnctl config", definite=True
-                    )
-                generation = self._copy.generation
-                planned, rest, changes = plan_group(
-                    group, self._copy.config, self._max_operations
-                )
-            if changes:
-                try:
-                    self._write(changes, generation)
-                except Conflict:
-                    self._wait_newer(generation, attempt)
-                    continue
-                except TooLarge as error:
-                    _fail(planned, error)
-                    return rest
-                except Unavailable as error:
-                    _fail(planned, error)
-                    self._fail_waiting(rest, error)
-                    return []
-            for request in planned:
-                request.finished = True
-            return rest
-        raise Conflict("the configuration is being changed too fast by others; try again")
-
-    def _fail_waiting(self, rest: list[PendingCommit], error: Unavailable) -> None:
-        """The store gave no answer, for as long as anybody should wait: those who waited behind
-        that change are told at once, and not one after the other."""
-        with self._queue_lock:
-            waiting, self._queue = self._queue, []
-        _fail([*rest, *waiting], Unavailable(
-            f"no answer to the change before this one, and this one was not tried ({error})",
-            definite=True,
-        ))
-
-    def _write(self, changes: list[Change], generation: int) -> None:
-        token, known = uuid.uuid4().hex, self._copy.lineage
-        made = known.next(token) if known is not None else lineage.first(token)
-        operations = [Put(GENERATION, made.encode()), *map(operation, changes)]
-        begun = time.monotonic()
-        try:
-            revision = self._store.transact([Compare(GENERATION, generation)], operations)
-        except Unavailable as error:
-            if error.definite or time.monotonic() - begun > PATIENCE:
-                raise
-            found = self._store.get(GENERATION)  # raises Unavailable when still out of reach
-            if found is None or found.value != made.encode():
-                raise
-            revision = found.revision
-        self._copy.committed([each.key for each in operations], changes, revision, made)
-
-    def _wait_newer(self, generation: int, attempt: int) -> None:
-        """Somebody else committed: wait until the watch tells us what."""
-        copy = self._copy
-        with self._changed:
-            newer = self._changed.wait_for(
-                lambda: copy.generation > generation or copy.doubt or self._stopping, CATCH_UP
-            )
-        if not newer and not copy.is_refilled(self._store.get(GENERATION)):
-            self._guard.wake()
-        if attempt > 1:
-            time.sleep(random.uniform(0, 0.002 * min(attempt, 10)))
-
     # ------------------------------------------------------------ the watch
 
     def _on_config(self, batch: Batch) -> None:
@@ -419,8 +297,3 @@ class Configuration:
 
     def _on_status(self, batch: Batch) -> None:
         self._status.changed(batch, time.monotonic())
-
-
-def _fail(requests: list[PendingCommit], error: Exception) -> None:
-    for request in requests:
-        request.error, request.finished = error, True
