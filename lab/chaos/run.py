@@ -40,7 +40,7 @@ class Result:
             f"{flow.name}: lost {flow.lost} of {flow.sent}, outage {flow.longest_outage:.2f} s"
             for flow in worst if flow.lost
         ]
-        return "\n  ".join([text, *self.wrong, *flows])
+        return "\n  ".join([text, *self.wrong, *flows, *report.denied.leaks])
 
 
 def perform(system: System, traffic: Steady, step: Step) -> Result:

@@ -181,8 +181,14 @@ def _policy(tag: int) -> list[Flow]:
                 flows.append(Flow(table, "discovery", match, (then,), tag))
     flows += _ask_and_permit("policy_out", "permit_out", "whole_out", "in_port", "bridge", 0, tag)
     flows += _ask_and_permit("policy_in", "permit_in", "whole_in", "out_port", "output", 1, tag)
+    # Nothing reaches a port whose flow in the table port somebody deleted: it would look like one
+    # without a policy set.  Where it is known the EVI is the port's own again.
+    flows.append(Flow("receive", "unknown", (("evi", 0),), DROP, tag))
     # The whole register: what the sender's set left in it ends here.
-    asked = (("set_field", "policy", 0), ("resubmit", "port"), ("goto", "receive"))
+    asked = (
+        ("set_field", "evi", 0), ("set_field", "policy", 0), ("resubmit", "port"),
+        ("goto", "receive"),
+    )  # fmt: skip
     flows.append(Flow("deliver", "rest", (), asked, tag))
     flows.append(Flow("peer", "rest", (), (("set_field", "peer", 0), ("goto", "policy")), tag))
     return flows

@@ -233,3 +233,12 @@ def test_a_set_that_is_not_there_allows_nothing(vrouter: Sandbox) -> None:
     for states in (("trk,new",), ("trk,est",), ("trk,est,rpl",)):
         assert send(vrouter, "p6", tcp(6, 3, 80), *states).sent == []
         assert send(vrouter, "p3", tcp(3, 6, 80), *states).sent == []
+
+
+def test_what_somebody_deletes_of_a_port_lets_nothing_through(vrouter: Sandbox) -> None:
+    """The last of all, as it deletes: a port whose set is not known is not one without a set."""
+    assert send(vrouter, "t22", from_tunnel(tcp(9, 1, 80)), NEW).sent == []
+    assert send(vrouter, "t22", from_tunnel(tcp(9, 3, 80))).sent == ["p3"]
+    vrouter.ofctl("del-flows", "table=port")
+    for target in (1, 3):
+        assert send(vrouter, "t22", from_tunnel(tcp(9, target, 80)), NEW).sent == []

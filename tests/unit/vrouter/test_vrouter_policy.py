@@ -45,7 +45,7 @@ def test_a_port_names_its_set_on_both_ways() -> None:
     asked = [text for text in texts(Vrouter(MAC)) if "resubmit port" in text]
     assert asked == [
         "classify 0:  -> move in_port to out_port; resubmit port; goto claim",
-        "deliver 0:  -> set policy=0x0; resubmit port; goto receive",
+        "deliver 0:  -> set evi=0; set policy=0x0; resubmit port; goto receive",
     ]
 
 

@@ -187,7 +187,7 @@ TABLES: tuple[Table, ...] = (
         matches=frozenset(),
         miss="receive",
         priorities=(Priority("rest", 0, "all frames"),),
-        sets=names("policy"),
+        sets=names("evi policy"),
         next=("port", "receive"),
     ),
     Table(
