@@ -4,6 +4,10 @@ The hypervisors are simulated (:mod:`lab.simulated`): what a node costs is measu
 switches cost.  Tenants of 50 ports in five networks with a router (:mod:`bench.load`), each tenant
 on as many hypervisors as in that load.  "confirmed": from the plug until the node says that the
 port is ACTIVE, so the switch has acknowledged its flows.
+
+Each tenant is a project, with a default security group of its own.  ``--one-project``: all ports
+are members of one group, which names itself as remote: a new address in it is a change of every
+switch.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench import processes
 from bench.load import NETWORKS, PORTS_PER_TENANT, PREFIX
@@ -28,21 +32,28 @@ BULK = 1000
 """Ports that are created and plugged in one step."""
 
 
-def create_tenants(client: Client, count: int) -> list[str]:
-    """Networks, five a tenant, each with a subnet on the tenant's router: their ids."""
-    found: list[str] = []
+class Network(NamedTuple):
+    id: str
+    project_id: str
+
+
+def create_tenants(client: Client, count: int, one_project: bool) -> list[Network]:
+    """Networks, five a tenant, each with a subnet on the tenant's router."""
+    found: list[Network] = []
     for tenant in range(count):
-        router = client.create("router", name=f"r{tenant}")
-        networks = client.create_many(
-            "network", [{"name": f"t{tenant}n{at}"} for at in range(NETWORKS)]
-        )
+        project_id = f"{0 if one_project else tenant:032x}"
+        router = client.create("router", name=f"r{tenant}", project_id=project_id)
+        networks = client.create_many("network", [
+            {"name": f"t{tenant}n{at}", "project_id": project_id} for at in range(NETWORKS)
+        ])
         subnets = client.create_many("subnet", [
-            {"network_id": network["id"], "ip_version": 4, "cidr": f"10.{at}.0.0/{PREFIX}"}
+            {"network_id": network["id"], "ip_version": 4, "cidr": f"10.{at}.0.0/{PREFIX}",
+             "project_id": project_id}
             for at, network in enumerate(networks)
         ])
         for subnet in subnets:
             client.add_router_interface(router["id"], subnet["id"])
-        found += [network["id"] for network in networks]
+        found += [Network(network["id"], project_id) for network in networks]
     return found
 
 
@@ -79,16 +90,17 @@ class Run:
         print(f"{what:34} {time.monotonic() - self._begun:8.1f} s   CPU node {cpu['node']:7.1f} s, "
               f"fleet {cpu['fleet']:6.1f} s   RSS node {after['node'].rss:6.0f} MB", flush=True)
 
-    def plug(self, numbers: range, networks: list[str]) -> list[str]:
+    def plug(self, numbers: range, networks: list[Network]) -> list[str]:
         """Create ports and plug them, a bulk at a time; the ids of the last bulk."""
         ports: list[dict[str, Any]] = []
         tenants = len(networks) // NETWORKS
         for first in range(numbers.start, numbers.stop, BULK):
             part = range(first, min(first + BULK, numbers.stop))
             places = [place(number, tenants, self._hypervisors, self._spread) for number in part]
-            ports = self._client.create_many(
-                "port", [{"network_id": networks[network]} for network, _ in places]
-            )
+            ports = self._client.create_many("port", [
+                {"network_id": networks[at].id, "project_id": networks[at].project_id}
+                for at, _ in places
+            ])
             self._fleet.ask(plug=[
                 (hypervisor, f"p{number}", port["id"])
                 for number, (_, hypervisor), port in zip(part, places, ports, strict=True)
@@ -118,7 +130,9 @@ def measure(run: Run, fleet: Fleet, options: argparse.Namespace, client: Client)
                "all hypervisors to be connected", 600, 0.5)
     run.end(f"{options.hypervisors} hypervisors join")
     run.begin()
-    networks = create_tenants(client, -(-options.ports // PORTS_PER_TENANT))
+    networks = create_tenants(
+        client, -(-options.ports // PORTS_PER_TENANT), options.one_project
+    )
     run.end(f"{len(networks)} networks and subnets")
     run.begin()
     run.plug(range(options.ports), networks)
@@ -146,6 +160,8 @@ def main() -> None:
     parser.add_argument("--hypervisors", type=int, default=500)
     parser.add_argument("--ports", type=int, default=50_000)
     parser.add_argument("--spread", type=int, default=4, help="hypervisors of one tenant")
+    parser.add_argument("--one-project", action="store_true",
+                        help="one project and one security group for all ports")
     parser.add_argument("--more", type=int, default=200, help="ports that are added one by one")
     parser.add_argument("--idle", type=float, default=30, help="seconds of idleness to measure")
     parser.add_argument("--keep", metavar="DIRECTORY", help="where the node's files are to stay")
