@@ -22,6 +22,7 @@ from bench.restart_node import HYPERVISORS, NODES, Restarts
 from bench.restart_owner import owner_death
 from bench.restart_switch import bare_restart, switch_restart
 from bench.vnc import Vnc
+from lab.net import CommandError
 from lab.wait import LabTimeout
 
 CHANGES = 500
@@ -78,7 +79,7 @@ def main() -> None:
                 load = os.getloadavg()[0]
                 try:
                     result: dict[str, Any] = measures[name]()
-                except (LabTimeout, OSError) as error:
+                except (CommandError, LabTimeout, OSError) as error:
                     result = {"failed": str(error)}
                 result["load average before"] = round(load, 1)
                 figures.setdefault(name, []).append(result)

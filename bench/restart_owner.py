@@ -17,7 +17,9 @@ the owner that is nothing, so these need no value from before."""
 
 def share(run: Restarts) -> None:
     """All nodes are named by the hypervisor; those that do not own it know its flows."""
-    run.hypervisor.join([node.ovsdb_target for node in run.system.lab.nodes.values()])
+    # Without waiting: with thousands of ports of type dummy ovs-vswitchd is busy for long.
+    run.hypervisor.vsctl("--no-wait", "set-manager",
+                         *(node.ovsdb_target for node in run.system.lab.nodes.values()))
     name = run.hypervisor.name
 
     def warm() -> bool:
