@@ -39,7 +39,7 @@ def ratios(figures: dict[str, Any]) -> dict[str, float]:
     tables, and of ovs-vswitchd's CPU seconds."""
     found = {}
     for what in ("hello answered", "from hello to full tables",
-                 "CPU seconds of the new ovs-vswitchd"):
+                 "CPU seconds from hello to full tables", "CPU seconds of the new ovs-vswitchd"):
         ours, alone = ([one[what] for one in figures.get(kind, ()) if what in one]
                        for kind in ("switch", "bare"))
         if ours and alone:

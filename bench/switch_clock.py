@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from bench import processes
 from bench.idle import numbers, wait_done
 from bench.ovsdb import OvsdbClient
 from lab.beds.sandbox import OpenFlow
@@ -38,7 +39,7 @@ class SwitchClock:
 
     Times are of time.monotonic(), None until it is so.  ``ports``: ovs-vswitchd has made all that
     its database names.  ``answered``: br-int has answered OpenFlow's hello.  ``first``: it has
-    flows.  ``full``: all of them.
+    flows.  ``full``: all of them.  ``cpu``: CPU seconds of ovs-vswitchd between these two.
     """
 
     def __init__(self, hypervisor: Hypervisor, flows: int, interval: float = 0.05) -> None:
@@ -46,6 +47,8 @@ class SwitchClock:
         self.answered: float | None = None
         self.first: float | None = None
         self.full: float | None = None
+        self.cpu = 0.0
+        self._hypervisor = hypervisor
         self._socket = hypervisor.directory / "br-int.mgmt"
         self._flows = flows
         self._interval = interval
@@ -76,16 +79,19 @@ class SwitchClock:
             time.sleep(0.01)
         else:
             return
-        self.answered = time.monotonic()
+        self.answered, used = time.monotonic(), self._used()
         while not self._ended.is_set():
             count = flow_count(switch)
             if count and self.first is None:
                 self.first = time.monotonic()
             if count == self._flows:
-                self.full = time.monotonic()
+                self.full, self.cpu = time.monotonic(), round(self._used() - used, 2)
                 break
             time.sleep(self._interval)
         switch.close()
+
+    def _used(self) -> float:
+        return processes.snapshot({"switch": self._hypervisor.switch.pid})["switch"].cpu
 
     def wait(self, timeout: float) -> None:
         """Until everything is there; raises TimeoutError."""
