@@ -16,9 +16,7 @@ that it knows what to change when it becomes the owner.
 
 from __future__ import annotations
 
-import logging
 import queue
-import struct
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -26,31 +24,24 @@ from typing import Any
 
 from ryu_apps.control.messages import Program, VrouterDisconnected
 from ryu_apps.southbound.base import NotConnected
-from ryu_apps.southbound.openflow.connection import ERROR, OUR_XIDS
+from ryu_apps.southbound.openflow.connection import OUR_XIDS
 from ryu_apps.southbound.openflow.ownership.switch import SwitchOwnership
 from ryu_apps.southbound.openflow.readback import (
-    NAMED_BY_FLOWS,
     Audits,
-    FlowsRead,
-    GroupsRead,
-    MetersRead,
     Purpose,
 )
+from ryu_apps.southbound.openflow.replies import Replies
 from ryu_apps.southbound.openflow.requested import RequestedSwitch
 from ryu_apps.southbound.openflow.session import OpenFlowSession
 from ryu_apps.southbound.openflow.turns import turn
+from ryu_apps.southbound.openflow.upkeep import Upkeep
 from ryu_apps.southbound.openflow.watch import Watch
 from ryu_apps.supervision import Thread, failed, waiting
 from vrouter_ovs.wire import encode as wire
-from vrouter_ovs.wire.roles import OFPT_REQUESTFORWARD, OFPT_ROLE_STATUS, is_slave_error
 
-STANDBY_AUDITS = 10
-"""A switch that this node stands by is looked at so much more rarely: its owner does it."""
 Confirm = Callable[[str, int, Callable[[], None]], None]
 """``confirm(element, epoch, done)``: call ``done`` when the element's database has shown this epoch
 to be its owner's, after now."""
-
-LOG = logging.getLogger("vnc.openflow")
 
 
 class VrouterChannel:
@@ -81,6 +72,11 @@ class VrouterChannel:
             ("bundles", "flow_mods", "bytes", "errors", "resyncs", "repairs", "reconnects",
              "audits", "meter_mods", "zone_flushes"), 0)
         self._watch = Watch(element, self.counters)
+        self._upkeep = Upkeep(self._requested, self._watch, self.audits)
+        self._replies = Replies(
+            element, self._requested, self._ownership, self.audits, self._watch, self.counters,
+            self._give_up,
+        )
         self._thread = Thread(
             self._run, f"vrouter {element}", essential=True, may_end=lambda: self._stopped
         )
@@ -198,11 +194,7 @@ class VrouterChannel:
         expiry = self._ownership.due_in(now)
         due = [expiry] if expiry is not None else []
         if session is not None:
-            may_write = session.mastership.may_write
-            due.append(1.0 if not session.idle else self.audits.due_in(now))
-            repair = self._watch.due_in(now) if may_write else None
-            follow = session.follow.due_in(now) if not session.owned else None
-            due += [item for item in (repair, follow) if item is not None]
+            due.append(self._upkeep.due_in(session, now))
         return max(0.01, min(due)) if due else None
 
     def _start_over(self) -> None:
@@ -219,20 +211,7 @@ class VrouterChannel:
         if late:
             self._give_up(session, late)
             return
-        if session.monitor.take_lost():
-            session.readback.ask_once(*NAMED_BY_FLOWS, Purpose.AUDIT)
-        if session.mastership.may_write:
-            self._watch.repair(self._requested.flows, now)
-        follow = session.follow.due_in(now)
-        if not session.owned and follow is not None and follow <= 0:
-            session.follow.reading()
-            session.readback.ask_once(*NAMED_BY_FLOWS)
-        if session.ready and session.rounds.idle and self.audits.due_in(now) <= 0:
-            self.audits.put_off(now, 1 if session.owned else STANDBY_AUDITS)
-            if session.readback.idle:
-                session.readback.ask(
-                    *(self.audits.begin() if session.owned else (Purpose.COUNT,))
-                )
+        self._upkeep.look(session, now)
 
     def _give_up(self, session: OpenFlowSession, reason: str) -> None:
         self.counters["errors"] += 1
@@ -333,75 +312,10 @@ class VrouterChannel:
         else:
             session.readback.show(result)
 
-    # ------------------------------------------------------------ replies
-
     def _on_reply(self, session: OpenFlowSession, kind: int, xid: int, message: bytes) -> None:
-        if session is not self._session:
-            return
-        if xid == session.monitor.xid:
-            if session.monitor.refused(kind, message):
-                self.audits.hurry()
-            return
-        if kind == OFPT_REQUESTFORWARD:
-            session.follow.changed(time.monotonic())
-            return
-        if xid == session.follow.xid and kind == ERROR:
-            session.follow.refused()
-            return
-        try:
-            if kind == OFPT_ROLE_STATUS:
-                session.mastership.status(message)
-                return
-            if xid == session.mastership.xid:
-                session.mastership.reply(kind, message)
-                return
-            if self._ownership.epoch != 0 and kind == ERROR and is_slave_error(message):
-                self._ownership.interrupt(session)
-                session.mastership.doubt()
-                return
-            result = session.reply(kind, xid, message)
-        except (ValueError, struct.error) as error:
-            self._give_up(session, f"malformed reply of type {kind}: {error}")
-            return
-        if isinstance(result, FlowsRead):
-            self._flows_read(session, result)
-        elif isinstance(result, MetersRead):
-            session.follow.meters_read(result)
-            self._requested.meters_read(result)
-        elif isinstance(result, GroupsRead):
-            self._requested.groups_read(result)
-        elif result is not None:
-            self._requested.outcome(result)
-
-    def _flows_read(self, session: OpenFlowSession, read: FlowsRead) -> None:
-        audit = read.purpose is Purpose.AUDIT
-        differing = self._requested.flows.replace_installed(read.flows, audit)
-        self._watch.read(read.foreign)
-        if audit:
-            self.counters["audits"] += 1
-            if session.owned:
-                self._watch.repaired(differing)
-            return
-        self.counters["resyncs"] += 1
-        session.ready = True
-        self.audits.put_off(time.monotonic())
-        self._requested.connected()
-        LOG.info("vrouter %s is connected and holds %d flows of ours", self.element,
-                 len(read.flows))
-        if self._requested.flows.renumbering:
-            LOG.info("vrouter %s: %d flows of an earlier version get today's table ids",
-                     self.element, self._requested.flows.renumbering)
+        if session is self._session:
+            self._replies.reply(session, kind, xid, message)
 
     def _on_updates(self, session: OpenFlowSession, message: bytes) -> None:
-        """Others changed flows.  Until all are read that is contained in them."""
-        if session is not self._session:
-            return
-        try:
-            events = session.monitor.read(message)
-            if session.ready and self._watch.updates(events, self._requested.flows):
-                if session.owned:
-                    session.readback.ask_once(*NAMED_BY_FLOWS, Purpose.AUDIT)
-                else:
-                    session.follow.changed(time.monotonic())
-        except ValueError as error:
-            self._give_up(session, f"malformed reply: {error}")
+        if session is self._session:
+            self._replies.updates(session, message)
