@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -36,7 +38,11 @@ def racks() -> Iterator[Lab]:
 @pytest.fixture(scope="module")
 def tenant(racks: Lab) -> Tenant:
     made = new_tenant("red", racks.nodes["node1"].client, ipv6=True)
-    made.create_vms(racks, [("web1", "hv1"), ("web2", "hv2"), ("web3", "hv3"), ("db1", "hv1")])
+    # Three on each: web1, web4 and db1 on hv1.
+    made.create_vms(racks, [
+        (f"{network}{number}", f"hv{(number - 1) % 3 + 1}")
+        for network, count in (("web", 6), ("db", 3)) for number in range(1, count + 1)
+    ])  # fmt: skip
     made.wait_active()
     wait_until(lambda: not down(racks), "BFD on every path", SETTLED)
     return made
@@ -81,35 +87,50 @@ def spread(lab: Lab) -> bool:
 
 
 def steady(tenant: Tenant) -> Steady:
+    """With 18 flows of pings between any two hypervisors: a hash puts all of them on one path
+    once in 100,000 times."""
     vms = tenant.vms
     names = (("web1", "web2"), ("web2", "web3"), ("web3", "web1"), ("db1", "web2"),
              ("web3", "db1"))  # fmt: skip
-    return Steady(plan([(vms[a], vms[b]) for a, b in names], write_rate=0.0))
+    pairs = [(vms[a], vms[b]) for a, b in names]
+    made = plan(pairs, write_rate=0.0, ping_rate=400.0)
+    for one, other in itertools.combinations(vms.values(), 2):
+        if one.hypervisor is not other.hypervisor and not {(one, other), (other, one)} & {*pairs}:
+            made.ping(one, other.ip)
+            made.ping(one, other.ip6)
+    return Steady(made)
+
+
+def sent(lab: Lab) -> dict[tuple[str, str], int]:
+    """(hypervisor, tunnel port) -> packets that it has sent there (ovs-ofctl(8), dump-ports)."""
+    return {
+        (host.name, name): int(count) for host in lab.hypervisors.values()
+        for name, count in re.findall(
+            r"port +\"?(vx\w+)\"?: rx.*\n +tx pkts=(\d+)",
+            host.ofctl("--names", "dump-ports", "br-int"),
+        )
+    }
+
+
+def wait_until_all_carry(lab: Lab) -> None:
+    """Wait until every tunnel of every hypervisor has sent more than BFD does."""
+    before, begun = sent(lab), time.monotonic()
+    assert len(before) == 12
+
+    def carry() -> bool:
+        enough = 10 + 2 * (time.monotonic() - begun) / INTERVAL
+        return all(count - before[where] > enough for where, count in sent(lab).items())
+
+    wait_until(carry, "every tunnel to carry traffic of VMs", SETTLED)
 
 
 def test_both_paths_carry_traffic_while_both_are_up(racks: Lab, tenant: Tenant) -> None:
     wait_until(lambda: spread(racks), "a hash over both paths", SETTLED)
-    before = sent(racks)
     with steady(tenant):
-        # The database is told what was counted every few seconds.
-        wait_until(
-            lambda: all(count - before[where] > 50 for where, count in sent(racks).items()),
-            "every hypervisor to send on both paths", SETTLED,
-        )
+        wait_until_all_carry(racks)
 
 
-def sent(lab: Lab) -> dict[tuple[str, int], int]:
-    """(hypervisor, path) -> packets that it has sent on all of its tunnels there."""
-    found: dict[tuple[str, int], int] = {}
-    for host in lab.hypervisors.values():
-        for name in host.vsctl("list-ports", "br-int").split():
-            if name.startswith("vx"):
-                where = host.name, int(len(name) > len("vx01020304"))
-                count = host.vsctl("get", "interface", name, "statistics:tx_packets")
-                found[where] = found.get(where, 0) + int(count)
-    return found
-
-
+OF_A_RACK = "a rack switch"
 FAULTS: dict[str, Callable[[RackFabric], None]] = {
     "a server link": lambda made: made.cut("hv1-tor1"),
     "a server's second link": lambda made: made.cut("hv2-tor2"),
@@ -118,28 +139,49 @@ FAULTS: dict[str, Callable[[RackFabric], None]] = {
     "toward the rack": lambda made: made.lose("hv2-tor1", toward="tor1"),
     "a chassis link": lambda made: made.cut("tor1-chassis"),
     "toward the chassis": lambda made: made.lose("tor4-chassis", toward=CHASSIS),
-    "a rack switch": lambda made: made.cut_host("tor1"),
+    OF_A_RACK: lambda made: made.cut_host("tor1"),
 }
 """Each leaves a path between any two hypervisors, and takes one from two pairs or from all."""
+
+
+CARRIERS = ("a server link", "a server's second link", OF_A_RACK)
+"""Faults that take the carrier of a hypervisor's own device, and give it back.  Whenever the state
+of any device changes ovs-vswitchd empties its table of routes and reads it anew (3.1,
+lib/route-table.c); what a datapath of its own sends into a tunnel meanwhile is dropped, on whatever
+path.  The state of a device without any use, changed 244 times within 15 s on a machine with a load
+of 12, took 49 of 6,838 pings.  A kernel datapath looks routes up in the kernel."""
 
 
 @pytest.mark.parametrize("what", FAULTS)
 def test_a_cut_costs_no_more_than_its_detection(racks: Lab, tenant: Tenant, what: str) -> None:
     made = fabric(racks)
     wait_until(lambda: spread(racks), "traffic on both paths", SETTLED)
+    ends = 6 if what == OF_A_RACK else 4
     with steady(tenant) as traffic:
+        wait_until_all_carry(racks)
         FAULTS[what](made)
-        wait_until(
-            lambda: len(down(racks)) in (4, 6), "the node to hear of it from both ends", SETTLED
-        )
+        wait_until(lambda: len(down(racks)) == ends, "the node to hear of it from all ends",
+                   SETTLED)  # fmt: skip
         during = traffic.lap()
+        # What a switch was about to move when the node heard of it is lost by the cut, too.
+        after = traffic.lap()
         made.mend_all()
+        wait_until(lambda: len(down(racks)) < ends, "BFD on the first path", SETTLED)
+        mending = traffic.lap()
         wait_until(lambda: not down(racks), "BFD", SETTLED)
         wait_until(lambda: spread(racks), "traffic on both paths again", SETTLED)
+        wait_until_all_carry(racks)
         back = traffic.stop()
     assert during.pings.lost, "the traffic was on the path that was cut"
     # 3.5 intervals, and as much again for a machine that has other things to do.
-    assert during.pings.longest_outage < 7 * INTERVAL, during
+    outage = during.pings.longest_outage + after.pings.longest_outage
+    assert outage < 7 * INTERVAL, f"{during}\n{after}"
     assert not during.streams.broken and not during.pings.duplicates
-    # A single ping may be under way when a rack switch comes back; a black hole takes several.
-    assert back.pings.longest_outage < INTERVAL and not back.streams.broken, back
+    if what in CARRIERS:
+        # An outage is known to the distance of two pings of a flow.
+        distance = mending.seconds * len(mending.pings.flows) / mending.pings.sent
+        assert mending.pings.longest_outage < INTERVAL + distance, mending
+        assert not mending.streams.broken, mending
+    else:
+        assert mending.lost == {}, mending
+    assert back.lost == {}, back
