@@ -31,7 +31,8 @@ LATE = 0.05
 
 RawHook = Callable[[int, int, bytes], bool]
 """``hook(message type, xid, whole message) -> taken``.  Called by the receiving thread before
-os-ken parses the message; must not block and must not raise.  True: os-ken never sees it."""
+os-ken parses the message, but not for echoes of a switch that is up; must not block and must not
+raise.  True: os-ken never sees it."""
 
 _guard = ParseGuard()
 

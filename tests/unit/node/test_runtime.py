@@ -351,8 +351,9 @@ def test_the_raw_hook_takes_what_it_wants():
         dp.set_version(5)
         dp.state = "main"
         bodies = [struct.pack("!BBHI", 5, kind, 8 + size, xid) + bytes(size)
-                  for xid, (kind, size) in enumerate([(19, 3), (2, 0), (19, 60000), (19, 9)])]
-        stream = b"".join(bodies)
+                  for xid, (kind, size) in enumerate([(19, 3), (21, 0), (19, 60000), (19, 9)])]
+        echo = struct.pack("!BBHI", 5, 2, 8, 77)  # Answered before any hook is asked.
+        stream = echo.join(bodies)
         for at in range(0, len(stream), 7001):
             theirs.sendall(stream[at:at + 7001])
             time.sleep(0.01)
