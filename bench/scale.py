@@ -28,6 +28,7 @@ from lab.client import Client
 from lab.simulated.fleet import Fleet
 from lab.wait import wait_until
 
+QUIET = 5
 BULK = 1000
 """Ports that are created and plugged in one step."""
 
@@ -122,6 +123,17 @@ class Run:
             time.sleep(0.002)
 
 
+def settled(fleet: Fleet) -> dict[str, Any]:
+    """Wait until no switch has been changed for :data:`QUIET` seconds: what they hold."""
+    state, since = fleet.ask(state=True), time.monotonic()
+    while time.monotonic() - since < QUIET:
+        time.sleep(0.5)
+        now = fleet.ask(state=True)
+        if now != state:
+            state, since = now, time.monotonic()
+    return state
+
+
 def measure(run: Run, fleet: Fleet, options: argparse.Namespace, client: Client) -> None:
     run.begin()
     wait_until(lambda: fleet.ask(state=True)["bridged"] == options.hypervisors,
@@ -138,9 +150,10 @@ def measure(run: Run, fleet: Fleet, options: argparse.Namespace, client: Client)
     run.plug(range(options.ports), networks)
     run.marked()
     run.end(f"{options.ports} ports confirmed")
-    state = fleet.ask(state=True)
+    run.begin()
+    state = settled(fleet)
+    run.end(f"and all others know of them, {QUIET} s ago")
     print(f"{state['flows']} flows, {state['flow_mods']} flow-mods", flush=True)
-    time.sleep(5)
     run.begin()
     time.sleep(options.idle)
     run.end("idle")

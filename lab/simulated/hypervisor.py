@@ -166,7 +166,9 @@ class SimulatedHypervisor:
         self._ofport += 1
         update = {"ofport": self._ofport, "link_state": "up", "admin_state": "up"}
         if row["bfd"].get("enable") == "true":
-            update["bfd_status"] = ["map", [["state", "up"], ["forwarding", "true"]]]
+            update["bfd_status"] = ["map", [
+                ["state", "up"], ["forwarding", "true"], ["remote_state", "up"],
+            ]]
         return update
 
     def plug(self, ports: Iterable[tuple[str, str]]) -> None:

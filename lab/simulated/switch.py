@@ -21,7 +21,7 @@ ROLE_REQUEST, ROLE_REPLY, ROLE_STATUS = 24, 25, 30
 BUNDLE_CONTROL, BUNDLE_ADD = 33, 34
 FLOW, AGGREGATE, FLOW_MONITOR = 1, 2, 16
 ADD, DELETE_STRICT = 0, 4
-OPEN, COMMIT = 0, 4
+OPEN, CLOSE, COMMIT = 0, 2, 4
 """Types of OFPT_BUNDLE_CONTROL; each reply's is one more."""
 NOCHANGE, EQUAL, MASTER, SLAVE = range(4)
 MASTER_REQUEST = 0
@@ -132,7 +132,7 @@ class SimulatedSwitch:
         bundle, kind = struct.unpack_from("!IH", data, 8)
         if kind == OPEN:
             self._bundles[bundle] = []
-        else:
+        elif kind != CLOSE:  # A closed bundle waits for its commit (section 7.3.9.2).
             for one in self._bundles.pop(bundle, ()):
                 if kind == COMMIT and one[1] == FLOW_MOD:
                     self._flow_mod(one)
