@@ -26,8 +26,8 @@ class Kind:
     """``part``: of the system; two faults at a time are of two parts.  ``targets``: what it can be
     done to.  ``lossless``: established traffic loses nothing by it, neither then nor at its end.
     ``links``: but for single pings, as a hypervisor's kernel gets or loses a link by it.  Open
-    vSwitch 3.1 then forgets the kernel's routes and reads them anew (``name_table_change`` of its
-    lib/route-table.c); what its userspace datapath translates meanwhile reaches no tunnel.
+    vSwitch then reads the kernel's routes anew (its lib/route-table.c), and as it seems, what its
+    userspace datapath sends into tunnels meanwhile is dropped: no flow and no row changes.
     ``python -m lab.chaos.link_changes`` shows it without a change of anything else.
     ``writes``: the API goes on taking changes meanwhile, at every node that runs."""
 

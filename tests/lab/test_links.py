@@ -146,10 +146,10 @@ FAULTS: dict[str, Callable[[RackFabric], None]] = {
 
 CARRIERS = ("a server link", "a server's second link", OF_A_RACK)
 """Faults that take the carrier of a hypervisor's own device, and give it back.  Whenever the state
-of any device changes ovs-vswitchd empties its table of routes and reads it anew (3.1,
-lib/route-table.c); what a datapath of its own sends into a tunnel meanwhile is dropped, on whatever
-path.  The state of a device without any use, changed 244 times within 15 s on a machine with a load
-of 12, took 49 of 6,838 pings.  A kernel datapath looks routes up in the kernel."""
+of any device changes ovs-vswitchd reads its table of routes anew (lib/route-table.c); as it seems,
+what a datapath of its own sends into a tunnel meanwhile is dropped, on whatever path.  The state of
+a device without any use, changed 244 times within 15 s on a machine with a load of 12, took 49 of
+6,838 pings.  A kernel datapath looks routes up in the kernel."""
 
 
 @pytest.mark.parametrize("what", FAULTS)
