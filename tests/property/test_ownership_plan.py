@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from ryu_apps.control.ownership.load import BARE, INTERVAL, LoadMeter, coarse
@@ -71,6 +71,7 @@ def systems(draw, alike: bool = False, least: int = 1) -> System:
 
 
 @given(systems(alike=True))
+@example(System({f"node{n}": 100 for n in range(4)}, {f"hv{n}-0": 16 for n in range(6)}))
 def test_where_all_are_alike_placing_leaves_nothing_to_move(system):
     assert not system.rest()
 

@@ -5,8 +5,8 @@ The *share* of a node is its part of the whole load by its weight; at most it sh
 Mirrokni, Thorup and Zadimoghaddam 2018, "Consistent hashing with bounded loads").
 
 *Placing* is for an element without an owner: it goes to the node of highest rank among those that
-have less than ``1 - EPSILON`` shares; where there is none, less than one; then less than
-``1 + EPSILON``.
+have at most one share with it; where there is none, at most ``1 + EPSILON``; then to the one that
+has least with it.
 
 *Balancing* is for one whose owner is well.  It stays where it is, unless its owner has more than
 its share and another less than ``1 - EPSILON``, or its owner more than ``1 + EPSILON`` and another
@@ -81,9 +81,11 @@ class Plan:
             (self.loads[node] + more) * self._total_weight, self._total * self._weights[node]
         )
 
-    def _band(self, node: str) -> int:
-        shares = self.shares(node)
-        return (shares >= 1 - EPSILON) + (shares >= 1) + (shares >= 1 + EPSILON)
+    def _band(self, node: str, load: int) -> tuple[int, Fraction]:
+        """How little a node should be given so much more; equal for those that rank decides of."""
+        shares = self.shares(node, load)
+        band = (shares > 1) + (shares > 1 + EPSILON)
+        return band, shares if band == 2 else Fraction(0)
 
     def imbalance(self) -> Fraction:
         """By how many shares the node that is farthest from its own is away from it."""
@@ -100,7 +102,7 @@ class Plan:
         if not weights:
             return sorted(reach)
         ranked = ranking(element, weights)
-        ranked.sort(key=self._band)
+        ranked.sort(key=lambda node: self._band(node, one.load))
         if one.pin in weights:
             ranked.remove(one.pin)
             ranked.insert(0, one.pin)
