@@ -8,12 +8,10 @@ from os_ken import cfg
 from os_ken.controller.handler import CONFIG_DISPATCHER, HANDSHAKE_DISPATCHER, MAIN_DISPATCHER
 
 CONF = cfg.CONF
-PATIENT = 8
-"""A hypervisor that has joined gets so much more time for the handshake.  ovs-vswitchd connects
+EXPECTED_FACTOR = 8
+"""A hypervisor that has joined gets so many times `ofp_handshake_timeout`.  ovs-vswitchd connects
 before it has looked at all of its ports, with thousands of which that takes it longer than any
 stranger should hold a connection; cut off, it would only begin anew."""
-
-
 HANDSHAKE_TICK = 0.25
 """Seconds between two looks at the deadline of a handshake."""
 SHORTEST = 0.05
@@ -62,7 +60,7 @@ class Liveness:
         if state in (HANDSHAKE_DISPATCHER, CONFIG_DISPATCHER):
             limit = CONF.ofp_handshake_timeout
             if now - self._opened > limit and self._expected():
-                limit *= PATIENT
+                limit *= EXPECTED_FACTOR
             return f"no OpenFlow handshake within {limit:g} s" if now - self._opened > limit else ""
         limit, interval = CONF.maximum_unreplied_echo_requests, CONF.echo_request_interval
         if not limit or now - max(self._last_received, progress, self._asked) < interval:
