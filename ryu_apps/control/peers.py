@@ -149,6 +149,8 @@ class Peers:
         self._dependents.apply_best_changes(
             self._rib.update(event.peer, map(self._named, event.announced), event.withdrawn)
         )
+        if event.withdrawn and self.kind(event.peer) == NODE:
+            self._dependents.apply_best_changes(self._rib.drop_superseded(event.withdrawn))
         self._dependents.peer_paths_changed(path.nlri for path in event.announced)
         self._dependents.peer_paths_changed(event.withdrawn)
 

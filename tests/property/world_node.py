@@ -20,7 +20,7 @@ from ryu_apps.control.graph.graph import GOING_BACK
 from ryu_apps.control.links.paths import underlay_paths
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.settings import Settings
-from ryu_apps.control.vpn.released import SOURCE
+from ryu_apps.control.vpn.rib import RELEASED
 from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import World
 from vrouter_ovs.edge import EdgePort
@@ -147,6 +147,7 @@ class Node:
             case msg.Withdraw(nlris):
                 for nlri in nlris:
                     self.announced.pop(nlri, None)
+                self._superseded(nlris)
             case msg.EdgeChanged(element, ofport, None):
                 del self.edges[element, ofport]
             case msg.EdgeChanged(element, ofport, port):
@@ -314,7 +315,15 @@ class Node:
         for nlri in withdrawn:
             held.pop(nlri, None)
         held.update((path.nlri, (path, False)) for path in announced)
+        self._superseded(withdrawn)
         self.handle(msg.PathsReceived(peer, announced, withdrawn))
+
+    def _superseded(self, withdrawn: tuple) -> None:
+        """A node took these back: what is stale of them said what is over."""
+        for peer, held in self.inputs.paths.items():
+            for nlri in withdrawn:
+                if nlri in held and held[nlri][1]:
+                    del held[nlri]
 
     def peer_down(self, peer: str) -> None:
         held = self.inputs.paths.setdefault(peer, {})
@@ -382,7 +391,7 @@ def kept_paths(world: World) -> dict[Nlri, Path]:
     """What is announced still of elements that another node has now."""
     return {
         path.nlri: path
-        for source in world.rib.sources() if source.startswith(SOURCE)
+        for source in world.rib.sources() if source.startswith(RELEASED)
         for path in world.rib.from_source(source)
     }
 

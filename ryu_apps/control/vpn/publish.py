@@ -73,6 +73,7 @@ class Publisher:
         for path in fresh:
             self._out[path.nlri] = path
         changes = self._rib.update(LOCAL, fresh, gone)
+        changes += self._rib.drop_superseded(gone)
         for path in fresh if self.released else ():
             if source := self.released.pop(path.nlri, None):
                 changes += self._rib.drop_stale(source, [path.nlri])  # It is ours again.
@@ -98,14 +99,14 @@ class Publisher:
         changes: list[BestChange] = []
         for family in self._rib.stale_families(source):
             changes += self._rib.end_of_rib(source, family)
-        return changes
+        return changes + self._rib.drop_superseded(gone)
 
     def retract_some(self, source: str, nlris: list[Nlri]) -> list[BestChange]:
         """As :meth:`retract`, of these alone."""
         for nlri in nlris:
             del self.released[nlri]
         self._out.update(dict.fromkeys(nlris))
-        return self._rib.drop_stale(source, nlris)
+        return self._rib.drop_stale(source, nlris) + self._rib.drop_superseded(nlris)
 
     # ------------------------------------------------------------ next hops
 

@@ -16,15 +16,14 @@ from dataclasses import dataclass, field
 
 from ryu_apps.control.routes import Nlri
 from ryu_apps.control.vpn.publish import Owner, Publisher
-from ryu_apps.control.vpn.rib import BestChange, Rib
+from ryu_apps.control.vpn.rib import RELEASED, BestChange, Rib
 
-SOURCE = "released:"
 QUIET = 10.0
 
 
 def source_of(element: str) -> str:
     """What the RIB calls the source of such routes."""
-    return SOURCE + element
+    return RELEASED + element
 
 
 @dataclass(slots=True)
@@ -71,7 +70,7 @@ class Released:
         """Let those go that the new owner announced and has no more: their port is gone."""
         over: dict[str, list[Nlri]] = {}
         for nlri, source in self.publisher.released.items():
-            heard = self._releases[source.removeprefix(SOURCE)].heard
+            heard = self._releases[source.removeprefix(RELEASED)].heard
             if self._rib.announcers(nlri) != (source,):
                 heard.add(nlri)
             elif nlri in heard:

@@ -1,6 +1,7 @@
 """The RIB: every path a node knows, its own and its peers', and the best one of each NLRI.
 
-A path is known by its NLRI and its source: the peer it came from, or LOCAL.  Paths of a peer whose
+A path is known by its NLRI and its source: the peer it came from, LOCAL, or RELEASED and the name of
+an element that was ours (see :mod:`~ryu_apps.control.vpn.released`).  Paths of a peer whose
 session ended are stale, not gone (RFC 4724 section 4.2): they lose against any live path of the
 same NLRI, and go when the peer's End-of-RIB of their address family, or the retention time, says
 so.  Those of a peer that is away for long, and those of which a peer says the like by the community
@@ -16,6 +17,7 @@ from ryu_apps.control.families import UNDERLAY_FAMILIES, Family
 from ryu_apps.control.routes import LLGR_STALE, Nlri, Path, by_next_hop
 
 LOCAL = ""
+RELEASED = "released:"
 LONG_LIVED, STALE, LIVE = range(3)
 """How fresh a path is: the more the better."""
 
@@ -119,6 +121,22 @@ class Rib:
     def drop_stale(self, peer: str, nlris: Iterable[Nlri]) -> list[BestChange]:
         """Of the peer's stale paths these go."""
         return self.update(peer, withdrawn=nlris)
+
+    def drop_superseded(self, nlris: Iterable[Nlri]) -> list[BestChange]:
+        """A node announced these, and withdrew them: it was in charge of their vrouters.  The stale
+        copies go that are left of nodes that were so before it, and say what is over.  A router's
+        stay, as its route of the same name is its own, and so do those that were released here,
+        which peers have to be told of."""
+        changes: list[BestChange] = []
+        for nlri in nlris if self._stale else ():
+            for source, _ in self._paths.get(nlri, ()):
+                if (
+                    self.is_stale(source, nlri)
+                    and not source.startswith(RELEASED)
+                    and not self.is_router(source)
+                ):
+                    changes += self.drop_stale(source, [nlri])
+        return changes
 
     def stale_families(self, peer: str) -> tuple[Family, ...]:
         """The families of which the peer has stale paths."""

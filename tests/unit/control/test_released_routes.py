@@ -112,6 +112,30 @@ def test_what_the_new_owner_announced_and_withdraws_is_over():
     check(mesh)
 
 
+def test_what_the_new_owner_of_a_dead_ones_announced_and_withdraws_is_over():
+    """The former owner is cut off, and its stale routes are there at all others for the while."""
+    mesh = site(3)
+    held = mesh.author.node.inputs.config["port", "port5"].mac_address
+    others = [node.world for node in mesh.nodes[1:]]
+
+    def known() -> list[int]:
+        return [sum(type(nlri) is MacIp and nlri.mac == held for nlri in one.rib.best)
+                for one in others]
+
+    before = known()
+    assert all(before)
+    mesh.cut(0, 1)
+    mesh.cut(0, 2)
+    mesh.rest()
+    assert known() == before
+    mesh.migrate("e0", 1)
+    mesh.rest()
+    assert known() == before
+    mesh.bind("e0", "tap2", None)
+    mesh.rest()
+    assert known() == [0, 0]
+
+
 def lost() -> Node:
     one = node()
     one.lose("e0")
