@@ -179,9 +179,9 @@ def test_hit_counters(bed: Bed) -> None:
     bed.appctl("revalidator/wait")
     # The question, and the answer on its way out of VM 2.
     assert (hits(bed, rule), hits(bed, other)) == (2, 0)
-    # At least the one: the namespaces' kernels may have said something of their own.
+    # At least so many: the namespaces' kernels may have said something of their own.
     assert hits(bed, Policy(SERVER)) >= 1
-    assert hits(bed, Rule(CLIENT, EGRESS, 4)) == 3
+    assert hits(bed, Rule(CLIENT, EGRESS, 4)) >= 3
 
 
 def test_the_connections_of_one_port_are_forgotten(bed: Bed) -> None:
