@@ -10,8 +10,9 @@ from ryu_apps.control.config.access import ADMINISTRATOR, Principal
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 
-PROJECT = "X-Project-Id"
-"""The header that names the client's project; without it the client is an administrator."""
+PROJECT, ROLES = "X-Project-Id", "X-Roles"
+"""The headers that name the client's project and its roles, separated by commas.  Without both the
+client is an administrator; without roles it is a member of the project."""
 MAX_PROJECT = 255
 
 
@@ -27,18 +28,23 @@ class NoProject(ApiError):
 
 def identify(request: Request) -> Principal:
     """Raises NoProject."""
-    project = request.headers.get(PROJECT)
-    if project is None:
+    project, roles = request.headers.get(PROJECT), request.headers.get(ROLES)
+    if project is None and roles is None:
         return ADMINISTRATOR
-    project = project.strip()
-    if not 1 <= len(project) <= MAX_PROJECT:
+    project = (project or "").strip()
+    if len(project) > MAX_PROJECT or not (project or PROJECT not in request.headers):
         raise NoProject
-    return Principal(project)
+    if roles is None:
+        return Principal(project)
+    return Principal(project, frozenset(role.strip().lower() for role in roles.split(",")) - {""})
 
 
 def headers(principal: Principal) -> dict[str, str]:
     """What tells another node for whom it is asked: :func:`identify` reads it there."""
-    return {} if principal.admin else {PROJECT: principal.project_id}
+    found = {PROJECT: principal.project_id} if principal.project_id else {}
+    if principal == ADMINISTRATOR or (found and principal.roles == Principal.roles):
+        return found
+    return {**found, ROLES: ",".join(sorted(principal.roles))}
 
 
 def operators_only(route: Route) -> Route:

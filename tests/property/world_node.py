@@ -20,8 +20,7 @@ from ryu_apps.control.graph.graph import GOING_BACK
 from ryu_apps.control.links.paths import underlay_paths
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.control.settings import Settings
-from ryu_apps.control.vpn.rib import RELEASED
-from ryu_apps.control.vpn.rib import LOCAL
+from ryu_apps.control.vpn.rib import LOCAL, RELEASED
 from ryu_apps.control.world import World
 from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.state import Endpoint, TunnelPort
@@ -320,7 +319,7 @@ class Node:
 
     def _superseded(self, withdrawn: tuple) -> None:
         """A node took these back: what is stale of them said what is over."""
-        for peer, held in self.inputs.paths.items():
+        for held in self.inputs.paths.values():
             for nlri in withdrawn:
                 if nlri in held and held[nlri][1]:
                     del held[nlri]

@@ -1,11 +1,12 @@
 """The RIB: every path a node knows, its own and its peers', and the best one of each NLRI.
 
-A path is known by its NLRI and its source: the peer it came from, LOCAL, or RELEASED and the name of
-an element that was ours (see :mod:`~ryu_apps.control.vpn.released`).  Paths of a peer whose
+A path is known by its NLRI and its source: the peer it came from, LOCAL, or RELEASED and the name
+of an element that was ours (see :mod:`~ryu_apps.control.vpn.released`).  Paths of a peer whose
 session ended are stale, not gone (RFC 4724 section 4.2): they lose against any live path of the
 same NLRI, and go when the peer's End-of-RIB of their address family, or the retention time, says
-so.  Those of a peer that is away for long, and those of which a peer says the like by the community
-LLGR_STALE, lose against any other path at all (RFC 9494 section 4.3).
+so, or when another node has announced and withdrawn them since.  Those of a peer that is away for
+long, and those of which a peer says the like by the community LLGR_STALE, lose against any other
+path at all (RFC 9494 section 4.3).
 """
 
 from __future__ import annotations

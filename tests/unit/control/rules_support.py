@@ -8,7 +8,7 @@ import random
 import pytest
 
 from lab.beds.option_values import rules_context
-from ryu_apps.control.config.access import Principal
+from ryu_apps.control.config.access import ADMINISTRATOR, Principal
 from ryu_apps.control.config.ipam import AllocatingConfig
 from ryu_apps.control.config.rules import Draft, RuleError
 
@@ -22,8 +22,13 @@ class Bench:
         self.context = rules_context("2026-01-31T12:00:00Z", lambda: next(ids), random.Random(7),
                                **context)
 
+    @property
+    def who(self) -> Principal:
+        project = self.context.project_id
+        return Principal(project) if project else ADMINISTRATOR
+
     def do(self, rule, *arguments, **body):
-        with Draft(self.config, Principal(self.context.project_id)) as draft:
+        with Draft(self.config, self.who) as draft:
             result = rule(draft, *arguments, body, self.context)
             changes = draft.changes()
         for change in changes:
@@ -31,7 +36,7 @@ class Bench:
         return result
 
     def drop(self, rule, id):
-        with Draft(self.config, Principal(self.context.project_id)) as draft:
+        with Draft(self.config, self.who) as draft:
             rule(draft, id, self.context)
             changes = draft.changes()
         for change in changes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from webob import Request
 
-from ryu_apps.control.config.access import ADMINISTRATOR, Principal
+from ryu_apps.control.config.access import ADMINISTRATOR, Principal, roles_up_to
 from ryu_apps.northbound.http.application import Application
 from ryu_apps.northbound.http.call import Reply, Route
 from ryu_apps.northbound.identity import NoProject, headers, identify, operators_only
@@ -16,7 +16,11 @@ def request(**fields: str) -> Request:
     return Request.blank("/who", headers=fields)
 
 
-@pytest.mark.parametrize("principal", [ADMINISTRATOR, Principal("p"), Principal("x" * 255)])
+@pytest.mark.parametrize("principal", [
+    ADMINISTRATOR, Principal("p"), Principal("x" * 255), Principal("p", roles_up_to("admin")),
+    Principal("p", frozenset({"reader"})), Principal(roles=frozenset({"reader"})),
+    Principal(roles=frozenset()),
+])
 def test_a_node_asks_for_whom_it_was_asked(principal):
     sent = asking(principal)
     assert sent[FORWARDED] and identify(request(**sent)) == principal

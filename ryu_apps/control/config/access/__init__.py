@@ -12,9 +12,9 @@ from ryu_apps.control.config.access.decisions import (
     proposed,
     visible,
 )
-from ryu_apps.control.config.access.principal import ADMINISTRATOR, Principal
+from ryu_apps.control.config.access.principal import ADMINISTRATOR, Principal, roles_up_to
 
 __all__ = [
     "ADMINISTRATOR", "Principal", "allowed", "attribute_refused", "hidden", "only_visible",
-    "proposed", "visible",
+    "proposed", "roles_up_to", "visible",
 ]
