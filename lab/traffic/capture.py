@@ -97,6 +97,11 @@ class FlowMonitor:
     def _read(self) -> bytes:
         return Path(self._file.name).read_bytes()
 
+    def wait(self, event: str, timeout: float) -> None:
+        """Wait until one was told: ADDED, DELETED or MODIFIED.  Raises LabTimeout."""
+        told = f"event={event}".encode()
+        wait_until(lambda: told in self._read(), f"a flow to be {event}", timeout)
+
     def stop(self) -> dict[str, int]:
         """End it; returns how many events of each kind came: ADDED, DELETED, MODIFIED."""
         self._process.send_signal(signal.SIGTERM)
