@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import logging
 from collections.abc import Sequence
 from typing import Any
 
 from ryu_apps.configuration.service import Configuration
+from ryu_apps.identity.policy import Policy
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.discovery import openapi, unsupported
 from ryu_apps.northbound.discovery.versions import Discovery, contents
@@ -21,17 +23,24 @@ from ryu_apps.northbound.node.node import NodeApi
 from ryu_apps.northbound.node.others import Others, session
 from ryu_apps.northbound.node.policy import PolicyApi
 from ryu_apps.northbound.node.topology import TopologyApi
+from ryu_apps.northbound.policies import known_attributes
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from ryu_apps.northbound.resources.handlers import Handlers
 from ryu_apps.northbound.resources.tags import Tags
+
+LOG = logging.getLogger(__name__)
 
 
 def build(
     configuration: Configuration, node_view: NodeView, settings: Any,
     collections: Sequence[Collection] = COLLECTIONS,
 ) -> Application:
-    """The WSGI application of a node.  Raises ValueError for settings that make no sense."""
+    """The WSGI application of a node.  Raises ValueError for settings that make no sense, and for a
+    policy file that cannot be read."""
+    policy = Policy(settings, known_attributes(collections))
+    for rule in policy.unknown_rules():
+        LOG.warning("[oslo_policy] policy_file: nothing asks for the rule %s", rule)
     environment = Environment(configuration, node_view, settings)
     discovery = Discovery(collections)
     routes = discovery.routes()
@@ -62,7 +71,8 @@ def build(
         Route("GET", "/openapi.json", document, "This document", "discovery", None, "Document")
     )
     return Application(
-        routes, identify, lambda path: unsupported.message(path, discovery.extensions)
+        routes, lambda request: policy.authority(identify(request)),
+        lambda path: unsupported.message(path, discovery.extensions),
     )
 
 

@@ -7,6 +7,7 @@ import dataclasses
 from webob import Request
 
 from ryu_apps.control.config.access import ADMINISTRATOR, Principal
+from ryu_apps.identity.defaults import CHANGE_SYSTEM, READ_SYSTEM
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 
@@ -48,16 +49,20 @@ def headers(principal: Principal) -> dict[str, str]:
 
 
 def operators_only(route: Route) -> Route:
-    """The route, refusing clients that work in a project: what it shows is everybody's."""
+    """The route, refusing whom the policy does not let read, or change, what is of the whole
+    system."""
+    rule = READ_SYSTEM if route.method == "GET" else CHANGE_SYSTEM
 
     def handle(call: Call, **parameters: str) -> Reply:
         try:
-            operator = call.principal.admin
+            operator = call.authority.regardless(rule)
         except NoProject:
             operator = False
         if not operator:
             raise ApiError(
-                403, "PolicyNotAuthorized", "This is for operators: it shows all projects."
+                403, "PolicyNotAuthorized",
+                f"rule:{rule} is disallowed by policy: this is for operators, it shows all "
+                "projects.",
             )
         return route.handler(call, **parameters)
 

@@ -49,12 +49,16 @@ class Site:
             (kind, id): item for kind, table in config.tables.items() for id, item in table.items()
         })
 
-    def call(self, who: str, method: str, path: str, body: Any = None) -> tuple[int, str]:
+    def call(
+        self, who: str, method: str, path: str, body: Any = None, role: str = "member"
+    ) -> tuple[int, str]:
+        """``who``: a project, or "" for an administrator."""
         request = Request.blank(path, method=method)
         if body is not None:
             request.body = json.dumps(body).encode()
         if who:
             request.headers["X-Project-Id"] = who
+            request.headers["X-Roles"] = "member,reader" if role == "member" else role
         answer = request.get_response(self.application)
         return answer.status_int, answer.text
 
@@ -65,8 +69,8 @@ class Client:
     def __init__(self, site: Site, source: random.Random):
         self.site = site
         self.source = source
-        self.said: dict[str, str] = {}
-        """Project -> all that it sent: it may read that again, as a port's device_id."""
+        self.said: dict[tuple[str, str], str] = {}
+        """Project and role -> all that it sent: it may read that again, as a port's device_id."""
 
     def some(self, kind: str) -> str:
         ids = [id for found, id in self.site.all() if found == kind]

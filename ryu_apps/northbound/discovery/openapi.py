@@ -7,8 +7,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from ryu_apps.control.config import access
-from ryu_apps.control.config.access import Principal
+from ryu_apps.control.config.resources.access import anyone
 from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.bodies.parsing import MAX_BULK
 from ryu_apps.northbound.bodies.schemas import RECORDS, REF, STRING, obj, ref
@@ -120,7 +119,7 @@ _GENERAL: dict[str, Any] = {
 def _of_collection(one: Collection) -> dict[str, Any]:
     """Item, list, and the wrapped requests of one collection."""
     create, update = one.create_body.__name__, one.update_body.__name__
-    hidden = access.hidden(Principal("any"), one.kind.name, one.shown)
+    hidden = {name for name in one.shown if anyone not in one.kind.access.attribute(name).read}
     item, many = one.name, one.plural
     return {
         one.title: obj(

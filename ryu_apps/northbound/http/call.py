@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 from webob import Request
 
-from ryu_apps.control.config.access import Principal
+from ryu_apps.control.config.access import Authority, Principal
 from ryu_apps.northbound.http import json_body
 from ryu_apps.northbound.http.errors import ApiError
 
 MAX_PARAMETERS = 2000
 
-Identify = Callable[[Request], Principal]
+Identify = Callable[[Request], Authority]
 
 
 class Reply(NamedTuple):
@@ -70,9 +70,14 @@ class Call:
         self._identify = identify
 
     @functools.cached_property
+    def authority(self) -> Authority:
+        """Who asks, and what it may do.  Raises ApiError where that cannot be told."""
+        return self._identify(self.request)
+
+    @property
     def principal(self) -> Principal:
         """Who asks.  Raises ApiError where that cannot be told."""
-        return self._identify(self.request)
+        return self.authority.principal
 
     @property
     def query(self) -> Any:

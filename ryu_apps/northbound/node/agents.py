@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from ryu_apps.identity.defaults import AGENT
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
@@ -61,7 +62,7 @@ class Agents:
         ]
 
     def _all(self, call: Call) -> list[dict[str, Any]]:
-        if not call.principal.admin:
+        if not call.authority.regardless(AGENT):
             return []
         view = self._env.node_view
         nodes = (

@@ -109,6 +109,14 @@ class Collection:
         """The attributes that answers have."""
         return frozenset(self.attributes) - self.filter_only
 
+    @functools.cached_property
+    def named(self) -> frozenset[str]:
+        """The attributes that answers and requests have, as the API names them."""
+        return self.shown.union(*(
+            (field.alias or name for name, field in body.model_fields.items())
+            for body in (self.create_body, self.update_body)
+        ))
+
     @property
     def indexes(self) -> list[tuple[str, str]]:
         """Attribute -> the index of a Config that finds ids by its value."""

@@ -68,7 +68,7 @@ class Handlers:
     # ------------------------------------------------------------ reading
 
     def index(self, call: Call, **within: str) -> Reply:
-        c, query, who = self.collection, call.query, call.principal
+        c, query, who = self.collection, call.query, call.authority
         hidden = access.hidden(who, self.kind, c.shown)
         asked = listing.parse(query, c.attributes, self._env.max_page, hidden)
         if c.before_list is not None:
@@ -142,7 +142,7 @@ class Handlers:
 
     def visible(self, config: Config, call: Call, id: str, within: dict[str, str]) -> Any:
         """The resource, if the client may see it.  Raises RuleError 404."""
-        return self._get(Draft(config, call.principal), id, within)
+        return self._get(Draft(config, call.authority), id, within)
 
     def _get(self, draft: Draft, id: str, within: dict[str, str]) -> Any:
         self._check_parent(draft, within)
@@ -160,7 +160,7 @@ class Handlers:
     def _hidden(self, call: Call) -> frozenset[str]:
         """What the client does not get to see of a resource."""
         c = self.collection
-        return access.hidden(call.principal, self.kind, c.shown) | c.filter_only
+        return access.hidden(call.authority, self.kind, c.shown) | c.filter_only
 
     def _add_states(self, found: list[View], new: bool = False) -> None:
         state = self.collection.state
@@ -201,7 +201,7 @@ class Handlers:
         named = [parsing.asked(c.create_body, body) for body in parsed]
 
         def plan(config: Config) -> tuple[list, list]:
-            with Draft(config, call.principal) as draft:
+            with Draft(config, call.authority) as draft:
                 made = []
                 for body, attributes in zip(parsed, named, strict=True):
                     body = {**body, **within}
@@ -250,7 +250,7 @@ class Handlers:
         """Commit ``change(draft)`` to the resource ``id``, if the client may do that: ``action``
         is "update" or "delete", ``attributes`` those that an update sets."""
         def plan(config: Config) -> tuple[list, Any]:
-            with Draft(config, call.principal) as draft:
+            with Draft(config, call.authority) as draft:
                 if within:
                     self._get(draft, id, within)
                 may(draft, self.kind, id, action, attributes)

@@ -101,7 +101,7 @@ class PortBindings:
 
     def _read(self, call: Call, id: str) -> Port:
         def find(config: Any) -> Port:
-            draft = Draft(config, call.principal)
+            draft = Draft(config, call.authority)
             may(draft, "port", id, "update", _SET_BY)
             return draft.get("port", id)
 

@@ -8,9 +8,10 @@ import random
 import pytest
 
 from lab.beds.option_values import rules_context
-from ryu_apps.control.config.access import ADMINISTRATOR, Principal
+from ryu_apps.control.config.access import ADMINISTRATOR, Authority, Principal
 from ryu_apps.control.config.ipam import AllocatingConfig
 from ryu_apps.control.config.rules import Draft, RuleError
+from tests.unit.authorities import authority
 
 
 class Bench:
@@ -23,9 +24,9 @@ class Bench:
                                **context)
 
     @property
-    def who(self) -> Principal:
+    def who(self) -> Authority:
         project = self.context.project_id
-        return Principal(project) if project else ADMINISTRATOR
+        return authority(Principal(project) if project else ADMINISTRATOR)
 
     def do(self, rule, *arguments, **body):
         with Draft(self.config, self.who) as draft:

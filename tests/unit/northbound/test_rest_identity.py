@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from webob import Request
 
-from ryu_apps.control.config.access import ADMINISTRATOR, Principal, roles_up_to
+from ryu_apps.control.config.access import ADMINISTRATOR, Authority, Principal, roles_up_to
 from ryu_apps.northbound.http.application import Application
 from ryu_apps.northbound.http.call import Reply, Route
 from ryu_apps.northbound.identity import NoProject, headers, identify, operators_only
 from ryu_apps.northbound.node.others import FORWARDED, asking
+from tests.unit.authorities import authority
 
 
 def request(**fields: str) -> Request:
@@ -36,9 +37,9 @@ def test_a_project_without_a_name_is_nobody(project):
 def test_every_handler_is_told_who_asks():
     asked = []
 
-    def somebody(request: Request) -> Principal:
+    def somebody(request: Request) -> Authority:
         asked.append(request.path)
-        return Principal("red")
+        return authority(Principal("red"))
 
     def handler(call):
         return Reply(200, [call.principal.project_id, call.principal.project_id])
@@ -48,5 +49,6 @@ def test_every_handler_is_told_who_asks():
     assert answer.json == ["red", "red"] and asked == ["/who"]
     answer = request().get_response(Application([operators_only(route)], somebody))
     assert answer.status_int == 403
-    answer = request().get_response(Application([operators_only(route)], lambda _: ADMINISTRATOR))
+    application = Application([operators_only(route)], lambda _: authority(ADMINISTRATOR))
+    answer = request().get_response(application)
     assert answer.json == ["", ""]

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from ryu_apps.control.config.access import ADMINISTRATOR
+from ryu_apps.control.config.access import UNLIMITED
 from ryu_apps.northbound.http.application import Application
 from ryu_apps.northbound.http.call import Reply, Route
 from ryu_apps.northbound.http.stream import Stream
@@ -72,7 +72,7 @@ class Bed:
             Route("GET", "/endless", lambda call: Reply(200, Stream(self.endless(), "text/plain"))),
             Route("GET", "/events", self.events),
             Route("GET", "/plain", lambda call: Reply(200, {"plain": True})),
-        ], lambda request: ADMINISTRATOR)
+        ], lambda request: UNLIMITED)
 
     def events(self, call) -> Reply:
         source = Source()

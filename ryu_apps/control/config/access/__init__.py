@@ -1,9 +1,10 @@
-"""Who may do what with the configuration: pure predicates over what the kinds declare.
+"""Who may do what with the configuration.
 
-:mod:`principal` is who asks, :mod:`decisions` whether they may.  Nothing here refuses: rules and
-the API do.
+:mod:`principal` is who asks, :mod:`authority` what the policy lets it do, and :mod:`decisions` asks
+that of a resource.  Nothing here refuses: rules and the API do.
 """
 
+from ryu_apps.control.config.access.authority import UNLIMITED, Authority, Target
 from ryu_apps.control.config.access.decisions import (
     allowed,
     attribute_refused,
@@ -15,6 +16,6 @@ from ryu_apps.control.config.access.decisions import (
 from ryu_apps.control.config.access.principal import ADMINISTRATOR, Principal, roles_up_to
 
 __all__ = [
-    "ADMINISTRATOR", "Principal", "allowed", "attribute_refused", "hidden", "only_visible",
-    "proposed", "roles_up_to", "visible",
+    "ADMINISTRATOR", "UNLIMITED", "Authority", "Principal", "Target", "allowed",
+    "attribute_refused", "hidden", "only_visible", "proposed", "roles_up_to", "visible",
 ]

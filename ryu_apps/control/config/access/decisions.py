@@ -1,71 +1,68 @@
-"""Who may do what, by what the kinds declare (:mod:`ryu_apps.control.config.resources.access`)."""
+"""Who may do what with a resource: the names of the rules, and what they are asked with."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
-from ryu_apps.control.config.access.principal import Principal
+from ryu_apps.control.config.access.authority import Authority, Target
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import KINDS
-from ryu_apps.control.config.resources.access import Attribute, Needs
 
 
 def proposed(kind: str, project_id: str, body: dict[str, Any]) -> SimpleNamespace:
-    """Of a resource that is to be created with ``body``, what relations look at."""
+    """Of a resource that is to be created with ``body``, what a target is made of."""
     parent = KINDS[kind].parent
     within = {} if parent is None else {parent.field: body[parent.field]}
-    return SimpleNamespace(project_id=project_id, **within)
+    return SimpleNamespace(project_id=project_id, shared=False, **within)
 
 
-def visible(config: Config, who: Principal, kind: str, item: Any) -> bool:
+def target(config: Config, kind: str, item: Any) -> Target:
+    """What policies look at of a resource, or of what is proposed."""
+    own = item.project_id, getattr(item, "shared", False)
+    parent = KINDS[kind].parent
+    found = None if parent is None else config.tables[parent.kind].get(getattr(item, parent.field))
+    if found is None:
+        return Target(kind, *own)
+    return Target(kind, *own, found.project_id, getattr(found, "shared", False))
+
+
+def visible(config: Config, who: Authority, kind: str, item: Any) -> bool:
     """Whether a client sees a resource at all."""
-    return _holds(config, who, KINDS[kind].access.read, item)
+    return _may(config, who, f"get_{kind}", kind, item)
 
 
-def only_visible(config: Config, who: Principal, kind: str, items: Iterable[Any]) -> list[Any]:
+def only_visible(config: Config, who: Authority, kind: str, items: Iterable[Any]) -> list[Any]:
     """Those of the resources that a client sees."""
-    if who.admin:
-        return list(items)
-    project, tables, needs = who.project_id, config.tables, KINDS[kind].access.read
-    return [
-        item for item in items if any(relation(tables, project, item) for relation in needs)
-    ]
+    rule = f"get_{kind}"
+    decided = who.regardless(rule)
+    if decided is not None:
+        return list(items) if decided else []
+    return [item for item in items if who.may(rule, target(config, kind, item))]
 
 
-def allowed(config: Config, who: Principal, kind: str, action: str, item: Any) -> bool:
+def allowed(config: Config, who: Authority, kind: str, action: str, item: Any) -> bool:
     """Whether a client may "create", "update" or "delete" it; its attributes are another matter."""
-    return _holds(config, who, getattr(KINDS[kind].access, action), item)
+    return _may(config, who, f"{action}_{kind}", kind, item)
 
 
 def attribute_refused(
-    config: Config, who: Principal, kind: str, action: str, item: Any, names: Iterable[str]
+    config: Config, who: Authority, kind: str, action: str, item: Any, names: Iterable[str]
 ) -> str:
     """The first of the attributes ``names`` that a client may not set by this action, or ""."""
-    if who.admin:
-        return ""
     for name in names:
-        if not _holds(config, who, getattr(_attribute(kind, name), action), item):
+        if not _may(config, who, f"{action}_{kind}:{name}", kind, item):
             return name
     return ""
 
 
-def hidden(who: Principal, kind: str, names: Iterable[str]) -> frozenset[str]:
-    """Those of the attributes ``names`` that a client does not see of any resource."""
-    if who.admin:
-        return frozenset()
-    return frozenset(name for name in names if not _attribute(kind, name).read)
+def hidden(who: Authority, kind: str, names: Iterable[str]) -> frozenset[str]:
+    """Those of the attributes ``names`` that a client does not see.  A rule that looks at the
+    resource hides, as lists are filtered and sorted by what is shown of all."""
+    return frozenset(name for name in names if not who.regardless(f"get_{kind}:{name}"))
 
 
-def _holds(config: Config, who: Principal, needs: Needs, item: Any) -> bool:
-    project, tables = who.project_id, config.tables
-    return who.admin or any(relation(tables, project, item) for relation in needs)
-
-
-@functools.cache
-def _attribute(kind: str, name: str) -> Attribute:
-    attributes = KINDS[kind].access.attributes
-    prefix, colon, _ = name.partition(":")
-    return attributes.get(name) or attributes.get(f"{prefix}{colon}*") or Attribute()
+def _may(config: Config, who: Authority, rule: str, kind: str, item: Any) -> bool:
+    decided = who.regardless(rule)
+    return who.may(rule, target(config, kind, item)) if decided is None else decided

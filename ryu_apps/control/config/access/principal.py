@@ -28,10 +28,5 @@ class Principal:
     user_name: str = ""
     system_scope: str = ""
 
-    @property
-    def admin(self) -> bool:
-        """Whether it may do everything, in every project."""
-        return ADMIN in self.roles
-
 
 ADMINISTRATOR = Principal(roles=roles_up_to(ADMIN))

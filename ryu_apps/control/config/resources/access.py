@@ -1,54 +1,52 @@
 """What the actions and attributes of a kind need (Neutron's default policies): declarations.
 
-One of the relations that are named must hold between the client's project and the resource; none
-named means administrators alone, who may do everything.  :mod:`ryu_apps.control.config.access`
-decides by them.
+One of the relations that are named must hold between the client's project and the resource, and
+the client must have the role there that the relation asks for; none named means administrators
+alone, who may do everything.  Each has a check in the language of oslo.policy, of which the default
+policy is made (:mod:`ryu_apps.identity.policy`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-Tables = Mapping[str, Mapping[str, Any]]
-"""Kind -> id -> resource."""
-Relation = Callable[[Tables, str, Any], bool]
-"""Whether it holds for a project and a resource, or what is proposed to become one."""
+
+@dataclass(frozen=True)
+class Relation:
+    """``check``: between a target, see :func:`ryu_apps.control.config.access.decisions.target`, and
+    a client.  ``role``: whether it is nothing without a role in the project: "reader" to read, else
+    "member"."""
+
+    check: str
+    role: bool = True
+
+
 Needs = tuple[Relation, ...]
 ADMIN: Needs = ()
 
-
-def anyone(tables: Tables, project: str, item: Any) -> bool:
-    return True
-
-
-def owner(tables: Tables, project: str, item: Any) -> bool:
-    return item.project_id == project
-
-
-def shared(tables: Tables, project: str, item: Any) -> bool:
-    """The resource itself is shared with all projects."""
-    return item.shared
+anyone = Relation("@")
+owner = Relation("project_id:%(project_id)s")
+shared = Relation("True:%(shared)s", role=False)
+"""The resource itself is shared with all projects."""
 
 
 @dataclass(frozen=True)
 class Parent:
-    """What a resource belongs to: ``kind`` of that, and the ``field`` that has its id.
-
-    :meth:`owner` and :meth:`shared` are relations: those of the parent.
-    """
+    """What a resource belongs to: ``kind`` of that, and the ``field`` that has its id."""
 
     kind: str
     field: str
 
-    def owner(self, tables: Tables, project: str, item: Any) -> bool:
-        parent = tables[self.kind].get(getattr(item, self.field))
-        return parent is not None and parent.project_id == project
+    @property
+    def owner(self) -> Relation:
+        """The client's project has the parent."""
+        return Relation(f"project_id:%({self.kind}:project_id)s")
 
-    def shared(self, tables: Tables, project: str, item: Any) -> bool:
-        parent = tables[self.kind].get(getattr(item, self.field))
-        return parent is not None and parent.shared
+    @property
+    def shared(self) -> Relation:
+        """The parent is shared with all projects."""
+        return Relation(f"True:%({self.kind}:shared)s")
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,12 @@ class Access:
     update: Needs = (owner,)
     delete: Needs = (owner,)
     attributes: Mapping[str, Attribute] = field(default_factory=dict)
+
+    def attribute(self, name: str) -> Attribute:
+        """What is declared of the attribute, by itself or by how it begins."""
+        prefix, colon, _ = name.partition(":")
+        return (self.attributes.get(name) or self.attributes.get(f"{prefix}{colon}*")
+                or Attribute())
 
 
 SYSTEM = Attribute(ADMIN, ADMIN, ADMIN)

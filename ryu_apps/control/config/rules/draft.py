@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ryu_apps.control.config import access
-from ryu_apps.control.config.access import ADMINISTRATOR, Principal
+from ryu_apps.control.config.access import UNLIMITED, Authority
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import KINDS, Change, Resource
 
@@ -69,7 +69,7 @@ class Draft:
     request names must be looked up with :meth:`get`: ``who`` must see it.
     """
 
-    def __init__(self, config: Config, who: Principal = ADMINISTRATOR):
+    def __init__(self, config: Config, who: Authority = UNLIMITED):
         self.config = config
         self.who = who
         self._undo: list[Change] = []
