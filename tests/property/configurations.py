@@ -11,10 +11,12 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.rules import (
     RuleError,
     address_groups,
+    address_scopes,
     networks,
     routers,
     security_group_rules,
     security_groups,
+    subnetpools,
     subnets,
 )
 from ryu_apps.control.config.rules.ports import ports
@@ -32,10 +34,12 @@ step = st.one_of(
     st.tuples(st.just("group"), TEXTS),
     st.tuples(st.just("rule"), pick, pick, st.sampled_from((None, "tcp", "icmp"))),
     st.tuples(st.just("addresses"), TEXTS),
+    st.tuples(st.just("pool"), TEXTS, pick),
+    st.tuples(st.just("pooled"), pick, pick),
     st.tuples(st.just("retitle"), pick, TEXTS),
     st.tuples(st.just("delete"), st.sampled_from((
-        ("port", ports), ("network", networks), ("security_group_rule", security_group_rules))),
-        pick),
+        ("port", ports), ("network", networks), ("security_group_rule", security_group_rules),
+        ("subnetpool", subnetpools), ("address_scope", address_scopes))), pick),
 )
 steps = st.lists(step, max_size=25)
 
@@ -83,6 +87,15 @@ class Made(Bench):
 
     def addresses(self, name: str) -> None:
         self.do(address_groups.create, name=name, addresses=["10.0.0.0/8", "fd00::/8"])
+
+    def pool(self, name: str, scope: int) -> None:
+        made = self.do(address_scopes.create, name=name, ip_version=4) if scope else None
+        self.do(subnetpools.create, name=name, prefixes=[f"10.{scope}.0.0/16"],
+                default_prefixlen=24, address_scope_id=made.id if made else None)
+
+    def pooled(self, network: int, pool: int) -> None:
+        self.do(subnets.create, network_id=self.some("network", network),
+                subnetpool_id=self.some("subnetpool", pool))
 
     def retitle(self, number: int, name: str) -> None:
         self.do(networks.update, self.some("network", number), name=name)

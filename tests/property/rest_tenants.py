@@ -22,7 +22,8 @@ PROJECTS = ("", "red", "green", "blue")
 COLLECTIONS = {
     "network": "networks", "subnet": "subnets", "port": "ports", "router": "routers",
     "security_group": "security-groups", "security_group_rule": "security-group-rules",
-    "address_group": "address-groups",
+    "address_group": "address-groups", "address_scope": "address-scopes",
+    "subnetpool": "subnetpools",
 }
 HIDDEN = ("provider:segmentation_id", "vpn:rd_index", "binding:host_id", "vpn:vni")
 
@@ -100,6 +101,11 @@ class Client:
 
     def subnet(self) -> dict[str, Any]:
         third = self.source.randrange(3)
+        if self.chance(0.3):
+            body = {"network_id": self.some("network"), "ip_version": 4}
+            if self.chance(0.8):
+                return {**body, "subnetpool_id": self.some("subnetpool")}
+            return {**body, "use_default_subnetpool": True}
         if self.chance(0.2):
             return {"network_id": self.some("network"), "cidr": f"fd00:{third}::/64",
                     "ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
@@ -146,6 +152,22 @@ class Client:
     def address_group(self) -> dict[str, Any]:
         return {"addresses": ["10.0.0.0/8"]}
 
+    def address_scope(self) -> dict[str, Any]:
+        return {"ip_version": 4, **({"shared": self.chance(0.7)} if self.chance(0.3) else {})}
+
+    def subnetpool(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "name": next(self.site.names), "default_prefixlen": 29,
+            "prefixes": [f"10.{self.source.randrange(8)}.0.0/16"],
+        }
+        if self.chance(0.3):
+            body["address_scope_id"] = self.some("address_scope")
+        if self.chance(0.4):
+            body["shared"] = self.chance(0.7)
+        if self.chance(0.1):
+            body["is_default"] = True
+        return body
+
     def request(self, verb: str, kind: str) -> tuple[str, str, Any]:
         root = f"/v2.0/{COLLECTIONS[kind]}"
         one = f"{root}/{self.some(kind)}"
@@ -159,7 +181,8 @@ class Client:
             for name in ("network_id", "project_id", "cidr", "ip_version", "ipv6_ra_mode",
                          "ipv6_address_mode", "security_group_id", "direction", "protocol",
                          "remote_group_id", "remote_address_group_id", "addresses",
-                         "provider:segmentation_id"):
+                         "provider:segmentation_id", "subnetpool_id", "use_default_subnetpool",
+                         *(("shared", "prefixes") if kind == "subnetpool" else ())):
                 body.pop(name, None)
             if kind == "subnet" and self.chance(0.5):
                 body["gateway_ip"] = self.address()
@@ -168,6 +191,10 @@ class Client:
             return "DELETE", one, None
         if verb == "tag":
             return "PUT", f"{one}/tags/t", None
+        if verb == "prefixes":
+            word = self.source.choice(("add", "remove"))
+            return "PUT", f"/v2.0/subnetpools/{self.some('subnetpool')}/{word}_prefixes", {
+                "prefixes": [f"10.{self.source.randrange(8)}.8.0/24"]}
         if verb == "interface":
             word = self.source.choice(("add", "remove"))
             field = self.source.choice(("subnet", "port"))
@@ -181,6 +208,8 @@ class Client:
             ("device_id", self.some("router")), ("sort_key", "name"), ("fields", "id"),
             ("security_groups", self.some("security_group")), ("fields", HIDDEN[0]),
             ("remote_group_id", self.some("security_group")), ("project_id", "red"),
+            ("subnetpool_id", self.some("subnetpool")), ("is_default", "true"),
+            ("address_scope_id", self.some("address_scope")),
             ("fixed_ips", f"subnet_id={self.some('subnet')}"), ("sort_key", HIDDEN[2]),
         )) for _ in range(self.source.randrange(3))]
         return "GET", f"{root}?{urlencode(query)}", None

@@ -20,7 +20,7 @@ from .rest_tenants import COLLECTIONS, HIDDEN, PROJECTS, Client, Site
 EXAMPLES = int(os.environ.get("VNC_TENANCY_EXAMPLES", "25"))
 """Of about 30 requests each; `make soak` makes more than 10,000 requests."""
 VERBS = ("create", "create", "create", "bulk", "update", "update", "delete", "tag", "interface",
-         "show", "list", "list")
+         "prefixes", "show", "list", "list")
 
 
 ROLES = ("member", "member", "reader", "auditor")
@@ -32,7 +32,7 @@ def sees(world: dict, who: str, kind: str, item: Any, role: str = "member") -> b
         return kind in ("network", "security_group", "address_group") and item.shared
     if not who or (item.project_id == who and kind != "security_group_rule"):
         return True
-    if kind in ("network", "security_group", "address_group"):
+    if kind in ("network", "security_group", "address_group", "address_scope", "subnetpool"):
         return item.shared
     if kind in ("subnet", "port"):
         network = world["network", item.network_id]
@@ -68,6 +68,7 @@ def references(kind: str, item: Any) -> set[tuple[str, str]]:
         (of, getattr(item, field)) for of, field in (
             ("network", "network_id"), ("security_group", "security_group_id"),
             ("security_group", "remote_group_id"), ("address_group", "remote_address_group_id"),
+            ("subnetpool", "subnetpool_id"), ("address_scope", "address_scope_id"),
         ) if getattr(item, field, "")
     }
     found |= {("security_group", id) for id in getattr(item, "security_groups", ())}

@@ -9,9 +9,17 @@ import typing
 from collections.abc import Iterator
 from typing import Any
 
+from ryu_apps.control.config import prefix_space
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.ipam import RD_INDEX_RANGE
-from ryu_apps.control.config.model import KINDS, Port, Resource, SecurityGroupRule, Subnet
+from ryu_apps.control.config.model import (
+    KINDS,
+    Port,
+    Resource,
+    SecurityGroupRule,
+    Subnet,
+    SubnetPool,
+)
 
 VNI_RANGE = (1, (1 << 24) - 1)
 
@@ -64,7 +72,9 @@ def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
     if isinstance(item, Port):
         yield from _port(config, item)
     elif isinstance(item, Subnet):
-        yield from _subnet(item)
+        yield from _subnet(config, item)
+    elif isinstance(item, SubnetPool):
+        yield from _subnetpool(config, item)
     elif isinstance(item, SecurityGroupRule):
         yield from _missing(config, "security_group", item.remote_group_id)
         yield from _missing(config, "address_group", item.remote_address_group_id)
@@ -95,12 +105,36 @@ def _port(config: Config, port: Port) -> Iterator[str]:
             yield f"its address {fixed.ip_address} is not in {subnet.cidr}"
 
 
-def _subnet(subnet: Subnet) -> Iterator[str]:
+def _subnet(config: Config, subnet: Subnet) -> Iterator[str]:
     net = subnet.net
+    yield from _missing(config, "subnetpool", subnet.subnetpool_id)
     if str(net) != subnet.cidr:
         yield f"{subnet.cidr!r} is not how its prefix is written: {net}"
     if subnet.gateway_ip and ipaddress.ip_address(subnet.gateway_ip).version != net.version:
         yield f"its gateway {subnet.gateway_ip} is of another IP version than {subnet.cidr}"
+
+
+def _subnetpool(config: Any, pool: SubnetPool) -> Iterator[str]:
+    yield from _missing(config, "address_scope", pool.address_scope_id)
+    space = prefix_space.of_texts(pool.prefixes)
+    if prefix_space.prefixes(space, pool.ip_version) != pool.prefixes:
+        yield f"its prefixes are not written as IPv{pool.ip_version} prefixes in order"
+        return
+    subnets = [config.subnets[id] for id in config.subnets_by_pool.get(pool.id, ())]
+    before = None
+    for subnet in sorted(subnets, key=lambda one: (one.ip_version, one.net)):
+        if subnet.ip_version != pool.ip_version or not prefix_space.holds(space, subnet.net):
+            yield f"its subnet {subnet.id} has {subnet.cidr}, which is not in it"
+        elif before is not None and before.net.overlaps(subnet.net):
+            yield f"its subnets {before.id} and {subnet.id} overlap: {before.cidr}, {subnet.cidr}"
+        else:
+            before = subnet
+    others = config.subnetpools_by_scope.get(pool.address_scope_id, ())
+    for other in (config.subnetpools[id] for id in others if id < pool.id):
+        if other.ip_version == pool.ip_version and prefix_space.overlap(
+            space, prefix_space.of_texts(other.prefixes)
+        ):
+            yield f"it has addresses of {other.id}, which is in its address scope too"
 
 
 def _shared(config: Any) -> Iterator[str]:
@@ -108,6 +142,7 @@ def _shared(config: Any) -> Iterator[str]:
     for what, index in (
         ("VNI", config.by_vni), ("rd_index", config.by_rd_index),
         ("MAC on a network", config.ports_by_mac), ("address", config.ports_by_address),
+        ("default subnet pool of an IP version", config.default_subnetpools),
     ):
         for key, members in index.items():
             if len(members) > 1:

@@ -14,6 +14,7 @@ import dataclasses
 from typing import NamedTuple
 
 from ryu_apps.control.config.resources.address_group import ADDRESS_GROUP, AddressGroup
+from ryu_apps.control.config.resources.address_scope import ADDRESS_SCOPE, AddressScope
 from ryu_apps.control.config.resources.kind import Kind
 from ryu_apps.control.config.resources.network import NETWORK, Network
 from ryu_apps.control.config.resources.port import (
@@ -34,17 +35,19 @@ from ryu_apps.control.config.resources.security_group_rule import (
     normalized,
 )
 from ryu_apps.control.config.resources.subnet import SUBNET, HostRoute, Pool, Subnet
+from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
 
 __all__ = [
-    "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "Binding", "Change", "DhcpOption",
-    "FixedIp", "HostRoute", "Kind", "Network", "Pool", "Port", "Resource", "Router",
-    "SecurityGroup", "SecurityGroupRule", "Subnet", "means_the_same", "normalized",
+    "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "AddressScope", "Binding", "Change",
+    "DhcpOption", "FixedIp", "HostRoute", "Kind", "Network", "Pool", "Port", "Resource", "Router",
+    "SecurityGroup", "SecurityGroupRule", "Subnet", "SubnetPool", "means_the_same", "normalized",
 ]
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         NETWORK, SUBNET, PORT, ROUTER, SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP,
+        ADDRESS_SCOPE, SUBNETPOOL,
     )
 }
 """All kinds by name, in the order in which the API lists them."""

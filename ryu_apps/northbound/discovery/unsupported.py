@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Container
 
 _EXTENSIONS = (
-    ("address-scope", "address-scopes"),
     ("auto-allocated-topology", "auto-allocated-topology"),
     ("availability_zone", "availability_zones"),
     ("bgp", "bgp-speakers bgp-peers"),
@@ -39,7 +38,6 @@ _EXTENSIONS = (
     ("segment", "segments"),
     ("service-type", "service-providers"),
     ("sfc", "sfc"),
-    ("subnet_allocation", "subnetpools"),
     ("subnet_onboard", "subnetpools/*/onboard_network_subnets"),
     ("taas", "taas"),
     ("trunk", "trunks"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network
 from ryu_apps.control.config.resources.network import NETWORK
 from ryu_apps.control.config.rules import networks
+from ryu_apps.control.config.scopes import network_scope
 from ryu_apps.northbound.bodies.fields import Names, Text, Vni, only
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
@@ -49,13 +50,23 @@ class NetworkCreate(NetworkUpdate, standard.Owned):
     pass
 
 
-def view(item: Network, subnets: list[str]) -> View:
+class Within(NamedTuple):
+    """What else is shown of a network: ids of its subnets, and of the address scopes that they are
+    in, by IP version."""
+
+    subnets: list[str]
+    scopes: dict[int, str]
+
+
+def view(item: Network, within: Within) -> View:
     return {
         "id": item.id,
         "name": item.name,
         "status": "ACTIVE" if item.admin_state_up else "DOWN",
         "admin_state_up": item.admin_state_up,
-        "subnets": subnets,
+        "subnets": within.subnets,
+        "ipv4_address_scope": within.scopes[4] or None,
+        "ipv6_address_scope": within.scopes[6] or None,
         "shared": item.shared,
         "mtu": item.mtu,
         "port_security_enabled": item.port_security_enabled,
@@ -76,8 +87,11 @@ def view(item: Network, subnets: list[str]) -> View:
     }
 
 
-def _subnets(config: Config, item: Network) -> Any:
-    return sorted(config.subnets_by_network.get(item.id, ()))
+def _within(config: Config, item: Network) -> Within:
+    return Within(
+        sorted(config.subnets_by_network.get(item.id, ())),
+        {version: network_scope(config, item.id, version) for version in (4, 6)},
+    )
 
 
 COLLECTION = Collection(
@@ -87,13 +101,14 @@ COLLECTION = Collection(
     update_body=NetworkUpdate,
     rules=networks,
     view=view,
-    extra=_subnets,
+    extra=_within,
     attributes={
         **standard.ATTRIBUTES,
         "name": STRING, "status": STATUS, "admin_state_up": BOOLEAN, "subnets": list_of(),
         "shared": BOOLEAN, "mtu": INTEGER, "port_security_enabled": BOOLEAN,
         "router:external": BOOLEAN, "is_default": BOOLEAN, "provider:network_type": STRING,
         "provider:physical_network": or_null("string"), "provider:segmentation_id": INTEGER,
+        "ipv4_address_scope": or_null("string"), "ipv6_address_scope": or_null("string"),
         "availability_zone_hints": list_of(), "availability_zones": list_of(),
         "vpn:rd_index": INTEGER, "vpn:import_targets": list_of(), "vpn:export_targets": list_of(),
         "vpn:flood_unknown": BOOLEAN, "vpn:mdns": STRING, "dns_domain": STRING,

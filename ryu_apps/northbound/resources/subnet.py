@@ -18,6 +18,7 @@ from ryu_apps.northbound.bodies.fields import (
     Names,
     Text,
     Uuid,
+    UuidOrNone,
     only,
 )
 from ryu_apps.northbound.listing.attributes import (
@@ -62,11 +63,9 @@ class SubnetCreate(SubnetUpdate, standard.Owned):
     network_id: Uuid
     cidr: Address | None = None
     ip_version: int | None = None
-    subnetpool_id: only() = None
-    use_default_subnet_pool: only(False) = None
-    use_default_subnetpool: only(False) = None
-    prefixlen: only() = None
-    prefix_length: only() = None
+    subnetpool_id: UuidOrNone = None
+    use_default_subnetpool: bool | None = None
+    prefixlen: Annotated[int, Field(ge=0, le=128)] | None = None
     ipv6_address_mode: Text = ""
     ipv6_ra_mode: Text = ""
     router_external: only(False) = Field(None, alias="router:external")
@@ -91,7 +90,7 @@ def view(item: Subnet, shared: bool) -> View:
         ],
         "ipv6_address_mode": item.ipv6_address_mode or None,
         "ipv6_ra_mode": item.ipv6_ra_mode or None,
-        "subnetpool_id": None,
+        "subnetpool_id": item.subnetpool_id or None,
         "segment_id": None,
         "service_types": [],
         "shared": shared,

@@ -33,7 +33,8 @@ KEYS = {
     ),
     "subnet": (
         "id", "network_id", "cidr", *HEAD, "gateway_ip", "enable_dhcp", "allocation_pools",
-        "dns_nameservers", "host_routes", "ipv6_ra_mode", "ipv6_address_mode", *TAIL,
+        "dns_nameservers", "host_routes", "ipv6_ra_mode", "ipv6_address_mode", "subnetpool_id",
+        *TAIL,
     ),
     "port": (
         "id", "network_id", "mac_address", *HEAD, "admin_state_up", "fixed_ips", "device_id",
@@ -51,6 +52,11 @@ KEYS = {
         "project_id", "description", *TAIL,
     ),
     "address_group": ("id", *HEAD, "addresses", "shared", *TAIL),
+    "address_scope": ("id", "ip_version", *HEAD, "shared", *TAIL),
+    "subnetpool": (
+        "id", "ip_version", *HEAD, "prefixes", "default_prefixlen", "min_prefixlen",
+        "max_prefixlen", "default_quota", "address_scope_id", "is_default", "shared", *TAIL,
+    ),
 }
 PARTS = (
     Port("p", "n", "fa:16:3e:00:00:01", fixed_ips=(FixedIp("s", "10.0.0.1"),),

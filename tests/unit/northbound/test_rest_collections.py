@@ -17,6 +17,9 @@ def node():
     node.make("router")
     node.call("POST", "/v2.0/security-groups", {"security_group": {"name": "g"}})
     node.call("POST", "/v2.0/address-groups", {"address_group": {}})
+    scope = node.call("POST", "/v2.0/address-scopes", {"address_scope": {"ip_version": 4}})
+    node.make("subnetpool", name="p", prefixes=["10.0.0.0/8"],
+              address_scope_id=scope["address_scope"]["id"])
     yield node
     node.close()
 

@@ -23,17 +23,18 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "security-groups-remote-address-group", "allowed-address-pairs", "ip-substring-filtering",
         "empty-string-filtering", "sort-key-validation", "port-security-groups-filtering",
         "tag-ports-during-bulk-creation", "tag-creation", "aap-reject-multicast",
+        "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
     } <= listed
     assert not listed & {
         "security-group-remote-address-group", "address-pairs", "security-groups-shared-filtering",
         "agent", "quotas",
     }
     assert not listed & {alias for alias in map(unsupported.extension_of, (
-        "/v2.0/qos/policies", "/v2.0/trunks", "/v2.0/subnetpools"))}
+        "/v2.0/qos/policies", "/v2.0/trunks", "/v2.0/segments"))}
 
 
 @pytest.mark.parametrize("path,alias", [
-    ("qos/policies", "qos"), ("trunks", "trunk"), ("subnetpools.json", "subnet_allocation"),
+    ("qos/policies", "qos"), ("trunks", "trunk"), ("segments.json", "segment"),
     ("rbac-policies/x", "rbac-policies"), ("quotas/p", "quotas"), ("log/logs", "logging"),
     ("floatingips/x/port_forwardings", "floating-ip-port-forwarding"),
     ("routers/x/l3-agents", "l3_agent_scheduler"), ("bgpvpn/bgpvpns/x", "bgpvpn"),

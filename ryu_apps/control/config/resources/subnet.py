@@ -31,7 +31,8 @@ class HostRoute:
 
 @dataclass(frozen=True, slots=True)
 class Subnet(Resource):
-    """A prefix of a network.  ``gateway_ip`` "": it has none."""
+    """A prefix of a network.  ``gateway_ip`` "": it has none.  ``subnetpool_id``: the pool that its
+    prefix was given out of, or ""."""
 
     network_id: str
     cidr: str
@@ -43,6 +44,7 @@ class Subnet(Resource):
     host_routes: tuple[HostRoute, ...] = ()
     ipv6_ra_mode: str = ""
     ipv6_address_mode: str = ""
+    subnetpool_id: str = ""
 
     @property
     def ip_version(self) -> int:
@@ -73,5 +75,8 @@ SUBNET = Kind(
         attributes={"segment_id": SYSTEM, "service_types": SET_BY_ADMIN},
     ),
     parent=_NETWORK,
-    indexes=(by_field("subnets_by_network", "network_id"),),
+    indexes=(
+        by_field("subnets_by_network", "network_id"),
+        by_field("subnets_by_pool", "subnetpool_id"),
+    ),
 )

@@ -90,20 +90,22 @@ class Draft:
     def get(self, kind: str, id: str) -> Any:
         """The resource that a request names.  Raises RuleError 404, also where the client does not
         see it."""
-        found = self.config.tables[kind].get(id)
-        if found is None or not access.visible(self.config, self.who, kind, found):
+        if not self.sees(kind, id):
             raise not_found(kind, id)
-        return found
+        return self.config.tables[kind][id]
+
+    def sees(self, kind: str, id: str) -> bool:
+        """Whether there is such a resource for the client."""
+        found = self.config.tables[kind].get(id)
+        return found is not None and access.visible(self.config, self.who, kind, found)
 
     def names(self, kind: str, ids: Iterable[str], limit: int = 3) -> str:
         """A few of the ids, for a message: of what the client does not see, only that it is
         there."""
-        table, seen, count = self.config.tables[kind], [], 0
+        seen, count = [], 0
         for id in ids:
             count += 1
-            if len(seen) < limit and id in table and access.visible(
-                self.config, self.who, kind, table[id]
-            ):
+            if len(seen) < limit and self.sees(kind, id):
                 seen.append(id)
         if not seen:
             return "of another project"

@@ -12,7 +12,7 @@ from typing import Any
 
 from ryu_apps.control.config import access, ipam
 from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Port, Router, Subnet
-from ryu_apps.control.config.rules import external_gateways
+from ryu_apps.control.config.rules import address_scopes, external_gateways
 from ryu_apps.control.config.rules.authority import may
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -266,6 +266,7 @@ def _attachable(draft: Draft, router: Router, subnets: list[Subnet]) -> None:
         for port in _interfaces(draft, router.id)
         for item in port.fixed_ips
     ]
+    address_scopes.within_router(draft, [*present, *subnets])
     for subnet in subnets:
         for other in present:
             if other.ip_version == subnet.ip_version and other.net.overlaps(subnet.net):

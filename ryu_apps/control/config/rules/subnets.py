@@ -7,8 +7,8 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import HostRoute, Subnet
-from ryu_apps.control.config.rules import ipv6_modes, pools
-from ryu_apps.control.config.rules.addresses import Net, parse_address, parse_cidr, parse_host
+from ryu_apps.control.config.rules import ipv6_modes, pools, prefix_allocation
+from ryu_apps.control.config.rules.addresses import Net, parse_address, parse_host
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,
@@ -24,11 +24,8 @@ from ryu_apps.control.config.rules.networks import check_mtu
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Subnet:
     network = draft.get("network", body["network_id"])
-    net = parse_cidr(body.get("cidr"))
-    if body.get("ip_version") not in (None, net.version):
-        raise bad_request(
-            f"ip_version {body['ip_version']} does not match the cidr {net}", "InvalidInput"
-        )
+    project = _project(body, network, context)
+    net, pool = prefix_allocation.choose(draft, network.id, body, project)
     _refuse_overlap(draft, network.id, net)
     modes = ipv6_modes.modes(body, net.version, net.prefixlen, body.get("enable_dhcp", True))
     gateway = pools.gateway(net, body["gateway_ip"]) if "gateway_ip" in body else pools.first(net)
@@ -49,8 +46,9 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Subnet:
             ),
             dns_nameservers=_nameservers(body.get("dns_nameservers")),
             host_routes=_host_routes(net.version, body.get("host_routes")),
+            subnetpool_id=pool.id if pool is not None else "",
             **modes,
-            **{**common(body, context), "project_id": _project(body, network, context)},
+            **{**common(body, context), "project_id": project},
         ),
     )
     draft.touch("network", network.id, context)

@@ -1,0 +1,64 @@
+"""The real clients against subnet pools and address scopes."""
+
+from __future__ import annotations
+
+import openstack
+
+from tests.lab.openstack_support import read, run
+
+
+def test_pools_and_scopes(node):
+    scope = read(node, "address", "scope", "create", "--ip-version", "4", "private")
+    assert scope["ip_version"] == 4 and scope["shared"] is False
+    pool = read(node, "subnet", "pool", "create", "--pool-prefix", "10.0.0.0/8",
+                "--default-prefix-length", "24", "--min-prefix-length", "20",
+                "--address-scope", "private", "--default-quota", "1024", "--default", "four")
+    assert pool["default_prefixlen"] == 24 and pool["is_default"] is True
+    run(node, "network", "create", "red")
+    first = read(node, "subnet", "create", "--network", "red", "--subnet-pool", "four", "r1")
+    assert first["cidr"] == "10.0.0.0/24" and first["subnetpool_id"] == pool["id"]
+    second = read(node, "subnet", "create", "--network", "red", "--use-default-subnet-pool",
+                  "--prefix-length", "26", "--ip-version", "4", "r2")
+    assert second["cidr"] == "10.0.1.0/26"
+    third = read(node, "subnet", "create", "--network", "red", "--subnet-pool", "four",
+                 "--subnet-range", "10.9.0.0/25", "r3")
+    assert third["cidr"] == "10.9.0.0/25"
+    assert read(node, "network", "show", "red")["ipv4_address_scope"] == scope["id"]
+    assert len(read(node, "subnet", "list", "--subnet-pool", "four")) == 3
+    assert "quota exceeded" in run(node, "subnet", "create", "--network", "red", "--subnet-pool",
+                                   "four", "--prefix-length", "22", "r4", ok=False)
+    run(node, "subnet", "pool", "set", "--pool-prefix", "192.168.0.0/16", "--no-default",
+        "--default-quota", "4096", "--tag", "a", "four")
+    shown = read(node, "subnet", "pool", "show", "four")
+    assert shown["prefixes"] == ["10.0.0.0/8", "192.168.0.0/16"] and shown["tags"] == ["a"]
+    assert shown["default_quota"] == 4096 and shown["is_default"] is False
+    assert read(node, "subnet", "pool", "list", "--address-scope", "private", "--long")[0][
+        "Name"] == "four"
+    run(node, "subnet", "pool", "set", "--no-address-scope", "four")
+    assert "existing allocations" in run(node, "subnet", "pool", "delete", "four", ok=False)
+    run(node, "address", "scope", "set", "--name", "p", "private")
+    run(node, "address", "scope", "delete", "p")
+    run(node, "network", "delete", "red")
+    run(node, "subnet", "pool", "delete", "four")
+    assert read(node, "subnet", "pool", "list") == [] == read(node, "address", "scope", "list")
+
+
+def test_sdk(node):
+    cloud = openstack.connection.Connection(
+        auth_type="none", endpoint=node.url, network_endpoint_override=f"{node.url}/v2.0"
+    )
+    api = cloud.network
+    scope = api.create_address_scope(name="s", ip_version=6)
+    pool = api.create_subnet_pool(name="six", prefixes=["2001:db8::/48"],
+                                  address_scope_id=scope.id, is_shared=True)
+    assert pool.ip_version == 6 and pool.minimum_prefix_length == 64 and pool.is_shared
+    network = api.create_network(name="n")
+    subnet = api.create_subnet(network_id=network.id, ip_version=6, subnet_pool_id=pool.id,
+                               ipv6_ra_mode="slaac", ipv6_address_mode="slaac")
+    assert subnet.cidr == "2001:db8::/64" and subnet.subnet_pool_id == pool.id
+    assert api.get_network(network).ipv6_address_scope_id == scope.id
+    assert [one.id for one in api.subnet_pools(ip_version=6)] == [pool.id]
+    api.delete_network(network)
+    api.delete_subnet_pool(pool)
+    api.delete_address_scope(scope)
+    cloud.close()
