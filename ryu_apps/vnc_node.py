@@ -25,6 +25,7 @@ from ryu_apps.control.messages import RecordLoad, Subscriptions
 from ryu_apps.control.ownership.records import NODES, PROTOCOL
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller, Part
+from ryu_apps.identity import choice
 from ryu_apps.node_name import wait_for_name
 from ryu_apps.node_probe import NodeProbe
 from ryu_apps.northbound.server import ApiServer
@@ -67,6 +68,7 @@ class VncNode(app_manager.OSKenApp):
         options.register(self.CONF)
         conf = self.CONF
         self.node_name = conf.node.name or socket.gethostname()
+        authenticator = choice.authenticator(conf)
         self._load = {"elements": 0, "ports": 0, "messages": 0}
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         speaker = speaker_of(conf)
@@ -96,9 +98,9 @@ class VncNode(app_manager.OSKenApp):
         self.view = LiveView(
             self.controller, self.store, self.southbounds, self.engine, self.record,
             self.punt.status, self.dns.status, self.configuration,
-            self.neighbours.shown,
+            self.neighbours.shown, authenticator.standing,
         )
-        self.api = ApiServer(self.configuration, self.view, conf)
+        self.api = ApiServer(self.configuration, self.view, conf, authenticator)
         parts: list[Part] = [
             self.southbounds, self.punt, self.dns, addresses.AddressSender(self.punt, send),
             self.configuration, self.activations, Notices(), self,

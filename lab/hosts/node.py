@@ -58,7 +58,7 @@ def config_text(spec: NodeSpec, directory: Path) -> str:
         ],
         "api": [
             f"host = {spec.address}", f"port = {API_PORT}",
-            f"advertise = http://{spec.address}:{API_PORT}",
+            f"advertise = http://{spec.address}:{API_PORT}", "allow_unauthenticated = true",
         ],
     }
     if "backend = memory" not in spec.store:  # which begins anew each time

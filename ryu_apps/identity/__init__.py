@@ -1,1 +1,2 @@
-"""Identity: who asks, and what the policy lets it do."""
+"""Identity: who asks (:mod:`base`, made by :mod:`choice`), and what the policy lets it do
+(:mod:`policy`)."""

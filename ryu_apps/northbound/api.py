@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ryu_apps.configuration.service import Configuration
+from ryu_apps.identity.base import Authenticator
 from ryu_apps.identity.policy import Policy
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.discovery import openapi, unsupported
@@ -16,7 +17,7 @@ from ryu_apps.northbound.discovery.versions import Discovery, contents
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Application
 from ryu_apps.northbound.http.call import Call, Reply, Route, strict
-from ryu_apps.northbound.identity import identify, operators_only
+from ryu_apps.northbound.identity import operators_only
 from ryu_apps.northbound.node.agents import Agents
 from ryu_apps.northbound.node.files import FilesApi
 from ryu_apps.northbound.node.node import NodeApi
@@ -34,7 +35,7 @@ LOG = logging.getLogger(__name__)
 
 def build(
     configuration: Configuration, node_view: NodeView, settings: Any,
-    collections: Sequence[Collection] = COLLECTIONS,
+    authenticator: Authenticator, collections: Sequence[Collection] = COLLECTIONS,
 ) -> Application:
     """The WSGI application of a node.  Raises ValueError for settings that make no sense, and for a
     policy file that cannot be read."""
@@ -68,10 +69,11 @@ def build(
         return Reply(200, rendered[0])
 
     routes.append(
-        Route("GET", "/openapi.json", document, "This document", "discovery", None, "Document")
+        Route("GET", "/openapi.json", document, "This document", "discovery", None, "Document",
+              public=True)
     )
     return Application(
-        routes, lambda request: policy.authority(identify(request)),
+        routes, authenticator, policy.authority,
         lambda path: unsupported.message(path, discovery.extensions),
     )
 

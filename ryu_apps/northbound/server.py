@@ -13,6 +13,7 @@ from typing import Any
 import h11
 
 from ryu_apps.configuration.service import Configuration
+from ryu_apps.identity.base import Authenticator
 from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.http.stream import Pieces
@@ -34,9 +35,12 @@ class ApiServer:
     bad certificate files, ValueError for settings that make no sense.
     """
 
-    def __init__(self, configuration: Configuration, node_view: NodeView, settings: Any):
+    def __init__(
+        self, configuration: Configuration, node_view: NodeView, settings: Any,
+        authenticator: Authenticator,
+    ) -> None:
         self._settings = settings.api
-        self.application = api.build(configuration, node_view, settings)
+        self.application = api.build(configuration, node_view, settings, authenticator)
         self._address: tuple[str, int] | None = None
         self._loop: Loop | None = None
 

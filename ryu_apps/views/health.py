@@ -14,6 +14,7 @@ from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.vpn.rib import LOCAL
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller, Stopped
+from ryu_apps.identity.base import Standing
 from ryu_apps.peering.base import Engine
 from ryu_apps.store.base import Store
 
@@ -51,6 +52,7 @@ class Sources:
         record: dict[str, Any],
         read_peers: Callable[[], list[dict[str, Any]]],
         read_elements: Callable[[], list[dict[str, Any]]],
+        authentication: Callable[[], Standing] | None = None,
     ) -> None:
         self.controller = controller
         self.store = store
@@ -60,6 +62,7 @@ class Sources:
         self.node: str = record["node"]
         self._read_peers = read_peers
         self._read_elements = read_elements
+        self.authentication = authentication
         self.unanswered = ""
         """Why the control core is asked no more."""
 

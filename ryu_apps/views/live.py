@@ -12,6 +12,7 @@ from ryu_apps.control.explain.forwarding import Forwarding
 from ryu_apps.control.messages import ClearDuplicate, ForgetElement
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
+from ryu_apps.identity.base import Standing
 from ryu_apps.northbound.base import NodeView, PortState, Remote
 from ryu_apps.peering.base import Engine
 from ryu_apps.southbound.base import NotConnected, VrouterQueries
@@ -29,7 +30,8 @@ T, R = TypeVar("T"), TypeVar("R")
 class LiveView(NodeView):
     """``record``: this node's own ``/status/nodes`` record.  ``edge``: what became of the punted
     packets of an element.  ``names``: what the node does about names that VMs ask for.
-    ``neighbours``: what is heard at an uplink, by element, bridge and name."""
+    ``neighbours``: what is heard at an uplink, by element, bridge and name.  ``authentication``:
+    how it is."""
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class LiveView(NodeView):
         names: Callable[[], dict[str, Any]] = dict,
         configuration: Configuration | None = None,
         neighbours: Callable[[str, str, str], dict[str, Any]] = lambda *uplink: {},
+        authentication: Callable[[], Standing] | None = None,
     ) -> None:
         self._controller = controller
         self._store = store
@@ -52,6 +55,7 @@ class LiveView(NodeView):
         self._names = names
         self._configuration = configuration
         self._neighbours = neighbours
+        self._authentication = authentication
 
     def _in_slices(
         self, keys: Sequence[T], read: Callable[[World, Sequence[T]], list[R]], size: int = SLICE
@@ -85,7 +89,7 @@ class LiveView(NodeView):
         own = self._record()
         sources = health.Sources(
             self._controller, self._store, self._configuration, self._engine, own,
-            self.peers, self.elements,
+            self.peers, self.elements, self._authentication,
         )
         found = health.look(sources, CONTRIBUTORS)
         return {"status": found["status"], **own, "checks": found["checks"]}

@@ -13,6 +13,7 @@ from webob import Request
 
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.config.model import Resource
+from ryu_apps.identity.unverified import Unverified
 from ryu_apps.northbound.api import build
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.northbound.api_client import options
@@ -38,7 +39,7 @@ class Site:
         self.configuration.start()
         view = DataView()
         view.config = self.configuration.read(lambda config: config)
-        self.application = build(self.configuration, view, conf)
+        self.application = build(self.configuration, view, conf, Unverified())
         self.names = (f"name{number:06}x" for number in itertools.count())
 
     def close(self) -> None:

@@ -27,9 +27,10 @@ class Discovery:
 
     def routes(self) -> list[Route]:
         return [
-            Route("GET", "/", _versions, "API versions", "discovery", None, "Versions"),
+            Route("GET", "/", _versions, "API versions", "discovery", None, "Versions",
+                  public=True),
             Route("GET", "/v2.0", self._resources, "Resources of v2.0", "discovery", None,
-                  "Resources"),
+                  "Resources", public=True),
             Route("GET", "/v2.0/extensions", self._show_all, "List extensions", "discovery", None,
                   "ExtensionList"),
             Route("GET", "/v2.0/extensions/{alias}", self._show, "Show an extension", "discovery",

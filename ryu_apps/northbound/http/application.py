@@ -13,9 +13,11 @@ from urllib.parse import quote, unquote
 
 from webob import Request, Response
 
+from ryu_apps.control.config.access import Authority, Principal
 from ryu_apps.control.config.rules import RuleError
-from ryu_apps.northbound.http import json_body
-from ryu_apps.northbound.http.call import Call, Identify, Reply, Route
+from ryu_apps.identity.base import Authenticator
+from ryu_apps.northbound.http import json_body, unidentified
+from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError, error_body
 from ryu_apps.northbound.http.stream import Pieces, Stream
 from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
@@ -23,6 +25,7 @@ from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
 LOG = logging.getLogger(__name__)
 ACCESS = logging.getLogger("ryu_apps.northbound.access")
 _PARAMETER = re.compile(r"\{(\w+)\}")
+NOBODY = Principal(roles=frozenset())
 LOGGED = 500
 """Characters of a URL in the log of requests."""
 
@@ -30,16 +33,19 @@ LOGGED = 500
 class Application:
     """The WSGI callable.  ``routes`` are matched literally first, then by parameter.
 
-    ``identify`` says who makes a request; ``no_route(path)`` what is said of a path that there is
-    not.
+    ``authenticator`` says who makes a request, before anything else of it is looked at but whether
+    its route is public; ``authorize`` what that client may do; ``no_route(path)`` what is said of a
+    path that there is not.
     """
 
     def __init__(
-        self, routes: Iterable[Route], identify: Identify,
+        self, routes: Iterable[Route], authenticator: Authenticator,
+        authorize: Callable[[Principal], Authority],
         no_route: Callable[[str], str] = "The resource {} could not be found.".format,
     ):
         self.routes = list(routes)
-        self._identify = identify
+        self._authenticator = authenticator
+        self._authorize = authorize
         self._no_route = no_route
         self._exact: dict[str, dict[str, Route]] = {}
         self._patterns: dict[int, list[tuple[re.Pattern[str], dict[str, Route]]]] = {}
@@ -77,8 +83,9 @@ class Application:
 
     def _answer(self, request: Request) -> Reply:
         try:
-            handler, parameters = self._find(request)
-            return handler(Call(request, self._identify), **parameters)
+            return self._handle(request)
+        except unidentified.ERRORS as error:
+            return unidentified.answer(error)
         except (ApiError, RuleError) as error:
             return Reply(
                 error.status,
@@ -113,24 +120,31 @@ class Application:
                 ),
             )
 
-    def _find(self, request: Request) -> tuple[Callable[..., Reply], dict[str, str]]:
+    def _handle(self, request: Request) -> Reply:
         path = _raw_path(request)
-        methods, parameters = self._match(path.rstrip("/") or "/")
+        methods, texts = self._match(path.rstrip("/") or "/")
+        method = "GET" if request.method == "HEAD" else request.method
+        route = (methods or {}).get(method)
+        if route is not None and route.public:
+            call = Call(request, self._authorize(NOBODY))
+        else:
+            environ = request.environ
+            who = self._authenticator.authenticate(environ)
+            forwarded = self._authenticator.forwarded(environ, who)
+            call = Call(request, self._authorize(who), forwarded)
         if methods is None:
             raise ApiError(404, "HTTPNotFound", self._no_route(path[:LOGGED]))
-        method = "GET" if request.method == "HEAD" else request.method
-        route = methods.get(method)
         if route is None:
             allowed = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
             raise ApiError(
                 405, "HTTPMethodNotAllowed", f"{request.method} is not allowed here: {allowed}.",
                 {"Allow": allowed},
             )
-        return route.handler, parameters
+        return route.handler(call, **{name: _decode(text) for name, text in texts.items()})
 
     def _match(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
-        """``path``: as in the URL.  A parameter is one of its segments, decoded after the path was
-        taken apart: so that it may have a slash in it (RFC 3986 section 2.2).
+        """``path``: as in the URL.  A parameter is one of its segments, to be decoded after the
+        path was taken apart: so that it may have a slash in it (RFC 3986 section 2.2).
 
         The suffix .json of older clients asks for what is answered anyway.
         """
@@ -142,7 +156,7 @@ class Application:
         for pattern, methods in self._patterns.get(path.count("/"), ()):
             match = pattern.fullmatch(path)
             if match:
-                return methods, {name: _decode(text) for name, text in match.groupdict().items()}
+                return methods, match.groupdict()
         return None, {}
 
 

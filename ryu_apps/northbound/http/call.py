@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,8 +14,6 @@ from ryu_apps.northbound.http import json_body
 from ryu_apps.northbound.http.errors import ApiError
 
 MAX_PARAMETERS = 2000
-
-Identify = Callable[[Request], Authority]
 
 
 class Reply(NamedTuple):
@@ -29,7 +26,8 @@ class Reply(NamedTuple):
 
 @dataclass(frozen=True)
 class Route:
-    """``path``: with ``{name}`` parameters; ``handler(call, **parameters) -> Reply``.
+    """``path``: with ``{name}`` parameters; ``handler(call, **parameters) -> Reply``.  ``public``:
+    also for clients that nobody knows.
 
     The rest is for the OpenAPI document: schemas by name or inline, and query parameters.
     """
@@ -43,6 +41,7 @@ class Route:
     response_schema: Any = None
     status: int = 200
     query: tuple[tuple[str, str], ...] = field(default=())
+    public: bool = False
 
 
 def strict(route: Route) -> Route:
@@ -63,20 +62,22 @@ def strict(route: Route) -> Route:
 
 
 class Call:
-    """A request, with what handlers ask of it."""
+    """A request, with what handlers ask of it.
 
-    def __init__(self, request: Request, identify: Identify):
+    ``authority``: who asks, and what it may do; on a public route that is nobody, who may nothing.
+    ``forwarded``: the headers with which another node is asked for the same client.
+    """
+
+    def __init__(
+        self, request: Request, authority: Authority, forwarded: Mapping[str, str] = {},
+    ) -> None:
         self.request = request
-        self._identify = identify
-
-    @functools.cached_property
-    def authority(self) -> Authority:
-        """Who asks, and what it may do.  Raises ApiError where that cannot be told."""
-        return self._identify(self.request)
+        self.authority = authority
+        self.forwarded = forwarded
 
     @property
     def principal(self) -> Principal:
-        """Who asks.  Raises ApiError where that cannot be told."""
+        """Who asks."""
         return self.authority.principal
 
     @property

@@ -98,7 +98,7 @@ class NodeApi:
             if call.header(FORWARDED):
                 return Reply(200, {name: read()})
             theirs = self._others.ask(
-                call.principal, f"/v1/{name}", lambda answer: _records(answer[name])
+                call, f"/v1/{name}", lambda answer: _records(answer[name])
             )
             merged = merge(read(), theirs.found.values())
             return Reply(200, {
@@ -116,7 +116,7 @@ class NodeApi:
             return Reply(200, {**page, "ports": ours})
         query = f"limit={len(page['ports']) or 1}&offset={page['offset']}"
         theirs = self._others.ask(
-            call.principal, f"/v1/ports?{query}", lambda answer: _records(answer["ports"])
+            call, f"/v1/ports?{query}", lambda answer: _records(answer["ports"])
         )
         return Reply(200, {**page, "ports": merge.ports(ours, theirs.found.values()),
                            "unanswered": theirs.missing})

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 
 import requests
 
-from ryu_apps.control.config.access import Principal
-from ryu_apps.northbound import identity
 from ryu_apps.northbound.base import NodeView
+from ryu_apps.northbound.http.call import Call
 from ryu_apps.supervision import Thread
 
 LOG = logging.getLogger(__name__)
@@ -27,9 +26,9 @@ WAITING = 4
 """Questions to one node at a time, each on a thread: one that hangs must not collect them."""
 
 
-def asking(who: Principal) -> dict[str, str]:
-    """The headers of what one node asks another, for ``who``."""
-    return {FORWARDED: "1", **identity.headers(who)}
+def asking(call: Call) -> dict[str, str]:
+    """The headers of what one node asks another, for the client of ``call``."""
+    return {FORWARDED: "1", **call.forwarded}
 
 
 def session(options: Any) -> requests.Session:
@@ -64,10 +63,10 @@ class Others:
         self._change = threading.Condition()
 
     def ask(
-        self, who: Principal, path: str, read: Callable[[Any], Any], idle: bool = False
+        self, call: Call, path: str, read: Callable[[Any], Any], idle: bool = False
     ) -> Answers:
-        """GET ``path`` (with its query) of every other node that owns elements, for ``who``; with
-        ``idle`` also of those that live and own none.
+        """GET ``path`` (with its query) of every other node that owns elements, for the client of
+        ``call``; with ``idle`` also of those that live and own none.
         ``read`` takes what one says apart; it raises KeyError, TypeError or ValueError for what is
         no such answer."""
         deadline = time.monotonic() + PATIENCE
@@ -79,12 +78,12 @@ class Others:
             if not node.get("alive"):
                 missing.append(_missing(node, "is away"))
             elif begun := self._slot(node["node"], 0.0):
-                asked[self._start(who, node, path, read, begun)] = node
+                asked[self._start(call, node, path, read, begun)] = node
             else:
                 later.append(node)
         for node in later:
             if begun := self._slot(node["node"], deadline):
-                asked[self._start(who, node, path, read, begun)] = node
+                asked[self._start(call, node, path, read, begun)] = node
             else:
                 missing.append(_missing(node, "has not answered earlier questions yet"))
         wait(asked, max(0.0, deadline - time.monotonic()))
@@ -115,15 +114,16 @@ class Others:
             return begun
 
     def _start(
-        self, who: Principal, node: dict[str, Any], path: str, read: Callable[[Any], Any],
+        self, call: Call, node: dict[str, Any], path: str, read: Callable[[Any], Any],
         begun: float,
     ) -> Future[Any]:
         future: Future[Any] = Future()
+        headers = asking(call)
 
         def get() -> None:
             try:
                 answer = self.http.get(
-                    node["url"].rstrip("/") + path, headers=asking(who), timeout=TIMEOUT,
+                    node["url"].rstrip("/") + path, headers=headers, timeout=TIMEOUT,
                     allow_redirects=False,
                 )
                 answer.raise_for_status()

@@ -33,7 +33,7 @@ def ask_owner(
     url = f"{remote.url.rstrip('/')}{path}" + (f"?{query}" if query else "")
     try:
         answer = http.request(
-            method, url, headers=asking(call.principal), timeout=TIMEOUT, allow_redirects=False
+            method, url, headers=asking(call), timeout=TIMEOUT, allow_redirects=False
         )
     except requests.RequestException as error:
         LOG.warning("node %s at %s did not answer: %s", remote.node, remote.url, error)

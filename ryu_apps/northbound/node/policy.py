@@ -90,7 +90,7 @@ class PolicyApi:
         }
         try:
             answer = self._others.http.get(
-                f"{remote.url.rstrip('/')}/v1/explain", headers=asking(call.principal),
+                f"{remote.url.rstrip('/')}/v1/explain", headers=asking(call),
                 timeout=TIMEOUT, allow_redirects=False, params={
                     "port": port_id, "to": explanation["source"]["address"],
                     "from": explanation["destination"]["address"], "one_way": "true",
@@ -116,7 +116,7 @@ class PolicyApi:
         unanswered: list[dict[str, Any]] = []
         if not call.header(FORWARDED):
             theirs = self._others.ask(
-                call.principal, f"/v1/security-group-rules/{id}/counters", _counters
+                call, f"/v1/security-group-rules/{id}/counters", _counters
             )
             counters = [*counters, *itertools.chain.from_iterable(theirs.found.values())]
             unanswered += theirs.missing

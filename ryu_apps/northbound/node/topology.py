@@ -33,7 +33,7 @@ class TopologyApi:
         ours = self._part()
         if call.header(FORWARDED):
             return Reply(200, ours)
-        theirs = self._others.ask(call.principal, "/v1/topology", _read, idle=True)
+        theirs = self._others.ask(call, "/v1/topology", _read, idle=True)
         nodes = self._view.nodes()
         own = next((one.get("node") or one.get("name") for one in nodes if one.get("self")), "")
         parts = {own: ours, **theirs.found}

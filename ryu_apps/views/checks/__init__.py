@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ryu_apps.views.checks import (
+    authentication,
     connections,
     core,
     duplicates,
@@ -25,6 +26,7 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     duplicates.checks,
     policy.checks,
     connections.checks,
+    authentication.checks,
     core.checks,
     threads.checks,
 )

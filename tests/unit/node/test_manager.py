@@ -67,6 +67,7 @@ def test_bad_configuration_files(tmp_path, content, text):
 @pytest.mark.parametrize("content,text", [
     ("[api]\ncert_file = /nowhere/c.pem\n", "[api] cert_file: No such file"),
     ("[vpn]\nmac_prefix = zz\n", "[vpn] mac_prefix 'zz'"),
+    ("[api]\nhost = 0.0.0.0\n", "0.0.0.0 is not a loopback address and [api] auth is none"),
 ])
 def test_what_cannot_start_names_the_option(tmp_path, content, text):
     path = tmp_path / "node.conf"

@@ -9,6 +9,7 @@ from oslo_config import cfg
 
 from ryu_apps import settings
 from ryu_apps.configuration.service import Configuration
+from ryu_apps.identity import choice
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.northbound.view import DataView
@@ -35,7 +36,9 @@ class Node:
         self.configuration = Configuration(self.store, self.events.append, self.settings)
         self.configuration.start()
         self.view.config = self.configuration.read(lambda config: config)
-        self.server = ApiServer(self.configuration, self.view, self.settings)
+        self.server = ApiServer(
+            self.configuration, self.view, self.settings, choice.authenticator(self.settings)
+        )
         self.server.start()
         self.url = self.server.url
         self.http = requests.Session()

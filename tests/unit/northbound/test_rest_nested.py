@@ -23,6 +23,7 @@ from ryu_apps.control.config.rules.draft import (
     plain,
     standard,
 )
+from ryu_apps.identity.unverified import Unverified
 from ryu_apps.northbound.api import build
 from ryu_apps.northbound.bodies.fields import Body, Name, Text
 from ryu_apps.northbound.listing.attributes import BOOLEAN, INTEGER, STRING
@@ -140,7 +141,7 @@ class Site:
         view = DataView()
         view.config = self.configuration.read(lambda config: config)
         self.application = build(
-            self.configuration, view, conf, (*COLLECTIONS, POLICIES, LIMITS)
+            self.configuration, view, conf, Unverified(), (*COLLECTIONS, POLICIES, LIMITS)
         )
 
     def call(

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from ryu_apps.control.config.access import UNLIMITED
+from ryu_apps.identity.unverified import Unverified
 from ryu_apps.northbound.http.application import Application
 from ryu_apps.northbound.http.call import Reply, Route
 from ryu_apps.northbound.http.stream import Stream
@@ -72,7 +73,7 @@ class Bed:
             Route("GET", "/endless", lambda call: Reply(200, Stream(self.endless(), "text/plain"))),
             Route("GET", "/events", self.events),
             Route("GET", "/plain", lambda call: Reply(200, {"plain": True})),
-        ], lambda request: UNLIMITED)
+        ], Unverified(), lambda who: UNLIMITED)
 
     def events(self, call) -> Reply:
         source = Source()

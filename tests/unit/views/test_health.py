@@ -13,6 +13,7 @@ from ryu_apps.control.elements.elements import record
 from ryu_apps.control.messages import ElementConnected, StatusChanged, TunnelStatus
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
+from ryu_apps.identity.unverified import Unverified
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views import health, live
@@ -51,6 +52,17 @@ def test_each_part_says_how_it_is(view):
     }  # fmt: skip
     assert len(names) == len(set(names))
     assert answer["node"] == "node1"
+
+
+def test_an_open_api_is_told(controller):
+    for standing in (Unverified("192.0.2.1:9696").standing, Unverified().standing):
+        view = LiveView(
+            controller, MemoryStore(), openflow_channels(controller.post), None,
+            lambda: {"node": "node1"}, lambda element: {}, authentication=standing,
+        )  # fmt: skip
+        (check,) = (one for one in view.health()["checks"] if one["name"] == "authentication")
+        assert check["ok"] and check["detail"] == standing().detail
+        assert ("warning" in check) == ("192.0.2.1:9696" in check["detail"])
 
 
 def test_a_part_that_raises_is_a_failed_check_and_the_others_are_shown(view, monkeypatch):

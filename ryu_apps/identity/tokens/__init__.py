@@ -1,1 +1,0 @@
-"""Tokens: what is in one, and the keys that seal it."""
