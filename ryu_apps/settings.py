@@ -20,6 +20,7 @@ STORE = cfg.OptGroup("store", "The config database")
 OVSDB = cfg.OptGroup("ovsdb", "Hypervisors")
 BGP = cfg.OptGroup("bgp", "Peers")
 API = cfg.OptGroup("api", "REST")
+IDENTITY = cfg.OptGroup("identity", "Users of [api] auth = tokens")
 DNS = cfg.OptGroup("dns", "What VMs are answered about names")
 OPENFLOW = cfg.OptGroup("openflow", "What switches do for every port")
 VPN = cfg.OptGroup("vpn", "How networks become VPNs")
@@ -151,6 +152,12 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.BoolOpt("allow_unauthenticated", default=False, help="With auth none, listen also "
                     "where others than this host reach the API: whoever does is an "
                     "administrator."),
+    ],
+    IDENTITY: [
+        cfg.IntOpt("token_lifetime", default=3600, min=60, max=7 * 86400, help="Seconds for which "
+                   "a token is valid."),
+        cfg.IntOpt("bcrypt_cost", default=12, min=4, max=16, help="Of hashes of passwords; one "
+                   "more doubles the time that a login takes, some 0.2 s with 12."),
     ],
     DNS: [
         cfg.ListOpt("resolvers", default=[], help="Who is asked for names outside the networks, "

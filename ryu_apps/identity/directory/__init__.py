@@ -1,0 +1,2 @@
+"""The users of ``[api] auth = tokens``: their projects, roles and credentials, in the config store.
+"""

@@ -1,0 +1,1 @@
+"""Tokens: what is in one, and the keys that seal it."""
