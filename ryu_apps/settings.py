@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from oslo_config import cfg
 
+from ryu_apps.control.config.model import KINDS
 from ryu_apps.store import BACKENDS
 from vrouter_ovs.encapsulation import SENDABLE, overhead
 
@@ -24,6 +25,7 @@ IDENTITY = cfg.OptGroup("identity", "Users of [api] auth = tokens")
 DNS = cfg.OptGroup("dns", "What VMs are answered about names")
 OPENFLOW = cfg.OptGroup("openflow", "What switches do for every port")
 VPN = cfg.OptGroup("vpn", "How networks become VPNs")
+QUOTAS = cfg.OptGroup("quotas", "How much a project may have")
 
 OVERHEAD = max(map(overhead, SENDABLE))
 """Bytes around a tenant's IP packet in the encapsulation that adds most; over IPv4, as all VTEPs
@@ -194,6 +196,11 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                    f"packets may have {OVERHEAD} bytes less."),
         cfg.IntOpt("mtu", min=576, help="MTU of new networks; default, and at most: "
                    f"underlay_mtu less {OVERHEAD}."),
+    ],
+    QUOTAS: [
+        cfg.IntOpt(f"quota_{name}", default=kind.quota, min=-1, help=f"The most of {kind.table} "
+                   "that a project may have where nobody said otherwise; -1: any number.")
+        for name, kind in KINDS.items() if kind.quota is not None
     ],
 }
 

@@ -13,6 +13,7 @@ from lab.hosts.tree import THIS, Tree
 from lab.journal import Journal
 from lab.net import Namespace
 from lab.process import Daemon
+from ryu_apps.control.config.rules.quotas import COUNTED
 
 OVSDB_PORT = 6640
 OPENFLOW_PORT = 6653
@@ -60,6 +61,8 @@ def config_text(spec: NodeSpec, directory: Path) -> str:
             f"host = {spec.address}", f"port = {API_PORT}",
             f"advertise = http://{spec.address}:{API_PORT}", "allow_unauthenticated = true",
         ],
+        # What is tried in a lab is more than a project may have by default.
+        "quotas": [f"quota_{kind} = -1" for kind in COUNTED],
     }
     if "backend = memory" not in spec.store:  # which begins anew each time
         sections["node"].append(f"state_file = {directory}/node.state")

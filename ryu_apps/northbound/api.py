@@ -28,6 +28,7 @@ from ryu_apps.northbound.policies import known_attributes
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from ryu_apps.northbound.resources.handlers import Handlers
+from ryu_apps.northbound.resources.quotas import Quotas
 from ryu_apps.northbound.resources.tags import Tags
 
 LOG = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def build(
         for make in collection.below:
             routes += make(handlers, environment).routes()
     routes += Agents(environment).routes()
+    routes += Quotas(environment).routes()
     others = Others(node_view, session(settings.api))
     node = [
         route for part in (NodeApi, PolicyApi, TopologyApi)

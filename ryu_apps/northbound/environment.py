@@ -12,6 +12,7 @@ from typing import Any
 from ryu_apps.configuration.service import Configuration
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.rules import Context
+from ryu_apps.control.config.rules.quotas import COUNTED
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.http.call import Call
 from ryu_apps.northbound.http.errors import ApiError
@@ -31,6 +32,7 @@ def context_options(settings: Any) -> dict[str, Any]:
     return {
         "vni_range": ipam.parse_range(settings.vpn.vni_range), "mac_prefix": mac_prefix,
         "mtu": network_mtu(settings), "max_mtu": overlay_mtu(settings), "mdns": settings.dns.mdns,
+        "quotas": {kind: settings.quotas[f"quota_{kind}"] for kind in COUNTED},
     }  # fmt: skip
 
 
@@ -43,6 +45,8 @@ class Environment:
         self.settings = settings
         self.max_page = settings.api.max_page
         self._options = context_options(settings)
+        self.quotas: dict[str, int] = self._options["quotas"]
+        """Kind -> the most of it that a project may have where nobody said otherwise."""
         self._source = random.Random(os.urandom(16))
 
     def context(self, call: Call) -> Context:

@@ -27,12 +27,16 @@ ROLES = ("member", "member", "reader", "auditor")
 """Of whom asks for a project; the last is a role that no policy names."""
 
 
+SHARED = ("network", "security_group", "address_group", "address_scope", "subnetpool")
+"""The kinds of which some are everybody's."""
+
+
 def sees(world: dict, who: str, kind: str, item: Any, role: str = "member") -> bool:
     if role == "auditor":
-        return kind in ("network", "security_group", "address_group") and item.shared
+        return kind in SHARED and item.shared
     if not who or (item.project_id == who and kind != "security_group_rule"):
         return True
-    if kind in ("network", "security_group", "address_group", "address_scope", "subnetpool"):
+    if kind in SHARED:
         return item.shared
     if kind in ("subnet", "port"):
         network = world["network", item.network_id]

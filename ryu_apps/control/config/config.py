@@ -23,10 +23,13 @@ class Config:
     Each kind has a table id -> resource, under its plural: ``config.ports``.  Each index that a
     kind declares is here under its name, key -> ids in a dict used as an ordered set:
     ``config.ports_by_network``.
+
+    ``counts``: (kind, project id) -> how many resources of the kind the project has.
     """
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[str, Any]] = {name: {} for name in KINDS}
+        self.counts: dict[tuple[str, str], int] = {}
         found: dict[str, Members] = {}
         self._indexes: dict[str, list[tuple[Keys, Members, bool]]] = {
             name: [
@@ -48,12 +51,22 @@ class Config:
         old = table.get(change.id)
         if old is not None:
             self._unindex(change.kind, old)
+            self._count(change.kind, old.project_id, -1)
         if change.resource is None:
             table.pop(change.id, None)
         else:
             table[change.id] = change.resource
             self._index(change.kind, change.resource)
+            self._count(change.kind, change.resource.project_id, 1)
         return old
+
+    def _count(self, kind: str, project_id: str, more: int) -> None:
+        key = kind, project_id
+        count = self.counts.get(key, 0) + more
+        if count:
+            self.counts[key] = count
+        else:
+            del self.counts[key]
 
     def _index(self, kind: str, item: Any) -> None:
         id = item.id

@@ -9,6 +9,7 @@ REF = "#/components/schemas/{model}"
 OPEN: dict[str, Any] = {"type": "object", "additionalProperties": True}
 RECORDS: dict[str, Any] = {"type": "array", "items": OPEN}
 STRING: dict[str, Any] = {"type": "string"}
+INTEGER: dict[str, Any] = {"type": "integer"}
 
 
 class Schema(NamedTuple):

@@ -25,7 +25,6 @@ _EXTENSIONS = (
     ("network-ip-availability", "network-ip-availabilities"),
     ("network-segment-range", "network_segment_ranges"),
     ("qos", "qos"),
-    ("quotas", "quotas"),
     ("rbac-policies", "rbac-policies"),
     ("router", "floatingips"),
     ("extraroute-atomic", "routers/*/add_extraroutes routers/*/remove_extraroutes"),

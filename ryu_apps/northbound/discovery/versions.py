@@ -8,7 +8,7 @@ from typing import Any
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing
-from ryu_apps.northbound.resources import standard, tags
+from ryu_apps.northbound.resources import quotas, standard, tags
 from ryu_apps.northbound.resources.collection import Collection
 
 _UPDATED = "2026-01-01T00:00:00-00:00"
@@ -19,7 +19,9 @@ class Discovery:
 
     def __init__(self, collections: Sequence[Collection]):
         self._collections = [one for one in collections if one.parent is None]
-        found = {**standard.EXTENSIONS, **tags.EXTENSIONS, **listing.EXTENSIONS}
+        found = {
+            **standard.EXTENSIONS, **tags.EXTENSIONS, **quotas.EXTENSIONS, **listing.EXTENSIONS,
+        }
         for one in collections:
             found.update(one.extensions)
         self.extensions = dict(sorted(found.items()))

@@ -8,5 +8,6 @@ from ryu_apps.control.config.model import KINDS
 from ryu_apps.northbound.resources.collection import Collection
 
 COLLECTIONS: tuple[Collection, ...] = tuple(
-    importlib.import_module(f"ryu_apps.northbound.resources.{kind}").COLLECTION for kind in KINDS
+    importlib.import_module(f"ryu_apps.northbound.resources.{name}").COLLECTION
+    for name, kind in KINDS.items() if kind.collection
 )

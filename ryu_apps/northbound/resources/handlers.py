@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from ryu_apps.control.config import access
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.rules import Draft
+from ryu_apps.control.config.rules import Draft, quotas
 from ryu_apps.control.config.rules.authority import may, may_create
 from ryu_apps.control.config.rules.draft import not_found
 from ryu_apps.northbound.bodies import parsing
@@ -207,6 +207,7 @@ class Handlers:
                     body = {**body, **within}
                     may_create(draft, self.kind, body, attributes)
                     made.append(c.rules.create(draft, body, context))
+                quotas.require(draft, self.kind, made, context)
                 return draft.changes(), made
 
         return self._reply(call, 201, self._configuration.commit(plan), single)

@@ -18,4 +18,5 @@ class AddressGroup(Resource):
     shared: bool = False
 
 
-ADDRESS_GROUP = Kind("address_group", AddressGroup, Access(read=(owner, shared)))
+ADDRESS_GROUP = Kind("address_group", AddressGroup, Access(read=(owner, shared)),
+                     quota=10)

@@ -23,4 +23,5 @@ ADDRESS_SCOPE = Kind(
     "address_scope",
     AddressScope,
     Access(read=(owner, shared), attributes={"shared": SET_BY_ADMIN}),
+    quota=20,
 )

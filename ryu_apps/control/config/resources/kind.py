@@ -40,7 +40,8 @@ class Kind:
 
     ``name``: in the store's keys and in changes, "security_group".  ``plural``: of the table, where
     it is not the name with an "s".  ``parent``: what each of them belongs to, and cannot be made
-    without.
+    without.  ``quota``: how many a project may have where nobody said otherwise, -1 for any number;
+    None: they are not counted.  ``collection``: whether they are a collection of the API.
     """
 
     name: str
@@ -49,6 +50,8 @@ class Kind:
     parent: Parent | None = None
     indexes: tuple[Index, ...] = ()
     plural: str = ""
+    quota: int | None = None
+    collection: bool = True
 
     @property
     def table(self) -> str:

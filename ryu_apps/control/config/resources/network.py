@@ -43,4 +43,5 @@ NETWORK = Kind(
         },
     ),
     indexes=(BY_VNI, BY_RD_INDEX),
+    quota=100,
 )

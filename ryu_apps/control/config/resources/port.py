@@ -167,4 +167,5 @@ PORT = Kind(
             map(_subnet_of, port.fixed_ips) if port.device_owner == ROUTER_INTERFACE else ()
         )),
     ),
+    quota=500,
 )

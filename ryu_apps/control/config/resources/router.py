@@ -33,4 +33,5 @@ ROUTER = Kind(
         },
     ),
     indexes=(BY_VNI, BY_RD_INDEX),
+    quota=10,
 )

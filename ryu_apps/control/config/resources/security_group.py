@@ -26,4 +26,5 @@ SECURITY_GROUP = Kind(
         # (project id, name) -> security group ids; finds the default group.
         Index("groups_by_name", lambda group: ((group.project_id, group.name),)),
     ),
+    quota=10,
 )

@@ -71,4 +71,5 @@ SECURITY_GROUP_RULE = Kind(
         # likeness() of a rule -> rule ids; rules with the same meaning are found there.
         Index("rules_alike", lambda rule: (likeness(rule),)),
     ),
+    quota=100,
 )

@@ -79,4 +79,5 @@ SUBNET = Kind(
         by_field("subnets_by_network", "network_id"),
         by_field("subnets_by_pool", "subnetpool_id"),
     ),
+    quota=100,
 )

@@ -46,4 +46,5 @@ SUBNETPOOL = Kind(
         # IP version -> its default pool; one, if every writer validated.
         Index("default_subnetpools", lambda pool: (pool.ip_version,) if pool.is_default else ()),
     ),
+    quota=50,
 )

@@ -41,11 +41,12 @@ def _require(
 ) -> None:
     config, who = draft.config, draft.who
     if not access.allowed(config, who, kind, action, item):
-        raise _refused(f"{action}_{kind}", f"this project may not {action} it")
+        raise refused(f"{action}_{kind}", f"this project may not {action} it")
     name = access.attribute_refused(config, who, kind, action, item, attributes)
     if name:
-        raise _refused(f"{action}_{kind}:{name}", f"this project may not set '{name}' here")
+        raise refused(f"{action}_{kind}:{name}", f"this project may not set '{name}' here")
 
 
-def _refused(rule: str, why: str) -> RuleError:
+def refused(rule: str, why: str) -> RuleError:
+    """What a client may not do, by the name of the policy's rule."""
     return RuleError(403, "PolicyNotAuthorized", f"rule:{rule} is disallowed by policy: {why}.")

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,8 +46,9 @@ class Context:
 
     ``now``: time of the request, "2026-01-31T12:00:00Z"; ``new_id``: makes identifiers; ``source``:
     of randomness for MACs; ``mtu``, ``mdns``: of new networks; ``max_mtu``: what the overlay
-    carries; ``project_id``: default project of what is created; ``if_match``: the revision_number
-    that the client saw, or None.
+    carries; ``quotas``: kind -> the most of it that a project may have where nobody said otherwise;
+    ``project_id``: default project of what is created; ``if_match``: the revision_number that the
+    client saw, or None.
     """
 
     now: str
@@ -58,6 +59,7 @@ class Context:
     mtu: int
     max_mtu: int
     mdns: str
+    quotas: Mapping[str, int]
     project_id: str = ""
     if_match: int | None = None
 

@@ -1,0 +1,197 @@
+"""``/v2.0/quotas``: what projects may have, and what becomes of more."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ryu_apps.control.config.model import KINDS
+from ryu_apps.control.config.rules.quotas import COUNTED
+from ryu_apps.store.memory import MemoryStore
+from tests.unit.northbound.api_client import Node, options
+
+MINE = {"X-Project-Id": "red"}
+
+
+@pytest.fixture
+def node() -> Iterator[Node]:
+    made = Node()
+    yield made
+    made.close()
+
+
+def make(node: Node, kind: str, status: int = 201, number: int = 0, **fields):
+    """One, or several at once, as a member of "red"."""
+    body = {f"{kind}s": [fields] * number} if number else {kind: fields}
+    return node.call("POST", f"/v2.0/{kind}s".replace("_", "-"), body, status, headers=MINE)
+
+
+def limit(node: Node, project: str = "red", **limits: int) -> dict:
+    return node.call("PUT", f"/v2.0/quotas/{project}", {"quota": limits})["quota"]
+
+
+def test_limits_are_those_of_all_until_one_is_set(node):
+    wanted = {kind: KINDS[kind].quota for kind in COUNTED}
+    assert node.call("GET", "/v2.0/quotas/red")["quota"] == wanted
+    assert limit(node, network=3, port=-1) == {**wanted, "network": 3, "port": -1}
+    assert limit(node, router=0) == {**wanted, "network": 3, "port": -1, "router": 0}
+    assert node.call("GET", "/v2.0/quotas/red", headers=MINE)["quota"]["network"] == 3
+    assert node.call("GET", "/v2.0/quotas/red/default", headers=MINE)["quota"] == wanted
+    (listed,) = node.call("GET", "/v2.0/quotas")["quotas"]
+    assert listed["project_id"] == "red" and listed["network"] == 3
+    node.call("DELETE", "/v2.0/quotas/red")
+    assert node.call("GET", "/v2.0/quotas/red")["quota"] == wanted
+    assert node.call("DELETE", "/v2.0/quotas/red", status=404)["NeutronError"]["type"] == (
+        "TenantQuotaNotFound")
+
+
+def test_details_say_what_is_used(node):
+    make(node, "network", number=2)
+    limit(node, network=7)
+    shown = node.call("GET", "/v2.0/quotas/red/details.json", headers=MINE)["quota"]
+    assert shown["network"] == {"limit": 7, "used": 2, "reserved": 0}
+    assert shown["router"]["used"] == 0
+
+
+def test_one_more_than_the_limit_is_refused_and_room_is_found_again(node):
+    limit(node, network=2)
+    first = make(node, "network")["network"]["id"]
+    make(node, "network")
+    assert make(node, "network", 409)["NeutronError"] == {
+        "type": "OverQuota", "message": "Quota exceeded for resources: ['network'].", "detail": "",
+    }
+    node.call("DELETE", f"/v2.0/networks/{first}", headers=MINE)
+    make(node, "network")
+    # Another project's and nobody's do not count.
+    node.call("POST", "/v2.0/networks", {"network": {"project_id": "blue"}})
+    node.call("POST", "/v2.0/networks", {"network": {}})
+    # An administrator is not above the project's limit.
+    node.call("POST", "/v2.0/networks", {"network": {"project_id": "red"}}, 409)
+
+
+def test_of_many_at_once_all_or_none(node):
+    limit(node, network=4)
+    make(node, "network", number=2)
+    make(node, "network", 409, number=3)
+    assert len(node.call("GET", "/v2.0/networks", headers=MINE)["networks"]) == 2
+    make(node, "network", number=2)
+
+
+@pytest.mark.parametrize("kind", COUNTED)
+def test_every_kind_has_one(node, kind):
+    network = make(node, "network")["network"]["id"]
+    group = make(node, "security_group")["security_group"]["id"]
+    fields = {
+        "subnet": {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24"},
+        "port": {"network_id": network},
+        "security_group_rule": {"security_group_id": group, "direction": "ingress"},
+        "address_scope": {"name": "s", "ip_version": 4},
+        "subnetpool": {"name": "p", "prefixes": ["10.0.0.0/8"]},
+    }.get(kind, {})
+    used = node.call("GET", "/v2.0/quotas/red/details", headers=MINE)["quota"][kind]["used"]
+    limit(node, **{kind: used})
+    make(node, kind, 409, **fields)
+    limit(node, **{kind: used + 1})
+    make(node, kind, **fields)
+
+
+def test_what_the_system_makes_counts_and_is_not_refused(node):
+    network = make(node, "network")["network"]["id"]
+    subnet = make(node, "subnet", network_id=network, ip_version=4, cidr="10.0.0.0/24")["subnet"]
+    router = make(node, "router")["router"]["id"]
+    limit(node, port=0, security_group=0)
+    node.call("PUT", f"/v2.0/routers/{router}/add_router_interface",
+              {"subnet_id": subnet["id"]}, headers=MINE)
+    assert node.call("GET", "/v2.0/security-groups", headers=MINE)["security_groups"]
+    shown = node.call("GET", "/v2.0/quotas/red/details", headers=MINE)["quota"]
+    assert shown["port"]["used"] == shown["security_group"]["used"] == 1
+
+
+@pytest.mark.parametrize("body", [
+    {"network": -2}, {"network": 2**31}, {"network": "ten"}, {"network": True}, {"network": 1.5},
+    {"network": None}, {"unicorn": 1}, {"project_id": "blue"}, [],
+])
+def test_limits_that_make_no_sense_are_refused(node, body):
+    node.call("PUT", "/v2.0/quotas/red", {"quota": body}, 400)
+    assert node.call("GET", "/v2.0/quotas")["quotas"] == []
+
+
+def test_a_limit_below_what_is_used_when_that_is_asked_for(node):
+    make(node, "network", number=2)
+    refused = node.call("PUT", "/v2.0/quotas/red", {"quota": {"network": 1, "check_limit": True}},
+                        400)
+    assert refused["NeutronError"]["type"] == "QuotaLimitTooLow"
+    limit(node, network=1)
+    make(node, "network", 409)
+
+
+def test_members_read_their_own_alone(node):
+    limit(node, network=5)
+    limit(node, "blue", network=6)
+    assert node.call("GET", "/v2.0/quotas/blue", status=404, headers=MINE) == node.call(
+        "GET", "/v2.0/quotas/blue", status=404, headers={"X-Project-Id": "green"})
+    for path in ("default", "details"):
+        node.call("GET", f"/v2.0/quotas/blue/{path}", status=404, headers=MINE)
+    listed = node.call("GET", "/v2.0/quotas", headers=MINE)["quotas"]
+    assert [one["project_id"] for one in listed] == ["red"]
+    node.call("PUT", "/v2.0/quotas/red", {"quota": {"network": 9}}, 403, headers=MINE)
+    node.call("DELETE", "/v2.0/quotas/red", status=403, headers=MINE)
+    node.call("GET", f"/v2.0/quotas/{'x' * 256}", status=400)
+
+
+def test_two_nodes_at_once_give_no_project_more_than_its_limit():
+    store = MemoryStore()
+    nodes = [Node(store, options()) for _ in range(2)]
+    try:
+        limit(nodes[0], network=5)
+        statuses: list[int] = []
+
+        def fill(node: Node) -> None:
+            for _ in range(6):
+                answer = node.http.post(f"{node.url}/v2.0/networks", json={"network": {}},
+                                        headers=MINE, timeout=10)
+                statuses.append(answer.status_code)
+
+        threads = [threading.Thread(target=fill, args=(node,)) for node in nodes]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(statuses) == [201] * 5 + [409] * 7
+        for node in nodes:
+            assert len(node.call("GET", "/v2.0/networks", headers=MINE)["networks"]) == 5
+    finally:
+        for node in nodes:
+            node.close()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(["red", "blue"]), st.integers(0, 3)), max_size=20))
+def test_counts_are_those_of_the_tables_in_every_order(calls):
+    node = Node()
+    try:
+        made: list[str] = []
+        for project, what in calls:
+            headers = {"X-Project-Id": project}
+            if what == 0 and made:
+                id = made.pop()
+                node.http.delete(f"{node.url}/v2.0/networks/{id}", timeout=10)
+            elif what == 1 and made:
+                node.http.put(f"{node.url}/v2.0/networks/{made[0]}",
+                              json={"network": {"name": "n"}}, headers=headers, timeout=10)
+            else:
+                made.append(node.call("POST", "/v2.0/networks", {"network": {}},
+                                      headers=headers)["network"]["id"])
+        config = node.view.config
+        counted: dict[tuple[str, str], int] = {}
+        for kind, table in config.tables.items():
+            for item in table.values():
+                key = kind, item.project_id
+                counted[key] = counted.get(key, 0) + 1
+        assert config.counts == counted
+    finally:
+        node.close()
