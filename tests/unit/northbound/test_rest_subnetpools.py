@@ -9,6 +9,7 @@ import pytest
 from ryu_apps.control.config import stored
 from ryu_apps.control.config.model import Subnet
 from tests.unit.northbound.api_client import Node
+from tests.unit.store.store_support import until
 
 MEMBER, OTHER = {"X-Project-Id": "red"}, {"X-Project-Id": "green"}
 
@@ -96,7 +97,7 @@ def test_two_nodes_at_once_never_give_one_prefix_twice(node):
     try:
         pool = node.make("subnetpool", name="p", prefixes=["10.0.0.0/20"], default_prefixlen=24)
         networks = node.call("POST", "/v2.0/networks", {"networks": [{}] * 16})["networks"]
-        other.configuration.read(lambda config: None)
+        until(lambda: other.configuration.read(lambda config: len(config.networks) == 16))
         start, cidrs, failed = threading.Barrier(2), [], []
 
         def work(at, mine):
