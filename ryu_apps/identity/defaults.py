@@ -21,6 +21,12 @@ ROLES = {"get": "reader", "create": "member", "update": "member", "delete": "mem
 READ_SYSTEM, CHANGE_SYSTEM = "get_system", "update_system"
 """What is of the whole system and of no project: nodes, hypervisors, routes, the traces of all."""
 AGENT = "get_agent"
+AVAILABILITY_ZONE, FLAVOR = "get_availability_zone", "get_flavor"
+SERVICE_PROFILE, SERVICE_PROVIDER = "get_service_profile", "get_service_provider"
+NETWORK_IP_AVAILABILITY = "get_network_ip_availability"
+AUTO_TOPOLOGY = "get_auto_allocated_topology"
+DELETE_AUTO_TOPOLOGY = "delete_auto_allocated_topology"
+_READER = "rule:admin_only or role:reader"
 BASE = (
     policy.RuleDefault("context_is_admin", "role:admin", "Who may do everything, in all projects"),
     policy.RuleDefault("admin_only", "rule:context_is_admin", "Administrators"),
@@ -29,6 +35,18 @@ BASE = (
     policy.RuleDefault(READ_SYSTEM, "rule:system_reader", "GET below /v1"),
     policy.RuleDefault(CHANGE_SYSTEM, "rule:admin_only", "All other methods below /v1"),
     policy.RuleDefault(AGENT, "rule:system_reader", "Nodes and hypervisors as agents"),
+    policy.RuleDefault(AVAILABILITY_ZONE, _READER, "List availability zones"),
+    policy.RuleDefault(FLAVOR, _READER, "List flavors"),
+    policy.RuleDefault(SERVICE_PROFILE, "rule:admin_only", "List service profiles"),
+    policy.RuleDefault(SERVICE_PROVIDER, _READER, "List service providers"),
+    policy.RuleDefault(NETWORK_IP_AVAILABILITY, "rule:admin_only or role:service",
+                       "How many addresses of networks are used"),
+    policy.RuleDefault(
+        AUTO_TOPOLOGY, "rule:admin_only or (role:reader and project_id:%(project_id)s)",
+        "Make a project's topology"),
+    policy.RuleDefault(
+        DELETE_AUTO_TOPOLOGY, "rule:admin_only or (role:member and project_id:%(project_id)s)",
+        "Delete a project's topology"),
 )
 
 

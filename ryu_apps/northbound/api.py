@@ -18,13 +18,14 @@ from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Application
 from ryu_apps.northbound.http.call import Call, Reply, Route, strict
 from ryu_apps.northbound.identity import operators_only
-from ryu_apps.northbound.node.agents import Agents
 from ryu_apps.northbound.node.files import FilesApi
 from ryu_apps.northbound.node.node import NodeApi
 from ryu_apps.northbound.node.others import Others, session
 from ryu_apps.northbound.node.policy import PolicyApi
 from ryu_apps.northbound.node.topology import TopologyApi
 from ryu_apps.northbound.policies import known_attributes
+from ryu_apps.northbound.read_only.auto_topology import AutoTopology
+from ryu_apps.northbound.read_only.declared import READ_ONLY
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from ryu_apps.northbound.resources.handlers import Handlers
@@ -53,7 +54,9 @@ def build(
             routes += Tags(handlers, environment).routes()
         for make in collection.below:
             routes += make(handlers, environment).routes()
-    routes += Agents(environment).routes()
+    for one in READ_ONLY:
+        routes += one.routes(environment)
+    routes += AutoTopology(environment).routes()
     routes += Quotas(environment).routes()
     others = Others(node_view, session(settings.api))
     node = [

@@ -62,3 +62,27 @@ def test_sdk(node):
     api.delete_subnet_pool(pool)
     api.delete_address_scope(scope)
     cloud.close()
+
+
+def test_what_is_only_read(node):
+    zones = read(node, "availability", "zone", "list", "--network", "--long")
+    assert {one["Zone Resource"] for one in zones} == {"network", "router"}
+    zone = zones[0]["Zone Name"]
+    made = read(node, "network", "create", "--availability-zone-hint", zone, "zoned")
+    assert made["availability_zone_hints"] == [zone] == made["availability_zones"]
+    assert "could not be found" in run(
+        node, "router", "create", "--availability-zone-hint", "mars", "r", ok=False)
+    read(node, "router", "create", "--availability-zone-hint", zone, "r")
+    read(node, "subnet", "create", "--network", "zoned", "--subnet-range", "10.3.0.0/24", "s")
+    read(node, "port", "create", "--network", "zoned", "p")
+    (usage,) = read(node, "ip", "availability", "list", "--ip-version", "4")
+    assert (usage["Total IPs"], usage["Used IPs"]) == (253, 1)
+    assert read(node, "ip", "availability", "show", "zoned")["used_ips"] == 1
+    (flavor,) = read(node, "network", "flavor", "list")
+    assert read(node, "network", "flavor", "show", flavor["Name"])["service_type"] == (
+        "L3_ROUTER_NAT")
+    (provider,) = read(node, "network", "service", "provider", "list")
+    assert provider["Name"] == flavor["Name"] and provider["Default"] is True
+    assert len(read(node, "network", "flavor", "profile", "list")) == 1
+    for what in (("port", "p"), ("network", "zoned"), ("router", "r")):
+        run(node, what[0], "delete", what[1])

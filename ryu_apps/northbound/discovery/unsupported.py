@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Container
 
 _EXTENSIONS = (
-    ("auto-allocated-topology", "auto-allocated-topology"),
-    ("availability_zone", "availability_zones"),
     ("bgp", "bgp-speakers bgp-peers"),
     ("bgpvpn", "bgpvpn"),
-    ("flavors", "flavors service_profiles"),
+    ("flavors", "flavors/*/service_profiles flavors/*/next_provider"),
     ("floating-ip-port-forwarding", "floatingips/*/port_forwardings"),
     ("floatingip-pools", "floatingip_pools"),
     ("fwaas_v2", "fwaas"),
@@ -22,7 +20,6 @@ _EXTENSIONS = (
     ("local_ip", "local_ips"),
     ("logging", "log"),
     ("metering", "metering"),
-    ("network-ip-availability", "network-ip-availabilities"),
     ("network-segment-range", "network_segment_ranges"),
     ("qos", "qos"),
     ("rbac-policies", "rbac-policies"),
@@ -35,7 +32,6 @@ _EXTENSIONS = (
     ("security-groups-default-rules", "default-security-group-rules"),
     ("security-groups-default-statefulness", "security-groups-default-statefulness"),
     ("segment", "segments"),
-    ("service-type", "service-providers"),
     ("sfc", "sfc"),
     ("subnet_onboard", "subnetpools/*/onboard_network_subnets"),
     ("taas", "taas"),

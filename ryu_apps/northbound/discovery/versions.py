@@ -8,6 +8,7 @@ from typing import Any
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing
+from ryu_apps.northbound.read_only.declared import READ_ONLY
 from ryu_apps.northbound.resources import quotas, standard, tags
 from ryu_apps.northbound.resources.collection import Collection
 
@@ -22,7 +23,7 @@ class Discovery:
         found = {
             **standard.EXTENSIONS, **tags.EXTENSIONS, **quotas.EXTENSIONS, **listing.EXTENSIONS,
         }
-        for one in collections:
+        for one in (*collections, *READ_ONLY):
             found.update(one.extensions)
         self.extensions = dict(sorted(found.items()))
         """Alias -> name and description."""

@@ -64,7 +64,7 @@ def parse(
     for key, value in query.items():
         given.setdefault(key, []).append(value)
     for key, values in given.items():
-        if key in TAG_FILTERS:
+        if key in TAG_FILTERS and "tags" in known:
             few(key, values)
             listing.tags[key] = [set(value.split(",")) for value in values]
         elif key == "fields":

@@ -11,6 +11,7 @@ from ryu_apps.control.config.model import Network
 from ryu_apps.control.config.resources.network import NETWORK
 from ryu_apps.control.config.rules import networks
 from ryu_apps.control.config.scopes import network_scope
+from ryu_apps.control.config.zones import ZONE
 from ryu_apps.northbound.bodies.fields import Names, Text, Vni, only
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
@@ -42,12 +43,11 @@ class NetworkUpdate(standard.Described):
     vlan_qinq: only(False) = Field(None, alias="qinq")
     qos_policy_id: only() = None
     segments: only([]) = None
-    availability_zone_hints: only([]) = []
     pvlan: only(False) = None
 
 
 class NetworkCreate(NetworkUpdate, standard.Owned):
-    pass
+    availability_zone_hints: Names = []
 
 
 class Within(NamedTuple):
@@ -75,8 +75,8 @@ def view(item: Network, within: Within) -> View:
         "provider:network_type": "vxlan",
         "provider:physical_network": None,
         "provider:segmentation_id": item.vni,
-        "availability_zone_hints": [],
-        "availability_zones": [],
+        "availability_zone_hints": list(item.availability_zone_hints),
+        "availability_zones": [ZONE],
         "vpn:rd_index": item.rd_index,
         "vpn:import_targets": list(item.import_targets),
         "vpn:export_targets": list(item.export_targets),

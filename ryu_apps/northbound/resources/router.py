@@ -9,6 +9,7 @@ from pydantic import Field
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.config.resources.router import ROUTER
 from ryu_apps.control.config.rules import routers
+from ryu_apps.control.config.zones import ZONE
 from ryu_apps.northbound.bodies.fields import Body, Names, Uuid, UuidOrNone, only
 from ryu_apps.northbound.bodies.schemas import STRING as STRING_SCHEMA
 from ryu_apps.northbound.bodies.schemas import Schema, obj
@@ -44,8 +45,6 @@ class RouterUpdate(standard.Described):
     distributed: only(True) = None
     ha: only(False) = None
     routes: only([]) = []
-    availability_zone_hints: only([]) = []
-    flavor_id: only() = None
     service_type_id: only() = None
     enable_ndp_proxy: only(False) = None
     enable_default_route_bfd: only(False) = None
@@ -55,7 +54,8 @@ class RouterUpdate(standard.Described):
 
 
 class RouterCreate(RouterUpdate, standard.Owned):
-    pass
+    availability_zone_hints: Names = []
+    flavor_id: UuidOrNone = None
 
 
 class InterfaceBody(Body):
@@ -75,8 +75,9 @@ def view(item: Router, _extra: Any) -> View:
         "ha": False,
         "external_gateway_info": None,
         "routes": [],
-        "availability_zone_hints": [],
-        "availability_zones": [],
+        "availability_zone_hints": list(item.availability_zone_hints),
+        "availability_zones": [ZONE],
+        "flavor_id": item.flavor_id or None,
         "vpn:vni": item.vni,
         "vpn:rd_index": item.rd_index,
         "vpn:import_targets": list(item.import_targets),
@@ -105,6 +106,7 @@ COLLECTION = Collection(
         "ha": BOOLEAN, "external_gateway_info": or_null("object"),
         "routes": objects(destination=as_prefix, nexthop=as_address),
         "availability_zone_hints": list_of(), "availability_zones": list_of(),
+        "flavor_id": or_null("string"),
         "vpn:vni": INTEGER, "vpn:rd_index": INTEGER, "vpn:import_targets": list_of(),
         "vpn:export_targets": list_of(),
     },

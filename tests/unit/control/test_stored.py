@@ -29,7 +29,8 @@ TAIL = ("tags", "revision_number", "created_at", "updated_at")
 KEYS = {
     "network": (
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "shared", "mtu", "port_security_enabled",
-        "import_targets", "export_targets", "dns_domain", "flood_unknown", "mdns", *TAIL,
+        "import_targets", "export_targets", "dns_domain", "flood_unknown", "mdns",
+        "availability_zone_hints", *TAIL,
     ),
     "subnet": (
         "id", "network_id", "cidr", *HEAD, "gateway_ip", "enable_dhcp", "allocation_pools",
@@ -43,7 +44,8 @@ KEYS = {
         "extra_dhcp_opts", "bindings", *TAIL,
     ),
     "router": (
-        "id", "vni", "rd_index", *HEAD, "admin_state_up", "import_targets", "export_targets", *TAIL,
+        "id", "vni", "rd_index", *HEAD, "admin_state_up", "import_targets", "export_targets",
+        "availability_zone_hints", "flavor_id", *TAIL,
     ),
     "security_group": ("id", *HEAD, "stateful", "shared", *TAIL),
     "security_group_rule": (

@@ -23,12 +23,14 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "security-groups-remote-address-group", "allowed-address-pairs", "ip-substring-filtering",
         "empty-string-filtering", "sort-key-validation", "port-security-groups-filtering",
         "tag-ports-during-bulk-creation", "tag-creation", "aap-reject-multicast",
+        "availability_zone", "network_availability_zone", "router_availability_zone",
+        "network-ip-availability", "service-type", "flavors", "l3-flavors",
         "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
         "quotas", "quota_details",
     } <= listed
     assert not listed & {
         "security-group-remote-address-group", "address-pairs", "security-groups-shared-filtering",
-        "agent",
+        "agent", "auto-allocated-topology",
     }
     assert not listed & {alias for alias in map(unsupported.extension_of, (
         "/v2.0/qos/policies", "/v2.0/trunks", "/v2.0/segments"))}

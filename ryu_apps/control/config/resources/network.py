@@ -26,6 +26,7 @@ class Network(Resource):
     dns_domain: str = ""
     flood_unknown: bool = False
     mdns: str = "flood"
+    availability_zone_hints: tuple[str, ...] = ()
 
 
 BY_VNI = Index("by_vni", lambda item: (item.vni,), across=True)

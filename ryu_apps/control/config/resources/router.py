@@ -12,7 +12,8 @@ from ryu_apps.control.config.resources.resource import Resource
 
 @dataclass(frozen=True, slots=True)
 class Router(Resource):
-    """An IP-VRF.  Its interfaces are the ports with device_id = this id."""
+    """An IP-VRF.  Its interfaces are the ports with device_id = this id.  ``flavor_id`` "": that of
+    all routers, and nobody named it."""
 
     vni: int
     rd_index: int
@@ -20,6 +21,8 @@ class Router(Resource):
     admin_state_up: bool = True
     import_targets: tuple[str, ...] = ()
     export_targets: tuple[str, ...] = ()
+    availability_zone_hints: tuple[str, ...] = ()
+    flavor_id: str = ""
 
 
 ROUTER = Kind(

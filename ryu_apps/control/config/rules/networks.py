@@ -20,6 +20,7 @@ from ryu_apps.control.config.rules.draft import (
     conflict,
     plain,
 )
+from ryu_apps.control.config.rules.placement import zone_hints
 
 MIN_MTU = {4: 68, 6: 1280}
 """What each IP version needs (RFC 791 section 3.2, RFC 8200 section 5)."""
@@ -51,6 +52,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             dns_domain=dns_domain(body.get("dns_domain")),
             flood_unknown=body.get("flood_unknown") or False,
             mdns=mdns(body.get("mdns"), context),
+            availability_zone_hints=zone_hints(body.get("availability_zone_hints")),
             **common(body, context),
         ),
     )

@@ -25,6 +25,7 @@ from ryu_apps.control.config.rules.draft import (
     plain,
 )
 from ryu_apps.control.config.rules.networks import identifiers, targets
+from ryu_apps.control.config.rules.placement import flavor, zone_hints
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:
@@ -38,6 +39,8 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:
             admin_state_up=body.get("admin_state_up", True),
             import_targets=targets(body.get("import_targets")),
             export_targets=targets(body.get("export_targets")),
+            availability_zone_hints=zone_hints(body.get("availability_zone_hints")),
+            flavor_id=flavor(body.get("flavor_id")),
             **common(body, context),
         ),
     )

@@ -1,0 +1,1 @@
+"""Collections of the API that tell what there is, and are changed by nobody."""

@@ -1,0 +1,11 @@
+"""All collections that are read alone."""
+
+from ryu_apps.northbound.read_only.agents import AGENTS
+from ryu_apps.northbound.read_only.availability_zones import AVAILABILITY_ZONES
+from ryu_apps.northbound.read_only.collection import ReadOnly
+from ryu_apps.northbound.read_only.flavors import FLAVORS, SERVICE_PROFILES, SERVICE_PROVIDERS
+from ryu_apps.northbound.read_only.ip_availabilities import IP_AVAILABILITIES
+
+READ_ONLY: tuple[ReadOnly, ...] = (
+    AGENTS, AVAILABILITY_ZONES, FLAVORS, IP_AVAILABILITIES, SERVICE_PROFILES, SERVICE_PROVIDERS,
+)
