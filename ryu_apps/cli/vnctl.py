@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ryu_apps import __version__
 from ryu_apps.cli import completion, explain, networks, output, ports, system, topology, vpn
 from ryu_apps.cli.config import command as configuration
+from ryu_apps.cli.pki import command as pki
 from ryu_apps.cli.plug import command as plug
 from ryu_apps.cli.trace import command as trace
 
@@ -31,6 +32,7 @@ EPILOG = """examples:
 environment:
   VNCTL_URL   the node to ask, as --url
   VNCTL_CA, VNCTL_CERT, VNCTL_KEY   as --ca, --cert, --key
+  VNC_PKI     the directory of the site's certificates, as pki --directory
   VNCTL_EXEC  how to run a command on a hypervisor, as trace --exec
   COLUMNS     width to fold tables to, where the output is no terminal
 
@@ -44,7 +46,7 @@ EVERY = 2.0
 COMMANDS: list[Command] = [
     *system.COMMANDS, *topology.COMMANDS, *networks.COMMANDS, *ports.COMMANDS, *vpn.COMMANDS,
     *trace.COMMANDS, *explain.COMMANDS, *configuration.COMMANDS, *plug.COMMANDS,
-    *completion.COMMANDS,
+    *pki.COMMANDS, *completion.COMMANDS,
 ]  # fmt: skip
 
 

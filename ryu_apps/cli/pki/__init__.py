@@ -1,0 +1,1 @@
+"""vnctl pki: a site's certificates."""

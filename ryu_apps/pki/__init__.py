@@ -1,0 +1,1 @@
+"""A site's certificates: authorities, what they sign, and how both are replaced without loss."""
