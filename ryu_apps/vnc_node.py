@@ -68,7 +68,6 @@ class VncNode(app_manager.OSKenApp):
         options.register(self.CONF)
         conf = self.CONF
         self.node_name = conf.node.name or socket.gethostname()
-        authenticator = choice.authenticator(conf)
         self._load = {"elements": 0, "ports": 0, "messages": 0}
         self._started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         speaker = speaker_of(conf)
@@ -76,6 +75,8 @@ class VncNode(app_manager.OSKenApp):
         post = self.controller.post
         self.store = open_store(conf.store)
         self.configuration = Configuration(self.store, post, conf, options.state_file(conf))
+        self.identity = choice.service(conf, self.store, lambda: self.configuration.doubt)
+        authenticator = choice.authenticator(conf, self.identity)
         self.activations = BindingActivations(self.configuration)
         self.southbounds = Southbounds()
         send = self.southbounds.packet_out
@@ -161,7 +162,7 @@ class VncNode(app_manager.OSKenApp):
         self.configuration.put_status(NODES + self.node_name, self.record(), ephemeral=True)
         parts = (
             self.controller, self.configuration, self.activations, self.dns, self.punt,
-            self.southbounds, self.neighbours, self.engine, self.api,
+            self.southbounds, self.neighbours, self.engine, self.identity, self.api,
         )  # fmt: skip
         for part in parts:
             if part is not None:

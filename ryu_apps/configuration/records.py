@@ -21,6 +21,15 @@ GENERATION = "/config/generation"
 """Rewritten by every change of the configuration."""
 WISHES = (MAINTENANCE, PINS)
 """Records below these are what operators wish of nodes and hypervisors."""
+IDENTITY = "/identity/"
+"""Users, projects and roles where this system has its own (:mod:`ryu_apps.identity.directory`)."""
+IDENTITY_SECRETS = IDENTITY + "secret/"
+"""Of these, what proves who somebody is: hashes of passwords, keys of tokens.  No node says them.
+"""
+IDENTITY_REVOCATIONS = IDENTITY + "revocation/"
+"""And of these, tokens that were given back: no file may take that back."""
+IDENTITY_GENERATION = IDENTITY + "generation"
+"""Rewritten by every change of what is below IDENTITY."""
 _OF_SESSIONS = (NODES, REACH)
 
 

@@ -210,8 +210,9 @@ class Configuration:
         return document.export(resources, wishes, made)
 
     def backup(self) -> Iterator[bytes]:
-        """The whole of the store, as the lines of a file.  Raises StoreError, FileError."""
-        return backup.backup(self._store)
+        """The whole of the store but for secrets, as the lines of a file.  Raises StoreError,
+        FileError."""
+        return backup.backup(self._store, secrets=False)
 
     def import_document(self, found: document.Document, dry_run: bool) -> Import:
         """Make the configuration what the document says; what stands in it already is not written.

@@ -6,17 +6,38 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from ryu_apps.identity.authenticator import TokenAuthenticator
 from ryu_apps.identity.base import Authenticator
 from ryu_apps.identity.exposure import is_loopback
+from ryu_apps.identity.service import IdentityService
 from ryu_apps.identity.unverified import Unverified, anybody
 from ryu_apps.settings import SettingsError
+from ryu_apps.store.base import Store
 
 LOG = logging.getLogger(__name__)
+TOKENS = "tokens"
 
 
-def authenticator(conf: Any) -> Authenticator:
-    """The one of ``[api] auth``.  ``conf``: the options.  Raises SettingsError."""
+def service(conf: Any, store: Store, doubt: Callable[[], str]) -> IdentityService | None:
+    """The built-in identity service, where ``[api] auth`` is tokens.  ``doubt``: why the store is
+    not followed, or ""."""
+    return IdentityService(store, doubt, conf) if conf.api.auth == TOKENS else None
+
+
+def authenticator(conf: Any, identity: IdentityService | None = None) -> Authenticator:
+    """The one of ``[api] auth``.  ``conf``: the options.  ``identity``: what :func:`service` made.
+    Raises SettingsError."""
+    if identity is not None:
+        return _tokens(conf, identity)
     return MAKERS[conf.api.auth](conf)
+
+
+def _tokens(conf: Any, identity: IdentityService) -> Authenticator:
+    api = conf.api
+    if not api.cert_file and not is_loopback(api.host):
+        LOG.warning("authentication: %s:%s is not HTTPS ([api] cert_file): who listens on the way "
+                    "reads passwords and tokens", api.host, api.port)
+    return TokenAuthenticator(identity, api.advertise or "")
 
 
 def _none(conf: Any) -> Authenticator:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ryu_apps.configuration.service import Configuration
+from ryu_apps.identity.authenticator import TokenAuthenticator
 from ryu_apps.identity.base import Authenticator
 from ryu_apps.identity.policy import Policy
 from ryu_apps.northbound.base import NodeView
@@ -18,6 +19,7 @@ from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.application import Application
 from ryu_apps.northbound.http.call import Call, Reply, Route, strict
 from ryu_apps.northbound.identity import operators_only
+from ryu_apps.northbound.identity_api import api as identity_api
 from ryu_apps.northbound.node.files import FilesApi
 from ryu_apps.northbound.node.node import NodeApi
 from ryu_apps.northbound.node.others import Others, session
@@ -64,6 +66,9 @@ def build(
         for route in part(environment, others).routes()
     ]
     node += FilesApi(environment).routes()
+    if isinstance(authenticator, TokenAuthenticator):
+        routes += identity_api.routes(authenticator.service, authenticator.url)
+        node += identity_api.operations(authenticator.service)
     for route in (contents(node), *node):
         routes.append(operators_only(strict(route)))
     rendered: list[bytes] = []

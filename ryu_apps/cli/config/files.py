@@ -88,7 +88,7 @@ def _of_store(store: Any, what: str) -> Iterator[bytes]:
     from ryu_apps.configuration.transfer import backup, document, imports
 
     if what == "backup":
-        return backup.backup(store)
+        return backup.backup(store, secrets=True)
     there = imports.read_store(store)
     resources = ((kind, one) for kind, table in there.config.tables.items()
                  for one in table.values())

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ryu_apps import __version__
-from ryu_apps.configuration.records import CONFIG, GENERATION, STATUS, of_sessions
+from ryu_apps.configuration.records import (
+    CONFIG,
+    GENERATION,
+    IDENTITY,
+    IDENTITY_REVOCATIONS,
+    IDENTITY_SECRETS,
+    STATUS,
+    of_sessions,
+)
 from ryu_apps.configuration.transfer import lines
 from ryu_apps.configuration.transfer.lines import FileError
 from ryu_apps.configuration.transfer.writing import Progress, replace
@@ -21,11 +29,15 @@ from ryu_apps.store.keys import check_key
 FORMAT, VERSION = "vnc-backup", 1
 
 
-def backup(store: Store) -> Iterator[bytes]:
-    """The lines of the file.  The configuration is of one moment.  Raises StoreError; FileError
-    where the store holds half a configuration."""
+def backup(store: Store, secrets: bool) -> Iterator[bytes]:
+    """The lines of the file.  The configuration is of one moment.  ``secrets``: also hashes of
+    passwords and the keys of tokens; without them a restoration leaves those that the store has.
+    Raises StoreError; FileError where the store holds half a configuration."""
     config, revision = store.list(CONFIG)
     records, _ = store.list(STATUS)
+    identity, _ = store.list(IDENTITY)
+    if not secrets:
+        identity = [one for one in identity if not one.key.startswith(IDENTITY_SECRETS)]
     base = next((item for item in config if item.key == GENERATION), None)
     made = lineage.decode(base.value) if base else None
     if made is not None and made.unfinished:
@@ -34,8 +46,9 @@ def backup(store: Store) -> Iterator[bytes]:
         "format": FORMAT, "version": VERSION, "schema": stored.SCHEMA, "program": __version__,
         "made_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), "revision": revision,
         "line": made.line if made else "", "changes": made.number if made else 0,
+        "secrets": secrets,
     }
-    kept = [*config, *(item for item in records if not of_sessions(item.key))]
+    kept = [*config, *identity, *(item for item in records if not of_sessions(item.key))]
     return lines.write(header, map(_entry, kept))
 
 
@@ -51,6 +64,11 @@ class Backup(NamedTuple):
 
     header: dict[str, Any]
     values: dict[str, bytes]
+
+    @property
+    def secrets(self) -> bool:
+        """Whether it says what there is of them.  Older ones are of systems that had none."""
+        return self.header.get("secrets") is True
 
     @property
     def lineage(self) -> Lineage | None:
@@ -75,7 +93,7 @@ def read(source: Iterable[bytes]) -> Backup:
                      else base64.b64decode(entry["base64"], validate=True))
         except (KeyError, ValueError, AttributeError, TypeError) as error:
             raise FileError(f"line {entries.number} is no record of a store: {error}") from error
-        if key in values or not key.startswith((CONFIG, STATUS)):
+        if key in values or not key.startswith((CONFIG, STATUS, IDENTITY)):
             raise FileError(f"line {entries.number}: {key!r:.100} stands twice, or is none of ours")
         values[key] = value
     return Backup(entries.header, values)
@@ -95,7 +113,8 @@ def restore(
 
     Raises FileError where it does and may not; else as :func:`.writing.replace`.
     """
-    there = {item.key: item for prefix in (CONFIG, STATUS) for item in store.list(prefix)[0]}
+    there = {item.key: item for prefix in (CONFIG, STATUS, IDENTITY)
+             for item in store.list(prefix)[0]}
     base = there.pop(GENERATION, None)
     if not over and (base is not None or any(key.startswith(CONFIG) for key in there)):
         raise FileError("the store holds a configuration; --replace puts the backup in its place")
@@ -105,7 +124,9 @@ def restore(
         Put(key, value) for key, value in values.items()
         if key not in there or there[key].value != value
     ]
-    gone = [key for key in there if key not in values and not of_sessions(key)]
+    gone = [key for key in there if key not in values and not of_sessions(key)
+            and not key.startswith(IDENTITY_REVOCATIONS)
+            and (found.secrets or not key.startswith(IDENTITY_SECRETS))]
     counts = len(operations) + (final is not None), len(gone)
     if dry_run:
         return Restored(*counts, False)

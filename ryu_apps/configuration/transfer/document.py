@@ -9,7 +9,13 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ryu_apps import __version__
-from ryu_apps.configuration.records import WISHES
+from ryu_apps.configuration.records import (
+    IDENTITY,
+    IDENTITY_GENERATION,
+    IDENTITY_REVOCATIONS,
+    IDENTITY_SECRETS,
+    WISHES,
+)
 from ryu_apps.configuration.transfer import lines
 from ryu_apps.configuration.transfer.lines import FileError
 from ryu_apps.control.config import consistency, stored
@@ -22,7 +28,7 @@ MAX_FAULTS = 20
 """So many are told."""
 
 Wishes = dict[str, Any]
-"""Key of a record below one of WISHES -> the record."""
+"""Key of a record below one of WISHES or IDENTITY -> the record."""
 
 
 def export(
@@ -107,9 +113,17 @@ def read(source: Iterable[bytes]) -> Document:
     return document
 
 
+def is_record(key: str) -> bool:
+    """Whether it is the key of a record that stands in such a file beside the resources."""
+    if key.startswith(IDENTITY):
+        return key != IDENTITY_GENERATION and not key.startswith(
+            (IDENTITY_SECRETS, IDENTITY_REVOCATIONS))
+    return key.startswith(WISHES)
+
+
 def _take_wish(document: Document, entry: dict[str, Any], number: int) -> None:
     key = entry["record"]
-    if type(key) is not str or not key.startswith(WISHES) or key in document.wishes:
+    if type(key) is not str or not is_record(key) or key in document.wishes:
         raise FileError(f"line {number}: {key!r:.100} is no record that a configuration has, or "
                         "stands twice")
     document.wishes[key] = entry.get("value")

@@ -6,8 +6,16 @@ import json
 import uuid
 from typing import Any, NamedTuple
 
-from ryu_apps.configuration.records import CONFIG, GENERATION, WISHES, Reader, operation
-from ryu_apps.configuration.transfer.document import Document, Wishes
+from ryu_apps.configuration.records import (
+    CONFIG,
+    GENERATION,
+    IDENTITY,
+    IDENTITY_GENERATION,
+    WISHES,
+    Reader,
+    operation,
+)
+from ryu_apps.configuration.transfer.document import Document, Wishes, is_record
 from ryu_apps.configuration.transfer.lines import FileError
 from ryu_apps.configuration.transfer.writing import Progress, replace
 from ryu_apps.control.config import lineage, stored
@@ -54,9 +62,11 @@ def read_store(store: Store) -> Stored:
 
 
 def read_wishes(store: Store) -> Wishes:
-    """The operators' wishes.  Raises StoreError."""
+    """The operators' wishes, and users, projects and roles without what proves who they are.
+    Raises StoreError."""
     return {
-        item.key: json.loads(item.value) for prefix in WISHES for item in store.list(prefix)[0]
+        item.key: json.loads(item.value) for prefix in (*WISHES, IDENTITY)
+        for item in store.list(prefix)[0] if is_record(item.key)
     }
 
 
@@ -95,13 +105,32 @@ def compare(there: Stored, document: Document) -> Difference:
                 found.removed.append((kind, id, getattr(resource, "name", "")))
                 found.operations.append(operation(Change(kind, id, None)))
     for key, value in document.wishes.items():
+        if key.startswith(IDENTITY):
+            value = _after(there.wishes.get(key), value)
         if there.wishes.get(key) != value:
             (found.changed if key in there.wishes else found.added).append(("record", key, ""))
             found.operations.append(Put(key, json.dumps(value, separators=(",", ":")).encode()))
+    # A file without users is of a system that had none of its own: that is no wish to have none.
+    users = any(key.startswith(IDENTITY) for key in document.wishes)
     for key in there.wishes.keys() - document.wishes.keys():
-        found.removed.append(("record", key, ""))
-        found.operations.append(Delete(key))
+        if users or not key.startswith(IDENTITY):
+            found.removed.append(("record", key, ""))
+            found.operations.append(Delete(key))
+    if any(operation.key.startswith(IDENTITY) for operation in found.operations):
+        found.operations.append(Put(IDENTITY_GENERATION, uuid.uuid4().hex.encode()))
     return found
+
+
+def _after(there: Any, value: Any) -> Any:
+    """A record of a user or project as it follows on the one that is there: its generation grows,
+    whatever the file has, so that no token from before is valid again."""
+    if type(there) is not dict or type(value) is not dict or "generation" not in there:
+        return value
+    same = {**value, "generation": there["generation"]}
+    if same == there:
+        return there
+    numbers = [one for one in (there["generation"], value.get("generation")) if type(one) is int]
+    return {**value, "generation": max(numbers, default=0) + 1}
 
 
 class Import:

@@ -12,10 +12,9 @@ import re
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-IDENTITY = "/identity/"
-SECRETS = IDENTITY + "secret/"
-GENERATION = IDENTITY + "generation"
-"""Rewritten by every change of the directory."""
+from ryu_apps.configuration.records import IDENTITY, IDENTITY_GENERATION
+
+GENERATION = IDENTITY_GENERATION
 SCHEMA = 1
 DOMAIN = "default"
 """The one domain, by its id; its name is "Default", as Keystone's first one."""

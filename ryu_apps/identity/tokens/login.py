@@ -49,7 +49,7 @@ class Logins:
                 raise IdentityError(403, "A token of an application credential gives no other.")
             users.add(before.user.id)
             methods.update(before.payload.methods)
-        if "password" in methods and "password" in request.methods:
+        if "password" in request.methods:
             users.add(self._password(request, source))
         if "application_credential" in request.methods:
             credential = self._credential(request, source)

@@ -18,7 +18,7 @@ from ryu_apps.control.config.rules import RuleError
 from ryu_apps.identity.base import Authenticator
 from ryu_apps.northbound.http import json_body, unidentified
 from ryu_apps.northbound.http.call import Call, Reply, Route
-from ryu_apps.northbound.http.errors import ApiError, error_body
+from ryu_apps.northbound.http.errors import ApiError, error_body, identity_error
 from ryu_apps.northbound.http.stream import Pieces, Stream
 from ryu_apps.store.base import Conflict, StoreError, TooLarge, Unavailable
 
@@ -26,6 +26,8 @@ LOG = logging.getLogger(__name__)
 ACCESS = logging.getLogger("ryu_apps.northbound.access")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 NOBODY = Principal(roles=frozenset())
+IDENTITY = "/v3"
+"""Paths of the Identity API begin with this."""
 LOGGED = 500
 """Characters of a URL in the log of requests."""
 
@@ -58,6 +60,8 @@ class Application:
                 continue
             pattern = re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", path))
             self._patterns.setdefault(path.count("/"), []).append((pattern, methods))
+        self._identity = IDENTITY in self._exact
+        """The Identity API is among the routes."""
         self._counters: dict[int, int] = {}
         self._counters_lock = threading.Lock()
 
@@ -82,6 +86,16 @@ class Application:
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Reply:
+        """In the words of the API that was asked."""
+        reply = self._reply(request)
+        if self._identity and isinstance(reply.body, dict) and _raw_path(
+            request).startswith(IDENTITY):
+            error = reply.body.get("NeutronError")
+            if error is not None:
+                return reply._replace(body=identity_error(reply.status, error["message"]))
+        return reply
+
+    def _reply(self, request: Request) -> Reply:
         try:
             return self._handle(request)
         except unidentified.ERRORS as error:

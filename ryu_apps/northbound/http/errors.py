@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 
@@ -19,6 +20,13 @@ class ApiError(Exception):
 
 MAX_MESSAGE = 2000
 """Characters: what a message repeats of a request may be megabytes."""
+
+
+def identity_error(status: int, message: str) -> dict[str, Any]:
+    """As the Identity API says it."""
+    if len(message) > MAX_MESSAGE:
+        message = message[:MAX_MESSAGE] + "..."
+    return {"error": {"code": status, "title": HTTPStatus(status).phrase, "message": message}}
 
 
 def error_body(type: str, message: str) -> dict[str, Any]:

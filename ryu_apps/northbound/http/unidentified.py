@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ryu_apps.identity.base import BadIdentity, IdentityUnavailable, Unauthenticated
 from ryu_apps.northbound.http.call import Reply
-from ryu_apps.northbound.http.errors import error_body
+from ryu_apps.northbound.http.errors import error_body, identity_error
 
 ERRORS = (BadIdentity, IdentityUnavailable, Unauthenticated)
 
@@ -16,7 +16,7 @@ def answer(error: Exception) -> Reply:
     if isinstance(error, Unauthenticated):
         return Reply(
             401,
-            {"error": {"code": 401, "title": "Unauthorized", "message": str(error)}},
+            identity_error(401, str(error)),
             (("WWW-Authenticate", f'Keystone uri="{error.uri}"'),),
         )
     if isinstance(error, IdentityUnavailable):

@@ -6,7 +6,6 @@ much goes from the source that has the most.  Others are served as if it were no
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import time
 from collections.abc import Callable, Iterator
@@ -17,20 +16,6 @@ LOG = logging.getLogger(__name__)
 _TAKING = (State.WRITING, State.STREAMING)
 LOG_EVERY = 60.0
 """Seconds between two lines of the log about the same thing."""
-
-
-def source_of(address: str) -> str:
-    """What a client counts for: its IPv4 address, or its /64, which is a host's to choose from
-    (RFC 4291 section 2.5.1)."""
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is None:
-            return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
-        return str(parsed.ipv4_mapped)
-    return str(parsed)
 
 
 class Clients:

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ryu_apps import supervision
+from ryu_apps.connections.source import source_of
 from ryu_apps.northbound.http.stream import Pieces
-from ryu_apps.northbound.serving.clients import Clients, Turned, source_of
+from ryu_apps.northbound.serving.clients import Clients, Turned
 from ryu_apps.northbound.serving.connection import HttpConnection, State
 from ryu_apps.northbound.serving.pool import WorkerPool
 from ryu_apps.northbound.serving.refusals import Refused

@@ -145,7 +145,7 @@ def test_an_interrupted_import_is_held_back_and_finished_later(nodes, monkeypatc
     with pytest.raises(Unavailable, match="half a configuration"):
         running.configuration.accept()
     with pytest.raises(FileError, match="half a configuration"):
-        list(backup.backup(store))
+        list(backup.backup(store, secrets=True))
 
     imports.Import(store, second).write("the second again")
     assert known(store).line == before.line and known(store).number == before.number + 1
@@ -168,7 +168,7 @@ def test_an_import_that_somebody_overtakes_writes_nothing() -> None:
 def test_a_restored_older_backup_is_doubted_until_it_is_accepted(nodes) -> None:
     store = Small()
     imports.Import(store, document.read(file(*networks(3)))).write("first")
-    saved = list(backup.backup(store))
+    saved = list(backup.backup(store, secrets=True))
     imports.Import(store, document.read(file(*networks(12)))).write("second")
     running = nodes(store)
     until(lambda: len(running.networks()) == 12)
@@ -190,7 +190,7 @@ def test_a_backup_has_what_nodes_remember_and_not_who_runs() -> None:
         Put("/status/nodes/n1", b"{}"), Put("/status/advertised/n1/n1", b'{"a":1}'),
         Put("/status/odd", b"\xff\x00"), Put("/config/network/n1", stored.encode(NETWORK)),
     ])
-    saved = backup.read(list(backup.backup(store)))
+    saved = backup.read(list(backup.backup(store, secrets=True)))
     assert saved.values.keys() == {
         "/status/advertised/n1/n1", "/status/odd", "/config/network/n1"}
     other = MemoryStore()

@@ -36,8 +36,13 @@ class Node:
         self.configuration = Configuration(self.store, self.events.append, self.settings)
         self.configuration.start()
         self.view.config = self.configuration.read(lambda config: config)
+        self.identity = choice.service(
+            self.settings, self.store, lambda: self.configuration.doubt)
+        if self.identity is not None:
+            self.identity.start()
         self.server = ApiServer(
-            self.configuration, self.view, self.settings, choice.authenticator(self.settings)
+            self.configuration, self.view, self.settings,
+            choice.authenticator(self.settings, self.identity),
         )
         self.server.start()
         self.url = self.server.url
@@ -47,6 +52,8 @@ class Node:
     def close(self) -> None:
         self.http.close()
         self.server.stop()
+        if self.identity is not None:
+            self.identity.stop()
         self.configuration.stop()
 
     def call(self, method: str, path: str, body: Any = None, status: int | None = None,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.northbound.serving.clients import LOG_EVERY, Clients, Turned, source_of
+from ryu_apps.connections.source import source_of
+from ryu_apps.northbound.serving.clients import LOG_EVERY, Clients, Turned
 from ryu_apps.northbound.serving.connection import HttpConnection
 from ryu_apps.northbound.serving.pool import WorkerPool
 
