@@ -11,6 +11,7 @@ from ryu_apps.control.config.model import (
     AddressPair,
     Change,
     DhcpOption,
+    ExtraRoute,
     FixedIp,
     HostRoute,
     Network,
@@ -28,6 +29,14 @@ OUTSIDE = ("192.0.2.1", "fe80::1")
 """Gateways that lie in none of the subnets."""
 MODES = ("", "slaac", "dhcpv6-stateful")
 TARGETS = ((), (target(102),), (target(202), "65000:7"))
+ROUTES = (
+    (), (ExtraRoute("10.8.0.0/16", host("net0-a", 10)),),
+    (ExtraRoute("10.8.0.0/16", host("net1-a", 10)), ExtraRoute("10.8.0.0/16", host("net0-a", 11)),
+     ExtraRoute("fd08::/64", host("net1-b", 10)), ExtraRoute("0.0.0.0/0", "192.0.2.1"),
+     ExtraRoute("10.1.0.0/24", host("net0-a", 11))),
+)
+"""Next hops that may be there, one that never is, a destination that the router may be attached
+to."""
 GROUPS = ("g0", "g1", "g2")
 GROUP_SETS = ((), ("g0",), ("g0", "g1"), ("g2",))
 
@@ -129,7 +138,7 @@ class ConfigurationDriver:
             return
         item = Router(
             id, vni, rd, admin_state_up=b % 7 != 6, import_targets=TARGETS[c % 3],
-            export_targets=TARGETS[c // 3 % 3],
+            export_targets=TARGETS[c // 3 % 3], routes=ROUTES[(a + b + c) % len(ROUTES)],
         )
         self.node.set("router", id, item if b else None)
 

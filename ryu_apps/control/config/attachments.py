@@ -1,14 +1,16 @@
-"""Which router a subnet is attached to, and which networks and prefixes a router has.
+"""Which router a subnet is attached to, and which networks, prefixes and routes a router has.
 
 Pure functions of the configuration.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from typing import NamedTuple
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Router
+from vrouter_ovs.addresses import ip_network
 
 
 class Attachment(NamedTuple):
@@ -32,23 +34,40 @@ def attachment(config: Config, subnet_id: str) -> Attachment | None:
     return found
 
 
+def router_interfaces(config: Config, router_id: str) -> list[Port]:
+    """The ports of a router."""
+    ports = (config.ports[id] for id in config.ports_by_device.get(router_id, ()))
+    return [port for port in ports if port.is_router_interface]
+
+
 def router_networks(config: Config, router_id: str) -> dict[str, None]:
     """Ids of the networks that have an interface of this router."""
-    return {
-        config.ports[port_id].network_id: None
-        for port_id in config.ports_by_device.get(router_id, ())
-        if config.ports[port_id].is_router_interface
-    }
+    return {port.network_id: None for port in router_interfaces(config, router_id)}
 
 
 def connected(config: Config, router_id: str) -> dict[str, None]:
     """The prefixes of the subnets attached to a router."""
     prefixes = {}
-    for port_id in config.ports_by_device.get(router_id, ()):
-        port = config.ports[port_id]
-        if port.is_router_interface and port.admin_state_up:
+    for port in router_interfaces(config, router_id):
+        if port.admin_state_up:
             for fixed in port.fixed_ips:
                 subnet = config.subnets.get(fixed.subnet_id)
                 if subnet is not None:
                     prefixes[subnet.cidr] = None
     return prefixes
+
+
+def static_routes(config: Config, router_id: str) -> dict[str, tuple[str, ...]]:
+    """Destination -> next hops of a router's extra routes, as far as these are on subnets that it
+    is attached to now.  What it is attached to itself has no route."""
+    router = config.routers.get(router_id)
+    if router is None or not router.routes:
+        return {}
+    prefixes = connected(config, router_id)
+    nets = [ip_network(prefix) for prefix in prefixes]
+    found: dict[str, tuple[str, ...]] = {}
+    for route in sorted(router.routes, key=lambda one: (one.destination, one.nexthop)):
+        address = ipaddress.ip_address(route.nexthop)
+        if route.destination not in prefixes and any(address in net for net in nets):
+            found[route.destination] = (*found.get(route.destination, ()), route.nexthop)
+    return found

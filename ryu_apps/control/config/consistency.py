@@ -16,6 +16,7 @@ from ryu_apps.control.config.model import (
     KINDS,
     Port,
     Resource,
+    Router,
     SecurityGroupRule,
     Subnet,
     SubnetPool,
@@ -73,6 +74,8 @@ def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
         yield from _port(config, item)
     elif isinstance(item, Subnet):
         yield from _subnet(config, item)
+    elif isinstance(item, Router):
+        yield from _router(item)
     elif isinstance(item, SubnetPool):
         yield from _subnetpool(config, item)
     elif isinstance(item, SecurityGroupRule):
@@ -112,6 +115,17 @@ def _subnet(config: Config, subnet: Subnet) -> Iterator[str]:
         yield f"{subnet.cidr!r} is not how its prefix is written: {net}"
     if subnet.gateway_ip and ipaddress.ip_address(subnet.gateway_ip).version != net.version:
         yield f"its gateway {subnet.gateway_ip} is of another IP version than {subnet.cidr}"
+
+
+def _router(router: Router) -> Iterator[str]:
+    for route in router.routes:
+        net, nexthop = (
+            ipaddress.ip_network(route.destination), ipaddress.ip_address(route.nexthop)
+        )
+        if str(net) != route.destination or str(nexthop) != route.nexthop:
+            yield f"{route} is not how a route is written"
+        elif net.version != nexthop.version:
+            yield f"its route to {net} has a next hop of another IP version: {nexthop}"
 
 
 def _subnetpool(config: Any, pool: SubnetPool) -> Iterator[str]:

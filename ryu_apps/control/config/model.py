@@ -28,7 +28,7 @@ from ryu_apps.control.config.resources.port import (
 )
 from ryu_apps.control.config.resources.quota import QUOTA, Limit, Quota
 from ryu_apps.control.config.resources.resource import Resource
-from ryu_apps.control.config.resources.router import ROUTER, Router
+from ryu_apps.control.config.resources.router import ROUTER, ExtraRoute, Router
 from ryu_apps.control.config.resources.security_group import SECURITY_GROUP, SecurityGroup
 from ryu_apps.control.config.resources.security_group_rule import (
     SECURITY_GROUP_RULE,
@@ -40,8 +40,8 @@ from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
 
 __all__ = [
     "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "AddressScope", "Binding", "Change",
-    "DhcpOption", "FixedIp", "HostRoute", "Kind", "Limit", "Network", "Pool", "Port", "Quota",
-    "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Subnet", "SubnetPool",
+    "DhcpOption", "ExtraRoute", "FixedIp", "HostRoute", "Kind", "Limit", "Network", "Pool", "Port",
+    "Quota", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Subnet", "SubnetPool",
     "means_the_same", "normalized",
 ]
 

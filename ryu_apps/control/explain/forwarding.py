@@ -219,7 +219,10 @@ class Forwarding:
         ) + self._stale(vrf, "prefix", route.prefix)
 
     def _left_out(self, name: str, vrf: int, route: Route) -> str:
-        """The next hops of a prefix that are not used as they are out of reach, or ""."""
+        """The next hops of a prefix that are not used as they are out of reach, or ""; others' are
+        no matter where the router has a route of its own."""
+        if route.prefix in self._world.presence.static.get(vrf, ()):
+            return ""
         instance = self._world.instances.by_vni.get(vrf)
         used = {hop.endpoint.vtep for hop in route.hops if type(hop) is RemoteHop}
         lost = self._world.elements.accepted[name].unreachable

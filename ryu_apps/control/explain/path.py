@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ryu_apps.control.config.attachments import static_routes
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.explain.rules import Packet, contains
@@ -91,6 +92,11 @@ def path_of(
         how = f"{via}, {best.cidr}"
         return _arrival(config, best, packet.destination, how, routed, holder, useless)
     prefix = routed(router.vni, packet.destination)
+    if hops := static_routes(config, router.id).get(prefix):
+        return Stage(
+            "path", "pass", f"{via}, by its own route {prefix} to {' or '.join(hops)}; what the "
+            "rules of the port there and the systems behind it do is not looked at"
+        ), None
     if prefix:
         return Stage("path", "pass", f"{via}, by the route {prefix} of another system"), None
     why = f"{via} has no route to {packet.destination}" + useless(router.vni, packet.destination)

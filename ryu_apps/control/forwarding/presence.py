@@ -6,13 +6,16 @@ router is attached to.  What single lookups of them resolve to is the :class:`Re
 
 from __future__ import annotations
 
-from ryu_apps.control.config.attachments import router_networks
+from collections.abc import Iterable
+
+from ryu_apps.control import ids
+from ryu_apps.control.config.attachments import connected, router_networks, static_routes
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.translate import connected
+from ryu_apps.control.vpn.instance import Lookup
 from vrouter_ovs.state import Evi, Vrf
 
 
@@ -43,6 +46,10 @@ class Presence:
         self.vrfs = tables.vrfs
         self.connected: dict[int, dict[str, None]] = {}
         """L3 VNI -> prefixes of the subnets that its router is attached to."""
+        self.static: dict[int, dict[str, tuple[str, ...]]] = {}
+        """L3 VNI -> destination -> next hops, of its router's extra routes."""
+        self._behind: dict[int, dict[Lookup, list[Lookup]]] = {}
+        """L3 VNI -> lookup of a next hop -> the destinations behind it."""
         self._vni_of: dict[str, int] = {}
         """Router id -> the L3 VNI of its VRF, as it was computed last."""
 
@@ -154,11 +161,40 @@ class Presence:
                 self.connected[vni] = prefixes
             else:
                 self.connected.pop(vni, None)
+        self._enter_routes(
+            vni, static_routes(self._config, router.id) if router.admin_state_up else {}
+        )
         self._gateways.add(vni, self._gateways.gateways_of(router) if router.admin_state_up else {})
         self._marks.vrf_routes.mark_all((element, vni) for element in elements)
         for element in [name for name in elements if name not in self.vrfs.get(vni, ())]:
             self._enter_vrf(element, vni)
             self._marks.instances.mark((element, ("vrf", vni)))
+
+    def _enter_routes(self, vni: int, new: dict[str, tuple[str, ...]]) -> None:
+        """A router has these extra routes."""
+        old = self.static.get(vni, {})
+        if new == old:
+            return
+        self._marks.lookups.mark_all(
+            ("prefix", vni, prefix) for prefix in {**old, **new}
+            if old.get(prefix) != new.get(prefix)
+        )
+        self._forget_routes(vni)
+        if new:
+            self.static[vni] = new
+            behind = self._behind[vni] = {}
+            for prefix, addresses in new.items():
+                for address in addresses:
+                    gateway = "prefix", vni, ids.host_prefix(address)
+                    behind.setdefault(gateway, []).append(("prefix", vni, prefix))
+
+    def _forget_routes(self, vni: int) -> None:
+        self.static.pop(vni, None)
+        self._behind.pop(vni, None)
+
+    def behind(self, lookup: Lookup) -> Iterable[Lookup]:
+        """The destinations of extra routes whose next hop is that of a host's lookup."""
+        return self._behind.get(lookup[1], {}).get(lookup, ())
 
     def _remove(self, vni: int) -> None:
         """A VRF is gone from the configuration."""
@@ -166,6 +202,7 @@ class Presence:
         for element in list(self.vrfs.get(vni, ())):
             self._leave_vrf(element, vni)
         self.connected.pop(vni, None)
+        self._forget_routes(vni)
 
     def _enter_vrf(self, element: str, vni: int) -> None:
         self.vrfs.setdefault(vni, {})[element] = None

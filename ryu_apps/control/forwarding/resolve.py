@@ -86,8 +86,9 @@ class Resolver:
         self._resolve_lookup(lookup, self._where(lookup))
         if lookup[0] == "prefix":
             instance = self._instances.by_vni.get(lookup[1])
-            for behind in instance.behind(lookup) if instance is not None else ():
-                self._resolve_lookup(behind, self._where(behind))
+            behind = dict.fromkeys(instance.behind(lookup) if instance is not None else ())
+            for one in {**behind, **dict.fromkeys(self._presence.behind(lookup))}:
+                self._resolve_lookup(one, self._where(one))
 
     def _lookups_of(self, element: str, scope: Scope) -> dict[Lookup, None]:
         """All lookups of an instance that may resolve to something on an element."""
@@ -99,7 +100,7 @@ class Resolver:
         if kind == "evi":
             found.update(dict.fromkeys(self._services.addresses(vni)))
         else:
-            prefixes = self._presence.connected.get(vni, ())
+            prefixes = (*self._presence.connected.get(vni, ()), *self._presence.static.get(vni, ()))
             found.update((("prefix", vni, prefix), None) for prefix in prefixes)
         for network_vni in self._networks_of(scope):
             for port_id in self._present.get(network_vni, {}).get(element, ()):
@@ -231,6 +232,9 @@ class Resolver:
         direct, behind = self._hops(usable)
         remotes: dict[frozenset[str], list[RemoteHop]] = {}
         is_connected = prefix in self._presence.connected.get(vni, ())
+        static = self._presence.static.get(vni, {}).get(prefix, ())
+        if any(type(path.nlri) is MacIp for path in usable):
+            static = ()  # It is the address of a port, as where that port is.
         for element in elements:
             local = self._locations.local_hop(element, lookup)
             if local is not None:
@@ -240,6 +244,11 @@ class Resolver:
                 # Nobody announced this address of an attached subnet.
                 self._desired.put(element, scope, Route(vni, prefix, ()))
                 continue
+            if static:
+                # Without a way to a next hop nothing else takes its place.
+                found = sorted({*self._through(element, instance, static)}, key=_hop_order)
+                self._desired.put(element, scope, Route(vni, prefix, tuple(found[:MAX_HOPS])))
+                continue
             hops: list[LocalHop | RemoteHop] = []
             here = self._elements.accepted[element]
             others = self._within_reach(here, instance, usable) if here.unreachable else ()
@@ -247,15 +256,15 @@ class Resolver:
             if via:
                 vtep, supported = here.vtep, here.encapsulations
                 if others:
-                    found = _remote_hops(via, supported)
+                    direct_hops = _remote_hops(via, supported)
                 else:
                     if supported not in remotes:
                         remotes[supported] = _remote_hops(via, supported)
-                    found = remotes[supported]
-                hops = [hop for hop in found if hop.endpoint.vtep != vtep]
+                    direct_hops = remotes[supported]
+                hops = [hop for hop in direct_hops if hop.endpoint.vtep != vtep]
             if through:
-                behind_gateways = self._through_gateways(element, instance, through)
-                hops = sorted({*hops, *behind_gateways}, key=_hop_order)
+                gateways = [path.gateway for path in through]
+                hops = sorted({*hops, *self._through(element, instance, gateways)}, key=_hop_order)
             if hops:
                 relay = len(via) == 1 and not through and (
                     self._relays.relays(element, lookup, via[0])
@@ -291,15 +300,15 @@ class Resolver:
         there = self._instances.best(instance.host(path.gateway)) if path.gateway else None
         return (there or path).attrs.next_hop
 
-    def _through_gateways(
-        self, element: str, instance: Instance, paths: Iterable[Path]
+    def _through(
+        self, element: str, instance: Instance | None, addresses: Iterable[str]
     ) -> Iterator[LocalHop | RemoteHop]:
-        """The hops to the gateway addresses of a prefix."""
+        """The hops to the addresses that a prefix is behind."""
         here = self._elements.accepted[element]
-        for path in paths:
-            gateway = ("prefix", instance.spec.vni, ids.host_prefix(path.gateway))
+        for address in addresses if instance is not None else ():
+            gateway = ("prefix", instance.spec.vni, ids.host_prefix(address))
             local = self._locations.local_hop(element, gateway)
-            there = self._instances.best(instance.host(path.gateway))
+            there = self._instances.best(instance.host(address))
             if local is not None:
                 yield local
             elif there is not None and there.attrs.next_hop != here.vtep:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ryu_apps.control import ids
-from ryu_apps.control.config.attachments import attachment, connected
+from ryu_apps.control.config.attachments import attachment, connected, static_routes
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network, Port, Router
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
@@ -227,9 +227,9 @@ def evi_path(evi: VpnInstanceSpec, vtep: str) -> Path:
 
 
 def vrf_paths(config: Config, vrf: VpnInstanceSpec, vtep: str) -> tuple[Path, ...]:
-    """The type 5 routes of a VRF on a vrouter: one per attached subnet (RFC 9136 section 4.4)."""
+    """The type 5 routes of a VRF on a vrouter: one per attached subnet and destination of an extra
+    route (RFC 9136 section 4.4): whoever has the VRF knows the next hop."""
     rd = ids.route_distinguisher(vtep, vrf.rd_index)
     attrs = _attributes(vtep, vrf.exports, _router_mac(vtep), 0)
-    return tuple(
-        Path(IpPrefix(rd, 0, cidr), attrs, (vrf.vni,)) for cidr in connected(config, vrf.id)
-    )
+    prefixes = {**connected(config, vrf.id), **static_routes(config, vrf.id)}
+    return tuple(Path(IpPrefix(rd, 0, prefix), attrs, (vrf.vni,)) for prefix in prefixes)

@@ -24,7 +24,6 @@ _EXTENSIONS = (
     ("qos", "qos"),
     ("rbac-policies", "rbac-policies"),
     ("router", "floatingips"),
-    ("extraroute-atomic", "routers/*/add_extraroutes routers/*/remove_extraroutes"),
     ("external-gateway-multihoming", "routers/*/add_external_gateways "
      "routers/*/update_external_gateways routers/*/remove_external_gateways"),
     ("dhcp_agent_scheduler", "networks/*/dhcp-agents agents/*/dhcp-networks"),

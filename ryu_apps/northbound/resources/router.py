@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.config.resources.router import ROUTER
-from ryu_apps.control.config.rules import routers
+from ryu_apps.control.config.rules import extra_routes, routers
 from ryu_apps.control.config.zones import ZONE
-from ryu_apps.northbound.bodies.fields import Body, Names, Uuid, UuidOrNone, only
+from ryu_apps.northbound.bodies.fields import (
+    MAX_LIST,
+    Address,
+    Body,
+    Names,
+    Uuid,
+    UuidOrNone,
+    only,
+)
 from ryu_apps.northbound.bodies.schemas import STRING as STRING_SCHEMA
 from ryu_apps.northbound.bodies.schemas import Schema, obj
 from ryu_apps.northbound.listing.attributes import (
@@ -37,6 +45,14 @@ class GatewayBody(Body):
     qos_policy_id: only() = None
 
 
+class RouteBody(Body):
+    destination: Address
+    nexthop: Address
+
+
+Routes = Annotated[list[RouteBody], Field(max_length=MAX_LIST)]
+
+
 class RouterUpdate(standard.Described):
     import_targets: Names = Field([], alias="vpn:import_targets")
     export_targets: Names = Field([], alias="vpn:export_targets")
@@ -44,7 +60,7 @@ class RouterUpdate(standard.Described):
     external_gateways: only([]) = None
     distributed: only(True) = None
     ha: only(False) = None
-    routes: only([]) = []
+    routes: Routes | None = []
     service_type_id: only() = None
     enable_ndp_proxy: only(False) = None
     enable_default_route_bfd: only(False) = None
@@ -56,6 +72,17 @@ class RouterUpdate(standard.Described):
 class RouterCreate(RouterUpdate, standard.Owned):
     availability_zone_hints: Names = []
     flavor_id: UuidOrNone = None
+    routes: only([]) = []
+
+
+class RoutesOfRouterBody(Body):
+    routes: Routes
+
+
+class ExtraRoutesBody(Body):
+    """``add_extraroutes`` and ``remove_extraroutes``."""
+
+    router: RoutesOfRouterBody
 
 
 class InterfaceBody(Body):
@@ -74,7 +101,9 @@ def view(item: Router, _extra: Any) -> View:
         "distributed": True,
         "ha": False,
         "external_gateway_info": None,
-        "routes": [],
+        "routes": [
+            {"destination": route.destination, "nexthop": route.nexthop} for route in item.routes
+        ],
         "availability_zone_hints": list(item.availability_zone_hints),
         "availability_zones": [ZONE],
         "flavor_id": item.flavor_id or None,
@@ -113,6 +142,12 @@ COLLECTION = Collection(
     actions=(
         Action("add_router_interface", routers.add_interface, InterfaceBody, _INTERFACE),
         Action("remove_router_interface", routers.remove_interface, InterfaceBody, _INTERFACE),
+        Action("add_extraroutes", extra_routes.add, ExtraRoutesBody),
+        Action("remove_extraroutes", extra_routes.remove, ExtraRoutesBody),
     ),
-    extensions={"router": ("Neutron L3 Router", "Routers and their interfaces")},
+    extensions={
+        "extraroute": ("Neutron Extra Route", "Routers have routes to next hops on their subnets"),
+        "extraroute-atomic": (
+            "Atomically add/remove extra routes", "Single routes are added and removed"),
+        "router": ("Neutron L3 Router", "Routers and their interfaces")},
 )

@@ -6,7 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from ryu_apps.control.config.rules import Context, RuleError, networks, routers, subnets
+from ryu_apps.control.config.rules import (
+    Context,
+    RuleError,
+    extra_routes,
+    networks,
+    routers,
+    subnets,
+)
 from ryu_apps.control.config.rules.ports import ports
 from ryu_apps.control.config.service_addresses import service_mac
 from tests.unit.control.rules_support import Bench
@@ -311,3 +318,77 @@ def test_router_refusals(site):
     bench.do(routers.add_interface, router, subnet_id=left.id)
     assert "overlaps" in bench.refused("BadRequest", 400, routers.add_interface, router,
                                        subnet_id=overlapping.id)
+
+
+def routes(*pairs):
+    return [{"destination": one, "nexthop": other} for one, other in pairs]
+
+
+@pytest.fixture
+def routed(site):
+    bench = site.bench
+    bench.do(routers.add_interface, site.router.id, subnet_id=site.subnet.id)
+    return site
+
+
+def test_extra_routes_of_a_router(routed):
+    bench, id = routed.bench, routed.router.id
+    made = bench.do(routers.update, id, routes=routes(
+        ("192.168.0.9/16", "10.0.0.9"), ("172.16.0.0/12", "10.0.0.9"),
+        ("172.16.0.0/12", "10.0.0.8"), ("0.0.0.0/0", "10.0.0.7"), ("10.0.0.64/26", "10.0.0.7")))
+    assert [(one.destination, one.nexthop) for one in made.routes] == [
+        ("0.0.0.0/0", "10.0.0.7"), ("10.0.0.64/26", "10.0.0.7"), ("172.16.0.0/12", "10.0.0.8"),
+        ("172.16.0.0/12", "10.0.0.9"), ("192.168.0.0/16", "10.0.0.9")]
+    assert bench.do(routers.update, id, name="other").routes == made.routes
+    assert bench.do(routers.update, id, routes=[]).routes == ()
+
+
+@pytest.mark.parametrize("destination,nexthop,type", [
+    ("192.168.0.0/16", "10.1.0.9", "InvalidRoutes"),
+    ("192.168.0.0/16", "10.0.0.1", "InvalidRoutes"),
+    ("10.0.0.0/24", "10.0.0.9", "InvalidRoutes"), ("192.168.0.0/16", "fd00::1", "HTTPBadRequest"),
+    ("192.168.0.0", "10.0.0.9", "HTTPBadRequest"), ("x", "10.0.0.9", "HTTPBadRequest"),
+    ("224.0.0.0/8", "10.0.0.9", "HTTPBadRequest"), ("192.168.0.0/16", "x", "HTTPBadRequest"),
+    ("fe80::/64", "fd00::9", "HTTPBadRequest"), ("192.168.0.0/16", "127.0.0.1", "HTTPBadRequest"),
+])
+def test_extra_routes_that_are_refused(routed, destination, nexthop, type):
+    bench, id = routed.bench, routed.router.id
+    for rule, body in ((routers.update, {"routes": routes((destination, nexthop))}),
+                       (extra_routes.add, {"router": {"routes": routes((destination, nexthop))}})):
+        bench.refused(type, 400, rule, id, **body)
+
+
+def test_extra_routes_are_bounded_and_each_stands_once(routed):
+    bench, id = routed.bench, routed.router.id
+    many = routes(*((f"192.168.{n}.0/24", "10.0.0.9") for n in range(31)))
+    bench.refused("OverQuota", 409, routers.update, id, routes=many)
+    bench.refused("HTTPBadRequest", 400, routers.update, id, routes=[*many[:2], many[1]])
+    bench.do(routers.update, id, routes=many[:30])
+    bench.refused("OverQuota", 409, extra_routes.add, id, router={"routes": many[30:]})
+
+
+def test_extra_routes_one_by_one(routed):
+    bench, id = routed.bench, routed.router.id
+    one, two, three = routes(*((f"192.168.{n}.0/24", "10.0.0.9") for n in range(3)))
+    bench.do(extra_routes.add, id, router={"routes": [one, two]})
+    made = bench.do(extra_routes.add, id, router={"routes": [two, three, three]})
+    assert len(made.routes) == 3
+    left = bench.do(extra_routes.remove, id, router={"routes": [one, routes(
+        ("192.168.1.0/24", "10.0.0.8"))[0]]})
+    assert [route.destination for route in left.routes] == ["192.168.1.0/24", "192.168.2.0/24"]
+    again = bench.do(extra_routes.remove, id, router={"routes": [one]})
+    assert again.revision_number == left.revision_number
+
+
+def test_what_a_next_hop_is_on_stays(routed):
+    bench, id = routed.bench, routed.router.id
+    bench.do(routers.update, id, routes=routes(("192.168.0.0/16", "10.0.0.9")))
+    for body in ({"subnet_id": routed.subnet.id},
+                 {"port_id": next(iter(bench.config.interfaces_by_subnet[routed.subnet.id]))}):
+        bench.refused("RouterInterfaceInUseByRoute", 409, routers.remove_interface, id, **body)
+    other = bench.do(subnets.create, network_id=bench.do(networks.create).id,
+                     cidr="192.168.0.0/16")
+    bench.refused("BadRequest", 400, routers.add_interface, id, subnet_id=other.id)
+    bench.do(routers.update, id, routes=[])
+    bench.do(routers.add_interface, id, subnet_id=other.id)
+    bench.do(routers.remove_interface, id, subnet_id=routed.subnet.id)

@@ -15,11 +15,13 @@ from ryu_apps.control.config.model import (
     Binding,
     Change,
     DhcpOption,
+    ExtraRoute,
     FixedIp,
     HostRoute,
     Pool,
     Port,
     Resource,
+    Router,
     SecurityGroupRule,
     Subnet,
 )
@@ -45,7 +47,7 @@ KEYS = {
     ),
     "router": (
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "import_targets", "export_targets",
-        "availability_zone_hints", "flavor_id", *TAIL,
+        "availability_zone_hints", "flavor_id", "routes", *TAIL,
     ),
     "security_group": ("id", *HEAD, "stateful", "shared", *TAIL),
     "security_group_rule": (
@@ -67,6 +69,7 @@ PARTS = (
          bindings=(Binding("hv2", '{"a": 1}', True),)),
     Subnet("s", "n", "10.0.0.0/24", allocation_pools=(Pool("10.0.0.2", "10.0.0.9"),),
            host_routes=(HostRoute("10.9.0.0/16", "10.0.0.1"),)),
+    Router("r", 7, 7, routes=(ExtraRoute("10.9.0.0/16", "10.0.0.1"),)),
 )
 
 

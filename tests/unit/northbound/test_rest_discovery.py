@@ -25,6 +25,7 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "tag-ports-during-bulk-creation", "tag-creation", "aap-reject-multicast",
         "availability_zone", "network_availability_zone", "router_availability_zone",
         "network-ip-availability", "service-type", "flavors", "l3-flavors",
+        "extraroute", "extraroute-atomic",
         "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
         "quotas", "quota_details",
     } <= listed
@@ -41,7 +42,8 @@ def test_extensions_have_the_names_that_clients_look_for(node):
     ("rbac-policies/x", "rbac-policies"), ("log/logs", "logging"),
     ("floatingips/x/port_forwardings", "floating-ip-port-forwarding"),
     ("routers/x/l3-agents", "l3_agent_scheduler"), ("bgpvpn/bgpvpns/x", "bgpvpn"),
-    ("routers/x/add_extraroutes", "extraroute-atomic"), ("vpn/ikepolicies", "vpnaas"),
+    ("routers/x/conntrack_helpers", "l3-conntrack-helper"),
+    ("vpn/ikepolicies", "vpnaas"),
 ])
 def test_what_is_absent_is_named(node, path, alias):
     for method in ("GET", "POST", "PUT"):

@@ -83,6 +83,32 @@ def test_router_actions(node):
     node.call("DELETE", path)
 
 
+def test_extra_routes(node):
+    network = node.make("network")["id"]
+    subnet = node.make("subnet", network_id=network, cidr="10.0.0.0/24")["id"]
+    router = node.make("router")
+    path = f"/v2.0/routers/{router['id']}"
+    assert router["routes"] == []
+    node.call("PUT", f"{path}/add_router_interface", {"subnet_id": subnet})
+    one = {"destination": "192.168.1.0/24", "nexthop": "10.0.0.9"}
+    two = {"destination": "192.168.2.0/24", "nexthop": "10.0.0.9"}
+    assert node.call("PUT", path, {"router": {"routes": [one]}})["router"]["routes"] == [one]
+    added = node.call("PUT", f"{path}/add_extraroutes", {"router": {"routes": [two]}})["router"]
+    assert added["routes"] == [one, two] and added["id"] == router["id"]
+    assert node.get("/v2.0/routers?routes=nexthop=10.0.0.9&routes=destination=192.168.2.0/24")[
+        "routers"][0]["id"] == router["id"]
+    left = node.call("PUT", f"{path}/remove_extraroutes", {"router": {"routes": [one]}})["router"]
+    assert left["routes"] == [two]
+    node.refused("PUT", f"{path}/remove_router_interface", {"subnet_id": subnet}, 409,
+                 "RouterInterfaceInUseByRoute")
+    node.refused("PUT", path, {"router": {"routes": [{**one, "nexthop": "10.9.0.1"}]}}, 400,
+                 "InvalidRoutes")
+    for body in ({"routes": [one]}, {"router": {}}, {"router": {"routes": [{}]}}, {"router": one}):
+        node.call("PUT", f"{path}/add_extraroutes", body, 400)
+    node.call("POST", "/v2.0/routers", {"router": {"routes": [one]}}, 400)
+    assert node.call("PUT", path, {"router": {"routes": None}})["router"]["routes"] == []
+
+
 def test_port_binding_tells_the_truth(node):
     network = node.make("network")
     port = node.make("port", network_id=network["id"], **{"binding:host_id": "wanted"})

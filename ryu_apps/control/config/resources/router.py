@@ -11,6 +11,14 @@ from ryu_apps.control.config.resources.resource import Resource
 
 
 @dataclass(frozen=True, slots=True)
+class ExtraRoute:
+    """What is for ``destination`` goes to ``nexthop``, an address on a subnet of the router."""
+
+    destination: str
+    nexthop: str
+
+
+@dataclass(frozen=True, slots=True)
 class Router(Resource):
     """An IP-VRF.  Its interfaces are the ports with device_id = this id.  ``flavor_id`` "": that of
     all routers, and nobody named it."""
@@ -23,6 +31,7 @@ class Router(Resource):
     export_targets: tuple[str, ...] = ()
     availability_zone_hints: tuple[str, ...] = ()
     flavor_id: str = ""
+    routes: tuple[ExtraRoute, ...] = ()
 
 
 ROUTER = Kind(

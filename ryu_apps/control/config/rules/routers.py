@@ -11,8 +11,9 @@ import ipaddress
 from typing import Any
 
 from ryu_apps.control.config import access, ipam
+from ryu_apps.control.config.attachments import router_interfaces
 from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Port, Router, Subnet
-from ryu_apps.control.config.rules import address_scopes, external_gateways
+from ryu_apps.control.config.rules import address_scopes, external_gateways, extra_routes
 from ryu_apps.control.config.rules.authority import may
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -53,13 +54,15 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Rou
     for name in ("import_targets", "export_targets"):
         if name in body:
             fields[name] = targets(body[name])
+    if "routes" in body:
+        fields["routes"] = extra_routes.parsed(draft, old, body["routes"] or [])
     return draft.replace("router", old, context, **fields)
 
 
 def delete(draft: Draft, id: str, context: Context) -> None:
     old = draft.get("router", id)
     check_revision("router", old, context)
-    ports = _interfaces(draft, id)
+    ports = router_interfaces(draft.config, id)
     if ports:
         raise conflict(
             "RouterInUse",
@@ -160,8 +163,13 @@ def remove_interface(
                 "RouterInterfaceNotFoundForSubnet",
                 f"Router {id} has no interface on subnet {subnet_id}.",
             )
-    rest = tuple(item for item in port.fixed_ips if item.subnet_id != subnet_id)
-    if rest and not port_id:
+    rest = () if port_id else tuple(
+        item for item in port.fixed_ips if item.subnet_id != subnet_id
+    )
+    extra_routes.detachable(
+        router, [draft.config.subnets[one.subnet_id] for one in port.fixed_ips if one not in rest]
+    )
+    if rest:
         _with_addresses(draft, port, rest, context)
     else:
         draft.delete("port", port.id)
@@ -183,7 +191,7 @@ def _on_link(subnet: Subnet) -> None:
 def _ipv6_interface(draft: Draft, router: Router, subnet: Subnet) -> Port | None:
     """The interface that an IPv6 subnet joins: all of a network share one port, as hosts see one
     router (its link-local address) that announces several prefixes."""
-    for port in _interfaces(draft, router.id):
+    for port in router_interfaces(draft.config, router.id):
         if port.network_id == subnet.network_id and subnet.ip_version == 6:
             subnets = [draft.config.subnets[item.subnet_id] for item in port.fixed_ips]
             if all(one.ip_version == 6 for one in subnets):
@@ -266,9 +274,10 @@ def _attachable(draft: Draft, router: Router, subnets: list[Subnet]) -> None:
             )
     present = [
         draft.config.subnets[item.subnet_id]
-        for port in _interfaces(draft, router.id)
+        for port in router_interfaces(draft.config, router.id)
         for item in port.fixed_ips
     ]
+    extra_routes.attachable(router, subnets)
     address_scopes.within_router(draft, [*present, *subnets])
     for subnet in subnets:
         for other in present:
@@ -277,15 +286,6 @@ def _attachable(draft: Draft, router: Router, subnets: list[Subnet]) -> None:
                     f"Bad router request: Cidr {subnet.cidr} of subnet {subnet.id} overlaps with "
                     f"that of a subnet of the router ({draft.names('subnet', [other.id])})."
                 )
-
-
-def _interfaces(draft: Draft, router_id: str) -> list[Port]:
-    ports = draft.config.ports
-    return [
-        ports[id]
-        for id in draft.config.ports_by_device.get(router_id, ())
-        if ports[id].is_router_interface
-    ]
 
 
 def _answer(router: Router, port: Port, subnet_id: str) -> dict[str, Any]:
