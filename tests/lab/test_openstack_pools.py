@@ -86,3 +86,24 @@ def test_what_is_only_read(node):
     assert len(read(node, "network", "flavor", "profile", "list")) == 1
     for what in (("port", "p"), ("network", "zoned"), ("router", "r")):
         run(node, what[0], "delete", what[1])
+
+
+def test_extra_routes(node):
+    run(node, "network", "create", "n")
+    read(node, "subnet", "create", "--network", "n", "--subnet-range", "10.4.0.0/24", "s")
+    run(node, "router", "create", "r")
+    run(node, "router", "add", "subnet", "r", "s")
+    run(node, "router", "set", "--route", "destination=192.168.1.0/24,gateway=10.4.0.9", "r")
+    run(node, "router", "add", "route", "--route", "destination=192.168.2.0/24,gateway=10.4.0.9",
+        "r")
+    assert len(read(node, "router", "show", "r")["routes"]) == 2
+    assert "not connected" in run(
+        node, "router", "set", "--route", "destination=192.168.3.0/24,gateway=10.5.0.9", "r",
+        ok=False)
+    run(node, "router", "remove", "route", "--route",
+        "destination=192.168.2.0/24,gateway=10.4.0.9", "r")
+    run(node, "router", "unset", "--route", "destination=192.168.1.0/24,gateway=10.4.0.9", "r")
+    assert read(node, "router", "show", "r")["routes"] == []
+    run(node, "router", "remove", "subnet", "r", "s")
+    run(node, "router", "delete", "r")
+    run(node, "network", "delete", "n")
