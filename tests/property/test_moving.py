@@ -100,6 +100,24 @@ def test_whatever_happens_the_guest_ends_at_one_place(home, steps, order):
     assert not moving.senders() and not moving.announced()
 
 
+def test_a_guest_comes_to_where_the_port_was_announced_before():
+    """While the nodes did not hear one another both announced it, with the same sequence number."""
+    moving = Moving(False)
+    moving.cut(0, 1)
+    for name in ("e0", "e1"):
+        moving.claim(name)
+    moving.rest()
+    assert moving.senders() == ["e0", "e1"]
+    assert {path.attrs.mobility for path in moving.announced()} == {0}
+    settled(moving)
+    assert moving.senders() == ["e0"]
+    assert moving.request(port_bindings.create, {"host": HOSTS["e1"]})
+    moving.settle()
+    moving.send("e1")
+    settled(moving)
+    assert moving.senders() == ["e1"]
+
+
 def test_a_guest_that_never_came_loses_nothing():
     """The target is claimed and taken back: nothing was announced otherwise, or stopped."""
     moving = Moving()

@@ -95,10 +95,10 @@ class Arrivals:
             and self.role(port, element) in (Role.TARGET, Role.NAMED)
         )
 
-    def arriving(self, port_id: str, claim: Claim) -> bool:
-        """Whether the port moves to the hypervisor of a claim."""
+    def arriving(self, port_id: str, element: str) -> bool:
+        """Whether the port moves to an accepted element."""
         target = self._to.get(port_id)
-        return target is not None and target in self.names(claim.element)
+        return target is not None and target in self.names(element)
 
     def left(self, port: Port, element: str) -> None:
         """The port is not at an element any more, though it is claimed there still."""

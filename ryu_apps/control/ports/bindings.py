@@ -105,7 +105,7 @@ class Bindings:
     ) -> tuple[Claim | None, Path | None]:
         """The claim that is the first here to have a port, and the route that is before it."""
         for claim in able:
-            if self.arrivals.arriving(port.id, claim):
+            if self.arrivals.arriving(port.id, claim.element):
                 return claim, None
         if current in able:
             chosen = current
@@ -230,6 +230,8 @@ class Bindings:
     def sequence(self, port: Port, vtep: str) -> int:
         """The sequence number with which a port is announced from ``vtep``; remembers it."""
         last = self.mobility.get(port.id)
+        here = self._elements.by_vtep.get(vtep, "")
+        arrives = here in self._elements.accepted and self.arrivals.arriving(port.id, here)
         fresh = last is None or last.vtep != vtep
         vni = self._config.networks[port.network_id].vni
         instance = self._instances.by_vni.get(vni)
@@ -242,7 +244,11 @@ class Bindings:
                 competing += self._routers_of(self._rib.others(path.nlri))
                 if (vni, path.nlri.ip) in self._learned.holders:
                     continue  # A shared address at this port has a sequence number of its own.
-            if last is None or path.attrs.mobility > last.sequence:
+            newer = last is None or path.attrs.mobility > last.sequence
+            # One that arrives must win, also where it was announced here by the same number.
+            if newer or (
+                arrives and path.attrs.mobility == last.sequence and path.attrs.next_hop != vtep
+            ):
                 last = Mobility(path.attrs.mobility, path.attrs.next_hop)
         for fixed in port.fixed_ips if instance else ():
             competing += self._routers_of(
