@@ -98,6 +98,11 @@ class Store(abc.ABC):
     def get(self, key: str) -> Item | None: ...
 
     @abc.abstractmethod
+    def newest(self, prefix: str) -> int:
+        """The revision of the item below ``prefix`` that was written last; 0 where there is none.
+        As with ``list`` and ``get``, all that was acknowledged before the call is seen."""
+
+    @abc.abstractmethod
     def transact(self, compares: Sequence[Compare], operations: Sequence[Put | Delete]) -> int:
         """Apply all operations atomically if all compares hold; return the new store revision.
 

@@ -82,6 +82,15 @@ class LocalStore(Store):
             self._check_open()
             return self._data.get(check_key(key))
 
+    def newest(self, prefix: str) -> int:
+        check_key(prefix)
+        with self._changed:
+            self._check_open()
+            return max(
+                (item.revision for key, item in self._data.items() if key.startswith(prefix)),
+                default=0,
+            )
+
     @property
     def answers(self) -> bool:
         return not self._closed

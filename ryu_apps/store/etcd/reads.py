@@ -1,4 +1,4 @@
-"""Reads of the keys of this system: one, and all below a prefix in pages."""
+"""Reads of the keys of this system: one, the newest, and all below a prefix in pages."""
 
 from __future__ import annotations
 
@@ -34,6 +34,16 @@ class EtcdReader:
             return None
         with reading():
             return Item(key, decode_value(kvs[0]), int(kvs[0]["mod_revision"]))
+
+    def newest(self, prefix: str) -> int:
+        """The revision of the item below ``prefix`` that was written last, or 0."""
+        request = {
+            **encode_range(self.root, prefix), "sort_order": "DESCEND", "sort_target": "MOD",
+            "limit": "1", "keys_only": True,
+        }
+        kvs = self.gateway.call("/v3/kv/range", request).get("kvs")
+        with reading():
+            return int(kvs[0]["mod_revision"]) if kvs else 0
 
     def list(self, prefix: str) -> tuple[list[Item], int]:
         """All items below ``prefix`` and the revision at which they were read."""

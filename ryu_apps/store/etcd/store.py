@@ -80,6 +80,9 @@ class EtcdStore(Store):
     def get(self, key: str) -> Item | None:
         return self._reader.get(check_key(key))
 
+    def newest(self, prefix: str) -> int:
+        return self._reader.newest(check_key(prefix))
+
     def status(self) -> dict:
         endpoints = [
             {"url": endpoint.url, "ok": False, "error": "", "revision": 0}

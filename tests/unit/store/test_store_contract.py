@@ -54,6 +54,20 @@ def test_put_get_list_delete(store: Store):
     assert [item.key for item in store.list("/")[0]] == ["/config/a", "/config0"]
 
 
+def test_the_newest_below_a_prefix(store: Store):
+    assert store.newest("/status/") == 0
+    first = put(store, "/status/b")
+    second = put(store, "/status/a")
+    put(store, "/config/a")
+    put(store, "/status0", b"not below /status/")
+    assert store.newest("/status/") == second
+    assert store.newest("/status/b") == first
+    again = put(store, "/status/b", b"")
+    assert store.newest("/status/") == again
+    store.transact([], [Delete("/status/b")])
+    assert store.newest("/status/") == second
+
+
 def test_a_transaction_has_one_revision(store: Store):
     revision = store.transact([], [Put("/a", b"1"), Put("/b", b"2"), Delete("/c")])
     items, at = store.list("/")
