@@ -44,12 +44,13 @@ def free_port(address: str) -> int:
 
 class Node:
     """An engine, and what a node would know from its events: ``routes`` per peer, never withdrawn
-    by a PeerDown."""
+    by a PeerDown.  ``at_once``: a session is sent the table as soon as it is up."""
 
     def __init__(self, address: str, peers: list[Peer], asn: int = 65000, port: int = 0,
                  router_id: str = "", kind: str = "native", listen: bool = True,
-                 restart_time: int = 120, long_lived_time: int = 0) -> None:
+                 restart_time: int = 120, long_lived_time: int = 0, at_once: bool = True) -> None:
         self.address = address
+        self._at_once = at_once
         self.events: list = []
         self.routes: dict[str, dict] = {}
         self.lock = threading.Lock()
@@ -72,6 +73,8 @@ class Node:
                 for path in event.announced:
                     routes[path.nlri] = path
             self.events.append(event)
+        if self._at_once and isinstance(event, PeerUp):
+            self.engine.send_table(event.peer, event.session)
 
     def received(self, peer: str) -> dict:
         with self.lock:

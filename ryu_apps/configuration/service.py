@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from ryu_apps.configuration.catching_up import CatchingUp
 from ryu_apps.configuration.committing import Committing
 from ryu_apps.configuration.copy import ConfigCopy
 from ryu_apps.configuration.group_commit import Plan
@@ -33,6 +34,7 @@ from ryu_apps.control.config import lineage
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.messages import (
     AssignElement,
+    CatchUp,
     ConfigAccepted,
     ConfigDoubted,
     RecordStatus,
@@ -77,6 +79,7 @@ class Configuration:
         self._writer = StatusWriter(store, max_operations)
         self._owners = OwnerWriter(store, max_operations)
         self._status = StatusCopy(post, self._writer, lambda: bool(self.doubt))
+        self._catching_up = CatchingUp(store, self._status, post)
         self._guard = Guard(self._review, self._housekeeping)
         self._behind = Behind(lambda: self._copy.behind(self._store.get(GENERATION)))
         self._stopping = False
@@ -138,13 +141,14 @@ class Configuration:
             self._unread = f"the store does not answer: {error}"
         self._writer.start()
         self._owners.start()
+        self._catching_up.start()
         self._guard.start(self.doubt)
 
     def _read(self) -> None:
         """The first look at the store."""
         items, revision = self._store.list(CONFIG)
         statuses, status_revision = self._store.list(STATUS)
-        self._status.loaded(statuses)
+        self._status.loaded(statuses, status_revision)
         self._copy.take(items, revision)
         LOG.info("configuration loaded: %d resources, %d skipped",
                  self.read(lambda config: sum(map(len, config.tables.values()))), self.skipped)
@@ -161,6 +165,7 @@ class Configuration:
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        self._catching_up.stop()
         self._guard.stop()  # before the watches, which it may still make
         for watch in self._watches:
             watch.cancel()
@@ -262,6 +267,7 @@ class Configuration:
                 effect.key, effect.value, effect.ephemeral
             ),
             AssignElement: self._owners.propose,
+            CatchUp: self._catching_up.request,
         }
 
     def doubted(self, effect: ConfigDoubted) -> None:

@@ -39,11 +39,16 @@ class StatusCopy:
         self._lock = threading.Lock()
         self._missing: dict[str, float] = {}
         """Records that vanished -> when they count as deleted."""
+        self._passed = threading.Condition()
+        self._revision = 0
+        """Values written up to this revision of the store were passed on."""
+        self._released = False
 
-    def loaded(self, items: Iterable[Item]) -> None:
-        """All records, at the start."""
+    def loaded(self, items: Iterable[Item], revision: int) -> None:
+        """All records, at the start, as they were at a revision of the store."""
         status = tuple((item.key, status_record(item.key, item.value)) for item in items)
         self._post(StatusChanged(status, whole=True))
+        self._pass(revision)
 
     def changed(self, batch: Batch, now: float) -> None:
         """What the watch tells."""
@@ -68,6 +73,25 @@ class StatusCopy:
         ))
         if changes:
             self._post(StatusChanged(changes))
+        self._pass(batch.revision)
+
+    def _pass(self, revision: int) -> None:
+        with self._passed:
+            self._revision = revision
+            self._passed.notify_all()
+
+    def wait_for(self, revision: int, timeout: float) -> bool:
+        """Wait until what was written at a revision of the store was passed on, at most ``timeout``
+        seconds; returns whether it was."""
+        with self._passed:
+            self._passed.wait_for(lambda: self._released or self._revision >= revision, timeout)
+            return self._revision >= revision
+
+    def release(self) -> None:
+        """Nobody waits from now on."""
+        with self._passed:
+            self._released = True
+            self._passed.notify_all()
 
     def tick(self, now: float) -> None:
         """Pass on the deletions that are due."""

@@ -65,6 +65,10 @@ class LocalPaths:
         """What goes on of a vrouter that another node was given ends."""
         self._apply(self._released.end(element))
 
+    def follow_sessions(self) -> None:
+        """See :meth:`Released.follow_sessions`."""
+        self._released.follow_sessions()
+
     def tick(self, now: float) -> None:
         """Time passed."""
         self._apply(self._released.tick(now))

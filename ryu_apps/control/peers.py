@@ -15,6 +15,7 @@ from ryu_apps.control.dependents import Dependents
 from ryu_apps.control.families import UNDERLAY_FAMILIES, Family
 from ryu_apps.control.graceful_restart import Negotiated, promises_end_of_rib
 from ryu_apps.control.graph.graph import Marks
+from ryu_apps.control.initial_tables import InitialTables
 from ryu_apps.control.routes import Path, by_next_hop
 from ryu_apps.control.stale_routes import StaleRoutes
 from ryu_apps.control.tables import Tables
@@ -68,6 +69,7 @@ class Peers:
         self._expired = tables.origins.expired_peers
         self._effects = effects
         self.nodes = tables.elements.nodes
+        self.tables = InitialTables()
         self.up: dict[str, dict[str, Any]] = {}
         """Peers with a session -> what is known of it."""
         self._identities: dict[str, tuple[str, int]] = {}
@@ -86,6 +88,8 @@ class Peers:
         """When a peer last came up or sent routes."""
         self._ended: set[tuple[str, Family]] = set()
         """(peer, family) of each End-of-RIB that came since this node started."""
+        self._incomplete: dict[str, set[Family]] = {}
+        """Peers with a session -> its families of which no End-of-RIB came in it."""
 
     # ------------------------------------------------------------ who they are
 
@@ -179,8 +183,11 @@ class Peers:
                 return
 
     def came_up(self, event: msg.PeerUp, now: float) -> None:
-        """A session is up: stale routes of the one before wait for End-of-RIB, or go."""
+        """A session is up: stale routes of the one before wait for End-of-RIB, or go.  It is sent
+        this node's table when the store was read."""
         peer, info = event.peer, event.info
+        self.tables.session_up(peer, event.session)
+        self._incomplete[peer] = set(event.families)
         self.up[peer] = info
         self._last_heard[peer] = now
         if peer in self._expired:
@@ -204,6 +211,8 @@ class Peers:
         """A session is over: its routes turn stale for as long as they are retained."""
         peer = event.peer
         negotiated = self._negotiated.pop(peer, {})
+        self.tables.session_down(peer)
+        self._incomplete.pop(peer, None)
         self.up.pop(peer, None)
         self._down_since[peer] = now
         self._stale_routes.session_down(peer, negotiated, event.end, now)
@@ -217,8 +226,25 @@ class Peers:
     def end_of_rib(self, event: msg.EndOfRib) -> None:
         """The peer's table of a family is complete."""
         self._ended.add((event.peer, event.family))
+        self._incomplete.get(event.peer, set()).discard(event.family)
         self._last_families.setdefault(event.peer, (event.family,))
         self._stale_routes.end_of_rib(event.peer, event.family)
+
+    def hear(self) -> bool:
+        """Whether a peer has this node's table."""
+        return bool(self.tables.out)
+
+    def serves(self, element: str) -> bool:
+        """Whether the owner of an element says that its switch has confirmed everything."""
+        record = self._elements.records.get(element, {})
+        return bool(record.get("serving")) and record["owner"] == self._elements.owner_of(element)
+
+    def has_told_of(self, element: str) -> bool:
+        """Whether it does, and is a peer whose whole table came in its session."""
+        owner = self._elements.owner_of(element)
+        return self.serves(element) and any(
+            self._node_of.get(peer) == owner for peer, left in self._incomplete.items() if not left
+        )
 
     def tick(self, now: float) -> None:
         """Let go what has been stale for too long, and ports that a peer had which is away."""

@@ -110,7 +110,13 @@ class World:
         self.dependents = Dependents(
             tables, marks("Dependents"), self.learned, self.bindings, self.moves, self.publisher
         )
-        released = Released(self.rib, self.publisher, settings.restart_time)
+        options = PeerOptions(
+            settings.peer_kinds, settings.peers, settings.stale_time, settings.restart_time,
+            settings.stalepath_time,
+        )
+        self.peers = Peers(options, tables, marks("Peers"), self.dependents, self._effects)
+        origins.is_router = self.rib.is_router = self.peers.is_router
+        released = Released(self.rib, self.publisher, settings.restart_time, self.peers)
         self.local_paths = LocalPaths(
             tables, marks("LocalPaths"), settings.local_as, self.ports, released,
             self.dependents.apply_best_changes,
@@ -118,12 +124,6 @@ class World:
         self.configurer = Configurer(
             tables, marks("Configurer"), self.learned, self.policies, settings.local_as
         )
-        options = PeerOptions(
-            settings.peer_kinds, settings.peers, settings.stale_time, settings.restart_time,
-            settings.stalepath_time,
-        )
-        self.peers = Peers(options, tables, marks("Peers"), self.dependents, self._effects)
-        origins.is_router = self.rib.is_router = self.peers.is_router
         self.trust = Trust(self.config, self.elements, tables.active, settings.most_lost_ports)
         self._trust_sent = "", False
         self.convergence = Convergence(
@@ -214,6 +214,7 @@ class World:
             msg.PeerUp: lambda event, now: self.peers.came_up(event, now),
             msg.PeerDown: lambda event, now: self.peers.went_down(event, now),
             msg.EndOfRib: lambda event, now: self.peers.end_of_rib(event),
+            msg.CaughtUp: lambda event, now: self.peers.tables.caught_up(event.token),
             msg.Tick: self._tick,
             msg.ClearDuplicate: lambda event, now: self._announce_again(event.port_id),
             msg.ForgetElement: lambda event, now: self.membership.gone_for_good(event.element),
@@ -297,7 +298,9 @@ class World:
             self._effects.extend(self.resolver.move_notifications(vni, address))
 
     def _publish(self, now: float) -> None:
+        self.local_paths.follow_sessions()
         self._effects.extend(self.publisher.flush())
+        self._effects.extend(self.peers.tables.flush())
 
     def _converge(self, now: float) -> None:
         step = self.convergence.step(now)

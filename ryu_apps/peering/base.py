@@ -7,6 +7,9 @@ ROUTE-REFRESH without asking.  It runs in a process of its own.
 Callbacks come as events of :mod:`ryu_apps.control.messages` (PathsReceived, PeerUp, PeerDown,
 EndOfRib) through the ``post`` callable given at construction, on a thread of the engine's own, in
 the order in which the peer sent them.
+
+A session begins with PeerUp alone: it is received, kept alive, and nothing is announced in it until
+:meth:`Engine.send_table`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control.families import DEFAULT_FAMILIES, Family
-from ryu_apps.control.messages import Announce, SendEndOfRib, Subscriptions, Withdraw
+from ryu_apps.control.messages import (
+    Announce,
+    SendEndOfRib,
+    SendTable,
+    Subscriptions,
+    Withdraw,
+)
 from ryu_apps.control.routes import Nlri, Path
 
 
@@ -86,6 +95,7 @@ class Engine(abc.ABC):
         return {
             Announce: lambda effect: self.announce(effect.paths),
             Withdraw: lambda effect: self.withdraw(effect.nlris),
+            SendTable: lambda effect: self.send_table(effect.peer, effect.session),
             SendEndOfRib: lambda effect: self.end_of_rib(),
         }
 
@@ -96,6 +106,12 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def withdraw(self, nlris: Sequence[Nlri]) -> None:
         """Withdraw; unknown NLRIs are ignored.  Order with ``announce`` is kept."""
+
+    @abc.abstractmethod
+    def send_table(self, peer_id: str, session: int) -> None:
+        """Send a peer all that is announced, as it is after what was announced and withdrawn until
+        now, and go on with what changes.  ``session``: of its PeerUp; nothing happens where that
+        session ended, or has the table."""
 
     @abc.abstractmethod
     def end_of_rib(self) -> None:

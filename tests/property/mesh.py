@@ -1,4 +1,7 @@
-"""Two and three nodes, wired like BGP and a store."""
+"""Two and three nodes, wired like BGP and a store.
+
+A session brings nothing until its node says so, which reads the store before.
+"""
 
 from __future__ import annotations
 
@@ -67,10 +70,21 @@ class Mesh:
             node.mute = set(ELEMENTS)
             node.alone = False
             self.nodes.append(node)
-        self.links = {frozenset(pair): True for pair in combinations(range(size), 2)}
+        self.links = {frozenset(pair): False for pair in combinations(range(size), 2)}
         self.queues: dict[tuple[int, int], deque] = {
             (i, j): deque() for i in range(size) for j in range(size) if i != j
         }
+        self.sessions = 0
+        self.session: dict[tuple[int, int], int] = {}
+        """Of a node with another -> its number; both ends count by themselves."""
+        self.opened: set[tuple[int, int]] = set()
+        """(from, to) of the sessions in which the table was sent."""
+        self.catching: list[deque] = [deque() for _ in range(size)]
+        """Of each node: (how much of the log it has to have read, token)."""
+        self.paused: set[int] = set()
+        """Nodes that take nothing in at :meth:`rest`."""
+        for pair in combinations(range(size), 2):
+            self.mend(*pair)
         self.home = {name: number % size for number, name in enumerate(ELEMENTS)}
         for name, number in self.home.items():
             self.nodes[number].mute.discard(name)
@@ -87,6 +101,10 @@ class Mesh:
                     self._send(number, ("paths", (), nlris))
                 case msg.Announce(paths):
                     self._send(number, ("paths", paths, ()))
+                case msg.SendTable(peer, session):
+                    self._send_table(number, int(peer[1:]), session)
+                case msg.CatchUp(token):
+                    self.catching[number].append((len(self.log), token))
                 case msg.RecordStatus(key, value):
                     self.log.append(msg.StatusChanged(((key, value),)))
                 case msg.AssignElement(name, expected, owner, epoch) if owner:
@@ -97,12 +115,26 @@ class Mesh:
                     for one in self.nodes[number].inputs.elements.values():
                         if one.connected and one.session == session:
                             self.nodes[number].introduce(one)
-        return bool(effects)
+        return self._caught_up(number) or bool(effects)
 
     def _send(self, number: int, item: tuple) -> None:
-        for (source, to), queue in self.queues.items():
-            if source == number and self.links[frozenset((source, to))]:
-                queue.append(item)
+        for source, to in self.opened:
+            if source == number:
+                self.queues[source, to].append(item)
+
+    def _send_table(self, source: int, to: int, session: int) -> None:
+        if self.session.get((source, to)) == session:
+            self.opened.add((source, to))
+            paths = tuple(self.nodes[source].announced.values())
+            self.queues[source, to] += [("paths", paths, ()), ("end",)]
+
+    def _caught_up(self, number: int) -> bool:
+        """Tell a node that it has read what it wanted to, where it has."""
+        waiting, done = self.catching[number], False
+        while waiting and waiting[0][0] <= self.read[number]:
+            self.nodes[number].handle(msg.CaughtUp(waiting.popleft()[1]))
+            done = True
+        return done
 
     def deliver(self, source: int, to: int) -> bool:
         queue = self.queues[source, to]
@@ -114,9 +146,10 @@ class Mesh:
                 node.receive(peer, announced, withdrawn)
             case ("down",):
                 node.peer_down(peer)
-            case ("up",):
+            case ("up", session):
+                node.bgp[peer] = session
                 node.handle(msg.PeerUp(peer, families={
-                    EVPN: Negotiated(graceful_restart=True, restarting=True)}))
+                    EVPN: Negotiated(graceful_restart=True, restarting=True)}, session=session))
             case ("end",):
                 node.end_of_rib(peer)
         return True
@@ -134,17 +167,31 @@ class Mesh:
         link = frozenset((i, j))
         if self.links[link]:
             self.links[link] = False
-            for queue in (self.queues[i, j], self.queues[j, i]):
-                queue.clear()
-                queue.append(("down",))
+            for ends in ((i, j), (j, i)):
+                self.session.pop(ends, None)
+                self.opened.discard(ends)
+                self.queues[ends].clear()
+                self.queues[ends].append(("down",))
 
     def mend(self, i: int, j: int) -> None:
         link = frozenset((i, j))
         if not self.links[link]:
             self.links[link] = True
             for source, to in ((i, j), (j, i)):
-                paths = tuple(self.nodes[source].announced.values())
-                self.queues[source, to] += [("up",), ("paths", paths, ()), ("end",)]
+                self.sessions += 1
+                self.session[to, source] = self.sessions
+                self.queues[source, to].append(("up", self.sessions))
+
+    def meet(self, i: int, j: int) -> None:
+        """Two nodes whose session is back have each other's tables before anything else comes that
+        is on its way to them."""
+        while (i, j) not in self.opened or (j, i) not in self.opened or self.queues[i, j] or \
+                self.queues[j, i]:
+            for source, to in ((i, j), (j, i)):
+                while self.deliver(source, to):
+                    pass
+                self.flush(to)
+                self.watch(to)
 
     # -- hypervisors
 
@@ -172,8 +219,11 @@ class Mesh:
     # -- to rest
 
     def settle(self) -> None:
-        for i, j in combinations(range(len(self.nodes)), 2):
-            self.mend(i, j)
+        away = [pair for pair, there in self.links.items() if not there]
+        for pair in away:
+            self.mend(*pair)
+        for pair in away:
+            self.meet(*pair)
         self.rest()
         if any(node.world.publisher.released for node in self.nodes):
             # What new owners of hypervisors did not announce goes after a while.
@@ -186,6 +236,8 @@ class Mesh:
         for _ in range(200):
             busy = False
             for number, node in enumerate(self.nodes):
+                if number in self.paused:
+                    continue
                 while self.watch(number):
                     busy = True
                 for source in range(len(self.nodes)):

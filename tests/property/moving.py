@@ -113,6 +113,7 @@ class Moving(Mesh):
         fresh.now = old.now
         fresh.mute = old.mute
         self.nodes[number] = fresh
+        self.catching[number].clear()
         changes = [
             Change(kind, id, item) for kind, table in self.config.tables.items()
             for id, item in table.items()

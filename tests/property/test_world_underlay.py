@@ -79,7 +79,7 @@ def test_the_table_is_what_the_peers_said(events):
             for key in gone:
                 del said[key]
         assert {type(effect) for effect in effects} <= {
-            msg.Notice, msg.SendEndOfRib, msg.ConfigDoubted}
+            msg.Notice, msg.SendEndOfRib, msg.ConfigDoubted, msg.CatchUp}
         check(world, said, stale)
 
 

@@ -25,7 +25,7 @@ class Driver(ConfigurationDriver, PeerDriver):
         "interface", "tunnel", "tunnel", "link", "ack", "ack", "ack_all", "reject", "path", "path",
         "path", "withdraw", "elsewhere", "peer_down", "peer_up", "end_of_rib", "tick", "flush",
         "flush", "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename",
-        "replug", "move", "drop",
+        "replug", "move", "drop", "catch_up",
     )  # fmt: skip
 
     def __init__(self, node: Node, conflicts: bool = True) -> None:
@@ -89,7 +89,7 @@ class Driver(ConfigurationDriver, PeerDriver):
 
     def lose(self, a: int, b: int, c: int) -> None:
         if b % 3 == 0 and (name := self._connected(a)):
-            self.node.lose(name)
+            self.node.lose(name, serving=bool(c % 2))
 
     def interface(self, a: int, b: int, c: int) -> None:
         name = self._connected(a)

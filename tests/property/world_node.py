@@ -85,6 +85,11 @@ class Node:
         self.alone = True
         """There is no store that could say who is in charge: it is this node."""
         self._sessions = 0
+        self.bgp: dict[str, int] = {}
+        """Peers with a session -> its number."""
+        self.told: dict[str, int] = {}
+        """Those that have what is announced."""
+        self._token = 0
         self.handle(msg.StatusChanged((), whole=True))
         if converged:
             self.handle(msg.ConfigLoaded())
@@ -99,6 +104,9 @@ class Node:
         effects = self.world.flush(self.now)
         for effect in effects:
             self._fold(effect)
+        kinds = [type(effect) for effect in effects]
+        if msg.SendTable in kinds:
+            assert not {msg.Announce, msg.Withdraw} & {*kinds[kinds.index(msg.SendTable):]}
         self.check_folds()
         self.effects = effects
         return effects
@@ -147,6 +155,13 @@ class Node:
                 for nlri in nlris:
                     self.announced.pop(nlri, None)
                 self._superseded(nlris)
+            case msg.CatchUp(token):
+                assert token > self._token
+                self._token = token
+            case msg.SendTable(peer, session):
+                assert self.told.get(peer) != session, "sent twice"
+                if self.bgp.get(peer) == session:
+                    self.told[peer] = session
             case msg.EdgeChanged(element, ofport, None):
                 del self.edges[element, ofport]
             case msg.EdgeChanged(element, ofport, port):
@@ -163,7 +178,9 @@ class Node:
             name for name, one in world.elements.accepted.items() if one.leaving is not None
         }
         assert without(self.tables, leaving) == without(world.desired.objects, leaving)
-        ours = {**kept_paths(world), **local_paths(world)}
+        kept = kept_paths(world)
+        assert world.peers.tables.out or not self._served(kept), "what may be over, unheard"
+        ours = {**kept, **local_paths(world)}
         said = [world.publisher.as_announced(path) for path in ours.values()]
         assert self.announced == {path.nlri: path for path in said}
         # What has to be taken back depends on what was said before, and on nothing else does it.
@@ -187,6 +204,13 @@ class Node:
             else:
                 assert not element.deferred and self.tunnels[name] == used
 
+    def _served(self, kept: dict[Nlri, Path]) -> list[Path]:
+        """Those of the elements that another node serves."""
+        serving = {
+            value["vtep"] for value in self.world.elements.records.values() if value.get("serving")
+        }
+        return [path for path in kept.values() if path.attrs.next_hop in serving]
+
     def ack(self, element: str, revision: int | None = None) -> None:
         if element in self.world.elements.accepted and element not in self.mute:
             sent = self.revisions.get(element, 0)
@@ -197,6 +221,7 @@ class Node:
 
     def settle(self) -> None:
         """Flush and let every switch confirm, until nothing more comes of it."""
+        self.catch_up()
         self.flush()
         if self.world.publisher.released:
             self.tick(self.world.settings.restart_time)
@@ -266,12 +291,14 @@ class Node:
         self.inputs.elements.pop(name, None)
         self.handle(msg.ForgetElement(name))
 
-    def lose(self, name: str) -> None:
+    def lose(self, name: str, serving: bool = False) -> None:
         """It is disconnected and then joins another node."""
         one = self.inputs.elements.pop(name)
         self.handle(msg.ElementDisconnected(one.session, name, "gone"))
         owned_by(self, name, "other")
-        value = dict(self.world.elements.records[name], owner="other", connected=True)
+        value = dict(
+            self.world.elements.records[name], owner="other", connected=True, serving=serving,
+        )
         self.handle(msg.StatusChanged(((RECORDS + name, value),)))
 
     def elsewhere(self, vtep: str, there: bool = True) -> None:
@@ -324,7 +351,18 @@ class Node:
                 if nlri in held and held[nlri][1]:
                     del held[nlri]
 
+    def peer_up(self, peer: str, **more: Any) -> None:
+        self._sessions += 1
+        self.bgp[peer] = self._sessions
+        self.handle(msg.PeerUp(peer, session=self._sessions, **more))
+
+    def catch_up(self) -> None:
+        """What the store had when that was last asked for was delivered."""
+        self.handle(msg.CaughtUp(self._token))
+
     def peer_down(self, peer: str) -> None:
+        self.bgp.pop(peer, None)
+        self.told.pop(peer, None)
         held = self.inputs.paths.setdefault(peer, {})
         if not any(stale for _, stale in held.values()):
             self.inputs.down_since.pop(peer, None)
@@ -390,7 +428,8 @@ def kept_paths(world: World) -> dict[Nlri, Path]:
     """What is announced still of elements that another node has now."""
     return {
         path.nlri: path
-        for source in world.rib.sources() if source.startswith(RELEASED)
+        for source in world.rib.sources()
+        if source.startswith(RELEASED) and source not in world.publisher.unannounced
         for path in world.rib.from_source(source)
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 
 from .world_node import Node
@@ -82,9 +81,12 @@ class PeerDriver:
     def peer_up(self, a: int, b: int, c: int) -> None:
         """Back, with some of its routes."""
         peer = PEERS[a % 2]
-        self.node.handle(msg.PeerUp(peer))
+        self.node.peer_up(peer)
         known = [path for path, _ in self.node.inputs.paths.get(peer, {}).values()]
         self.node.receive(peer, tuple(path for n, path in enumerate(known) if (n + b) % 3))
+
+    def catch_up(self, a: int, b: int, c: int) -> None:
+        self.node.catch_up()
 
     def end_of_rib(self, a: int, b: int, c: int) -> None:
         self.node.end_of_rib(PEERS[a % 2])

@@ -23,9 +23,12 @@ from ryu_apps.control.messages.bgp import (
     PeerDown,
     PeerUp,
     SendEndOfRib,
+    SendTable,
     Withdraw,
 )
 from ryu_apps.control.messages.configuration import (
+    CatchUp,
+    CaughtUp,
     ConfigAccepted,
     ConfigChanged,
     ConfigDoubted,
@@ -79,15 +82,15 @@ from ryu_apps.control.messages.vrouters import (
 
 __all__ = [
     "EFFECTS", "AcceptElement", "ActivateBinding", "AddressSeen", "Announce", "AssignElement",
-    "ClearDuplicate", "ConfigAccepted", "ConfigChanged", "ConfigDoubted", "ConfigLoaded", "Defer",
-    "DnsChanged", "EdgeChanged", "Effect", "ElementChanged", "ElementConnected",
-    "ElementDisconnected", "ElementInfo", "ElementUnusable", "EndOfRib", "Event", "Evidence",
-    "ExpectElement", "ForgetElement", "GuestSeen", "Interface", "InterfacesChanged",
-    "MastershipLost", "Notice", "ObjectRefused", "PathsReceived", "PeerDown", "PeerUp",
-    "PortStatus", "Probe", "ProbeNode", "Program", "ReconsiderElement", "RecordLoad",
+    "CatchUp", "CaughtUp", "ClearDuplicate", "ConfigAccepted", "ConfigChanged", "ConfigDoubted",
+    "ConfigLoaded", "Defer", "DnsChanged", "EdgeChanged", "Effect", "ElementChanged",
+    "ElementConnected", "ElementDisconnected", "ElementInfo", "ElementUnusable", "EndOfRib",
+    "Event", "Evidence", "ExpectElement", "ForgetElement", "GuestSeen", "Interface",
+    "InterfacesChanged", "MastershipLost", "Notice", "ObjectRefused", "PathsReceived", "PeerDown",
+    "PeerUp", "PortStatus", "Probe", "ProbeNode", "Program", "ReconsiderElement", "RecordLoad",
     "RecordStatus", "RefuseElement", "ReleaseElement", "SendEndOfRib", "SendGratuitousArp",
-    "StandbyReady", "StatusChanged", "Subscriptions", "Tick", "TunnelStatus", "TunnelsChanged",
-    "VrouterAcked", "VrouterConnected", "VrouterDisconnected", "Withdraw",
+    "SendTable", "StandbyReady", "StatusChanged", "Subscriptions", "Tick", "TunnelStatus",
+    "TunnelsChanged", "VrouterAcked", "VrouterConnected", "VrouterDisconnected", "Withdraw",
 ]  # fmt: skip
 
 EFFECTS: frozenset[type[Effect]] = frozenset(

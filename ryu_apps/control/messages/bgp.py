@@ -24,13 +24,15 @@ class PathsReceived(Event):
 @dataclass(frozen=True, slots=True)
 class PeerUp(Event):
     """``info``: ``router_id`` and ``remote_as`` of its OPEN, and more for people.  ``families``:
-    those of the session, and what its OPEN says of graceful restart for each."""
+    those of the session, and what its OPEN says of graceful restart for each.  ``session``: the
+    engine's number of it, which no other session of a peer has."""
 
     peer: str
     info: dict = field(default_factory=dict, hash=False, compare=False)
     families: Mapping[Family, Negotiated] = field(
         default_factory=lambda: dict.fromkeys(DEFAULT_FAMILIES, Negotiated()), hash=False
     )
+    session: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,17 @@ class Withdraw(Effect):
     ignorable: ClassVar[bool] = True
 
     nlris: tuple[Nlri, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SendTable(Effect):
+    """A peer may have what this node announces, in the session of this number.  What was withdrawn
+    and announced before has to be so in the table that it gets."""
+
+    ignorable: ClassVar[bool] = True
+
+    peer: str
+    session: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,21 @@ class StatusChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CaughtUp(Event):
+    """The status records that the store had when CatchUp ``token`` was asked for, or a later one,
+    were delivered in the StatusChanged events before this; or the store does not answer."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp(Effect):
+    """Read up to what the store has now, and answer with CaughtUp.  ``token`` grows with each."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigDoubted(Effect):
     """``reason``: why the configuration cannot be the one that the hypervisors were programmed
     from, and nothing of theirs is deleted; "": it can, as far as is known.  ``trusted``: it is."""

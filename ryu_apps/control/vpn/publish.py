@@ -24,7 +24,10 @@ class Publisher:
         self._next_hops: dict[str, str] = {}
         """VTEP by which nodes know a vrouter -> the address that is announced instead."""
         self.released: dict[Nlri, str] = {}
-        """What is not our own any longer and peers have still -> what the RIB calls its source."""
+        """What is not our own any longer and is kept all the same -> what the RIB calls its
+        source."""
+        self.unannounced: set[str] = set()
+        """Those of these sources that peers do not have from this node."""
 
     def get(self, owner: Owner) -> tuple[Path, ...]:
         return self._paths.get(owner, ())
@@ -90,12 +93,17 @@ class Publisher:
         changes += self._rib.peer_down(source)
         return changes + self._rib.update(LOCAL, withdrawn=[path.nlri for path in paths])
 
+    def unannounce(self, source: str) -> None:
+        """Take back what was released to ``source``, and keep it here."""
+        if source not in self.unannounced:
+            self.unannounced.add(source)
+            self._out.update((nlri, None) for nlri, of in self.released.items() if of == source)
+
     def retract(self, source: str) -> list[BestChange]:
         """What was released to ``source`` is over, for peers too."""
         gone = [nlri for nlri, of in self.released.items() if of == source]
-        for nlri in gone:
-            del self.released[nlri]
-        self._out.update(dict.fromkeys(gone))
+        self._take_back(source, gone)
+        self.unannounced.discard(source)
         changes: list[BestChange] = []
         for family in self._rib.stale_families(source):
             changes += self._rib.end_of_rib(source, family)
@@ -103,10 +111,14 @@ class Publisher:
 
     def retract_some(self, source: str, nlris: list[Nlri]) -> list[BestChange]:
         """As :meth:`retract`, of these alone."""
+        self._take_back(source, nlris)
+        return self._rib.drop_stale(source, nlris) + self._rib.drop_superseded(nlris)
+
+    def _take_back(self, source: str, nlris: list[Nlri]) -> None:
         for nlri in nlris:
             del self.released[nlri]
-        self._out.update(dict.fromkeys(nlris))
-        return self._rib.drop_stale(source, nlris) + self._rib.drop_superseded(nlris)
+        if source not in self.unannounced:
+            self._out.update(dict.fromkeys(nlris))
 
     # ------------------------------------------------------------ next hops
 

@@ -1,14 +1,11 @@
 """An engine in a process of its own: feeding it, watching it, replacing it.
 
-Three threads: callers only put what they announce into dicts, the writer sends what has gathered
-there as one batch, the reader turns what the process says into events.  Everything announced is
-kept, by reference to the caller's own paths, so that all of it is sent again to the process that
-replaces one that died.
+Three threads: callers only say what there is to send, the writer sends what has gathered
+(:mod:`~ryu_apps.peering.engine.outgoing`), the reader turns what the process says into events.
 """
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import logging
 import threading
@@ -21,7 +18,8 @@ from ryu_apps.control.graceful_restart import Negotiated, SessionEnd
 from ryu_apps.control.messages import EndOfRib, PeerDown, PeerUp
 from ryu_apps.control.routes import Nlri, Path
 from ryu_apps.peering.base import Engine, Peer, Speaker
-from ryu_apps.peering.engine.messages import PathsDecoder, batches, nlris_of
+from ryu_apps.peering.engine.messages import PathsDecoder
+from ryu_apps.peering.engine.outgoing import Outgoing
 from ryu_apps.peering.engine.process import STOP_TIMEOUT, EngineProcess
 from ryu_apps.supervision import Thread
 
@@ -43,15 +41,11 @@ class SubprocessEngine(Engine):
     def __init__(self, speaker: Speaker, post: Callable[[Any], None]) -> None:
         self._speaker, self._post = speaker, post
         self._peers = {peer.id: peer for peer in speaker.peers}
-        lock = threading.Lock()
+        lock = threading.RLock()
         self._condition = threading.Condition(lock)
         """The writer waits for work on it; the other one is for those who wait for an answer."""
         self._answered = threading.Condition(lock)
-        self._announced: dict[Nlri, Path] = {}
-        self._dirty: dict[Nlri, Path | None] = {}
-        self._control: collections.deque[list] = collections.deque()
-        self._complete = False
-        self._complete_due = False
+        self._outgoing = Outgoing(self._condition)
         self._stopping = False
         self._dead = False
         self._up: set[str] = set()
@@ -92,42 +86,29 @@ class SubprocessEngine(Engine):
         self._writer.start()
 
     def announce(self, paths: Sequence[Path]) -> None:
-        with self._condition:
-            announced, dirty = self._announced, self._dirty
-            for path in paths:
-                announced[path.nlri] = dirty[path.nlri] = path
-            self._condition.notify()
+        self._outgoing.announce(paths)
 
     def withdraw(self, nlris: Sequence[Nlri]) -> None:
-        with self._condition:
-            for nlri in nlris:
-                if self._announced.pop(nlri, None) is not None:
-                    self._dirty.pop(nlri, None)
-                    self._dirty[nlri] = None
-            self._condition.notify()
+        self._outgoing.withdraw(nlris)
 
-    def _command(self, *message: Any) -> None:
-        with self._condition:
-            self._control.append(list(message))
-            self._condition.notify()
+    def send_table(self, peer_id: str, session: int) -> None:
+        self._outgoing.send_table(peer_id, session)
 
     def end_of_rib(self) -> None:
-        with self._condition:
-            self._complete = self._complete_due = True
-            self._condition.notify()
+        self._outgoing.end_of_rib()
 
     def add_peer(self, peer: Peer) -> None:
         with self._condition:
             self._peers[peer.id] = peer
-        self._command("add", dataclasses.asdict(peer))
+        self._outgoing.command("add", dataclasses.asdict(peer))
 
     def remove_peer(self, peer_id: str) -> None:
         with self._condition:
             self._peers.pop(peer_id, None)
-        self._command("remove", peer_id)
+        self._outgoing.command("remove", peer_id)
 
     def reset_peer(self, peer_id: str) -> None:
-        self._command("reset", peer_id)
+        self._outgoing.command("reset", peer_id)
 
     def status(self) -> list[dict]:
         """Waits at most a second for the process; then, and on the engine's own threads, returns
@@ -160,8 +141,7 @@ class SubprocessEngine(Engine):
                 return self._states[1]
             if not self._silent_since:  # else the last question waits still
                 self._tokens += 1
-                self._control.append(["status", self._tokens])
-                self._condition.notify()
+                self._outgoing.command("status", self._tokens)
             token = self._tokens
             asked = time.monotonic()
             answered = self._answered.wait_for(
@@ -200,10 +180,7 @@ class SubprocessEngine(Engine):
         self._speaker = dataclasses.replace(self._speaker, listen=listening)
         with self._condition:
             self._dead = False
-            self._control.clear()
-            self._control.extend(["add", dataclasses.asdict(p)] for p in self._peers.values())
-            self._dirty = dict(self._announced)
-            self._complete_due = self._complete
+            self._outgoing.begin(self._peers.values())
         self._reader = Thread(self._read_loop, "bgp-reader", (process,))
         self._reader.start()
 
@@ -244,61 +221,26 @@ class SubprocessEngine(Engine):
         while True:
             with self._condition:
                 self._condition.wait_for(
-                    lambda: self._dirty or self._control or self._complete_due
-                    or self._stopping or self._dead)
+                    lambda: self._outgoing.waiting or self._stopping or self._dead)
                 if self._stopping:
                     return
                 dead = self._dead
+                process = self._process
                 if not dead:
-                    dirty, self._dirty = self._dirty, {}
-                    complete, self._complete_due = self._complete_due, False
+                    taken = self._outgoing.take()
             if dead:
                 self._restart()
                 continue
             try:
-                self._send(dirty, complete)
+                if process is None:
+                    raise OSError("no process")
+                self._outgoing.send(process, taken)
             except OSError as error:
                 LOG.error("writing to the BGP process: %s", error)
                 with self._condition:
                     self._dead = True
             except Exception:
-                LOG.exception("a batch of %d routes could not be handed to BGP", len(dirty))
-
-    def _send(self, dirty: dict[Nlri, Path | None], complete: bool) -> None:
-        """Commands pass between the batches; what End-of-RIB closes was announced before it."""
-        process = self._process
-        if process is None:
-            raise OSError("no process")
-        self._send_commands(process)
-        for message in batches(dirty):
-            self._send_routes(process, message, dirty)
-            self._send_commands(process)
-        if complete:
-            process.send(["eor"])
-
-    def _send_routes(self, process: EngineProcess, message: list, dirty: dict[Nlri, Path | None]
-                     ) -> None:
-        """Send a message of :func:`batches`.  Messages leave whole or not at all; where one cannot
-        be packed, its routes go in smaller ones, and what cannot be packed alone is left out."""
-        try:
-            process.send(message)
-        except OSError:
-            raise
-        except Exception as error:
-            nlris = nlris_of(message)
-            if len(nlris) == 1:
-                LOG.error("cannot be handed to BGP: %s: %s", nlris[0], error)
-                if message[0] == "announce":
-                    for withdrawal in batches({nlris[0]: None}):
-                        self._send_routes(process, withdrawal, dirty)
-                return
-            for part in (nlris[: len(nlris) // 2], nlris[len(nlris) // 2 :]):
-                for smaller in batches({nlri: dirty[nlri] for nlri in part}):
-                    self._send_routes(process, smaller, dirty)
-
-    def _send_commands(self, process: EngineProcess) -> None:
-        while self._control:
-            process.send(self._control.popleft())
+                LOG.exception("a command could not be handed to BGP")
 
     # -- the reader
 
@@ -322,10 +264,10 @@ class SubprocessEngine(Engine):
     def _paths(self, *arguments: Any) -> None:
         self._post(self._decoder.event(*arguments))
 
-    def _peer_up(self, peer: str, info: dict, families: tuple) -> None:
+    def _peer_up(self, peer: str, info: dict, families: tuple, session: int = 0) -> None:
         self._up.add(peer)
         self._post(PeerUp(peer, info, {
-            Family(*family): Negotiated(*restart) for family, restart in families}))
+            Family(*family): Negotiated(*restart) for family, restart in families}, session))
 
     def _peer_down(self, peer: str, reason: str, *end: Any) -> None:
         self._up.discard(peer)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 from ryu_apps.control.families import Family
@@ -58,13 +58,14 @@ class ConnectionOwner(Protocol):
 
 class Process(Protocol):
     """The engine process of neighbours and connections.  ``complete``: the node has announced all
-    that it knew before its restart."""
+    that it knew before its restart.  ``sessions``: numbers for sessions."""
 
     loop: asyncio.AbstractEventLoop
     speaker: Speaker
     ribs: Mapping[Family, AdjRibOut]
     complete: bool
     started: float
+    sessions: Iterator[int]
     reading_paused: bool
 
     def admit(self, connection: Any) -> ConnectionOwner | None: ...

@@ -29,13 +29,16 @@ PREFIX_IDLE_HOLD = 60.0
 
 
 class BgpNeighbor:
-    """``received``: what it sends; ``advertising``: what is still to be sent, of each family."""
+    """``received``: what it sends; ``advertising``: what is still to be sent, of each family.  A
+    session is sent nothing until the node says so (:meth:`send_table`)."""
 
     def __init__(self, core: Process, peer: Peer) -> None:
         self.core, self.peer, self.loop = core, peer, core.loop
         self.address = canonical(peer.address)
         self.connections: list[BgpConnection] = []
         self.active: BgpConnection | None = None
+        self._held = 0
+        """The number of the session, while the table is not to be sent in it."""
         self.counters: Counter[str] = Counter()
         self.received = Received(peer, self.counters, core.post, core.log)
         self.advertising = {
@@ -142,13 +145,20 @@ class BgpNeighbor:
         self.counters["established"] += 1
         self.last_error = self.dial_error = ""
         opened = connection.open
+        self._held = next(self.core.sessions)
         self.core.post(["up", self.peer.id, {
             "remote_as": opened.asn, "router_id": opened.router_id, "address": self.address,
             "hold_time": connection.hold_time},
-            [(family, _negotiated(opened, family)) for family in connection.session.families]])
+            [(family, _negotiated(opened, family)) for family in connection.session.families],
+            self._held])
         self.core.log("info", f"peer {self.peer.id} is up")
-        for family in connection.session.families:
-            self.advertising[family].begin(connection, self.core.complete)
+
+    def send_table(self, session: int) -> None:
+        """Begin to announce, in the session of this number."""
+        if self.active is not None and session == self._held:
+            self._held = 0
+            for family in self.active.session.families:
+                self.advertising[family].begin(self.active, self.core.complete)
 
     def lost(self, connection: BgpConnection, state: str, reason: str, end: SessionEnd) -> None:
         """``connection`` ended while in ``state``."""
@@ -157,7 +167,7 @@ class BgpNeighbor:
         if connection is self.active:
             self.received.flush()
             self.received.forget()
-            self.active = None
+            self.active, self._held = None, 0
             for advertising in self.advertising.values():
                 advertising.end()
             if self.loop.time() - self.since > MAX_IDLE_HOLD:

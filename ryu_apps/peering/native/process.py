@@ -4,12 +4,13 @@ One asyncio loop owns all sessions.  FD is one end of a socket pair to the node;
 carry msgpack arrays, the first element of which says what they are.
 
 From the node: ``["init", speaker]`` first, then ``["announce", family, attributes, items]``,
-``["withdraw", family, items]``, ``["eor"]``, ``["add", peer]``, ``["remove", peer id]``,
-``["reset", peer id]``, ``["status", token]``.  To the node: ``["started", [[address, port]]]`` or
-``["failed", text]``, then ``["up", peer id, info, [[family, Negotiated]]]``, ``["down", peer id,
-reason, code, subcode, sent, hard]`` (a SessionEnd), ``["paths", peer id, family, attributes, items,
-withdrawn]``, ``["eor", peer id, family]``, ``["status", token, list]``, ``["log", level, text]``.
-A family is ``[AFI, SAFI]``.
+``["withdraw", family, items]``, ``["table", peer id, session]``, ``["eor"]``, ``["add", peer]``,
+``["remove", peer id]``, ``["reset", peer id]``, ``["status", token]``.
+
+To the node: ``["started", [[address, port]]]`` or ``["failed", text]``, then ``["up", peer id,
+info, [[family, Negotiated]], session]``, ``["down", peer id, reason, code, subcode, sent, hard]``
+(a SessionEnd), ``["paths", peer id, family, attributes, items, withdrawn]``, ``["eor", peer id,
+family]``, ``["status", token, list]``, ``["log", level, text]``.  A family is ``[AFI, SAFI]``.
 
 The end of the socket pair means that the node stopped or died: the process exits, and its TCP
 connections close without a NOTIFICATION.
@@ -18,10 +19,12 @@ connections close without a NOTIFICATION.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import socket
 import sys
+import time
 
 import msgpack
 
@@ -46,6 +49,8 @@ class Core(asyncio.Protocol):
         self.ribs = {family: AdjRibOut(codec) for family, codec in FAMILIES.items()}
         self.complete = False
         self.started = loop.time()
+        # A command that is late was perhaps meant for a session of the process before this one.
+        self.sessions = itertools.count(time.monotonic_ns())
         self.reading_paused = False
         self.neighbors: dict[str, BgpNeighbor] = {}
         self._by_address: dict[str, BgpNeighbor] = {}
@@ -58,7 +63,7 @@ class Core(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._operations = {
             "init": self._init, "announce": self._announce, "withdraw": self._withdraw,
-            "eor": self._end_of_rib, "add": self._add, "remove": self._remove,
+            "table": self._table, "eor": self._end_of_rib, "add": self._add, "remove": self._remove,
             "reset": self._reset, "status": self._status}
 
     # -- the node
@@ -187,6 +192,11 @@ class Core(asyncio.Protocol):
 
     def _withdraw(self, family: Family, items: tuple) -> None:
         self._mark(family, self.ribs[family].withdraw(items))
+
+    def _table(self, peer_id: str, session: int) -> None:
+        neighbor = self.neighbors.get(peer_id)
+        if neighbor is not None:
+            neighbor.send_table(session)
 
     def _end_of_rib(self) -> None:
         if not self.complete:

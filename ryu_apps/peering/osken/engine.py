@@ -16,6 +16,8 @@ class OskenEngine(SubprocessEngine):
     - other address families than L2VPN EVPN;
     - graceful restart and End-of-RIB: a peer withdraws our routes when the session ends, and
       ``end_of_rib`` does nothing;
+    - holding its table: a session has it at once, and ``send_table`` does nothing; so what a node
+      that was paused tells peers first is what it knew before;
     - RFC 7606; limits on prefixes; more than one listening address; hold times per peer (40 s);
       peers on IPv6;
     - the deletion of a route whose addition it has not processed is lost (its own defect), so a

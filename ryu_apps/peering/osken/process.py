@@ -191,6 +191,9 @@ class Core:
             except (BGPSException, ValueError) as error:
                 self.post("log", "error", f"cannot be withdrawn: {fields}: {error}")
 
+    def table(self, peer_id: str, session: int) -> None:
+        """os-ken has sent it already."""
+
     def eor(self) -> None:
         """os-ken has no End-of-RIB."""
 
@@ -238,7 +241,7 @@ class Core:
 
     def run(self) -> None:
         operations = {"init": self.init, "announce": self.announce, "withdraw": self.withdraw,
-                      "eor": self.eor, "add": self.add, "remove": self.remove,
+                      "table": self.table, "eor": self.eor, "add": self.add, "remove": self.remove,
                       "reset": self.reset, "status": self.status}
         eventlet.spawn_n(self.writer)
         unpacker = msgpack.Unpacker(use_list=False)

@@ -29,7 +29,7 @@ def gone(*keys: str, restarted: bool = False) -> Batch:
 
 
 def test_the_whole_is_told_also_where_there_is_nothing(copy, events):
-    copy.loaded([])
+    copy.loaded([], 1)
     assert events[0].whole and events[0].changes == ()
 
 

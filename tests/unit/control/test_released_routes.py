@@ -8,7 +8,7 @@ from ryu_apps.control import messages as msg
 from ryu_apps.control.routes import MacIp
 from ryu_apps.control.vpn.released import QUIET
 from tests.property.mesh import Mesh, check, furnish
-from tests.property.world_model import Node, local_paths
+from tests.property.world_model import ASN, Node, local_paths
 from tests.unit.control.learned_support import announced, holder, node, see
 from vrouter_ovs.state import FLOWS, TARGET_OF
 
@@ -136,11 +136,90 @@ def test_what_the_new_owner_of_a_dead_ones_announced_and_withdraws_is_over():
     assert known() == [0, 0]
 
 
-def lost() -> Node:
+def lost(serving: bool = False) -> Node:
+    """A peer has its table, then e0 goes to another node."""
     one = node()
-    one.lose("e0")
+    one.peer_up("p1")
+    one.flush()
+    one.catch_up()
+    one.flush()
+    assert one.told
+    one.lose("e0", serving)
     one.flush()
     return one
+
+
+def of_e0(paths) -> set:
+    return {nlri for nlri, path in paths.items() if path.attrs.next_hop == "172.16.0.1"}
+
+
+def test_what_nobody_hears_is_kept_for_the_others_here_alone():
+    """Without a session nothing that another may have withdrawn since is said again; e1 goes on
+    with what it knows of e0."""
+    one = node()
+    tables, before = dict(one.tables["e1"]), of_e0(one.announced)
+    one.lose("e0", serving=True)
+    one.flush()
+    assert before and not before & set(one.announced)
+    assert before <= set(one.world.rib.best) and one.tables["e1"] == tables
+    one.peer_up("p1")
+    one.flush()
+    one.catch_up()
+    one.flush()
+    assert one.told and not before & set(one.announced)
+    one.tick(one.world.settings.restart_time)
+    one.flush()
+    assert not before & set(one.world.rib.best) and not one.world.publisher.unannounced
+
+
+def test_what_a_new_owner_does_not_serve_yet_is_announced_until_then():
+    """Peers have it as stale until the next End-of-RIB, which must not be before its successor."""
+    one = lost()
+    kept = of_e0(one.announced)
+    one.peer_down("p1")
+    one.flush()
+    assert kept and kept <= set(one.announced)
+    value = dict(one.world.elements.records["e0"], serving=True)
+    one.handle(msg.StatusChanged((("/status/elements/e0", value),)))
+    one.flush()
+    assert not kept & set(one.announced) and kept <= set(one.world.rib.best)
+
+
+def test_what_is_kept_is_withdrawn_with_the_last_session_that_heard_it():
+    one = lost(serving=True)
+    kept = of_e0(one.announced)
+    one.peer_up("p2")  # It does not have it yet.
+    one.flush()
+    assert kept and kept <= set(one.announced)
+    one.peer_down("p1")
+    one.flush()
+    assert not kept & set(one.announced) and kept <= set(one.world.rib.best)
+    one.catch_up()
+    one.flush()
+    assert one.told and not kept & set(one.announced)
+
+
+def test_what_nobody_hears_goes_when_the_new_owner_has_told_everything():
+    one = node()
+    kept = of_e0(one.announced)
+    one.lose("e0", serving=True)
+    value = {"router_id": "192.0.2.9", "local_as": ASN}
+    one.handle(msg.StatusChanged((("/status/nodes/other", value),)))
+    one.flush()
+
+    def wait() -> None:
+        for _ in range(int(QUIET) + 1):
+            one.tick(1)
+            one.flush()
+
+    wait()
+    assert kept <= set(one.world.rib.best)
+    one.peer_up("p1", info={"router_id": "192.0.2.9", "remote_as": ASN})
+    wait()
+    assert kept <= set(one.world.rib.best)
+    one.end_of_rib("p1")
+    wait()
+    assert not kept & set(one.world.rib.best)
 
 
 def test_a_new_owner_that_never_comes_has_the_time_of_a_restart():
@@ -150,7 +229,7 @@ def test_a_new_owner_that_never_comes_has_the_time_of_a_restart():
     for _ in range(int(one.world.settings.restart_time) - 1):
         one.tick(1)
         one.flush()
-    there = {nlri for nlri, path in before.items() if path.attrs.next_hop == "172.16.0.1"}
+    there = of_e0(before)
     assert there and there <= set(one.announced)
     one.tick(1)
     one.flush()
