@@ -29,6 +29,7 @@ from os_ken import cfg
 from oslo_config import cfg as oslo
 
 from ryu_apps import runtime, settings, supervision
+from ryu_apps.connections import tls_files
 from ryu_apps.log_lines import LineFormatter
 
 LOG = logging.getLogger("vnc.manager")
@@ -224,10 +225,13 @@ def start_apps(names: Sequence[str]) -> tuple[object, list[threading.Thread]]:
 
 
 class _Signals:
-    """SIGTERM and SIGINT: the first asks to end, the second ends at once."""
+    """SIGTERM and SIGINT: the first asks to end, the second ends at once.  SIGHUP: ``look``, that
+    files of TLS are to be read again."""
 
     def __init__(self) -> None:
         self.asked = threading.Event()
+        self.look = threading.Event()
+        signal.signal(signal.SIGHUP, lambda *_: self.look.set())
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._handle)
 
@@ -267,6 +271,9 @@ def _run(prog: str) -> int:
             LOG.warning("%s", text)
         runtime.tune_collector()
         while not stop.asked.wait(0.5):
+            asked = stop.look.is_set()
+            stop.look.clear()
+            tls_files.PROCESS.look(force=asked)
             if supervision.PROCESS.ended:
                 return FAILED
             if services and not any(thread.is_alive() for thread in services):

@@ -13,6 +13,7 @@ from typing import Any
 import h11
 
 from ryu_apps.configuration.service import Configuration
+from ryu_apps.connections.tls_files import TlsFiles
 from ryu_apps.identity.base import Authenticator
 from ryu_apps.northbound import api
 from ryu_apps.northbound.base import NodeView
@@ -60,7 +61,7 @@ class ApiServer:
     def start(self) -> None:
         """Listen and serve from threads of its own."""
         options = self._settings
-        tls = _tls(options) if options.cert_file else None
+        tls = _tls_files(options) if options.cert_file else None
         listener = _listen(options.host, options.port)
         self._address = listener.getsockname()[:2]
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -128,6 +129,11 @@ def _listen(host: str, port: int) -> socket.socket:
         raise OSError(
             error.errno, f"[api] cannot listen on {host}:{port}: {error.strerror}"
         ) from error
+
+
+def _tls_files(options: Any) -> TlsFiles:
+    return TlsFiles("[api]", lambda: _tls(options), options.cert_file,
+                    [options.key_file, options.client_ca_file])
 
 
 def _tls(options: Any) -> ssl.SSLContext:

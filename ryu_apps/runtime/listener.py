@@ -16,6 +16,7 @@ from os_ken.ofproto import ofproto_common
 
 from ryu_apps.connections.limits import ConnectionLimits
 from ryu_apps.connections.peer_address import plain_address
+from ryu_apps.connections.tls_files import TlsFiles
 from ryu_apps.runtime.channel import peer_name
 from ryu_apps.runtime.expected import is_expected
 from ryu_apps.supervision import guarded
@@ -47,12 +48,20 @@ def repair_listening() -> None:
     ofp_handler.OFPHandler.close = close
 
 
-def tls_context() -> ssl.SSLContext | None:
-    """The context of the configured key and certificate, None without.  Raises ListenError."""
+def tls_files() -> TlsFiles | None:
+    """Of the configured key and certificate, None without.  Raises ListenError."""
     if CONF.ctl_privkey is None and CONF.ctl_cert is None:
         return None
     if CONF.ctl_privkey is None or CONF.ctl_cert is None:
         raise ListenError("--ctl-privkey and --ctl-cert must be given together")
+    try:
+        return TlsFiles("OpenFlow", _context, CONF.ctl_cert, [CONF.ctl_privkey, CONF.ca_certs])
+    except OSError as error:
+        raise ListenError(str(error)) from error
+
+
+def _context() -> ssl.SSLContext:
+    """Raises OSError that names the files."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -63,8 +72,8 @@ def tls_context() -> ssl.SSLContext | None:
             context.load_verify_locations(CONF.ca_certs)
             context.verify_mode = ssl.CERT_REQUIRED
     except (OSError, ssl.SSLError) as error:
-        raise ListenError(f"TLS credentials for OpenFlow ({CONF.ctl_cert}, {CONF.ctl_privkey}, "
-                          f"{CONF.ca_certs}): {error}") from error
+        raise OSError(f"TLS credentials for OpenFlow ({CONF.ctl_cert}, {CONF.ctl_privkey}, "
+                      f"{CONF.ca_certs}): {error}") from error
     return context
 
 
@@ -96,7 +105,7 @@ def _init(self: controller.OpenFlowController) -> None:
     self._limits_lock = threading.Lock()
     self._refused_logged = 0.0
     self.refused = 0
-    self.tls = tls_context()
+    self.tls = tls_files()
     tcp, tls = CONF.ofp_tcp_listen_port, CONF.ofp_ssl_listen_port
     if self.tls is None and tls and not tcp:
         raise ListenError("--ofp-ssl-listen-port needs --ctl-privkey and --ctl-cert")
@@ -175,7 +184,7 @@ def _connection(self: controller.OpenFlowController, sock: socket.socket, addres
         if self.tls is not None:
             sock.settimeout(CONF.ofp_handshake_timeout)
             try:
-                sock = self.tls.wrap_socket(sock, server_side=True)
+                sock = self.tls.context().wrap_socket(sock, server_side=True)
             except OSError as error:
                 LOG.warning("connection from %s closed: TLS handshake failed: %s",
                             peer_name(address), error)

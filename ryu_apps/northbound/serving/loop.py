@@ -14,6 +14,7 @@ from typing import Any
 
 from ryu_apps import supervision
 from ryu_apps.connections.source import source_of
+from ryu_apps.connections.tls_files import TlsFiles
 from ryu_apps.northbound.http.stream import Pieces
 from ryu_apps.northbound.serving.clients import Clients, Turned
 from ryu_apps.northbound.serving.connection import HttpConnection, State
@@ -50,7 +51,7 @@ class Loop:
     def __init__(
         self, listener: socket.socket,
         serve: Callable[[Loop, HttpConnection, dict[str, Any]], None],
-        threads: int, capacity: int, max_body: int, tls: ssl.SSLContext | None,
+        threads: int, capacity: int, max_body: int, tls: TlsFiles | None,
     ) -> None:
         listener.setblocking(False)
         self._listener = listener
@@ -328,6 +329,7 @@ class Loop:
     # ------------------------------------------------------------ coming and being late
 
     def _accept(self) -> None:
+        context = self._tls.context() if self._tls is not None else None
         for _ in range(ACCEPTED_AT_ONCE):
             try:
                 sock, address = self._listener.accept()
@@ -347,7 +349,7 @@ class Loop:
                     continue
                 self._drop(crowded, "there are too many connections")
             try:
-                connection = HttpConnection(sock, address[:2], source, self._max_body, self._tls)
+                connection = HttpConnection(sock, address[:2], source, self._max_body, context)
             except OSError:
                 sock.close()
                 continue

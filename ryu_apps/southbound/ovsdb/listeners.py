@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import socket
-import ssl
 from collections.abc import Iterator
 
-from ryu_apps.southbound.ovsdb.settings import OvsdbSettings, parse_listen, tls_context
+from ryu_apps.connections.tls_files import TlsFiles
+from ryu_apps.southbound.ovsdb.settings import OvsdbSettings, parse_listen
+from ryu_apps.southbound.ovsdb.tls import tls_files
 
 BACKLOG = 1024
 ACCEPTED_AT_ONCE = 64
@@ -20,12 +21,12 @@ class Exhausted(Exception):
 
 
 class Listener:
-    """One of ``settings.listen``.  ``tls``: the context of its connections, None for TCP.
+    """One of ``settings.listen``.  ``tls``: of its connections, None for TCP.
 
     ``bound``: (scheme "tcp" or "ssl", address, port).  Raises OSError that says which address.
     """
 
-    def __init__(self, text: str, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, text: str, tls: TlsFiles | None) -> None:
         _, address, port = parse_listen(text)
         self.tls = tls
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -65,12 +66,12 @@ def open_listeners(settings: OvsdbSettings) -> list[Listener]:
     """One for each of ``settings.listen``, or none at all: raises OSError that says which address
     or file, and ValueError for bad settings."""
     listeners: list[Listener] = []
-    tls: ssl.SSLContext | None = None
+    tls: TlsFiles | None = None
     try:
         for text in settings.listen:
             encrypted, _, _ = parse_listen(text)
             if encrypted and tls is None:
-                tls = tls_context(settings)
+                tls = tls_files(settings)
             listeners.append(Listener(text, tls if encrypted else None))
     except (OSError, ValueError):
         for listener in listeners:

@@ -266,9 +266,10 @@ class Poller:
         )
 
     def _accept_from(self, listener: Listener, _mask: int) -> None:
+        tls = listener.tls.context() if listener.tls is not None else None
         try:
             for sock, peer in listener.accepted():
-                self._connected(sock, (plain_address(peer[0]), peer[1]), listener.tls)
+                self._connected(sock, (plain_address(peer[0]), peer[1]), tls)
         except Exhausted as error:
             LOG.error("cannot accept hypervisors: %s", error)
             self._selector.unregister(listener.sock)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import ssl
 from dataclasses import dataclass
 
 from ryu_apps.connections.port_number import port_number
@@ -60,24 +59,3 @@ def parse_listen(text: str) -> tuple[bool, str, int]:
     except ValueError:
         raise ValueError(f"ovsdb listen {text!r}: bad address {address!r}") from None
     return scheme == "pssl", address, number
-
-
-def tls_context(settings: OvsdbSettings) -> ssl.SSLContext:
-    """For ``pssl`` listeners.  Raises ValueError where an option is missing, and OSError that names
-    the files where they can't be used."""
-    for name in ("private_key", "certificate", "ca_cert"):
-        if not getattr(settings, name):
-            raise ValueError(f"ovsdb listen pssl: needs the option {name}")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    try:
-        context.load_cert_chain(settings.certificate, settings.private_key)
-        context.load_verify_locations(settings.ca_cert)
-    except OSError as error:
-        raise OSError(
-            error.errno,
-            f"cannot use {settings.certificate}, {settings.private_key} and "
-            f"{settings.ca_cert} for pssl: {error.strerror or error}",
-        ) from error
-    return context

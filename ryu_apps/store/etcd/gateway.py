@@ -13,6 +13,7 @@ import threading
 import time
 from typing import Any
 
+from ryu_apps.connections.tls_files import TlsFiles
 from ryu_apps.store.base import StoreError, Unavailable
 from ryu_apps.store.etcd.errors import TRANSIENT, UNAUTHENTICATED, EtcdError, read_answer
 from ryu_apps.store.etcd.http import EtcdConnection, parse_endpoint
@@ -45,6 +46,13 @@ class _NotSent(OSError):
     """No connection; the request never left."""
 
 
+def _context(options: EtcdOptions) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=options.ca_file)
+    if options.cert_file:
+        context.load_cert_chain(options.cert_file, options.key_file)
+    return context
+
+
 class EtcdGateway:
     """Thread-safe.  ``timeout``: seconds for a request over all attempts."""
 
@@ -53,12 +61,11 @@ class EtcdGateway:
         if not self.endpoints:
             raise ValueError("no etcd endpoint is configured")
         self.timeout = timeout
-        self.context: ssl.SSLContext | None = None
+        self._tls: TlsFiles | None = None
         if any(endpoint.tls for endpoint in self.endpoints):
             try:
-                self.context = ssl.create_default_context(cafile=options.ca_file)
-                if options.cert_file:
-                    self.context.load_cert_chain(options.cert_file, options.key_file)
+                self._tls = TlsFiles("[store]", lambda: _context(options), options.cert_file,
+                                     [options.key_file, options.ca_file])
             except OSError as error:
                 raise StoreError(f"cannot use the TLS files for etcd: {error}") from error
         self.tokens = Tokens(options.username, options.password)
@@ -75,7 +82,8 @@ class EtcdGateway:
     # ---- connections
 
     def connect(self, index: int, timeout: float = CONNECT_TIMEOUT) -> EtcdConnection:
-        return EtcdConnection(self.endpoints[index], self.context, timeout)
+        context = self._tls.context() if self._tls is not None else None
+        return EtcdConnection(self.endpoints[index], context, timeout)
 
     def _exchange(
         self, index: int, path: str, body: bytes, connect_timeout: float, timeout: float

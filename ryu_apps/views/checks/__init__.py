@@ -13,6 +13,7 @@ from ryu_apps.views.checks import (
     policy,
     store,
     threads,
+    tls,
     tunnels,
 )
 from ryu_apps.views.health import Contributor
@@ -27,6 +28,7 @@ CONTRIBUTORS: tuple[Contributor, ...] = (
     policy.checks,
     connections.checks,
     authentication.checks,
+    tls.checks,
     core.checks,
     threads.checks,
 )
