@@ -89,5 +89,5 @@ bench: root deps venv ## The benchmarks of docs/benchmarks.md
 
 .PHONY: clean
 clean: ## Remove .venv and caches
-	@rm -rf "$(VENV)" "$(ROOT)"/.pytest_cache "$(ROOT)"/.ruff_cache "$(ROOT)"/.hypothesis \
+	@rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}"/vnc/keystone-* "$(VENV)" "$(ROOT)"/.pytest_cache "$(ROOT)"/.ruff_cache "$(ROOT)"/.hypothesis \
 		"$(ROOT)"/.import_linter_cache "$(ROOT)"/*.egg-info

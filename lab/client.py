@@ -23,10 +23,12 @@ class ApiError(Exception):
 
 
 class Client:
-    """JSON over one kept connection per thread; a broken one is made anew for idempotent calls."""
+    """JSON over one kept connection per thread; a broken one is made anew for idempotent calls.
+    ``token``: of who asks, where the API has to know that."""
 
-    def __init__(self, url: str, timeout: float = 60.0) -> None:
+    def __init__(self, url: str, timeout: float = 60.0, token: str = "") -> None:
         self.url = url
+        self._token = token
         parts = urllib.parse.urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._timeout = timeout
@@ -56,6 +58,8 @@ class Client:
         """
         data = None if body is None else json.dumps(body)
         headers = {"Accept": "application/json"}
+        if self._token:
+            headers["X-Auth-Token"] = self._token
         if data is not None:
             headers["Content-Type"] = "application/json"
         fresh = getattr(self._local, "connection", None) is None

@@ -149,9 +149,10 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.StrOpt("cert_file"),
         cfg.StrOpt("key_file"),
         cfg.StrOpt("client_ca_file"),
-        cfg.StrOpt("auth", default="none", choices=["none", "tokens"], help="Who says who a "
-                   "client is. none: nobody does, and clients are administrators. tokens: this "
-                   "system itself, with users in the config store."),
+        cfg.StrOpt("auth", default="none", choices=["none", "tokens", "keystone"], help="Who says "
+                   "who a client is. none: nobody does, and clients are administrators. tokens: "
+                   "this system itself, with users in the config store. keystone: a Keystone, by "
+                   "the options of [keystone_authtoken]."),
         cfg.BoolOpt("allow_unauthenticated", default=False, help="With auth none, listen also "
                     "where others than this host reach the API: whoever does is an "
                     "administrator."),

@@ -27,9 +27,12 @@ class Taken(NamedTuple):
 
 class LoopbackNode:
     """``directory``: for its configuration, database and log.  ``peers``: values of ``[bgp] peer``.
-    ``ports``: of its listeners: "api", "ovsdb", "openflow" and, with peers, "bgp"."""
+    ``ports``: of its listeners: "api", "ovsdb", "openflow" and, with peers, "bgp".  ``settings``:
+    more of the configuration file.  ``token``: of who asks it."""
 
-    def __init__(self, directory: Path, peers: Iterable[str] = ()) -> None:
+    def __init__(
+        self, directory: Path, peers: Iterable[str] = (), settings: str = "", token: str = "",
+    ) -> None:
         peers = list(peers)
         self.ports = {name: free_port() for name in ("api", "ovsdb", "openflow", "bgp")}
         self.log = directory / "node.log"
@@ -43,7 +46,7 @@ class LoopbackNode:
             "[ovsdb]", f"listen = ptcp:{ports['ovsdb']}:{ADDRESS}",
             f"controller_target = tcp:{ADDRESS}:{ports['openflow']}",
             "[bgp]", *bgp, *(f"peer = {peer}" for peer in peers),
-            "[api]", f"host = {ADDRESS}", f"port = {ports['api']}", "",
+            "[api]", f"host = {ADDRESS}", f"port = {ports['api']}", settings, "",
         ]))
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
@@ -51,7 +54,7 @@ class LoopbackNode:
                  str(config), "--ofp-tcp-listen-port", str(ports["openflow"])],
                 stdout=log, stderr=log,
             )
-        self.client = Client(f"http://{ADDRESS}:{ports['api']}", timeout=300)
+        self.client = Client(f"http://{ADDRESS}:{ports['api']}", timeout=300, token=token)
 
     def __enter__(self) -> LoopbackNode:
         def up() -> bool:

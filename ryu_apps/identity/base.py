@@ -68,4 +68,6 @@ def token_of(environ: Environ, uri: str) -> str:
         )
     if len(token) > MAX_TOKEN:
         raise Unauthenticated(f"The token has more than {MAX_TOKEN} characters.", uri)
+    if not token.isascii() or " " in token or not token.isprintable():
+        raise Unauthenticated("The token has characters that no token has.", uri)
     return token
