@@ -107,3 +107,18 @@ def test_extra_routes(node):
     run(node, "router", "remove", "subnet", "r", "s")
     run(node, "router", "delete", "r")
     run(node, "network", "delete", "n")
+
+
+def test_service_types(node):
+    run(node, "network", "create", "n")
+    made = read(node, "subnet", "create", "--network", "n", "--subnet-range", "10.4.0.0/24",
+                "--service-type", "compute:nova", "s")
+    assert made["service_types"] == ["compute:nova"]
+    assert "No valid service subnet" in run(node, "port", "create", "--network", "n", "p", ok=False)
+    port = read(node, "port", "create", "--network", "n", "--device-owner", "compute:nova", "p")
+    assert port["fixed_ips"][0]["subnet_id"] == made["id"]
+    run(node, "subnet", "unset", "--service-type", "compute:nova", "s")
+    run(node, "subnet", "set", "--service-type", "network:foo", "s")
+    assert read(node, "subnet", "show", "s")["service_types"] == ["network:foo"]
+    run(node, "port", "delete", "p")
+    run(node, "network", "delete", "n")

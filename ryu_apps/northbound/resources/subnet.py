@@ -54,7 +54,7 @@ class SubnetUpdate(Body):
     allocation_pools: Annotated[list[PoolBody], Field(max_length=MAX_LIST)] | None = None
     dns_nameservers: Names | None = None
     host_routes: Annotated[list[HostRouteBody], Field(max_length=256)] | None = None
-    service_types: only([]) = []
+    service_types: Names | None = None
     segment_id: only() = None
     dns_publish_fixed_ip: only(False) = False
 
@@ -92,7 +92,7 @@ def view(item: Subnet, shared: bool) -> View:
         "ipv6_ra_mode": item.ipv6_ra_mode or None,
         "subnetpool_id": item.subnetpool_id or None,
         "segment_id": None,
-        "service_types": [],
+        "service_types": list(item.service_types),
         "shared": shared,
         **standard.standard(item),
     }
@@ -124,4 +124,8 @@ COLLECTION = Collection(
         "service_types": list_of(), "shared": BOOLEAN,
     },
     filter_only=frozenset({"shared"}),
+    extensions={
+        "subnet-service-types": (
+            "Subnet service types", "Subnets that give addresses to some ports alone"),
+    },
 )

@@ -37,7 +37,7 @@ KEYS = {
     "subnet": (
         "id", "network_id", "cidr", *HEAD, "gateway_ip", "enable_dhcp", "allocation_pools",
         "dns_nameservers", "host_routes", "ipv6_ra_mode", "ipv6_address_mode", "subnetpool_id",
-        *TAIL,
+        "service_types", *TAIL,
     ),
     "port": (
         "id", "network_id", "mac_address", *HEAD, "admin_state_up", "fixed_ips", "device_id",

@@ -25,7 +25,7 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "tag-ports-during-bulk-creation", "tag-creation", "aap-reject-multicast",
         "availability_zone", "network_availability_zone", "router_availability_zone",
         "network-ip-availability", "service-type", "flavors", "l3-flavors",
-        "extraroute", "extraroute-atomic",
+        "extraroute", "extraroute-atomic", "subnet-service-types",
         "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
         "quotas", "quota_details",
     } <= listed

@@ -32,7 +32,8 @@ class HostRoute:
 @dataclass(frozen=True, slots=True)
 class Subnet(Resource):
     """A prefix of a network.  ``gateway_ip`` "": it has none.  ``subnetpool_id``: the pool that its
-    prefix was given out of, or ""."""
+    prefix was given out of, or "".  ``service_types``: the device owners of the ports that get
+    addresses of it; none named are all."""
 
     network_id: str
     cidr: str
@@ -45,6 +46,7 @@ class Subnet(Resource):
     ipv6_ra_mode: str = ""
     ipv6_address_mode: str = ""
     subnetpool_id: str = ""
+    service_types: tuple[str, ...] = ()
 
     @property
     def ip_version(self) -> int:

@@ -8,26 +8,32 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import FixedIp, Network, Port, Subnet
-from ryu_apps.control.config.rules import ipv6_modes
+from ryu_apps.control.config.rules import ipv6_modes, service_types
 from ryu_apps.control.config.rules.addresses import parse_address, parse_host
 from ryu_apps.control.config.rules.draft import Draft, bad_request, conflict
 
 MAX_FIXED_IPS = 16
 
 
-def automatic(draft: Draft, network: Network, mac: str) -> tuple[FixedIp, ...]:
+def automatic(draft: Draft, network: Network, mac: str, owner: str) -> tuple[FixedIp, ...]:
     """One IPv4 address, one IPv6 address, and one of each subnet with automatic addresses, as far
-    as the network has such subnets.
+    as the network has such subnets for ports of the device owner ``owner``.
 
-    Raises RuleError 409 when every subnet of a family is full.
+    Raises RuleError 409 when every subnet of a family is full, or none is for such ports.
     """
+    subnets = service_types.candidates(draft.config, network.id, owner)
+    if not subnets and draft.config.subnets_by_network.get(network.id):
+        raise conflict(
+            "IpAddressGenerationFailureNoMatchingSubnet",
+            f"No valid service subnet for the given device owner, network {network.id}, service "
+            f"type {owner}.",
+        )
     by_version: dict[int, list[Subnet]] = {}
-    for subnet_id in draft.config.subnets_by_network.get(network.id, ()):
-        subnet = draft.config.subnets[subnet_id]
+    for subnet in subnets:
         if not subnet.auto_address:
             by_version.setdefault(subnet.ip_version, []).append(subnet)
     found = tuple(_from_any(draft, network, by_version[key]) for key in sorted(by_version))
-    return ipv6_modes.with_auto(draft, network.id, mac, found)
+    return ipv6_modes.with_auto(draft, network.id, mac, found, owner)
 
 
 def chosen(
@@ -35,21 +41,27 @@ def chosen(
     network: Network,
     requested: list[dict[str, Any]],
     mac: str,
+    owner: str,
     keep: Port | None = None,
 ) -> tuple[FixedIp, ...]:
     """The addresses a request asks for: by subnet, by address, or both; and those of the subnets
     with automatic addresses, unless it asks for none at all.
 
-    ``mac``: the port's.  ``keep``: the port itself, whose present addresses it may keep.  Raises
-    RuleError.
+    ``mac``, ``owner``: MAC and device owner of the port.  ``keep``: the port itself, whose present
+    addresses it may keep.  Raises RuleError.
     """
     if len(requested) > MAX_FIXED_IPS:
         raise bad_request(
             f"Exceeded maximum amount of fixed ips per port: {MAX_FIXED_IPS}.", "InvalidInput"
         )
+    subnets = service_types.candidates(draft.config, network.id, owner)
+    if keep is not None:
+        subnets += [draft.config.subnets[fixed.subnet_id] for fixed in keep.fixed_ips]
     found: list[FixedIp | None] = []
     for item in requested:
-        found.append(_explicit(draft, network, item, mac, keep) if item.get("ip_address") else None)
+        found.append(
+            _explicit(draft, network, subnets, item, mac, keep) if item.get("ip_address") else None
+        )
     taken = [item for item in found if item is not None]
     if len(set(taken)) != len(taken):
         raise bad_request("Duplicate IP address in fixed_ips: name each address once.",
@@ -57,7 +69,7 @@ def chosen(
     present = list(keep.fixed_ips) if keep else []
     for position, item in enumerate(requested):
         if found[position] is None:
-            subnet = _subnet(draft, network, item.get("subnet_id"))
+            subnet = _subnet(draft, network, subnets, item.get("subnet_id"))
             if subnet.auto_address:
                 own = ipv6_modes.address(draft, subnet, mac, keep.id if keep else "")
                 found[position] = own if own not in taken else None
@@ -75,7 +87,7 @@ def chosen(
     result = tuple(item for item in found if item is not None)
     if not requested:
         return result
-    return ipv6_modes.with_auto(draft, network.id, mac, result, keep.id if keep else "")
+    return ipv6_modes.with_auto(draft, network.id, mac, result, owner, keep.id if keep else "")
 
 
 def unchanged(port: Port, requested: list[dict[str, Any]]) -> bool:
@@ -95,11 +107,12 @@ def unchanged(port: Port, requested: list[dict[str, Any]]) -> bool:
 
 
 def _explicit(
-    draft: Draft, network: Network, item: dict[str, Any], mac: str, keep: Port | None
+    draft: Draft, network: Network, subnets: list[Subnet], item: dict[str, Any], mac: str,
+    keep: Port | None,
 ) -> FixedIp:
     address = parse_host(item["ip_address"])
     if item.get("subnet_id"):
-        subnet = _subnet(draft, network, item["subnet_id"])
+        subnet = _subnet(draft, network, subnets, item["subnet_id"])
         if not _within(subnet, address):
             raise bad_request(
                 f"IP address {address} is not a valid IP for the specified subnet {subnet.id} "
@@ -107,8 +120,7 @@ def _explicit(
                 "InvalidIpForSubnet",
             )
     else:
-        for subnet_id in draft.config.subnets_by_network.get(network.id, ()):
-            subnet = draft.config.subnets[subnet_id]
+        for subnet in subnets:
             if _within(subnet, address):
                 break
         else:
@@ -140,16 +152,14 @@ def _within(subnet: Subnet, address: str) -> bool:
     return first <= int(parsed) <= last
 
 
-def _subnet(draft: Draft, network: Network, subnet_id: str | None) -> Subnet:
+def _subnet(
+    draft: Draft, network: Network, subnets: list[Subnet], subnet_id: str | None
+) -> Subnet:
     if not subnet_id:
         raise bad_request("each of fixed_ips needs 'subnet_id' or 'ip_address'", "InvalidInput")
     subnet = draft.get("subnet", subnet_id)
-    if subnet.network_id != network.id:
-        raise bad_request(
-            f"Invalid input for operation: Failed to create port on network {network.id}, because "
-            f"fixed_ips included invalid subnet {subnet_id}.",
-            "InvalidInput",
-        )
+    if subnet not in subnets:
+        raise service_types.refused(network.id, subnet_id)
     return subnet
 
 

@@ -14,6 +14,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.ipam import eui64_address
 from ryu_apps.control.config.model import FixedIp, Port, Subnet
 from ryu_apps.control.config.rules.draft import Context, Draft, RuleError, bad_request, conflict
+from ryu_apps.control.config.rules.service_types import serves
 
 MODES = ("slaac", "dhcpv6-stateful", "dhcpv6-stateless")
 MAX_AUTO_SUBNETS = 8
@@ -82,14 +83,16 @@ def address(draft: Draft, subnet: Subnet, mac: str, port_id: str = "") -> FixedI
 
 
 def with_auto(
-    draft: Draft, network_id: str, mac: str, chosen: tuple[FixedIp, ...], port_id: str = ""
+    draft: Draft, network_id: str, mac: str, chosen: tuple[FixedIp, ...], owner: str,
+    port_id: str = "",
 ) -> tuple[FixedIp, ...]:
-    """``chosen`` and an address of every automatic subnet that is not in it."""
+    """``chosen`` and an address of every automatic subnet that is not in it and serves ports of the
+    device owner ``owner``."""
     present = {fixed.subnet_id for fixed in chosen}
     return chosen + tuple(
         address(draft, subnet, mac, port_id)
         for subnet in auto_subnets(draft.config, network_id)
-        if subnet.id not in present
+        if subnet.id not in present and serves(subnet, owner)
     )
 
 
@@ -117,7 +120,7 @@ def chosen_address(subnet: Subnet, ip: str, mac: str) -> None:
 
 
 def subnet_created(draft: Draft, subnet: Subnet, context: Context) -> None:
-    """Give every port of the network its address on a new automatic subnet."""
+    """Give every port of the network that a new automatic subnet serves its address there."""
     if not subnet.auto_address:
         return
     config = draft.config
@@ -129,7 +132,7 @@ def subnet_created(draft: Draft, subnet: Subnet, context: Context) -> None:
         )
     for port_id in list(config.ports_by_network.get(subnet.network_id, ())):
         port = config.ports[port_id]
-        if not port.is_router_interface:
+        if not port.is_router_interface and serves(subnet, port.device_owner):
             own = address(draft, subnet, port.mac_address)
             _replace(draft, port, (*port.fixed_ips, own), context)
 

@@ -13,7 +13,12 @@ from typing import Any
 from ryu_apps.control.config import access, ipam
 from ryu_apps.control.config.attachments import router_interfaces
 from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Port, Router, Subnet
-from ryu_apps.control.config.rules import address_scopes, external_gateways, extra_routes
+from ryu_apps.control.config.rules import (
+    address_scopes,
+    external_gateways,
+    extra_routes,
+    service_types,
+)
 from ryu_apps.control.config.rules.authority import may
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -91,6 +96,8 @@ def add_interface(draft: Draft, id: str, body: dict[str, Any], context: Context)
             f"Bad router request: Subnet for router interface must have a gateway IP; set "
             f"gateway_ip of subnet {subnet.id}, or give a port_id."
         )
+    if not service_types.serves(subnet, ROUTER_INTERFACE):
+        raise service_types.refused(subnet.network_id, subnet.id)
     _attachable(draft, router, [subnet])
     _on_link(subnet)
     users = draft.config.ports_by_address.get((subnet.id, subnet.gateway_ip))

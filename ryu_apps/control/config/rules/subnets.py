@@ -7,7 +7,7 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import HostRoute, Subnet
-from ryu_apps.control.config.rules import ipv6_modes, pools, prefix_allocation
+from ryu_apps.control.config.rules import ipv6_modes, pools, prefix_allocation, service_types
 from ryu_apps.control.config.rules.addresses import Net, parse_address, parse_host
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -46,6 +46,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Subnet:
             ),
             dns_nameservers=_nameservers(body.get("dns_nameservers")),
             host_routes=_host_routes(net.version, body.get("host_routes")),
+            service_types=service_types.parsed(body.get("service_types")),
             subnetpool_id=pool.id if pool is not None else "",
             **modes,
             **{**common(body, context), "project_id": project},
@@ -65,6 +66,8 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Sub
         fields["dns_nameservers"] = _nameservers(body["dns_nameservers"])
     if "host_routes" in body:
         fields["host_routes"] = _host_routes(net.version, body["host_routes"])
+    if "service_types" in body:
+        fields["service_types"] = service_types.parsed(body["service_types"])
     gateway = old.gateway_ip
     if "gateway_ip" in body:
         gateway = pools.gateway(net, body["gateway_ip"])

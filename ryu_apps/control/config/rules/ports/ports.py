@@ -32,9 +32,9 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
     fields["project_id"] = fields["project_id"] or network.project_id
     requested = body.get("fixed_ips")
     if requested is None:
-        addresses = fixed_ips.automatic(draft, network, mac)
+        addresses = fixed_ips.automatic(draft, network, mac, owner)
     else:
-        addresses = fixed_ips.chosen(draft, network, requested, mac)
+        addresses = fixed_ips.chosen(draft, network, requested, mac, owner)
     groups = body.get("security_groups") or ()
     if groups and not security:
         raise _security_required()
@@ -88,7 +88,10 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
     if body.get("fixed_ips") is not None and not old.is_router_interface:
         network = draft.config.networks[old.network_id]
         mac = fields.get("mac_address", old.mac_address)
-        fields["fixed_ips"] = fixed_ips.chosen(draft, network, body["fixed_ips"], mac, keep=old)
+        owner = fields.get("device_owner", old.device_owner) or ""
+        fields["fixed_ips"] = fixed_ips.chosen(
+            draft, network, body["fixed_ips"], mac, owner, keep=old
+        )
     if "binding_profile" in body:
         fields["binding_profile"] = profile(body["binding_profile"])
     security = body.get("port_security_enabled")
