@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from . import login
 from .errors import UNREACHABLE, USAGE, CliError
 
 DEFAULT_URL = "http://127.0.0.1:9696"
@@ -46,6 +47,7 @@ class Client:
                 f"{url!r}", USAGE,
             )
         self._timeout = timeout
+        self._token = ""
         self.url = f"{parts.scheme}://{parts.netloc}"
         handlers: list[Any] = [urllib.request.ProxyHandler({})]
         if parts.scheme == "https":
@@ -76,6 +78,13 @@ class Client:
         """POST without a body.  Raises CliError."""
         return self._call("POST", path, ())
 
+    def write(self, method: str, path: str, body: Any = None) -> Any:
+        """Send JSON, or nothing; the answer, or None where it has no body.  Raises CliError."""
+        data = json.dumps(body).encode() if body is not None else None
+        with self._errors(path), self._open(method, path, data, self._timeout) as answer:
+            raw = answer.read()
+        return self._decode(raw) if raw else None
+
     def put(self, path: str) -> Any:
         """PUT without a body.  Raises CliError."""
         return self._call("PUT", path, ())
@@ -91,9 +100,52 @@ class Client:
 
     def lines(self, path: str) -> Iterator[bytes]:
         """GET an answer that is made line by line.  Raises CliError, also half way."""
-        request = urllib.request.Request(self.url + path)
-        with self._errors(path), self._opener.open(request, timeout=self._timeout) as answer:
+        with self._errors(path), self._open("GET", path, None, self._timeout) as answer:
             yield from answer
+
+    def _open(
+        self, method: str, path: str, data: bytes | None, timeout: float
+    ) -> http.client.HTTPResponse:
+        """Logs in where the node wants to know who asks, and asks again.  Raises what urllib
+        does, CliError."""
+        def ask() -> http.client.HTTPResponse:
+            headers = {"Accept": "application/json"}
+            if self._token:
+                headers["X-Auth-Token"] = self._token
+            return self._opener.open(urllib.request.Request(
+                self.url + path, headers=headers, method=method, data=data), timeout=timeout)
+
+        try:
+            return ask()
+        except urllib.error.HTTPError as error:
+            if error.code != 401 or self._token:
+                raise
+            with error:
+                error.read()
+        self._token = self._login()
+        return ask()
+
+    def _login(self) -> str:
+        """A token.  Raises CliError."""
+        given = login.credentials()
+        if given.get("token"):
+            return str(given["token"])
+        body = login.request(given)
+        if body is None:
+            raise CliError(f"{self.url} wants to know who asks: {login.HINT}")
+        url = str(given.get("auth_url") or f"{self.url}/v3").rstrip("/")
+        url += "" if url.endswith("/v3") else "/v3"
+        request = urllib.request.Request(
+            f"{url}/auth/tokens?nocatalog", method="POST", data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with self._opener.open(request, timeout=self._timeout) as answer:
+                return str(answer.headers["X-Subject-Token"])
+        except urllib.error.HTTPError as error:
+            with error:
+                text = _refusal(error.code, error.read(), f"{url}/auth/tokens")
+            raise CliError(f"{url} refused the login: {text}") from error
 
     @contextlib.contextmanager
     def _errors(self, path: str) -> Iterator[None]:
@@ -113,13 +165,10 @@ class Client:
         self, method: str, path: str, accept: tuple[int, ...], body: bytes = b"",
         timeout: float | None = None,
     ) -> Any:
-        request = urllib.request.Request(
-            self.url + path, headers={"Accept": "application/json"}, method=method,
-            data=body if method == "POST" else None,
-        )  # fmt: skip
+        data = body if method == "POST" else None
         with self._errors(path):
             try:
-                with self._opener.open(request, timeout=timeout or self._timeout) as answer:
+                with self._open(method, path, data, timeout or self._timeout) as answer:
                     return self._decode(answer.read())
             except urllib.error.HTTPError as error:
                 if error.code not in accept:
@@ -226,7 +275,8 @@ def _items(answer: dict[str, Any], collection: str) -> list[dict[str, Any]]:
 
 def _refusal(status: int, body: bytes, path: str) -> str:
     try:
-        error = json.loads(body)["NeutronError"]
+        found = json.loads(body)
+        error = found.get("NeutronError") or found["error"]
         return error["message"] if isinstance(error, dict) else str(error)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return f"the node answered {path} with HTTP status {status}"

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ryu_apps import __version__
 from ryu_apps.cli import completion, explain, networks, output, ports, system, topology, vpn
 from ryu_apps.cli.config import command as configuration
+from ryu_apps.cli.identity import command as identity
 from ryu_apps.cli.pki import command as pki
 from ryu_apps.cli.plug import command as plug
 from ryu_apps.cli.trace import command as trace
@@ -34,6 +35,8 @@ environment:
   VNCTL_CA, VNCTL_CERT, VNCTL_KEY   as --ca, --cert, --key
   VNC_PKI     the directory of the site's certificates, as pki --directory
   VNCTL_EXEC  how to run a command on a hypervisor, as trace --exec
+  OS_USERNAME, OS_PASSWORD, OS_PROJECT_NAME ... or OS_CLOUD   who asks, where the node wants to
+              know: as for the openstack client
   COLUMNS     width to fold tables to, where the output is no terminal
 
 exit status:
@@ -45,7 +48,8 @@ EVERY = 2.0
 
 COMMANDS: list[Command] = [
     *system.COMMANDS, *topology.COMMANDS, *networks.COMMANDS, *ports.COMMANDS, *vpn.COMMANDS,
-    *trace.COMMANDS, *explain.COMMANDS, *configuration.COMMANDS, *plug.COMMANDS,
+    *trace.COMMANDS, *explain.COMMANDS, *configuration.COMMANDS, *identity.COMMANDS,
+    *plug.COMMANDS,
     *pki.COMMANDS, *completion.COMMANDS,
 ]  # fmt: skip
 

@@ -17,7 +17,7 @@ import bcrypt
 
 MAX_PASSWORD = 4096
 """Bytes; Keystone's max_password_length."""
-MIN_COST, MAX_COST = 4, 16
+MIN_COST, DEFAULT_COST, MAX_COST = 4, 12, 16
 _FORM = re.compile(
     r"\$bcrypt-sha256\$v=2,t=2b,r=(\d{1,2})\$([./0-9A-Za-z]{22})\$([./0-9A-Za-z]{31})"
 )
