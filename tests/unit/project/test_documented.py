@@ -10,6 +10,7 @@ import pytest
 from ryu_apps import settings
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from tests.unit.northbound.api_client import Node
+from tests.unit.northbound.users import with_users
 
 ROOT = Path(__file__).resolve().parents[3]
 OPTIONS = [(group.name, option) for group, options in settings.OPTIONS.items()
@@ -44,6 +45,21 @@ def test_option(group, option):
     if wanted is not None:
         assert f"`{wanted}`" in row, f"docs/operations.md: {option.name} is {wanted}"
         assert line[1].strip() == wanted, f"configs/node.conf: {option.name} is {wanted}"
+
+
+def test_every_path_of_identity():
+    text = (ROOT / "docs/identity.md").read_text()
+    node = with_users()
+    try:
+        paths = {route.path for route in node.server.application.routes
+                 if route.path.startswith(("/v3", "/v1/identity"))}
+    finally:
+        node.close()
+    assert len(paths) > 30
+    for path in paths:
+        # The last word that is no parameter: "application_credentials", "roles", "catalog".
+        word = [part for part in path.split("/") if part and not part.startswith("{")][-1]
+        assert re.search(rf"[/`]{word}\b", text), path
 
 
 def test_every_path_and_attribute():
