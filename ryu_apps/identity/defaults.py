@@ -56,7 +56,7 @@ def check(action: str, needs: Needs) -> str:
     for relation in needs:
         if relation == anyone:
             words.append(f"role:{ROLES[action]}")
-        elif relation.role:
+        elif relation.role or action != "get":
             words.append(f"(role:{ROLES[action]} and {relation.check})")
         else:
             words.append(relation.check)

@@ -24,8 +24,9 @@ COLLECTIONS = {
     "network": "networks", "subnet": "subnets", "port": "ports", "router": "routers",
     "security_group": "security-groups", "security_group_rule": "security-group-rules",
     "address_group": "address-groups", "address_scope": "address-scopes",
-    "subnetpool": "subnetpools",
+    "subnetpool": "subnetpools", "rbac_policy": "rbac-policies",
 }
+SHAREABLE = ("network", "security_group", "address_group", "address_scope", "subnetpool")
 HIDDEN = ("provider:segmentation_id", "vpn:rd_index", "binding:host_id", "vpn:vni")
 
 
@@ -86,7 +87,7 @@ class Client:
 
     def body(self, kind: str) -> dict[str, Any]:
         body = getattr(self, kind)()
-        if kind != "security_group_rule" and self.chance(0.8):
+        if kind not in ("security_group_rule", "rbac_policy") and self.chance(0.8):
             body["name"] = next(self.site.names)
         if self.chance(0.1):
             body["project_id"] = self.source.choice(PROJECTS[1:])
@@ -150,6 +151,11 @@ class Client:
             body["remote_address_group_id"] = self.some("address_group")
         return body
 
+    def rbac_policy(self) -> dict[str, Any]:
+        kind = self.source.choice(SHAREABLE)
+        return {"object_type": kind, "object_id": self.some(kind), "action": "access_as_shared",
+                "target_tenant": self.source.choice((*PROJECTS[1:], "*"))}
+
     def address_group(self) -> dict[str, Any]:
         return {"addresses": ["10.0.0.0/8"]}
 
@@ -182,7 +188,8 @@ class Client:
             for name in ("network_id", "project_id", "cidr", "ip_version", "ipv6_ra_mode",
                          "ipv6_address_mode", "security_group_id", "direction", "protocol",
                          "remote_group_id", "remote_address_group_id", "addresses",
-                         "provider:segmentation_id", "subnetpool_id", "use_default_subnetpool",
+                         "provider:segmentation_id", "object_type", "object_id", "action",
+                         "subnetpool_id", "use_default_subnetpool",
                          *(("shared", "prefixes") if kind == "subnetpool" else ())):
                 body.pop(name, None)
             if kind == "subnet" and self.chance(0.5):

@@ -31,19 +31,35 @@ SHARED = ("network", "security_group", "address_group", "address_scope", "subnet
 """The kinds of which some are everybody's."""
 
 
+def is_shared(world: dict, who: str, kind: str, item: Any) -> bool:
+    """With everyone, or with the project by a policy."""
+    return item.shared or any(
+        one.object_id == item.id and one.target_tenant == who
+        for (found, _), one in world.items() if found == "rbac_policy"
+    )
+
+
+def seems_shared(world: dict, who: str, kind: str, item: Any) -> bool:
+    """Also by what it belongs to."""
+    if kind == "subnet":
+        kind, item = "network", world["network", item.network_id]
+    elif kind == "security_group_rule":
+        kind, item = "security_group", world["security_group", item.security_group_id]
+    return kind in SHARED and is_shared(world, who, kind, item)
+
+
 def sees(world: dict, who: str, kind: str, item: Any, role: str = "member") -> bool:
     if role == "auditor":
-        return kind in SHARED and item.shared
+        return seems_shared(world, who, kind, item)
     if not who or (item.project_id == who and kind != "security_group_rule"):
         return True
-    if kind in SHARED:
-        return item.shared
-    if kind in ("subnet", "port"):
-        network = world["network", item.network_id]
-        return network.project_id == who or (kind == "subnet" and network.shared)
-    if kind == "security_group_rule":
-        return world["security_group", item.security_group_id].project_id == who
-    return False
+    if kind in ("subnet", "port") and world["network", item.network_id].project_id == who:
+        return True
+    if kind == "security_group_rule" and (
+        world["security_group", item.security_group_id].project_id == who
+    ):
+        return True
+    return seems_shared(world, who, kind, item)
 
 
 def owns(world: dict, who: str, kind: str, item: Any) -> bool:
@@ -76,6 +92,8 @@ def references(kind: str, item: Any) -> set[tuple[str, str]]:
         ) if getattr(item, field, "")
     }
     found |= {("security_group", id) for id in getattr(item, "security_groups", ())}
+    if kind == "rbac_policy":
+        found.add((item.object_type, item.object_id))
     return found | {("subnet", one.subnet_id) for one in getattr(item, "fixed_ips", ())}
 
 
@@ -121,6 +139,9 @@ def step(
         # The group of another project that a deleted group was the remote of loses that rule.
         if not allowed and verb == "delete":
             allowed = key[0] in ("security_group", "security_group_rule")
+        # An administrator's policy goes with what it shares.
+        if not allowed and verb == "delete" and key[0] == "rbac_policy":
+            allowed = (old.object_type, old.object_id) not in after
         if who and new is not None:
             named = references(key[0], new)
             for kind_named, id in named - (references(key[0], old) if old else set()):
@@ -157,6 +178,11 @@ def test_no_leaks(seed, calls):
             step(site, client, who, "create", "security_group")
             step(site, client, who, "create", "router")
         site.call("", "POST", "/v2.0/networks", {"network": {"shared": True, "project_id": "red"}})
+        for (kind, id), item in site.all().items():
+            if kind in SHARED and item.project_id == "red":
+                site.call("red", "POST", "/v2.0/rbac-policies", {"rbac_policy": {
+                    "object_type": kind, "object_id": id, "action": "access_as_shared",
+                    "target_tenant": "green"}})
         for who, verb, kind, role in calls:
             step(site, client, PROJECTS[who % 4], verb, kind, role)
     finally:

@@ -27,6 +27,7 @@ from ryu_apps.control.config.resources.port import (
     Port,
 )
 from ryu_apps.control.config.resources.quota import QUOTA, Limit, Quota
+from ryu_apps.control.config.resources.rbac_policy import RBAC_POLICY, RbacPolicy
 from ryu_apps.control.config.resources.resource import Resource
 from ryu_apps.control.config.resources.router import ROUTER, ExtraRoute, Router
 from ryu_apps.control.config.resources.security_group import SECURITY_GROUP, SecurityGroup
@@ -41,15 +42,15 @@ from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
 __all__ = [
     "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "AddressScope", "Binding", "Change",
     "DhcpOption", "ExtraRoute", "FixedIp", "HostRoute", "Kind", "Limit", "Network", "Pool", "Port",
-    "Quota", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Subnet", "SubnetPool",
-    "means_the_same", "normalized",
+    "Quota", "RbacPolicy", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Subnet",
+    "SubnetPool", "means_the_same", "normalized",
 ]
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         NETWORK, SUBNET, PORT, ROUTER, SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP,
-        ADDRESS_SCOPE, SUBNETPOOL, QUOTA,
+        ADDRESS_SCOPE, SUBNETPOOL, RBAC_POLICY, QUOTA,
     )
 }
 """All kinds by name, in the order in which the API lists them."""

@@ -22,7 +22,6 @@ _EXTENSIONS = (
     ("metering", "metering"),
     ("network-segment-range", "network_segment_ranges"),
     ("qos", "qos"),
-    ("rbac-policies", "rbac-policies"),
     ("router", "floatingips"),
     ("external-gateway-multihoming", "routers/*/add_external_gateways "
      "routers/*/update_external_gateways routers/*/remove_external_gateways"),

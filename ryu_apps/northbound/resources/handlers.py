@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from ryu_apps.control.config import access
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.rules import Draft, quotas
+from ryu_apps.control.config.rules import Context, Draft, quotas, sharing
 from ryu_apps.control.config.rules.authority import may, may_create
 from ryu_apps.control.config.rules.draft import not_found
 from ryu_apps.northbound.bodies import parsing
@@ -78,7 +78,7 @@ class Handlers:
             self._check_parent(Draft(config, who), within)
             items = self._candidates(config, asked.filters, within)
             return [
-                (item, c.extra(config, item))
+                (access.as_seen(config, who.project_id, self.kind, item), c.extra(config, item))
                 for item in access.only_visible(config, who, self.kind, items)
             ]
 
@@ -132,7 +132,8 @@ class Handlers:
 
         def find(config: Config) -> tuple[Any, Any]:
             item = self.visible(config, call, id, within)
-            return item, self.collection.extra(config, item)
+            seen = access.as_seen(config, call.authority.project_id, self.kind, item)
+            return seen, self.collection.extra(config, item)
 
         view = self.collection.view(*self._configuration.read(find))
         self._add_states([view])
@@ -169,10 +170,12 @@ class Handlers:
 
     def _reply(self, call: Call, status: int, items: list[Any], single: bool) -> Reply:
         c = self.collection
-        extras = self._configuration.read(
-            lambda config: [c.extra(config, item) for item in items]
-        )
-        found = [c.view(item, extra) for item, extra in zip(items, extras, strict=True)]
+        project = call.authority.project_id
+        seen = self._configuration.read(lambda config: [
+            (access.as_seen(config, project, self.kind, item), c.extra(config, item))
+            for item in items
+        ])
+        found = [c.view(item, extra) for item, extra in seen]
         self._add_states(found, new=status == 201)
         hidden = self._hidden(call)
         found = [listing.select(view, set(), hidden) for view in found]
@@ -207,6 +210,7 @@ class Handlers:
                     body = {**body, **within}
                     may_create(draft, self.kind, body, attributes)
                     made.append(c.rules.create(draft, body, context))
+                    sharing.follow(draft, self.kind, made[-1], context)
                 quotas.require(draft, self.kind, made, context)
                 return draft.changes(), made
 
@@ -217,7 +221,7 @@ class Handlers:
         body = parsing.parse(c.update_body, parsing.unwrap(call.json(), c.name), c.shown, "PUT")
         context = self._env.context(call)
         item = self.commit_one(
-            call, id, "update", lambda draft: c.rules.update(draft, id, body, context),
+            call, id, "update", self._updating(id, body, context),
             parsing.named(c.update_body, body), within,
         )
         return self._reply(call, 200, [item], True)
@@ -225,10 +229,24 @@ class Handlers:
     def delete(self, call: Call, id: str, **within: str) -> Reply:
         context = self._env.context(call)
         self.commit_one(
-            call, id, "delete", lambda draft: self.collection.rules.delete(draft, id, context),
-            within=within,
+            call, id, "delete", self._deleting(id, context), within=within,
         )
         return Reply(204)
+
+    def _updating(self, id: str, body: dict[str, Any], context: Context) -> Callable[[Draft], Any]:
+        def change(draft: Draft) -> Any:
+            item = self.collection.rules.update(draft, id, body, context)
+            sharing.follow(draft, self.kind, item, context)
+            return item
+
+        return change
+
+    def _deleting(self, id: str, context: Context) -> Callable[[Draft], None]:
+        def change(draft: Draft) -> None:
+            self.collection.rules.delete(draft, id, context)
+            sharing.forget(draft, self.kind, id)
+
+        return change
 
     def _action(self, action: Action) -> Callable[..., Reply]:
         def handle(call: Call, id: str, **within: str) -> Reply:

@@ -38,10 +38,10 @@ def read(kind: str, project: str, roles: frozenset[str], target: Target) -> bool
     if kind == "router":
         return reader and mine
     if kind == "subnet":
-        return reader and (mine or parent or target.parent_shared)
+        return (reader and (mine or parent)) or target.parent_shared
     if kind == "port":
         return reader and (mine or parent)
-    return reader and parent  # The rules of a group.
+    return (reader and parent) or target.parent_shared  # The rules of a group.
 
 
 @given(

@@ -20,6 +20,9 @@ def node():
     scope = node.call("POST", "/v2.0/address-scopes", {"address_scope": {"ip_version": 4}})
     node.make("subnetpool", name="p", prefixes=["10.0.0.0/8"],
               address_scope_id=scope["address_scope"]["id"])
+    node.call("POST", "/v2.0/rbac-policies", {"rbac_policy": {
+        "object_type": "network", "object_id": network, "target_tenant": "p",
+        "action": "access_as_shared"}})
     yield node
     node.close()
 

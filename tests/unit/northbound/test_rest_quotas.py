@@ -27,7 +27,8 @@ def node() -> Iterator[Node]:
 def make(node: Node, kind: str, status: int = 201, number: int = 0, **fields):
     """One, or several at once, as a member of "red"."""
     body = {f"{kind}s": [fields] * number} if number else {kind: fields}
-    return node.call("POST", f"/v2.0/{kind}s".replace("_", "-"), body, status, headers=MINE)
+    path = "rbac-policies" if kind == "rbac_policy" else f"{kind}s".replace("_", "-")
+    return node.call("POST", f"/v2.0/{path}", body, status, headers=MINE)
 
 
 def limit(node: Node, project: str = "red", **limits: int) -> dict:
@@ -91,6 +92,8 @@ def test_every_kind_has_one(node, kind):
         "security_group_rule": {"security_group_id": group, "direction": "ingress"},
         "address_scope": {"name": "s", "ip_version": 4},
         "subnetpool": {"name": "p", "prefixes": ["10.0.0.0/8"]},
+        "rbac_policy": {"object_type": "network", "object_id": network, "target_tenant": "blue",
+                        "action": "access_as_shared"},
     }.get(kind, {})
     used = node.call("GET", "/v2.0/quotas/red/details", headers=MINE)["quota"][kind]["used"]
     limit(node, **{kind: used})

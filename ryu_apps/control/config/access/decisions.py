@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ryu_apps.control.config.access.authority import Authority, Target
+from ryu_apps.control.config.access.sharing import shared_with
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import KINDS
 
@@ -15,17 +16,18 @@ def proposed(kind: str, project_id: str, body: dict[str, Any]) -> SimpleNamespac
     """Of a resource that is to be created with ``body``, what a target is made of."""
     parent = KINDS[kind].parent
     within = {} if parent is None else {parent.field: body[parent.field]}
-    return SimpleNamespace(project_id=project_id, shared=False, **within)
+    return SimpleNamespace(id="", project_id=project_id, shared=False, **within)
 
 
-def target(config: Config, kind: str, item: Any) -> Target:
-    """What policies look at of a resource, or of what is proposed."""
-    own = item.project_id, getattr(item, "shared", False)
+def target(config: Config, who: Authority, kind: str, item: Any) -> Target:
+    """What policies look at of a resource, or of what is proposed, when ``who`` asks."""
+    project = who.project_id
+    own = item.project_id, shared_with(config, project, kind, item)
     parent = KINDS[kind].parent
     found = None if parent is None else config.tables[parent.kind].get(getattr(item, parent.field))
-    if found is None:
+    if parent is None or found is None:
         return Target(kind, *own)
-    return Target(kind, *own, found.project_id, getattr(found, "shared", False))
+    return Target(kind, *own, found.project_id, shared_with(config, project, parent.kind, found))
 
 
 def visible(config: Config, who: Authority, kind: str, item: Any) -> bool:
@@ -39,7 +41,7 @@ def only_visible(config: Config, who: Authority, kind: str, items: Iterable[Any]
     decided = who.regardless(rule)
     if decided is not None:
         return list(items) if decided else []
-    return [item for item in items if who.may(rule, target(config, kind, item))]
+    return [item for item in items if who.may(rule, target(config, who, kind, item))]
 
 
 def allowed(config: Config, who: Authority, kind: str, action: str, item: Any) -> bool:
@@ -65,4 +67,4 @@ def hidden(who: Authority, kind: str, names: Iterable[str]) -> frozenset[str]:
 
 def _may(config: Config, who: Authority, rule: str, kind: str, item: Any) -> bool:
     decided = who.regardless(rule)
-    return who.may(rule, target(config, kind, item)) if decided is None else decided
+    return who.may(rule, target(config, who, kind, item)) if decided is None else decided

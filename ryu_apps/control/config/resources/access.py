@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Relation:
     """``check``: between a target, see :func:`ryu_apps.control.config.access.decisions.target`, and
-    a client.  ``role``: whether it is nothing without a role in the project: "reader" to read, else
-    "member"."""
+    a client.  ``role``: whether it needs a role in the project to read, "reader"; who changes
+    anything has to be a "member" in any case."""
 
     check: str
     role: bool = True
@@ -46,7 +46,7 @@ class Parent:
     @property
     def shared(self) -> Relation:
         """The parent is shared with all projects."""
-        return Relation(f"True:%({self.kind}:shared)s")
+        return Relation(f"True:%({self.kind}:shared)s", role=False)
 
 
 @dataclass(frozen=True)

@@ -19,4 +19,4 @@ class AddressGroup(Resource):
 
 
 ADDRESS_GROUP = Kind("address_group", AddressGroup, Access(read=(owner, shared)),
-                     quota=10)
+                     quota=10, shareable=True)

@@ -24,4 +24,5 @@ ADDRESS_SCOPE = Kind(
     AddressScope,
     Access(read=(owner, shared), attributes={"shared": SET_BY_ADMIN}),
     quota=20,
+    shareable=True,
 )

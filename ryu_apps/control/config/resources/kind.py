@@ -42,6 +42,7 @@ class Kind:
     it is not the name with an "s".  ``parent``: what each of them belongs to, and cannot be made
     without.  ``quota``: how many a project may have where nobody said otherwise, -1 for any number;
     None: they are not counted.  ``collection``: whether they are a collection of the API.
+    ``shareable``: whether they have ``shared``, and RBAC policies share them.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Kind:
     plural: str = ""
     quota: int | None = None
     collection: bool = True
+    shareable: bool = False
 
     @property
     def table(self) -> str:

@@ -45,4 +45,5 @@ NETWORK = Kind(
     ),
     indexes=(BY_VNI, BY_RD_INDEX),
     quota=100,
+    shareable=True,
 )

@@ -27,4 +27,5 @@ SECURITY_GROUP = Kind(
         Index("groups_by_name", lambda group: ((group.project_id, group.name),)),
     ),
     quota=10,
+    shareable=True,
 )

@@ -60,7 +60,7 @@ SECURITY_GROUP_RULE = Kind(
     "security_group_rule",
     SecurityGroupRule,
     Access(
-        read=(_GROUP.owner,), create=(_GROUP.owner,), update=(_GROUP.owner,),
+        read=(_GROUP.owner, _GROUP.shared), create=(_GROUP.owner,), update=(_GROUP.owner,),
         delete=(_GROUP.owner,),
     ),
     parent=_GROUP,

@@ -47,4 +47,5 @@ SUBNETPOOL = Kind(
         Index("default_subnetpools", lambda pool: (pool.ip_version,) if pool.is_default else ()),
     ),
     quota=50,
+    shareable=True,
 )

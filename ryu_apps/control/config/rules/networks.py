@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
+import dataclasses
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import Network
+from ryu_apps.control.config.rules import sharing
 from ryu_apps.control.config.rules.dns import dns_domain, mdns
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -105,14 +106,9 @@ def delete(draft: Draft, id: str, context: Context) -> None:
 
 
 def _used_by_none_else(draft: Draft, network: Network) -> None:
-    """Raises RuleError 409 where other projects have ports or subnets on a network that would not
-    be shared any more."""
-    config = draft.config
-    items = itertools.chain(
-        (config.ports[id] for id in config.ports_by_network.get(network.id, ())),
-        (config.subnets[id] for id in config.subnets_by_network.get(network.id, ())),
-    )
-    if any(item.project_id != network.project_id for item in items):
+    """Raises RuleError 409 where projects have ports or subnets on a network that would not be
+    shared with them any more."""
+    if sharing.is_stranded(draft.config, "network", dataclasses.replace(network, shared=False)):
         raise conflict(
             "InvalidSharedSetting",
             f"Unable to reconfigure sharing settings for network {network.id}. Multiple projects "

@@ -1,0 +1,94 @@
+"""Rules of RBAC policies."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from ryu_apps.control.config.model import RbacPolicy
+from ryu_apps.control.config.resources.rbac_policy import EVERYONE, SHARED
+from ryu_apps.control.config.rules import sharing
+from ryu_apps.control.config.rules.authority import refused
+from ryu_apps.control.config.rules.draft import (
+    Context,
+    Draft,
+    RuleError,
+    bad_request,
+    check_revision,
+    conflict,
+    standard,
+)
+
+EXTERNAL = "access_as_external"
+
+
+def create(draft: Draft, body: dict[str, Any], context: Context) -> RbacPolicy:
+    """Only who has the object shares it, and only administrators with everyone."""
+    kind, id, action = body["object_type"], body["object_id"], body["action"]
+    item = draft.get(kind, id)
+    if kind == "network" and action == EXTERNAL:
+        raise RuleError(
+            501, "NotImplemented",
+            "This version has no external networks yet: nothing would be reached through one.",
+        )
+    if action != SHARED:
+        raise bad_request(
+            f"Invalid input for operation: '{action}' is no action on a {kind}; there is "
+            f"{SHARED}.", "InvalidInput",
+        )
+    if not draft.who.admin and item.project_id != draft.who.project_id:
+        raise bad_request(
+            "Invalid input for operation: Only admins can manipulate policies on objects they do "
+            "not own.", "InvalidInput",
+        )
+    target = body["target_tenant"]
+    _not_everyone(draft, "create", target)
+    _is_new(draft, kind, id, target)
+    made = draft.put("rbac_policy", RbacPolicy(
+        **standard(body, context), object_type=kind, object_id=id, target_tenant=target))
+    sharing.set_shared(draft, kind, id, context)
+    return made
+
+
+def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> RbacPolicy:
+    """Another project takes the place of the one that had it."""
+    old = draft.get("rbac_policy", id)
+    target = body.get("target_tenant") or old.target_tenant
+    if target == old.target_tenant:
+        check_revision("rbac_policy", old, context)
+        return old
+    _not_everyone(draft, "update", target)
+    _is_new(draft, old.object_type, old.object_id, target)
+    new = draft.replace("rbac_policy", old, context, target_tenant=target)
+    _unused(draft, old, context)
+    return new
+
+
+def delete(draft: Draft, id: str, context: Context) -> None:
+    old = draft.get("rbac_policy", id)
+    check_revision("rbac_policy", old, context)
+    draft.delete("rbac_policy", id)
+    _unused(draft, old, context)
+
+
+def _not_everyone(draft: Draft, action: str, target: str) -> None:
+    if target == EVERYONE and not draft.who.admin:
+        raise refused(f"{action}_rbac_policy:target_tenant",
+                      "only administrators share with everyone")
+
+
+def _is_new(draft: Draft, kind: str, id: str, target: str) -> None:
+    if (kind, id, target) in draft.config.rbac_grants:
+        raise conflict("DuplicateRbacPolicy", "An RBAC policy already exists with those values.")
+
+
+def _unused(draft: Draft, gone: RbacPolicy, context: Context) -> None:
+    """Raises RuleError 409 where somebody uses what it had by the policy alone that is gone now."""
+    item = sharing.set_shared(draft, gone.object_type, gone.object_id, context)
+    if sharing.is_stranded(draft.config, gone.object_type, dataclasses.replace(item)):
+        raise conflict(
+            "RbacPolicyInUse",
+            f"RBAC policy on object {gone.object_id} cannot be removed because other objects "
+            f"depend on it. Details: {gone.object_type.replace('_', ' ')} {gone.object_id} is in "
+            f"use by {'other projects' if gone.target_tenant == EVERYONE else gone.target_tenant}.",
+        )
