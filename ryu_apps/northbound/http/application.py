@@ -16,7 +16,7 @@ from webob import Request, Response
 from ryu_apps.control.config.access import Authority, Principal
 from ryu_apps.control.config.rules import RuleError
 from ryu_apps.identity.base import Authenticator
-from ryu_apps.northbound.http import json_body, unidentified
+from ryu_apps.northbound.http import audit, json_body, unidentified
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError, error_body, identity_error
 from ryu_apps.northbound.http.stream import Pieces, Stream
@@ -28,6 +28,10 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 NOBODY = Principal(roles=frozenset())
 IDENTITY = "/v3"
 """Paths of the Identity API begin with this."""
+REQUEST_ID, PRINCIPAL = "vnc.request_id", "vnc.principal"
+"""In the environment of a request: its number, and who makes it."""
+READING = ("GET", "HEAD", "OPTIONS")
+_REQUEST = re.compile(r"req-[0-9a-fA-F-]{36}")
 LOGGED = 500
 """Characters of a URL in the log of requests."""
 
@@ -73,7 +77,12 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         started = time.perf_counter()
         request = Request(environ)
+        trail = audit.begin()
+        request_id = environ[REQUEST_ID] = f"req-{uuid.uuid4()}"
         reply = self._answer(request)
+        if trail.noted or (PRINCIPAL in environ and request.method not in READING):
+            audit.record(trail, _audited(request), reply.status)
+        reply = reply._replace(headers=(*reply.headers, ("X-Openstack-Request-Id", request_id)))
         with self._counters_lock:
             self._counters[reply.status] = self._counters.get(reply.status, 0) + 1
         response = _response(reply)
@@ -120,7 +129,7 @@ class Application:
         except StoreError as error:
             return Reply(503, error_body("ServiceUnavailable", f"The config store: {error}"))
         except Exception:  # the outermost boundary of a request
-            reference = uuid.uuid4().hex[:12]
+            reference = request.environ[REQUEST_ID]
             LOG.exception(
                 "request %s %s failed, reference %s", request.method,
                 request.environ.get("PATH_INFO"), reference,
@@ -145,6 +154,7 @@ class Application:
             environ = request.environ
             who = self._authenticator.authenticate(environ)
             forwarded = self._authenticator.forwarded(environ, who)
+            environ[PRINCIPAL] = who
             call = Call(request, self._authorize(who), forwarded)
         if methods is None:
             raise ApiError(404, "HTTPNotFound", self._no_route(path[:LOGGED]))
@@ -205,6 +215,25 @@ def _response(reply: Reply) -> Response:
     for name, value in reply.headers:
         response.headers[name] = value
     return response
+
+
+def _audited(request: Request) -> dict[str, Any]:
+    """What the audit trail says of a request itself."""
+    who = request.environ.get(PRINCIPAL, NOBODY)
+    found = {
+        "request_id": request.environ[REQUEST_ID],
+        "user_id": who.user_id,
+        "user_name": who.user_name,
+        "project_id": who.project_id,
+        "roles": sorted(who.roles),
+        "address": request.environ.get("REMOTE_ADDR", ""),
+        "method": request.method,
+        "path": _raw_path(request)[:LOGGED],
+    }
+    theirs = request.headers.get("X-Openstack-Request-Id", "")
+    if _REQUEST.fullmatch(theirs):  # of the service that passes the request on
+        found["global_request_id"] = theirs
+    return found
 
 
 def _log(request: Request, status: int, size: int, started: float) -> None:

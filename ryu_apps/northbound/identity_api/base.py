@@ -14,6 +14,7 @@ from ryu_apps.identity.directory.errors import IdentityError, forbidden
 from ryu_apps.identity.directory.rules import Plan
 from ryu_apps.identity.service import IdentityService
 from ryu_apps.identity.tokens.context import Context
+from ryu_apps.northbound.http import audit
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import identity_error
 
@@ -65,7 +66,7 @@ class Part:
         return f"{self._base(call)}/v3"
 
     def _commit(self, plan: Plan) -> Any:
-        return self._service.copy.commit(plan)
+        return audit.committed(self._service.copy.commit, plan)
 
     def _list(self, call: Call, name: str, items: Iterable[Fields]) -> Reply:
         """The items that the query's filters let through."""

@@ -18,6 +18,7 @@ from ryu_apps.control.config.rules.authority import may, may_create
 from ryu_apps.control.config.rules.draft import not_found
 from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.environment import Environment
+from ryu_apps.northbound.http import audit
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing, matching
@@ -214,7 +215,7 @@ class Handlers:
                 quotas.require(draft, self.kind, made, context)
                 return draft.changes(), made
 
-        return self._reply(call, 201, self._configuration.commit(plan), single)
+        return self._reply(call, 201, audit.committed(self._configuration.commit, plan), single)
 
     def update(self, call: Call, id: str, **within: str) -> Reply:
         c = self.collection
@@ -276,7 +277,7 @@ class Handlers:
                 result = change(draft)
                 return draft.changes(), result
 
-        return self._configuration.commit(plan)
+        return audit.committed(self._configuration.commit, plan)
 
 
 def _is_within(item: Any, within: dict[str, str]) -> bool:

@@ -17,6 +17,7 @@ from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.bodies.schemas import INTEGER, RECORDS, obj, ref
 from ryu_apps.northbound.environment import Environment
+from ryu_apps.northbound.http import audit
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 
@@ -130,7 +131,7 @@ class Quotas:
                 quotas.update(draft, id, body, context)
                 return draft.changes(), None
 
-        self._configuration.commit(plan)
+        audit.committed(self._configuration.commit, plan)
         return self._shown(id)
 
     def delete(self, call: Call, id: str) -> Reply:
@@ -141,7 +142,7 @@ class Quotas:
                 quotas.reset(draft, id)
                 return draft.changes(), None
 
-        self._configuration.commit(plan)
+        audit.committed(self._configuration.commit, plan)
         return Reply(204)
 
     def _require(self, call: Call, action: str, id: str) -> None:

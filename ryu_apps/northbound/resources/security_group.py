@@ -11,6 +11,7 @@ from ryu_apps.control.config.resources.security_group import SECURITY_GROUP
 from ryu_apps.control.config.rules import Draft, security_groups
 from ryu_apps.northbound.bodies.fields import Body, Name, Text
 from ryu_apps.northbound.environment import Environment
+from ryu_apps.northbound.http import audit
 from ryu_apps.northbound.http.call import Call
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
@@ -78,7 +79,7 @@ def _ensure_default(environment: Environment, call: Call, filters: dict[str, set
             return draft.changes(), None
 
     try:
-        configuration.commit(plan)
+        audit.committed(configuration.commit, plan)
     except StoreError as error:
         LOG.warning("the default security group of %s was not made: %s", project, error)
 
