@@ -57,7 +57,7 @@ def test_a_peer_that_does_not_read_costs_a_key_a_route(nodes):
     node.wait_up(B)
     for med in range(12):
         node.engine.announce(paths(30000, med=med))
-        wait(lambda med=med: node.engine.status() and not node.engine._dirty, "taken")
+        wait(lambda med=med: node.engine.status() and not node.engine._outgoing.waiting, "taken")
     node.engine.withdraw([path.nlri for path in paths(10000)])
     wait(lambda: node.status(B)["pending"] > 20000, "a backlog")
     assert node.status(B)["pending"] <= 30000
