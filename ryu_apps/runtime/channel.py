@@ -12,6 +12,7 @@ from os_ken.controller import controller
 from os_ken.controller.handler import DEAD_DISPATCHER, MAIN_DISPATCHER
 from os_ken.lib import hub
 
+from ryu_apps.connections.certified import certified_names
 from ryu_apps.runtime.transport import Transport
 
 LOG = logging.getLogger("vnc.openflow")
@@ -46,13 +47,15 @@ def repair_serving() -> None:
     closed Datapath went on until the peer closed too; an exception in a connection went up as an
     unhandled one.
 
-    Adds ``transport``, ``disconnect(reason)`` and ``close_reason`` to the Datapath.
+    Adds ``transport``, ``certified`` (:func:`~ryu_apps.connections.certified.certified_names`),
+    ``disconnect(reason)`` and ``close_reason`` to the Datapath.
     """
     construct = controller.Datapath.__init__
 
     @functools.wraps(construct)
     def init(self: controller.Datapath, sock: socket.socket, address: object) -> None:
         self.transport = Transport(sock)
+        self.certified = certified_names(sock)
         self.close_reason = ""
         self._end_reported = False
         self._reporting = threading.Lock()

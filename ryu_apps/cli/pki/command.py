@@ -71,7 +71,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
                      help=f"for which authorities are valid; default: {CA_DAYS}")
     sub = _sub(actions, "issue", "Make a key and a certificate", (
         "vnctl pki issue node node1 --address 192.0.2.1 --dns node1.example.net",
-        "vnctl pki issue hypervisor 6f1d0a3e-5b0f-4f5a-9a59-0d3e5b1c2f10",
+        "vnctl pki issue hypervisor 6f1d0a3e-5b0f-4f5a-9a59-0d3e5b1c2f10 --dns hv1",
         "vnctl pki issue etcd etcd1 --address 192.0.2.1",
         "vnctl pki issue client alice"))
     _directory(sub)

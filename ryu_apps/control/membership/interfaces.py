@@ -42,6 +42,12 @@ class ElementInterfaces:
         if row is not None:
             self.set(element, {event.name: row}, now)
 
+    def renamed(self, element: Element) -> None:
+        """Ports that are to be on certain hosts may be on this one now, or no longer."""
+        self._marks.claims.mark_all({
+            row.iface_id for row in element.interfaces.values() if row.iface_id
+        })
+
     def set(self, element: Element, rows: dict[str, msg.Interface | None], now: float) -> None:
         """These rows of an element are so now; None: gone."""
         self.unknown_ports.changed(element.info.element, rows.items(), now)

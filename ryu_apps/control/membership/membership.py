@@ -59,9 +59,12 @@ class Membership:
         known = self._elements.accepted.get(info.element)
         if known is not None and (known.vtep, known.info.kind) != (info.vtep, info.kind):
             self._acceptance.forget(info.element)
+        before = known.info if known is not None else info
         element = self._elements.accept(event.session, info)
         if element is not known:
             self._acceptance.enter(element, now)
+        elif before.hosts != info.hosts:
+            self.interfaces.renamed(element)
         self._marks.vrouters.mark(info.element)
         self._acceptance.tell(event.session, info)
         self.records.write(element)
@@ -267,7 +270,10 @@ class Membership:
                 return
             if of_datapath:
                 self._acceptance.tell(event.session, info)
+        renamed = info.hosts != element.info.hosts
         element.info = info
+        if renamed:
+            self.interfaces.renamed(element)
         self._marks.vrouters.mark(info.element)  # Its paths may carry less.
         self.refusals.touched.add(info.element)
         self.records.write(element)

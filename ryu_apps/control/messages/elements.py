@@ -52,7 +52,8 @@ class ElementInfo:
     ``address``: the peer address of the connection.  ``facts``: what only its kind has.
     ``controller``: where its switch finds this node, a target as in ovs-vswitchd.conf.db(5), table
     Controller.  ``managers``: how many nodes it was told to connect to.  ``epoch``: which change of
-    its owner it has heard of last, 0 for none; see :class:`AcceptElement`.
+    its owner it has heard of last, 0 for none; see :class:`AcceptElement`.  ``certified``: the
+    names that its certificate has; None: it needs none.
     """
 
     element: str
@@ -65,6 +66,16 @@ class ElementInfo:
     managers: int = 1
     epoch: int = 0
     further_vteps: tuple[str, ...] = ()
+    certified: frozenset[str] | None = None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names by which a port's ``binding:host_id`` means it: host name and system-id.  Over
+        TLS those only that its certificate has, for it says by itself what its host name is."""
+        names = (self.hostname, self.element)
+        if self.certified is None:
+            return names
+        return tuple(name for name in names if name in self.certified)
 
     @property
     def vteps(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ MAY_HOLD = (Role.HOME, Role.NAMED)
 
 
 def role(port: Port, names: tuple[str, ...]) -> Role:
-    """``names``: those of a hypervisor, its hostname and its system-id."""
+    """``names``: those of a hypervisor (:attr:`~ryu_apps.control.messages.ElementInfo.hosts`)."""
     if port.requested_host in names:
         return Role.NAMED
     for binding in port.bindings:
@@ -58,7 +58,7 @@ class Arrivals:
 
     def names(self, element: str) -> tuple[str, ...]:
         """Those of an accepted element."""
-        return (self._elements.accepted[element].info.hostname, element)
+        return self._elements.accepted[element].info.hosts
 
     def role(self, port: Port, element: str) -> Role:
         """What an accepted element is to a port."""

@@ -20,6 +20,7 @@ from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.elements.claims import ClaimRefusal, RefusalKind
 from ryu_apps.control.elements.elements import Claim, Interface
+from ryu_apps.control.messages import ElementInfo
 from ryu_apps.control.ports.arrivals import MAY_HOLD, Arrivals, Role
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.tables import Tables
@@ -176,6 +177,7 @@ class Bindings:
         if self.arrivals.role(port, claim.element) == Role.OTHER:
             return ClaimRefusal(
                 RefusalKind.OTHER_HOST, f"the port is requested on host {port.requested_host}"
+                + _uncertified(port.requested_host, self._elements.accepted[claim.element].info),
             )
         return None
 
@@ -289,3 +291,13 @@ class Bindings:
             return False
         address = ip_address(ip)
         return any(address in ip_network(pair.ip_address) for pair in port.allowed_address_pairs)
+
+
+def _uncertified(host: str, info: ElementInfo) -> str:
+    """Where a hypervisor says that it is ``host``, and may not: how it may."""
+    if host != info.hostname or host in info.hosts:
+        return ""
+    return (
+        ", a name that the certificate of this one does not have: vnctl pki issue hypervisor "
+        f"{info.element} --dns {host}"
+    )

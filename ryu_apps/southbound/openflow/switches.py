@@ -3,7 +3,8 @@ close connections.
 
 A datapath id has one holder: the first that was accepted with it keeps it until it is forgotten or
 has another bridge, and then the next gets it.  A switch is its holder's only where it connects from
-the address of the holder's OVSDB server, so nobody else can take its place.
+the address of the holder's OVSDB server, and over TLS with a certificate of the holder, so nobody
+else can take its place.
 """
 
 from __future__ import annotations
@@ -28,6 +29,17 @@ class ConnectionChange(NamedTuple):
     connected: bool
 
 
+class _Peer(NamedTuple):
+    """Who can replace a connection by a newer one: who has the same address and certificate."""
+
+    address: str
+    certified: frozenset[str] | None
+
+    def is_of(self, element: str) -> bool:
+        """Whether its certificate, where it needs one, is the element's."""
+        return self.certified is None or element in self.certified
+
+
 class _Bridge(NamedTuple):
     """What an element was accepted with."""
 
@@ -45,8 +57,8 @@ class Switches:
         self._unclaimed = unclaimed
         self._bridges: dict[str, _Bridge] = {}
         self._holders: dict[int, str] = {}
-        self._connections: dict[int, dict[str, Any]] = {}
-        """Datapath id -> address -> the newest connection from there, the newest of all last."""
+        self._connections: dict[int, dict[_Peer, Any]] = {}
+        """Datapath id -> peer -> its newest connection, the newest of all last."""
         self._used: dict[str, Any] = {}
 
     def sources(self) -> frozenset[str]:
@@ -98,9 +110,9 @@ class Switches:
     def connected(self, datapath: Any, now: float) -> list[ConnectionChange]:
         """A switch finished its handshake."""
         connections = self._connections.setdefault(datapath.id, {})
-        address = _address_of(datapath)
-        older = connections.pop(address, None)
-        connections[address] = datapath
+        peer = _peer_of(datapath)
+        older = connections.pop(peer, None)
+        connections[peer] = datapath
         changes = self._settle(datapath.id, now)
         if older is not None and older is not datapath:
             older.disconnect("replaced by a newer connection of the same switch")
@@ -117,9 +129,9 @@ class Switches:
 
     def _drop(self, datapath: Any) -> None:
         connections = self._connections.get(datapath.id)
-        address = _address_of(datapath)
-        if connections is not None and connections.get(address) is datapath:
-            del connections[address]
+        peer = _peer_of(datapath)
+        if connections is not None and connections.get(peer) is datapath:
+            del connections[peer]
             if not connections:
                 del self._connections[datapath.id]
 
@@ -133,20 +145,23 @@ class Switches:
                     datapath.expires = now + self._unclaimed
             return []
         address = self._bridges[holder].address
-        anywhere = self._any_address or not address
-        chosen = (
-            next(reversed(connections.values()), None) if anywhere else connections.get(address)
-        )
-        for datapath in [other for other in connections.values() if other is not chosen]:
-            if anywhere:
-                self._drop(datapath)
-                datapath.disconnect("replaced by a newer connection of the same switch")
-            elif datapath.expires is None:
+        if self._any_address:
+            address = ""
+        own = [
+            datapath for peer, datapath in connections.items()
+            if peer.is_of(holder) and address in ("", peer.address)
+        ]
+        chosen = own[-1] if own else None
+        for datapath in own[:-1]:
+            self._drop(datapath)
+            datapath.disconnect("replaced by a newer connection of the same switch")
+        for peer, datapath in connections.items():
+            if datapath not in own and datapath.expires is None:
                 # Closed at once it would come back at once.
                 datapath.expires = now + UNUSED
                 LOG.warning("a connection of switch %016x from %s is not used: element %s, whose "
-                            "switch it says to be, is at %s", datapath_id, _address_of(datapath),
-                            holder, address)
+                            "switch it says to be, %s", datapath_id, peer.address, holder,
+                            f"is at {address}" if peer.is_of(holder) else "has another certificate")
         used = self._used.get(holder)
         if chosen is used:
             return []
@@ -158,6 +173,7 @@ class Switches:
         return [ConnectionChange(holder, chosen, True)]
 
 
-def _address_of(datapath: Any) -> str:
-    """Where a connection comes from; "" for a Unix socket."""
-    return plain_address(datapath.address[0]) if isinstance(datapath.address, tuple) else ""
+def _peer_of(datapath: Any) -> _Peer:
+    """Where a connection comes from, "" for a Unix socket, and whose it is."""
+    address = plain_address(datapath.address[0]) if isinstance(datapath.address, tuple) else ""
+    return _Peer(address, datapath.certified)

@@ -19,7 +19,7 @@ from ryu_apps.control.messages import (
     MastershipLost,
     TunnelsChanged,
 )
-from ryu_apps.southbound.ovsdb.contents.rows import bad_encap, describe
+from ryu_apps.southbound.ovsdb.contents.rows import bad_encap, describe, not_certified
 from ryu_apps.southbound.ovsdb.contents.view import Changes, View
 from ryu_apps.southbound.ovsdb.contents.vtep import VtepCheck, vtep_problem
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
@@ -41,11 +41,13 @@ WAITING_LIMIT = 60.0
 
 class Origin(NamedTuple):
     """Where a session comes from.  ``number``: the session's.  ``peer``: its (address, port).
-    ``local``: (scheme "tcp" or "ssl", address, port) that it connected to."""
+    ``local``: (scheme "tcp" or "ssl", address, port) that it connected to.  ``certified``: the
+    system-ids that it may have, by its certificate; None: it needs none."""
 
     number: int
     peer: tuple[str, int]
     local: tuple[str, str, int]
+    certified: frozenset[str] | None = None
 
 
 class Transact(NamedTuple):
@@ -169,6 +171,8 @@ class OvsdbElement:
             self.view.replica, bridge[1] if bridge is not None else None, self.origin.peer[0],
             self.view.uplinks.found,
         )
+        if info is not None:
+            problem = problem or not_certified(info.element, self.origin.certified)
         problem = problem or bad_encap(self._vtep.problem(info.vteps) if info is not None else "")
         if info is None or problem:
             return None, problem
@@ -183,6 +187,7 @@ class OvsdbElement:
             controller=controller_target(self._settings, self.origin.local),
             managers=len(root[1]["manager_options"]),
             epoch=epoch,
+            certified=self.origin.certified,
         ), ""
 
     def _check_same(self, expected: ElementInfo, info: ElementInfo | None) -> None:

@@ -140,7 +140,8 @@ class OvsdbSession:
         assert self._plan is not None
         view = View(Replica(self._plan.kinds))
         changes = view.update(updates)
-        self.element = OvsdbElement(self.origin, view, self._settings, self._post, now)
+        origin = self.origin._replace(certified=self.connection.certified)
+        self.element = OvsdbElement(origin, view, self._settings, self._post, now)
         self.element.begin(changes)
 
     def _update(self, params: list) -> None:

@@ -4,50 +4,49 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from lab.beds.ovsdb_bed import Hypervisor, Node, until
+from ryu_apps.control.messages import ElementUnusable
+from ryu_apps.pki.site import Site
 from vrouter_ovs.state import Endpoint
 
 
-def openssl(directory: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=directory, check=True, capture_output=True)
+def files(site: Site, role: str, name: str) -> Path:
+    """A directory with a holder's files, named as a hypervisor's."""
+    return site.export(role, name, site.directory / "copies" / name).key.parent
 
 
-def authority(directory: Path, *names: str) -> Path:
-    """A CA in ``directory`` and a key and certificate for each of ``names``."""
-    directory.mkdir()
-    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
-    openssl(directory, "req", "-x509", *new_key, "-days", "2", "-subj", "/CN=ca",
-            "-keyout", "ca.key", "-out", "ca.pem")
-    for name in names:
-        openssl(directory, "req", *new_key, "-subj", f"/CN={name}",
-                "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        openssl(directory, "x509", "-req", "-in", f"{name}.csr", "-CA", "ca.pem", "-CAkey",
-                "ca.key", "-CAcreateserial", "-days", "2", "-out", f"{name}.pem")
-    return directory
+def made(directory: Path, *hypervisors: str) -> Site:
+    site = Site(directory)
+    site.init("test", 10)
+    site.issue("node", "node1", ("127.0.0.1",), (), 2)
+    for name in hypervisors:
+        site.issue("hypervisor", name, (), (), 2)
+    return site
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory):
-    return authority(tmp_path_factory.mktemp("pki") / "good", "node", "hypervisor")
+    return made(tmp_path_factory.mktemp("pki") / "good", "tls1", "tls2")
 
 
 @pytest.fixture
 def node(good):
+    mine = files(good, "node", "node1")
     node = Node(
-        listen=("pssl:0:127.0.0.1",), private_key=str(good / "node.key"),
-        certificate=str(good / "node.pem"), ca_cert=str(good / "ca.pem"), handshake_timeout=2.0,
+        listen=("pssl:0:127.0.0.1",), private_key=str(mine / "node.key"),
+        certificate=str(mine / "node.pem"), ca_cert=str(mine / "hypervisors.pem"),
+        handshake_timeout=2.0,
     )
     yield node
     node.stop()
 
 
 def test_a_hypervisor_with_a_certificate_joins(node, good):
-    hypervisor = Hypervisor("tls1", "10.0.0.1", tls=good).start()
+    hypervisor = Hypervisor("tls1", "10.0.0.1", tls=files(good, "hypervisor", "tls1")).start()
     try:
         assert node.bound[0][0] == "ssl"
         hypervisor.join(*node.bound)
@@ -63,8 +62,8 @@ def test_a_hypervisor_with_a_certificate_joins(node, good):
 
 
 def test_another_authority_and_plain_text_are_refused(node, good, tmp_path, caplog):
-    other = authority(tmp_path / "other", "hypervisor")
-    (other / "ca.pem").write_bytes((good / "ca.pem").read_bytes())
+    other = files(made(tmp_path / "other", "evil"), "hypervisor", "evil")
+    (other / "ca.pem").write_bytes((good.directory / "ca.pem").read_bytes())
     hypervisor = Hypervisor("evil", "10.0.0.2", tls=other).start()
     try:
         hypervisor.join(*node.bound)
@@ -88,7 +87,27 @@ def test_another_authority_and_plain_text_are_refused(node, good, tmp_path, capl
         hypervisor.stop()
 
 
+def test_the_certificate_of_one_does_not_make_it_another(node, good, caplog):
+    """tls2 says that it is tls1: it neither joins nor disturbs the one that is."""
+    own = Hypervisor("tls1", "10.0.0.1", tls=files(good, "hypervisor", "tls1")).start(False)
+    thief = Hypervisor("tls1", "10.0.0.3", tls=files(good, "hypervisor", "tls2")).start(False)
+    try:
+        thief.join(*node.bound)
+        reason = until(lambda: [one.reason for one in node.of(ElementUnusable)], "the refusal")[0]
+        assert "its certificate is of tls2, not of tls1" in reason
+        own.join(*node.bound)
+        session = node.connected("tls1").session
+        thief.vsctl("--no-wait", "set", "Open_vSwitch", ".", "external_ids:hostname=again")
+        thief.vsctl("--no-wait", "set", "Open_vSwitch", ".", "external_ids:system-id=tls2")
+        assert node.connected("tls2").info.certified == {"tls2"}
+        assert node.connected("tls1").session == session
+    finally:
+        own.stop()
+        thief.stop()
+
+
 def test_a_missing_file_is_named(good):
+    mine = files(good, "node", "node1")
     with pytest.raises(OSError, match=r"nowhere\.pem"):
-        Node(listen=("pssl:0:127.0.0.1",), private_key=str(good / "node.key"),
-             certificate="/nowhere.pem", ca_cert=str(good / "ca.pem"))
+        Node(listen=("pssl:0:127.0.0.1",), private_key=str(mine / "node.key"),
+             certificate="/nowhere.pem", ca_cert=str(mine / "hypervisors.pem"))

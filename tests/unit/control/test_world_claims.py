@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from lab.beds.option_values import world_settings
@@ -65,6 +67,44 @@ def test_a_port_on_its_requested_host_only():
     one.bind("e1", "tap0", "vm")
     one.settle()
     assert one.world.ports.bound["vm"].element == "e1"
+
+
+def test_a_host_name_that_is_not_certified_gives_no_port():
+    """A hypervisor says by itself what its host name is; its certificate does not say so."""
+    one = node("e0", "e1")
+    one.set("port", "vm", port("vm", requested_host="host1"))
+    one.bind("e0", "tap0", "vm")
+    one.connect("e0", hostname="host1", certified=frozenset({"e0"}))
+    one.settle()
+    assert "vm" not in one.world.ports.bound
+    assert why(one) == [
+        "the port is requested on host host1, a name that the certificate of this one does not "
+        "have: vnctl pki issue hypervisor e0 --dns host1"]
+    one.connect("e0", hostname="host1", certified=frozenset({"e0", "host1"}))
+    one.settle()
+    assert one.world.ports.bound["vm"].element == "e0"
+    one.connect("e0", hostname="host1", certified=frozenset({"e0"}))
+    one.settle()
+    assert "vm" not in one.world.ports.bound, "it may no longer"
+    one.set("port", "vm", port("vm", requested_host="e0"))
+    one.settle()
+    assert one.world.ports.bound["vm"].element == "e0", "its system-id is certified"
+    one.set("port", "vm", port("vm"))
+    one.settle()
+    assert one.world.ports.bound["vm"].element == "e0", "a port that may be anywhere"
+
+
+def test_a_host_name_that_changes_takes_its_ports_along():
+    one = node("e0")
+    one.set("port", "vm", port("vm", requested_host="renamed"))
+    one.bind("e0", "tap0", "vm")
+    one.settle()
+    assert "vm" not in one.world.ports.bound
+    element = one.inputs.elements["e0"]
+    element.info = replace(element.info, hostname="renamed")
+    one.handle(msg.ElementChanged(element.session, element.info))
+    one.settle()
+    assert one.world.ports.bound["vm"].element == "e0"
 
 
 def test_reasons_for_not_binding():

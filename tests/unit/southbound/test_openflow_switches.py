@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ryu_apps.southbound.openflow.switches import Switches
+from ryu_apps.southbound.openflow.switches import UNUSED, Switches
 
 A, B, C = "192.0.2.1", "192.0.2.2", "192.0.2.3"
 
 
 class Connection:
-    def __init__(self, datapath_id: int, address: str) -> None:
+    def __init__(
+        self, datapath_id: int, address: str, certified: frozenset[str] | None = None
+    ) -> None:
         self.id = datapath_id
+        self.certified = certified
         self.address = (address, 40000)
         self.expires: float | None = None
         self.closed = ""
@@ -44,8 +48,11 @@ class Bed:
     def forget(self, element: str) -> None:
         self.take(self.switches.forget(element, 0.0))
 
-    def connect(self, datapath_id: int, address: str, now: float = 0.0) -> Connection:
-        made = Connection(datapath_id, address)
+    def connect(
+        self, datapath_id: int, address: str, now: float = 0.0,
+        certified: frozenset[str] | None = None,
+    ) -> Connection:
+        made = Connection(datapath_id, address, certified)
         self.take(self.switches.connected(made, now))
         return made
 
@@ -141,13 +148,38 @@ def test_ipv4_in_ipv6_is_the_same_address():
     assert bed.used == {} and bed.connect(1, f"::ffff:{A}") is bed.used["hv1"]
 
 
+OWN, OTHER = frozenset({"hv1", "hv1.example"}), frozenset({"hv2"})
+
+
+@pytest.mark.parametrize("any_address", [False, True])
+def test_over_tls_a_switch_is_who_its_certificate_says(any_address):
+    """From the same address too, as behind NAT: another's connection neither gets the element's
+    flows nor ends the element's own."""
+    bed = Bed(any_address)
+    early = bed.connect(1, A, certified=OTHER)
+    bed.accept("hv1", 1, A)
+    assert bed.used == {}
+    assert early.expires == UNUSED
+    own = bed.connect(1, A, certified=OWN)
+    later = bed.connect(1, A, certified=OTHER)
+    nobody = bed.connect(1, A, certified=frozenset())
+    assert bed.used == {"hv1": own}
+    assert later.expires and nobody.expires and not own.closed
+    renewed = bed.connect(1, A, certified=frozenset({"hv1"}))
+    assert bed.used == {"hv1": renewed}, "another certificate of its own"
+    assert "newer connection" in own.closed
+    elsewhere = bed.connect(1, B, certified=OWN)
+    assert bed.used == {"hv1": elsewhere if any_address else renewed}
+
+
 ADDRESSES = st.sampled_from((A, B))
+CERTIFIED = st.sampled_from((None, frozenset({"hv1", "hv3"}), frozenset({"hv2"})))
 IDS = st.sampled_from((1, 2))
 NAMES = st.sampled_from(("hv1", "hv2", "hv3"))
 STEP = st.one_of(
     st.tuples(st.just("accept"), NAMES, IDS, ADDRESSES),
     st.tuples(st.just("forget"), NAMES),
-    st.tuples(st.just("connect"), IDS, ADDRESSES),
+    st.tuples(st.just("connect"), IDS, ADDRESSES, st.just(0.0), CERTIFIED),
     st.tuples(st.just("end"), st.integers(0, 99)),
 )
 
@@ -184,10 +216,13 @@ def test_an_element_has_only_what_is_its_own_and_all_of_that(steps):
     assert len({bridges[name][0] for name in bed.used}) == len(bed.used)
     for name, connection in bed.used.items():
         assert (connection.id, connection.address[0]) == bridges[name]
+        assert connection.certified is None or name in connection.certified
         assert connection in open_ones and connection.expires is None
     for one in open_ones:
         holder = next((name for name, used in bed.used.items() if used is one), None)
         assert (holder is None) == (one.expires is not None)
         if holder is None and one.id in holders:
-            assert one.address[0] != bridges[holders[one.id]][1], "open, its holder's, not used"
+            name = holders[one.id]
+            assert one.address[0] != bridges[name][1] or name not in (one.certified or (name,)), (
+                "open, its holder's, not used")
     assert bed.switches.sources() == {address for _, address in bridges.values()}

@@ -9,6 +9,7 @@ from ryu_apps.control.messages import (
     ElementChanged,
     ElementConnected,
     ElementDisconnected,
+    ElementUnusable,
     InterfacesChanged,
 )
 from ryu_apps.southbound.ovsdb.admission import (
@@ -46,11 +47,12 @@ def no_vtep(vtep: str, peer: str) -> str:
 class Hypervisor:
     """An element, its database and what it posted."""
 
-    def __init__(self, **ids: str) -> None:
+    def __init__(self, certified: frozenset[str] | None = None, **ids: str) -> None:
         self.posted: list[object] = []
         self.view = View(Replica(KINDS))
         self.element = OvsdbElement(
-            ORIGIN, self.view, ovsdb_settings(), self.posted.append, 0.0, no_vtep
+            ORIGIN._replace(certified=certified), self.view, ovsdb_settings(),
+            self.posted.append, 0.0, no_vtep,
         )
         self.element.begin(self.view.update({"Open_vSwitch": {"root": {"insert": {
             "external_ids": ["map", list(ids.items())], "datapath_types": "system",
@@ -84,6 +86,24 @@ def test_it_is_posted_when_it_says_who_it_is() -> None:
     assert (mended.session, mended.reason) == (7, "")
     assert (event.session, event.info.element, event.info.vtep) == (7, "hv1", "10.0.0.1")
     assert hypervisor.element.trouble == ""
+
+
+def test_over_tls_it_is_who_its_certificate_says(caplog) -> None:
+    ids = {"system-id": "hv1", "vnc-encap-ip": "10.0.0.1"}
+    for certified in (frozenset({"hv1"}), frozenset({"hv1.example", "hv1"}), None):
+        assert isinstance(Hypervisor(certified, **ids).posted[-1], ElementConnected)
+    for certified, named in ((frozenset({"hv2"}), "hv2"), (frozenset(), "no hypervisor"),
+                             (frozenset({"HV1", "\x1b[2J"}), "HV1, \\x1b[2J")):
+        hypervisor = Hypervisor(certified, **ids)
+        refused, = hypervisor.posted
+        assert isinstance(refused, ElementUnusable)
+        assert f"its certificate is of {named}, not of hv1" in refused.reason
+        assert refused.reason in caplog.text
+        assert (refused.element, refused.address) == ("hv1", "192.0.2.9")
+        hypervisor.ids(**{"system-id": "", "hostname": "h"})
+        assert not [event for event in hypervisor.posted if isinstance(event, ElementConnected)]
+        with pytest.raises(ProtocolError, match=r"its certificate|missing"):
+            hypervisor.element.tick(WAITING_LIMIT + 1)
 
 
 def test_another_host_name_is_a_change_and_another_system_id_an_end(known: Hypervisor) -> None:

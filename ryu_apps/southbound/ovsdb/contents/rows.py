@@ -105,6 +105,18 @@ def bad_encap(problem: str) -> str:
     return f"external_ids:vnc-encap-ip {problem}; run on it: {_SET_ENCAP}" if problem else ""
 
 
+def not_certified(element: str, certified: frozenset[str] | None) -> str:
+    """Why a hypervisor whose certificate is for ``certified`` may not have this system-id, and how
+    to mend it; "" where it may, and where it needs no certificate (None)."""
+    if certified is None or element in certified:
+        return ""
+    names = ", ".join(sorted(map(shown, certified))[:4]) or "no hypervisor"
+    return (
+        f"its certificate is of {names}, not of {shown(element)}: another hypervisor may be "
+        f"pretending to be that one; if not, vnctl pki issue hypervisor {shown(element)}"
+    )
+
+
 def name_problem(text: object) -> str:
     """Why ``text`` cannot name a hypervisor in logs, URLs and keys of the store, or ""."""
     if not isinstance(text, str) or not text.strip():
