@@ -30,6 +30,7 @@ from ryu_apps.northbound.read_only.auto_topology import AutoTopology
 from ryu_apps.northbound.read_only.declared import READ_ONLY
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
+from ryu_apps.northbound.resources.default_security_group_rules import DefaultSecurityGroupRulesApi
 from ryu_apps.northbound.resources.handlers import Handlers
 from ryu_apps.northbound.resources.quotas import Quotas
 from ryu_apps.northbound.resources.tags import Tags
@@ -60,6 +61,7 @@ def build(
         routes += one.routes(environment)
     routes += AutoTopology(environment).routes()
     routes += Quotas(environment).routes()
+    routes += DefaultSecurityGroupRulesApi(environment).routes()
     others = Others(node_view, session(settings.api))
     node = [
         route for part in (NodeApi, PolicyApi, TopologyApi)

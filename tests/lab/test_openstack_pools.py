@@ -122,3 +122,21 @@ def test_service_types(node):
     assert read(node, "subnet", "show", "s")["service_types"] == ["network:foo"]
     run(node, "port", "delete", "p")
     run(node, "network", "delete", "n")
+
+
+def test_default_security_group_rules(node):
+    words = "default", "security", "group", "rule"
+    assert len(read(node, *words, "list")) == 4
+    made = read(node, *words, "create", "--protocol", "tcp", "--dst-port", "22",
+                "--remote-group", "PARENT", "--for-default-sg", "--for-custom-sg")
+    assert made["remote_group_id"] == "PARENT" and made["used_in_default_sg"] is True
+    assert read(node, *words, "show", made["id"])["port_range_max"] == 22
+    group = read(node, "security", "group", "create", "templated")
+    (rule,) = [one for one in read(node, "security", "group", "show", "templated")["rules"]
+               if one["direction"] == "ingress"]
+    assert rule["remote_group_id"] == group["id"] and rule["protocol"] == "tcp"
+    assert "already exists" in run(node, *words, "create", "--protocol", "tcp", "--dst-port", "22",
+                                   "--remote-group", "PARENT", "--for-custom-sg", ok=False)
+    run(node, *words, "delete", made["id"])
+    run(node, "security", "group", "delete", "templated")
+    assert len(read(node, *words, "list")) == 4

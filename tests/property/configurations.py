@@ -12,6 +12,7 @@ from ryu_apps.control.config.rules import (
     RuleError,
     address_groups,
     address_scopes,
+    default_security_group_rules,
     networks,
     routers,
     security_group_rules,
@@ -35,6 +36,7 @@ step = st.one_of(
     st.tuples(st.just("rule"), pick, pick, st.sampled_from((None, "tcp", "icmp"))),
     st.tuples(st.just("addresses"), TEXTS),
     st.tuples(st.just("pool"), TEXTS, pick),
+    st.tuples(st.just("template"), TEXTS, pick),
     st.tuples(st.just("pooled"), pick, pick),
     st.tuples(st.just("retitle"), pick, TEXTS),
     st.tuples(st.just("delete"), st.sampled_from((
@@ -92,6 +94,10 @@ class Made(Bench):
         made = self.do(address_scopes.create, name=name, ip_version=4) if scope else None
         self.do(subnetpools.create, name=name, prefixes=[f"10.{scope}.0.0/16"],
                 default_prefixlen=24, address_scope_id=made.id if made else None)
+
+    def template(self, text: str, number: int) -> None:
+        self.do(default_security_group_rules.create, direction="ingress", description=text,
+                protocol=("tcp", "udp", None, "icmp")[number], used_in_default_sg=number > 1)
 
     def pooled(self, network: int, pool: int) -> None:
         self.do(subnets.create, network_id=self.some("network", network),

@@ -14,6 +14,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.ipam import RD_INDEX_RANGE
 from ryu_apps.control.config.model import (
     KINDS,
+    DefaultSecurityGroupRules,
     Port,
     Resource,
     Router,
@@ -21,6 +22,7 @@ from ryu_apps.control.config.model import (
     Subnet,
     SubnetPool,
 )
+from ryu_apps.control.config.resources.default_security_group_rule import ONLY, PARENT
 
 VNI_RANGE = (1, (1 << 24) - 1)
 
@@ -74,6 +76,8 @@ def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
         yield from _port(config, item)
     elif isinstance(item, Subnet):
         yield from _subnet(config, item)
+    elif isinstance(item, DefaultSecurityGroupRules):
+        yield from _default_rules(config, item)
     elif isinstance(item, Router):
         yield from _router(item)
     elif isinstance(item, SubnetPool):
@@ -115,6 +119,17 @@ def _subnet(config: Config, subnet: Subnet) -> Iterator[str]:
         yield f"{subnet.cidr!r} is not how its prefix is written: {net}"
     if subnet.gateway_ip and ipaddress.ip_address(subnet.gateway_ip).version != net.version:
         yield f"its gateway {subnet.gateway_ip} is of another IP version than {subnet.cidr}"
+
+
+def _default_rules(config: Config, item: DefaultSecurityGroupRules) -> Iterator[str]:
+    if item.id != ONLY:
+        yield f"it is not {ONLY}, and there is one"
+    if len({rule.id for rule in item.rules}) < len(item.rules):
+        yield "two of its rules have one id"
+    for rule in item.rules:
+        if rule.remote_group_id != PARENT:
+            yield from _missing(config, "security_group", rule.remote_group_id)
+        yield from _missing(config, "address_group", rule.remote_address_group_id)
 
 
 def _router(router: Router) -> Iterator[str]:

@@ -15,6 +15,11 @@ from typing import NamedTuple
 
 from ryu_apps.control.config.resources.address_group import ADDRESS_GROUP, AddressGroup
 from ryu_apps.control.config.resources.address_scope import ADDRESS_SCOPE, AddressScope
+from ryu_apps.control.config.resources.default_security_group_rule import (
+    DEFAULT_SECURITY_GROUP_RULE,
+    DefaultSecurityGroupRules,
+    TemplateRule,
+)
 from ryu_apps.control.config.resources.kind import Kind
 from ryu_apps.control.config.resources.network import NETWORK, Network
 from ryu_apps.control.config.resources.port import (
@@ -41,16 +46,17 @@ from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
 
 __all__ = [
     "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "AddressScope", "Binding", "Change",
-    "DhcpOption", "ExtraRoute", "FixedIp", "HostRoute", "Kind", "Limit", "Network", "Pool", "Port",
-    "Quota", "RbacPolicy", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Subnet",
-    "SubnetPool", "means_the_same", "normalized",
+    "DefaultSecurityGroupRules", "DhcpOption", "ExtraRoute", "FixedIp", "HostRoute", "Kind",
+    "Limit", "Network", "Pool", "Port", "Quota", "RbacPolicy", "Resource", "Router",
+    "SecurityGroup", "SecurityGroupRule", "Subnet", "SubnetPool", "TemplateRule", "means_the_same",
+    "normalized",
 ]
 
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
         NETWORK, SUBNET, PORT, ROUTER, SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP,
-        ADDRESS_SCOPE, SUBNETPOOL, RBAC_POLICY, QUOTA,
+        ADDRESS_SCOPE, SUBNETPOOL, DEFAULT_SECURITY_GROUP_RULE, RBAC_POLICY, QUOTA,
     )
 }
 """All kinds by name, in the order in which the API lists them."""

@@ -56,6 +56,20 @@ def unwrap(data: Any, name: str, single: str = "") -> Any:
     return data[name]
 
 
+def requests(data: Any, name: str, plural: str) -> tuple[list[Any], bool]:
+    """What a body asks for under ``name``, or many at once under ``plural``, where each may be
+    wrapped again; and whether it is one.  Raises ApiError 400."""
+    single = type(data) is dict and name in data
+    found = [unwrap(data, name)] if single else unwrap(data, plural, name)
+    if type(found) is not list or not 1 <= len(found) <= MAX_BULK:
+        raise ApiError(
+            400, "HTTPBadRequest", f"'{plural}' must be a list of 1 to {MAX_BULK} objects."
+        )
+    return [
+        unwrap(one, name) if type(one) is dict and name in one else one for one in found
+    ], single
+
+
 def named(model: type[Body], body: dict[str, Any]) -> list[str]:
     """The attributes that a parsed body names, as the API spells them; keys of the items of a list
     as ``fixed_ips:ip_address``."""

@@ -13,7 +13,7 @@ from ryu_apps.northbound.bodies.parsing import MAX_BULK
 from ryu_apps.northbound.bodies.schemas import RECORDS, REF, STRING, obj, ref
 from ryu_apps.northbound.http.call import Route
 from ryu_apps.northbound.node import schemas as node
-from ryu_apps.northbound.resources import port_bindings, quotas
+from ryu_apps.northbound.resources import default_security_group_rules, port_bindings, quotas
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.quotas import QuotaUpdate
 from ryu_apps.northbound.resources.tags import TagsBody
@@ -84,7 +84,8 @@ def _json_of(name: str) -> dict[str, Any]:
 def _schemas(collections: Sequence[Collection]) -> dict[str, Any]:
     actions = [action for one in collections for action in one.actions]
     models: list[type[Body]] = [
-        TagsBody, QuotaUpdate, *port_bindings.BODIES, *(action.body for action in actions)
+        TagsBody, QuotaUpdate, default_security_group_rules.DefaultSecurityGroupRuleCreate,
+        *port_bindings.BODIES, *(action.body for action in actions),
     ]
     for one in collections:
         models += [one.create_body, one.update_body]
@@ -102,6 +103,7 @@ def _schemas(collections: Sequence[Collection]) -> dict[str, Any]:
     found.update(node.SCHEMAS)
     found.update(port_bindings.SCHEMAS)
     found.update(quotas.SCHEMAS)
+    found.update(default_security_group_rules.SCHEMAS)
     return found
 
 

@@ -27,7 +27,6 @@ _EXTENSIONS = (
      "routers/*/update_external_gateways routers/*/remove_external_gateways"),
     ("dhcp_agent_scheduler", "networks/*/dhcp-agents agents/*/dhcp-networks"),
     ("l3_agent_scheduler", "routers/*/l3-agents agents/*/l3-routers"),
-    ("security-groups-default-rules", "default-security-group-rules"),
     ("security-groups-default-statefulness", "security-groups-default-statefulness"),
     ("segment", "segments"),
     ("sfc", "sfc"),

@@ -9,7 +9,7 @@ from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing
 from ryu_apps.northbound.read_only.declared import READ_ONLY
-from ryu_apps.northbound.resources import quotas, standard, tags
+from ryu_apps.northbound.resources import default_security_group_rules, quotas, standard, tags
 from ryu_apps.northbound.resources.collection import Collection
 
 _UPDATED = "2026-01-01T00:00:00-00:00"
@@ -22,6 +22,7 @@ class Discovery:
         self._collections = [one for one in collections if one.parent is None]
         found = {
             **standard.EXTENSIONS, **tags.EXTENSIONS, **quotas.EXTENSIONS, **listing.EXTENSIONS,
+            **default_security_group_rules.EXTENSIONS,
         }
         for one in (*collections, *READ_ONLY):
             found.update(one.extensions)

@@ -20,7 +20,6 @@ from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http import audit
 from ryu_apps.northbound.http.call import Call, Reply, Route
-from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing, matching
 from ryu_apps.northbound.resources.collection import Action, Collection, View
 
@@ -185,21 +184,8 @@ class Handlers:
     # ------------------------------------------------------------ writing
 
     def create(self, call: Call, **within: str) -> Reply:
-        c, data = self.collection, call.json()
-        single = type(data) is dict and c.name in data
-        requests = (
-            [parsing.unwrap(data, c.name)] if single else parsing.unwrap(data, c.plural, c.name)
-        )
-        if type(requests) is not list or not 1 <= len(requests) <= parsing.MAX_BULK:
-            raise ApiError(
-                400, "HTTPBadRequest",
-                f"'{c.plural}' must be a list of 1 to {parsing.MAX_BULK} objects.",
-            )
-        requests = [
-            # In a list too, clients may wrap each one.
-            parsing.unwrap(one, c.name) if type(one) is dict and c.name in one else one
-            for one in requests
-        ]
+        c = self.collection
+        requests, single = parsing.requests(call.json(), c.name, c.plural)
         parsed = [parsing.parse(c.create_body, request, c.shown) for request in requests]
         context = self._env.context(call)
         named = [parsing.asked(c.create_body, body) for body in parsed]

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import SecurityGroupRule, normalized
+from ryu_apps.control.config.model import SecurityGroupRule, TemplateRule, normalized
 from ryu_apps.control.config.resources.security_group_rule import SECURITY_GROUP_RULE
 from ryu_apps.control.config.rules import security_group_rules
 from ryu_apps.control.config.rules.security_groups import DEFAULT
@@ -23,6 +23,7 @@ from ryu_apps.northbound.bodies.fields import (
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
     STRING,
+    Attributes,
     as_integer,
     as_prefix,
     as_protocol,
@@ -37,10 +38,9 @@ class SecurityGroupRuleUpdate(Body):
     description: Text = ""
 
 
-class SecurityGroupRuleCreate(SecurityGroupRuleUpdate, standard.Owned):
+class RuleBody(SecurityGroupRuleUpdate, standard.Owned):
     """Ports of TCP, UDP and SCTP; for ICMP ``port_range_min`` is the type, ``_max`` the code."""
 
-    security_group_id: Uuid
     direction: Name
     ethertype: Name | None = None
     protocol: Annotated[int | str, Field(union_mode="left_to_right")] | None = None
@@ -51,19 +51,30 @@ class SecurityGroupRuleCreate(SecurityGroupRuleUpdate, standard.Owned):
     remote_address_group_id: UuidOrNone = None
 
 
-def view(item: SecurityGroupRule, in_default: bool) -> View:
+class SecurityGroupRuleCreate(RuleBody):
+    security_group_id: Uuid
+
+
+def said(item: SecurityGroupRule | TemplateRule) -> View:
+    """What a rule says."""
     return {
-        "id": item.id,
-        "security_group_id": item.security_group_id,
         "direction": item.direction,
         "ethertype": item.ethertype,
         "protocol": item.protocol or None,
         "port_range_min": None if item.port_range_min < 0 else item.port_range_min,
         "port_range_max": None if item.port_range_max < 0 else item.port_range_max,
         "remote_ip_prefix": item.remote_ip_prefix or None,
-        "normalized_cidr": normalized(item.remote_ip_prefix) or None,
         "remote_group_id": item.remote_group_id or None,
         "remote_address_group_id": item.remote_address_group_id or None,
+    }
+
+
+def view(item: SecurityGroupRule, in_default: bool) -> View:
+    return {
+        "id": item.id,
+        "security_group_id": item.security_group_id,
+        **said(item),
+        "normalized_cidr": normalized(item.remote_ip_prefix) or None,
         "belongs_to_default_sg": in_default,
         **standard.standard(item),
     }
@@ -73,6 +84,15 @@ def _in_default_group(config: Config, item: SecurityGroupRule) -> bool:
     group = config.security_groups.get(item.security_group_id)
     return group is not None and group.name == DEFAULT
 
+
+SAID: Attributes = {
+    "direction": one_of("ingress", "egress"), "ethertype": one_of("IPv4", "IPv6"),
+    "protocol": or_null("string", as_protocol), "port_range_min": or_null("integer", as_integer),
+    "port_range_max": or_null("integer", as_integer),
+    "remote_ip_prefix": or_null("string", as_prefix), "remote_group_id": or_null("string"),
+    "remote_address_group_id": or_null("string"),
+}
+"""The types of what :func:`said` has."""
 
 COLLECTION = Collection(
     kind=SECURITY_GROUP_RULE,
@@ -84,13 +104,7 @@ COLLECTION = Collection(
     extra=_in_default_group,
     attributes={
         **standard.ATTRIBUTES,
-        "security_group_id": STRING, "direction": one_of("ingress", "egress"),
-        "ethertype": one_of("IPv4", "IPv6"), "protocol": or_null("string", as_protocol),
-        "port_range_min": or_null("integer", as_integer),
-        "port_range_max": or_null("integer", as_integer),
-        "remote_ip_prefix": or_null("string", as_prefix),
-        "normalized_cidr": or_null("string", as_prefix),
-        "remote_group_id": or_null("string"), "remote_address_group_id": or_null("string"),
+        **SAID, "security_group_id": STRING, "normalized_cidr": or_null("string", as_prefix),
         "belongs_to_default_sg": BOOLEAN,
     },
     extensions={

@@ -14,6 +14,7 @@ from ryu_apps.control.config.model import (
     AddressPair,
     Binding,
     Change,
+    DefaultSecurityGroupRules,
     DhcpOption,
     ExtraRoute,
     FixedIp,
@@ -24,6 +25,7 @@ from ryu_apps.control.config.model import (
     Router,
     SecurityGroupRule,
     Subnet,
+    TemplateRule,
 )
 
 HEAD = ("name", "project_id", "description")
@@ -56,6 +58,9 @@ KEYS = {
         "project_id", "description", *TAIL,
     ),
     "address_group": ("id", *HEAD, "addresses", "shared", *TAIL),
+    "default_security_group_rule": (
+        "id", "rules", "project_id", "description", *TAIL,
+    ),
     "address_scope": ("id", "ip_version", *HEAD, "shared", *TAIL),
     "subnetpool": (
         "id", "ip_version", *HEAD, "prefixes", "default_prefixlen", "min_prefixlen",
@@ -69,6 +74,8 @@ PARTS = (
          bindings=(Binding("hv2", '{"a": 1}', True),)),
     Subnet("s", "n", "10.0.0.0/24", allocation_pools=(Pool("10.0.0.2", "10.0.0.9"),),
            host_routes=(HostRoute("10.9.0.0/16", "10.0.0.1"),)),
+    DefaultSecurityGroupRules("default", rules=(
+        TemplateRule("a", "ingress", protocol="tcp", port_range_min=1, port_range_max=2),)),
     Router("r", 7, 7, routes=(ExtraRoute("10.9.0.0/16", "10.0.0.1"),)),
 )
 
@@ -101,7 +108,7 @@ def test_what_an_older_version_did_not_store_has_a_default(kind):
 
 @pytest.mark.parametrize("item", PARTS, ids=lambda one: type(one).__name__)
 def test_what_lists_have_in_them_comes_back_as_what_it_was(item):
-    kind = type(item).__name__.lower()
+    kind = next(name for name, kind in KINDS.items() if kind.resource is type(item))
     assert stored.decode(kind, stored.encode(item)) == item
 
 

@@ -26,6 +26,7 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "availability_zone", "network_availability_zone", "router_availability_zone",
         "network-ip-availability", "service-type", "flavors", "l3-flavors",
         "extraroute", "extraroute-atomic", "subnet-service-types",
+        "security-groups-default-rules",
         "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
         "quotas", "quota_details", "rbac-policies", "security-groups-shared-filtering",
     } <= listed

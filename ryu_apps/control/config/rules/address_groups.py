@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.config.model import AddressGroup
+from ryu_apps.control.config.rules import default_security_group_rules
 from ryu_apps.control.config.rules.addresses import invalid
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -47,6 +48,12 @@ def delete(draft: Draft, id: str, context: Context) -> None:
             "AddressGroupInUse",
             f"Address group {id} is in use on one or more security group rules: "
             f"{draft.names('security_group_rule', rules)}. Delete them first.",
+        )
+    if defaults := default_security_group_rules.naming(draft.config, id):
+        raise conflict(
+            "AddressGroupInUse",
+            f"Address group {id} is in use on one or more default security group rules: "
+            f"{', '.join(defaults)}. Delete them first.",
         )
     draft.delete("address_group", id)
 

@@ -1,7 +1,7 @@
 """Rules for security groups (Networking API v2.0, "Security groups").
 
-Every project has a group named "default", made when it is first needed: its members may send
-anything and receive from one another.
+Every project has a group named "default", made when it is first needed: without other default
+rules its members may send anything and receive from one another.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import SecurityGroup, SecurityGroupRule
+from ryu_apps.control.config.model import SecurityGroup
+from ryu_apps.control.config.rules import default_security_group_rules
 from ryu_apps.control.config.rules.addresses import invalid
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -21,13 +22,14 @@ from ryu_apps.control.config.rules.draft import (
     conflict,
     plain,
 )
+from ryu_apps.control.config.rules.rule_size import check_size
 
 DEFAULT = "default"
-ETHERTYPES = ("IPv4", "IPv6")
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> SecurityGroup:
-    """A group that allows its members to send anything and to receive nothing."""
+    """A group with the default rules: without others of them it lets its members send anything and
+    receive nothing."""
     fields = common(body, context)
     _name_free(fields["name"])
     default_group(draft, fields["project_id"], context)
@@ -38,29 +40,11 @@ def _create(
     draft: Draft, fields: dict[str, Any], stateful: bool, context: Context
 ) -> SecurityGroup:
     group = draft.put("security_group", SecurityGroup(stateful=stateful, **fields))
-    for ethertype in ETHERTYPES:
-        _basic_rule(draft, group, "egress", ethertype, context)
-    return group
-
-
-def _basic_rule(
-    draft: Draft, group: SecurityGroup, direction: str, ethertype: str, context: Context,
-    remote_group: str = "",
-) -> None:
-    draft.put(
-        "security_group_rule",
-        SecurityGroupRule(
-            id=context.new_id(),
-            security_group_id=group.id,
-            direction=direction,
-            ethertype=ethertype,
-            remote_group_id=remote_group,
-            project_id=group.project_id,
-            revision_number=1,
-            created_at=context.now,
-            updated_at=context.now,
-        ),
+    default_security_group_rules.instantiate(
+        draft, group.id, group.project_id, group.name == DEFAULT, context
     )
+    check_size(draft, (group.id,))
+    return group
 
 
 def find_default(config: Config, project_id: str) -> str:
@@ -78,10 +62,7 @@ def default_group(draft: Draft, project_id: str, context: Context) -> str:
         {"name": DEFAULT, "description": "Default security group", "project_id": project_id},
         dataclasses.replace(context, project_id=""),
     )
-    group = _create(draft, fields, True, context)
-    for ethertype in ETHERTYPES:
-        _basic_rule(draft, group, "ingress", ethertype, context, group.id)
-    return group.id
+    return _create(draft, fields, True, context).id
 
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> SecurityGroup:
@@ -118,6 +99,7 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     for rule_id in list(config.rules_by_remote_group.get(id, ())):
         touched[config.security_group_rules[rule_id].security_group_id] = None
         draft.delete("security_group_rule", rule_id)
+    default_security_group_rules.group_deleted(draft, id, context)
     for group_id in touched:
         draft.touch("security_group", group_id, context)
     draft.delete("security_group", id)
