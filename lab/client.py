@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import select
+import ssl
 import threading
 import urllib.parse
 from collections.abc import Iterable
@@ -24,10 +25,13 @@ class ApiError(Exception):
 
 class Client:
     """JSON over one kept connection per thread; a broken one is made anew for idempotent calls.
-    ``token``: of who asks, where the API has to know that."""
+    ``token``: of who asks, where the API has to know that.  ``tls``: for https."""
 
-    def __init__(self, url: str, timeout: float = 60.0, token: str = "") -> None:
+    def __init__(
+        self, url: str, timeout: float = 60.0, token: str = "", tls: ssl.SSLContext | None = None
+    ) -> None:
         self.url = url
+        self._tls = tls
         self._token = token
         parts = urllib.parse.urlsplit(url)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
@@ -40,9 +44,16 @@ class Client:
             self.close()
             connection = None
         if connection is None:
-            connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+            connection = self._new_connection()
             self._local.connection = connection
         return connection
+
+    def _new_connection(self) -> http.client.HTTPConnection:
+        if self._tls is None:
+            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        return http.client.HTTPSConnection(
+            self._host, self._port, timeout=self._timeout, context=self._tls
+        )
 
     def close(self) -> None:
         connection = getattr(self._local, "connection", None)

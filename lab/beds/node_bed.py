@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -25,36 +26,61 @@ class Taken(NamedTuple):
     rss: int
 
 
+def _openflow(port: int, tls: Path | None) -> list[str]:
+    if tls is None:
+        return [f"ofp_tcp_listen_port = {port}"]
+    return [f"ofp_ssl_listen_port = {port}", f"ctl_privkey = {tls}/node.key",
+            f"ctl_cert = {tls}/node.pem", f"ca_certs = {tls}/hypervisors.pem"]
+
+
+def _ovsdb(tls: Path | None) -> list[str]:
+    if tls is None:
+        return []
+    return [f"private_key = {tls}/node.key", f"certificate = {tls}/node.pem",
+            f"ca_cert = {tls}/hypervisors.pem"]
+
+
+def _api(tls: Path | None) -> list[str]:
+    if tls is None:
+        return []
+    return [f"cert_file = {tls}/node.pem", f"key_file = {tls}/node.key",
+            f"client_ca_file = {tls}/ca.pem"]
+
+
 class LoopbackNode:
     """``directory``: for its configuration, database and log.  ``peers``: values of ``[bgp] peer``.
     ``ports``: of its listeners: "api", "ovsdb", "openflow" and, with peers, "bgp".  ``settings``:
-    more of the configuration file.  ``token``: of who asks it."""
+    more of the configuration file.  ``token``: of who asks it.  ``tls``: a directory as ``vnctl pki
+    export node`` makes it; without, there is no TLS.  ``client_tls``: for its API."""
 
     def __init__(
         self, directory: Path, peers: Iterable[str] = (), settings: str = "", token: str = "",
+        tls: Path | None = None, client_tls: ssl.SSLContext | None = None,
     ) -> None:
         peers = list(peers)
+        self._scheme = "ssl" if tls else "tcp"
         self.ports = {name: free_port() for name in ("api", "ovsdb", "openflow", "bgp")}
         self.log = directory / "node.log"
         ports, config = self.ports, directory / "node.conf"
         bgp = [f"router_id = {ADDRESS}", f"listen = {ADDRESS}:{ports['bgp']}"] if peers else []
         config.write_text("\n".join([
             "[DEFAULT]", f"ofp_listen_host = {ADDRESS}",
-            f"ofp_tcp_listen_port = {ports['openflow']}",
+            *_openflow(ports["openflow"], tls),
             "[node]", "name = loopback",
             "[store]", "backend = sqlite", f"path = {directory}/config.db",
-            "[ovsdb]", f"listen = ptcp:{ports['ovsdb']}:{ADDRESS}",
-            f"controller_target = tcp:{ADDRESS}:{ports['openflow']}",
+            "[ovsdb]", f"listen = p{self._scheme}:{ports['ovsdb']}:{ADDRESS}", *_ovsdb(tls),
+            f"controller_target = {self._scheme}:{ADDRESS}:{ports['openflow']}",
             "[bgp]", *bgp, *(f"peer = {peer}" for peer in peers),
-            "[api]", f"host = {ADDRESS}", f"port = {ports['api']}", settings, "",
+            "[api]", f"host = {ADDRESS}", f"port = {ports['api']}", *_api(tls), settings, "",
         ]))
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "ryu_apps.manager", "ryu_apps.vnc_node", "--config-file",
-                 str(config), "--ofp-tcp-listen-port", str(ports["openflow"])],
+                 str(config)],
                 stdout=log, stderr=log,
             )
-        self.client = Client(f"http://{ADDRESS}:{ports['api']}", timeout=300, token=token)
+        self.client = Client(f"http{'s' if tls else ''}://{ADDRESS}:{ports['api']}", timeout=300,
+                             token=token, tls=client_tls)
 
     def __enter__(self) -> LoopbackNode:
         def up() -> bool:
@@ -81,7 +107,7 @@ class LoopbackNode:
 
     @property
     def ovsdb_target(self) -> str:
-        return f"tcp:{ADDRESS}:{self.ports['ovsdb']}"
+        return f"{self._scheme}:{ADDRESS}:{self.ports['ovsdb']}"
 
     def taken(self) -> Taken:
         """By the node's own process."""
