@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import socket
 import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
-from . import login
 from .errors import UNREACHABLE, USAGE, CliError
 
 DEFAULT_URL = "http://127.0.0.1:9696"
@@ -28,6 +26,12 @@ class Listed(list[dict[str, Any]]):
     """Items of a list.  ``unanswered``: ``{"node", "reason"}`` of nodes that did not say."""
 
     unanswered: Sequence[dict[str, Any]] = ()
+
+
+class Login(Protocol):
+    """Who asks."""
+
+    def token(self, new: bool = False) -> str: ...
 
 
 class Client:
@@ -48,6 +52,8 @@ class Client:
             )
         self._timeout = timeout
         self._token = ""
+        self.login: Login | None = None
+        """Where a token comes from, if the node wants one."""
         self.url = f"{parts.scheme}://{parts.netloc}"
         handlers: list[Any] = [urllib.request.ProxyHandler({})]
         if parts.scheme == "https":
@@ -106,8 +112,8 @@ class Client:
     def _open(
         self, method: str, path: str, data: bytes | None, timeout: float
     ) -> http.client.HTTPResponse:
-        """Logs in where the node wants to know who asks, and asks again.  Raises what urllib
-        does, CliError."""
+        """Logs in where the node wants to know who asks, and asks again; also where it knows the
+        token no more.  Raises what urllib does, CliError."""
         def ask() -> http.client.HTTPResponse:
             headers = {"Accept": "application/json"}
             if self._token:
@@ -118,34 +124,14 @@ class Client:
         try:
             return ask()
         except urllib.error.HTTPError as error:
-            if error.code != 401 or self._token:
+            if error.code != 401 or self.login is None:
                 raise
-            with error:
-                error.read()
-        self._token = self._login()
+            token = self.login.token(new=bool(self._token))
+            if not token:
+                raise
+            error.close()
+        self._token = token
         return ask()
-
-    def _login(self) -> str:
-        """A token.  Raises CliError."""
-        given = login.credentials()
-        if given.get("token"):
-            return str(given["token"])
-        body = login.request(given)
-        if body is None:
-            raise CliError(f"{self.url} wants to know who asks: {login.HINT}")
-        url = str(given.get("auth_url") or f"{self.url}/v3").rstrip("/")
-        url += "" if url.endswith("/v3") else "/v3"
-        request = urllib.request.Request(
-            f"{url}/auth/tokens?nocatalog", method="POST", data=json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        try:
-            with self._opener.open(request, timeout=self._timeout) as answer:
-                return str(answer.headers["X-Subject-Token"])
-        except urllib.error.HTTPError as error:
-            with error:
-                text = _refusal(error.code, error.read(), f"{url}/auth/tokens")
-            raise CliError(f"{url} refused the login: {text}") from error
 
     @contextlib.contextmanager
     def _errors(self, path: str) -> Iterator[None]:
@@ -260,10 +246,6 @@ def _has_port(parts: urllib.parse.SplitResult) -> bool:
 def quote(name: str) -> str:
     """``name`` as one segment of a path."""
     return urllib.parse.quote(name, safe="")
-
-
-def default_url() -> str:
-    return os.environ.get("VNCTL_URL") or DEFAULT_URL
 
 
 def _items(answer: dict[str, Any], collection: str) -> list[dict[str, Any]]:

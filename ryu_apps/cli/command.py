@@ -39,6 +39,8 @@ def common_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
     parser.add_argument("--cert", metavar="FILE", help="your certificate, where the node asks for "
                         "one", **defaults)
     parser.add_argument("--key", metavar="FILE", help="its private key", **defaults)
+    parser.add_argument("--os-cloud", metavar="NAME", help="log in as this cloud of clouds.yaml "
+                        "says", **defaults)
     parser.add_argument("-o", "--output", choices=FORMATS, help="table (default), wide: "
                         "more columns, name: one name or id a line, json or yaml: what the API "
                         "said", **defaults)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .client import Client, default_url
+from .client import Client
 from .command import Command
+from .connect import connect
 from .errors import CliError
 from .output import Result
 
@@ -46,13 +46,7 @@ def _actions(parser: argparse.ArgumentParser) -> Iterable[argparse.Action]:
 def _asking(names: Callable[[Client], Iterable[str]]) -> Callable[..., list[str]]:
     def find(parsed_args: argparse.Namespace, **_: Any) -> list[str]:
         try:
-            url = getattr(parsed_args, "url", None) or default_url()
-            ca, cert, key = (
-                getattr(parsed_args, name, None) or os.environ.get(f"VNCTL_{name.upper()}")
-                for name in ("ca", "cert", "key")
-            )
-            client = Client(url, ca, PATIENCE, cert, key)
-            return [str(name) for name in names(client)]
+            return [str(name) for name in names(connect(parsed_args, PATIENCE))]
         except CliError:
             return []
 

@@ -16,8 +16,9 @@ from ryu_apps.cli.pki import command as pki
 from ryu_apps.cli.plug import command as plug
 from ryu_apps.cli.trace import command as trace
 
-from .client import Client, default_url
+from .client import Client
 from .command import Command, common_options
+from .connect import connect
 from .errors import UNREACHABLE, CliError
 
 EPILOG = """examples:
@@ -98,9 +99,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         completion.complete(parser)
     options = parser.parse_args(argv)
     try:
+        client = None if options.local else connect(options)
         if getattr(options, "watch", None):
-            return _watch(options)
-        return _once(options)
+            return _watch(client, options)
+        return _once(client, options)
     except CliError as error:
         print(f"vnctl: {error}", file=sys.stderr)
         return error.status
@@ -112,26 +114,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _once(options: argparse.Namespace, before: str = "") -> int:
-    client = None if options.local else _client(options)
+def _once(client: Client | None, options: argparse.Namespace, before: str = "") -> int:
     result = options.run(client, options)
     if result.data is not None:
         print(before + output.render(result, options), flush=True)
     return result.status
 
 
-def _client(options: argparse.Namespace) -> Client:
-    ca, cert, key = (getattr(options, name) or os.environ.get(f"VNCTL_{name.upper()}")
-                     for name in ("ca", "cert", "key"))
-    return Client(options.url or default_url(), ca, cert_file=cert, key_file=key)
-
-
-def _watch(options: argparse.Namespace) -> int:
+def _watch(client: Client | None, options: argparse.Namespace) -> int:
     """Until interrupted.  A node that is away for a while is waited for."""
     clear = "\x1b[H\x1b[2J" if sys.stdout.isatty() else ""
     while True:
         try:
-            _once(options, clear)
+            _once(client, options, clear)
         except CliError as error:
             if error.status != UNREACHABLE:
                 raise

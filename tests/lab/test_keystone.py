@@ -19,6 +19,9 @@ from lab.beds.openflow_bed import free_port
 from lab.client import ApiError, Client
 from lab.keystone import Keystone
 from lab.keystone.server import ADMIN, PASSWORD, REGION
+from ryu_apps.cli.client import Client as VnctlClient
+from ryu_apps.cli.login.session import Login
+from ryu_apps.cli.vnctl import main as vnctl
 from ryu_apps.northbound.base import Remote
 from ryu_apps.store.memory import MemoryStore
 from tests.lab.keystone_support import lines, node
@@ -206,6 +209,46 @@ def test_a_whole_node(site: Site, tmp_path: Path) -> None:
             stranger.health()
         assert refused.value.status == 401
         assert bed.logged("keystone_authtoken") == bed.logged("Traceback") == 0
+
+
+def test_vnctl_logs_in(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                       capsys: pytest.CaptureFixture[str]) -> None:
+    """By clouds.yaml, and by variables."""
+
+    def run(*words: str, status: int = 0, node: Node = site.node) -> str:
+        capsys.readouterr()
+        assert vnctl(["--url", node.url, *words]) == status, capsys.readouterr()
+        said = capsys.readouterr()
+        return said.err if status else said.out
+
+    for name in [one for one in os.environ if one.startswith(("OS_", "VNCTL_"))]:
+        monkeypatch.delenv(name)
+    assert "wants to know who asks" in run("networks", status=3)
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(site.clouds))
+    assert "of-anna" in run("--os-cloud", "anna", "networks")
+    assert "of-anna" not in run("--os-cloud", "bert", "networks")
+    assert run("--os-cloud", "admin", "nodes", node=site.strict)
+    assert "for operators" in run("--os-cloud", "anna", "nodes", status=3)
+    for name, value in {"AUTH_URL": site.keystone.url, "USERNAME": "bert", "PASSWORD": SECRET,
+                        "PROJECT_NAME": "blue"}.items():
+        monkeypatch.setenv(f"OS_{name}", value)
+    assert "of-bert" in run("networks")
+    monkeypatch.setenv("OS_PASSWORD", "wrong")
+    assert "refused the login" in run("networks", status=3)
+
+
+def test_vnctl_gets_another_token_for_one_that_has_ended(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does while it watches."""
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(site.clouds))
+    client = VnctlClient(site.strict.url)
+    login = client.login = Login(site.strict.url, "anna")
+    assert client.networking("networks")
+    token = login.token()
+    site.keystone.revoke(token)
+    assert client.networking("networks")
+    assert login.token() != token
 
 
 def test_a_token_ends(site: Site) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from ryu_apps.cli.client import Client, default_url
 from ryu_apps.cli.command import Result
 from ryu_apps.cli.config.files import WRITE, opened
+from ryu_apps.cli.connect import connect
 from ryu_apps.cli.errors import USAGE, CliError
 from ryu_apps.cli.identity.passwords import password
 
@@ -19,9 +19,7 @@ def bootstrap(client: None, options: Any) -> Result:
             "which names the store (a SQLite one while its node is stopped)", USAGE)
     secret = password(options, options.user)
     if options.code:
-        node = Client(options.url or default_url(), options.ca, cert_file=options.cert,
-                      key_file=options.key)
-        node.write("POST", "/v1/identity/bootstrap", {"bootstrap": {
+        connect(options).write("POST", "/v1/identity/bootstrap", {"bootstrap": {
             "code": options.code, "name": options.user, "password": secret,
             "project": options.project}})
     else:

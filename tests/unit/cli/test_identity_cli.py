@@ -9,8 +9,6 @@ import os
 import pytest
 import yaml
 
-from ryu_apps.cli import login
-from ryu_apps.cli.errors import CliError
 from ryu_apps.cli.vnctl import build_parser, main
 from ryu_apps.identity.directory.copy import DirectoryCopy
 from ryu_apps.store.sqlite import SqliteStore
@@ -164,31 +162,6 @@ def test_a_cloud_of_clouds_yaml(node, capsys, monkeypatch, tmp_path):
     assert runner(node, capsys)("ports").startswith("NAME")
     monkeypatch.setenv("OS_CLOUD", "elsewhere")
     assert "no cloud elsewhere" in runner(node, capsys)("ports", status=2)
-
-
-@pytest.mark.parametrize("text", ["clouds", "clouds: []", "clouds: {x: {}}", "{"])
-def test_a_clouds_yaml_that_makes_no_sense(text, tmp_path):
-    file = tmp_path / "clouds.yaml"
-    file.write_text(text)
-    with pytest.raises(CliError):
-        login.credentials({"OS_CLOUD": "x", "OS_CLIENT_CONFIG_FILE": str(file)})
-
-
-def test_logins():
-    user = {"name": "a", "domain": {"id": "default"}}
-    auth = login.request(login.credentials({"OS_USERNAME": "a", "OS_PASSWORD": "b"}))["auth"]
-    assert auth == {"identity": {
-        "methods": ["password"], "password": {"user": {**user, "password": "b"}}}}
-    auth = login.request(login.credentials({
-        "OS_USER_ID": "1", "OS_PASSWORD": "b", "OS_PROJECT_ID": "2"}))["auth"]
-    assert auth["scope"] == {"project": {"id": "2"}}
-    assert auth["identity"]["password"]["user"] == {"id": "1", "password": "b"}
-    auth = login.request(login.credentials({
-        "OS_APPLICATION_CREDENTIAL_NAME": "ci", "OS_USERNAME": "a",
-        "OS_APPLICATION_CREDENTIAL_SECRET": "s"}))["auth"]
-    assert auth["identity"]["application_credential"] == {
-        "name": "ci", "user": user, "secret": "s"}
-    assert login.request(login.credentials({"OS_USERNAME": "a"})) is None
 
 
 def test_a_password_comes_from_the_input_or_is_refused(node, admin, capsys, monkeypatch):

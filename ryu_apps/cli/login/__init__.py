@@ -1,0 +1,1 @@
+"""Who somebody is at a node that asks, as the ``openstack`` command has it."""
