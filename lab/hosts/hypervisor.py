@@ -54,6 +54,10 @@ class Hypervisor:
                 "ovsdb-server", f"{self.directory}/conf.db",
                 f"--remote=punix:{self.directory}/db.sock",
                 "--remote=db:Open_vSwitch,Open_vSwitch,manager_options",
+                # As the distribution's ovs-ctl(8) has it: what ovs-vsctl set-ssl says.
+                "--private-key=db:Open_vSwitch,SSL,private_key",
+                "--certificate=db:Open_vSwitch,SSL,certificate",
+                "--ca-cert=db:Open_vSwitch,SSL,ca_cert",
                 f"--unixctl={self.directory}/ovsdb-server.ctl",
                 f"--pidfile={self.directory}/ovsdb-server.pid", "--overwrite-pidfile",
             ],

@@ -105,7 +105,9 @@ class Node:
 
     @property
     def ovsdb_target(self) -> str:
-        return f"tcp:{self.address}:{OVSDB_PORT}"
+        """By TLS where its settings say ``listen = pssl:``..."""
+        tls = any("pssl:" in line for line in self.spec.settings.get("ovsdb", ()))
+        return f"{'ssl' if tls else 'tcp'}:{self.address}:{OVSDB_PORT}"
 
     @property
     def url(self) -> str:
