@@ -72,6 +72,12 @@ def openflow_port(conf: Any) -> int:
     return conf.ofp_ssl_listen_port or conf.ofp_tcp_listen_port or OPENFLOW_PORT
 
 
+def default_url(conf: Any) -> str:
+    """Where the API is, as far as the options say."""
+    host = f"[{conf.api.host}]" if ":" in conf.api.host else conf.api.host
+    return f"http{'s' if conf.api.cert_file else ''}://{host}:{conf.api.port}"
+
+
 def ovsdb_settings(conf: Any, node_name: str, openflow_port: int) -> OvsdbSettings:
     """How hypervisors' databases are served.  ``openflow_port``: what bridges are to connect to."""
     section = conf.ovsdb

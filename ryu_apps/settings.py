@@ -142,7 +142,7 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.StrOpt("host", default="127.0.0.1"),
         cfg.PortOpt("port", default=9696),
         cfg.StrOpt("advertise", help="URL under which other nodes and people reach this API; "
-                   "default: http://HOST:PORT."),
+                   "default: http://HOST:PORT, with cert_file https."),
         cfg.IntOpt("threads", default=8, min=2),
         cfg.IntOpt("max_body", default=16 * 1024 * 1024, help="Bytes."),
         cfg.IntOpt("max_page", default=10000),

@@ -31,6 +31,7 @@ from ryu_apps.node_probe import NodeProbe
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.notices import Notices
 from ryu_apps.option_values import (
+    default_url,
     dns_limits,
     openflow_port,
     ovsdb_settings,
@@ -116,7 +117,7 @@ class VncNode(app_manager.OSKenApp):
         return {
             "node": self.node_name,
             "host": socket.gethostname(),
-            "url": conf.api.advertise or f"http://{conf.api.host}:{conf.api.port}",
+            "url": conf.api.advertise or default_url(conf),
             "version": __version__,
             "local_as": conf.bgp.local_as,
             "router_id": conf.bgp.router_id or "",

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 from typing import Any
 
-from ryu_apps.cli.command import Command, Result, common_options
+from ryu_apps.cli.client import Client
+from ryu_apps.cli.command import Command, Result, common_options, completer
 from ryu_apps.cli.output import arguments as list_arguments
-from ryu_apps.pki.inventory import MAX_DAYS
+from ryu_apps.pki.inventory import MAX_DAYS, InventoryError, load
 from ryu_apps.pki.roles import ROLES
 
 DIRECTORY = "/etc/vnc/pki"
@@ -57,7 +59,18 @@ def _holder(parser: argparse.ArgumentParser, optional: bool = False) -> None:
     how = {"nargs": "?"} if optional else {}
     parser.add_argument("role", choices=list(ROLES), **how, help="; ".join(
         f"{role.name}: {role.help}" for role in ROLES.values()))
-    parser.add_argument("name", metavar="NAME", **how, help="of the holder")
+    name = parser.add_argument("name", metavar="NAME", **how, help="of the holder")
+    completer(name, _holders)
+
+
+def _holders(_: Client) -> list[str]:
+    """Who has a certificate, for the shell: of the usual site, and without the cryptography
+    library."""
+    try:
+        record = Path(os.environ.get("VNC_PKI", DIRECTORY), "site.json").read_bytes()
+        return sorted({name for _, name in load(record).current()})
+    except (OSError, InventoryError):
+        return []
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

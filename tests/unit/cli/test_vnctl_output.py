@@ -232,3 +232,15 @@ def test_completion_knows_commands_and_what_the_node_has(node, tmp_path):
     assert completions("vnctl flows h", node.url, tmp_path) == {"hv1"}
     assert "route" in completions("vnctl flows hv1 --table r", node.url, tmp_path)
     assert completions("vnctl port show w", "http://127.0.0.1:1", tmp_path) == set()
+
+
+def test_completion_knows_who_has_a_certificate(tmp_path, monkeypatch):
+    monkeypatch.setenv("VNC_PKI", str(tmp_path / "pki"))
+    nowhere = "http://127.0.0.1:1"
+    assert {"init", "rotate"} <= completions("vnctl pki ", nowhere, tmp_path)
+    assert completions("vnctl pki export node ", nowhere, tmp_path).isdisjoint({"n1"})
+    main(["pki", "init", str(tmp_path / "pki"), "--site", "x"])
+    main(["pki", "issue", "node", "n1"])
+    assert completions("vnctl pki export node n", nowhere, tmp_path) == {"n1"}
+    assert "leaf" in completions("vnctl pki rotate ", nowhere, tmp_path)
+    assert "--begin" in completions("vnctl pki rotate ca --b", nowhere, tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import json
 import logging
@@ -16,6 +17,7 @@ import pytest
 
 from ryu_apps import supervision
 from ryu_apps.configuration.status_writer import StatusWriter
+from ryu_apps.pki.site import Site
 from ryu_apps.store.base import Compare, Put, StoreError, Unavailable
 from tests.unit.store.etcd_cluster import Cluster
 from tests.unit.store.store_support import Replica, cluster, open_store, opened, until
@@ -169,6 +171,45 @@ def test_tls(tmp_path):
             store.get("/a")
         with pytest.raises(StoreError, match="TLS files"):
             open_store("etcd", endpoints=etcd.urls, ca_file="/nowhere.pem")
+    finally:
+        etcd.kill()
+
+
+def test_the_certificates_of_a_site(tmp_path):
+    """A node gets in, with new files too while it runs; a hypervisor does not."""
+    sites = {}
+    for name in ("own", "other"):
+        site = sites[name] = Site(tmp_path / name)
+        site.init(name, 10)
+        for role in ("node", "hypervisor", "etcd"):
+            site.issue(role, "x", ("127.0.0.1",), (), 5)
+    own, other = sites["own"], sites["other"]
+    member, ca = own.files("etcd", "x"), str(own.directory / "ca.pem")
+    etcd = Cluster(
+        tmp_path, 1, (f"--cert-file={member.certificate}", f"--key-file={member.key}",
+                      f"--trusted-ca-file={ca}", "--client-cert-auth"),
+    )  # fmt: skip
+    etcd.urls = [etcd.urls[0].replace("http:", "https:")]
+    etcd.wait_ready = lambda member: None
+    etcd.start()
+    mine = other.export("node", "x", tmp_path / "copy")
+    try:
+        with opened(etcd, ca_file=ca, cert_file=str(mine.certificate), key_file=str(mine.key),
+                    timeout=2) as store:
+            with pytest.raises(Unavailable, match="https:"):
+                store.get("/a")
+            own.export("node", "x", tmp_path / "copy")
+
+            def writes() -> bool:
+                with contextlib.suppress(StoreError):
+                    return bool(store.transact([], [Put("/a", b"1")]))
+                return False
+
+            until(writes)
+        no = own.files("hypervisor", "x")
+        with opened(etcd, ca_file=ca, cert_file=str(no.certificate), key_file=str(no.key),
+                    timeout=1) as store, pytest.raises(Unavailable):
+            store.get("/a")
     finally:
         etcd.kill()
 
