@@ -14,7 +14,7 @@ from lab.tenants import Tenant, new_tenant
 from lab.traffic.capture import FlowMonitor
 from lab.traffic.ping import PingStream
 from lab.wait import wait_until
-from tests.lab.tls_support import NODE, PORTS, TlsLab
+from tests.lab.tls_support import ADDRESS, NODE, PORTS, TlsLab
 
 PAIRS = (("web1", "web3"), ("web3", "db1"))
 LAYOUT = (("web1", "hv1"), ("web3", "hv2"), ("db1", "hv1"))
@@ -107,3 +107,43 @@ def test_after_it_hypervisors_come_back_with_their_new_files(
             for name, now in tls_lab.sessions().items())
 
     wait_until(back, "both hypervisors", 30)
+
+
+def test_a_site_goes_over_to_tls_without_a_gap(tmp_path: Path) -> None:
+    """As docs/operations.md says: a second target, one hypervisor after the other, then the first
+    target goes."""
+    with TlsLab(f"vncgo{os.getpid()}", ("hv1", "hv2"), tmp_path, plain=True) as lab:
+        lab.wait_converged()
+        client = lab.nodes[NODE].client
+        tenant = new_tenant("red", client)
+        tenant.create_vms(lab, LAYOUT)
+        tenant.wait_active()
+        tenant.wait_reachable()
+        streams = [PingStream(tenant.vms[one].space, tenant.vms[other].ip, interval=0.01)
+                   for one, other in PAIRS]
+        for stream in streams:
+            stream.wait_reply()
+
+        def served(*names: str) -> bool:
+            return {one["id"] for one in client.v1("elements")
+                    if one["connected"] and one.get("settled")} >= set(names)
+
+        wait_until(lambda: served("hv1", "hv2"), "both to be served", 30)
+        monitors = [FlowMonitor(one) for one in lab.hypervisors.values()]
+        lab.restart_with(f"ptcp:6640:{ADDRESS}, pssl:6641:{ADDRESS}")
+        done = []
+        for name, one in lab.hypervisors.items():
+            lab.set_ssl(name)
+            one.join([f"ssl:{ADDRESS}:6641"])
+            done.append(name)
+            wait_until(lambda: served(*done), f"{done} to be served over TLS", 30,
+                       log=lab.nodes[NODE].daemon.log)
+        lab.restart_with(f"pssl:6641:{ADDRESS}")
+        wait_until(lambda: served("hv1", "hv2"), "both to be served after the last restart", 30)
+        # After a start nothing is deleted at first, and so the former target stays for a while.
+        wait_until(lambda: {one.vsctl("get-controller", "br-int").strip()
+                            for one in lab.hypervisors.values()} == {f"ssl:{ADDRESS}:6653"},
+                   "TLS alone", 60)
+        assert [stream.stop().lost for stream in streams] == [0] * len(streams)
+        assert [monitor.stop() for monitor in monitors] == [
+            {"ADDED": 0, "DELETED": 0, "MODIFIED": 0}] * len(monitors)

@@ -6,11 +6,13 @@ import os
 import re
 import signal
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography import x509
 
 from lab.hosts.hypervisor import Hypervisor
+from lab.hosts.node import config_text
 from lab.topology import Lab
 from ryu_apps.pki.site import Site
 
@@ -20,9 +22,12 @@ PORTS = (6640, 6653)
 
 
 class TlsLab(Lab):
-    """One node.  ``directory``: where the site is, and a directory of files for each host."""
+    """One node.  ``directory``: where the site is, and a directory of files for each host.
+    ``plain``: it begins without TLS."""
 
-    def __init__(self, name: str, hypervisors: Iterable[str], directory: Path) -> None:
+    def __init__(
+        self, name: str, hypervisors: Iterable[str], directory: Path, plain: bool = False
+    ) -> None:
         names = tuple(hypervisors)
         self.site = Site(directory / "site")
         self.site.init("lab", 100)
@@ -31,13 +36,27 @@ class TlsLab(Lab):
             self.site.issue(role, holder, (ADDRESS,) if role == "node" else (), (holder,), 10)
         self._files = directory
         self.hand_out()
+        self._plain = plain
+        super().__init__(name, {NODE: names}, store="sqlite",
+                         settings={} if plain else self.settings(f"pssl:6640:{ADDRESS}"))
+
+    def settings(self, listen: str) -> dict[str, tuple[str, ...]]:
+        """Of the node.  ``listen``: where for OVSDB; OpenFlow is TLS."""
         mine = self.files(NODE)
-        super().__init__(name, {NODE: names}, store="memory", settings={
+        return {
             "DEFAULT": ("ofp_ssl_listen_port = 6653", f"ctl_privkey = {mine}/node.key",
                         f"ctl_cert = {mine}/node.pem", f"ca_certs = {mine}/hypervisors.pem"),
-            "ovsdb": (f"listen = pssl:6640:{ADDRESS}", f"private_key = {mine}/node.key",
+            "ovsdb": (f"listen = {listen}", f"private_key = {mine}/node.key",
                       f"certificate = {mine}/node.pem", f"ca_cert = {mine}/hypervisors.pem"),
-        })
+        }
+
+    def restart_with(self, listen: str) -> None:
+        """The node, with other settings."""
+        node = self.nodes[NODE]
+        node.spec = replace(node.spec, settings=self.settings(listen))
+        node.config.write_text(config_text(node.spec, node.directory))
+        assert node.stop()
+        node.start()
 
     def files(self, host: str) -> Path:
         return self._files / host
@@ -50,11 +69,15 @@ class TlsLab(Lab):
                 self.site.export(role, holder, self.files(holder))
 
     def join_all(self, progress: Callable[[str], None]) -> None:
-        for name, one in self.hypervisors.items():
-            mine = self.files(name)
-            one.vsctl("set-ssl", f"{mine}/hypervisor.key", f"{mine}/hypervisor.pem",
-                      f"{mine}/ca.pem")
+        if not self._plain:
+            for name in self.hypervisors:
+                self.set_ssl(name)
         super().join_all(progress)
+
+    def set_ssl(self, hypervisor: str) -> None:
+        mine = self.files(hypervisor)
+        self.hypervisors[hypervisor].vsctl(
+            "set-ssl", f"{mine}/hypervisor.key", f"{mine}/hypervisor.pem", f"{mine}/ca.pem")
 
     def reload(self) -> None:
         """systemctl reload."""
@@ -67,7 +90,7 @@ class TlsLab(Lab):
     def _sessions(self, one: Hypervisor) -> set[str]:
         text = one.space.run(["ss", "-Htn", "state", "established", "dst", ADDRESS]).stdout
         return {f"{here} {there}" for here, there in
-                re.findall(r"(\S+:\d+)\s+(\S+:(?:6640|6653))\b", text)}
+                re.findall(r"(\S+:\d+)\s+(\S+:(?:6640|6641|6653))\b", text)}
 
     def shown(self, hypervisor: str, port: int) -> int:
         """The serial number of the certificate that the node shows a new connection of a
