@@ -153,6 +153,29 @@ class Keystone:
             raise KeystoneError(answer.text)
         return answer.headers["X-Subject-Token"]
 
+    def rules_token(
+        self, user: str, password: str, project: str, rules: list[dict[str, str]]
+    ) -> str:
+        """A token of a new application credential of a user, for what ``rules`` name."""
+        token = self.token(user, password, project)
+        answer = self._http.get(f"{self.url}/auth/tokens", timeout=30, headers={
+            "X-Auth-Token": token, "X-Subject-Token": token})
+        id = answer.json()["token"]["user"]["id"]
+        made = self._http.post(
+            f"{self.url}/users/{id}/application_credentials", timeout=30,
+            headers={"X-Auth-Token": token},
+            json={"application_credential": {"name": token[-20:], "access_rules": rules}},
+        )
+        if not made.ok:
+            raise KeystoneError(made.text)
+        found = made.json()["application_credential"]
+        answer = self._http.post(f"{self.url}/auth/tokens", timeout=30, json={"auth": {"identity": {
+            "methods": ["application_credential"],
+            "application_credential": {"id": found["id"], "secret": found["secret"]}}}})
+        if answer.status_code != 201:
+            raise KeystoneError(answer.text)
+        return answer.headers["X-Subject-Token"]
+
     def revoke(self, token: str) -> None:
         self._call("DELETE", "/auth/tokens", headers={"X-Subject-Token": token})
 
