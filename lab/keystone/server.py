@@ -13,10 +13,11 @@ from typing import Any
 
 import requests
 
-from lab.keystone import environment
+from lab import python_environment
 from lab.wait import tail, wait_until
 
 ADMIN, PASSWORD, REGION = "admin", "of-the-lab", "lab"
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 MEMORY = Path("/dev/shm")
 MAKING, STARTING = 120, 60
 """Seconds at most."""
@@ -24,6 +25,16 @@ MAKING, STARTING = 120, 60
 
 class KeystoneError(Exception):
     """It did not do what it was asked to; the text says why."""
+
+
+def section(url: str, remember: int = 300, timeout: int = 10) -> str:
+    """See :meth:`Keystone.section`."""
+    return "\n".join([
+        "[keystone_authtoken]", f"www_authenticate_uri = {url}", f"auth_url = {url}",
+        "auth_type = password", f"username = {ADMIN}", f"password = {PASSWORD}",
+        "project_name = admin", "user_domain_id = default", "project_domain_id = default",
+        f"token_cache_time = {remember}", f"http_connect_timeout = {timeout}", "",
+    ])
 
 
 class Keystone:
@@ -49,7 +60,7 @@ class Keystone:
 
     def __enter__(self) -> Keystone:
         try:
-            self._python = environment.python()
+            self._python = python_environment.python("keystone", REQUIREMENTS)
             self._make()
             self.start()
         except BaseException:
@@ -134,6 +145,11 @@ class Keystone:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def section(self, remember: int = 300, timeout: int = 10) -> str:
+        """[keystone_authtoken] of a node whose clients it knows.  ``remember``: seconds, -1 for not
+        at all.  ``timeout``: seconds that it has for an answer."""
+        return section(self.url, remember, timeout)
 
     # ------------------------------------------------------------ what it is asked
 
