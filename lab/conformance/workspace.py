@@ -46,7 +46,9 @@ class Workspace:
         self.directory = directory
         self._python = python_environment.python("conformance", REQUIREMENTS)
         self._output = directory / "run.out"
-        self._tempest("init", str(directory / "workspace"))
+        # Its list of workspaces would be the user's own, and has each name once.
+        self._tempest("init", "--workspace-path", str(directory / "workspaces.yaml"),
+                      str(directory / "workspace"))
         self._where = directory / "workspace"
         (self._where / "etc" / "tempest.conf").write_text(
             _configuration(keystone, sorted(extensions), directory / "locks"))
