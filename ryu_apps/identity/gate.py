@@ -1,7 +1,8 @@
 """Bounds of what logins may cost: bcrypt is slow by design, and anybody may ask for it.
 
-A login takes one of a few places; who finds none is told to come again.  A source that fails again
-and again has to wait before each further attempt.
+A source that fails again and again has to wait before each further attempt; and all those from
+where nobody has logged in lately may fail together no more than a few times a second, so that the
+others come in meanwhile.
 """
 
 from __future__ import annotations
@@ -9,17 +10,24 @@ from __future__ import annotations
 import collections
 import contextlib
 import math
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
+from ryu_apps.connections.buckets import Buckets
 from ryu_apps.identity.directory.errors import IdentityError
 
 BURST, PER_SECOND = 20.0, 1.0
 """Failures of one source at once, and how fast they are forgiven."""
+BURST_OF_ALL, PER_SECOND_OF_ALL = 10.0, 1.0
+"""Failures of all sources together that are not known."""
+KNOWN = 86400.0
+"""Seconds for which a source is known after a login."""
 MAX_SOURCES = 10_000
 """Sources that have failed lately; of more, those that failed longest ago are forgotten."""
+SLOTS = max(1, (os.cpu_count() or 1) // 2)
+"""Passwords that are checked at a time: others need processors too."""
 PATIENCE = 10.0
 """Seconds that a login waits for its turn."""
 
@@ -31,25 +39,19 @@ def too_many(retry: float) -> IdentityError:
     )
 
 
-class _Bucket(NamedTuple):
-    left: float
-    at: float
-
-
 class Gate:
-    """``slots``: passwords that are checked at a time.  ``places``: logins that are checked or
-    wait, of which one source never has more than half."""
+    """``slots``: passwords that are checked, or hashed, at a time."""
 
     def __init__(
-        self, slots: int, places: int, clock: Callable[[], float] = time.monotonic
+        self, slots: int = SLOTS, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._slots = threading.Semaphore(slots)
-        self._places = places
-        self._share = max(1, places // 2)
-        self._clock = clock
+        self._free = slots
+        self._queue: collections.deque[object] = collections.deque()
+        self._turn = threading.Condition()
         self._lock = threading.Lock()
-        self._inside: collections.Counter[str] = collections.Counter()
-        self._buckets: collections.OrderedDict[str, _Bucket] = collections.OrderedDict()
+        self._failures = Buckets(BURST, PER_SECOND, MAX_SOURCES, clock)
+        self._known = Buckets(1, 1 / KNOWN, MAX_SOURCES, clock)
+        self._of_all = Buckets(BURST_OF_ALL, PER_SECOND_OF_ALL, 1, clock)
         self.refused = 0
         """Logins that were sent away unchecked."""
 
@@ -57,56 +59,58 @@ class Gate:
     def enter(self, source: str) -> Iterator[Attempt]:
         """Around the check of one password.  Raises IdentityError 429."""
         attempt = Attempt()
-        self._begin(source)
+        unknown = self._begin(source)
         try:
-            if not self._slots.acquire(timeout=PATIENCE):
-                raise too_many(1)
-            try:
+            with self.slot():
                 yield attempt
-            finally:
-                self._slots.release()
         finally:
             with self._lock:
-                self._inside[source] -= 1
-                if not self._inside[source]:
-                    del self._inside[source]
                 if attempt.succeeded:
-                    self._give_back(source)
+                    self._failures.take(source, -1)
+                    if unknown:
+                        self._of_all.take("", -1)
+                    self._known.take(source)
 
-    def _begin(self, source: str) -> None:
+    @contextlib.contextmanager
+    def slot(self) -> Iterator[None]:
+        """Around what takes as long, of somebody who has logged in; first come, first served.
+        Raises IdentityError 429."""
+        ours = object()
+        with self._turn:
+            self._queue.append(ours)
+            came = self._turn.wait_for(
+                lambda: self._free > 0 and self._queue[0] is ours, PATIENCE)
+            self._queue.remove(ours)
+            self._free -= came
+            self._turn.notify_all()
+        if not came:
+            raise too_many(1)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._free += 1
+                self._turn.notify_all()
+
+    def knows(self, source: str) -> bool:
+        """Whether somebody has logged in from there lately."""
         with self._lock:
-            try:
-                left = self._left(source)
-                if left < 1:
-                    raise too_many((1 - left) / PER_SECOND)
-                if (
-                    self._inside.total() >= self._places or self._inside[source] >= self._share
-                ):
-                    raise too_many(1)
-            except IdentityError:
+            return source in self._known
+
+    def _begin(self, source: str) -> bool:
+        """Whether the source is not known.  Raises IdentityError 429."""
+        with self._lock:
+            wait = (1 - self._failures.left(source)) / PER_SECOND
+            unknown = source not in self._known
+            if unknown:
+                wait = max(wait, (1 - self._of_all.left("")) / PER_SECOND_OF_ALL)
+            if wait > 0:
                 self.refused += 1
-                raise
-            self._inside[source] += 1
-            self._set(source, left - 1)
-
-    def _left(self, source: str) -> float:
-        bucket = self._buckets.get(source)
-        if bucket is None:
-            return BURST
-        return min(BURST, bucket.left + (self._clock() - bucket.at) * PER_SECOND)
-
-    def _set(self, source: str, left: float) -> None:
-        self._buckets[source] = _Bucket(left, self._clock())
-        self._buckets.move_to_end(source)
-        while len(self._buckets) > MAX_SOURCES:
-            self._buckets.popitem(last=False)
-
-    def _give_back(self, source: str) -> None:
-        left = self._left(source) + 1
-        if left >= BURST:
-            self._buckets.pop(source, None)
-        else:
-            self._set(source, left)
+                raise too_many(wait)
+            if unknown:
+                self._of_all.take("")
+            self._failures.take(source)
+            return unknown
 
 
 class Attempt:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import threading
 import time
@@ -49,11 +48,11 @@ class IdentityService:
         options = settings.identity
         self.cost: int = options.bcrypt_cost
         self.copy = DirectoryCopy(store, doubt, settings.store.max_operations)
-        self.gate = Gate(max(1, (os.cpu_count() or 1) // 2), max(2, settings.api.threads // 2))
+        self.gate = Gate()
         self.logins = Logins(
             self.copy, self.gate, self.context, options.token_lifetime, self.cost, now
         )
-        self.code = secrets.token_urlsafe(12)
+        self.code = secrets.token_hex(12)
         """Who knows it may make the first administrator; it is in this node's log alone."""
         self._now = now
         self._ring: tuple[tuple[Any, ...], KeyRing] = ((), KeyRing(()))
@@ -162,10 +161,9 @@ class IdentityService:
             Revocation(payload.audit_ids[0], payload.user_id, payload.expires_at)
         ))
 
-    def hash(self, password: str, source: str) -> str:
+    def hash(self, password: str) -> str:
         """Of a new password.  Raises IdentityError 429."""
-        with self.gate.enter(source) as attempt:
-            attempt.succeeded = True
+        with self.gate.slot():
             return hash_password(password, self.cost)
 
     def read(self, function: Callable[[Directory], Any]) -> Any:

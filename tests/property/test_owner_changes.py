@@ -57,15 +57,6 @@ class OwnerMesh(Mesh):
                     self.heard[number].update((path.nlri, path) for path in paths)
         return busy
 
-    def hear_the_owner(self) -> None:
-        """Who has no session with the new owner hears of its routes from nobody once the former
-        one withdraws them: sessions of nodes are a full mesh, and none passes on what another said
-        (RFC 4271 section 9.2.1)."""
-        owner = self.home[MOVED]
-        for n in range(SIZE):
-            if owner not in (0, n) and n:
-                self.mend(owner, n)
-
     def of_moved(self) -> set[Nlri]:
         """What the router has of the routes to the hypervisor that moves."""
         return {
@@ -103,7 +94,6 @@ def play(mesh: OwnerMesh, events: list[tuple], watch) -> None:
             case "rest":
                 mesh.rest()
             case "wait":
-                mesh.hear_the_owner()
                 for _ in range(arguments[0]):
                     for n, node in enumerate(mesh.nodes):
                         node.tick(1)

@@ -68,7 +68,7 @@ class CredentialsApi(Part):
         given["roles"] = _roles(given.get("roles", ()), context)
         made = ApplicationCredential(
             uuid.uuid4().hex, user_id=user_id, project_id=context.project.id, **given)
-        hash = self._service.hash(secret, self._source(call))
+        hash = self._service.hash(secret)
         self._commit(rules.create_credential(made, hash))
         shown = shapes.credential(made, self._v3(call))
         return Reply(201, {NAME: {**shown, "secret": secret}})

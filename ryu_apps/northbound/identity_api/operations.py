@@ -49,7 +49,7 @@ class BootstrapApi(Part):
             attempt.succeeded = hmac.compare_digest(code.encode(), self._service.code.encode())
         if not attempt.succeeded:
             raise IdentityError(403, "The code is not the one in this node's log.")
-        hash = self._service.hash(password, self._source(call))
+        hash = self._service.hash(password)
         user = User(uuid.uuid4().hex, given.get("name", "admin"))
         home = Project(uuid.uuid4().hex, given.get("project", "admin"))
         made = self._commit(_first(rules.bootstrap(user, hash, home)))

@@ -50,7 +50,7 @@ class UsersApi(Part):
         self._admins_only(call, "identity:create_user")
         given = bodies.read(call, "user", **_FIELDS)
         bodies.needs(given, "name")
-        hash = self._hash(call, given)
+        hash = self._hash(given)
         self._known_project(given)
         made = self._commit(rules.create_user(User(uuid.uuid4().hex, **given), hash))
         return self._shown(call, made, 201)
@@ -59,7 +59,7 @@ class UsersApi(Part):
         self._admins_only(call, "identity:update_user")
         given = bodies.read(call, "user", **_FIELDS)
         self._service.read(lambda directory: rules.user(directory, user_id))
-        hash = self._hash(call, given)
+        hash = self._hash(given)
         self._known_project(given)
         return self._shown(call, self._commit(rules.update_user(user_id, hash, **given)))
 
@@ -78,7 +78,7 @@ class UsersApi(Part):
         if not password:
             raise IdentityError(400, "The new password is empty.")
         known = self._service.logins.prove(user_id, original, self._source(call))
-        hash = self._service.hash(password, self._source(call))
+        hash = self._service.hash(password)
         self._commit(rules.change_password(user_id, known, hash))
         return Reply(204)
 
@@ -100,10 +100,10 @@ class UsersApi(Part):
 
     # ------------------------------------------------------------ common
 
-    def _hash(self, call: Call, given: Fields) -> str:
+    def _hash(self, given: Fields) -> str:
         """Of the password in a body, which has it no more; "" of none."""
         password = given.pop("password", "")
-        return self._service.hash(password, self._source(call)) if password else ""
+        return self._service.hash(password) if password else ""
 
     def _known_project(self, given: Fields) -> None:
         if given.get("default_project_id"):

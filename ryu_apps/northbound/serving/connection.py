@@ -79,6 +79,8 @@ class HttpConnection:
         """The client may be sending still what was refused."""
         self.busy = False
         """A worker has it; the loop leaves it alone."""
+        self.unknown = False
+        """Its last answer was that nobody knows the client."""
         self.refusal: Refused | None = None
         """What a worker found that the loop has to say."""
         self._eof = False

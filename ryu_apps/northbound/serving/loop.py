@@ -18,6 +18,7 @@ from ryu_apps.connections.tls_files import TlsFiles
 from ryu_apps.northbound.http.stream import Pieces
 from ryu_apps.northbound.serving.clients import Clients, Turned
 from ryu_apps.northbound.serving.connection import HttpConnection, State
+from ryu_apps.northbound.serving.holds import Holds
 from ryu_apps.northbound.serving.pool import WorkerPool
 from ryu_apps.northbound.serving.refusals import Refused
 from ryu_apps.northbound.serving.streams import Outlet, Streams
@@ -36,6 +37,8 @@ FAILURES = 20
 """Rounds that failed one after the other end the thread: what is broken does not mend itself."""
 WAITING = 1024
 """Whole requests that may wait for a worker."""
+SLOW_WAITING = 128
+"""The same of those that are slow by nature."""
 STREAMS = 64
 """Answers at a time that are written as they are made."""
 HEAVY = "requests and answers need too much memory"
@@ -45,6 +48,10 @@ _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 class Loop:
     """``serve(loop, connection, environ)`` answers a request, in one of ``threads`` workers.
 
+    ``slow``: whether a request is slow by nature, by its environment; such have ``slow_threads``
+    workers of their own, and take none of the others'; those of ``known`` sources are the first
+    among them.
+
     ``capacity``: connections at a time.  ``listener``: a socket that listens; it is the loop's.
     """
 
@@ -52,6 +59,8 @@ class Loop:
         self, listener: socket.socket,
         serve: Callable[[Loop, HttpConnection, dict[str, Any]], None],
         threads: int, capacity: int, max_body: int, tls: TlsFiles | None,
+        slow: Callable[[dict[str, Any]], bool] = lambda environ: False, slow_threads: int = 1,
+        known: Callable[[str], bool] = lambda source: True,
     ) -> None:
         listener.setblocking(False)
         self._listener = listener
@@ -62,7 +71,10 @@ class Loop:
         self._clients = Clients(capacity, max(64 << 20, (threads + 8) * max_body))
         self.turned = Turned()
         self._pool = WorkerPool(threads, self._work, WAITING)
+        self._slow = slow
+        self._slow_pool = WorkerPool(slow_threads, self._work, SLOW_WAITING, "api-login", known)
         self.streams = Streams(STREAMS)
+        self.holds = Holds()
         self._selector = selectors.DefaultSelector()
         self._selector.register(listener, selectors.EVENT_READ)
         self._given: collections.deque[HttpConnection] = collections.deque()
@@ -83,6 +95,7 @@ class Loop:
 
     def start(self) -> None:
         self._pool.start()
+        self._slow_pool.start()
         self.thread.start()
 
     def stop(self, timeout: float) -> None:
@@ -91,6 +104,7 @@ class Loop:
         self._wake()
         self.thread.join(timeout + 1)
         self._pool.stop(timeout)
+        self._slow_pool.stop(timeout)
         for connection in self._given:
             connection.close()
         self.streams.stop(timeout)
@@ -129,7 +143,7 @@ class Loop:
 
     def _round(self) -> None:
         with supervision.waiting():
-            events = self._selector.select(0 if self._again else PERIOD)
+            events = self._selector.select(0 if self._again else self.holds.pause(PERIOD))
         ready = dict.fromkeys(self._again)
         self._again = []
         accept = False
@@ -151,6 +165,8 @@ class Loop:
             self._guarded(self._given.popleft(), self._back)
         for connection in dict.fromkeys(self._made.popleft() for _ in range(len(self._made))):
             self._guarded(connection, self._event)
+        for connection in self.holds.due():
+            self._guarded(connection, self._resume)
         if accept:
             self._accept()
         while self._lighten():
@@ -162,9 +178,10 @@ class Loop:
             if largest is not None:
                 self._drop(largest, HEAVY, reset=True)
                 return True
-            if (waiting := self._pool.withdraw(source)) is not None:
-                self._overload(waiting[0], HEAVY)
-                return True
+            for pool in (self._pool, self._slow_pool):
+                if (waiting := pool.withdraw(source)) is not None:
+                    self._overload(waiting[0], HEAVY)
+                    return True
         return False
 
     def _guarded(self, connection: HttpConnection, step: Callable[[HttpConnection], None]) -> None:
@@ -229,18 +246,37 @@ class Loop:
         if not connection.flush():
             self._watch(connection, selectors.EVENT_WRITE)
         elif connection.answered():
-            environ = connection.next_request()
-            if environ is not None:
-                self._to_worker(connection, environ)
-            else:
-                self._watch(connection, selectors.EVENT_READ)
-                if connection.unread:
-                    self._again.append(connection)
+            if not connection.unknown or not self._hold(connection):
+                self._resume(connection)
         elif connection.refused:
             connection.linger()
             self._watch(connection, selectors.EVENT_READ)
         else:
             self._close(connection)
+
+    def _hold(self, connection: HttpConnection) -> bool:
+        """Leave it alone for a while, if its client has been refused too often.  Whether."""
+        connection.unknown = False
+        seconds = self.holds.wait(connection.source)
+        if not seconds:
+            return False
+        if self.holds.full(connection.source):
+            self._drop(connection, "nobody knows it, and it asks too often", reset=True)
+        else:
+            self._watch(connection, 0)
+            self.holds.hold(connection, seconds)
+        return True
+
+    def _resume(self, connection: HttpConnection) -> None:
+        """Serve what it has sent, or wait for more."""
+        if connection.state is State.READING:
+            environ = connection.next_request()
+            if environ is not None:
+                self._to_worker(connection, environ)
+                return
+        self._watch(connection, selectors.EVENT_READ)
+        if connection.unread:
+            self._again.append(connection)
 
     def _streaming(self, connection: HttpConnection) -> None:
         connection.overhear()
@@ -280,8 +316,11 @@ class Loop:
     def _to_worker(self, connection: HttpConnection, environ: dict[str, Any]) -> None:
         self._watch(connection, 0)
         connection.busy = True
-        surplus = self._pool.submit(connection.source, (connection, environ))
+        pool = self._slow_pool if self._slow(environ) else self._pool
+        surplus = pool.submit(connection.source, (connection, environ))
         if surplus is not None:
+            if pool is self._slow_pool:
+                self.holds.refused(surplus[0].source)
             self._overload(surplus[0], "there are more requests than the workers can serve")
 
     def _overload(self, connection: HttpConnection, reason: str) -> None:
@@ -354,7 +393,8 @@ class Loop:
                 sock.close()
                 continue
             self._clients.add(connection)
-            self._guarded(connection, self._event)
+            if not self._hold(connection):
+                self._guarded(connection, self._event)
 
     def _exhausted(self, error: OSError) -> None:
         """No descriptor for another connection: give back a quarter of ours, do with fewer for a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 from ryu_apps.supervision import Thread, failed
@@ -15,11 +15,16 @@ class WorkerPool:
 
     Sources take turns, and one of them never has all threads: however many requests one host sends,
     and however long they take, another finds a thread that is free.  At most ``limit`` items wait.
+    ``first``: whether a source comes before those that it is not true of.
     """
 
-    def __init__(self, threads: int, work: Callable[[Any], None], limit: int) -> None:
+    def __init__(
+        self, threads: int, work: Callable[[Any], None], limit: int, name: str = "api-worker",
+        first: Callable[[Any], bool] | None = None,
+    ) -> None:
         self._work = work
         self._limit = limit
+        self._first = first
         self._share = max(1, threads - max(1, threads // 4))
         self._waiting: collections.OrderedDict[Hashable, collections.deque[Any]] = (
             collections.OrderedDict()
@@ -29,7 +34,7 @@ class WorkerPool:
         self._wake = threading.Condition()
         self._stopping = False
         self._threads = [
-            Thread(self._run, f"api-worker-{number}", essential=True,
+            Thread(self._run, f"{name}-{number}", essential=True,
                    may_end=lambda: self._stopping)
             for number in range(threads)
         ]
@@ -74,7 +79,10 @@ class WorkerPool:
 
     def _take(self) -> tuple[Hashable, Any] | None:
         """The next item of the source whose turn it is; None: no source may have another thread."""
-        for source in self._waiting:
+        order: Iterable[Hashable] = self._waiting
+        if self._first is not None:
+            order = sorted(order, key=lambda source: not self._first(source))  # stable
+        for source in order:
             if self._running[source] < self._share:
                 queue = self._waiting[source]
                 item = queue.popleft()

@@ -118,3 +118,22 @@ def test_the_log_has_a_line_and_then_a_number(caplog):
         "API: a connection of 192.0.2.1 ended: too many",
         "API: a connection of 192.0.2.2 ended: too many (1000 since the last line like this)"]
     assert turned.counts == {"too many": 1001}
+
+
+def test_those_that_are_known_are_served_first():
+    served, begin, done = [], threading.Event(), threading.Event()
+
+    def work(item):
+        begin.wait(10)
+        served.append(item)
+        if len(served) == 6:
+            done.set()
+
+    pool = WorkerPool(1, work, 100, first=lambda source: source == "known")
+    for source in ("a", "b", "a", "known", "b", "known"):
+        pool.submit(source, source)
+    pool.start()
+    begin.set()
+    assert done.wait(10)
+    pool.stop(10)
+    assert served == ["known", "known", "a", "b", "a", "b"]
