@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
+
+PR_SET_PDEATHSIG = 1
+"""prctl(2): a signal when the parent ends, so that nothing is left of a test that was killed."""
 
 
 def main() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     config, port = sys.argv[1], int(sys.argv[2])
     os.environ["OS_KEYSTONE_CONFIG_DIR"] = os.path.dirname(config)
     os.environ["OS_KEYSTONE_CONFIG_FILES"] = config

@@ -17,9 +17,22 @@ from lab.keystone import environment
 from lab.wait import tail, wait_until
 
 ADMIN, PASSWORD, REGION = "admin", "of-the-lab", "lab"
-MEMORY = Path("/dev/shm")
+PREFIX = "vnc-keystone-"
 MAKING, STARTING = 120, 60
 """Seconds at most."""
+
+
+def _place() -> str:
+    """In memory where there is such a place."""
+    return "/dev/shm" if os.path.isdir("/dev/shm") else tempfile.gettempdir()
+
+
+def _sweep() -> None:
+    """Remove what a process left behind that was killed."""
+    for left in Path(_place()).glob(f"{PREFIX}*-*"):
+        owner = left.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 class KeystoneError(Exception):
@@ -34,9 +47,8 @@ class Keystone:
     def __init__(self, port: int, expiration: int = 3600) -> None:
         self.port = port
         self.expiration = expiration
-        self.directory = Path(tempfile.mkdtemp(
-            prefix="vnc-keystone-", dir=MEMORY if MEMORY.is_dir() else None
-        ))
+        _sweep()
+        self.directory = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_place()))
         self.log = self.directory / "keystone.log"
         self._config = self.directory / "keystone.conf"
         self._process: subprocess.Popen[bytes] | None = None

@@ -33,11 +33,14 @@ def authenticator(conf: Any, identity: IdentityService | None = None) -> Authent
 
 
 def _tokens(conf: Any, identity: IdentityService) -> Authenticator:
-    api = conf.api
+    _warn_of_plain_text(conf.api)
+    return TokenAuthenticator(identity, conf.api.advertise or "")
+
+
+def _warn_of_plain_text(api: Any) -> None:
     if not api.cert_file and not is_loopback(api.host):
         LOG.warning("authentication: %s:%s is not HTTPS ([api] cert_file): who listens on the way "
                     "reads passwords and tokens", api.host, api.port)
-    return TokenAuthenticator(identity, api.advertise or "")
 
 
 def _none(conf: Any) -> Authenticator:
@@ -60,6 +63,7 @@ def _keystone(conf: Any) -> Authenticator:
     # Its import takes some 0.4 s and 20 MB, which nobody else has to pay.
     from ryu_apps.identity.keystone.authenticator import KeystoneAuthenticator
 
+    _warn_of_plain_text(conf.api)
     return KeystoneAuthenticator(conf)
 
 
