@@ -59,15 +59,14 @@ def connected(config: Config, router_id: str) -> dict[str, None]:
 
 def static_routes(config: Config, router_id: str) -> dict[str, tuple[str, ...]]:
     """Destination -> next hops of a router's extra routes, as far as these are on subnets that it
-    is attached to now.  What it is attached to itself has no route."""
+    is attached to now."""
     router = config.routers.get(router_id)
     if router is None or not router.routes:
         return {}
-    prefixes = connected(config, router_id)
-    nets = [ip_network(prefix) for prefix in prefixes]
+    nets = [ip_network(prefix) for prefix in connected(config, router_id)]
     found: dict[str, tuple[str, ...]] = {}
     for route in sorted(router.routes, key=lambda one: (one.destination, one.nexthop)):
         address = ipaddress.ip_address(route.nexthop)
-        if route.destination not in prefixes and any(address in net for net in nets):
+        if any(address in net for net in nets):
             found[route.destination] = (*found.get(route.destination, ()), route.nexthop)
     return found

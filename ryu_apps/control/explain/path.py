@@ -88,11 +88,14 @@ def path_of(
                     and (best is None or other.net.prefixlen > best.net.prefixlen)):
                 best = other
     via = f"router {router.name or router.id}"
-    if best is not None:
+    routes = static_routes(config, router.id)
+    if best is not None and not (
+        best.cidr in routes and (best.id, packet.destination) not in config.ports_by_address
+    ):
         how = f"{via}, {best.cidr}"
         return _arrival(config, best, packet.destination, how, routed, holder, useless)
     prefix = routed(router.vni, packet.destination)
-    if hops := static_routes(config, router.id).get(prefix):
+    if hops := routes.get(prefix):
         return Stage(
             "path", "pass", f"{via}, by its own route {prefix} to {' or '.join(hops)}; what the "
             "rules of the port there and the systems behind it do is not looked at"

@@ -240,14 +240,14 @@ class Resolver:
             if local is not None:
                 self._desired.put(element, scope, Route(vni, prefix, (local,)))
                 continue
-            if is_connected:
-                # Nobody announced this address of an attached subnet.
-                self._desired.put(element, scope, Route(vni, prefix, ()))
-                continue
             if static:
                 # Without a way to a next hop nothing else takes its place.
                 found = sorted({*self._through(element, instance, static)}, key=_hop_order)
                 self._desired.put(element, scope, Route(vni, prefix, tuple(found[:MAX_HOPS])))
+                continue
+            if is_connected:
+                # Nobody announced this address of an attached subnet.
+                self._desired.put(element, scope, Route(vni, prefix, ()))
                 continue
             hops: list[LocalHop | RemoteHop] = []
             here = self._elements.accepted[element]

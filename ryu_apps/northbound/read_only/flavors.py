@@ -1,5 +1,7 @@
 """``/v2.0/flavors``, ``/v2.0/service_profiles`` and ``/v2.0/service-providers``: all routers are
-distributed, and that is the one flavor."""
+distributed, and that is the one flavor.
+
+The extension "flavors" is not listed: it says that flavors can be made."""
 
 from __future__ import annotations
 
@@ -48,10 +50,6 @@ FLAVORS = ReadOnly(
     attributes={
         "id": STRING, "name": STRING, "description": STRING, "service_type": STRING,
         "service_profiles": list_of(), "enabled": BOOLEAN,
-    },
-    extensions={
-        "flavors": ("Neutron Service Flavors", "The kinds of routers that there are: one"),
-        "l3-flavors": ("Flavor support for routers", "A router may name its flavor_id"),
     },
 )
 SERVICE_PROFILES = ReadOnly(

@@ -346,7 +346,7 @@ def test_extra_routes_of_a_router(routed):
 @pytest.mark.parametrize("destination,nexthop,type", [
     ("192.168.0.0/16", "10.1.0.9", "InvalidRoutes"),
     ("192.168.0.0/16", "10.0.0.1", "InvalidRoutes"),
-    ("10.0.0.0/24", "10.0.0.9", "InvalidRoutes"), ("192.168.0.0/16", "fd00::1", "HTTPBadRequest"),
+    ("192.168.0.0/16", "fd00::1", "HTTPBadRequest"),
     ("192.168.0.0", "10.0.0.9", "HTTPBadRequest"), ("x", "10.0.0.9", "HTTPBadRequest"),
     ("224.0.0.0/8", "10.0.0.9", "HTTPBadRequest"), ("192.168.0.0/16", "x", "HTTPBadRequest"),
     ("fe80::/64", "fd00::9", "HTTPBadRequest"), ("192.168.0.0/16", "127.0.0.1", "HTTPBadRequest"),
@@ -388,7 +388,6 @@ def test_what_a_next_hop_is_on_stays(routed):
         bench.refused("RouterInterfaceInUseByRoute", 409, routers.remove_interface, id, **body)
     other = bench.do(subnets.create, network_id=bench.do(networks.create).id,
                      cidr="192.168.0.0/16")
-    bench.refused("BadRequest", 400, routers.add_interface, id, subnet_id=other.id)
-    bench.do(routers.update, id, routes=[])
     bench.do(routers.add_interface, id, subnet_id=other.id)
+    bench.do(routers.update, id, routes=[])
     bench.do(routers.remove_interface, id, subnet_id=routed.subnet.id)

@@ -75,15 +75,30 @@ def test_several_next_hops_share_what_is_sent():
 
 def test_only_next_hops_on_attached_subnets_count():
     site = Site()
-    route(site, (DESTINATION, "10.9.0.1"), ("10.1.0.0/24", "10.0.0.11"))
-    before = dict(site.tables["e0"])
-    assert KEY not in before and before["route", 201, "10.1.0.0/24"].hops == ()
+    route(site, (DESTINATION, "10.9.0.1"))
+    assert KEY not in site.tables["e0"]
     route(site, (DESTINATION, "10.1.0.11"))
     assert hops(site, "e0")
     interface = site.inputs.config["port", "if-b4"]
     site.set("port", "if-b4", replace(interface, admin_state_up=False))
     site.settle()
     assert KEY not in site.tables["e0"] and KEY not in site.tables["e1"]
+    check(site)
+
+
+def test_of_an_attached_subnet_it_has_what_nobody_has():
+    site, subnet = Site(), ("route", 201, "10.1.0.0/24")
+    hosts = {key: site.tables["e0"]["route", 201, key] for key in ("10.1.0.11/32", "10.1.0.12/32")}
+    assert site.tables["e0"][subnet].hops == ()
+    route(site, ("10.1.0.0/24", "10.0.0.11"))
+    assert type(hops(site, "e0", subnet)[0]) is LocalHop
+    assert vteps(hops(site, "e1", subnet)) == ["172.16.0.1"]
+    assert {key: site.tables["e0"]["route", 201, key] for key in hosts} == hosts
+    site.says("allowed", "own route 10.1.0.0/24 to 10.0.0.11", ask=("a2", "10.1.0.77"))
+    site.says("allowed", "port b2", ask=("a1", "10.1.0.12"))
+    check(site)
+    route(site)
+    assert site.tables["e0"][subnet].hops == ()
     check(site)
 
 

@@ -37,15 +37,20 @@ class TemplateRule:
     used_in_non_default_sg: bool = True
 
 
+_ID = "0f1c5d0e-6c5b-5f53-9d0b-6b1f6f0c4a0"
+_LEGACY = "Legacy default SG rule for {} traffic"
+"""Of Neutron's; suites look for them."""
+
 BUILT_IN = (
-    TemplateRule("0f1c5d0e-6c5b-5f53-9d0b-6b1f6f0c4a01", "egress", "IPv4",
-                 used_in_default_sg=True),
-    TemplateRule("0f1c5d0e-6c5b-5f53-9d0b-6b1f6f0c4a02", "egress", "IPv6",
-                 used_in_default_sg=True),
-    TemplateRule("0f1c5d0e-6c5b-5f53-9d0b-6b1f6f0c4a03", "ingress", "IPv4", remote_group_id=PARENT,
-                 used_in_default_sg=True, used_in_non_default_sg=False),
-    TemplateRule("0f1c5d0e-6c5b-5f53-9d0b-6b1f6f0c4a04", "ingress", "IPv6", remote_group_id=PARENT,
-                 used_in_default_sg=True, used_in_non_default_sg=False),
+    *(TemplateRule(
+        f"{_ID}{number}", "egress", ethertype, description=_LEGACY.format("egress"),
+        used_in_default_sg=True,
+    ) for number, ethertype in ((1, "IPv4"), (2, "IPv6"))),
+    *(TemplateRule(
+        f"{_ID}{number}", "ingress", ethertype, remote_group_id=PARENT,
+        description=_LEGACY.format("ingress"), used_in_default_sg=True,
+        used_in_non_default_sg=False,
+    ) for number, ethertype in ((3, "IPv4"), (4, "IPv6"))),
 )
 """Until an administrator changes them: all may be sent, and received from one's own default
 group."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 
-from ryu_apps.control.config.resources.access import SET_BY_ADMIN, SYSTEM, Access, Parent, owner
+from ryu_apps.control.config.resources.access import SYSTEM, Access, Parent, owner
 from ryu_apps.control.config.resources.kind import Kind, by_field
 from ryu_apps.control.config.resources.resource import Resource
 
@@ -74,7 +74,7 @@ SUBNET = Kind(
         create=(_NETWORK.owner,),
         update=(owner, _NETWORK.owner),
         delete=(owner, _NETWORK.owner),
-        attributes={"segment_id": SYSTEM, "service_types": SET_BY_ADMIN},
+        attributes={"segment_id": SYSTEM},
     ),
     parent=_NETWORK,
     indexes=(

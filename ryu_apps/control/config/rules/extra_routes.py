@@ -25,7 +25,7 @@ def parsed(draft: Draft, router: Router, values: list[dict[str, str]]) -> tuple[
     """The routes that a router is to have, in order.
 
     Raises RuleError: 400 for what is no route, a next hop that is on none of the router's subnets
-    or is its own address, a destination that it is attached to itself; 409 for too many.
+    or is its own address; 409 for too many.
     """
     found = [_route(value) for value in values]
     for route in found:
@@ -68,8 +68,6 @@ def _check(draft: Draft, router: Router, routes: list[ExtraRoute]) -> None:
             raise _refused(route, "the nexthop is not connected with router")
         if route.nexthop in own:
             raise _refused(route, "the nexthop is used by router")
-        if any(str(net) == route.destination for net in nets):
-            raise _refused(route, "the router is attached to the destination itself")
 
 
 def _refused(route: ExtraRoute, reason: str) -> RuleError:
@@ -112,14 +110,4 @@ def detachable(router: Router, subnets: list[Subnet]) -> None:
                 "RouterInterfaceInUseByRoute",
                 f"Router interface for subnet {subnet.id} on router {router.id} cannot be deleted, "
                 "as it is required by one or more routes.",
-            )
-
-
-def attachable(router: Router, subnets: list[Subnet]) -> None:
-    """Refuse a subnet that is the destination of a route.  Raises RuleError 400."""
-    for subnet in subnets:
-        if any(route.destination == subnet.cidr for route in router.routes):
-            raise bad_request(
-                f"Bad router request: Cidr {subnet.cidr} of subnet {subnet.id} is the destination "
-                "of one of the router's routes."
             )

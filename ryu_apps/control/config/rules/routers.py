@@ -284,7 +284,6 @@ def _attachable(draft: Draft, router: Router, subnets: list[Subnet]) -> None:
         for port in router_interfaces(draft.config, router.id)
         for item in port.fixed_ips
     ]
-    extra_routes.attachable(router, subnets)
     address_scopes.within_router(draft, [*present, *subnets])
     for subnet in subnets:
         for other in present:

@@ -3,23 +3,25 @@ v2.0, "Subnet service types")."""
 
 from __future__ import annotations
 
+import re
+
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Subnet
 from ryu_apps.control.config.rules.addresses import invalid
 from ryu_apps.control.config.rules.draft import RuleError, bad_request
 
-PREFIXES = ("network:", "neutron:", "compute:", "baremetal:", "trunk:")
-"""How the device_owner of a port begins."""
+_OWNER = re.compile(r"[\w.-]+:.*")
+"""A device owner: who it is of, as in compute:nova.  Neutron takes other words than its own too."""
 
 
 def parsed(values: list[str] | None) -> tuple[str, ...]:
     """Raises RuleError 400."""
     found = tuple(values or ())
     for value in found:
-        if not value.startswith(PREFIXES):
+        if not _OWNER.fullmatch(value):
             raise bad_request(
-                f"Subnet service type {value} does not correspond to a valid device owner: it "
-                f"begins with one of {', '.join(PREFIXES)}.",
+                f"Subnet service type {value} does not correspond to a valid device owner, such as "
+                "compute:nova.",
                 "InvalidSubnetServiceType",
             )
     if len(set(found)) != len(found):
