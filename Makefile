@@ -83,11 +83,16 @@ soak: root deps venv ## 100,000 mutated inputs: of each protocol of VMs, at each
 chaos: root deps venv ## Faults at random under traffic, MINUTES=10; SEED=N repeats a run
 	@cd "$(ROOT)"; "$(BIN)/python" -m lab.chaos --minutes "$${MINUTES:-10}" $${SEED:+--seed "$$SEED"}
 
+.PHONY: conformance
+conformance: venv ## Other people's test suites, with a real Keystone; SUITE=tempest|neutron, REGEX=...
+	@cd "$(ROOT)"; "$(BIN)/python" -m lab.conformance $(SUITE) $${REGEX:+--regex "$$REGEX"}
+
 .PHONY: bench
 bench: root deps venv ## The benchmarks of docs/benchmarks.md
 	@cd "$(ROOT)"; "$(BIN)/python" -m bench
 
 .PHONY: clean
 clean: ## Remove .venv and caches
-	@rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}"/vnc/keystone-* "$(VENV)" "$(ROOT)"/.pytest_cache "$(ROOT)"/.ruff_cache "$(ROOT)"/.hypothesis \
+	@rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}"/vnc/keystone-* \
+		"$${XDG_CACHE_HOME:-$$HOME/.cache}"/vnc/conformance-* "$(VENV)" "$(ROOT)"/.pytest_cache "$(ROOT)"/.ruff_cache "$(ROOT)"/.hypothesis \
 		"$(ROOT)"/.import_linter_cache "$(ROOT)"/*.egg-info

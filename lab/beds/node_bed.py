@@ -79,8 +79,8 @@ class LoopbackNode:
                  str(config)],
                 stdout=log, stderr=log,
             )
-        self.client = Client(f"http{'s' if tls else ''}://{ADDRESS}:{ports['api']}", timeout=300,
-                             token=token, tls=client_tls)
+        self.url = f"http{'s' if tls else ''}://{ADDRESS}:{ports['api']}"
+        self.client = Client(self.url, timeout=300, token=token, tls=client_tls)
 
     def __enter__(self) -> LoopbackNode:
         def up() -> bool:

@@ -13,10 +13,11 @@ from typing import Any
 
 import requests
 
-from lab.keystone import environment
+from lab import python_environment
 from lab.wait import tail, wait_until
 
 ADMIN, PASSWORD, REGION = "admin", "of-the-lab", "lab"
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 PREFIX = "vnc-keystone-"
 MAKING, STARTING = 120, 60
 """Seconds at most."""
@@ -37,6 +38,16 @@ def _sweep() -> None:
 
 class KeystoneError(Exception):
     """It did not do what it was asked to; the text says why."""
+
+
+def section(url: str, remember: int = 300, timeout: int = 10) -> str:
+    """See :meth:`Keystone.section`."""
+    return "\n".join([
+        "[keystone_authtoken]", f"www_authenticate_uri = {url}", f"auth_url = {url}",
+        "auth_type = password", f"username = {ADMIN}", f"password = {PASSWORD}",
+        "project_name = admin", "user_domain_id = default", "project_domain_id = default",
+        f"token_cache_time = {remember}", f"http_connect_timeout = {timeout}", "",
+    ])
 
 
 class Keystone:
@@ -61,7 +72,7 @@ class Keystone:
 
     def __enter__(self) -> Keystone:
         try:
-            self._python = environment.python()
+            self._python = python_environment.python("keystone", REQUIREMENTS)
             self._make()
             self.start()
         except BaseException:
@@ -147,6 +158,11 @@ class Keystone:
                 process.kill()
                 process.wait()
 
+    def section(self, remember: int = 300, timeout: int = 10) -> str:
+        """[keystone_authtoken] of a node whose clients it knows.  ``remember``: seconds, -1 for not
+        at all.  ``timeout``: seconds that it has for an answer."""
+        return section(self.url, remember, timeout)
+
     # ------------------------------------------------------------ what it is asked
 
     def token(
@@ -161,6 +177,29 @@ class Keystone:
         if scope:
             body["scope"] = scope
         answer = self._http.post(f"{self.url}/auth/tokens", json={"auth": body}, timeout=30)
+        if answer.status_code != 201:
+            raise KeystoneError(answer.text)
+        return answer.headers["X-Subject-Token"]
+
+    def rules_token(
+        self, user: str, password: str, project: str, rules: list[dict[str, str]]
+    ) -> str:
+        """A token of a new application credential of a user, for what ``rules`` name."""
+        token = self.token(user, password, project)
+        answer = self._http.get(f"{self.url}/auth/tokens", timeout=30, headers={
+            "X-Auth-Token": token, "X-Subject-Token": token})
+        id = answer.json()["token"]["user"]["id"]
+        made = self._http.post(
+            f"{self.url}/users/{id}/application_credentials", timeout=30,
+            headers={"X-Auth-Token": token},
+            json={"application_credential": {"name": token[-20:], "access_rules": rules}},
+        )
+        if not made.ok:
+            raise KeystoneError(made.text)
+        found = made.json()["application_credential"]
+        answer = self._http.post(f"{self.url}/auth/tokens", timeout=30, json={"auth": {"identity": {
+            "methods": ["application_credential"],
+            "application_credential": {"id": found["id"], "secret": found["secret"]}}}})
         if answer.status_code != 201:
             raise KeystoneError(answer.text)
         return answer.headers["X-Subject-Token"]

@@ -60,7 +60,7 @@ def _none(conf: Any) -> Authenticator:
 
 
 def _keystone(conf: Any) -> Authenticator:
-    # Its import takes some 0.4 s and 20 MB, which nobody else has to pay.
+    # Its import takes some 0.4 s and 10 MB, which nobody else has to pay.
     from ryu_apps.identity.keystone.authenticator import KeystoneAuthenticator
 
     _warn_of_plain_text(conf.api)

@@ -22,9 +22,10 @@ from lab.keystone.server import ADMIN, PASSWORD, REGION
 from ryu_apps.cli.client import Client as VnctlClient
 from ryu_apps.cli.login.session import Login
 from ryu_apps.cli.vnctl import main as vnctl
+from ryu_apps.identity.choice import authenticator
 from ryu_apps.northbound.base import Remote
 from ryu_apps.store.memory import MemoryStore
-from tests.lab.keystone_support import lines, node
+from tests.lab.keystone_support import lines, node, options
 from tests.unit.northbound.api_client import Node
 
 pytestmark = pytest.mark.timeout(600)
@@ -127,6 +128,18 @@ def test_scopes(site: Site) -> None:
     site.ask(site.token("anna", project="red"), "/v1/nodes", 403)
     said = site.ask(site.token("rita", scope={}), "/v2.0/networks", 401)
     assert "for no project" in said["error"]["message"]
+    knows = authenticator(site.strict.settings)
+    for scope, (project, roles, system) in {
+        "project": (site.projects["red"], {"member", "reader"}, ""),
+        "system": ("", {"reader"}, "all"),
+    }.items():
+        who, wanted = ("anna", None) if scope == "project" else ("rita", {"system": {"all": True}})
+        token = site.keystone.token(who, SECRET, "red", wanted)
+        found = knows.authenticate({
+            "REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.url_scheme": "http",
+            "SERVER_NAME": "x", "SERVER_PORT": "1", "HTTP_X_AUTH_TOKEN": token})
+        assert (found.project_id, found.roles, found.system_scope) == (project, roles, system)
+        assert found.user_name == who and found.user_id
 
 
 def test_who_is_not_known_is_told_where_to_go(site: Site) -> None:
@@ -209,6 +222,30 @@ def test_a_whole_node(site: Site, tmp_path: Path) -> None:
             stranger.health()
         assert refused.value.status == 401
         assert bed.logged("keystone_authtoken") == bed.logged("Traceback") == 0
+
+
+def test_an_application_credential_with_access_rules(site: Site) -> None:
+    """It is for what its rules name, also when its token is remembered."""
+    keystone = site.keystone
+    token = keystone.rules_token("anna", SECRET, "red", [
+        {"service": "network", "method": "GET", "path": "/v2.0/networks"}])
+    for _ in range(2):
+        site.ask(token, "/v2.0/networks", 200)
+        site.ask(token, "/v2.0/ports", 401)
+
+
+def test_credentials_of_the_node_that_keystone_does_not_take(site: Site, tmp_path: Path) -> None:
+    conf = options(tmp_path / "node.conf", site.keystone.url)
+    file = (tmp_path / "node.conf").read_text().replace(f"password = {PASSWORD}", "password = no")
+    (tmp_path / "node.conf").write_text(file)
+    conf.reload_config_files()
+    other = Node(conf=conf)
+    try:
+        answer = site.ask(site.token("anna", project="red"), "/v2.0/networks", 503, other)
+        assert "does not take this node's credentials" in answer["NeutronError"]["message"]
+        site.ask("wrong", "/v2.0/networks", 503, other)
+    finally:
+        other.close()
 
 
 def test_vnctl_logs_in(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

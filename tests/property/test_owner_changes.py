@@ -40,6 +40,7 @@ class OwnerMesh(Mesh):
 
     def __init__(self) -> None:
         self.told: list[tuple] = []
+        self.had_it = {0}
         self.heard: dict[int, dict[Nlri, Path]] = {n: {} for n in range(SIZE)}
         super().__init__(SIZE)
 
@@ -56,6 +57,20 @@ class OwnerMesh(Mesh):
                 case msg.Announce(paths):
                     self.heard[number].update((path.nlri, path) for path in paths)
         return busy
+
+    def migrate(self, name: str, to: int) -> None:
+        self.had_it.add(to)
+        super().migrate(name, to)
+
+    def hear_the_owners(self) -> None:
+        """For long only a former owner and the new one have no session, and only while one followed
+        the other: who has none with the new owner hears of its routes from nobody once the former
+        one withdraws them, as sessions of nodes are a full mesh, and none passes on what another
+        said (RFC 4271 section 9.2.1)."""
+        for link, up in list(self.links.items()):
+            if not up and link != self.had_it:
+                self.mend(*link)
+                self.rest()
 
     def of_moved(self) -> set[Nlri]:
         """What the router has of the routes to the hypervisor that moves."""
@@ -94,6 +109,7 @@ def play(mesh: OwnerMesh, events: list[tuple], watch) -> None:
             case "rest":
                 mesh.rest()
             case "wait":
+                mesh.hear_the_owners()
                 for _ in range(arguments[0]):
                     for n, node in enumerate(mesh.nodes):
                         node.tick(1)

@@ -77,6 +77,8 @@ def outcome(node: Node) -> dict[str, dict]:
 @example([("swap", 1, 23, 29), ("resubnet", 9, 17, 6), ("router", 13, 1, 26), ("swap", 4, 8, 25)])
 # Two hypervisors have other VTEPs, and one claims what waits for a port of the other.
 @example([("vtep", 2, 1, 0), ("connect", 1, 11, 0)])
+# What is renamed keeps the port that its former name stands for.
+@example([("rename", 0, 0, 2), ("interface", 0, 0, 1)])
 def test_a_batch_ends_where_its_events_one_by_one_do(history):
     together = populated(Recorder())
     together.batch = True

@@ -105,6 +105,9 @@ class Driver(ConfigurationDriver, PeerDriver):
         else:
             # Each interface stands for one port of its own.
             port = f"port{(ELEMENTS.index(name) * len(INTERFACES) + number) % 12}"
+            rows = self.node.inputs.elements[name].interfaces.values()
+            if any(row.iface_id == port and row.name != tap for row in rows):
+                return  # One that was renamed has it.
         ofport = self._number_for(name, tap, number + 1 + 10 * (c % 3))
         if c % 11 == 10:
             row = msg.Interface(tap, port, -1, error="no such device")

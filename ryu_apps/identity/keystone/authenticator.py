@@ -75,7 +75,7 @@ class _Middleware(auth_token.AuthProtocol):  # type: ignore[misc]
             with self._turns.turn():
                 found = self._remembered.get(token)  # Another may have asked meanwhile.
                 if found is None:
-                    found = super().fetch_token(token, **more)
+                    found = _small(super().fetch_token(token, **more))
                     self._remembered.put(token, found)
         except Busy:
             raise self._unavailable("it takes long to answer") from None
@@ -103,6 +103,15 @@ class _Middleware(auth_token.AuthProtocol):  # type: ignore[misc]
             LOG.error("Keystone is of no use: %s", fault)
         elif before and not fault:
             LOG.info("Keystone answers again")
+
+
+def _small(data: Any) -> Any:
+    """What Keystone said, without the catalogue, which is most of it: the middleware looks at it
+    for the access rules of application credentials alone."""
+    token = data["token"]
+    if not (token.get("application_credential") or {}).get("access_rules"):
+        token.pop("catalog", None)
+    return data
 
 
 def _accepted(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -174,19 +183,21 @@ class KeystoneAuthenticator(Authenticator):
         return self._principal(seen[0])
 
     def _principal(self, found: Environ) -> Principal:
-        """Of the headers that the middleware has set."""
-        project = found.get("HTTP_X_PROJECT_ID", "")
-        system = found.get("HTTP_OPENSTACK_SYSTEM_SCOPE", "")
+        """Of the headers that the middleware has set, to None where Keystone says nothing."""
+        def header(name: str) -> str:
+            return found.get(f"HTTP_{name}") or ""
+
+        project, system = header("X_PROJECT_ID"), header("OPENSTACK_SYSTEM_SCOPE")
         if not project and not system:
             # The roles of one for a domain are not for what is in all of its projects.
             raise Unauthenticated(
                 "The token is for no project; get one with the scope of a project, or of the "
                 "system.", self._uri,
             )
-        roles = found.get("HTTP_X_ROLES", "").split(",")
+        roles = header("X_ROLES").split(",")
         return Principal(
             project, frozenset(role.strip().lower() for role in roles) - {""},
-            found.get("HTTP_X_USER_ID", ""), found.get("HTTP_X_USER_NAME", ""), system,
+            header("X_USER_ID"), header("X_USER_NAME"), system,
         )
 
     def _count_invalid(self, environ: Environ) -> None:

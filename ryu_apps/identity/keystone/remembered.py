@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_TOKENS = 10_000
-"""What Keystone says of one is some 2 KiB, with a large catalogue some 20."""
+"""What Keystone says of one is some 2 KiB."""
 
 
 class Remembered:

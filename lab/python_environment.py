@@ -1,6 +1,7 @@
-"""The Python environment of the Keystone of labs and tests, made once for each set of versions.
+"""Python environments of other people's programs, each made once for its set of versions.
 
-It is kept in ``$XDG_CACHE_HOME/vnc`` (default ``~/.cache/vnc``), for all working trees: 200 MB.
+They are kept in ``$XDG_CACHE_HOME/vnc`` (default ``~/.cache/vnc``), for all working trees, 200 MB
+each.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 INSTALLING = 900
 """Seconds at most."""
 
@@ -24,25 +24,26 @@ def cache() -> Path:
     return Path(base) / "vnc"
 
 
-def python() -> Path:
-    """The interpreter of the environment, which is made if there is none.  Several may ask at a
-    time.  Raises subprocess.CalledProcessError with what pip said."""
+def python(name: str, requirements: Path) -> Path:
+    """The interpreter of the environment with the packages of a file with exact versions; it is
+    made if there is none.  Several may ask at a time.  Raises subprocess.CalledProcessError with
+    what pip said."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    key = hashlib.sha256(REQUIREMENTS.read_bytes() + version.encode()).hexdigest()[:12]
-    made = cache() / f"keystone-{key}"
+    key = hashlib.sha256(requirements.read_bytes() + version.encode()).hexdigest()[:12]
+    made = cache() / f"{name}-{key}"
     made.parent.mkdir(parents=True, exist_ok=True)
     with open(made.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (made / "complete").exists():
-            _make(made)
+            _make(made, requirements)
     return made / "bin" / "python"
 
 
-def _make(made: Path) -> None:
+def _make(made: Path, requirements: Path) -> None:
     shutil.rmtree(made, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(made))
     _run(str(made / "bin" / "python"), "-m", "pip", "install", "--quiet",
-         "--disable-pip-version-check", "--no-deps", "-r", str(REQUIREMENTS))
+         "--disable-pip-version-check", "--no-deps", "-r", str(requirements))
     (made / "complete").touch()
 
 
