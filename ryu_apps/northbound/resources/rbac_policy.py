@@ -10,7 +10,7 @@ from ryu_apps.control.config.model import KINDS, RbacPolicy
 from ryu_apps.control.config.resources.rbac_policy import RBAC_POLICY
 from ryu_apps.control.config.rules import rbac_policies
 from ryu_apps.northbound.bodies.fields import Body, Text, Uuid
-from ryu_apps.northbound.listing.attributes import INTEGER, STRING, TIME, list_of
+from ryu_apps.northbound.listing.attributes import STRING
 from ryu_apps.northbound.resources.collection import Collection, View
 
 Shareable = Literal[tuple(sorted(name for name, kind in KINDS.items() if kind.shareable))]
@@ -39,10 +39,6 @@ def view(item: RbacPolicy, _extra: Any) -> View:
         "action": item.action,
         "project_id": item.project_id,
         "tenant_id": item.project_id,
-        "revision_number": item.revision_number,
-        "created_at": item.created_at,
-        "updated_at": item.updated_at,
-        "tags": list(item.tags),
     }
 
 
@@ -55,8 +51,7 @@ COLLECTION = Collection(
     view=view,
     attributes={
         "id": STRING, "object_type": STRING, "object_id": STRING, "target_tenant": STRING,
-        "action": STRING, "project_id": STRING, "tenant_id": STRING, "revision_number": INTEGER,
-        "created_at": TIME, "updated_at": TIME, "tags": list_of(),
+        "action": STRING, "project_id": STRING, "tenant_id": STRING,
     },
     extensions={
         "rbac-policies": ("RBAC Policies", "Networks shared with single projects"),

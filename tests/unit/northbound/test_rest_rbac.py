@@ -191,3 +191,14 @@ def test_what_is_refused(node):
     assert share(node, "network", id, "blue", status=409) == "DuplicateRbacPolicy"
     reader = {**RED, "X-Roles": "reader"}
     assert share(node, "network", id, "green", reader, 403) == "PolicyNotAuthorized"
+
+
+def test_a_pool_is_shared_with_who_has_its_scope(node):
+    scope = make(node, "address_scope", RED)["id"]
+    pool = make(node, "subnetpool", RED, address_scope_id=scope)["id"]
+    assert share(node, "subnetpool", pool, "blue", status=400) == "InvalidInput"
+    share(node, "address_scope", scope, "blue")
+    policy = share(node, "subnetpool", pool, "blue")
+    one = f"/v2.0/rbac-policies/{policy['id']}"
+    node.call("PUT", one, {"rbac_policy": {"target_tenant": "green"}}, 400, headers=RED)
+    assert share(node, "subnetpool", pool, "*", {}, 400) == "InvalidInput"

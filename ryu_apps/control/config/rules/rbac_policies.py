@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from ryu_apps.control.config.access import shared_with
 from ryu_apps.control.config.model import RbacPolicy
 from ryu_apps.control.config.resources.rbac_policy import EVERYONE, SHARED
 from ryu_apps.control.config.rules import sharing
@@ -43,6 +44,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> RbacPolicy:
         )
     target = body["target_tenant"]
     _not_everyone(draft, "create", target)
+    _scope_is_seen(draft, kind, item, target)
     _is_new(draft, kind, id, target)
     made = draft.put("rbac_policy", RbacPolicy(
         **standard(body, context), object_type=kind, object_id=id, target_tenant=target))
@@ -58,6 +60,8 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Rba
         check_revision("rbac_policy", old, context)
         return old
     _not_everyone(draft, "update", target)
+    item = draft.config.tables[old.object_type][old.object_id]
+    _scope_is_seen(draft, old.object_type, item, target)
     _is_new(draft, old.object_type, old.object_id, target)
     new = draft.replace("rbac_policy", old, context, target_tenant=target)
     _unused(draft, old, context)
@@ -75,6 +79,20 @@ def _not_everyone(draft: Draft, action: str, target: str) -> None:
     if target == EVERYONE and not draft.who.admin:
         raise refused(f"{action}_rbac_policy:target_tenant",
                       "only administrators share with everyone")
+
+
+def _scope_is_seen(draft: Draft, kind: str, item: Any, target: str) -> None:
+    """Raises RuleError 400 where who is to have a subnet pool does not have its address scope."""
+    if kind != "subnetpool" or not item.address_scope_id:
+        return
+    scope = draft.config.address_scopes[item.address_scope_id]
+    if scope.project_id != target and not shared_with(
+        draft.config, target, "address_scope", scope
+    ):
+        raise bad_request(
+            f"Invalid input for operation: the address scope {scope.id} of subnet pool {item.id} "
+            f"is not shared with {target}: share that first.", "InvalidInput",
+        )
 
 
 def _is_new(draft: Draft, kind: str, id: str, target: str) -> None:
