@@ -85,7 +85,7 @@ class LoopbackNode:
     def __enter__(self) -> LoopbackNode:
         def up() -> bool:
             with contextlib.suppress(OSError, ApiError):
-                self.client.health()
+                self.client.get("/")
                 return True
             return False
 

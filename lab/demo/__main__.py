@@ -13,7 +13,18 @@ import sys
 
 from lab.__main__ import api_ports
 from lab.client import ApiError
-from lab.demo import building, edge, inside, links, owners, policy, reaching, spoofing, timing
+from lab.demo import (
+    building,
+    edge,
+    inside,
+    links,
+    login,
+    owners,
+    policy,
+    reaching,
+    spoofing,
+    timing,
+)
 from lab.demo.report import Report
 from lab.fabric.plan import Racks
 from lab.journal import LabBusy
@@ -98,6 +109,7 @@ def steps(lab: Lab, report: Report) -> None:
         owners.drained(lab, report, traffic)
         owners.killed(lab, report, traffic)
     owners.goes_on(lab, report, red)
+    login.two_tenants(report)
 
 
 def what_next(lab: Lab) -> None:

@@ -31,12 +31,14 @@ FALSE = ("0", "false", "no", "off")
 @dataclass(frozen=True)
 class Cloud:
     """``auth``: what its plugin ``auth_type`` is given.  ``verify``: whether the certificate of its
-    Keystone is looked at; ``ca_file``: whom to trust instead of the system's."""
+    Keystone is looked at; ``ca_file``: whom to trust instead of the system's; ``cert``: files of
+    who we are there, a certificate and its key, or both in one."""
 
     auth_type: str
     auth: dict[str, Any] = field(default_factory=dict)
     verify: bool = True
     ca_file: str = ""
+    cert: tuple[str, str] | str | None = None
 
 
 def find(name: str, environment: Mapping[str, str]) -> Cloud | None:
@@ -54,7 +56,12 @@ def find(name: str, environment: Mapping[str, str]) -> Cloud | None:
     insecure = environment.get("OS_INSECURE", "").lower() not in ("", *FALSE)
     verify = str(settings.get("verify", True)).lower() not in FALSE and not insecure
     ca_file = environment.get("OS_CACERT") or settings.get("cacert") or ""
-    return Cloud(str(auth_type), _with_domains(auth), verify, str(ca_file))
+    cert = environment.get("OS_CERT") or settings.get("cert") or None
+    key = environment.get("OS_KEY") or settings.get("key")
+    return Cloud(
+        str(auth_type), _with_domains(auth), verify, str(ca_file),
+        (str(cert), str(key)) if cert and key else cert,
+    )
 
 
 def _usual(auth: Mapping[str, Any]) -> str:

@@ -70,11 +70,12 @@ class Login:
         plugin = loader.load_from_options(
             **{name: value for name, value in auth.items() if name in known}
         )
-        ours = "auth_url" not in found.auth
+        ours = auth["auth_url"].startswith(f"{self.node}/")
         ca_file = found.ca_file or (self.ca_file if ours else "")
         return session.Session(
-            plugin, verify=found.verify and (ca_file or True), cert=self.cert if ours else None,
-            timeout=self.timeout, app_name="vnctl",
+            plugin, verify=found.verify and (ca_file or True),
+            cert=found.cert or (self.cert if ours else None), timeout=self.timeout,
+            app_name="vnctl",
         )
 
     @contextmanager

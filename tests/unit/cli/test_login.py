@@ -39,6 +39,9 @@ def test_variables():
     more = {"OS_CACERT": "/ca.pem", "OS_INSECURE": "true", "OS_PASSWORD": ""}
     token = {"auth_url": "http://keystone/v3", "token": "t"}
     assert find("", {**variables(token), **more}) == Cloud("token", token, False, "/ca.pem")
+    own = {**variables(token), "OS_CERT": "/me.pem"}
+    assert find("", own).cert == "/me.pem"
+    assert find("", {**own, "OS_KEY": "/me.key"}).cert == ("/me.pem", "/me.key")
     secret = {"application_credential_id": "i", "application_credential_secret": "s"}
     assert find("", variables(secret)) == Cloud("v3applicationcredential", secret)
     assert find("", {"OS_AUTH_TYPE": "v3totp", "OS_PASSCODE": "1"}) == Cloud(
