@@ -15,7 +15,8 @@ from lab.keystone.server import ADMIN, PASSWORD, REGION
 HERE = Path(__file__).parent
 REQUIREMENTS, EXCLUDED = HERE / "requirements.txt", HERE / "excluded.txt"
 _COUNT = re.compile(r"^ - (Passed|Skipped|Failed|Unexpected Success): (\d+)", re.MULTILINE)
-_RAISED = re.compile(r"\s+(\w+\.)*\w*(Error|Exception|Conflict|Found|Request|Mismatch\w*): ?")
+_NEXT = re.compile(r"^\{\d+\} |^Captured pythonlogging", re.MULTILINE)
+"""Where what a test has said ends."""
 CREDENTIALS = ("OS_AUTH_TYPE", "OS_ENDPOINT", "OS_CLOUD", "OS_AUTH_URL", "OS_TOKEN")
 """Variables of whoever runs this that clients would read."""
 
@@ -73,12 +74,12 @@ class Workspace:
         return sorted(line for line in done.stdout.splitlines() if line.strip())
 
     def why(self, test: str) -> str:
-        """The last lines that a test which failed has said."""
-        text = self._output.read_text()
-        start = text.rfind(test.partition("[")[0])
-        part = re.split(r"\n\n(?=\S)", text[start:], maxsplit=1)[0] if start >= 0 else ""
-        said = [line.strip() for line in part.splitlines() if _RAISED.match(line)]
-        return (said or part.splitlines() or ["?"])[-1].strip()[:300]
+        """What a test that failed has said at last."""
+        told = self._output.read_text().partition(f" {test.partition('[')[0]} [")[2]
+        told = _NEXT.split(told, maxsplit=1)[0]
+        lines = [line.strip() for line in told.splitlines()[1:] if line.strip()]
+        said = [line for line in lines if line.startswith(("Details:", "MismatchError"))]
+        return (said or lines or ["it said nothing"])[-1][:300]
 
     def _tempest(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         return self._call("tempest", *words, check=check)

@@ -26,12 +26,14 @@ MAX_ID = 255
 EXTENSIONS = {
     "quotas": ("Quota management support", "How many resources a project may have"),
     "quota_details": ("Quota details management support", "Limits beside what is used of them"),
-    "quota-check-limit": ("Quota engine limit check", "check_limit: no limit below what is used"),
+    "quota-check-limit": ("Quota engine limit check", "No limit below what is used"),
+    "quota-check-limit-default": (
+        "Quota engine limit check by default", "Unless force: true says so"),
 }
 
 _Limit = Annotated[int, Field(strict=True, ge=UNLIMITED, le=MAX_LIMIT)]
 QuotaUpdate: type[Body] = create_model(
-    "QuotaUpdate", __base__=Body, check_limit=(bool, False),
+    "QuotaUpdate", __base__=Body, check_limit=(bool, True), force=(bool, False),
     # Clients send it along; it is that of the path.
     tenant_id=(str, ""), project_id=(str, ""),
     **dict.fromkeys(quotas.COUNTED, (_Limit, UNLIMITED)),
@@ -118,7 +120,8 @@ class Quotas:
     def update(self, call: Call, id: str) -> Reply:
         self._require(call, "update", id)
         body = parsing.parse(QuotaUpdate, parsing.unwrap(call.json(), "quota"), method="PUT")
-        check = body.pop("check_limit", False)
+        asked, forced = body.pop("check_limit", True), body.pop("force", False)
+        check = asked and not forced
         for name in ("project_id", "tenant_id"):
             if body.pop(name, id) not in ("", id):
                 raise ApiError(400, "HTTPBadRequest", f"'{name}' is not that of the path.")

@@ -32,7 +32,9 @@ def make(node: Node, kind: str, status: int = 201, number: int = 0, **fields):
 
 
 def limit(node: Node, project: str = "red", **limits: int) -> dict:
-    return node.call("PUT", f"/v2.0/quotas/{project}", {"quota": limits})["quota"]
+    """Also below what is used."""
+    body = {"quota": {**limits, "force": True}}
+    return node.call("PUT", f"/v2.0/quotas/{project}", body)["quota"]
 
 
 def test_limits_are_those_of_all_until_one_is_set(node):
@@ -123,13 +125,21 @@ def test_limits_that_make_no_sense_are_refused(node, body):
     assert node.call("GET", "/v2.0/quotas")["quotas"] == []
 
 
-def test_a_limit_below_what_is_used_when_that_is_asked_for(node):
+@pytest.mark.parametrize("more", [{}, {"check_limit": True}, {"force": False}])
+def test_a_limit_below_what_is_used_is_forced_or_refused(node, more):
     make(node, "network", number=2)
-    refused = node.call("PUT", "/v2.0/quotas/red", {"quota": {"network": 1, "check_limit": True}},
-                        400)
+    refused = node.call("PUT", "/v2.0/quotas/red", {"quota": {"network": 1, **more}}, 400)
     assert refused["NeutronError"]["type"] == "QuotaLimitTooLow"
     limit(node, network=1)
     make(node, "network", 409)
+    node.call("PUT", "/v2.0/quotas/red", {"quota": {"network": 0, "check_limit": False}})
+
+
+def test_the_default_group_does_not_take_the_place_of_the_first_one_asked_for(node):
+    limit(node, security_group=1)
+    make(node, "security_group")
+    assert len(node.call("GET", "/v2.0/security-groups", headers=MINE)["security_groups"]) == 2
+    make(node, "security_group", 409)
 
 
 def test_members_read_their_own_alone(node):

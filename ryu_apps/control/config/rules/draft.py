@@ -89,6 +89,15 @@ class Draft:
         """What the draft adds up to, one change per resource."""
         return list(self._changes.values())
 
+    def created(self, kind: str) -> list[Any]:
+        """The resources of a kind that were not there before."""
+        first: dict[str, Any] = {}
+        for change in self._undo:
+            if change.kind == kind:
+                first.setdefault(change.id, change.resource)
+        table = self.config.tables[kind]
+        return [table[id] for id, old in first.items() if old is None and id in table]
+
     def get(self, kind: str, id: str) -> Any:
         """The resource that a request names.  Raises RuleError 404, also where the client does not
         see it."""

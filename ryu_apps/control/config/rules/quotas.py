@@ -7,7 +7,8 @@ a router's interface or a default group, counts and is not refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import KINDS, Limit, Quota, Resource
@@ -39,14 +40,19 @@ def usage(config: Config, project_id: str) -> dict[str, int]:
     return {kind: config.counts.get((kind, project_id), 0) for kind in COUNTED}
 
 
-def require(draft: Draft, kind: str, made: Iterable[Resource], context: Context) -> None:
-    """After a request has made resources of a kind.  Raises RuleError 409 if a project has more of
-    them than it may have now."""
+def require(draft: Draft, kind: str, made: Collection[Resource], context: Context) -> None:
+    """After a request has made resources of a kind.  Raises RuleError 409 if with these a project
+    has more than it may have; what the system made along with them does not matter yet."""
     if kind not in COUNTED:
         return
+    asked = {item.id for item in made}
+    beside = Counter(
+        item.project_id for item in draft.created(kind) if item.id not in asked
+    )
     for project in dict.fromkeys(item.project_id for item in made):
         limit = limits(draft.config, project, context.quotas)[kind]
-        if project and UNLIMITED < limit < draft.config.counts.get((kind, project), 0):
+        count = draft.config.counts.get((kind, project), 0) - beside[project]
+        if project and UNLIMITED < limit < count:
             raise conflict("OverQuota", f"Quota exceeded for resources: ['{kind}'].")
 
 
