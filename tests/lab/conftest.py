@@ -14,7 +14,7 @@ import pytest
 from lab.hosts.tree import NoRevision, Tree, earlier_revision, take_out
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
-from tests.unit.northbound.api_client import Node
+from tests.unit.northbound.api_client import Node, options
 
 TOOLS = ("ip", "ovs-vswitchd", "ovsdb-server", "etcd", "tcpdump", "ethtool", "ping",
          "udhcpc", "dhclient", "rdisc6", "dig", "curl", "iperf3", "nmap", "arping",
@@ -67,7 +67,7 @@ def _tenant(lab: Lab, name: str, node: str) -> Tenant:
 def node() -> Iterator[Node]:
     """An API without switches.  One for all tests of the ``openstack`` command: the program keeps
     its connection, hence the endpoint, for the life of the process."""
-    node = Node()
+    node = Node(conf=options(unlimited=True))
     yield node
     node.close()
 

@@ -7,10 +7,11 @@ import dataclasses
 import random
 from typing import Any
 
+from lab.beds.option_values import rules_context
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, FixedIp, Network, Port, Subnet
-from ryu_apps.control.config.rules import Context, Draft, RuleError
+from ryu_apps.control.config.rules import Draft, RuleError
 from ryu_apps.control.config.rules.ports import port_bindings
 from ryu_apps.control.routes import MacIp, Path
 
@@ -52,7 +53,7 @@ class Moving(Mesh):
 
     def request(self, rule: Any, *words: Any) -> bool:
         """What the API does; False where it is refused."""
-        context = Context(NOW, lambda: "", random.Random(0), (1, 2), "", 0, 0, "")
+        context = rules_context(NOW, lambda: "", random.Random(0))
         try:
             with Draft(self.config) as draft:
                 rule(draft, PORT, *words, context)

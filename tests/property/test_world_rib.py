@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,11 +116,15 @@ def test_rib_equals_the_model_and_tells_every_change(operations):
             arguments = peer, [nlri for nlri in nlris if rib.is_stale(peer, nlri)]
         changes = getattr(rib, name)(*arguments)
         getattr(model, name)(*arguments)
+        times = Counter(change.nlri for change in changes)
         for nlri, old, new, staleness_only in changes:
             before = told.pop(nlri, None)
             assert old == (before[0] if before else None)
             assert (old == new) == staleness_only
-            assert not staleness_only or before[1] != rib.best_freshness(nlri)
+            # An update that has a route twice may end where it began.
+            assert (
+                not staleness_only or times[nlri] > 1 or before[1] != rib.best_freshness(nlri)
+            )
             if new is not None:
                 told[nlri] = (new, rib.best_freshness(nlri))
         best = model.best()

@@ -61,10 +61,8 @@ def _ensure_default(environment: Environment, call: Call, filters: dict[str, set
     A list must neither fail nor wait because it cannot be made now: that is logged.
     """
     project = call.principal.project_id
-    if not project:
-        projects = filters.get("project_id") or filters.get("tenant_id") or ()
-        if len(projects) != 1:
-            return
+    projects = filters.get("project_id") or filters.get("tenant_id") or set()
+    if call.authority.admin and len(projects) == 1:
         (project,) = projects
     configuration = environment.configuration
     if not project or len(project) > 255 or not configuration.answers or configuration.read(

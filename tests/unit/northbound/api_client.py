@@ -9,19 +9,24 @@ from oslo_config import cfg
 
 from ryu_apps import settings
 from ryu_apps.configuration.service import Configuration
+from ryu_apps.control.config.resources.quota import UNLIMITED
+from ryu_apps.control.config.rules.quotas import COUNTED
 from ryu_apps.identity import choice
 from ryu_apps.northbound.server import ApiServer
 from ryu_apps.store.memory import MemoryStore
 from tests.unit.northbound.view import DataView
 
 
-def options(**api: Any) -> cfg.ConfigOpts:
+def options(unlimited: bool = False, **api: Any) -> cfg.ConfigOpts:
+    """``unlimited``: without quotas.  ``api``: options of that section."""
     conf = cfg.ConfigOpts()
     settings.register(conf)
     conf([], default_config_files=[])
     conf.set_override("port", 0, "api")
     for name, value in api.items():
         conf.set_override(name, value, "api")
+    for kind in COUNTED if unlimited else ():
+        conf.set_override(f"quota_{kind}", UNLIMITED, "quotas")
     return conf
 
 

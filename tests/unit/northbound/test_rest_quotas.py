@@ -76,6 +76,27 @@ def test_one_more_than_the_limit_is_refused_and_room_is_found_again(node):
     node.call("POST", "/v2.0/networks", {"network": {"project_id": "red"}}, 409)
 
 
+def test_a_group_is_made_with_its_rules_or_not_at_all(node):
+    node.call("GET", "/v2.0/security-groups", headers=MINE)  # The default group is there.
+    used = node.call("GET", "/v2.0/quotas/red/details", headers=MINE)["quota"]
+    limit(node, security_group_rule=used["security_group_rule"]["used"] + 1)
+    refused = make(node, "security_group", 409)["NeutronError"]["message"]
+    assert refused == "Quota exceeded for resources: ['security_group_rule']."
+    limit(node, security_group_rule=used["security_group_rule"]["used"] + 2)
+    make(node, "security_group")
+
+
+def test_an_administrators_list_makes_the_default_group_of_the_project_it_names(node):
+    admin = {"X-Project-Id": "admins", "X-Roles": "admin,member,reader"}
+    path = "/v2.0/security-groups?name=default&project_id="
+    (group,) = node.call("GET", f"{path}green", headers=admin)["security_groups"]
+    assert group["project_id"] == "green"
+    # Nobody else's list makes something for another project.
+    assert node.call("GET", f"{path}blue", headers=MINE)["security_groups"] == []
+    found = node.call("GET", "/v2.0/security-groups")["security_groups"]
+    assert {one["project_id"] for one in found} <= {"green", "red"}
+
+
 def test_of_many_at_once_all_or_none(node):
     limit(node, network=4)
     make(node, "network", number=2)

@@ -41,15 +41,24 @@ def usage(config: Config, project_id: str) -> dict[str, int]:
 
 
 def require(draft: Draft, kind: str, made: Collection[Resource], context: Context) -> None:
-    """After a request has made resources of a kind.  Raises RuleError 409 if with these a project
-    has more than it may have; what the system made along with them does not matter yet."""
+    """After a request has made resources of a kind.  Raises RuleError 409 if with these, and with
+    what is part of them, a project has more than it may have; what else the system made along with
+    them does not matter yet."""
+    asked = {item.id for item in made}
+    _require(draft, kind, asked, context)
+    for name, child in KINDS.items():  # A group is made with rules.
+        if child.parent is not None and child.parent.kind == kind:
+            field = child.parent.field
+            ids = {one.id for one in draft.created(name) if getattr(one, field) in asked}
+            _require(draft, name, ids, context)
+
+
+def _require(draft: Draft, kind: str, asked: set[str], context: Context) -> None:
     if kind not in COUNTED:
         return
-    asked = {item.id for item in made}
-    beside = Counter(
-        item.project_id for item in draft.created(kind) if item.id not in asked
-    )
-    for project in dict.fromkeys(item.project_id for item in made):
+    created = draft.created(kind)
+    beside = Counter(item.project_id for item in created if item.id not in asked)
+    for project in dict.fromkeys(item.project_id for item in created if item.id in asked):
         limit = limits(draft.config, project, context.quotas)[kind]
         count = draft.config.counts.get((kind, project), 0) - beside[project]
         if project and UNLIMITED < limit < count:
