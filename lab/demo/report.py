@@ -26,7 +26,9 @@ class Report:
 
     def say(self, text: str) -> None:
         """A progress line with the seconds since the start."""
-        print(f"[{time.monotonic() - self._start:6.2f}] {text}", file=self._out, flush=True)
+        # In one piece, as several threads may have something to say.
+        print(f"[{time.monotonic() - self._start:6.2f}] {text}\n", end="", file=self._out,
+              flush=True)
 
     def show(self, text: str, indent: int = 10) -> None:
         """A block of output."""
