@@ -34,7 +34,7 @@ class NetworkUpdate(standard.Described):
     segmentation_id: Vni = Field(None, alias="provider:segmentation_id")
     import_targets: Names = Field([], alias="vpn:import_targets")
     export_targets: Names = Field([], alias="vpn:export_targets")
-    external: only(False) = Field(False, alias="router:external")
+    external: bool = Field(False, alias="router:external")
     is_default: only(False) = False
     dns_domain: Text = ""
     flood_unknown: bool = Field(False, alias="vpn:flood_unknown")

@@ -369,3 +369,12 @@ def test_pages_are_bounded(node):
         assert len(answer["networks"]) == 5 and answer["networks_links"][0]["rel"] == "next"
     finally:
         small.close()
+
+
+def test_a_way_out_is_not_there_yet_and_nothing_says_it_is(node):
+    for method, path in (("POST", "/v2.0/networks"),
+                         ("PUT", f"/v2.0/networks/{node.make('network')['id']}")):
+        text = node.refused(method, path, {"network": {"router:external": True}}, 501,
+                            "NotImplemented")
+        assert "no external networks yet" in text
+        node.call(method, path, {"network": {"router:external": False}})

@@ -29,6 +29,7 @@ _TARGET = re.compile(r"(\d{1,10}|\d{1,3}(?:\.\d{1,3}){3}):(\d{1,10})")
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
+    _not_external(body)
     if body.get("network_type") not in (None, "vxlan"):
         raise bad_request(
             f"provider:network_type '{body['network_type']}' is not supported: use 'vxlan', or "
@@ -61,6 +62,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Network:
     old = draft.get("network", id)
+    _not_external(body)
     for name, now in (("network_type", "vxlan"), ("segmentation_id", old.vni)):
         if body.get(name) not in (None, now):
             raise bad_request(
@@ -103,6 +105,16 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     for subnet_id in list(draft.config.subnets_by_network.get(id, ())):
         draft.delete("subnet", subnet_id)
     draft.delete("network", id)
+
+
+def _not_external(body: dict[str, Any]) -> None:
+    """Raises RuleError 501 where a network is to be a way out."""
+    if body.get("external"):
+        raise RuleError(
+            501, "NotImplemented",
+            "This version has no external networks yet: nothing would be reached through one. "
+            "Leave router:external out.",
+        )
 
 
 def _used_by_none_else(draft: Draft, network: Network) -> None:
