@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from ryu_apps.control.config.model import KINDS
+from ryu_apps.control.config.model import KINDS, Change
 from ryu_apps.control.config.rules.sharing import USES
 from tests.unit.northbound.api_client import Node
 
@@ -202,3 +203,22 @@ def test_a_pool_is_shared_with_who_has_its_scope(node):
     one = f"/v2.0/rbac-policies/{policy['id']}"
     node.call("PUT", one, {"rbac_policy": {"target_tenant": "green"}}, 400, headers=RED)
     assert share(node, "subnetpool", pool, "*", {}, 400) == "InvalidInput"
+
+
+@pytest.mark.parametrize("kind", SHAREABLE)
+def test_what_an_earlier_version_shared_with_all_stays_so_whatever_one_project_is_given(node, kind):
+    """It has no policy for everyone: there were none."""
+    id = make(node, kind, {}, project_id="red")["id"]
+
+    def share_as_before(config: Any) -> tuple[list[Change], None]:
+        item = config.tables[kind][id]
+        return [Change(kind, id, dataclasses.replace(item, shared=True))], None
+
+    node.configuration.commit(share_as_before)
+    assert sees(node, kind, id, GREEN)
+    policy = share(node, kind, id, "blue", {})
+    one = f"/v2.0/rbac-policies/{policy['id']}"
+    node.call("PUT", one, {"rbac_policy": {"target_tenant": "yellow"}})
+    assert sees(node, kind, id, GREEN)
+    node.call("DELETE", one)
+    assert sees(node, kind, id, GREEN)

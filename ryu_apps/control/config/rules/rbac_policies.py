@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from ryu_apps.control.config.access import shared_with
@@ -48,7 +47,8 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> RbacPolicy:
     _is_new(draft, kind, id, target)
     made = draft.put("rbac_policy", RbacPolicy(
         **standard(body, context), object_type=kind, object_id=id, target_tenant=target))
-    sharing.set_shared(draft, kind, id, context)
+    if target == EVERYONE:
+        sharing.set_shared(draft, kind, id, context)
     return made
 
 
@@ -64,7 +64,9 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Rba
     _scope_is_seen(draft, old.object_type, item, target)
     _is_new(draft, old.object_type, old.object_id, target)
     new = draft.replace("rbac_policy", old, context, target_tenant=target)
-    _unused(draft, old, context)
+    if EVERYONE in (target, old.target_tenant):
+        sharing.set_shared(draft, old.object_type, old.object_id, context)
+    _unused(draft, old)
     return new
 
 
@@ -72,7 +74,9 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     old = draft.get("rbac_policy", id)
     check_revision("rbac_policy", old, context)
     draft.delete("rbac_policy", id)
-    _unused(draft, old, context)
+    if old.target_tenant == EVERYONE:
+        sharing.set_shared(draft, old.object_type, old.object_id, context)
+    _unused(draft, old)
 
 
 def _not_everyone(draft: Draft, action: str, target: str) -> None:
@@ -100,10 +104,10 @@ def _is_new(draft: Draft, kind: str, id: str, target: str) -> None:
         raise conflict("DuplicateRbacPolicy", "An RBAC policy already exists with those values.")
 
 
-def _unused(draft: Draft, gone: RbacPolicy, context: Context) -> None:
+def _unused(draft: Draft, gone: RbacPolicy) -> None:
     """Raises RuleError 409 where somebody uses what it had by the policy alone that is gone now."""
-    item = sharing.set_shared(draft, gone.object_type, gone.object_id, context)
-    if sharing.is_stranded(draft.config, gone.object_type, dataclasses.replace(item)):
+    item = draft.config.tables[gone.object_type][gone.object_id]
+    if sharing.is_stranded(draft.config, gone.object_type, item):
         raise conflict(
             "RbacPolicyInUse",
             f"RBAC policy on object {gone.object_id} cannot be removed because other objects "

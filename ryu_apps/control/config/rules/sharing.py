@@ -77,15 +77,14 @@ def follow(draft: Draft, kind: str, item: Any, context: Context) -> None:
             draft.delete("rbac_policy", id)
 
 
-def set_shared(draft: Draft, kind: str, id: str, context: Context) -> Any:
-    """A policy of a resource came or went: it is ``shared`` if there is one for EVERYONE.  Returns
-    the resource."""
+def set_shared(draft: Draft, kind: str, id: str, context: Context) -> None:
+    """The policy of a resource for EVERYONE came or went, and ``shared`` with it.  Policies for one
+    project say nothing of that: what was shared before there were policies has none."""
     item = draft.config.tables[kind][id]
     shared = (kind, id, EVERYONE) in draft.config.rbac_grants
-    if item.shared == shared:
-        return item
-    return draft.put(kind, dataclasses.replace(
-        item, shared=shared, revision_number=item.revision_number + 1, updated_at=context.now))
+    if item.shared != shared:
+        draft.put(kind, dataclasses.replace(
+            item, shared=shared, revision_number=item.revision_number + 1, updated_at=context.now))
 
 
 def forget(draft: Draft, kind: str, id: str) -> None:
