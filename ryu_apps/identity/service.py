@@ -154,12 +154,13 @@ class IdentityService:
             self._cache[token] = _Cached(found, version)
         return found
 
-    def revoke(self, found: Context) -> None:
-        """Raises StoreError."""
+    @staticmethod
+    def revocation(found: Context) -> rules.Plan:
+        """Makes a token void."""
         payload = found.payload
-        self.copy.commit(rules.revoke(
+        return rules.revoke(
             Revocation(payload.audit_ids[0], payload.user_id, payload.expires_at)
-        ))
+        )
 
     def hash(self, password: str) -> str:
         """Of a new password.  Raises IdentityError 429."""

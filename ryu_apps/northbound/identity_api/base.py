@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 import datetime
 from collections.abc import Iterable
@@ -22,15 +23,15 @@ Fields = dict[str, Any]
 TAG = "identity"
 
 
-class Part:
+class Part(abc.ABC):
     """Some of the routes.  ``url``: where clients reach this node, or "": where they asked."""
 
     def __init__(self, service: IdentityService, url: str = "") -> None:
         self._service = service
         self._url = url.rstrip("/")
 
-    def routes(self) -> list[Route]:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def routes(self) -> list[Route]: ...
 
     # ------------------------------------------------------------ who asks
 

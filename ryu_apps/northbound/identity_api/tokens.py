@@ -65,7 +65,7 @@ class TokensApi(Part):
         _, found = self._subject(call)
         if found.user.id != call.principal.user_id:
             self._admins_only(call, "identity:revoke_token")
-        self._service.revoke(found)
+        self._commit(self._service.revocation(found))
         return Reply(204)
 
     def _subject(self, call: Call) -> tuple[str, Context]:

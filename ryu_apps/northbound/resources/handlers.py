@@ -23,6 +23,9 @@ from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.listing import listing, matching
 from ryu_apps.northbound.resources.collection import Action, Collection, View
 
+Seen = tuple[Any, Any, bool | None]
+"""A resource, what its view needs beside it, and what who asks is told of ``shared``."""
+
 
 class Handlers:
     """The handlers of one collection."""
@@ -74,15 +77,15 @@ class Handlers:
         if c.before_list is not None:
             c.before_list(self._env, call, asked.filters)
 
-        def find(config: Config) -> list[tuple[Any, Any]]:
+        def find(config: Config) -> list[Seen]:
             self._check_parent(Draft(config, who), within)
             items = self._candidates(config, asked.filters, within)
             return [
-                (access.as_seen(config, who.project_id, self.kind, item), c.extra(config, item))
+                self._seen(config, call, item)
                 for item in access.only_visible(config, who, self.kind, items)
             ]
 
-        found = [c.view(item, extra) for item, extra in self._configuration.read(find)]
+        found = [self._view(*seen) for seen in self._configuration.read(find)]
         early = c.state is not None and asked.touches(c.state.attributes)
         if early:
             self._add_states(found)
@@ -130,12 +133,10 @@ class Handlers:
     def show(self, call: Call, id: str, **within: str) -> Reply:
         fields = {part for text in call.query.getall("fields") for part in text.split(",") if part}
 
-        def find(config: Config) -> tuple[Any, Any]:
-            item = self.visible(config, call, id, within)
-            seen = access.as_seen(config, call.authority.project_id, self.kind, item)
-            return seen, self.collection.extra(config, item)
+        def find(config: Config) -> Seen:
+            return self._seen(config, call, self.visible(config, call, id, within))
 
-        view = self.collection.view(*self._configuration.read(find))
+        view = self._view(*self._configuration.read(find))
         self._add_states([view])
         return Reply(200, {
             self.collection.name: listing.select(view, fields, self._hidden(call))
@@ -163,6 +164,17 @@ class Handlers:
         c = self.collection
         return access.hidden(call.authority, self.kind, c.shown) | c.filter_only
 
+    def _seen(self, config: Config, call: Call, item: Any) -> Seen:
+        """What is looked up of a resource for who asks."""
+        c, project = self.collection, call.authority.project_id
+        shared = (access.seems_shared(config, project, self.kind, item)
+                  if "shared" in c.attributes else None)
+        return item, c.extra(config, item), shared
+
+    def _view(self, item: Any, extra: Any, shared: bool | None) -> View:
+        view = self.collection.view(item, extra)
+        return view if shared is None else {**view, "shared": shared}
+
     def _add_states(self, found: list[View], new: bool = False) -> None:
         state = self.collection.state
         if state is not None and found:
@@ -170,12 +182,8 @@ class Handlers:
 
     def _reply(self, call: Call, status: int, items: list[Any], single: bool) -> Reply:
         c = self.collection
-        project = call.authority.project_id
-        seen = self._configuration.read(lambda config: [
-            (access.as_seen(config, project, self.kind, item), c.extra(config, item))
-            for item in items
-        ])
-        found = [c.view(item, extra) for item, extra in seen]
+        found = [self._view(*seen) for seen in self._configuration.read(
+            lambda config: [self._seen(config, call, item) for item in items])]
         self._add_states(found, new=status == 201)
         hidden = self._hidden(call)
         found = [listing.select(view, set(), hidden) for view in found]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Subnet
 from ryu_apps.control.config.resources.subnet import SUBNET
 from ryu_apps.control.config.rules import subnets
@@ -71,7 +70,7 @@ class SubnetCreate(SubnetUpdate, standard.Owned):
     router_external: only(False) = Field(None, alias="router:external")
 
 
-def view(item: Subnet, shared: bool) -> View:
+def view(item: Subnet, _extra: Any) -> View:
     return {
         "id": item.id,
         "name": item.name,
@@ -93,15 +92,8 @@ def view(item: Subnet, shared: bool) -> View:
         "subnetpool_id": item.subnetpool_id or None,
         "segment_id": None,
         "service_types": list(item.service_types),
-        "shared": shared,
         **standard.standard(item),
     }
-
-
-def _shared(config: Config, item: Subnet) -> bool:
-    """Whether its network is."""
-    network = config.networks.get(item.network_id)
-    return network is not None and network.shared
 
 
 COLLECTION = Collection(
@@ -111,7 +103,6 @@ COLLECTION = Collection(
     update_body=SubnetUpdate,
     rules=subnets,
     view=view,
-    extra=_shared,
     attributes={
         **standard.ATTRIBUTES,
         "name": STRING, "network_id": STRING, "ip_version": INTEGER, "cidr": PREFIX,

@@ -152,6 +152,12 @@ def test_users_are_audited_and_what_proves_who_they_are_is_not_told(lines, caplo
         # A login changes nothing.
         login(node, asked("eve", "a secret that nobody reads"))
         assert lines() == []
+        own = login(node, asked("eve", "a secret that nobody reads"))
+        node.call("DELETE", "/v3/auth/tokens", headers={"X-Auth-Token": own,
+                                                        "X-Subject-Token": own})
+        (line,) = lines()
+        assert (line["kind"], line["action"]) == ("revocation", "create")
+        assert own not in str(line)
         root("DELETE", f"/v3/users/{made['id']}")
         assert ("user", "delete") in {(one["kind"], one["action"]) for one in lines()}
     finally:

@@ -158,6 +158,9 @@ def test_who_has_a_grant_uses_a_network_as_a_shared_one(node):
     assert make(node, "port", BLUE, 404, network_id=id) == "NetworkNotFound"
     share(node, "network", id, "blue")
     assert sees(node, "subnet", subnet, BLUE) and not sees(node, "subnet", subnet, GREEN)
+    found = node.call("GET", "/v2.0/subnets?shared=true", headers=BLUE)["subnets"]
+    assert [one["id"] for one in found] == [subnet] and "shared" not in found[0]
+    assert node.call("GET", "/v2.0/subnets?shared=true", headers=RED)["subnets"] == []
     make(node, "port", BLUE, network_id=id)
     assert make(node, "port", BLUE, 403, network_id=id, fixed_ips=[
         {"ip_address": "10.0.0.9"}]) == "PolicyNotAuthorized"

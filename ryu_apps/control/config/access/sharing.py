@@ -6,7 +6,6 @@ policy for one project is looked up here.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from ryu_apps.control.config.config import Config
@@ -20,8 +19,11 @@ def shared_with(config: Config, project_id: str, kind: str, item: Any) -> bool:
     return bool(config.rbac_policies) and (kind, item.id, project_id) in config.rbac_grants
 
 
-def as_seen(config: Config, project_id: str, kind: str, item: Any) -> Any:
-    """The resource as a project is shown it: ``shared`` if it is with that."""
-    if KINDS[kind].shareable and shared_with(config, project_id, kind, item) != item.shared:
-        return dataclasses.replace(item, shared=True)
-    return item
+def seems_shared(config: Config, project_id: str, kind: str, item: Any) -> bool:
+    """What a project is told of ``shared``: of what belongs to something, a subnet, that is said of
+    its network."""
+    parent = KINDS[kind].parent
+    if hasattr(item, "shared") or parent is None:
+        return shared_with(config, project_id, kind, item)
+    found = config.tables[parent.kind].get(getattr(item, parent.field))
+    return found is not None and shared_with(config, project_id, parent.kind, found)
