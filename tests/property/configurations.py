@@ -8,19 +8,16 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.rules import (
-    RuleError,
+from ryu_apps.control.config.rules import RuleError, networks
+from ryu_apps.control.config.rules.addressing import address_scopes, subnetpools, subnets
+from ryu_apps.control.config.rules.ports import ports
+from ryu_apps.control.config.rules.routing import routers
+from ryu_apps.control.config.rules.security import (
     address_groups,
-    address_scopes,
     default_security_group_rules,
-    networks,
-    routers,
     security_group_rules,
     security_groups,
-    subnetpools,
-    subnets,
 )
-from ryu_apps.control.config.rules.ports import ports
 from tests.unit.control.rules_support import Bench
 
 CIDRS = ("10.0.0.0/24", "10.0.1.0/24", "fd00::/64")

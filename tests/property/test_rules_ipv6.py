@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control.config.ipam import eui64_address
-from ryu_apps.control.config.rules import subnets
+from ryu_apps.control.config.rules.addressing import subnets
 from ryu_apps.control.config.rules.ports import ports
 
 from . import test_rules_properties as base

@@ -14,8 +14,10 @@ from lab.beds.option_values import rules_context
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.ipam import AllocatingConfig
-from ryu_apps.control.config.rules import Draft, RuleError, networks, routers, subnets
+from ryu_apps.control.config.rules import Draft, RuleError, networks
+from ryu_apps.control.config.rules.addressing import subnets
 from ryu_apps.control.config.rules.ports import ports
+from ryu_apps.control.config.rules.routing import routers
 from ryu_apps.control.config.stored import decode, encode
 
 CIDRS = ("10.0.0.0/29", "10.0.0.8/30", "10.0.0.0/24", "10.1.0.0/30", "fd00::/125", "fd00::/64")

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control.config import consistency, prefix_space
-from ryu_apps.control.config.rules import Draft, RuleError, networks, subnetpools, subnets
-from ryu_apps.control.config.rules.prefix_allocation import free_space
+from ryu_apps.control.config.rules import Draft, RuleError, networks
+from ryu_apps.control.config.rules.addressing import subnetpools, subnets
+from ryu_apps.control.config.rules.addressing.prefix_allocation import free_space
 from tests.unit.control.rules_support import Bench
 
 BASE = int(ipaddress.IPv4Address("10.0.0.0"))

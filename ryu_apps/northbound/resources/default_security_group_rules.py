@@ -8,8 +8,8 @@ from typing import Any
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import TemplateRule
 from ryu_apps.control.config.rules import Draft
-from ryu_apps.control.config.rules import default_security_group_rules as rules
-from ryu_apps.control.config.rules.authority import refused
+from ryu_apps.control.config.rules.access.authority import refused
+from ryu_apps.control.config.rules.security import default_security_group_rules as rules
 from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.bodies.fields import only
 from ryu_apps.northbound.bodies.schemas import obj, ref

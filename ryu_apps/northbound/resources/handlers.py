@@ -13,8 +13,9 @@ from urllib.parse import quote
 
 from ryu_apps.control.config import access
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.rules import Context, Draft, quotas, sharing
-from ryu_apps.control.config.rules.authority import may, may_create
+from ryu_apps.control.config.rules import Context, Draft, quotas
+from ryu_apps.control.config.rules.access import sharing
+from ryu_apps.control.config.rules.access.authority import may, may_create
 from ryu_apps.control.config.rules.draft import not_found
 from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.environment import Environment

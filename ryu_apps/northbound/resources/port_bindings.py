@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.config.rules.authority import may
+from ryu_apps.control.config.rules.access.authority import may
 from ryu_apps.control.config.rules.draft import Draft
 from ryu_apps.control.config.rules.ports import port_bindings as rules
 from ryu_apps.northbound.base import DOWN

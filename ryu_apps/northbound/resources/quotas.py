@@ -12,7 +12,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Quota
 from ryu_apps.control.config.resources.quota import UNLIMITED
 from ryu_apps.control.config.rules import Draft, quotas
-from ryu_apps.control.config.rules.authority import refused
+from ryu_apps.control.config.rules.access.authority import refused
 from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.bodies.schemas import INTEGER, RECORDS, obj, ref

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ryu_apps.control.config.model import KINDS, RbacPolicy
 from ryu_apps.control.config.resources.rbac_policy import RBAC_POLICY
-from ryu_apps.control.config.rules import rbac_policies
+from ryu_apps.control.config.rules.access import rbac_policies
 from ryu_apps.northbound.bodies.fields import Body, Text, Uuid
 from ryu_apps.northbound.listing.attributes import STRING
 from ryu_apps.northbound.resources.collection import Collection, View

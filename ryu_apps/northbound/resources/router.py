@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ryu_apps.control.config.model import Router
 from ryu_apps.control.config.resources.router import ROUTER
-from ryu_apps.control.config.rules import extra_routes, routers
+from ryu_apps.control.config.rules.routing import extra_routes, routers
 from ryu_apps.control.config.zones import ZONE
 from ryu_apps.northbound.bodies.fields import (
     MAX_LIST,

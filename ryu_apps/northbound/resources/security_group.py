@@ -8,7 +8,8 @@ import logging
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroup, SecurityGroupRule
 from ryu_apps.control.config.resources.security_group import SECURITY_GROUP
-from ryu_apps.control.config.rules import Draft, security_groups
+from ryu_apps.control.config.rules import Draft
+from ryu_apps.control.config.rules.security import security_groups
 from ryu_apps.northbound.bodies.fields import Body, Name, Text
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http import audit

@@ -9,8 +9,8 @@ from pydantic import Field
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroupRule, TemplateRule, normalized
 from ryu_apps.control.config.resources.security_group_rule import SECURITY_GROUP_RULE
-from ryu_apps.control.config.rules import security_group_rules
-from ryu_apps.control.config.rules.security_groups import DEFAULT
+from ryu_apps.control.config.rules.security import security_group_rules
+from ryu_apps.control.config.rules.security.security_groups import DEFAULT
 from ryu_apps.northbound.bodies.fields import (
     Address,
     Body,

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ryu_apps.control.config.model import Subnet
 from ryu_apps.control.config.resources.subnet import SUBNET
-from ryu_apps.control.config.rules import subnets
+from ryu_apps.control.config.rules.addressing import subnets
 from ryu_apps.northbound.bodies.fields import (
     MAX_LIST,
     Address,

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from ryu_apps.control.config.model import SubnetPool
 from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, UNLIMITED
-from ryu_apps.control.config.rules import subnetpools
+from ryu_apps.control.config.rules.addressing import subnetpools
 from ryu_apps.northbound.bodies.fields import MAX_LIST, Address, Body, Name, Text, UuidOrNone
 from ryu_apps.northbound.bodies.schemas import STRING as STRING_SCHEMA
 from ryu_apps.northbound.bodies.schemas import Schema, obj

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, FixedIp, Port, SecurityGroup, SecurityGroupRule
-from ryu_apps.control.config.rules import (
+from ryu_apps.control.config.rules import networks
+from ryu_apps.control.config.rules.addressing import subnets
+from ryu_apps.control.config.rules.ports import ports
+from ryu_apps.control.config.rules.routing import routers
+from ryu_apps.control.config.rules.security import (
     address_groups,
-    networks,
-    routers,
     security_group_rules,
     security_groups,
-    subnets,
 )
-from ryu_apps.control.config.rules.ports import ports
 from ryu_apps.control.explain.explain import ExplainError, explain
 from ryu_apps.control.explain.rules import Packet, match
 from ryu_apps.control.policy.rules import WITH_PORTS, rules_of

@@ -6,15 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from ryu_apps.control.config.rules import (
-    Context,
-    RuleError,
-    extra_routes,
-    networks,
-    routers,
-    subnets,
-)
+from ryu_apps.control.config.rules import Context, RuleError, networks
+from ryu_apps.control.config.rules.addressing import subnets
 from ryu_apps.control.config.rules.ports import ports
+from ryu_apps.control.config.rules.routing import extra_routes, routers
 from ryu_apps.control.config.service_addresses import service_mac
 from tests.unit.control.rules_support import Bench
 

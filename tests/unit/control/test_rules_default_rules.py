@@ -7,13 +7,13 @@ import pytest
 from ryu_apps.control.config import consistency
 from ryu_apps.control.config.model import Change, DefaultSecurityGroupRules, TemplateRule
 from ryu_apps.control.config.resources.default_security_group_rule import BUILT_IN, ONLY, PARENT
-from ryu_apps.control.config.rules import (
+from ryu_apps.control.config.rules.security import (
     address_groups,
     security_group_rules,
     security_groups,
 )
-from ryu_apps.control.config.rules import default_security_group_rules as rules
-from ryu_apps.control.config.rules.default_security_group_rules import template
+from ryu_apps.control.config.rules.security import default_security_group_rules as rules
+from ryu_apps.control.config.rules.security.default_security_group_rules import template
 from tests.unit.control.rules_support import Bench
 
 

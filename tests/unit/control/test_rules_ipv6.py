@@ -10,8 +10,10 @@ import pytest
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.dns_names import assignments
 from ryu_apps.control.config.model import DhcpOption, Network, Port, Subnet
-from ryu_apps.control.config.rules import networks, routers, subnets
+from ryu_apps.control.config.rules import networks
+from ryu_apps.control.config.rules.addressing import subnets
 from ryu_apps.control.config.rules.ports import ports
+from ryu_apps.control.config.rules.routing import routers
 from ryu_apps.control.config.stored import decode, encode
 from ryu_apps.control.ids import link_local
 from tests.unit.control.rules_support import Bench

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from ryu_apps.control.config import stored
 from ryu_apps.control.config.model import Change, Port, SecurityGroupRule
-from ryu_apps.control.config.rules import RuleError, address_groups, networks, routers, subnets
-from ryu_apps.control.config.rules import security_group_rules as rules
-from ryu_apps.control.config.rules import security_groups as groups
+from ryu_apps.control.config.rules import RuleError, networks
+from ryu_apps.control.config.rules.addressing import subnets
 from ryu_apps.control.config.rules.ports import ports
+from ryu_apps.control.config.rules.routing import routers
+from ryu_apps.control.config.rules.security import address_groups
+from ryu_apps.control.config.rules.security import security_group_rules as rules
+from ryu_apps.control.config.rules.security import security_groups as groups
 from ryu_apps.control.policy.rules import NO_GROUPS, groups_of, rules_of
 from tests.unit.control.rules_support import Bench
 

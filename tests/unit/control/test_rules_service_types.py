@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ryu_apps.control.config.rules import networks, routers, subnets
+from ryu_apps.control.config.rules import networks
+from ryu_apps.control.config.rules.addressing import subnets
 from ryu_apps.control.config.rules.ports import ports
+from ryu_apps.control.config.rules.routing import routers
 from tests.unit.control.rules_support import Bench
 
 NOVA = "compute:nova"

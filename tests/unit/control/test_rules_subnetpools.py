@@ -8,14 +8,9 @@ import pytest
 
 from ryu_apps.control.config import consistency
 from ryu_apps.control.config.model import Change
-from ryu_apps.control.config.rules import (
-    Context,
-    address_scopes,
-    networks,
-    routers,
-    subnetpools,
-    subnets,
-)
+from ryu_apps.control.config.rules import Context, networks
+from ryu_apps.control.config.rules.addressing import address_scopes, subnetpools, subnets
+from ryu_apps.control.config.rules.routing import routers
 from tests.unit.control.rules_support import Bench
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ryu_apps.control.config.model import KINDS, Change
-from ryu_apps.control.config.rules.sharing import USES
+from ryu_apps.control.config.rules.access.sharing import USES
 from tests.unit.northbound.api_client import Node
 
 RED, BLUE, GREEN = ({"X-Project-Id": name} for name in ("red", "blue", "green"))

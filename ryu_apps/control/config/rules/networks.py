@@ -9,7 +9,7 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import Network
-from ryu_apps.control.config.rules import sharing
+from ryu_apps.control.config.rules.access import sharing
 from ryu_apps.control.config.rules.dns import dns_domain, mdns
 from ryu_apps.control.config.rules.draft import (
     Context,

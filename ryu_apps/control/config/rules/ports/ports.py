@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.config.model import Port
-from ryu_apps.control.config.rules import dns, fixed_ips, ipv6_modes, security_groups
+from ryu_apps.control.config.rules import dns
+from ryu_apps.control.config.rules.addressing import ipv6_modes
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,
@@ -17,7 +18,13 @@ from ryu_apps.control.config.rules.draft import (
     plain,
     profile,
 )
-from ryu_apps.control.config.rules.ports import address_pairs, dhcp_options, mac_addresses
+from ryu_apps.control.config.rules.ports import (
+    address_pairs,
+    dhcp_options,
+    fixed_ips,
+    mac_addresses,
+)
+from ryu_apps.control.config.rules.security import security_groups
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:

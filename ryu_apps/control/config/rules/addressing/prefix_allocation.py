@@ -14,8 +14,8 @@ from ryu_apps.control.config import prefix_space
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SubnetPool
 from ryu_apps.control.config.prefix_space import Net, Space
-from ryu_apps.control.config.rules import address_scopes
 from ryu_apps.control.config.rules.addresses import NOT_HOSTS, parse_cidr
+from ryu_apps.control.config.rules.addressing import address_scopes
 from ryu_apps.control.config.rules.draft import Draft, RuleError, bad_request, conflict
 from ryu_apps.control.config.scopes import network_scope
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import FixedIp, Network, Port, Subnet
-from ryu_apps.control.config.rules import ipv6_modes, service_types
 from ryu_apps.control.config.rules.addresses import parse_address, parse_host
+from ryu_apps.control.config.rules.addressing import ipv6_modes, service_types
 from ryu_apps.control.config.rules.draft import Draft, bad_request, conflict
 
 MAX_FIXED_IPS = 16

@@ -12,7 +12,6 @@ from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroup
-from ryu_apps.control.config.rules import default_security_group_rules
 from ryu_apps.control.config.rules.addresses import invalid
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -22,7 +21,8 @@ from ryu_apps.control.config.rules.draft import (
     conflict,
     plain,
 )
-from ryu_apps.control.config.rules.rule_size import check_size
+from ryu_apps.control.config.rules.security import default_security_group_rules
+from ryu_apps.control.config.rules.security.rule_size import check_size
 
 DEFAULT = "default"
 

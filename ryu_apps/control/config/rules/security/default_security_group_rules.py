@@ -14,8 +14,8 @@ from ryu_apps.control.config.model import (
 )
 from ryu_apps.control.config.resources.default_security_group_rule import BUILT_IN, ONLY, PARENT
 from ryu_apps.control.config.resources.security_group_rule import likeness
-from ryu_apps.control.config.rules import rule_fields
 from ryu_apps.control.config.rules.draft import Context, Draft, RuleError, conflict
+from ryu_apps.control.config.rules.security import rule_fields
 
 KIND = "default_security_group_rule"
 MAX_RULES = 100

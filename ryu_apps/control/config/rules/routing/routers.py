@@ -13,13 +13,8 @@ from typing import Any
 from ryu_apps.control.config import access, ipam
 from ryu_apps.control.config.attachments import router_interfaces
 from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Port, Router, Subnet
-from ryu_apps.control.config.rules import (
-    address_scopes,
-    external_gateways,
-    extra_routes,
-    service_types,
-)
-from ryu_apps.control.config.rules.authority import may
+from ryu_apps.control.config.rules.access.authority import may
+from ryu_apps.control.config.rules.addressing import address_scopes, service_types
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,
@@ -32,6 +27,7 @@ from ryu_apps.control.config.rules.draft import (
 )
 from ryu_apps.control.config.rules.networks import identifiers, targets
 from ryu_apps.control.config.rules.placement import flavor, zone_hints
+from ryu_apps.control.config.rules.routing import external_gateways, extra_routes
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:

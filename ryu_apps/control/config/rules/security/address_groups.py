@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.control.config.model import AddressGroup
-from ryu_apps.control.config.rules import default_security_group_rules
 from ryu_apps.control.config.rules.addresses import invalid
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -20,7 +19,8 @@ from ryu_apps.control.config.rules.draft import (
     plain,
 )
 from ryu_apps.control.config.rules.networks import some
-from ryu_apps.control.config.rules.rule_size import check_size, groups_naming
+from ryu_apps.control.config.rules.security import default_security_group_rules
+from ryu_apps.control.config.rules.security.rule_size import check_size, groups_naming
 
 MAX_ADDRESSES = 4096
 

@@ -7,8 +7,8 @@ from typing import Any
 from ryu_apps.control.config.access import shared_with
 from ryu_apps.control.config.model import RbacPolicy
 from ryu_apps.control.config.resources.rbac_policy import EVERYONE, SHARED
-from ryu_apps.control.config.rules import sharing
-from ryu_apps.control.config.rules.authority import refused
+from ryu_apps.control.config.rules.access import sharing
+from ryu_apps.control.config.rules.access.authority import refused
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,

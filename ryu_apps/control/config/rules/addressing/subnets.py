@@ -7,8 +7,13 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import HostRoute, Subnet
-from ryu_apps.control.config.rules import ipv6_modes, pools, prefix_allocation, service_types
 from ryu_apps.control.config.rules.addresses import Net, parse_address, parse_host
+from ryu_apps.control.config.rules.addressing import (
+    ipv6_modes,
+    pools,
+    prefix_allocation,
+    service_types,
+)
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,

@@ -13,8 +13,8 @@ from typing import Any
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.ipam import eui64_address
 from ryu_apps.control.config.model import FixedIp, Port, Subnet
+from ryu_apps.control.config.rules.addressing.service_types import serves
 from ryu_apps.control.config.rules.draft import Context, Draft, RuleError, bad_request, conflict
-from ryu_apps.control.config.rules.service_types import serves
 
 MODES = ("slaac", "dhcpv6-stateful", "dhcpv6-stateless")
 MAX_AUTO_SUBNETS = 8

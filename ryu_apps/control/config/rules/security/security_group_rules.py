@@ -7,7 +7,6 @@ from typing import Any
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroupRule
 from ryu_apps.control.config.resources.security_group_rule import likeness
-from ryu_apps.control.config.rules import rule_fields
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,
@@ -16,7 +15,8 @@ from ryu_apps.control.config.rules.draft import (
     plain,
     standard,
 )
-from ryu_apps.control.config.rules.rule_size import check_size
+from ryu_apps.control.config.rules.security import rule_fields
+from ryu_apps.control.config.rules.security.rule_size import check_size
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> SecurityGroupRule:

@@ -1,0 +1,1 @@
+"""Routers, what they are attached to, and the routes that their users give them."""

@@ -1,0 +1,1 @@
+"""Security groups, their rules, and the groups of addresses that rules name."""
