@@ -83,6 +83,8 @@ class Node:
         self.name = spec.name
         self.address = spec.address
         self.space = Namespace(lab, spec.name)
+        self.token = ""
+        """Of who the lab's own requests are from, where the API has to know that."""
         self.directory = journal.directory / spec.name
         self.config = self.directory / "node.conf"
         self._fabric = fabric
@@ -116,7 +118,7 @@ class Node:
 
     @property
     def client(self) -> Client:
-        return Client(self.url)
+        return Client(self.url, token=self.token)
 
     def prepare(self) -> None:
         """Namespace, management address, configuration file and the way in from the host."""
