@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from oslo_policy import policy
 
-from ryu_apps.control.config.model import KINDS
+from ryu_apps.control.config.model import ALL_KINDS
 from ryu_apps.control.config.resources.access import Attribute, Needs, anyone
 from ryu_apps.control.config.resources.kind import Kind
 
@@ -67,7 +67,7 @@ def defaults(known: Mapping[str, Iterable[str]]) -> list[policy.RuleDefault]:
     """``known``: the attributes of each kind, by their names in the API; those that a declaration
     means by "vpn:*" are found among them."""
     found = [*BASE]
-    for name, kind in KINDS.items():
+    for name, kind in ALL_KINDS.items():
         words = name.replace("_", " ")
         for action, field in ACTIONS.items():
             found.append(policy.RuleDefault(

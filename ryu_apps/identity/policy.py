@@ -17,7 +17,7 @@ from oslo_config import cfg
 from oslo_policy import _checks, policy
 
 from ryu_apps.control.config.access import Authority, Principal, Target
-from ryu_apps.control.config.model import KINDS
+from ryu_apps.control.config.model import ALL_KINDS
 from ryu_apps.identity.defaults import defaults
 
 LOG = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Policy:
         for rule in self._enforcer.file_rules.values():
             used |= {word.partition(":")[2].strip("()") for word in rule.check_str.split()
                      if word.strip("(").startswith("rule:")}
-        kinds = {f"{action}_{kind}" for action in ("get", "create", "update") for kind in KINDS}
+        kinds = {f"{action}_{kind}" for action in ("get", "create", "update") for kind in ALL_KINDS}
         return sorted(
             name for name in self._enforcer.file_rules
             if name not in registered and name not in used and name.partition(":")[0] not in kinds
@@ -178,7 +178,7 @@ def _words(target: Target) -> dict[str, Any]:
     found = {
         "project_id": target.project_id, "tenant_id": target.project_id, "shared": target.shared,
     }
-    parent = KINDS[target.kind].parent
+    parent = ALL_KINDS[target.kind].parent
     if parent is not None:
         found |= {
             f"{parent.kind}:project_id": target.parent_project,

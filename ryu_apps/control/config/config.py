@@ -6,11 +6,11 @@ are pure functions of it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
-from ryu_apps.control.config.model import KINDS, Change, Resource
-from ryu_apps.control.config.resources.kind import Keys
+from ryu_apps.control.config.model import ALL_KINDS, KINDS, Change, Resource
+from ryu_apps.control.config.resources.kind import Keys, Projection
 
 Members = dict[Hashable, dict[Any, None]]
 
@@ -40,10 +40,24 @@ class Config:
         }
         self.__dict__.update(found)
         self.__dict__.update({KINDS[name].table: table for name, table in self.tables.items()})
+        self._projected = {
+            name: Projected(self, kind.projection)
+            for name, kind in ALL_KINDS.items() if kind.projection is not None
+        }
+
+    def table(self, kind: str) -> Mapping[str, Any]:
+        """Id -> resource, also of what is stored as a part of others."""
+        return self._projected[kind] if kind in self._projected else self.tables[kind]
+
+    def whole(self, kind: str, part: Resource) -> Change:
+        """The change of the resource that a part is stored in."""
+        table = self._projected[kind]
+        made = table.projection.write(table.whole(part.id), part)
+        return Change(table.projection.of, made.id, made)
 
     def get(self, kind: str, id: str) -> Resource | None:
         """The resource, or None."""
-        return self.tables[kind].get(id)
+        return self.table(kind).get(id)
 
     def apply(self, change: Change) -> Resource | None:
         """Apply one change and return the resource as it was before, or None."""
@@ -99,3 +113,25 @@ class Config:
                     members.pop(value, None)
                     if not members:
                         del index[key]
+
+
+class Projected(Mapping[str, Any]):
+    """Parts of the resources of another kind, by their own ids; made as they are asked for."""
+
+    def __init__(self, config: Config, projection: Projection):
+        self._wholes = config.tables[projection.of]
+        self._ids: Members = getattr(config, projection.index)
+        self.projection = projection
+
+    def whole(self, id: str) -> Any:
+        """What the part is stored in.  Raises KeyError."""
+        return self._wholes[next(iter(self._ids[id]))]
+
+    def __getitem__(self, id: str) -> Any:
+        return self.projection.read(self.whole(id))
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)

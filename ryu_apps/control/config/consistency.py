@@ -23,6 +23,7 @@ from ryu_apps.control.config.model import (
     SubnetPool,
 )
 from ryu_apps.control.config.resources.default_security_group_rule import ONLY, PARENT
+from ryu_apps.control.config.resources.network import segment_id
 
 VNI_RANGE = (1, (1 << 24) - 1)
 
@@ -115,6 +116,8 @@ def _port(config: Config, port: Port) -> Iterator[str]:
 def _subnet(config: Config, subnet: Subnet) -> Iterator[str]:
     net = subnet.net
     yield from _missing(config, "subnetpool", subnet.subnetpool_id)
+    if subnet.segment_id not in ("", segment_id(subnet.network_id)):
+        yield f"its segment {subnet.segment_id} is not that of its network"
     if str(net) != subnet.cidr:
         yield f"{subnet.cidr!r} is not how its prefix is written: {net}"
     if subnet.gateway_ip and ipaddress.ip_address(subnet.gateway_ip).version != net.version:

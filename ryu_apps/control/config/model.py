@@ -41,15 +41,16 @@ from ryu_apps.control.config.resources.security_group_rule import (
     SecurityGroupRule,
     normalized,
 )
+from ryu_apps.control.config.resources.segment import SEGMENT, Segment
 from ryu_apps.control.config.resources.subnet import SUBNET, HostRoute, Pool, Subnet
 from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
 
 __all__ = [
-    "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "AddressScope", "Binding", "Change",
-    "DefaultSecurityGroupRules", "DhcpOption", "ExtraRoute", "FixedIp", "HostRoute", "Kind",
-    "Limit", "Network", "Pool", "Port", "Quota", "RbacPolicy", "Resource", "Router",
-    "SecurityGroup", "SecurityGroupRule", "Subnet", "SubnetPool", "TemplateRule", "means_the_same",
-    "normalized",
+    "ALL_KINDS", "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "AddressScope",
+    "Binding", "Change", "DefaultSecurityGroupRules", "DhcpOption", "ExtraRoute", "FixedIp",
+    "HostRoute", "Kind", "Limit", "Network", "Pool", "Port", "Quota", "RbacPolicy", "Resource",
+    "Router", "SecurityGroup", "SecurityGroupRule", "Segment", "Subnet", "SubnetPool",
+    "TemplateRule", "means_the_same", "normalized",
 ]
 
 KINDS: dict[str, Kind] = {
@@ -59,9 +60,15 @@ KINDS: dict[str, Kind] = {
         ADDRESS_SCOPE, SUBNETPOOL, DEFAULT_SECURITY_GROUP_RULE, RBAC_POLICY, QUOTA,
     )
 }
-"""All kinds by name, in the order in which the API lists them."""
+"""All kinds that are stored by name, in the order in which the API lists them."""
 
-_SHOWN = ("name", "description", "tags", "revision_number", "created_at", "updated_at")
+ALL_KINDS: dict[str, Kind] = {**KINDS, SEGMENT.name: SEGMENT}
+"""With those that are parts of others."""
+
+_SHOWN = (
+    "name", "description", "tags", "revision_number", "created_at", "updated_at", "segment_name",
+    "segment_description", "segment_tags",
+)
 
 
 def means_the_same(old: Resource | None, new: Resource | None) -> bool:

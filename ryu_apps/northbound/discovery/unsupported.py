@@ -28,7 +28,6 @@ _EXTENSIONS = (
     ("dhcp_agent_scheduler", "networks/*/dhcp-agents agents/*/dhcp-networks"),
     ("l3_agent_scheduler", "routers/*/l3-agents agents/*/l3-routers"),
     ("security-groups-default-statefulness", "security-groups-default-statefulness"),
-    ("segment", "segments"),
     ("sfc", "sfc"),
     ("subnet_onboard", "subnetpools/*/onboard_network_subnets"),
     ("taas", "taas"),

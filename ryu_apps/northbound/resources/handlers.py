@@ -112,7 +112,7 @@ class Handlers:
         self, config: Config, filters: dict[str, set[str]], within: dict[str, str]
     ) -> list[Any]:
         """Fewer than all, where an id or an index says which can match; all of them ``within``."""
-        table = config.tables[self.kind]
+        table = config.table(self.kind)
         ids = filters.get("id")
         if ids is not None:
             found = [table[id] for id in ids if id in table]
@@ -123,7 +123,7 @@ class Handlers:
         return [item for item in found if _is_within(item, within)] if within else found
 
     def _by_index(self, config: Config, filters: dict[str, set[str]]) -> list[Any]:
-        table = config.tables[self.kind]
+        table = config.table(self.kind)
         for attribute, index in self.collection.indexes:
             values = filters.get(attribute)
             if values is not None and not any(map(matching.asks_for_nothing, values)):

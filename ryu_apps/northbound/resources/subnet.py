@@ -54,7 +54,7 @@ class SubnetUpdate(Body):
     dns_nameservers: Names | None = None
     host_routes: Annotated[list[HostRouteBody], Field(max_length=256)] | None = None
     service_types: Names | None = None
-    segment_id: only() = None
+    segment_id: UuidOrNone = None
     dns_publish_fixed_ip: only(False) = False
 
 
@@ -90,7 +90,7 @@ def view(item: Subnet, _extra: Any) -> View:
         "ipv6_address_mode": item.ipv6_address_mode or None,
         "ipv6_ra_mode": item.ipv6_ra_mode or None,
         "subnetpool_id": item.subnetpool_id or None,
-        "segment_id": None,
+        "segment_id": item.segment_id or None,
         "service_types": list(item.service_types),
         **standard.standard(item),
     }

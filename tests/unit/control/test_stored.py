@@ -34,12 +34,12 @@ KEYS = {
     "network": (
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "shared", "mtu", "port_security_enabled",
         "import_targets", "export_targets", "dns_domain", "flood_unknown", "mdns",
-        "availability_zone_hints", *TAIL,
+        "availability_zone_hints", "segment_name", "segment_description", "segment_tags", *TAIL,
     ),
     "subnet": (
         "id", "network_id", "cidr", *HEAD, "gateway_ip", "enable_dhcp", "allocation_pools",
         "dns_nameservers", "host_routes", "ipv6_ra_mode", "ipv6_address_mode", "subnetpool_id",
-        "service_types", *TAIL,
+        "service_types", "segment_id", *TAIL,
     ),
     "port": (
         "id", "network_id", "mac_address", *HEAD, "admin_state_up", "fixed_ips", "device_id",

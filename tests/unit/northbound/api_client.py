@@ -77,9 +77,10 @@ class Node:
     def get(self, path: str, **kwargs: Any) -> Any:
         return self.call("GET", path, **kwargs)
 
-    def refused(self, method: str, path: str, body: Any, status: int, type: str) -> str:
+    def refused(self, method: str, path: str, body: Any, status: int, type: str,
+                **kwargs: Any) -> str:
         """The request is refused with this status and error type; returns the message."""
-        error = self.call(method, path, body, status)["NeutronError"]
+        error = self.call(method, path, body, status, **kwargs)["NeutronError"]
         assert error["type"] == type, error
         assert set(error) == {"type", "message", "detail"}
         return error["message"]

@@ -28,6 +28,7 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "extraroute", "extraroute-atomic", "subnet-service-types",
         "security-groups-default-rules",
         "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
+        "segment", "standard-attr-segment",
         "quotas", "quota_details", "rbac-policies", "security-groups-shared-filtering",
     } <= listed
     assert not listed & {
@@ -35,11 +36,11 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "flavors", "l3-flavors",
     }
     assert not listed & {alias for alias in map(unsupported.extension_of, (
-        "/v2.0/qos/policies", "/v2.0/trunks", "/v2.0/segments"))}
+        "/v2.0/qos/policies", "/v2.0/trunks", "/v2.0/bgpvpn"))}
 
 
 @pytest.mark.parametrize("path,alias", [
-    ("qos/policies", "qos"), ("trunks", "trunk"), ("segments.json", "segment"),
+    ("qos/policies", "qos"), ("trunks", "trunk"), ("local_ips.json", "local_ip"),
     ("log/logs", "logging"),
     ("floatingips/x/port_forwardings", "floating-ip-port-forwarding"),
     ("routers/x/l3-agents", "l3_agent_scheduler"), ("bgpvpn/bgpvpns/x", "bgpvpn"),

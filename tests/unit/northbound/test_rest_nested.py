@@ -11,7 +11,7 @@ from pydantic import Field
 from webob import Request
 
 from ryu_apps.configuration.service import Configuration
-from ryu_apps.control.config.model import KINDS, Resource
+from ryu_apps.control.config.model import ALL_KINDS, KINDS, Resource
 from ryu_apps.control.config.resources.access import Access, Parent, owner, shared
 from ryu_apps.control.config.resources.kind import Kind, by_field
 from ryu_apps.control.config.rules.draft import (
@@ -172,8 +172,9 @@ class Site:
 
 @pytest.fixture
 def store(monkeypatch):
-    monkeypatch.setitem(KINDS, POLICY.name, POLICY)
-    monkeypatch.setitem(KINDS, LIMIT.name, LIMIT)
+    for kinds in (KINDS, ALL_KINDS):
+        monkeypatch.setitem(kinds, POLICY.name, POLICY)
+        monkeypatch.setitem(kinds, LIMIT.name, LIMIT)
     return MemoryStore()
 
 

@@ -9,12 +9,12 @@ from typing import Any
 from ryu_apps.control.config.access.authority import Authority, Target
 from ryu_apps.control.config.access.sharing import shared_with
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import KINDS
+from ryu_apps.control.config.model import ALL_KINDS
 
 
 def proposed(kind: str, project_id: str, body: dict[str, Any]) -> SimpleNamespace:
     """Of a resource that is to be created with ``body``, what a target is made of."""
-    parent = KINDS[kind].parent
+    parent = ALL_KINDS[kind].parent
     within = {} if parent is None else {parent.field: body[parent.field]}
     return SimpleNamespace(id="", project_id=project_id, shared=False, **within)
 
@@ -23,7 +23,7 @@ def target(config: Config, who: Authority, kind: str, item: Any) -> Target:
     """What policies look at of a resource, or of what is proposed, when ``who`` asks."""
     project = who.project_id
     own = item.project_id, shared_with(config, project, kind, item)
-    parent = KINDS[kind].parent
+    parent = ALL_KINDS[kind].parent
     found = None if parent is None else config.tables[parent.kind].get(getattr(item, parent.field))
     if parent is None or found is None:
         return Target(kind, *own)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import KINDS
+from ryu_apps.control.config.model import ALL_KINDS
 
 
 def shared_with(config: Config, project_id: str, kind: str, item: Any) -> bool:
@@ -22,7 +22,7 @@ def shared_with(config: Config, project_id: str, kind: str, item: Any) -> bool:
 def seems_shared(config: Config, project_id: str, kind: str, item: Any) -> bool:
     """What a project is told of ``shared``: of what belongs to something, a subnet, that is said of
     its network."""
-    parent = KINDS[kind].parent
+    parent = ALL_KINDS[kind].parent
     if hasattr(item, "shared") or parent is None:
         return shared_with(config, project_id, kind, item)
     found = config.tables[parent.kind].get(getattr(item, parent.field))

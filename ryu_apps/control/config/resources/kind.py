@@ -35,6 +35,20 @@ def by_field(name: str, field: str) -> Index:
 
 
 @dataclass(frozen=True)
+class Projection:
+    """What each resource of another kind has one of, and that is stored as a part of it.
+
+    ``of``: the other kind.  ``index``: of that, by the ids of its parts.  ``read(whole)``: the
+    part.  ``write(whole, part)``: the whole with this part.
+    """
+
+    of: str
+    index: str
+    read: Callable[[Any], Any]
+    write: Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
 class Kind:
     """One kind of resource.
 
@@ -42,7 +56,8 @@ class Kind:
     it is not the name with an "s".  ``parent``: what each of them belongs to, and cannot be made
     without.  ``quota``: how many a project may have where nobody said otherwise, -1 for any number;
     None: they are not counted.  ``collection``: whether they are a collection of the API.
-    ``shareable``: whether they have ``shared``, and RBAC policies share them.
+    ``shareable``: whether they have ``shared``, and RBAC policies share them.  ``projection``: of
+    what they are parts; there are no records of such a kind.
     """
 
     name: str
@@ -54,6 +69,7 @@ class Kind:
     quota: int | None = None
     collection: bool = True
     shareable: bool = False
+    projection: Projection | None = None
 
     @property
     def table(self) -> str:

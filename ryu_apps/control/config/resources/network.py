@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import uuid
 from dataclasses import dataclass
 
 from ryu_apps.control.config.resources.access import SET_BY_ADMIN, SYSTEM, Access, owner, shared
@@ -12,7 +14,8 @@ from ryu_apps.control.config.resources.resource import Resource
 @dataclass(frozen=True, slots=True)
 class Network(Resource):
     """A MAC-VRF.  ``flood_unknown``: what asks for an unknown address is flooded.  ``mdns``: what
-    becomes of multicast DNS, one of the ``MDNS_`` values of :mod:`vrouter_ovs.state`."""
+    becomes of multicast DNS, one of the ``MDNS_`` values of :mod:`vrouter_ovs.state`.
+    ``segment_*``: of its :class:`~ryu_apps.control.config.resources.segment.Segment`."""
 
     vni: int
     rd_index: int
@@ -27,11 +30,24 @@ class Network(Resource):
     flood_unknown: bool = False
     mdns: str = "flood"
     availability_zone_hints: tuple[str, ...] = ()
+    segment_name: str = ""
+    segment_description: str = ""
+    segment_tags: tuple[str, ...] = ()
+
+
+_SEGMENTS = uuid.UUID("5b2f4d0a-7d8e-5f8c-9c43-6d0f5f1f2a11")
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def segment_id(network_id: str) -> str:
+    """The id of the one segment of a network."""
+    return str(uuid.uuid5(_SEGMENTS, network_id))
 
 
 BY_VNI = Index("by_vni", lambda item: (item.vni,), across=True)
 """VNI -> (kind, id) of networks and routers."""
 BY_RD_INDEX = Index("by_rd_index", lambda item: (item.rd_index,), across=True)
+BY_SEGMENT = Index("networks_by_segment", lambda network: segment_id(network.id))
 
 NETWORK = Kind(
     "network",
@@ -43,7 +59,7 @@ NETWORK = Kind(
             "segments": SYSTEM, "provider:*": SYSTEM, "vpn:*": SYSTEM,
         },
     ),
-    indexes=(BY_VNI, BY_RD_INDEX),
+    indexes=(BY_VNI, BY_RD_INDEX, BY_SEGMENT),
     quota=100,
     shareable=True,
 )

@@ -33,7 +33,8 @@ class HostRoute:
 class Subnet(Resource):
     """A prefix of a network.  ``gateway_ip`` "": it has none.  ``subnetpool_id``: the pool that its
     prefix was given out of, or "".  ``service_types``: the device owners of the ports that get
-    addresses of it; none named are all."""
+    addresses of it; none named are all.  ``segment_id``: its network's segment, where somebody said
+    so, or ""."""
 
     network_id: str
     cidr: str
@@ -47,6 +48,7 @@ class Subnet(Resource):
     ipv6_address_mode: str = ""
     subnetpool_id: str = ""
     service_types: tuple[str, ...] = ()
+    segment_id: str = ""
 
     @property
     def ip_version(self) -> int:

@@ -13,7 +13,7 @@ from typing import Any
 from ryu_apps.control.config import access
 from ryu_apps.control.config.access import UNLIMITED, Authority
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import KINDS, Change, Resource
+from ryu_apps.control.config.model import ALL_KINDS, Change, Resource
 
 MAX_TAGS, MAX_TAG = 50, 255
 
@@ -36,7 +36,7 @@ def conflict(type: str, message: str) -> RuleError:
 
 
 def not_found(kind: str, id: str) -> RuleError:
-    title = KINDS[kind].title
+    title = ALL_KINDS[kind].title
     return RuleError(404, f"{title}NotFound", f"{title} {id} could not be found.")
 
 
@@ -103,11 +103,11 @@ class Draft:
         see it."""
         if not self.sees(kind, id):
             raise not_found(kind, id)
-        return self.config.tables[kind][id]
+        return self.config.table(kind)[id]
 
     def sees(self, kind: str, id: str) -> bool:
         """Whether there is such a resource for the client."""
-        found = self.config.tables[kind].get(id)
+        found = self.config.get(kind, id)
         return found is not None and access.visible(self.config, self.who, kind, found)
 
     def names(self, kind: str, ids: Iterable[str], limit: int = 3) -> str:
@@ -123,7 +123,10 @@ class Draft:
         return ", ".join(seen) + (f" and {count - len(seen)} more" if count > len(seen) else "")
 
     def put(self, kind: str, resource: Resource) -> Any:
-        self._record(Change(kind, resource.id, resource))
+        part = ALL_KINDS[kind].projection is not None
+        self._record(
+            self.config.whole(kind, resource) if part else Change(kind, resource.id, resource)
+        )
         return resource
 
     def delete(self, kind: str, id: str) -> None:
@@ -163,8 +166,8 @@ def check_revision(kind: str, old: Resource, context: Context) -> None:
         raise RuleError(
             412,
             "RevisionNumberConstraintFailed",
-            f"{KINDS[kind].title} {old.id} has revision_number {old.revision_number}, the request "
-            f"expected {context.if_match}. Read it again and repeat the change.",
+            f"{ALL_KINDS[kind].title} {old.id} has revision_number {old.revision_number}, the "
+            f"request expected {context.if_match}. Read it again and repeat the change.",
         )
 
 

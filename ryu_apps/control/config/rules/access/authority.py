@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ryu_apps.control.config import access
-from ryu_apps.control.config.model import KINDS
+from ryu_apps.control.config.model import ALL_KINDS
 from ryu_apps.control.config.rules.draft import Draft, RuleError, bad_request
 
 
@@ -23,7 +23,7 @@ def may_create(draft: Draft, kind: str, body: dict[str, Any], attributes: Collec
                 "Specifying 'project_id' other than the authenticated project in request is not "
                 "allowed for the current user.", "HTTPBadRequest",
             )
-    parent = KINDS[kind].parent
+    parent = ALL_KINDS[kind].parent
     if parent is not None:
         draft.get(parent.kind, body[parent.field])
     _require(draft, kind, "create", access.proposed(kind, project, body), attributes)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ryu_apps.control.config.access import shared_with
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import KINDS, RbacPolicy
+from ryu_apps.control.config.model import ALL_KINDS, RbacPolicy
 from ryu_apps.control.config.resources.rbac_policy import EVERYONE
 from ryu_apps.control.config.rules.draft import Context, Draft, standard
 
@@ -65,7 +65,7 @@ def is_stranded(config: Config, kind: str, item: Any) -> bool:
 
 def follow(draft: Draft, kind: str, item: Any, context: Context) -> None:
     """A resource was made or changed: have a policy for EVERYONE if it is ``shared``, or none."""
-    if not KINDS[kind].shareable:
+    if not ALL_KINDS[kind].shareable:
         return
     policies = list(draft.config.rbac_grants.get((kind, item.id, EVERYONE), ()))
     if item.shared and not policies:

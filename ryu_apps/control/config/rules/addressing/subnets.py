@@ -7,6 +7,7 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import HostRoute, Subnet
+from ryu_apps.control.config.rules import segments
 from ryu_apps.control.config.rules.addresses import Net, parse_address, parse_host
 from ryu_apps.control.config.rules.addressing import (
     ipv6_modes,
@@ -32,6 +33,8 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Subnet:
     project = _project(body, network, context)
     net, pool = prefix_allocation.choose(draft, network.id, body, project)
     _refuse_overlap(draft, network.id, net)
+    segment = segments.of_subnet(draft, network.id, body.get("segment_id"))
+    segments.all_or_none(draft.config, network.id, segment)
     modes = ipv6_modes.modes(body, net.version, net.prefixlen, body.get("enable_dhcp", True))
     gateway = pools.gateway(net, body["gateway_ip"]) if "gateway_ip" in body else pools.first(net)
     check_mtu(network.id, network.mtu, [net.version])
@@ -53,6 +56,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Subnet:
             host_routes=_host_routes(net.version, body.get("host_routes")),
             service_types=service_types.parsed(body.get("service_types")),
             subnetpool_id=pool.id if pool is not None else "",
+            segment_id=segment,
             **modes,
             **{**common(body, context), "project_id": project},
         ),
@@ -73,6 +77,10 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Sub
         fields["host_routes"] = _host_routes(net.version, body["host_routes"])
     if "service_types" in body:
         fields["service_types"] = service_types.parsed(body["service_types"])
+    if "segment_id" in body:
+        fields["segment_id"] = segments.of_subnet(
+            draft, old.network_id, body["segment_id"], old.segment_id
+        )
     gateway = old.gateway_ip
     if "gateway_ip" in body:
         gateway = pools.gateway(net, body["gateway_ip"])
