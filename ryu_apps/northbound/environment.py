@@ -45,6 +45,7 @@ class Environment:
         self.settings = settings
         self.max_page = settings.api.max_page
         self._options = context_options(settings)
+        self.vni_range: tuple[int, int] = self._options["vni_range"]
         self.quotas: dict[str, int] = self._options["quotas"]
         """Kind -> the most of it that a project may have where nobody said otherwise."""
         self._source = random.Random(os.urandom(16))

@@ -15,6 +15,7 @@ from ryu_apps.control.config.ipam import RD_INDEX_RANGE
 from ryu_apps.control.config.model import (
     KINDS,
     DefaultSecurityGroupRules,
+    NetworkSegmentRange,
     Port,
     Resource,
     Router,
@@ -79,6 +80,8 @@ def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
         yield from _subnet(config, item)
     elif isinstance(item, DefaultSecurityGroupRules):
         yield from _default_rules(config, item)
+    elif isinstance(item, NetworkSegmentRange):
+        yield from _segment_range(config, item)
     elif isinstance(item, Router):
         yield from _router(item)
     elif isinstance(item, SubnetPool):
@@ -133,6 +136,17 @@ def _default_rules(config: Config, item: DefaultSecurityGroupRules) -> Iterator[
         if rule.remote_group_id != PARENT:
             yield from _missing(config, "security_group", rule.remote_group_id)
         yield from _missing(config, "address_group", rule.remote_address_group_id)
+
+
+def _segment_range(config: Config, item: NetworkSegmentRange) -> Iterator[str]:
+    first, last = VNI_RANGE
+    if not first <= item.minimum <= item.maximum <= last:
+        yield f"{item.minimum}-{item.maximum} is no range of VNIs"
+    if item.shared == bool(item.project_id):
+        yield "it is for all projects, or for one that it names"
+    for other in config.network_segment_ranges.values():
+        if other.id < item.id and other.minimum <= item.maximum and item.minimum <= other.maximum:
+            yield f"it has VNIs of {other.id}"
 
 
 def _router(router: Router) -> Iterator[str]:

@@ -39,8 +39,10 @@ class AllocatingConfig(Config):
 
     def __init__(self) -> None:
         super().__init__()
-        self.hints: dict[Any, int] = {}
-        """(subnet id) or "vni" or "rd_index" -> nothing below this is free."""
+        self.hints: dict[str, int] = {}
+        """Subnet id -> nothing below this is free."""
+        self.numbers: dict[str, dict[int, int]] = {}
+        """"vni", "rd_index" -> where a range begins -> nothing from there to below this is free."""
 
     def apply(self, change: Change) -> Resource | None:
         old = super().apply(change)
@@ -64,13 +66,14 @@ class AllocatingConfig(Config):
         elif type(old) in (Network, Router) and (
             new is None or new.vni != old.vni or new.rd_index != old.rd_index
         ):
-            if hints.get("vni", 0) > old.vni:
-                hints["vni"] = old.vni
-            if hints.get("rd_index", 0) > old.rd_index:
-                hints["rd_index"] = old.rd_index
+            for name, number in (("vni", old.vni), ("rd_index", old.rd_index)):
+                known = self.numbers.get(name, {})
+                for first, hint in known.items():
+                    if first <= number < hint:
+                        known[first] = number
 
 
-def _hints(config: Config) -> dict[Any, int]:
+def _hints(config: Config) -> dict[str, int]:
     return config.hints if isinstance(config, AllocatingConfig) else {}
 
 
@@ -222,9 +225,16 @@ def parse_range(text: str) -> tuple[int, int]:
     return first, last
 
 
-def lowest_vni(config: Config, limits: tuple[int, int]) -> int:
-    """The lowest VNI in ``limits`` that no network and no router has.  Raises Exhausted."""
-    return _lowest(config, "vni", config.by_vni, limits)
+def lowest_vni(config: Config, ranges: Iterable[tuple[int, int]]) -> int:
+    """The lowest VNI of the first of the ranges where there is one that no network and no router
+    has.  Raises Exhausted."""
+    tried = []
+    for limits in ranges:
+        try:
+            return _lowest(config, "vni", config.by_vni, limits)
+        except Exhausted:
+            tried.append(f"{limits[0]}-{limits[1]}")
+    raise Exhausted(f"vni: none of {', '.join(tried)} is free")
 
 
 def lowest_rd_index(config: Config) -> int:
@@ -233,12 +243,13 @@ def lowest_rd_index(config: Config) -> int:
 
 
 def _lowest(config: Config, name: str, used: dict[int, Any], limits: tuple[int, int]) -> int:
-    hints = _hints(config)
+    numbers = config.numbers if isinstance(config, AllocatingConfig) else {}
+    hints = numbers.setdefault(name, {})
     first, last = limits
-    for number in range(max(first, hints.get(name, 0)), last + 1):
+    for number in range(max(first, hints.get(first, 0)), last + 1):
         if number not in used:
-            hints[name] = number
+            hints[first] = number
             return number
-    hints[name] = last + 1
+    hints[first] = max(last + 1, hints.get(first, 0))
     raise Exhausted(f"{name}: none of {first}-{last} is free")
 

@@ -22,6 +22,10 @@ from ryu_apps.control.config.resources.default_security_group_rule import (
 )
 from ryu_apps.control.config.resources.kind import Kind
 from ryu_apps.control.config.resources.network import NETWORK, Network
+from ryu_apps.control.config.resources.network_segment_range import (
+    NETWORK_SEGMENT_RANGE,
+    NetworkSegmentRange,
+)
 from ryu_apps.control.config.resources.port import (
     PORT,
     ROUTER_INTERFACE,
@@ -48,9 +52,9 @@ from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
 __all__ = [
     "ALL_KINDS", "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "AddressScope",
     "Binding", "Change", "DefaultSecurityGroupRules", "DhcpOption", "ExtraRoute", "FixedIp",
-    "HostRoute", "Kind", "Limit", "Network", "Pool", "Port", "Quota", "RbacPolicy", "Resource",
-    "Router", "SecurityGroup", "SecurityGroupRule", "Segment", "Subnet", "SubnetPool",
-    "TemplateRule", "means_the_same", "normalized",
+    "HostRoute", "Kind", "Limit", "Network", "NetworkSegmentRange", "Pool", "Port", "Quota",
+    "RbacPolicy", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Segment", "Subnet",
+    "SubnetPool", "TemplateRule", "means_the_same", "normalized",
 ]
 
 KINDS: dict[str, Kind] = {
@@ -58,6 +62,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         NETWORK, SUBNET, PORT, ROUTER, SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP,
         ADDRESS_SCOPE, SUBNETPOOL, DEFAULT_SECURITY_GROUP_RULE, RBAC_POLICY, QUOTA,
+        NETWORK_SEGMENT_RANGE,
     )
 }
 """All kinds that are stored by name, in the order in which the API lists them."""

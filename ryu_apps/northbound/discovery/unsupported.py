@@ -20,7 +20,6 @@ _EXTENSIONS = (
     ("local_ip", "local_ips"),
     ("logging", "log"),
     ("metering", "metering"),
-    ("network-segment-range", "network_segment_ranges"),
     ("qos", "qos"),
     ("router", "floatingips"),
     ("external-gateway-multihoming", "routers/*/add_external_gateways "

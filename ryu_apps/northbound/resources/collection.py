@@ -45,6 +45,15 @@ class State:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """Resources that are there without being stored.  ``items(environment)``: id -> resource;
+    ``refused(id)``: the error for who wants to change or delete one."""
+
+    items: Callable[[Environment], Mapping[str, Any]]
+    refused: Callable[[str], Exception]
+
+
+@dataclass(frozen=True)
 class Collection:
     """One collection of the API.
 
@@ -59,6 +68,7 @@ class Collection:
     ``rules``: a module with create(draft, body, context), update(draft, id, body, context) and
     delete(draft, id, context).  ``actions``: member actions (PUT).
     ``before_list(environment, call, filters)`` may make what a list must have in it.
+    ``standing``: what is there besides, and is not changed.
     ``below``: makes what else stands below each of its members, of its handlers and the
     environment; it has ``routes()``.  ``extensions``: those of the API that it brings.
     """
@@ -76,6 +86,7 @@ class Collection:
     plural: str = ""
     actions: tuple[Action, ...] = ()
     state: State | None = None
+    standing: Standing | None = None
     filter_only: frozenset[str] = frozenset()
     before_list: Callable[[Environment, Call, dict[str, set[str]]], None] | None = None
     below: tuple[Callable[[Any, Environment], Any], ...] = ()

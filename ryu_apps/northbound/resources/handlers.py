@@ -6,7 +6,7 @@ else nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Collection as Names
 from typing import Any
 from urllib.parse import quote
@@ -36,6 +36,8 @@ class Handlers:
         self.kind = collection.kind.name
         self._env = environment
         self._configuration = environment.configuration
+        standing = collection.standing
+        self._standing = {} if standing is None else standing.items(environment)
 
     @property
     def tag(self) -> str:
@@ -112,7 +114,7 @@ class Handlers:
         self, config: Config, filters: dict[str, set[str]], within: dict[str, str]
     ) -> list[Any]:
         """Fewer than all, where an id or an index says which can match; all of them ``within``."""
-        table = config.table(self.kind)
+        table = self._table(config)
         ids = filters.get("id")
         if ids is not None:
             found = [table[id] for id in ids if id in table]
@@ -122,8 +124,12 @@ class Handlers:
             })
         return [item for item in found if _is_within(item, within)] if within else found
 
-    def _by_index(self, config: Config, filters: dict[str, set[str]]) -> list[Any]:
+    def _table(self, config: Config) -> Mapping[str, Any]:
         table = config.table(self.kind)
+        return {**table, **self._standing} if self._standing else table
+
+    def _by_index(self, config: Config, filters: dict[str, set[str]]) -> list[Any]:
+        table = self._table(config)
         for attribute, index in self.collection.indexes:
             values = filters.get(attribute)
             if values is not None and not any(map(matching.asks_for_nothing, values)):
@@ -149,6 +155,9 @@ class Handlers:
 
     def _get(self, draft: Draft, id: str, within: dict[str, str]) -> Any:
         self._check_parent(draft, within)
+        standing = self._standing.get(id)
+        if standing is not None and access.visible(draft.config, draft.who, self.kind, standing):
+            return standing
         item = draft.get(self.kind, id)
         if not _is_within(item, within):
             raise not_found(self.kind, id)
@@ -268,11 +277,21 @@ class Handlers:
             with Draft(config, call.authority) as draft:
                 if within:
                     self._get(draft, id, within)
+                self._not_standing(draft, id, action)
                 may(draft, self.kind, id, action, attributes)
                 result = change(draft)
                 return draft.changes(), result
 
         return audit.committed(self._configuration.commit, plan)
+
+
+    def _not_standing(self, draft: Draft, id: str, action: str) -> None:
+        """Refuse to change what is not stored.  Raises RuleError."""
+        standing, item = self.collection.standing, self._standing.get(id)
+        if standing is not None and item is not None and access.allowed(
+            draft.config, draft.who, self.kind, action, item
+        ):
+            raise standing.refused(id)
 
 
 def _is_within(item: Any, within: dict[str, str]) -> bool:

@@ -108,14 +108,14 @@ def test_macs():
 def test_vnis():
     config = ipam.AllocatingConfig()
     for index, vni in enumerate((10, 11, 12)):
-        assert ipam.lowest_vni(config, (10, 12)) == vni
+        assert ipam.lowest_vni(config, [(10, 12)]) == vni
         assert ipam.lowest_rd_index(config) == index + 1
         kind, cls = ("network", Network) if index % 2 else ("router", Router)
         config.apply(Change(kind, str(vni), cls(str(vni), vni, index + 1)))
     with pytest.raises(ipam.Exhausted):
-        ipam.lowest_vni(config, (10, 12))
+        ipam.lowest_vni(config, [(10, 12)])
     config.apply(Change("network", "11", None))
-    assert ipam.lowest_vni(config, (10, 12)) == 11
+    assert ipam.lowest_vni(config, [(10, 12)]) == 11
     assert ipam.lowest_rd_index(config) == 2
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import Network
+from ryu_apps.control.config.rules import segment_ranges
 from ryu_apps.control.config.rules.access import sharing
 from ryu_apps.control.config.rules.dns import dns_domain, mdns
 from ryu_apps.control.config.rules.draft import (
@@ -20,6 +21,7 @@ from ryu_apps.control.config.rules.draft import (
     common,
     conflict,
     plain,
+    project,
 )
 from ryu_apps.control.config.rules.placement import zone_hints
 
@@ -39,7 +41,8 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
     if body.get("physical_network"):
         raise bad_request("provider:physical_network does not apply to vxlan: leave it out",
                           "InvalidInput")
-    vni, rd_index = identifiers(draft, body.get("segmentation_id"), context)
+    owner = project(body, context)
+    vni, rd_index = identifiers(draft, body.get("segmentation_id"), context, owner)
     return draft.put(
         "network",
         Network(
@@ -128,26 +131,32 @@ def _used_by_none_else(draft: Draft, network: Network) -> None:
         )
 
 
-def identifiers(draft: Draft, requested: int | None, context: Context) -> tuple[int, int]:
-    """VNI (``requested`` if given) and route distinguisher index for a new network or router.
+def identifiers(
+    draft: Draft, requested: int | None, context: Context, project_id: str = ""
+) -> tuple[int, int]:
+    """VNI (``requested`` if given) and route distinguisher index for a new network of a project, or
+    for a router, which gets a VNI that is for all projects.
 
     Raises RuleError 409 when the requested VNI is taken, 503 when a range is exhausted.
     """
-    first, last = context.vni_range
+    config, default = draft.config, context.vni_range
     try:
         rd_index = ipam.lowest_rd_index(draft.config)
         if requested is None:
-            return ipam.lowest_vni(draft.config, context.vni_range), rd_index
+            ranges = segment_ranges.spans(config, project_id, default)
+            return ipam.lowest_vni(config, ranges), rd_index
     except ipam.Exhausted as error:
         raise RuleError(
             503,
             "NoNetworkAvailable",
             f"Unable to create: no identifier is left ({error}). Delete unused networks or "
-            "routers, or widen vni_range in the nodes' configuration.",
+            "routers, add a network segment range, or widen vni_range in the nodes' "
+            "configuration.",
         ) from error
-    if not first <= requested <= last:
+    if not segment_ranges.within(config, requested, default):
         raise bad_request(
-            f"segmentation id {requested} is outside this system's range {first}-{last}",
+            f"segmentation id {requested} is outside this system's range {default[0]}-{default[1]} "
+            "and in no network segment range",
             "InvalidInput",
         )
     if requested in draft.config.by_vni:
