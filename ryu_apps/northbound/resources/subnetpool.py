@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field
 
 from ryu_apps.control.config.model import SubnetPool
 from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, UNLIMITED
-from ryu_apps.control.config.rules.addressing import subnetpools
-from ryu_apps.northbound.bodies.fields import MAX_LIST, Address, Body, Name, Text, UuidOrNone
+from ryu_apps.control.config.rules.addressing import onboarding, subnetpools
+from ryu_apps.northbound.bodies.fields import MAX_LIST, Address, Body, Name, Text, Uuid, UuidOrNone
 from ryu_apps.northbound.bodies.schemas import STRING as STRING_SCHEMA
 from ryu_apps.northbound.bodies.schemas import Schema, obj
 from ryu_apps.northbound.listing.attributes import (
@@ -61,6 +61,12 @@ class PrefixesBody(Body):
     prefixes: Prefixes
 
 
+class OnboardBody(Body):
+    """``onboard_network_subnets``."""
+
+    network_id: Uuid
+
+
 def view(item: SubnetPool, _extra: Any) -> View:
     return {
         "id": item.id,
@@ -82,6 +88,8 @@ def view(item: SubnetPool, _extra: Any) -> View:
 _ANSWER = Schema("PrefixesAnswer", obj(
     ("prefixes",), prefixes={"type": "array", "items": STRING_SCHEMA}
 ))
+_ONBOARDED = Schema("OnboardedSubnets", {"type": "array", "items": obj(
+    ("id", "cidr"), id=STRING_SCHEMA, cidr=STRING_SCHEMA)})
 
 COLLECTION = Collection(
     kind=SUBNETPOOL,
@@ -100,10 +108,13 @@ COLLECTION = Collection(
     actions=(
         Action("add_prefixes", subnetpools.add_prefixes, PrefixesBody, _ANSWER),
         Action("remove_prefixes", subnetpools.remove_prefixes, PrefixesBody, _ANSWER),
+        Action("onboard_network_subnets", onboarding.onboard, OnboardBody, _ONBOARDED),
     ),
     extensions={
         "default-subnetpools": (
             "Default subnet pools", "One pool of each IP version is for subnets that name none"),
+        "subnet_onboard": (
+            "Subnet Onboard", "Subnets that a network has are taken into a subnet pool"),
         "subnet_allocation": ("Subnet allocation", "Subnets get prefixes of subnet pools"),
         "subnetpool-prefix-ops": (
             "Subnet pool prefix operations", "Prefixes are added to a pool and taken from it"),

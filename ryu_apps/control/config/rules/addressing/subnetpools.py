@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections.abc import Collection
 from typing import Any
 
 from ryu_apps.control.config import prefix_space
@@ -104,10 +105,16 @@ def add_prefixes(
     if not body["prefixes"]:
         return {"prefixes": list(old.prefixes)}
     address_scopes.may_change(draft, old)
-    made = _changed(
-        draft, old, {"prefixes": _extended(old, [*old.prefixes, *body["prefixes"]])}, context
-    )
-    return {"prefixes": list(made.prefixes)}
+    return {"prefixes": list(extend(draft, old, body["prefixes"], context).prefixes)}
+
+
+def extend(
+    draft: Draft, old: SubnetPool, prefixes: Collection[str], context: Context
+) -> SubnetPool:
+    """Add prefixes to a pool.  Raises RuleError 400, and 409 where another pool of its address
+    scope has some of these."""
+    fields = {"prefixes": _extended(old, [*old.prefixes, *prefixes])}
+    return _changed(draft, old, fields, context)
 
 
 def remove_prefixes(
