@@ -21,14 +21,12 @@ _EXTENSIONS = (
     ("logging", "log"),
     ("metering", "metering"),
     ("qos", "qos"),
-    ("router", "floatingips"),
     ("external-gateway-multihoming", "routers/*/add_external_gateways "
      "routers/*/update_external_gateways routers/*/remove_external_gateways"),
     ("dhcp_agent_scheduler", "networks/*/dhcp-agents agents/*/dhcp-networks"),
     ("l3_agent_scheduler", "routers/*/l3-agents agents/*/l3-routers"),
     ("security-groups-default-statefulness", "security-groups-default-statefulness"),
     ("sfc", "sfc"),
-    ("subnet_onboard", "subnetpools/*/onboard_network_subnets"),
     ("taas", "taas"),
     ("trunk", "trunks"),
     ("vpnaas", "vpn"),
@@ -51,9 +49,6 @@ def message(path: str, extensions: Container[str] = ()) -> str:
     """What a client is told of a path that there is not.  ``extensions``: those that there are, if
     only in part."""
     alias = extension_of(path)
-    if alias == "router":
-        return ("This version has no floating IPs: of the extension 'router' it has routers and "
-                "their interfaces.")
     if alias in extensions:
         return f"This version has only a part of the extension '{alias}'; see /openapi.json."
     if alias:

@@ -36,12 +36,18 @@ from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Action, Collection, View
 
 
+class ExternalFixedIpBody(Body):
+    subnet_id: UuidOrNone = None
+    ip_address: Address | None = None
+
+
 class GatewayBody(Body):
     """Without a network, or with null or "" for it, there is no gateway: that is asked for."""
 
     network_id: UuidOrNone = None
-    enable_snat: only(True, False) = None
-    external_fixed_ips: only([]) = None
+    enable_snat: bool | None = None
+    external_fixed_ips: Annotated[
+        list[ExternalFixedIpBody], Field(max_length=MAX_LIST)] | None = None
     qos_policy_id: only() = None
 
 

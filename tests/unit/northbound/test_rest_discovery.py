@@ -27,13 +27,14 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "network-ip-availability", "service-type",
         "extraroute", "extraroute-atomic", "subnet-service-types",
         "security-groups-default-rules",
+        "subnet_onboard", "network-segment-range",
         "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
         "segment", "standard-attr-segment",
         "quotas", "quota_details", "rbac-policies", "security-groups-shared-filtering",
     } <= listed
     assert not listed & {
         "security-group-remote-address-group", "address-pairs", "agent", "auto-allocated-topology",
-        "flavors", "l3-flavors",
+        "flavors", "l3-flavors", "external-net", "ext-gw-mode",
     }
     assert not listed & {alias for alias in map(unsupported.extension_of, (
         "/v2.0/qos/policies", "/v2.0/trunks", "/v2.0/bgpvpn"))}
@@ -54,7 +55,6 @@ def test_what_is_absent_is_named(node, path, alias):
 
 
 def test_other_paths_that_are_not_there(node):
-    assert "floating IPs" in node.refused("GET", "/v2.0/floatingips", None, 404, "HTTPNotFound")
     for path in ("/v2.0/nothing", "/v2.0/ports/x/y", "/v2.0/networks/x/qos", "/qos/policies"):
         assert "openapi" in node.refused("GET", path, None, 404, "HTTPNotFound")
 
@@ -84,4 +84,3 @@ def test_agents_are_nodes_and_hypervisors(node):
 def test_of_an_extension_there_may_be_a_part():
     assert "has no extension 'qos'" in unsupported.message("/v2.0/qos/policies")
     assert "only a part" in unsupported.message("/v2.0/qos/rule-types", {"qos"})
-    assert "no floating IPs" in unsupported.message("/v2.0/floatingips", {"router"})

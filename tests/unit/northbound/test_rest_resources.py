@@ -333,6 +333,11 @@ def test_a_router_without_a_gateway(node):
                                  (network, 400, "BadRequest"), ("x", 400, "HTTPBadRequest")):
             node.refused(method, path, {"router": {"external_gateway_info": {
                 "network_id": id, "enable_snat": True}}}, status, type)
+    for info in ({"network_id": network, "external_fixed_ips": [{"ip_address": "192.0.2.9"}]},
+                 {"external_fixed_ips": [{"subnet_id": network}]}):
+        text = node.refused("POST", "/v2.0/routers", {"router": {"external_gateway_info": info}},
+                            400, "BadRequest")
+        assert "external network" in text and "this version has none" in text
     body = {"router": {"external_gateway_info": {"network_id": network}}}
     node.call("POST", "/v2.0/routers", body, 404, headers={"X-Project-Id": "q"})
 
