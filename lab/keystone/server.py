@@ -113,7 +113,7 @@ class Keystone:
             "[fernet_tokens]", f"key_repository = {keys['fernet']}",
             "[fernet_receipts]", f"key_repository = {keys['fernet']}",
             "[credential]", f"key_repository = {keys['credentials']}",
-            "[cache]", "enabled = false",
+            "[cache]", "enabled = true", "backend = dogpile.cache.memory",
             "[identity]", "password_hash_algorithm = bcrypt", "password_hash_rounds = 4", "",
         ]))
 
