@@ -9,6 +9,8 @@ from typing import Any
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from vrouter_ovs.state import Arrived, InterfaceInstalled
+
 from .world_fresh import installed
 from .world_model import DEEPER, Driver, Node, assert_equal
 
@@ -52,12 +54,15 @@ def rest(node: Node) -> None:
     node.settle()
 
 
+HISTORY = (InterfaceInstalled.kind, Arrived.kind)
+
+
 def outcome(node: Node) -> dict[str, dict]:
-    """Tables, routes and what the edge answers; sequence numbers are history, and so is what was
-    said before and is taken back."""
+    """Tables, routes and what the edge answers; sequence numbers are history, and so are what was
+    said before and is taken back, and whether a port has left and come again."""
     assert not node.world.graph.failing()
     found: dict[str, dict] = {
-        name: {key: item for key, item in objects.items() if item.kind != "installed"}
+        name: {key: item for key, item in objects.items() if item.kind not in HISTORY}
         for name, objects in node.tables.items()
     }
     found["installed"] = {name: installed(node, name) for name in node.tables}
@@ -77,6 +82,8 @@ def outcome(node: Node) -> dict[str, dict]:
 @example([("swap", 1, 23, 29), ("resubnet", 9, 17, 6), ("router", 13, 1, 26), ("swap", 4, 8, 25)])
 # Two hypervisors have other VTEPs, and one claims what waits for a port of the other.
 @example([("vtep", 2, 1, 0), ("connect", 1, 11, 0)])
+# A port has the MAC that another had elsewhere, and is out for a moment.
+@example([("swap", 0, 0, 0), ("replug", 0, 0, 1)])
 # What is renamed keeps the port that its former name stands for.
 @example([("rename", 0, 0, 2), ("interface", 0, 0, 1)])
 def test_a_batch_ends_where_its_events_one_by_one_do(history):
