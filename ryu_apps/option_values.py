@@ -95,7 +95,16 @@ def ovsdb_settings(conf: Any, node_name: str, openflow_port: int) -> OvsdbSettin
         certificate=section.certificate,
         ca_cert=section.ca_cert,
         node_name=node_name,
+        encapsulations=encapsulations(conf),
     )
+
+
+def encapsulations(conf: Any) -> tuple[str, ...]:
+    """Of hypervisors that do not say their own.  Raises SettingsError."""
+    names = tuple(conf.vpn.encapsulations)
+    if not names or len(set(names)) < len(names):
+        raise SettingsError("[vpn] encapsulations: one at least, and each of them once")
+    return names
 
 
 def dns_limits(conf: Any) -> Limits:

@@ -14,7 +14,7 @@ from oslo_config import cfg
 
 from ryu_apps.control.config.model import KINDS
 from ryu_apps.store import BACKENDS
-from vrouter_ovs.encapsulation import SENDABLE, overhead
+from vrouter_ovs.encapsulation import SENDABLE, VXLAN, overhead
 
 NODE = cfg.OptGroup("node", "This VNC node")
 STORE = cfg.OptGroup("store", "The config database")
@@ -196,6 +196,13 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.IntOpt("underlay_mtu", default=1500, min=1280 + OVERHEAD, max=65535, help="What the "
                    "network between the hypervisors carries; the same on every node. Tenants' "
                    f"packets may have {OVERHEAD} bytes less."),
+        cfg.ListOpt(
+            "encapsulations", default=[VXLAN],
+            item_type=cfg.types.String(choices=[(name, "") for name in sorted(SENDABLE)]),
+            help="Of the tunnels between hypervisors, where external_ids:vnc-encap-type of a "
+                 "hypervisor does not say otherwise: all that it takes, and sends by the first "
+                 "of them that the other one takes.",
+        ),
         cfg.IntOpt("mtu", min=576, help="MTU of new networks; default, and at most: "
                    f"underlay_mtu less {OVERHEAD}."),
     ],

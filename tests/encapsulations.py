@@ -1,4 +1,5 @@
-"""Encapsulations beside VXLAN that a switch could send, for tests of what is open to them."""
+"""An encapsulation that a switch could send besides those that it does, for tests of what is open
+to one."""
 
 from __future__ import annotations
 
@@ -8,18 +9,17 @@ from contextlib import contextmanager
 import pytest
 
 from ryu_apps.southbound.ovsdb.endpoints import is_reachable, tunnel_name
-from vrouter_ovs.encapsulation import ENCAPSULATIONS, ETHERNET, IP, VXLAN, OvsTunnel
+from vrouter_ovs.encapsulation import ENCAPSULATIONS, IP, SENDABLE, OvsTunnel
 
 MORE = {
-    "geneve": OvsTunnel("geneve", "gn", 16, ETHERNET, udp_port=6081),
     "gre": OvsTunnel("gre", "gr", 4, IP),
 }
-NAMES = (VXLAN, *MORE)
+NAMES = (*sorted(SENDABLE), *MORE)
 
 
 @contextmanager
 def declared() -> Iterator[None]:
-    """They are in the table meanwhile."""
+    """It is in the table meanwhile."""
     is_reachable.cache_clear()
     with pytest.MonkeyPatch.context() as patch:
         for name, ovs in MORE.items():

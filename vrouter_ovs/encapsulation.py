@@ -12,14 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-VXLAN = "vxlan"
-"""The encapsulation where none is named (RFC 7348)."""
+VXLAN, GENEVE, NVGRE = "vxlan", "geneve", "nvgre"
+"""VXLAN is the encapsulation where none is named (RFC 7348)."""
 
 ETHERNET, IP = "ethernet", "ip"
 _ETHERNET_HEADER = 14
 _IP_HEADER = {4: 20, 6: 40}
 """Version -> bytes of an IP header without options."""
 _UDP_HEADER = 8
+_GRE_HEADER = 8
+"""With a key (RFC 2890)."""
 _VNI_BITS, _MPLS_BITS = 24, 20
 
 
@@ -29,7 +31,8 @@ class OvsTunnel(NamedTuple):
     ``interface_type``: column ``type`` of the Interface.  ``name_prefix``: two letters that the
     names of its tunnel ports begin with, no other encapsulation's.  ``header``: bytes between the
     outer IP header and the inner packet.  ``carries``: :data:`ETHERNET` frames or :data:`IP`
-    packets.  ``udp_port``: the destination port, 0 where it is not over UDP.
+    packets.  ``udp_port``: the destination port, 0 where it is not over UDP.  ``key_shift``: how
+    many bits of the tunnel's key stand below the label, a multiple of 8.
     """
 
     interface_type: str
@@ -37,6 +40,7 @@ class OvsTunnel(NamedTuple):
     header: int
     carries: str
     udp_port: int = 0
+    key_shift: int = 0
 
 
 class Encapsulation(NamedTuple):
@@ -57,12 +61,19 @@ ENCAPSULATIONS: dict[str, Encapsulation] = {
             VXLAN, 8, _VNI_BITS,
             OvsTunnel("vxlan", "vx", _UDP_HEADER + 8, ETHERNET, udp_port=4789),
         ),
-        Encapsulation("nvgre", 9, _VNI_BITS),
+        # The key is the virtual subnet id and 8 bits that tell flows apart (RFC 7637 section 3.2).
+        Encapsulation(
+            NVGRE, 9, _VNI_BITS, OvsTunnel("gre", "nv", _GRE_HEADER, ETHERNET, key_shift=8),
+        ),
         Encapsulation("mpls", 10, _MPLS_BITS),
         Encapsulation("mpls-in-gre", 11, _MPLS_BITS),
         Encapsulation("vxlan-gpe", 12, _VNI_BITS),
         Encapsulation("mpls-in-udp", 13, _MPLS_BITS),
-        Encapsulation("geneve", 19, _VNI_BITS),
+        # Without options (RFC 8926).
+        Encapsulation(
+            GENEVE, 19, _VNI_BITS,
+            OvsTunnel("geneve", "gn", _UDP_HEADER + 8, ETHERNET, udp_port=6081),
+        ),
     )
 }  # fmt: skip
 

@@ -46,6 +46,7 @@ ELEMENTS_WIDE: list[Column] = [
     ("OWNED SINCE", "since"),
     ("PIN", "pin"),
     ("OVS", "ovs_version"),
+    ("ENCAPSULATIONS", lambda element: " ".join(element.get("encapsulations") or ())),
     ("SETTLED", "settled"),
     ("ADDRESS", "address"),
     ("DATAPATH", "datapath_id"),

@@ -6,10 +6,10 @@ A southbound of another kind brings a subclass of :class:`Facts`; nothing has to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from vrouter_ovs.encapsulation import SENDABLE
+from vrouter_ovs.encapsulation import VXLAN
 
 OVS = "ovs"
 
@@ -17,14 +17,15 @@ OVS = "ovs"
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What elements of one kind say of themselves beyond what all do.  ``kind``: names the
-    southbound that they belong to.  ``encapsulations``: of the tunnels that they can send."""
+    southbound that they belong to.  ``encapsulations``: of the tunnels that they send and take,
+    the one that they send by rather first."""
 
     kind: ClassVar[str]
-    encapsulations: ClassVar[frozenset[str]] = SENDABLE
+    encapsulations: ClassVar[tuple[str, ...]] = (VXLAN,)
 
     def record(self) -> dict[str, Any]:
         """The part of the element's record in the store that is the kind's own."""
-        return {"kind": self.kind}
+        return {"kind": self.kind, "encapsulations": list(self.encapsulations)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,20 @@ class OvsFacts(Facts):
     connection_limit: int | None
     capabilities: Capabilities = Capabilities()
     uplinks: tuple[Uplink, ...] = ()
+    encapsulations: tuple[str, ...] = field(default=(VXLAN,), kw_only=True)
 
     def record(self) -> dict[str, Any]:
         """Names no kind: records were written before there were others."""
-        return {"ovs_version": self.ovs_version, "datapath_id": f"{self.datapath_id:016x}"}
+        return {
+            "ovs_version": self.ovs_version, "datapath_id": f"{self.datapath_id:016x}",
+            "encapsulations": list(self.encapsulations),
+        }
+
+
+def encapsulations_of(record: dict[str, Any]) -> tuple[str, ...]:
+    """:attr:`Facts.encapsulations` of the element that a record in the store is of; that of an
+    earlier version names none."""
+    return tuple(record.get("encapsulations", (VXLAN,)))
 
 
 def kind_of(record: dict[str, Any]) -> str:

@@ -12,7 +12,8 @@ from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.publish import Owner
 from ryu_apps.control.vpn.released import Released
 from ryu_apps.control.vpn.rib import BestChange
-from ryu_apps.control.vpn.translate import evi_path, port_paths, vrf_paths
+from ryu_apps.control.vpn.translate import Egress, evi_path, port_paths, vrf_paths
+from vrouter_ovs.encapsulation import in_order
 
 
 class LocalPaths:
@@ -76,6 +77,10 @@ class LocalPaths:
     def _put(self, owner: Owner, paths: tuple[Path, ...]) -> None:
         self._apply(self._publisher.put(owner, paths))
 
+    def _egress(self, element: str) -> Egress:
+        here = self._elements.accepted[element]
+        return Egress(here.vtep, in_order(here.encapsulations))
+
     def publish_port(self, port_id: str) -> None:
         """The MAC/IP routes of a port: those of one that is active, as its switch has it."""
         bound = self._tables.bound.get(port_id)
@@ -87,9 +92,9 @@ class LocalPaths:
         if bound is not None and port_id in self._tables.active:
             if self._ports.is_pending(port_id):
                 return  # The switch confirms the change first; then this is called again.
-            vtep = self._elements.accepted[bound.element].vtep
-            sequence = self._ports.sequence(port_id, vtep)
-            paths = port_paths(self._config, self._asn, bound, vtep, sequence)
+            egress = self._egress(bound.element)
+            sequence = self._ports.sequence(port_id, egress.vtep)
+            paths = port_paths(self._config, self._asn, bound, egress, sequence)
         self._put(("port", port_id), paths)
 
     def _is_active(self, element: str, vni: int) -> bool:
@@ -102,7 +107,7 @@ class LocalPaths:
         instance = self._tables.instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
         if instance is not None and self._is_active(element, vni):
-            paths = (evi_path(instance.spec, self._elements.accepted[element].vtep),)
+            paths = (evi_path(instance.spec, self._egress(element)),)
         self._put(("evi", element, vni), paths)
 
     def publish_vrf(self, key: tuple[str, int]) -> None:
@@ -111,6 +116,5 @@ class LocalPaths:
         instance = self._tables.instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
         if instance is not None and element in self._tables.vrfs.get(vni, ()):
-            vtep = self._elements.accepted[element].vtep
-            paths = vrf_paths(self._config, instance.spec, vtep)
+            paths = vrf_paths(self._config, instance.spec, self._egress(element))
         self._put(("vrf", element, vni), paths)

@@ -92,7 +92,8 @@ class Vrouters:
         if element is None:
             return
         self._desired.add_element(name)
-        mtus = self._overlay_mtus
+        sent = element.encapsulations
+        mtus = tuple((encap, mtu) for encap, mtu in self._overlay_mtus if encap in sent)
         if any(":" in vtep for vtep in element.info.vteps):
             # A packet may take any path, and has to fit on that with the largest header.
             mtus = tuple((encap, mtu - IPV6_HEADER_MORE) for encap, mtu in mtus)

@@ -29,6 +29,7 @@ from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.graph.graph import Graph
 from ryu_apps.control.links.announced import AnnouncedAddresses
 from ryu_apps.control.links.damping import Damping
+from ryu_apps.control.links.offers import Offers
 from ryu_apps.control.links.tunnels import Tunnels
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership.acceptance import Acceptance
@@ -158,18 +159,18 @@ class World:
             self.elements, self.membership, self.assignment, self.convergence, self.peers,
             self.conflicts, self.edges.advertised,
         )
-        self._connect(departures, services, activations)
+        self._connect(departures, services, activations, Offers(tables, marks("Offers")))
         self._handlers = self._handlers_of_events()
 
     def _connect(
-        self, departures: Departures, services: Services, activations: Activations
+        self, departures: Departures, services: Services, activations: Activations, offers: Offers
     ) -> None:
         """Bind the methods that the graph names."""
         self.graph.connect(
             departures.depart,
             self.vrouters.describe, self.vrouters.program,
             self.tunnels.resolve, self.tunnels.resolve_ports,
-            self.dependents.judge_again,
+            self.dependents.judge_again, offers.changed,
             self.ports.resolve, self.ports.interfaces.resolve,
             self.local_paths.publish_port, self.local_paths.publish_evi,
             self.local_paths.publish_vrf,

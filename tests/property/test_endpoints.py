@@ -90,7 +90,7 @@ def test_equal_endpoints_are_one_key_and_all_have_an_order(found: list[Endpoint]
 
 
 @pytest.mark.parametrize("endpoint", [
-    Endpoint("banana"), Endpoint("010.0.0.1"), Endpoint("192.0.2.1", "nvgre"),
+    Endpoint("banana"), Endpoint("010.0.0.1"), Endpoint("192.0.2.1", "mpls"),
     Endpoint("192.0.2.1", "nonsense"), Endpoint("192.0.2.1", path=PATHS),
     Endpoint("192.0.2.1", path=-1), Endpoint("FD00::1"),
 ])  # fmt: skip

@@ -10,7 +10,7 @@ from vrouter_ovs.state import Endpoint
 from .world_configuration import ConfigurationDriver
 from .world_node import Node
 from .world_peers import PeerDriver
-from .world_universe import ELEMENTS, FOREIGN_VTEPS, INTERFACES, PORTS, vteps
+from .world_universe import ELEMENTS, ENCAPSULATIONS, FOREIGN_VTEPS, INTERFACES, PORTS, vteps
 
 
 class Driver(ConfigurationDriver, PeerDriver):
@@ -25,7 +25,7 @@ class Driver(ConfigurationDriver, PeerDriver):
         "interface", "tunnel", "tunnel", "link", "ack", "ack", "ack_all", "reject", "path", "path",
         "path", "withdraw", "elsewhere", "peer_down", "peer_up", "end_of_rib", "tick", "flush",
         "flush", "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename",
-        "replug", "move", "drop", "catch_up",
+        "replug", "move", "drop", "catch_up", "encapsulations",
     )  # fmt: skip
 
     def __init__(self, node: Node, conflicts: bool = True) -> None:
@@ -82,6 +82,17 @@ class Driver(ConfigurationDriver, PeerDriver):
             number = ELEMENTS.index(name) + 1
             further = (f"172.16.1.{number}", f"172.16.2.{number}", f"fd00:16::{number}")[c % 3]
             self.node.change_paths(name, (further,) if b % 3 else ())
+
+    def encapsulations(self, a: int, b: int, c: int) -> None:
+        """With the next connection or at once."""
+        if name := self._connected(a):
+            names = ENCAPSULATIONS[b % 3 :][: 1 + c % 2] or ENCAPSULATIONS
+            if c % 4 == 3:
+                self.node.disconnect(name)
+                known = self.node.inputs.elements[name]
+                self.node.connect(name, facts=replace(known.info.facts, encapsulations=names))
+            else:
+                self.node.change_encapsulations(name, names[::-1] if c % 3 else names)
 
     def forget(self, a: int, b: int, c: int) -> None:
         if b % 3 == 0:

@@ -26,8 +26,8 @@ from vrouter_ovs.edge import EdgePort
 from vrouter_ovs.state import Endpoint, TunnelPort
 from vrouter_ovs.state.meters import meter_pools
 
-from ..element_info import ovs_info
-from .world_universe import ASN, NODE, STALE_TIME, vteps
+from ..element_info import ovs_info, with_facts
+from .world_universe import ASN, ENCAPSULATIONS, NODE, STALE_TIME, vteps
 
 BARE = {("vrouter",), *(pool.key for pool in meter_pools(0))}
 """What every vrouter has."""
@@ -190,9 +190,13 @@ class Node:
         }
         for name, element in without(world.elements.accepted, leaving).items():
             assert element.confirmations.revision == self.revisions.get(name, 0)
-            vteps = used_endpoints(world.desired.objects[name]) | world.elements.mesh(name)
+            ends = used_endpoints(world.desired.objects[name])
+            for vtep in {end.vtep for end in ends} | world.elements.mesh(name):
+                theirs = world.elements.records.get(world.elements.by_vtep.get(vtep, ""), None)
+                takes = ENCAPSULATIONS if theirs is None else theirs["encapsulations"]
+                ends |= {Endpoint(vtep, one) for one in element.encapsulations if one in takes}
             used = {
-                far._replace(path=path.number) for far in vteps
+                far._replace(path=path.number) for far in ends
                 for path in underlay_paths(
                     element.info.vteps if far.vtep in world.elements.by_vtep else (element.vtep,),
                     world.elements.addresses_of(far.vtep) or (far.vtep,),
@@ -285,6 +289,11 @@ class Node:
         """Its further addresses in the underlay are these."""
         one = self.inputs.elements[name]
         one.info = replace(one.info, further_vteps=further)
+        self.handle(msg.ElementChanged(one.session, one.info))
+
+    def change_encapsulations(self, name: str, encapsulations: tuple[str, ...]) -> None:
+        one = self.inputs.elements[name]
+        one.info = with_facts(one.info, encapsulations=encapsulations)
         self.handle(msg.ElementChanged(one.session, one.info))
 
     def forget(self, name: str) -> None:

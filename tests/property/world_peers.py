@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
+from vrouter_ovs.encapsulation import in_order
 
 from .world_node import Node
 from .world_universe import (
@@ -16,6 +17,9 @@ from .world_universe import (
     target,
     vteps,
 )
+
+OFFERED = (("vxlan",), ("vxlan",), ("geneve",), ("vxlan", "geneve", "nvgre"), ("nvgre", "mpls"))
+"""What a foreign VTEP takes."""
 
 
 class PeerDriver:
@@ -31,6 +35,7 @@ class PeerDriver:
             far = vteps(ELEMENTS[c % 3])[0]
         attrs = Attributes(
             far, (), mobility=c % 3, sticky=b % 17 == 16, local_pref=(100, 100, 200)[b % 3],
+            encaps=in_order(OFFERED[(a + b + c) % len(OFFERED)]),
         )
         rd = f"{FOREIGN_VTEPS[b // 2 % 2]}:{1 + number}"
         kind = c // 3 % 8

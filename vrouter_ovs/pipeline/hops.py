@@ -1,9 +1,10 @@
 """What a packet needs on its way to a hop: the one place that knows how encapsulations differ.
 
-A packet for a tunnel carries its label in the field ``tun_id`` and its :class:`Endpoint` in the
-registers ``vtep`` and ``tunnel_type``.  The latter is zero for VXLAN, as registers are at first, so
-flows of VXLAN alone do not name it.  Which underlay path it takes is decided behind them, by the
-flows of its :class:`~vrouter_ovs.state.Tunnel`: a hop names a VTEP by its first path.
+A packet for a tunnel carries its label in the field ``tun_id``, where its encapsulation has it, and
+its :class:`Endpoint` in the registers ``vtep`` and ``tunnel_type``.  The latter is zero for VXLAN,
+as registers are at first, so flows of VXLAN alone do not name it.  Which underlay path it takes is
+decided behind them, by the flows of its :class:`~vrouter_ovs.state.Tunnel`: a hop names a VTEP by
+its first path.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ def tunnel_actions(endpoint: Endpoint, label: int, always: bool = False) -> tupl
     """Mark a packet for the tunnel to ``endpoint``.  ``always``: the register ``tunnel_type`` is
     set for VXLAN too, as it may hold another copy's."""
     number = tunnel_type(endpoint.encap)
-    marked = (("set_field", "tun_id", label), ("set_field", "vtep", tunnel_vtep(endpoint)))
+    key = label << ENCAPSULATIONS[endpoint.encap].ovs.key_shift
+    marked = (("set_field", "tun_id", key), ("set_field", "vtep", tunnel_vtep(endpoint)))
     return (*marked, ("load", "tunnel_type", number)) if number or always else marked
 
 

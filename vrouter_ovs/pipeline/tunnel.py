@@ -14,13 +14,31 @@ hops name the VTEP.
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.encapsulation import NVGRE
 from vrouter_ovs.pipeline.hops import tunnel_match
 from vrouter_ovs.schema.flow import NO_PORT, Flow
 from vrouter_ovs.state import Tunnel
 
+LABEL_OF_NVGRE = (
+    ("move", "tun_vsid", "tun_label"), ("load", "tun_above_label", 0), ("load", "from_tunnel", 1),
+    ("resubmit", "classify"),
+)  # fmt: skip
+
 
 def render_tunnel(tunnel: Tunnel) -> tuple[Flow, ...]:
-    """One flow for a single tunnel port, three for several."""
+    """What leaves by the tunnel: one flow for a single tunnel port, three for several.  Of NVGRE
+    one more for each port, for what comes in by it."""
+    arriving = ()
+    if tunnel.endpoint.encap == NVGRE:
+        arriving = tuple(
+            Flow("classify", "nvgre", (("in_port", port), ("from_tunnel", 0)), LABEL_OF_NVGRE,
+                 cookie(tunnel.key))
+            for port in (tunnel.ofport, *tunnel.others)
+        )
+    return _leaving(tunnel) + arriving
+
+
+def _leaving(tunnel: Tunnel) -> tuple[Flow, ...]:
     match, tag = tunnel_match(tunnel.endpoint), cookie(tunnel.key)
     # One of VXLAN matches packets of any tunnel type, the others' stand above it.
     typed = "typed_" if len(match) > 1 else ""

@@ -142,6 +142,15 @@ PACKET_FIELDS |= {
 # Read alone, into a register: a match on it has another header.
 PACKET_FIELDS["tcp_flags"] = Field("tcp_flags", NXM_1, 34, 2, 92, "int", 0, 12)
 
+# Parts of a tunnel's key, moved and loaded alone: the label where flows look for it, and where
+# NVGRE has it (RFC 7637 section 3.2).
+PACKET_FIELDS |= {
+    name: Field(name, NXM_1, 16, 8, 93 + order, "int", offset, bits)
+    for order, (name, offset, bits) in enumerate(
+        (("tun_label", 0, 24), ("tun_above_label", 24, 8), ("tun_vsid", 8, 24))
+    )
+}
+
 # The flags of a neighbor advertisement and the type of its option.
 PACKET_FIELDS |= {
     "nd_reserved": Field("nd_reserved", ERICSSON, 1, 4, 90),

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from vrouter_ovs.encapsulation import VXLAN
+from vrouter_ovs.encapsulation import ENCAPSULATIONS, NVGRE, VXLAN, encapsulation_name
+from vrouter_ovs.schema.registers import REGISTERS
 
 _BRIDGE = re.compile(r'^bridge\("(.*)"\)$')
 _STEP = re.compile(r"^\s*(\d+)\. (.*)$")
 _RULE = re.compile(r"^(?:(.*), )?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$")
 _PORT_IS = re.compile(r"^-> output port is (\d+)$")
 _TUNNEL_PUSH = re.compile(
-    r"tnl_push\(.*?ipv[46]\(src=([^,]*),dst=([^,)]*).*?\b(\w+)\([^()]*?\bvni=(0x[0-9a-f]+)\)"
+    r"tnl_push\(.*?ipv[46]\(src=([^,]*),dst=([^,)]*).*?"
+    r"\b(?:(\w+)\([^()]*?\bvni=(0x[0-9a-f]+)|gre\(\([^()]*\),key=(0x[0-9a-f]+))\)"
 )
 _TUNNEL_SET = re.compile(
     r"set\(tunnel\(tun_id=(0x[0-9a-f]+)(?:,src=([^,)]*))?,(?:ipv6_)?dst=([^,)]*)"
@@ -43,7 +45,8 @@ class Output(NamedTuple):
 
 class TunnelHeader(NamedTuple):
     """What the datapath puts around the packet.  ``src`` is "" where the kernel chooses it.
-    ``encap``: the kernel, too, is told by the port alone; then it is taken for VXLAN."""
+    ``encap``: the kernel, too, is told by the port alone; then it is what the last copy of the
+    packet was marked for."""
 
     vni: int
     src: str
@@ -90,7 +93,7 @@ def parse(text: str, bridge: str) -> Trace:
     if not datapath or not start:
         raise ValueError(f"this is no trace: {text.strip()[:200]!r}")
     actions = ",".join(datapath)
-    return Trace(steps, _outputs(steps), _tunnels(actions), final, actions)
+    return Trace(steps, _outputs(steps), _tunnels(actions, _marked(final)), final, actions)
 
 
 def _fitting(lines: list[str]) -> Iterator[str]:
@@ -181,12 +184,27 @@ def _output(action: str) -> Output | None:
     return Output(int(number) if number.isdigit() else 0, False, "")
 
 
-def _tunnels(datapath: str) -> list[TunnelHeader]:
+def _marked(final: dict[str, str]) -> str:
+    """The encapsulation that a packet was marked for."""
+    field = REGISTERS["tunnel_type"]
+    register = int(final.get(f"reg{field.number}", "0"), 0)
+    number = register >> field.offset & (1 << field.nbits) - 1
+    return encapsulation_name(number) if number else VXLAN
+
+
+def _tunnels(datapath: str, marked: str) -> list[TunnelHeader]:
     found = [
-        TunnelHeader(int(vni, 16), src, dst, encap)
-        for src, dst, encap, vni in _TUNNEL_PUSH.findall(datapath)
+        TunnelHeader(int(vni, 16), src, dst, encap) if vni
+        else TunnelHeader(_label(int(key, 16), NVGRE), src, dst, NVGRE)
+        for src, dst, encap, vni, key in _TUNNEL_PUSH.findall(datapath)
     ]
     found += [
-        TunnelHeader(int(vni, 16), src, dst) for vni, src, dst in _TUNNEL_SET.findall(datapath)
+        TunnelHeader(_label(int(key, 16), marked), src, dst, marked)
+        for key, src, dst in _TUNNEL_SET.findall(datapath)
     ]
     return found
+
+
+def _label(key: int, encap: str) -> int:
+    row = ENCAPSULATIONS.get(encap)
+    return key >> (row.ovs.key_shift if row is not None and row.ovs is not None else 0)

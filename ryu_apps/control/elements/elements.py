@@ -11,7 +11,7 @@ from ryu_apps.control import ids
 from ryu_apps.control.desired.confirmations import Confirmations
 from ryu_apps.control.elements.port_numbers import PortNumbers
 from ryu_apps.control.graph.graph import Marks
-from ryu_apps.control.kinds import datapath_of
+from ryu_apps.control.kinds import datapath_of, encapsulations_of
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from ryu_apps.control.ownership.records import OwnershipRecords
 from vrouter_ovs.state import Endpoint
@@ -61,8 +61,8 @@ class Element:
         return self.info.vtep
 
     @property
-    def encapsulations(self) -> frozenset[str]:
-        """Of the tunnels that it can send."""
+    def encapsulations(self) -> tuple[str, ...]:
+        """Of the tunnels that it sends and takes, the one that it sends by rather first."""
         return self.info.facts.encapsulations
 
     @property
@@ -186,13 +186,22 @@ class Elements:
             return owner.owner
         return str(self.records.get(name, {}).get("owner", ""))
 
-    def mesh(self, name: str) -> frozenset[Endpoint]:
-        """The endpoints of all other hypervisors of the system, while they are few."""
+    def mesh(self, name: str) -> frozenset[str]:
+        """The VTEPs of all other hypervisors of the system, while they are few."""
         if len(self.records) > MESH:
             return frozenset()
         own = self.accepted[name].vtep
         vteps = {self.records[one]["vtep"] for one in self.by_vtep.values()}
-        return frozenset(Endpoint(vtep) for vtep in vteps if vtep != own)
+        return frozenset(vteps - {own})
+
+    def encapsulations_with(self, name: str, vtep: str) -> tuple[str, ...]:
+        """Those by which an accepted element and the VTEP may send to each other: each chooses by
+        itself.  What one takes that is no hypervisor of this system is for its routes to say."""
+        own, other = self.accepted[name].encapsulations, self.by_vtep.get(vtep)
+        if other is None:
+            return own
+        theirs = encapsulations_of(self.records[other])
+        return tuple(one for one in own if one in theirs)
 
     def addresses_of(self, vtep: str) -> tuple[str, ...]:
         """All addresses of the hypervisor that has ``vtep``, its first one before the others; ()
@@ -219,7 +228,9 @@ class Elements:
             )
         changed = [vtep for vtep, was in known.items() if (vtep in self.by_vtep) != was]
         self._marks.vteps.mark_all(changed)
-        if changed or before != after:
+        if changed or before != after or encapsulations_of(old or {}) != (
+            encapsulations_of(value or {})
+        ):
             self._marks.tunnel_ports.mark_all(self.accepted)
             self._marks.tunnels.mark_all(
                 (element, Endpoint(vtep)) for element in self.accepted for vtep in known

@@ -8,12 +8,15 @@ are, which it announces when its switch has confirmed what they promise.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 
 from ryu_apps.control.config.attachments import attachment, router_networks
 from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.desired.confirmations import PENDING, REFUSED
 from ryu_apps.control.explain.path import DROP, PASS, UNKNOWN, Stage
 from ryu_apps.control.explain.rules import Packet
+from ryu_apps.control.vpn.encapsulations import choose_encapsulation
+from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.vpn.usable import unusable
 from ryu_apps.control.world import World
@@ -160,6 +163,7 @@ class Forwarding:
             return self._deliver(name, evi, mac, port_id, from_port)
         remote = self._have(
             name, ("mac", evi, mac), f"nobody in EVI {evi} is known to have the MAC {mac}"
+            + self._not_in_common(name, evi, (("mac", evi, mac),))
         )
         endpoint, label = remote.hops[0]
         far = self._tunnel(name, endpoint)
@@ -186,9 +190,7 @@ class Forwarding:
 
     def _lookup(self, name: str, vrf: int, address: str) -> Route | None:
         """The longest prefix that the switch has a route of."""
-        parsed = ipaddress.ip_address(address)
-        for length in range(parsed.max_prefixlen, -1, -1):
-            prefix = str(ipaddress.ip_network((parsed, length), strict=False))
+        for prefix in _prefixes(address):
             if self._world.desired.get(name, ("route", vrf, prefix)) is not None:
                 return self._have(name, ("route", vrf, prefix), "")
         return None
@@ -200,7 +202,11 @@ class Forwarding:
             what = "has no route" if route is None else (
                 f"knows {route.prefix}, and of nobody who has the address there: no way"
             )  # fmt: skip
-            raise Stop(f"{host}: VRF {vrf} {what} to {address}" + self.useless(vrf, address))
+            covering = tuple(("prefix", vrf, prefix) for prefix in _prefixes(address))
+            raise Stop(
+                f"{host}: VRF {vrf} {what} to {address}" + self.useless(vrf, address)
+                + self._not_in_common(name, vrf, covering)
+            )
         found, failed = [], []
         for hop in route.hops:
             try:
@@ -280,6 +286,21 @@ class Forwarding:
             path.nlri in stale for path in chosen
         ) else ""  # fmt: skip
 
+    def _not_in_common(self, name: str, vni: int, lookups: tuple[Lookup, ...]) -> str:
+        """The VTEPs that take nothing that an element sends, of the routes of lookups; or ""."""
+        instance = self._world.instances.by_vni.get(vni)
+        sent = self._world.elements.accepted[name].encapsulations
+        paths = [
+            path for lookup in lookups
+            for path in (instance.candidates(lookup) if instance is not None else ())
+        ]
+        why = {
+            f"{self._called(path.attrs.next_hop)} takes {', '.join(path.attrs.encaps)}, and "
+            f"{self._host(name)} sends {', '.join(sent)}"
+            for path in paths if not choose_encapsulation(path.attrs.encaps, sent)
+        }
+        return "".join(f"; {one}" for one in sorted(why)[:NAMED])
+
     def useless(self, vni: int, address: str) -> str:
         """Routes of others that would lead to an address and are not used, and why; or ""."""
         world = self._world
@@ -299,3 +320,10 @@ class Forwarding:
             for path, reason in found if reason
         }  # fmt: skip
         return "".join(f"; {one}" for one in sorted(why)[:NAMED])
+
+
+def _prefixes(address: str) -> Iterator[str]:
+    """All that an address is in, the longest first."""
+    parsed = ipaddress.ip_address(address)
+    for length in range(parsed.max_prefixlen, -1, -1):
+        yield str(ipaddress.ip_network((parsed, length), strict=False))

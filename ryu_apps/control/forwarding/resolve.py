@@ -170,7 +170,7 @@ class Resolver:
         free = lookup not in self._gateways.taken
         paths = instance.macs.get(mac, ()) if instance and free else ()
         path = self._instances.best(paths)
-        remotes: dict[frozenset[str], RemoteMac | None] = {}
+        remotes: dict[tuple[str, ...], RemoteMac | None] = {}
         for element in elements:
             port_id = self._locations.local.get((element, lookup))
             if port_id is not None and free and mac != self._bound[port_id].mac:
@@ -230,7 +230,7 @@ class Resolver:
         scope = ("vrf", vni)
         usable = instance.usable(prefix) if instance else ()
         direct, behind = self._hops(usable)
-        remotes: dict[frozenset[str], list[RemoteHop]] = {}
+        remotes: dict[tuple[str, ...], list[RemoteHop]] = {}
         is_connected = prefix in self._presence.connected.get(vni, ())
         static = self._presence.static.get(vni, {}).get(prefix, ())
         if any(type(path.nlri) is MacIp for path in usable):
@@ -321,7 +321,7 @@ class Resolver:
         scope = ("evi", vni)
         paths = instance.imets.values() if instance is not None else ()
         present = self._present.get(vni, {})
-        leaves: dict[frozenset[str], list[BridgedHop]] = {}
+        leaves: dict[tuple[str, ...], list[BridgedHop]] = {}
         for element in elements:
             here = self._elements.accepted[element]
             vtep, supported = here.vtep, here.encapsulations
@@ -337,7 +337,7 @@ class Resolver:
                 self._desired.delete(element, scope, ("floodremotes", vni))
 
 
-def _remote_mac(vni: int, mac: str, path: Path, supported: frozenset[str]) -> RemoteMac | None:
+def _remote_mac(vni: int, mac: str, path: Path, supported: tuple[str, ...]) -> RemoteMac | None:
     """How elements with these encapsulations send to a MAC along a path; None where they cannot."""
     endpoint = endpoint_to(path.attrs, supported)
     if endpoint is None:
@@ -345,7 +345,7 @@ def _remote_mac(vni: int, mac: str, path: Path, supported: frozenset[str]) -> Re
     return RemoteMac(vni, mac, (BridgedHop(endpoint, path.labels[0]),))
 
 
-def _flood_hops(paths: Iterable[Path], supported: frozenset[str]) -> list[BridgedHop]:
+def _flood_hops(paths: Iterable[Path], supported: tuple[str, ...]) -> list[BridgedHop]:
     """One leaf a route, so that a VTEP with two EVIs imported here gets a copy for each; in the
     order of the leaves."""
     return sorted({
@@ -355,7 +355,7 @@ def _flood_hops(paths: Iterable[Path], supported: frozenset[str]) -> list[Bridge
     })
 
 
-def _remote_hops(paths: Iterable[Path], supported: frozenset[str]) -> list[RemoteHop]:
+def _remote_hops(paths: Iterable[Path], supported: tuple[str, ...]) -> list[RemoteHop]:
     """The hops of elements with these encapsulations along routes that are not behind a gateway
     address, in their order."""
     return sorted({

@@ -50,18 +50,23 @@ GRAPH = (
         "count as a node's from then on, or as a router's.", together=True,
     ),
     Stage(
+        "offers", "element", ("Membership",), "Offers.changed",
+        "An element sends and takes other encapsulations, or prefers another.",
+    ),
+    Stage(
         "claims", "port id",
         ("Acceptance", "Configurer", "Dependents", "ElementInterfaces", "Learned", "Ports"),
         "Ports.resolve",
         "Something changed that decides which interface has a port, or how it is bound.",
     ),
     Stage(
-        "port_routes", "port id", ("Configurer", "Dependents", "Ports", "World"),
+        "port_routes", "port id", ("Configurer", "Dependents", "Offers", "Ports", "World"),
         "LocalPaths.publish_port",
         "The routes of a bound port may be others, or its sequence number.",
     ),
     Stage(
-        "evi_routes", "(element, L2 VNI)", ("LocalPaths", "Ports"), "LocalPaths.publish_evi",
+        "evi_routes", "(element, L2 VNI)", ("LocalPaths", "Offers", "Ports"),
+        "LocalPaths.publish_evi",
         "A port became active or ceased to be: the flood route of its network follows.",
     ),
     Stage(
@@ -87,11 +92,11 @@ GRAPH = (
         "A subnet, its way out or an address in it changed: where the network itself answers.",
     ),
     Stage(
-        "vrf_routes", "(element, L3 VNI)", ("Presence",), "LocalPaths.publish_vrf",
+        "vrf_routes", "(element, L3 VNI)", ("Offers", "Presence"), "LocalPaths.publish_vrf",
         "A VRF came to a vrouter, left it, or has other prefixes.",
     ),
     Stage(
-        "instances", "(element, scope)", ("Presence",), "Resolver.resolve_instance",
+        "instances", "(element, scope)", ("Offers", "Presence"), "Resolver.resolve_instance",
         "An EVI or a VRF came to a vrouter, which needs all of its lookups.",
     ),
     Stage(
@@ -120,10 +125,11 @@ GRAPH = (
         "more: the hypervisor's own software is told.",
     ),
     Stage(
-        "tunnel_ports", "element", ("AnnouncedAddresses", "Desired", "Elements", "Membership"),
+        "tunnel_ports", "element",
+        ("AnnouncedAddresses", "Desired", "Elements", "Membership", "Offers"),
         "Tunnels.resolve_ports",
-        "The endpoints that a vrouter sends to changed, the VTEPs that there are, or the address "
-        "that a vrouter is announced by.",
+        "The endpoints that a vrouter sends to changed, the VTEPs that there are, what they take, "
+        "or the address that a vrouter is announced by.",
     ),
     Stage(
         "programs", "element", ("Desired", "Membership"), "Vrouters.program",

@@ -165,11 +165,15 @@ class Tunnels:
 
     def resolve_ports(self, name: str) -> None:
         """A tunnel port on each path to each VTEP that a vrouter sends to, and to all others while
-        they are few."""
+        they are few, of each encapsulation that both have."""
         element = self._elements.accepted.get(name)
         if element is None:
             return
-        endpoints = self._desired.endpoints(name) | self._elements.mesh(name)
+        endpoints = set(self._desired.endpoints(name))
+        for vtep in {one.vtep for one in endpoints} | self._elements.mesh(name):
+            # The far end may send by another than we do.
+            common = self._elements.encapsulations_with(name, vtep)
+            endpoints.update(Endpoint(vtep, encap) for encap in common)
         wanted = {
             port.key: port for endpoint in endpoints for port in self._wanted(element, endpoint)
         }

@@ -63,8 +63,8 @@ class Membership:
         element = self._elements.accept(event.session, info)
         if element is not known:
             self._acceptance.enter(element, now)
-        elif before.hosts != info.hosts:
-            self.interfaces.renamed(element)
+        else:
+            self._follow(before, element)
         self._marks.vrouters.mark(info.element)
         self._acceptance.tell(event.session, info)
         self.records.write(element)
@@ -270,13 +270,18 @@ class Membership:
                 return
             if of_datapath:
                 self._acceptance.tell(event.session, info)
-        renamed = info.hosts != element.info.hosts
-        element.info = info
-        if renamed:
-            self.interfaces.renamed(element)
+        before, element.info = element.info, info
+        self._follow(before, element)
         self._marks.vrouters.mark(info.element)  # Its paths may carry less.
         self.refusals.touched.add(info.element)
         self.records.write(element)
+
+    def _follow(self, before: msg.ElementInfo, element: Element) -> None:
+        """An element that stays says other things of itself than ``before``."""
+        if element.info.hosts != before.hosts:
+            self.interfaces.renamed(element)
+        if element.encapsulations != before.facts.encapsulations:
+            self._marks.offers.mark(element.info.element)
 
     # ------------------------------------------------------------ leaving
 

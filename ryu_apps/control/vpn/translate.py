@@ -12,6 +12,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network, Port, Router
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from vrouter_ovs.addresses import ip_network
+from vrouter_ovs.encapsulation import VXLAN
 
 
 class VpnInstanceSpec(NamedTuple):
@@ -184,14 +185,23 @@ def bound_port(
 _router_mac = lru_cache(maxsize=65536)(ids.router_mac)
 
 
+class Egress(NamedTuple):
+    """A vrouter, as its routes name it.  ``encaps``: what it takes, as in :class:`Attributes`."""
+
+    vtep: str
+    encaps: tuple[str, ...] = (VXLAN,)
+
+
 @lru_cache(maxsize=65536)
-def _attributes(next_hop: str, rts: tuple, router_mac: str, mobility: int) -> Attributes:
+def _attributes(egress: Egress, rts: tuple, router_mac: str, mobility: int) -> Attributes:
     """One shared value for all paths with the same attributes: they pack into one UPDATE."""
-    return Attributes(next_hop, rts, router_mac=router_mac, mobility=mobility)
+    return Attributes(
+        egress.vtep, rts, router_mac=router_mac, mobility=mobility, encaps=egress.encaps
+    )
 
 
 def port_paths(
-    config: Config, asn: int, bound: BoundPort, vtep: str, mobility: int
+    config: Config, asn: int, bound: BoundPort, egress: Egress, mobility: int
 ) -> tuple[Path, ...]:
     """The type 2 routes of a bound port: one per address, or one with the MAC alone; and one for
     each learned address, with its own sequence number.
@@ -199,37 +209,37 @@ def port_paths(
     A routed address carries both VNIs, both targets and the Router's MAC (RFC 9135 section 5.1).
     """
     evi = instance_spec(config.networks[bound.network_id], asn)
-    rd = ids.route_distinguisher(vtep, evi.rd_index)
+    rd = ids.route_distinguisher(egress.vtep, evi.rd_index)
 
     def path(mac: str, address: BoundAddress | LearnedAddress, sequence: int) -> Path:
         if address.vrf:
             vrf = instance_spec(config.routers[address.router_id], asn)
             rts = tuple(sorted({*evi.exports, *vrf.exports}))
-            attrs = _attributes(vtep, rts, _router_mac(vtep), sequence)
+            attrs = _attributes(egress, rts, _router_mac(egress.vtep), sequence)
             labels: tuple[int, ...] = (evi.vni, vrf.vni)
         else:
-            attrs = _attributes(vtep, evi.exports, "", sequence)
+            attrs = _attributes(egress, evi.exports, "", sequence)
             labels = (evi.vni,)
         return Path(MacIp(rd, 0, mac, address.ip), attrs, labels)
 
     paths = [path(bound.mac, address, mobility) for address in bound.addresses]
     if not paths:
-        attrs = _attributes(vtep, evi.exports, "", mobility)
+        attrs = _attributes(egress, evi.exports, "", mobility)
         paths.append(Path(MacIp(rd, 0, bound.mac, ""), attrs, (evi.vni,)))
     paths += [path(address.mac, address, address.sequence) for address in bound.learned]
     return tuple(paths)
 
 
-def evi_path(evi: VpnInstanceSpec, vtep: str) -> Path:
+def evi_path(evi: VpnInstanceSpec, egress: Egress) -> Path:
     """The type 3 route of an EVI on a vrouter: send broadcast to this VTEP."""
-    rd = ids.route_distinguisher(vtep, evi.rd_index)
-    return Path(Imet(rd, 0, vtep), _attributes(vtep, evi.exports, "", 0), (evi.vni,))
+    rd = ids.route_distinguisher(egress.vtep, evi.rd_index)
+    return Path(Imet(rd, 0, egress.vtep), _attributes(egress, evi.exports, "", 0), (evi.vni,))
 
 
-def vrf_paths(config: Config, vrf: VpnInstanceSpec, vtep: str) -> tuple[Path, ...]:
+def vrf_paths(config: Config, vrf: VpnInstanceSpec, egress: Egress) -> tuple[Path, ...]:
     """The type 5 routes of a VRF on a vrouter: one per attached subnet and destination of an extra
     route (RFC 9136 section 4.4): whoever has the VRF knows the next hop."""
-    rd = ids.route_distinguisher(vtep, vrf.rd_index)
-    attrs = _attributes(vtep, vrf.exports, _router_mac(vtep), 0)
+    rd = ids.route_distinguisher(egress.vtep, vrf.rd_index)
+    attrs = _attributes(egress, vrf.exports, _router_mac(egress.vtep), 0)
     prefixes = {**connected(config, vrf.id), **static_routes(config, vrf.id)}
     return tuple(Path(IpPrefix(rd, 0, prefix), attrs, (vrf.vni,)) for prefix in prefixes)

@@ -169,7 +169,7 @@ class OvsdbElement:
         bridge = self.view.bridge
         info, problem = describe(
             self.view.replica, bridge[1] if bridge is not None else None, self.origin.peer[0],
-            self.view.uplinks.found,
+            self.view.uplinks.found, self._settings.encapsulations,
         )
         if info is not None:
             problem = problem or not_certified(info.element, self.origin.certified)

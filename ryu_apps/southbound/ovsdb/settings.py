@@ -6,6 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 
 from ryu_apps.connections.port_number import port_number
+from vrouter_ovs.encapsulation import VXLAN
 
 DEFAULT_PORT = 6640
 
@@ -22,6 +23,7 @@ class OvsdbSettings:
     the hypervisor's certificate must be signed by ``ca_cert``.  ``node_name`` is written to
     ``external_ids:vnc-owner`` where it is not empty.  ``connections_per_port``: how many one port
     can have tracked where the hypervisor's database can limit that; 0 leaves what is there.
+    ``encapsulations``: of a hypervisor that does not say its own, the preferred one first.
     """
 
     listen: tuple[str, ...]
@@ -37,6 +39,7 @@ class OvsdbSettings:
     ca_cert: str | None
     node_name: str
     connections_per_port: int
+    encapsulations: tuple[str, ...] = (VXLAN,)
     handshake_timeout: float = 8.0
     input_limit: int = 64 * 1024 * 1024
 

@@ -8,8 +8,8 @@ import pytest
 
 from lab.beds.sandbox import BRIDGE, Sandbox
 from ryu_apps.cli.trace.ofproto import parse
-from tests.encapsulations import declared
 from tests.ovs.vrouter.tracing import Outcome, trace
+from vrouter_ovs.encapsulation import ENCAPSULATIONS
 from vrouter_ovs.state import (
     BridgedHop,
     Endpoint,
@@ -28,10 +28,13 @@ from vrouter_ovs.state import (
 
 NEAR, FAR = "192.0.2.2", "192.0.2.3"
 OWN, GW, THEIRS = "02:00:00:00:00:01", "02:00:00:00:00:fe", "02:00:00:00:00:02"
-TUNNELS = {Endpoint(NEAR): 22, Endpoint(NEAR, "geneve"): 32, Endpoint(FAR): 23}
+TUNNELS = {
+    Endpoint(NEAR): 22, Endpoint(NEAR, "geneve"): 32, Endpoint(NEAR, "nvgre"): 42,
+    Endpoint(FAR): 23,
+}
 GONE = Endpoint(FAR, "geneve")
 """There is no such tunnel, and one of VXLAN to the same VTEP."""
-HOPS = [Endpoint(NEAR, "geneve"), Endpoint(NEAR), GONE]
+HOPS = [Endpoint(NEAR, "geneve"), Endpoint(NEAR), GONE, Endpoint(NEAR, "nvgre")]
 COPIES = [*HOPS, Endpoint(FAR), Endpoint(NEAR, "geneve")]
 
 
@@ -44,21 +47,21 @@ def vrouter(sandbox: Sandbox) -> Iterator[Sandbox]:
     sandbox.add_ports(1)
     sandbox.add_underlay()
     for (vtep, encap, _), port in TUNNELS.items():
-        sandbox.add_tunnel(port, vtep, encap)
+        sandbox.add_tunnel(port, vtep, ENCAPSULATIONS[encap].ovs.interface_type)
     client = sandbox.connect()
-    with declared():
-        client.install([
-            Vrouter(OWN, (("geneve", 1446), ("vxlan", 1450))), Evi(100), Vrf(900, OWN),
-            Gateway(100, 900, GW, ("10.0.0.1",)),
-            LocalPort("p1", 1, 100, mac(1), ((mac(1), "10.0.0.11"),)),
-            *(Tunnel(endpoint, port) for endpoint, port in TUNNELS.items()),
-            *(RemoteMac(100, mac(0x70 + n), (BridgedHop(hop, 100),))
-              for n, hop in enumerate(HOPS)),
-            *(Route(900, f"10.{n}.0.0/16", (RemoteHop(hop, 900, THEIRS),))
-              for n, hop in enumerate(HOPS, 1)),
-            Flood(100, (1,)),
-            FloodRemotes(100, tuple(BridgedHop(hop, 100) for hop in COPIES)),
-        ])  # fmt: skip
+    client.install([
+        Vrouter(OWN, (("geneve", 1446), ("nvgre", 1458), ("vxlan", 1450))), Evi(100),
+        Vrf(900, OWN),
+        Gateway(100, 900, GW, ("10.0.0.1",)),
+        LocalPort("p1", 1, 100, mac(1), ((mac(1), "10.0.0.11"),)),
+        *(Tunnel(endpoint, port) for endpoint, port in TUNNELS.items()),
+        *(RemoteMac(100, mac(0x70 + n), (BridgedHop(hop, 100),))
+          for n, hop in enumerate(HOPS)),
+        *(Route(900, f"10.{n}.0.0/16", (RemoteHop(hop, 900, THEIRS),))
+          for n, hop in enumerate(HOPS, 1)),
+        Flood(100, (1,)),
+        FloodRemotes(100, tuple(BridgedHop(hop, 100) for hop in COPIES)),
+    ])  # fmt: skip
     client.close()
     yield sandbox
 
@@ -91,7 +94,7 @@ def test_each_hop_has_its_own_tunnel(vrouter: Sandbox, way) -> None:
 
 @pytest.mark.parametrize("way", [bridged, routed])
 def test_each_is_measured_for_its_encapsulation(vrouter: Sandbox, way) -> None:
-    for number, mtu in enumerate((1446, 1450)):
+    for number, mtu in ((0, 1446), (1, 1450), (3, 1458)):
         assert f"check_pkt_len(size={mtu + 14}," in way(vrouter, number).text
     assert "tnl_push" not in bridged(vrouter, 0, larger=True).actions
 
@@ -100,3 +103,33 @@ def test_a_copy_for_each_and_none_in_another_encapsulation(vrouter: Sandbox) -> 
     outcome = trace(vrouter, f"in_port=p1,tcp,dl_src={mac(1)},dl_dst=01:00:5e:00:00:05,"
                              "nw_src=10.0.0.11,nw_dst=224.0.0.5,nw_ttl=1")
     assert sent(outcome) == [hop for hop in COPIES if hop != GONE], outcome.text
+
+
+def test_the_vni_of_nvgre_stands_above_the_flow_id(vrouter: Sandbox) -> None:
+    """RFC 7637 section 3.2: the key is 24 bits of the virtual subnet's id and 8 of the flow's."""
+    for way, key in ((bridged, "0x6400"), (routed, "0x38400")):
+        assert f"gre((flags=0x2000,proto=0x6558),key={key})" in way(vrouter, 3).text
+
+
+@pytest.mark.parametrize("port, shift", [(22, 0), (32, 0), (42, 8)])
+def test_what_arrives_is_known_by_the_vni_whatever_it_came_in(
+    vrouter: Sandbox, port: int, shift: int
+) -> None:
+    to_port = f"dl_src={mac(0x70)},dl_dst={mac(1)},nw_src=10.0.0.70,nw_dst=10.0.0.11,nw_ttl=64"
+    for flow_id in {0, (1 << shift) - 1}:
+        key = (100 << shift) + flow_id
+        got = trace(vrouter, f"in_port={port},tun_id={key},tun_src={NEAR},tun_dst=192.0.2.1,tcp,"
+                             f"{to_port}")
+        assert got.sent == ["p1"], got.text
+        other = trace(vrouter, f"in_port={port},tun_id={(101 << shift) + flow_id},tun_src={NEAR},"
+                               f"tun_dst=192.0.2.1,tcp,{to_port}")
+        assert other.sent == [], other.text
+
+
+def test_a_key_is_read_as_its_tunnel_has_it(vrouter: Sandbox) -> None:
+    """A VNI of one encapsulation may be the key of another VNI in the other."""
+    to_port = f"dl_src={mac(0x70)},dl_dst={mac(1)},nw_src=10.0.0.70,nw_dst=10.0.0.11,nw_ttl=64"
+    for port, key in ((42, 100), (22, 100 << 8), (32, 100 << 8)):
+        got = trace(vrouter, f"in_port={port},tun_id={key},tun_src={NEAR},tun_dst=192.0.2.1,tcp,"
+                             f"{to_port}")
+        assert got.sent == [], got.text

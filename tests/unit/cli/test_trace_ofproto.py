@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,11 @@ def test_kernel_datapaths_set_the_tunnel():
     actions = "set(tunnel(tun_id=0x3e8,dst=192.0.2.2,ttl=64,tp_dst=4789,flags(df|key))),2"
     trace = parse(f"{head}Datapath actions: {actions}\n", "br-int")
     assert trace.tunnels == [TunnelHeader(1000, "", "192.0.2.2")]
+    for register, encap, key in (("0x900", "nvgre", 0x3e800), ("0x1301", "geneve", 0x3e8)):
+        actions = f"set(tunnel(tun_id={key:#x},dst=192.0.2.2,ttl=64,flags(df|key))),2"
+        marked = re.sub("Final flow: .*", f"Final flow: tcp,reg2={register},reg3=0xc0000202", head)
+        trace = parse(f"{marked}Datapath actions: {actions}\n", "br-int")
+        assert trace.tunnels == [TunnelHeader(1000, "", "192.0.2.2", encap)]
     actions = "set(tunnel(tun_id=0x3e8,src=192.0.2.1,dst=192.0.2.2,ttl=64,flags(df|key))),2"
     trace = parse(f"{head}Datapath actions: {actions}\n", "br-int")
     assert trace.tunnels == [TunnelHeader(1000, "192.0.2.1", "192.0.2.2")]

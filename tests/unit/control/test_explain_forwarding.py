@@ -102,7 +102,7 @@ def test_no_tunnel_and_a_tunnel_that_is_down():
     (prefix(router_mac=""), "without a Router's MAC"),
     (prefix(label=0), "without a VNI"),
     (prefix(encaps=("mpls",)), "encapsulation mpls,"),
-    (prefix(encaps=("nvgre", "geneve", "77")), "encapsulations nvgre, geneve, 77,"),
+    (prefix(encaps=("mpls", "vxlan-gpe", "77")), "encapsulations mpls, vxlan-gpe, 77,"),
     (prefix(vtep="2001:db8::7"), "IPv6 address of its VTEP"),
     (prefix(esi="00" * 9 + "01", label=0), "Ethernet segment"),
     (prefix(gateway="10.0.0.77", label=0), "by the gateway 10.0.0.77, and no route says where"),
@@ -113,6 +113,18 @@ def test_a_prefix_that_no_switch_can_use(path, words):
     site.says("unreachable", "no route", path.attrs.next_hop, words)
     site.hear(prefix("0.0.0.0/0"))
     site.says("allowed", "0.0.0.0/0")
+
+
+def test_a_vtep_that_takes_nothing_that_the_hypervisor_sends():
+    site = Site()
+    site.hear(prefix(encaps=("geneve",)), host("10.0.0.50", encaps=("geneve", "nvgre")))
+    site.says("unreachable", "takes geneve, and host0 sends vxlan")
+    site.says("unreachable", "takes geneve, nvgre, and host0", ask=("a1", "10.0.0.50"))
+    site.change_encapsulations("e0", ("vxlan", "geneve"))
+    site.tunnel("e0", Endpoint(FAR, "geneve"), msg.TunnelStatus(Endpoint(FAR, "geneve"), 92))
+    site.settle()
+    site.says("allowed")
+    site.says("allowed", FAR, ask=("a1", "10.0.0.50"))
 
 
 def test_hosts_that_are_announced_for_bridging_alone():

@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.hosts.open_vswitch import schema_path
-from ryu_apps.control.kinds import Uplink
+from ryu_apps.control.elements.elements import record
+from ryu_apps.control.kinds import Uplink, encapsulations_of
+from ryu_apps.southbound.ovsdb.contents.encap_types import encap_types
 from ryu_apps.southbound.ovsdb.contents.rows import claim_of, describe, shown, tunnel_of
 from ryu_apps.southbound.ovsdb.contents.uplinks import MAX_UPLINKS
 from ryu_apps.southbound.ovsdb.contents.view import View
@@ -311,6 +313,36 @@ def test_addresses_that_no_vtep_has(text):
     assert info is None
     assert problem.startswith("external_ids:vnc-encap-ip is not") or text in problem
     assert "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-ip=" in problem
+
+
+@pytest.mark.parametrize("given, found", [
+    (None, ("vxlan",)), ("geneve", ("geneve",)), ("nvgre, vxlan", ("nvgre", "vxlan")),
+])
+def test_encapsulations_in_the_order_that_is_preferred(given, found):
+    assert encap_types(given, ("vxlan",), ()) == (found, "")
+    assert encap_types(given, ("vxlan",), ("geneve", "gre", "vxlan")) == (found, "")
+
+
+@pytest.mark.parametrize("given, words", [
+    ("", "names ''"), ("vxlan,", "names ''"), ("mpls", "names 'mpls'"), ("VXLAN", "names 'VXLAN'"),
+    ("vxlan,vxlan", "vxlan twice"), ("vxlan,nvgre", "no interfaces of type gre"),
+    ("geneve," * 100, "names ''"), (7, "names ''"), ("a\nb\u202e", "names 'a"),
+])
+def test_encapsulations_that_a_hypervisor_cannot_have(given, words):
+    found, problem = encap_types(given, ("vxlan",), ("geneve", "vxlan"))
+    assert found == () and words in problem and problem.isprintable()
+    assert problem.startswith("external_ids:vnc-encap-type ")
+    assert problem.endswith("ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-type=TYPE[,TYPE]")
+
+
+def test_encapsulations_of_a_hypervisor_and_of_the_node():
+    ids = {"system-id": "hv1", "vnc-encap-ip": "10.0.0.1"}
+    assert described(ids)[0].facts.encapsulations == ("vxlan",)
+    info, _ = described({**ids, "vnc-encap-type": "geneve,vxlan"})
+    assert info.facts.encapsulations == ("geneve", "vxlan")
+    assert encapsulations_of(record(info, "node1", True)) == ("geneve", "vxlan")
+    info, problem = described({**ids, "vnc-encap-type": "ipsec"})
+    assert info is None and "vnc-encap-type" in problem
 
 
 BAD_NAMES = ["a\ud800b", "\x1b[31mred", "a\nb", "\u202eevil", "x\u2028y", "x" * 256, " ", "\x00"]

@@ -9,7 +9,7 @@ import pytest
 from lab.beds.option_values import openflow_channels, world_settings
 from lab.beds.owners import owns
 from ryu_apps.configuration.guard import Behind
-from ryu_apps.control.elements.elements import record
+from ryu_apps.control.elements.elements import RECORDS, record
 from ryu_apps.control.messages import ElementConnected, StatusChanged, TunnelStatus
 from ryu_apps.control.world import World
 from ryu_apps.controller import Controller
@@ -17,10 +17,16 @@ from ryu_apps.identity.unverified import Unverified
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.store.memory import MemoryStore
 from ryu_apps.views import health, live
-from ryu_apps.views.checks import CONTRIBUTORS, connections, hypervisors, tunnels
+from ryu_apps.views.checks import (
+    CONTRIBUTORS,
+    connections,
+    encapsulations,
+    hypervisors,
+    tunnels,
+)
 from ryu_apps.views.elements import elements
 from ryu_apps.views.live import LiveView
-from tests.element_info import ovs_info
+from tests.element_info import ovs_info, with_facts
 from vrouter_ovs.state import Endpoint
 
 
@@ -185,6 +191,34 @@ def test_tunnels_that_bfd_calls_down(bfd, other, ok, warning):
         world.step(StatusChanged((("/status/elements/hv3", value),)), 0)
     one = tunnels.of(world)
     assert (one.ok, one.warning) == (ok, warning)
+
+
+@pytest.mark.parametrize("ours, theirs, warning", [
+    (("vxlan",), ("geneve", "vxlan"), False), (("geneve", "nvgre"), ("nvgre",), False),
+    (("geneve",), ("vxlan", "nvgre"), True),
+    (("geneve",), None, True),  # A record of an earlier version.
+])  # fmt: skip
+@pytest.mark.parametrize("owner", ["node1", "node2"])
+def test_hypervisors_that_have_no_encapsulation_in_common(ours, theirs, warning, owner):
+    world = World(world_settings("node1", 64512))
+    pair = []
+    for number, encaps in ((1, ours), (3, theirs or ("vxlan",))):
+        info = ovs_info(f"hv{number}", f"host{number}", f"192.0.2.{number}", f"u{number}",
+                        f"198.51.100.{number}", datapath_id=number)
+        pair.append(with_facts(info, encapsulations=encaps))
+    world.step(owns("node1", "hv1"), 0)
+    world.step(ElementConnected(1, pair[0], (), ()), 0)
+    value = record(pair[1], owner, True, True)
+    if theirs is None:
+        del value["encapsulations"]
+    world.step(StatusChanged(((RECORDS + "hv1", record(pair[0], "node1", True)),)), 0)
+    if owner == "node1":
+        world.step(owns("node1", "hv3"), 0)
+        world.step(ElementConnected(3, pair[1], (), ()), 0)
+    world.step(StatusChanged(((RECORDS + "hv3", value),)), 0)
+    one = encapsulations.of(world)
+    assert (one.ok, one.warning) == (True, warning)
+    assert one.detail.count("host3 (") == warning
 
 
 @pytest.mark.parametrize("limit, settings, warning", [

@@ -62,8 +62,9 @@ with declared():
         for example in (
             Vrouter(MAC, (("geneve", 1446),)), Tunnel(Endpoint("192.0.2.2", "geneve"), 7),
             Tunnel(Endpoint("192.0.2.3", "geneve"), 7, (8,), spread=True),
+            Tunnel(Endpoint("192.0.2.4", "nvgre"), 7, (8,), spread=True),
         )
-        for flow in render(example) if "typed" in str(flow.priority)
+        for flow in render(example) if "typed" in str(flow.priority) or flow.table == "classify"
     )  # fmt: skip
     """What there is for another encapsulation than VXLAN."""
 
@@ -226,7 +227,7 @@ def test_what_has_no_bytes_is_refused(flow: Flow) -> None:
         RemoteMac(1, MAC, (bridged("192.0.2.1", 1 << 70),)),
         RemoteMac(1, MAC, ()),
         Tunnel(Endpoint("192.0.2.1", path=1), 5),
-        Tunnel(Endpoint("192.0.2.1", "nvgre"), 5),
+        Tunnel(Endpoint("192.0.2.1", "mpls-in-gre"), 5),
         Tunnel(Endpoint("192.0.2.1"), 5, (0x1FFFF,), spread=True),
         Neighbor(1, "10.0.0", MAC),
         LocalPort("p", -1, 100, MAC, ((MAC, "10.0.0.1"),)),

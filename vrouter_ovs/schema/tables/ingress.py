@@ -12,7 +12,7 @@ TABLES: tuple[Table, ...] = (
         "Where a frame belongs: a port's frame is in that port's EVI; a tunnel's VNI names an"
         " EVI, or with this vrouter's Router's MAC a VRF. A tag that is but a priority is taken"
         " off; frames of a VLAN, malformed and link-local ones end here.",
-        matches=names("in_port tun_id eth_src eth_dst eth_type vlan_vid"),
+        matches=names("in_port from_tunnel tun_id eth_src eth_dst eth_type vlan_vid"),
         miss="claim",
         priorities=(
             Priority(
@@ -34,11 +34,18 @@ TABLES: tuple[Table, ...] = (
                 "frames of a VLAN, of the link alone, or from a group",
                 DropReason.NEVER_FORWARDED,
             ),
+            Priority(
+                "nvgre",
+                120,
+                "a tunnel of NVGRE: the VNI is taken out of the key, and the frame looked at again",
+            ),
             Priority("vrf", 110, "an L3 VNI with this vrouter's Router's MAC"),
             Priority("evi", 100, "an L2 VNI"),
             Priority("rest", 0, "frames of local ports"),
         ),
-        sets=names("evi vrf from_tunnel out_port vlan_vid punt_reason"),
+        sets=names(
+            "evi vrf from_tunnel out_port vlan_vid punt_reason tun_label tun_above_label"
+        ),
         next=("classify", "claim", "port", "bridge", "route", "punt"),
     ),
     Table(

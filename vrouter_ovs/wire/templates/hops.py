@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrouter_ovs.addresses import mac_bytes
+from vrouter_ovs.encapsulation import ENCAPSULATIONS
 from vrouter_ovs.state import BridgedHop, Endpoint, LocalHop, RemoteHop, RemoteMac, Route
 from vrouter_ovs.wire.templates.cut import cut, sample
 
@@ -55,14 +56,23 @@ class _Pieces(dict):
         return pieces
 
 
+def _shift(endpoint: Endpoint) -> int:
+    """By how many bytes the label stands further to the front than in the samples."""
+    ovs = ENCAPSULATIONS[endpoint.encap].ovs
+    assert ovs is not None and ovs.key_shift % 8 == 0, "it was rendered"
+    return ovs.key_shift // 8
+
+
 def _cut_bridged(endpoint: Endpoint) -> tuple[bytes, ...]:
     body = _bridged_body(endpoint)
-    return body[:_BRIDGED_LABEL], body[_BRIDGED_LABEL + 4 :]
+    label = _BRIDGED_LABEL - _shift(endpoint)
+    return body[:label], body[label + 4 :]
 
 
 def _cut_routed(endpoint: Endpoint) -> tuple[bytes, ...]:
     body = _routed_body(endpoint)
-    return body[:_ROUTED_MAC], body[_ROUTED_MAC + 6 : _ROUTED_LABEL], body[_ROUTED_LABEL + 4 :]
+    label = _ROUTED_LABEL - _shift(endpoint)
+    return body[:_ROUTED_MAC], body[_ROUTED_MAC + 6 : label], body[label + 4 :]
 
 
 bridged = _Pieces(_cut_bridged)

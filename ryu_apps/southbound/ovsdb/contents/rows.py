@@ -8,10 +8,13 @@ import re
 from ryu_apps.control.elements.elements import MAX_VTEPS
 from ryu_apps.control.kinds import OvsFacts, Uplink
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
+from ryu_apps.southbound.ovsdb.contents.encap_types import encap_types
+from ryu_apps.southbound.ovsdb.contents.text import shown
 from ryu_apps.southbound.ovsdb.contents.uplinks import capabilities
 from ryu_apps.southbound.ovsdb.endpoints import TUNNEL_MARK, marked_endpoint
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.writing.datapath import connection_limit
+from vrouter_ovs.encapsulation import VXLAN
 
 IFACE_ID = "iface-id"
 INSTALLED_MARK = "vnc-installed"
@@ -128,15 +131,6 @@ def name_problem(text: object) -> str:
     return ""
 
 
-def shown(text: object, limit: int = 64) -> str:
-    """``text`` for people: cut off after ``limit`` characters, with escapes where it cannot be
-    shown as it is; "" where it is none."""
-    if not isinstance(text, str):
-        return ""
-    text = text[:limit]
-    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
-
-
 def datapath_id(bridge: Row | None) -> int:
     """The id that the bridge shows its controllers; 0 while it is not known.
 
@@ -157,9 +151,11 @@ def datapath_id(bridge: Row | None) -> int:
 
 
 def describe(
-    replica: Replica, bridge: Row | None, address: str, uplinks: tuple[Uplink, ...] = ()
+    replica: Replica, bridge: Row | None, address: str, uplinks: tuple[Uplink, ...] = (),
+    encapsulations: tuple[str, ...] = (VXLAN,),
 ) -> tuple[ElementInfo | None, str]:
-    """(who the hypervisor is, or None; what is missing and how to mend it)."""
+    """(who the hypervisor is, or None; what is missing and how to mend it).  ``encapsulations``:
+    those of one that does not say its own."""
     root = replica.root
     if root is None:
         return None, "the database has no Open_vSwitch row; run on it: ovs-vsctl --no-wait init"
@@ -178,6 +174,10 @@ def describe(
     vteps, problem = encap_ips(ids.get("vnc-encap-ip"))
     if problem:
         return None, bad_encap(problem)
+    what = capabilities(replica, row, bridge)
+    encaps, problem = encap_types(ids.get("vnc-encap-type"), encapsulations, what.interface_types)
+    if problem:
+        return None, problem
     return (
         ElementInfo(
             element=name,
@@ -191,8 +191,9 @@ def describe(
                 datapath_id=datapath_id(bridge),
                 bridge=bridge_name(root[1]),
                 connection_limit=connection_limit(replica, row, bridge),
-                capabilities=capabilities(replica, row, bridge),
+                capabilities=what,
                 uplinks=uplinks,
+                encapsulations=encaps,
             ),
         ),
         "",

@@ -1,0 +1,165 @@
+"""Hypervisors of several encapsulations: who has one in common talks by it, who has none is told
+so, and another order moves the traffic without anybody noticing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from lab.hosts.hypervisor import Hypervisor
+from lab.tenants import Tenant, new_tenant
+from lab.topology import Lab
+from lab.traffic.capture import Capture
+from lab.traffic.ping import ping, ping_all
+from lab.traffic.steady import Steady, plan
+from lab.wait import wait_until
+from tests.lab.conftest import PEER_OPTIONS
+
+pytestmark = pytest.mark.timeout(300)
+
+OUTER = {
+    "vxlan": "udp dst port 4789", "geneve": "udp dst port 6081",
+    # GRE with a key that carries Ethernet (RFC 7637 section 3.2).
+    "nvgre": "ip proto 47 and ip[20:2] = 0x2000 and ip[22:2] = 0x6558",
+}
+HOSTS = ("hv1", "hv2", "hv3")
+"""The last is another node's."""
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[tuple[Lab, Tenant]]:
+    with Lab(f"vncenc{os.getpid()}", peer_options=PEER_OPTIONS) as lab:
+        lab.wait_converged()
+        tenant = new_tenant("red", lab.nodes["node1"].client, ipv6=True)
+        tenant.create_vms(lab, (
+            ("web1", "hv1"), ("web2", "hv2"), ("web3", "hv3"),
+            ("db1", "hv1"), ("db2", "hv2"), ("db3", "hv3"),
+        ))  # fmt: skip
+        tenant.wait_active()
+        tenant.wait_reachable()
+        yield lab, tenant
+
+
+def take(lab: Lab, **encapsulations: str) -> None:
+    """Have these hypervisors send and take these; returns when all nodes know it."""
+    for name, names in encapsulations.items():
+        lab.hypervisors[name].vsctl(
+            "set", "Open_vSwitch", ".", f"external_ids:vnc-encap-type={names}")
+    wanted = {name: names.split(",") for name, names in encapsulations.items()}
+
+    def known() -> bool:
+        return all(
+            one["encapsulations"] == wanted[one["id"]]
+            for node in lab.nodes.values() for one in node.client.v1("elements")
+            if one["id"] in wanted
+        )
+
+    wait_until(known, "the encapsulations to be known", 15)
+
+
+def tunnels_up(lab: Lab, *encaps: str) -> None:
+    """BFD is up on a tunnel of each of these between every two hypervisors."""
+
+    def up() -> bool:
+        for node in lab.nodes.values():
+            for one in node.client.v1("elements"):
+                states = [(port["encap"], port["bfd"]) for port in one.get("tunnels", ())]
+                if one["mine"] and any(
+                    states.count((encap, "up")) < len(HOSTS) - 1 for encap in encaps
+                ):
+                    return False
+        return True
+
+    wait_until(up, f"the tunnels of {', '.join(encaps)}", 20)
+
+
+def ways(tenant: Tenant, a: str, b: str) -> list:
+    """Both families, switched and routed, from one hypervisor to another, by their numbers."""
+    here, there, routed = (tenant.vms[name] for name in (f"web{a}", f"web{b}", f"db{b}"))
+    return [(here.space, to) for vm in (there, routed) for to in (vm.ip, vm.ip6)]
+
+
+def goes_by(hypervisor: Hypervisor, encap: str, pairs: list) -> None:
+    """All of them are answered, and leave the hypervisor in this encapsulation."""
+    for pair in pairs:
+        source = hypervisor.vtep
+        with Capture(hypervisor.space, "eth0", f"src {source} and {OUTER[encap]}") as capture:
+            wait_until(lambda pair=pair: ping(*pair, 1, wait=0.5).ok, f"an answer of {pair[1]}", 10)
+            capture.wait()
+
+
+def test_who_has_one_in_common_talks_and_who_has_none_is_told(site: tuple[Lab, Tenant]) -> None:
+    lab, tenant = site
+    take(lab, hv1="vxlan", hv2="nvgre", hv3="geneve,nvgre,vxlan")
+    hosts = lab.hypervisors
+    goes_by(hosts["hv1"], "vxlan", ways(tenant, "1", "3"))
+    goes_by(hosts["hv3"], "vxlan", ways(tenant, "3", "1"))
+    goes_by(hosts["hv2"], "nvgre", ways(tenant, "2", "3"))
+    goes_by(hosts["hv3"], "nvgre", ways(tenant, "3", "2"))
+    assert not any(result.received for result in ping_all(ways(tenant, "1", "2"), 2, wait=0.5))
+    client = lab.nodes["node1"].client
+    said = next(one for one in client.health()["checks"] if one["name"] == "encapsulations")
+    assert said["ok"] and said["warning"]
+    assert "hv1 (vxlan) and hv2 (nvgre)" in said["detail"] and "hv3" not in said["detail"]
+    why = client.get("/v1/explain", **{
+        "port": tenant.vms["web1"].port.id, "to": tenant.vms["web2"].ip, "protocol": "icmp"})
+    assert why["verdict"] == "unreachable"
+    assert "hv2 takes nvgre, and hv1 sends vxlan" in str(why)
+    take(lab, hv2="nvgre,vxlan")
+    goes_by(hosts["hv1"], "vxlan", ways(tenant, "1", "2"))
+    goes_by(hosts["hv2"], "vxlan", ways(tenant, "2", "1"))
+    goes_by(hosts["hv2"], "nvgre", ways(tenant, "2", "3"))
+
+
+def test_another_order_moves_the_traffic_and_nobody_notices(site: tuple[Lab, Tenant]) -> None:
+    """Each end chooses by itself, so that the two directions of a connection may differ."""
+    lab, tenant = site
+    take(lab, **dict.fromkeys(HOSTS, "vxlan,geneve,nvgre"))
+    tunnels_up(lab, "vxlan", "geneve", "nvgre")
+    vms = tenant.vms
+    pairs = [(vms["web1"], vms["web3"]), (vms["web2"], vms["db3"]), (vms["db3"], vms["web1"]),
+             (vms["web1"], vms["db2"])]  # fmt: skip
+    with Steady(plan(pairs)) as traffic:
+        for order in ("geneve,vxlan,nvgre", "nvgre,geneve,vxlan", "vxlan,nvgre,geneve"):
+            first = order.partition(",")[0]
+            for name in HOSTS:
+                take(lab, **{name: order})
+                goes_by(lab.hypervisors[name], first,
+                        ways(tenant, name[2], "3" if name != "hv3" else "1")[:1])
+    assert traffic.report.lost == {}, traffic.report
+    print(traffic.report)
+
+
+def test_one_encapsulation_takes_the_place_of_another_without_loss(
+    site: tuple[Lab, Tenant]
+) -> None:
+    """The new one behind, then before, then alone; as docs/operations.md tells."""
+    lab, tenant = site
+    take(lab, **dict.fromkeys(HOSTS, "vxlan"))
+    vms = tenant.vms
+    with Steady(plan([(vms["web1"], vms["web3"]), (vms["db2"], vms["web1"])])) as traffic:
+        take(lab, **dict.fromkeys(HOSTS, "vxlan,geneve"))
+        tunnels_up(lab, "geneve")
+        take(lab, **dict.fromkeys(HOSTS, "geneve,vxlan"))
+        goes_by(lab.hypervisors["hv1"], "geneve", ways(tenant, "1", "3")[:1])
+        goes_by(lab.hypervisors["hv3"], "geneve", ways(tenant, "3", "1")[:1])
+        take(lab, **dict.fromkeys(HOSTS, "geneve"))
+        for hypervisor in lab.hypervisors.values():
+            wait_until(lambda hv=hypervisor: "vxlan" not in hv.vsctl(
+                "--columns=type", "list", "Interface"), "the old tunnels to be gone", 10)
+    assert traffic.report.lost == {}, traffic.report
+
+
+def test_what_a_hypervisor_cannot_have_changes_nothing(site: tuple[Lab, Tenant]) -> None:
+    lab, tenant = site
+    take(lab, **dict.fromkeys(HOSTS, "vxlan"))
+    goes_by(lab.hypervisors["hv1"], "vxlan", ways(tenant, "1", "3"))
+    hypervisor = lab.hypervisors["hv1"]
+    hypervisor.vsctl("set", "Open_vSwitch", ".", "external_ids:vnc-encap-type=ipsec")
+    try:
+        wait_until(lambda: "names 'ipsec'" in lab.nodes["node1"].log(200), "the reason", 10)
+        goes_by(hypervisor, "vxlan", ways(tenant, "1", "3"))
+    finally:
+        hypervisor.vsctl("remove", "Open_vSwitch", ".", "external_ids", "vnc-encap-type")
