@@ -94,6 +94,7 @@ def ovsdb_settings(conf: Any, node_name: str, openflow_port: int) -> OvsdbSettin
         private_key=section.private_key,
         certificate=section.certificate,
         ca_cert=section.ca_cert,
+        certified_vteps=section.certified_vteps,
         node_name=node_name,
         encapsulations=encapsulations(conf),
     )

@@ -78,6 +78,11 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.StrOpt("private_key"),
         cfg.StrOpt("certificate"),
         cfg.StrOpt("ca_cert"),
+        cfg.StrOpt("certified_vteps", default="if-named", choices=[
+            ("if-named", "where it has any addresses"), ("required", "always"),
+            ("ignored", "never"),
+        ], help="When the VTEPs of a hypervisor with a certificate must be among the IP "
+                   "addresses in it (subjectAltName)."),
         cfg.StrOpt("controller_target", help="The OpenFlow target given to bridges, as "
                    "tcp:ADDRESS:PORT; default: the address the hypervisor connected to."),
         cfg.IntOpt("probe_interval", default=5, min=1, help="Seconds of silence before a "

@@ -7,6 +7,8 @@ taken for a hypervisor of the same name.
 
 from __future__ import annotations
 
+import contextlib
+import ipaddress
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
@@ -47,3 +49,15 @@ def hypervisor_names(certificate: Mapping[str, Any]) -> frozenset[str]:
         if kind == "commonName"
     }
     return frozenset(names)
+
+
+def addresses(certificate: Mapping[str, Any]) -> frozenset[str]:
+    """The IP addresses that a certificate has in its subjectAltName, in canonical form; of a
+    hypervisor these are its VTEPs.  ``certificate``: as for :func:`hypervisor_names`."""
+    found = set()
+    for kind, value in certificate.get("subjectAltName", ()):
+        if kind == "IP Address" and isinstance(value, str):
+            # OpenSSL writes what has neither 4 nor 16 bytes as "<invalid>".
+            with contextlib.suppress(ValueError):
+                found.add(str(ipaddress.ip_address(value.strip())))
+    return frozenset(found)

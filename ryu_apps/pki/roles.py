@@ -31,7 +31,7 @@ ROLES = {
              "a VNC node: it serves OVSDB, OpenFlow and the API, and asks etcd and other nodes"),
         Role("hypervisor", HYPERVISORS, False, True,
              "a hypervisor; its name is its system-id: ovs-vsctl get Open_vSwitch . "
-             "external_ids:system-id"),
+             "external_ids:system-id, its addresses are its VTEPs"),
         Role("etcd", SITE, True, True, "a member of etcd, towards clients and other members"),
         Role("client", SITE, False, True, "an operator, for --cert and --key of vnctl"),
     )

@@ -84,13 +84,15 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
                      help=f"for which authorities are valid; default: {CA_DAYS}")
     sub = _sub(actions, "issue", "Make a key and a certificate", (
         "vnctl pki issue node node1 --address 192.0.2.1 --dns node1.example.net",
-        "vnctl pki issue hypervisor 6f1d0a3e-5b0f-4f5a-9a59-0d3e5b1c2f10 --dns hv1",
+        "vnctl pki issue hypervisor 6f1d0a3e-5b0f-4f5a-9a59-0d3e5b1c2f10 --dns hv1 "
+        "--address 198.18.1.11",
         "vnctl pki issue etcd etcd1 --address 192.0.2.1",
         "vnctl pki issue client alice"))
     _directory(sub)
     _holder(sub)
     sub.add_argument("--address", metavar="ADDRESS", action="append", default=[],
-                     help="that others reach it by; more than one allowed")
+                     help="that others reach it by; of a hypervisor each of its VTEPs, and it may "
+                     "have no other; more than one allowed")
     sub.add_argument("--dns", metavar="NAME", action="append", default=[],
                      help="likewise, a DNS name")
     sub.add_argument("--days", type=_days, default=LEAF_DAYS,

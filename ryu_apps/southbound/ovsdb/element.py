@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+from ryu_apps.connections.certified import Certified
 from ryu_apps.control.messages import (
     ElementChanged,
     ElementConnected,
@@ -19,12 +20,21 @@ from ryu_apps.control.messages import (
     MastershipLost,
     TunnelsChanged,
 )
-from ryu_apps.southbound.ovsdb.contents.rows import bad_encap, describe, not_certified
+from ryu_apps.southbound.ovsdb.contents.rows import (
+    bad_encap,
+    describe,
+    not_certified,
+    vteps_not_certified,
+)
 from ryu_apps.southbound.ovsdb.contents.view import Changes, View
 from ryu_apps.southbound.ovsdb.contents.vtep import VtepCheck, vtep_problem
 from ryu_apps.southbound.ovsdb.protocol.framing import ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.transaction import Operation
-from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
+from ryu_apps.southbound.ovsdb.settings import (
+    VTEPS_IGNORED,
+    VTEPS_REQUIRED,
+    OvsdbSettings,
+)
 from ryu_apps.southbound.ovsdb.writing.fence import Ownership, epoch_of
 from ryu_apps.southbound.ovsdb.writing.pacing import TransactionPacing
 from ryu_apps.southbound.ovsdb.writing.reconcile import diff
@@ -41,13 +51,13 @@ WAITING_LIMIT = 60.0
 
 class Origin(NamedTuple):
     """Where a session comes from.  ``number``: the session's.  ``peer``: its (address, port).
-    ``local``: (scheme "tcp" or "ssl", address, port) that it connected to.  ``certified``: the
-    system-ids that it may have, by its certificate; None: it needs none."""
+    ``local``: (scheme "tcp" or "ssl", address, port) that it connected to.  ``certified``: what it
+    may be, by its certificate; None: it needs none."""
 
     number: int
     peer: tuple[str, int]
     local: tuple[str, str, int]
-    certified: frozenset[str] | None = None
+    certified: Certified | None = None
 
 
 class Transact(NamedTuple):
@@ -172,7 +182,7 @@ class OvsdbElement:
             self.view.uplinks.found, self._settings.encapsulations,
         )
         if info is not None:
-            problem = problem or not_certified(info.element, self.origin.certified)
+            problem = problem or self._not_certified(info)
         problem = problem or bad_encap(self._vtep.problem(info.vteps) if info is not None else "")
         if info is None or problem:
             return None, problem
@@ -187,8 +197,20 @@ class OvsdbElement:
             controller=controller_target(self._settings, self.origin.local),
             managers=len(root[1]["manager_options"]),
             epoch=epoch,
-            certified=self.origin.certified,
+            certified=self.origin.certified.names if self.origin.certified else None,
         ), ""
+
+    def _not_certified(self, info: ElementInfo) -> str:
+        """Why its certificate does not let it be what it says to be, or ""."""
+        certified, how = self.origin.certified, self._settings.certified_vteps
+        if certified is None:
+            return ""
+        problem = not_certified(info.element, certified.names)
+        if problem or how == VTEPS_IGNORED:
+            return problem
+        return vteps_not_certified(
+            info.element, info.vteps, certified.addresses, how == VTEPS_REQUIRED
+        )
 
     def _check_same(self, expected: ElementInfo, info: ElementInfo | None) -> None:
         """Raises :class:`ProtocolError` where this is another hypervisor than ``expected``.  It is

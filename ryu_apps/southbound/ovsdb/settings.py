@@ -9,6 +9,11 @@ from ryu_apps.connections.port_number import port_number
 from vrouter_ovs.encapsulation import VXLAN
 
 DEFAULT_PORT = 6640
+VTEPS_IF_NAMED, VTEPS_REQUIRED, VTEPS_IGNORED = CERTIFIED_VTEPS = (
+    "if-named", "required", "ignored",
+)
+"""Whether a hypervisor's VTEPs must be among the addresses of its certificate: where that has any,
+always, never."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class OvsdbSettings:
     ``external_ids:vnc-owner`` where it is not empty.  ``connections_per_port``: how many one port
     can have tracked where the hypervisor's database can limit that; 0 leaves what is there.
     ``encapsulations``: of a hypervisor that does not say its own, the preferred one first.
+    ``certified_vteps``: one of CERTIFIED_VTEPS.
     """
 
     listen: tuple[str, ...]
@@ -40,6 +46,7 @@ class OvsdbSettings:
     node_name: str
     connections_per_port: int
     encapsulations: tuple[str, ...] = (VXLAN,)
+    certified_vteps: str = VTEPS_IF_NAMED
     handshake_timeout: float = 8.0
     input_limit: int = 64 * 1024 * 1024
 

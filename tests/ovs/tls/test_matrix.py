@@ -222,3 +222,33 @@ def test_a_hypervisor_is_who_its_certificate_says(node: LoopbackNode, site: Site
         own_one.stop_switch()
         own_one.start_switch()
         wait_until(lambda: served(node, "hv1"), "hv1 to be served again", 30, log=node.log)
+
+
+def reason(node: LoopbackNode, name: str) -> str:
+    return next((one["refused"] for one in shown(node, name) if one.get("refused")), "")
+
+
+def test_a_hypervisor_has_the_vteps_of_its_certificate(node: LoopbackNode, site: Site) -> None:
+    """Of one family and of both; what is not among them is refused until it is mended."""
+    site.issue("hypervisor", "hv3", ("192.0.2.13", "fd00:0::13"), (), 10)
+    with contextlib.ExitStack() as stack:
+        one = hypervisor(site, "hv3", "192.0.2.99", "hv3")
+        stack.callback(one.stop)
+        one.vsctl("--no-wait", "set-manager", node.ovsdb_target)
+        for vteps, bad in (("192.0.2.99", "192.0.2.99"), ("192.0.2.13,fd00::99", "fd00::99")):
+            one.vsctl("--no-wait", "set", "Open_vSwitch", ".",
+                      f"external_ids:vnc-encap-ip=\"{vteps}\"")
+            words = f"its certificate is not for the VTEP {bad} "
+            wait_until(lambda words=words: words in reason(node, "hv3"), "the refusal", 20,
+                       log=node.log)
+            assert "192.0.2.13, fd00::13" in reason(node, "hv3")
+            assert shown(node, "hv3")[0]["state"] == "refused"
+            assert node.logged(words)
+            check = next(one for one in node.client.health()["checks"]
+                         if one["name"] == "admission")
+            assert "hv3" in check["detail"]
+            assert not one.vsctl("--no-wait", "list-br"), "it is not configured"
+        one.vsctl("--no-wait", "set", "Open_vSwitch", ".",
+                  'external_ids:vnc-encap-ip="192.0.2.13,fd00::13"')
+        wait_until(lambda: served(node, "hv3"), "hv3 to be served", 30, log=node.log)
+        assert shown(node, "hv3")[0]["vteps"] == ["192.0.2.13", "fd00::13"]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from ryu_apps.pki import files
 from ryu_apps.pki.certificates import CertificateError, belong_together
 from ryu_apps.pki.inventory import InventoryError, dump, load
-from ryu_apps.pki.names import holder, hypervisor_names, urn
+from ryu_apps.pki.names import addresses, holder, hypervisor_names, urn
 from ryu_apps.pki.site import Site, days_left, utc_now
 from tests.unit.pki.handshakes import End, accepted, context, end_of, handshake
 
@@ -58,6 +58,17 @@ def test_who_a_certificate_says_it_is(site):
     server = context(end_of(site, *NODE, trusted="ca.pem"), ssl.PROTOCOL_TLS_SERVER)
     end = handshake(server, context(end_of(site, *CLIENT), ssl.PROTOCOL_TLS_CLIENT))
     assert hypervisor_names(end.getpeercert()) == set()
+
+
+def test_which_addresses_a_certificate_has(site):
+    """Of both families, as a peer's certificate gives them, in the form that they are compared
+    in."""
+    site.issue("hypervisor", "hv9", ("192.0.2.9", "FD00:0::9"), (), 30)
+    server = context(end_of(site, *NODE), ssl.PROTOCOL_TLS_SERVER)
+    end = handshake(server, context(end_of(site, "hypervisor", "hv9"), ssl.PROTOCOL_TLS_CLIENT))
+    assert addresses(end.getpeercert()) == {"192.0.2.9", "fd00::9"}
+    assert addresses({}) == addresses({"subjectAltName": (("DNS", "192.0.2.9"),)}) == set()
+    assert addresses({"subjectAltName": (("IP Address", "<invalid>"),)}) == set()
 
 
 @given(st.text(min_size=1))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from lab.beds.option_values import ovsdb_settings
+from ryu_apps.connections.certified import Certified
 from ryu_apps.control.messages import (
     ElementChanged,
     ElementConnected,
@@ -47,11 +50,14 @@ def no_vtep(vtep: str, peer: str) -> str:
 class Hypervisor:
     """An element, its database and what it posted."""
 
-    def __init__(self, certified: frozenset[str] | None = None, **ids: str) -> None:
+    def __init__(
+        self, certified: Certified | None = None, how: str = "if-named", **ids: str
+    ) -> None:
         self.posted: list[object] = []
         self.view = View(Replica(KINDS))
         self.element = OvsdbElement(
-            ORIGIN._replace(certified=certified), self.view, ovsdb_settings(),
+            ORIGIN._replace(certified=certified), self.view,
+            dataclasses.replace(ovsdb_settings(), certified_vteps=how),
             self.posted.append, 0.0, no_vtep,
         )
         self.element.begin(self.view.update({"Open_vSwitch": {"root": {"insert": {
@@ -90,11 +96,13 @@ def test_it_is_posted_when_it_says_who_it_is() -> None:
 
 def test_over_tls_it_is_who_its_certificate_says(caplog) -> None:
     ids = {"system-id": "hv1", "vnc-encap-ip": "10.0.0.1"}
-    for certified in (frozenset({"hv1"}), frozenset({"hv1.example", "hv1"}), None):
-        assert isinstance(Hypervisor(certified, **ids).posted[-1], ElementConnected)
+    for names in (frozenset({"hv1"}), frozenset({"hv1.example", "hv1"}), None):
+        event = Hypervisor(None if names is None else Certified(names), **ids).posted[-1]
+        assert isinstance(event, ElementConnected)
+        assert event.info.certified == names
     for certified, named in ((frozenset({"hv2"}), "hv2"), (frozenset(), "no hypervisor"),
                              (frozenset({"HV1", "\x1b[2J"}), "HV1, \\x1b[2J")):
-        hypervisor = Hypervisor(certified, **ids)
+        hypervisor = Hypervisor(Certified(certified), **ids)
         refused, = hypervisor.posted
         assert isinstance(refused, ElementUnusable)
         assert f"its certificate is of {named}, not of hv1" in refused.reason
@@ -104,6 +112,47 @@ def test_over_tls_it_is_who_its_certificate_says(caplog) -> None:
         assert not [event for event in hypervisor.posted if isinstance(event, ElementConnected)]
         with pytest.raises(ProtocolError, match=r"its certificate|missing"):
             hypervisor.element.tick(WAITING_LIMIT + 1)
+
+
+@pytest.mark.parametrize("given,addresses,how,why", [
+    ("10.0.0.1", (), "if-named", ""),
+    ("10.0.0.1", ("10.0.0.1",), "if-named", ""),
+    ("10.0.0.1", ("10.0.0.1", "192.0.2.1"), "required", ""),
+    ("10.0.0.1,fd00:0::1", ("fd00::1", "10.0.0.1"), "if-named", ""),
+    ("10.0.0.1", ("10.0.0.2",), "if-named", "VTEP 10.0.0.1 (external_ids:vnc-encap-ip); the "
+     "addresses in it are: 10.0.0.2"),
+    ("10.0.0.1", ("10.0.0.2",), "ignored", ""),
+    ("10.0.0.1", (), "ignored", ""),
+    ("10.0.0.1", (), "required", "the addresses in it are: none"),
+    ("10.0.0.1,fd00::1", ("10.0.0.1",), "if-named", "not for the VTEP fd00::1 ("),
+    ("10.0.0.1,10.0.1.1", ("10.0.1.1",), "if-named", "--address 10.0.0.1 --address 10.0.1.1"),
+    ("10.0.0.1", ("::ffff:10.0.0.1",), "if-named", "not for the VTEP 10.0.0.1 ("),
+])
+def test_its_vteps_are_those_of_its_certificate(given, addresses, how, why, caplog) -> None:
+    certified = Certified(frozenset({"hv1"}), frozenset(addresses))
+    hypervisor = Hypervisor(certified, how, **{"system-id": "hv1", "vnc-encap-ip": given})
+    event, = hypervisor.posted
+    if not why:
+        assert isinstance(event, ElementConnected)
+        return
+    assert isinstance(event, ElementUnusable)
+    assert why in event.reason and "vnctl pki issue hypervisor hv1 --address" in event.reason
+    assert event.reason in caplog.text
+    assert hypervisor.element.trouble == event.reason
+    # Without a certificate only uniqueness is asked for.
+    assert isinstance(
+        Hypervisor(None, how, **{"system-id": "hv1", "vnc-encap-ip": given}).posted[-1],
+        ElementConnected)
+
+
+def test_one_that_takes_a_vtep_that_is_not_its_own_keeps_the_one_that_is() -> None:
+    certified = Certified(frozenset({"hv1"}), frozenset({"10.0.0.1"}))
+    hypervisor = Hypervisor(certified, **{"system-id": "hv1", "vnc-encap-ip": "10.0.0.1"})
+    hypervisor.update("Open_vSwitch", "root", "modify", {"external_ids": [
+        "map", [["vnc-encap-ip", "10.0.0.7"]]]})
+    assert "not for the VTEP 10.0.0.7" in hypervisor.element.trouble
+    assert hypervisor.element.info.vtep == "10.0.0.1"
+    assert not [one for one in hypervisor.posted if isinstance(one, ElementChanged)]
 
 
 def test_another_host_name_is_a_change_and_another_system_id_an_end(known: Hypervisor) -> None:

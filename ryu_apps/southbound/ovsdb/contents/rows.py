@@ -108,15 +108,32 @@ def bad_encap(problem: str) -> str:
     return f"external_ids:vnc-encap-ip {problem}; run on it: {_SET_ENCAP}" if problem else ""
 
 
-def not_certified(element: str, certified: frozenset[str] | None) -> str:
+def not_certified(element: str, certified: frozenset[str]) -> str:
     """Why a hypervisor whose certificate is for ``certified`` may not have this system-id, and how
-    to mend it; "" where it may, and where it needs no certificate (None)."""
-    if certified is None or element in certified:
+    to mend it; "" where it may."""
+    if element in certified:
         return ""
     names = ", ".join(sorted(map(shown, certified))[:4]) or "no hypervisor"
     return (
         f"its certificate is of {names}, not of {shown(element)}: another hypervisor may be "
         f"pretending to be that one; if not, vnctl pki issue hypervisor {shown(element)}"
+    )
+
+
+def vteps_not_certified(
+    element: str, vteps: tuple[str, ...], addresses: frozenset[str], required: bool
+) -> str:
+    """Why a hypervisor whose certificate has these ``addresses`` may not have these VTEPs, and how
+    to mend it; "" where it may.  ``required``: also where the certificate has none at all."""
+    others = [vtep for vtep in vteps if vtep not in addresses]
+    if not others or not (addresses or required):
+        return ""
+    has = ", ".join(sorted(addresses)[:4]) or "none"
+    wanted = " ".join(f"--address {vtep}" for vtep in vteps)
+    return (
+        f"its certificate is not for the VTEP {', '.join(others)} (external_ids:vnc-encap-ip); the "
+        f"addresses in it are: {has}. It may be pretending to be another hypervisor; if not, make "
+        f"it another certificate: vnctl pki issue hypervisor {shown(element)} {wanted}"
     )
 
 

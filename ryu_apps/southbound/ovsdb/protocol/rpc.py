@@ -14,7 +14,7 @@ import os
 import socket
 import ssl
 
-from ryu_apps.connections.certified import certified_names
+from ryu_apps.connections.certified import Certified, certified
 from ryu_apps.southbound.ovsdb.protocol.framing import Framer, ProtocolError
 from ryu_apps.southbound.ovsdb.protocol.ovs_package import Message
 
@@ -57,8 +57,8 @@ class RpcConnection:
         self._framer = Framer(input_limit)
         self.output_limit = output_limit
         self.shaking = self.tls
-        self.certified: frozenset[str] | None = None
-        """See :func:`~ryu_apps.connections.certified.certified_names`; after the handshake."""
+        self.certified: Certified | None = None
+        """See :func:`~ryu_apps.connections.certified.certified`; after the handshake."""
         self.wants_write = False
         self.bytes_in = 0
         self._output = bytearray()
@@ -82,7 +82,7 @@ class RpcConnection:
         except ssl.SSLError as error:
             raise ProtocolError(f"TLS handshake failed: {error.reason or error}") from error
         self.shaking = False
-        self.certified = certified_names(self.sock)
+        self.certified = certified(self.sock)
         self.flush()
         return True
 
