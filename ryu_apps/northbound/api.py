@@ -54,7 +54,7 @@ def build(
     for collection in collections:
         handlers = Handlers(collection, environment)
         routes += handlers.routes()
-        if collection.parent is None:
+        if collection.parent is None and "tags" in collection.shown:
             routes += Tags(handlers, environment).routes()
         for make in collection.below:
             routes += make(handlers, environment).routes()

@@ -18,6 +18,10 @@ TRUE = frozenset({"true", "t", "1", "yes", "y", "on"})
 FALSE = frozenset({"false", "f", "0", "no", "n", "off"})
 
 
+MAX_DIGITS = 39
+"""How many addresses of IPv6 there are has so many."""
+
+
 def as_boolean(text: str) -> bool:
     """Raises ValueError."""
     lower = text.strip().lower()
@@ -29,7 +33,7 @@ def as_boolean(text: str) -> bool:
 def as_integer(text: str) -> int:
     """Raises ValueError."""
     digits = text.strip().removeprefix("-")
-    if not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+    if not digits.isascii() or not digits.isdigit() or len(digits) > MAX_DIGITS:
         raise ValueError(f"'{text}' is not an integer")
     return int(text)
 

@@ -13,7 +13,7 @@ from ryu_apps.control.config.zones import ZONE
 from ryu_apps.identity.defaults import AGENT
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.call import Call
-from ryu_apps.northbound.listing.attributes import BOOLEAN, OBJECT, STRING, TIME
+from ryu_apps.northbound.listing.attributes import BOOLEAN, OBJECT, STRING, as_boolean, or_null
 from ryu_apps.northbound.read_only.collection import ReadOnly, View
 
 _SPACE = uuid.UUID("8c1f0f6b-9d0e-4f36-9a5e-0a7a4f1a6d11")
@@ -57,6 +57,8 @@ def _items(environment: Environment, call: Call, filters: dict[str, set[str]]) -
     return [*nodes, *elements]
 
 
+_TEXT = or_null("string")
+
 AGENTS = ReadOnly(
     path="agents",
     name="agent",
@@ -67,7 +69,8 @@ AGENTS = ReadOnly(
     attributes={
         "id": STRING, "agent_type": STRING, "binary": STRING, "topic": STRING, "host": STRING,
         "admin_state_up": BOOLEAN, "alive": BOOLEAN, "availability_zone": STRING,
-        "created_at": TIME, "started_at": STRING, "heartbeat_timestamp": STRING,
-        "description": STRING, "resources_synced": BOOLEAN, "configurations": OBJECT,
+        "created_at": _TEXT, "started_at": _TEXT, "heartbeat_timestamp": _TEXT,
+        "description": STRING, "resources_synced": or_null("boolean", as_boolean),
+        "configurations": OBJECT,
     },
 )

@@ -1,4 +1,5 @@
-"""Tags of every resource: ``/v2.0/<collection>/<id>/tags`` (API extension "standard-attr-tag")."""
+"""Tags of resources that show them: ``/v2.0/<collection>/<id>/tags`` (extension
+"standard-attr-tag")."""
 
 from __future__ import annotations
 
