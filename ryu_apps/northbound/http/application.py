@@ -26,6 +26,7 @@ LOG = logging.getLogger(__name__)
 ACCESS = logging.getLogger("ryu_apps.northbound.access")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 NOBODY = Principal(roles=frozenset())
+NETWORKING = "/v2.0/"
 IDENTITY = "/v3"
 """Paths of the Identity API begin with this."""
 REQUEST_ID, PRINCIPAL = "vnc.request_id", "vnc.principal"
@@ -64,6 +65,11 @@ class Application:
                 continue
             pattern = re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", path))
             self._patterns.setdefault(path.count("/"), []).append((pattern, methods))
+        self._collections = {
+            name.replace("-", "_"): name for path in by_path if path.startswith(NETWORKING)
+            for name in [path.removeprefix(NETWORKING).partition("/")[0]]
+        }
+        """How each is spelled, by its name with underscores."""
         self._identity = IDENTITY in self._exact
         """The Identity API is among the routes."""
         self._counters: dict[int, int] = {}
@@ -166,14 +172,23 @@ class Application:
             )
         return route.handler(call, **{name: _decode(text) for name, text in texts.items()})
 
+    def _spelled(self, path: str) -> str:
+        """With the name of the collection as its route has it: Neutron takes hyphens and
+        underscores for one another there, and its clients use both."""
+        if not path.startswith(NETWORKING):
+            return path
+        name, slash, rest = path.removeprefix(NETWORKING).partition("/")
+        return f"{NETWORKING}{self._collections.get(name.replace('-', '_'), name)}{slash}{rest}"
+
     def _match(self, path: str) -> tuple[dict[str, Route] | None, dict[str, str]]:
         """``path``: as in the URL.  A parameter is one of its segments, to be decoded after the
         path was taken apart: so that it may have a slash in it (RFC 3986 section 2.2).
 
         The suffix .json of older clients asks for what is answered anyway.
         """
-        if path.startswith("/v2.0/") and "/tags/" not in path:
+        if path.startswith(NETWORKING) and "/tags/" not in path:
             path = path.removesuffix(".json")
+        path = self._spelled(path)
         exact = self._exact.get(path)
         if exact is not None:
             return exact, {}

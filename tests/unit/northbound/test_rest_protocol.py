@@ -103,6 +103,21 @@ def test_the_suffix_of_older_clients(node):
     assert node.get(f"/v2.0/networks/{made['id']}/tags.json")["tags"] == ["a.json"]
 
 
+@pytest.mark.parametrize("path", [
+    "security-groups", "network_segment_ranges", "network-ip-availabilities", "service_profiles",
+])
+def test_hyphens_and_underscores_of_a_collection(node, path):
+    """Clients of the API use both: the SDK network_segment_ranges, tempest
+    network-segment-ranges."""
+    other = path.replace("-", "*").replace("_", "-").replace("*", "_")
+    assert other != path
+    for end in ("", ".json", "/", "?limit=1"):
+        one, two = node.get(f"/v2.0/{path}{end}"), node.get(f"/v2.0/{other}{end}")
+        assert one == two
+    for below in ("x_y", "nothing-here"):
+        node.refused("GET", f"/v2.0/{below}", None, 404, "HTTPNotFound")
+
+
 def test_content_type_does_not_matter(node):
     assert post(node, b'{"network": {}}', **{"Content-Type": "text/weird; x"}).status_code == 201
 
