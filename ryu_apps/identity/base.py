@@ -44,7 +44,9 @@ class Standing(NamedTuple):
 
 
 class Authenticator(abc.ABC):
-    """Used by several threads at a time."""
+    """Used by several threads at a time.  ``tokens``: it refuses who has none."""
+
+    tokens = True
 
     @abc.abstractmethod
     def authenticate(self, environ: Environ) -> Principal:

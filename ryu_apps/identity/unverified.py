@@ -29,6 +29,8 @@ class NoProject(BadIdentity):
 class Unverified(Authenticator):
     """``exposed``: where others than this host reach the API, or ""."""
 
+    tokens = False
+
     def __init__(self, exposed: str = "") -> None:
         self._exposed = exposed
 

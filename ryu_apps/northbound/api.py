@@ -70,6 +70,7 @@ def build(
         for route in part(environment, others).routes()
     ]
     node += FilesApi(environment).routes()
+    users = isinstance(authenticator, TokenAuthenticator)
     if isinstance(authenticator, TokenAuthenticator):
         routes += identity_api.routes(authenticator.service, authenticator.url)
         node += identity_api.operations(authenticator.service)
@@ -79,11 +80,13 @@ def build(
 
     def document(call: Call) -> Reply:
         if not rendered:
-            rendered.append(json.dumps(openapi.document(routes, collections, _version())).encode())
+            rendered.append(json.dumps(openapi.document(
+                routes, collections, identity_api.SCHEMAS if users else {}, _version(),
+                authenticator.tokens)).encode())
         return Reply(200, rendered[0])
 
     routes.append(
-        Route("GET", "/openapi.json", document, "This document", "discovery", None, "Document",
+        Route("GET", "/openapi.json", document, "This document", "discovery", None, "OpenApi",
               public=True)
     )
     return Application(

@@ -23,4 +23,4 @@ def operators_only(route: Route) -> Route:
             )
         return route.handler(call, **parameters)
 
-    return dataclasses.replace(route, handler=handle)
+    return dataclasses.replace(route, handler=handle, refusals=(*route.refusals, 403))

@@ -7,6 +7,7 @@ believes in something that is not there.
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import Annotated, Any
 
@@ -29,27 +30,72 @@ def _uuid(value: str) -> str:
     return value
 
 
+def _integer(value: Any) -> Any:
+    """Clients send numbers also as text; what else may count as one is a mistake."""
+    if type(value) is str and _INTEGER.fullmatch(value):
+        return int(value)
+    if type(value) in (str, bool):
+        raise ValueError(f"'{value}' is not an integer")
+    return value
+
+
+_INTEGER = re.compile("-?[0-9]{1,18}")
+_INTEGER_SCHEMA: dict[str, Any] = {"anyOf": [
+    {"type": "integer"}, {"type": "string", "pattern": f"^{_INTEGER.pattern}$"},
+]}
+_NULL: dict[str, Any] = {"type": "null"}
+_UUID_SCHEMA: dict[str, Any] = {"type": "string", "format": "uuid"}
 MAX_LIST = 1000
 """Addresses, pairs or pools of one resource."""
 
-Text = Annotated[str, BeforeValidator(_text), Field(max_length=255)]
+
+def text(most: int) -> Any:
+    """Type of a text of so many characters; null counts as none."""
+    return Annotated[
+        str, BeforeValidator(_text), Field(max_length=most),
+        WithJsonSchema({"type": ["string", "null"], "maxLength": most}),
+    ]
+
+
+def integer(least: int | None = None, most: int | None = None) -> Any:
+    """Type of a number, also as text."""
+    limits = {name: value for name, value in (("minimum", least), ("maximum", most))
+              if value is not None}
+    return Annotated[int, Field(ge=least, le=most), BeforeValidator(_integer), WithJsonSchema({
+        "anyOf": [{"type": "integer", **limits}, _INTEGER_SCHEMA["anyOf"][1]],
+    })]
+
+
+Text = text(255)
 Name = Annotated[str, Field(max_length=255)]
-Uuid = Annotated[str, AfterValidator(_uuid), Field(max_length=64)]
-UuidOrNone = Annotated[Uuid | None, BeforeValidator(_or_none)]
+Uuid = Annotated[str, AfterValidator(_uuid), Field(max_length=64), WithJsonSchema(_UUID_SCHEMA)]
+UuidOrNone = Annotated[
+    Uuid | None, BeforeValidator(_or_none),
+    WithJsonSchema({"anyOf": [_UUID_SCHEMA, {"enum": [""]}, _NULL]}),
+]
 Uuids = Annotated[list[Uuid], Field(max_length=64)]
 Address = Annotated[str, Field(max_length=64)]
 Names = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=64)]
 Addresses = Annotated[list[Address], Field(max_length=4096)]
-Tags = Annotated[list[str], Field(max_length=1024)]
-Vni = Annotated[int | None, BeforeValidator(_or_none)]
-PortNumber = Annotated[int | None, BeforeValidator(_or_none)]
+Tags = Annotated[list[str], Field(max_length=1024), WithJsonSchema({
+    "type": "array", "maxItems": 1024, "items": {"type": "string", "minLength": 1, "maxLength": 255}
+})]
+Integer = integer()
+IntegerOrNone = Annotated[
+    Integer | None, BeforeValidator(_or_none),
+    WithJsonSchema({"anyOf": [*_INTEGER_SCHEMA["anyOf"], {"enum": [""]}, _NULL]}),
+]
+Vni = PortNumber = IntegerOrNone
 
 
 def only(*allowed: Any) -> Any:
     """Type of a field that may only ask for nothing: one of ``allowed``, or null."""
 
     def check(value: Any) -> Any:
-        if value is not None and value not in allowed:
+        # 0 is equal to False, and is not it.
+        if value is not None and not any(
+            type(value) is type(one) and value == one for one in allowed
+        ):
             raise ValueError(f"{value!r} is not supported in this version; leave it out")
         return value
 

@@ -23,6 +23,15 @@ def ref(name: str) -> dict[str, str]:
     return {"$ref": REF.format(model=name)}
 
 
+def list_of(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def wrapper(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """An object that has this one member alone, as requests have."""
+    return {**obj((name,), **{name: schema}), "additionalProperties": False}
+
+
 def obj(required: Iterable[str] = (), /, **properties: Any) -> dict[str, Any]:
     """An object with these properties."""
     return {"type": "object", "properties": properties, "required": list(required)}

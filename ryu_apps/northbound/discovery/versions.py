@@ -76,11 +76,11 @@ def contents(routes: Sequence[Route]) -> Route:
     """``/v1``: what there is below it, so that nobody has to guess."""
     listed = [
         {"method": route.method, "path": route.path, "summary": route.summary,
-         "query": [name for name, _ in route.query]}
+         "query": [parameter.name for parameter in route.query]}
         for route in sorted(routes, key=lambda route: (route.path, route.method))
     ]
     return Route("GET", "/v1", lambda call: Reply(200, {"resources": listed}),
-                 "What there is below /v1", "node", None, "Resources")
+                 "What there is below /v1", "node", None, "Contents")
 
 
 def _version(call: Call) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from webob import Request
@@ -14,6 +14,8 @@ from ryu_apps.northbound.http import json_body
 from ryu_apps.northbound.http.errors import ApiError
 
 MAX_PARAMETERS = 2000
+JSON, LINES = "application/json", "application/x-ndjson"
+"""Types of bodies: JSON; JSON that is one object a line."""
 
 
 class Reply(NamedTuple):
@@ -24,12 +26,28 @@ class Reply(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class Parameter(NamedTuple):
+    """A parameter of a query.  ``schema``: of its text.  ``many``: it may be repeated.
+    ``required``: none is refused."""
+
+    name: str
+    description: str = ""
+    schema: Mapping[str, Any] = {"type": "string"}
+    many: bool = False
+    required: bool = False
+
+
 @dataclass(frozen=True)
 class Route:
     """``path``: with ``{name}`` parameters; ``handler(call, **parameters) -> Reply``.  ``public``:
     also for clients that nobody knows.
 
-    The rest is for the OpenAPI document: schemas by name or inline, and query parameters.
+    The rest is for the OpenAPI document: schemas by name, query parameters, and what it answers.
+    ``status``: where it succeeds, with ``response_schema``, of the type ``media``, and the headers
+    ``gives``.  ``also``: other answers of a schema of their own.  ``refusals``: statuses besides
+    those of all routes like it (:mod:`ryu_apps.northbound.discovery.answers`).  ``identity``: its
+    errors are in the words of the Identity API.  ``conditional``: it heeds If-Match.  ``needs``:
+    headers that a request must have.
     """
 
     method: str
@@ -40,14 +58,22 @@ class Route:
     request_schema: Any = None
     response_schema: Any = None
     status: int = 200
-    query: tuple[tuple[str, str], ...] = field(default=())
+    query: tuple[Parameter, ...] = ()
     public: bool = False
+    also: tuple[tuple[int, str], ...] = ()
+    refusals: tuple[int, ...] = ()
+    identity: bool = False
+    conditional: bool = False
+    needs: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
+    media: str = JSON
+    request_media: str = JSON
 
 
 def strict(route: Route) -> Route:
     """The route, refusing query parameters that it does not declare: a filter that was ignored
     would select everything."""
-    known = {name for name, _ in route.query}
+    known = {parameter.name for parameter in route.query}
 
     def handle(call: Call, **parameters: str) -> Reply:
         unknown = set(call.query) - known

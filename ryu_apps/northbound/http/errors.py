@@ -18,6 +18,8 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
+ERROR, IDENTITY_ERROR = "Error", "IdentityError"
+"""The names of their schemas: of :func:`error_body`, :func:`identity_error`."""
 MAX_MESSAGE = 2000
 """Characters: what a message repeats of a request may be megabytes."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ryu_apps.identity.service import IdentityService
 from ryu_apps.northbound.http.call import Route
+from ryu_apps.northbound.identity_api import schemas
 from ryu_apps.northbound.identity_api.base import spoken
 from ryu_apps.northbound.identity_api.credentials import CredentialsApi
 from ryu_apps.northbound.identity_api.operations import BootstrapApi, TokenKeysApi
@@ -13,6 +14,7 @@ from ryu_apps.northbound.identity_api.services import ServicesApi
 from ryu_apps.northbound.identity_api.tokens import TokensApi
 from ryu_apps.northbound.identity_api.users import UsersApi
 
+SCHEMAS = schemas.SCHEMAS
 PARTS = (
     TokensApi, ProjectsApi, UsersApi, RolesApi, CredentialsApi, ServicesApi, BootstrapApi,
 )

@@ -102,7 +102,8 @@ def spoken(route: Route) -> Route:
             headers = (("Retry-After", str(error.retry)),) if error.retry else ()
             return Reply(error.status, identity_error(error.status, str(error)), headers)
 
-    return dataclasses.replace(route, handler=handle)
+    return dataclasses.replace(
+        route, handler=handle, identity=True, refusals=(*route.refusals, 403))
 
 
 def moment(seconds: float) -> str:

@@ -7,10 +7,11 @@ says is nothing.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from ryu_apps.identity.directory import rules
+from ryu_apps.identity.directory.directory import ROLES
 from ryu_apps.identity.directory.errors import IdentityError, bad
 from ryu_apps.identity.directory.records import DOMAIN
 from ryu_apps.identity.passwords import MAX_PASSWORD
@@ -20,23 +21,45 @@ from ryu_apps.northbound.http.call import Call
 Fields = dict[str, Any]
 _OF_DOMAIN = {"domain_id": DOMAIN, "parent_id": DOMAIN, "is_domain": False}
 """What there is one value of."""
+_NOTHING: list[Any] = [None, [], {}, ""]
 
 
-def read(call: Call, object: str, /, **fields: Callable[[Any, str], Any]) -> Fields:
-    """The ``object`` of that name in the body, its ``fields`` checked by their functions.  Raises
-    IdentityError."""
+class Field(NamedTuple):
+    """``read(value, name)`` checks a value and makes it what the rules take; it raises
+    IdentityError.  ``schema``: of what it accepts."""
+
+    read: Callable[[Any, str], Any]
+    schema: dict[str, Any]
+
+
+def read(call: Call, object: str, fields: Mapping[str, Field]) -> Fields:
+    """The ``object`` of that name in the body, its ``fields`` checked.  Raises IdentityError."""
     given = section(call.json(), object)
     found = {}
     for key, value in given.items():
         if key in fields:
-            found[key] = fields[key](value, key)
+            found[key] = fields[key].read(value, key)
         elif key in _OF_DOMAIN:
-            if value not in (None, _OF_DOMAIN[key]):
+            if value is not None and (
+                type(value) is not type(_OF_DOMAIN[key]) or value != _OF_DOMAIN[key]
+            ):
                 raise bad(f"{key}: there is one domain, {DOMAIN}, and no hierarchy of projects.")
-        elif value not in (None, [], {}, ""):
+        elif value not in _NOTHING:
             raise bad(f"{key:.60}: this identity service has no such attribute of a "
                       f"{object.replace('_', ' ')}.")
     return found
+
+
+def schema(fields: Mapping[str, Field], *required: str) -> dict[str, Any]:
+    """Of an object that :func:`read` accepts."""
+    return {
+        "type": "object", "required": list(required),
+        "properties": {
+            **{name: {"enum": [None, value]} for name, value in _OF_DOMAIN.items()},
+            **{name: field.schema for name, field in fields.items()},
+        },
+        "additionalProperties": {"enum": _NOTHING},
+    }
 
 
 def needs(given: Fields, name: str) -> Any:
@@ -45,11 +68,7 @@ def needs(given: Fields, name: str) -> Any:
     return given[name]
 
 
-def name(value: Any, field: str) -> str:
-    return rules.named(value, field)
-
-
-def text(most: int) -> Callable[[Any, str], str]:
+def text(most: int) -> Field:
     """A text that may be empty; null counts as that."""
     def check(value: Any, field: str) -> str:
         if value is None:
@@ -58,21 +77,22 @@ def text(most: int) -> Callable[[Any, str], str]:
             raise bad(f"Invalid input for field {field!r}: a text of at most {most} characters.")
         return value
 
-    return check
+    return Field(check, {"type": ["string", "null"], "maxLength": most})
 
 
+name = Field(rules.named, {"type": "string", "minLength": 1, "maxLength": rules.MAX_NAME})
 description = text(rules.MAX_DESCRIPTION)
 email = text(rules.MAX_EMAIL)
 id = text(64)
 
 
-def flag(value: Any, field: str) -> bool:
+def _flag(value: Any, field: str) -> bool:
     if type(value) is not bool:
         raise bad(f"Invalid input for field {field!r}: true or false.")
     return value
 
 
-def password(value: Any, field: str) -> str:
+def _password(value: Any, field: str) -> str:
     """A password; null means none, "".  Its text is in no error."""
     if value is None:
         return ""
@@ -82,7 +102,7 @@ def password(value: Any, field: str) -> str:
     return value
 
 
-def time(value: Any, field: str) -> int:
+def _time(value: Any, field: str) -> int:
     """ISO 8601, UTC unless it says another zone; seconds since 1970, 0 of null."""
     if value is None:
         return 0
@@ -96,7 +116,7 @@ def time(value: Any, field: str) -> int:
                   "2030-01-31T12:00:00Z.") from None
 
 
-def roles(value: Any, field: str) -> tuple[str, ...]:
+def _roles(value: Any, field: str) -> tuple[str, ...]:
     """``[{"id": ...}, {"name": ...}]``; the name of a role is its id."""
     if type(value) is not list or len(value) > 10:
         raise bad(f"Invalid input for field {field!r}: a list of roles.")
@@ -109,7 +129,19 @@ def roles(value: Any, field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def nothing(value: Any, field: str) -> None:
+def _nothing(value: Any, field: str) -> None:
     """A field that may only say nothing."""
-    if value not in (None, [], {}, ""):
+    if value not in _NOTHING:
         raise IdentityError(400, f"{field} is not supported by this identity service.")
+
+
+_ROLE = {"type": "string", "enum": list(ROLES)}
+flag = Field(_flag, {"type": "boolean"})
+password = Field(
+    _password, {"type": ["string", "null"], "minLength": 1, "maxLength": MAX_PASSWORD})
+time = Field(_time, {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]})
+roles = Field(_roles, {"type": "array", "maxItems": 10, "items": {"anyOf": [
+    {"type": "object", "properties": {"id": _ROLE}, "required": ["id"]},
+    {"type": "object", "properties": {"name": _ROLE, "id": False}, "required": ["name"]},
+]}})
+nothing = Field(_nothing, {"enum": _NOTHING})

@@ -16,7 +16,7 @@ from ryu_apps.northbound.identity_api import bodies, shapes
 from ryu_apps.northbound.identity_api.base import TAG, Part
 
 NAME = "application_credential"
-_FIELDS = {
+CREDENTIAL_FIELDS = {
     "name": bodies.name, "description": bodies.description, "secret": bodies.password,
     "expires_at": bodies.time, "roles": bodies.roles, "unrestricted": bodies.flag,
     "access_rules": bodies.nothing, "project_id": bodies.id,
@@ -28,10 +28,13 @@ class CredentialsApi(Part):
         root = "/v3/users/{user_id}/application_credentials"
         one = root + "/{id}"
         return [
-            Route("GET", root, self.list, "List application credentials", TAG, None, "Record"),
+            Route("GET", root, self.list, "List application credentials", TAG, None,
+                  "ApplicationCredentialList"),
             Route("POST", root, self.create, "Create an application credential; the answer alone "
-                  "has its secret", TAG, "Record", "Record", 201),
-            Route("GET", one, self.show, "Show an application credential", TAG, None, "Record"),
+                  "has its secret", TAG, "ApplicationCredentialRequest",
+                  "ApplicationCredentialItem", 201),
+            Route("GET", one, self.show, "Show an application credential", TAG, None,
+                  "ApplicationCredentialItem"),
             Route("DELETE", one, self.delete, "Delete an application credential", TAG,
                   status=204),
         ]
@@ -58,7 +61,7 @@ class CredentialsApi(Part):
         if context.user.id != user_id:
             raise forbidden("identity:create_application_credential")
         self._unrestricted(context)
-        given = bodies.read(call, NAME, **_FIELDS)
+        given = bodies.read(call, NAME, CREDENTIAL_FIELDS)
         bodies.needs(given, "name")
         if context.project is None or given.pop("project_id", "") not in ("", context.project.id):
             raise IdentityError(400, "An application credential is for the project of the token "

@@ -18,6 +18,10 @@ from ryu_apps.northbound.identity_api import bodies, shapes
 from ryu_apps.northbound.identity_api.base import Part, moment
 
 TAG = "node"
+BOOTSTRAP_FIELDS = {
+    "code": bodies.text(100), "name": bodies.name, "password": bodies.password,
+    "project": bodies.name,
+}
 _PROXIED = ("Forwarded", "X-Forwarded-For", "Via")
 
 
@@ -28,7 +32,7 @@ class BootstrapApi(Part):
     def routes(self) -> list[Route]:
         return [
             Route("POST", "/v1/identity/bootstrap", self.bootstrap, "Make the first administrator",
-                  TAG, "Record", "Record", 201, public=True),
+                  TAG, "BootstrapRequest", "UserItem", 201, public=True, refusals=(429,)),
         ]
 
     def bootstrap(self, call: Call) -> Reply:
@@ -40,8 +44,7 @@ class BootstrapApi(Part):
         if not self._service.empty:
             raise IdentityError(409, "There are users; log in as an administrator, or set a "
                                 "password with vnctl identity bootstrap --config-file.")
-        given = bodies.read(call, "bootstrap", code=bodies.text(100), name=bodies.name,
-                            password=bodies.password, project=bodies.name)
+        given = bodies.read(call, "bootstrap", BOOTSTRAP_FIELDS)
         code, password = (bodies.needs(given, one) for one in ("code", "password"))
         if not password:
             raise bad("The password is empty.")
@@ -81,9 +84,9 @@ class TokenKeysApi(Part):
         root = "/v1/identity/token-keys"
         return [
             Route("GET", root, self.list, "The keys that seal tokens, without themselves", TAG,
-                  None, "Record"),
+                  None, "TokenKeys"),
             Route("POST", f"{root}/rotate", self.rotate, "Seal with the next key", TAG, None,
-                  "Record"),
+                  "TokenKeys"),
             Route("DELETE", f"{root}/old", self.drop, "Forget old keys, which voids the tokens "
                   "that they sealed", TAG, status=204),
         ]

@@ -11,25 +11,26 @@ from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.identity_api import bodies, shapes
 from ryu_apps.northbound.identity_api.base import TAG, Part
 
-_FIELDS = {"name": bodies.name, "description": bodies.description, "enabled": bodies.flag}
+PROJECT_FIELDS = {"name": bodies.name, "description": bodies.description, "enabled": bodies.flag}
 
 
 class ProjectsApi(Part):
     def routes(self) -> list[Route]:
         one = "/v3/projects/{project_id}"
         return [
-            Route("GET", "/v3/projects", self.list, "List projects", TAG, None, "Record"),
-            Route("POST", "/v3/projects", self.create, "Create a project", TAG, "Record",
-                  "Record", 201),
-            Route("GET", one, self.show, "Show a project", TAG, None, "Record"),
-            Route("PATCH", one, self.update, "Change a project", TAG, "Record", "Record"),
+            Route("GET", "/v3/projects", self.list, "List projects", TAG, None, "ProjectList"),
+            Route("POST", "/v3/projects", self.create, "Create a project", TAG,
+                  "ProjectCreateRequest", "ProjectItem", 201),
+            Route("GET", one, self.show, "Show a project", TAG, None, "ProjectItem"),
+            Route("PATCH", one, self.update, "Change a project", TAG, "ProjectUpdateRequest",
+                  "ProjectItem"),
             Route("DELETE", one, self.delete, "Delete a project; what networks it has stay", TAG,
                   status=204),
             Route("GET", "/v3/domains",
                   lambda call: self._list(call, "domains", [shapes.domain(self._v3(call))]),
-                  "List domains: one", TAG, None, "Record"),
+                  "List domains: one", TAG, None, "DomainList"),
             Route("GET", "/v3/domains/{domain_id}", self.domain, "Show the domain", TAG, None,
-                  "Record"),
+                  "DomainItem"),
         ]
 
     def list(self, call: Call) -> Reply:
@@ -49,14 +50,14 @@ class ProjectsApi(Part):
 
     def create(self, call: Call) -> Reply:
         self._admins_only(call, "identity:create_project")
-        given = bodies.read(call, "project", **_FIELDS)
+        given = bodies.read(call, "project", PROJECT_FIELDS)
         bodies.needs(given, "name")
         made = self._commit(rules.create_project(Project(uuid.uuid4().hex, **given)))
         return self._shown(call, made, 201)
 
     def update(self, call: Call, project_id: str) -> Reply:
         self._admins_only(call, "identity:update_project")
-        given = bodies.read(call, "project", **_FIELDS)
+        given = bodies.read(call, "project", PROJECT_FIELDS)
         return self._shown(call, self._commit(rules.update_project(project_id, **given)))
 
     def delete(self, call: Call, project_id: str) -> Reply:

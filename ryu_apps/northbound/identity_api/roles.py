@@ -8,27 +8,32 @@ from ryu_apps.identity.directory import rules
 from ryu_apps.identity.directory.directory import ROLES, Directory, implied
 from ryu_apps.identity.directory.errors import missing
 from ryu_apps.identity.directory.records import SYSTEM, Assignment
-from ryu_apps.northbound.http.call import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Parameter, Reply, Route
 from ryu_apps.northbound.identity_api import shapes
 from ryu_apps.northbound.identity_api.base import TAG, Fields, Part
+
+_FILTERS = tuple(Parameter(name) for name in (
+    "user.id", "role.id", "group.id", "scope.project.id", "scope.domain.id", "scope.system",
+    "include_names", "effective",
+))
 
 
 class RolesApi(Part):
     def routes(self) -> list[Route]:
         found = [
-            Route("GET", "/v3/roles", self.list, "List roles", TAG, None, "Record"),
-            Route("GET", "/v3/roles/{role_id}", self.show, "Show a role", TAG, None, "Record"),
+            Route("GET", "/v3/roles", self.list, "List roles", TAG, None, "RoleList"),
+            Route("GET", "/v3/roles/{role_id}", self.show, "Show a role", TAG, None, "RoleItem"),
             Route("GET", "/v3/role_inferences", self.inferences, "Which roles imply which", TAG,
-                  None, "Record"),
+                  None, "RoleInferences"),
             Route("GET", "/v3/role_assignments", self.assignments, "Who has which role where", TAG,
-                  None, "Record"),
+                  None, "RoleAssignments", query=_FILTERS),
         ]
         for place, where in (("/v3/projects/{project_id}", "in a project"),
                              ("/v3/system", "in the whole system")):
             one = f"{place}/users/{{user_id}}/roles/{{role_id}}"
             found += [
                 Route("GET", f"{place}/users/{{user_id}}/roles", self.of_user,
-                      f"The roles of a user {where}", TAG, None, "Record"),
+                      f"The roles of a user {where}", TAG, None, "RoleList"),
                 Route("GET", one, self.check, f"Whether a user has a role {where}", TAG,
                       status=204),
                 Route("PUT", one, self.assign, f"Give a user a role {where}", TAG, status=204),

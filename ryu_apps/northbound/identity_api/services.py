@@ -21,9 +21,9 @@ class ServicesApi(Part):
         for name, read in parts:
             found += [
                 Route("GET", f"/v3/{name}s", self._many(name, read), f"List {name}s", TAG, None,
-                      "Record"),
+                      f"{name.capitalize()}List"),
                 Route("GET", f"/v3/{name}s/{{id}}", self._one(name, read), f"Show a {name}", TAG,
-                      None, "Record"),
+                      None, f"{name.capitalize()}Item"),
             ]
         return found
 

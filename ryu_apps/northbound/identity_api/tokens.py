@@ -8,11 +8,13 @@ from ryu_apps.identity.directory.errors import IdentityError
 from ryu_apps.identity.directory.records import SYSTEM
 from ryu_apps.identity.tokens.context import Context
 from ryu_apps.identity.tokens.requests import parse
-from ryu_apps.northbound.http.call import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Parameter, Reply, Route
 from ryu_apps.northbound.identity_api import shapes
 from ryu_apps.northbound.identity_api.base import TAG, Part
 
 SUBJECT = "X-Subject-Token"
+_GIVES = (SUBJECT, "Vary")
+_NOCATALOG = (Parameter("nocatalog", "leave the catalog out"),)
 VERSION, UPDATED = "v3.14", "2020-04-07T00:00:00Z"
 """Of Keystone's API, that this is a part of."""
 
@@ -21,23 +23,25 @@ class TokensApi(Part):
     def routes(self) -> list[Route]:
         return [
             Route("GET", "/v3", self.version, "The version of the Identity API", TAG, None,
-                  "Record", public=True),
-            Route("POST", "/v3/auth/tokens", self.login, "Log in", TAG, "Record", "Record", 201,
-                  public=True),
-            Route("GET", "/v3/auth/tokens", self.show, "What a token gives", TAG, None, "Record"),
-            Route("DELETE", "/v3/auth/tokens", self.revoke, "Void a token", TAG, status=204),
+                  "IdentityVersion", public=True),
+            Route("POST", "/v3/auth/tokens", self.login, "Log in", TAG, "LoginRequest", "Token", 201,
+                  public=True, refusals=(401, 429), gives=_GIVES, query=_NOCATALOG),
+            Route("GET", "/v3/auth/tokens", self.show, "What a token gives", TAG, None, "Token",
+                  needs=(SUBJECT,), gives=_GIVES, refusals=(404,), query=_NOCATALOG),
+            Route("DELETE", "/v3/auth/tokens", self.revoke, "Void a token", TAG, status=204,
+                  needs=(SUBJECT,), refusals=(404,)),
             Route("GET", "/v3/auth/projects", self.projects, "Where the client has a role", TAG,
-                  None, "Record"),
+                  None, "ProjectList"),
             Route("GET", "/v3/auth/domains",
                   lambda call: self._list(call, "domains", []),
-                  "Domains that a token can be for: none", TAG, None, "Record"),
+                  "Domains that a token can be for: none", TAG, None, "DomainList"),
             Route("GET", "/v3/auth/system", self.system, "Whether the client has a role in the "
-                  "system", TAG, None, "Record"),
+                  "system", TAG, None, "SystemScopes"),
             Route("GET", "/v3/auth/catalog",
                   lambda call: Reply(200, {
                       "catalog": shapes.catalog(self._base(call)),
                       "links": {"self": f"{self._v3(call)}/auth/catalog"}}),
-                  "The services of this node", TAG, None, "Record"),
+                  "The services of this node", TAG, None, "Catalog"),
         ]
 
     def version(self, call: Call) -> Reply:

@@ -11,27 +11,30 @@ from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.identity_api import bodies, shapes
 from ryu_apps.northbound.identity_api.base import TAG, Fields, Part
 
-_FIELDS = {
+USER_FIELDS = {
     "name": bodies.name, "description": bodies.description, "email": bodies.email,
     "enabled": bodies.flag, "default_project_id": bodies.id, "password": bodies.password,
 }
+PASSWORD_FIELDS = {"password": bodies.password, "original_password": bodies.password}
 
 
 class UsersApi(Part):
     def routes(self) -> list[Route]:
         one = "/v3/users/{user_id}"
         return [
-            Route("GET", "/v3/users", self.list, "List users", TAG, None, "Record"),
-            Route("POST", "/v3/users", self.create, "Create a user", TAG, "Record", "Record", 201),
-            Route("GET", one, self.show, "Show a user", TAG, None, "Record"),
-            Route("PATCH", one, self.update, "Change a user", TAG, "Record", "Record"),
+            Route("GET", "/v3/users", self.list, "List users", TAG, None, "UserList"),
+            Route("POST", "/v3/users", self.create, "Create a user", TAG, "UserCreateRequest",
+                  "UserItem", 201, refusals=(429,)),
+            Route("GET", one, self.show, "Show a user", TAG, None, "UserItem"),
+            Route("PATCH", one, self.update, "Change a user", TAG, "UserUpdateRequest",
+                  "UserItem", refusals=(429,)),
             Route("DELETE", one, self.delete, "Delete a user", TAG, status=204),
             Route("POST", f"{one}/password", self.password, "Change one's own password", TAG,
-                  "Record", status=204),
+                  "PasswordRequest", status=204, refusals=(429,)),
             Route("GET", f"{one}/projects", self.projects, "Where a user has a role", TAG, None,
-                  "Record"),
+                  "ProjectList"),
             Route("GET", f"{one}/groups", self.groups, "Groups of a user: there are none", TAG,
-                  None, "Record"),
+                  None, "GroupList"),
         ]
 
     def list(self, call: Call) -> Reply:
@@ -48,7 +51,7 @@ class UsersApi(Part):
 
     def create(self, call: Call) -> Reply:
         self._admins_only(call, "identity:create_user")
-        given = bodies.read(call, "user", **_FIELDS)
+        given = bodies.read(call, "user", USER_FIELDS)
         bodies.needs(given, "name")
         hash = self._hash(given)
         self._known_project(given)
@@ -57,7 +60,7 @@ class UsersApi(Part):
 
     def update(self, call: Call, user_id: str) -> Reply:
         self._admins_only(call, "identity:update_user")
-        given = bodies.read(call, "user", **_FIELDS)
+        given = bodies.read(call, "user", USER_FIELDS)
         self._service.read(lambda directory: rules.user(directory, user_id))
         hash = self._hash(given)
         self._known_project(given)
@@ -72,8 +75,7 @@ class UsersApi(Part):
         context = self._context(call)
         if context.user.id != user_id or context.credential is not None:
             raise forbidden("identity:change_password")
-        given = bodies.read(call, "user", password=bodies.password,
-                            original_password=bodies.password)
+        given = bodies.read(call, "user", PASSWORD_FIELDS)
         original, password = (bodies.needs(given, one) for one in ("original_password", "password"))
         if not password:
             raise IdentityError(400, "The new password is empty.")

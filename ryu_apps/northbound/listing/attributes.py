@@ -120,4 +120,8 @@ def list_of(convert: Convert = as_text) -> Type:
 
 def objects(**keys: Convert) -> Type:
     """A list of objects, which are looked for by these keys."""
-    return Type({"type": "array", "items": _OPEN}, keys=keys)
+    properties = {
+        name: {"type": ["integer" if convert is as_integer else "string", "null"]}
+        for name, convert in keys.items() if not name.endswith("_substr")
+    }
+    return Type({"type": "array", "items": {**_OPEN, "properties": properties}}, keys=keys)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from ryu_apps.configuration.transfer import document
 from ryu_apps.configuration.transfer.lines import FileError
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.call import Call, Reply, Route
+from ryu_apps.northbound.http.call import LINES, Call, Parameter, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.http.stream import Stream
 
@@ -21,12 +21,16 @@ class FilesApi:
         configuration = self._configuration
         return [
             Route("GET", "/v1/configuration/export", self._stream(configuration.export),
-                  "The configuration as a file, one JSON object a line", "node", None, "Document"),
+                  "The configuration as a file, one JSON object a line", "node", None, "Document",
+                  media=LINES, refusals=(409,)),
             Route("GET", "/v1/configuration/backup", self._stream(configuration.backup),
-                  "The whole store as a file, one JSON object a line", "node", None, "Document"),
+                  "The whole store as a file, one JSON object a line", "node", None, "Document",
+                  media=LINES, refusals=(409,)),
             Route("POST", "/v1/configuration/import", self.import_file,
                   "Make the configuration what an exported file says", "node", "Document", "Record",
-                  query=(("dry_run", "true: only say what would change"),)),
+                  request_media=LINES, query=(Parameter(
+                      "dry_run", "true: only say what would change",
+                      {"enum": ["true", "false"]}),)),
         ]
 
     @staticmethod

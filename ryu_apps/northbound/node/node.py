@@ -11,13 +11,17 @@ from typing import Any
 from ryu_apps.control.ownership.records import MAINTENANCE, PINS
 from ryu_apps.northbound.base import Remote
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.call import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Parameter, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.node import filters, merge
 from ryu_apps.northbound.node.others import FORWARDED, Others
 from ryu_apps.northbound.node.owner import ask_owner
 
-PAGING = (("limit", "at most so many items"), ("offset", "skip so many items"))
+_COUNT = {"type": "string", "pattern": "^[0-9]{1,12}$"}
+PAGING = (
+    Parameter("limit", "at most so many items", _COUNT),
+    Parameter("offset", "skip so many items", _COUNT),
+)
 Records = list[dict[str, Any]]
 
 
@@ -43,7 +47,7 @@ class NodeApi:
         vrouter = "/v1/vrouters/{element}"
         return [
             Route("GET", "/v1/health", self.health, "Whether this node works", "node", None,
-                  "Health"),
+                  "Health", also=((503, "Health"),)),
             Route("GET", "/v1/counts", self.counts, "Totals of this node, cheap to read", "node",
                   None, "Record"),
             Route("GET", "/v1/dns", lambda call: Reply(200, view.dns()),
@@ -70,20 +74,23 @@ class NodeApi:
             Route("GET", "/v1/ports", self.ports, "States of the ports of the system", "node",
                   None, "PortsAnswer", query=PAGING),
             Route("GET", "/v1/elements/{element}", self.element, "Show a hypervisor", "node",
-                  None, "Record"),
+                  None, "Record", refusals=(502,)),
             Route("DELETE", "/v1/elements/{element}", self.forget,
-                  "Forget a hypervisor that is gone for good", "node", status=204),
+                  "Forget a hypervisor that is gone for good", "node", status=204,
+                  refusals=(502,)),
             Route("GET", "/v1/rib", self.rib, "Routes this node knows, best ones marked", "node",
-                  None, "RibAnswer", query=(*filters.RIB.items(), *PAGING)),
+                  None, "RibAnswer", query=(*_many(filters.RIB), *PAGING)),
             Route("GET", "/v1/ports/{id}", self.port, "State and claims of a port", "node", None,
-                  "Record"),
+                  "Record", refusals=(502,)),
             Route("DELETE", "/v1/ports/{id}/duplicate", self.clear_duplicate,
-                  "Announce a port anew that was frozen as a duplicate", "node", status=204),
+                  "Announce a port anew that was frozen as a duplicate", "node", status=204,
+                  refusals=(502,)),
             Route("GET", f"{vrouter}/objects", self.objects, "What a vrouter must do", "node",
-                  None, "ObjectsAnswer", query=(("kind", "kind of object"), *PAGING)),
+                  None, "ObjectsAnswer", query=(*_many({"kind": "kind of object"}), *PAGING),
+                  refusals=(502,)),
             Route("GET", f"{vrouter}/flows", self.flows, "Flows as installed in a vrouter", "node",
                   None, "FlowsAnswer",
-                  query=(*filters.FLOWS.items(), *PAGING)),
+                  query=(*_many(filters.FLOWS), *PAGING), refusals=(502,)),
         ]
 
     def _list(self, name: str, read: Callable[[], Records]) -> Callable[[Call], Reply]:
@@ -268,6 +275,11 @@ class NodeApi:
 
     def _ask(self, call: Call, remote: Remote, method: str, root: str, *names: str) -> Reply:
         return ask_owner(self._http, call, remote, method, root, *names)
+
+
+def _many(described: dict[str, str]) -> tuple[Parameter, ...]:
+    """Parameters that may be repeated."""
+    return tuple(Parameter(name, text, many=True) for name, text in described.items())
 
 
 def _no_element(element: str) -> ApiError:

@@ -14,7 +14,7 @@ import requests
 
 from ryu_apps.control.explain.explain import ExplainError
 from ryu_apps.northbound.environment import Environment
-from ryu_apps.northbound.http.call import Call, Reply, Route
+from ryu_apps.northbound.http.call import Call, Parameter, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing.attributes import TRUE
 from ryu_apps.northbound.node.others import FORWARDED, TIMEOUT, Others, asking
@@ -23,6 +23,7 @@ from ryu_apps.northbound.node.owner import ask_owner
 LOG = logging.getLogger(__name__)
 NUMBERS = {"dport": 65535, "icmp_type": 255, "icmp_code": 255}
 """Query parameter -> its highest value."""
+_NUMBER = {"type": "string", "pattern": "^[0-9]{0,5}$"}
 
 
 class PolicyApi:
@@ -37,12 +38,16 @@ class PolicyApi:
                 "GET", "/v1/explain", self.explain, "Whether a connection is allowed, and why",
                 "node", None, "Explanation",
                 query=(
-                    ("port", "id of the sending port"), ("to", "IP address, or id of a port"),
-                    ("protocol", "name or number; icmp if absent"), ("dport", "destination port"),
-                    ("icmp_type", ""), ("icmp_code", ""),
-                    ("from", "address to send from; the port's own if absent"),
-                    ("one_way", "true: the receiver's node is not asked for the way back"),
+                    Parameter("port", "id of the sending port", required=True),
+                    Parameter("to", "IP address, or id of a port", required=True),
+                    Parameter("protocol", "name or number; icmp if absent"),
+                    Parameter("dport", "destination port", _NUMBER),
+                    Parameter("icmp_type", "", _NUMBER), Parameter("icmp_code", "", _NUMBER),
+                    Parameter("from", "address to send from; the port's own if absent"),
+                    Parameter("one_way",
+                              "true: the receiver's node is not asked for the way back"),
                 ),
+                refusals=(404,),
             ),
             Route(
                 "GET", "/v1/security-group-rules/{id}/counters", self.counters,

@@ -13,6 +13,7 @@ from ryu_apps.identity.defaults import AUTO_TOPOLOGY, DELETE_AUTO_TOPOLOGY
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
+from ryu_apps.northbound.listing import parameters
 
 
 class AutoTopology:
@@ -23,7 +24,7 @@ class AutoTopology:
         path, tag = "/v2.0/auto-allocated-topology/{project_id}", "auto-allocated-topology"
         return [
             Route("GET", path, self.show, "Make a project's topology; with fields=dry-run, check "
-                  "what that needs", tag, None, "Record", query=(("fields", ""),)),
+                  "what that needs", tag, None, "Record", query=(parameters.FIELDS,)),
             Route("DELETE", path, self.delete, "Delete a project's topology", tag, status=204),
         ]
 

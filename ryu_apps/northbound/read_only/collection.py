@@ -9,7 +9,7 @@ from typing import Any
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
-from ryu_apps.northbound.listing import listing, matching
+from ryu_apps.northbound.listing import listing, matching, parameters
 from ryu_apps.northbound.listing.attributes import Attributes
 
 View = dict[str, Any]
@@ -46,12 +46,12 @@ class ReadOnly:
         def show(call: Call, id: str) -> Reply:
             return self._show(environment, call, id)
 
-        query = tuple((name, "") for name in sorted({*self.attributes, *listing.RESERVED}))
-        found = [Route("GET", root, index, f"List {self.words}", self.path, None, "Record",
-                       query=query)]
+        found = [Route("GET", root, index, f"List {self.words}", self.path, None,
+                       f"{self.title}List", query=parameters.of(self.attributes))]
         if self.key:
             found.append(Route("GET", f"{root}/{{id}}", show, f"Show one of the {self.words}",
-                               self.path, None, "Record", query=(("fields", ""),)))
+                               self.path, None, f"{self.title}Part",
+                               query=(parameters.FIELDS,)))
         return found
 
     def _index(self, environment: Environment, call: Call, root: str) -> Reply:

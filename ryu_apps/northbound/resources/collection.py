@@ -26,13 +26,14 @@ class Action:
     """``PUT .../<id>/<name>``: ``rule(draft, id, body, context)``.
 
     Its result is the answer as it stands, of the schema ``answer``; without one it is the resource,
-    to be shown.
+    to be shown.  ``refusals``: statuses besides those of all actions.
     """
 
     name: str
     rule: Callable
     body: type[Body]
     answer: Schema | None = None
+    refusals: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Collection:
 
     ``rules``: a module with create(draft, body, context), update(draft, id, body, context) and
     delete(draft, id, context).  ``actions``: member actions (PUT).
+    ``refusals``: statuses with which a creation or an update may be refused besides
+    those of all resources.
     ``before_list(environment, call, filters)`` may make what a list must have in it.
     ``standing``: what is there besides, and is not changed.
     ``below``: makes what else stands below each of its members, of its handlers and the
@@ -88,6 +91,7 @@ class Collection:
     state: State | None = None
     standing: Standing | None = None
     filter_only: frozenset[str] = frozenset()
+    refusals: tuple[int, ...] = ()
     before_list: Callable[[Environment, Call, dict[str, set[str]]], None] | None = None
     below: tuple[Callable[[Any, Environment], Any], ...] = ()
     extensions: Extensions = field(default_factory=dict)

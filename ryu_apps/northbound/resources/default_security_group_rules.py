@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import TemplateRule
 from ryu_apps.control.config.rules import Draft
@@ -12,7 +10,6 @@ from ryu_apps.control.config.rules.access.authority import refused
 from ryu_apps.control.config.rules.security import default_security_group_rules as rules
 from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.bodies.fields import only
-from ryu_apps.northbound.bodies.schemas import obj, ref
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.listing.attributes import BOOLEAN, STRING
@@ -34,15 +31,6 @@ class DefaultSecurityGroupRuleCreate(RuleBody):
     tags: only([]) = []
 
 
-SCHEMAS: dict[str, Any] = {
-    "DefaultSecurityGroupRuleCreateRequest": {"oneOf": [
-        obj((NAME,), **{NAME: ref("DefaultSecurityGroupRuleCreate")}),
-        obj((PLURAL,), **{PLURAL: {
-            "type": "array", "items": ref("DefaultSecurityGroupRuleCreate"), "minItems": 1}}),
-    ]},
-}
-
-
 def view(rule: TemplateRule) -> View:
     return {
         "id": rule.id,
@@ -59,7 +47,7 @@ def _items(environment: Environment, call: Call, filters: dict[str, set[str]]) -
     return [view(rule) for rule in environment.configuration.read(rules.template)]
 
 
-_READ = ReadOnly(
+READ = ReadOnly(
     path="default-security-group-rules",
     name=NAME,
     plural=PLURAL,
@@ -78,20 +66,21 @@ class DefaultSecurityGroupRulesApi:
         self._env = environment
 
     def routes(self) -> list[Route]:
-        root = f"/v2.0/{_READ.path}"
+        root = f"/v2.0/{READ.path}"
         return [
-            *_READ.routes(self._env),
+            *READ.routes(self._env),
             Route("POST", root, self.create, "Create one default security group rule, or many",
-                  _READ.path, "DefaultSecurityGroupRuleCreateRequest", "Record", 201),
+                  READ.path, "DefaultSecurityGroupRuleCreateRequest",
+                  "DefaultSecurityGroupRuleCreateAnswer", 201, conditional=True),
             Route("DELETE", f"{root}/{{id}}", self.delete, "Delete a default security group rule",
-                  _READ.path, status=204),
+                  READ.path, status=204, conditional=True),
         ]
 
     def create(self, call: Call) -> Reply:
         _require(call, "create")
         requests, single = parsing.requests(call.json(), NAME, PLURAL)
         parsed = [
-            parsing.parse(DefaultSecurityGroupRuleCreate, one, _READ.attributes)
+            parsing.parse(DefaultSecurityGroupRuleCreate, one, READ.attributes)
             for one in requests
         ]
         context = self._env.context(call)

@@ -21,7 +21,7 @@ from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http import audit
 from ryu_apps.northbound.http.call import Call, Reply, Route
-from ryu_apps.northbound.listing import listing, matching
+from ryu_apps.northbound.listing import listing, matching, parameters
 from ryu_apps.northbound.resources.collection import Action, Collection, View
 
 Seen = tuple[Any, Any, bool | None]
@@ -49,25 +49,26 @@ class Handlers:
         root, member = c.root, f"{c.root}/{{id}}"
         tag = self.tag
         words = c.kind.name.replace("_", " ")
-        one, many = f"{c.title}Item", f"{c.title}List"
-        query = tuple(
-            (name, "") for name in sorted({*c.attributes, *listing.RESERVED, *listing.TAG_FILTERS})
-        )
+        one = f"{c.title}Item"
         found = [
-            Route("GET", root, self.index, f"List {c.path}", tag, None, many, query=query),
+            Route("GET", root, self.index, f"List {c.path}", tag, None, f"{c.title}List",
+                  query=parameters.of(c.attributes), refusals=(403,)),
             Route("POST", root, self.create, f"Create one {words}, or many at once", tag,
-                  f"{c.title}CreateRequest", one, 201),
-            Route("GET", member, self.show, f"Show a {words}", tag, None, one,
-                  query=(("fields", ""),)),
+                  f"{c.title}CreateRequest", f"{c.title}CreateAnswer", 201,
+                  refusals=c.refusals, conditional=True),
+            Route("GET", member, self.show, f"Show a {words}", tag, None, f"{c.title}Part",
+                  query=(parameters.FIELDS,)),
             Route("PUT", member, self.update, f"Change a {words}", tag,
-                  f"{c.title}UpdateRequest", one),
-            Route("DELETE", member, self.delete, f"Delete a {words}", tag, status=204),
+                  f"{c.title}UpdateRequest", one, refusals=c.refusals, conditional=True),
+            Route("DELETE", member, self.delete, f"Delete a {words}", tag, status=204,
+                  conditional=True),
         ]
         for action in c.actions:
             found.append(
                 Route("PUT", f"{member}/{action.name}", self._action(action),
                       action.name.replace("_", " ").capitalize(), tag, action.body.__name__,
-                      one if action.answer is None else action.answer.name)
+                      one if action.answer is None else action.answer.name,
+                      refusals=action.refusals, conditional=True)
             )
         return found
 

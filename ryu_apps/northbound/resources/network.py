@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 from pydantic import Field
 
@@ -12,7 +12,7 @@ from ryu_apps.control.config.resources.network import NETWORK
 from ryu_apps.control.config.rules import networks
 from ryu_apps.control.config.scopes import network_scope
 from ryu_apps.control.config.zones import ZONE
-from ryu_apps.northbound.bodies.fields import Names, Text, Vni, only
+from ryu_apps.northbound.bodies.fields import Names, Text, Vni, integer, only
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
     INTEGER,
@@ -27,7 +27,7 @@ from ryu_apps.northbound.resources.collection import Collection, View
 
 class NetworkUpdate(standard.Described):
     shared: bool = False
-    mtu: Annotated[int, Field(ge=0, le=65535)] | None = None
+    mtu: integer(0, 65535) | None = None
     port_security_enabled: bool = True
     network_type: str | None = Field(None, alias="provider:network_type")
     physical_network: str | None = Field(None, alias="provider:physical_network")
@@ -101,6 +101,7 @@ COLLECTION = Collection(
     update_body=NetworkUpdate,
     rules=networks,
     view=view,
+    refusals=(501,),
     extra=_within,
     attributes={
         **standard.ATTRIBUTES,

@@ -13,7 +13,16 @@ from ryu_apps.control.config.model import ROUTER_INTERFACE, Port
 from ryu_apps.control.config.resources.port import PORT
 from ryu_apps.control.config.rules.ports import ports
 from ryu_apps.northbound.base import DOWN, NodeView
-from ryu_apps.northbound.bodies.fields import MAX_LIST, Address, Body, Text, Uuid, Uuids, only
+from ryu_apps.northbound.bodies.fields import (
+    MAX_LIST,
+    Address,
+    Body,
+    Integer,
+    Text,
+    Uuid,
+    Uuids,
+    only,
+)
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
     MAC,
@@ -48,7 +57,7 @@ class DhcpOptionBody(Body):
 
     opt_name: Annotated[str, Field(min_length=1, max_length=64)]
     opt_value: Annotated[str, Field(max_length=255)] | None = None
-    ip_version: int | None = 4
+    ip_version: Integer | None = 4
 
 
 class PortUpdate(standard.Described):

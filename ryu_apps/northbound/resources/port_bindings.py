@@ -14,7 +14,7 @@ from ryu_apps.control.config.rules.ports import port_bindings as rules
 from ryu_apps.northbound.base import DOWN
 from ryu_apps.northbound.bodies.fields import Body, only
 from ryu_apps.northbound.bodies.parsing import parse, unwrap
-from ryu_apps.northbound.bodies.schemas import STRING, obj, ref
+from ryu_apps.northbound.bodies.schemas import STRING, obj, ref, wrapper
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.resources.handlers import Handlers
@@ -41,8 +41,8 @@ SCHEMAS: dict[str, Any] = {
     "PortBindingItem": obj(("binding",), binding=ref("PortBinding")),
     "PortBindingList": obj(
         ("bindings",), bindings={"type": "array", "items": ref("PortBinding")}),
-    "PortBindingCreateRequest": obj(("binding",), binding=ref("PortBindingCreate")),
-    "PortBindingUpdateRequest": obj(("binding",), binding=ref("PortBindingUpdate")),
+    "PortBindingCreateRequest": wrapper("binding", ref("PortBindingCreate")),
+    "PortBindingUpdateRequest": wrapper("binding", ref("PortBindingUpdate")),
 }
 BODIES: tuple[type[Body], ...] = (PortBindingCreate, PortBindingUpdate)
 
@@ -60,15 +60,17 @@ class PortBindings:
         item = "PortBindingItem"
         return [
             Route("GET", root, self.index, "List the bindings of a port", tag, None,
-                  "PortBindingList"),
+                  "PortBindingList", refusals=(403,)),
             Route("POST", root, self.create, "Bind a port to a further host", tag,
-                  "PortBindingCreateRequest", item, 201),
-            Route("GET", one, self.show, "Show a binding", tag, None, item),
+                  "PortBindingCreateRequest", item, 201, conditional=True),
+            Route("GET", one, self.show, "Show a binding", tag, None, item,
+                  refusals=(403,)),
             Route("PUT", one, self.update, "Change a binding", tag, "PortBindingUpdateRequest",
-                  item),
-            Route("DELETE", one, self.delete, "Delete a binding", tag, status=204),
+                  item, conditional=True),
+            Route("DELETE", one, self.delete, "Delete a binding", tag, status=204,
+                  conditional=True),
             Route("PUT", f"{one}/activate", self.activate, "Have a port be at a host", tag, None,
-                  item),
+                  item, conditional=True),
         ]
 
     def index(self, call: Call, id: str) -> Reply:

@@ -15,7 +15,7 @@ from ryu_apps.control.config.rules import Draft, quotas
 from ryu_apps.control.config.rules.access.authority import refused
 from ryu_apps.northbound.bodies import parsing
 from ryu_apps.northbound.bodies.fields import Body
-from ryu_apps.northbound.bodies.schemas import INTEGER, RECORDS, obj, ref
+from ryu_apps.northbound.bodies.schemas import INTEGER, STRING, list_of, obj, ref, wrapper
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http import audit
 from ryu_apps.northbound.http.call import Call, Reply, Route
@@ -48,8 +48,10 @@ _DETAIL = _each(("limit", "used", "reserved"), INTEGER)
 SCHEMAS: dict[str, Any] = {
     "Quota": obj(("quota",), quota=_each(quotas.COUNTED, INTEGER)),
     "QuotaDetails": obj(("quota",), quota=_each(quotas.COUNTED, _DETAIL)),
-    "QuotaList": obj(("quotas",), quotas=RECORDS),
-    "QuotaUpdateRequest": obj(("quota",), quota=ref("QuotaUpdate")),
+    "QuotaList": obj(("quotas",), quotas=list_of(obj(
+        (*quotas.COUNTED, "project_id", "tenant_id"), project_id=STRING, tenant_id=STRING,
+        **dict.fromkeys(quotas.COUNTED, INTEGER)))),
+    "QuotaUpdateRequest": wrapper("quota", ref("QuotaUpdate")),
 }
 
 
@@ -73,7 +75,7 @@ class Quotas:
             Route("GET", f"{member}/details", self.details, "Limits, and what is used of them", tag,
                   None, "QuotaDetails"),
             Route("PUT", member, self.update, "Set limits of a project", tag, "QuotaUpdateRequest",
-                  "Quota"),
+                  "Quota", conditional=True),
             Route("DELETE", member, self.delete, "Take the limits of a project back", tag,
                   status=204),
         ]

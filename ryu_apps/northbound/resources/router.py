@@ -146,7 +146,7 @@ COLLECTION = Collection(
         "vpn:export_targets": list_of(),
     },
     actions=(
-        Action("add_router_interface", routers.add_interface, InterfaceBody, _INTERFACE),
+        Action("add_router_interface", routers.add_interface, InterfaceBody, _INTERFACE, (501,)),
         Action("remove_router_interface", routers.remove_interface, InterfaceBody, _INTERFACE),
         Action("add_extraroutes", extra_routes.add, ExtraRoutesBody),
         Action("remove_extraroutes", extra_routes.remove, ExtraRoutesBody),

@@ -14,6 +14,7 @@ from ryu_apps.control.config.rules.security.security_groups import DEFAULT
 from ryu_apps.northbound.bodies.fields import (
     Address,
     Body,
+    Integer,
     Name,
     PortNumber,
     Text,
@@ -43,7 +44,7 @@ class RuleBody(SecurityGroupRuleUpdate, standard.Owned):
 
     direction: Name
     ethertype: Name | None = None
-    protocol: Annotated[int | str, Field(union_mode="left_to_right")] | None = None
+    protocol: Annotated[Integer | str, Field(union_mode="left_to_right")] | None = None
     port_range_min: PortNumber = None
     port_range_max: PortNumber = None
     remote_ip_prefix: Address | None = None

@@ -13,11 +13,13 @@ from ryu_apps.northbound.bodies.fields import (
     MAX_LIST,
     Address,
     Body,
+    Integer,
     Name,
     Names,
     Text,
     Uuid,
     UuidOrNone,
+    integer,
     only,
 )
 from ryu_apps.northbound.listing.attributes import (
@@ -61,10 +63,10 @@ class SubnetUpdate(Body):
 class SubnetCreate(SubnetUpdate, standard.Owned):
     network_id: Uuid
     cidr: Address | None = None
-    ip_version: int | None = None
+    ip_version: Integer | None = None
     subnetpool_id: UuidOrNone = None
     use_default_subnetpool: bool | None = None
-    prefixlen: Annotated[int, Field(ge=0, le=128)] | None = None
+    prefixlen: integer(0, 128) | None = None
     ipv6_address_mode: Text = ""
     ipv6_ra_mode: Text = ""
     router_external: only(False) = Field(None, alias="router:external")

@@ -9,7 +9,16 @@ from pydantic import AfterValidator, Field
 from ryu_apps.control.config.model import SubnetPool
 from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, UNLIMITED
 from ryu_apps.control.config.rules.addressing import onboarding, subnetpools
-from ryu_apps.northbound.bodies.fields import MAX_LIST, Address, Body, Name, Text, Uuid, UuidOrNone
+from ryu_apps.northbound.bodies.fields import (
+    MAX_LIST,
+    Address,
+    Body,
+    Name,
+    Text,
+    Uuid,
+    UuidOrNone,
+    integer,
+)
 from ryu_apps.northbound.bodies.schemas import STRING as STRING_SCHEMA
 from ryu_apps.northbound.bodies.schemas import Schema, obj
 from ryu_apps.northbound.listing.attributes import (
@@ -32,8 +41,8 @@ def _not_blank(value: str) -> str:
 
 
 NotBlank = Annotated[Name, AfterValidator(_not_blank)]
-Length = Annotated[int, Field(ge=0, le=128)] | None
-Quota = Annotated[int, Field(ge=0, lt=1 << 31)] | None
+Length = integer(0, 128) | None
+Quota = integer(0, (1 << 31) - 1) | None
 Prefixes = Annotated[list[Address], Field(max_length=MAX_LIST)]
 
 
@@ -98,6 +107,7 @@ COLLECTION = Collection(
     update_body=SubnetPoolUpdate,
     rules=subnetpools,
     view=view,
+    refusals=(501,),
     attributes={
         **standard.ATTRIBUTES,
         "name": STRING, "ip_version": INTEGER, "prefixes": list_of(as_prefix),

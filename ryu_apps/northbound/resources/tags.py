@@ -38,13 +38,16 @@ class Tags:
         one = f"{root}/{{tag}}"
         return [
             Route("GET", root, self.index, "List tags", tag, None, "TagsBody"),
-            Route("POST", root, self.extend, "Add tags", tag, "TagsBody", "TagsBody", 201),
+            Route("POST", root, self.extend, "Add tags", tag, "TagsBody", "TagsBody", 201,
+                  conditional=True),
             Route("PUT", root, self.replace, "Replace all tags", tag, "TagsBody",
-                  "TagsBody"),
-            Route("DELETE", root, self.clear, "Remove all tags", tag, status=204),
+                  "TagsBody", conditional=True),
+            Route("DELETE", root, self.clear, "Remove all tags", tag, status=204,
+                  conditional=True),
             Route("GET", one, self.confirm, "Whether it has the tag", tag, status=204),
-            Route("PUT", one, self.add, "Add a tag", tag, status=201),
-            Route("DELETE", one, self.remove, "Remove a tag", tag, status=204),
+            Route("PUT", one, self.add, "Add a tag", tag, status=201, conditional=True),
+            Route("DELETE", one, self.remove, "Remove a tag", tag, status=204,
+                  conditional=True),
         ]
 
     def index(self, call: Call, id: str) -> Reply:
