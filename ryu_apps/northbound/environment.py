@@ -51,9 +51,9 @@ class Environment:
         self._source = random.Random(os.urandom(16))
 
     def context(self, call: Call) -> Context:
-        text, if_match = call.header("If-Match"), None
-        if text:
-            match = _IF_MATCH.fullmatch(text)
+        if_match = None
+        if "If-Match" in call.request.headers:
+            match = _IF_MATCH.fullmatch(call.header("If-Match"))
             if not match:
                 raise ApiError(
                     400, "HTTPBadRequest", "If-Match must read 'revision_number=N'."

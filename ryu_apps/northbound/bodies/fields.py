@@ -39,9 +39,9 @@ def _integer(value: Any) -> Any:
     return value
 
 
-_INTEGER = re.compile("-?[0-9]{1,18}")
+_INTEGER = re.compile("0|-?[1-9][0-9]{0,17}")
 _INTEGER_SCHEMA: dict[str, Any] = {"anyOf": [
-    {"type": "integer"}, {"type": "string", "pattern": f"^{_INTEGER.pattern}$"},
+    {"type": "integer"}, {"type": "string", "pattern": f"^({_INTEGER.pattern})$"},
 ]}
 _NULL: dict[str, Any] = {"type": "null"}
 _UUID_SCHEMA: dict[str, Any] = {"type": "string", "format": "uuid"}
@@ -57,13 +57,26 @@ def text(most: int) -> Any:
     ]
 
 
-def integer(least: int | None = None, most: int | None = None) -> Any:
-    """Type of a number, also as text."""
-    limits = {name: value for name, value in (("minimum", least), ("maximum", most))
-              if value is not None}
-    return Annotated[int, Field(ge=least, le=most), BeforeValidator(_integer), WithJsonSchema({
-        "anyOf": [{"type": "integer", **limits}, _INTEGER_SCHEMA["anyOf"][1]],
+def integer(most: int) -> Any:
+    """Type of a number of 0 to ``most``, also as text."""
+    return Annotated[int, Field(ge=0, le=most), BeforeValidator(_integer), WithJsonSchema({
+        "anyOf": [{"type": "integer", "minimum": 0, "maximum": most},
+                  {"type": "string", "pattern": f"^({_digits(most)})$"}],
     })]
+
+
+def _digits(most: int) -> str:
+    """An expression for the numbers of 0 to ``most``, without leading zeros."""
+    text = str(most)
+    if most < 10:
+        return f"[0-{most}]"
+    found = ["[0-9]", *(f"[1-9][0-9]{{{count}}}" for count in range(1, len(text) - 1))]
+    for place, digit in enumerate(text):
+        first = 1 if not place else 0
+        if int(digit) > first:
+            rest = len(text) - place - 1
+            found.append(f"{text[:place]}[{first}-{int(digit) - 1}]" + "[0-9]" * rest)
+    return "|".join([*found, text])
 
 
 Text = text(255)
@@ -74,17 +87,28 @@ UuidOrNone = Annotated[
     WithJsonSchema({"anyOf": [_UUID_SCHEMA, {"enum": [""]}, _NULL]}),
 ]
 Uuids = Annotated[list[Uuid], Field(max_length=64)]
-Address = Annotated[str, Field(max_length=64)]
+_MOST = Field(max_length=64)
+Address = Annotated[str, _MOST, WithJsonSchema({
+    "type": "string", "maxLength": 64, "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}],
+})]
+Prefix = Annotated[str, _MOST, WithJsonSchema({
+    "type": "string", "maxLength": 64, "pattern": "^[0-9A-Fa-f:.]+(/[0-9.]{1,15})?$",
+    "examples": ["10.0.0.0/24", "fd00::/64"],
+})]
+Mac = Annotated[str, _MOST, WithJsonSchema({
+    "type": "string", "maxLength": 64, "pattern": "^[0-9A-Fa-f]{2}([:-]?[0-9A-Fa-f]{2}){5}$",
+})]
 Names = Annotated[list[Annotated[str, Field(max_length=255)]], Field(max_length=64)]
-Addresses = Annotated[list[Address], Field(max_length=4096)]
+Addresses = Annotated[list[Prefix], Field(max_length=4096)]
 Tags = Annotated[list[str], Field(max_length=1024), WithJsonSchema({
     "type": "array", "maxItems": 1024, "items": {"type": "string", "minLength": 1, "maxLength": 255}
 })]
-Integer = integer()
+Integer = Annotated[int, BeforeValidator(_integer), WithJsonSchema(_INTEGER_SCHEMA)]
 IntegerOrNone = Annotated[
     Integer | None, BeforeValidator(_or_none),
     WithJsonSchema({"anyOf": [*_INTEGER_SCHEMA["anyOf"], {"enum": [""]}, _NULL]}),
 ]
+IpVersion = Annotated[Integer, WithJsonSchema({"enum": [4, 6, "4", "6"]})]
 Vni = PortNumber = IntegerOrNone
 
 

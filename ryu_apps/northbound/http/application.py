@@ -29,8 +29,9 @@ NOBODY = Principal(roles=frozenset())
 NETWORKING = "/v2.0/"
 IDENTITY = "/v3"
 """Paths of the Identity API begin with this."""
-REQUEST_ID, PRINCIPAL = "vnc.request_id", "vnc.principal"
-"""In the environment of a request: its number, and who makes it."""
+REQUEST_ID, PRINCIPAL, OF_IDENTITY = "vnc.request_id", "vnc.principal", "vnc.identity"
+"""In the environment of a request: its number, who makes it, and whether its route speaks as the
+Identity API does."""
 READING = ("GET", "HEAD", "OPTIONS")
 _REQUEST = re.compile(r"req-[0-9a-fA-F-]{36}")
 LOGGED = 500
@@ -103,8 +104,9 @@ class Application:
     def _answer(self, request: Request) -> Reply:
         """In the words of the API that was asked."""
         reply = self._reply(request)
-        if self._identity and isinstance(reply.body, dict) and _raw_path(
-            request).startswith(IDENTITY):
+        identity = request.environ.get(OF_IDENTITY) or (
+            self._identity and _raw_path(request).startswith(IDENTITY))
+        if identity and isinstance(reply.body, dict):
             error = reply.body.get("NeutronError")
             if error is not None:
                 return reply._replace(body=identity_error(reply.status, error["message"]))
@@ -154,6 +156,7 @@ class Application:
         methods, texts = self._match(path.rstrip("/") or "/")
         method = "GET" if request.method == "HEAD" else request.method
         route = (methods or {}).get(method)
+        request.environ[OF_IDENTITY] = route is not None and route.identity
         if route is not None and route.public:
             call = Call(request, self._authorize(NOBODY))
         else:

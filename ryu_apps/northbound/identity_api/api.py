@@ -23,7 +23,7 @@ PARTS = (
 def routes(service: IdentityService, url: str) -> list[Route]:
     """``/v3``, and what may be asked without a login.  ``url``: where clients reach this node, or
     "": where they asked."""
-    return [spoken(route) for part in PARTS for route in part(service, url).routes()]
+    return [spoken(route, url) for part in PARTS for route in part(service, url).routes()]
 
 
 def operations(service: IdentityService) -> list[Route]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ryu_apps.connections.source import source_of
-from ryu_apps.identity.base import token_of
+from ryu_apps.identity.base import Unauthenticated, token_of
 from ryu_apps.identity.defaults import READ_SYSTEM
 from ryu_apps.identity.directory.errors import IdentityError, forbidden
 from ryu_apps.identity.directory.rules import Plan
@@ -93,12 +93,16 @@ def _truth(text: str) -> str:
     return {"1": "true", "0": "false", "": "true"}.get(text.lower(), text.lower())
 
 
-def spoken(route: Route) -> Route:
-    """The route, answering errors of identity as Keystone does."""
+def spoken(route: Route, url: str = "") -> Route:
+    """The route, answering errors of identity as Keystone does: a 401 says where tokens come from
+    (RFC 9110 section 11.6.1).  ``url``: where clients reach this node, or "": where they asked."""
     def handle(call: Call, **parameters: str) -> Reply:
         try:
             return route.handler(call, **parameters)
         except IdentityError as error:
+            if error.status == 401:
+                base = url.rstrip("/") or call.base_url()
+                raise Unauthenticated(str(error), f"{base}/v3") from None
             headers = (("Retry-After", str(error.retry)),) if error.retry else ()
             return Reply(error.status, identity_error(error.status, str(error)), headers)
 

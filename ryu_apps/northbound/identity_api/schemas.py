@@ -77,8 +77,8 @@ _ANSWERS: dict[str, Any] = {
     "Token": _whole(token=obj(
         ("methods", "audit_ids", "issued_at", "expires_at", "user"),
         methods=list_of({"enum": list(METHODS)}), audit_ids=list_of(STRING), issued_at=_TIME,
-        expires_at=_TIME, user=obj(("id", "name", "domain", "password_expires_at"), id=STRING,
-                                   name=STRING, domain=_NAMED, password_expires_at={"type": "null"}),
+        expires_at=_TIME, user=_whole(id=STRING, name=STRING, domain=_NAMED,
+                                      password_expires_at={"type": "null"}),
         project=_OF_DOMAIN, is_domain=_BOOLEAN, system=_whole(all=_BOOLEAN),
         roles=list_of(_whole(id=_ROLE, name=_ROLE)), catalog=_CATALOG,
         application_credential=_whole(id=STRING, name=STRING, restricted=_BOOLEAN))),

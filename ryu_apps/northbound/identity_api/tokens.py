@@ -24,8 +24,8 @@ class TokensApi(Part):
         return [
             Route("GET", "/v3", self.version, "The version of the Identity API", TAG, None,
                   "IdentityVersion", public=True),
-            Route("POST", "/v3/auth/tokens", self.login, "Log in", TAG, "LoginRequest", "Token", 201,
-                  public=True, refusals=(401, 429), gives=_GIVES, query=_NOCATALOG),
+            Route("POST", "/v3/auth/tokens", self.login, "Log in", TAG, "LoginRequest", "Token",
+                  201, public=True, refusals=(401, 429), gives=_GIVES, query=_NOCATALOG),
             Route("GET", "/v3/auth/tokens", self.show, "What a token gives", TAG, None, "Token",
                   needs=(SUBJECT,), gives=_GIVES, refusals=(404,), query=_NOCATALOG),
             Route("DELETE", "/v3/auth/tokens", self.revoke, "Void a token", TAG, status=204,

@@ -24,7 +24,8 @@ class AutoTopology:
         path, tag = "/v2.0/auto-allocated-topology/{project_id}", "auto-allocated-topology"
         return [
             Route("GET", path, self.show, "Make a project's topology; with fields=dry-run, check "
-                  "what that needs", tag, None, "Record", query=(parameters.FIELDS,)),
+                  "what that needs", tag, None, "Record", query=(parameters.FIELDS,),
+                  refusals=(403, 409)),
             Route("DELETE", path, self.delete, "Delete a project's topology", tag, status=204),
         ]
 

@@ -7,7 +7,7 @@ from typing import Any
 from ryu_apps.control.config.model import AddressScope
 from ryu_apps.control.config.resources.address_scope import ADDRESS_SCOPE
 from ryu_apps.control.config.rules.addressing import address_scopes
-from ryu_apps.northbound.bodies.fields import Body, Integer, Name, Text
+from ryu_apps.northbound.bodies.fields import Body, IpVersion, Name, Text
 from ryu_apps.northbound.listing.attributes import BOOLEAN, INTEGER, STRING
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, View
@@ -20,7 +20,7 @@ class AddressScopeUpdate(Body):
 
 
 class AddressScopeCreate(AddressScopeUpdate, standard.Owned):
-    ip_version: Integer
+    ip_version: IpVersion
 
 
 def view(item: AddressScope, _extra: Any) -> View:

@@ -27,7 +27,7 @@ from ryu_apps.northbound.resources.collection import Collection, View
 
 class NetworkUpdate(standard.Described):
     shared: bool = False
-    mtu: integer(0, 65535) | None = None
+    mtu: integer(65535) | None = None
     port_security_enabled: bool = True
     network_type: str | None = Field(None, alias="provider:network_type")
     physical_network: str | None = Field(None, alias="provider:physical_network")

@@ -17,7 +17,9 @@ from ryu_apps.northbound.bodies.fields import (
     MAX_LIST,
     Address,
     Body,
-    Integer,
+    IpVersion,
+    Mac,
+    Prefix,
     Text,
     Uuid,
     Uuids,
@@ -48,8 +50,8 @@ class FixedIpBody(Body):
 
 
 class AddressPairBody(Body):
-    ip_address: Address
-    mac_address: Address | None = None
+    ip_address: Prefix
+    mac_address: Mac | None = None
 
 
 class DhcpOptionBody(Body):
@@ -57,12 +59,12 @@ class DhcpOptionBody(Body):
 
     opt_name: Annotated[str, Field(min_length=1, max_length=64)]
     opt_value: Annotated[str, Field(max_length=255)] | None = None
-    ip_version: Integer | None = 4
+    ip_version: IpVersion | None = 4
 
 
 class PortUpdate(standard.Described):
     fixed_ips: Annotated[list[FixedIpBody], Field(max_length=MAX_LIST)] | None = None
-    mac_address: Address | None = None
+    mac_address: Mac | None = None
     device_id: Text = ""
     device_owner: Text = ""
     requested_host: Text = Field("", alias="binding:host_id")

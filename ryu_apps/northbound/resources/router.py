@@ -15,6 +15,7 @@ from ryu_apps.northbound.bodies.fields import (
     Address,
     Body,
     Names,
+    Prefix,
     Uuid,
     UuidOrNone,
     only,
@@ -52,7 +53,7 @@ class GatewayBody(Body):
 
 
 class RouteBody(Body):
-    destination: Address
+    destination: Prefix
     nexthop: Address
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroupRule, TemplateRule, normalized
+from ryu_apps.control.config.protocols import PROTOCOLS
 from ryu_apps.control.config.resources.security_group_rule import SECURITY_GROUP_RULE
-from ryu_apps.control.config.rules.security import security_group_rules
+from ryu_apps.control.config.rules.security import rule_fields, security_group_rules
 from ryu_apps.control.config.rules.security.security_groups import DEFAULT
 from ryu_apps.northbound.bodies.fields import (
-    Address,
     Body,
     Integer,
     Name,
     PortNumber,
+    Prefix,
     Text,
     Uuid,
     UuidOrNone,
@@ -34,6 +35,18 @@ from ryu_apps.northbound.listing.attributes import (
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, View
 
+Direction = Annotated[Name, WithJsonSchema({"enum": list(rule_fields.DIRECTIONS)})]
+Ethertype = Annotated[
+    Name, WithJsonSchema({"type": "string", "pattern": "^([Ii][Pp][Vv][46])?$"})]
+Protocol = Annotated[
+    Annotated[Integer | str, Field(union_mode="left_to_right")],
+    WithJsonSchema({"anyOf": [
+        {"type": "integer", "minimum": -1, "maximum": 255},
+        {"type": "string", "pattern": "^(-1|[0-9]{0,3})$"},
+        {"enum": ["any", *sorted(PROTOCOLS)]},
+    ]}),
+]
+
 
 class SecurityGroupRuleUpdate(Body):
     description: Text = ""
@@ -42,12 +55,12 @@ class SecurityGroupRuleUpdate(Body):
 class RuleBody(SecurityGroupRuleUpdate, standard.Owned):
     """Ports of TCP, UDP and SCTP; for ICMP ``port_range_min`` is the type, ``_max`` the code."""
 
-    direction: Name
-    ethertype: Name | None = None
-    protocol: Annotated[Integer | str, Field(union_mode="left_to_right")] | None = None
+    direction: Direction
+    ethertype: Ethertype | None = None
+    protocol: Protocol | None = None
     port_range_min: PortNumber = None
     port_range_max: PortNumber = None
-    remote_ip_prefix: Address | None = None
+    remote_ip_prefix: Prefix | None = None
     remote_group_id: Name | None = None
     remote_address_group_id: UuidOrNone = None
 

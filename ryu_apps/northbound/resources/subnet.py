@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from ryu_apps.control.config.model import Subnet
 from ryu_apps.control.config.resources.subnet import SUBNET
-from ryu_apps.control.config.rules.addressing import subnets
+from ryu_apps.control.config.rules.addressing import ipv6_modes, subnets
 from ryu_apps.northbound.bodies.fields import (
     MAX_LIST,
     Address,
     Body,
-    Integer,
+    IpVersion,
     Name,
     Names,
+    Prefix,
     Text,
     Uuid,
     UuidOrNone,
@@ -36,6 +37,8 @@ from ryu_apps.northbound.listing.attributes import (
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, View
 
+Mode = Annotated[Text, WithJsonSchema({"enum": [None, "", *ipv6_modes.MODES]})]
+
 
 class PoolBody(Body):
     start: Address
@@ -43,7 +46,7 @@ class PoolBody(Body):
 
 
 class HostRouteBody(Body):
-    destination: Address
+    destination: Prefix
     nexthop: Address
 
 
@@ -62,13 +65,13 @@ class SubnetUpdate(Body):
 
 class SubnetCreate(SubnetUpdate, standard.Owned):
     network_id: Uuid
-    cidr: Address | None = None
-    ip_version: Integer | None = None
+    cidr: Prefix | None = None
+    ip_version: IpVersion | None = None
     subnetpool_id: UuidOrNone = None
     use_default_subnetpool: bool | None = None
-    prefixlen: integer(0, 128) | None = None
-    ipv6_address_mode: Text = ""
-    ipv6_ra_mode: Text = ""
+    prefixlen: integer(128) | None = None
+    ipv6_address_mode: Mode = ""
+    ipv6_ra_mode: Mode = ""
     router_external: only(False) = Field(None, alias="router:external")
 
 

@@ -11,9 +11,9 @@ from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, UNLIMITED
 from ryu_apps.control.config.rules.addressing import onboarding, subnetpools
 from ryu_apps.northbound.bodies.fields import (
     MAX_LIST,
-    Address,
     Body,
     Name,
+    Prefix,
     Text,
     Uuid,
     UuidOrNone,
@@ -41,9 +41,9 @@ def _not_blank(value: str) -> str:
 
 
 NotBlank = Annotated[Name, AfterValidator(_not_blank)]
-Length = integer(0, 128) | None
-Quota = integer(0, (1 << 31) - 1) | None
-Prefixes = Annotated[list[Address], Field(max_length=MAX_LIST)]
+Length = integer(128) | None
+Quota = integer((1 << 31) - 1) | None
+Prefixes = Annotated[list[Prefix], Field(max_length=MAX_LIST)]
 
 
 class SubnetPoolUpdate(Body):
