@@ -72,12 +72,13 @@ test-lab: root deps venv ## End to end: namespaces, traffic, kill -9
 .PHONY: soak
 soak: root deps venv ## 100,000 mutated inputs: of each protocol of VMs, at each listener of a node
 	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" HYPOTHESIS_PROFILE=soak VNC_TENANCY_EXAMPLES=$${VNC_TENANCY_EXAMPLES:-400} \
+		VNC_SCHEMA_REQUESTS=$${VNC_SCHEMA_REQUESTS:-10000} \
 		VNC_HOSTILE_PACKETS=$${VNC_HOSTILE_PACKETS:-100000} \
 		VNC_DOOR_CLIENTS=$${VNC_DOOR_CLIENTS:-1000} VNC_DOOR_CONNECTS=$${VNC_DOOR_CONNECTS:-10000} \
 		VNC_DOOR_INPUTS=$${VNC_DOOR_INPUTS:-100000} $(PYTEST) -v -s \
 		tests/property/test_hostile_soak.py tests/property/test_proxy_hostile.py \
 		tests/unit/southbound/test_packet_in.py tests/property/test_rest_tenancy.py \
-		tests/ovs/doors
+		tests/property/test_openapi_requests.py tests/ovs/doors
 
 .PHONY: chaos
 chaos: root deps venv ## Faults at random under traffic, MINUTES=10; SEED=N repeats a run

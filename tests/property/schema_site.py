@@ -165,6 +165,9 @@ class Site:
             make("rbac-policies", "rbac_policy", object_type="network", object_id=network,
                  action="access_as_shared", target_tenant=self.red)
             self.view.states[port] = PortState("ACTIVE", "hv1", ELEMENT)
+        for kind in ("segment", "network_segment_range"):
+            found = self.ask("GET", f"/v2.0/{kind}s", token=self.root).json[f"{kind}s"]
+            self.ids[kind] = [one["id"] for one in found]
         self._make(self.root, "/v2.0/default-security-group-rules", "default_security_group_rule",
                    direction="egress", protocol="udp")
 

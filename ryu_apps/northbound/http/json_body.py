@@ -4,6 +4,7 @@ from it."""
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from ryu_apps.northbound.http.errors import ApiError
@@ -36,12 +37,30 @@ def decode(raw: bytes) -> Any:
         raise ApiError(
             400, "HTTPBadRequest", f"The body is not valid JSON: {reason[:200]}."
         ) from error
+    if _SURROGATE.search(raw) and not _is_text(data):
+        raise ApiError(
+            400, "HTTPBadRequest",
+            "The body has half of a surrogate pair in it, which is no character (RFC 8259 section "
+            "8.2).",
+        )
     if _deeper(data, MAX_DEPTH):
         raise ApiError(
             400, "HTTPBadRequest",
             f"The body has more than {MAX_DEPTH} lists and objects within one another.",
         )
     return data
+
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+def _is_text(data: Any) -> bool:
+    """Whether all strings are of characters."""
+    try:
+        json.dumps(data, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _no_constant(text: str) -> Any:

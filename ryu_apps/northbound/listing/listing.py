@@ -49,10 +49,11 @@ class Listing:
 
 
 def parse(
-    query: Any, known: Iterable[str], max_page: int, hidden: Collection[str] = ()
+    query: Any, known: Iterable[str], max_page: int, hidden: Collection[str] = (),
+    unsorted: Collection[str] = (),
 ) -> Listing:
     """Read a query string (a multidict) for resources with the attributes ``known``, some
-    ``hidden`` from this client.
+    ``hidden`` from this client, some ``unsorted``: what they cannot be sorted by.
 
     Raises ApiError 403 for what is hidden: who filters or sorts by it would learn it.  Raises 400
     for an attribute that does not exist or a malformed value: a filter that
@@ -75,7 +76,8 @@ def parse(
                                f"{', '.join(sorted(known.difference(hidden)))}.")
             _shown(key, hidden)
             listing.filters[key] = set(values)
-    listing.sort = _sort(query.getall("sort_key"), query.getall("sort_dir"), known)
+    listing.sort = _sort(query.getall("sort_key"), query.getall("sort_dir"),
+                         known.difference(unsorted))
     for key, _ in listing.sort:
         _shown(key, hidden)
     listing.limit = _limit(query.get("limit"), max_page)

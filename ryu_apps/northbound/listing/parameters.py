@@ -3,7 +3,7 @@ from the type of its attribute."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from ryu_apps.northbound.http.call import Parameter
@@ -40,8 +40,9 @@ _PAGING = (
 )
 
 
-def of(attributes: Attributes) -> tuple[Parameter, ...]:
-    """Those of a list of resources with these attributes."""
+def of(attributes: Attributes, unsorted: Collection[str] = ()) -> tuple[Parameter, ...]:
+    """Those of a list of resources with these attributes, ``unsorted`` those that it cannot be
+    sorted by."""
     found = [
         Parameter(name, "", _filter(kind), many=True) for name, kind in sorted(attributes.items())
         if name != "tags"
@@ -49,9 +50,10 @@ def of(attributes: Attributes) -> tuple[Parameter, ...]:
     if "tags" in attributes:
         found += [Parameter(name, "names of tags, separated by commas", many=True)
                   for name in sorted(TAG_FILTERS)]
+    keys = sorted({*attributes}.difference(unsorted))
     return (
         *found, FIELDS, *_PAGING,
-        Parameter("sort_key", "attribute to sort by", {"enum": sorted(attributes)}, many=True),
+        Parameter("sort_key", "attribute to sort by", {"enum": keys}, many=True),
         Parameter("sort_dir", "as many as sort_key", {"enum": ["asc", "desc"]}, many=True),
     )
 

@@ -47,7 +47,7 @@ class ReadOnly:
             return self._show(environment, call, id)
 
         found = [Route("GET", root, index, f"List {self.words}", self.path, None,
-                       f"{self.title}List", query=parameters.of(self.attributes))]
+                       f"{self.title}List", query=parameters.of(self.attributes, self.filter_only))]
         if self.key:
             found.append(Route("GET", f"{root}/{{id}}", show, f"Show one of the {self.words}",
                                self.path, None, f"{self.title}Part",
@@ -55,7 +55,8 @@ class ReadOnly:
         return found
 
     def _index(self, environment: Environment, call: Call, root: str) -> Reply:
-        asked = listing.parse(call.query, self.attributes, environment.max_page)
+        asked = listing.parse(
+            call.query, self.attributes, environment.max_page, unsorted=self.filter_only)
         items = self.items(environment, call, asked.filters)
         matches = matching.matcher(asked, self.attributes)
         found = [self._with_id(item) for item in items if matches(item)]

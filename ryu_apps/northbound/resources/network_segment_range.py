@@ -11,7 +11,7 @@ from ryu_apps.control.config.resources.network_segment_range import (
     NETWORK_SEGMENT_RANGE,
 )
 from ryu_apps.control.config.rules import segment_ranges
-from ryu_apps.northbound.bodies.fields import Body, Name, Text
+from ryu_apps.northbound.bodies.fields import Body, Integer, Name, Text
 from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
@@ -28,13 +28,13 @@ from ryu_apps.northbound.resources.collection import Collection, Standing, View
 class NetworkSegmentRangeUpdate(Body):
     name: Name = ""
     description: Text = ""
-    minimum: int = segment_ranges.FIRST
-    maximum: int = segment_ranges.LAST
+    minimum: Integer = segment_ranges.FIRST
+    maximum: Integer = segment_ranges.LAST
 
 
 class NetworkSegmentRangeCreate(NetworkSegmentRangeUpdate, standard.Owned):
-    minimum: int
-    maximum: int
+    minimum: Integer
+    maximum: Integer
     network_type: Text
     physical_network: Text = ""
     shared: bool = True

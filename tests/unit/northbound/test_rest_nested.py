@@ -267,11 +267,12 @@ def test_clients_are_told_of_it(site):
     assert set(document["paths"][path]) == {"get", "post"}
     member = document["paths"][f"{path}/{{id}}"]
     assert set(member) == {"get", "put", "delete"}
-    assert [one["name"] for one in member["put"]["parameters"]] == ["trial_policy_id", "id"]
+    assert [one["name"] for one in member["put"]["parameters"]] == [
+        "trial_policy_id", "id", "If-Match"]
     assert f"{path}/{{id}}/tags" not in document["paths"]
     schemas = document["components"]["schemas"]
     assert schemas["Trial_limitItem"]["required"] == ["limit"]
-    assert set(schemas["Trial_limit"]["properties"]) == {"id", "kbps"}
+    assert set(schemas["Trial_limitFields"]["properties"]) == {"id", "kbps"}
     # The parent's tags are as all tags.
     policy = site.policy(RED)
     site.call(RED, "PUT", f"{policy}/tags/x", None, 201)
