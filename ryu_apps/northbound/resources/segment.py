@@ -48,6 +48,7 @@ COLLECTION = Collection(
     update_body=SegmentUpdate,
     rules=segments,
     view=view,
+    refusals=(501,),
     attributes={
         **{name: kind for name, kind in standard.ATTRIBUTES.items() if name not in _OF_PROJECTS},
         "name": or_null("string"), "network_id": STRING, "network_type": STRING,
