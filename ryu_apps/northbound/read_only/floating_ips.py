@@ -48,7 +48,7 @@ class FloatingIps:
         root, tag = f"/v2.0/{FLOATING_IPS.path}", FLOATING_IPS.path
         return [
             Route("POST", root, self.create, "Always refused: there are no floating IPs", tag,
-                  None, "Record", 201),
+                  None, "Record", 201, refusals=(501,)),
             Route("PUT", f"{root}/{{id}}", self.absent, "Always refused", tag, None, "Record"),
             Route("DELETE", f"{root}/{{id}}", self.absent, "Always refused", tag, status=204),
         ]

@@ -55,6 +55,23 @@ def test_every_refusal_is_documented_with_its_schema(users):
             assert "default" not in operation["responses"], (path, method)
 
 
+def references(value):
+    if isinstance(value, dict):
+        for key, one in value.items():
+            yield from [one] if key == "$ref" else references(one)
+    elif isinstance(value, list):
+        for one in value:
+            yield from references(one)
+
+
+def test_what_is_referred_to_is_there(users):
+    document = users.get("/openapi.json")
+    for reference in set(references(document)):
+        found = document
+        for part in reference.removeprefix("#/").split("/"):
+            found = found[part]
+
+
 def test_nobody_is_refused_where_all_are_known(node):
     document = node.get("/openapi.json")
     assert "securitySchemes" not in document["components"]
