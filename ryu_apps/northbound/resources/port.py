@@ -194,6 +194,8 @@ COLLECTION = Collection(
         "extra_dhcp_opt": ("Neutron Extra DHCP options", "DHCP options that a port gets besides"),
         "ip-substring-filtering": (
             "IP address substring filtering", "Ports are found by a part of their address"),
+        "port-mac-address-regenerate": (
+            "Neutron Port MAC address regenerate", "mac_address null gives a port a new one"),
         "port-security": ("Port Security", "Anti-spoofing of a port or network can be turned off"),
         "port-security-groups-filtering": (
             "Port filtering on security groups", "Ports are found by their security groups"),

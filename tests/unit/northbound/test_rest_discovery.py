@@ -27,7 +27,7 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "network-ip-availability", "service-type",
         "extraroute", "extraroute-atomic", "subnet-service-types",
         "security-groups-default-rules",
-        "subnet_onboard", "network-segment-range",
+        "subnet_onboard", "network-segment-range", "port-mac-address-regenerate",
         "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
         "segment", "standard-attr-segment",
         "quotas", "quota_details", "rbac-policies", "security-groups-shared-filtering",

@@ -383,3 +383,27 @@ def test_a_way_out_is_not_there_yet_and_nothing_says_it_is(node):
                             "NotImplemented")
         assert "no external networks yet" in text
         node.call(method, path, {"network": {"router:external": False}})
+
+
+def test_a_port_gets_a_new_mac(node):
+    """Null asks for one, and addresses that follow from it follow."""
+    network = node.make("network")["id"]
+    node.make("subnet", network_id=network, cidr="fd00::/64", ipv6_address_mode="slaac",
+              ipv6_ra_mode="slaac")
+    port = node.make("port", network_id=network, mac_address="fa:16:3e:00:00:01")
+    path = f"/v2.0/ports/{port['id']}"
+    after = node.call("PUT", path, {"port": {"mac_address": None}})["port"]
+    assert after["mac_address"] != port["mac_address"]
+    assert after["mac_address"].startswith("fa:16:3e:")
+    assert [one["subnet_id"] for one in after["fixed_ips"]] == [
+        one["subnet_id"] for one in port["fixed_ips"]]
+    assert after["fixed_ips"] != port["fixed_ips"]
+    assert after["revision_number"] == port["revision_number"] + 1
+    again = node.call("PUT", path, {"port": {"mac_address": after["mac_address"]}})["port"]
+    assert again == after
+    router = node.make("router")["id"]
+    subnet = node.make("subnet", network_id=network, cidr="10.0.0.0/24")["id"]
+    interface = node.call("PUT", f"/v2.0/routers/{router}/add_router_interface",
+                          {"subnet_id": subnet})["port_id"]
+    node.refused("PUT", f"/v2.0/ports/{interface}", {"port": {"mac_address": None}}, 409,
+                 "ServicePortInUse")

@@ -87,10 +87,12 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
         body, "name", "description", "admin_state_up", "device_id", "device_owner",
         "requested_host",
     )
-    if body.get("mac_address") is not None:
-        mac = mac_addresses.parsed(body["mac_address"])
-        if mac != old.mac_address:
-            fields["mac_address"] = mac_addresses.chosen(draft, old.network_id, mac, context)
+    if "mac_address" in body:
+        asked = body["mac_address"]
+        # Null asks for a new one (extension "port-mac-address-regenerate").
+        if asked is None or mac_addresses.parsed(asked) != old.mac_address:
+            mac = mac_addresses.chosen(draft, old.network_id, asked, context)
+            fields["mac_address"] = mac
             fields["fixed_ips"] = ipv6_modes.follow_mac(draft, old, mac)
     if body.get("fixed_ips") is not None and not old.is_router_interface:
         network = draft.config.networks[old.network_id]
@@ -182,7 +184,8 @@ def _interface_untouched(old: Port, body: dict[str, Any]) -> None:
         name for name, value in present.items()
         if name in body and body[name] is not None and body[name] != value
     ]
-    if body.get("mac_address") and mac_addresses.parsed(body["mac_address"]) != old.mac_address:
+    mac = body.get("mac_address", old.mac_address)
+    if mac is None or mac_addresses.parsed(mac) != old.mac_address:
         changed.append("mac_address")
     if body.get("fixed_ips") is not None and not fixed_ips.unchanged(old, body["fixed_ips"]):
         changed.append("fixed_ips")
