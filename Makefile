@@ -85,7 +85,7 @@ chaos: root deps venv ## Faults at random under traffic, MINUTES=10; SEED=N repe
 	@cd "$(ROOT)"; "$(BIN)/python" -m lab.chaos --minutes "$${MINUTES:-10}" $${SEED:+--seed "$$SEED"}
 
 .PHONY: conformance
-conformance: venv ## Other people's test suites, with a real Keystone; SUITE=tempest|neutron, REGEX=...
+conformance: venv ## Other people's test suites, with a real Keystone; SUITE=tempest|neutron|sdk|ansible, REGEX=...
 	@cd "$(ROOT)"; "$(BIN)/python" -m lab.conformance $(SUITE) $${REGEX:+--regex "$$REGEX"}
 
 .PHONY: bench
@@ -95,5 +95,6 @@ bench: root deps venv ## The benchmarks of docs/benchmarks.md
 .PHONY: clean
 clean: ## Remove .venv and caches
 	@rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}"/vnc/keystone-* \
-		"$${XDG_CACHE_HOME:-$$HOME/.cache}"/vnc/conformance-* "$(VENV)" "$(ROOT)"/.pytest_cache "$(ROOT)"/.ruff_cache "$(ROOT)"/.hypothesis \
+		"$${XDG_CACHE_HOME:-$$HOME/.cache}"/vnc/conformance-* \
+		"$${XDG_CACHE_HOME:-$$HOME/.cache}"/vnc/ansible-* "$(VENV)" "$(ROOT)"/.pytest_cache "$(ROOT)"/.ruff_cache "$(ROOT)"/.hypothesis \
 		"$(ROOT)"/.import_linter_cache "$(ROOT)"/*.egg-info

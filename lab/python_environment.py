@@ -12,6 +12,9 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 INSTALLING = 900
@@ -30,21 +33,43 @@ def python(name: str, requirements: Path) -> Path:
     what pip said."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     key = hashlib.sha256(requirements.read_bytes() + version.encode()).hexdigest()[:12]
-    made = cache() / f"{name}-{key}"
+    return _once(f"{name}-{key}", lambda made: _make(made, requirements)) / "bin" / "python"
+
+
+def part_of_wheel(python: Path, requirement: str, part: str) -> Path:
+    """A directory with the files of a distribution whose names begin with ``part``.
+    ``requirement``: it and its exact version.  ``python``: for which interpreter."""
+    name, _, version = requirement.partition("==")
+
+    def make(made: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=made.parent) as place:
+            _run(str(python), "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
+                 "--no-deps", "--only-binary", ":all:", "--dest", place, requirement)
+            (wheel,) = Path(place).glob("*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                files = [one for one in archive.namelist() if one.startswith(part)]
+                archive.extractall(made, files)
+
+    return _once(f"{name}-{version}", make)
+
+
+def _once(name: str, make: Callable[[Path], None]) -> Path:
+    """The directory of a name, made if it is not whole.  Several may ask at a time."""
+    made = cache() / name
     made.parent.mkdir(parents=True, exist_ok=True)
-    with open(made.with_suffix(".lock"), "w") as lock:
+    with open(made.parent / f"{name}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (made / "complete").exists():
-            _make(made, requirements)
-    return made / "bin" / "python"
+            shutil.rmtree(made, ignore_errors=True)
+            make(made)
+            (made / "complete").touch()
+    return made
 
 
 def _make(made: Path, requirements: Path) -> None:
-    shutil.rmtree(made, ignore_errors=True)
     _run(sys.executable, "-m", "venv", str(made))
     _run(str(made / "bin" / "python"), "-m", "pip", "install", "--quiet",
          "--disable-pip-version-check", "--no-deps", "-r", str(requirements))
-    (made / "complete").touch()
 
 
 def _run(*words: str) -> None:

@@ -1,98 +1,37 @@
-"""A workspace of tempest: its configuration, its runs and what came of them."""
+"""A workspace of tempest: its configuration and its runs."""
 
 from __future__ import annotations
 
-import os
-import re
-import subprocess
-from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from lab import python_environment
+from lab.conformance.outcome import Outcome
+from lab.conformance.site import Site, environment
+from lab.conformance.stestr import Runner
 from lab.keystone.server import ADMIN, PASSWORD, REGION
 
-HERE = Path(__file__).parent
-REQUIREMENTS, EXCLUDED = HERE / "requirements.txt", HERE / "excluded.txt"
-_COUNT = re.compile(r"^ - (Passed|Skipped|Failed|Unexpected Success): (\d+)", re.MULTILINE)
-_NEXT = re.compile(r"^\{\d+\} |^Captured pythonlogging", re.MULTILINE)
-"""Where what a test has said ends."""
-CREDENTIALS = ("OS_AUTH_TYPE", "OS_ENDPOINT", "OS_CLOUD", "OS_AUTH_URL", "OS_TOKEN")
-"""Variables of whoever runs this that clients would read."""
-
-
-class Outcome(NamedTuple):
-    """``failed``: the names of the tests."""
-
-    passed: int
-    skipped: int
-    failed: tuple[str, ...]
-
-
-def excluded() -> list[tuple[str, str]]:
-    """(regular expression of a test's name, why it is not run) of each line of the file."""
-    found = []
-    for line in EXCLUDED.read_text().splitlines():
-        pattern, _, reason = line.partition("  # ")
-        if pattern.strip() and not line.startswith("#"):
-            found.append((pattern.strip(), reason.strip()))
-    return found
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
 class Workspace:
-    """``directory``: for its files.  ``keystone``: URL of the Identity API.  ``extensions``: what
-    the node lists."""
+    """``directory``: for its files."""
 
-    def __init__(self, directory: Path, keystone: str, extensions: Iterable[str]) -> None:
-        self.directory = directory
-        self._python = python_environment.python("conformance", REQUIREMENTS)
-        self._output = directory / "run.out"
+    def __init__(self, directory: Path, site: Site) -> None:
+        directory.mkdir(exist_ok=True)
+        python = python_environment.python("conformance", REQUIREMENTS)
+        where = directory / "workspace"
         # Its list of workspaces would be the user's own, and has each name once.
-        self._tempest("init", "--workspace-path", str(directory / "workspaces.yaml"),
-                      str(directory / "workspace"))
-        self._where = directory / "workspace"
-        (self._where / "etc" / "tempest.conf").write_text(
-            _configuration(keystone, sorted(extensions), directory / "locks"))
+        Runner(python, directory, environment()).call(
+            "tempest", "init", "--workspace-path", str(directory / "workspaces.yaml"), str(where),
+            check=True)
+        (where / "etc" / "tempest.conf").write_text(
+            _configuration(site.keystone.url, site.extensions(), directory / "locks"))
+        self._runner = Runner(python, where, environment())
 
     def run(self, regex: str, workers: int) -> Outcome:
-        """Run the tests whose names match.  Raises CalledProcessError where none could be."""
-        patterns = self.directory / "excluded"
-        patterns.write_text("".join(f"{pattern}\n" for pattern, _ in excluded()))
-        done = self._tempest(
-            "run", "--regex", regex, "--exclude-list", str(patterns),
-            "--concurrency", str(workers), check=False,
-        )
-        self._output.write_text(done.stdout + done.stderr)
-        counts = {name: int(count) for name, count in _COUNT.findall(done.stdout)}
-        if not counts:
-            raise subprocess.CalledProcessError(
-                done.returncode, done.args, done.stdout[-4000:], done.stderr[-4000:])
-        return Outcome(counts.get("Passed", 0), counts.get("Skipped", 0), tuple(self._failures()))
-
-    def _failures(self) -> list[str]:
-        done = self._call("stestr", "failing", "--list")
-        return sorted(line for line in done.stdout.splitlines() if line.strip())
-
-    def why(self, test: str) -> str:
-        """What a test that failed has said at last."""
-        told = self._output.read_text().partition(f" {test.partition('[')[0]} [")[2]
-        told = _NEXT.split(told, maxsplit=1)[0]
-        lines = [line.strip() for line in told.splitlines()[1:] if line.strip()]
-        said = [line for line in lines if line.startswith(("Details:", "MismatchError"))]
-        return (said or lines or ["it said nothing"])[-1][:300]
-
-    def _tempest(self, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        return self._call("tempest", *words, check=check)
-
-    def _call(
-        self, program: str, *words: str, check: bool = False
-    ) -> subprocess.CompletedProcess[str]:
-        environment = {key: value for key, value in os.environ.items() if key not in CREDENTIALS}
-        where = getattr(self, "_where", self.directory)
-        return subprocess.run(
-            [str(self._python.with_name(program)), *words], cwd=where, env=environment,
-            capture_output=True, text=True, check=check, stdin=subprocess.DEVNULL,
-        )
+        """Run the tests whose names match.  Raises CalledProcessError where they cannot be."""
+        return self._runner.run(
+            "tempest", "run", "--regex", regex, "--concurrency", str(workers))
 
 
 def _configuration(keystone: str, extensions: list[str], locks: Path) -> str:
