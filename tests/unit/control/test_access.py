@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ryu_apps.control.config import access
-from ryu_apps.control.config.model import KINDS
+from ryu_apps.control.config.model import ALL_KINDS
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from tests.unit.authorities import authority
 
@@ -18,7 +18,7 @@ def test_the_table_of_who_may_do_what_names_attributes_that_there_are(declaratio
             assert any(one.startswith(name[:-1]) for one in known), name
         else:
             assert name.partition(":")[0] in known or name in known, name
-    assert {name for name, kind in KINDS.items() if kind.collection} == {
+    assert {name for name, kind in ALL_KINDS.items() if kind.collection} == {
         one.kind.name for one in COLLECTIONS
     }
     member = authority(access.Principal("p"))
