@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from lab.traffic.steady.connections import Connections, Denied
@@ -18,9 +19,12 @@ from lab.traffic.steady.loop import READ, Loop
 from lab.traffic.steady.pings import Pings
 from lab.traffic.steady.renewals import Renewals
 from lab.traffic.steady.streams import Streams
+from lab.traffic.steady.turned import Turned
 from lab.traffic.steady.writes import Writes
 
 VERIFYING = 20.0
+LATE = 0.5
+"""Seconds after the end of a lap, within which what came already may come a second time."""
 
 
 class Agent:
@@ -55,13 +59,28 @@ class Agent:
             self._loop.after(0.05, self._warm)
             return
         # What is under way is counted in the warm-up.
-        results = self._turn()
-        self._loop.after(self._settle, lambda: [result() for result in results.values()])
+        turned = self._turn()
+        self._once_settled(turned, lambda: [one.result() for one in turned.values()])
         _say("failed" if missing else "ready", missing)
 
-    def _turn(self) -> dict[str, Any]:
+    def _turn(self) -> dict[str, Turned]:
         self._begun = time.monotonic()
         return {name: part.turn() for name, part in self._parts.items()}
+
+    def _once_settled(self, turned: dict[str, Turned], call: Callable[[], object]) -> None:
+        """Call when nothing of a lap can be answered any more, or is given up."""
+        now = time.monotonic()
+        earliest, latest = now + min(LATE, self._settle), now + self._settle
+
+        def look() -> None:
+            now = time.monotonic()
+            waits = now < earliest or any(one.waits() for one in turned.values())
+            if waits and now < latest:
+                self._loop.after(0.05, look)
+            else:
+                call()
+
+        look()
 
     def _read(self) -> None:
         try:
@@ -79,11 +98,11 @@ class Agent:
             for part in self._parts.values():
                 part.stop()
         seconds = time.monotonic() - self._begun
-        results = self._turn()
-        self._loop.after(self._settle, lambda: self._report(results, seconds, last))
+        turned = self._turn()
+        self._once_settled(turned, lambda: self._report(turned, seconds, last))
 
-    def _report(self, results: dict[str, Any], seconds: float, last: bool) -> None:
-        report = {name: result() for name, result in results.items()}
+    def _report(self, turned: dict[str, Turned], seconds: float, last: bool) -> None:
+        report = {name: one.result() for name, one in turned.items()}
         if last:
             report["writes"].update(self._parts["writes"].verify(VERIFYING))
             self._loop.stop()

@@ -14,6 +14,7 @@ from lab.traffic.inside import open_socket_in
 from lab.traffic.steady.filters import OUTGOING, heard
 from lab.traffic.steady.loop import READ, WRITE, Loop
 from lab.traffic.steady.streams import family, listener
+from lab.traffic.steady.turned import Turned
 
 PATIENCE = 3.0
 """Seconds after which a connection has failed: the first SYN is repeated once by then."""
@@ -82,7 +83,7 @@ class _Listeners:
 
 class _Lap:
     def __init__(self) -> None:
-        self.attempted = self.succeeded = 0
+        self.attempted = self.ended = self.succeeded = 0
         self.failed: Counter[str] = Counter()
         self.slowest = 0.0
         self.leaks: list[str] = []
@@ -112,8 +113,12 @@ class Connections:
         self._turn += 1
         lap = self._lap
         lap.attempted += 1
-        _Attempt(self._loop, spec, self.patience,
-                 lambda reason, seconds: self._ended(lap, spec, reason, seconds))
+
+        def ended(reason: str, seconds: float) -> None:
+            lap.ended += 1
+            self._ended(lap, spec, reason, seconds)
+
+        _Attempt(self._loop, spec, self.patience, ended)
 
     @staticmethod
     def _ended(lap: _Lap, spec: dict[str, Any], reason: str, seconds: float) -> None:
@@ -130,9 +135,13 @@ class Connections:
     def stop(self) -> None:
         self._running = False
 
-    def turn(self) -> Any:
+    def turn(self) -> Turned:
         lap, self._lap = self._lap, _Lap()
-        return lambda: {
+        return Turned(lambda: self._result(lap), lambda: lap.ended < lap.attempted)
+
+    @staticmethod
+    def _result(lap: _Lap) -> dict[str, Any]:
+        return {
             "attempted": lap.attempted, "succeeded": lap.succeeded, "failed": dict(lap.failed),
             "slowest": lap.slowest,
         }
@@ -170,8 +179,8 @@ class Denied(Connections):
     def missing(self) -> list[str]:
         return []
 
-    def turn(self) -> Any:
-        lap, self._lap = self._lap, _Lap()
-        return lambda: {
+    @staticmethod
+    def _result(lap: _Lap) -> dict[str, Any]:
+        return {
             "attempted": lap.attempted, "leaked": len(lap.leaks), "leaks": lap.leaks[:SHOWN],
         }

@@ -12,6 +12,7 @@ from typing import Any
 from lab.traffic.inside import open_socket_in
 from lab.traffic.packets import checksum
 from lab.traffic.steady.loop import READ, Loop
+from lab.traffic.steady.turned import Turned
 
 _BODY = struct.Struct("!4sHQ")  # mark, flow, number
 _HEADER = struct.Struct("!BBHHH")
@@ -147,8 +148,8 @@ class Pings:
     def stop(self) -> None:
         self._running = False
 
-    def turn(self) -> Any:
-        """Begin a lap; what is returned gives, when asked later, the result of the one before."""
+    def turn(self) -> Turned:
+        """Begin a lap; returns the one before."""
         taken = [(flow, flow.turn()) for flow in self._flows]
 
         def result() -> list[dict[str, Any]]:
@@ -161,4 +162,4 @@ class Pings:
                 for flow, lap in taken
             ]
 
-        return result
+        return Turned(result, lambda: any(0 in lap.answered for _, lap in taken))

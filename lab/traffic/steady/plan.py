@@ -19,7 +19,8 @@ class Plan:
     """Rates are in total and a second; ``write_rate`` is at each node.  Lists may be added to.
 
     ``settle``: seconds after the end of a lap, within which what was sent in it may still be
-    answered; less than the patience of a connection counts those under way as failed.
+    answered, unless all of it has been; less than the patience of a connection counts those under
+    way as failed.
 
     ``pings``: {"source": namespace, "name", "address"}; ``streams``, ``connections`` and
     ``denied``: {"source", "target": namespaces, "name", "address", "port"}; ``clients`` of DHCP:

@@ -6,12 +6,12 @@ import itertools
 import socket
 import struct
 import time
-from typing import Any
 
 from lab.traffic import packets
 from lab.traffic.inside import open_socket_in
 from lab.traffic.steady.filters import OUTGOING, heard
 from lab.traffic.steady.loop import READ, Loop
+from lab.traffic.steady.turned import Turned
 
 _ACK, _NAK = 5, 6
 _ETH_P_IP = 0x0800
@@ -96,7 +96,10 @@ class Renewals:
     def stop(self) -> None:
         self._running = False
 
-    def turn(self) -> Any:
+    def turn(self) -> Turned:
         lap, self._lap = self._lap, _Lap()
-        return lambda: {"sent": lap.sent, "answered": lap.answered, "refused": lap.refused,
-                        "slowest": lap.slowest}
+        return Turned(
+            lambda: {"sent": lap.sent, "answered": lap.answered, "refused": lap.refused,
+                     "slowest": lap.slowest},
+            lambda: lap.answered + lap.refused < lap.sent,
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.traffic.inside import open_socket_in
 from lab.traffic.steady.loop import READ, WRITE, Loop
+from lab.traffic.steady.turned import Turned
 
 RATE = 50
 """Records a second of each stream."""
@@ -190,7 +191,7 @@ class Streams:
     def stop(self) -> None:
         """Nothing: what is under way is counted until the end."""
 
-    def turn(self) -> Any:
+    def turn(self) -> Turned:
         result = {
             "records": sum(stream.count for stream in self._streams),
             "longest_stall": max((stream.stalled() for stream in self._streams), default=0.0),
@@ -198,4 +199,4 @@ class Streams:
         }
         for stream in self._streams:
             stream.clear()
-        return lambda: result
+        return Turned(lambda: result)

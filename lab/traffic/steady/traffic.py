@@ -70,8 +70,9 @@ class Steady:
             raise
 
     def lap(self) -> Report:
-        """What went on since the last lap.  Takes a few seconds, in which what was sent may still
-        be answered; the traffic goes on meanwhile and belongs to the next lap."""
+        """What went on since the last lap.  Takes half a second, and a few seconds where something
+        that was sent may still be answered; the traffic goes on meanwhile and belongs to the next
+        lap."""
         self._say("lap")
         return self._report(self._plan.settle + 15)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.client import ApiError, Client
+from lab.traffic.steady.turned import Turned
 
 PATH = "/v2.0/security-groups"
 """What is written: groups that no port has, so that no switch is touched."""
@@ -135,16 +136,16 @@ class Writes:
         for writer in self._writers:
             writer.stop()
 
-    def turn(self) -> Any:
+    def turn(self) -> Turned:
         laps = [writer.turn() for writer in self._writers]
         failed: Counter[str] = sum((lap.failed for lap in laps), Counter())
-        return lambda: {
+        return Turned(lambda: {
             "attempted": sum(lap.attempted for lap in laps),
             "acknowledged": sum(lap.acknowledged for lap in laps),
             "failed": dict(failed),
             "slowest": max((lap.slowest for lap in laps), default=0.0),
             "slowest_failure": max((lap.slowest_failure for lap in laps), default=0.0),
-        }
+        })
 
     def verify(self, timeout: float) -> dict[str, Any]:
         """Look for everything acknowledged at the first node that answers, and remove what is
