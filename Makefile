@@ -75,7 +75,7 @@ test-lab: root deps venv ## End to end: namespaces, traffic, kill -9
 	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" $(PYTEST) tests/lab
 
 .PHONY: soak
-soak: root deps venv ## 100,000 mutated inputs: of each protocol of VMs, at each listener of a node
+soak: root deps venv ## 100,000 mutated inputs: of each protocol of VMs, at each listener of a node; 10,000 API requests
 	@cd "$(ROOT)"; PATH="$(BIN):$$PATH" HYPOTHESIS_PROFILE=soak VNC_TENANCY_EXAMPLES=$${VNC_TENANCY_EXAMPLES:-400} \
 		VNC_SCHEMA_REQUESTS=$${VNC_SCHEMA_REQUESTS:-10000} \
 		VNC_HOSTILE_PACKETS=$${VNC_HOSTILE_PACKETS:-100000} \

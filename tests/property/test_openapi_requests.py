@@ -9,6 +9,8 @@ Of schemathesis's checks these are left out:
 - ``ignored_auth``: clients without a token, and with a wrong one, are roles of their own here.
 - ``use_after_free``, ``ensure_resource_availability``: the ids of requests are replaced by those of
   what there is, so that which request made what is not known to schemathesis.
+- ``unsupported_method``, of clients without a login alone: who asks is looked at before anything
+  else, also where some methods of a path are everybody's (docs/api.md, "Authentication").
 - ``max_response_time``: no test has a threshold of time.
 """
 
