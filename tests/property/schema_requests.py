@@ -1,7 +1,7 @@
 """Requests that schemathesis makes of a node's /openapi.json, what they name, and the answers.
 
 A request as it is made names things that there are not.  Some of the ids in it are changed to ones
-that there are (:func:`aim`), so that something comes of it.
+that there are (:mod:`.schema_aims`), so that something comes of it.
 """
 
 from __future__ import annotations
@@ -12,33 +12,26 @@ import random
 import re
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
-from schemathesis.core.parameters import ParameterLocation
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi import checks as specific
 
 from ryu_apps.northbound.http.call import LINES
 
+from .schema_aims import aim, required_fields
 from .schema_site import ROLES, SOURCE, Role, Site
 
 MODES = (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 _TURNS = (GenerationMode.POSITIVE, None, GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
 """What requests are made of, in turn: right ones at random, systematic ones, wrong ones."""
-_UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_KINDS = {
-    "remote_group_id": "security_group", "remote_address_group_id": "address_group",
-    "security_groups": "security_group", "object_id": "network", "default_project_id": "project",
-}
-"""What fields name whose names do not say it."""
-_SINGULAR = {"rbac-policies": "rbac_policy", "vrouters": "element", "quotas": "project",
-             "auto-allocated-topology": "project", "network-ip-availabilities": "network"}
-_AIMED = 0.8
-"""How many of the ids are of something that there is."""
+_STAY = ("/v2.0/quotas/{id}", "/v2.0/auto-allocated-topology/{project_id}")
+"""What there is also after it was deleted: as it is by itself."""
 _FORM = re.compile(r"Failed to parse request|Unrecognized attribute|Reason: \w+ should|"
                    r"is not a valid UUID|is not an integer|leave it out|is not in \[")
 """How the reading of a body refuses it; what comes after it looks at what there is."""
@@ -86,8 +79,11 @@ class Run:
         self.statuses: collections.Counter[int] = collections.Counter()
         self.done: set[str] = set()
         """Operations that succeeded."""
+        self.looked = 0
+        """How often it was looked what had become of a request."""
         self.faults: dict[tuple[str, str], str] = {}
         self._token = site.token(role)
+        self._required = required_fields(self.schema)
 
     # ------------------------------------------------------------ requests
 
@@ -116,7 +112,7 @@ class Run:
         @given(case=operation.as_strategy(generation_mode=mode),
                source=st.randoms(use_true_random=False))
         def send(case: Any, source: random.Random) -> None:
-            aim(case, self.site, source)
+            aim(case, self.site, source, self._required)
             self.send(case)
 
         send()
@@ -127,7 +123,7 @@ class Run:
         source = random.Random(f"{self.role.name} {operation.label}")
         found = list(self._systematic(operation))
         for case in source.sample(found, min(count, len(found))):
-            aim(case, self.site, source)
+            aim(case, self.site, source, self._required)
             self.send(case)
 
     def _systematic(self, operation: Any) -> Iterator[Any]:
@@ -147,6 +143,8 @@ class Run:
         if response.status_code == 401 and self.role.login is not None:
             self._token = self.site.token(self.role)  # it was given back, or its keys are gone
         self._judge(case, response, headers)
+        if response.status_code in (201, 204):
+            self._look_again(case, response)
 
     # ------------------------------------------------------------ answers
 
@@ -167,6 +165,27 @@ class Run:
             if not public and response.status_code != 405:
                 self._fault(case, response, "AnsweredToNobody", "")
 
+    def _look_again(self, case: Any, response: Any) -> None:
+        """What was made is there, and what was deleted is not."""
+        path = case.operation.path
+        if case.method == "POST" and "get" in self._methods(f"{path}/{{id}}"):
+            made = [one for one in response.json().values() if type(one) is dict]
+            wanted, paths = 200, [f"{case.formatted_path}/{quote(one['id'])}" for one in made]
+        elif case.method == "DELETE" and path.endswith(("{id}", "_id}")) and (
+            "get" in self._methods(path) and path not in _STAY
+        ):
+            wanted, paths = 404, [case.formatted_path]
+        else:
+            return
+        for one in paths:
+            answer = self.site.ask("GET", one, token=self._token)
+            self.looked += 1
+            if answer.status_int != wanted:
+                self._fault(case, response, f"Not{wanted}", f"GET {one}: {answer.text:.500}")
+
+    def _methods(self, path: str) -> Any:
+        return self.schema.raw_schema["paths"].get(path, ())
+
     def _fault(self, case: Any, response: Any, kind: str, text: str) -> None:
         body = response.content.decode(errors="replace")[:600]
         self.faults.setdefault(
@@ -176,50 +195,3 @@ class Run:
             f"{dict(case.headers or {})!r:.300} body {case.body!r:.1500}\n"
             f"-> {response.status_code} {body}",
         )
-
-
-# ------------------------------------------------------------ what requests name
-
-
-def aim(case: Any, site: Site, source: random.Random) -> None:
-    """Have most ids of a request name what there is; where something else than an id is wrong in
-    it, that stays."""
-    path = case.operation.path.split("/")
-    components = case.meta.components
-    if _positive(components, ParameterLocation.PATH):
-        for name in case.path_parameters or {}:
-            there = _there(site, _of_path(path, name))
-            if there and source.random() < _AIMED:
-                case.path_parameters[name] = source.choice(there)
-    if isinstance(case.body, dict | list):
-        case.body = _aimed(case.body, "", site, source)
-
-
-def _positive(components: Any, location: ParameterLocation) -> bool:
-    found = components.get(location)
-    return found is not None and found.mode.is_positive
-
-
-def _of_path(path: list[str], name: str) -> str:
-    """What kind of thing a parameter of the path names."""
-    if name not in ("id", "alias"):
-        return name.removesuffix("_id")
-    before = path[path.index(f"{{{name}}}") - 1]
-    return _SINGULAR.get(before, before.removesuffix("s").replace("-", "_"))
-
-
-def _there(site: Site, kind: str) -> list[str]:
-    tables = site.configuration.read(lambda config: list(config.tables.get(kind, ())))
-    return tables[-8:] + site.ids.get(kind, [])
-
-
-def _aimed(value: Any, key: str, site: Site, source: random.Random) -> Any:
-    if type(value) is dict:
-        return {name: _aimed(one, name, site, source) for name, one in value.items()}
-    if type(value) is list:
-        return [_aimed(one, key, site, source) for one in value]
-    if type(value) is str and _UUID.fullmatch(value):
-        there = _there(site, _KINDS.get(key, key.removesuffix("_id")))
-        if there and source.random() < _AIMED:
-            return source.choice(there)
-    return value

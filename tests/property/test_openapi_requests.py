@@ -8,7 +8,8 @@ Of schemathesis's checks these are left out:
   the reading of its body.
 - ``ignored_auth``: clients without a token, and with a wrong one, are roles of their own here.
 - ``use_after_free``, ``ensure_resource_availability``: the ids of requests are replaced by those of
-  what there is, so that which request made what is not known to schemathesis.
+  what there is, so that which request made what is not known to schemathesis.  In their place: what
+  was created is looked at, and so is what was deleted.
 - ``unsupported_method``, of clients without a login alone: who asks is looked at before anything
   else, also where some methods of a path are everybody's (docs/api.md, "Authentication").
 - ``max_response_time``: no test has a threshold of time.
@@ -39,7 +40,8 @@ def test_answers_are_as_documented(role: Role) -> None:
     finally:
         site.close()
     print(f"{role.name}: {run.statuses.total()} requests, "
-          f"{len(run.done)} of {len(run.operations)} operations succeeded; " + ", ".join(
+          f"{len(run.done)} of {len(run.operations)} operations succeeded, "
+          f"{run.looked} looked at again; " + ", ".join(
               f"{status}: {count}" for status, count in sorted(run.statuses.items())))
     assert not run.faults, "\n\n".join(run.faults.values())
     done = sum(count for status, count in run.statuses.items() if status < 300)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network
@@ -23,6 +23,9 @@ from ryu_apps.northbound.listing.attributes import (
 )
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, View
+from vrouter_ovs.state import MDNS_MODES
+
+Mdns = Annotated[Text, WithJsonSchema({"enum": [None, "", *MDNS_MODES]})]
 
 
 class NetworkUpdate(standard.Described):
@@ -38,7 +41,7 @@ class NetworkUpdate(standard.Described):
     is_default: only(False) = False
     dns_domain: Text = ""
     flood_unknown: bool = Field(False, alias="vpn:flood_unknown")
-    mdns: Text = Field("", alias="vpn:mdns")
+    mdns: Mdns = Field("", alias="vpn:mdns")
     vlan_transparent: only(False) = None
     vlan_qinq: only(False) = Field(None, alias="qinq")
     qos_policy_id: only() = None

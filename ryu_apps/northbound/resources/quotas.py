@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, create_model
+from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
 from ryu_apps.control.config import access
 from ryu_apps.control.config.config import Config
@@ -31,7 +31,17 @@ EXTENSIONS = {
         "Quota engine limit check by default", "Unless force: true says so"),
 }
 
-_Limit = Annotated[int, Field(strict=True, ge=UNLIMITED, le=MAX_LIMIT)]
+
+
+def _whole(value: Any) -> Any:
+    """5.0 is an integer of JSON as 5 is (JSON Schema 2020-12, section 6.1.1)."""
+    return int(value) if type(value) is float and value.is_integer() else value
+
+
+_Limit = Annotated[
+    int, Field(strict=True, ge=UNLIMITED, le=MAX_LIMIT), BeforeValidator(_whole),
+    WithJsonSchema({"type": "integer", "minimum": UNLIMITED, "maximum": MAX_LIMIT}),
+]
 QuotaUpdate: type[Body] = create_model(
     "QuotaUpdate", __base__=Body, check_limit=(bool, True), force=(bool, False),
     # Clients send it along; it is that of the path.

@@ -129,6 +129,13 @@ def test_numbers_may_be_text():
         parse(Numbers, {"length": "129"})
 
 
+def test_a_limit_may_be_written_with_a_fraction_of_nothing(node):
+    assert node.call("PUT", "/v2.0/quotas/red", {"quota": {"network": 7.0}})["quota"][
+        "network"] == 7
+    for value in (7.5, True, "7"):
+        node.call("PUT", "/v2.0/quotas/red", {"quota": {"network": value}}, 400)
+
+
 def test_zero_does_not_stand_for_false():
     with pytest.raises(ApiError):
         parse(Numbers, {"off": 0})
