@@ -12,16 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-VXLAN, GENEVE, NVGRE = "vxlan", "geneve", "nvgre"
+VXLAN, GENEVE, NVGRE, MPLS_GRE = "vxlan", "geneve", "nvgre", "mpls-in-gre"
 """VXLAN is the encapsulation where none is named (RFC 7348)."""
 
-ETHERNET, IP = "ethernet", "ip"
+ETHERNET, IP, BOTH = "ethernet", "ip", "ethernet or ip"
 _ETHERNET_HEADER = 14
 _IP_HEADER = {4: 20, 6: 40}
 """Version -> bytes of an IP header without options."""
 _UDP_HEADER = 8
-_GRE_HEADER = 8
-"""With a key (RFC 2890)."""
+_GRE_HEADER, _GRE_KEY, _MPLS_LABEL = 4, 4, 4
+"""RFC 2784, RFC 2890, RFC 3032."""
 _VNI_BITS, _MPLS_BITS = 24, 20
 
 
@@ -30,9 +30,10 @@ class OvsTunnel(NamedTuple):
 
     ``interface_type``: column ``type`` of the Interface.  ``name_prefix``: two letters that the
     names of its tunnel ports begin with, no other encapsulation's.  ``header``: bytes between the
-    outer IP header and the inner packet.  ``carries``: :data:`ETHERNET` frames or :data:`IP`
-    packets.  ``udp_port``: the destination port, 0 where it is not over UDP.  ``key_shift``: how
-    many bits of the tunnel's key stand below the label, a multiple of 8.
+    outer IP header and the inner packet.  ``carries``: :data:`ETHERNET` frames, :data:`IP`
+    packets, or :data:`BOTH`: frames that are bridged, and of what is routed the packet alone
+    (RFC 9136 section 4.4.1).  ``udp_port``: the destination port, 0 where it is not over UDP.
+    ``key_shift``: how many bits of the tunnel's key stand below the label, a multiple of 8.
     """
 
     interface_type: str
@@ -63,10 +64,14 @@ ENCAPSULATIONS: dict[str, Encapsulation] = {
         ),
         # The key is the virtual subnet id and 8 bits that tell flows apart (RFC 7637 section 3.2).
         Encapsulation(
-            NVGRE, 9, _VNI_BITS, OvsTunnel("gre", "nv", _GRE_HEADER, ETHERNET, key_shift=8),
+            NVGRE, 9, _VNI_BITS,
+            OvsTunnel("gre", "nv", _GRE_HEADER + _GRE_KEY, ETHERNET, key_shift=8),
         ),
         Encapsulation("mpls", 10, _MPLS_BITS),
-        Encapsulation("mpls-in-gre", 11, _MPLS_BITS),
+        # RFC 4023: no key, the label is pushed onto the packet.
+        Encapsulation(
+            MPLS_GRE, 11, _MPLS_BITS, OvsTunnel("gre", "mg", _GRE_HEADER + _MPLS_LABEL, BOTH),
+        ),
         Encapsulation("vxlan-gpe", 12, _VNI_BITS),
         Encapsulation("mpls-in-udp", 13, _MPLS_BITS),
         # Without options (RFC 8926).
@@ -97,6 +102,12 @@ def encapsulation_name(number: int) -> str:
     return _BY_TUNNEL_TYPE.get(number, str(number))
 
 
+def carries_vni(name: str) -> bool:
+    """Whether the label of an encapsulation is a VNI, and not one of MPLS."""
+    row = ENCAPSULATIONS.get(name)
+    return row is None or row.label_bits == _VNI_BITS
+
+
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """A set of encapsulations in the one form in which two that are equal are equal: by tunnel
     type.  It says nothing of what is preferred.  Raises ValueError as :func:`tunnel_type`."""
@@ -106,11 +117,7 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 def has_mpls_labels(names: Iterable[str]) -> bool:
     """Whether the labels of a route that offers these have 20 bits (RFC 8365 section 5.1.3); where
     one of them carries VNIs, they have 24."""
-    bits = {
-        row.label_bits if (row := ENCAPSULATIONS.get(name)) is not None else _VNI_BITS
-        for name in names
-    }
-    return bits == {_MPLS_BITS}
+    return {carries_vni(name) for name in names} == {False}
 
 
 def overhead(encap: str, version: int = 4) -> int:
@@ -118,5 +125,5 @@ def overhead(encap: str, version: int = 4) -> int:
     ``version``: 4 or 6, of the underlay."""
     ovs = ENCAPSULATIONS[encap].ovs
     assert ovs is not None, f"{encap} is not sent"
-    inner = _ETHERNET_HEADER if ovs.carries == ETHERNET else 0
+    inner = 0 if ovs.carries == IP else _ETHERNET_HEADER
     return _IP_HEADER[version] + ovs.header + inner

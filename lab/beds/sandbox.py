@@ -129,13 +129,17 @@ class Sandbox:
         self.appctl("netdev-dummy/ip4addr", "br-phy", f"{vtep}/24")
         self.appctl("ovs/route/add", "192.0.2.0/24", "br-phy")
 
-    def add_tunnel(self, ofport: int, remote: str, kind: str = "vxlan") -> None:
-        """A tunnel port to a VTEP in 192.0.2.0/24, with its neighbor known."""
+    def add_tunnel(
+        self, ofport: int, remote: str, kind: str = "vxlan", *options: str
+    ) -> None:
+        """A tunnel port to a VTEP in 192.0.2.0/24, with its neighbor known.  ``options``: the
+        column's, in place of a key."""
         # Without local_ip: a source needs a local route, which the dummy's routing table lacks.
         name = f"t{ofport}"
         self.vsctl(
             "add-port", BRIDGE, name, "--", "set", "interface", name, f"type={kind}",
-            f"ofport_request={ofport}", f"options:remote_ip={remote}", "options:key=flow",
+            f"ofport_request={ofport}", f"options:remote_ip={remote}",
+            *(f"options:{option}" for option in options or ("key=flow",)),
         )  # fmt: skip
         self.appctl("tnl/neigh/set", "br-phy", remote, f"aa:55:aa:55:01:{ofport:02x}")
 

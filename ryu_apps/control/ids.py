@@ -18,6 +18,27 @@ def route_distinguisher(vtep: str, index: int) -> str:
     return f"{vtep}:{index}"
 
 
+MPLS_INSTANCES = 32767
+"""VPN instances with an ``rd_index`` up to here have MPLS labels."""
+
+
+def mpls_route_distinguisher(vtep: str, index: int) -> str:
+    """The RD of the routes with an MPLS label of an instance that has others with a VNI: a label
+    of one route is of one kind (RFC 8365 section 5.1.3)."""
+    return f"{vtep}:{MPLS_INSTANCES + 1 + index}"
+
+
+def evi_label(index: int) -> int:
+    """The MPLS label of the EVI with this ``rd_index``, the same on every vrouter; stable over
+    restarts, and above the 16 that are reserved (RFC 3032 section 2.1).  0: it has none."""
+    return (1 << 16 | index) if index <= MPLS_INSTANCES else 0
+
+
+def vrf_label(index: int, version: int) -> int:
+    """Of a VRF, for the packets of an IP version."""
+    return ((2 if version == 4 else 3) << 16 | index) if index <= MPLS_INSTANCES else 0
+
+
 def route_target(asn: int, vni: int) -> str:
     """RT ASN:VNI (RFC 8365 section 5.1.2.1).  Of a 4-byte AS the low 16 bits stand in the
     RT, because a two-byte number would not hold a VNI; FRR does the same."""

@@ -12,8 +12,7 @@ from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.publish import Owner
 from ryu_apps.control.vpn.released import Released
 from ryu_apps.control.vpn.rib import BestChange
-from ryu_apps.control.vpn.translate import Egress, evi_path, port_paths, vrf_paths
-from vrouter_ovs.encapsulation import in_order
+from ryu_apps.control.vpn.translate import egresses, evi_paths, port_paths, vrf_paths
 
 
 class LocalPaths:
@@ -77,10 +76,6 @@ class LocalPaths:
     def _put(self, owner: Owner, paths: tuple[Path, ...]) -> None:
         self._apply(self._publisher.put(owner, paths))
 
-    def _egress(self, element: str) -> Egress:
-        here = self._elements.accepted[element]
-        return Egress(here.vtep, in_order(here.encapsulations))
-
     def publish_port(self, port_id: str) -> None:
         """The MAC/IP routes of a port: those of one that is active, as its switch has it."""
         bound = self._tables.bound.get(port_id)
@@ -92,9 +87,12 @@ class LocalPaths:
         if bound is not None and port_id in self._tables.active:
             if self._ports.is_pending(port_id):
                 return  # The switch confirms the change first; then this is called again.
-            egress = self._egress(bound.element)
-            sequence = self._ports.sequence(port_id, egress.vtep)
-            paths = port_paths(self._config, self._asn, bound, egress, sequence)
+            here = self._elements.accepted[bound.element]
+            sequence = self._ports.sequence(port_id, here.vtep)
+            paths = tuple(
+                path for egress in egresses(here.vtep, here.encapsulations)
+                for path in port_paths(self._config, self._asn, bound, egress, sequence)
+            )
         self._put(("port", port_id), paths)
 
     def _is_active(self, element: str, vni: int) -> bool:
@@ -107,7 +105,11 @@ class LocalPaths:
         instance = self._tables.instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
         if instance is not None and self._is_active(element, vni):
-            paths = (evi_path(instance.spec, self._egress(element)),)
+            here = self._elements.accepted[element]
+            paths = tuple(
+                path for egress in egresses(here.vtep, here.encapsulations)
+                for path in evi_paths(instance.spec, egress)
+            )
         self._put(("evi", element, vni), paths)
 
     def publish_vrf(self, key: tuple[str, int]) -> None:
@@ -116,5 +118,9 @@ class LocalPaths:
         instance = self._tables.instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
         if instance is not None and element in self._tables.vrfs.get(vni, ()):
-            paths = vrf_paths(self._config, instance.spec, self._egress(element))
+            here = self._elements.accepted[element]
+            paths = tuple(
+                path for egress in egresses(here.vtep, here.encapsulations)
+                for path in vrf_paths(self._config, instance.spec, egress)
+            )
         self._put(("vrf", element, vni), paths)

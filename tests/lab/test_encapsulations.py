@@ -4,6 +4,7 @@ so, and another order moves the traffic without anybody noticing."""
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +24,8 @@ OUTER = {
     "vxlan": "udp dst port 4789", "geneve": "udp dst port 6081",
     # GRE with a key that carries Ethernet (RFC 7637 section 3.2).
     "nvgre": "ip proto 47 and ip[20:2] = 0x2000 and ip[22:2] = 0x6558",
+    # GRE without one that carries MPLS (RFC 4023 section 3.2).
+    "mpls-in-gre": "ip proto 47 and ip[20:2] = 0 and ip[22:2] = 0x8847",
 }
 HOSTS = ("hv1", "hv2", "hv3")
 """The last is another node's."""
@@ -90,39 +93,45 @@ def goes_by(hypervisor: Hypervisor, encap: str, pairs: list) -> None:
             capture.wait()
 
 
-def test_who_has_one_in_common_talks_and_who_has_none_is_told(site: tuple[Lab, Tenant]) -> None:
+@pytest.mark.parametrize("other", ["nvgre", "mpls-in-gre"])
+def test_who_has_one_in_common_talks_and_who_has_none_is_told(
+    site: tuple[Lab, Tenant], other: str
+) -> None:
     lab, tenant = site
-    take(lab, hv1="vxlan", hv2="nvgre", hv3="geneve,nvgre,vxlan")
+    take(lab, hv1="vxlan", hv2=other, hv3=f"geneve,{other},vxlan")
     hosts = lab.hypervisors
     goes_by(hosts["hv1"], "vxlan", ways(tenant, "1", "3"))
     goes_by(hosts["hv3"], "vxlan", ways(tenant, "3", "1"))
-    goes_by(hosts["hv2"], "nvgre", ways(tenant, "2", "3"))
-    goes_by(hosts["hv3"], "nvgre", ways(tenant, "3", "2"))
+    goes_by(hosts["hv2"], other, ways(tenant, "2", "3"))
+    goes_by(hosts["hv3"], other, ways(tenant, "3", "2"))
     assert not any(result.received for result in ping_all(ways(tenant, "1", "2"), 2, wait=0.5))
     client = lab.nodes["node1"].client
     said = next(one for one in client.health()["checks"] if one["name"] == "encapsulations")
     assert said["ok"] and said["warning"]
-    assert "hv1 (vxlan) and hv2 (nvgre)" in said["detail"] and "hv3" not in said["detail"]
+    assert f"hv1 (vxlan) and hv2 ({other})" in said["detail"] and "hv3" not in said["detail"]
     why = client.get("/v1/explain", **{
         "port": tenant.vms["web1"].port.id, "to": tenant.vms["web2"].ip, "protocol": "icmp"})
     assert why["verdict"] == "unreachable"
-    assert "hv2 takes nvgre, and hv1 sends vxlan" in str(why)
-    take(lab, hv2="nvgre,vxlan")
+    assert f"hv2 takes {other}, and hv1 sends vxlan" in str(why)
+    take(lab, hv2=f"{other},vxlan")
     goes_by(hosts["hv1"], "vxlan", ways(tenant, "1", "2"))
     goes_by(hosts["hv2"], "vxlan", ways(tenant, "2", "1"))
-    goes_by(hosts["hv2"], "nvgre", ways(tenant, "2", "3"))
+    goes_by(hosts["hv2"], other, ways(tenant, "2", "3"))
 
 
 def test_another_order_moves_the_traffic_and_nobody_notices(site: tuple[Lab, Tenant]) -> None:
     """Each end chooses by itself, so that the two directions of a connection may differ."""
     lab, tenant = site
-    take(lab, **dict.fromkeys(HOSTS, "vxlan,geneve,nvgre"))
-    tunnels_up(lab, "vxlan", "geneve", "nvgre")
+    take(lab, **dict.fromkeys(HOSTS, "vxlan,geneve,nvgre,mpls-in-gre"))
+    tunnels_up(lab, "vxlan", "geneve", "nvgre", "mpls-in-gre")
     vms = tenant.vms
     pairs = [(vms["web1"], vms["web3"]), (vms["web2"], vms["db3"]), (vms["db3"], vms["web1"]),
              (vms["web1"], vms["db2"])]  # fmt: skip
     with Steady(plan(pairs)) as traffic:
-        for order in ("geneve,vxlan,nvgre", "nvgre,geneve,vxlan", "vxlan,nvgre,geneve"):
+        for order in (
+            "geneve,vxlan,nvgre,mpls-in-gre", "mpls-in-gre,vxlan,geneve,nvgre",
+            "nvgre,mpls-in-gre,geneve,vxlan", "vxlan,nvgre,geneve,mpls-in-gre",
+        ):
             first = order.partition(",")[0]
             for name in HOSTS:
                 take(lab, **{name: order})
@@ -132,20 +141,41 @@ def test_another_order_moves_the_traffic_and_nobody_notices(site: tuple[Lab, Ten
     print(traffic.report)
 
 
+def test_broadcast_reaches_all_by_mpls_and_by_vni(site: tuple[Lab, Tenant]) -> None:
+    """One list with a copy of each kind; what asks for an address that nobody has is flooded."""
+    lab, tenant = site
+    take(lab, hv1="vxlan", hv2="mpls-in-gre", hv3="mpls-in-gre,vxlan")
+    goes_by(lab.hypervisors["hv3"], "vxlan", ways(tenant, "3", "1")[:1])
+    goes_by(lab.hypervisors["hv3"], "mpls-in-gre", ways(tenant, "3", "2")[:1])
+    vms = tenant.vms
+    group = "udp dst port 5005 and dst 239.1.2.3"
+    with Capture(vms["web1"].space, "eth0", group) as one, Capture(
+        vms["web2"].space, "eth0", group
+    ) as two:
+        vms["web3"].space.run([
+            sys.executable, "-c", "import socket; s = socket.socket(type=socket.SOCK_DGRAM); "
+            "s.setsockopt(0, 33, 4); s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, "
+            "b'eth0'); s.sendto(b'all', ('239.1.2.3', 5005))",
+        ])
+        one.wait()
+        two.wait()
+
+
+@pytest.mark.parametrize("new", ["geneve", "mpls-in-gre"])
 def test_one_encapsulation_takes_the_place_of_another_without_loss(
-    site: tuple[Lab, Tenant]
+    site: tuple[Lab, Tenant], new: str
 ) -> None:
     """The new one behind, then before, then alone; as docs/operations.md tells."""
     lab, tenant = site
     take(lab, **dict.fromkeys(HOSTS, "vxlan"))
     vms = tenant.vms
     with Steady(plan([(vms["web1"], vms["web3"]), (vms["db2"], vms["web1"])])) as traffic:
-        take(lab, **dict.fromkeys(HOSTS, "vxlan,geneve"))
-        tunnels_up(lab, "geneve")
-        take(lab, **dict.fromkeys(HOSTS, "geneve,vxlan"))
-        goes_by(lab.hypervisors["hv1"], "geneve", ways(tenant, "1", "3")[:1])
-        goes_by(lab.hypervisors["hv3"], "geneve", ways(tenant, "3", "1")[:1])
-        take(lab, **dict.fromkeys(HOSTS, "geneve"))
+        take(lab, **dict.fromkeys(HOSTS, f"vxlan,{new}"))
+        tunnels_up(lab, new)
+        take(lab, **dict.fromkeys(HOSTS, f"{new},vxlan"))
+        goes_by(lab.hypervisors["hv1"], new, ways(tenant, "1", "3")[:1])
+        goes_by(lab.hypervisors["hv3"], new, ways(tenant, "3", "1")[:1])
+        take(lab, **dict.fromkeys(HOSTS, new))
         for hypervisor in lab.hypervisors.values():
             wait_until(lambda hv=hypervisor: "vxlan" not in hv.vsctl(
                 "--columns=type", "list", "Interface"), "the old tunnels to be gone", 10)

@@ -86,7 +86,7 @@ class Driver(ConfigurationDriver, PeerDriver):
     def encapsulations(self, a: int, b: int, c: int) -> None:
         """With the next connection or at once."""
         if name := self._connected(a):
-            names = ENCAPSULATIONS[b % 3 :][: 1 + c % 2] or ENCAPSULATIONS
+            names = ENCAPSULATIONS[b % 4 :][: 1 + c % 3]
             if c % 4 == 3:
                 self.node.disconnect(name)
                 known = self.node.inputs.elements[name]

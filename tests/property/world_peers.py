@@ -18,7 +18,10 @@ from .world_universe import (
     vteps,
 )
 
-OFFERED = (("vxlan",), ("vxlan",), ("geneve",), ("vxlan", "geneve", "nvgre"), ("nvgre", "mpls"))
+OFFERED = (
+    ("vxlan",), ("vxlan",), ("geneve",), ("vxlan", "geneve", "nvgre"), ("nvgre", "mpls"),
+    ("mpls-in-gre",),
+)  # fmt: skip
 """What a foreign VTEP takes."""
 
 

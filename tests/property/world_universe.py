@@ -16,7 +16,7 @@ ELEMENTS = ("e0", "e1", "e2")
 PEERS = ("p1", "p2")
 PORTS = tuple(f"port{n}" for n in range(7))
 INTERFACES = ("tap0", "tap1", "tap2", "tap3")
-ENCAPSULATIONS = ("vxlan", "geneve", "nvgre")
+ENCAPSULATIONS = ("vxlan", "mpls-in-gre", "geneve", "nvgre")
 FOREIGN_VTEPS = ("192.0.2.7", "192.0.2.8")
 
 NETWORKS = {"net0": (101, 1), "net1": (102, 2), "net2": (103, 3), "net3": (101, 1)}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
+from vrouter_ovs.pipeline.hops import ARRIVED, labelled
 from vrouter_ovs.pipeline.neighbor import known
 from vrouter_ovs.pipeline.terms import ip_match, vni
 from vrouter_ovs.schema.flow import Flow
@@ -19,6 +21,17 @@ def render_vrf(vrf: Vrf) -> tuple[Flow, ...]:
             (("tun_id", vni(vrf.vrf)), ("eth_dst", vrf.router_mac)),
             (("set_field", "vrf", vrf.vrf), ("load", "from_tunnel", 1), ("goto", "route")),
             cookie(vrf.key),
+        ),
+        *(
+            Flow(
+                "classify", "label", labelled(label),
+                (
+                    ("pop_mpls", eth_type), ARRIVED, ("set_field", "vrf", vrf.vrf),
+                    ("goto", "route"),
+                ),
+                cookie(vrf.key),
+            )
+            for label, eth_type in zip(vrf.labels, (ETH_IPV4, ETH_IPV6), strict=False)
         ),
     )
 

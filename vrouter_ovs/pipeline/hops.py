@@ -9,10 +9,14 @@ its first path.
 
 from __future__ import annotations
 
-from vrouter_ovs.encapsulation import ENCAPSULATIONS, VXLAN
+from vrouter_ovs.encapsulation import ENCAPSULATIONS, MPLS_GRE, VXLAN
 from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.numbers import ETH_MPLS
 from vrouter_ovs.pipeline.terms import vtep_id
 from vrouter_ovs.state import BridgedHop, Endpoint, LocalHop, RemoteHop
+
+FIRST_LABEL = 16
+"""Those below are reserved (RFC 3032 section 2.1)."""
 
 
 def hop_actions(hop: LocalHop | RemoteHop | BridgedHop) -> tuple[tuple, ...]:
@@ -25,22 +29,38 @@ def hop_actions(hop: LocalHop | RemoteHop | BridgedHop) -> tuple[tuple, ...]:
             ("set_field", "out_port", hop.ofport),
             ("goto", "arrive"),
         )
-    tunnel = (*tunnel_actions(hop.endpoint, hop.label), ("goto", "encap"))
-    if type(hop) is RemoteHop:
-        return (("set_field", "eth_dst", hop.router_mac), *tunnel)
-    return tunnel
+    return (*_inner(hop), *tunnel_actions(hop.endpoint, hop.label), ("goto", "encap"))
 
 
 def relay_actions(hop: RemoteHop | BridgedHop) -> tuple[tuple, ...]:
     """What came from a tunnel for somebody who was here goes on to ``hop``, as it is: the vrouter
     that sent it has measured it, and counted a hop where it was routed.  Of the vrouters where
     somebody has been, each relays to one where it was later, so that no frame comes back."""
-    onward = (
-        ("load", "from_tunnel", 0), *tunnel_actions(hop.endpoint, hop.label), ("goto", "send"),
+    return (
+        *_inner(hop), ("load", "from_tunnel", 0), *tunnel_actions(hop.endpoint, hop.label),
+        ("goto", "send"),
     )  # fmt: skip
-    if type(hop) is RemoteHop:
-        return (("set_field", "eth_dst", hop.router_mac), *onward)
-    return onward
+
+
+def _inner(hop: RemoteHop | BridgedHop) -> tuple[tuple, ...]:
+    """What a routed packet's frame gets for where it goes; in MPLS it has none."""
+    if type(hop) is RemoteHop and hop.endpoint.encap != MPLS_GRE:
+        return (("set_field", "eth_dst", hop.router_mac),)
+    return ()
+
+
+def labelled(label: int) -> tuple[tuple, ...]:
+    """The terms for what came from a tunnel with an MPLS label.  Raises PipelineError for one that
+    is reserved, or has more than 20 bits (RFC 3032 section 2.1)."""
+    if not FIRST_LABEL <= label < 1 << 20:
+        raise PipelineError(f"no MPLS label: {label}")
+    return (
+        ("tunnel_type", tunnel_type(MPLS_GRE)), ("eth_type", ETH_MPLS), ("mpls_label", label),
+    )  # fmt: skip
+
+
+ARRIVED = ("load", "tunnel_type", 0)
+"""What :func:`labelled` has found need not be known any longer: the packet may be sent on."""
 
 
 def tunnel_actions(endpoint: Endpoint, label: int, always: bool = False) -> tuple[tuple, ...]:

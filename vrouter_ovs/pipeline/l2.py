@@ -5,7 +5,7 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.dns import multicast_dns_flows
-from vrouter_ovs.pipeline.hops import hop_actions, relay_actions
+from vrouter_ovs.pipeline.hops import ARRIVED, hop_actions, labelled, relay_actions
 from vrouter_ovs.pipeline.neighbor import flood_unknown_flows
 from vrouter_ovs.pipeline.terms import vni
 from vrouter_ovs.schema.flow import Flow
@@ -24,6 +24,12 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
             tag,
         ),
     ]
+    if evi.label:
+        flows.append(Flow(
+            "classify", "label", labelled(evi.label),
+            (("pop_mpls_of_frame",), ARRIVED, ("set_field", "evi", evi.evi), ("goto", "bridge")),
+            tag,
+        ))
     if evi.flood_unknown:
         flows += flood_unknown_flows(evi.evi, tag)
     return (*flows, *multicast_dns_flows(evi.evi, evi.mdns, tag))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from vrouter_ovs.addresses import mac_int
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.encapsulation import MPLS_GRE
 from vrouter_ovs.numbers import (
     ARP_REPLY,
     ETH_ARP,
@@ -37,6 +38,7 @@ from vrouter_ovs.pipeline.ports.connect import COUNTED
 from vrouter_ovs.pipeline.ports.guard import forbidden_flows
 from vrouter_ovs.pipeline.punt import punt_flows
 from vrouter_ovs.pipeline.ttl_and_mtu import ttl_and_mtu_flows
+from vrouter_ovs.pipeline.tunnel import mpls_flows
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Vrouter
 
@@ -111,6 +113,8 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("route", "never_routed", (("eth_type", ETH_IPV6), (field, *prefix)), DROP, tag)
         for field, *prefix in NEVER_ROUTED
     ]
+    if any(encap == MPLS_GRE for encap, _ in vrouter.mtus):
+        flows += mpls_flows(tag)
     return (*flows, *echo_flows(tag), *ttl_and_mtu_flows(vrouter, tag))
 
 

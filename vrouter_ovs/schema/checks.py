@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NoReturn
 
@@ -10,6 +11,11 @@ from vrouter_ovs.schema.declaration import TO_CALLER
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.schema.tables import BY_NAME
+
+_HARMLESS = frozenset(
+    ("push", "recirculate", "push_mpls", "pop_ethernet", "pop_mpls", "pop_mpls_of_frame")
+)
+"""Actions that need no declaration."""
 
 
 def check(flow: Flow) -> None:
@@ -25,8 +31,17 @@ def check(flow: Flow) -> None:
         flow.table,
         flow.priority,
         tuple(term[0] for term in flow.match),
-        tuple(dict.fromkeys(map(_action_shape, flow.actions))),
+        tuple(dict.fromkeys(map(_action_shape, _flat(flow.actions)))),
     )
+
+
+def _flat(actions: tuple[tuple, ...]) -> Iterator[tuple]:
+    """With what is done to copies."""
+    for action in actions:
+        if action[0] == "clone":
+            yield from _flat(action[1])
+        else:
+            yield action
 
 
 def _action_shape(action: tuple) -> tuple:
@@ -99,5 +114,5 @@ def _check_shape(
         elif kind == "controller":
             if not table.punts:
                 refuse(kind)
-        elif kind not in ("push", "recirculate"):
+        elif kind not in _HARMLESS:
             raise PipelineError(f"table {name}: unknown action {kind!r}")

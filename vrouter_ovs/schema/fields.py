@@ -61,6 +61,7 @@ _DECLARED = (
     ("eth_src", 4, 6, "mac"),
     ("eth_type", 5, 2, "int"),
     ("vlan_vid", 6, 2, "int"),
+    ("mpls_label", 34, 4, "int"),
     ("ipv4_src", 11, 4, "ipv4"),
     ("ipv4_dst", 12, 4, "ipv4"),
     ("ipv6_src", 26, 16, "ipv6"),
@@ -147,9 +148,12 @@ PACKET_FIELDS["tcp_flags"] = Field("tcp_flags", NXM_1, 34, 2, 92, "int", 0, 12)
 PACKET_FIELDS |= {
     name: Field(name, NXM_1, 16, 8, 93 + order, "int", offset, bits)
     for order, (name, offset, bits) in enumerate(
-        (("tun_label", 0, 24), ("tun_above_label", 24, 8), ("tun_vsid", 8, 24))
+        (("tun_label", 0, 24), ("tun_above_label", 24, 8), ("tun_vsid", 8, 24),
+         ("tun_mpls_label", 0, 20))
     )
 }
+# As it is moved: 20 bits, which a match has without a mask.
+PACKET_FIELDS["pushed_label"] = Field("pushed_label", OPENFLOW_BASIC, 34, 4, 97, "int", 0, 20)
 
 # The flags of a neighbor advertisement and the type of its option.
 PACKET_FIELDS |= {

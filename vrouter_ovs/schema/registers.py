@@ -32,7 +32,7 @@ _MAP = (
     (
         _register("tunnel_type", 2, 8, 8),
         "the encapsulation to send with: 0 for VXLAN, else its tunnel type (RFC 9012); set where"
-        " there is more than VXLAN",
+        " there is more than VXLAN; in classify, MPLS over GRE: that it came in this",
     ),
     (
         _register("seen_flags", 2, 16, 12),

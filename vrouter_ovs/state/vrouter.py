@@ -37,12 +37,14 @@ class Evi(StateBase):
     solicitations, duplicate address detection) goes to everyone; otherwise it ends in the switch.
     ``mdns``: where multicast DNS goes (RFC 6762): :data:`MDNS_FLOOD`, as all multicast;
     :data:`MDNS_LOCAL`, to ports of this vrouter alone; :data:`MDNS_ANSWER`, to the node alone.
+    ``label``: the MPLS label by which others send to it (RFC 7432 section 9.2.1); 0: none.
     """
 
     kind: ClassVar[str] = "evi"
     evi: int
     flood_unknown: bool = False
     mdns: str = MDNS_FLOOD
+    label: int = 0
 
     @property
     def key(self) -> Key:
@@ -54,12 +56,14 @@ class Vrf(StateBase):
     """An IP-VRF present on this vrouter; ``vrf`` is its L3 VNI.
 
     ``router_mac``: this vrouter's own Router's MAC, the only inner destination MAC that is
-    accepted with the L3 VNI.
+    accepted with the L3 VNI.  ``labels``: the MPLS labels by which others send IPv4 and IPv6
+    packets to it, two, as no label says what is behind it; none where it takes no MPLS.
     """
 
     kind: ClassVar[str] = "vrf"
     vrf: int
     router_mac: str
+    labels: tuple[int, ...] = ()
 
     @property
     def key(self) -> Key:

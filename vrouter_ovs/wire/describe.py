@@ -31,6 +31,12 @@ _PORTS = frozenset(("tcp_dst", "udp_dst", "sctp_dst", "ct_tp_dst"))
 _ETH_TYPES = {hex(ETH_IPV4): "ip", hex(ETH_ARP): "arp", hex(ETH_IPV6): "ipv6"}
 
 
+_ENCAPS = {
+    wire.PUSH_MPLS: "encap mpls", wire.RECIRCULATE[:16]: "encap nsh", wire.POP_ETHERNET: "decap",
+    wire.POP_MPLS_OF_FRAME[16:]: "decap, a frame behind it",
+}
+
+
 def describe(encoded: wire.Encoded) -> dict[str, Any]:
     """{"table", "table_id", "priority", "cookie", "match": {field: text}, "actions": [text]}.
 
@@ -160,6 +166,9 @@ def _action(raw: bytes) -> str | None:
         return f"group {wire_id - GROUP_BASE if is_our_group(wire_id) else wire_id:d}"
     if kind == wire.OFPAT_POP_VLAN and len(raw) == 8:
         return "pop_vlan"
+    if kind == wire.OFPAT_POP_MPLS and len(raw) == 8:
+        eth_type = hex(int.from_bytes(raw[4:6], "big"))
+        return f"pop_mpls, {_ETH_TYPES.get(eth_type, eth_type)} behind it"
     if kind == wire.OFPAT_DEC_NW_TTL and len(raw) == 8:
         return "dec_ttl"
     if kind == wire.OFPAT_SET_FIELD:
@@ -183,10 +192,10 @@ def _part(header: int, offset: int, bits: int) -> str | None:
 
 def _nicira(raw: bytes) -> str | None:
     subtype = int.from_bytes(raw[8:10], "big")
-    if raw == wire.RECIRCULATE[:16]:
-        return "encap nsh"
-    if raw == wire.RECIRCULATE[16:]:
-        return "decap"
+    if raw in _ENCAPS:
+        return _ENCAPS[raw]
+    if subtype == wire.CLONE and len(raw) >= 16:
+        return f"to a copy: {', '.join(_actions(raw[16:]))}"
     if subtype == wire.RESUBMIT_TABLE and len(raw) == 16:
         return f"resubmit {_table(raw[12])}"
     if subtype == wire.REG_LOAD and len(raw) == 24:

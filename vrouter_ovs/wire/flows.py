@@ -28,7 +28,7 @@ STACK_PUSH, STACK_POP = 27, 28
 CHECK_LARGER = 49
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
 ZONE_BITS = 16
-OFPAT_POP_VLAN, OFPAT_GROUP, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD = 18, 22, 24, 25
+OFPAT_POP_VLAN, OFPAT_POP_MPLS, OFPAT_GROUP, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD = 18, 20, 22, 24, 25
 OFPAT_EXPERIMENTER = 0xFFFF
 OFPIT_GOTO_TABLE, OFPIT_APPLY_ACTIONS, OFPIT_METER = 1, 4, 6
 WHOLE_PACKET = 0xFFFF
@@ -38,8 +38,8 @@ MULTIPATH_HRW = 2
 BUNDLE_HRW = 1
 BUNDLE_OF_PORTS = 0x00000002
 """NXM_OF_IN_PORT: the members of a bundle are ports."""
-ENCAP, DECAP = 46, 47
-PACKET_NSH, PACKET_NEXT = 0x1894F, 0xFFFE
+CLONE, ENCAP, DECAP = 42, 46, 47
+PACKET_ETHERNET, PACKET_MPLS, PACKET_NSH, PACKET_NEXT = 0, 0x18847, 0x1894F, 0xFFFE
 NX_IN_PORT = 0xFFF8
 """OFPP_IN_PORT in 16 bits, as resubmit takes it: keep the in-port."""
 MAX_BODY = 65535 - 16 - 48 - 512
@@ -117,6 +117,14 @@ RECIRCULATE = _nicira(ENCAP, "HI", 0, PACKET_NSH) + _nicira(DECAP, "HI", 0, PACK
 may do with a packet, and nothing has changed."""
 
 
+PUSH_MPLS = _nicira(ENCAP, "HI", 0, PACKET_MPLS)
+"""In front of a frame it leaves the frame as it is, which push_mpls of OpenFlow does not."""
+POP_ETHERNET = _nicira(DECAP, "HI", 0, PACKET_NEXT)
+POP_MPLS_OF_FRAME = POP_ETHERNET + _nicira(DECAP, "HI", 0, PACKET_ETHERNET)
+"""A bridge whose ports are of Ethernet sees MPLS behind an Ethernet header of zeros, which goes
+first."""
+
+
 @lru_cache(maxsize=65536)
 def encode_action(action: tuple) -> bytes:
     """One action other than goto.  Raises PipelineError."""
@@ -149,6 +157,20 @@ def encode_action(action: tuple) -> bytes:
         return _nicira(RESUBMIT_TABLE, "HB3x", NX_IN_PORT, TABLE_IDS[action[1]])
     if kind == "recirculate":
         return RECIRCULATE
+    if kind == "clone":
+        nested = b"".join(map(encode_action, action[1]))
+        head = struct.pack(
+            "!HHIH6x", OFPAT_EXPERIMENTER, 16 + len(nested), NICIRA, CLONE
+        )
+        return head + nested
+    if kind == "push_mpls":
+        return PUSH_MPLS
+    if kind == "pop_ethernet":
+        return POP_ETHERNET
+    if kind == "pop_mpls":
+        return struct.pack("!HHH2x", OFPAT_POP_MPLS, 8, action[1])
+    if kind == "pop_mpls_of_frame":
+        return POP_MPLS_OF_FRAME
     if kind == "pop_vlan":
         return struct.pack("!HH4x", OFPAT_POP_VLAN, 8)
     if kind == "dec_ttl":

@@ -7,19 +7,26 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from vrouter_ovs.encapsulation import ENCAPSULATIONS, NVGRE, VXLAN, encapsulation_name
+from vrouter_ovs.encapsulation import (
+    ENCAPSULATIONS,
+    MPLS_GRE,
+    NVGRE,
+    VXLAN,
+    encapsulation_name,
+)
 from vrouter_ovs.schema.registers import REGISTERS
 
 _BRIDGE = re.compile(r'^bridge\("(.*)"\)$')
 _STEP = re.compile(r"^\s*(\d+)\. (.*)$")
 _RULE = re.compile(r"^(?:(.*), )?priority (\d+)(?:, cookie (0x[0-9a-f]+))?$")
 _PORT_IS = re.compile(r"^-> output port is (\d+)$")
+_MPLS = r"(?:\badd_mpls\(label=(\d+)[^()]*\),)?"
 _TUNNEL_PUSH = re.compile(
-    r"tnl_push\(.*?ipv[46]\(src=([^,]*),dst=([^,)]*).*?"
-    r"\b(?:(\w+)\([^()]*?\bvni=(0x[0-9a-f]+)|gre\(\([^()]*\),key=(0x[0-9a-f]+))\)"
+    _MPLS + r"tnl_push\(.*?ipv[46]\(src=([^,]*),dst=([^,)]*).*?\b(?:"
+    r"(\w+)\([^()]*?\bvni=(0x[0-9a-f]+)|gre\(\([^()]*\),key=(0x[0-9a-f]+)|gre\(\([^()]*\))\)"
 )
 _TUNNEL_SET = re.compile(
-    r"set\(tunnel\(tun_id=(0x[0-9a-f]+)(?:,src=([^,)]*))?,(?:ipv6_)?dst=([^,)]*)"
+    _MPLS + r"set\(tunnel\((?:tun_id=(0x[0-9a-f]+),)?(?:src=([^,)]*),)?(?:ipv6_)?dst=([^,)]*)"
 )
 
 
@@ -44,7 +51,8 @@ class Output(NamedTuple):
 
 
 class TunnelHeader(NamedTuple):
-    """What the datapath puts around the packet.  ``src`` is "" where the kernel chooses it.
+    """What the datapath puts around the packet.  ``vni``: or the label, where it is MPLS.
+    ``src`` is "" where the kernel chooses it.
     ``encap``: the kernel, too, is told by the port alone; then it is what the last copy of the
     packet was marked for."""
 
@@ -193,15 +201,19 @@ def _marked(final: dict[str, str]) -> str:
 
 
 def _tunnels(datapath: str, marked: str) -> list[TunnelHeader]:
-    found = [
-        TunnelHeader(int(vni, 16), src, dst, encap) if vni
-        else TunnelHeader(_label(int(key, 16), NVGRE), src, dst, NVGRE)
-        for src, dst, encap, vni, key in _TUNNEL_PUSH.findall(datapath)
-    ]
-    found += [
-        TunnelHeader(_label(int(key, 16), marked), src, dst, marked)
-        for key, src, dst in _TUNNEL_SET.findall(datapath)
-    ]
+    found = []
+    for label, src, dst, encap, vni, key in _TUNNEL_PUSH.findall(datapath):
+        if vni:
+            found.append(TunnelHeader(int(vni, 16), src, dst, encap))
+        elif key:
+            found.append(TunnelHeader(_label(int(key, 16), NVGRE), src, dst, NVGRE))
+        else:
+            found.append(TunnelHeader(int(label or 0), src, dst, MPLS_GRE))
+    for label, key, src, dst in _TUNNEL_SET.findall(datapath):
+        if label:
+            found.append(TunnelHeader(int(label), src, dst, MPLS_GRE))
+        elif key:
+            found.append(TunnelHeader(_label(int(key, 16), marked), src, dst, marked))
     return found
 
 

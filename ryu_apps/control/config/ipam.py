@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ryu_apps.control import ids
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Change, Network, Pool, Port, Resource, Router, Subnet
 from vrouter_ovs.addresses import (
@@ -25,6 +26,8 @@ from vrouter_ovs.addresses import (
 )
 
 RD_INDEX_RANGE = (1, 65535)
+NEW_RD_INDEXES = (1, ids.MPLS_INSTANCES)
+"""Those that are given: each has a second RD and MPLS labels."""
 """The assigned number of a type 1 route distinguisher is two bytes (RFC 4364 section 4.2)."""
 
 _MAC = re.compile(r"[0-9a-f]{12}")
@@ -239,7 +242,7 @@ def lowest_vni(config: Config, ranges: Iterable[tuple[int, int]]) -> int:
 
 def lowest_rd_index(config: Config) -> int:
     """The lowest free route distinguisher index, 1-65535.  Raises Exhausted."""
-    return _lowest(config, "rd_index", config.by_rd_index, RD_INDEX_RANGE)
+    return _lowest(config, "rd_index", config.by_rd_index, NEW_RD_INDEXES)
 
 
 def _lowest(config: Config, name: str, used: dict[int, Any], limits: tuple[int, int]) -> int:

@@ -16,6 +16,7 @@ from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Lookup
+from vrouter_ovs.encapsulation import carries_vni
 from vrouter_ovs.state import Evi, Vrf
 
 
@@ -86,12 +87,18 @@ class Presence:
     def describe_evi(self, vni: int) -> None:
         """Have an EVI be what its network says wherever it is."""
         for element in self.evis.get(vni, ()):
-            self._desired.put(element, ("evi", vni), self._evi(vni))
+            self._desired.put(element, ("evi", vni), self._evi(element, vni))
+
+    def describe_vrf(self, key: tuple[str, int]) -> None:
+        """Have the VRF ``(element, VNI)`` be what its vrouter takes, where it is present."""
+        element, vni = key
+        if element in self.vrfs.get(vni, ()):
+            self._desired.put(element, ("vrf", vni), self._vrf(element, vni))
 
     def _enter_evi(self, element: str, vni: int) -> None:
         self.evis.setdefault(vni, {})[element] = None
         scope = ("evi", vni)
-        self._desired.put(element, scope, self._evi(vni))
+        self._desired.put(element, scope, self._evi(element, vni))
         for server in self._services.resolvers(vni):
             self._desired.put(element, scope, server)
 
@@ -105,11 +112,23 @@ class Presence:
                 return id
         return None
 
-    def _evi(self, vni: int) -> Evi:
+    def _evi(self, element: str, vni: int) -> Evi:
         network = self._config.networks.get(self._network_of(vni) or "")
         if network is None:
             return Evi(vni)
-        return Evi(vni, network.flood_unknown, network.mdns)
+        label = ids.evi_label(network.rd_index) if self._takes_mpls(element) else 0
+        return Evi(vni, network.flood_unknown, network.mdns, label)
+
+    def _vrf(self, element: str, vni: int) -> Vrf:
+        labels: tuple[int, ...] = ()
+        for kind, id in self._config.by_vni.get(vni, ()) if self._takes_mpls(element) else ():
+            if kind == "router":
+                index = self._config.routers[id].rd_index
+                labels = ids.vrf_label(index, 4), ids.vrf_label(index, 6)
+        return Vrf(vni, self._elements.accepted[element].router_mac, labels if all(labels) else ())
+
+    def _takes_mpls(self, element: str) -> bool:
+        return not all(map(carries_vni, self._elements.accepted[element].encapsulations))
 
     # ------------------------------------------------------------ VRFs
 
@@ -207,7 +226,7 @@ class Presence:
     def _enter_vrf(self, element: str, vni: int) -> None:
         self.vrfs.setdefault(vni, {})[element] = None
         scope = ("vrf", vni)
-        self._desired.put(element, scope, Vrf(vni, self._elements.accepted[element].router_mac))
+        self._desired.put(element, scope, self._vrf(element, vni))
         for gateway in self._gateways.of(vni):
             self._desired.put(element, scope, gateway)
 

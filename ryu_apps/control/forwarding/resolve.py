@@ -24,7 +24,7 @@ from ryu_apps.control.ports.locations import Locations, lookups_of
 from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.routes import MacIp, Path
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.encapsulations import endpoint_to
+from ryu_apps.control.vpn.encapsulations import by_preference, can_follow, endpoint_to
 from ryu_apps.control.vpn.instance import Instance, Lookup
 from vrouter_ovs.state import (
     OWNER_NETWORK,
@@ -169,8 +169,7 @@ class Resolver:
         scope = ("evi", vni)
         free = lookup not in self._gateways.taken
         paths = instance.macs.get(mac, ()) if instance and free else ()
-        path = self._instances.best(paths)
-        remotes: dict[tuple[str, ...], RemoteMac | None] = {}
+        remotes: dict[tuple[str, ...], tuple[Path | None, RemoteMac | None]] = {}
         for element in elements:
             port_id = self._locations.local.get((element, lookup))
             if port_id is not None and free and mac != self._bound[port_id].mac:
@@ -180,15 +179,17 @@ class Resolver:
             else:
                 self._desired.delete(element, scope, ("localmac", vni, mac))
             remote = None
-            if path is not None and port_id is None:
+            if paths and port_id is None:
                 here = self._elements.accepted[element]
-                if path.attrs.next_hop != here.vtep:
-                    supported = here.encapsulations
-                    if supported not in remotes:
-                        remotes[supported] = _remote_mac(vni, mac, path, supported)
-                    remote = remotes[supported]
-                    if remote is not None and self._relays.relays(element, lookup, path):
-                        remote = replace(remote, relay=True)
+                supported = here.encapsulations
+                if supported not in remotes:
+                    path = self._best(paths, supported)
+                    remotes[supported] = path, path and _remote_mac(vni, mac, path, supported)
+                path, remote = remotes[supported]
+                if path is None or path.attrs.next_hop == here.vtep:
+                    remote = None
+                elif remote is not None and self._relays.relays(element, lookup, path):
+                    remote = replace(remote, relay=True)
             if remote is None:
                 self._desired.delete(element, scope, ("mac", vni, mac))
             else:
@@ -229,8 +230,7 @@ class Resolver:
         _, vni, prefix = lookup
         scope = ("vrf", vni)
         usable = instance.usable(prefix) if instance else ()
-        direct, behind = self._hops(usable)
-        remotes: dict[tuple[str, ...], list[RemoteHop]] = {}
+        remotes: dict[tuple[str, ...], tuple[list[RemoteHop], tuple, tuple]] = {}
         is_connected = prefix in self._presence.connected.get(vni, ())
         static = self._presence.static.get(vni, {}).get(prefix, ())
         if any(type(path.nlri) is MacIp for path in usable):
@@ -251,17 +251,15 @@ class Resolver:
                 continue
             hops: list[LocalHop | RemoteHop] = []
             here = self._elements.accepted[element]
+            supported = here.encapsulations
             others = self._within_reach(here, instance, usable) if here.unreachable else ()
-            via, through = self._hops(others) if others else (direct, behind)
-            if via:
-                vtep, supported = here.vtep, here.encapsulations
-                if others:
-                    direct_hops = _remote_hops(via, supported)
-                else:
-                    if supported not in remotes:
-                        remotes[supported] = _remote_hops(via, supported)
-                    direct_hops = remotes[supported]
-                hops = [hop for hop in direct_hops if hop.endpoint.vtep != vtep]
+            if others:
+                direct_hops, via, through = self._hops(others, supported)
+            else:
+                if supported not in remotes:
+                    remotes[supported] = self._hops(usable, supported)
+                direct_hops, via, through = remotes[supported]
+            hops = [hop for hop in direct_hops if hop.endpoint.vtep != here.vtep]
             if through:
                 gateways = [path.gateway for path in through]
                 hops = sorted({*hops, *self._through(element, instance, gateways)}, key=_hop_order)
@@ -274,12 +272,34 @@ class Resolver:
             else:
                 self._desired.delete(element, scope, ("route", vni, prefix))
 
-    def _hops(self, paths: tuple[Path, ...]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
-        """Those that a prefix is forwarded along: (to a VTEP, behind a gateway address)."""
-        chosen = self._instances.hops(paths)
+    def _best(self, paths: Iterable[Path], supported: tuple[str, ...]) -> Path | None:
+        """Where a MAC or an address is, and how elements with these encapsulations send there; None
+        where they cannot.  Nobody else takes its place then, who may only say that he has it."""
+        best = self._instances.best(paths)
+        if best is None:
+            return None
+        # The same route may be there once more, with a label of the other kind.
+        same = [path for path in paths if path.nlri._replace(rd=best.nlri.rd) == best.nlri
+                and path.attrs.next_hop == best.attrs.next_hop]
+        preferred = by_preference(can_follow(same, supported), supported)
+        return best if best in preferred else self._instances.best(preferred)
+
+    def _hops(
+        self, paths: tuple[Path, ...], supported: tuple[str, ...]
+    ) -> tuple[list[RemoteHop], tuple[Path, ...], tuple[Path, ...]]:
+        """What elements with these encapsulations forward a prefix along: (the hops to VTEPs, the
+        paths that these are of, the paths that are behind a gateway address)."""
+        hosts = [path for path in paths if type(path.nlri) is MacIp]
+        if hosts:
+            best = self._best(hosts, supported)
+            direct = (best,) if best is not None else ()
+            return _remote_hops(direct, supported), direct, ()
+        chosen = can_follow(self._instances.hops(paths), supported)
+        chosen = chosen or self._instances.hops(can_follow(paths, supported))
         behind = tuple(path for path in chosen if path.gateway)
-        direct = tuple(path for path in chosen if not path.gateway) if behind else chosen
-        return direct, behind
+        direct = [path for path in chosen if not path.gateway] if behind else chosen
+        direct = tuple(by_preference(direct, supported))
+        return _remote_hops(direct, supported), direct, behind
 
     def _within_reach(
         self, here: Element, instance: Instance, paths: tuple[Path, ...]
@@ -308,7 +328,7 @@ class Resolver:
         for address in addresses if instance is not None else ():
             gateway = ("prefix", instance.spec.vni, ids.host_prefix(address))
             local = self._locations.local_hop(element, gateway)
-            there = self._instances.best(instance.host(address))
+            there = self._best(instance.host(address), here.encapsulations)
             if local is not None:
                 yield local
             elif there is not None and there.attrs.next_hop != here.vtep:
@@ -350,7 +370,7 @@ def _flood_hops(paths: Iterable[Path], supported: tuple[str, ...]) -> list[Bridg
     order of the leaves."""
     return sorted({
         BridgedHop(endpoint, path.labels[0])
-        for path in paths
+        for path in by_preference(paths, supported)
         if (endpoint := endpoint_to(path.attrs, supported)) is not None
     })
 

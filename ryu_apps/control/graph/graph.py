@@ -70,8 +70,12 @@ GRAPH = (
         "A port became active or ceased to be: the flood route of its network follows.",
     ),
     Stage(
-        "evi_settings", "L2 VNI", ("Configurer",), "Presence.describe_evi",
+        "evi_settings", "L2 VNI", ("Configurer", "Offers"), "Presence.describe_evi",
         "A network changed: its EVI may flood otherwise wherever it is.",
+    ),
+    Stage(
+        "vrf_settings", "(element, L3 VNI)", ("Offers",), "Presence.describe_vrf",
+        "A vrouter takes MPLS, or takes it no more: its VRF has labels, or has none.",
     ),
     Stage(
         "evis", "(element, L2 VNI)", ("Locations",), "Presence.resolve_evi",

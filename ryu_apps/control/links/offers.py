@@ -8,8 +8,8 @@ from ryu_apps.control.tables import Tables
 
 class Offers:
     """Reads: bound ports, where EVIs and VRFs are.
-    Marks: all routes of an element, which say what it takes; its lookups, which say what it sends
-    by; its tunnel ports.
+    Marks: all routes of an element and its instances, which say what it takes; its lookups, which
+    say what it sends by; its tunnel ports.
     """
 
     def __init__(self, tables: Tables, marks: Marks) -> None:
@@ -30,6 +30,8 @@ class Offers:
         vrfs = [vni for vni, elements in self._vrfs.items() if name in elements]
         self._marks.evi_routes.mark_all((name, vni) for vni in evis)
         self._marks.vrf_routes.mark_all((name, vni) for vni in vrfs)
+        self._marks.evi_settings.mark_all(evis)
+        self._marks.vrf_settings.mark_all((name, vni) for vni in vrfs)
         self._marks.instances.mark_all((name, ("evi", vni)) for vni in evis)
         self._marks.instances.mark_all((name, ("vrf", vni)) for vni in vrfs)
         self._marks.tunnel_ports.mark(name)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ryu_apps.control import ids
 from ryu_apps.control.families import EVPN, Family
 from ryu_apps.control.routes import Imet, IpPrefix, MacIp, Path
+from vrouter_ovs.encapsulation import has_mpls_labels
 
 Lookup = tuple[str, int, str]
 """("mac"|"ip"|"imet"|"prefix", VNI, MAC | address | "" | prefix): one lookup of one instance."""
@@ -79,7 +80,9 @@ def _host(vni: int, path: Path) -> list[Lookup]:
 def _routed(path: Path) -> str:
     if not path.labels[-1]:
         return "without a VNI"
-    return "" if path.attrs.router_mac else "without a Router's MAC (RFC 9135 section 6.1)"
+    if path.attrs.router_mac or has_mpls_labels(path.attrs.encaps):
+        return ""  # Behind an MPLS label is the packet alone (RFC 9136 section 4.4.1).
+    return "without a Router's MAC (RFC 9135 section 6.1)"
 
 
 def _routed_prefix(path: Path) -> str:

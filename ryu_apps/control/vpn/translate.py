@@ -12,7 +12,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network, Port, Router
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from vrouter_ovs.addresses import ip_network
-from vrouter_ovs.encapsulation import VXLAN
+from vrouter_ovs.encapsulation import VXLAN, carries_vni, in_order
 
 
 class VpnInstanceSpec(NamedTuple):
@@ -186,10 +186,40 @@ _router_mac = lru_cache(maxsize=65536)(ids.router_mac)
 
 
 class Egress(NamedTuple):
-    """A vrouter, as its routes name it.  ``encaps``: what it takes, as in :class:`Attributes`."""
+    """A vrouter, as its routes name it.  ``encaps``: what it takes, as in :class:`Attributes`;
+    ``mpls``: the labels of all of them are MPLS's, and else VNIs."""
 
     vtep: str
     encaps: tuple[str, ...] = (VXLAN,)
+    mpls: bool = False
+
+    def rd(self, spec: VpnInstanceSpec) -> str:
+        if self.mpls:
+            return ids.mpls_route_distinguisher(self.vtep, spec.rd_index)
+        return ids.route_distinguisher(self.vtep, spec.rd_index)
+
+    def evi_label(self, evi: VpnInstanceSpec) -> int:
+        return ids.evi_label(evi.rd_index) if self.mpls else evi.vni
+
+    def vrf_label(self, vrf: VpnInstanceSpec, address: str) -> int:
+        """``address``: or a prefix."""
+        if self.mpls:
+            return ids.vrf_label(vrf.rd_index, 6 if ":" in address else 4)
+        return vrf.vni
+
+    def router_mac(self) -> str:
+        """Behind an MPLS label there is no frame that could bear it."""
+        return "" if self.mpls else _router_mac(self.vtep)
+
+
+@lru_cache(maxsize=4096)
+def egresses(vtep: str, encapsulations: tuple[str, ...]) -> tuple[Egress, ...]:
+    """A vrouter that takes these, once for each kind of label: no route has both."""
+    kinds = (
+        (in_order(name for name in encapsulations if carries_vni(name) is not mpls), mpls)
+        for mpls in (False, True)
+    )
+    return tuple(Egress(vtep, names, mpls) for names, mpls in kinds if names)
 
 
 @lru_cache(maxsize=65536)
@@ -209,37 +239,45 @@ def port_paths(
     A routed address carries both VNIs, both targets and the Router's MAC (RFC 9135 section 5.1).
     """
     evi = instance_spec(config.networks[bound.network_id], asn)
-    rd = ids.route_distinguisher(egress.vtep, evi.rd_index)
+    rd, label = egress.rd(evi), egress.evi_label(evi)
+    if not label:
+        return ()
 
     def path(mac: str, address: BoundAddress | LearnedAddress, sequence: int) -> Path:
+        attrs, labels = _attributes(egress, evi.exports, "", sequence), (label,)
         if address.vrf:
             vrf = instance_spec(config.routers[address.router_id], asn)
-            rts = tuple(sorted({*evi.exports, *vrf.exports}))
-            attrs = _attributes(egress, rts, _router_mac(egress.vtep), sequence)
-            labels: tuple[int, ...] = (evi.vni, vrf.vni)
-        else:
-            attrs = _attributes(egress, evi.exports, "", sequence)
-            labels = (evi.vni,)
+            of_vrf = egress.vrf_label(vrf, address.ip)
+            if of_vrf:
+                rts = tuple(sorted({*evi.exports, *vrf.exports}))
+                attrs = _attributes(egress, rts, egress.router_mac(), sequence)
+                labels = (label, of_vrf)
         return Path(MacIp(rd, 0, mac, address.ip), attrs, labels)
 
     paths = [path(bound.mac, address, mobility) for address in bound.addresses]
     if not paths:
         attrs = _attributes(egress, evi.exports, "", mobility)
-        paths.append(Path(MacIp(rd, 0, bound.mac, ""), attrs, (evi.vni,)))
+        paths.append(Path(MacIp(rd, 0, bound.mac, ""), attrs, (label,)))
     paths += [path(address.mac, address, address.sequence) for address in bound.learned]
     return tuple(paths)
 
 
-def evi_path(evi: VpnInstanceSpec, egress: Egress) -> Path:
+def evi_paths(evi: VpnInstanceSpec, egress: Egress) -> tuple[Path, ...]:
     """The type 3 route of an EVI on a vrouter: send broadcast to this VTEP."""
-    rd = ids.route_distinguisher(egress.vtep, evi.rd_index)
-    return Path(Imet(rd, 0, egress.vtep), _attributes(egress, evi.exports, "", 0), (evi.vni,))
+    label = egress.evi_label(evi)
+    if not label:
+        return ()
+    attrs = _attributes(egress, evi.exports, "", 0)
+    return (Path(Imet(egress.rd(evi), 0, egress.vtep), attrs, (label,)),)
 
 
 def vrf_paths(config: Config, vrf: VpnInstanceSpec, egress: Egress) -> tuple[Path, ...]:
     """The type 5 routes of a VRF on a vrouter: one per attached subnet and destination of an extra
     route (RFC 9136 section 4.4): whoever has the VRF knows the next hop."""
-    rd = ids.route_distinguisher(egress.vtep, vrf.rd_index)
-    attrs = _attributes(egress, vrf.exports, _router_mac(egress.vtep), 0)
+    rd = egress.rd(vrf)
+    attrs = _attributes(egress, vrf.exports, egress.router_mac(), 0)
     prefixes = {**connected(config, vrf.id), **static_routes(config, vrf.id)}
-    return tuple(Path(IpPrefix(rd, 0, prefix), attrs, (vrf.vni,)) for prefix in prefixes)
+    return tuple(
+        Path(IpPrefix(rd, 0, prefix), attrs, (label,)) for prefix in prefixes
+        if (label := egress.vrf_label(vrf, prefix))
+    )

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from ryu_apps.control.routes import Attributes, Path
+from ryu_apps.control.vpn.encapsulations import choose_encapsulation
 from ryu_apps.control.vpn.import_rules import RULES_OF
 from vrouter_ovs.encapsulation import SENDABLE
+
+_SENDABLE = tuple(sorted(SENDABLE))
 
 
 def unusable(path: Path, kind: str) -> str:
@@ -14,7 +17,7 @@ def unusable(path: Path, kind: str) -> str:
 
 def unreachable(attrs: Attributes) -> str:
     """Why no tunnel leads to the VTEP of a path, or ""."""
-    if SENDABLE.isdisjoint(attrs.encaps):
+    if not choose_encapsulation(attrs.encaps, _SENDABLE):
         several = "s" if len(attrs.encaps) > 1 else ""
         names = ", ".join(attrs.encaps) or "(none)"
         return f"with the encapsulation{several} {names}, which no tunnel here has"

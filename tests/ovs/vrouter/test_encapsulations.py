@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.beds.sandbox import BRIDGE, Sandbox
+from lab.beds.sandbox import BRIDGE, OpenFlow, Sandbox
 from ryu_apps.cli.trace.ofproto import parse
 from tests.ovs.vrouter.tracing import Outcome, trace
 from vrouter_ovs.encapsulation import ENCAPSULATIONS
@@ -30,11 +30,15 @@ NEAR, FAR = "192.0.2.2", "192.0.2.3"
 OWN, GW, THEIRS = "02:00:00:00:00:01", "02:00:00:00:00:fe", "02:00:00:00:00:02"
 TUNNELS = {
     Endpoint(NEAR): 22, Endpoint(NEAR, "geneve"): 32, Endpoint(NEAR, "nvgre"): 42,
-    Endpoint(FAR): 23,
+    Endpoint(NEAR, "mpls-in-gre"): 52, Endpoint(FAR): 23, Endpoint(FAR, "mpls-in-gre"): 53,
 }
 GONE = Endpoint(FAR, "geneve")
 """There is no such tunnel, and one of VXLAN to the same VTEP."""
-HOPS = [Endpoint(NEAR, "geneve"), Endpoint(NEAR), GONE, Endpoint(NEAR, "nvgre")]
+HOPS = [
+    Endpoint(NEAR, "geneve"), Endpoint(NEAR), GONE, Endpoint(NEAR, "nvgre"),
+    Endpoint(NEAR, "mpls-in-gre"),
+]
+EVI_LABEL, VRF_LABELS = 70100, (140900, 200900)
 COPIES = [*HOPS, Endpoint(FAR), Endpoint(NEAR, "geneve")]
 
 
@@ -47,11 +51,12 @@ def vrouter(sandbox: Sandbox) -> Iterator[Sandbox]:
     sandbox.add_ports(1)
     sandbox.add_underlay()
     for (vtep, encap, _), port in TUNNELS.items():
-        sandbox.add_tunnel(port, vtep, ENCAPSULATIONS[encap].ovs.interface_type)
+        options = ("packet_type=legacy_l3",) if encap == "mpls-in-gre" else ()
+        sandbox.add_tunnel(port, vtep, ENCAPSULATIONS[encap].ovs.interface_type, *options)
     client = sandbox.connect()
     client.install([
-        Vrouter(OWN, (("geneve", 1446), ("nvgre", 1458), ("vxlan", 1450))), Evi(100),
-        Vrf(900, OWN),
+        Vrouter(OWN, (("geneve", 1446), ("mpls-in-gre", 1457), ("nvgre", 1458), ("vxlan", 1450))),
+        Evi(100, label=EVI_LABEL), Vrf(900, OWN, VRF_LABELS),
         Gateway(100, 900, GW, ("10.0.0.1",)),
         LocalPort("p1", 1, 100, mac(1), ((mac(1), "10.0.0.11"),)),
         *(Tunnel(endpoint, port) for endpoint, port in TUNNELS.items()),
@@ -94,7 +99,7 @@ def test_each_hop_has_its_own_tunnel(vrouter: Sandbox, way) -> None:
 
 @pytest.mark.parametrize("way", [bridged, routed])
 def test_each_is_measured_for_its_encapsulation(vrouter: Sandbox, way) -> None:
-    for number, mtu in ((0, 1446), (1, 1450), (3, 1458)):
+    for number, mtu in ((0, 1446), (1, 1450), (3, 1458), (4, 1457)):
         assert f"check_pkt_len(size={mtu + 14}," in way(vrouter, number).text
     assert "tnl_push" not in bridged(vrouter, 0, larger=True).actions
 
@@ -133,3 +138,52 @@ def test_a_key_is_read_as_its_tunnel_has_it(vrouter: Sandbox) -> None:
         got = trace(vrouter, f"in_port={port},tun_id={key},tun_src={NEAR},tun_dst=192.0.2.1,tcp,"
                              f"{to_port}")
         assert got.sent == [], got.text
+
+
+@pytest.mark.parametrize("way, taken_off", [(bridged, False), (routed, True)])
+def test_a_label_stands_before_a_frame_or_before_a_packet(
+    vrouter: Sandbox, way, taken_off: bool
+) -> None:
+    """RFC 7432 section 9.1; RFC 9136 section 4.4.1."""
+    actions = way(vrouter, 4).actions
+    label = 900 if taken_off else 100
+    assert f"add_mpls(label={label},tc=0,ttl=64,bos=1,eth_type=0x8847),tnl_push(" in actions
+    assert "gre((flags=0x0,proto=0x8847))" in actions
+    assert ("pop_eth,add_mpls(" in actions) == taken_off
+
+
+def labelled(vrouter: Sandbox, port: int, label: int) -> Outcome:
+    return trace(vrouter, f"in_port={port},tun_src={NEAR},tun_dst=192.0.2.1,dl_type=0x8847,"
+                          f"mpls_label={label},mpls_bos=1,mpls_ttl=64")
+
+
+def test_a_label_leads_to_its_instance(vrouter: Sandbox) -> None:
+    for port in (52, 53):
+        got = labelled(vrouter, port, EVI_LABEL)
+        assert "pop_mpls(eth_type=0x6558),recirc(" in got.actions, got.text
+        for label, eth_type in zip(VRF_LABELS, ("0x800", "0x86dd"), strict=True):
+            got = labelled(vrouter, port, label)
+            assert f"pop_mpls(eth_type={eth_type}),recirc(" in got.actions, got.text
+
+
+@pytest.mark.parametrize("port, label", [
+    (52, EVI_LABEL + 1), (52, 100), (52, 900), (1, EVI_LABEL), (1, VRF_LABELS[0]),
+    (22, EVI_LABEL), (42, EVI_LABEL),
+])
+def test_a_label_leads_nowhere_else(vrouter: Sandbox, port: int, label: int) -> None:
+    """One that nobody gave, the VNI of one that has another, and MPLS that came from a VM or in a
+    frame of another tunnel."""
+    got = labelled(vrouter, port, label)
+    assert "pop_mpls" not in got.actions and got.sent == [], got.text
+
+
+def test_all_of_it_reads_back(vrouter: Sandbox, openflow: OpenFlow) -> None:
+    wanted = openflow.install([
+        Vrouter(OWN, (("mpls-in-gre", 1457),)), Evi(7, label=EVI_LABEL), Vrf(8, OWN, VRF_LABELS),
+        Tunnel(Endpoint(NEAR, "mpls-in-gre"), 52), Tunnel(Endpoint(FAR, "nvgre"), 42),
+        Tunnel(Endpoint("192.0.2.4", "mpls-in-gre"), 53, (52,), spread=True),
+        Tunnel(Endpoint("192.0.2.5", "mpls-in-gre"), 53, (52,)),
+        RemoteMac(7, mac(9), (BridgedHop(Endpoint(NEAR, "mpls-in-gre"), 70000),)),
+        Route(8, "10.9.0.0/16", (RemoteHop(Endpoint(NEAR, "mpls-in-gre"), 140000, ""),)),
+    ])
+    assert openflow.read_flows() == wanted

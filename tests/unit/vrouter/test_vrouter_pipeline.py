@@ -63,8 +63,12 @@ with declared():
             Vrouter(MAC, (("geneve", 1446),)), Tunnel(Endpoint("192.0.2.2", "geneve"), 7),
             Tunnel(Endpoint("192.0.2.3", "geneve"), 7, (8,), spread=True),
             Tunnel(Endpoint("192.0.2.4", "nvgre"), 7, (8,), spread=True),
+            Tunnel(Endpoint("192.0.2.5", "mpls-in-gre"), 7, (8,), spread=True),
+            Vrouter(MAC, (("mpls-in-gre", 1458),)), Evi(101, label=65537),
+            Vrf(901, MAC, (131073, 196609)),
         )
-        for flow in render(example) if "typed" in str(flow.priority) or flow.table == "classify"
+        for flow in render(example)
+        if flow.table in ("classify", "path") or "typed" in str(flow.priority)
     )  # fmt: skip
     """What there is for another encapsulation than VXLAN."""
 
@@ -227,7 +231,9 @@ def test_what_has_no_bytes_is_refused(flow: Flow) -> None:
         RemoteMac(1, MAC, (bridged("192.0.2.1", 1 << 70),)),
         RemoteMac(1, MAC, ()),
         Tunnel(Endpoint("192.0.2.1", path=1), 5),
-        Tunnel(Endpoint("192.0.2.1", "mpls-in-gre"), 5),
+        Tunnel(Endpoint("192.0.2.1", "mpls-in-udp"), 5),
+        Evi(1, label=15),
+        Vrf(1, MAC, (16, 1 << 20)),
         Tunnel(Endpoint("192.0.2.1"), 5, (0x1FFFF,), spread=True),
         Neighbor(1, "10.0.0", MAC),
         LocalPort("p", -1, 100, MAC, ((MAC, "10.0.0.1"),)),

@@ -153,15 +153,19 @@ TABLES: tuple[Table, ...] = (
         127,
         "path",
         "To a VTEP that several underlay paths lead to: the switch has chosen a tunnel port that is"
-        " live, by BFD.",
-        matches=names("vtep tunnel_type out_port"),
+        " live, by BFD. MPLS is put onto the packet here.",
+        matches=names("vtep tunnel_type vrf out_port"),
         miss=DropReason.NO_TUNNEL,
         priorities=(
             Priority("typed_none_live", 120, "BFD is up on none, another encapsulation than VXLAN"),
             Priority("none_live", 115, "BFD is up on none: one takes all the same"),
             Priority("typed_live", 110, "the chosen port, another encapsulation than VXLAN"),
             Priority("live", 100, "the chosen port"),
+            Priority("mpls_bridged", 60, "the chosen port of MPLS over GRE, the frame in it"),
+            Priority("mpls_routed", 50, "the IP packet in it"),
         ),
+        sets=names("out_port pushed_label"),
+        next=("path",),
         outputs=True,
     ),
     Table(

@@ -12,7 +12,9 @@ TABLES: tuple[Table, ...] = (
         "Where a frame belongs: a port's frame is in that port's EVI; a tunnel's VNI names an"
         " EVI, or with this vrouter's Router's MAC a VRF. A tag that is but a priority is taken"
         " off; frames of a VLAN, malformed and link-local ones end here.",
-        matches=names("in_port from_tunnel tun_id eth_src eth_dst eth_type vlan_vid"),
+        matches=names(
+            "in_port from_tunnel tunnel_type tun_id mpls_label eth_src eth_dst eth_type vlan_vid"
+        ),
         miss="claim",
         priorities=(
             Priority(
@@ -39,12 +41,15 @@ TABLES: tuple[Table, ...] = (
                 120,
                 "a tunnel of NVGRE: the VNI is taken out of the key, and the frame looked at again",
             ),
+            Priority("mpls", 118, "a tunnel of MPLS over GRE: the frame is looked at again"),
+            Priority("label", 115, "the MPLS label of an EVI, or of a VRF and an IP version"),
             Priority("vrf", 110, "an L3 VNI with this vrouter's Router's MAC"),
             Priority("evi", 100, "an L2 VNI"),
             Priority("rest", 0, "frames of local ports"),
         ),
         sets=names(
-            "evi vrf from_tunnel out_port vlan_vid punt_reason tun_label tun_above_label"
+            "evi vrf from_tunnel tunnel_type out_port vlan_vid punt_reason tun_label"
+            " tun_above_label"
         ),
         next=("classify", "claim", "port", "bridge", "route", "punt"),
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrouter_ovs.addresses import mac_bytes
-from vrouter_ovs.encapsulation import ENCAPSULATIONS
+from vrouter_ovs.encapsulation import ENCAPSULATIONS, MPLS_GRE
 from vrouter_ovs.state import BridgedHop, Endpoint, LocalHop, RemoteHop, RemoteMac, Route
 from vrouter_ovs.wire.templates.cut import cut, sample
 
@@ -71,6 +71,9 @@ def _cut_bridged(endpoint: Endpoint) -> tuple[bytes, ...]:
 
 def _cut_routed(endpoint: Endpoint) -> tuple[bytes, ...]:
     body = _routed_body(endpoint)
+    if endpoint.encap == MPLS_GRE:
+        # What is routed has no frame there, and no MAC: as what is bridged.
+        return b"", body[:_BRIDGED_LABEL], body[_BRIDGED_LABEL + 4 :]
     label = _ROUTED_LABEL - _shift(endpoint)
     return body[:_ROUTED_MAC], body[_ROUTED_MAC + 6 : label], body[label + 4 :]
 
@@ -85,9 +88,8 @@ def hop_body(hop: LocalHop | RemoteHop) -> bytes:
     where no tunnel leads there, and OverflowError for a label that does not fit."""
     if type(hop) is RemoteHop:
         before, between, behind = _routed[hop.endpoint]
-        return (
-            before + mac_bytes(hop.router_mac) + between + hop.label.to_bytes(4, "big") + behind
-        )
+        mac = mac_bytes(hop.router_mac) if before else b""
+        return before + mac + between + hop.label.to_bytes(4, "big") + behind
     return (
         _L0 + mac_bytes(hop.gateway_mac) + _L1 + mac_bytes(hop.mac) + _L2
         + hop.ofport.to_bytes(4, "big") + _L3

@@ -19,7 +19,7 @@ from ryu_apps.southbound.ovsdb.endpoints import (
 from ryu_apps.southbound.ovsdb.objects.context import Context
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
-from vrouter_ovs.encapsulation import ENCAPSULATIONS
+from vrouter_ovs.encapsulation import ENCAPSULATIONS, MPLS_GRE
 from vrouter_ovs.state import Key, TunnelPort
 
 
@@ -88,7 +88,12 @@ def _type_and_options(
     registered one."""
     ovs = ENCAPSULATIONS[encap].ovs
     assert ovs is not None, "a tunnel port has a name"
-    options = {"remote_ip": remote, "local_ip": local, "key": "flow"}
+    options = {"remote_ip": remote, "local_ip": local}
+    if encap == MPLS_GRE:
+        # What is not Ethernet leaves without an Ethernet header, and gets one when it arrives.
+        options["packet_type"] = "legacy_l3"
+    else:
+        options["key"] = "flow"
     if ovs.udp_port:
         given = str(root["external_ids"].get(f"vnc-{encap}-port", ""))
         options["dst_port"] = str(port_number(given) or ovs.udp_port)
