@@ -5,6 +5,7 @@ All tenants use the same subnets and addresses on purpose: what keeps them apart
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,8 +24,6 @@ LAYOUT = (
     ("db1", "hv1"), ("db2", "hv2"), ("db3", "hv3"),
 )  # fmt: skip
 """VM name (its network, a number) and hypervisor; VM n of a network has the address .1n."""
-
-PROBES = (("web1", "web4"), ("web4", "db1"), ("web3", "db3"), ("db2", "web4"))
 
 
 @dataclass
@@ -126,12 +125,15 @@ class Tenant:
         self.client.wait_ports([vm.port.id for vm in self.vms.values()], timeout=timeout)
 
     def wait_reachable(self, timeout: float = 10.0) -> None:
-        """Wait until VMs of different hypervisors and networks answered each other once: routes
-        travel between the nodes after the ports are ACTIVE.  Raises LabTimeout."""
-        streams = [
-            PingStream(self.vms[a].space, self.vms[b].ip, interval=0.05)
-            for a, b in PROBES if a in self.vms and b in self.vms
-        ]
+        """Wait until every hypervisor's VMs were answered by every other's once, within a network
+        and from another: routes travel between the nodes after the ports are ACTIVE.  Raises
+        LabTimeout."""
+        probes: dict[tuple[str, str, bool], tuple[Vm, Vm]] = {}
+        for a, b in itertools.permutations(self.vms.values(), 2):
+            if a.hypervisor is not None and b.hypervisor is not None:
+                key = a.hypervisor.name, b.hypervisor.name, _network(a) == _network(b)
+                probes.setdefault(key, (a, b))
+        streams = [PingStream(a.space, b.ip, interval=0.05) for a, b in probes.values()]
         try:
             for stream in streams:
                 stream.wait_reply(timeout)
