@@ -121,12 +121,12 @@ class Attributes(NamedTuple):
 
     ``next_hop``: the VTEP, or for a route of the underlay the next router; ``link_local``: that
     router's address on the link where it told one beside (RFC 2545 section 3).  ``rts``: sorted
-    route targets.  ``encaps``: what the VTEP takes, from the Encapsulation communities (RFC 9012
-    section 4.1), by the names of :mod:`vrouter_ovs.encapsulation` and in its order; VXLAN where
-    there are none, and nothing for a route of the underlay.  ``router_mac``: RFC 9135 section 6.1,
-    or "".  ``mobility``: sequence number of the MAC mobility community (RFC 7432 section 7.7), 0
-    where absent; ``sticky`` its static flag.  ``med`` -1 where absent.  ``communities``: LLGR_STALE
-    and NO_LLGR, sorted; others are not kept.
+    route targets.  ``encaps``: what the VTEP takes, from the Tunnel Encapsulation attribute and the
+    Encapsulation communities (RFC 9012), by the names of :mod:`vrouter_ovs.encapsulation` and in
+    its order; VXLAN where there are none, and nothing for a route of the underlay.  ``router_mac``:
+    RFC 9135 section 6.1, or "".  ``mobility``: sequence number of the MAC mobility community (RFC
+    7432 section 7.7), 0 where absent; ``sticky`` its static flag.  ``med`` -1 where absent.
+    ``communities``: LLGR_STALE and NO_LLGR, sorted; others are not kept.
     """
 
     next_hop: str

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from ryu_apps.control.families import DEFAULT_FAMILIES, Family
 from ryu_apps.control.routes import LLGR_STALE, NO_LLGR, Attributes
+from ryu_apps.peering.codec import tunnels
 from ryu_apps.peering.codec.messages import AS_TRANS, UPDATE_ERROR, BgpError
 from ryu_apps.peering.codec.nlri import pack_ip, unpack_ip
 from ryu_apps.peering.codec.values import invalid_host, invalid_mac
@@ -25,13 +26,13 @@ from vrouter_ovs.encapsulation import (
 
 ORIGIN, AS_PATH, NEXT_HOP, MED, LOCAL_PREF, ATOMIC, AGGREGATOR, COMMUNITIES = range(1, 9)
 ORIGINATOR_ID, CLUSTER_LIST, MP_REACH, MP_UNREACH, EXT_COMMUNITIES = 9, 10, 14, 15, 16
-AS4_PATH, AS4_AGGREGATOR, PMSI = 17, 18, 22
+AS4_PATH, AS4_AGGREGATOR, PMSI, TUNNEL_ENCAPSULATION = 17, 18, 22, 23
 
 OPTIONAL, TRANSITIVE, EXTENDED = 0x80, 0x40, 0x10
 _FLAGS = {ORIGIN: 0x40, AS_PATH: 0x40, NEXT_HOP: 0x40, MED: 0x80, LOCAL_PREF: 0x40, ATOMIC: 0x40,
           AGGREGATOR: 0xC0, COMMUNITIES: 0xC0, ORIGINATOR_ID: 0x80, CLUSTER_LIST: 0x80,
           MP_REACH: 0x80, MP_UNREACH: 0x80, EXT_COMMUNITIES: 0xC0, AS4_PATH: 0xC0,
-          AS4_AGGREGATOR: 0xC0, PMSI: 0xC0}
+          AS4_AGGREGATOR: 0xC0, PMSI: 0xC0, TUNNEL_ENCAPSULATION: 0xC0}
 INGRESS_REPLICATION = 6
 _WELL_KNOWN = {0xFFFF0006: LLGR_STALE, 0xFFFF0007: NO_LLGR}
 """Communities that something is made of."""
@@ -230,6 +231,8 @@ def _parse_attribute(kind: int, value: bytes, session: SessionParameters, attrib
         _need(size > 0 and size % 12 == 0, f"LARGE_COMMUNITY of {size} bytes")
     elif kind == PMSI:
         attributes["pmsi"] = _parse_pmsi(value)
+    elif kind == TUNNEL_ENCAPSULATION:
+        attributes["tunnels"] = value
     elif kind == ATOMIC and size != 0:
         return f"ATOMIC_AGGREGATE of {size} bytes"
     elif kind == AGGREGATOR:
@@ -245,6 +248,20 @@ def _parse_attribute(kind: int, value: bytes, session: SessionParameters, attrib
         except _Withdraw as error:
             return f"AS4_PATH: {error}"
     return ""
+
+
+def _take_tunnels(attributes: dict) -> list[tuple[str, str]]:
+    """Have ``attributes`` say what the tunnels of a Tunnel Encapsulation attribute are, beside
+    those of communities, which are tunnels without anything more (RFC 9012 section 4.1)."""
+    value = attributes.pop("tunnels", None)
+    if value is None:
+        return []
+    try:
+        found, unusable = tunnels.offered(value, attributes["next_hop"])
+    except tunnels.Malformed as error:
+        return [("attributes_discarded", f"TUNNEL_ENCAPSULATION: {error}")]
+    attributes["encaps"] = in_order({*found, *attributes.get("encaps", ())})
+    return [("tunnels_unusable", text) for text in unusable]
 
 
 def _invalid_as_path(as_path: tuple[int, ...], session: SessionParameters) -> str:
@@ -313,6 +330,7 @@ def parse_attributes(raw: list[tuple[int, int, bytes]], next_hop: bytes, session
     wrong = _invalid_as_path(attributes["as_path"], session)
     if wrong:
         return Parsed(None, None, (*notes, ("treated_as_withdraw", wrong)), False)
+    notes += _take_tunnels(attributes)
     pmsi = attributes.pop("pmsi", None)
     attributes.setdefault("rts", ())
     attributes.setdefault("encaps", encaps)
