@@ -19,12 +19,12 @@ from ryu_apps.control.elements.elements import Element
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services
+from ryu_apps.control.forwarding.ways import Ways, flood_hops, hop_order, remote_hops, remote_mac
 from ryu_apps.control.messages import SendGratuitousArp
 from ryu_apps.control.ports.locations import Locations, lookups_of
 from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.routes import MacIp, Path
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.encapsulations import by_preference, can_follow, endpoint_to
 from ryu_apps.control.vpn.instance import Instance, Lookup
 from vrouter_ovs.state import (
     OWNER_NETWORK,
@@ -71,6 +71,7 @@ class Resolver:
         self._presence = presence
         self._services = services
         self._gateways = gateways
+        self._ways = Ways(tables.instances)
 
     def resolve_instance(self, key: tuple[str, Scope]) -> None:
         """An EVI or a VRF came to an element: compute all of its lookups there, but for those that
@@ -183,8 +184,8 @@ class Resolver:
                 here = self._elements.accepted[element]
                 supported = here.encapsulations
                 if supported not in remotes:
-                    path = self._best(paths, supported)
-                    remotes[supported] = path, path and _remote_mac(vni, mac, path, supported)
+                    path = self._ways.best(paths, supported)
+                    remotes[supported] = path, path and remote_mac(vni, mac, path, supported)
                 path, remote = remotes[supported]
                 if path is None or path.attrs.next_hop == here.vtep:
                     remote = None
@@ -242,7 +243,7 @@ class Resolver:
                 continue
             if static:
                 # Without a way to a next hop nothing else takes its place.
-                found = sorted({*self._through(element, instance, static)}, key=_hop_order)
+                found = sorted({*self._through(element, instance, static)}, key=hop_order)
                 self._desired.put(element, scope, Route(vni, prefix, tuple(found[:MAX_HOPS])))
                 continue
             if is_connected:
@@ -254,15 +255,15 @@ class Resolver:
             supported = here.encapsulations
             others = self._within_reach(here, instance, usable) if here.unreachable else ()
             if others:
-                direct_hops, via, through = self._hops(others, supported)
+                direct_hops, via, through = self._ways.hops(others, supported)
             else:
                 if supported not in remotes:
-                    remotes[supported] = self._hops(usable, supported)
+                    remotes[supported] = self._ways.hops(usable, supported)
                 direct_hops, via, through = remotes[supported]
             hops = [hop for hop in direct_hops if hop.endpoint.vtep != here.vtep]
             if through:
                 gateways = [path.gateway for path in through]
-                hops = sorted({*hops, *self._through(element, instance, gateways)}, key=_hop_order)
+                hops = sorted({*hops, *self._through(element, instance, gateways)}, key=hop_order)
             if hops:
                 relay = len(via) == 1 and not through and (
                     self._relays.relays(element, lookup, via[0])
@@ -271,35 +272,6 @@ class Resolver:
                 self._desired.put(element, scope, route)
             else:
                 self._desired.delete(element, scope, ("route", vni, prefix))
-
-    def _best(self, paths: Iterable[Path], supported: tuple[str, ...]) -> Path | None:
-        """Where a MAC or an address is, and how elements with these encapsulations send there; None
-        where they cannot.  Nobody else takes its place then, who may only say that he has it."""
-        best = self._instances.best(paths)
-        if best is None:
-            return None
-        # The same route may be there once more, with a label of the other kind.
-        same = [path for path in paths if path.nlri._replace(rd=best.nlri.rd) == best.nlri
-                and path.attrs.next_hop == best.attrs.next_hop]
-        preferred = by_preference(can_follow(same, supported), supported)
-        return best if best in preferred else self._instances.best(preferred)
-
-    def _hops(
-        self, paths: tuple[Path, ...], supported: tuple[str, ...]
-    ) -> tuple[list[RemoteHop], tuple[Path, ...], tuple[Path, ...]]:
-        """What elements with these encapsulations forward a prefix along: (the hops to VTEPs, the
-        paths that these are of, the paths that are behind a gateway address)."""
-        hosts = [path for path in paths if type(path.nlri) is MacIp]
-        if hosts:
-            best = self._best(hosts, supported)
-            direct = (best,) if best is not None else ()
-            return _remote_hops(direct, supported), direct, ()
-        chosen = can_follow(self._instances.hops(paths), supported)
-        chosen = chosen or self._instances.hops(can_follow(paths, supported))
-        behind = tuple(path for path in chosen if path.gateway)
-        direct = [path for path in chosen if not path.gateway] if behind else chosen
-        direct = tuple(by_preference(direct, supported))
-        return _remote_hops(direct, supported), direct, behind
 
     def _within_reach(
         self, here: Element, instance: Instance, paths: tuple[Path, ...]
@@ -328,11 +300,11 @@ class Resolver:
         for address in addresses if instance is not None else ():
             gateway = ("prefix", instance.spec.vni, ids.host_prefix(address))
             local = self._locations.local_hop(element, gateway)
-            there = self._best(instance.host(address), here.encapsulations)
+            there = self._ways.best(instance.host(address), here.encapsulations)
             if local is not None:
                 yield local
             elif there is not None and there.attrs.next_hop != here.vtep:
-                yield from _remote_hops([there], here.encapsulations)
+                yield from remote_hops([there], here.encapsulations)
 
     def _resolve_flood(
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
@@ -347,7 +319,7 @@ class Resolver:
             vtep, supported = here.vtep, here.encapsulations
             hops = leaves.get(supported)
             if hops is None:
-                hops = leaves[supported] = _flood_hops(paths, supported)
+                hops = leaves[supported] = flood_hops(paths, supported)
             ports = tuple(sorted(present.get(element, {}).values()))
             others = tuple([hop for hop in hops if hop.endpoint.vtep != vtep])
             self._desired.put(element, scope, Flood(vni, ports))
@@ -355,36 +327,3 @@ class Resolver:
                 self._desired.put(element, scope, FloodRemotes(vni, others))
             else:
                 self._desired.delete(element, scope, ("floodremotes", vni))
-
-
-def _remote_mac(vni: int, mac: str, path: Path, supported: tuple[str, ...]) -> RemoteMac | None:
-    """How elements with these encapsulations send to a MAC along a path; None where they cannot."""
-    endpoint = endpoint_to(path.attrs, supported)
-    if endpoint is None:
-        return None
-    return RemoteMac(vni, mac, (BridgedHop(endpoint, path.labels[0]),))
-
-
-def _flood_hops(paths: Iterable[Path], supported: tuple[str, ...]) -> list[BridgedHop]:
-    """One leaf a route, so that a VTEP with two EVIs imported here gets a copy for each; in the
-    order of the leaves."""
-    return sorted({
-        BridgedHop(endpoint, path.labels[0])
-        for path in by_preference(paths, supported)
-        if (endpoint := endpoint_to(path.attrs, supported)) is not None
-    })
-
-
-def _remote_hops(paths: Iterable[Path], supported: tuple[str, ...]) -> list[RemoteHop]:
-    """The hops of elements with these encapsulations along routes that are not behind a gateway
-    address, in their order."""
-    return sorted({
-        RemoteHop(endpoint, path.labels[-1], path.attrs.router_mac)
-        for path in paths
-        if (endpoint := endpoint_to(path.attrs, supported)) is not None
-    })
-
-
-def _hop_order(hop: LocalHop | RemoteHop) -> tuple:
-    """Local hops first; those of one kind have an order of their own."""
-    return type(hop) is RemoteHop, hop
