@@ -16,6 +16,7 @@ from lab.client import ApiError
 from lab.demo import (
     building,
     edge,
+    encapsulations,
     inside,
     links,
     login,
@@ -95,6 +96,7 @@ def steps(lab: Lab, report: Report) -> None:
     reaching.isolation(lab, report, red, blue)
     inside.packet(lab, report, red)
     inside.trace(lab, report, red)
+    encapsulations.mpls(lab, report, red)
     policy.group(lab, report, red)
     spoofing.forged(report, red)
     inside.routes(lab, report)
