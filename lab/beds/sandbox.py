@@ -120,7 +120,8 @@ class Sandbox:
         self.vsctl(*args[1:])
 
     def add_underlay(self, vtep: str = "192.0.2.1") -> None:
-        """A bridge with the VTEP address, of 192.0.2.0/24, which tunnels are routed through."""
+        """A bridge with the VTEP addresses, of 192.0.2.0/24 and fd00:16::/64, which tunnels are
+        routed through."""
         self.vsctl(
             "add-br", "br-phy", "--", "set", "bridge", "br-phy", "datapath_type=dummy",
             "other-config:hwaddr=aa:55:aa:55:00:02", "--",
@@ -128,17 +129,19 @@ class Sandbox:
         )  # fmt: skip
         self.appctl("netdev-dummy/ip4addr", "br-phy", f"{vtep}/24")
         self.appctl("ovs/route/add", "192.0.2.0/24", "br-phy")
+        self.appctl("netdev-dummy/ip6addr", "br-phy", "fd00:16::1/64")
+        self.appctl("ovs/route/add", "fd00:16::/64", "br-phy")
 
     def add_tunnel(
         self, ofport: int, remote: str, kind: str = "vxlan", *options: str
     ) -> None:
-        """A tunnel port to a VTEP in 192.0.2.0/24, with its neighbor known.  ``options``: the
-        column's, in place of a key."""
+        """A tunnel port to a VTEP in one of these networks, with its neighbor known.
+        ``options``: the column's, in place of a key."""
         # Without local_ip: a source needs a local route, which the dummy's routing table lacks.
         name = f"t{ofport}"
         self.vsctl(
             "add-port", BRIDGE, name, "--", "set", "interface", name, f"type={kind}",
-            f"ofport_request={ofport}", f"options:remote_ip={remote}",
+            f"ofport_request={ofport}", f'options:remote_ip="{remote}"',
             *(f"options:{option}" for option in options or ("key=flow",)),
         )  # fmt: skip
         self.appctl("tnl/neigh/set", "br-phy", remote, f"aa:55:aa:55:01:{ofport:02x}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import ipaddress
 
@@ -9,13 +10,14 @@ from vrouter_ovs.addresses import link_local
 
 __all__ = [
     "bridge_datapath_id", "host_prefix", "link_local", "route_distinguisher",
-    "route_target", "router_mac",
+    "route_target", "router_id", "router_mac",
 ]  # fmt: skip
 
 
 def route_distinguisher(vtep: str, index: int) -> str:
-    """RD of type 1, VTEP:index (RFC 7432 section 7.9); stable over restarts."""
-    return f"{vtep}:{index}"
+    """RD of type 1, VTEP:index (RFC 7432 section 7.9), for an IPv6 VTEP :func:`router_id`; stable
+    over restarts."""
+    return f"{router_id(vtep)}:{index}"
 
 
 MPLS_INSTANCES = 32767
@@ -25,7 +27,7 @@ MPLS_INSTANCES = 32767
 def mpls_route_distinguisher(vtep: str, index: int) -> str:
     """The RD of the routes with an MPLS label of an instance that has others with a VNI: a label
     of one route is of one kind (RFC 8365 section 5.1.3)."""
-    return f"{vtep}:{MPLS_INSTANCES + 1 + index}"
+    return f"{router_id(vtep)}:{MPLS_INSTANCES + 1 + index}"
 
 
 def evi_label(index: int) -> int:
@@ -59,7 +61,18 @@ def any_as(target: str) -> str:
 
 def router_mac(vtep: str) -> str:
     """A locally administered MAC, one per VTEP: the EVPN Router's MAC (RFC 9135 section 6.1)."""
-    return "02:76:" + ipaddress.IPv4Address(vtep).packed.hex(":")
+    return "02:76:" + ipaddress.IPv4Address(router_id(vtep)).packed.hex(":")
+
+
+@functools.lru_cache(maxsize=16384)
+def router_id(vtep: str) -> str:
+    """What names a vrouter where there is room for an IPv4 address alone: that of its VTEP, and for
+    an IPv6 one 28 bits of a hash in 240.0.0.0/4, where no VTEP is (RFC 1112 section 4)."""
+    address = ipaddress.ip_address(vtep)
+    if address.version == 4:
+        return vtep
+    digest = hashlib.blake2b(address.packed, digest_size=4, person=b"vnc-router-id").digest()
+    return str(ipaddress.IPv4Address(0xF << 28 | int.from_bytes(digest, "big") >> 4))
 
 
 def bridge_datapath_id(element: str) -> int:

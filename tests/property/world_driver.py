@@ -75,7 +75,8 @@ class Driver(ConfigurationDriver, PeerDriver):
 
     def vtep(self, a: int, b: int, c: int) -> None:
         if name := self._connected(a):
-            self.node.change_vtep(name, vteps(name)[b % 2])
+            number = ELEMENTS.index(name) + 1
+            self.node.change_vtep(name, (*vteps(name), f"fd00:16::1:{number}")[b % 3])
 
     def paths(self, a: int, b: int, c: int) -> None:
         if name := self._connected(a):

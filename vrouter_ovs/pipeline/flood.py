@@ -12,9 +12,10 @@ from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import BridgedHop, Flood, FloodRemotes
 
 # A flow_mod is at most 65,535 bytes and wrapped in a bundle message: 32 bytes for a port, 48 for a
-# remote VTEP, 24 more where the encapsulation is set for each, 32 for the call of a part.
+# remote VTEP, 24 more where the encapsulation is set for each, and 24 where the underlay is IPv6,
+# 32 for the call of a part.
 PART_BYTES = 62000
-PORT_BYTES, REMOTE_BYTES, TYPE_BYTES = 32, 48, 24
+PORT_BYTES, REMOTE_BYTES, TYPE_BYTES, IPV6_BYTES = 32, 48, 24, 24
 REMOTES = 1 << 16
 """The number of the first part of the remote VTEPs' list; those of local ports are below."""
 PART_PORTS = 400
@@ -23,8 +24,6 @@ drops a packet that has passed 4,096 in one pass."""
 MAX_PASSES = 3
 """The userspace datapath lets a packet begin six times; policy takes four of them at most."""
 FLOW_PORTS = PART_BYTES // PORT_BYTES
-PART_REMOTES = PART_BYTES // REMOTE_BYTES
-PART_TYPED_REMOTES = PART_BYTES // (REMOTE_BYTES + TYPE_BYTES)
 
 
 def render_flood(flood: Flood) -> tuple[Flow, ...]:
@@ -58,7 +57,8 @@ def render_flood_remotes(flood: FloodRemotes) -> tuple[Flow, ...]:
     """One flow, or several that the first one runs, where the list is too long for that."""
     # A copy keeps the registers of the one before it.
     typed = any(endpoint.encap != VXLAN for endpoint, _ in flood.remotes)
-    size = PART_TYPED_REMOTES if typed else PART_REMOTES
+    ipv6 = any(":" in endpoint.vtep for endpoint, _ in flood.remotes)
+    size = PART_BYTES // (REMOTE_BYTES + typed * TYPE_BYTES + ipv6 * IPV6_BYTES)
     parts = [
         _remotes(flood.remotes[i : i + size], typed) for i in range(0, len(flood.remotes), size)
     ]

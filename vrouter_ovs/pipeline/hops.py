@@ -1,10 +1,10 @@
 """What a packet needs on its way to a hop: the one place that knows how encapsulations differ.
 
 A packet for a tunnel carries its label in the field ``tun_id``, where its encapsulation has it, and
-its :class:`Endpoint` in the registers ``vtep`` and ``tunnel_type``.  The latter is zero for VXLAN,
-as registers are at first, so flows of VXLAN alone do not name it.  Which underlay path it takes is
-decided behind them, by the flows of its :class:`~vrouter_ovs.state.Tunnel`: a hop names a VTEP by
-its first path.
+its :class:`Endpoint` in the registers ``vtep`` (with the field ``tun_ipv6_dst``) and
+``tunnel_type``.  The latter is zero for VXLAN, as registers are at first, so flows of VXLAN alone
+do not name it.  Which underlay path it takes is decided behind them, by the flows of its
+:class:`~vrouter_ovs.state.Tunnel`: a hop names a VTEP by its first path.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from vrouter_ovs.encapsulation import ENCAPSULATIONS, MPLS_GRE, VXLAN
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ETH_MPLS
-from vrouter_ovs.pipeline.terms import vtep_id
+from vrouter_ovs.pipeline.terms import vtep_terms
 from vrouter_ovs.state import BridgedHop, Endpoint, LocalHop, RemoteHop
 
 FIRST_LABEL = 16
@@ -68,13 +68,14 @@ def tunnel_actions(endpoint: Endpoint, label: int, always: bool = False) -> tupl
     set for VXLAN too, as it may hold another copy's."""
     number = tunnel_type(endpoint.encap)
     key = label << ENCAPSULATIONS[endpoint.encap].ovs.key_shift
-    marked = (("set_field", "tun_id", key), ("set_field", "vtep", tunnel_vtep(endpoint)))
+    to = (("set_field", *term) for term in tunnel_vtep(endpoint))
+    marked = (("set_field", "tun_id", key), *to)
     return (*marked, ("load", "tunnel_type", number)) if number or always else marked
 
 
 def tunnel_match(endpoint: Endpoint) -> tuple[tuple, ...]:
     """The terms for packets that :func:`tunnel_actions` marked for ``endpoint``."""
-    return (("vtep", tunnel_vtep(endpoint)), *type_match(endpoint.encap))
+    return (*tunnel_vtep(endpoint), *type_match(endpoint.encap))
 
 
 def type_match(encap: str) -> tuple[tuple, ...]:
@@ -93,9 +94,8 @@ def tunnel_type(encap: str) -> int:
     return 0 if encap == VXLAN else row.tunnel_type
 
 
-def tunnel_vtep(endpoint: Endpoint) -> int:
-    """The register ``vtep``: an IPv4 address.  Raises PipelineError for any other, and for a hop
-    that names an underlay path."""
+def tunnel_vtep(endpoint: Endpoint) -> tuple[tuple, ...]:
+    """As :func:`vtep_terms`.  Raises PipelineError also for a hop that names an underlay path."""
     if endpoint.path:
         raise PipelineError(f"a hop names no underlay path, and not {endpoint.path}")
-    return vtep_id(endpoint.vtep)
+    return vtep_terms(endpoint.vtep)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vrouter_ovs.addresses import Network, ip_network, ipv4_bytes
+from vrouter_ovs.addresses import Network, ip_network, ipv4_bytes, ipv6_bytes
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
 
@@ -41,9 +41,18 @@ def ip_match(side: str, prefix: str) -> tuple[tuple, ...]:
     return (("eth_type", ETH_IPV6), *prefix_term(f"ipv6_{side}", net))
 
 
-def vtep_id(vtep: str) -> int:
-    """A VTEP as its register value: the IPv4 address as an integer."""
-    return int.from_bytes(ipv4_bytes(vtep), "big")
+IPV6_VTEP = 0xFFFFFFFF
+"""The register ``vtep`` of an IPv6 underlay; no IPv4 VTEP has this address."""
+
+
+def vtep_terms(vtep: str) -> tuple[tuple, ...]:
+    """What a packet for a VTEP is marked with, as (field, value): its IPv4 address in a register,
+    or its IPv6 address in the field of the switch that has room for one.  Raises PipelineError
+    for what is no address."""
+    if ":" in vtep:
+        ipv6_bytes(vtep)
+        return (("vtep", IPV6_VTEP), ("tun_ipv6_dst", vtep))
+    return (("vtep", int.from_bytes(ipv4_bytes(vtep), "big")),)
 
 
 def vni(value: int) -> int:

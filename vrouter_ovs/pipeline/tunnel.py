@@ -83,7 +83,7 @@ def mpls_flows(tag: int) -> list[Flow]:
 def _leaving(tunnel: Tunnel) -> tuple[Flow, ...]:
     match, tag = tunnel_match(tunnel.endpoint), cookie(tunnel.key)
     # One of VXLAN matches packets of any tunnel type, the others' stand above it.
-    typed = "typed_" if len(match) > 1 else ""
+    typed = "typed_" if tunnel_type(tunnel.endpoint.encap) else ""
     if not tunnel.others:
         return (Flow("send", f"{typed}vtep", match, (("output", tunnel.ofport),), tag),)
     choose, otherwise = _choice(tunnel)

@@ -143,6 +143,10 @@ PACKET_FIELDS |= {
 # Read alone, into a register: a match on it has another header.
 PACKET_FIELDS["tcp_flags"] = Field("tcp_flags", NXM_1, 34, 2, 92, "int", 0, 12)
 
+# In the place of a tunnel's own header: where a packet is to go, of an IPv6 underlay.  A tunnel
+# port with a remote_ip (ovs-vswitchd.conf.db(5)) sends there whatever this says.
+PACKET_FIELDS["tun_ipv6_dst"] = Field("tun_ipv6_dst", NXM_1, 110, 16, 92, "ipv6")
+
 # Parts of a tunnel's key, moved and loaded alone: the label where flows look for it, and where
 # NVGRE has it (RFC 7637 section 3.2).
 PACKET_FIELDS |= {

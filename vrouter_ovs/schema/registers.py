@@ -38,7 +38,10 @@ _MAP = (
         _register("seen_flags", 2, 16, 12),
         "the flags of a TCP segment that reaches a port which has just come",
     ),
-    (_register("vtep", 3), "the remote VTEP to send to, its IPv4 address"),
+    (
+        _register("vtep", 3),
+        "the remote VTEP to send to, its IPv4 address; all ones: an IPv6 one, in tun_ipv6_dst",
+    ),
     (
         _register("out_port", 4),
         "the OpenFlow port of this bridge to deliver to; on the way in, the port the frame is from;"

@@ -119,6 +119,13 @@ class ElementAdmission:
                     f"VTEP {vtep} belongs to hypervisor {elements.records[holder]['hostname']} "
                     f"({holder}); set another address: {_set_vteps(info, vtep)}{_gone(holder)}"
                 )
+        holder = elements.by_router_id.get(ids.router_id(info.vtep))
+        if holder not in (None, info.element):
+            return Rejection(
+                f"the route distinguishers of VTEP {info.vtep} would be those of hypervisor "
+                f"{elements.records[holder]['hostname']} ({holder}); set another address: "
+                f"{_set_vteps(info, info.vtep)}{_gone(holder)}"
+            )
         if isinstance(info.facts, OvsFacts):
             rejection = self._datapath_taken(info.element, info.facts)
             if rejection is not None:

@@ -116,6 +116,10 @@ def vteps_of(value: dict[str, Any]) -> tuple[str, ...]:
     return tuple(value.get("vteps", ())) or (value["vtep"],)
 
 
+def _router_ids_of(value: dict[str, Any]) -> tuple[str, ...]:
+    return (ids.router_id(value["vtep"]),)
+
+
 def _datapaths_of(value: dict[str, Any]) -> tuple[int, ...]:
     return (datapath_of(value),)
 
@@ -141,6 +145,9 @@ class Elements:
         """VTEP -> system-id, from the records of the whole system; every address of each."""
         self.by_datapath: dict[int, str] = {}
         """Datapath id of the integration bridge -> system-id, likewise; 0, unknown, is left out."""
+        self.by_router_id: dict[str, str] = {}
+        """What names a vrouter in RDs (:func:`~ryu_apps.control.ids.router_id`) -> system-id,
+        likewise."""
         self.nodes: dict[str, dict[str, Any]] = {}
         """The nodes that are alive -> their records."""
         self.claims: dict[str, dict[Claim, Interface]] = {}
@@ -221,7 +228,10 @@ class Elements:
         before = vteps_of(old) if old is not None else ()
         after = vteps_of(value) if value is not None else ()
         known = {vtep: vtep in self.by_vtep for vtep in (*before, *after)}
-        for holders, read in ((self.by_vtep, vteps_of), (self.by_datapath, _datapaths_of)):
+        for holders, read in (
+            (self.by_vtep, vteps_of), (self.by_datapath, _datapaths_of),
+            (self.by_router_id, _router_ids_of),
+        ):
             self._index(
                 holders, read, name,
                 read(old) if old is not None else (), read(value) if value is not None else (),

@@ -15,6 +15,7 @@ from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.desired.confirmations import PENDING, REFUSED
 from ryu_apps.control.explain.path import DROP, PASS, UNKNOWN, Stage
 from ryu_apps.control.explain.rules import Packet
+from ryu_apps.control.links.paths import underlay_paths
 from ryu_apps.control.vpn.encapsulations import choose_encapsulation
 from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.translate import BoundPort
@@ -262,6 +263,12 @@ class Forwarding:
         """The element at the other end, where it is ours."""
         world = self._world
         vtep = endpoint.vtep
+        own = world.elements.accepted[name].info.vteps
+        if not underlay_paths(own, world.elements.addresses_of(vtep) or (vtep,)):
+            raise Stop(
+                f"{self._host(name)} and {self._called(vtep)} have no underlay path in common: the "
+                "addresses of one are IPv4, and those of the other IPv6"
+            )
         self._have(name, tunnel_key(endpoint), f"there is no tunnel to {self._called(vtep)} yet")
         far = world.elements.by_vtep.get(vtep)
         if vtep in world.elements.accepted[name].unreachable:

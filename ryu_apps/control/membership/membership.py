@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Element, vteps_of
 from ryu_apps.control.graph.graph import Marks
@@ -233,6 +234,7 @@ class Membership:
         info = element.info
         if (
             all(self._elements.by_vtep.get(vtep) == name for vtep in info.vteps)
+            and self._elements.by_router_id.get(ids.router_id(info.vtep)) == name
             and self._elements.by_datapath.get(datapath_id(info.facts), name) == name
         ):
             return

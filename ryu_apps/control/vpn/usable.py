@@ -21,6 +21,4 @@ def unreachable(attrs: Attributes) -> str:
         several = "s" if len(attrs.encaps) > 1 else ""
         names = ", ".join(attrs.encaps) or "(none)"
         return f"with the encapsulation{several} {names}, which no tunnel here has"
-    if ":" in attrs.next_hop:
-        return "with an IPv6 address of its VTEP, which no tunnel here has"
     return ""

@@ -119,7 +119,9 @@ def peer_addresses(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> P
 
 
 local_hops = st.builds(LocalHop, ofports, vnis, macs, macs)
-endpoints = ipv4s.map(Endpoint)
+mpls_labels = st.integers(16, (1 << 20) - 1)
+labels = st.one_of(st.just(0), mpls_labels)
+endpoints = st.one_of(ipv4s, ipv6s).map(Endpoint)
 tunnels = st.builds(
     Tunnel, endpoints, ofports, st.lists(ofports, max_size=2).map(tuple), st.booleans()
 )
@@ -163,9 +165,9 @@ gateways = st.builds(
 objects = st.one_of(
     st.builds(Vrouter, macs, st.integers(1280, 65485).map(lambda mtu: ((VXLAN, mtu),))),
     tunnels,
-    st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
+    st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES), labels),
     st.builds(DnsServer, vnis, addresses),
-    st.builds(Vrf, vnis, macs),
+    st.builds(Vrf, vnis, macs, st.one_of(st.just(()), st.tuples(mpls_labels, mpls_labels))),
     gateways,
     ports,
     punts,

@@ -103,7 +103,6 @@ def test_no_tunnel_and_a_tunnel_that_is_down():
     (prefix(label=0), "without a VNI"),
     (prefix(encaps=("mpls",)), "encapsulation mpls,"),
     (prefix(encaps=("mpls", "vxlan-gpe", "77")), "encapsulations mpls, vxlan-gpe, 77,"),
-    (prefix(vtep="2001:db8::7"), "IPv6 address of its VTEP"),
     (prefix(esi="00" * 9 + "01", label=0), "Ethernet segment"),
     (prefix(gateway="10.0.0.77", label=0), "by the gateway 10.0.0.77, and no route says where"),
 ])

@@ -71,7 +71,6 @@ def test_a_route_of_nobody_here_is_not_imported():
 @pytest.mark.parametrize("path", [
     mac_path(encaps=("mpls",)),
     mac_path(labels=(0,)),
-    mac_path("2001:db8::1"),
     prefix_path(encaps=("vxlan-gpe", "mpls-in-gre")),
     Path(Imet("192.0.2.1:1", 0, "192.0.2.1"), Attributes("192.0.2.1", ("64512:101",)), (0,)),
 ])

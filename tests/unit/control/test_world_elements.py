@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab.beds.option_values import world_settings
+from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.elements.elements import MESH, RECORDS, record
@@ -63,6 +64,23 @@ def test_the_same_vtep_is_refused():
         "good, DELETE /v1/elements/e0"
     )
     assert one.tables == {"e0": before}
+
+
+def test_two_ipv6_vteps_whose_route_distinguishers_would_be_the_same():
+    """The prefixes of one would hide those of the other."""
+    seen: dict[str, str] = {}
+    for number in range(1 << 18):
+        vtep = f"fd00:16::{number:x}"
+        other = seen.setdefault(ids.router_id(vtep), vtep)
+        if other != vtep:
+            break
+    assert other != vtep and ids.router_id(other).startswith("24")
+    one = Node()
+    join(one, element_info("e0", other))
+    reason = refusal(join(one, element_info("e1", vtep)))
+    assert "route distinguishers" in reason and "host0 (e0)" in reason
+    assert "vnc-encap-ip=A:B::C" in reason
+    assert ids.router_id("192.0.2.1") == "192.0.2.1"
 
 
 def test_the_same_system_id_is_refused_while_the_other_is_connected():

@@ -280,6 +280,16 @@ def described(ids):
     return describe(replica, None, "192.0.2.1")
 
 
+@pytest.mark.parametrize("text, vteps", [
+    ("fd00::1", ("fd00::1",)), ("FD00:0::1", ("fd00::1",)),
+    ("fd00::1,10.0.0.1", ("fd00::1", "10.0.0.1")),
+    ("10.0.0.1,fd00::1", ("10.0.0.1", "fd00::1")),
+])
+def test_vteps_of_either_family(text, vteps):
+    info, problem = described({"system-id": "hv1", "vnc-encap-ip": text})
+    assert problem == "" and info.vteps == vteps
+
+
 def test_a_complete_hypervisor():
     info, problem = described({"system-id": "hv1", "vnc-encap-ip": "10.0.0.1", "hostname": "h"})
     assert problem == ""
@@ -290,7 +300,6 @@ def test_a_complete_hypervisor():
     "ids",
     [{}, {"system-id": "hv1"}, {"vnc-encap-ip": "10.0.0.1"},
      {"system-id": " ", "vnc-encap-ip": "10.0.0.1"},
-     {"system-id": "hv1", "vnc-encap-ip": "fd00::1"},
      {"system-id": "hv1", "vnc-encap-ip": "ten"}],
 )
 def test_what_is_missing_is_told_with_the_command_that_mends_it(ids):

@@ -27,7 +27,7 @@ TABLES: tuple[Table, ...] = (
             Priority("remote_mac", 200, "a MAC at another VTEP"),
             Priority("group", 100, "broadcast and multicast"),
         ),
-        sets=names("vrf out_port tun_id vtep tunnel_type from_tunnel"),
+        sets=names("vrf out_port tun_id vtep tun_ipv6_dst tunnel_type from_tunnel"),
         next=("route", "flood", "encap", "send", "deliver"),
     ),
     Table(
@@ -57,7 +57,8 @@ TABLES: tuple[Table, ...] = (
             Priority("no_route", 50, "no prefix covers it: the node answers"),
         ),
         sets=names(
-            "eth_src eth_dst tun_id vtep tunnel_type out_port bucket punt_reason from_tunnel"
+            "eth_src eth_dst tun_id vtep tun_ipv6_dst tunnel_type out_port bucket punt_reason"
+            " from_tunnel"
         ),
         next=("gateway", "nexthop", "encap", "send", "arrive", "punt"),
     ),
@@ -94,7 +95,7 @@ TABLES: tuple[Table, ...] = (
                 "prefix", 100, "the buckets of a prefix, at 100 and twice its length", last=356
             ),
         ),
-        sets=names("eth_src eth_dst tun_id vtep tunnel_type out_port"),
+        sets=names("eth_src eth_dst tun_id vtep tun_ipv6_dst tunnel_type out_port"),
         next=("encap", "arrive"),
     ),
     Table(
@@ -105,7 +106,7 @@ TABLES: tuple[Table, ...] = (
         matches=names("evi bucket"),
         miss=DropReason.NO_FLOOD_LIST,
         priorities=(Priority("list", 100, "a flood list, or a part of one"),),
-        sets=names("tun_id vtep tunnel_type bucket out_port"),
+        sets=names("tun_id vtep tun_ipv6_dst tunnel_type bucket out_port"),
         next=("flood", "send", "deliver"),
     ),
     Table(
@@ -130,7 +131,7 @@ TABLES: tuple[Table, ...] = (
         125,
         "send",
         "The tunnel to the VTEP. What does not fit goes to the node, which tells the sender.",
-        matches=names("vtep tunnel_type vrf from_tunnel too_big eth_type"),
+        matches=names("vtep tun_ipv6_dst tunnel_type vrf from_tunnel too_big eth_type"),
         miss=DropReason.NO_TUNNEL,
         priorities=(
             Priority("from_tunnel", 1000, "split horizon", DropReason.SPLIT_HORIZON),
@@ -154,7 +155,7 @@ TABLES: tuple[Table, ...] = (
         "path",
         "To a VTEP that several underlay paths lead to: the switch has chosen a tunnel port that is"
         " live, by BFD. MPLS is put onto the packet here.",
-        matches=names("vtep tunnel_type vrf out_port"),
+        matches=names("vtep tun_ipv6_dst tunnel_type vrf out_port"),
         miss=DropReason.NO_TUNNEL,
         priorities=(
             Priority("typed_none_live", 120, "BFD is up on none, another encapsulation than VXLAN"),

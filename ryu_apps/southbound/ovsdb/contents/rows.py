@@ -91,9 +91,9 @@ def encap_ips(given: object) -> tuple[tuple[str, ...], str]:
         return (), f"has {len(texts)} addresses, and {MAX_VTEPS} are the most"
     found: list[str] = []
     for text in texts:
-        address = ip_address(text) if found else ipv4(text)
+        address = ip_address(text)
         if address is None:
-            return (), f"is not an {'IP' if found else 'IPv4'} address ({shown(text)!r})"
+            return (), f"is not an IP address ({shown(text)!r})"
         problem = no_unicast(address)
         if problem:
             return (), problem
