@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lab.hosts.open_vswitch import schema_path
 from ryu_apps.control.elements.elements import record
-from ryu_apps.control.kinds import Uplink, encapsulations_of
+from ryu_apps.control.kinds import Capabilities, Uplink, encapsulations_of
 from ryu_apps.southbound.ovsdb.contents.encap_types import encap_types
 from ryu_apps.southbound.ovsdb.contents.rows import claim_of, describe, shown, tunnel_of
 from ryu_apps.southbound.ovsdb.contents.uplinks import MAX_UPLINKS
@@ -328,8 +328,9 @@ def test_addresses_that_no_vtep_has(text):
     (None, ("vxlan",)), ("geneve", ("geneve",)), ("nvgre, vxlan", ("nvgre", "vxlan")),
 ])
 def test_encapsulations_in_the_order_that_is_preferred(given, found):
-    assert encap_types(given, ("vxlan",), ()) == (found, "")
-    assert encap_types(given, ("vxlan",), ("geneve", "gre", "vxlan")) == (found, "")
+    assert encap_types(given, ("vxlan",), Capabilities()) == (found, "")
+    switch = Capabilities(interface_types=("geneve", "gre", "vxlan"))
+    assert encap_types(given, ("vxlan",), switch) == (found, "")
 
 
 @pytest.mark.parametrize("given, words", [
@@ -338,10 +339,20 @@ def test_encapsulations_in_the_order_that_is_preferred(given, found):
     ("geneve," * 100, "names ''"), (7, "names ''"), ("a\nb\u202e", "names 'a"),
 ])
 def test_encapsulations_that_a_hypervisor_cannot_have(given, words):
-    found, problem = encap_types(given, ("vxlan",), ("geneve", "vxlan"))
+    switch = Capabilities(interface_types=("geneve", "vxlan"))
+    found, problem = encap_types(given, ("vxlan",), switch)
     assert found == () and words in problem and problem.isprintable()
     assert problem.startswith("external_ids:vnc-encap-type ")
     assert problem.endswith("ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-type=TYPE[,TYPE]")
+
+
+def test_mpls_where_the_datapath_cannot():
+    """ovs-vswitchd.conf.db(5), Datapath, capabilities: add_mpls; most switches do not say."""
+    can = Capabilities(features=(("add_mpls", "true"),))
+    assert encap_types("mpls-in-gre", ("vxlan",), can) == (("mpls-in-gre",), "")
+    cannot = Capabilities(features=(("add_mpls", "false"),))
+    assert "cannot put a label" in encap_types("mpls-in-gre", ("vxlan",), cannot)[1]
+    assert encap_types("nvgre", ("vxlan",), cannot) == (("nvgre",), "")
 
 
 def test_encapsulations_of_a_hypervisor_and_of_the_node():

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
+from ryu_apps.control.kinds import Capabilities
 from ryu_apps.southbound.ovsdb.contents.text import shown
-from vrouter_ovs.encapsulation import ENCAPSULATIONS, SENDABLE
+from vrouter_ovs.encapsulation import ENCAPSULATIONS, MPLS_GRE, SENDABLE
 
 MAX_LENGTH = 128
 _SET_TYPES = "ovs-vsctl set Open_vSwitch . external_ids:vnc-encap-type=TYPE[,TYPE]"
 
 
 def encap_types(
-    given: object, otherwise: tuple[str, ...], can_make: Collection[str]
+    given: object, otherwise: tuple[str, ...], switch: Capabilities
 ) -> tuple[tuple[str, ...], str]:
     """(the encapsulations of a hypervisor, the preferred one first, as
     ``external_ids:vnc-encap-type`` lists them, ``otherwise`` where it does not; what is wrong with
-    them, and how to mend it).  ``can_make``: the types of interfaces that its switch knows, empty
-    where it does not say."""
+    them, and how to mend it).  ``switch``: what that can do, as far as it says."""
     if given is None:
         names = otherwise
     elif isinstance(given, str) and len(given) <= MAX_LENGTH:
@@ -31,8 +29,10 @@ def encap_types(
             problem = (
                 f"names {shown(name)!r}, and the encapsulations are {', '.join(sorted(SENDABLE))}"
             )
-        elif can_make and ovs.interface_type not in can_make:
+        elif switch.interface_types and ovs.interface_type not in switch.interface_types:
             problem = f"names {name}, and its switch has no interfaces of type {ovs.interface_type}"
+        elif name == MPLS_GRE and ("add_mpls", "false") in switch.features:
+            problem = f"names {name}, and its datapath cannot put a label before a frame"
         elif names.count(name) > 1:
             problem = f"names {name} twice"
         if problem:

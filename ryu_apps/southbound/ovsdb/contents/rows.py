@@ -192,7 +192,7 @@ def describe(
     if problem:
         return None, bad_encap(problem)
     what = capabilities(replica, row, bridge)
-    encaps, problem = encap_types(ids.get("vnc-encap-type"), encapsulations, what.interface_types)
+    encaps, problem = encap_types(ids.get("vnc-encap-type"), encapsulations, what)
     if problem:
         return None, problem
     return (
