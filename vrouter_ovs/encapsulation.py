@@ -19,6 +19,8 @@ ETHERNET, IP, BOTH = "ethernet", "ip", "ethernet or ip"
 _ETHERNET_HEADER = 14
 _IP_HEADER = {4: 20, 6: 40}
 """Version -> bytes of an IP header without options."""
+IPV6_HEADER_MORE = _IP_HEADER[6] - _IP_HEADER[4]
+"""By so many bytes less fits into a tunnel over IPv6."""
 _UDP_HEADER = 8
 _GRE_HEADER, _GRE_KEY, _MPLS_LABEL = 4, 4, 4
 """RFC 2784, RFC 2890, RFC 3032."""

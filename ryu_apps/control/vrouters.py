@@ -9,14 +9,12 @@ from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.ownership.targets import StandbyTargets
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
-from vrouter_ovs.encapsulation import VXLAN, overhead
+from vrouter_ovs.encapsulation import IPV6_HEADER_MORE
 from vrouter_ovs.state import OPENFLOW, OVSDB, TARGET_OF, ControllerTarget, MeterPool, Vrouter
 
 CONTROLLERS = ("controllers",)
 """The scope of the controllers of a vrouter that stand by."""
 WHO = dict.fromkeys(OPENFLOW, "switch") | {OVSDB: "database"}
-IPV6_HEADER_MORE = overhead(VXLAN, 6) - overhead(VXLAN, 4)
-"""Bytes that the outer header of IPv6 has more than that of IPv4."""
 
 
 class Vrouters:

@@ -41,6 +41,7 @@ def site() -> Iterator[tuple[Lab, Tenant]]:
         tenant.create_vms(lab, (("web1", "hv1"), ("web2", "hv2"), ("web3", "hv3"), ("db3", "hv3")))
         tenant.wait_active()
         for name, hypervisor in lab.hypervisors.items():
+            hypervisor.space.run(["sysctl", "-qw", "net.ipv6.conf.br-phy.disable_ipv6=0"])
             hypervisor.space.batch([f"address replace {address(name)}/64 dev br-phy nodad"])
         vteps(lab, **{name: address(name) for name in HOSTS})
         yield lab, tenant
@@ -98,6 +99,10 @@ def test_what_does_not_fit_is_answered_with_what_does(site: tuple[Lab, Tenant]) 
         hypervisor.vsctl("set", "Open_vSwitch", ".", "external_ids:vnc-encap-type=vxlan")
     all_answer(tenant)
     vm = tenant.vms["web1"]
+    # Guests that have not heard of their network's MTU.
+    for name, guest in (("hv1", vm), ("hv3", tenant.vms["db3"])):
+        guest.space.batch(["link set eth0 mtu 1500"])
+        lab.hypervisors[name].space.batch([f"link set {guest.interface} mtu 1500"])
     for to, header in ((tenant.vms["db3"].ip, 28), (tenant.vms["db3"].ip6, 48)):
         # What the kernel has learned is forgotten: each family is asked anew.
         vm.space.run(["ip", "route", "flush", "cache"], check=False)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from ryu_apps.southbound.services.base import Service
 from vrouter_ovs.addresses import ip_network, link_local
 from vrouter_ovs.edge import EdgePort, PuntReason
+from vrouter_ovs.encapsulation import IPV6_HEADER_MORE
 from vrouter_ovs.numbers import (
     ETH_IPV4,
     ETH_IPV6,
@@ -35,6 +36,8 @@ from vrouter_ovs.proxies.packet import (
     ip6,
 )
 
+ETHERNET = 14
+"""Bytes before the IP packet."""
 NO_ADDRESS4 = "192.0.0.8"
 """The source of an ICMP error where its sender has no IPv4 address (RFC 7600 section 4.8): a port
 without a subnet can send packets that are too big, too."""
@@ -51,8 +54,8 @@ KINDS = {
 
 
 def services(mtu: int) -> Mapping[int, Service]:
-    """By reason.  ``mtu``: the largest IP packet that every encapsulation carries, as the sender's
-    next packet may leave in another one."""
+    """By reason.  ``mtu``: the largest IP packet that every encapsulation carries over IPv4, as the
+    sender's next packet may leave in another one."""
 
     def service(reason: PuntReason) -> Service:
         return lambda frame, port, switch_port: answer(frame, port, mtu, reason)
@@ -85,6 +88,9 @@ def answer(frame: bytes, port: EdgePort, mtu: int, reason: PuntReason) -> tuple[
             address, mac = str(ipaddress.ip_address(target)), answering_mac(port)
         else:
             address, mac = gateway(port, source)
+        if reason == PuntReason.TOO_BIG and len(frame) - ETHERNET <= mtu:
+            # It would fit: so its hypervisor has a VTEP with an IPv6 address.
+            mtu -= IPV6_HEADER_MORE
         return protocol, icmp.answer(frame, mac, address, mtu, KINDS[reason])
     except Malformed as fault:
         raise Malformed(f"{protocol}: {fault.reason}") from None

@@ -92,6 +92,15 @@ def test_who_answers(port: EdgePort, source: str, gateway: str) -> None:
     assert parts(reply) == (gateway, source, kind, 1450)
 
 
+@pytest.mark.parametrize("source, target, headers", [
+    ("10.0.1.11", "10.9.0.9", 28), ("fd00:1::11", "fd09::9", 48)])
+def test_the_limit_of_an_ipv6_underlay(source: str, target: str, headers: int) -> None:
+    """What IPv4's header leaves room for was too big: the tunnel is over IPv6."""
+    for size, limit in ((1451, 1450), (1450, 1430), (1431, 1430)):
+        _, said = answer(udp(source, target, size - headers), PORT, 1450, PuntReason.TOO_BIG)
+        assert parts(said.frames[0])[3] == limit
+
+
 @pytest.mark.parametrize(
     ("why", "kind", "four", "six"),
     [
@@ -120,8 +129,9 @@ def test_to_the_mac_that_it_came_from() -> None:
 
 
 def test_what_is_not_answered() -> None:
-    fits = udp("10.0.1.11", "10.9.0.9", 1422)
-    assert len(fits) == 14 + 1450
+    fits = udp("10.0.1.11", "10.9.0.9", 1402)
+    assert len(fits) == 14 + 1430
+    # In a tunnel over either family.
     for frame, why, reason in (
         (fits, PuntReason.TOO_BIG, "fits"),
         *((udp("10.0.1.11", "10.0.1.1", 20, port), PuntReason.TO_GATEWAY, "a service")
