@@ -27,7 +27,11 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
     if evi.label:
         flows.append(Flow(
             "classify", "label", labelled(evi.label),
-            (("pop_mpls_of_frame",), ARRIVED, ("set_field", "evi", evi.evi), ("goto", "bridge")),
+            (
+                # A bridge whose ports are of Ethernet sees MPLS behind a header of zeros.
+                ("pop_ethernet",), ("pop_mpls_of_frame",), ARRIVED,
+                ("set_field", "evi", evi.evi), ("goto", "bridge"),
+            ),
             tag,
         ))
     if evi.flood_unknown:

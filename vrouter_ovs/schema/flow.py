@@ -23,7 +23,8 @@ one that is a range (:class:`vrouter_ovs.schema.declaration.Priority`).
 ``("push_mpls",)``             put a label in front of the frame or packet, which becomes MPLS
 ``("pop_ethernet",)``          take the Ethernet header off
 ``("pop_mpls", eth_type)``     take the label off; a packet of this type is behind it
-``("pop_mpls_of_frame",)``     take the label off; a frame is behind it
+``("pop_mpls_of_frame",)``     take the label off, where no Ethernet header is before it; a frame is
+                               behind it
 ``("clone", actions)``         do these to a copy
 ``("dec_ttl",)``               IPv4 TTL or IPv6 hop limit
 ``("multipath", n, register)`` a stable hash of the packet's flow, 0 to n-1, into a register

@@ -33,7 +33,7 @@ _ETH_TYPES = {hex(ETH_IPV4): "ip", hex(ETH_ARP): "arp", hex(ETH_IPV6): "ipv6"}
 
 _ENCAPS = {
     wire.PUSH_MPLS: "encap mpls", wire.RECIRCULATE[:16]: "encap nsh", wire.POP_ETHERNET: "decap",
-    wire.POP_MPLS_OF_FRAME[16:]: "decap, a frame behind it",
+    wire.POP_MPLS_OF_FRAME: "decap, a frame behind it",
 }
 
 

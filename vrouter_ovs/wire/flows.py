@@ -120,9 +120,7 @@ may do with a packet, and nothing has changed."""
 PUSH_MPLS = _nicira(ENCAP, "HI", 0, PACKET_MPLS)
 """In front of a frame it leaves the frame as it is, which push_mpls of OpenFlow does not."""
 POP_ETHERNET = _nicira(DECAP, "HI", 0, PACKET_NEXT)
-POP_MPLS_OF_FRAME = POP_ETHERNET + _nicira(DECAP, "HI", 0, PACKET_ETHERNET)
-"""A bridge whose ports are of Ethernet sees MPLS behind an Ethernet header of zeros, which goes
-first."""
+POP_MPLS_OF_FRAME = _nicira(DECAP, "HI", 0, PACKET_ETHERNET)
 
 
 @lru_cache(maxsize=65536)
