@@ -29,7 +29,8 @@ from vrouter_ovs.state import (
 NEAR, FAR = "192.0.2.2", "192.0.2.3"
 OWN, GW, THEIRS = "02:00:00:00:00:01", "02:00:00:00:00:fe", "02:00:00:00:00:02"
 TUNNELS = {
-    Endpoint(NEAR): 22, Endpoint(NEAR, "geneve"): 32, Endpoint(NEAR, "nvgre"): 42,
+    Endpoint(NEAR): 22, Endpoint(NEAR, "geneve"): 32, Endpoint("192.0.2.6", "geneve"): 33,
+    Endpoint(NEAR, "nvgre"): 42,
     Endpoint(NEAR, "mpls-in-gre"): 52, Endpoint(FAR): 23, Endpoint(FAR, "mpls-in-gre"): 53,
 }
 GONE = Endpoint(FAR, "geneve")
@@ -187,3 +188,25 @@ def test_all_of_it_reads_back(vrouter: Sandbox, openflow: OpenFlow) -> None:
         Route(8, "10.9.0.0/16", (RemoteHop(Endpoint(NEAR, "mpls-in-gre"), 140000, ""),)),
     ])
     assert openflow.read_flows() == wanted
+
+
+@pytest.mark.parametrize("spread", [True, False])
+@pytest.mark.parametrize("encap", ["vxlan", "geneve", "mpls-in-gre"])
+def test_several_paths_of_several_encapsulations(
+    vrouter: Sandbox, openflow: OpenFlow, encap: str, spread: bool
+) -> None:
+    """The flows of VXLAN name no encapsulation: those of the others stand above them."""
+    hop = Endpoint(NEAR, encap)
+    openflow.install([
+        Vrouter(OWN, (("geneve", 1450), ("mpls-in-gre", 1457), ("vxlan", 1450))), Evi(100),
+        Vrf(900, OWN), Gateway(100, 900, GW, ("10.0.0.1",)),
+        LocalPort("p1", 1, 100, mac(1), ((mac(1), "10.0.0.11"),)),
+        Tunnel(Endpoint(NEAR), 22, (23,), spread),
+        Tunnel(Endpoint(NEAR, "geneve"), 32, (33,), spread),
+        Tunnel(Endpoint(NEAR, "mpls-in-gre"), 52, (53,), spread),
+        RemoteMac(100, mac(0x70), (BridgedHop(hop, 70000),)),
+        Route(900, "10.1.0.0/16", (RemoteHop(hop, 70000, THEIRS),)),
+    ])
+    for way in (bridged, routed):
+        found = parse(way(vrouter, 0).text, BRIDGE).tunnels
+        assert [(one.encap, one.vni) for one in found] == [(encap, 70000)]

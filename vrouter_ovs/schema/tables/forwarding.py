@@ -159,11 +159,11 @@ TABLES: tuple[Table, ...] = (
         miss=DropReason.NO_TUNNEL,
         priorities=(
             Priority("typed_none_live", 120, "BFD is up on none, another encapsulation than VXLAN"),
+            Priority("mpls_bridged", 118, "the chosen port of MPLS over GRE, the frame in it"),
+            Priority("mpls_routed", 117, "the IP packet in it"),
             Priority("none_live", 115, "BFD is up on none: one takes all the same"),
             Priority("typed_live", 110, "the chosen port, another encapsulation than VXLAN"),
             Priority("live", 100, "the chosen port"),
-            Priority("mpls_bridged", 60, "the chosen port of MPLS over GRE, the frame in it"),
-            Priority("mpls_routed", 50, "the IP packet in it"),
         ),
         sets=names("out_port pushed_label"),
         next=("path",),
