@@ -70,7 +70,8 @@ def ways(tenant: Tenant) -> list:
 
 
 def answers(space: Namespace, to: str) -> None:
-    wait_until(lambda: ping(space, to, 1, wait=0.5).ok, f"an answer of {to}", 20)
+    # A node that has just started may hold changes back for 30 s ([node] restart_deferral).
+    wait_until(lambda: ping(space, to, 1, wait=0.5).ok, f"an answer of {to}", 60)
 
 
 def all_answer(tenant: Tenant) -> None:
