@@ -20,6 +20,7 @@ from ryu_apps.cli.trace.packet import Packet
 from ryu_apps.cli.trace.text import NOT_SENT, render
 from ryu_apps.cli.trace.topology import Topology
 from vrouter_ovs.edge import PuntReason
+from vrouter_ovs.encapsulation import ENCAPSULATIONS, SENDABLE, carries_vni
 from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.registers import REGISTERS, subfield
 from vrouter_ovs.schema.tables import TABLE_NAMES, drop_reason
@@ -96,7 +97,8 @@ def _trace_hops(
         verdict = _at_a_port(topology, element, trace, destination)
         if verdict is None and (onward := _onward(topology, record, trace)) is not None:
             vni, here, remote, encap = onward
-            hop["outcome"] = f"{encap.upper()} to {remote}, VNI {vni}"
+            label = "VNI" if carries_vni(encap) else "label"
+            hop["outcome"] = f"{encap.upper()} to {remote}, {label} {vni}"
             following = topology.by_vtep(remote)
             if following is None:
                 return {
@@ -112,8 +114,15 @@ def _trace_hops(
                     "reason": f"the tunnel to {host_of(following)} ({remote}) is down: BFD has "
                     "lost the other end",
                 }
+            if not carries_vni(encap):
+                return {
+                    "verdict": "left",
+                    "reason": f"it leaves for {host_of(following)} ({remote}) with the MPLS label "
+                    f"{vni}; a trace begins with a frame, and what is behind a label it does not "
+                    "see: vnctl explain follows it",
+                }
             element = element_id(following)
-            number = topology.tunnel_ofport(element, here)
+            number = topology.tunnel_ofport(element, here, encap)
             if number is None:
                 return {
                     "verdict": "dropped",
@@ -121,7 +130,9 @@ def _trace_hops(
                     "reason": f"{host_of(following)} has no tunnel to {here}, from where it comes",
                 }
             in_port = number
-            packet = dataclasses.replace(packet, tunnel=(vni, here, remote))
+            ovs = ENCAPSULATIONS[encap].ovs if encap in SENDABLE else None
+            key = vni << ovs.key_shift if ovs is not None else vni
+            packet = dataclasses.replace(packet, tunnel=(key, here, remote))
             continue
         verdict = verdict or _drop(element, trace)
         hop["outcome"] = verdict["verdict"]

@@ -44,9 +44,9 @@ class Packet:
         six = self.version == 6
         terms = [f"in_port={in_port}"]
         if self.tunnel:
-            vni, src, dst = self.tunnel
+            key, src, dst = self.tunnel
             v6 = "ipv6_" if ":" in dst else ""
-            terms += [f"tun_id={vni}", f"tun_{v6}src={src}", f"tun_{v6}dst={dst}"]
+            terms += [f"tun_id={key}", f"tun_{v6}src={src}", f"tun_{v6}dst={dst}"]
         terms.append(self.protocol + ("6" if six else ""))
         terms += [f"dl_src={self.eth_src}", f"dl_dst={self.eth_dst}"]
         kind = "ipv6" if six else "nw"

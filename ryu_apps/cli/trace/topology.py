@@ -10,6 +10,7 @@ from ryu_apps.cli.client import Client, quote
 from ryu_apps.cli.errors import CliError
 from ryu_apps.cli.system import element_id, first
 from ryu_apps.cli.table import Record
+from vrouter_ovs.encapsulation import VXLAN
 
 
 def addresses(element: Record) -> list[str]:
@@ -72,8 +73,9 @@ class Topology:
             f"(status {state.get('status')}, {state.get('reason') or 'no reason given'})"
         )
 
-    def tunnel_ofport(self, element: str, remote: str) -> int | None:
-        """The OpenFlow number of the tunnel from ``element`` towards an address of a VTEP."""
+    def tunnel_ofport(self, element: str, remote: str, encap: str = VXLAN) -> int | None:
+        """The OpenFlow number of the tunnel of this encapsulation from ``element`` towards an
+        address of a VTEP."""
         far = self.by_vtep(remote)
         path = 0
         if far is not None:
@@ -82,13 +84,15 @@ class Topology:
         ports = {}
         for one in tunnels if isinstance(tunnels, list) else []:
             vtep = first(one, "vtep", "remote", "remote_ip") if isinstance(one, dict) else None
-            if vtep == remote and (one.get("ofport") or 0) > 0:
+            if vtep == remote and one.get("encap", VXLAN) == encap and (one.get("ofport") or 0) > 0:
                 ports[one.get("path") or 0] = one["ofport"]
         if ports:
             return ports.get(path, ports[min(ports)])
         for one in self.objects(element, "tunnel"):
             endpoint = one.get("endpoint")
-            if isinstance(endpoint, dict) and endpoint.get("vtep") == remote:
+            if isinstance(endpoint, dict) and (
+                endpoint.get("vtep"), endpoint.get("encap", VXLAN)
+            ) == (remote, encap):
                 return one["ofport"]
         return None
 

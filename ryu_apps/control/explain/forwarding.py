@@ -21,13 +21,17 @@ from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.vpn.usable import unusable
 from ryu_apps.control.world import World
+from vrouter_ovs.encapsulation import carries_vni
 from vrouter_ovs.state import (
+    BridgedHop,
     Endpoint,
+    Evi,
     Key,
     LocalHop,
     RemoteHop,
     Route,
     StateObject,
+    Vrf,
     tunnel_key,
 )
 
@@ -168,9 +172,10 @@ class Forwarding:
         )
         endpoint, label = remote.hops[0]
         far = self._tunnel(name, endpoint)
-        how = f"{self._host(name)} sends it to {self._called(endpoint.vtep)}, VNI {label}"
+        how = f"{self._host(name)} sends it to {_to(self._called(endpoint.vtep), remote.hops[0])}"
         if far is None:
             return how + self._stale(evi, "mac", mac, endpoint.vtep)
+        label = self._instance(far, "evi", remote.hops[0])
         self._have(far, ("evi", label), f"no port of EVI {label} is there")
         port_id = world.ports.locations.local.get((far, ("mac", label, mac)))
         if port_id is None:
@@ -246,16 +251,28 @@ class Forwarding:
             port_id = self._world.ports.locations.local[name, ("mac", hop.evi, hop.mac)]
             return self._deliver(name, hop.evi, hop.mac, port_id)
         far = self._tunnel(name, hop.endpoint)
-        how = f"{self._host(name)} sends it to {self._called(hop.endpoint.vtep)}, VNI {hop.label}"
+        how = f"{self._host(name)} sends it to {_to(self._called(hop.endpoint.vtep), hop)}"
         if far is None:
             return how
-        self._have(far, ("vrf", hop.label), f"VRF {hop.label} is not there")
-        route = self._lookup(far, hop.label, address)
+        vrf = self._instance(far, "vrf", hop)
+        self._have(far, ("vrf", vrf), f"VRF {vrf} is not there")
+        route = self._lookup(far, vrf, address)
         local = next((one for one in route.hops if type(one) is LocalHop), None) if route else None
         if local is None:
             raise Stop(f"{self._host(far)}: no port there has {address}")
         port_id = self._world.ports.locations.local[far, ("mac", local.evi, local.mac)]
         return f"{how}; {self._deliver(far, local.evi, local.mac, port_id)}"
+
+    def _instance(self, far: str, kind: str, hop: RemoteHop | BridgedHop) -> int:
+        """The VNI of the EVI or VRF at an element that the label of a hop leads to."""
+        if carries_vni(hop.endpoint.encap):
+            return hop.label
+        for item in self._world.desired.objects[far].values():
+            if kind == "evi" and type(item) is Evi and item.label == hop.label:
+                return item.evi
+            if kind == "vrf" and type(item) is Vrf and hop.label in item.labels:
+                return item.vrf
+        raise Stop(f"{self._host(far)}: nothing there has the label {hop.label}")
 
     # ------------------------------------------------------------ tunnels and other VTEPs
 
@@ -327,6 +344,11 @@ class Forwarding:
             for path, reason in found if reason
         }  # fmt: skip
         return "".join(f"; {one}" for one in sorted(why)[:NAMED])
+
+
+def _to(called: str, hop: RemoteHop | BridgedHop) -> str:
+    kind = "VNI" if carries_vni(hop.endpoint.encap) else "MPLS label"
+    return f"{called}, {kind} {hop.label}"
 
 
 def _prefixes(address: str) -> Iterator[str]:

@@ -80,6 +80,19 @@ def test_each_sends_by_what_it_prefers_of_what_the_other_takes():
                 if type(hop) in (BridgedHop, RemoteHop)} == {"vxlan"}
 
 
+@pytest.mark.parametrize("ask", [
+    ("a1", "a2"), ("a1", "b2"), ("b2", "a1"), ("a1", "fd01::12"), ("a1", "fd02::12")])
+def test_explain_follows_a_label_to_its_instance(ask):
+    """Both hypervisors are this node's, which knows what the far end has."""
+    site = Site()
+    for element, vtep in (("e0", E1), ("e1", E0)):
+        site.change_encapsulations(element, ("mpls-in-gre",))
+        endpoint = Endpoint(vtep, "mpls-in-gre")
+        site.tunnel(element, endpoint, TunnelStatus(endpoint, 90, "up"))
+    site.settle()
+    site.says("allowed", "MPLS label", "delivers it", ask=ask)
+
+
 @pytest.mark.parametrize("index", [1, 777, NEW_RD_INDEXES[1], NEW_RD_INDEXES[1] + 1, 65535])
 def test_labels_are_unique_and_in_range(index):
     found = [ids.evi_label(index), ids.vrf_label(index, 4), ids.vrf_label(index, 6)]
