@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -219,3 +220,28 @@ def test_what_a_hypervisor_cannot_have_changes_nothing(site: tuple[Lab, Tenant])
         goes_by(hypervisor, "vxlan", ways(tenant, "1", "3"))
     finally:
         hypervisor.vsctl("remove", "Open_vSwitch", ".", "external_ids", "vnc-encap-type")
+
+
+@pytest.mark.parametrize("encap", OUTER)
+def test_trace_and_explain_follow_every_encapsulation(
+    site: tuple[Lab, Tenant], encap: str
+) -> None:
+    """From a hypervisor to one of the same node; what is behind a label a trace does not see."""
+    lab, tenant = site
+    take(lab, **dict.fromkeys(HOSTS, encap))
+    tunnels_up(lab, encap)
+    node, vms = lab.nodes["node1"], tenant.vms
+    for to in ("web2", "db2"):
+        goes_by(lab.hypervisors["hv1"], encap, [(vms["web1"].space, vms[to].ip)])
+        why = node.client.get("/v1/explain", port=vms["web1"].port.id, to=vms[to].ip)
+        assert why["verdict"] == "allowed", why
+        done = subprocess.run(
+            [sys.executable, "-m", "ryu_apps.cli.vnctl", "trace", vms["web1"].name, vms[to].ip],
+            capture_output=True, text=True, timeout=60, check=False, env={
+                **os.environ, "VNCTL_URL": node.url, "VNCTL_EXEC": f"{lab.exec_script} {{host}}"},
+        )
+        last = done.stdout.strip().rpartition("\n")[2]
+        if encap == "mpls-in-gre":
+            assert "with the MPLS label" in last and "hv2" in last, done
+        else:
+            assert "DELIVERED" in last and "on hv2" in last, done
