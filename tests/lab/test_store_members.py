@@ -56,9 +56,10 @@ def records_made(lab: Lab) -> dict[str, str]:
 
 
 def load_goes_on(
-    lab: Lab, label: str, record: Record, harm: Callable[[ApiLoad], None]
+    lab: Lab, label: str, record: Record, harm: Callable[[ApiLoad], None], revoked: bool = False
 ) -> None:
-    """Nothing is refused and no lease is lost while ``harm`` is done."""
+    """Nothing is refused and no lease is lost while ``harm`` is done; ``revoked``: but for what a
+    leader that was paused does to leases when it goes on."""
     made = records_made(lab)
     load = ApiLoad(lab.nodes["node1"], label)
     other = ApiLoad(lab.nodes["node2"], f"other-{label}", writers=1)
@@ -79,7 +80,10 @@ def load_goes_on(
                == len(lab.nodes["node2"].client.list("network")), "both nodes to have all", 20)
     for one in (load, other):
         one.check(lab.nodes["node2"].client)
-    assert records_made(lab) == made
+    if revoked:
+        wait_until(lambda: records_made(lab).keys() == made.keys(), "each node's record", 20)
+    else:
+        assert records_made(lab) == made
 
 
 def endpoint_of(lab: Lab) -> EtcdMember:
@@ -104,13 +108,26 @@ def test_one_of_three_is_killed(trio: Lab, red: Tenant, record_property: Record)
 def test_one_of_three_is_paused(
     trio: Lab, red: Tenant, which: str, record_property: Record
 ) -> None:
+    """What a leader missed while it was paused it takes for leases that ended: it asks its successor
+    to revoke them, which etcd does up to the releases that ignore this (etcd-io/etcd#16822).  The
+    nodes' leases stand as long as it is paused; one that is revoked is replaced, and no packet of a
+    VM is lost."""
+    made = records_made(trio)
+
     def harm(load: ApiLoad) -> None:
         member = trio.etcd.leader() if which == "leader" else endpoint_of(trio)
         member.pause()
         load.wait_writes(50)
+        assert records_made(trio) == made
         member.resume()
 
-    load_goes_on(trio, f"paused-{which}", record_property, harm)
+    ping = PingStream(red.vms["web1"].space, red.vms["db1"].ip)
+    ping.wait_reply()
+    try:
+        load_goes_on(trio, f"paused-{which}", record_property, harm, revoked=which == "leader")
+    finally:
+        result = ping.stop()
+    assert result.lost == 0, result.output[-500:]
 
 
 def test_two_of_three_are_killed(trio: Lab, red: Tenant, record_property: Record) -> None:
