@@ -108,10 +108,10 @@ def test_one_of_three_is_killed(trio: Lab, red: Tenant, record_property: Record)
 def test_one_of_three_is_paused(
     trio: Lab, red: Tenant, which: str, record_property: Record
 ) -> None:
-    """What a leader missed while it was paused it takes for leases that ended: it asks its successor
-    to revoke them, which etcd does up to the releases that ignore this (etcd-io/etcd#16822).  The
-    nodes' leases stand as long as it is paused; one that is revoked is replaced, and no packet of a
-    VM is lost."""
+    """What a leader missed while it was paused it takes for leases that ended: when it goes on it
+    has its successor revoke them, up to the releases of etcd that ignore this
+    (etcd-io/etcd#16822).  The nodes' leases stand as long as it is paused; one that is revoked is
+    replaced, and no packet of a VM is lost."""
     made = records_made(trio)
 
     def harm(load: ApiLoad) -> None:
