@@ -11,6 +11,7 @@ from ryu_apps.peering import Speaker, is_router_id, parse_peers
 from ryu_apps.settings import SettingsError, overlay_mtus
 from ryu_apps.southbound.ovsdb.settings import OvsdbSettings
 from ryu_apps.southbound.services.dns.resolvers import Limits
+from ryu_apps.southbound.services.metadata.settings import MetadataSettings
 
 OPENFLOW_PORT = 6653
 """OpenFlow 1.4 section 6.3.3."""
@@ -37,6 +38,7 @@ def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
         most_lost_ports=conf.node.max_lost_ports,
         path_hold=conf.ovsdb.bfd_interval * conf.ovsdb.path_hold / 1000,
         weight=conf.node.weight,
+        metadata=bool(conf.metadata.url),
     )
 
 
@@ -115,4 +117,18 @@ def dns_limits(conf: Any) -> Limits:
         in_flight=section.max_in_flight, per_network=max(1, section.max_in_flight // 2),
         tries=section.tries, timeout=float(section.timeout), cache_entries=section.cache_entries,
         cache_per_network=section.cache_per_network, cache_ttl=section.cache_ttl,
+    )  # fmt: skip
+
+
+def metadata_settings(conf: Any) -> MetadataSettings | None:
+    """How the metadata service is reached; None where there is none.  Raises SettingsError."""
+    section = conf.metadata
+    if not section.url:
+        return None
+    if not section.shared_secret_file:
+        raise SettingsError("[metadata] shared_secret_file: required with url")
+    return MetadataSettings(
+        section.url, section.shared_secret_file, section.ca_file, section.cert_file,
+        section.key_file, section.insecure, float(section.timeout), section.workers,
+        section.max_response,
     )  # fmt: skip

@@ -23,6 +23,7 @@ BGP = cfg.OptGroup("bgp", "Peers")
 API = cfg.OptGroup("api", "REST")
 IDENTITY = cfg.OptGroup("identity", "Users of [api] auth = tokens")
 DNS = cfg.OptGroup("dns", "What VMs are answered about names")
+METADATA = cfg.OptGroup("metadata", "What instances are told of themselves")
 OPENFLOW = cfg.OptGroup("openflow", "What switches do for every port")
 VPN = cfg.OptGroup("vpn", "How networks become VPNs")
 QUOTAS = cfg.OptGroup("quotas", "How much a project may have")
@@ -193,6 +194,24 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
                    "network can have."),
         cfg.IntOpt("cache_ttl", default=3600, min=0, max=86400, help="Seconds that an answer is "
                    "remembered at most."),
+    ],
+    METADATA: [
+        cfg.StrOpt("url", help="The metadata service, such as Nova's, http://HOST:8775 or "
+                   "https://HOST:PORT/PATH: requests of instances to 169.254.169.254 and "
+                   "fe80::a9fe:a9fe go there; default: none is served."),
+        cfg.StrOpt("shared_secret_file", help="File with Nova's metadata_proxy_shared_secret, by "
+                   "which it knows that an instance is who it is said to be; needed with url."),
+        cfg.StrOpt("ca_file", help="Who signs the service's certificate; default: whom the system "
+                   "trusts."),
+        cfg.StrOpt("cert_file"),
+        cfg.StrOpt("key_file"),
+        cfg.BoolOpt("insecure", default=False, help="Take any certificate of the service."),
+        cfg.IntOpt("timeout", default=30, min=1, max=300, help="Seconds until an instance hears "
+                   "that the service has not answered."),
+        cfg.IntOpt("workers", default=16, min=1, max=256, help="Requests at the service at a "
+                   "time; one port has a quarter of them at most."),
+        cfg.IntOpt("max_response", default=1 << 20, min=1 << 16, max=1 << 24, help="Bytes of the "
+                   "largest answer that is passed on."),
     ],
     VPN: [
         cfg.StrOpt("vni_range", default="1000-16777214", help="VNIs given to networks and "

@@ -33,6 +33,7 @@ from ryu_apps.notices import Notices
 from ryu_apps.option_values import (
     default_url,
     dns_limits,
+    metadata_settings,
     openflow_port,
     ovsdb_settings,
     speaker_of,
@@ -49,6 +50,7 @@ from ryu_apps.southbound.registry import Southbounds
 from ryu_apps.southbound.services import addresses, arrivals, icmp_errors
 from ryu_apps.southbound.services.base import Send
 from ryu_apps.southbound.services.dns.service import DnsService
+from ryu_apps.southbound.services.metadata.service import MetadataService
 from ryu_apps.southbound.services.packet_in import PuntDispatcher
 from ryu_apps.store import open_store
 from ryu_apps.views import uplinks
@@ -85,6 +87,9 @@ class VncNode(app_manager.OSKenApp):
         self.dns = _dns_service(conf, send, self.punt)
         self.punt.serve(icmp_errors.services(options.overlay_mtu(conf)))
         self.punt.serve(self.dns.services())
+        self.metadata = _metadata_service(conf, send, self.punt)
+        if self.metadata is not None:
+            self.punt.serve(self.metadata.services())
         self.punt.serve(addresses.services(post))
         self.punt.witness(arrivals.services(post))
         self.openflow = OpenFlowChannels(
@@ -101,6 +106,7 @@ class VncNode(app_manager.OSKenApp):
             self.controller, self.store, self.southbounds, self.engine, self.record,
             self.punt.status, self.dns.status, self.configuration,
             self.neighbours.shown, authenticator.standing,
+            self.metadata.status if self.metadata is not None else None,
         )
         self.api = ApiServer(self.configuration, self.view, conf, authenticator)
         parts: list[Part] = [
@@ -162,8 +168,8 @@ class VncNode(app_manager.OSKenApp):
         # The first of what is written: this node owns nothing before others can know that it lives.
         self.configuration.put_status(NODES + self.node_name, self.record(), ephemeral=True)
         parts = (
-            self.controller, self.configuration, self.activations, self.dns, self.punt,
-            self.southbounds, self.neighbours, self.engine, self.identity, self.api,
+            self.controller, self.configuration, self.activations, self.dns, self.metadata,
+            self.punt, self.southbounds, self.neighbours, self.engine, self.identity, self.api,
         )  # fmt: skip
         for part in parts:
             if part is not None:
@@ -197,3 +203,14 @@ def _dns_service(conf: Any, send: Send, punt: PuntDispatcher) -> DnsService:
         )  # fmt: skip
     except ValueError as error:
         raise SettingsError(f"[dns] resolvers, forward_zones: {error}") from error
+
+
+def _metadata_service(conf: Any, send: Send, punt: PuntDispatcher) -> MetadataService | None:
+    """None where the options name none."""
+    settings = metadata_settings(conf)
+    if settings is None:
+        return None
+    try:
+        return MetadataService(send, settings, punt.count, punt.current)
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"[metadata] {error}") from error

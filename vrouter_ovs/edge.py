@@ -23,7 +23,8 @@ class PuntReason(IntEnum):
     the overlay carries.  TIME_EXCEEDED: its TTL is used up.  UNREACHABLE: no route.  SEEN: an ARP
     or neighbor advertisement from an address that more than one port may have; a copy.  TO_GATEWAY:
     for the gateway itself, and nothing that the switch answers.  ACTIVATION: the first frames of a
-    guest that has come to a hypervisor where its port stood by.
+    guest that has come to a hypervisor where its port stood by.  METADATA: TCP to the service that
+    knows what an instance is to be.
     """
 
     ASKED = 0
@@ -35,6 +36,7 @@ class PuntReason(IntEnum):
     SEEN = 6
     TO_GATEWAY = 7
     ACTIVATION = 8
+    METADATA = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Lease4:
     as DHCP server: the router's, or where there is none one that no port has.  ``dns``: the
     resolvers that the port is told of; where the subnet names none, the network's own at
     ``server``.  ``router_mac``: the MAC of the router's interface, "" where there is none.
+    ``metadata``: whether the port is told of a way to the metadata service.
     """
 
     address: str
@@ -56,6 +59,7 @@ class Lease4:
     routes: tuple[tuple[str, str], ...] = ()
     dhcp: bool = True
     router_mac: str = ""
+    metadata: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,8 @@ class EdgePort:
     subnet's router, where there is none from ``service_mac``.
     ``extra_options``: Neutron's extra_dhcp_opts as (ip version, option name or number, value).
     ``withdrawn``: what router advertisements have said to it that is no longer true.
+    ``instance_id``, ``project_id``: who asks for metadata from it, the port's device and project;
+    "" where nobody may, as there is no device, or no metadata service.
     """
 
     port_id: str
@@ -105,3 +111,5 @@ class EdgePort:
     extra_options: tuple[tuple[int, str, str], ...] = ()
     lease_time: int = 86400
     withdrawn: tuple[Item, ...] = ()
+    instance_id: str = ""
+    project_id: str = ""

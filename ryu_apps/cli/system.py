@@ -1,4 +1,4 @@
-"""vnctl status, nodes, elements, peers, dns: the system itself."""
+"""vnctl status, nodes, elements, peers, dns, metadata: the system itself."""
 
 from __future__ import annotations
 
@@ -304,6 +304,11 @@ def dns(client: Client, options: Any) -> Result:
     return Result(found, all_facts(found))
 
 
+def metadata(client: Client, options: Any) -> Result:
+    found = client.get("/v1/metadata")
+    return Result(found, all_facts(found))
+
+
 COMMANDS = [
     Command("status", "Is this node well?", status, examples=("vnctl status", "vnctl status -w 5"),
             lists=False),
@@ -318,4 +323,6 @@ COMMANDS = [
     Command("peers", "BGP peers of this node", listing("peers", PEERS, PEERS_WIDE, "name", "PEER"),
             aliases=("peer",)),
     Command("dns", "What this node did with names that VMs asked for", dns, lists=False),
+    Command("metadata", "What this node did with what instances asked of the metadata service",
+            metadata, lists=False),
 ]  # fmt: skip

@@ -20,7 +20,7 @@ class Settings:
     whether the connections of each port are to be limited where a hypervisor's database can say
     so.  ``path_hold``: seconds that an underlay path which failed has to be up before it carries
     traffic again.  ``weight``: of this node among the others, see
-    :mod:`~ryu_apps.control.ownership.plan`."""
+    :mod:`~ryu_apps.control.ownership.plan`.  ``metadata``: whether instances are served theirs."""
 
     node: str
     local_as: int
@@ -38,3 +38,4 @@ class Settings:
     limit_connections: bool
     path_hold: float
     weight: int
+    metadata: bool

@@ -10,7 +10,15 @@ from ryu_apps.control.ownership.targets import StandbyTargets
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
 from vrouter_ovs.encapsulation import IPV6_HEADER_MORE
-from vrouter_ovs.state import OPENFLOW, OVSDB, TARGET_OF, ControllerTarget, MeterPool, Vrouter
+from vrouter_ovs.state import (
+    OPENFLOW,
+    OVSDB,
+    TARGET_OF,
+    ControllerTarget,
+    Metadata,
+    MeterPool,
+    Vrouter,
+)
 
 CONTROLLERS = ("controllers",)
 """The scope of the controllers of a vrouter that stand by."""
@@ -22,8 +30,8 @@ class Vrouters:
     Marks: the tunnels of a vrouter that joins.
     Emits: Program, Defer and Notice, appended to ``effects``.
 
-    ``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``meter_pools``: those of every
-    vrouter."""
+    ``overlay_mtus``: see :class:`~vrouter_ovs.state.Vrouter`.  ``constant``: what else every
+    vrouter has."""
 
     def __init__(
         self,
@@ -31,7 +39,7 @@ class Vrouters:
         marks: Marks,
         ports: Ports,
         overlay_mtus: tuple[tuple[str, int], ...],
-        meter_pools: tuple[MeterPool, ...],
+        constant: tuple[MeterPool | Metadata, ...],
         standby_targets: StandbyTargets,
         effects: list,
     ) -> None:
@@ -40,7 +48,7 @@ class Vrouters:
         self._marks = marks
         self._ports = ports
         self._overlay_mtus = overlay_mtus
-        self._meter_pools = meter_pools
+        self._constant = constant
         self._standby_targets = standby_targets
         self._effects = effects
 
@@ -95,7 +103,7 @@ class Vrouters:
         if any(":" in vtep for vtep in element.info.vteps):
             # A packet may take any path, and has to fit on that with the largest header.
             mtus = tuple((encap, mtu - IPV6_HEADER_MORE) for encap, mtu in mtus)
-        for item in (Vrouter(element.router_mac, mtus), *self._meter_pools):
+        for item in (Vrouter(element.router_mac, mtus), *self._constant):
             self._desired.put(name, ("element",), item)
         controllers = {
             item.key: item for item in map(ControllerTarget, self._standby_targets.of(name))

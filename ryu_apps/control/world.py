@@ -60,6 +60,7 @@ from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import shared_keys
 from ryu_apps.control.vpn.underlay import Underlay
 from ryu_apps.control.vrouters import Vrouters
+from vrouter_ovs.state import Metadata
 from vrouter_ovs.state.meters import meter_pools
 
 
@@ -90,7 +91,9 @@ class World:
         self.bindings = Bindings(tables, self.learned, self.duplicates)
         self.policies = Policies(tables, marks("Policies"))
         self.names = Names(self.config, marks("Names"), self._effects, settings.dns_ttl)
-        self.edges = Edges(self.config, tables.bound, marks("Edges"), self._effects)
+        self.edges = Edges(
+            self.config, tables.bound, marks("Edges"), self._effects, settings.metadata
+        )
         locations = Locations(tables, marks("Locations"))
         self.ports = Ports(
             tables, marks("Ports"), self.bindings, self.policies, self.learned, self.names,
@@ -142,7 +145,8 @@ class World:
         )
         self.vrouters = Vrouters(
             tables, marks("Vrouters"), self.ports, settings.overlay_mtus,
-            meter_pools(settings.new_connections), self.assignment.standby_targets, self._effects,
+            (*meter_pools(settings.new_connections), *([Metadata()] if settings.metadata else [])),
+            self.assignment.standby_targets, self._effects,
         )
         interfaces = ElementInterfaces(tables, marks("ElementInterfaces"), self._effects)
         acceptance = Acceptance(

@@ -68,6 +68,11 @@ class NodeView(abc.ABC):
         """What this node does about names: queries, results, cache, resolvers."""
 
     @abc.abstractmethod
+    def metadata(self) -> dict[str, Any]:
+        """What became of what instances asked for: results, connections, what is wrong with the
+        service; {} where none is served."""
+
+    @abc.abstractmethod
     def nodes(self) -> list[dict[str, Any]]: ...
 
     @abc.abstractmethod

@@ -53,6 +53,7 @@ class Sources:
         read_peers: Callable[[], list[dict[str, Any]]],
         read_elements: Callable[[], list[dict[str, Any]]],
         authentication: Callable[[], Standing] | None = None,
+        metadata: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         self.controller = controller
         self.store = store
@@ -63,6 +64,7 @@ class Sources:
         self._read_peers = read_peers
         self._read_elements = read_elements
         self.authentication = authentication
+        self.metadata = metadata
         self.unanswered = ""
         """Why the control core is asked no more."""
 

@@ -31,7 +31,7 @@ class LiveView(NodeView):
     """``record``: this node's own ``/status/nodes`` record.  ``edge``: what became of the punted
     packets of an element.  ``names``: what the node does about names that VMs ask for.
     ``neighbours``: what is heard at an uplink, by element, bridge and name.  ``authentication``:
-    how it is."""
+    how it is.  ``metadata``: what became of what instances asked; None where none are served."""
 
     def __init__(
         self,
@@ -45,7 +45,9 @@ class LiveView(NodeView):
         configuration: Configuration | None = None,
         neighbours: Callable[[str, str, str], dict[str, Any]] = lambda *uplink: {},
         authentication: Callable[[], Standing] | None = None,
+        metadata: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
+        self._metadata = metadata
         self._controller = controller
         self._store = store
         self._southbound = southbound
@@ -89,7 +91,7 @@ class LiveView(NodeView):
         own = self._record()
         sources = health.Sources(
             self._controller, self._store, self._configuration, self._engine, own,
-            self.peers, self.elements, self._authentication,
+            self.peers, self.elements, self._authentication, self._metadata,
         )
         found = health.look(sources, CONTRIBUTORS)
         return {"status": found["status"], **own, "checks": found["checks"]}
@@ -99,6 +101,9 @@ class LiveView(NodeView):
 
     def dns(self) -> dict[str, Any]:
         return self._names()
+
+    def metadata(self) -> dict[str, Any]:
+        return self._metadata() if self._metadata is not None else {}
 
     def nodes(self) -> list[dict[str, Any]]:
         own = self._record()
@@ -184,7 +189,7 @@ class LiveView(NodeView):
                 routed=lambda vni, address: vpns.routed(world, vni, address),
                 states=lambda one: _state(world, one),
                 holder=lambda sharing, address: holder(world, sharing, address),
-                observed=Forwarding(world),
+                observed=Forwarding(world), metadata=world.settings.metadata,
             )
         )
 

@@ -17,6 +17,7 @@ from vrouter_ovs.pipeline.l2 import (
     render_local_mac,
     render_remote_mac,
 )
+from vrouter_ovs.pipeline.metadata import render_metadata
 from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
 from vrouter_ovs.pipeline.ports.arrived import render_arrived
@@ -35,6 +36,7 @@ from vrouter_ovs.state import (
     Gateway,
     LocalMac,
     LocalPort,
+    Metadata,
     Neighbor,
     PeerAddress,
     Policy,
@@ -58,6 +60,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Gateway: render_gateway,
     LocalPort: render_port,
     Arrived: render_arrived,
+    Metadata: render_metadata,
     Punt: render_punt,
     Neighbor: render_neighbor,
     DnsServer: render_dns_server,

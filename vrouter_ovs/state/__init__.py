@@ -18,11 +18,14 @@ from __future__ import annotations
 
 from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.state.addresses import (
+    METADATA_ADDRESSES,
+    METADATA_MAC,
     OWNER_KNOWN,
     OWNER_NETWORK,
     OWNER_PORT,
     OWNER_ROUTER,
     DnsServer,
+    Metadata,
     Neighbor,
 )
 from vrouter_ovs.state.base import Key, StateBase
@@ -62,19 +65,19 @@ from vrouter_ovs.state.vrouter import (
 
 __all__ = [
     "ALL", "EGRESS", "FAST_FAILOVER", "FLOWS", "GROUP", "GROUP_TYPES", "INGRESS", "KINDS",
-    "MDNS_ANSWER", "MDNS_FLOOD", "MDNS_LOCAL", "MDNS_MODES", "METER", "OPENFLOW", "OVSDB",
-    "OWNER_KNOWN", "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER", "SELECT", "STANDBY",
-    "STANDBY_WATCHED", "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket",
-    "ControllerTarget", "DnsServer", "Endpoint", "Evi", "Flood", "FloodRemotes", "Gateway",
-    "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort", "MeterPool",
-    "Neighbor", "PeerAddress", "Policy", "Punt", "RemoteHop", "RemoteMac", "Route", "Rule",
-    "StateBase", "StateObject", "Tunnel", "TunnelPort", "Vrf", "Vrouter", "tunnel_key",
-    "tunnel_port_key",
+    "MDNS_ANSWER", "MDNS_FLOOD", "MDNS_LOCAL", "MDNS_MODES", "METADATA_ADDRESSES", "METADATA_MAC",
+    "METER", "OPENFLOW", "OVSDB", "OWNER_KNOWN", "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER",
+    "SELECT", "STANDBY", "STANDBY_WATCHED", "TARGETS", "TARGET_OF", "VXLAN", "Arrived",
+    "BridgedHop", "Bucket", "ControllerTarget", "DnsServer", "Endpoint", "Evi", "Flood",
+    "FloodRemotes", "Gateway", "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac",
+    "LocalPort", "Metadata", "MeterPool", "Neighbor", "PeerAddress", "Policy", "Punt", "RemoteHop",
+    "RemoteMac", "Route", "Rule", "StateBase", "StateObject", "Tunnel", "TunnelPort", "Vrf",
+    "Vrouter", "tunnel_key", "tunnel_port_key",
 ]
 
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer
-    | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
+    | Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
     | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}

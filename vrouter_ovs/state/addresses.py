@@ -1,4 +1,4 @@
-"""What the switch answers for: known addresses, and the node's DNS servers."""
+"""What the switch answers for: known addresses, and the node's own services."""
 
 from __future__ import annotations
 
@@ -50,3 +50,22 @@ class DnsServer(StateBase):
     @property
     def key(self) -> Key:
         return ("dns", self.evi, self.address)
+
+
+METADATA_ADDRESSES = ("169.254.169.254", "fe80::a9fe:a9fe")
+"""Where instances ask for their metadata, in every network."""
+METADATA_MAC = "02:56:4d:a9:fe:a9"
+"""The MAC that answers there: locally administered, the same in every network, as no frame to it
+leaves the hypervisor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata(StateBase):
+    """HTTP requests of local ports of every EVI to :data:`METADATA_ADDRESSES` are for the node; at
+    most one."""
+
+    kind: ClassVar[str] = "metadata"
+
+    @property
+    def key(self) -> Key:
+        return ("metadata",)

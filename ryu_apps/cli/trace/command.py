@@ -37,6 +37,7 @@ ERRORS = {
 ANSWERS = {
     PuntReason.DNS: "the node, which is the network's resolver",
     PuntReason.MDNS: "the node, which answers mDNS queries in this network",
+    PuntReason.METADATA: "the node, which asks the metadata service",
 }
 """What the node answers for the network."""
 

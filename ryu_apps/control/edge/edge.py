@@ -35,8 +35,9 @@ def _prefix_length(cidr: str) -> int:
     return int(cidr.rpartition("/")[2])
 
 
-def edge_port(config: Config, bound: BoundPort) -> EdgePort:
-    """Resolve a bound port's addresses against their subnets."""
+def edge_port(config: Config, bound: BoundPort, metadata: bool = False) -> EdgePort:
+    """Resolve a bound port's addresses against their subnets.  ``metadata``: whether instances are
+    served theirs."""
     port = config.ports[bound.port_id]
     network = config.networks[bound.network_id]
     gateway_macs = {address.ip: address.gateway_mac for address in bound.addresses}
@@ -49,7 +50,7 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
         router_mac = gateway_macs.get(fixed.ip_address, "")
         attached = attachment(config, subnet.id)
         if subnet.ip_version == 4:
-            v4.append(_lease4(config, fixed, subnet, attached, router_mac))
+            v4.append(_lease4(config, fixed, subnet, attached, router_mac, metadata))
         else:
             v6.append(
                 Lease6(
@@ -79,12 +80,17 @@ def edge_port(config: Config, bound: BoundPort) -> EdgePort:
         tuple(v4),
         tuple(v6),
         port.extra_dhcp_opts,
+        instance_id=port.device_id if metadata else "",
+        project_id=port.project_id if metadata else "",
     )
 
 
 def _lease4(
-    config: Config, fixed: FixedIp, subnet: Subnet, attached: Attachment | None, router_mac: str
-) -> Lease4:
+    config: Config, fixed: FixedIp, subnet: Subnet, attached: Attachment | None, router_mac: str,
+    metadata: bool,
+) -> Lease4:  # fmt: skip
+    # Behind a router that is the gateway the default route leads there as well.
+    leads = attached is not None and subnet.gateway_ip == router_address(attached, subnet)
     return Lease4(
         fixed.ip_address,
         _prefix_length(subnet.cidr),
@@ -94,6 +100,7 @@ def _lease4(
         tuple((route.destination, route.nexthop) for route in subnet.host_routes),
         subnet.enable_dhcp,
         router_mac,
+        metadata and not leads,
     )
 
 
@@ -104,12 +111,16 @@ class Edges:
     Reads: the configuration, bound ports.
     Marks: ports for which it is time to take nothing back any more, and those to be told.
     Emits: EdgeChanged, appended to ``effects``.
+
+    ``metadata``: whether instances are served theirs.
     """
 
     def __init__(
-        self, config: Config, bound: Mapping[str, BoundPort], marks: Marks, effects: list
-    ) -> None:
+        self, config: Config, bound: Mapping[str, BoundPort], marks: Marks, effects: list,
+        metadata: bool = False,
+    ) -> None:  # fmt: skip
         self._config = config
+        self._metadata = metadata
         self._bound = bound
         self._marks = marks
         self._effects = effects
@@ -127,7 +138,7 @@ class Edges:
         """Compute what is answered to a port now, and withdraw it where the port was before."""
         old = self.current.get(port_id)
         bound = self._bound.get(port_id)
-        made = edge_port(self._config, bound) if bound is not None else None
+        made = edge_port(self._config, bound, self._metadata) if bound is not None else None
         made = self.advertised.changed(port_id, made)
         new = (bound.element, made) if bound is not None and made is not None else None
         if new == old:

@@ -34,12 +34,13 @@ from vrouter_ovs.numbers import (
     PORT_DHCP_SERVER,
     PORT_DHCPV6_SERVER,
     PORT_DNS,
+    PORT_HTTP,
     PROTO_ICMP,
     PROTO_ICMPV6,
     PROTO_TCP,
     PROTO_UDP,
 )
-from vrouter_ovs.state import EGRESS, INGRESS
+from vrouter_ovs.state import EGRESS, INGRESS, METADATA_ADDRESSES
 
 DHCP = {"255.255.255.255": PORT_DHCP_SERVER, "ff02::1:2": PORT_DHCPV6_SERVER}
 """Where clients ask for their configuration (RFC 2131 section 4.1, RFC 8415 section 7)."""
@@ -65,13 +66,14 @@ def explain(
     states: Callable[[str], tuple[str, str]] = lambda port_id: ("", ""),
     holder: Holder = lambda sharing, address: min(sharing),
     observed: Observed | None = None,
+    metadata: bool = False,
 ) -> dict[str, Any]:
     """What happens to a connection from a port to ``to`` (an address, or a port's id).
 
     ``source``: the address to send from, or "" for the port's own.  ``states``: the status of a
     port now ("ACTIVE"...), or "", and the reason of it.  ``holder``: who has an address of allowed
     address pairs now.  ``observed``: what the switches have; without it, only the configuration is
-    asked.
+    asked.  ``metadata``: whether instances are served theirs.
     Returns ``{"verdict", "reason", "stages": [...], ...}``.
     Raises KeyError for an unknown port, ExplainError for a question that makes no sense.
     """
@@ -79,7 +81,7 @@ def explain(
     packet, subnet = _packet(config, port, to, protocol, dport, icmp_type, icmp_code, source)
     stages = [_status(port, states), _spoof(port, packet)]
     target: Port | None = None
-    if own := _asks_the_network(config, port, packet, observed):
+    if own := _asks_the_network(config, port, packet, observed, metadata):
         stages += own
     else:
         useless = observed.useless if observed is not None else lambda vni, address: ""
@@ -182,10 +184,17 @@ def _version(address: str) -> int:
 
 
 def _asks_the_network(
-    config: Config, port: Port, packet: Packet, observed: Observed | None
+    config: Config, port: Port, packet: Packet, observed: Observed | None, metadata: bool
 ) -> list[Stage]:
     """The stages of a packet that the node answers for the network; none: it is no such packet."""
-    if packet.protocol in (PROTO_TCP, PROTO_UDP) and packet.first == PORT_DNS and is_resolver(
+    if metadata and packet.protocol == PROTO_TCP and packet.first == PORT_HTTP and (
+        packet.destination in METADATA_ADDRESSES
+    ):
+        what = "metadata", "the node asks the metadata service, and no rule is asked"
+        key = ("metadata",)
+        if not port.device_id:
+            what = what[0], "the node answers 404, as the port has no device"
+    elif packet.protocol in (PROTO_TCP, PROTO_UDP) and packet.first == PORT_DNS and is_resolver(
         config, port.network_id, packet.destination
     ):
         what = "resolver", "the network's own resolver: the node answers, and no rule is asked"

@@ -25,6 +25,7 @@ from vrouter_ovs.state import (
     LocalHop,
     LocalMac,
     LocalPort,
+    Metadata,
     Neighbor,
     PeerAddress,
     Policy,
@@ -167,6 +168,7 @@ objects = st.one_of(
     tunnels,
     st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES), labels),
     st.builds(DnsServer, vnis, addresses),
+    st.builds(Metadata),
     st.builds(Vrf, vnis, macs, st.one_of(st.just(()), st.tuples(mpls_labels, mpls_labels))),
     gateways,
     ports,
@@ -194,6 +196,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         tunnels,
         st.builds(Evi, few_vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
         st.builds(DnsServer, few_vnis, addresses),
+        st.builds(Metadata),
         st.builds(Vrf, few_vnis, macs),
         st.builds(
             Gateway, few_vnis, few_vnis, macs, st.lists(addresses, max_size=2).map(tuple)

@@ -55,6 +55,9 @@ class DataView(NodeView):
     def dns(self) -> dict[str, Any]:
         return {"networks": 0}
 
+    def metadata(self) -> dict[str, Any]:
+        return {}
+
     def port_owner(self, port_id: str) -> Remote | None:
         return self.owners.get(self.states.get(port_id, DOWN).element)
 

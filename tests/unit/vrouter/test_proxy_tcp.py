@@ -16,8 +16,8 @@ from tests.unit.vrouter.tcp_support import (
     make,
 )
 from vrouter_ovs.proxies import packet
-from vrouter_ovs.proxies.tcp import connection as tcp_connection
 from vrouter_ovs.proxies.tcp import wire as tcp_wire
+from vrouter_ovs.proxies.tcp.bounds import Bounds
 from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN
 
 SHORT = b"\x02" + b"short request"
@@ -227,11 +227,11 @@ def test_our_window() -> None:
     server.hold = True
     hand = Hand(server)
     data = framed(*[b"\x01" + b"y" * 500] * 60)
-    window = tcp_connection.WINDOW
+    window = Bounds().window
     while window >= 500:
         (reply,) = hand.sent(data[:500])
         data, window = data[500:], reply.window
-        assert window <= tcp_connection.WINDOW
+        assert window <= Bounds().window
     assert len(server.asked) == server.tcp.bounds.pending
     (reply,) = hand.say(data[: window + 300])
     assert reply.window == 0 and reply.ack == hand.seq + window
@@ -378,7 +378,7 @@ def test_a_peer_that_answers_late_and_a_connection_that_is_gone() -> None:
     server.hold = True
     hand = Hand(server)
     hand.sent(framed(SHORT, SHORT))
-    (serial, _, _), _ = server.held
+    (serial, *_), _ = server.held
     server.tcp.abort(serial)
     assert parse(server.out(0.0))[0].flags & RST
     assert server.release() == []

@@ -13,6 +13,7 @@ from collections.abc import Container
 from vrouter_ovs.edge import Lease4
 
 DEFAULT = "0.0.0.0/0"
+METADATA = "169.254.169.254/32"
 ON_LINK = "0.0.0.0"
 """The next hop of a route to what is on the link itself (RFC 3442, "Local Subnet Routes")."""
 
@@ -39,6 +40,8 @@ def classless(lease: Lease4, gateway: str, own: Container[str]) -> list[tuple[st
     for prefix, next_hop in lease.routes:
         if prefix != DEFAULT and next_hop not in own:
             found.setdefault(prefix, next_hop)
+    if lease.metadata:  # by the server's address, which is on the link
+        found.setdefault(METADATA, lease.server)
     local = [prefix for prefix, next_hop in found.items() if next_hop == ON_LINK]
     reached = [net, *map(ipaddress.IPv4Network, local)]
     for address in dict.fromkeys((lease.server, gateway, *found.values())):

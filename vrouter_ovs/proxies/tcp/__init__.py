@@ -1,1 +1,1 @@
-"""TCP (RFC 9293), as much of it as a DNS server needs (RFC 7766)."""
+"""TCP (RFC 9293), as much of it as a server of small requests needs: DNS, metadata."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """``longest``: request in bytes; ``pending``: requests of one connection that are not answered
+    """``longest``: request in bytes; ``window``: bytes that a peer may send ahead, a few requests
+    and at least the longest; ``pending``: requests of one connection that are not answered
     yet; ``waiting``: bytes of a connection's answers beyond which its next request waits; then
     connections and bytes of answers of one owner and in all.  In seconds: ``idle`` without a
     request (RFC 7766 section 6.2.3), ``lifetime``, and ``settled``: a connection that has been
@@ -15,6 +16,7 @@ class Bounds:
     """
 
     longest: int = 1024
+    window: int = 4096
     pending: int = 16
     waiting: int = 65536
     of_owner: int = 32

@@ -1,23 +1,23 @@
-"""One TCP connection of a DNS client, from the server's side: sequence numbers, windows, loss.
+"""One TCP connection of a client, from the server's side: sequence numbers, windows, loss.
 
-Much smaller than a general TCP, as what it carries is: questions of a kilobyte, taken in order
-alone (what comes too early is sent again by the peer), and answers of 64 KiB at most.  No options
+Much smaller than a general TCP, as what it carries is: requests of a few kilobytes, taken in order
+alone (what comes too early is sent again by the peer), and answers that are there as a whole.  At
+most 64 KiB of them are on the way at a time, which is enough over one switch.  No options
 but the maximum segment size; no urgent data.  Time is an argument.
 
 Positions count the bytes of a direction from the SYN on, which is byte 0; they do not wrap.
 
 Sources: RFC 9293, 5681 (slow start, fast retransmit), 5961 section 3 and 4 (what a reset or a SYN
-must fit), 6298 (retransmission timer), 6928 (the first window), 7766 section 8 (length prefix).
+must fit), 6298 (retransmission timer), 6928 (the first window).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
+from vrouter_ovs.proxies.tcp.framing import Broken
 from vrouter_ovs.proxies.tcp.wire import ACK, DEFAULT_MSS, FIN, HEADER, PSH, RST, SYN, Tcp, build
 
-WINDOW = 4096
-"""Bytes that a peer may send ahead: a few questions."""
 LEAST_MSS = 216
 """A peer that wants less per segment gets this: one byte in each would be 64 thousand frames."""
 MOST_IN_FLIGHT = 65535
@@ -32,22 +32,20 @@ def _ahead(a: int, b: int) -> int:
     return ((a - b + 0x80000000) & _M32) - 0x80000000
 
 
-class Broken(Exception):
-    """The connection is to be reset: the peer breaks the protocol or takes nothing any more."""
-
-
 class Closed(Exception):
     """The connection is over."""
 
 
 class TcpConnection:
-    """``emit(connection, frame)`` takes what is to be sent.  Made by a SYN, which it answers."""
+    """``window``: bytes that the peer may send ahead.  ``emit(connection, frame)`` takes what is to
+    be sent.  Made by a SYN, which it answers."""
 
     def __init__(
         self, serial: int, key: Hashable, owner: Hashable, syn: Tcp, mtu: int, iss: int,
-        emit: Callable[[TcpConnection, bytes], None],
+        window: int, emit: Callable[[TcpConnection, bytes], None],
     ) -> None:  # fmt: skip
         self.serial, self.key, self.owner, self._emit = serial, key, owner, emit
+        self.peer = syn.src
         self._to_peer = (syn.src_mac, syn.dst_mac, syn.dst, syn.src, syn.dst_port, syn.src_port)
         room = max(mtu - HEADER[len(syn.src)], LEAST_MSS)
         self._own_mss = min(room, 65535)
@@ -57,6 +55,9 @@ class TcpConnection:
         self.received = bytearray()
         self.peer_done = False
         self.ack_due = False
+        self.deaf = False
+        """Whether what still arrives is of no interest, as the answer to it is "no"."""
+        self._most = window
         self._edge = 0
         """The position up to which the peer was last told that it may send."""
         # What goes to the peer.
@@ -77,7 +78,7 @@ class TcpConnection:
 
     def _send(self, flags: int, position: int, payload: bytes = b"", mss: int = 0) -> None:
         self.ack_due = False
-        window = WINDOW - len(self.received)
+        window = self._most - len(self.received)
         self._edge = self._taken + window
         self._emit(self, build(*self._to_peer, (self._iss + position) & _M32,
                                (self._irs + self._taken) & _M32, flags, window, payload,
@@ -99,7 +100,7 @@ class TcpConnection:
 
     def offer(self) -> None:
         """Say that there is room again, where the peer may wait for it."""
-        if self._taken + WINDOW - len(self.received) - self._edge >= WINDOW // 4:
+        if self._taken + self._most - len(self.received) - self._edge >= self._most // 4:
             self.ack_due = True
 
     def transmit(self, now: float, probe: bool = False) -> None:
@@ -161,14 +162,14 @@ class TcpConnection:
         if tcp.flags & RST:
             if ahead == 0:
                 raise Closed
-            self.ack_due |= 0 < ahead < WINDOW
+            self.ack_due |= 0 < ahead < self._most
         elif tcp.flags & SYN:
             if not self.established and tcp.seq == self._irs:
                 self.accept(now)  # our answer was lost
             else:
                 self.ack_due = True
         elif tcp.flags & ACK:
-            if not -MOST_IN_FLIGHT <= ahead <= WINDOW:
+            if not -MOST_IN_FLIGHT <= ahead <= self._most:
                 self.ack_due = True
             elif self._acknowledged(tcp, ahead, now):
                 self._data(tcp, ahead)
@@ -237,11 +238,12 @@ class TcpConnection:
             self.ack_due = True  # too early, or known: say what is expected
             return
         if payload and end > 0 and not self.peer_done:
-            if self.closing:
+            if self.closing and not self.deaf:
                 raise Broken("data after the end")
             fresh = payload[-ahead:] if ahead else payload
-            taken = fresh[: WINDOW - len(self.received)]
-            self.received += taken
+            taken = fresh[: self._most - len(self.received)]
+            if not self.deaf:
+                self.received += taken
             self._taken += len(taken)
             end -= len(taken)
         if payload or tcp.flags & FIN:
@@ -250,23 +252,8 @@ class TcpConnection:
             self.peer_done = True
             self._taken += 1
 
-    # ------------------------------------------------------------ messages
+    # ------------------------------------------------------------ answers
 
-    def message(self, longest: int) -> bytes | None:
-        """The next whole message that was received; raises Broken for one that is too long."""
-        received = self.received
-        if len(received) < 2:
-            return None
-        size = received[0] << 8 | received[1]
-        if not 12 <= size <= longest:
-            raise Broken("bad message length")
-        if len(received) < size + 2:
-            return None
-        found = bytes(received[2 : size + 2])
-        del received[: size + 2]
-        return found
-
-    def put(self, message: bytes) -> None:
-        """Queue a message; :meth:`transmit` sends it."""
-        self.out += len(message).to_bytes(2, "big")
-        self.out += message
+    def put(self, data: bytes) -> None:
+        """Queue bytes; :meth:`transmit` sends them."""
+        self.out += data

@@ -1,12 +1,13 @@
-"""A TCP server for DNS messages that is fed frames and gives frames (RFC 7766, 9293).
+"""A TCP server for requests with answers that is fed frames and gives frames (RFC 9293).
 
 It knows no sockets and no clock.  Everything is bounded: connections of one owner (a port) and in
 all, bytes of answers that wait, requests of a connection that are answered at a time, and the life
 of a connection.  A SYN for which there is no room is not answered: the client tries again.
 
 Use: :meth:`TcpServer.segment` for what arrives, then :meth:`TcpServer.requests`; each request is
-answered with :meth:`TcpServer.respond`, at once or later and in any order (RFC 7766 section
-6.2.1.1), or ended with :meth:`TcpServer.abort`.  At last :meth:`TcpServer.frames` is what to send.
+answered with :meth:`TcpServer.respond`, at once or later and in any order, unless the bounds say
+that one is answered before the next is looked at, or ended with :meth:`TcpServer.abort`.  At last
+:meth:`TcpServer.frames` is what to send.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from vrouter_ovs.proxies.tcp.bounds import Bounds
-from vrouter_ovs.proxies.tcp.connection import Broken, Closed, TcpConnection
+from vrouter_ovs.proxies.tcp.connection import Closed, TcpConnection
+from vrouter_ovs.proxies.tcp.framing import Broken, Framing, LengthPrefixed
 from vrouter_ovs.proxies.tcp.wire import ACK, FIN, RST, SYN, Tcp, build
 
 _LOOK = 64
@@ -27,11 +29,12 @@ _CONTROL = SYN | ACK | RST | FIN
 
 
 class TcpRequest(NamedTuple):
-    """``serial``: of the connection, for the answer."""
+    """``serial``: of the connection, for the answer.  ``peer``: its client's packed address."""
 
     serial: int
     owner: Hashable
     message: bytes
+    peer: bytes
 
 
 class _Entry:
@@ -48,10 +51,14 @@ class _Entry:
 
 
 class TcpServer:
-    """``secret``: random bytes, so that sequence numbers cannot be guessed (RFC 6528)."""
+    """``secret``: random bytes, so that sequence numbers cannot be guessed (RFC 6528).
+    ``framing``: of requests and answers; by default DNS's."""
 
-    def __init__(self, secret: bytes, bounds: Bounds | None = None) -> None:
+    def __init__(
+        self, secret: bytes, bounds: Bounds | None = None, framing: Framing | None = None
+    ) -> None:
         self.bounds = bounds or Bounds()
+        self._framing = framing or LengthPrefixed()
         self.counts: Counter[str] = Counter()
         self.bytes = 0
         self._secret = secret
@@ -87,20 +94,25 @@ class TcpServer:
         self._requests.clear()
         return found
 
-    def respond(self, serial: int, message: bytes, now: float) -> None:
-        """The answer to a request of a connection, which may be gone."""
+    def respond(self, serial: int, message: bytes, now: float, last: bool = False) -> None:
+        """The answer to a request of a connection, which may be gone.  ``last``: nothing of what
+        the peer sends after it is looked at, and the connection ends with it."""
         entry = self._by_serial.get(serial)
         if entry is None:
             return
         entry.pending -= 1
         entry.progress = now
         bounds = self.bounds
-        size = len(message) + 2
+        framed = self._framing.frame(message)
+        size = len(framed)
         owned = sum(each.size for each in self._owned[entry.connection.owner].values())
         if self.bytes + size > bounds.bytes_in_all or owned + size > bounds.bytes_of_owner:
             self._reset(entry, "full")
             return
-        entry.connection.put(message)
+        entry.connection.put(framed)
+        if last:
+            entry.connection.received.clear()
+            entry.connection.deaf = entry.connection.closing = True
         self._step(entry, now)
 
     def abort(self, serial: int) -> None:
@@ -172,7 +184,7 @@ class TcpServer:
         text = repr((key, self._serial)).encode()
         drawn = hashlib.blake2b(text, digest_size=4, key=self._secret[:64]).digest()
         connection = TcpConnection(self._serial, key, owner, tcp, mtu, int.from_bytes(drawn, "big"),
-                                self._emit)  # fmt: skip
+                                   self.bounds.window, self._emit)  # fmt: skip
         entry = _Entry(connection, now)
         self._entries[key] = self._by_serial[self._serial] = entry
         self._owned.setdefault(owner, {})[key] = entry
@@ -227,13 +239,15 @@ class TcpServer:
     def _take(self, entry: _Entry, now: float) -> None:
         connection, bounds = entry.connection, self.bounds
         while entry.pending < bounds.pending and len(connection.out) < bounds.waiting:
-            message = connection.message(bounds.longest)
+            message = self._framing.message(connection.received, bounds.longest)
             if message is None:
                 break
             entry.pending += 1
             entry.progress = now
             self.counts["requests"] += 1
-            self._requests.append(TcpRequest(connection.serial, connection.owner, message))
+            self._requests.append(
+                TcpRequest(connection.serial, connection.owner, message, connection.peer)
+            )
         connection.offer()
 
     def _reset(self, entry: _Entry, reason: str) -> None:

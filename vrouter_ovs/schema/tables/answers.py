@@ -11,15 +11,17 @@ TABLES: tuple[Table, ...] = (
         "proxy",
         "The address that an ARP request or a neighbor solicitation asks for is looked up."
         " Duplicate address detection is flooded only where the network says so. DNS to the"
-        " network's resolver, and multicast DNS where the node answers it, is punted before"
-        " policy is asked, as DHCP is.",
+        " network's resolver, metadata where it is served, and multicast DNS where the node"
+        " answers it, are punted before policy is asked, as DHCP is.",
         matches=names(
             "evi eth_dst eth_type arp_op ipv4_dst ipv6_src ipv6_dst ip_proto udp_dst tcp_dst"
             " icmpv6_type"
         ),
         miss="track",
         priorities=(
-            Priority("punt", 350, "DNS, and multicast DNS where the node answers it"),
+            Priority(
+                "punt", 350, "DNS, metadata, and multicast DNS where the node answers it"
+            ),
             Priority(
                 "mdns_rest",
                 340,
@@ -90,6 +92,7 @@ TABLES: tuple[Table, ...] = (
         miss=TO_CALLER,
         priorities=(
             Priority("gateway", 300, "a gateway's address"),
+            Priority("everywhere", 250, "an address of every EVI, where metadata is served"),
             Priority("neighbor", 200, "any other"),
         ),
         sets=names("claimed_mac owner holder"),

@@ -1,0 +1,1 @@
+"""The metadata service for instances: their connections, and the HTTP service that is asked."""
