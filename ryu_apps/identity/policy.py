@@ -177,6 +177,7 @@ def _words(target: Target) -> dict[str, Any]:
     """What checks look at of a resource."""
     found = {
         "project_id": target.project_id, "tenant_id": target.project_id, "shared": target.shared,
+        "router:external": target.external,
     }
     parent = ALL_KINDS[target.kind].parent
     if parent is not None:
@@ -184,5 +185,6 @@ def _words(target: Target) -> dict[str, Any]:
             f"{parent.kind}:project_id": target.parent_project,
             f"{parent.kind}:tenant_id": target.parent_project,
             f"{parent.kind}:shared": target.parent_shared,
+            f"{parent.kind}:router:external": target.parent_external,
         }
     return found

@@ -28,7 +28,6 @@ from ryu_apps.northbound.node.topology import TopologyApi
 from ryu_apps.northbound.policies import known_attributes
 from ryu_apps.northbound.read_only.auto_topology import AutoTopology
 from ryu_apps.northbound.read_only.declared import READ_ONLY
-from ryu_apps.northbound.read_only.floating_ips import FloatingIps
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from ryu_apps.northbound.resources.default_security_group_rules import DefaultSecurityGroupRulesApi
@@ -61,7 +60,6 @@ def build(
     for one in READ_ONLY:
         routes += one.routes(environment)
     routes += AutoTopology(environment).routes()
-    routes += FloatingIps(environment).routes()
     routes += Quotas(environment).routes()
     routes += DefaultSecurityGroupRulesApi(environment).routes()
     others = Others(node_view, session(settings.api))

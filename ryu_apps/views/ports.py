@@ -18,8 +18,8 @@ def port_state(world: World, port_id: str) -> PortState:
     port = world.config.ports.get(port_id)
     if port is None:
         return DOWN
-    if port.is_router_interface:
-        # A router interface is on every vrouter where its network is; it has no place of its own.
+    if port.is_system:
+        # It is on every vrouter where its network is, and has no place of its own.
         return PortState("ACTIVE" if port.admin_state_up else "DOWN", "")
     bound = world.ports.bound.get(port_id)
     if bound is not None:

@@ -40,6 +40,12 @@ def router_interfaces(config: Config, router_id: str) -> list[Port]:
     return [port for port in ports if port.is_router_interface]
 
 
+def gateway_ports(config: Config, router: Router) -> list[Port]:
+    """The ports of a router on external networks, in the order of its gateways."""
+    ports = (config.ports.get(gateway.port_id) for gateway in router.gateways)
+    return [port for port in ports if port is not None]
+
+
 def router_networks(config: Config, router_id: str) -> dict[str, None]:
     """Ids of the networks that have an interface of this router."""
     return {port.network_id: None for port in router_interfaces(config, router_id)}

@@ -15,6 +15,7 @@ from ryu_apps.control.config.ipam import RD_INDEX_RANGE
 from ryu_apps.control.config.model import (
     KINDS,
     DefaultSecurityGroupRules,
+    FloatingIP,
     NetworkSegmentRange,
     Port,
     Resource,
@@ -83,9 +84,11 @@ def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
     elif isinstance(item, NetworkSegmentRange):
         yield from _segment_range(config, item)
     elif isinstance(item, Router):
-        yield from _router(item)
+        yield from _router(config, item)
     elif isinstance(item, SubnetPool):
         yield from _subnetpool(config, item)
+    elif isinstance(item, FloatingIP):
+        yield from _floatingip(config, item)
     elif isinstance(item, SecurityGroupRule):
         yield from _missing(config, "security_group", item.remote_group_id)
         yield from _missing(config, "address_group", item.remote_address_group_id)
@@ -104,7 +107,7 @@ def _missing(config: Config, kind: str, id: str) -> Iterator[str]:
 def _port(config: Config, port: Port) -> Iterator[str]:
     for group in port.security_groups:
         yield from _missing(config, "security_group", group)
-    if port.is_router_interface:
+    if port.is_router_interface or port.is_router_gateway:
         yield from _missing(config, "router", port.device_id)
     for fixed in port.fixed_ips:
         subnet = config.tables["subnet"].get(fixed.subnet_id)
@@ -149,7 +152,28 @@ def _segment_range(config: Config, item: NetworkSegmentRange) -> Iterator[str]:
             yield f"it has VNIs of {other.id}"
 
 
-def _router(router: Router) -> Iterator[str]:
+def _floatingip(config: Config, item: FloatingIP) -> Iterator[str]:
+    yield from _missing(config, "network", item.floating_network_id)
+    yield from _missing(config, "router", item.router_id)
+    for id, address in (
+        (item.floating_port_id, item.floating_ip_address), (item.port_id, item.fixed_ip_address)
+    ):
+        port = config.tables["port"].get(id)
+        if port is None:
+            yield from _missing(config, "port", id)
+        elif all(fixed.ip_address != address for fixed in port.fixed_ips):
+            yield f"its port {id} does not have the address {address}"
+    if len({bool(item.port_id), bool(item.fixed_ip_address), bool(item.router_id)}) > 1:
+        yield "it stands for half an address"
+
+
+def _router(config: Config, router: Router) -> Iterator[str]:
+    for gateway in router.gateways:
+        port = config.tables["port"].get(gateway.port_id)
+        if port is None:
+            yield from _missing(config, "port", gateway.port_id)
+        elif not port.is_router_gateway or port.device_id != router.id:
+            yield f"its gateway {port.id} is no gateway port of this router"
     for route in router.routes:
         net, nexthop = (
             ipaddress.ip_network(route.destination), ipaddress.ip_address(route.nexthop)

@@ -20,6 +20,7 @@ from ryu_apps.control.config.resources.default_security_group_rule import (
     DefaultSecurityGroupRules,
     TemplateRule,
 )
+from ryu_apps.control.config.resources.floatingip import FLOATINGIP, FloatingIP
 from ryu_apps.control.config.resources.kind import Kind
 from ryu_apps.control.config.resources.network import NETWORK, Network
 from ryu_apps.control.config.resources.network_segment_range import (
@@ -27,8 +28,11 @@ from ryu_apps.control.config.resources.network_segment_range import (
     NetworkSegmentRange,
 )
 from ryu_apps.control.config.resources.port import (
+    FLOATING_IP,
     PORT,
+    ROUTER_GATEWAY,
     ROUTER_INTERFACE,
+    SYSTEM_OWNERS,
     AddressPair,
     Binding,
     DhcpOption,
@@ -38,7 +42,12 @@ from ryu_apps.control.config.resources.port import (
 from ryu_apps.control.config.resources.quota import QUOTA, Limit, Quota
 from ryu_apps.control.config.resources.rbac_policy import RBAC_POLICY, RbacPolicy
 from ryu_apps.control.config.resources.resource import Resource
-from ryu_apps.control.config.resources.router import ROUTER, ExtraRoute, Router
+from ryu_apps.control.config.resources.router import (
+    ROUTER,
+    ExternalGateway,
+    ExtraRoute,
+    Router,
+)
 from ryu_apps.control.config.resources.security_group import SECURITY_GROUP, SecurityGroup
 from ryu_apps.control.config.resources.security_group_rule import (
     SECURITY_GROUP_RULE,
@@ -50,11 +59,12 @@ from ryu_apps.control.config.resources.subnet import SUBNET, HostRoute, Pool, Su
 from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
 
 __all__ = [
-    "ALL_KINDS", "KINDS", "ROUTER_INTERFACE", "AddressGroup", "AddressPair", "AddressScope",
-    "Binding", "Change", "DefaultSecurityGroupRules", "DhcpOption", "ExtraRoute", "FixedIp",
-    "HostRoute", "Kind", "Limit", "Network", "NetworkSegmentRange", "Pool", "Port", "Quota",
-    "RbacPolicy", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Segment", "Subnet",
-    "SubnetPool", "TemplateRule", "means_the_same", "normalized",
+    "ALL_KINDS", "FLOATING_IP", "KINDS", "ROUTER_GATEWAY", "ROUTER_INTERFACE", "SYSTEM_OWNERS",
+    "AddressGroup", "AddressPair", "AddressScope", "Binding", "Change",
+    "DefaultSecurityGroupRules", "DhcpOption", "ExternalGateway", "ExtraRoute", "FixedIp",
+    "FloatingIP", "HostRoute", "Kind", "Limit", "Network", "NetworkSegmentRange", "Pool", "Port",
+    "Quota", "RbacPolicy", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Segment",
+    "Subnet", "SubnetPool", "TemplateRule", "means_the_same", "normalized",
 ]
 
 KINDS: dict[str, Kind] = {
@@ -62,7 +72,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         NETWORK, SUBNET, PORT, ROUTER, SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP,
         ADDRESS_SCOPE, SUBNETPOOL, DEFAULT_SECURITY_GROUP_RULE, RBAC_POLICY, QUOTA,
-        NETWORK_SEGMENT_RANGE,
+        NETWORK_SEGMENT_RANGE, FLOATINGIP,
     )
 }
 """All kinds that are stored by name, in the order in which the API lists them."""

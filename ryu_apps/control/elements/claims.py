@@ -12,6 +12,7 @@ class RefusalKind(StrEnum):
     NO_PORT = "no_port"
     """The configuration has no such port."""
     ROUTER_INTERFACE = "router_interface"
+    SYSTEM_PORT = "system_port"
     """The port is on every vrouter where its network is."""
     PORT_DOWN = "port_down"
     NETWORK_DOWN = "network_down"

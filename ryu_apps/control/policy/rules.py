@@ -29,7 +29,7 @@ NO_GROUPS: Groups = ("",)
 
 def groups_of(port: Port) -> Groups:
     """The policy set of a port; () where nothing is filtered."""
-    if not port.port_security_enabled or port.unfiltered or port.is_router_interface:
+    if not port.port_security_enabled or port.unfiltered or port.is_system:
         return ()
     return tuple(sorted(set(port.security_groups))) or NO_GROUPS
 

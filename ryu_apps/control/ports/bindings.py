@@ -153,6 +153,11 @@ class Bindings:
                 RefusalKind.ROUTER_INTERFACE,
                 "the port is a router interface; it has no place of its own",
             )
+        if port.is_system:
+            return ClaimRefusal(
+                RefusalKind.SYSTEM_PORT,
+                f"the port is the system's own ({port.device_owner}); it has no place of its own",
+            )
         if not port.admin_state_up:
             return ClaimRefusal(RefusalKind.PORT_DOWN, "the port is administratively down")
         network = self._config.networks.get(port.network_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import typing
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -72,7 +73,7 @@ def requests(data: Any, name: str, plural: str) -> tuple[list[Any], bool]:
 
 def named(model: type[Body], body: dict[str, Any]) -> list[str]:
     """The attributes that a parsed body names, as the API spells them; keys of the items of a list
-    as ``fixed_ips:ip_address``."""
+    as ``fixed_ips:ip_address``, those of a body as ``external_gateway_info:enable_snat``."""
     found = []
     for field, value in body.items():
         name = model.model_fields[field].alias or field
@@ -83,7 +84,19 @@ def named(model: type[Body], body: dict[str, Any]) -> list[str]:
                 for key, part in item.items() if part is not None
             }
             found += [f"{name}:{key}" for key in sorted(keys)]
+        elif type(value) is dict and _is_body(model.model_fields[field].annotation):
+            found += [
+                f"{name}:{key}" for key, part in sorted(value.items()) if part not in (None, [])
+            ]
     return found
+
+
+def _is_body(annotation: Any) -> bool:
+    """Whether a field's value is an object with declared keys."""
+    return any(
+        isinstance(one, type) and issubclass(one, Body)
+        for one in (annotation, *typing.get_args(annotation))
+    )
 
 
 def asked(model: type[Body], body: dict[str, Any]) -> list[str]:

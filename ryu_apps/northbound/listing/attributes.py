@@ -100,7 +100,8 @@ TIME = Type({"type": "string", "format": "date-time"})
 OBJECT = Type(_OPEN)
 MAC = Type(_STRING, as_mac)
 PREFIX = Type(_STRING, as_prefix)
-STATUS = Type({"enum": ["ACTIVE", "BUILD", "DOWN", "ERROR"]}, str.upper)
+STATUS = Type({"enum": ["ACTIVE", "BUILD", "DOWN", "ERROR", "N/A"]}, str.upper)
+"""N/A: of the port of a floating IP there is nothing to say."""
 
 
 def or_null(type: str, convert: Convert = as_text) -> Type:

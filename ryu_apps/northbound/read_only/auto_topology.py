@@ -1,8 +1,8 @@
 """``/v2.0/auto-allocated-topology/<project>``: a network, its subnets and a router to the outside,
 made for a project at its first request.
 
-This version has no external networks, so that there is nothing to connect such a topology to: every
-request is told so, and what else is missing, and nothing is made.
+No external network of this version is the default one (``is_default``), so that there is nothing to
+connect such a topology to: every request is told so, and what else is missing, and nothing is made.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class AutoTopology:
                 for ids in config.default_subnetpools.values() for id in ids
             )
 
-        missing = ["No default router:external network (this version has no external networks)"]
+        missing = ["No default router:external network (is_default of networks is not served)"]
         if not self._env.configuration.read(pools):
             missing.append("No default subnetpools defined")
         raise ApiError(409, "AutoAllocationFailure", f"Deployment error: {'; '.join(missing)}.")

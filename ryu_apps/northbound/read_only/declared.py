@@ -4,10 +4,8 @@ from ryu_apps.northbound.read_only.agents import AGENTS
 from ryu_apps.northbound.read_only.availability_zones import AVAILABILITY_ZONES
 from ryu_apps.northbound.read_only.collection import ReadOnly
 from ryu_apps.northbound.read_only.flavors import FLAVORS, SERVICE_PROFILES, SERVICE_PROVIDERS
-from ryu_apps.northbound.read_only.floating_ips import FLOATING_IPS
 from ryu_apps.northbound.read_only.ip_availabilities import IP_AVAILABILITIES
 
 READ_ONLY: tuple[ReadOnly, ...] = (
-    AGENTS, AVAILABILITY_ZONES, FLAVORS, FLOATING_IPS, IP_AVAILABILITIES, SERVICE_PROFILES,
-    SERVICE_PROVIDERS,
+    AGENTS, AVAILABILITY_ZONES, FLAVORS, IP_AVAILABILITIES, SERVICE_PROFILES, SERVICE_PROVIDERS,
 )

@@ -73,7 +73,7 @@ def view(item: Network, within: Within) -> View:
         "shared": item.shared,
         "mtu": item.mtu,
         "port_security_enabled": item.port_security_enabled,
-        "router:external": False,
+        "router:external": item.external,
         "is_default": False,
         "provider:network_type": "vxlan",
         "provider:physical_network": None,
@@ -104,7 +104,6 @@ COLLECTION = Collection(
     update_body=NetworkUpdate,
     rules=networks,
     view=view,
-    refusals=(501,),
     extra=_within,
     attributes={
         **standard.ATTRIBUTES,
@@ -118,6 +117,7 @@ COLLECTION = Collection(
         "vpn:flood_unknown": BOOLEAN, "vpn:mdns": STRING, "dns_domain": STRING,
     },
     extensions={
+        "external-net": ("Neutron external network", "Networks that routers have gateways on"),
         "net-mtu": ("Network MTU", "The MTU of a network"),
         "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be set"),
         "provider": ("Provider Network", "Type and VNI of a network"),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.dns_names import assignments
-from ryu_apps.control.config.model import ROUTER_INTERFACE, Port
+from ryu_apps.control.config.model import FLOATING_IP, SYSTEM_OWNERS, Port
 from ryu_apps.control.config.resources.port import PORT
 from ryu_apps.control.config.rules.ports import ports
 from ryu_apps.northbound.base import DOWN, NodeView
@@ -141,13 +141,16 @@ def _network_domain(config: Config, item: Port) -> str:
 def _add_states(node_view: NodeView, found: list[View], new: bool) -> None:
     """Put what is true now into the views of ports: status, and the host where it is bound.
 
-    An interface of a router lives on every vrouter: it is ACTIVE as soon as it is configured.  No
-    switch can have confirmed a port that was just created.
+    What is the system's own lives on every vrouter: it is ACTIVE as soon as it is configured; of
+    the port of a floating IP there is nothing to say.  No switch can have confirmed a port that was
+    just created.
     """
     states = {} if new else node_view.port_states([one["id"] for one in found])
     for one in found:
-        if one["device_owner"] == ROUTER_INTERFACE:
+        if one["device_owner"] in SYSTEM_OWNERS:
             one["status"] = "ACTIVE" if one["admin_state_up"] else "DOWN"
+            if one["device_owner"] == FLOATING_IP:
+                one["status"] = "N/A"
             one["binding:vif_type"] = "distributed"
             continue
         state = states.get(one["id"], DOWN)

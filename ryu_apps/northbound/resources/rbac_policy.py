@@ -49,7 +49,6 @@ COLLECTION = Collection(
     update_body=RbacPolicyUpdate,
     rules=rbac_policies,
     view=view,
-    refusals=(501,),
     attributes={
         "id": STRING, "object_type": STRING, "object_id": STRING, "target_tenant": STRING,
         "action": STRING, "project_id": STRING, "tenant_id": STRING,

@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from ryu_apps.control.config.model import Router
+from ryu_apps.control.config.attachments import gateway_ports
+from ryu_apps.control.config.config import Config
+from ryu_apps.control.config.model import Port, Router
 from ryu_apps.control.config.resources.router import ROUTER
 from ryu_apps.control.config.rules.routing import extra_routes, routers
 from ryu_apps.control.config.zones import ZONE
@@ -99,7 +101,11 @@ class InterfaceBody(Body):
     port_id: Uuid | None = None
 
 
-def view(item: Router, _extra: Any) -> View:
+def _gateways(config: Config, item: Router) -> list[Port]:
+    return gateway_ports(config, item)
+
+
+def view(item: Router, gateways: list[Port]) -> View:
     return {
         "id": item.id,
         "name": item.name,
@@ -107,7 +113,7 @@ def view(item: Router, _extra: Any) -> View:
         "admin_state_up": item.admin_state_up,
         "distributed": True,
         "ha": False,
-        "external_gateway_info": None,
+        "external_gateway_info": _gateway_info(item, gateways),
         "routes": [
             {"destination": route.destination, "nexthop": route.nexthop} for route in item.routes
         ],
@@ -119,6 +125,22 @@ def view(item: Router, _extra: Any) -> View:
         "vpn:import_targets": list(item.import_targets),
         "vpn:export_targets": list(item.export_targets),
         **standard.standard(item),
+    }
+
+
+def _gateway_info(item: Router, gateways: list[Port]) -> dict[str, Any] | None:
+    if not gateways:
+        return None
+    port = gateways[0]
+    return {
+        "network_id": port.network_id,
+        "external_fixed_ips": [
+            {"subnet_id": fixed.subnet_id, "ip_address": fixed.ip_address}
+            for fixed in port.fixed_ips
+        ],
+        "enable_snat": next(
+            one.enable_snat for one in item.gateways if one.port_id == port.id
+        ),
     }
 
 
@@ -136,6 +158,7 @@ COLLECTION = Collection(
     update_body=RouterUpdate,
     rules=routers,
     view=view,
+    extra=_gateways,
     attributes={
         **standard.ATTRIBUTES,
         "name": STRING, "status": STATUS, "admin_state_up": BOOLEAN, "distributed": BOOLEAN,
@@ -153,6 +176,8 @@ COLLECTION = Collection(
         Action("remove_extraroutes", extra_routes.remove, ExtraRoutesBody),
     ),
     extensions={
+        "ext-gw-mode": (
+            "Neutron L3 Configurable external gateway mode", "Gateways with and without SNAT"),
         "extraroute": ("Neutron Extra Route", "Routers have routes to next hops on their subnets"),
         "extraroute-atomic": (
             "Atomically add/remove extra routes", "Single routes are added and removed"),

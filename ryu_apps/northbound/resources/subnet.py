@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, WithJsonSchema
 
+from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Subnet
 from ryu_apps.control.config.resources.subnet import SUBNET
 from ryu_apps.control.config.rules.addressing import ipv6_modes, subnets
@@ -75,7 +76,12 @@ class SubnetCreate(SubnetUpdate, standard.Owned):
     router_external: only(False) = Field(None, alias="router:external")
 
 
-def view(item: Subnet, _extra: Any) -> View:
+def _is_external(config: Config, item: Subnet) -> bool:
+    network = config.networks.get(item.network_id)
+    return network is not None and network.external
+
+
+def view(item: Subnet, external: bool) -> View:
     return {
         "id": item.id,
         "name": item.name,
@@ -97,6 +103,7 @@ def view(item: Subnet, _extra: Any) -> View:
         "subnetpool_id": item.subnetpool_id or None,
         "segment_id": item.segment_id or None,
         "service_types": list(item.service_types),
+        "router:external": external,
         **standard.standard(item),
     }
 
@@ -108,6 +115,7 @@ COLLECTION = Collection(
     update_body=SubnetUpdate,
     rules=subnets,
     view=view,
+    extra=_is_external,
     attributes={
         **standard.ATTRIBUTES,
         "name": STRING, "network_id": STRING, "ip_version": INTEGER, "cidr": PREFIX,
@@ -117,10 +125,12 @@ COLLECTION = Collection(
         "host_routes": objects(destination=as_prefix, nexthop=as_address),
         "ipv6_address_mode": or_null("string"), "ipv6_ra_mode": or_null("string"),
         "subnetpool_id": or_null("string"), "segment_id": or_null("string"),
-        "service_types": list_of(), "shared": BOOLEAN,
+        "service_types": list_of(), "shared": BOOLEAN, "router:external": BOOLEAN,
     },
     filter_only=frozenset({"shared"}),
     extensions={
+        "subnet-external-network": (
+            "Subnet belongs to an external network", "Subnets of external networks say so"),
         "subnet-service-types": (
             "Subnet service types", "Subnets that give addresses to some ports alone"),
     },

@@ -16,6 +16,7 @@ from ryu_apps.control.config.model import (
     Change,
     DefaultSecurityGroupRules,
     DhcpOption,
+    ExternalGateway,
     ExtraRoute,
     FixedIp,
     HostRoute,
@@ -34,7 +35,8 @@ KEYS = {
     "network": (
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "shared", "mtu", "port_security_enabled",
         "import_targets", "export_targets", "dns_domain", "flood_unknown", "mdns",
-        "availability_zone_hints", "segment_name", "segment_description", "segment_tags", *TAIL,
+        "availability_zone_hints", "segment_name", "segment_description", "segment_tags",
+        "external", *TAIL,
     ),
     "subnet": (
         "id", "network_id", "cidr", *HEAD, "gateway_ip", "enable_dhcp", "allocation_pools",
@@ -49,7 +51,7 @@ KEYS = {
     ),
     "router": (
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "import_targets", "export_targets",
-        "availability_zone_hints", "flavor_id", "routes", *TAIL,
+        "availability_zone_hints", "flavor_id", "routes", "gateways", *TAIL,
     ),
     "security_group": ("id", *HEAD, "stateful", "shared", *TAIL),
     "security_group_rule": (
@@ -76,7 +78,8 @@ PARTS = (
            host_routes=(HostRoute("10.9.0.0/16", "10.0.0.1"),)),
     DefaultSecurityGroupRules("default", rules=(
         TemplateRule("a", "ingress", protocol="tcp", port_range_min=1, port_range_max=2),)),
-    Router("r", 7, 7, routes=(ExtraRoute("10.9.0.0/16", "10.0.0.1"),)),
+    Router("r", 7, 7, routes=(ExtraRoute("10.9.0.0/16", "10.0.0.1"),),
+           gateways=(ExternalGateway("p", False),)),
 )
 
 

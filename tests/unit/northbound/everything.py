@@ -97,6 +97,16 @@ def populated() -> Node:
     node.call("PUT", f"/v2.0/routers/{routers[0]}/add_router_interface", {"subnet_id": subnets[5]})
     node.call("PUT", f"/v2.0/routers/{routers[0]}", {"router": {"routes": [
         {"destination": "10.50.0.0/16", "nexthop": "10.0.3.50"}]}})
+    outside = node.make("network", name="out", **{"router:external": True})["id"]
+    node.make("subnet", network_id=outside, cidr="203.0.113.0/24")
+    node.call("PUT", f"/v2.0/routers/{routers[0]}", {"router": {
+        "external_gateway_info": {"network_id": outside}}})
+    inside = node.make("port", network_id=networks[3])["id"]
+    for fields in (
+        {"port_id": inside, "tags": ["a", "b"]}, {"description": "d"}, {"tags": ["b"]},
+        {"floating_ip_address": "203.0.113.77", "dns_name": "www"}, {"project_id": "p"},
+    ):
+        node.make("floatingip", floating_network_id=outside, **fields)
     for kind, id, target in (
         ("network", networks[0], "x"), ("network", networks[2], "y"), ("network", networks[0], "y"),
         ("security_group", groups[0], "x"), ("address_scope", scopes[3], "x"),

@@ -45,7 +45,8 @@ def test_every_refusal_is_documented_with_its_schema(users):
     assert set(ports["put"]["responses"]) == {
         "200", "400", "401", "403", "404", "409", "412", "413", "503"}
     assert set(ports["get"]["responses"]) == {"200", "400", "401", "404", "503"}
-    assert set(paths["/v2.0/networks"]["post"]["responses"]) >= {"201", "409", "501"}
+    interfaces = paths["/v2.0/routers/{id}/add_router_interface"]
+    assert set(interfaces["put"]["responses"]) >= {"200", "409", "501"}
     assert set(paths["/v1/elements/{element}"]["get"]["responses"]) >= {"403", "404", "502"}
     assert set(paths["/v3/auth/tokens"]["post"]["responses"]) >= {"201", "401", "429"}
     assert paths["/v3/auth/tokens"]["post"]["security"] == []

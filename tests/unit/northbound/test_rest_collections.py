@@ -23,6 +23,10 @@ def node():
     node.call("POST", "/v2.0/rbac-policies", {"rbac_policy": {
         "object_type": "network", "object_id": network, "target_tenant": "p",
         "action": "access_as_shared"}})
+    outside = node.make("network", **{"router:external": True})["id"]
+    node.make("subnet", network_id=outside, cidr="203.0.113.0/24")
+    node.make("floatingip", floating_network_id=outside)
+    node.make("router", external_gateway_info={"network_id": outside})
     yield node
     node.close()
 

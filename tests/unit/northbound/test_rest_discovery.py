@@ -26,6 +26,7 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "availability_zone", "network_availability_zone", "router_availability_zone",
         "network-ip-availability", "service-type",
         "extraroute", "extraroute-atomic", "subnet-service-types",
+        "external-net", "ext-gw-mode", "fip-port-details", "subnet-external-network",
         "security-groups-default-rules",
         "subnet_onboard", "network-segment-range", "port-mac-address-regenerate",
         "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
@@ -34,7 +35,7 @@ def test_extensions_have_the_names_that_clients_look_for(node):
     } <= listed
     assert not listed & {
         "security-group-remote-address-group", "address-pairs", "agent", "auto-allocated-topology",
-        "flavors", "l3-flavors", "external-net", "ext-gw-mode",
+        "flavors", "l3-flavors", "router-gateway-ip-qos",
     }
     assert not listed & {alias for alias in map(unsupported.extension_of, (
         "/v2.0/qos/policies", "/v2.0/trunks", "/v2.0/bgpvpn"))}

@@ -109,7 +109,10 @@ def test_of_many_at_once_all_or_none(node):
 def test_every_kind_has_one(node, kind):
     network = make(node, "network")["network"]["id"]
     group = make(node, "security_group")["security_group"]["id"]
+    outside = node.make("network", **{"router:external": True})["id"]
+    node.make("subnet", network_id=outside, cidr="203.0.113.0/24")
     fields = {
+        "floatingip": {"floating_network_id": outside},
         "subnet": {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24"},
         "port": {"network_id": network},
         "security_group_rule": {"security_group_id": group, "direction": "ingress"},

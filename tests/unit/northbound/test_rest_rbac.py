@@ -189,8 +189,9 @@ def test_what_is_refused(node):
     assert share(node, "network", id, "", status=400) == "HTTPBadRequest"
     assert share(node, "network", id, "x" * 256, status=400) == "HTTPBadRequest"
     assert share(node, "network", id, "blue", status=400, action="own") == "InvalidInput"
-    assert share(node, "network", id, "blue", status=501, action="access_as_external") == (
-        "NotImplemented")
+    group = make(node, "security_group", RED)["id"]
+    assert share(node, "security_group", group, "blue", status=400,
+                 action="access_as_external") == "InvalidInput"
     share(node, "network", id, "blue")
     assert share(node, "network", id, "blue", status=409) == "DuplicateRbacPolicy"
     reader = {**RED, "X-Roles": "reader"}

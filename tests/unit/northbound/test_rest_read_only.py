@@ -134,18 +134,3 @@ def test_a_topology_is_refused_with_what_is_missing(node):
     node.refused("GET", f"{path}/red?fields=colour", None, 400, "BadRequest")
     node.call("DELETE", f"{path}/red", headers=MEMBER)
     assert node.get("/v2.0/networks")["networks"] == []
-
-
-def test_there_are_no_floating_ips(node):
-    for query in ("", "?project_id=red", "?floating_ip_address=192.0.2.1&status=ACTIVE", "?limit=5",
-                  "?sort_key=floating_network_id", "?tags=a"):
-        assert node.get(f"/v2.0/floatingips{query}", headers=MEMBER)["floatingips"] == []
-    for query in ("colour=red", "sort_key=colour"):
-        node.refused("GET", f"/v2.0/floatingips?{query}", None, 400, "InvalidInput")
-    network = node.make("network")["id"]
-    text = node.refused("POST", "/v2.0/floatingips", {"floatingip": {
-        "floating_network_id": network}}, 501, "NotImplemented")
-    assert "no external networks" in text
-    for method, body in (("GET", None), ("PUT", {"floatingip": {"port_id": None}}),
-                         ("DELETE", None)):
-        node.refused(method, "/v2.0/floatingips/x", body, 404, "FloatingIPNotFound")

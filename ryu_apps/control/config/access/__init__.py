@@ -14,10 +14,10 @@ from ryu_apps.control.config.access.decisions import (
     visible,
 )
 from ryu_apps.control.config.access.principal import ADMINISTRATOR, Principal, roles_up_to
-from ryu_apps.control.config.access.sharing import seems_shared, shared_with
+from ryu_apps.control.config.access.sharing import is_way_out, seems_shared, shared_with
 
 __all__ = [
     "ADMINISTRATOR", "UNLIMITED", "Authority", "Principal", "Target", "allowed",
-    "attribute_refused", "hidden", "only_visible", "proposed", "roles_up_to", "seems_shared",
-    "shared_with", "visible",
+    "attribute_refused", "hidden", "is_way_out", "only_visible", "proposed", "roles_up_to",
+    "seems_shared", "shared_with", "visible",
 ]

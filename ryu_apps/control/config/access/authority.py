@@ -13,7 +13,8 @@ class Target(NamedTuple):
 
     ``kind``: its own.  ``shared``: whether all projects have it, or the client's project was given
     it.  ``parent_project``, ``parent_shared``: the like of what it belongs to, "" and False of one
-    that belongs to nothing.
+    that belongs to nothing.  ``external``, ``parent_external``: whether it is, or belongs to, a
+    network that is a way out for the client's project.
     """
 
     kind: str
@@ -21,6 +22,8 @@ class Target(NamedTuple):
     shared: bool = False
     parent_project: str = ""
     parent_shared: bool = False
+    external: bool = False
+    parent_external: bool = False
 
 
 class Authority(abc.ABC):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from ryu_apps.control.config.access.authority import Authority, Target
-from ryu_apps.control.config.access.sharing import shared_with
+from ryu_apps.control.config.access.sharing import is_way_out, shared_with
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import ALL_KINDS
 
@@ -25,9 +25,13 @@ def target(config: Config, who: Authority, kind: str, item: Any) -> Target:
     own = item.project_id, shared_with(config, project, kind, item)
     parent = ALL_KINDS[kind].parent
     found = None if parent is None else config.tables[parent.kind].get(getattr(item, parent.field))
+    outside = is_way_out(config, project, item)
     if parent is None or found is None:
-        return Target(kind, *own)
-    return Target(kind, *own, found.project_id, shared_with(config, project, parent.kind, found))
+        return Target(kind, *own, external=outside)
+    return Target(
+        kind, *own, found.project_id, shared_with(config, project, parent.kind, found), outside,
+        is_way_out(config, project, found),
+    )
 
 
 def visible(config: Config, who: Authority, kind: str, item: Any) -> bool:

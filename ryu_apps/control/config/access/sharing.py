@@ -10,6 +10,7 @@ from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import ALL_KINDS
+from ryu_apps.control.config.resources.rbac_policy import EVERYONE
 
 
 def shared_with(config: Config, project_id: str, kind: str, item: Any) -> bool:
@@ -17,6 +18,14 @@ def shared_with(config: Config, project_id: str, kind: str, item: Any) -> bool:
     if getattr(item, "shared", False):
         return True
     return bool(config.rbac_policies) and (kind, item.id, project_id) in config.rbac_grants
+
+
+def is_way_out(config: Config, project_id: str, item: Any) -> bool:
+    """Whether a resource is an external network that routers of a project may have a gateway on."""
+    if not getattr(item, "external", False):
+        return False
+    ways_out = config.rbac_ways_out
+    return (item.id, EVERYONE) in ways_out or (item.id, project_id) in ways_out
 
 
 def seems_shared(config: Config, project_id: str, kind: str, item: Any) -> bool:

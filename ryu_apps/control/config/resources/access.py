@@ -29,6 +29,8 @@ anyone = Relation("@")
 owner = Relation("project_id:%(project_id)s")
 shared = Relation("True:%(shared)s", role=False)
 """The resource itself is shared with all projects."""
+external = Relation("True:%(router:external)s", role=False)
+"""The resource is a network that leads outside, and a way out for the client's project."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,11 @@ class Parent:
     def shared(self) -> Relation:
         """The parent is shared with all projects."""
         return Relation(f"True:%({self.kind}:shared)s", role=False)
+
+    @property
+    def external(self) -> Relation:
+        """The parent is a network that leads outside, and a way out for the client's project."""
+        return Relation(f"True:%({self.kind}:router:external)s", role=False)
 
 
 @dataclass(frozen=True)

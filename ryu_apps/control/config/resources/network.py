@@ -6,7 +6,14 @@ import functools
 import uuid
 from dataclasses import dataclass
 
-from ryu_apps.control.config.resources.access import SET_BY_ADMIN, SYSTEM, Access, owner, shared
+from ryu_apps.control.config.resources.access import (
+    SET_BY_ADMIN,
+    SYSTEM,
+    Access,
+    external,
+    owner,
+    shared,
+)
 from ryu_apps.control.config.resources.kind import Index, Kind
 from ryu_apps.control.config.resources.resource import Resource
 
@@ -15,7 +22,8 @@ from ryu_apps.control.config.resources.resource import Resource
 class Network(Resource):
     """A MAC-VRF.  ``flood_unknown``: what asks for an unknown address is flooded.  ``mdns``: what
     becomes of multicast DNS, one of the ``MDNS_`` values of :mod:`vrouter_ovs.state`.
-    ``segment_*``: of its :class:`~ryu_apps.control.config.resources.segment.Segment`."""
+    ``segment_*``: of its :class:`~ryu_apps.control.config.resources.segment.Segment`.
+    ``external``: it leads outside, and routers may have a gateway on it."""
 
     vni: int
     rd_index: int
@@ -33,6 +41,7 @@ class Network(Resource):
     segment_name: str = ""
     segment_description: str = ""
     segment_tags: tuple[str, ...] = ()
+    external: bool = False
 
 
 _SEGMENTS = uuid.UUID("5b2f4d0a-7d8e-5f8c-9c43-6d0f5f1f2a11")
@@ -53,7 +62,7 @@ NETWORK = Kind(
     "network",
     Network,
     Access(
-        read=(owner, shared),
+        read=(owner, shared, external),
         attributes={
             "shared": SET_BY_ADMIN, "router:external": SET_BY_ADMIN, "is_default": SET_BY_ADMIN,
             "segments": SYSTEM, "provider:*": SYSTEM, "vpn:*": SYSTEM,

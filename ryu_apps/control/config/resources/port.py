@@ -21,6 +21,12 @@ from ryu_apps.control.config.resources.resource import Resource
 
 ROUTER_INTERFACE = "network:router_interface"
 """The device_owner of a router's interfaces."""
+ROUTER_GATEWAY = "network:router_gateway"
+"""Of its gateways: its addresses on external networks."""
+FLOATING_IP = "network:floatingip"
+"""Of what holds the address of a floating IP."""
+SYSTEM_OWNERS = frozenset((ROUTER_INTERFACE, ROUTER_GATEWAY, FLOATING_IP))
+"""Ports that the system has for what is not plugged in anywhere."""
 MIGRATING_TO = "migrating_to"
 """Of ``binding:profile``: the host that a VM moves to while it runs."""
 
@@ -96,6 +102,15 @@ class Port(Resource):
         return self.device_owner == ROUTER_INTERFACE
 
     @property
+    def is_router_gateway(self) -> bool:
+        return self.device_owner == ROUTER_GATEWAY
+
+    @property
+    def is_system(self) -> bool:
+        """Whether it stands for something of the system's own, and nothing is plugged in."""
+        return self.device_owner in SYSTEM_OWNERS
+
+    @property
     def migrating_to(self) -> str:
         """Where its profile says that it moves to, as Nova writes it, or ""."""
         if MIGRATING_TO not in self.binding_profile:
@@ -165,6 +180,10 @@ PORT = Kind(
         )),
         Index("interfaces_by_subnet", lambda port: (
             map(_subnet_of, port.fixed_ips) if port.device_owner == ROUTER_INTERFACE else ()
+        )),
+        # External network id -> gateways of routers there.
+        Index("gateways_by_network", lambda port: (
+            port.network_id if port.device_owner == ROUTER_GATEWAY else ""
         )),
     ),
     quota=500,

@@ -19,9 +19,18 @@ class ExtraRoute:
 
 
 @dataclass(frozen=True, slots=True)
+class ExternalGateway:
+    """A way out: the port that has the router's addresses on an external network.  ``enable_snat``:
+    what has no floating IP goes out with these addresses."""
+
+    port_id: str
+    enable_snat: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Router(Resource):
     """An IP-VRF.  Its interfaces are the ports with device_id = this id.  ``flavor_id`` "": that of
-    all routers, and nobody named it."""
+    all routers, and nobody named it.  ``gateways``: the first is its ``external_gateway_info``."""
 
     vni: int
     rd_index: int
@@ -32,6 +41,7 @@ class Router(Resource):
     availability_zone_hints: tuple[str, ...] = ()
     flavor_id: str = ""
     routes: tuple[ExtraRoute, ...] = ()
+    gateways: tuple[ExternalGateway, ...] = ()
 
 
 ROUTER = Kind(
@@ -41,6 +51,8 @@ ROUTER = Kind(
         read=(owner,),
         attributes={
             "distributed": SYSTEM, "ha": SYSTEM, "vpn:*": SYSTEM,
+            "external_gateway_info:enable_snat": SET_BY_ADMIN,
+            "external_gateway_info:external_fixed_ips": SET_BY_ADMIN,
             "enable_default_route_bfd": SET_BY_ADMIN, "enable_default_route_ecmp": SET_BY_ADMIN,
         },
     ),

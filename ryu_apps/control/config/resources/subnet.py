@@ -72,7 +72,7 @@ SUBNET = Kind(
     "subnet",
     Subnet,
     Access(
-        read=(owner, _NETWORK.owner, _NETWORK.shared),
+        read=(owner, _NETWORK.owner, _NETWORK.shared, _NETWORK.external),
         create=(_NETWORK.owner,),
         update=(owner, _NETWORK.owner),
         delete=(owner, _NETWORK.owner),

@@ -10,7 +10,7 @@ from typing import Any
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import Network
 from ryu_apps.control.config.rules import segment_ranges
-from ryu_apps.control.config.rules.access import sharing
+from ryu_apps.control.config.rules.access import sharing, ways_out
 from ryu_apps.control.config.rules.dns import dns_domain, mdns
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -31,7 +31,6 @@ _TARGET = re.compile(r"(\d{1,10}|\d{1,3}(?:\.\d{1,3}){3}):(\d{1,10})")
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
-    _not_external(body)
     if body.get("network_type") not in (None, "vxlan"):
         raise bad_request(
             f"provider:network_type '{body['network_type']}' is not supported: use 'vxlan', or "
@@ -43,7 +42,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
                           "InvalidInput")
     owner = project(body, context)
     vni, rd_index = identifiers(draft, body.get("segmentation_id"), context, owner)
-    return draft.put(
+    network = draft.put(
         "network",
         Network(
             vni=vni,
@@ -58,14 +57,17 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             flood_unknown=body.get("flood_unknown") or False,
             mdns=mdns(body.get("mdns"), context),
             availability_zone_hints=zone_hints(body.get("availability_zone_hints")),
+            external=body.get("external") or False,
             **common(body, context),
         ),
     )
+    if network.external:
+        ways_out.open_to_all(draft, network, context)
+    return network
 
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Network:
     old = draft.get("network", id)
-    _not_external(body)
     for name, now in (("network_type", "vxlan"), ("segmentation_id", old.vni)):
         if body.get(name) not in (None, now):
             raise bad_request(
@@ -90,7 +92,14 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
         fields["dns_domain"] = dns_domain(body["dns_domain"])
     if "mdns" in body:
         fields["mdns"] = mdns(body["mdns"], context)
-    return draft.replace("network", old, context, **fields)
+    if body.get("external") is not None:
+        fields["external"] = body["external"]
+    network = draft.replace("network", old, context, **fields)
+    if network.external and not old.external:
+        ways_out.open_to_all(draft, network, context)
+    elif old.external and not network.external:
+        ways_out.close(draft, network)
+    return network
 
 
 def delete(draft: Draft, id: str, context: Context) -> None:
@@ -108,16 +117,6 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     for subnet_id in list(draft.config.subnets_by_network.get(id, ())):
         draft.delete("subnet", subnet_id)
     draft.delete("network", id)
-
-
-def _not_external(body: dict[str, Any]) -> None:
-    """Raises RuleError 501 where a network is to be a way out."""
-    if body.get("external"):
-        raise RuleError(
-            501, "NotImplemented",
-            "This version has no external networks yet: nothing would be reached through one. "
-            "Leave router:external out.",
-        )
 
 
 def _used_by_none_else(draft: Draft, network: Network) -> None:

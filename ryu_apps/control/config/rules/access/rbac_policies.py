@@ -6,35 +6,28 @@ from typing import Any
 
 from ryu_apps.control.config.access import shared_with
 from ryu_apps.control.config.model import RbacPolicy
-from ryu_apps.control.config.resources.rbac_policy import EVERYONE, SHARED
-from ryu_apps.control.config.rules.access import sharing
+from ryu_apps.control.config.resources.rbac_policy import EVERYONE, EXTERNAL, SHARED
+from ryu_apps.control.config.rules.access import sharing, ways_out
 from ryu_apps.control.config.rules.access.authority import refused
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,
-    RuleError,
     bad_request,
     check_revision,
     conflict,
     standard,
 )
 
-EXTERNAL = "access_as_external"
-
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> RbacPolicy:
     """Only who has the object shares it, and only administrators with everyone."""
     kind, id, action = body["object_type"], body["object_id"], body["action"]
     item = draft.get(kind, id)
-    if kind == "network" and action == EXTERNAL:
-        raise RuleError(
-            501, "NotImplemented",
-            "This version has no external networks yet: nothing would be reached through one.",
-        )
-    if action != SHARED:
+    actions = (SHARED, EXTERNAL) if kind == "network" else (SHARED,)
+    if action not in actions:
         raise bad_request(
             f"Invalid input for operation: '{action}' is no action on a {kind}; there is "
-            f"{SHARED}.", "InvalidInput",
+            f"{' and '.join(actions)}.", "InvalidInput",
         )
     if not draft.who.admin and item.project_id != draft.who.project_id:
         raise bad_request(
@@ -44,10 +37,13 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> RbacPolicy:
     target = body["target_tenant"]
     _not_everyone(draft, "create", target)
     _scope_is_seen(draft, kind, item, target)
-    _is_new(draft, kind, id, target)
+    _is_new(draft, kind, id, target, action)
     made = draft.put("rbac_policy", RbacPolicy(
-        **standard(body, context), object_type=kind, object_id=id, target_tenant=target))
-    if target == EVERYONE:
+        **standard(body, context), object_type=kind, object_id=id, target_tenant=target,
+        action=action))
+    if action == EXTERNAL:
+        ways_out.opened(draft, item, context)
+    elif target == EVERYONE:
         sharing.set_shared(draft, kind, id, context)
     return made
 
@@ -62,9 +58,9 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Rba
     _not_everyone(draft, "update", target)
     item = draft.config.tables[old.object_type][old.object_id]
     _scope_is_seen(draft, old.object_type, item, target)
-    _is_new(draft, old.object_type, old.object_id, target)
+    _is_new(draft, old.object_type, old.object_id, target, old.action)
     new = draft.replace("rbac_policy", old, context, target_tenant=target)
-    if EVERYONE in (target, old.target_tenant):
+    if old.action == SHARED and EVERYONE in (target, old.target_tenant):
         sharing.set_shared(draft, old.object_type, old.object_id, context)
     _unused(draft, old)
     return new
@@ -74,7 +70,7 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     old = draft.get("rbac_policy", id)
     check_revision("rbac_policy", old, context)
     draft.delete("rbac_policy", id)
-    if old.target_tenant == EVERYONE:
+    if old.action == SHARED and old.target_tenant == EVERYONE:
         sharing.set_shared(draft, old.object_type, old.object_id, context)
     _unused(draft, old)
 
@@ -99,15 +95,20 @@ def _scope_is_seen(draft: Draft, kind: str, item: Any, target: str) -> None:
         )
 
 
-def _is_new(draft: Draft, kind: str, id: str, target: str) -> None:
-    if (kind, id, target) in draft.config.rbac_grants:
+def _is_new(draft: Draft, kind: str, id: str, target: str, action: str) -> None:
+    config = draft.config
+    if (id, target) in config.rbac_ways_out if action == EXTERNAL else (
+        (kind, id, target) in config.rbac_grants
+    ):
         raise conflict("DuplicateRbacPolicy", "An RBAC policy already exists with those values.")
 
 
 def _unused(draft: Draft, gone: RbacPolicy) -> None:
     """Raises RuleError 409 where somebody uses what it had by the policy alone that is gone now."""
     item = draft.config.tables[gone.object_type][gone.object_id]
-    if sharing.is_stranded(draft.config, gone.object_type, item):
+    if gone.action == EXTERNAL:
+        ways_out.closed(draft, item, gone)
+    elif sharing.is_stranded(draft.config, gone.object_type, item):
         raise conflict(
             "RbacPolicyInUse",
             f"RBAC policy on object {gone.object_id} cannot be removed because other objects "

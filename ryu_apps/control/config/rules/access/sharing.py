@@ -19,7 +19,8 @@ from ryu_apps.control.config.rules.draft import Context, Draft, standard
 
 def _of_network(config: Config, id: str) -> Iterator[Any]:
     for port in config.ports_by_network.get(id, ()):
-        yield config.ports[port]
+        if config.ports[port].project_id:  # Gateways and floating IPs have ports of nobody.
+            yield config.ports[port]
     for subnet in config.subnets_by_network.get(id, ()):
         yield config.subnets[subnet]
 

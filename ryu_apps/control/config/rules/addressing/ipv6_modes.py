@@ -132,7 +132,7 @@ def subnet_created(draft: Draft, subnet: Subnet, context: Context) -> None:
         )
     for port_id in list(config.ports_by_network.get(subnet.network_id, ())):
         port = config.ports[port_id]
-        if not port.is_router_interface and serves(subnet, port.device_owner):
+        if not port.is_system and serves(subnet, port.device_owner):
             own = address(draft, subnet, port.mac_address)
             _replace(draft, port, (*port.fixed_ips, own), context)
 
@@ -143,7 +143,7 @@ def subnet_freed(draft: Draft, subnet: Subnet, context: Context) -> None:
         return
     config = draft.config
     users = [config.ports[id] for id in config.ports_by_subnet.get(subnet.id, ())]
-    if any(port.is_router_interface for port in users):
+    if any(port.is_system for port in users):
         return
     for port in users:
         rest = tuple(fixed for fixed in port.fixed_ips if fixed.subnet_id != subnet.id)

@@ -26,6 +26,7 @@ from ryu_apps.control.config.rules.draft import (
     plain,
 )
 from ryu_apps.control.config.rules.networks import check_mtu
+from ryu_apps.control.config.rules.routing import external_gateways
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Subnet:
@@ -61,6 +62,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Subnet:
             **{**common(body, context), "project_id": project},
         ),
     )
+    external_gateways.subnet_created(draft, subnet)
     draft.touch("network", network.id, context)
     ipv6_modes.subnet_created(draft, subnet, context)
     return subnet

@@ -134,9 +134,9 @@ def _activated(port: Port, binding: Binding) -> dict[str, Any]:
 
 def _port(draft: Draft, id: str) -> Port:
     port = draft.get("port", id)
-    if port.is_router_interface:
+    if port.is_system:
         raise bad_request(
-            f"Port {id} is the interface of a router, which is on every hypervisor: it has no "
-            "bindings.", "InvalidInput",
+            f"Port {id} is the system's own ({port.device_owner}) and on every hypervisor: it has "
+            "no bindings.", "InvalidInput",
         )
     return port

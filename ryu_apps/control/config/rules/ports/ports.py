@@ -24,6 +24,7 @@ from ryu_apps.control.config.rules.ports import (
     fixed_ips,
     mac_addresses,
 )
+from ryu_apps.control.config.rules.routing import floatingips
 from ryu_apps.control.config.rules.security import security_groups
 
 
@@ -79,8 +80,8 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Port:
     """The fields that the request names.  Raises RuleError."""
     old = draft.get("port", id)
-    if old.is_router_interface:
-        _interface_untouched(old, body)
+    if old.is_system:
+        _system_untouched(old, body)
     elif body.get("device_owner", old.device_owner) != old.device_owner:
         _owner_allowed(body["device_owner"] or "")
     fields = plain(
@@ -94,7 +95,7 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
             mac = mac_addresses.chosen(draft, old.network_id, asked, context)
             fields["mac_address"] = mac
             fields["fixed_ips"] = ipv6_modes.follow_mac(draft, old, mac)
-    if body.get("fixed_ips") is not None and not old.is_router_interface:
+    if body.get("fixed_ips") is not None and not old.is_system:
         network = draft.config.networks[old.network_id]
         mac = fields.get("mac_address", old.mac_address)
         owner = fields.get("device_owner", old.device_owner) or ""
@@ -121,6 +122,7 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
         options = dhcp_options.merged(old.extra_dhcp_opts, body["extra_dhcp_opts"])
         fields["extra_dhcp_opts"] = options
     port = draft.replace("port", old, context, **fields)
+    floatingips.port_changed(draft, old, port, context)
     if "dns_name" in body or "dns_domain" in body:
         dns.whole_name(port, draft.config.networks[old.network_id])
     return port
@@ -154,7 +156,7 @@ def _security_required() -> Exception:
 
 
 def delete(draft: Draft, id: str, context: Context) -> None:
-    """Raises RuleError 409 for the interface of a router."""
+    """Raises RuleError 409 for the interface or the gateway of a router, or a floating IP's."""
     old = draft.get("port", id)
     check_revision("port", old, context)
     if old.is_router_interface:
@@ -163,7 +165,14 @@ def delete(draft: Draft, id: str, context: Context) -> None:
             f"Port {id} cannot be deleted directly via the port API: it is the interface of a "
             f"router ({draft.names('router', [old.device_id])}); use remove_router_interface.",
         )
+    if old.is_system:
+        raise conflict(
+            "ServicePortInUse",
+            f"Port {id} cannot be deleted directly via the port API: has device owner "
+            f"{old.device_owner}.",
+        )
     draft.delete("port", id)
+    floatingips.port_changed(draft, old, None, context)
 
 
 def _owner_allowed(owner: str) -> None:
@@ -175,7 +184,7 @@ def _owner_allowed(owner: str) -> None:
         )
 
 
-def _interface_untouched(old: Port, body: dict[str, Any]) -> None:
+def _system_untouched(old: Port, body: dict[str, Any]) -> None:
     present = {
         "device_id": old.device_id,
         "device_owner": old.device_owner,
@@ -192,6 +201,6 @@ def _interface_untouched(old: Port, body: dict[str, Any]) -> None:
     if changed:
         raise conflict(
             "ServicePortInUse",
-            f"Port {old.id} is the interface of a router: '{changed[0]}' cannot be changed; remove "
-            "the interface and add another.",
+            f"Port {old.id} has device owner {old.device_owner}: '{changed[0]}' cannot be changed; "
+            "change the router or the floating IP that it is of.",
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from ryu_apps.control.config.attachments import router_interfaces
-from ryu_apps.control.config.model import ExtraRoute, Router, Subnet
+from ryu_apps.control.config.attachments import gateway_ports, router_interfaces
+from ryu_apps.control.config.model import ExtraRoute, FixedIp, Router, Subnet
 from ryu_apps.control.config.rules.addresses import invalid, not_a_host, parse_host
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -59,7 +59,7 @@ def _route(value: dict[str, str]) -> ExtraRoute:
 
 def _check(draft: Draft, router: Router, routes: list[ExtraRoute]) -> None:
     config = draft.config
-    fixed = [one for port in router_interfaces(config, router.id) for one in port.fixed_ips]
+    fixed = _addresses(draft, router)
     own = {one.ip_address for one in fixed}
     nets = [config.subnets[one.subnet_id].net for one in fixed]
     for route in routes:
@@ -68,6 +68,26 @@ def _check(draft: Draft, router: Router, routes: list[ExtraRoute]) -> None:
             raise _refused(route, "the nexthop is not connected with router")
         if route.nexthop in own:
             raise _refused(route, "the nexthop is used by router")
+
+
+def _addresses(draft: Draft, router: Router) -> list[FixedIp]:
+    """Those that a router has, inside and outside."""
+    config = draft.config
+    ports = [*router_interfaces(config, router.id), *gateway_ports(config, router)]
+    return [one for port in ports for one in port.fixed_ips]
+
+
+def reachable(draft: Draft, router: Router) -> None:
+    """Refuse to change the gateways of a router so that none of its subnets has a next hop of its
+    routes any more.  Raises RuleError 409."""
+    nets = [draft.config.subnets[one.subnet_id].net for one in _addresses(draft, router)]
+    for route in router.routes:
+        if not any(ipaddress.ip_address(route.nexthop) in net for net in nets):
+            raise conflict(
+                "RouterExternalGatewayInUseByRoute",
+                f"Gateway cannot be updated for router {router.id}, as the route to "
+                f"{route.destination} via {route.nexthop} requires it.",
+            )
 
 
 def _refused(route: ExtraRoute, reason: str) -> RuleError:

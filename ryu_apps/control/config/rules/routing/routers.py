@@ -27,13 +27,12 @@ from ryu_apps.control.config.rules.draft import (
 )
 from ryu_apps.control.config.rules.networks import identifiers, targets
 from ryu_apps.control.config.rules.placement import flavor, zone_hints
-from ryu_apps.control.config.rules.routing import external_gateways, extra_routes
+from ryu_apps.control.config.rules.routing import external_gateways, extra_routes, floatingips
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:
-    external_gateways.refuse(draft, body)
     vni, rd_index = identifiers(draft, None, context)
-    return draft.put(
+    router = draft.put(
         "router",
         Router(
             vni=vni,
@@ -46,18 +45,21 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Router:
             **common(body, context),
         ),
     )
+    return external_gateways.configure(draft, router, body, context)
 
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Router:
     old = draft.get("router", id)
-    external_gateways.refuse(draft, body)
+    check_revision("router", old, context)
+    router = external_gateways.configure(draft, old, body, context)
     fields = plain(body, "name", "description", "admin_state_up")
     for name in ("import_targets", "export_targets"):
         if name in body:
             fields[name] = targets(body[name])
     if "routes" in body:
-        fields["routes"] = extra_routes.parsed(draft, old, body["routes"] or [])
-    return draft.replace("router", old, context, **fields)
+        fields["routes"] = extra_routes.parsed(draft, router, body["routes"] or [])
+    # Whether it is the revision that the client saw was asked above.
+    return draft.replace("router", router, dataclasses.replace(context, if_match=None), **fields)
 
 
 def delete(draft: Draft, id: str, context: Context) -> None:
@@ -70,6 +72,7 @@ def delete(draft: Draft, id: str, context: Context) -> None:
             f"Router {id} still has ports: {draft.names('port', [port.id for port in ports])}. "
             "Remove its interfaces first with remove_router_interface.",
         )
+    external_gateways.clear(draft, old)
     draft.delete("router", id)
 
 
@@ -169,9 +172,9 @@ def remove_interface(
     rest = () if port_id else tuple(
         item for item in port.fixed_ips if item.subnet_id != subnet_id
     )
-    extra_routes.detachable(
-        router, [draft.config.subnets[one.subnet_id] for one in port.fixed_ips if one not in rest]
-    )
+    gone = tuple(one for one in port.fixed_ips if one not in rest)
+    extra_routes.detachable(router, [draft.config.subnets[one.subnet_id] for one in gone])
+    floatingips.detachable(draft, router, gone)
     if rest:
         _with_addresses(draft, port, rest, context)
     else:
@@ -281,6 +284,7 @@ def _attachable(draft: Draft, router: Router, subnets: list[Subnet]) -> None:
         for item in port.fixed_ips
     ]
     address_scopes.within_router(draft, [*present, *subnets])
+    external_gateways.refuse_overlap(draft, router, subnets)
     for subnet in subnets:
         for other in present:
             if other.ip_version == subnet.ip_version and other.net.overlaps(subnet.net):
