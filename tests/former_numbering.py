@@ -7,7 +7,15 @@ from unittest.mock import patch
 
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS
-from vrouter_ovs.state import StateObject, Tunnel
+from vrouter_ovs.state import (
+    GatewayPort,
+    NatRefusals,
+    OutsideHop,
+    RemoteMac,
+    Route,
+    StateObject,
+    Tunnel,
+)
 from vrouter_ovs.wire import flows as wire
 from vrouter_ovs.wire.flows import Encoded
 
@@ -22,6 +30,13 @@ FORMER = (
 def single(obj: StateObject) -> StateObject:
     """A tunnel without its further underlay paths."""
     return replace(obj, others=()) if type(obj) is Tunnel else obj
+
+
+def was_there(obj: StateObject) -> bool:
+    """Whether that version had such objects: no router had a way out."""
+    if type(obj) in (GatewayPort, NatRefusals) or (type(obj) in (Route, RemoteMac) and obj.watch):
+        return False
+    return type(obj) is not Route or not any(type(hop) is OutsideHop for hop in obj.hops)
 
 
 def encode_former(*objects: StateObject) -> list[Encoded]:

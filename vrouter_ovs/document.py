@@ -27,13 +27,17 @@ from vrouter_ovs.state import (
     Flood,
     FloodRemotes,
     Gateway,
+    GatewayPort,
     LocalHop,
     LocalMac,
     LocalPort,
     Metadata,
+    NatRefusals,
     Neighbor,
+    OutsideHop,
     PeerAddress,
     Policy,
+    Preferred,
     Punt,
     RemoteHop,
     RemoteMac,
@@ -50,6 +54,7 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "pipeline.md"
 _MAC, _FAR, _GATEWAY = "52:54:00:00:00:05", "52:54:00:00:00:06", "02:00:00:00:00:fe"
 _MORE, _OPEN = "52:54:00:00:00:07", "52:54:00:00:00:08"
 _SHARED = "00:00:5e:00:01:0a"
+_OUTSIDE = "02:00:00:00:00:0e"
 _FAR_VTEP = Endpoint("192.0.2.2")
 _OWN, _OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 EXAMPLES = (
@@ -76,6 +81,32 @@ EXAMPLES = (
         900,
         "10.9.0.0/16",
         (LocalHop(5, 100, _MAC, _GATEWAY), RemoteHop(_FAR_VTEP, 900, _OTHER)),
+    ),
+    Route(
+        900,
+        "0.0.0.0/0",
+        (RemoteHop(_FAR_VTEP, 900, _OTHER), RemoteHop(Endpoint("192.0.2.3"), 900, _MORE)),
+        watch=((7,), (8, 9)),
+    ),
+    RemoteMac(
+        300, _OUTSIDE,
+        (BridgedHop(_FAR_VTEP, 300), BridgedHop(Endpoint("192.0.2.3"), 300)), watch=((7,), (8, 9)),
+    ),
+    GatewayPort(900, 300, _OUTSIDE, ("203.0.113.10",), _OWN, "203.0.113.10", 0x8001),
+    NatRefusals(900),
+    Route(900, "0.0.0.0/0", (OutsideHop(300, _FAR, _OUTSIDE, 5),)),
+    GatewayPort(
+        900, 300, _OUTSIDE, ("203.0.113.10", "2001:db8::10"), _OWN,
+        preferred=(Preferred(BridgedHop(_FAR_VTEP, 300), (7,)),),
+    ),
+    Route(
+        900,
+        "0.0.0.0/0",
+        (
+            RemoteHop(_FAR_VTEP, 900, _OTHER),
+            OutsideHop(300, _FAR, _OUTSIDE, endpoint=Endpoint("192.0.2.3"), label=300),
+        ),
+        watch=((7,), ()),
     ),
     Flood(100, (5, 6)),
     FloodRemotes(100, (BridgedHop(_FAR_VTEP, 100),)),

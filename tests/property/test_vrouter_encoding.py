@@ -50,7 +50,8 @@ OSKEN_NAMES = {
     "vrf": "reg1", "from_tunnel": "reg2", "too_big": "reg2", "vtep": "reg3", "out_port": "reg4",
     "bucket": "reg5", "unsecured": "reg2", "policy": "reg6", "peer": "reg7", "permit": "reg8",
     "claimed_ip0": "reg12", "claimed_ip1": "reg13", "claimed_ip2": "reg14", "claimed_ip3": "reg15",
-    "notify": "reg2", "tunnel_type": "reg2", "owner": "reg10", "holder": "reg11",
+    "notify": "reg2", "tunnel_type": "reg2", "from_outside": "reg2",
+    "owner": "reg10", "holder": "reg11",
     # Those that os-ken knows by class and number alone.
     "ct_nw_proto": "field_247", "ct_nw_src": "field_248", "ct_nw_dst": "field_249",
     "ct_ipv6_src": "field_250", "ct_ipv6_dst": "field_251", "ct_tp_src": "field_252",
@@ -103,7 +104,9 @@ def test_templates_equal_the_pipeline_in_every_encapsulation(data: st.DataObject
 @given(objects)
 def test_few_flows_for_each_object(obj: StateObject) -> None:
     count = len(render(obj))
-    if type(obj) in (Neighbor, RemoteMac) or (type(obj) is Route and len(obj.hops) < 2):
+    if type(obj) in (RemoteMac, Route) and obj.watch:
+        assert count <= 3 + sum(map(len, obj.watch))
+    elif type(obj) in (Neighbor, RemoteMac) or (type(obj) is Route and len(obj.hops) < 2):
         assert count <= 1
     elif type(obj) is LocalPort and len(obj.allowed) == 1 and ":" not in obj.allowed[0][1]:
         assert count <= 8 or not obj.allowed[0][1]

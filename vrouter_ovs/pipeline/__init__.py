@@ -19,6 +19,7 @@ from vrouter_ovs.pipeline.l2 import (
 )
 from vrouter_ovs.pipeline.metadata import render_metadata
 from vrouter_ovs.pipeline.neighbor import render_neighbor
+from vrouter_ovs.pipeline.outside import render_gateway_port, render_nat_refusals
 from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
 from vrouter_ovs.pipeline.ports.arrived import render_arrived
 from vrouter_ovs.pipeline.ports.connect import render_punt
@@ -34,9 +35,11 @@ from vrouter_ovs.state import (
     Flood,
     FloodRemotes,
     Gateway,
+    GatewayPort,
     LocalMac,
     LocalPort,
     Metadata,
+    NatRefusals,
     Neighbor,
     PeerAddress,
     Policy,
@@ -58,6 +61,8 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Evi: render_evi,
     Vrf: render_vrf,
     Gateway: render_gateway,
+    GatewayPort: render_gateway_port,
+    NatRefusals: render_nat_refusals,
     LocalPort: render_port,
     Arrived: render_arrived,
     Metadata: render_metadata,

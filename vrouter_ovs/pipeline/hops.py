@@ -9,17 +9,21 @@ do not name it.  Which underlay path it takes is decided behind them, by the flo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vrouter_ovs.encapsulation import ENCAPSULATIONS, MPLS_GRE, VXLAN
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ETH_MPLS
 from vrouter_ovs.pipeline.terms import vtep_terms
-from vrouter_ovs.state import BridgedHop, Endpoint, LocalHop, RemoteHop
+from vrouter_ovs.schema.flow import NO_PORT
+from vrouter_ovs.state import BridgedHop, Endpoint, LocalHop, OutsideHop, RemoteHop
 
+Hop = LocalHop | RemoteHop | BridgedHop | OutsideHop
 FIRST_LABEL = 16
 """Those below are reserved (RFC 3032 section 2.1)."""
 
 
-def hop_actions(hop: LocalHop | RemoteHop | BridgedHop) -> tuple[tuple, ...]:
+def hop_actions(hop: Hop) -> tuple[tuple, ...]:
     """Deliver to ``hop``.  The TTL and what else is the same for all hops is left to the tables
     that follow.  Raises PipelineError where no tunnel leads there."""
     if type(hop) is LocalHop:
@@ -29,7 +33,36 @@ def hop_actions(hop: LocalHop | RemoteHop | BridgedHop) -> tuple[tuple, ...]:
             ("set_field", "out_port", hop.ofport),
             ("goto", "arrive"),
         )
+    if type(hop) is OutsideHop:
+        return _outside_actions(hop)
     return (*_inner(hop), *tunnel_actions(hop.endpoint, hop.label), ("goto", "encap"))
+
+
+def _outside_actions(hop: OutsideHop) -> tuple[tuple, ...]:
+    """What is marked here is sent by the table ``outside``, when the packet has been translated."""
+    onward = tunnel_actions(hop.endpoint, hop.label) if hop.endpoint is not None else ()
+    return (
+        ("set_field", "eth_src", hop.gateway_mac),
+        ("set_field", "eth_dst", hop.mac),
+        ("set_field", "out_port", hop.ofport),
+        *onward,
+        ("goto", "snat"),
+    )
+
+
+def first_live(
+    hops: Sequence[Hop], watch: Sequence[tuple[int, ...]]
+) -> tuple[tuple[tuple, ...], list[tuple[int, Hop]]]:
+    """Have the switch choose the first hop of which a tunnel port is live: (the action, which
+    writes the number of the port into the register ``bucket``; for each number the hop, and for
+    NO_PORT the first).  Raises PipelineError where a hop has no tunnel port."""
+    ports = [(port, hop) for hop, of_hop in zip(hops, watch, strict=False) for port in of_hop]
+    if not ports or not all(watch[: len(hops)]) or len(watch) < len(hops):
+        raise PipelineError(f"a hop to watch has no tunnel port: {watch}")
+    if len({port for port, _ in ports}) < len(ports):
+        raise PipelineError(f"a tunnel port leads to two hops: {watch}")
+    choose = ("first_live", tuple(port for port, _ in ports), "bucket")
+    return (choose,), [*ports, (NO_PORT, hops[0])]
 
 
 def relay_actions(hop: RemoteHop | BridgedHop) -> tuple[tuple, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.dns import multicast_dns_flows
-from vrouter_ovs.pipeline.hops import ARRIVED, hop_actions, labelled, relay_actions
+from vrouter_ovs.pipeline.hops import ARRIVED, first_live, hop_actions, labelled, relay_actions
 from vrouter_ovs.pipeline.neighbor import flood_unknown_flows
 from vrouter_ovs.pipeline.terms import vni
 from vrouter_ovs.schema.flow import Flow
@@ -44,6 +44,15 @@ def render_remote_mac(remote: RemoteMac) -> tuple[Flow, ...]:
         raise PipelineError(f"MAC {remote.mac} has no hop")
     # Below a local port's flow: where both are known for a moment (a port that moves), local wins.
     tag, match = cookie(remote.key), (("evi", remote.evi), ("eth_dst", remote.mac))
+    if remote.watch:
+        choose, chosen = first_live(remote.hops, remote.watch)
+        return (
+            Flow("bridge", "remote_mac", match, (*choose, ("goto", "nexthop")), tag),
+            *(
+                Flow("nexthop", "mac", (*match, ("bucket", port)), hop_actions(hop), tag)
+                for port, hop in chosen
+            ),
+        )
     flow = Flow("bridge", "remote_mac", match, hop_actions(remote.hops[0]), tag)
     if not remote.relay:
         return (flow,)

@@ -13,10 +13,10 @@ from __future__ import annotations
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.hops import hop_actions, relay_actions
+from vrouter_ovs.pipeline.hops import first_live, hop_actions, relay_actions
 from vrouter_ovs.pipeline.terms import ip_match
-from vrouter_ovs.schema.flow import DROP, Flow
-from vrouter_ovs.state import LocalHop, RemoteHop, Route
+from vrouter_ovs.schema.flow import DROP, NO_PORT, Flow
+from vrouter_ovs.state import LocalHop, OutsideHop, RemoteHop, Route
 
 MAX_HOPS = 256
 
@@ -35,6 +35,8 @@ def render_route(route: Route) -> tuple[Flow, ...]:
     tag = cookie(route.key)
     match = (("vrf", route.vrf), *ip_match("dst", route.prefix))
     length = ip_network(route.prefix).prefixlen
+    if route.watch:
+        return _first_live(route, match, length, tag)
     if len(route.hops) < 2:
         actions = hop_actions(route.hops[0]) if route.hops else DROP
         flow = Flow("route", priority(length), match, actions, tag)
@@ -59,6 +61,36 @@ def render_route(route: Route) -> tuple[Flow, ...]:
         for bucket, hop in enumerate((*local, *remote))
     ]
     return tuple(flows)
+
+
+def _first_live(route: Route, match: tuple, length: int, tag: int) -> tuple[Flow, ...]:
+    """Hops of which one takes over from another: the switch takes the first that BFD is up with, so
+    that it needs no node when one fails.  Where the last is outside of the VPN, it waits marked
+    for that; what a tunnel has brought for it has been decided by who sent it."""
+    *others, last = route.hops
+    if type(last) is not OutsideHop:
+        choose, chosen = first_live(route.hops, route.watch)
+        return (
+            Flow("route", priority(length), match, (*choose, ("goto", "nexthop")), tag),
+            *(
+                Flow("nexthop", priority(length), (*match, ("bucket", port)), hop_actions(hop), tag)
+                for port, hop in chosen
+            ),
+        )
+    choose, chosen = first_live(others, route.watch)
+    outside = hop_actions(last)
+    return (
+        # The sender's MAC has to be what it was where the packet goes to another vrouter.
+        Flow("route", priority(length), match, (("push", "eth_src"), *choose, *outside), tag),
+        Flow("route", priority(length, True), (*match, ("from_tunnel", 1)), outside, tag),
+        *(
+            Flow(
+                "snat", ("elsewhere", 2 * length), (*match, ("bucket", port)),
+                (("pop", "eth_src"), *hop_actions(hop)), tag,
+            )
+            for port, hop in chosen if port != NO_PORT
+        ),
+    )
 
 
 def _spread(buckets: int) -> tuple[tuple, ...]:

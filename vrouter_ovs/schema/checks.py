@@ -16,6 +16,10 @@ _HARMLESS = frozenset(
     ("push", "recirculate", "push_mpls", "pop_ethernet", "pop_mpls", "pop_mpls_of_frame")
 )
 """Actions that need no declaration."""
+_SETTING = frozenset(
+    ("set_field", "load", "pop", "multipath", "bundle", "first_live", "check_larger")
+)
+"""Those that write the field that they name."""
 
 
 def check(flow: Flow) -> None:
@@ -49,10 +53,12 @@ def _action_shape(action: tuple) -> tuple:
     kind = action[0]
     if kind in ("output", "group", "meter"):
         return (kind,)
-    if kind in ("multipath", "check_larger", "bundle"):
+    if kind in ("multipath", "check_larger", "bundle", "first_live"):
         return (kind, action[2])
     if kind in ("ct", "ct_commit"):
         return (kind, *action[2:])
+    if kind in ("ct_nat", "ct_snat"):
+        return (kind, action[-1])
     if kind in ("set_field", "load"):
         return action[:2]
     return action
@@ -79,7 +85,7 @@ def _check_shape(
     if len(set(wholes)) != len(matches):
         raise PipelineError(f"table {name}: a field is matched twice in {matches}")
     for kind, *args in actions:
-        if kind in ("set_field", "load", "pop", "multipath", "bundle", "check_larger"):
+        if kind in _SETTING:
             if args[0] not in table.sets:
                 refuse(f"setting {args[0]}")
         elif kind == "move":
@@ -93,7 +99,7 @@ def _check_shape(
                 refuse("setting ip_ttl")
         elif kind == "ct_commit" and not args:
             continue
-        elif kind in ("goto", "resubmit", "ct", "ct_commit"):
+        elif kind in ("goto", "resubmit", "ct", "ct_commit", "ct_nat", "ct_snat"):
             if args[0] not in table.next:
                 refuse(f"{kind} {args[0]}")
         elif kind in ("output", "output_reg", "group"):

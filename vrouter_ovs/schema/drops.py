@@ -57,3 +57,11 @@ class DropReason(IntEnum):
         "the node answers only what a port of its own sent, through a meter of the switch"
     )
     STANDBY = 27, "the port is at another hypervisor, and has not come here yet"
+    NAT_OWN_ADDRESS = 36, (
+        "it is from or to the router's own address on its external network, inside of the router"
+    )
+    NAT_NO_PORT = 37, (
+        "no port is left of the router's address on its external network for a new connection"
+    )
+    NAT_UNKNOWN = 38, "nobody behind the router has a connection that it belongs to"
+    NOT_THROUGH = 39, "it came from outside, and leads outside again"

@@ -91,6 +91,7 @@ _DECLARED = (
 # Bits of ct_state (ovs-fields(7), "Conntrack Fields").
 CT_STATES = {
     "new": 0x01, "est": 0x02, "rel": 0x04, "rpl": 0x08, "inv": 0x10, "trk": 0x20,
+    "snat": 0x40, "dnat": 0x80,
 }  # fmt: skip
 
 PACKET_FIELDS: dict[str, Field] = {

@@ -31,6 +31,7 @@ one that is a range (:class:`vrouter_ovs.schema.declaration.Priority`).
 ``("bundle", ports, register)``  the one of these OpenFlow ports that the switch chooses by a stable
                                hash of the packet's flow among those that are live, into a
                                register; :data:`NO_PORT` where none is
+``("first_live", ports, register)``  the first of these OpenFlow ports that is live, likewise
 ``("check_larger", n, slice)``  whether the frame has more than n bytes, 1 or 0, into one bit of a
                                register: the switch goes on both ways, and what follows here is
                                undone where this flow was run by resubmit
@@ -39,6 +40,10 @@ one that is a range (:class:`vrouter_ovs.schema.declaration.Priority`).
                                then go on in a later table; what follows sees no connection
 ``("ct_commit", zone)``        enter the connection into that zone; what follows sees none; with
                                a table as third, then go on there as ``ct`` does
+``("ct_nat", zone, table)``     look the connection up in the zone of this number, have the packet's
+                               addresses be what the connection says, then go on in a later table
+``("ct_snat", zone, address, table)``  likewise, and what begins a connection enters it with
+                               ``address`` as source
 ``("meter", id)``              count the packet against a meter; the first action, if at all
 ``("controller",)``            a copy of the whole packet to the node
 ``("goto", table)``            go on in a later table; the last action

@@ -39,6 +39,10 @@ _MAP = (
         "the flags of a TCP segment that reaches a port which has just come",
     ),
     (
+        _register("from_outside", 2, 29, 1),
+        "1: came from an external network by a gateway port of the VRF: it does not go out again",
+    ),
+    (
         _register("vtep", 3),
         "the remote VTEP to send to, its IPv4 address; all ones: an IPv6 one, in tun_ipv6_dst",
     ),

@@ -42,12 +42,14 @@ from vrouter_ovs.state.forwarding import (
     FloodRemotes,
     LocalHop,
     LocalMac,
+    OutsideHop,
     RemoteHop,
     RemoteMac,
     Route,
 )
 from vrouter_ovs.state.groups import ALL, FAST_FAILOVER, GROUP_TYPES, SELECT, Bucket, Group
 from vrouter_ovs.state.meters import MeterPool
+from vrouter_ovs.state.outside import FIRST_NAT_ZONE, GatewayPort, NatRefusals, Preferred
 from vrouter_ovs.state.policy import EGRESS, INGRESS, PeerAddress, Policy, Rule
 from vrouter_ovs.state.ports import STANDBY, STANDBY_WATCHED, Arrived, LocalPort, Punt
 from vrouter_ovs.state.targets import FLOWS, GROUP, METER, OPENFLOW, OVSDB, TARGETS
@@ -64,21 +66,23 @@ from vrouter_ovs.state.vrouter import (
 )
 
 __all__ = [
-    "ALL", "EGRESS", "FAST_FAILOVER", "FLOWS", "GROUP", "GROUP_TYPES", "INGRESS", "KINDS",
-    "MDNS_ANSWER", "MDNS_FLOOD", "MDNS_LOCAL", "MDNS_MODES", "METADATA_ADDRESSES", "METADATA_MAC",
-    "METER", "OPENFLOW", "OVSDB", "OWNER_KNOWN", "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER",
-    "SELECT", "STANDBY", "STANDBY_WATCHED", "TARGETS", "TARGET_OF", "VXLAN", "Arrived",
-    "BridgedHop", "Bucket", "ControllerTarget", "DnsServer", "Endpoint", "Evi", "Flood",
-    "FloodRemotes", "Gateway", "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac",
-    "LocalPort", "Metadata", "MeterPool", "Neighbor", "PeerAddress", "Policy", "Punt", "RemoteHop",
-    "RemoteMac", "Route", "Rule", "StateBase", "StateObject", "Tunnel", "TunnelPort", "Vrf",
-    "Vrouter", "tunnel_key", "tunnel_port_key",
+    "ALL", "EGRESS", "FAST_FAILOVER", "FIRST_NAT_ZONE", "FLOWS", "GROUP", "GROUP_TYPES",
+    "INGRESS", "KINDS", "MDNS_ANSWER", "MDNS_FLOOD", "MDNS_LOCAL", "MDNS_MODES",
+    "METADATA_ADDRESSES", "METADATA_MAC", "METER", "OPENFLOW", "OVSDB", "OWNER_KNOWN",
+    "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER", "SELECT", "STANDBY", "STANDBY_WATCHED",
+    "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket", "ControllerTarget",
+    "DnsServer", "Endpoint", "Evi", "Flood", "FloodRemotes", "Gateway", "GatewayPort", "Group",
+    "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort", "Metadata", "MeterPool",
+    "NatRefusals", "Neighbor", "OutsideHop", "PeerAddress", "Policy", "Preferred", "Punt",
+    "RemoteHop", "RemoteMac", "Route", "Rule", "StateBase", "StateObject", "Tunnel",
+    "TunnelPort", "Vrf", "Vrouter", "tunnel_key", "tunnel_port_key",
 ]
 
 StateObject = (
-    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer
-    | Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
-    | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled
+    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer |
+    Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress |
+    Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort |
+    NatRefusals
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
 TARGET_OF: dict[str, str] = {kind: cls.target for kind, cls in KINDS.items()}

@@ -26,6 +26,9 @@ class RemoteMac(StateBase):
 
     ``relay``: the MAC was at this vrouter until just now, so what others still send here by tunnel
     goes on to where it is.
+
+    ``watch``: the hops are in order of preference, and for each these are the tunnel ports that
+    lead to it: the switch takes the first of which one is live, and the first of all where none is.
     """
 
     kind: ClassVar[str] = "mac"
@@ -34,6 +37,7 @@ class RemoteMac(StateBase):
     mac: str
     hops: tuple[BridgedHop, ...]
     relay: bool = False
+    watch: tuple[tuple[int, ...], ...] = ()
 
     @property
     def key(self) -> Key:
@@ -77,16 +81,36 @@ class RemoteHop:
     router_mac: str
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class OutsideHop:
+    """Deliver to ``mac``, a neighbor on the external network ``evi``, from the router's gateway
+    port ``gateway_mac`` there, with the router's own address as source where it has one for that.
+
+    The neighbor is at the port ``ofport`` of this bridge, or, where that is 0, behind the VTEP of
+    ``endpoint``, which takes ``label`` for the network.
+    """
+
+    evi: int
+    mac: str
+    gateway_mac: str
+    ofport: int = 0
+    endpoint: Endpoint | None = None
+    label: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Route(StateBase):
     """One prefix of a VRF.  Several hops are ECMP; no hop means: known, and dropped.  ``relay``, of
-    one remote hop: as of a :class:`RemoteMac`."""
+    one remote hop, and ``watch``: as of a :class:`RemoteMac`; a hop that is none of a tunnel has
+    no tunnel ports, is the last, and taken where those before it are not live.  What came from a
+    tunnel takes that alone."""
 
     kind: ClassVar[str] = "route"
     vrf: int
     prefix: str
-    hops: tuple[LocalHop | RemoteHop, ...]
+    hops: tuple[LocalHop | RemoteHop | OutsideHop, ...]
     relay: bool = False
+    watch: tuple[tuple[int, ...], ...] = ()
 
     @property
     def key(self) -> Key:

@@ -220,6 +220,8 @@ def _nicira(raw: bytes) -> str | None:
         limit, offset, header = struct.unpack("!HHI6x", raw[10:])
         name = _part(header, offset, 1)
         return name and f"set {name}=frame is larger than {limit} bytes"
+    if subtype == wire.CONNTRACK and len(raw) > 24:
+        return _translation(raw)
     if subtype == wire.CONNTRACK and len(raw) == 24:
         flags, header, where, table, alg = struct.unpack("!HIHB3xH", raw[10:])
         zone = _HEADERS.get(header)
@@ -240,10 +242,33 @@ def _nicira(raw: bytes) -> str | None:
     return None
 
 
+def _translation(raw: bytes) -> str | None:
+    """ct with nat within, as :mod:`vrouter_ovs.wire.flows` makes it."""
+    flags, source, zone, table, alg = struct.unpack_from("!HIHB3xH", raw, 10)
+    if source or alg or flags not in (0, wire.CT_COMMIT):
+        return None
+    kind, size, vendor, subtype = struct.unpack_from("!HHIH", raw, 24)
+    if (kind, vendor, subtype) != (wire.OFPAT_EXPERIMENTER, wire.NICIRA, wire.NAT):
+        return None
+    if size != len(raw) - 24 or size < 16:
+        return None
+    how, given = struct.unpack_from("!2xHH", raw, 34)
+    if not flags and (how, given) == (0, 0):
+        return f"translate as in zone {zone}, then {_table(table)}"
+    if flags and (how, given, size) == (wire.NAT_SOURCE, wire.NAT_IPV4_MIN, 24):
+        source = ".".join(map(str, raw[40:44]))
+        return f"translate as in zone {zone}, new ones from {source}, then {_table(table)}"
+    return None
+
+
 def _bundle(raw: bytes) -> str | None:
     how, _, _, _, count, where, header = struct.unpack_from("!HHHIHHI", raw, 10)
     name = _part(header, where >> 6, (where & 0x3F) + 1)
-    if not name or how != wire.BUNDLE_HRW or len(raw) < 32 + 2 * count:
+    if not name or len(raw) < 32 + 2 * count:
         return None
     ports = ", ".join(map(str, struct.unpack_from(f"!{count}H", raw, 32)))
+    if how == wire.BUNDLE_ACTIVE_BACKUP:
+        return f"set {name}=the first of the ports {ports} that is live"
+    if how != wire.BUNDLE_HRW:
+        return None
     return f"set {name}=hash of the flow over those of the ports {ports} that are live"

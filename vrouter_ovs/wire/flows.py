@@ -13,6 +13,7 @@ import struct
 from functools import lru_cache
 from typing import NamedTuple
 
+from vrouter_ovs.addresses import ipv4_bytes
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.checks import check
 from vrouter_ovs.schema.fields import PACKET_FIELDS, Field, pack_value
@@ -27,6 +28,7 @@ BUNDLE_LOAD = 13
 STACK_PUSH, STACK_POP = 27, 28
 CHECK_LARGER = 49
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
+NAT, NAT_SOURCE, NAT_IPV4_MIN = 36, 1, 1
 ZONE_BITS = 16
 OFPAT_POP_VLAN, OFPAT_POP_MPLS, OFPAT_GROUP, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD = 18, 20, 22, 24, 25
 OFPAT_EXPERIMENTER = 0xFFFF
@@ -35,7 +37,7 @@ WHOLE_PACKET = 0xFFFF
 """OFPCML_NO_BUFFER: the packet-in holds all of the packet."""
 HASH_SYMMETRIC_L3L4_UDP = 3
 MULTIPATH_HRW = 2
-BUNDLE_HRW = 1
+BUNDLE_ACTIVE_BACKUP, BUNDLE_HRW = 0, 1
 BUNDLE_OF_PORTS = 0x00000002
 """NXM_OF_IN_PORT: the members of a bundle are ports."""
 CLONE, ENCAP, DECAP = 42, 46, 47
@@ -81,7 +83,7 @@ def _match_term(term: tuple) -> tuple[int, bytes]:
     return where.order, struct.pack("!I", header) + value + mask
 
 
-def _nicira(subtype: int, layout: str, *values: int) -> bytes:
+def _nicira(subtype: int, layout: str, *values: int | bytes) -> bytes:
     body = struct.pack("!" + layout, *values)
     return struct.pack("!HHIH", OFPAT_EXPERIMENTER, 10 + len(body), NICIRA, subtype) + body
 
@@ -101,15 +103,31 @@ def _set_field(action: tuple) -> bytes:
 
 
 def _bundle(action: tuple) -> bytes:
-    _, ports, register = action
+    kind, ports, register = action
     where = field(register)
+    how = BUNDLE_HRW if kind == "bundle" else BUNDLE_ACTIVE_BACKUP
     if any(not 0 < port < 0xFF00 for port in ports):
         raise PipelineError(f"{action}: a port has no number of 16 bits")
     return _nicira(
         BUNDLE_LOAD, f"HHHIHHI4x{len(ports)}H{-len(ports) % 4 * 2}x",
-        BUNDLE_HRW, HASH_SYMMETRIC_L3L4_UDP, 0, BUNDLE_OF_PORTS, len(ports),
+        how, HASH_SYMMETRIC_L3L4_UDP, 0, BUNDLE_OF_PORTS, len(ports),
         _slice(where), where.header, *ports,
     )  # fmt: skip
+
+
+def _ct_nat(action: tuple) -> bytes:
+    """ct with a zone of its own and nat within (ovs-actions(7)); no ALG."""
+    kind, zone, *_, table = action
+    if not 0 < zone < 1 << ZONE_BITS:
+        raise PipelineError(f"{action}: not a zone of connections")
+    if kind == "ct_snat":
+        nat = _nicira(NAT, "2xHH4s4x", NAT_SOURCE, NAT_IPV4_MIN, ipv4_bytes(action[2]))
+    else:
+        nat = _nicira(NAT, "2xHH", 0, 0)
+    commit = CT_COMMIT if kind == "ct_snat" else 0
+    head = struct.pack("!HIHB3xH", commit, 0, zone, TABLE_IDS[table], 0)
+    size = 10 + len(head) + len(nat)
+    return struct.pack("!HHIH", OFPAT_EXPERIMENTER, size, NICIRA, CONNTRACK) + head + nat
 
 
 RECIRCULATE = _nicira(ENCAP, "HI", 0, PACKET_NSH) + _nicira(DECAP, "HI", 0, PACKET_NEXT)
@@ -182,7 +200,7 @@ def encode_action(action: tuple) -> bytes:
             MULTIPATH, "HHHHHIHHI", HASH_SYMMETRIC_L3L4_UDP, 0, 0, MULTIPATH_HRW,
             action[1] - 1, 0, 0, _slice(where), where.header,
         )  # fmt: skip
-    if kind == "bundle":
+    if kind in ("bundle", "first_live"):
         return _bundle(action)
     if kind == "check_larger":
         where = field(action[2])
@@ -197,6 +215,8 @@ def encode_action(action: tuple) -> bytes:
             CONNTRACK, "HIHB3xH", 0 if kind == "ct" else CT_COMMIT, field(action[1]).header,
             ZONE_BITS - 1, TABLE_IDS[action[2]] if len(action) > 2 else CT_NO_TABLE, 0,
         )  # fmt: skip
+    if kind in ("ct_nat", "ct_snat"):
+        return _ct_nat(action)
     raise PipelineError(f"unknown action {kind!r}")
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.state import (
     EGRESS,
+    FIRST_NAT_ZONE,
     INGRESS,
     MDNS_MODES,
     OWNER_KNOWN,
@@ -22,13 +23,17 @@ from vrouter_ovs.state import (
     Flood,
     FloodRemotes,
     Gateway,
+    GatewayPort,
     LocalHop,
     LocalMac,
     LocalPort,
     Metadata,
+    NatRefusals,
     Neighbor,
+    OutsideHop,
     PeerAddress,
     Policy,
+    Preferred,
     Punt,
     RemoteHop,
     RemoteMac,
@@ -163,6 +168,59 @@ flood_remotes = st.builds(
 gateways = st.builds(
     Gateway, vnis, vnis, macs, st.lists(addresses, max_size=3, unique=True).map(tuple)
 )
+zones = st.integers(FIRST_NAT_ZONE, (1 << 16) - 1)
+
+
+@st.composite
+def watched(draw: st.DrawFn, of_hops: st.SearchStrategy) -> tuple[tuple, tuple]:
+    """(hops, of which one takes over from another; the tunnel ports that lead to each)."""
+    chosen = draw(st.lists(of_hops, min_size=1, max_size=3, unique=True))
+    numbers = draw(st.lists(ofports, min_size=2 * len(chosen), max_size=2 * len(chosen),
+                            unique=True))
+    return tuple(chosen), tuple(
+        tuple(numbers[2 * place : 2 * place + draw(st.integers(1, 2))])
+        for place in range(len(chosen))
+    )
+
+
+outside_hops = st.one_of(
+    st.builds(OutsideHop, vnis, macs, macs, ofports),
+    st.builds(
+        lambda evi, mac, own, hop: OutsideHop(evi, mac, own, 0, hop.endpoint, hop.label),
+        vnis, macs, macs, bridged_hops,
+    ),
+)
+
+
+@st.composite
+def gateway_ports(
+    draw: st.DrawFn, of_vnis: st.SearchStrategy[int] = vnis
+) -> GatewayPort:
+    found = draw(st.lists(addresses, min_size=1, max_size=3, unique=True))
+    ipv4 = [one for one in found if ":" not in one]
+    snat = draw(st.sampled_from(["", *ipv4]))
+    hops, numbers = draw(st.one_of(st.just(((), ())), watched(bridged_hops)))
+    return GatewayPort(
+        draw(of_vnis), draw(of_vnis), draw(macs), tuple(found), draw(macs), snat,
+        draw(zones) if snat else 0,
+        tuple(map(Preferred, hops, numbers)),
+    )
+
+
+@st.composite
+def watching(draw: st.DrawFn, of_vnis: st.SearchStrategy[int] = vnis) -> RemoteMac | Route:
+    """Of which one hop takes over from another, or which leads outside."""
+    if draw(st.booleans()):
+        hops, numbers = draw(watched(bridged_hops))
+        return RemoteMac(draw(of_vnis), draw(macs), hops, watch=numbers)
+    if draw(st.booleans()):
+        return Route(draw(of_vnis), draw(prefixes()), (draw(outside_hops),))
+    hops, numbers = draw(watched(remote_hops))
+    if draw(st.booleans()):
+        hops, numbers = (*hops, draw(outside_hops)), (*numbers, ())
+    return Route(draw(of_vnis), draw(prefixes()), hops, watch=numbers)
+
+
 objects = st.one_of(
     st.builds(Vrouter, macs, st.integers(1280, 65485).map(lambda mtu: ((VXLAN, mtu),))),
     tunnels,
@@ -179,6 +237,9 @@ objects = st.one_of(
     routes,
     floods,
     flood_remotes,
+    gateway_ports(),
+    st.builds(NatRefusals, vnis),
+    watching(),
     st.builds(Policy, set_ids, st.booleans()),
     rules(),
     peer_addresses(),
@@ -210,6 +271,9 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         st.builds(Neighbor, few_vnis, addresses, macs, st.booleans(), ofports, owners),
         st.builds(RemoteMac, few_vnis, macs, one_hop),
         st.builds(Route, few_vnis, prefixes(), hops),
+        gateway_ports(few_vnis),
+        st.builds(NatRefusals, few_vnis),
+        watching(few_vnis),
         st.builds(Flood, few_vnis, st.just((1, 2))),
         st.builds(FloodRemotes, few_vnis, st.just((BridgedHop(Endpoint("192.0.2.9"), 7),))),
     )
@@ -223,6 +287,11 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
             claims |= {("ofport", obj.ofport), ("mac of a port", obj.evi, obj.mac)}
         elif type(obj) is Punt:
             claims |= {("ofport of a punt", obj.ofport)}
+        elif type(obj) is GatewayPort:
+            # A router has one way out; its port's MAC is nobody else's.
+            claims |= {("way out", obj.vrf), ("mac of a port", obj.evi, obj.mac)}
+            for address in obj.addresses:
+                claims |= {("in vrf", obj.vrf, address), ("in evi", obj.evi, address)}
         elif type(obj) is Gateway:
             for address in obj.addresses:
                 claims |= {("in vrf", obj.vrf, address), ("in evi", obj.evi, address)}

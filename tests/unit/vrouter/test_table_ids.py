@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
-from tests.former_numbering import FORMER, encode_former, single
+from tests.former_numbering import FORMER, encode_former, single, was_there
 from tests.ovs.vrouter.objects import vrouters
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.declaration import MAX_TABLE_ID, check_order
@@ -22,13 +22,14 @@ from vrouter_ovs.wire.renumber import FIRST_ID
 IDS = {
     "classify": 0, "claim": 40, "guard": 45, "target": 50, "announce": 55, "proxy": 60,
     "answer": 65, "advertise": 70, "track": 75, "policy_out": 80, "permit_out": 85,
-    "whole_out": 90, "bridge": 95, "route": 100, "gateway": 105, "nexthop": 110, "flood": 115,
+    "whole_out": 90, "bridge": 95, "inbound": 98, "untranslated": 99, "route": 100, "snat": 103,
+    "outside": 104, "gateway": 105, "nexthop": 110, "flood": 115,
     "encap": 120, "send": 125, "path": 127, "arrive": 130, "deliver": 135, "receive": 140,
     "policy_in": 145, "permit_in": 150, "midstream": 152, "whole_in": 155, "output": 160,
     "punt": 165, "connect": 170, "port": 175, "known": 180, "peer": 185, "policy": 190,
 }  # fmt: skip
 
-whole_vrouters = vrouters().map(lambda objects: list(map(single, objects)))
+whole_vrouters = vrouters().map(lambda objects: list(map(single, filter(was_there, objects))))
 
 
 def test_ids_stay() -> None:
@@ -37,8 +38,14 @@ def test_ids_stay() -> None:
     assert TABLE_IDS == IDS
 
 
+FULL = frozenset(("untranslated", "route", "outside", "gateway"))
+"""No id is left before these: a table on the way in or out goes before the whole of it."""
+
+
 def test_there_is_room_for_a_table_before_each() -> None:
     for before, after in pairwise(TABLES):
+        if after.name in FULL:
+            continue
         new = replace(
             after, id=(before.id + after.id) // 2, name="new", next=(after.name,), miss=after.name
         )

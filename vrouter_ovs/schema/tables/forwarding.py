@@ -18,6 +18,15 @@ TABLES: tuple[Table, ...] = (
             Priority(
                 "mdns", 500, "multicast DNS where it is not flooded", DropReason.MDNS_CONFINED
             ),
+            Priority(
+                "relayed_gateway_port", 430, "a router's gateway port, out of a tunnel: taken here"
+            ),
+            Priority(
+                "gateway_port",
+                420,
+                "a router's gateway port, where this vrouter is a gateway of it; which one takes"
+                " the frame is chosen by what is live",
+            ),
             Priority("gateway", 400, "a gateway's MAC: routed"),
             Priority("port", 300, "a port's own MAC"),
             Priority("shared_mac", 250, "a MAC that passes from one port to another"),
@@ -27,8 +36,38 @@ TABLES: tuple[Table, ...] = (
             Priority("remote_mac", 200, "a MAC at another VTEP"),
             Priority("group", 100, "broadcast and multicast"),
         ),
-        sets=names("vrf out_port tun_id vtep tun_ipv6_dst tunnel_type from_tunnel"),
-        next=("route", "flood", "encap", "send", "deliver"),
+        sets=names("vrf out_port tun_id vtep tun_ipv6_dst tunnel_type from_tunnel bucket"),
+        next=("inbound", "route", "nexthop", "flood", "encap", "send", "deliver"),
+    ),
+    Table(
+        98,
+        "inbound",
+        "Frames to a router's gateway port on an external network, at a gateway of the router:"
+        " they go to a gateway that comes before this one where that is alive. Else they enter the"
+        " VRF, and what is for the address that others go out with is given back the address that"
+        " its connection has inside.",
+        matches=names("evi eth_dst bucket eth_type ipv4_dst"),
+        miss=DropReason.NAT_UNKNOWN,
+        priorities=(
+            Priority("elsewhere", 200, "a gateway that comes before this one is alive"),
+            Priority("translated", 110, "the address that others go out with"),
+            Priority("routed", 100, "all else, where nothing is translated"),
+        ),
+        sets=names("vrf from_tunnel from_outside router_mac tun_id vtep tun_ipv6_dst tunnel_type"),
+        next=("untranslated", "route", "encap"),
+    ),
+    Table(
+        99,
+        "untranslated",
+        "What has come to the address that others go out with: what belongs to a connection of"
+        " theirs is routed to them. An echo request to the address itself is answered.",
+        matches=names("vrf eth_type ct_state ip_proto icmpv4_type"),
+        miss=DropReason.NAT_UNKNOWN,
+        priorities=(
+            Priority("known", 100, "of a connection from inside"),
+            Priority("echo", 50, "an echo request"),
+        ),
+        next=("route", "gateway"),
     ),
     Table(
         100,
@@ -60,7 +99,61 @@ TABLES: tuple[Table, ...] = (
             "eth_src eth_dst tun_id vtep tun_ipv6_dst tunnel_type out_port bucket punt_reason"
             " from_tunnel"
         ),
-        next=("gateway", "nexthop", "encap", "send", "arrive", "punt"),
+        next=("snat", "gateway", "nexthop", "encap", "send", "arrive", "punt"),
+    ),
+    Table(
+        103,
+        "snat",
+        "Packets that leave the VRF by its gateway port on an external network: they lose their"
+        " hop here, unless a vrouter before this one has taken it, and get the router's address as"
+        " source where it has one for that.",
+        matches=names("vrf bucket from_outside from_tunnel eth_type ipv4_src ipv4_dst ipv6_dst"),
+        miss=DropReason.NO_ROUTE,
+        priorities=(
+            Priority(
+                "elsewhere",
+                500,
+                "a gateway that comes before this one is alive; at 500 and twice the length of the"
+                " prefix",
+                last=756,
+            ),
+            Priority(
+                "through", 300, "what came from an external network", DropReason.NOT_THROUGH
+            ),
+            Priority(
+                "own_address",
+                200,
+                "from or to the router's own address: a connection that is translated into itself"
+                " ends some versions of the switch",
+                DropReason.NAT_OWN_ADDRESS,
+            ),
+            Priority("relayed", 110, "out of a tunnel"),
+            Priority("out", 100, "all else"),
+        ),
+        sets=names(
+            "evi from_tunnel ip_ttl eth_src eth_dst tun_id vtep tun_ipv6_dst tunnel_type"
+        ),
+        next=("outside", "encap"),
+    ),
+    Table(
+        104,
+        "outside",
+        "The way of what leaves a VRF to its next hop on the external network: a port of this"
+        " bridge, or a VTEP. What is to be translated has been.",
+        matches=names("vrf eth_type ct_state out_port"),
+        miss=DropReason.INVALID,
+        priorities=(
+            Priority(
+                "refused",
+                200,
+                "what begins a connection and was not translated",
+                DropReason.NAT_NO_PORT,
+            ),
+            Priority("tunnel", 110, "to a VTEP"),
+            Priority("port", 100, "to a local port"),
+        ),
+        sets=names("vrf"),
+        next=("encap", "arrive"),
     ),
     Table(
         105,
@@ -87,10 +180,12 @@ TABLES: tuple[Table, ...] = (
         110,
         "nexthop",
         "The hops of an ECMP route, one flow each: the route has put the bucket of the packet's"
-        " flow into a register.",
-        matches=names("vrf bucket eth_type ipv4_dst ipv6_dst"),
+        " flow into a register. Where one hop takes over from another, it is the number of a live"
+        " tunnel port that leads to it.",
+        matches=names("vrf evi bucket eth_dst eth_type ipv4_dst ipv6_dst"),
         miss=DropReason.NO_NEXT_HOP,
         priorities=(
+            Priority("mac", 400, "the VTEPs of a MAC of which one takes over from another"),
             Priority(
                 "prefix", 100, "the buckets of a prefix, at 100 and twice its length", last=356
             ),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from vrouter_ovs.addresses import ipv6_bytes, mac_bytes
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.state import Neighbor, Route
+from vrouter_ovs.state import Neighbor, OutsideHop, Route
 from vrouter_ovs.wire.flows import Encoded
 from vrouter_ovs.wire.templates.cut import cut, encode_rendered, pattern, sample
 from vrouter_ovs.wire.templates.hops import hop_body
@@ -47,7 +47,10 @@ def _host_route() -> Callable[[Route], tuple[Encoded, ...]]:
     def fill(obj: Route) -> tuple[Encoded, ...]:
         prefix, vrf, hops = obj.prefix, obj.vrf, obj.hops
         address, _, length = prefix.partition("/")
-        if length != "128" or len(hops) != 1 or obj.relay:
+        if (
+            length != "128" or len(hops) != 1 or obj.relay or obj.watch
+            or type(hops[0]) is OutsideHop
+        ):
             return encode_rendered(obj)
         return (
             Encoded(

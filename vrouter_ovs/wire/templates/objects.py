@@ -22,6 +22,7 @@ from vrouter_ovs.state import (
     Endpoint,
     LocalPort,
     Neighbor,
+    OutsideHop,
     PeerAddress,
     Punt,
     RemoteMac,
@@ -51,7 +52,7 @@ def _remote_mac() -> Callable[[RemoteMac], tuple[Encoded, ...]]:
     def fill(obj: RemoteMac) -> tuple[Encoded, ...]:
         evi = obj.evi
         mac = obj.mac
-        if not obj.hops or obj.relay:
+        if not obj.hops or obj.relay or obj.watch:
             return encode_rendered(obj)
         endpoint, label = obj.hops[0]
         before, behind = bridged[endpoint]
@@ -133,7 +134,7 @@ def _route(obj: Route) -> tuple[Encoded, ...]:
     address, _, length = prefix.partition("/")
     if ":" in address:
         return host_route6(obj)
-    if len(hops) > 1 or obj.relay:
+    if len(hops) > 1 or obj.relay or obj.watch or (hops and type(hops[0]) is OutsideHop):
         return encode_rendered(obj)
     pieces = _route_key(length)
     if pieces is None:
