@@ -229,6 +229,10 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         ),
         cfg.IntOpt("mtu", min=576, help="MTU of new networks; default, and at most: "
                    f"underlay_mtu less {OVERHEAD}."),
+        cfg.IntOpt("physical_mtu", default=1500, min=68, max=65535, help="What physical networks "
+                   "carry, for flat and VLAN networks: their MTU by default, and at most."),
+        cfg.DictOpt("physical_network_mtus", help="Physical networks that carry more or less: "
+                    "NAME:MTU,..."),
     ],
     QUOTAS: [
         cfg.IntOpt(f"quota_{name}", default=kind.quota, min=-1, help=f"The most of {kind.table} "
@@ -272,6 +276,19 @@ def network_mtu(conf: cfg.ConfigOpts) -> int:
             f"less {OVERHEAD} bytes for the encapsulation)"
         )
     return mtu
+
+
+def physical_mtus(conf: cfg.ConfigOpts) -> dict[str, int]:
+    """Physical network -> the largest IP packet that it carries; "": of all others.  Raises
+    SettingsError for what is no MTU."""
+    found = {"": conf.vpn.physical_mtu}
+    for name, text in (conf.vpn.physical_network_mtus or {}).items():
+        if not text.isascii() or not text.isdecimal() or not 68 <= int(text) <= 65535:
+            raise SettingsError(
+                f"[vpn] physical_network_mtus: {text!r} of {name} is no MTU, from 68 to 65535"
+            )
+        found[name] = int(text)
+    return found
 
 
 def register(conf: cfg.ConfigOpts) -> None:

@@ -11,8 +11,10 @@ from vrouter_ovs.state import (
     GatewayPort,
     NatRefusals,
     OutsideHop,
+    PhysicalNetwork,
     RemoteMac,
     Route,
+    Segment,
     StateObject,
     Tunnel,
 )
@@ -34,7 +36,7 @@ def single(obj: StateObject) -> StateObject:
 
 def was_there(obj: StateObject) -> bool:
     """Whether that version had such objects: no router had a way out."""
-    if type(obj) in (GatewayPort, NatRefusals) or (type(obj) in (Route, RemoteMac) and obj.watch):
+    if type(obj) in (GatewayPort, NatRefusals, PhysicalNetwork, Segment) or (type(obj) in (Route, RemoteMac) and obj.watch):
         return False
     return type(obj) is not Route or not any(type(hop) is OutsideHop for hop in obj.hops)
 

@@ -36,6 +36,7 @@ from vrouter_ovs.state import (
     Neighbor,
     OutsideHop,
     PeerAddress,
+    PhysicalNetwork,
     Policy,
     Preferred,
     Punt,
@@ -43,16 +44,19 @@ from vrouter_ovs.state import (
     RemoteMac,
     Route,
     Rule,
+    Segment,
     Tunnel,
     Vrf,
     Vrouter,
 )
+from vrouter_ovs.state.segments import ARP, ASK_DHCP4, DHCP4, DHCP6
 from vrouter_ovs.wire.describe import describe
 from vrouter_ovs.wire.flows import encode
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "pipeline.md"
 _MAC, _FAR, _GATEWAY = "52:54:00:00:00:05", "52:54:00:00:00:06", "02:00:00:00:00:fe"
 _MORE, _OPEN = "52:54:00:00:00:07", "52:54:00:00:00:08"
+_PLAIN = "52:54:00:00:00:0a"
 _SHARED = "00:00:5e:00:01:0a"
 _OUTSIDE = "02:00:00:00:00:0e"
 _FAR_VTEP = Endpoint("192.0.2.2")
@@ -119,6 +123,10 @@ EXAMPLES = (
         "p9", 9, 100, _FAR, ((_FAR, "10.0.0.8"), (_SHARED, "10.0.0.9")),
         shared=((_SHARED, "10.0.0.9"),),
     ),
+    PhysicalNetwork("physnet1", 12),
+    Segment(100, 12, 210, (DHCP4, DHCP6)),
+    Segment(101, 12),
+    LocalPort("p10", 10, 100, _PLAIN, ((_PLAIN, "10.0.0.10"),), outward=(ARP, ASK_DHCP4)),
     Policy(0x2A),
     Rule(0x2A, INGRESS, 4, 6, 22, 25, peer=0x2A),
     Rule(0x2A, INGRESS, 4, 1, 8, 0, "192.0.2.0/24"),

@@ -6,12 +6,20 @@ A southbound of another kind brings a subclass of :class:`Facts`; nothing has to
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from vrouter_ovs.encapsulation import VXLAN
 
 OVS = "ovs"
+_PHYSICAL_NETWORK = re.compile(r"[\w.@-]{1,64}", re.ASCII)
+
+
+def is_physical_network(name: object) -> bool:
+    """Whether a text may name a physical network: it stands in names of ports and in mappings."""
+    return isinstance(name, str) and bool(_PHYSICAL_NETWORK.fullmatch(name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,22 @@ class Uplink:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """The physical network ``name`` that a hypervisor reaches by its bridge ``bridge``.
+
+    ``problem``: why the mapping is of no use, or "".  ``ofport``: number of the patch port to it
+    at the integration bridge, -1 where there is none.  ``error``: why Open vSwitch could not make
+    that, or "".
+    """
+
+    name: str
+    bridge: str
+    problem: str = ""
+    ofport: int = -1
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Capabilities:
     """What an Open vSwitch can do.  ``datapath_type``: "system" or "netdev"; ``interface_types``:
     those that it can make; ``features``: of its datapath, (name, value), where its database has
@@ -66,6 +90,7 @@ class OvsFacts(Facts):
     ``datapath_id``: of the integration bridge, called ``bridge``; 0 where it is not known.
     ``connection_limit``: how many connections its database lets each port have tracked, 0 where
     it says nothing; None where it has no place for that.  ``uplinks``: its physical ports.
+    ``attachments``: to physical networks, those that are of no use among them.
     """
 
     kind: ClassVar[str] = OVS
@@ -77,13 +102,37 @@ class OvsFacts(Facts):
     capabilities: Capabilities = Capabilities()
     uplinks: tuple[Uplink, ...] = ()
     encapsulations: tuple[str, ...] = field(default=(VXLAN,), kw_only=True)
+    attachments: tuple[Attachment, ...] = ()
 
     def record(self) -> dict[str, Any]:
-        """Names no kind: records were written before there were others."""
+        """Names no kind, and physical networks only where there are some: records were written
+        before there were others."""
+        networks = sorted(attachments_of(self))
         return {
             "ovs_version": self.ovs_version, "datapath_id": f"{self.datapath_id:016x}",
             "encapsulations": list(self.encapsulations),
+            **({"physical_networks": networks} if networks else {}),
         }
+
+
+def attachments_of(facts: Facts) -> dict[str, Attachment]:
+    """Physical network -> how an element is attached to it, of those that are of use."""
+    if not isinstance(facts, OvsFacts):
+        return {}
+    return {one.name: one for one in facts.attachments if not one.problem}
+
+
+def mapping_problems(facts: Facts) -> Iterator[str]:
+    """What is wrong with how an element is attached to physical networks."""
+    for one in facts.attachments if isinstance(facts, OvsFacts) else ():
+        problem = one.problem or one.error
+        if problem:
+            yield f"{one.name}: {problem}" if one.name else problem
+
+
+def physical_networks_of(record: dict[str, Any]) -> tuple[str, ...]:
+    """Those that the element is attached to that a record in the store is of."""
+    return tuple(record.get("physical_networks", ()))
 
 
 def encapsulations_of(record: dict[str, Any]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from ryu_apps.control.config.rules.quotas import COUNTED
 from ryu_apps.northbound.base import NodeView
 from ryu_apps.northbound.http.call import Call
 from ryu_apps.northbound.http.errors import ApiError
-from ryu_apps.settings import network_mtu, overlay_mtu
+from ryu_apps.settings import network_mtu, overlay_mtu, physical_mtus
 
 _IF_MATCH = re.compile(r"\"?revision_number=(\d{1,18})\"?")
 
@@ -31,7 +31,8 @@ def context_options(settings: Any) -> dict[str, Any]:
         ) from None
     return {
         "vni_range": ipam.parse_range(settings.vpn.vni_range), "mac_prefix": mac_prefix,
-        "mtu": network_mtu(settings), "max_mtu": overlay_mtu(settings), "mdns": settings.dns.mdns,
+        "mtu": network_mtu(settings), "max_mtu": overlay_mtu(settings),
+        "physical_mtus": physical_mtus(settings), "mdns": settings.dns.mdns,
         "quotas": {kind: settings.quotas[f"quota_{kind}"] for kind in COUNTED},
     }  # fmt: skip
 

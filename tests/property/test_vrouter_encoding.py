@@ -47,7 +47,8 @@ OSKEN = ofproto_protocol.ProtocolDesc(version=5)
 OSKEN_NAMES = {
     "ip_ttl": "nw_ttl", "tun_id": "tunnel_id", "claimed_mac": "metadata", "nd_target":
     "ipv6_nd_target", "nd_sll": "ipv6_nd_sll", "nd_tll": "ipv6_nd_tll", "evi": "reg0",
-    "vrf": "reg1", "from_tunnel": "reg2", "too_big": "reg2", "vtep": "reg3", "out_port": "reg4",
+    "vrf": "reg1", "from_tunnel": "reg2", "from_segment": "reg2", "too_big": "reg2",
+    "vtep": "reg3", "out_port": "reg4",
     "bucket": "reg5", "unsecured": "reg2", "policy": "reg6", "peer": "reg7", "permit": "reg8",
     "claimed_ip0": "reg12", "claimed_ip1": "reg13", "claimed_ip2": "reg14", "claimed_ip3": "reg15",
     "notify": "reg2", "tunnel_type": "reg2", "from_outside": "reg2",

@@ -25,6 +25,7 @@ from vrouter_ovs.pipeline.ports.arrived import render_arrived
 from vrouter_ovs.pipeline.ports.connect import render_punt
 from vrouter_ovs.pipeline.ports.port import render_port
 from vrouter_ovs.pipeline.route import render_route
+from vrouter_ovs.pipeline.segment import render_physical_network, render_segment
 from vrouter_ovs.pipeline.tunnel import render_tunnel
 from vrouter_ovs.pipeline.vrouter import render_vrouter
 from vrouter_ovs.schema.flow import Flow
@@ -42,11 +43,13 @@ from vrouter_ovs.state import (
     NatRefusals,
     Neighbor,
     PeerAddress,
+    PhysicalNetwork,
     Policy,
     Punt,
     RemoteMac,
     Route,
     Rule,
+    Segment,
     StateObject,
     Tunnel,
     Vrf,
@@ -77,6 +80,8 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Policy: render_policy,
     Rule: render_rule,
     PeerAddress: render_peer_address,
+    PhysicalNetwork: render_physical_network,
+    Segment: render_segment,
 }
 
 

@@ -91,7 +91,7 @@ def _check_shape(
         elif kind == "move":
             if args[1] not in table.sets:
                 refuse(f"setting {args[1]}")
-        elif kind == "pop_vlan":
+        elif kind in ("pop_vlan", "push_vlan"):
             if "vlan_vid" not in table.sets:
                 refuse("setting vlan_vid")
         elif kind == "dec_ttl":

@@ -65,3 +65,5 @@ class DropReason(IntEnum):
     )
     NAT_UNKNOWN = 38, "nobody behind the router has a connection that it belongs to"
     NOT_THROUGH = 39, "it came from outside, and leads outside again"
+    OTHER_VLAN = 40, "no network that is here has this VLAN of the physical network"
+    NO_SEGMENT = 41, "the network has no physical segment here"

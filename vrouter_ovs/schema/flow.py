@@ -20,6 +20,7 @@ one that is a range (:class:`vrouter_ovs.schema.declaration.Priority`).
 ``("recirculate",)``           have the switch begin anew, with registers kept, what it may do with
                                a packet: 4,096 tables (ovs-vswitchd's limit) in one pass
 ``("pop_vlan",)``              take the outer VLAN tag off
+``("push_vlan",)``             put a VLAN tag on, whose VID is to be set
 ``("push_mpls",)``             put a label in front of the frame or packet, which becomes MPLS
 ``("pop_ethernet",)``          take the Ethernet header off
 ``("pop_mpls", eth_type)``     take the label off; a packet of this type is behind it

@@ -25,6 +25,10 @@ _MAP = (
     (_register("vrf", 1), "the VRF (L3 VNI) the packet is routed in; 0 before it is routed"),
     (_register("from_tunnel", 2, 0, 1), "1: came from a tunnel, so it must not enter one again"),
     (
+        _register("from_segment", 2, 1, 1),
+        "1: came from the physical segment of its network: it reaches local ports alone",
+    ),
+    (
         _register("unsecured", 2, 2, 1),
         "1: the port has no port security, it may send what it likes",
     ),

@@ -32,6 +32,7 @@ from vrouter_ovs.state.base import Key, StateBase
 from vrouter_ovs.state.database import (
     ControllerTarget,
     InterfaceInstalled,
+    PatchPort,
     TunnelPort,
     tunnel_port_key,
 )
@@ -52,6 +53,7 @@ from vrouter_ovs.state.meters import MeterPool
 from vrouter_ovs.state.outside import FIRST_NAT_ZONE, GatewayPort, NatRefusals, Preferred
 from vrouter_ovs.state.policy import EGRESS, INGRESS, PeerAddress, Policy, Rule
 from vrouter_ovs.state.ports import STANDBY, STANDBY_WATCHED, Arrived, LocalPort, Punt
+from vrouter_ovs.state.segments import PhysicalNetwork, Segment
 from vrouter_ovs.state.targets import FLOWS, GROUP, METER, OPENFLOW, OVSDB, TARGETS
 from vrouter_ovs.state.tunnels import Tunnel, tunnel_key
 from vrouter_ovs.state.vrouter import (
@@ -73,16 +75,17 @@ __all__ = [
     "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket", "ControllerTarget",
     "DnsServer", "Endpoint", "Evi", "Flood", "FloodRemotes", "Gateway", "GatewayPort", "Group",
     "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort", "Metadata", "MeterPool",
-    "NatRefusals", "Neighbor", "OutsideHop", "PeerAddress", "Policy", "Preferred", "Punt",
-    "RemoteHop", "RemoteMac", "Route", "Rule", "StateBase", "StateObject", "Tunnel",
-    "TunnelPort", "Vrf", "Vrouter", "tunnel_key", "tunnel_port_key",
+    "NatRefusals", "Neighbor", "OutsideHop", "PatchPort", "PeerAddress", "PhysicalNetwork",
+    "Policy", "Preferred", "Punt", "RemoteHop", "RemoteMac", "Route", "Rule", "Segment",
+    "StateBase", "StateObject", "Tunnel", "TunnelPort", "Vrf", "Vrouter", "tunnel_key",
+    "tunnel_port_key",
 ]
 
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer |
     Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress |
     Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort |
-    NatRefusals
+    NatRefusals | PhysicalNetwork | Segment | PatchPort
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
 TARGET_OF: dict[str, str] = {kind: cls.target for kind, cls in KINDS.items()}

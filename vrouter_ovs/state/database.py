@@ -39,6 +39,22 @@ def tunnel_port_key(endpoint: Endpoint) -> Key:
 
 
 @dataclass(frozen=True, slots=True)
+class PatchPort(StateBase):
+    """A pair of patch ports between the integration bridge and the bridge ``bridge``, which leads
+    to the physical network ``physical_network``.  The OpenFlow number of the one at the integration
+    bridge is known when the switch has made it."""
+
+    kind: ClassVar[str] = "patchport"
+    target: ClassVar[str] = OVSDB
+    physical_network: str
+    bridge: str
+
+    @property
+    def key(self) -> Key:
+        return ("patchport", self.physical_network)
+
+
+@dataclass(frozen=True, slots=True)
 class ControllerTarget(StateBase):
     """Another node that the bridge keeps a connection to, beside the one that writes this: it
     stands by.  ``method``: the connection method, as ``ovs-vsctl set-controller`` takes it."""

@@ -25,6 +25,8 @@ class LocalPort(StateBase):
     (ARP, a neighbor advertisement) goes its way, and the node hears it as well.  An address that is
     not shared is the port's own; all that a prefix or "" allows may be announced only where it is
     nobody's own (see :class:`Neighbor`).
+    ``outward``: of :data:`~vrouter_ovs.state.segments.OUTWARD`, where its network has a physical
+    segment.
     ``standby``: "" where the port is; else :data:`STANDBY` or :data:`STANDBY_WATCHED`.
     """
 
@@ -38,6 +40,7 @@ class LocalPort(StateBase):
     policy: int = 0
     shared: tuple[tuple[str, str], ...] = ()
     standby: str = ""
+    outward: tuple[str, ...] = ()
 
     @property
     def key(self) -> Key:

@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from vrouter_ovs.numbers import ETH_ARP, ETH_IPV4, ETH_IPV6
+from vrouter_ovs.numbers import ETH_ARP, ETH_IPV4, ETH_IPV6, ETH_VLAN
 from vrouter_ovs.schema.fields import CT_STATES, PACKET_FIELDS, Field, format_value
 from vrouter_ovs.schema.flow import CONTROLLER, IN_PORT
 from vrouter_ovs.schema.registers import INBOUND, REGISTERS
@@ -166,6 +166,8 @@ def _action(raw: bytes) -> str | None:
         return f"group {wire_id - GROUP_BASE if is_our_group(wire_id) else wire_id:d}"
     if kind == wire.OFPAT_POP_VLAN and len(raw) == 8:
         return "pop_vlan"
+    if kind == wire.OFPAT_PUSH_VLAN and raw[4:] == ETH_VLAN.to_bytes(2, "big") + bytes(2):
+        return "push_vlan"
     if kind == wire.OFPAT_POP_MPLS and len(raw) == 8:
         eth_type = hex(int.from_bytes(raw[4:6], "big"))
         return f"pop_mpls, {_ETH_TYPES.get(eth_type, eth_type)} behind it"

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from vrouter_ovs.addresses import ipv4_bytes
 from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.numbers import ETH_VLAN
 from vrouter_ovs.schema.checks import check
 from vrouter_ovs.schema.fields import PACKET_FIELDS, Field, pack_value
 from vrouter_ovs.schema.flow import CONTROLLER, Flow
@@ -30,6 +31,7 @@ CHECK_LARGER = 49
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
 NAT, NAT_SOURCE, NAT_IPV4_MIN = 36, 1, 1
 ZONE_BITS = 16
+OFPAT_PUSH_VLAN = 17
 OFPAT_POP_VLAN, OFPAT_POP_MPLS, OFPAT_GROUP, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD = 18, 20, 22, 24, 25
 OFPAT_EXPERIMENTER = 0xFFFF
 OFPIT_GOTO_TABLE, OFPIT_APPLY_ACTIONS, OFPIT_METER = 1, 4, 6
@@ -189,6 +191,8 @@ def encode_action(action: tuple) -> bytes:
         return POP_MPLS_OF_FRAME
     if kind == "pop_vlan":
         return struct.pack("!HH4x", OFPAT_POP_VLAN, 8)
+    if kind == "push_vlan":
+        return struct.pack("!HHH2x", OFPAT_PUSH_VLAN, 8, ETH_VLAN)
     if kind == "dec_ttl":
         return struct.pack("!HH4x", OFPAT_DEC_NW_TTL, 8)
     if kind == "output_reg":

@@ -16,6 +16,7 @@ from ryu_apps.control.config.model import (
     KINDS,
     DefaultSecurityGroupRules,
     FloatingIP,
+    Network,
     NetworkSegmentRange,
     Port,
     Resource,
@@ -25,9 +26,11 @@ from ryu_apps.control.config.model import (
     SubnetPool,
 )
 from ryu_apps.control.config.resources.default_security_group_rule import ONLY, PARENT
-from ryu_apps.control.config.resources.network import segment_id
+from ryu_apps.control.config.resources.network import NETWORK_TYPES, VLAN, VXLAN, segment_id
+from ryu_apps.control.kinds import is_physical_network
 
 VNI_RANGE = (1, (1 << 24) - 1)
+LAST_VLAN = 4094
 
 
 def faults(config: Config) -> Iterator[str]:
@@ -81,6 +84,8 @@ def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
         yield from _subnet(config, item)
     elif isinstance(item, DefaultSecurityGroupRules):
         yield from _default_rules(config, item)
+    elif isinstance(item, Network):
+        yield from _network(item)
     elif isinstance(item, NetworkSegmentRange):
         yield from _segment_range(config, item)
     elif isinstance(item, Router):
@@ -142,14 +147,32 @@ def _default_rules(config: Config, item: DefaultSecurityGroupRules) -> Iterator[
 
 
 def _segment_range(config: Config, item: NetworkSegmentRange) -> Iterator[str]:
-    first, last = VNI_RANGE
+    first, last = (1, LAST_VLAN) if item.network_type == VLAN else VNI_RANGE
     if not first <= item.minimum <= item.maximum <= last:
-        yield f"{item.minimum}-{item.maximum} is no range of VNIs"
+        yield f"{item.minimum}-{item.maximum} is no range of VNIs, or of VLANs"
+    if item.network_type not in (VXLAN, VLAN) or (
+        (item.network_type == VLAN) != is_physical_network(item.physical_network)
+    ):
+        yield f"{item.network_type} on {item.physical_network!r} has no ranges"
     if item.shared == bool(item.project_id):
         yield "it is for all projects, or for one that it names"
     for other in config.network_segment_ranges.values():
-        if other.id < item.id and other.minimum <= item.maximum and item.minimum <= other.maximum:
-            yield f"it has VNIs of {other.id}"
+        if (
+            other.id < item.id and other.minimum <= item.maximum and item.minimum <= other.maximum
+            and (other.network_type, other.physical_network)
+            == (item.network_type, item.physical_network)
+        ):
+            yield f"it has VNIs or VLANs of {other.id}"
+
+
+def _network(network: Network) -> Iterator[str]:
+    kind, physical, vlan = network.network_type, network.physical_network, network.vlan_id
+    if kind not in NETWORK_TYPES:
+        yield f"{kind!r} is no type of a network"
+    elif (kind == VXLAN and (physical or vlan)) or (
+        kind != VXLAN and not is_physical_network(physical)
+    ) or not (1 <= vlan <= LAST_VLAN if kind == VLAN else vlan == 0):
+        yield f"there is no {kind} network of VLAN {vlan} on physical network {physical!r}"
 
 
 def _floatingip(config: Config, item: FloatingIP) -> Iterator[str]:
@@ -212,6 +235,7 @@ def _shared(config: Any) -> Iterator[str]:
     for what, index in (
         ("VNI", config.by_vni), ("rd_index", config.by_rd_index),
         ("MAC on a network", config.ports_by_mac), ("address", config.ports_by_address),
+        ("VLAN of a physical network", config.networks_by_vlan),
         ("default subnet pool of an IP version", config.default_subnetpools),
     ):
         for key, members in index.items():

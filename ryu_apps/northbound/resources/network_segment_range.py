@@ -41,7 +41,7 @@ class NetworkSegmentRangeCreate(NetworkSegmentRangeUpdate, standard.Owned):
 
 
 class Use(NamedTuple):
-    """VNI -> project; and some of those that are free."""
+    """VNI or VLAN -> project; and some of those that are free."""
 
     used: dict[int, str]
     available: list[int]
@@ -53,8 +53,8 @@ def view(item: NetworkSegmentRange, use: Use) -> View:
         "name": item.name,
         "default": item.id == DEFAULT,
         "shared": item.shared,
-        "network_type": "vxlan",
-        "physical_network": None,
+        "network_type": item.network_type,
+        "physical_network": item.physical_network or None,
         "minimum": item.minimum,
         "maximum": item.maximum,
         "used": {str(vni): project for vni, project in use.used.items()},
@@ -89,6 +89,7 @@ COLLECTION = Collection(
     },
     extensions={
         "network-segment-range": (
-            "Neutron Network Segment Range", "Which VNIs the networks of which projects get"),
+            "Neutron Network Segment Range",
+            "Which VNIs and VLANs the networks of which projects get"),
     },
 )

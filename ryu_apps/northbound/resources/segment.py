@@ -8,7 +8,7 @@ from ryu_apps.control.config.model import Segment
 from ryu_apps.control.config.resources.segment import SEGMENT
 from ryu_apps.control.config.rules import segments
 from ryu_apps.northbound.bodies.fields import Body, Text, Uuid, Vni
-from ryu_apps.northbound.listing.attributes import INTEGER, STRING, or_null
+from ryu_apps.northbound.listing.attributes import STRING, as_integer, or_null
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, View
 
@@ -34,9 +34,9 @@ def view(item: Segment, _extra: Any) -> View:
         "id": item.id,
         "name": item.name or None,
         "network_id": item.network_id,
-        "network_type": "vxlan",
-        "physical_network": None,
-        "segmentation_id": item.vni,
+        "network_type": item.network_type,
+        "physical_network": item.physical_network or None,
+        "segmentation_id": item.segmentation_id,
         **{name: value for name, value in common.items() if name not in _OF_PROJECTS},
     }
 
@@ -52,7 +52,8 @@ COLLECTION = Collection(
     attributes={
         **{name: kind for name, kind in standard.ATTRIBUTES.items() if name not in _OF_PROJECTS},
         "name": or_null("string"), "network_id": STRING, "network_type": STRING,
-        "physical_network": or_null("string"), "segmentation_id": INTEGER,
+        "physical_network": or_null("string"),
+        "segmentation_id": or_null("integer", as_integer),
     },
     extensions={
         "segment": ("Segment", "The segment that each network has"),

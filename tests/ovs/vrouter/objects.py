@@ -32,6 +32,7 @@ from vrouter_ovs.state import (
     Neighbor,
     OutsideHop,
     PeerAddress,
+    PhysicalNetwork,
     Policy,
     Preferred,
     Punt,
@@ -39,11 +40,13 @@ from vrouter_ovs.state import (
     RemoteMac,
     Route,
     Rule,
+    Segment,
     StateObject,
     Tunnel,
     Vrf,
     Vrouter,
 )
+from vrouter_ovs.state.segments import OUTWARD, SERVERS
 
 vnis = st.integers(1, (1 << 24) - 1)
 ofports = st.integers(1, 0xFEFF)
@@ -154,6 +157,7 @@ def local_ports(draw: st.DrawFn, in_evi: st.SearchStrategy[int] = vnis) -> Local
     return LocalPort(
         str(draw(st.uuids())), draw(ofports), draw(in_evi), draw(macs), allowed,
         draw(st.booleans()), draw(policies), shared,
+        outward=draw(st.one_of(st.just(()), st.sets(st.sampled_from(OUTWARD)).map(tuple))),
     )  # fmt: skip
 
 
@@ -168,6 +172,8 @@ flood_remotes = st.builds(
 gateways = st.builds(
     Gateway, vnis, vnis, macs, st.lists(addresses, max_size=3, unique=True).map(tuple)
 )
+vlans = st.integers(0, 4094)
+served = st.sets(st.sampled_from(SERVERS)).map(tuple)
 zones = st.integers(FIRST_NAT_ZONE, (1 << 16) - 1)
 
 
@@ -222,6 +228,8 @@ def watching(draw: st.DrawFn, of_vnis: st.SearchStrategy[int] = vnis) -> RemoteM
 
 
 objects = st.one_of(
+    st.builds(PhysicalNetwork, st.text("abc", min_size=1), ofports),
+    st.builds(Segment, vnis, ofports, vlans, served),
     st.builds(Vrouter, macs, st.integers(1280, 65485).map(lambda mtu: ((VXLAN, mtu),))),
     tunnels,
     st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES), labels),
@@ -274,6 +282,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         gateway_ports(few_vnis),
         st.builds(NatRefusals, few_vnis),
         watching(few_vnis),
+        st.builds(PhysicalNetwork, st.sampled_from("ab"), st.just(0)),
+        st.builds(Segment, few_vnis, st.sampled_from((1, 2)), vlans, served),
         st.builds(Flood, few_vnis, st.just((1, 2))),
         st.builds(FloodRemotes, few_vnis, st.just((BridgedHop(Endpoint("192.0.2.9"), 7),))),
     )
@@ -282,9 +292,13 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
     mtu = draw(st.sampled_from((1450, 8950)))
     chosen: list[StateObject] = [Vrouter(draw(macs), ((VXLAN, mtu),))]
     for obj in draw(st.lists(kinds, max_size=25)):
+        if type(obj) is PhysicalNetwork:
+            obj = replace(obj, ofport=1 + (obj.name == "b"))
         claims: set = {obj.key}
         if type(obj) is LocalPort:
             claims |= {("ofport", obj.ofport), ("mac of a port", obj.evi, obj.mac)}
+        elif type(obj) is Segment:
+            claims.add(("vlan", obj.ofport, obj.vlan))
         elif type(obj) is Punt:
             claims |= {("ofport of a punt", obj.ofport)}
         elif type(obj) is GatewayPort:

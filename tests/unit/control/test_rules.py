@@ -38,7 +38,7 @@ def test_network_identifiers(bench):
     assert bench.do(networks.create).vni == 1002
     bench.refused("TunnelIdInUse", 409, networks.create, segmentation_id=1001)
     bench.refused("InvalidInput", 400, networks.create, segmentation_id=5)
-    bench.refused("InvalidInput", 400, networks.create, network_type="vlan")
+    bench.refused("InvalidInput", 400, networks.create, network_type="gre")
     bench.refused("InvalidInput", 400, networks.create, physical_network="p")
     bench.refused("InvalidInput", 400, networks.update, first.id, segmentation_id=1)
 

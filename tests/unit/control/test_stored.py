@@ -36,7 +36,7 @@ KEYS = {
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "shared", "mtu", "port_security_enabled",
         "import_targets", "export_targets", "dns_domain", "flood_unknown", "mdns",
         "availability_zone_hints", "segment_name", "segment_description", "segment_tags",
-        "external", *TAIL,
+        "external", "network_type", "physical_network", "vlan_id", *TAIL,
     ),
     "subnet": (
         "id", "network_id", "cidr", *HEAD, "gateway_ip", "enable_dhcp", "allocation_pools",

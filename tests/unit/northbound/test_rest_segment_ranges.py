@@ -128,8 +128,12 @@ def test_what_is_no_range(node):
     for minimum, maximum in ((0, 5), (6, 5), (5, 1 << 24)):
         refused(400, "NetworkTunnelRangeError", minimum=minimum, maximum=maximum, **vxlan)
     limits = {"minimum": 1, "maximum": 2}
-    refused(400, "NetworkSegmentRangeNetTypeNotSupported", network_type="vlan", **limits)
+    refused(400, "NetworkSegmentRangeNetTypeNotSupported", network_type="flat", **limits)
     refused(400, "InvalidInput", physical_network="p", **vxlan, **limits)
+    refused(400, "InvalidInput", network_type="vlan", **limits)
+    vlan = {"network_type": "vlan", "physical_network": "p"}
+    for minimum, maximum in ((0, 5), (6, 5), (5, 4095)):
+        refused(400, "NetworkVlanRangeError", minimum=minimum, maximum=maximum, **vlan)
     refused(400, "InvalidInput", shared=False, **vxlan, **limits)
     refused(400, "HTTPBadRequest", **vxlan, minimum=1)
     refused(400, "HTTPBadRequest", "PUT", f"{PATH}/{made['id']}", shared=False)

@@ -10,8 +10,9 @@ TABLES: tuple[Table, ...] = (
         95,
         "bridge",
         "The MAC lookup of the EVI: a local port, a remote VTEP, the gateway (then the packet is"
-        " routed), or the flood list for broadcast and multicast. Unknown unicast is dropped."
-        " Multicast DNS that the network keeps local goes on as if it came from a tunnel.",
+        " routed), or the flood list for broadcast and multicast. Unknown unicast goes to the"
+        " network's physical segment, and is dropped where there is none. Multicast DNS that the"
+        " network keeps local goes on as if it came from a tunnel.",
         matches=names("evi eth_dst eth_type ipv4_dst ipv6_dst from_tunnel"),
         miss=DropReason.UNKNOWN_MAC,
         priorities=(
@@ -34,10 +35,17 @@ TABLES: tuple[Table, ...] = (
                 "relayed_mac", 210, "a MAC that has just moved to another VTEP, out of a tunnel"
             ),
             Priority("remote_mac", 200, "a MAC at another VTEP"),
+            Priority(
+                "segment_group",
+                110,
+                "broadcast and multicast of a network with a physical segment, where it came from"
+                " elsewhere: to that as well",
+            ),
             Priority("group", 100, "broadcast and multicast"),
+            Priority("segment", 50, "unknown unicast of such a network, likewise: to its segment"),
         ),
         sets=names("vrf out_port tun_id vtep tun_ipv6_dst tunnel_type from_tunnel bucket"),
-        next=("inbound", "route", "nexthop", "flood", "encap", "send", "deliver"),
+        next=("inbound", "route", "nexthop", "flood", "encap", "segment", "send", "deliver"),
     ),
     Table(
         98,
@@ -221,6 +229,16 @@ TABLES: tuple[Table, ...] = (
         ),
         sets=names("ip_ttl eth_src router_mac too_big"),
         next=("send",),
+    ),
+    Table(
+        122,
+        "segment",
+        "To the physical segment of the EVI, with the tag of its VLAN.",
+        matches=names("evi"),
+        miss=DropReason.NO_SEGMENT,
+        priorities=(Priority("segment", 100, "a segment"),),
+        sets=names("vlan_vid"),
+        outputs=True,
     ),
     Table(
         125,

@@ -10,10 +10,12 @@ TABLES: tuple[Table, ...] = (
         0,
         "classify",
         "Where a frame belongs: a port's frame is in that port's EVI; a tunnel's VNI names an"
-        " EVI, or with this vrouter's Router's MAC a VRF. A tag that is but a priority is taken"
-        " off; frames of a VLAN, malformed and link-local ones end here.",
+        " EVI, or with this vrouter's Router's MAC a VRF; a physical network's VLAN names an EVI. A"
+        " tag that is but a priority is taken off; frames of any other VLAN, malformed and"
+        " link-local ones end here.",
         matches=names(
-            "in_port from_tunnel tunnel_type tun_id mpls_label eth_src eth_dst eth_type vlan_vid"
+            "in_port from_tunnel from_segment tunnel_type tun_id mpls_label eth_src eth_dst"
+            " eth_type vlan_vid"
         ),
         miss="claim",
         priorities=(
@@ -31,6 +33,12 @@ TABLES: tuple[Table, ...] = (
                 "a tag without a VLAN is taken off, and the frame looked at again",
             ),
             Priority(
+                "segment",
+                1050,
+                "a VLAN of a physical network, or its untagged frames: the tag is taken off, and"
+                " the frame looked at again",
+            ),
+            Priority(
                 "never_forwarded",
                 1000,
                 "frames of a VLAN, of the link alone, or from a group",
@@ -42,13 +50,20 @@ TABLES: tuple[Table, ...] = (
                 "a tunnel of NVGRE: the VNI is taken out of the key, and the frame looked at again",
             ),
             Priority("mpls", 118, "a tunnel of MPLS over GRE: the frame is looked at again"),
+            Priority("from_segment", 117, "what came from a network's segment"),
+            Priority(
+                "other_vlan",
+                116,
+                "all else of a physical network",
+                DropReason.OTHER_VLAN,
+            ),
             Priority("label", 115, "the MPLS label of an EVI, or of a VRF and an IP version"),
             Priority("vrf", 110, "an L3 VNI with this vrouter's Router's MAC"),
             Priority("evi", 100, "an L2 VNI"),
             Priority("rest", 0, "frames of local ports"),
         ),
         sets=names(
-            "evi vrf from_tunnel tunnel_type out_port vlan_vid punt_reason tun_label"
+            "evi vrf from_tunnel from_segment tunnel_type out_port vlan_vid punt_reason tun_label"
             " tun_above_label"
         ),
         next=("classify", "claim", "port", "bridge", "route", "punt"),
@@ -98,6 +113,12 @@ TABLES: tuple[Table, ...] = (
         ),
         miss=DropReason.SPOOFED,
         priorities=(
+            Priority(
+                "outward",
+                310,
+                "what goes to the network's physical segment and would end here, or be answered"
+                " here, else",
+            ),
             Priority("punt", 300, "what the node answers"),
             Priority(
                 "unsecured_unreadable",
@@ -119,7 +140,7 @@ TABLES: tuple[Table, ...] = (
             Priority("pair", 95, "ARP of what an allowed address pair adds"),
         ),
         sets=names("notify"),
-        next=("target", "announce", "proxy", "punt", "known"),
+        next=("target", "announce", "proxy", "bridge", "punt", "known"),
     ),
     Table(
         50,

@@ -72,12 +72,15 @@ TABLES: tuple[Table, ...] = (
         "IP packets to a port with a stateful policy set are looked up in the port's zone of"
         " connections. Neighbor and multicast listener discovery are not subject to policy. What"
         " has no set to pass leaves here: to flood a frame takes few tables for each port.",
-        matches=names("evi policy eth_type ip_proto ip_ttl icmpv6_type"),
+        matches=names(
+            "evi policy from_segment eth_type ip_proto ip_ttl udp_src udp_dst icmpv6_type"
+        ),
         miss=TO_PORT,
         priorities=(
             Priority(
                 "unknown", 300, "the table port does not know the port", DropReason.UNKNOWN_PORT
             ),
+            Priority("served", 210, "what DHCP servers of the network's physical segment answer"),
             Priority("discovery", 200, "neighbor discovery and listener reports of this link"),
             Priority("untracked", 100, "a policy set whose rules look at each packet alone"),
             Priority("no_set", 50, "a port without a policy set"),

@@ -60,7 +60,7 @@ def _port_bodies(*markers: bytes, address: str = _IP6, secure: bool = True) -> t
 
 def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
     """For ports that do not stand by, whose pairs have one MAC and name an address each that is
-    shared with nobody, or without port security."""
+    shared with nobody, or without port security, in networks without a physical segment."""
     port_flow, bridge = _flows(_IP4, 0, False)
     port_key = pattern(port_flow.key, _PORT_B)
     bodies, open_bodies = _port_bodies(), _port_bodies(secure=False)
@@ -72,7 +72,9 @@ def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
 
     def fill(obj: LocalPort) -> tuple[Encoded, ...]:
         policy, number = obj.policy, obj.evi
-        if obj.shared or obj.standby or not (0 < number < 1 << 24 and 0 <= policy < INBOUND):
+        if obj.shared or obj.standby or obj.outward:
+            return encode_rendered(obj)
+        if not (0 < number < 1 << 24 and 0 <= policy < INBOUND):
             return encode_rendered(obj)
         tag = cookie(("port", obj.port_id))
         port, evi = obj.ofport.to_bytes(4, "big"), number.to_bytes(4, "big")

@@ -1,5 +1,5 @@
-"""Network segment ranges: which VNIs new networks get (Networking API v2.0, "Network Segment
-Ranges")."""
+"""Network segment ranges: which VNIs or VLANs new networks get (Networking API v2.0, "Network
+Segment Ranges")."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ DEFAULT = "7e0b0f3c-2f0a-5c1d-8a54-94f1b6d1c9e3"
 
 @dataclass(frozen=True, slots=True)
 class NetworkSegmentRange(Resource):
-    """The VNIs from ``minimum`` to ``maximum`` are for all projects, ``shared``, or for the
-    networks of the project ``project_id`` alone."""
+    """The VNIs from ``minimum`` to ``maximum``, or the VLANs of a physical network, are for all
+    projects, ``shared``, or for the networks of the project ``project_id`` alone."""
 
     minimum: int
     maximum: int
     name: str = ""
     shared: bool = True
+    network_type: str = "vxlan"
+    physical_network: str = ""
 
 
 NETWORK_SEGMENT_RANGE = Kind(

@@ -13,11 +13,13 @@ from ryu_apps.control.config.resources.resource import Resource
 
 @dataclass(frozen=True, slots=True)
 class Segment(Resource):
-    """The overlay of a network: each has one, with its VNI, which comes and goes with it.  Revision
-    and times are the network's."""
+    """What a network is on the wire, an overlay or a part of a physical network: each has one,
+    which comes and goes with it.  Revision and times are the network's."""
 
     network_id: str
-    vni: int
+    network_type: str
+    physical_network: str
+    segmentation_id: int | None
     name: str = ""
 
 
@@ -26,7 +28,9 @@ def of(network: Network) -> Segment:
     return Segment(
         segment_id(network.id),
         network.id,
-        network.vni,
+        network.network_type,
+        network.physical_network,
+        network.segmentation_id,
         network.segment_name,
         project_id=network.project_id,
         description=network.segment_description,

@@ -16,6 +16,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import ALL_KINDS, Change, Resource
 
 MAX_TAGS, MAX_TAG = 50, 255
+ETHERNET_MTU = 1500
 
 
 class RuleError(Exception):
@@ -46,7 +47,8 @@ class Context:
 
     ``now``: time of the request, "2026-01-31T12:00:00Z"; ``new_id``: makes identifiers; ``source``:
     of randomness for MACs; ``mtu``, ``mdns``: of new networks; ``max_mtu``: what the overlay
-    carries; ``quotas``: kind -> the most of it that a project may have where nobody said otherwise;
+    carries; ``physical_mtus``: what physical networks carry, "" for those that are not named;
+    ``quotas``: kind -> the most of it that a project may have where nobody said otherwise;
     ``project_id``: default project of what is created; ``if_match``: the revision_number that the
     client saw, or None.
     """
@@ -62,6 +64,12 @@ class Context:
     quotas: Mapping[str, int]
     project_id: str = ""
     if_match: int | None = None
+    physical_mtus: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def physical_mtu(self, physical_network: str) -> int:
+        """The largest IP packet that a physical network carries."""
+        mtus = self.physical_mtus
+        return mtus.get(physical_network) or mtus.get("") or ETHERNET_MTU
 
 
 class Draft:

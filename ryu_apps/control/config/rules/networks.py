@@ -9,7 +9,7 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import Network
-from ryu_apps.control.config.rules import segment_ranges
+from ryu_apps.control.config.rules import provider, segment_ranges
 from ryu_apps.control.config.rules.access import sharing, ways_out
 from ryu_apps.control.config.rules.dns import dns_domain, mdns
 from ryu_apps.control.config.rules.draft import (
@@ -31,25 +31,20 @@ _TARGET = re.compile(r"(\d{1,10}|\d{1,3}(?:\.\d{1,3}){3}):(\d{1,10})")
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
-    if body.get("network_type") not in (None, "vxlan"):
-        raise bad_request(
-            f"provider:network_type '{body['network_type']}' is not supported: use 'vxlan', or "
-            "leave it out",
-            "InvalidInput",
-        )
-    if body.get("physical_network"):
-        raise bad_request("provider:physical_network does not apply to vxlan: leave it out",
-                          "InvalidInput")
     owner = project(body, context)
-    vni, rd_index = identifiers(draft, body.get("segmentation_id"), context, owner)
+    provided = provider.requested(draft, body, owner)
+    vni, rd_index = identifiers(
+        draft, None if provided.physical_network else body.get("segmentation_id"), context, owner
+    )
     network = draft.put(
         "network",
         Network(
             vni=vni,
             rd_index=rd_index,
+            **provided._asdict(),
             admin_state_up=body.get("admin_state_up", True),
             shared=body.get("shared") or False,
-            mtu=mtu(body, context),
+            mtu=mtu(body, context, provided.physical_network),
             port_security_enabled=body.get("port_security_enabled", True),
             import_targets=targets(body.get("import_targets")),
             export_targets=targets(body.get("export_targets")),
@@ -68,21 +63,13 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Network:
     old = draft.get("network", id)
-    for name, now in (("network_type", "vxlan"), ("segmentation_id", old.vni)):
-        if body.get(name) not in (None, now):
-            raise bad_request(
-                f"provider:{name} of a network cannot change; create another network",
-                "InvalidInput",
-            )
-    if body.get("physical_network"):
-        raise bad_request("provider:physical_network does not apply to vxlan: leave it out",
-                          "InvalidInput")
+    provider.unchanged(old, body)
     if old.shared and body.get("shared") is False:
         _used_by_none_else(draft, old)
     fields = plain(body, "name", "description", "admin_state_up", "shared",
                    "port_security_enabled", "flood_unknown")
     if body.get("mtu") is not None:
-        fields["mtu"] = mtu(body, context)
+        fields["mtu"] = mtu(body, context, old.physical_network)
         subnets = draft.config.subnets_by_network.get(id, ())
         check_mtu(id, fields["mtu"], {draft.config.subnets[one].ip_version for one in subnets})
     for name in ("import_targets", "export_targets"):
@@ -168,10 +155,20 @@ def identifiers(
     return requested, rd_index
 
 
-def mtu(body: dict[str, Any], context: Context) -> int:
-    """The MTU that is asked for, else the default.  Raises RuleError where the overlay carries
-    less."""
-    requested: int = body.get("mtu") or context.mtu
+def mtu(body: dict[str, Any], context: Context, physical_network: str = "") -> int:
+    """The MTU that is asked for, else the default.  Raises RuleError where the overlay, or the
+    physical network, carries less."""
+    if physical_network:
+        carried = context.physical_mtu(physical_network)
+        requested: int = body.get("mtu") or carried
+        if requested > carried:
+            raise bad_request(
+                f"Invalid input for operation: Requested MTU is too big, maximum is {carried}: what"
+                f" {physical_network} carries by physical_network_mtus and physical_mtu in the "
+                "nodes' configuration.", "InvalidInput",
+            )
+        return requested
+    requested = body.get("mtu") or context.mtu
     if requested > context.max_mtu:
         raise bad_request(
             "Invalid input for operation: Requested MTU is too big, maximum is "

@@ -1,8 +1,8 @@
-"""Rules for network segment ranges, and which VNIs a new network or router may get.
+"""Rules for network segment ranges, and which VNIs a new network or router may get, or which VLANs.
 
-The range of the options is always there and shared.  Ranges do not overlap, but that one: a part of
-it may be a project's alone.  VNIs are chosen in the transaction that stores who has them, so that
-nodes that write at once never give one twice.
+The range of VNIs of the options is always there and shared.  Ranges do not overlap, but that one: a
+part of it may be a project's alone.  VNIs and VLANs are chosen in the transaction that stores who
+has them, so that nodes that write at once never give one twice.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import NetworkSegmentRange
+from ryu_apps.control.config.resources.network import VLAN, VXLAN
 from ryu_apps.control.config.resources.network_segment_range import DEFAULT
 from ryu_apps.control.config.rules.draft import (
     Context,
@@ -24,6 +25,7 @@ from ryu_apps.control.config.rules.draft import (
     conflict,
     plain,
 )
+from ryu_apps.control.kinds import is_physical_network
 
 KIND = "network_segment_range"
 MAX_RANGES = 1000
@@ -32,6 +34,8 @@ MAX_AVAILABLE = 1000
 """So many of the VNIs that are free a range shows, the lowest ones."""
 FIRST, LAST = 1, (1 << 24) - 1
 """VNIs (RFC 7348 section 5)."""
+LAST_VLAN = 4094
+"""VIDs (IEEE 802.1Q table 9-2)."""
 ALWAYS = "1970-01-01T00:00:00Z"
 
 Span = tuple[int, int]
@@ -39,13 +43,17 @@ Span = tuple[int, int]
 
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> NetworkSegmentRange:
-    if body["network_type"] != "vxlan":
+    kind, physical = body["network_type"], body.get("physical_network") or ""
+    if kind not in (VXLAN, VLAN):
         raise bad_request(
-            f"Network type {body['network_type']} does not support network segment ranges. "
-            "Networks of this version are 'vxlan'.", "NetworkSegmentRangeNetTypeNotSupported",
+            f"Network type {kind} does not support network segment ranges: 'vxlan' and 'vlan' do.",
+            "NetworkSegmentRangeNetTypeNotSupported",
         )
-    if body.get("physical_network"):
+    if kind == VXLAN and physical:
         raise bad_request("physical_network does not apply to vxlan: leave it out", "InvalidInput")
+    if kind == VLAN and not is_physical_network(physical):
+        raise bad_request("A range of vlan needs the physical_network that it is of.",
+                          "InvalidInput")
     if len(draft.config.network_segment_ranges) >= MAX_RANGES:
         raise conflict("OverQuota", f"Quota exceeded for resources: ['{KIND}']: there are at most "
                        f"{MAX_RANGES}.")
@@ -59,7 +67,8 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> NetworkSegme
             "it is for.", "InvalidInput",
         )
     made = NetworkSegmentRange(
-        minimum=body["minimum"], maximum=body["maximum"], shared=shared, **fields
+        minimum=body["minimum"], maximum=body["maximum"], shared=shared, network_type=kind,
+        physical_network=physical, **fields
     )
     _check(draft, made)
     return draft.put(KIND, made)
@@ -109,27 +118,38 @@ def default(span: Span) -> NetworkSegmentRange:
 
 
 def used(config: Config, item: NetworkSegmentRange) -> Iterator[int]:
-    """The VNIs of a range that networks and routers have."""
+    """The VNIs of a range that networks and routers have, or the VLANs that networks have."""
     by_vni = config.by_vni
     span = range(item.minimum, item.maximum + 1)
+    if item.network_type == VLAN:
+        return (vlan for vlan in span
+                if (item.physical_network, vlan) in config.networks_by_vlan)
     return (vni for vni in span if vni in by_vni) if len(span) < len(by_vni) else iter(sorted(
         vni for vni in by_vni if vni in span
     ))
 
 
 def users(config: Config, item: NetworkSegmentRange) -> dict[int, str]:
-    """VNI -> id of the project that has it, of the VNIs of a range that are used."""
+    """VNI or VLAN -> id of the project that has it, of those of a range that are used."""
     found = {}
     for vni in used(config, item):
+        if item.network_type == VLAN:
+            id = next(iter(config.networks_by_vlan[item.physical_network, vni]))
+            found[vni] = config.networks[id].project_id
+            continue
         kind, id = next(iter(config.by_vni[vni]))
         found[vni] = config.tables[kind][id].project_id
     return found
 
 
 def available(config: Config, item: NetworkSegmentRange) -> list[int]:
-    """The lowest MAX_AVAILABLE of its VNIs that nobody has."""
+    """The lowest MAX_AVAILABLE of its VNIs or VLANs that nobody has."""
+    span = range(item.minimum, item.maximum + 1)
+    if item.network_type == VLAN:
+        taken = set(used(config, item))
+        return [vlan for vlan in span if vlan not in taken]
     by_vni = config.by_vni
-    free = (vni for vni in range(item.minimum, item.maximum + 1) if vni not in by_vni)
+    free = (vni for vni in span if vni not in by_vni)
     return list(itertools.islice(free, MAX_AVAILABLE))
 
 
@@ -139,7 +159,7 @@ def spans(config: Config, project_id: str, default: Span) -> Iterator[Span]:
 
     ``project_id`` "": of what is no network, or of no project.
     """
-    ranges = sorted(config.network_segment_ranges.values(), key=lambda one: one.minimum)
+    ranges = sorted(_of_vnis(config), key=lambda one: one.minimum)
     if not ranges:
         yield default
         return
@@ -159,15 +179,37 @@ def spans(config: Config, project_id: str, default: Span) -> Iterator[Span]:
     yield first, last
 
 
+def _of_vnis(config: Config) -> Iterator[NetworkSegmentRange]:
+    return (one for one in config.network_segment_ranges.values() if one.network_type == VXLAN)
+
+
+def of_vlans(config: Config, physical: str, project_id: str) -> list[NetworkSegmentRange]:
+    """The ranges that a project's new network gets a VLAN from: its own, then those that are
+    shared; those of ``physical``, or of any physical network."""
+    return sorted(
+        (
+            one for one in config.network_segment_ranges.values()
+            if one.network_type == VLAN and physical in ("", one.physical_network)
+            and (one.shared or one.project_id == project_id)
+        ),
+        key=lambda one: (one.shared, one.physical_network, one.minimum),
+    )
+
+
 def within(config: Config, vni: int, default: Span) -> bool:
     """Whether some range has a VNI."""
     return default[0] <= vni <= default[1] or any(
-        one.minimum <= vni <= one.maximum for one in config.network_segment_ranges.values()
+        one.minimum <= vni <= one.maximum for one in _of_vnis(config)
     )
 
 
 def _check(draft: Draft, made: NetworkSegmentRange) -> None:
     """Raises RuleError 400 for what is no range, 409 where another has some of it."""
+    if made.network_type == VLAN and not 1 <= made.minimum <= made.maximum <= LAST_VLAN:
+        raise bad_request(
+            f"Invalid network VLAN range: '{made.minimum}:{made.maximum}'. VLANs are 1 to "
+            f"{LAST_VLAN}, and the minimum is not above the maximum.", "NetworkVlanRangeError",
+        )
     if not FIRST <= made.minimum <= made.maximum <= LAST:
         raise bad_request(
             f"Invalid network tunnel range: '{made.minimum}:{made.maximum}'. VNIs are {FIRST} to "
@@ -176,6 +218,7 @@ def _check(draft: Draft, made: NetworkSegmentRange) -> None:
     others = sorted(
         one.id for one in draft.config.network_segment_ranges.values()
         if one.id != made.id and one.minimum <= made.maximum and made.minimum <= one.maximum
+        and (one.network_type, one.physical_network) == (made.network_type, made.physical_network)
     )
     if others:
         raise conflict(
@@ -190,5 +233,5 @@ def _referenced(id: str, vnis: list[int]) -> RuleError:
     return conflict(
         "NetworkSegmentRangeReferencedByProject",
         f"Network Segment Range {id} is referenced by one or more project networks: they have its "
-        f"VNIs {shown}.",
+        f"VNIs or VLANs {shown}.",
     )

@@ -9,6 +9,7 @@ from ryu_apps.control.elements.elements import MAX_VTEPS
 from ryu_apps.control.kinds import OvsFacts, Uplink
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from ryu_apps.southbound.ovsdb.contents.encap_types import encap_types
+from ryu_apps.southbound.ovsdb.contents.physical_networks import attachments
 from ryu_apps.southbound.ovsdb.contents.text import shown
 from ryu_apps.southbound.ovsdb.contents.uplinks import capabilities
 from ryu_apps.southbound.ovsdb.endpoints import TUNNEL_MARK, marked_endpoint
@@ -211,6 +212,7 @@ def describe(
                 capabilities=what,
                 uplinks=uplinks,
                 encapsulations=encaps,
+                attachments=attachments(replica, row, bridge_name(row)),
             ),
         ),
         "",

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ryu_apps.control.messages import Interface, TunnelStatus
+from ryu_apps.southbound.ovsdb.contents.physical_networks import PATCH_MARK
 from ryu_apps.southbound.ovsdb.contents.rows import (
     bridge_name,
     claim_of,
@@ -45,7 +46,8 @@ class View:
     """The integration bridge's claims and tunnels.
 
     ``bridge``: (UUID, row) of the integration bridge or None.  ``claims``: interface name -> value.
-    ``tunnels``: endpoint -> status.  ``uplinks``: of the other bridges.
+    ``tunnels``: endpoint -> status.  ``uplinks``: of the other bridges.  ``patches``: names of the
+    interfaces of any bridge that bear the mark of our patch ports.
     """
 
     def __init__(self, replica: Replica) -> None:
@@ -54,6 +56,7 @@ class View:
         self.claims: dict[str, Interface] = {}
         self.tunnels: dict[Endpoint, TunnelStatus] = {}
         self.uplinks = Uplinks(replica)
+        self.patches: set[str] = set()
         self._members: dict[str, str] = {}
         self._claim_of: dict[str, Interface] = {}
         self._tunnel_of: dict[str, TunnelStatus] = {}
@@ -116,8 +119,23 @@ class View:
             if uuid in old_ports and uuid in new_ports:
                 self._join(uuid, new, touched)
         self._refresh(touched, changes.get("Interface", {}), result)
+        for old, new in changes.get("Interface", {}).values():
+            self._follow_patch(old, new, result)
         self.uplinks.follow(changes, self.bridge[0] if self.bridge is not None else None)
         return result
+
+    def _follow_patch(self, old: Row | None, new: Row | None, result: Changes) -> None:
+        was = old is not None and PATCH_MARK in old["external_ids"]
+        now = new is not None and PATCH_MARK in new["external_ids"]
+        if was and old is not None:
+            self.patches.discard(old["name"])
+        if now and new is not None:
+            self.patches.add(new["name"])
+        if was != now or (
+            was and old is not None and new is not None
+            and any(old[column] != new[column] for column in ("type", "options", "external_ids"))
+        ):
+            result.configuration = True
 
     def _find_bridge(self) -> tuple[str, Row] | None:
         root = self.replica.root

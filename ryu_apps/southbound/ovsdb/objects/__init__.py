@@ -13,14 +13,16 @@ from typing import Any
 from ryu_apps.southbound.ovsdb.objects.context import Context
 from ryu_apps.southbound.ovsdb.objects.controllers import controllers
 from ryu_apps.southbound.ovsdb.objects.installed import installed_interfaces
+from ryu_apps.southbound.ovsdb.objects.patch_ports import patch_ports
 from ryu_apps.southbound.ovsdb.objects.tunnel_ports import tunnel_ports
-from vrouter_ovs.state import ControllerTarget, InterfaceInstalled, Key, TunnelPort
+from vrouter_ovs.state import ControllerTarget, InterfaceInstalled, Key, PatchPort, TunnelPort
 
 __all__ = ["KINDS", "Context"]
 
 KINDS: dict[str, Callable[[Context, Mapping[Key, Any]], None]] = {
     ControllerTarget.kind: controllers,
     TunnelPort.kind: tunnel_ports,
+    PatchPort.kind: patch_ports,
     InterfaceInstalled.kind: installed_interfaces,
 }
 """Kind -> its function, in the order of a transaction."""
