@@ -35,8 +35,11 @@ def single(obj: StateObject) -> StateObject:
 
 
 def was_there(obj: StateObject) -> bool:
-    """Whether that version had such objects: no router had a way out."""
-    if type(obj) in (GatewayPort, NatRefusals, PhysicalNetwork, Segment) or (type(obj) in (Route, RemoteMac) and obj.watch):
+    """Whether that version had such objects: no router had a way out, no network a physical
+    segment."""
+    if type(obj) in (GatewayPort, NatRefusals, PhysicalNetwork, Segment):
+        return False
+    if type(obj) in (Route, RemoteMac) and obj.watch:
         return False
     return type(obj) is not Route or not any(type(hop) is OutsideHop for hop in obj.hops)
 
