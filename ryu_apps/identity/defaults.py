@@ -24,6 +24,7 @@ AGENT = "get_agent"
 AVAILABILITY_ZONE, FLAVOR = "get_availability_zone", "get_flavor"
 SERVICE_PROFILE, SERVICE_PROVIDER = "get_service_profile", "get_service_provider"
 NETWORK_IP_AVAILABILITY = "get_network_ip_availability"
+QOS_RULE_TYPE, QOS_RULE_TYPE_DETAILS = "get_rule_type", "get_rule_type:drivers"
 AUTO_TOPOLOGY = "get_auto_allocated_topology"
 DELETE_AUTO_TOPOLOGY = "delete_auto_allocated_topology"
 _READER = "rule:admin_only or role:reader"
@@ -39,6 +40,8 @@ BASE = (
     policy.RuleDefault(FLAVOR, _READER, "List flavors"),
     policy.RuleDefault(SERVICE_PROFILE, "rule:admin_only", "List service profiles"),
     policy.RuleDefault(SERVICE_PROVIDER, _READER, "List service providers"),
+    policy.RuleDefault(QOS_RULE_TYPE, _READER, "List types of rules of QoS policies"),
+    policy.RuleDefault(QOS_RULE_TYPE_DETAILS, "rule:admin_only", "What they can say"),
     policy.RuleDefault(NETWORK_IP_AVAILABILITY, "rule:admin_only or role:service",
                        "How many addresses of networks are used"),
     policy.RuleDefault(

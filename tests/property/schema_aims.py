@@ -17,7 +17,8 @@ _KINDS = {
 }
 """What fields name whose names do not say it."""
 _SINGULAR = {"rbac-policies": "rbac_policy", "vrouters": "element", "quotas": "project",
-             "auto-allocated-topology": "project", "network-ip-availabilities": "network"}
+             "auto-allocated-topology": "project", "network-ip-availabilities": "network",
+             "policies": "qos_policy"}
 _AIMED = 0.8
 """How many of the ids are of something that there is."""
 
@@ -82,6 +83,7 @@ def _of_path(path: list[str], name: str) -> str:
     if name not in ("id", "alias"):
         return name.removesuffix("_id")
     before = path[path.index(f"{{{name}}}") - 1]
+    before = before.removeprefix("alias_")
     return _SINGULAR.get(before, before.removesuffix("s").replace("-", "_"))
 
 

@@ -165,6 +165,15 @@ class Site:
             make("rbac-policies", "rbac_policy", object_type="network", object_id=network,
                  action="access_as_shared", target_tenant=self.red)
             self.view.states[port] = PortState("ACTIVE", "hv1", ELEMENT)
+        policy = self._make(
+            self.root, "/v2.0/qos/policies", "policy", name="q", project_id=self.red)["id"]
+        for kind, fields in (
+            ("bandwidth_limit_rule", {"max_kbps": 1}), ("packet_rate_limit_rule", {"max_kpps": 1}),
+            ("dscp_marking_rule", {"dscp_mark": 8}), ("minimum_bandwidth_rule", {"min_kbps": 1}),
+            ("minimum_packet_rate_rule", {"min_kpps": 1}),
+        ):
+            self._make(self.root, f"/v2.0/qos/policies/{policy}/{kind}s", kind, **fields)
+        self.ids["rule_type"] = ["bandwidth_limit", "dscp_marking", "packet_rate_limit"]
         for kind in ("segment", "network_segment_range"):
             found = self.ask("GET", f"/v2.0/{kind}s", token=self.root).json[f"{kind}s"]
             self.ids[kind] = [one["id"] for one in found]

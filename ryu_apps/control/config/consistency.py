@@ -97,6 +97,7 @@ def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
     elif isinstance(item, SecurityGroupRule):
         yield from _missing(config, "security_group", item.remote_group_id)
         yield from _missing(config, "address_group", item.remote_address_group_id)
+    yield from _missing(config, "qos_policy", getattr(item, "qos_policy_id", ""))
     for field, (first, last) in (("vni", VNI_RANGE), ("rd_index", RD_INDEX_RANGE)):
         number: Any = getattr(item, field, first)
         if type(number) is not int or not first <= number <= last:

@@ -39,6 +39,8 @@ from ryu_apps.control.config.resources.port import (
     FixedIp,
     Port,
 )
+from ryu_apps.control.config.resources.qos_policy import QOS_POLICY, QosPolicy
+from ryu_apps.control.config.resources.qos_rules import RULE_KINDS, QosRule
 from ryu_apps.control.config.resources.quota import QUOTA, Limit, Quota
 from ryu_apps.control.config.resources.rbac_policy import RBAC_POLICY, RbacPolicy
 from ryu_apps.control.config.resources.resource import Resource
@@ -63,8 +65,9 @@ __all__ = [
     "AddressGroup", "AddressPair", "AddressScope", "Binding", "Change",
     "DefaultSecurityGroupRules", "DhcpOption", "ExternalGateway", "ExtraRoute", "FixedIp",
     "FloatingIP", "HostRoute", "Kind", "Limit", "Network", "NetworkSegmentRange", "Pool", "Port",
-    "Quota", "RbacPolicy", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Segment",
-    "Subnet", "SubnetPool", "TemplateRule", "means_the_same", "normalized",
+    "QosPolicy", "QosRule", "Quota", "RbacPolicy", "Resource", "Router", "SecurityGroup",
+    "SecurityGroupRule", "Segment", "Subnet", "SubnetPool", "TemplateRule", "means_the_same",
+    "normalized",
 ]
 
 KINDS: dict[str, Kind] = {
@@ -72,7 +75,7 @@ KINDS: dict[str, Kind] = {
     for kind in (
         NETWORK, SUBNET, PORT, ROUTER, SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP,
         ADDRESS_SCOPE, SUBNETPOOL, DEFAULT_SECURITY_GROUP_RULE, RBAC_POLICY, QUOTA,
-        NETWORK_SEGMENT_RANGE, FLOATINGIP,
+        NETWORK_SEGMENT_RANGE, FLOATINGIP, QOS_POLICY, *RULE_KINDS,
     )
 }
 """All kinds that are stored by name, in the order in which the API lists them."""

@@ -24,7 +24,12 @@ from ryu_apps.northbound.bodies.schemas import (
 from ryu_apps.northbound.listing.attributes import Attributes
 from ryu_apps.northbound.node import schemas as node
 from ryu_apps.northbound.read_only.declared import READ_ONLY
-from ryu_apps.northbound.resources import default_security_group_rules, port_bindings, quotas
+from ryu_apps.northbound.resources import (
+    default_security_group_rules,
+    port_bindings,
+    qos_rules,
+    quotas,
+)
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.tags import TagsBody
 
@@ -51,6 +56,8 @@ def of(collections: Sequence[Collection]) -> dict[str, Any]:
                           {name: one.attributes[name] for name in one.shown}, hidden)
         found |= create_request(one.title, one.name, one.plural, one.create_body, MAX_BULK)
         found[f"{one.title}UpdateRequest"] = wrapper(one.name, ref(one.update_body.__name__))
+        if qos_rules.Alias in one.below:
+            found |= qos_rules.alias_schemas(one)
     for read in (*READ_ONLY, _DEFAULT_RULES.READ):
         shown = {name: kind for name, kind in read.attributes.items()
                  if name not in read.filter_only}

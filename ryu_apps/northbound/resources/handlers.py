@@ -223,8 +223,12 @@ class Handlers:
         return self._reply(call, 201, audit.committed(self._configuration.commit, plan), single)
 
     def update(self, call: Call, id: str, **within: str) -> Reply:
+        return self.updated(call, id, parsing.unwrap(call.json(), self.collection.name), **within)
+
+    def updated(self, call: Call, id: str, request: Any, **within: str) -> Reply:
+        """Update by ``request``, the body without its wrapper."""
         c = self.collection
-        body = parsing.parse(c.update_body, parsing.unwrap(call.json(), c.name), c.shown, "PUT")
+        body = parsing.parse(c.update_body, request, c.shown, "PUT")
         context = self._env.context(call)
         item = self.commit_one(
             call, id, "update", self._updating(id, body, context),

@@ -12,7 +12,7 @@ from ryu_apps.control.config.resources.network import NETWORK
 from ryu_apps.control.config.rules import networks
 from ryu_apps.control.config.scopes import network_scope
 from ryu_apps.control.config.zones import ZONE
-from ryu_apps.northbound.bodies.fields import Names, Text, Vni, integer, only
+from ryu_apps.northbound.bodies.fields import Names, Text, UuidOrNone, Vni, integer, only
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
     INTEGER,
@@ -45,7 +45,7 @@ class NetworkUpdate(standard.Described):
     mdns: Mdns = Field("", alias="vpn:mdns")
     vlan_transparent: only(False) = None
     vlan_qinq: only(False) = Field(None, alias="qinq")
-    qos_policy_id: only() = None
+    qos_policy_id: UuidOrNone = None
     segments: only([]) = None
     pvlan: only(False) = None
 
@@ -87,6 +87,7 @@ def view(item: Network, within: Within) -> View:
         "vpn:flood_unknown": item.flood_unknown,
         "vpn:mdns": item.mdns,
         "dns_domain": item.dns_domain,
+        "qos_policy_id": item.qos_policy_id or None,
         **standard.standard(item),
     }
 
@@ -117,6 +118,7 @@ COLLECTION = Collection(
         "availability_zone_hints": list_of(), "availability_zones": list_of(),
         "vpn:rd_index": INTEGER, "vpn:import_targets": list_of(), "vpn:export_targets": list_of(),
         "vpn:flood_unknown": BOOLEAN, "vpn:mdns": STRING, "dns_domain": STRING,
+        "qos_policy_id": or_null("string"),
     },
     extensions={
         "external-net": ("Neutron external network", "Networks that routers have gateways on"),

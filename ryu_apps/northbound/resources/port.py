@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.dns_names import assignments
 from ryu_apps.control.config.model import FLOATING_IP, SYSTEM_OWNERS, Port
+from ryu_apps.control.config.qos import network_policy
 from ryu_apps.control.config.resources.port import PORT
 from ryu_apps.control.config.rules.ports import ports
 from ryu_apps.northbound.base import DOWN, NodeView
@@ -22,6 +23,7 @@ from ryu_apps.northbound.bodies.fields import (
     Prefix,
     Text,
     Uuid,
+    UuidOrNone,
     Uuids,
     only,
 )
@@ -38,6 +40,7 @@ from ryu_apps.northbound.listing.attributes import (
     as_text,
     list_of,
     objects,
+    or_null,
 )
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, State, View
@@ -76,7 +79,7 @@ class PortUpdate(standard.Described):
     ) = None
     security_groups: Uuids | None = []
     extra_dhcp_opts: Annotated[list[DhcpOptionBody], Field(max_length=64)] | None = None
-    qos_policy_id: only() = None
+    qos_policy_id: UuidOrNone = None
     dns_name: Text = ""
     dns_domain: Text = ""
     data_plane_status: only() = None
@@ -93,7 +96,14 @@ class PortCreate(PortUpdate, standard.Owned):
     network_id: Uuid
 
 
-def view(item: Port, network_domain: str) -> View:
+class OfNetwork(NamedTuple):
+    """What is shown of a port's network: its DNS domain, the id of its QoS policy."""
+
+    domain: str
+    qos_policy_id: str
+
+
+def view(item: Port, network: OfNetwork) -> View:
     return {
         "id": item.id,
         "name": item.name,
@@ -126,16 +136,18 @@ def view(item: Port, network_domain: str) -> View:
         "dns_domain": item.dns_domain,
         "dns_assignment": [
             {"ip_address": one.ip_address, "hostname": one.hostname, "fqdn": one.fqdn}
-            for one in assignments(item, network_domain)
+            for one in assignments(item, network.domain)
         ],
+        "qos_policy_id": item.qos_policy_id or None,
+        "qos_network_policy_id": network.qos_policy_id or None,
         **standard.standard(item),
     }
 
 
-def _network_domain(config: Config, item: Port) -> str:
-    """The DNS domain of a port's network."""
+def _of_network(config: Config, item: Port) -> OfNetwork:
     network = config.networks.get(item.network_id)
-    return network.dns_domain if network is not None else ""
+    domain = network.dns_domain if network is not None else ""
+    return OfNetwork(domain, network_policy(config, item.network_id))
 
 
 def _add_states(node_view: NodeView, found: list[View], new: bool) -> None:
@@ -167,7 +179,7 @@ COLLECTION = Collection(
     update_body=PortUpdate,
     rules=ports,
     view=view,
-    extra=_network_domain,
+    extra=_of_network,
     attributes={
         **standard.ATTRIBUTES,
         "name": STRING, "network_id": STRING, "status": STATUS, "admin_state_up": BOOLEAN,
@@ -179,7 +191,8 @@ COLLECTION = Collection(
         "allowed_address_pairs": objects(ip_address=as_prefix, mac_address=as_mac),
         "security_groups": list_of(),
         "extra_dhcp_opts": objects(opt_name=as_text, opt_value=as_text, ip_version=as_integer),
-        "dns_name": STRING, "dns_domain": STRING,
+        "dns_name": STRING, "dns_domain": STRING, "qos_policy_id": or_null("string"),
+        "qos_network_policy_id": or_null("string"),
         "dns_assignment": objects(ip_address=as_address, hostname=str.lower, fqdn=str.lower),
     },
     state=State(frozenset({"status", "binding:host_id", "binding:vif_type"}), _add_states),
@@ -202,6 +215,8 @@ COLLECTION = Collection(
         "port-security": ("Port Security", "Anti-spoofing of a port or network can be turned off"),
         "port-security-groups-filtering": (
             "Port filtering on security groups", "Ports are found by their security groups"),
+        "qos-port-network-policy": (
+            "QoS port network policy ID", "Ports show the QoS policy of their network"),
         "tag-ports-during-bulk-creation": (
             "Tag ports during bulk creation", "New ports can have tags at once"),
     },

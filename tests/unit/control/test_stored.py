@@ -36,7 +36,7 @@ KEYS = {
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "shared", "mtu", "port_security_enabled",
         "import_targets", "export_targets", "dns_domain", "flood_unknown", "mdns",
         "availability_zone_hints", "segment_name", "segment_description", "segment_tags",
-        "external", "network_type", "physical_network", "vlan_id", *TAIL,
+        "external", "network_type", "physical_network", "vlan_id", "qos_policy_id", *TAIL,
     ),
     "subnet": (
         "id", "network_id", "cidr", *HEAD, "gateway_ip", "enable_dhcp", "allocation_pools",
@@ -47,7 +47,7 @@ KEYS = {
         "id", "network_id", "mac_address", *HEAD, "admin_state_up", "fixed_ips", "device_id",
         "device_owner", "requested_host", "binding_profile", "port_security_enabled",
         "allowed_address_pairs", "security_groups", "unfiltered", "dns_name", "dns_domain",
-        "extra_dhcp_opts", "bindings", *TAIL,
+        "extra_dhcp_opts", "bindings", "qos_policy_id", *TAIL,
     ),
     "router": (
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "import_targets", "export_targets",

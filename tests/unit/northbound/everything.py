@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from ryu_apps.northbound.resources.collection import Collection
 from tests.unit.northbound.api_client import Node, options
 
 ENOUGH = 5
 """So many of each there are at least."""
+
+
+def located(node: Node, path: str, parent: Collection | None) -> str:
+    """Where the members of a collection are: of a nested one those of a parent that has some."""
+    if parent is None:
+        return path
+    root = located(node, parent.root, parent.parent)
+    last = path.rpartition("/")[2]
+    found = [f"{root}/{one['id']}/{last}" for one in node.get(root)[parent.plural]]
+    return next((below for below in found if any(node.get(below).values())), found[0])
 
 
 def _post(node: Node, path: str, kind: str, /, **fields: Any) -> dict[str, Any]:
@@ -119,4 +130,19 @@ def populated() -> Node:
     ):
         _post(node, "network_segment_ranges", "network_segment_range", network_type="vxlan",
               minimum=minimum, maximum=minimum + 9, **fields)
+    policies = [
+        _post(node, "qos/policies", "policy", **fields)["id"] for fields in (
+            {"name": "gold", "tags": ["a", "b"]}, {"name": "gold", "project_id": "p"},
+            {"is_default": True, "project_id": "q"}, {"shared": True, "tags": ["a"]},
+            {"description": "d"},
+        )]
+    for path, rules in (
+        ("bandwidth_limit_rule", [{"max_kbps": 1000}, {"max_kbps": 9, "direction": "ingress"}]),
+        ("packet_rate_limit_rule", [{"max_kpps": 1}, {"max_kpps": 2, "direction": "ingress"}]),
+        ("dscp_marking_rule", [{"dscp_mark": 26}]),
+        ("minimum_bandwidth_rule", [{"min_kbps": 10}]),
+        ("minimum_packet_rate_rule", [{"min_kpps": 1, "direction": "any"}]),
+    ):
+        for rule in rules:
+            _post(node, f"qos/policies/{policies[0]}/{path}s", path, **rule)
     return node

@@ -6,6 +6,7 @@ import pytest
 
 from ryu_apps.northbound.resources.declared import COLLECTIONS
 from tests.unit.northbound.api_client import Node
+from tests.unit.northbound.everything import located
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +28,20 @@ def node():
     node.make("subnet", network_id=outside, cidr="203.0.113.0/24")
     node.make("floatingip", floating_network_id=outside)
     node.make("router", external_gateway_info={"network_id": outside})
+    policy = node.call("POST", "/v2.0/qos/policies", {"policy": {}})["policy"]["id"]
+    for name, rule in (
+        ("bandwidth_limit_rule", {"max_kbps": 1}), ("packet_rate_limit_rule", {"max_kpps": 1}),
+        ("dscp_marking_rule", {"dscp_mark": 8}), ("minimum_bandwidth_rule", {"min_kbps": 1}),
+        ("minimum_packet_rate_rule", {"min_kpps": 1}),
+    ):
+        node.call("POST", f"/v2.0/qos/policies/{policy}/{name}s", {name: rule})
     yield node
     node.close()
 
 
 @pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda one: one.path)
 def test_an_answer_has_the_attributes_that_are_declared(node, collection):
-    found = node.get(collection.root)[collection.plural]
+    found = node.get(located(node, collection.root, collection.parent))[collection.plural]
     assert found
     for one in found:
         assert set(one) == collection.shown
@@ -48,7 +56,7 @@ JSON_TYPES = {
 @pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda one: one.path)
 def test_a_value_is_of_the_type_that_is_declared(node, collection):
     """A filter converts its text to this type, and finds nothing where it is another one."""
-    for one in node.get(collection.root)[collection.plural]:
+    for one in node.get(located(node, collection.root, collection.parent))[collection.plural]:
         for name in collection.attributes.keys() & one.keys():
             declared = collection.attributes[name]
             if "enum" in declared.schema:

@@ -32,17 +32,21 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "address-scope", "subnet_allocation", "default-subnetpools", "subnetpool-prefix-ops",
         "segment", "standard-attr-segment",
         "quotas", "quota_details", "rbac-policies", "security-groups-shared-filtering",
+        "qos", "qos-default", "qos-rules-alias", "qos-rule-type-details", "qos-rule-type-filter",
+        "qos-bw-limit-direction", "qos-bw-minimum-ingress", "qos-pps", "qos-pps-minimum",
+        "qos-pps-minimum-rule-alias", "qos-port-network-policy",
     } <= listed
     assert not listed & {
         "security-group-remote-address-group", "address-pairs", "agent", "auto-allocated-topology",
         "flavors", "l3-flavors", "router-gateway-ip-qos",
+        "qos-fip", "qos-gateway-ip", "port-resource-request", "port-resource-request-groups",
     }
     assert not listed & {alias for alias in map(unsupported.extension_of, (
-        "/v2.0/qos/policies", "/v2.0/trunks", "/v2.0/bgpvpn"))}
+        "/v2.0/trunks", "/v2.0/bgpvpn"))}
 
 
 @pytest.mark.parametrize("path,alias", [
-    ("qos/policies", "qos"), ("trunks", "trunk"), ("local_ips.json", "local_ip"),
+    ("trunks", "trunk"), ("local_ips.json", "local_ip"),
     ("log/logs", "logging"),
     ("floatingips/x/port_forwardings", "floating-ip-port-forwarding"),
     ("routers/x/l3-agents", "l3_agent_scheduler"), ("bgpvpn/bgpvpns/x", "bgpvpn"),

@@ -12,7 +12,7 @@ from tests.unit.northbound.api_client import Node
 from tests.unit.northbound.everything import populated
 
 REVISED = [one for one in COLLECTIONS if "revision_number" in one.shown]
-OTHERS = [one for one in COLLECTIONS if one not in REVISED]
+OTHERS = [one for one in COLLECTIONS if one not in REVISED and one.parent is None]
 
 
 @pytest.fixture(scope="module")

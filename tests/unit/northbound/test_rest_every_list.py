@@ -16,8 +16,9 @@ from ryu_apps.northbound.listing.attributes import (
     as_text,
 )
 from ryu_apps.northbound.read_only.declared import READ_ONLY
+from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
-from tests.unit.northbound.everything import ENOUGH, populated
+from tests.unit.northbound.everything import ENOUGH, located, populated
 
 LITERAL = (as_text, as_boolean, as_integer)
 """Conversions of a filter's text that make no two different values equal."""
@@ -30,10 +31,14 @@ class Listed(NamedTuple):
     shown: frozenset[str]
     stored: bool
     key: str = "id"
+    parent: Collection | None = None
 
 
 EVERY = [
-    *(Listed(one.root, one.plural, one.attributes, one.shown, True) for one in COLLECTIONS),
+    # What is nested is as few as its kind of parent has of it.
+    *(Listed(one.root, one.plural, one.attributes, one.shown, one.parent is None,
+             parent=one.parent)
+      for one in COLLECTIONS),
     *(Listed(f"/v2.0/{one.path}", one.plural, one.attributes,
              frozenset(one.attributes) - one.filter_only, False, one.key)
       for one in READ_ONLY),
@@ -48,8 +53,9 @@ def node():
 
 
 @pytest.fixture(params=EVERY, ids=lambda one: one.path.removeprefix("/v2.0/"))
-def listed(request):
-    return request.param
+def listed(node, request):
+    one = request.param
+    return one._replace(path=located(node, one.path, one.parent))
 
 
 def items(node, listed, *query):

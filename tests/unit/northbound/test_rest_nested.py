@@ -258,7 +258,7 @@ def test_a_parent_that_is_not_seen_is_not_there(site):
 def test_clients_are_told_of_it(site):
     resources = site.call(RED, "GET", "")["resources"]
     assert [one["links"][0]["href"].partition("/v2.0/")[2] for one in resources
-            if one["name"] == "policy"] == ["trial/policies"]
+            if one["name"] == "policy"] == ["qos/policies", "trial/policies"]
     assert not [one for one in resources if one["name"] == "limit"]
     assert site.call(RED, "GET", "extensions/trial")["extension"]["name"] == "Trial"
     site.refused(RED, "GET", "trial/nothing", 404, "HTTPNotFound")

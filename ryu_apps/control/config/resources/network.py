@@ -14,7 +14,7 @@ from ryu_apps.control.config.resources.access import (
     owner,
     shared,
 )
-from ryu_apps.control.config.resources.kind import Index, Kind
+from ryu_apps.control.config.resources.kind import Index, Kind, by_field
 from ryu_apps.control.config.resources.resource import Resource
 
 VXLAN, FLAT, VLAN = NETWORK_TYPES = ("vxlan", "flat", "vlan")
@@ -51,6 +51,7 @@ class Network(Resource):
     network_type: str = "vxlan"
     physical_network: str = ""
     vlan_id: int = 0
+    qos_policy_id: str = ""
 
     @property
     def segmentation_id(self) -> int | None:
@@ -88,7 +89,10 @@ NETWORK = Kind(
             "segments": SYSTEM, "provider:*": SYSTEM, "vpn:*": SYSTEM,
         },
     ),
-    indexes=(BY_VNI, BY_RD_INDEX, BY_SEGMENT, BY_VLAN),
+    indexes=(
+        BY_VNI, BY_RD_INDEX, BY_SEGMENT, BY_VLAN,
+        by_field("networks_by_qos_policy", "qos_policy_id"),
+    ),
     quota=100,
     shareable=True,
 )

@@ -92,6 +92,7 @@ class Port(Resource):
     dns_domain: str = ""
     extra_dhcp_opts: tuple[DhcpOption, ...] = ()
     bindings: tuple[Binding, ...] = ()
+    qos_policy_id: str = ""
 
     schema: ClassVar[int] = 2
     """2: ports have security groups; who does not know them would take a filtered port for an open
@@ -168,6 +169,7 @@ PORT = Kind(
         by_field("ports_by_device", "device_id"),
         by_field("ports_by_network", "network_id"),
         by_field("ports_by_group", "security_groups"),
+        by_field("ports_by_qos_policy", "qos_policy_id"),
         # (network id, MAC) -> port ids.
         Index("ports_by_mac", lambda port: ((port.network_id, port.mac_address),)),
         Index("ports_by_subnet", lambda port: map(_subnet_of, port.fixed_ips)),

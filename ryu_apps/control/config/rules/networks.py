@@ -24,6 +24,7 @@ from ryu_apps.control.config.rules.draft import (
     project,
 )
 from ryu_apps.control.config.rules.placement import zone_hints
+from ryu_apps.control.config.rules.qos import use as qos
 
 MIN_MTU = {4: 68, 6: 1280}
 """What each IP version needs (RFC 791 section 3.2, RFC 8200 section 5)."""
@@ -36,6 +37,8 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
     vni, rd_index = identifiers(
         draft, None if provided.physical_network else body.get("segmentation_id"), context, owner
     )
+    policy = body.get("qos_policy_id") or qos.default_policy(draft, owner)
+    name = body.get("name") or "without a name"
     network = draft.put(
         "network",
         Network(
@@ -53,6 +56,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             mdns=mdns(body.get("mdns"), context),
             availability_zone_hints=zone_hints(body.get("availability_zone_hints")),
             external=body.get("external") or False,
+            qos_policy_id=qos.chosen(draft, "network", name, {"qos_policy_id": policy}),
             **common(body, context),
         ),
     )
@@ -79,6 +83,8 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
         fields["dns_domain"] = dns_domain(body["dns_domain"])
     if "mdns" in body:
         fields["mdns"] = mdns(body["mdns"], context)
+    if "qos_policy_id" in body:
+        fields["qos_policy_id"] = qos.chosen(draft, "network", id, body, old.qos_policy_id)
     if body.get("external") is not None:
         fields["external"] = body["external"]
     network = draft.replace("network", old, context, **fields)

@@ -47,10 +47,17 @@ def _of_subnetpool(config: Config, id: str) -> Iterator[Any]:
         yield config.subnets[subnet]
 
 
+def _of_qos_policy(config: Config, id: str) -> Iterator[Any]:
+    for port in config.ports_by_qos_policy.get(id, ()):
+        yield config.ports[port]
+    for network in config.networks_by_qos_policy.get(id, ()):
+        yield config.networks[network]
+
+
 USES: Mapping[str, Callable[[Config, str], Iterator[Any]]] = {
     "network": _of_network, "security_group": _of_security_group,
     "address_group": _of_address_group, "address_scope": _of_address_scope,
-    "subnetpool": _of_subnetpool,
+    "subnetpool": _of_subnetpool, "qos_policy": _of_qos_policy,
 }
 """Kind that can be shared -> what uses one of them."""
 

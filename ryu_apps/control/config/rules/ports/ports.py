@@ -24,6 +24,7 @@ from ryu_apps.control.config.rules.ports import (
     fixed_ips,
     mac_addresses,
 )
+from ryu_apps.control.config.rules.qos import use as qos
 from ryu_apps.control.config.rules.routing import floatingips
 from ryu_apps.control.config.rules.security import security_groups
 
@@ -70,6 +71,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Port:
             dns_name=dns.dns_name(body.get("dns_name")),
             dns_domain=dns.dns_domain(body.get("dns_domain")),
             extra_dhcp_opts=dhcp_options.merged((), body.get("extra_dhcp_opts")),
+            qos_policy_id=qos.chosen(draft, "port", fields["id"], body),
             **fields,
         ),
     )
@@ -118,6 +120,8 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Por
     for name, read in (("dns_name", dns.dns_name), ("dns_domain", dns.dns_domain)):
         if name in body:
             fields[name] = read(body[name])
+    if "qos_policy_id" in body:
+        fields["qos_policy_id"] = qos.chosen(draft, "port", id, body, old.qos_policy_id)
     if body.get("extra_dhcp_opts"):
         options = dhcp_options.merged(old.extra_dhcp_opts, body["extra_dhcp_opts"])
         fields["extra_dhcp_opts"] = options
