@@ -19,6 +19,7 @@ BENCHES = {
     "compare": ("bench.compare", "the same beside OVN"),
     "restart": ("bench.restart", "a node, a switch, an owner die under thousands of ports"),
     "edge-flood": ("bench.edge_flood", "a VM that floods: its neighbour and its node"),
+    "flood-passes": ("bench.flood_passes", "a frame for all of a network, by ports and VTEPs"),
     "logins": ("bench.logins", "what a client feels of others who guess passwords and tokens"),
     "dataplane": ("bench.dataplane", "CPU seconds per GB, passes, cold-cache RTT"),
 }

@@ -13,12 +13,22 @@ from pathlib import Path
 
 from lab.hosts.open_vswitch import schema_path
 from vrouter_ovs.schema.tables import TABLE_NAMES
-from vrouter_ovs.state import StateObject
+from vrouter_ovs.state import FLOWS, GROUP, StateObject
 from vrouter_ovs.state.meters import meter_pools, meters
 from vrouter_ovs.wire import encode
+from vrouter_ovs.wire.buckets import encode_group
 from vrouter_ovs.wire.encode import Encoded
+from vrouter_ovs.wire.groups import (
+    GROUP_ADD,
+    GROUP_DELETE,
+    EncodedGroup,
+    decode_group_descs,
+    group_desc_request,
+    group_mod,
+)
 
 BRIDGE = "br-int"
+OFPG_ALL = 0xFFFF_FFFC
 
 
 class Sandbox:
@@ -221,6 +231,17 @@ class OpenFlow:
             if not message[11] & 1:
                 return flows
 
+    def read_groups(self) -> dict[int, EncodedGroup]:
+        xid = self.next_xid()
+        self.send(group_desc_request(xid))
+        found: dict[int, EncodedGroup] = {}
+        while True:
+            message, errors = self.until(19, xid)
+            assert not errors
+            found.update((group.id, group) for group in decode_group_descs(message[16:]))
+            if not message[11] & 1:
+                return found
+
     def make_meters(self, new_connections: int = 0) -> None:
         """The pool of meters, which the flows of a Punt need."""
         data = [
@@ -245,9 +266,15 @@ class OpenFlow:
     def clear(self) -> None:
         flows = self.read_flows()
         assert not self.flow_mods(encode.DELETE_STRICT, list(flows.values()))
+        every = EncodedGroup(OFPG_ALL, 0, b"")
+        self.send(group_mod(GROUP_DELETE, every, self.next_xid()))
 
     def install(self, objects: list[StateObject]) -> dict[bytes, Encoded]:
-        flows = [flow for obj in objects for flow in encode.encode_object(obj)]
+        groups = [encode_group(obj) for obj in objects if obj.target == GROUP]
+        self.send(b"".join(group_mod(GROUP_ADD, group, self.next_xid()) for group in groups))
+        flows = [
+            flow for obj in objects if obj.target == FLOWS for flow in encode.encode_object(obj)
+        ]
         errors = self.flow_mods(encode.ADD, flows)
         assert not errors, [encode.decode_error(error) for error in errors]
         return {flow.key: flow for flow in flows}

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow.groups import GroupOperation, VrouterGroups
 from vrouter_ovs.state import ALL, SELECT, Bucket, Group
+from vrouter_ovs.wire.buckets import encode_group
 from vrouter_ovs.wire.groups import (
     GROUP_ADD,
     GROUP_DELETE,
     GROUP_MODIFY,
     EncodedGroup,
-    encode_group,
     is_our_group,
 )
 

@@ -56,7 +56,7 @@ _MAP = (
         " on the way to a VTEP with several underlay paths the tunnel port, 65535 where none is"
         " live",
     ),
-    (_register("bucket", 5), "the ECMP bucket, or the part of a long flood list"),
+    (_register("bucket", 5), "the ECMP bucket, or which flood list, and which part of a long one"),
     (
         _register("policy", 6),
         "the policy set whose rules are asked, of the sender or of the receiver, and in the top bit"

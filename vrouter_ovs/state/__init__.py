@@ -37,10 +37,9 @@ from vrouter_ovs.state.database import (
     tunnel_port_key,
 )
 from vrouter_ovs.state.endpoint import Endpoint
+from vrouter_ovs.state.flood import Flood, FloodParts, FloodRemotes, flood_parts, flood_parts_key
 from vrouter_ovs.state.forwarding import (
     BridgedHop,
-    Flood,
-    FloodRemotes,
     LocalHop,
     LocalMac,
     OutsideHop,
@@ -73,11 +72,13 @@ __all__ = [
     "METADATA_ADDRESSES", "METADATA_MAC", "METER", "OPENFLOW", "OVSDB", "OWNER_KNOWN",
     "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER", "SELECT", "STANDBY", "STANDBY_WATCHED",
     "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket", "ControllerTarget",
-    "DnsServer", "Endpoint", "Evi", "Flood", "FloodRemotes", "Gateway", "GatewayPort", "Group",
+    "DnsServer", "Endpoint", "Evi", "Flood", "FloodParts",
+    "FloodRemotes", "Gateway", "GatewayPort", "Group",
     "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort", "Metadata", "MeterPool",
     "NatRefusals", "Neighbor", "OutsideHop", "PatchPort", "PeerAddress", "PhysicalNetwork",
     "Policy", "Preferred", "Punt", "RemoteHop", "RemoteMac", "Route", "Rule", "Segment",
-    "StateBase", "StateObject", "Tunnel", "TunnelPort", "Vrf", "Vrouter", "tunnel_key",
+    "StateBase", "StateObject", "Tunnel", "TunnelPort", "Vrf", "Vrouter", "flood_parts",
+    "flood_parts_key", "tunnel_key",
     "tunnel_port_key",
 ]
 
@@ -85,7 +86,8 @@ StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer |
     Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress |
     Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort |
-    NatRefusals | PhysicalNetwork | Segment | PatchPort
+    NatRefusals | PhysicalNetwork | Segment | PatchPort |
+    FloodParts
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
 TARGET_OF: dict[str, str] = {kind: cls.target for kind, cls in KINDS.items()}

@@ -1,4 +1,4 @@
-"""Where packets go: MACs of an EVI, prefixes of a VRF, and what goes to all."""
+"""Where packets for one receiver go: MACs of an EVI, prefixes of a VRF."""
 
 from __future__ import annotations
 
@@ -119,34 +119,3 @@ class Route(StateBase):
     @property
     def depends_on_peers(self) -> bool:
         return any(type(hop) is RemoteHop for hop in self.hops)
-
-
-@dataclass(frozen=True, slots=True)
-class Flood(StateBase):
-    """Where broadcast and multicast of an EVI go: local OpenFlow ports, and then to the EVI's
-    :class:`FloodRemotes`.  It depends on no peer: a new port hears the others at once."""
-
-    kind: ClassVar[str] = "flood"
-    evi: int
-    ports: tuple[int, ...]
-
-    @property
-    def key(self) -> Key:
-        return ("flood", self.evi)
-
-
-@dataclass(frozen=True, slots=True)
-class FloodRemotes(StateBase):
-    """The hops that broadcast and multicast of an EVI go to, a copy to each.
-
-    What came from a tunnel goes to local ports only (split horizon, RFC 8365 section 5).
-    """
-
-    kind: ClassVar[str] = "floodremotes"
-    depends_on_peers: ClassVar[bool] = True
-    evi: int
-    remotes: tuple[BridgedHop, ...]
-
-    @property
-    def key(self) -> Key:
-        return ("floodremotes", self.evi)

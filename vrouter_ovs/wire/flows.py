@@ -21,7 +21,7 @@ from vrouter_ovs.schema.fields import PACKET_FIELDS, Field, pack_value
 from vrouter_ovs.schema.flow import CONTROLLER, Flow
 from vrouter_ovs.schema.registers import REGISTERS
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS
-from vrouter_ovs.wire.groups import OFPAT_OUTPUT, group_id
+from vrouter_ovs.wire.groups import group_id
 
 NICIRA = 0x00002320
 RESUBMIT_TABLE, REG_LOAD, REG_MOVE, MULTIPATH, OUTPUT_REG = 14, 7, 6, 10, 15
@@ -31,7 +31,7 @@ CHECK_LARGER = 49
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
 NAT, NAT_SOURCE, NAT_IPV4_MIN = 36, 1, 1
 ZONE_BITS = 16
-OFPAT_PUSH_VLAN = 17
+OFPAT_OUTPUT, OFPAT_PUSH_VLAN = 0, 17
 OFPAT_POP_VLAN, OFPAT_POP_MPLS, OFPAT_GROUP, OFPAT_DEC_NW_TTL, OFPAT_SET_FIELD = 18, 20, 22, 24, 25
 OFPAT_EXPERIMENTER = 0xFFFF
 OFPIT_GOTO_TABLE, OFPIT_APPLY_ACTIONS, OFPIT_METER = 1, 4, 6

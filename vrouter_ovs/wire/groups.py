@@ -1,7 +1,7 @@
 """Groups as OpenFlow 1.4 messages (6.5 group table modification; 7.3.5.10 group description).
 
-Buckets are encoded as Open vSwitch writes them in a description, so that a group that was read back
-equals the one that was sent, byte for byte.  A group bears no cookie: ours are known by their ids.
+What is in a group is encoded in :mod:`vrouter_ovs.wire.buckets`.  A group bears no cookie: ours are
+known by their ids.
 """
 
 from __future__ import annotations
@@ -11,17 +11,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.state import FAST_FAILOVER, GROUP_TYPES, SELECT, Group
 
-OFPAT_OUTPUT = 0
 OFPT_GROUP_MOD, OFPT_MULTIPART_REQUEST, OFPMP_GROUP_DESC = 15, 18, 7
 GROUP_ADD, GROUP_MODIFY, GROUP_DELETE = 0, 1, 2
-GROUP_BASE, GROUP_BITS = 0x5600_0000, 24
-"""All ids with this in the high byte are ours; the rest is the object's number."""
-ANY = 0xFFFF_FFFF
-_TYPES = dict(zip(GROUP_TYPES, (0, 1, 3), strict=True))
-"""OFPGT_ALL, OFPGT_SELECT, OFPGT_FF."""
-_BUCKET = struct.Struct("!HHII4xHHIH6x")
+GROUP_BASE, GROUP_BITS = 0x5600_0000, 25
+"""All ids with this in the high bits are ours; the rest is the object's number."""
 _ENTRY = struct.Struct("!HBxI")
 
 
@@ -43,24 +37,6 @@ def group_id(number: int) -> int:
 def is_our_group(wire_id: int) -> bool:
     """Whether a group with this id is ours."""
     return wire_id >> GROUP_BITS == GROUP_BASE >> GROUP_BITS
-
-
-def encode_group(group: Group) -> EncodedGroup:
-    """A group as it is sent and read back.  Raises PipelineError."""
-    if group.type not in _TYPES:
-        raise PipelineError(f"no group is of type {group.type!r}")
-    watches = group.type == FAST_FAILOVER
-    try:
-        buckets = b"".join(
-            _BUCKET.pack(
-                32, bucket.weight if group.type == SELECT else 0,
-                bucket.ofport if watches else ANY, ANY, OFPAT_OUTPUT, 16, bucket.ofport, 0,
-            )
-            for bucket in group.buckets
-        )  # fmt: skip
-    except struct.error as error:
-        raise PipelineError(f"group {group.group}: {error}") from None
-    return EncodedGroup(group_id(group.group), _TYPES[group.type], buckets)
 
 
 def group_mod(command: int, group: EncodedGroup, xid: int) -> bytes:

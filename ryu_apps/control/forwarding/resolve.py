@@ -37,6 +37,8 @@ from vrouter_ovs.state import (
     RemoteHop,
     RemoteMac,
     Route,
+    flood_parts,
+    flood_parts_key,
 )
 
 MAX_HOPS = 32
@@ -322,8 +324,19 @@ class Resolver:
                 hops = leaves[supported] = flood_hops(paths, supported)
             ports = tuple(sorted(present.get(element, {}).values()))
             others = tuple([hop for hop in hops if hop.endpoint.vtep != vtep])
-            self._desired.put(element, scope, Flood(vni, ports))
+            self._put_list(element, scope, Flood(vni, ports))
+            remotes = FloodRemotes(vni, others)
             if others:
-                self._desired.put(element, scope, FloodRemotes(vni, others))
+                self._put_list(element, scope, remotes)
             else:
-                self._desired.delete(element, scope, ("floodremotes", vni))
+                self._desired.delete(element, scope, remotes.key)
+                self._desired.delete(element, scope, flood_parts_key(remotes))
+
+    def _put_list(self, element: str, scope: Scope, flood: Flood | FloodRemotes) -> None:
+        """A flood list, and the group of its parts where it has some."""
+        self._desired.put(element, scope, flood)
+        parts = flood_parts(flood)
+        if parts is not None:
+            self._desired.put(element, scope, parts)
+        else:
+            self._desired.delete(element, scope, flood_parts_key(flood))

@@ -13,14 +13,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.state import Group, Key
-from vrouter_ovs.wire.groups import (
-    GROUP_ADD,
-    GROUP_DELETE,
-    GROUP_MODIFY,
-    EncodedGroup,
-    encode_group,
-)
+from vrouter_ovs.state import FloodParts, Group, Key
+from vrouter_ovs.wire.buckets import encode_group
+from vrouter_ovs.wire.groups import GROUP_ADD, GROUP_DELETE, GROUP_MODIFY, EncodedGroup
 
 
 class GroupOperation(NamedTuple):
@@ -34,10 +29,11 @@ class GroupOperation(NamedTuple):
 
 class VrouterGroups:
     """``rejected``: objects that cannot be encoded, or that the switch refused, and why.
-    ``deferred``: see messages.Defer: groups are added, but neither changed nor deleted."""
+    ``deferred``: see messages.Defer: groups are added, but none is deleted, nor changed where it
+    depends on peers."""
 
     def __init__(self) -> None:
-        self.objects: dict[Key, Group] = {}
+        self.objects: dict[Key, Group | FloodParts] = {}
         self.installed: dict[int, EncodedGroup] = {}
         self.rejected: dict[Key, str] = {}
         self.deferred = True
@@ -48,7 +44,7 @@ class VrouterGroups:
 
     # ------------------------------------------------------------ input
 
-    def change(self, key: Key, group: Group | None) -> None:
+    def change(self, key: Key, group: Group | FloodParts | None) -> None:
         """Take over a new, changed or (None) deleted object."""
         self.objects.pop(key, None)
         self.rejected.pop(key, None)
@@ -107,7 +103,7 @@ class VrouterGroups:
                 continue
             if have is None:
                 operations.append(GroupOperation(GROUP_ADD, *desired))
-            elif not self.deferred:
+            elif not (self.deferred and self.objects[desired[1]].depends_on_peers):
                 operations.append(GroupOperation(GROUP_MODIFY, *desired))
         return operations
 

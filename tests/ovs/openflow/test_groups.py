@@ -26,7 +26,8 @@ from vrouter_ovs.state import (
     Group,
     MeterPool,
 )
-from vrouter_ovs.wire.groups import encode_group, group_id, is_our_group
+from vrouter_ovs.wire.buckets import encode_group
+from vrouter_ovs.wire.groups import group_id, is_our_group
 
 BOTH = (Bucket(1), Bucket(2))
 FAILOVER = Group(7, FAST_FAILOVER, BOTH)
@@ -177,11 +178,11 @@ def test_while_held_groups_are_added_and_not_changed(node, switch):
 def test_a_group_that_the_switch_refuses_is_told_and_the_rest_is_done(node, switch):
     join(node, switch)
     bad = Group(9, FAST_FAILOVER, (Bucket(0xFFFFFFF0),))  # no port has such a number
-    wrong = Group(1 << 24, ALL, BOTH)
+    wrong = Group(1 << 25, ALL, BOTH)
     node.acked("hv1", node.program("hv1", bad, wrong, FAILOVER, to_group(1), Evi(100)))
     refused = {event.key: event for event in node.seen if isinstance(event, ObjectRefused)}
     assert set(refused) == {bad.key, wrong.key}
-    assert "24 bits" in refused[wrong.key].reason
+    assert "25 bits" in refused[wrong.key].reason
     assert set(groups(switch)) == {group_id(7)} == named(switch)
     # When it comes right, flows that were refused because they name it are tried again.
     node.acked("hv1", node.program("hv1", to_group(2, 9)))

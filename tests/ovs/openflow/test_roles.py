@@ -9,9 +9,10 @@ import pytest
 from lab.beds.sandbox import OpenFlow, Sandbox
 from vrouter_ovs.state import ALL, Bucket, Group
 from vrouter_ovs.wire import encode as wire
+from vrouter_ovs.wire.buckets import encode_group
 from vrouter_ovs.wire.flow_monitor import ADDED, decode_flow_updates, flow_monitor_request
 from vrouter_ovs.wire.flows import Encoded
-from vrouter_ovs.wire.groups import GROUP_ADD, encode_group, group_mod
+from vrouter_ovs.wire.groups import GROUP_ADD, group_mod
 from vrouter_ovs.wire.roles import (
     EQUAL,
     MASTER,

@@ -14,6 +14,7 @@ from vrouter_ovs.state import (
     OVSDB,
     TARGET_OF,
     TARGETS,
+    FloodParts,
     Group,
     MeterPool,
     StateBase,
@@ -27,7 +28,7 @@ def of(target: str) -> set[type]:
 def test_each_target_reconciles_its_kinds_and_no_other() -> None:
     assert of(FLOWS) == set(RENDERERS)
     assert of(OVSDB) == {KINDS[kind] for kind in ROWS}
-    assert of(GROUP) == {Group}
+    assert of(GROUP) == {Group, FloodParts}
     assert of(METER) == {MeterPool}
     assert set(TARGET_OF.values()) == set(TARGETS)
 

@@ -55,7 +55,8 @@ EXAMPLES = (
     RemoteMac(100, MAC, (bridged("192.0.2.1", 100),), relay=True),
     Route(900, "10.7.0.1/32", (routed("192.0.2.1", 900, MAC),), relay=True),
 )
-FLOWS = tuple(flow for example in EXAMPLES for flow in render(example))
+LONG = Flood(102, tuple(range(1, 402)))
+FLOWS = tuple(flow for example in (*EXAMPLES, LONG) for flow in render(example))
 with declared():
     TYPED_FLOWS = tuple(
         flow
@@ -286,7 +287,7 @@ def test_long_flood_lists_stay_below_a_message() -> None:
         *encode.encode_object(Flood(100, ports)),
         *encode.encode_object(FloodRemotes(100, remotes)),
     ]
-    assert len(flows) == 1 + 6 + 1 + 4
+    assert len(flows) == 2 + 40 + 2 + 16
     assert all(len(flow.body) <= MAX_BODY for flow in flows)
     outputs = [
         action

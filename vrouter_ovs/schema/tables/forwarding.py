@@ -208,9 +208,24 @@ TABLES: tuple[Table, ...] = (
         " horizon is that send takes nothing that came from a tunnel.",
         matches=names("evi bucket"),
         miss=DropReason.NO_FLOOD_LIST,
-        priorities=(Priority("list", 100, "a flood list, or a part of one"),),
+        priorities=(
+            Priority("list", 100, "a flood list"),
+            Priority("parts", 90, "the parts of a long one, each of which begins anew"),
+        ),
         sets=names("tun_id vtep tun_ipv6_dst tunnel_type bucket out_port"),
-        next=("flood", "send", "deliver"),
+        next=("flood", "part", "send", "deliver"),
+        outputs=True,
+    ),
+    Table(
+        117,
+        "part",
+        "Replication to the members of one part of a flood list that is too long for one pass"
+        " through the switch: a group has sent a copy of the frame here, which begins anew.",
+        matches=names("evi bucket"),
+        miss=DropReason.NO_FLOOD_LIST,
+        priorities=(Priority("part", 100, "a part of a flood list"),),
+        sets=names("tun_id vtep tun_ipv6_dst tunnel_type out_port"),
+        next=("send", "deliver"),
     ),
     Table(
         120,
