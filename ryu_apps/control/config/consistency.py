@@ -24,10 +24,12 @@ from ryu_apps.control.config.model import (
     SecurityGroupRule,
     Subnet,
     SubnetPool,
+    Trunk,
 )
 from ryu_apps.control.config.resources.default_security_group_rule import ONLY, PARENT
 from ryu_apps.control.config.resources.network import NETWORK_TYPES, VLAN, VXLAN, segment_id
 from ryu_apps.control.kinds import is_physical_network
+from vrouter_ovs.numbers import SUBPORT_NUMBERS
 
 VNI_RANGE = (1, (1 << 24) - 1)
 LAST_VLAN = 4094
@@ -94,6 +96,8 @@ def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
         yield from _subnetpool(config, item)
     elif isinstance(item, FloatingIP):
         yield from _floatingip(config, item)
+    elif isinstance(item, Trunk):
+        yield from _trunk(config, item)
     elif isinstance(item, SecurityGroupRule):
         yield from _missing(config, "security_group", item.remote_group_id)
         yield from _missing(config, "address_group", item.remote_address_group_id)
@@ -208,6 +212,21 @@ def _router(config: Config, router: Router) -> Iterator[str]:
             yield f"its route to {net} has a next hop of another IP version: {nexthop}"
 
 
+def _trunk(config: Config, trunk: Trunk) -> Iterator[str]:
+    yield from _missing(config, "port", trunk.port_id)
+    first, last = SUBPORT_NUMBERS
+    for one in trunk.sub_ports:
+        yield from _missing(config, "port", one.port_id)
+        if one.port_id in config.trunks_by_port:
+            yield f"its subport {one.port_id} is the parent of a trunk"
+        if one.segmentation_type != VLAN or not 1 <= one.segmentation_id <= LAST_VLAN:
+            yield f"its subport {one.port_id} has no VLAN"
+        if not first <= one.number <= last:
+            yield f"its subport {one.port_id} has the number {one.number}"
+    if len({one.segmentation_id for one in trunk.sub_ports}) < len(trunk.sub_ports):
+        yield "two of its subports have one VLAN"
+
+
 def _subnetpool(config: Any, pool: SubnetPool) -> Iterator[str]:
     yield from _missing(config, "address_scope", pool.address_scope_id)
     space = prefix_space.of_texts(pool.prefixes)
@@ -238,6 +257,8 @@ def _shared(config: Any) -> Iterator[str]:
         ("MAC on a network", config.ports_by_mac), ("address", config.ports_by_address),
         ("VLAN of a physical network", config.networks_by_vlan),
         ("default subnet pool of an IP version", config.default_subnetpools),
+        ("parent port", config.trunks_by_port), ("subport", config.trunks_by_subport),
+        ("subport number", config.trunks_by_number),
     ):
         for key, members in index.items():
             if len(members) > 1:

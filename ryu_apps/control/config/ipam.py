@@ -16,7 +16,16 @@ from typing import Any
 
 from ryu_apps.control import ids
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import Change, Network, Pool, Port, Resource, Router, Subnet
+from ryu_apps.control.config.model import (
+    Change,
+    Network,
+    Pool,
+    Port,
+    Resource,
+    Router,
+    Subnet,
+    Trunk,
+)
 from vrouter_ovs.addresses import (
     ipv4_bytes,
     ipv4_text,
@@ -24,6 +33,7 @@ from vrouter_ovs.addresses import (
     mac_bytes,
     modified_eui64,
 )
+from vrouter_ovs.numbers import SUBPORT_NUMBERS
 
 RD_INDEX_RANGE = (1, 65535)
 NEW_RD_INDEXES = (1, ids.MPLS_INSTANCES)
@@ -45,7 +55,8 @@ class AllocatingConfig(Config):
         self.hints: dict[str, int] = {}
         """Subnet id -> nothing below this is free."""
         self.numbers: dict[str, dict[int, int]] = {}
-        """"vni", "rd_index" -> where a range begins -> nothing from there to below this is free."""
+        """Kind of number, as "vni" -> where a range begins -> nothing from there to below this is
+        free."""
 
     def apply(self, change: Change) -> Resource | None:
         old = super().apply(change)
@@ -66,14 +77,22 @@ class AllocatingConfig(Config):
                         hints[fixed.subnet_id] = value
         elif type(old) is Subnet:
             hints.pop(old.id, None)
+        elif type(old) is Trunk:
+            kept = {one.number for one in new.sub_ports} if new is not None else set()
+            for one in old.sub_ports:
+                if one.number not in kept:
+                    self._free("subport number", one.number)
         elif type(old) in (Network, Router) and (
             new is None or new.vni != old.vni or new.rd_index != old.rd_index
         ):
             for name, number in (("vni", old.vni), ("rd_index", old.rd_index)):
-                known = self.numbers.get(name, {})
-                for first, hint in known.items():
-                    if first <= number < hint:
-                        known[first] = number
+                self._free(name, number)
+
+    def _free(self, name: str, number: int) -> None:
+        known = self.numbers.get(name, {})
+        for first, hint in known.items():
+            if first <= number < hint:
+                known[first] = number
 
 
 def _hints(config: Config) -> dict[str, int]:
@@ -243,6 +262,11 @@ def lowest_vni(config: Config, ranges: Iterable[tuple[int, int]]) -> int:
 def lowest_rd_index(config: Config) -> int:
     """The lowest free route distinguisher index, 1-65535.  Raises Exhausted."""
     return _lowest(config, "rd_index", config.by_rd_index, NEW_RD_INDEXES)
+
+
+def lowest_subport_number(config: Config) -> int:
+    """The lowest number that no subport has.  Raises Exhausted."""
+    return _lowest(config, "subport number", config.trunks_by_number, SUBPORT_NUMBERS)
 
 
 def _lowest(config: Config, name: str, used: dict[int, Any], limits: tuple[int, int]) -> int:

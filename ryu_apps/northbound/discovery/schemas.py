@@ -29,6 +29,7 @@ from ryu_apps.northbound.resources import (
     port_bindings,
     qos_rules,
     quotas,
+    trunk,
 )
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.tags import TagsBody
@@ -52,6 +53,7 @@ def of(collections: Sequence[Collection]) -> dict[str, Any]:
     found: dict[str, Any] = dict(generated["$defs"])
     for one in collections:
         hidden = {name for name in one.shown if anyone not in one.kind.access.attribute(name).read}
+        hidden |= one.optional
         found |= _answers(one.title, one.name, one.plural,
                           {name: one.attributes[name] for name in one.shown}, hidden)
         found |= create_request(one.title, one.name, one.plural, one.create_body, MAX_BULK)
@@ -68,7 +70,9 @@ def of(collections: Sequence[Collection]) -> dict[str, Any]:
     found |= {
         action.answer.name: action.answer.schema for action in actions if action.answer is not None
     }
-    return found | _GENERAL | node.SCHEMAS | port_bindings.SCHEMAS | quotas.SCHEMAS
+    return (
+        found | _GENERAL | node.SCHEMAS | port_bindings.SCHEMAS | quotas.SCHEMAS | trunk.SCHEMAS
+    )
 
 
 _GENERAL: dict[str, Any] = {

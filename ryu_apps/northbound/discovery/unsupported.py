@@ -28,7 +28,6 @@ _EXTENSIONS = (
     ("security-groups-default-statefulness", "security-groups-default-statefulness"),
     ("sfc", "sfc"),
     ("taas", "taas"),
-    ("trunk", "trunks"),
     ("vpnaas", "vpn"),
 )
 _BY_PATH = {

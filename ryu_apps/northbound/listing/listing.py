@@ -185,13 +185,17 @@ def links(url: str, query: Any, shown: list[View], listing: Listing) -> list[dic
     return found
 
 
-def select(view: View, fields: set[str], hidden: Collection[str] = ()) -> View:
-    """Only the attributes asked for, all when none were; none that is hidden from the client."""
-    if not fields and not hidden:
+def select(
+    view: View, fields: set[str], hidden: Collection[str] = (), optional: Collection[str] = ()
+) -> View:
+    """Only the attributes asked for, all when none were; none that is hidden from the client, and
+    of those that are ``optional`` none without a value."""
+    if not fields and not hidden and not optional:
         return view
     return {
         key: value for key, value in view.items()
         if (not fields or key in fields) and key not in hidden
+        and (value is not None or key not in optional)
     }
 
 

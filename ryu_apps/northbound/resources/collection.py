@@ -26,7 +26,8 @@ class Action:
     """``PUT .../<id>/<name>``: ``rule(draft, id, body, context)``.
 
     Its result is the answer as it stands, of the schema ``answer``; without one it is the resource,
-    to be shown.  ``refusals``: statuses besides those of all actions.
+    to be shown, with ``bare`` without its name around it.  ``refusals``: statuses besides those of
+    all actions.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Action:
     body: type[Body]
     answer: Schema | None = None
     refusals: tuple[int, ...] = ()
+    bare: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Collection:
     and of several in bodies; by default the kind's name and the end of the path.
 
     ``attributes``: all that ``view`` has, with their types; ``filter_only``: those of them by which
-    lists can be filtered and sorted, but which no answer shows.  ``view(resource, extra)``;
+    lists can be filtered and sorted, but which no answer shows; ``optional``: those that only some
+    of them have.  ``view(resource, extra)``;
     ``extra(config, resource)`` looks up what the view needs.
 
     ``rules``: a module with create(draft, body, context), update(draft, id, body, context) and
@@ -91,6 +94,7 @@ class Collection:
     state: State | None = None
     standing: Standing | None = None
     filter_only: frozenset[str] = frozenset()
+    optional: frozenset[str] = frozenset()
     refusals: tuple[int, ...] = ()
     before_list: Callable[[Environment, Call, dict[str, set[str]]], None] | None = None
     below: tuple[Callable[[Any, Environment], Any], ...] = ()

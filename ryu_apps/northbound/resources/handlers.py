@@ -67,7 +67,8 @@ class Handlers:
             found.append(
                 Route("PUT", f"{member}/{action.name}", self._action(action),
                       action.name.replace("_", " ").capitalize(), tag, action.body.__name__,
-                      one if action.answer is None else action.answer.name,
+                      action.answer.name if action.answer is not None
+                      else c.title if action.bare else one,
                       refusals=action.refusals, conditional=True)
             )
         return found
@@ -102,7 +103,8 @@ class Handlers:
             self._add_states(shown)
         body: dict[str, Any] = {
             c.plural: [
-                listing.select(view, asked.fields, hidden | c.filter_only) for view in shown
+                listing.select(view, asked.fields, hidden | c.filter_only, c.optional)
+                for view in shown
             ]
         }
         if asked.paged or cut:
@@ -147,7 +149,8 @@ class Handlers:
         view = self._view(*self._configuration.read(find))
         self._add_states([view])
         return Reply(200, {
-            self.collection.name: listing.select(view, fields, self._hidden(call))
+            self.collection.name: listing.select(
+                view, fields, self._hidden(call), self.collection.optional)
         })
 
     def visible(self, config: Config, call: Call, id: str, within: dict[str, str]) -> Any:
@@ -197,7 +200,7 @@ class Handlers:
             lambda config: [self._seen(config, call, item) for item in items])]
         self._add_states(found, new=status == 201)
         hidden = self._hidden(call)
-        found = [listing.select(view, set(), hidden) for view in found]
+        found = [listing.select(view, set(), hidden, c.optional) for view in found]
         return Reply(status, {c.name: found[0]} if single else {c.plural: found})
 
     # ------------------------------------------------------------ writing
@@ -266,9 +269,10 @@ class Handlers:
                 call, id, "update", lambda draft: action.rule(draft, id, body, context),
                 within=within,
             )
-            if action.answer is None:
-                return self._reply(call, 200, [result], True)
-            return Reply(200, result)
+            if action.answer is not None:
+                return Reply(200, result)
+            reply = self._reply(call, 200, [result], True)
+            return Reply(200, reply.body[self.collection.name]) if action.bare else reply
 
         return handle
 

@@ -45,6 +45,7 @@ from ryu_apps.northbound.listing.attributes import (
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, State, View
 from ryu_apps.northbound.resources.port_bindings import PortBindings
+from ryu_apps.northbound.resources.trunk import sub_ports
 
 
 class FixedIpBody(Body):
@@ -96,14 +97,16 @@ class PortCreate(PortUpdate, standard.Owned):
     network_id: Uuid
 
 
-class OfNetwork(NamedTuple):
-    """What is shown of a port's network: its DNS domain, the id of its QoS policy."""
+class Beside(NamedTuple):
+    """What is shown of a port's network, its DNS domain and the id of its QoS policy, and the
+    ``trunk_details`` of a trunk's parent."""
 
     domain: str
     qos_policy_id: str
+    carries: View | None
 
 
-def view(item: Port, network: OfNetwork) -> View:
+def view(item: Port, beside: Beside) -> View:
     return {
         "id": item.id,
         "name": item.name,
@@ -136,18 +139,31 @@ def view(item: Port, network: OfNetwork) -> View:
         "dns_domain": item.dns_domain,
         "dns_assignment": [
             {"ip_address": one.ip_address, "hostname": one.hostname, "fqdn": one.fqdn}
-            for one in assignments(item, network.domain)
+            for one in assignments(item, beside.domain)
         ],
         "qos_policy_id": item.qos_policy_id or None,
-        "qos_network_policy_id": network.qos_policy_id or None,
+        "qos_network_policy_id": beside.qos_policy_id or None,
+        "trunk_details": beside.carries,
         **standard.standard(item),
     }
 
 
-def _of_network(config: Config, item: Port) -> OfNetwork:
+def _beside(config: Config, item: Port) -> Beside:
     network = config.networks.get(item.network_id)
     domain = network.dns_domain if network is not None else ""
-    return OfNetwork(domain, network_policy(config, item.network_id))
+    return Beside(domain, network_policy(config, item.network_id), _trunk_details(config, item))
+
+
+def _trunk_details(config: Config, item: Port) -> View | None:
+    for trunk_id in config.trunks_by_port.get(item.id, ()):
+        return {
+            "trunk_id": trunk_id,
+            "sub_ports": [
+                {**one, "mac_address": config.ports[one["port_id"]].mac_address}
+                for one in sub_ports(config.trunks[trunk_id])
+            ],
+        }
+    return None
 
 
 def _add_states(node_view: NodeView, found: list[View], new: bool) -> None:
@@ -179,7 +195,7 @@ COLLECTION = Collection(
     update_body=PortUpdate,
     rules=ports,
     view=view,
-    extra=_of_network,
+    extra=_beside,
     attributes={
         **standard.ATTRIBUTES,
         "name": STRING, "network_id": STRING, "status": STATUS, "admin_state_up": BOOLEAN,
@@ -194,7 +210,9 @@ COLLECTION = Collection(
         "dns_name": STRING, "dns_domain": STRING, "qos_policy_id": or_null("string"),
         "qos_network_policy_id": or_null("string"),
         "dns_assignment": objects(ip_address=as_address, hostname=str.lower, fqdn=str.lower),
+        "trunk_details": OBJECT,
     },
+    optional=frozenset({"trunk_details"}),
     state=State(frozenset({"status", "binding:host_id", "binding:vif_type"}), _add_states),
     below=(PortBindings,),
     extensions={

@@ -25,6 +25,19 @@ def _post(node: Node, path: str, kind: str, /, **fields: Any) -> dict[str, Any]:
     return node.call("POST", f"/v2.0/{path}", {kind: fields})[kind]
 
 
+def _trunks(node: Node, network: str) -> None:
+    for vlans, fields in (
+        ((10, 20), {"name": "t", "tags": ["a", "b"]}), ((), {"name": "T", "project_id": "p"}),
+        ((10,), {"admin_state_up": False, "description": "d"}), ((), {"name": "t", "tags": ["b"]}),
+        ((4094,), {"project_id": "q", "tags": ["c d"]}),
+    ):
+        parent, *ports = [
+            node.make("port", network_id=network, fixed_ips=[])["id"] for _ in (0, *vlans)]
+        _post(node, "trunks", "trunk", port_id=parent, **fields, sub_ports=[
+            {"port_id": port, "segmentation_type": "vlan", "segmentation_id": vlan}
+            for port, vlan in zip(ports, vlans, strict=True)])
+
+
 def populated() -> Node:
     """Close it."""
     conf = options(unlimited=True)
@@ -101,6 +114,7 @@ def populated() -> Node:
          "extra_dhcp_opts": [{"opt_name": "mtu", "opt_value": "1400", "ip_version": 4}]},
     ):
         node.make("port", network_id=networks[0], **fields)
+    _trunks(node, networks[1])
     routers = [node.make("router", **fields)["id"] for fields in (
         {"name": "r", "tags": ["a", "b"]}, {"name": "R", "project_id": "p"}, {"name": "r"},
         {"admin_state_up": False, "description": "d"}, {"vpn:export_targets": ["64512:7"]},

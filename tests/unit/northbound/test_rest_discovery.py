@@ -42,11 +42,11 @@ def test_extensions_have_the_names_that_clients_look_for(node):
         "qos-fip", "qos-gateway-ip", "port-resource-request", "port-resource-request-groups",
     }
     assert not listed & {alias for alias in map(unsupported.extension_of, (
-        "/v2.0/trunks", "/v2.0/bgpvpn"))}
+        "/v2.0/bgpvpn",))}
 
 
 @pytest.mark.parametrize("path,alias", [
-    ("trunks", "trunk"), ("local_ips.json", "local_ip"),
+    ("local_ips.json", "local_ip"),
     ("log/logs", "logging"),
     ("floatingips/x/port_forwardings", "floating-ip-port-forwarding"),
     ("routers/x/l3-agents", "l3_agent_scheduler"), ("bgpvpn/bgpvpns/x", "bgpvpn"),

@@ -134,6 +134,8 @@ ACTIONS: dict[str, Callable[[Node], dict[str, Any]]] = {
     "remove_addresses": lambda node: {"addresses": ["10.0.0.7/32"]},
     "add_prefixes": lambda node: {"prefixes": ["100.64.0.0/16"]},
     "remove_prefixes": lambda node: {"prefixes": ["100.64.0.0/16"]},
+    "add_subports": lambda node: {"sub_ports": []},
+    "remove_subports": lambda node: {"sub_ports": []},
     "onboard_network_subnets": lambda node: {
         "network_id": node.get("/v2.0/networks?name=Red")["networks"][0]["id"]},
 }

@@ -157,7 +157,7 @@ def test_discovery(node):
         assert {one["collection"] for one in node.get(path)["resources"]} == {
             "networks", "subnets", "ports", "routers", "security_groups", "security_group_rules",
             "address_groups", "address_scopes", "subnetpools", "rbac_policies", "segments",
-            "network_segment_ranges", "floatingips", "policies"}
+            "network_segment_ranges", "floatingips", "policies", "trunks"}
     listed = [one["alias"] for one in node.get("/v2.0/extensions")["extensions"]]
     assert {"binding", "router", "provider", "standard-attr-tag"} <= set(listed)
     assert node.get("/v2.0/extensions/router")["extension"]["alias"] == "router"

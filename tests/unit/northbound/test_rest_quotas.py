@@ -111,8 +111,10 @@ def test_every_kind_has_one(node, kind):
     group = make(node, "security_group")["security_group"]["id"]
     outside = node.make("network", **{"router:external": True})["id"]
     node.make("subnet", network_id=outside, cidr="203.0.113.0/24")
+    port = make(node, "port", network_id=network)["port"]["id"]
     fields = {
         "floatingip": {"floating_network_id": outside},
+        "trunk": {"port_id": port},
         "subnet": {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24"},
         "port": {"network_id": network},
         "security_group_rule": {"security_group_id": group, "direction": "ingress"},

@@ -23,6 +23,7 @@ from ryu_apps.control.config.rules.ports import (
     dhcp_options,
     fixed_ips,
     mac_addresses,
+    trunks,
 )
 from ryu_apps.control.config.rules.qos import use as qos
 from ryu_apps.control.config.rules.routing import floatingips
@@ -175,6 +176,7 @@ def delete(draft: Draft, id: str, context: Context) -> None:
             f"Port {id} cannot be deleted directly via the port API: has device owner "
             f"{old.device_owner}.",
         )
+    trunks.untouched(draft, id)
     draft.delete("port", id)
     floatingips.port_changed(draft, old, None, context)
 

@@ -27,6 +27,7 @@ from ryu_apps.control.config.rules.draft import (
 )
 from ryu_apps.control.config.rules.networks import identifiers, targets
 from ryu_apps.control.config.rules.placement import flavor, zone_hints
+from ryu_apps.control.config.rules.ports import trunks
 from ryu_apps.control.config.rules.routing import external_gateways, extra_routes, floatingips
 
 
@@ -226,6 +227,7 @@ def _add_port(draft: Draft, router: Router, port: Port, context: Context) -> dic
             f"Unable to complete operation on port {port.id} for network {port.network_id}. Port "
             f"already has an attached device {port.device_id or port.device_owner}.",
         )
+    trunks.untouched(draft, port.id)
     if not port.fixed_ips:
         raise bad_request(
             f"Bad router request: Port {port.id} must have an IP address to be a router interface."
