@@ -45,6 +45,7 @@ from vrouter_ovs.state import (
     Route,
     Rule,
     Segment,
+    Trunks,
     Tunnel,
     Vrf,
     Vrouter,
@@ -127,6 +128,10 @@ EXAMPLES = (
     Segment(100, 12, 210, (DHCP4, DHCP6)),
     Segment(101, 12),
     LocalPort("p10", 10, 100, _PLAIN, ((_PLAIN, "10.0.0.10"),), outward=(ARP, ASK_DHCP4)),
+    Trunks(),
+    LocalPort(
+        "p11", 0xC000, 100, _MORE, ((_MORE, "10.0.0.11"),), parent=5, vlan=101,
+    ),
     Policy(0x2A),
     Rule(0x2A, INGRESS, 4, 6, 22, 25, peer=0x2A),
     Rule(0x2A, INGRESS, 4, 1, 8, 0, "192.0.2.0/24"),

@@ -34,7 +34,7 @@ PORT_HTTP = 80
 PORT_DHCP_SERVER, PORT_DHCP_CLIENT = 67, 68
 PORT_DHCPV6_CLIENT, PORT_DHCPV6_SERVER = 546, 547
 
-SUBPORT_NUMBERS = (0x9000, 0xFEFF)
+SUBPORT_NUMBERS = (0xC000, 0xFEFF)
 """What a trunk's subports have for numbers of OpenFlow ports.  ovs-vswitchd gives interfaces those
 below 0x8000 and leaves the others, up to OFPP_MAX, to controllers (alloc_ofp_port); so a number is
 a port's alone in whatever has 16 bits for it: the field in_port, and zones of connections."""

@@ -6,8 +6,17 @@ from collections.abc import Iterable
 
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.address_owners import own_addresses
-from ryu_apps.control.config.model import Change, Network, Port, Router, Subnet, means_the_same
+from ryu_apps.control.config.model import (
+    Change,
+    Network,
+    Port,
+    Router,
+    Subnet,
+    Trunk,
+    means_the_same,
+)
 from ryu_apps.control.config.service_addresses import is_link_local
+from ryu_apps.control.config.trunks import subports_of
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.tables import Tables
@@ -56,6 +65,8 @@ class Configurer:
                     for rule in (old, change.resource):
                         if rule is not None:
                             self._policies.group_changed(rule.security_group_id)
+                case "trunk":
+                    self._trunk(old, change.resource)
                 case "address_group":
                     self._policies.address_group_changed(change.id)
 
@@ -138,6 +149,15 @@ class Configurer:
                 )
                 for fixed in one.fixed_ips:
                     self._attachment(fixed.subnet_id)
+
+    def _trunk(self, old: Trunk | None, new: Trunk | None) -> None:
+        """Who claims the parent claims its subports."""
+        for port_id in {one.port_id: None for one in (old, new) if one is not None}:
+            subports = {one.port_id: one.number for one in subports_of(self._config, port_id)}
+            self._marks.claims.mark_all(self._elements.carry(port_id, subports))
+        for one in (old, new):
+            if one is not None:
+                self._claimed(sub.port_id for sub in one.sub_ports)
 
     def _owner(self, port: Port) -> None:
         """Routes of other nodes may have come before the port that their addresses are of."""

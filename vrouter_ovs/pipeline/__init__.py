@@ -24,6 +24,7 @@ from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, rend
 from vrouter_ovs.pipeline.ports.arrived import render_arrived
 from vrouter_ovs.pipeline.ports.connect import render_punt
 from vrouter_ovs.pipeline.ports.port import render_port
+from vrouter_ovs.pipeline.ports.subport import render_trunks
 from vrouter_ovs.pipeline.route import render_route
 from vrouter_ovs.pipeline.segment import render_physical_network, render_segment
 from vrouter_ovs.pipeline.tunnel import render_tunnel
@@ -51,6 +52,7 @@ from vrouter_ovs.state import (
     Rule,
     Segment,
     StateObject,
+    Trunks,
     Tunnel,
     Vrf,
     Vrouter,
@@ -67,6 +69,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     GatewayPort: render_gateway_port,
     NatRefusals: render_nat_refusals,
     LocalPort: render_port,
+    Trunks: render_trunks,
     Arrived: render_arrived,
     Metadata: render_metadata,
     Punt: render_punt,

@@ -9,6 +9,8 @@ which protocol: whoever sends one that is of no request gets it back, and makes 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.numbers import (
     ECHO_REPLY,
@@ -51,19 +53,20 @@ def echo_flows(tag: int) -> list[Flow]:
     port it came in, from the MAC it was sent to, which is the asker's own gateway even where it
     asked for the address of another one.  The TTL does not matter: it is not routed.
     """
-    local = ("from_tunnel", 0)
-    flows = []
+    flows = [
+        Flow("gateway", priority, match, (*turn, ("output", IN_PORT)), tag)
+        for priority, match, turn in echo_replies()
+    ]
+    return [*flows, Flow("gateway", "rest", (), to_node(PuntReason.TO_GATEWAY), tag)]
+
+
+def echo_replies() -> Iterator[tuple[str, tuple[tuple, ...], tuple[tuple, ...]]]:
+    """(priority, match, actions that make of a request its reply) of each flow that answers."""
+    local, ttl = ("from_tunnel", 0), ("set_field", "ip_ttl", 64)
     for ip, request, later, reply in ECHO:
         turned = (*_swap("eth_src", "eth_dst"), *_swap(f"{ip}_src", f"{ip}_dst"))
-        back = (("set_field", "ip_ttl", 64), ("output", IN_PORT))
-        flows += [
-            Flow(
-                "gateway", "echo", (*request, local),
-                (*turned, ("set_field", *reply), *back), tag,
-            ),
-            Flow("gateway", "later_fragment", (*later, local), (*turned, *back), tag),
-        ]  # fmt: skip
-    return [*flows, Flow("gateway", "rest", (), to_node(PuntReason.TO_GATEWAY), tag)]
+        yield "echo", (*request, local), (*turned, ("set_field", *reply), ttl)
+        yield "later_fragment", (*later, local), (*turned, ttl)
 
 
 def _swap(one: str, other: str) -> tuple[tuple, ...]:

@@ -34,7 +34,26 @@ ROUTER, SOLICITED, OVERRIDE = 1 << 31, 1 << 30, 1 << 29
 SOLICITATION = (
     ("eth_type", ETH_IPV6), ("ip_proto", PROTO_ICMPV6), ("icmpv6_type", NEIGHBOR_SOLICIT),
 )  # fmt: skip
-TO_ASKER = (("move", "holder", "in_port"), ("output_reg", "out_port"))
+TO_HOLDER = (("move", "holder", "in_port"),)
+TO_ASKER = (*TO_HOLDER, ("output_reg", "out_port"))
+ARP_ANSWER = (
+    ("move", "eth_src", "eth_dst"),
+    ("move", "claimed_mac", "eth_src"),
+    ("set_field", "arp_op", ARP_REPLY),
+    ("move", "arp_sha", "arp_tha"),
+    ("move", "arp_spa", "arp_tpa"),
+    ("move", "claimed_mac", "arp_sha"),
+    ("move", "claimed_ip3", "arp_spa"),
+)
+"""The actions that make of an ARP request its reply."""
+ADVERTISED = (
+    (*SOLICITATION[:2], ("icmpv6_type", NEIGHBOR_ADVERT)),
+    (
+        ("set_field", "nd_options_type", TARGET_LINK_LAYER_ADDRESS),
+        ("move", "eth_src", "nd_tll"),
+    ),
+)
+"""What the last step of an advertisement matches, and its actions."""
 LOOK_UP = (("set_field", "owner", 0), ("resubmit", "known"))
 
 
@@ -108,16 +127,7 @@ def answer_flows(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
             "answer",
             "known",
             (("eth_type", ETH_ARP), ANSWERED),
-            (
-                ("move", "eth_src", "eth_dst"),
-                ("move", "claimed_mac", "eth_src"),
-                ("set_field", "arp_op", ARP_REPLY),
-                ("move", "arp_sha", "arp_tha"),
-                ("move", "arp_spa", "arp_tpa"),
-                ("move", "claimed_mac", "arp_sha"),
-                ("move", "claimed_ip3", "arp_spa"),
-                *TO_ASKER,
-            ),
+            (*ARP_ANSWER, *TO_ASKER),
             tag,
         ),
         Flow("answer", "router", (*valid, ROUTERS), _advertise(ROUTER), tag),
@@ -129,12 +139,8 @@ def answer_flows(onward: tuple[tuple, ...], tag: int) -> list[Flow]:
         Flow(
             "advertise",
             "rest",
-            (*SOLICITATION[:2], ("icmpv6_type", NEIGHBOR_ADVERT)),
-            (
-                ("set_field", "nd_options_type", TARGET_LINK_LAYER_ADDRESS),
-                ("move", "eth_src", "nd_tll"),
-                *TO_ASKER,
-            ),
+            ADVERTISED[0],
+            (*ADVERTISED[1], *TO_ASKER),
             tag,
         ),
     ]

@@ -30,7 +30,7 @@ from vrouter_ovs.pipeline.policy import NEW, TRACKED
 from vrouter_ovs.pipeline.terms import ip_match, vni
 from vrouter_ovs.schema.fields import CT_STATES
 from vrouter_ovs.schema.flow import DROP, NO_PORT, Flow
-from vrouter_ovs.state import FIRST_NAT_ZONE, OWNER_ROUTER, GatewayPort, NatRefusals
+from vrouter_ovs.state import FIRST_NAT_ZONE, LAST_NAT_ZONE, OWNER_ROUTER, GatewayPort, NatRefusals
 
 SNAT, DNAT = CT_STATES["snat"], CT_STATES["dnat"]
 FAMILIES = (ETH_IPV4, ETH_IPV6)
@@ -39,7 +39,7 @@ FAMILIES = (ETH_IPV4, ETH_IPV6)
 def render_gateway_port(port: GatewayPort) -> tuple[Flow, ...]:
     """A score of flows, two more for each address, two for each gateway before this one.  Raises
     PipelineError for a zone that is a port's, or an address to translate to that is no IPv4 one."""
-    if port.snat and (not FIRST_NAT_ZONE <= port.zone < 1 << 16 or ":" in port.snat):
+    if port.snat and (not FIRST_NAT_ZONE <= port.zone <= LAST_NAT_ZONE or ":" in port.snat):
         raise PipelineError(f"no source translation: {port.snat} in zone {port.zone}")
     tag = cookie(port.key)
     return (*_taken(port, tag), *_inbound(port, tag), *_outbound(port, tag), *_leaving(port, tag))

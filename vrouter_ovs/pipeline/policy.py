@@ -23,11 +23,19 @@ from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import (
     ETH_IPV4,
     ETH_IPV6,
+    LISTENER_DONE,
+    LISTENER_QUERY,
+    LISTENER_REPORT,
+    LISTENER_REPORT2,
+    NEIGHBOR_ADVERT,
+    NEIGHBOR_SOLICIT,
     PROTO_ICMP,
     PROTO_ICMPV6,
     PROTO_SCTP,
     PROTO_TCP,
     PROTO_UDP,
+    ROUTER_ADVERT,
+    ROUTER_SOLICIT,
 )
 from vrouter_ovs.pipeline.port_blocks import blocks
 from vrouter_ovs.pipeline.terms import prefix_term, vni
@@ -46,6 +54,22 @@ _ETH_TYPES = {4: ETH_IPV4, 6: ETH_IPV6}
 PORT_FIELDS = {PROTO_TCP: "tcp_dst", PROTO_UDP: "udp_dst", PROTO_SCTP: "sctp_dst"}
 _ICMP = {4: (PROTO_ICMP, "icmpv4"), 6: (PROTO_ICMPV6, "icmpv6")}
 _PERMIT = (("set_field", "permit", 1),)
+
+
+MULTICAST_LISTENER = (LISTENER_QUERY, LISTENER_REPORT, LISTENER_DONE, LISTENER_REPORT2)
+
+
+def discovery_matches() -> Iterator[tuple[tuple, ...]]:
+    """What is not subject to policy, as OpenStack has it: IPv6 does not work without.  Only what is
+    of this link: neighbor discovery with the hop limit 255 (RFC 4861), listener reports with 1
+    (RFC 2710, 3810)."""
+    discovery = (ROUTER_SOLICIT, ROUTER_ADVERT, NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT)
+    for limit, kinds in ((255, discovery), (1, MULTICAST_LISTENER)):
+        for kind in kinds:
+            yield (
+                ("eth_type", ETH_IPV6), ("ip_proto", PROTO_ICMPV6), ("ip_ttl", limit),
+                ("icmpv6_type", kind),
+            )  # fmt: skip
 
 
 def policy_id(policy: int) -> int:

@@ -12,15 +12,9 @@ from vrouter_ovs.numbers import (
     ETH_IPV6,
     ETH_PROVIDER_VLAN,
     ETH_VLAN,
-    LISTENER_DONE,
-    LISTENER_QUERY,
-    LISTENER_REPORT,
-    LISTENER_REPORT2,
     NEIGHBOR_ADVERT,
     NEIGHBOR_SOLICIT,
     PROTO_ICMPV6,
-    ROUTER_ADVERT,
-    ROUTER_SOLICIT,
 )
 from vrouter_ovs.pipeline.echo import echo_flows
 from vrouter_ovs.pipeline.neighbor import MULTICAST, SOLICITATION, answer_flows
@@ -32,6 +26,7 @@ from vrouter_ovs.pipeline.policy import (
     REPLY,
     TRACKED,
     VALID,
+    discovery_matches,
 )
 from vrouter_ovs.pipeline.ports.announce import announcement_flows
 from vrouter_ovs.pipeline.ports.connect import COUNTED
@@ -45,7 +40,6 @@ from vrouter_ovs.state import Vrouter
 UNTAG = (("pop_vlan",), ("resubmit", "classify"))
 VLAN_TAGS = (ETH_VLAN, ETH_PROVIDER_VLAN)
 NO_MAC = "00:00:00:00:00:00"
-MULTICAST_LISTENER = (LISTENER_QUERY, LISTENER_REPORT, LISTENER_DONE, LISTENER_REPORT2)
 LINK_LOCAL = ("fe80::", "ffc0::")
 # RFC 4291 sections 2.5.2, 2.5.6 and 2.7: a router forwards nothing from or to these.
 NEVER_ROUTED = (
@@ -173,16 +167,7 @@ def _policy(tag: int) -> list[Flow]:
             Flow(table, "tracked", (("eth_type", eth_type),), (("ct", zone, ask),), tag)
             for eth_type in (ETH_IPV4, ETH_IPV6)
         ]
-        # As OpenStack has it: IPv6 does not work without.  Only what is of this link: neighbor
-        # discovery with the hop limit 255 (RFC 4861), listener reports with 1 (RFC 2710, 3810).
-        discovery = (ROUTER_SOLICIT, ROUTER_ADVERT, NEIGHBOR_SOLICIT, NEIGHBOR_ADVERT)
-        for limit, kinds in ((255, discovery), (1, MULTICAST_LISTENER)):
-            for kind in kinds:
-                match = (
-                    ("eth_type", ETH_IPV6), ("ip_proto", PROTO_ICMPV6), ("ip_ttl", limit),
-                    ("icmpv6_type", kind),
-                )  # fmt: skip
-                flows.append(Flow(table, "discovery", match, (then,), tag))
+        flows += (Flow(table, "discovery", match, (then,), tag) for match in discovery_matches())
     flows += _ask_and_permit("policy_out", "permit_out", "whole_out", "in_port", "bridge", 0, tag)
     flows += _ask_and_permit("policy_in", "permit_in", "whole_in", "out_port", "output", 1, tag)
     # Nothing reaches a port whose flow in the table port somebody deleted: it would look like one

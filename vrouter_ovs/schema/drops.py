@@ -67,3 +67,4 @@ class DropReason(IntEnum):
     NOT_THROUGH = 39, "it came from outside, and leads outside again"
     OTHER_VLAN = 40, "no network that is here has this VLAN of the physical network"
     NO_SEGMENT = 41, "the network has no physical segment here"
+    SENDER = 60, "a bridged frame never goes back to the port that it came from"

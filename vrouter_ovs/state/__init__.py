@@ -49,9 +49,15 @@ from vrouter_ovs.state.forwarding import (
 )
 from vrouter_ovs.state.groups import ALL, FAST_FAILOVER, GROUP_TYPES, SELECT, Bucket, Group
 from vrouter_ovs.state.meters import MeterPool
-from vrouter_ovs.state.outside import FIRST_NAT_ZONE, GatewayPort, NatRefusals, Preferred
+from vrouter_ovs.state.outside import (
+    FIRST_NAT_ZONE,
+    LAST_NAT_ZONE,
+    GatewayPort,
+    NatRefusals,
+    Preferred,
+)
 from vrouter_ovs.state.policy import EGRESS, INGRESS, PeerAddress, Policy, Rule
-from vrouter_ovs.state.ports import STANDBY, STANDBY_WATCHED, Arrived, LocalPort, Punt
+from vrouter_ovs.state.ports import STANDBY, STANDBY_WATCHED, Arrived, LocalPort, Punt, Trunks
 from vrouter_ovs.state.segments import PhysicalNetwork, Segment
 from vrouter_ovs.state.targets import FLOWS, GROUP, METER, OPENFLOW, OVSDB, TARGETS
 from vrouter_ovs.state.tunnels import Tunnel, tunnel_key
@@ -67,26 +73,24 @@ from vrouter_ovs.state.vrouter import (
 )
 
 __all__ = [
-    "ALL", "EGRESS", "FAST_FAILOVER", "FIRST_NAT_ZONE", "FLOWS", "GROUP", "GROUP_TYPES",
-    "INGRESS", "KINDS", "MDNS_ANSWER", "MDNS_FLOOD", "MDNS_LOCAL", "MDNS_MODES",
+    "ALL", "EGRESS", "FAST_FAILOVER", "FIRST_NAT_ZONE", "FLOWS", "GROUP", "GROUP_TYPES", "INGRESS",
+    "KINDS", "LAST_NAT_ZONE", "MDNS_ANSWER", "MDNS_FLOOD", "MDNS_LOCAL", "MDNS_MODES",
     "METADATA_ADDRESSES", "METADATA_MAC", "METER", "OPENFLOW", "OVSDB", "OWNER_KNOWN",
     "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER", "SELECT", "STANDBY", "STANDBY_WATCHED",
     "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket", "ControllerTarget",
-    "DnsServer", "Endpoint", "Evi", "Flood", "FloodParts",
-    "FloodRemotes", "Gateway", "GatewayPort", "Group",
-    "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort", "Metadata", "MeterPool",
-    "NatRefusals", "Neighbor", "OutsideHop", "PatchPort", "PeerAddress", "PhysicalNetwork",
-    "Policy", "Preferred", "Punt", "RemoteHop", "RemoteMac", "Route", "Rule", "Segment",
-    "StateBase", "StateObject", "Tunnel", "TunnelPort", "Vrf", "Vrouter", "flood_parts",
-    "flood_parts_key", "tunnel_key",
-    "tunnel_port_key",
+    "DnsServer", "Endpoint", "Evi", "Flood", "FloodParts", "FloodRemotes", "Gateway", "GatewayPort",
+    "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort", "Metadata",
+    "MeterPool", "NatRefusals", "Neighbor", "OutsideHop", "PatchPort", "PeerAddress",
+    "PhysicalNetwork", "Policy", "Preferred", "Punt", "RemoteHop", "RemoteMac", "Route", "Rule",
+    "Segment", "StateBase", "StateObject", "Trunks", "Tunnel", "TunnelPort", "Vrf", "Vrouter",
+    "flood_parts", "flood_parts_key", "tunnel_key", "tunnel_port_key",
 ]
 
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer |
     Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress |
     Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort |
-    NatRefusals | PhysicalNetwork | Segment | PatchPort |
+    NatRefusals | PhysicalNetwork | Segment | PatchPort | Trunks |
     FloodParts
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}

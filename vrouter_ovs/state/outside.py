@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from vrouter_ovs.numbers import SUBPORT_NUMBERS
 from vrouter_ovs.state.base import Key, StateBase
 from vrouter_ovs.state.forwarding import BridgedHop
 
 FIRST_NAT_ZONE = 1 << 15
 """Zones of connections below are those of ports: Open vSwitch gives numbers of the lower half by
 itself (``alloc_ofp_port()`` in its ofproto/ofproto.c), and a port's zone is its number."""
+LAST_NAT_ZONE = SUBPORT_NUMBERS[0] - 1
+"""Those above are of trunks' subports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +32,9 @@ class GatewayPort(StateBase):
     answered.  ``router_mac``: the vrouter's own.
 
     ``snat``: the one of them (IPv4) that what goes out gets as source; "": nothing is translated.
-    ``zone``: where the connections of that are tracked, FIRST_NAT_ZONE at least.  ``preferred``:
-    the gateways that come before this one, in their order.  What was sent to this one out of a
-    tunnel is taken whether or not they are alive: its sender has seen to that.
+    ``zone``: where the connections of that are tracked, FIRST_NAT_ZONE to LAST_NAT_ZONE.
+    ``preferred``: the gateways that come before this one, in their order.  What was sent to this
+    one out of a tunnel is taken whether or not they are alive: its sender has seen to that.
     """
 
     kind: ClassVar[str] = "gatewayport"

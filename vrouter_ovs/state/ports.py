@@ -28,6 +28,8 @@ class LocalPort(StateBase):
     ``outward``: of :data:`~vrouter_ovs.state.segments.OUTWARD`, where its network has a physical
     segment.
     ``standby``: "" where the port is; else :data:`STANDBY` or :data:`STANDBY_WATCHED`.
+    ``parent``, ``vlan``: of a trunk's subport the OpenFlow port that carries it, and in which VLAN;
+    its ``ofport`` is one of :data:`~vrouter_ovs.numbers.SUBPORT_NUMBERS`.
     """
 
     kind: ClassVar[str] = "port"
@@ -41,10 +43,23 @@ class LocalPort(StateBase):
     shared: tuple[tuple[str, str], ...] = ()
     standby: str = ""
     outward: tuple[str, ...] = ()
+    parent: int = 0
+    vlan: int = 0
 
     @property
     def key(self) -> Key:
         return ("port", self.port_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Trunks(StateBase):
+    """This vrouter has subports: what is for one leaves it with a tag, from whatever table."""
+
+    kind: ClassVar[str] = "trunks"
+
+    @property
+    def key(self) -> Key:
+        return ("trunks",)
 
 
 @dataclass(frozen=True, slots=True)

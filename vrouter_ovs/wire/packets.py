@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import struct
 
+from vrouter_ovs.numbers import SUBPORT_NUMBERS
 from vrouter_ovs.schema.flow import CONTROLLER
 from vrouter_ovs.schema.registers import REGISTERS
-from vrouter_ovs.wire.flows import OFPAT_OUTPUT
+from vrouter_ovs.wire.flows import OFPAT_OUTPUT, encode_action
 from vrouter_ovs.wire.openflow import ANY, VERSION
 
 OFPT_PACKET_OUT = 13
 _PACKET_OUT = struct.Struct("!BBHIIIH6xHHIH6x")
+_PACKET_OUT_TO = struct.Struct("!BBHIIIH6x")
+_TO_OUTPUT = encode_action(("resubmit", "output"))
 _IN_PORT_OXM = b"\x80\0\0\4"
 _REASON_OXM = REGISTERS["punt_reason"].header.to_bytes(4, "big")
 
 
 def packet_out(ofport: int, frame: bytes, xid: int) -> bytes:
-    """Send ``frame`` out of the port ``ofport``; it passes no table."""
+    """Send ``frame`` out of the port ``ofport``; it passes no table.  That of a subport passes the
+    last, which knows its tag."""
+    if SUBPORT_NUMBERS[0] <= ofport <= SUBPORT_NUMBERS[1]:
+        actions = encode_action(("set_field", "out_port", ofport)) + _TO_OUTPUT
+        return (
+            _PACKET_OUT_TO.pack(
+                VERSION, OFPT_PACKET_OUT, 24 + len(actions) + len(frame), xid, ANY, CONTROLLER,
+                len(actions),
+            )
+            + actions + frame
+        )  # fmt: skip
     return (
         _PACKET_OUT.pack(
             VERSION, OFPT_PACKET_OUT, 40 + len(frame), xid, ANY, CONTROLLER, 16,

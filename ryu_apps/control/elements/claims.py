@@ -24,6 +24,8 @@ class RefusalKind(StrEnum):
     """The port is requested on another host."""
     BOUND_ELSEWHERE = "bound_elsewhere"
     """Another interface has the port; this one waits for it."""
+    CARRIED = "carried"
+    """The port is a trunk's subport, which is where the trunk's parent is."""
 
 
 class ClaimRefusal(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -151,7 +151,10 @@ class Elements:
         self.nodes: dict[str, dict[str, Any]] = {}
         """The nodes that are alive -> their records."""
         self.claims: dict[str, dict[Claim, Interface]] = {}
-        """Port id -> its claims, the oldest first."""
+        """Port id -> its claims, the oldest first.  Who claims a trunk's parent claims its subports
+        too, whose OpenFlow ports are their numbers; the interface still names the parent."""
+        self.carried: dict[str, dict[str, int]] = {}
+        """Port id -> the subports that it carries, as a trunk's parent, and their numbers."""
         self._node_addresses: dict[str, str] = {}
         self.ownership = OwnershipRecords()
 
@@ -299,15 +302,49 @@ class Elements:
             numbers.changed(interface, old, row)
             claim = Claim(name, interface)
             if old is not None and (row is None or row.iface_id != old.iface_id):
-                claims = self.claims[old.iface_id]
-                del claims[claim]
-                if not claims:
-                    del self.claims[old.iface_id]
-                touched[old.iface_id] = None
+                for port_id in (old.iface_id, *self.carried.get(old.iface_id, ())):
+                    self._unclaim(port_id, claim)
+                    touched[port_id] = None
             if row is None:
                 element.interfaces.pop(interface, None)
             else:
                 element.interfaces[interface] = row
                 self.claims.setdefault(row.iface_id, {})[claim] = row
                 touched[row.iface_id] = None
+                for port_id, number in self.carried.get(row.iface_id, {}).items():
+                    self.claims.setdefault(port_id, {})[claim] = _carried(row, number)
+                    touched[port_id] = None
         return list(touched)
+
+    def carry(self, port_id: str, subports: dict[str, int]) -> list[str]:
+        """The subports that a port carries, and their numbers; returns those whose claims
+        changed."""
+        before = self.carried.pop(port_id, {})
+        if subports:
+            self.carried[port_id] = subports
+        claims = {
+            claim: row for claim, row in self.claims.get(port_id, {}).items()
+            if row.iface_id == port_id
+        }
+        if not claims:
+            return []
+        for subport, number in before.items():
+            if subports.get(subport) != number:
+                for claim in claims:
+                    self._unclaim(subport, claim)
+        for subport, number in subports.items():
+            if before.get(subport) != number:
+                for claim, row in claims.items():
+                    self.claims.setdefault(subport, {})[claim] = _carried(row, number)
+        return list({**before, **subports})
+
+    def _unclaim(self, port_id: str, claim: Claim) -> None:
+        claims = self.claims.get(port_id, {})
+        claims.pop(claim, None)
+        if not claims:
+            self.claims.pop(port_id, None)
+
+
+def _carried(row: Interface, number: int) -> Interface:
+    """The interface of a trunk's parent, as that of a subport."""
+    return replace(row, ofport=number) if row.ofport > 0 else row

@@ -18,10 +18,12 @@ from typing import NamedTuple
 
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.model import Port
+from ryu_apps.control.config.trunks import parent_of
 from ryu_apps.control.elements.claims import ClaimRefusal, RefusalKind
 from ryu_apps.control.elements.elements import Claim, Interface
 from ryu_apps.control.messages import ElementInfo
 from ryu_apps.control.ports.arrivals import MAY_HOLD, Arrivals, Role
+from ryu_apps.control.ports.verdict import Verdict, where_carried
 from ryu_apps.control.routes import Path, next_sequence
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.duplicates import Duplicates
@@ -37,24 +39,16 @@ class Mobility(NamedTuple):
     vtep: str
 
 
-class Verdict(NamedTuple):
-    """``claim`` None: no claim here has the port.  ``refused``: why the others do not have it.
-    ``prepared``: those of them whose vrouters get the flows of the port beforehand."""
-
-    claim: Claim | None
-    interface: Interface | None
-    refused: dict[Claim, ClaimRefusal]
-    prepared: tuple[Claim, ...] = ()
-
-
 class Bindings:
-    """Reads: the configuration, claims, routes.  Marks and emits nothing."""
+    """Reads: the configuration, claims, routes, bound ports.  Marks and emits nothing."""
 
     def __init__(self, tables: Tables, learned: Learned, duplicates: Duplicates) -> None:
         self._config = tables.config
         self._rib = tables.rib
         self._instances = tables.instances
         self._elements = tables.elements
+        self._bound = tables.bound
+        self._prepared = tables.prepared
         self._learned = learned
         self._origins = tables.origins
         self.duplicates = duplicates
@@ -76,6 +70,11 @@ class Bindings:
         denial = self._port_denial(port_id, port)
         if denial is not None:
             return Verdict(None, None, dict.fromkeys(claims, denial))
+        carrier = parent_of(self._config, port_id)
+        if carrier:
+            return where_carried(
+                claims, carrier, self._bound.get(carrier), self._prepared.get(carrier, ())
+            )
         self.arrivals.review(port, claims)
         able = {}
         for claim, interface in claims.items():

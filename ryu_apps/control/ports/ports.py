@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.model import Port
+from ryu_apps.control.config.trunks import vlan_of
 from ryu_apps.control.desired.confirmations import PENDING, Status
 from ryu_apps.control.edge.names import Names
 from ryu_apps.control.elements.claims import ClaimRefusal
@@ -25,6 +26,7 @@ from ryu_apps.control.ports.interfaces import InterfaceReports
 from ryu_apps.control.ports.locations import Locations, lookups_of
 from ryu_apps.control.ports.newcomers import Newcomers
 from ryu_apps.control.ports.relays import Relays
+from ryu_apps.control.ports.tags import Tags
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.translate import BoundPort, StandbyPort, bound_port
 from vrouter_ovs.state import STANDBY, STANDBY_WATCHED, Key, LocalPort, Punt
@@ -59,6 +61,7 @@ class Ports:
         self.locations = locations
         self.interfaces = interfaces
         self.newcomers = Newcomers(tables.desired)
+        self._tags = Tags(tables.desired)
         self.count_new = False
         """Whether what ports begin is counted by a meter."""
         self.bound = tables.bound
@@ -87,7 +90,9 @@ class Ports:
                 new = new._replace(learned=learned)
         else:
             self._learned.release(port_id)
-        if old is not None and any(claim.element == old.element for claim in verdict.prepared):
+        if old is not None and not old.vlan and any(
+            claim.element == old.element for claim in verdict.prepared
+        ):
             self._bindings.arrivals.left(self._config.ports[port_id], old.element)
         prepared = tuple(self._standby(port_id, claim) for claim in verdict.prepared)
         if (new, prepared) != (old, self.prepared.get(port_id, ())):
@@ -101,12 +106,19 @@ class Ports:
     def _at(self, port: Port, claim: Claim) -> BoundPort:
         ofport = self._elements.claims[port.id][claim].ofport
         policy = self._policies.number(groups_of(port))
-        return bound_port(self._config, port, *claim, ofport, policy)
+        bound = bound_port(self._config, port, *claim, ofport, policy)
+        vlan = vlan_of(self._config, port.id)
+        if not vlan:
+            return bound
+        carrier = self._elements.accepted[claim.element].interfaces[claim.interface]
+        return bound._replace(parent=carrier.ofport, vlan=vlan)
 
     def _standby(self, port_id: str, claim: Claim) -> StandbyPort:
         port = self._config.ports[port_id]
-        watched = self._bindings.arrivals.is_watched(port, claim.element)
-        return StandbyPort(self._at(port, claim), STANDBY_WATCHED if watched else STANDBY)
+        place = self._at(port, claim)
+        # What a subport's guest sends is the parent's too.
+        watched = not place.vlan and self._bindings.arrivals.is_watched(port, claim.element)
+        return StandbyPort(place, STANDBY_WATCHED if watched else STANDBY)
 
     def seen(self, element: str, ofport: int) -> None:
         """A guest sends where its port stands by: it has come there."""
@@ -165,11 +177,14 @@ class Ports:
             self._put(new, "")
         for one in prepared:
             self._put(one.place, one.mode)
+        self._tags.placed(port_id, _tagging(old, was_prepared), _tagging(new, prepared))
+        # Where a trunk's parent is its subports are.
+        self._marks.claims.mark_all(self._elements.carried.get(port_id, ()))
 
     def _put(self, place: BoundPort, standby: str) -> None:
         item = LocalPort(
             place.port_id, place.ofport, place.evi, place.mac, place.allowed, place.port_security,
-            place.policy, place.shared, standby,
+            place.policy, place.shared, standby, parent=place.parent, vlan=place.vlan,
         )
         self._desired.put(place.element, ("evi", place.evi), item)
         punt = Punt(place.port_id, place.ofport, self.count_new)
@@ -296,3 +311,8 @@ def _places(bound: BoundPort | None, prepared: Iterable[StandbyPort]) -> Iterato
         yield bound
     for one in prepared:
         yield one.place
+
+
+def _tagging(bound: BoundPort | None, prepared: Iterable[StandbyPort]) -> set[str]:
+    """The elements where a subport has flows; of any other port none."""
+    return {one.element for one in _places(bound, prepared) if one.vlan}

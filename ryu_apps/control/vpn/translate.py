@@ -66,7 +66,8 @@ class BoundPort(NamedTuple):
     """A port that a vrouter of ours holds: all that its objects and paths are made from.
 
     ``shared``: those of ``allowed`` that other ports may have too; ``learned``: the addresses of
-    these that are at this port.
+    these that are at this port.  ``parent``, ``vlan``: of a trunk's subport, see
+    :class:`~vrouter_ovs.state.LocalPort`.
     """
 
     port_id: str
@@ -82,6 +83,8 @@ class BoundPort(NamedTuple):
     policy: int = 0
     shared: tuple[tuple[str, str], ...] = ()
     learned: tuple[LearnedAddress, ...] = ()
+    parent: int = 0
+    vlan: int = 0
 
 
 class StandbyPort(NamedTuple):

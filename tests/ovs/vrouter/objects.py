@@ -8,10 +8,12 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from vrouter_ovs.encapsulation import VXLAN
+from vrouter_ovs.numbers import SUBPORT_NUMBERS
 from vrouter_ovs.state import (
     EGRESS,
     FIRST_NAT_ZONE,
     INGRESS,
+    LAST_NAT_ZONE,
     MDNS_MODES,
     OWNER_KNOWN,
     OWNER_NETWORK,
@@ -42,6 +44,7 @@ from vrouter_ovs.state import (
     Rule,
     Segment,
     StateObject,
+    Trunks,
     Tunnel,
     Vrf,
     Vrouter,
@@ -154,11 +157,17 @@ local_macs = st.builds(LocalMac, vnis, macs, ofports)
 def local_ports(draw: st.DrawFn, in_evi: st.SearchStrategy[int] = vnis) -> LocalPort:
     allowed = tuple(draw(st.lists(pairs, min_size=1, max_size=4)))
     shared = tuple(pair for pair in allowed if draw(st.booleans()))
-    return LocalPort(
+    port = LocalPort(
         str(draw(st.uuids())), draw(ofports), draw(in_evi), draw(macs), allowed,
         draw(st.booleans()), draw(policies), shared,
         outward=draw(st.one_of(st.just(()), st.sets(st.sampled_from(OUTWARD)).map(tuple))),
     )  # fmt: skip
+    if draw(st.integers(0, 3)):
+        return port
+    number, parent, vlan = (
+        draw(st.integers(*limits)) for limits in (SUBPORT_NUMBERS, (1, 0x7FFF), (1, 4094))
+    )
+    return replace(port, ofport=number, parent=parent, vlan=vlan)
 
 
 ports = local_ports()
@@ -174,7 +183,7 @@ gateways = st.builds(
 )
 vlans = st.integers(0, 4094)
 served = st.sets(st.sampled_from(SERVERS)).map(tuple)
-zones = st.integers(FIRST_NAT_ZONE, (1 << 16) - 1)
+zones = st.integers(FIRST_NAT_ZONE, LAST_NAT_ZONE)
 
 
 @st.composite
@@ -238,6 +247,7 @@ objects = st.one_of(
     st.builds(Vrf, vnis, macs, st.one_of(st.just(()), st.tuples(mpls_labels, mpls_labels))),
     gateways,
     ports,
+    st.just(Trunks()),
     punts,
     neighbors,
     remote_macs,
@@ -271,6 +281,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
             Gateway, few_vnis, few_vnis, macs, st.lists(addresses, max_size=2).map(tuple)
         ),
         local_ports(few_vnis),
+        st.just(Trunks()),
         st.builds(LocalMac, few_vnis, macs, ofports),
         few_sets.map(lambda n: Policy(n, is_tracked(n))),
         rules(few_sets),
@@ -297,6 +308,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         claims: set = {obj.key}
         if type(obj) is LocalPort:
             claims |= {("ofport", obj.ofport), ("mac of a port", obj.evi, obj.mac)}
+            if obj.vlan:
+                claims.add(("vlan of a port", obj.parent, obj.vlan))
         elif type(obj) is Segment:
             claims.add(("vlan", obj.ofport, obj.vlan))
         elif type(obj) is Punt:

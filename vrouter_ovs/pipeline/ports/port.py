@@ -25,6 +25,7 @@ from vrouter_ovs.numbers import (
 )
 from vrouter_ovs.pipeline.policy import policy_id
 from vrouter_ovs.pipeline.ports.announce import NOTIFY_ALL, NOTIFY_NODE, check_owner
+from vrouter_ovs.pipeline.ports.subport import subport_flows
 from vrouter_ovs.pipeline.punt import to_node
 from vrouter_ovs.pipeline.segment import outward_flows
 from vrouter_ovs.pipeline.terms import claimed_terms, prefix_term, vni
@@ -37,8 +38,9 @@ ANY4, ANY6 = ipaddress.IPv4Network((0, 0)), ipaddress.IPv6Network((0, 0))
 
 def render_port(port: LocalPort) -> tuple[Flow, ...]:
     """Two flows, and two for each pair with an IPv4 address, two for each with an IPv6 address,
-    two for the link-local one; and a few for what goes to a physical segment alone.  A port that
-    stands by has a flow that stops what it sends instead of the one that leads to it."""
+    two for the link-local one; a few for what goes to a physical segment alone; a subport has three
+    more.  A port that stands by has a flow that stops what it sends instead of the one that leads
+    to it."""
     tag = cookie(port.key)
     evi = vni(port.evi)
     actions: list[tuple] = [("set_field", "evi", evi)]
@@ -68,6 +70,7 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
         *place,
         *guard.values(),
         *outward_flows(port, tag),
+        *(subport_flows(port, tag) if port.vlan else ()),
     )
 
 

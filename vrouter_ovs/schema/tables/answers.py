@@ -50,12 +50,15 @@ TABLES: tuple[Table, ...] = (
         "ARP requests and neighbor solicitations are answered in the switch for gateways and"
         " known neighbors; what a port asks about an address of its own is not. What asks for an"
         " address that is not known here is flooded only where the network says so.",
-        matches=names("evi owner eth_dst eth_type ip_proto ip_ttl icmpv6_type icmpv6_code"),
+        matches=names(
+            "evi owner out_port eth_dst eth_type ip_proto ip_ttl icmpv6_type icmpv6_code"
+        ),
         miss="track",
         priorities=(
             Priority(
                 "router", 210, "a gateway's address: its advertisement says that it is a router"
             ),
+            Priority("subport", 205, "an address that is known, to ARP of a subport"),
             Priority("known", 200, "an address that is known"),
             Priority(
                 "flooded",
@@ -69,7 +72,7 @@ TABLES: tuple[Table, ...] = (
             "eth_src eth_dst arp_op arp_sha arp_tha arp_spa arp_tpa ipv6_src ipv6_dst icmpv6_type"
             " nd_reserved in_port router_mac"
         ),
-        next=("advertise", "track", "bridge"),
+        next=("advertise", "track", "bridge", "output"),
         outputs=True,
     ),
     Table(
@@ -77,10 +80,14 @@ TABLES: tuple[Table, ...] = (
         "advertise",
         "The last step of a neighbor advertisement: what only an advertisement has can be set"
         " only where a flow matches one.",
-        matches=names("eth_type ip_proto icmpv6_type"),
+        matches=names("out_port eth_type ip_proto icmpv6_type"),
         miss=DropReason.NOT_ANSWERED,
-        priorities=(Priority("rest", 0, "all advertisements"),),
+        priorities=(
+            Priority("subport", 100, "those to a subport"),
+            Priority("rest", 0, "all advertisements"),
+        ),
         sets=names("nd_options_type nd_tll in_port"),
+        next=("output",),
         outputs=True,
     ),
     Table(

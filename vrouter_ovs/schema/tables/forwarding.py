@@ -169,19 +169,22 @@ TABLES: tuple[Table, ...] = (
         "A packet to an address of a gateway: a local port's echo request gets its reply, also"
         " in fragments; all else goes to the node, which refuses it.",
         matches=names(
-            "from_tunnel eth_type ip_frag ip_proto icmpv4_type icmpv4_code icmpv6_type icmpv6_code"
+            "from_tunnel out_port eth_type ip_frag ip_proto icmpv4_type icmpv4_code icmpv6_type"
+            " icmpv6_code"
         ),
         miss="punt",
         priorities=(
+            Priority("subport_later_fragment", 130, "further fragments of a subport's request"),
+            Priority("subport_echo", 120, "echo requests of subports"),
             Priority("later_fragment", 110, "further fragments of a request"),
             Priority("echo", 100, "echo requests of local ports"),
             Priority("rest", 0, "all else: the node refuses it"),
         ),
         sets=names(
             "eth_src eth_dst ipv4_src ipv4_dst ipv6_src ipv6_dst icmpv4_type icmpv6_type ip_ttl"
-            " punt_reason"
+            " punt_reason in_port"
         ),
-        next=("punt",),
+        next=("output", "punt"),
         outputs=True,
     ),
     Table(
@@ -326,10 +329,18 @@ TABLES: tuple[Table, ...] = (
     Table(
         160,
         "output",
-        "Delivery to a local port; a bridged frame never goes back to the port it came from.",
-        matches=frozenset(),
+        "Delivery to a local port; a bridged frame never goes back to the port it came from. What"
+        " is for a trunk's subport gets its tag, and goes to the trunk's parent.",
+        matches=names("in_port out_port"),
         miss=TO_PORT,
-        priorities=(Priority("rest", 0, "all frames"),),
+        priorities=(
+            Priority(
+                "sender", 200, "a subport's frame that would go back to it", DropReason.SENDER
+            ),
+            Priority("subport", 100, "a subport, and its tag"),
+            Priority("rest", 0, "all frames"),
+        ),
+        sets=names("in_port vlan_vid"),
         outputs=True,
     ),
     Table(

@@ -11,8 +11,8 @@ TABLES: tuple[Table, ...] = (
         "classify",
         "Where a frame belongs: a port's frame is in that port's EVI; a tunnel's VNI names an"
         " EVI, or with this vrouter's Router's MAC a VRF; a physical network's VLAN names an EVI. A"
-        " tag that is but a priority is taken off; frames of any other VLAN, malformed and"
-        " link-local ones end here.",
+        " tag that is but a priority, or says which subport of a trunk a frame is from, is taken"
+        " off; frames of any other VLAN, malformed and link-local ones end here.",
         matches=names(
             "in_port from_tunnel from_segment tunnel_type tun_id mpls_label eth_src eth_dst"
             " eth_type vlan_vid"
@@ -26,6 +26,12 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority(
                 "standby", 1200, "all else of a port that is at another vrouter", DropReason.STANDBY
+            ),
+            Priority(
+                "subport",
+                1150,
+                "a tag that a subport has: it is taken off, and the frame looked at again as that"
+                " port's",
             ),
             Priority(
                 "priority_tag",
@@ -63,7 +69,8 @@ TABLES: tuple[Table, ...] = (
             Priority("rest", 0, "frames of local ports"),
         ),
         sets=names(
-            "evi vrf from_tunnel from_segment tunnel_type out_port vlan_vid punt_reason tun_label"
+            "evi vrf from_tunnel from_segment tunnel_type in_port out_port vlan_vid punt_reason"
+            " tun_label"
             " tun_above_label"
         ),
         next=("classify", "claim", "port", "bridge", "route", "punt"),

@@ -73,7 +73,7 @@ TABLES: tuple[Table, ...] = (
         " connections. Neighbor and multicast listener discovery are not subject to policy. What"
         " has no set to pass leaves here: to flood a frame takes few tables for each port.",
         matches=names(
-            "evi policy from_segment eth_type ip_proto ip_ttl udp_src udp_dst icmpv6_type"
+            "evi policy from_segment out_port eth_type ip_proto ip_ttl udp_src udp_dst icmpv6_type"
         ),
         miss=TO_PORT,
         priorities=(
@@ -81,13 +81,16 @@ TABLES: tuple[Table, ...] = (
                 "unknown", 300, "the table port does not know the port", DropReason.UNKNOWN_PORT
             ),
             Priority("served", 210, "what DHCP servers of the network's physical segment answer"),
+            Priority("subport_discovery", 205, "the next to a subport"),
             Priority("discovery", 200, "neighbor discovery and listener reports of this link"),
             Priority("untracked", 100, "a policy set whose rules look at each packet alone"),
+            Priority("subport_no_set", 60, "a subport without a policy set"),
             Priority("no_set", 50, "a port without a policy set"),
             Priority("tracked", 10, "IP with any other set"),
+            Priority("subport_rest", 5, "what is not IP, to a subport"),
             Priority("rest", 0, "what is not IP"),
         ),
-        next=("policy_in",),
+        next=("policy_in", "output"),
         outputs=True,
     ),
     Table(

@@ -59,8 +59,9 @@ def _port_bodies(*markers: bytes, address: str = _IP6, secure: bool = True) -> t
 
 
 def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
-    """For ports that do not stand by, whose pairs have one MAC and name an address each that is
-    shared with nobody, or without port security, in networks without a physical segment."""
+    """For ports that do not stand by and are no subports, whose pairs have one MAC and name an
+    address each that is shared with nobody, or without port security, in networks without a
+    physical segment."""
     port_flow, bridge = _flows(_IP4, 0, False)
     port_key = pattern(port_flow.key, _PORT_B)
     bodies, open_bodies = _port_bodies(), _port_bodies(secure=False)
@@ -72,7 +73,7 @@ def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
 
     def fill(obj: LocalPort) -> tuple[Encoded, ...]:
         policy, number = obj.policy, obj.evi
-        if obj.shared or obj.standby or obj.outward:
+        if obj.shared or obj.standby or obj.outward or obj.vlan:
             return encode_rendered(obj)
         if not (0 < number < 1 << 24 and 0 <= policy < INBOUND):
             return encode_rendered(obj)

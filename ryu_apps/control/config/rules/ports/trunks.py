@@ -28,7 +28,7 @@ MAX_SUBPORTS = len(VLANS)
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Trunk:
     """Raises RuleError."""
     parent = _usable(draft, body["port_id"])
-    if parent.is_router_interface:
+    if parent.is_system:
         raise _in_use(parent.id)
     fields = common(body, context)
     fields["project_id"] = fields["project_id"] or parent.project_id
