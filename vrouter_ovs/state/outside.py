@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from vrouter_ovs.numbers import SUBPORT_NUMBERS
 from vrouter_ovs.state.base import Key, StateBase
 from vrouter_ovs.state.forwarding import BridgedHop
 
 FIRST_NAT_ZONE = 1 << 15
 """Zones of connections below are those of ports: Open vSwitch gives numbers of the lower half by
 itself (``alloc_ofp_port()`` in its ofproto/ofproto.c), and a port's zone is its number."""
-LAST_NAT_ZONE = SUBPORT_NUMBERS[0] - 1
-"""Those above are of trunks' subports."""
+LAST_NAT_ZONE = 0xBFFF
+"""Those above are those of trunks' subports (``SUBPORT_NUMBERS`` of vrouter_ovs.numbers)."""
 
 
 @dataclass(frozen=True, slots=True)
