@@ -34,11 +34,11 @@ from vrouter_ovs.state import (
     Metadata,
     NatRefusals,
     Neighbor,
+    OtherGateway,
     OutsideHop,
     PeerAddress,
     PhysicalNetwork,
     Policy,
-    Preferred,
     Punt,
     RemoteHop,
     RemoteMac,
@@ -102,7 +102,7 @@ EXAMPLES = (
     Route(900, "0.0.0.0/0", (OutsideHop(300, _FAR, _OUTSIDE, 5),)),
     GatewayPort(
         900, 300, _OUTSIDE, ("203.0.113.10", "2001:db8::10"), _OWN,
-        preferred=(Preferred(BridgedHop(_FAR_VTEP, 300), (7,)),),
+        before=(OtherGateway(BridgedHop(_FAR_VTEP, 300), (7,)),),
     ),
     Route(
         900,

@@ -97,6 +97,12 @@ class Configurer:
             self._republish(port_ids)
         for port_id in self._config.interfaces_by_network.get(network.id, ()):
             self._marks.routers.mark(self._config.ports[port_id].device_id)
+        self._ways_out(network.id)
+
+    def _ways_out(self, network_id: str) -> None:
+        """Something changed of a network that routers may have gateways on."""
+        for port_id in self._config.gateways_by_network.get(network_id, ()):
+            self._marks.ways_out.mark(self._config.ports[port_id].device_id)
 
     def _subnet(self, old: Subnet | None, new: Subnet | None) -> None:
         subnet = new or old
@@ -105,6 +111,7 @@ class Configurer:
         for one in (old, new):
             if one is not None:
                 self._marks.networks.mark(one.network_id)
+        self._ways_out(subnet.network_id)
         if old is None or new is None or old.cidr != new.cidr:
             self._attachment(subnet.id)
             network = self._config.networks.get(subnet.network_id)
@@ -141,6 +148,8 @@ class Configurer:
             self._owner(one)
             if old is None or new is None or _addresses(old) != _addresses(new):
                 self._service_addresses(one)
+            if one.is_router_gateway:
+                self._marks.ways_out.mark(one.device_id)
             if one.is_router_interface:
                 self._marks.routers.mark(one.device_id)
                 # The link-local addresses of a router are those of all its interfaces.
@@ -184,6 +193,7 @@ class Configurer:
             self._instances.configure(instance_spec(new, self._asn))
         router = new or old
         self._marks.routers.mark(router.id)
+        self._marks.ways_out.mark(router.id)
         for port_id in self._config.ports_by_device.get(router.id, ()):
             port = self._config.ports[port_id]
             if port.is_router_interface:

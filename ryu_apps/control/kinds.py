@@ -26,10 +26,12 @@ def is_physical_network(name: object) -> bool:
 class Facts:
     """What elements of one kind say of themselves beyond what all do.  ``kind``: names the
     southbound that they belong to.  ``encapsulations``: of the tunnels that they send and take,
-    the one that they send by rather first."""
+    the one that they send by rather first.  ``gateway``: whether they take what routers send
+    outside."""
 
     kind: ClassVar[str]
     encapsulations: ClassVar[tuple[str, ...]] = (VXLAN,)
+    gateway: ClassVar[bool] = False
 
     def record(self) -> dict[str, Any]:
         """The part of the element's record in the store that is the kind's own."""
@@ -103,15 +105,17 @@ class OvsFacts(Facts):
     uplinks: tuple[Uplink, ...] = ()
     encapsulations: tuple[str, ...] = field(default=(VXLAN,), kw_only=True)
     attachments: tuple[Attachment, ...] = ()
+    gateway: bool = field(default=False, kw_only=True)
 
     def record(self) -> dict[str, Any]:
-        """Names no kind, and physical networks only where there are some: records were written
-        before there were others."""
+        """Names no kind, and physical networks, or that it is a gateway, only where there is
+        something to say: records were written before there were others."""
         networks = sorted(attachments_of(self))
         return {
             "ovs_version": self.ovs_version, "datapath_id": f"{self.datapath_id:016x}",
             "encapsulations": list(self.encapsulations),
             **({"physical_networks": networks} if networks else {}),
+            **({"gateway": True} if self.gateway else {}),
         }
 
 
@@ -139,6 +143,11 @@ def encapsulations_of(record: dict[str, Any]) -> tuple[str, ...]:
     """:attr:`Facts.encapsulations` of the element that a record in the store is of; that of an
     earlier version names none."""
     return tuple(record.get("encapsulations", (VXLAN,)))
+
+
+def is_gateway(record: dict[str, Any]) -> bool:
+    """:attr:`Facts.gateway` of the element that a record in the store is of."""
+    return record.get("gateway") is True
 
 
 def kind_of(record: dict[str, Any]) -> str:

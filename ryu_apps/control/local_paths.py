@@ -16,7 +16,8 @@ from ryu_apps.control.vpn.translate import egresses, evi_paths, port_paths, vrf_
 
 
 class LocalPaths:
-    """``apply``: told of what changed in the RIB, after each owner: what it marks may decide the
+    """``default_routes``: of an element and an L3 VNI, those that a gateway of it announces.
+    ``apply``: told of what changed in the RIB, after each owner: what it marks may decide the
     paths of the next one.
 
     Reads: bound and active ports, where EVIs and VRFs are present.
@@ -31,6 +32,7 @@ class LocalPaths:
         local_as: int,
         ports: Ports,
         released: Released,
+        default_routes: Callable[[str, int], tuple[str, ...]],
         apply: Callable[[list[BestChange]], None],
     ) -> None:
         self._tables = tables
@@ -41,6 +43,7 @@ class LocalPaths:
         self._ports = ports
         self._publisher = released.publisher
         self._released = released
+        self._default_routes = default_routes
         self._apply = apply
 
     def release(self, element: str, now: float) -> None:
@@ -118,9 +121,10 @@ class LocalPaths:
         instance = self._tables.instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
         if instance is not None and element in self._tables.vrfs.get(vni, ()):
+            further = self._default_routes(element, vni)
             here = self._elements.accepted[element]
             paths = tuple(
                 path for egress in egresses(here.vtep, here.encapsulations)
-                for path in vrf_paths(self._config, instance.spec, egress)
+                for path in vrf_paths(self._config, instance.spec, egress, further)
             )
         self._put(("vrf", element, vni), paths)

@@ -44,5 +44,8 @@ class Tables:
     """L2 VNI -> element -> port id -> OpenFlow port: where the ports are.  Locations writes it."""
     evis: dict[int, dict[str, None]] = field(default_factory=dict)
     """L2 VNI -> elements whose vrouter has the EVI.  Presence writes it."""
+    needed: dict[int, dict[str, dict[str, None]]] = field(default_factory=dict)
+    """L2 VNI of an external network -> elements that are gateways there -> ids of their routers.
+    WaysOut writes it."""
     vrfs: dict[int, dict[str, None]] = field(default_factory=dict)
     """L3 VNI -> elements whose vrouter has the VRF.  Presence writes it."""

@@ -38,6 +38,7 @@ from ryu_apps.control.membership.convergence import Convergence
 from ryu_apps.control.membership.departures import Departures
 from ryu_apps.control.membership.interfaces import ElementInterfaces
 from ryu_apps.control.membership.membership import Membership
+from ryu_apps.control.outside.ways_out import WaysOut
 from ryu_apps.control.peers import PeerOptions, Peers
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.activations import Activations
@@ -105,10 +106,12 @@ class World:
         self.probes = Probes(tables, self.learned, self._effects)
         services = Services(tables, marks("Services"), self.moves)
         gateways = Gateways(tables, marks("Gateways"), self.moves)
-        self.presence = Presence(tables, marks("Presence"), services, gateways)
+        damping = Damping(settings.path_hold)
+        self.ways_out = WaysOut(tables, marks("WaysOut"), locations, damping.is_held)
+        self.presence = Presence(tables, marks("Presence"), services, gateways, self.ways_out)
         self.resolver = Resolver(
             tables, graph.worklists["lookups"], locations, self.ports.relays, self.presence,
-            services, gateways,
+            services, gateways, self.ways_out,
         )
         self.publisher = Publisher(self.rib)
         self.dependents = Dependents(
@@ -123,7 +126,7 @@ class World:
         released = Released(self.rib, self.publisher, settings.restart_time, self.peers)
         self.local_paths = LocalPaths(
             tables, marks("LocalPaths"), settings.local_as, self.ports, released,
-            self.dependents.apply_best_changes,
+            self.ways_out.prefixes, self.dependents.apply_best_changes,
         )
         self.configurer = Configurer(
             tables, marks("Configurer"), self.learned, self.policies, settings.local_as
@@ -133,12 +136,12 @@ class World:
         self.convergence = Convergence(
             self.elements, self.probes, self.peers, self.trust, settings.restart_deferral
         )
-        damping = Damping(settings.path_hold)
         self.announced = AnnouncedAddresses(
             tables, marks("AnnouncedAddresses"), self.publisher, damping, self._effects
         )
         self.tunnels = Tunnels(
-            tables, marks("Tunnels"), self.announced, damping, self._effects
+            tables, marks("Tunnels"), self.announced, damping, self.ways_out.watching,
+            self._effects,
         )
         self.assignment = Assignment(
             self.elements, marks("Assignment"), settings.weight, self._effects
@@ -178,6 +181,7 @@ class World:
             self.ports.resolve, self.ports.interfaces.resolve,
             self.local_paths.publish_port, self.local_paths.publish_evi,
             self.local_paths.publish_vrf,
+            self.ways_out.resolve,
             self.presence.describe_evi, self.presence.describe_vrf, self.presence.resolve_evi,
             self.presence.leave_vrouters,
             self.presence.enter_vrouters,

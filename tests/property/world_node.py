@@ -292,8 +292,12 @@ class Node:
         self.handle(msg.ElementChanged(one.session, one.info))
 
     def change_encapsulations(self, name: str, encapsulations: tuple[str, ...]) -> None:
+        self.change_facts(name, encapsulations=encapsulations)
+
+    def change_facts(self, name: str, **changes: object) -> None:
+        """Its database says something else of what it is."""
         one = self.inputs.elements[name]
-        one.info = with_facts(one.info, encapsulations=encapsulations)
+        one.info = with_facts(one.info, **changes)
         self.handle(msg.ElementChanged(one.session, one.info))
 
     def forget(self, name: str) -> None:
@@ -450,7 +454,9 @@ def used_endpoints(objects: dict) -> frozenset[Endpoint]:
         if item.kind == "mac":
             found.update(hop.endpoint for hop in item.hops)
         elif item.kind == "route":
-            found.update(hop.endpoint for hop in item.hops if hasattr(hop, "endpoint"))
+            found.update(hop.endpoint for hop in item.hops if getattr(hop, "endpoint", None))
+        elif item.kind == "gatewayport":
+            found.update(one.hop.endpoint for one in (*item.before, *item.after))
         elif item.kind == "floodremotes":
             found.update(hop.endpoint for hop in item.remotes)
     return frozenset(found)

@@ -24,7 +24,7 @@ from vrouter_ovs.addresses import mac_int
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ECHO_REQUEST, ETH_IPV4, ETH_IPV6, PROTO_ICMP
-from vrouter_ovs.pipeline.hops import first_live, hop_actions
+from vrouter_ovs.pipeline.hops import first_live, hop_actions, tunnel_actions
 from vrouter_ovs.pipeline.neighbor import known
 from vrouter_ovs.pipeline.policy import NEW, TRACKED
 from vrouter_ovs.pipeline.terms import ip_match, vni
@@ -37,7 +37,7 @@ FAMILIES = (ETH_IPV4, ETH_IPV6)
 
 
 def render_gateway_port(port: GatewayPort) -> tuple[Flow, ...]:
-    """A score of flows, two more for each address, two for each gateway before this one.  Raises
+    """A score of flows, two more for each address, a few for each other gateway.  Raises
     PipelineError for a zone that is a port's, or an address to translate to that is no IPv4 one."""
     if port.snat and (not FIRST_NAT_ZONE <= port.zone <= LAST_NAT_ZONE or ":" in port.snat):
         raise PipelineError(f"no source translation: {port.snat} in zone {port.zone}")
@@ -63,10 +63,10 @@ def _taken(port: GatewayPort, tag: int) -> list[Flow]:
         to_gateway = (("vrf", vni(port.vrf)), *ip_match("dst", address))
         flows.append(Flow("route", "gateway", to_gateway, (("goto", "gateway"),), tag))
     enter = (("goto", "inbound"),)
-    if not port.preferred:
+    if not port.before:
         return [*flows, Flow("bridge", "gateway_port", to_mac, enter, tag)]
-    hops = [one.hop for one in port.preferred]
-    choose, chosen = first_live(hops, [one.ofports for one in port.preferred])
+    hops = [one.hop for one in port.before]
+    choose, chosen = first_live(hops, [one.ofports for one in port.before])
     relayed = (*to_mac, ("from_tunnel", 1))
     return [
         *flows,
@@ -102,8 +102,27 @@ def _inbound(port: GatewayPort, tag: int) -> list[Flow]:
             Flow("inbound", "translated", (*to_mac, *ip_match("dst", port.snat)), back, tag),
             Flow("untranslated", "known", (vrf, family, known_state), (("goto", "route"),), tag),
             Flow("untranslated", "echo", echo, (("goto", "gateway"),), tag),
+            *_unknown(port, vrf, tag),
         ]
     return flows
+
+
+def _unknown(port: GatewayPort, vrf: tuple, tag: int) -> list[Flow]:
+    """What belongs to no connection that is known here may belong to one of another gateway's,
+    which each gets a copy for, and sends to none."""
+    others = (*port.before, *port.after)
+    if not others:
+        return []
+    to_all: list[tuple] = [("set_field", "vrf", 0)]
+    for one in others:
+        to_all += (*tunnel_actions(one.hop.endpoint, one.hop.label, True), ("resubmit", "send"))
+    return [
+        *(
+            Flow("untranslated", "from_gateway", (vrf, ("in_port", number)), DROP, tag)
+            for one in others for number in one.ofports
+        ),
+        Flow("untranslated", "unknown", (vrf,), tuple(to_all), tag),
+    ]
 
 
 def _outbound(port: GatewayPort, tag: int) -> list[Flow]:

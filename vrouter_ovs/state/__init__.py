@@ -54,7 +54,7 @@ from vrouter_ovs.state.outside import (
     LAST_NAT_ZONE,
     GatewayPort,
     NatRefusals,
-    Preferred,
+    OtherGateway,
 )
 from vrouter_ovs.state.policy import EGRESS, INGRESS, PeerAddress, Policy, Rule
 from vrouter_ovs.state.ports import STANDBY, STANDBY_WATCHED, Arrived, LocalPort, Punt, Trunks
@@ -78,12 +78,13 @@ __all__ = [
     "METADATA_ADDRESSES", "METADATA_MAC", "METER", "OPENFLOW", "OVSDB", "OWNER_KNOWN",
     "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER", "SELECT", "STANDBY", "STANDBY_WATCHED",
     "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket", "ControllerTarget",
-    "DnsServer", "Endpoint", "Evi", "Flood", "FloodParts", "FloodRemotes", "Gateway", "GatewayPort",
-    "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort", "Metadata",
-    "MeterPool", "NatRefusals", "Neighbor", "OutsideHop", "PatchPort", "PeerAddress",
-    "PhysicalNetwork", "Policy", "Preferred", "Punt", "RemoteHop", "RemoteMac", "Route", "Rule",
-    "Segment", "StateBase", "StateObject", "Trunks", "Tunnel", "TunnelPort", "Vrf", "Vrouter",
-    "flood_parts", "flood_parts_key", "tunnel_key", "tunnel_port_key",
+    "DnsServer", "Endpoint", "Evi", "Flood", "FloodParts", "FloodRemotes", "Gateway",
+    "GatewayPort", "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort",
+    "Metadata", "MeterPool", "NatRefusals", "Neighbor", "OtherGateway", "OutsideHop",
+    "PatchPort", "PeerAddress", "PhysicalNetwork", "Policy", "Punt", "RemoteHop",
+    "RemoteMac", "Route", "Rule", "Segment", "StateBase", "StateObject", "Trunks", "Tunnel",
+    "TunnelPort", "Vrf", "Vrouter", "flood_parts", "flood_parts_key", "tunnel_key",
+    "tunnel_port_key",
 ]
 
 StateObject = (

@@ -16,8 +16,8 @@ LAST_NAT_ZONE = 0xBFFF
 
 
 @dataclass(frozen=True, slots=True)
-class Preferred:
-    """A gateway that comes before this one: ``hop`` leads to it, and it is alive while BFD is up on
+class OtherGateway:
+    """Another gateway of the same router: ``hop`` leads to it, and it is alive while BFD is up on
     one of the tunnel ports ``ofports``."""
 
     hop: BridgedHop
@@ -32,8 +32,10 @@ class GatewayPort(StateBase):
 
     ``snat``: the one of them (IPv4) that what goes out gets as source; "": nothing is translated.
     ``zone``: where the connections of that are tracked, FIRST_NAT_ZONE to LAST_NAT_ZONE.
-    ``preferred``: the gateways that come before this one, in their order.  What was sent to this
-    one out of a tunnel is taken whether or not they are alive: its sender has seen to that.
+    ``before``, ``after``: the gateways that come before this one and after it, in their order.
+    What was sent to this one out of a tunnel is taken whether or not those before it are alive: its
+    sender has seen to that.  What comes to the address ``snat`` and belongs to no connection that is known
+    here is for the others to know.
     """
 
     kind: ClassVar[str] = "gatewayport"
@@ -44,7 +46,8 @@ class GatewayPort(StateBase):
     router_mac: str
     snat: str = ""
     zone: int = 0
-    preferred: tuple[Preferred, ...] = ()
+    before: tuple[OtherGateway, ...] = ()
+    after: tuple[OtherGateway, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -52,7 +55,7 @@ class GatewayPort(StateBase):
 
     @property
     def depends_on_peers(self) -> bool:
-        return bool(self.preferred)
+        return bool(self.before or self.after)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,9 @@ from ryu_apps.control.messages import Program
 from vrouter_ovs.state import (
     Endpoint,
     FloodRemotes,
+    GatewayPort,
     Key,
+    OutsideHop,
     RemoteHop,
     RemoteMac,
     Route,
@@ -26,7 +28,10 @@ Scope = tuple
 
 ENDPOINTS: dict[str, Callable[[StateObject], list[Endpoint]]] = {
     RemoteMac.kind: lambda item: [hop.endpoint for hop in item.hops],
-    Route.kind: lambda item: [hop.endpoint for hop in item.hops if type(hop) is RemoteHop],
+    Route.kind: lambda item: [
+        hop.endpoint for hop in item.hops if type(hop) in (RemoteHop, OutsideHop) and hop.endpoint
+    ],
+    GatewayPort.kind: lambda item: [one.hop.endpoint for one in (*item.before, *item.after)],
     FloodRemotes.kind: lambda item: [hop.endpoint for hop in item.remotes],
 }
 """Kind of objects that send to other vrouters -> the endpoints that one sends to, one for each of

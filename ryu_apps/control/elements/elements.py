@@ -11,7 +11,7 @@ from ryu_apps.control import ids
 from ryu_apps.control.desired.confirmations import Confirmations
 from ryu_apps.control.elements.port_numbers import PortNumbers
 from ryu_apps.control.graph.graph import Marks
-from ryu_apps.control.kinds import datapath_of, encapsulations_of
+from ryu_apps.control.kinds import datapath_of, encapsulations_of, is_gateway
 from ryu_apps.control.messages import ElementInfo, Interface, TunnelStatus
 from ryu_apps.control.ownership.records import OwnershipRecords
 from vrouter_ovs.state import Endpoint
@@ -168,6 +168,8 @@ class Elements:
         element.reason = ""
         element.router_mac = ids.router_mac(info.vtep)
         self.refused.pop(session, None)
+        if is_gateway(self.records.get(info.element, {})):
+            self._marks.ways_out.mark("")
         return element
 
     def forget(self, name: str) -> list[str]:
@@ -241,6 +243,8 @@ class Elements:
             )
         changed = [vtep for vtep, was in known.items() if (vtep in self.by_vtep) != was]
         self._marks.vteps.mark_all(changed)
+        if is_gateway(old or {}) != is_gateway(value or {}) or (before != after and old):
+            self._marks.ways_out.mark("")
         if changed or before != after or encapsulations_of(old or {}) != (
             encapsulations_of(value or {})
         ):

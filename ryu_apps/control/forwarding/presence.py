@@ -1,7 +1,8 @@
 """Which EVIs and VRFs are present on which vrouter, and what each vrouter has of them as a whole.
 
-An EVI is present where a port of its network is bound, or may come; a VRF where an EVI is that its
-router is attached to.  What single lookups of them resolve to is the :class:`Resolver`'s business.
+An EVI is present where a port of its network is bound, or may come, and at the gateways of a router
+that has its way out there; a VRF where an EVI is that its router is attached to, and at its
+gateways.  What single lookups of them resolve to is the :class:`Resolver`'s business.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from ryu_apps.control.config.model import Router
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.graph.graph import Marks
+from ryu_apps.control.outside.ways_out import WaysOut
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Lookup
 from vrouter_ovs.encapsulation import carries_vni
@@ -33,7 +35,8 @@ class Presence:
     Emits nothing: EVIs and VRFs are desired state."""
 
     def __init__(
-        self, tables: Tables, marks: Marks, services: Services, gateways: Gateways
+        self, tables: Tables, marks: Marks, services: Services, gateways: Gateways,
+        ways_out: WaysOut,
     ) -> None:
         self._config = tables.config
         self._elements = tables.elements
@@ -43,6 +46,8 @@ class Presence:
         self._marks = marks
         self._services = services
         self._gateways = gateways
+        self._ways_out = ways_out
+        self._needed = tables.needed
         self.evis = tables.evis
         self.vrfs = tables.vrfs
         self.connected: dict[int, dict[str, None]] = {}
@@ -56,6 +61,7 @@ class Presence:
 
     def remove_element(self, element: str) -> None:
         """The element is forgotten; its desired state goes as a whole."""
+        self._ways_out.remove_element(element)
         for vni in [vni for vni, elements in self.evis.items() if element in elements]:
             _discard(self.evis, vni, element)
         for vni in [vni for vni, elements in self.vrfs.items() if element in elements]:
@@ -69,7 +75,7 @@ class Presence:
         there."""
         element, vni = key
         is_needed = element in self._present.get(vni, ()) or (
-            element in self._expected.get(vni, ())
+            element in self._expected.get(vni, ()) or element in self._needed.get(vni, ())
         )
         self._marks.lookups.mark(("imet", vni, ""))
         if is_needed == (element in self.evis.get(vni, ())):
@@ -155,12 +161,17 @@ class Presence:
         self._marks.gateways.mark(router_id)
 
     def _elements_of(self, router: Router) -> dict[str, None]:
-        """The elements that need a router: those with an EVI that it is attached to."""
+        """The elements that need a router: those with an EVI that it is attached to, and its
+        gateways."""
         found: dict[str, None] = {}
         for network_id in router_networks(self._config, router.id) if router.admin_state_up else ():
             network = self._config.networks.get(network_id)
             if network is not None:
                 found.update(self.evis.get(network.vni, {}))
+        if found or router.gateways:
+            accepted = self._elements.accepted
+            gateways = self._ways_out.gateways_of(router.id)
+            found.update((name, None) for name in gateways if name in accepted)
         return found
 
     def enter_vrouters(self, router_id: str) -> None:

@@ -21,6 +21,7 @@ from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.forwarding.ways import Ways, flood_hops, hop_order, remote_hops, remote_mac
 from ryu_apps.control.messages import SendGratuitousArp
+from ryu_apps.control.outside.ways_out import WaysOut
 from ryu_apps.control.ports.locations import Locations, lookups_of
 from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.routes import MacIp, Path
@@ -46,7 +47,7 @@ MAX_HOPS = 32
 
 
 class Resolver:
-    """Reads: routes, local ports, presence, gateways, service addresses.
+    """Reads: routes, local ports, presence, gateways, service addresses, ways out.
     Marks nothing.  Emits nothing: what it computes is desired state.
 
     ``pending``: the lookups that are to be computed everywhere anyhow."""
@@ -60,6 +61,7 @@ class Resolver:
         presence: Presence,
         services: Services,
         gateways: Gateways,
+        ways_out: WaysOut,
     ) -> None:
         self._config = tables.config
         self._instances = tables.instances
@@ -73,6 +75,7 @@ class Resolver:
         self._presence = presence
         self._services = services
         self._gateways = gateways
+        self._ways_out = ways_out
         self._ways = Ways(tables.instances)
 
     def resolve_instance(self, key: tuple[str, Scope]) -> None:
@@ -92,6 +95,9 @@ class Resolver:
             behind = dict.fromkeys(instance.behind(lookup) if instance is not None else ())
             for one in {**behind, **dict.fromkeys(self._presence.behind(lookup))}:
                 self._resolve_lookup(one, self._where(one))
+        elif lookup[0] == "ip":
+            for one in self._ways_out.behind(lookup):
+                self._resolve_lookup(one, self._where(one))
 
     def _lookups_of(self, element: str, scope: Scope) -> dict[Lookup, None]:
         """All lookups of an instance that may resolve to something on an element."""
@@ -105,6 +111,7 @@ class Resolver:
         else:
             prefixes = (*self._presence.connected.get(vni, ()), *self._presence.static.get(vni, ()))
             found.update((("prefix", vni, prefix), None) for prefix in prefixes)
+        found.update(dict.fromkeys(self._ways_out.lookups_of(vni)))
         for network_vni in self._networks_of(scope):
             for port_id in self._present.get(network_vni, {}).get(element, ()):
                 for lookup in lookups_of(self._bound[port_id]):
@@ -127,7 +134,8 @@ class Resolver:
     def _where(self, lookup: Lookup, element: str | None = None) -> Iterable[str]:
         """The elements where a lookup's instance is present; of these ``element`` alone, if that is
         given."""
-        present = self._presence.vrfs if lookup[0] == "prefix" else self._presence.evis
+        of_vrf = lookup[0] in ("prefix", "outside")
+        present = self._presence.vrfs if of_vrf else self._presence.evis
         found = present.get(lookup[1], ())
         return found if element is None else (element,) if element in found else ()
 
@@ -156,6 +164,8 @@ class Resolver:
     def _resolve_lookup(self, lookup: Lookup, elements: Iterable[str]) -> None:
         instance = self._instances.by_vni.get(lookup[1])
         match lookup[0]:
+            case "outside":
+                self._ways_out.place(lookup, elements)
             case "mac":
                 self._resolve_mac(lookup, instance, elements)
             case "ip":
@@ -171,6 +181,7 @@ class Resolver:
         _, vni, mac = lookup
         scope = ("evi", vni)
         free = lookup not in self._gateways.taken
+        outside = free and self._ways_out.owns(lookup)
         paths = instance.macs.get(mac, ()) if instance and free else ()
         remotes: dict[tuple[str, ...], tuple[Path | None, RemoteMac | None]] = {}
         for element in elements:
@@ -182,7 +193,9 @@ class Resolver:
             else:
                 self._desired.delete(element, scope, ("localmac", vni, mac))
             remote = None
-            if paths and port_id is None:
+            if outside:
+                remote = self._ways_out.mac(element, lookup)
+            elif paths and port_id is None:
                 here = self._elements.accepted[element]
                 supported = here.encapsulations
                 if supported not in remotes:
@@ -204,6 +217,14 @@ class Resolver:
         _, vni, ip = lookup
         scope = ("evi", vni)
         free = lookup not in self._gateways.taken
+        if free and self._ways_out.owns(lookup):
+            for element in elements:
+                item = self._ways_out.neighbor(element, lookup)
+                if item is not None:
+                    self._desired.put(element, scope, item)
+                else:
+                    self._desired.delete(element, scope, ("neighbor", vni, ip))
+            return
         paths = instance.ips.get(ip, ()) if instance and free else ()
         path = self._instances.best(paths)
         remote: Neighbor | None = None
@@ -238,6 +259,10 @@ class Resolver:
         static = self._presence.static.get(vni, {}).get(prefix, ())
         if any(type(path.nlri) is MacIp for path in usable):
             static = ()  # It is the address of a port, as where that port is.
+        if not static and self._ways_out.owns(lookup):
+            for element in elements:
+                self._desired.put(element, scope, self._ways_out.route(element, lookup))
+            return
         for element in elements:
             local = self._locations.local_hop(element, lookup)
             if local is not None:

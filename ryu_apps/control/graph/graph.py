@@ -78,11 +78,18 @@ GRAPH = (
         "A vrouter takes MPLS, or takes it no more: its VRF has labels, or has none.",
     ),
     Stage(
-        "evis", "(element, L2 VNI)", ("Locations",), "Presence.resolve_evi",
-        "The ports of a network on a vrouter changed: its EVI comes, goes or floods to others.",
+        "ways_out", "router id, or \"\" for all", ("Configurer", "Elements", "WaysOut"),
+        "WaysOut.resolve",
+        "A router's gateway on an external network changed, or a hypervisor is a gateway or is "
+        "none any more.",
     ),
     Stage(
-        "routers", "router id", ("Configurer", "Presence"), "Presence.leave_vrouters",
+        "evis", "(element, L2 VNI)", ("Locations", "WaysOut"), "Presence.resolve_evi",
+        "The ports of a network on a vrouter changed, or a router has its gateway there: its EVI "
+        "comes, goes or floods to others.",
+    ),
+    Stage(
+        "routers", "router id", ("Configurer", "Presence", "WaysOut"), "Presence.leave_vrouters",
         "A router, its interfaces or the EVIs below it changed: it leaves the vrouters and loses "
         "the gateways that it has no more.  All routers do so before any enters a vrouter.",
     ),
@@ -96,7 +103,8 @@ GRAPH = (
         "A subnet, its way out or an address in it changed: where the network itself answers.",
     ),
     Stage(
-        "vrf_routes", "(element, L3 VNI)", ("Offers", "Presence"), "LocalPaths.publish_vrf",
+        "vrf_routes", "(element, L3 VNI)", ("Offers", "Presence", "WaysOut"),
+        "LocalPaths.publish_vrf",
         "A VRF came to a vrouter, left it, or has other prefixes.",
     ),
     Stage(
@@ -107,7 +115,7 @@ GRAPH = (
         "lookups", "lookup: (kind, VNI, MAC or address or prefix)",
         (
             "Configurer", "Gateways", "Instances", "Locations", "Presence", "Relays", "Services",
-            "Tunnels",
+            "Tunnels", "WaysOut",
         ),
         "Resolver.resolve_lookup",
         "What a lookup of an EVI or a VRF gives changed: by a route, a local port, one that left, "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import MAX_VTEPS, Element
@@ -11,6 +11,7 @@ from ryu_apps.control.links.announced import AnnouncedAddresses
 from ryu_apps.control.links.damping import Damping
 from ryu_apps.control.links.paths import underlay_paths
 from ryu_apps.control.tables import Tables
+from ryu_apps.control.vpn.instance import Lookup
 from vrouter_ovs.encapsulation import SENDABLE
 from vrouter_ovs.state import (
     Endpoint,
@@ -29,7 +30,8 @@ class Tunnels:
     Marks: tunnels whose port or state changed, lookups that may be resolved otherwise.
     Emits: Notice, appended to ``effects``.
 
-    ``damping``: of (element, endpoint)."""
+    ``damping``: of (element, endpoint).  ``watching``: the lookups that are resolved otherwise
+    where something changes on the way to a VTEP."""
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class Tunnels:
         marks: Marks,
         announced: AnnouncedAddresses,
         damping: Damping,
+        watching: Callable[[str], Iterable[Lookup]],
         effects: list,
     ) -> None:
         self._elements = tables.elements
@@ -44,6 +47,7 @@ class Tunnels:
         self._instances = tables.instances
         self._marks = marks
         self._announced = announced
+        self._watching = watching
         self._effects = effects
         self.damping = damping
 
@@ -113,6 +117,7 @@ class Tunnels:
         else:
             self._desired.delete(name, ("element",), tunnel_key(endpoint))
         self._judge(element, endpoint.vtep)
+        self._marks.lookups.mark_all(self._watching(endpoint.vtep))
         self._announced.judge(element)
 
     def _ports(self, element: Element, endpoint: Endpoint) -> list[msg.TunnelStatus]:

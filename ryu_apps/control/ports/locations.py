@@ -102,6 +102,10 @@ class Locations:
                 return address.mac
         return bound.mac
 
+    def ofport(self, port_id: str) -> int:
+        """The OpenFlow port of a port that is bound."""
+        return self._bound[port_id].ofport
+
     def local_hop(self, element: str, lookup: Lookup) -> LocalHop | None:
         """How a host prefix of a port on this very vrouter is delivered."""
         port_id = self.local.get((element, lookup))

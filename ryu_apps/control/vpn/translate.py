@@ -274,12 +274,17 @@ def evi_paths(evi: VpnInstanceSpec, egress: Egress) -> tuple[Path, ...]:
     return (Path(Imet(egress.rd(evi), 0, egress.vtep), attrs, (label,)),)
 
 
-def vrf_paths(config: Config, vrf: VpnInstanceSpec, egress: Egress) -> tuple[Path, ...]:
+def vrf_paths(
+    config: Config, vrf: VpnInstanceSpec, egress: Egress, further: tuple[str, ...] = ()
+) -> tuple[Path, ...]:
     """The type 5 routes of a VRF on a vrouter: one per attached subnet and destination of an extra
-    route (RFC 9136 section 4.4): whoever has the VRF knows the next hop."""
+    route (RFC 9136 section 4.4): whoever has the VRF knows the next hop.  ``further``: prefixes
+    that this vrouter leads to beside those."""
     rd = egress.rd(vrf)
     attrs = _attributes(egress, vrf.exports, egress.router_mac(), 0)
-    prefixes = {**connected(config, vrf.id), **static_routes(config, vrf.id)}
+    prefixes = {
+        **connected(config, vrf.id), **static_routes(config, vrf.id), **dict.fromkeys(further)
+    }
     return tuple(
         Path(IpPrefix(rd, 0, prefix), attrs, (label,)) for prefix in prefixes
         if (label := egress.vrf_label(vrf, prefix))

@@ -32,11 +32,11 @@ from vrouter_ovs.state import (
     Metadata,
     NatRefusals,
     Neighbor,
+    OtherGateway,
     OutsideHop,
     PeerAddress,
     PhysicalNetwork,
     Policy,
-    Preferred,
     Punt,
     RemoteHop,
     RemoteMac,
@@ -215,10 +215,12 @@ def gateway_ports(
     ipv4 = [one for one in found if ":" not in one]
     snat = draw(st.sampled_from(["", *ipv4]))
     hops, numbers = draw(st.one_of(st.just(((), ())), watched(bridged_hops)))
+    others = tuple(map(OtherGateway, hops, numbers))
+    place = draw(st.integers(0, len(others)))
     return GatewayPort(
         draw(of_vnis), draw(of_vnis), draw(macs), tuple(found), draw(macs), snat,
         draw(zones) if snat else 0,
-        tuple(map(Preferred, hops, numbers)),
+        others[:place], others[place:],
     )
 
 

@@ -30,8 +30,8 @@ from vrouter_ovs.state import (
     LocalHop,
     NatRefusals,
     Neighbor,
+    OtherGateway,
     OutsideHop,
-    Preferred,
     RemoteMac,
     Route,
     StateObject,
@@ -191,6 +191,20 @@ def test_its_address_is_known_outside(bed: Sandbox) -> None:
     assert result.sent == ["p9"] and result.packet["arp_sha"] == OUT
 
 
+def test_what_no_connection_here_knows_goes_to_the_other_gateways(bed: Sandbox) -> None:
+    """One that has failed may have begun it, or a sender that sees other gateways alive."""
+    others = OtherGateway(bridged(VTEP2, 300), (22,)), OtherGateway(bridged(VTEP3, 300), (23,))
+    have(bed, gateway_port(before=others[:1], after=others[1:]))
+    packet = ip(FAR, OUT, OUTSIDE, ADDRESS, 50)
+    from_port = f"in_port=p9,{ip(mac(9), OUT, '203.0.113.1', ADDRESS, 50)}"
+    with bfd_down(bed, 22):
+        for state in (NEW, "trk,inv"):
+            result = trace(bed, from_port, state)
+            assert sorted(result.sent) == [(VTEP2, 300), (VTEP3, 300)]
+    for vtep in (VTEP2, VTEP3):
+        assert trace(bed, from_tunnel(vtep, 300, packet), NEW).sent == []
+
+
 def test_before_the_gateways_the_first_live_one_is_taken(bed: Sandbox) -> None:
     hops = routed(VTEP2, 900, RMAC2), routed(VTEP3, 900, RMAC3)
     have(bed, Route(900, "0.0.0.0/0", hops, watch=((22,), (23,))))
@@ -218,7 +232,7 @@ def test_a_gateway_that_comes_second(bed: Sandbox) -> None:
     alive."""
     have(
         bed,
-        gateway_port(preferred=(Preferred(bridged(VTEP2, 300), (22,)),)),
+        gateway_port(before=(OtherGateway(bridged(VTEP2, 300), (22,)),)),
         Route(900, "0.0.0.0/0", (routed(VTEP2, 900, RMAC2), TO_PORT), watch=((22,), ())),
     )
     first = out(bed, TRANSLATED)

@@ -68,14 +68,18 @@ TABLES: tuple[Table, ...] = (
         99,
         "untranslated",
         "What has come to the address that others go out with: what belongs to a connection of"
-        " theirs is routed to them. An echo request to the address itself is answered.",
-        matches=names("vrf eth_type ct_state ip_proto icmpv4_type"),
+        " theirs is routed to them. An echo request to the address itself is answered. All else may"
+        " be known to another gateway of the router: each gets a copy.",
+        matches=names("vrf in_port eth_type ct_state ip_proto icmpv4_type"),
         miss=DropReason.NAT_UNKNOWN,
         priorities=(
             Priority("known", 100, "of a connection from inside"),
             Priority("echo", 50, "an echo request"),
+            Priority("from_gateway", 40, "from another gateway", DropReason.NAT_UNKNOWN),
+            Priority("unknown", 30, "of no connection that is known here"),
         ),
-        next=("route", "gateway"),
+        sets=names("vrf tun_id vtep tun_ipv6_dst tunnel_type"),
+        next=("route", "gateway", "send"),
     ),
     Table(
         100,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Mapping
 
 from ryu_apps.control.elements.elements import MAX_VTEPS
 from ryu_apps.control.kinds import OvsFacts, Uplink
@@ -168,6 +169,13 @@ def datapath_id(bridge: Row | None) -> int:
     return 0
 
 
+def is_gateway(ids: Mapping[str, str]) -> bool:
+    """Whether a hypervisor's ``external_ids`` offer it as a gateway of routers:
+    ``vnc-gateway=true``, or what OVN reads (ovn-controller(8))."""
+    options = ids.get("ovn-cms-options", "").split(",")
+    return ids.get("vnc-gateway") == "true" or "enable-chassis-as-gw" in options
+
+
 def describe(
     replica: Replica, bridge: Row | None, address: str, uplinks: tuple[Uplink, ...] = (),
     encapsulations: tuple[str, ...] = (VXLAN,),
@@ -213,6 +221,7 @@ def describe(
                 uplinks=uplinks,
                 encapsulations=encaps,
                 attachments=attachments(replica, row, bridge_name(row)),
+                gateway=is_gateway(ids),
             ),
         ),
         "",
