@@ -34,8 +34,8 @@ class GatewayPort(StateBase):
     ``zone``: where the connections of that are tracked, FIRST_NAT_ZONE to LAST_NAT_ZONE.
     ``before``, ``after``: the gateways that come before this one and after it, in their order.
     What was sent to this one out of a tunnel is taken whether or not those before it are alive: its
-    sender has seen to that.  What comes to the address ``snat`` and belongs to no connection that is known
-    here is for the others to know.
+    sender has seen to that.  What comes to the address ``snat`` and belongs to no connection that
+    is known here is for the others to know.
     """
 
     kind: ClassVar[str] = "gatewayport"
