@@ -97,7 +97,10 @@ EXAMPLES = (
         300, _OUTSIDE,
         (BridgedHop(_FAR_VTEP, 300), BridgedHop(Endpoint("192.0.2.3"), 300)), watch=((7,), (8, 9)),
     ),
-    GatewayPort(900, 300, _OUTSIDE, ("203.0.113.10",), _OWN, "203.0.113.10", 0x8001),
+    GatewayPort(
+        900, 300, _OUTSIDE, ("203.0.113.10",), _OWN, "203.0.113.10", 0x8001,
+        after=(OtherGateway(BridgedHop(_FAR_VTEP, 300), (7,)),),
+    ),
     NatRefusals(900),
     Route(900, "0.0.0.0/0", (OutsideHop(300, _FAR, _OUTSIDE, 5),)),
     GatewayPort(
