@@ -60,7 +60,8 @@ class MigratingVm(Vm):
         super().create()
         self.machine.create(self._journal)
         self.machine.batch([
-            "link add br0 type bridge forward_delay 0 stp_state 0 mcast_snooping 0",
+            # It learns no MACs: what a VM sends may come back to another VLAN of it.
+            "link add br0 type bridge forward_delay 0 stp_state 0 mcast_snooping 0 ageing_time 0",
             "link set br0 up",
         ])
         mac = self.port.mac.replace(":", "")
