@@ -15,6 +15,9 @@ from typing import NamedTuple
 VXLAN, GENEVE, NVGRE, MPLS_GRE = "vxlan", "geneve", "nvgre", "mpls-in-gre"
 """VXLAN is the encapsulation where none is named (RFC 7348)."""
 
+NATIVE = "native"
+"""No tunnel: who has it takes frames of a network from the physical segment that the network is."""
+
 ETHERNET, IP, BOTH = "ethernet", "ip", "ethernet or ip"
 _ETHERNET_HEADER = 14
 _IP_HEADER = {4: 20, 6: 40}
@@ -81,6 +84,9 @@ ENCAPSULATIONS: dict[str, Encapsulation] = {
             GENEVE, 19, _VNI_BITS,
             OvsTunnel("geneve", "gn", _UDP_HEADER + 8, ETHERNET, udp_port=6081),
         ),
+        # A number that the registry gives nobody: others leave out what they do not know (RFC 9012
+        # section 4.1).
+        Encapsulation(NATIVE, 65534, _VNI_BITS),
     )
 }  # fmt: skip
 

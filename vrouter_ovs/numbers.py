@@ -7,6 +7,7 @@ The names follow one pattern, so that the field a number belongs to shows where 
 from __future__ import annotations
 
 ETH_IPV4, ETH_ARP, ETH_IPV6 = 0x0800, 0x0806, 0x86DD
+ETH_RARP = 0x8035
 ETH_VLAN, ETH_PROVIDER_VLAN, ETH_MPLS = 0x8100, 0x88A8, 0x8847
 """The tags of IEEE 802.1Q and 802.1ad."""
 

@@ -16,7 +16,8 @@ def link_local(mac: str) -> str:
 
 
 def enable_ipv6(space: Namespace, address: str, gateway: str, dad: int = 0) -> None:
-    """Put the address and the route there by hand; router advertisements are not listened to."""
+    """Put the address and, where there is a gateway, the route there by hand; router advertisements
+    are not listened to."""
     space.sysctl({
         "net.ipv6.conf.all.disable_ipv6": 0, "net.ipv6.conf.eth0.accept_ra": 0,
         "net.ipv6.conf.eth0.accept_dad": dad, "net.ipv6.conf.eth0.dad_transmits": dad,
@@ -25,7 +26,7 @@ def enable_ipv6(space: Namespace, address: str, gateway: str, dad: int = 0) -> N
     })
     space.batch([
         f"address replace {address}/64 dev eth0",
-        f"route replace ::/0 via {gateway} dev eth0",
+        *([f"route replace ::/0 via {gateway} dev eth0"] if gateway else []),
     ])
 
 

@@ -111,12 +111,20 @@ class Configurer:
         for one in (old, new):
             if one is not None:
                 self._marks.networks.mark(one.network_id)
+                self._served(one.network_id)
         self._ways_out(subnet.network_id)
         if old is None or new is None or old.cidr != new.cidr:
             self._attachment(subnet.id)
             network = self._config.networks.get(subnet.network_id)
             if network is not None:
                 self._claimed(self._learned.ports_in(network.vni))
+
+    def _served(self, network_id: str) -> None:
+        """Of a provider network: who answers its ports may be another."""
+        network = self._config.networks.get(network_id)
+        if network is not None and network.physical_network:
+            self._marks.evi_settings.mark(network.vni)
+            self._claimed(self._config.ports_by_network.get(network_id, ()))
 
     def _ports_on(self, subnet_id: str) -> Iterable[str]:
         """Ports with an address of a subnet; it may be one that is nowhere in the configuration."""

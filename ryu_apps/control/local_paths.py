@@ -13,6 +13,7 @@ from ryu_apps.control.vpn.publish import Owner
 from ryu_apps.control.vpn.released import Released
 from ryu_apps.control.vpn.rib import BestChange
 from ryu_apps.control.vpn.translate import egresses, evi_paths, port_paths, vrf_paths
+from vrouter_ovs.encapsulation import NATIVE
 
 
 class LocalPaths:
@@ -93,10 +94,15 @@ class LocalPaths:
             here = self._elements.accepted[bound.element]
             sequence = self._ports.sequence(port_id, here.vtep)
             paths = tuple(
-                path for egress in egresses(here.vtep, here.encapsulations)
+                path for egress in egresses(here.vtep, self._taken(bound.element, bound.evi))
                 for path in port_paths(self._config, self._asn, bound, egress, sequence)
             )
         self._put(("port", port_id), paths)
+
+    def _taken(self, element: str, vni: int) -> tuple[str, ...]:
+        """How a vrouter takes frames of an EVI."""
+        tunnels = self._elements.accepted[element].encapsulations
+        return (*tunnels, NATIVE) if element in self._tables.taking.get(vni, ()) else tunnels
 
     def _is_active(self, element: str, vni: int) -> bool:
         ports = self._tables.present.get(vni, {}).get(element, ())
@@ -110,7 +116,7 @@ class LocalPaths:
         if instance is not None and self._is_active(element, vni):
             here = self._elements.accepted[element]
             paths = tuple(
-                path for egress in egresses(here.vtep, here.encapsulations)
+                path for egress in egresses(here.vtep, self._taken(element, vni))
                 for path in evi_paths(instance.spec, egress)
             )
         self._put(("evi", element, vni), paths)

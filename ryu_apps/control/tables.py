@@ -49,3 +49,7 @@ class Tables:
     WaysOut writes it."""
     vrfs: dict[int, dict[str, None]] = field(default_factory=dict)
     """L3 VNI -> elements whose vrouter has the VRF.  Presence writes it."""
+    sending: dict[int, dict[str, None]] = field(default_factory=dict)
+    """L2 VNI -> elements whose vrouter sends to the EVI's physical segment.  Segments writes it."""
+    taking: dict[int, dict[str, None]] = field(default_factory=dict)
+    """L2 VNI -> elements whose switch has confirmed that it takes from it.  Segments writes it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.forwarding.segments import Segments
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.ownership.targets import StandbyTargets
 from ryu_apps.control.ports.ports import Ports
@@ -38,6 +39,7 @@ class Vrouters:
         tables: Tables,
         marks: Marks,
         ports: Ports,
+        segments: Segments,
         overlay_mtus: tuple[tuple[str, int], ...],
         constant: tuple[MeterPool | Metadata, ...],
         standby_targets: StandbyTargets,
@@ -47,6 +49,7 @@ class Vrouters:
         self._desired = tables.desired
         self._marks = marks
         self._ports = ports
+        self._segments = segments
         self._overlay_mtus = overlay_mtus
         self._constant = constant
         self._standby_targets = standby_targets
@@ -74,6 +77,7 @@ class Vrouters:
             done = element.confirmations.confirmed(
                 event.revision, event.targets, event.recovered
             )
+            self._segments.confirm(event.element, done)
             self._ports.confirm(event.element, done)
 
     def object_refused(self, event: msg.ObjectRefused) -> None:

@@ -25,6 +25,7 @@ from ryu_apps.control.elements.trust import Trust
 from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.resolve import Resolver
+from ryu_apps.control.forwarding.segments import Segments
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.graph.graph import Graph
 from ryu_apps.control.links.announced import AnnouncedAddresses
@@ -109,6 +110,7 @@ class World:
         damping = Damping(settings.path_hold)
         self.ways_out = WaysOut(tables, marks("WaysOut"), locations, damping.is_held)
         self.presence = Presence(tables, marks("Presence"), services, gateways, self.ways_out)
+        self.segments = Segments(tables, marks("Segments"))
         self.resolver = Resolver(
             tables, graph.worklists["lookups"], locations, self.ports.relays, self.presence,
             services, gateways, self.ways_out,
@@ -147,7 +149,7 @@ class World:
             self.elements, marks("Assignment"), settings.weight, self._effects
         )
         self.vrouters = Vrouters(
-            tables, marks("Vrouters"), self.ports, settings.overlay_mtus,
+            tables, marks("Vrouters"), self.ports, self.segments, settings.overlay_mtus,
             (*meter_pools(settings.new_connections), *([Metadata()] if settings.metadata else [])),
             self.assignment.standby_targets, self._effects,
         )
@@ -160,7 +162,9 @@ class World:
             tables, marks("Membership"), acceptance, self.local_paths, self.tunnels,
             self.assignment, self._effects,
         )
-        departures = Departures(tables, marks("Departures"), self.ports, self.presence)
+        departures = Departures(
+            tables, marks("Departures"), self.ports, self.presence, self.segments
+        )
         self._marks = marks("World")
         self.status = StatusRecords(
             self.elements, self.membership, self.assignment, self.convergence, self.peers,
@@ -177,7 +181,7 @@ class World:
             departures.depart,
             self.vrouters.describe, self.vrouters.program,
             self.tunnels.resolve, self.tunnels.resolve_ports,
-            self.dependents.judge_again, offers.changed,
+            self.dependents.judge_again, offers.changed, self.segments.attached,
             self.ports.resolve, self.ports.interfaces.resolve,
             self.local_paths.publish_port, self.local_paths.publish_evi,
             self.local_paths.publish_vrf,
@@ -185,7 +189,7 @@ class World:
             self.presence.describe_evi, self.presence.describe_vrf, self.presence.resolve_evi,
             self.presence.leave_vrouters,
             self.presence.enter_vrouters,
-            services.resolve,
+            services.resolve, self.segments.resolve,
             self.resolver.resolve_instance, self.resolver.resolve_lookup,
             self.policies.resolve_peer, self.policies.resolve_set,
             self.names.resolve_network, self.names.resolve_port,
@@ -265,6 +269,7 @@ class World:
             self._announce_again(port_id)
         self.membership.tick(now)
         self.tunnels.tick(now)
+        self.segments.tick(now)
         self.assignment.tick(now)
         self.probes.tick(now)
         self.ports.tick(now)

@@ -16,6 +16,7 @@ from vrouter_ovs.numbers import (
     ETH_ARP,
     ETH_IPV4,
     ETH_IPV6,
+    ETH_RARP,
     PORT_DHCP_CLIENT,
     PORT_DHCP_SERVER,
     PORT_DHCPV6_CLIENT,
@@ -50,7 +51,8 @@ def render_physical_network(physical: PhysicalNetwork) -> tuple[Flow, ...]:
 
 
 def render_segment(segment: Segment) -> tuple[Flow, ...]:
-    """Four flows, and one for each kind of server.  Raises PipelineError for what is no VID."""
+    """Four flows, one where it does not send, and one for each kind of server.  Raises
+    PipelineError for what is no VID."""
     if not 0 <= segment.vlan < 4095:
         raise PipelineError(f"no VID of a VLAN: {segment.vlan}")
     tag, evi = cookie(segment.key), ("evi", vni(segment.evi))
@@ -60,13 +62,25 @@ def render_segment(segment: Segment) -> tuple[Flow, ...]:
         *((("pop_vlan",),) if vid else ()), ("set_field", "evi", segment.evi),
         ("load", "from_tunnel", 1), ("load", "from_segment", 1), ("resubmit", "classify"),
     )  # fmt: skip
-    tagged = (("push_vlan",), ("set_field", "vlan_vid", vid)) if vid else ()
-    inside = (evi, ("from_tunnel", 0))
-    return (
+    taken = (
         Flow(
             "classify", "segment",
             (("in_port", segment.ofport), ("vlan_vid", vid), ("from_segment", 0)), enter, tag,
         ),
+        *(
+            Flow(
+                "receive", "served", (evi, ("from_segment", 1), *_ANSWERS[server]),
+                (("output_reg", "out_port"),), tag,
+            )
+            for server in segment.served
+        ),
+    )  # fmt: skip
+    if not segment.sends:
+        return taken
+    tagged = (("push_vlan",), ("set_field", "vlan_vid", vid)) if vid else ()
+    inside = (evi, ("from_tunnel", 0))
+    return (
+        *taken,
         # To a copy: to local ports the frame goes without the tag.
         Flow(
             "bridge", "segment_group", (*inside, ("eth_dst", MULTICAST, MULTICAST)),
@@ -75,13 +89,6 @@ def render_segment(segment: Segment) -> tuple[Flow, ...]:
         # All MACs of local ports are known, and stand above.
         Flow("bridge", "segment", inside, (("goto", "segment"),), tag),
         Flow("segment", "segment", (evi,), (*tagged, ("output", segment.ofport)), tag),
-        *(
-            Flow(
-                "receive", "served", (evi, ("from_segment", 1), *_ANSWERS[server]),
-                (("output_reg", "out_port"),), tag,
-            )
-            for server in segment.served
-        ),
     )  # fmt: skip
 
 
@@ -103,6 +110,8 @@ def outward_flows(port: LocalPort, tag: int) -> list[Flow]:
             (*arp, ("arp_spa", said), ("arp_tpa", one)): None
             for one in own4 for said in (one, "0.0.0.0")
         }
+        # By this a hypervisor announces a guest that has just come (QEMU, announce_self).
+        matches[(("eth_type", ETH_RARP),)] = None
     if ASK_DHCP4 in port.outward:
         ask = (*_UDP4, ("udp_src", PORT_DHCP_CLIENT), ("udp_dst", PORT_DHCP_SERVER))
         matches |= {(*ask, ("ipv4_src", one)): None for one in ("0.0.0.0", *own4)}

@@ -34,7 +34,8 @@ class Segment(StateBase):
     those of a VLAN.
 
     ``ofport``: as of the :class:`PhysicalNetwork`.  ``vlan``: the VID, or 0 for untagged frames.
-    ``served``: of :data:`SERVERS`, which of them there are to answer VMs.
+    ``served``: of :data:`SERVERS`, which of them there are to answer VMs.  ``sends``: whether
+    anything goes to the segment; else frames of it are taken alone.
 
     What comes from the segment reaches local ports alone: no tunnel, and no segment again.  What a
     local port sends to all, or to a MAC that is not known, goes to the segment too.
@@ -45,6 +46,7 @@ class Segment(StateBase):
     ofport: int
     vlan: int = 0
     served: tuple[str, ...] = ()
+    sends: bool = True
 
     @property
     def key(self) -> Key:

@@ -20,6 +20,8 @@ class RefusalKind(StrEnum):
     """Open vSwitch could not make the interface."""
     NO_OFPORT = "no_ofport"
     """Open vSwitch has given the interface no OpenFlow port yet."""
+    NOT_ATTACHED = "not_attached"
+    """The hypervisor is not attached to the physical network of the port's network."""
     OTHER_HOST = "other_host"
     """The port is requested on another host."""
     BOUND_ELSEWHERE = "bound_elsewhere"

@@ -85,6 +85,7 @@ class Presence:
             self._marks.instances.mark((element, ("evi", vni)))
         else:
             self._leave_evi(element, vni)
+        self._marks.segments.mark((element, vni))
         network_id = self._network_of(vni)
         if network_id is not None:
             for port_id in self._config.interfaces_by_network.get(network_id, ()):
@@ -94,6 +95,7 @@ class Presence:
         """Have an EVI be what its network says wherever it is."""
         for element in self.evis.get(vni, ()):
             self._desired.put(element, ("evi", vni), self._evi(element, vni))
+            self._marks.segments.mark((element, vni))
 
     def describe_vrf(self, key: tuple[str, int]) -> None:
         """Have the VRF ``(element, VNI)`` be what its vrouter takes, where it is present."""
@@ -123,7 +125,9 @@ class Presence:
         if network is None:
             return Evi(vni)
         label = ids.evi_label(network.rd_index) if self._takes_mpls(element) else 0
-        return Evi(vni, network.flood_unknown, network.mdns, label)
+        # Who is on a physical segment is known to nobody.
+        floods = network.flood_unknown or bool(network.physical_network)
+        return Evi(vni, floods, network.mdns, label)
 
     def _vrf(self, element: str, vni: int) -> Vrf:
         labels: tuple[int, ...] = ()

@@ -27,6 +27,7 @@ from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.routes import MacIp, Path
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Instance, Lookup
+from vrouter_ovs.encapsulation import NATIVE
 from vrouter_ovs.state import (
     OWNER_NETWORK,
     BridgedHop,
@@ -70,6 +71,7 @@ class Resolver:
         self._pending = pending
         self._bound = tables.bound
         self._present = tables.present
+        self._sending = tables.sending
         self._locations = locations
         self._relays = relays
         self._presence = presence
@@ -197,7 +199,7 @@ class Resolver:
                 remote = self._ways_out.mac(element, lookup)
             elif paths and port_id is None:
                 here = self._elements.accepted[element]
-                supported = here.encapsulations
+                supported = self._bridged_by(element, vni)
                 if supported not in remotes:
                     path = self._ways.best(paths, supported)
                     remotes[supported] = path, path and remote_mac(vni, mac, path, supported)
@@ -210,6 +212,11 @@ class Resolver:
                 self._desired.delete(element, scope, ("mac", vni, mac))
             else:
                 self._desired.put(element, scope, remote)
+
+    def _bridged_by(self, element: str, vni: int) -> tuple[str, ...]:
+        """How an element sends frames of an EVI: to the physical segment rather than by tunnel."""
+        tunnels = self._elements.accepted[element].encapsulations
+        return (NATIVE, *tunnels) if element in self._sending.get(vni, ()) else tunnels
 
     def _resolve_ip(
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
@@ -343,7 +350,7 @@ class Resolver:
         leaves: dict[tuple[str, ...], list[BridgedHop]] = {}
         for element in elements:
             here = self._elements.accepted[element]
-            vtep, supported = here.vtep, here.encapsulations
+            vtep, supported = here.vtep, self._bridged_by(element, vni)
             hops = leaves.get(supported)
             if hops is None:
                 hops = leaves[supported] = flood_hops(paths, supported)

@@ -12,6 +12,7 @@ from ryu_apps.control.vpn.encapsulations import (
     endpoint_to,
 )
 from ryu_apps.control.vpn.instances import Instances
+from vrouter_ovs.encapsulation import NATIVE
 from vrouter_ovs.state import BridgedHop, LocalHop, RemoteHop, RemoteMac
 
 
@@ -55,20 +56,22 @@ class Ways:
 
 
 def remote_mac(vni: int, mac: str, path: Path, supported: tuple[str, ...]) -> RemoteMac | None:
-    """How elements with these encapsulations send to a MAC along a path; None where they cannot."""
+    """How elements with these encapsulations send to a MAC along a path; None where they cannot, or
+    where it is found on a segment, as all that is not known."""
     endpoint = endpoint_to(path.attrs, supported)
-    if endpoint is None:
+    if endpoint is None or endpoint.encap == NATIVE:
         return None
     return RemoteMac(vni, mac, (BridgedHop(endpoint, path.labels[0]),))
 
 
 def flood_hops(paths: Iterable[Path], supported: tuple[str, ...]) -> list[BridgedHop]:
     """One leaf a route, so that a VTEP with two EVIs imported here gets a copy for each; in the
-    order of the leaves."""
+    order of the leaves.  One that takes from the segment gets none."""
     return sorted({
         BridgedHop(endpoint, path.labels[0])
         for path in by_preference(paths, supported)
         if (endpoint := endpoint_to(path.attrs, supported)) is not None
+        and endpoint.encap != NATIVE
     })
 
 

@@ -54,18 +54,26 @@ GRAPH = (
         "An element sends and takes other encapsulations, or prefers another.",
     ),
     Stage(
+        "attachments", "element", ("Membership",), "Segments.attached",
+        "An element is attached to other physical networks, or by another port.",
+    ),
+    Stage(
         "claims", "port id",
-        ("Acceptance", "Configurer", "Dependents", "ElementInterfaces", "Learned", "Ports"),
+        (
+            "Acceptance", "Configurer", "Dependents", "ElementInterfaces", "Learned", "Ports",
+            "Segments",
+        ),
         "Ports.resolve",
         "Something changed that decides which interface has a port, or how it is bound.",
     ),
     Stage(
-        "port_routes", "port id", ("Configurer", "Dependents", "Offers", "Ports", "World"),
+        "port_routes", "port id",
+        ("Configurer", "Dependents", "Offers", "Ports", "Segments", "World"),
         "LocalPaths.publish_port",
         "The routes of a bound port may be others, or its sequence number.",
     ),
     Stage(
-        "evi_routes", "(element, L2 VNI)", ("LocalPaths", "Offers", "Ports"),
+        "evi_routes", "(element, L2 VNI)", ("LocalPaths", "Offers", "Ports", "Segments"),
         "LocalPaths.publish_evi",
         "A port became active or ceased to be: the flood route of its network follows.",
     ),
@@ -89,6 +97,11 @@ GRAPH = (
         "comes, goes or floods to others.",
     ),
     Stage(
+        "segments", "(element, L2 VNI)", ("Presence", "Segments"), "Segments.resolve",
+        "The EVI of a network came to a vrouter, left it or is another on the wire, or the vrouter "
+        "is attached to physical networks otherwise: its segment comes, goes or follows.",
+    ),
+    Stage(
         "routers", "router id", ("Configurer", "Presence", "WaysOut"), "Presence.leave_vrouters",
         "A router, its interfaces or the EVIs below it changed: it leaves the vrouters and loses "
         "the gateways that it has no more.  All routers do so before any enters a vrouter.",
@@ -108,7 +121,8 @@ GRAPH = (
         "A VRF came to a vrouter, left it, or has other prefixes.",
     ),
     Stage(
-        "instances", "(element, scope)", ("Offers", "Presence"), "Resolver.resolve_instance",
+        "instances", "(element, scope)", ("Offers", "Presence", "Segments"),
+        "Resolver.resolve_instance",
         "An EVI or a VRF came to a vrouter, which needs all of its lookups.",
     ),
     Stage(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ryu_apps.control.forwarding.presence import Presence
+from ryu_apps.control.forwarding.segments import Segments
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.tables import Tables
@@ -19,12 +20,14 @@ class Departures:
         marks: Marks,
         ports: Ports,
         presence: Presence,
+        segments: Segments,
     ) -> None:
         self._elements = tables.elements
         self._desired = tables.desired
         self._marks = marks
         self._ports = ports
         self._presence = presence
+        self._segments = segments
 
     def depart(self, name: str) -> None:
         """Take everything from an element that was forgotten.  Where it has joined again meanwhile
@@ -32,6 +35,7 @@ class Departures:
         the element has something."""
         self._ports.remove_element(name)
         self._presence.remove_element(name)
+        self._segments.remove_element(name)
         self._desired.remove_element(name)
         if name in self._elements.accepted:
             self._marks.vrouters.mark(name)

@@ -8,7 +8,7 @@ from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
 from ryu_apps.control.elements.elements import Element, vteps_of
 from ryu_apps.control.graph.graph import Marks
-from ryu_apps.control.kinds import datapath_id, datapath_of
+from ryu_apps.control.kinds import attachments_of, datapath_id, datapath_of
 from ryu_apps.control.links.tunnels import Tunnels
 from ryu_apps.control.local_paths import LocalPaths
 from ryu_apps.control.membership.acceptance import Acceptance
@@ -282,6 +282,8 @@ class Membership:
         """An element that stays says other things of itself than ``before``."""
         if element.info.hosts != before.hosts:
             self.interfaces.renamed(element)
+        if attachments_of(element.info.facts) != attachments_of(before.facts):
+            self._marks.attachments.mark(element.info.element)
         if element.encapsulations != before.facts.encapsulations:
             self._marks.offers.mark(element.info.element)
 

@@ -21,6 +21,7 @@ from ryu_apps.control.config.model import Port
 from ryu_apps.control.config.trunks import parent_of
 from ryu_apps.control.elements.claims import ClaimRefusal, RefusalKind
 from ryu_apps.control.elements.elements import Claim, Interface
+from ryu_apps.control.kinds import attachments_of
 from ryu_apps.control.messages import ElementInfo
 from ryu_apps.control.ports.arrivals import MAY_HOLD, Arrivals, Role
 from ryu_apps.control.ports.verdict import Verdict, where_carried
@@ -177,6 +178,15 @@ class Bindings:
             return ClaimRefusal(
                 RefusalKind.NO_OFPORT,
                 "Open vSwitch has given the interface no OpenFlow port yet",
+            )
+        physical = self._config.networks[port.network_id].physical_network
+        if physical and physical not in attachments_of(
+            self._elements.accepted[claim.element].info.facts
+        ):
+            return ClaimRefusal(
+                RefusalKind.NOT_ATTACHED,
+                f"the hypervisor is not attached to physical network {physical}: "
+                "external_ids:vnc-bridge-mappings of it names no bridge for that",
             )
         if self.arrivals.role(port, claim.element) == Role.OTHER:
             return ClaimRefusal(

@@ -10,6 +10,7 @@ from ryu_apps.control import ids
 from ryu_apps.control.config.attachments import attachment, connected, static_routes
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network, Port, Router
+from ryu_apps.control.config.provider_networks import outward
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.encapsulation import VXLAN, carries_vni, in_order
@@ -66,7 +67,7 @@ class BoundPort(NamedTuple):
     """A port that a vrouter of ours holds: all that its objects and paths are made from.
 
     ``shared``: those of ``allowed`` that other ports may have too; ``learned``: the addresses of
-    these that are at this port.  ``parent``, ``vlan``: of a trunk's subport, see
+    these that are at this port.  ``parent``, ``vlan``: of a trunk's subport, and ``outward``: see
     :class:`~vrouter_ovs.state.LocalPort`.
     """
 
@@ -85,6 +86,7 @@ class BoundPort(NamedTuple):
     learned: tuple[LearnedAddress, ...] = ()
     parent: int = 0
     vlan: int = 0
+    outward: tuple[str, ...] = ()
 
 
 class StandbyPort(NamedTuple):
@@ -182,6 +184,7 @@ def bound_port(
         tuple(pair for pair in dict.fromkeys(pairs) if _is_shared(port, *pair))
         if port.port_security_enabled
         else (),
+        outward=outward(config, network),
     )
 
 

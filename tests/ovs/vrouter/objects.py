@@ -240,7 +240,7 @@ def watching(draw: st.DrawFn, of_vnis: st.SearchStrategy[int] = vnis) -> RemoteM
 
 objects = st.one_of(
     st.builds(PhysicalNetwork, st.text("abc", min_size=1), ofports),
-    st.builds(Segment, vnis, ofports, vlans, served),
+    st.builds(Segment, vnis, ofports, vlans, served, st.booleans()),
     st.builds(Vrouter, macs, st.integers(1280, 65485).map(lambda mtu: ((VXLAN, mtu),))),
     tunnels,
     st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES), labels),
