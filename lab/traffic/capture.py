@@ -57,6 +57,11 @@ class Capture:
             self._process.wait(5)
         self._directory.cleanup()
 
+    @property
+    def done(self) -> bool:
+        """Whether all of them have come."""
+        return self._process is not None and self._process.poll() is not None
+
     def wait(self, timeout: float = 10.0) -> None:
         """Wait for all ``count`` packets.  Raises LabTimeout when they do not come."""
         assert self._process is not None

@@ -14,11 +14,17 @@ from typing import Any
 
 import pytest
 
+from lab.client import ApiError
 from lab.hosts.physical import PhysicalHost, PhysicalNetwork
 from lab.hosts.vm import PortSpec, Vm
+from lab.net import Namespace
+from lab.process import Daemon
 from lab.topology import Lab
 from lab.traffic.capture import Capture
-from lab.traffic.ping import ping, reach_all
+from lab.traffic.dhcp import Udhcpc
+from lab.traffic.ipv6 import learned, link_local, listen
+from lab.traffic.ping import PingStream, ping, reach_all
+from lab.traffic.steady import Steady, plan
 from lab.wait import wait_until
 from tests.lab.conftest import PEER_OPTIONS
 
@@ -152,7 +158,7 @@ def copies(space: Any, marks: int, send: Any) -> int:
     ) as every:
         for _ in range(marks):
             send(9999)
-        wait_until(lambda: send(9998) or last._process.poll() is not None, "the last mark", 10)
+        wait_until(lambda: send(9998) or last.done, "the last mark", 10)
         return len(re.findall(r"9999", every.text()))
 
 
@@ -175,3 +181,196 @@ def test_each_hears_a_broadcast_once(site: Site, kind: str) -> None:
         for ear in everybody:
             if ear is not source:
                 assert copies(ear.space, 3, sender(source)) == 3
+
+
+def test_a_hypervisor_that_is_not_attached_says_why_until_it_is(site: Site) -> None:
+    vm = site.add_vm(site.flat, "flat2", "hv2")
+    reason = "not attached to physical network physnet1"
+    detail = f"/v1/ports/{vm.port.id}"
+    wait_until(lambda: reason in str(site.client.get(detail)), "the reason", 10)
+    assert site.client.show("port", vm.port.id)["status"] == "DOWN"
+    hypervisor = site.lab.hypervisors["hv2"]
+    hypervisor.vsctl("set", "Open_vSwitch", ".",
+                     "external_ids:vnc-bridge-mappings=physnet1:br-none,nonsense")
+    wait_until(lambda: "no bridge br-none" in str(check(site, "physical networks")), "a check", 10)
+    site.physical.map(hypervisor)
+    site.wait_active(vm)
+    assert all(result.ok for result in reach_all(ways(site.flat)))
+    wait_until(lambda: check(site, "physical networks")["ok"], "it to be well", 10)
+    site.remove_vm(site.flat, "flat2")
+    wait_until(lambda: "vnc-phy" not in hypervisor.vsctl("list-ports", "br-int"),
+               "the patch ports to be gone", 10)
+    assert hypervisor.vsctl("list-ports", "br-ex").split() == ["phy0"]
+
+
+def check(site: Site, name: str) -> dict[str, Any]:
+    return next(one for one in site.client.health()["checks"] if one["name"] == name)
+
+
+def test_security_groups_hold_against_the_outside(site: Site) -> None:
+    group = site.client.create("security_group", name="closed")
+    vm = site.add_vm(site.vlan, "closed1", "hv1", security_groups=[group["id"]])
+    site.wait_active(vm)
+    host = site.vlan.host
+    wait_until(lambda: ping(vm.space, host.ip, 1).ok, "an answer", 10)
+    assert ping(vm.space, host.ip6, 2).ok
+    for address in (vm.ip, vm.ip6):
+        assert ping(host.space, address, 2, wait=0.3).received == 0
+    forged = f"10.{site.vlan.number}.0.77"
+    vm.space.batch([f"address add {forged}/24 dev eth0"])
+    done = vm.space.run(["ping", "-c2", "-i0.1", "-W0.3", "-I", forged, host.ip], check=False)
+    assert done.returncode, "an address of nobody does not leave"
+    site.remove_vm(site.vlan, "closed1")
+
+
+def test_dhcp_by_the_node(site: Site) -> None:
+    vm = site.add_vm(site.vlan, "client1", "hv1", dhcp=True)
+    assert vm.dhcp.wait()["ip"] == vm.ip
+    site.wait_active(vm)
+    wait_until(lambda: ping(vm.space, site.vlan.host.ip, 1).ok, "an answer", 10)
+    site.remove_vm(site.vlan, "client1")
+
+
+def test_dhcp_and_advertisements_of_the_outside(site: Site) -> None:
+    host = site.flat.host
+    vm = site.add_vm(site.flat, "client3", "hv3")
+    vm.space.run(["ip", "-4", "address", "flush", "dev", "eth0"])
+    server = DhcpServer(site, host.space, {vm.port.mac: vm.ip})
+    server.start()
+    try:
+        site.wait_active(vm)
+        client = Udhcpc(vm.space, site.lab.journal)
+        client.start()
+        lease = client.wait()
+        assert (lease["ip"], lease["serverid"]) == (vm.ip, host.ip)
+        client.stop()
+    finally:
+        server.stop()
+    listen(vm.space)
+    with Capture(host.space, "eth0", "icmp6 and ip6[40] = 133") as heard:
+
+        def asked() -> bool:
+            vm.space.run(["rdisc6", "-1", "-r", "1", "-w", "100", "eth0"], check=False)
+            return heard.done
+
+        wait_until(asked, "a router solicitation at the host", 15)
+
+    def told() -> bool:
+        host.space.run(["python3", "-c", ADVERTISE])
+        return learned(vm.space).get("router") == link_local(host_mac(host))
+
+    wait_until(told, "the router of the outside", 10)
+    site.remove_vm(site.flat, "client3")
+
+
+ADVERTISE = (
+    "import socket, struct; s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58);"
+    "s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255);"
+    "s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex('eth0'));"
+    "s.sendto(struct.pack('!BBHBBHII', 134, 0, 0, 64, 0, 600, 0, 0),"
+    " ('ff02::1', 0, 0, socket.if_nametoindex('eth0')))"
+)
+
+
+def host_mac(host: PhysicalHost) -> str:
+    return host.space.run(["cat", "/sys/class/net/eth0/address"]).stdout.strip()
+
+
+class DhcpServer:
+    """busybox's udhcpd with an address for each MAC."""
+
+    def __init__(self, site: Site, space: Namespace, addresses: dict[str, str]) -> None:
+        directory = site.lab.directory / "udhcpd"
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "leases").write_text("")
+        network = next(iter(addresses.values())).rpartition(".")[0]
+        lines = [
+            f"start {network}.100", f"end {network}.110", "interface eth0",
+            "option subnet 255.255.255.0", "option lease 3600", f"lease_file {directory}/leases",
+            f"pidfile {directory}/pid",
+            *(f"static_lease {mac} {address}" for mac, address in addresses.items()),
+        ]
+        (directory / "conf").write_text("\n".join(lines) + "\n")
+        self._daemon = Daemon(site.lab.journal, "udhcpd",
+                              ["busybox", "udhcpd", "-f", f"{directory}/conf"], directory, space)
+
+    def start(self) -> None:
+        self._daemon.start()
+
+    def stop(self) -> None:
+        self._daemon.kill()
+
+
+def test_it_goes_on_without_a_node(site: Site) -> None:
+    """Also for who asks anew; and a node that is back changes no working flow."""
+    everything = [way for network in (site.flat, site.vlan) for way in ways(network)]
+    before = {name: set(hv.flows()) for name, hv in site.lab.hypervisors.items()}
+    streams = [PingStream(space, address, 0.02) for space, address in everything[::5]]
+    for node in site.lab.nodes.values():
+        node.kill()
+    for network in (site.flat, site.vlan):
+        for one in (*network.vms.values(), network.host):
+            one.space.batch(["neighbour flush dev eth0"])
+    assert all(result.ok for result in reach_all(everything))
+    for node in site.lab.nodes.values():
+        node.start()
+    for node in site.lab.nodes.values():
+        node.client.wait_healthy()
+    assert [stream.stop().lost for stream in streams] == [0] * len(streams)
+    for name, hypervisor in site.lab.hypervisors.items():
+        assert before[name] <= set(hypervisor.flows())
+
+
+def test_an_overlay_becomes_a_segment_and_an_overlay_again_under_traffic(site: Site) -> None:
+    client, lab = site.client, site.lab
+    network = Network("flip", 9, VID + 1)
+    network.body = client.create("network", name="flip")
+    network.subnet4 = client.create(
+        "subnet", cidr="10.9.0.0/24", ip_version=4, network_id=network.body["id"], gateway_ip=None)
+    network.subnet6 = client.create(
+        "subnet", cidr="fd00:0:0:9::/64", ip_version=6, network_id=network.body["id"],
+        gateway_ip=None)
+    one, two = site.add_vm(network, "flip1", "hv1"), site.add_vm(network, "flip3", "hv3")
+    away = site.add_vm(network, "flip2", "hv2")
+    site.wait_active(one, two, away)
+    wait_until(lambda: ping(one.space, two.ip, 1).ok and ping(one.space, two.ip6, 1).ok,
+               "an answer", 10)
+    native = {"provider:network_type": "vlan", "provider:physical_network": "physnet1",
+              "provider:segmentation_id": network.vlan}
+    site.lab.hypervisors["hv2"].vsctl("remove", "Open_vSwitch", ".", "external_ids",
+                                      "vnc-bridge-mappings")
+
+    def not_attached() -> bool:
+        try:
+            client.update("network", network.body["id"], **native)
+        except ApiError as error:
+            return error.status == 409 and "hv2" in str(error)
+        client.update("network", network.body["id"], **{"provider:network_type": "vxlan"})
+        return False
+
+    wait_until(not_attached, "the refusal of what would cut a port off", 10)
+    site.remove_vm(network, "flip2")
+    with Steady(plan([(one, two), (two, one)])) as traffic:
+        client.update("network", network.body["id"], **native)
+        wait_until(lambda: sends_to(lab, "hv1", two) == sends_to(lab, "hv3", one) == "segment",
+                   "them to send by the segment", 15)
+        there = traffic.lap()
+        client.update("network", network.body["id"], **{"provider:network_type": "vxlan"})
+        wait_until(lambda: sends_to(lab, "hv1", two) == sends_to(lab, "hv3", one) == "tunnel",
+                   "them to send by tunnel", 15)
+    for report in (there, traffic.report):
+        assert all(flow.lost <= 1 for flow in report.pings.flows), report
+        assert report.streams.broken == ()
+    for name in ("flip1", "flip3"):
+        site.remove_vm(network, name)
+    client.remove("network", network.body["id"])
+
+
+def sends_to(lab: Lab, hypervisor: str, vm: Vm) -> str:
+    flows = lab.hypervisors[hypervisor].flows()
+    to_vm = [flow for flow in flows if f"dl_dst={vm.port.mac} " in flow and "tun_id" in flow]
+    if to_vm:
+        return "tunnel"
+    return "segment" if any(f"mod_vlan_vid:{VID + 1}" in flow or f"vlan_vid:{VID + 1}" in flow
+                            or f"set_field:{0x1000 | VID + 1}->vlan_vid" in flow
+                            for flow in flows) else ""

@@ -74,6 +74,8 @@ class Collection:
     ``refusals``: statuses with which a creation or an update may be refused besides
     those of all resources.
     ``before_list(environment, call, filters)`` may make what a list must have in it.
+    ``before_update(environment, id, body)`` finds out what the rules have to know of the running
+    node, before anything is planned: fields of their Context.
     ``standing``: what is there besides, and is not changed.
     ``below``: makes what else stands below each of its members, of its handlers and the
     environment; it has ``routes()``.  ``extensions``: those of the API that it brings.
@@ -97,6 +99,7 @@ class Collection:
     optional: frozenset[str] = frozenset()
     refusals: tuple[int, ...] = ()
     before_list: Callable[[Environment, Call, dict[str, set[str]]], None] | None = None
+    before_update: Callable[[Environment, str, dict[str, Any]], dict[str, Any]] | None = None
     below: tuple[Callable[[Any, Environment], Any], ...] = ()
     extensions: Extensions = field(default_factory=dict)
 

@@ -6,6 +6,7 @@ else nothing.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from collections.abc import Collection as Names
 from typing import Any
@@ -233,6 +234,8 @@ class Handlers:
         c = self.collection
         body = parsing.parse(c.update_body, request, c.shown, "PUT")
         context = self._env.context(call)
+        if c.before_update is not None:
+            context = dataclasses.replace(context, **c.before_update(self._env, id, body))
         item = self.commit_one(
             call, id, "update", self._updating(id, body, context),
             parsing.named(c.update_body, body), within,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, WithJsonSchema
 
@@ -13,6 +13,7 @@ from ryu_apps.control.config.rules import networks
 from ryu_apps.control.config.scopes import network_scope
 from ryu_apps.control.config.zones import ZONE
 from ryu_apps.northbound.bodies.fields import Names, Text, UuidOrNone, Vni, integer, only
+from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.listing.attributes import (
     BOOLEAN,
     INTEGER,
@@ -99,6 +100,29 @@ def _within(config: Config, item: Network) -> Within:
     )
 
 
+def _places(environment: Environment, id: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Where the ports of a network are that is to be another on the wire."""
+    if not body.get("physical_network"):
+        return {}
+    ports = environment.configuration.read(
+        lambda config: list(config.ports_by_network.get(id, ()))
+    )
+    states = environment.node_view.port_states(ports).values()
+    used = {state.element for state in states if state.element}
+    attached = {
+        one["id"]: (one["hostname"] or one["id"], one.get("physical_networks", ()))
+        for one in environment.node_view.elements() if one["id"] in used
+    }
+
+    def unattached(physical_network: str) -> list[str]:
+        return sorted(
+            attached.get(element, (element,))[0] for element in used
+            if physical_network not in attached.get(element, ("", ()))[1]
+        )
+
+    return {"unattached": unattached}
+
+
 COLLECTION = Collection(
     kind=NETWORK,
     path="networks",
@@ -106,6 +130,8 @@ COLLECTION = Collection(
     update_body=NetworkUpdate,
     rules=networks,
     view=view,
+    refusals=(501,),
+    before_update=_places,
     extra=_within,
     attributes={
         **standard.ATTRIBUTES,

@@ -50,7 +50,8 @@ class Context:
     carries; ``physical_mtus``: what physical networks carry, "" for those that are not named;
     ``quotas``: kind -> the most of it that a project may have where nobody said otherwise;
     ``project_id``: default project of what is created; ``if_match``: the revision_number that the
-    client saw, or None.
+    client saw, or None; ``unattached``: names of the hypervisors with ports of the network that is
+    changed which are not attached to a physical network.
     """
 
     now: str
@@ -65,6 +66,7 @@ class Context:
     project_id: str = ""
     if_match: int | None = None
     physical_mtus: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    unattached: Callable[[str], list[str]] = lambda physical_network: []
 
     def physical_mtu(self, physical_network: str) -> int:
         """The largest IP packet that a physical network carries."""

@@ -67,13 +67,14 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
 
 def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Network:
     old = draft.get("network", id)
-    provider.unchanged(old, body)
+    provided = provider.changed(draft, old, body, context)
     if old.shared and body.get("shared") is False:
         _used_by_none_else(draft, old)
     fields = plain(body, "name", "description", "admin_state_up", "shared",
                    "port_security_enabled", "flood_unknown")
+    fields |= provided._asdict()
     if body.get("mtu") is not None:
-        fields["mtu"] = mtu(body, context, old.physical_network)
+        fields["mtu"] = mtu(body, context, provided.physical_network)
         subnets = draft.config.subnets_by_network.get(id, ())
         check_mtu(id, fields["mtu"], {draft.config.subnets[one].ip_version for one in subnets})
     for name in ("import_targets", "export_targets"):

@@ -9,7 +9,13 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network
 from ryu_apps.control.config.resources.network import FLAT, NETWORK_TYPES, VLAN, VXLAN
 from ryu_apps.control.config.rules import segment_ranges
-from ryu_apps.control.config.rules.draft import Draft, RuleError, bad_request, conflict
+from ryu_apps.control.config.rules.draft import (
+    Context,
+    Draft,
+    RuleError,
+    bad_request,
+    conflict,
+)
 from ryu_apps.control.kinds import is_physical_network
 
 
@@ -75,17 +81,71 @@ def check_physical_network(name: str) -> None:
         )
 
 
-def unchanged(old: Network, body: dict[str, Any]) -> None:
-    """Raises RuleError 400 where a network is to be something else on the wire."""
-    for name, now in (
-        ("network_type", old.network_type), ("segmentation_id", old.segmentation_id),
-        ("physical_network", old.physical_network),
-    ):
-        if body.get(name) not in (None, now):
+def changed(draft: Draft, old: Network, body: dict[str, Any], context: Context) -> Provided:
+    """What a network is to be from now on.  An overlay may become a segment and a segment an
+    overlay while its ports talk (:mod:`ryu_apps.control.forwarding.segments`).
+
+    Raises RuleError 400, 409 where it may not: another segment takes two steps, and all of its
+    ports must be where the new way leads.
+    """
+    now = Provided(old.network_type, old.physical_network, old.vlan_id)
+    kind = body.get("network_type") or old.network_type
+    if kind == old.network_type:
+        for name, present in (
+            ("segmentation_id", old.segmentation_id), ("physical_network", old.physical_network),
+        ):
+            if body.get(name) not in (None, present):
+                raise bad_request(
+                    f"provider:{name} of a network cannot change; create another network"
+                    + (", or make this one vxlan before" if old.physical_network else ""),
+                    "InvalidInput",
+                )
+        return now
+    if kind == VXLAN:
+        if body.get("segmentation_id") not in (None, old.vni):
             raise bad_request(
-                f"provider:{name} of a network cannot change; create another network",
-                "InvalidInput",
+                f"provider:segmentation_id of this network as vxlan is {old.vni}", "InvalidInput"
             )
+        _fits(old, body, context)
+        return requested(draft, {"network_type": VXLAN}, "")
+    if old.network_type != VXLAN:
+        raise bad_request(
+            f"A {old.network_type} network cannot become a {kind} network at once: make it vxlan "
+            "before.", "InvalidInput",
+        )
+    made = requested(draft, {**body, "network_type": kind}, old.project_id, old.id)
+    interfaces = draft.config.interfaces_by_network.get(old.id)
+    if interfaces:
+        raise no_router(old.id, made.physical_network)
+    if missing := context.unattached(made.physical_network):
+        raise conflict(
+            "NetworkInUse",
+            f"Unable to complete operation on network {old.id}. There are ports of it at "
+            f"hypervisors that are not attached to physical network {made.physical_network}: "
+            f"{', '.join(missing[:3])}" + (f" and {len(missing) - 3} more" if missing[3:] else "")
+            + ". Map it there (external_ids:vnc-bridge-mappings), or move the ports.",
+        )
+    return made
+
+
+def no_router(network_id: str, physical: str) -> RuleError:
+    """A segment has no interfaces of routers."""
+    return RuleError(
+        501, "NotImplemented",
+        f"Network {network_id} is a part of physical network {physical}: in this version a router "
+        "has no interfaces there. Hosts use a router of the physical network as gateway.",
+    )
+
+
+def _fits(old: Network, body: dict[str, Any], context: Context) -> None:
+    """Raises RuleError 409 where guests send what the overlay does not carry."""
+    mtu = body.get("mtu") or old.mtu
+    if max(mtu, old.mtu) > context.max_mtu:
+        raise conflict(
+            "NetworkInUse",
+            f"The MTU of network {old.id} is {old.mtu}, and the overlay carries {context.max_mtu}: "
+            "set the mtu first, and have its guests use it.",
+        )
 
 
 def _free(draft: Draft, physical: str, vlan: int, than: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from ryu_apps.control.config import access, ipam
 from ryu_apps.control.config.attachments import router_interfaces
 from ryu_apps.control.config.model import ROUTER_INTERFACE, FixedIp, Port, Router, Subnet
+from ryu_apps.control.config.rules import provider
 from ryu_apps.control.config.rules.access.authority import may
 from ryu_apps.control.config.rules.addressing import address_scopes, service_types
 from ryu_apps.control.config.rules.draft import (
@@ -263,6 +264,9 @@ def _attachable(draft: Draft, router: Router, subnets: list[Subnet]) -> None:
     """Refuse what a router cannot take: a subnet that is not the client's, one with a router, or
     overlapping ones."""
     for subnet in subnets:
+        network = draft.config.networks[subnet.network_id]
+        if network.physical_network:
+            raise provider.no_router(network.id, network.physical_network)
         # A subnet has one router, and that is everybody's gateway: not anybody's on a shared one.
         if not access.allowed(draft.config, draft.who, "subnet", "update", subnet):
             raise bad_request(
