@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vrouter_ovs.state import Arrived, InterfaceInstalled
 
-from .world_fresh import installed
+from .world_fresh import installed, no_segment_lingers
 from .world_model import DEEPER, Driver, Node, assert_equal
 
 # What switches answer depends on what they were told, and a port that is claimed twice is had by
@@ -51,6 +51,8 @@ def rest(node: Node) -> None:
     """Everything is confirmed, and the host's own software is told: that takes a second."""
     node.settle()
     node.tick(1)
+    node.settle()
+    no_segment_lingers(node)
     node.settle()
 
 

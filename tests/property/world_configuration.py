@@ -23,7 +23,17 @@ from ryu_apps.control.config.model import (
 )
 
 from .world_node import Node
-from .world_universe import CIDRS, NETWORKS, PORTS, ROUTERS, SUBNETS, host, mac, target
+from .world_universe import (
+    CIDRS,
+    NETWORKS,
+    PHYSICAL_NETWORKS,
+    PORTS,
+    ROUTERS,
+    SUBNETS,
+    host,
+    mac,
+    target,
+)
 
 OUTSIDE = ("192.0.2.1", "fe80::1")
 """Gateways that lie in none of the subnets."""
@@ -61,6 +71,24 @@ class ConfigurationDriver:
             dns_domain=("", "example.org.")[b // 3 % 2],
         )
         self.node.set("network", id, item if b else None)
+
+    def provide(self, a: int, b: int, c: int) -> None:
+        """A network becomes a segment, another one, or an overlay."""
+        id = list(NETWORKS)[a % 4]
+        network = self._has("network", id)
+        if network is None:
+            return
+        physical = PHYSICAL_NETWORKS[b % 2]
+        kind, vlan = (("vxlan", 0), ("flat", 0), ("vlan", 1 + c // 3 % 2))[c % 3]
+        physical = physical if kind != "vxlan" else ""
+        if physical and any(
+            (item.physical_network, item.vlan_id) == (physical, vlan) and item.id != id
+            for item in self.node.inputs.by_kind("network")
+        ):
+            return
+        self.node.set("network", id, replace(
+            network, network_type=kind, physical_network=physical, vlan_id=vlan,
+        ))
 
     def _vni_taken(self, vni: int, id: str) -> bool:
         return any(

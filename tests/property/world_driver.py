@@ -5,12 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ryu_apps.control import messages as msg
+from ryu_apps.control.kinds import Attachment
 from vrouter_ovs.state import Endpoint
 
 from .world_configuration import ConfigurationDriver
 from .world_node import Node
 from .world_peers import PeerDriver
-from .world_universe import ELEMENTS, ENCAPSULATIONS, FOREIGN_VTEPS, INTERFACES, PORTS, vteps
+from .world_universe import (
+    ELEMENTS,
+    ENCAPSULATIONS,
+    FOREIGN_VTEPS,
+    INTERFACES,
+    PHYSICAL_NETWORKS,
+    PORTS,
+    vteps,
+)
 
 
 class Driver(ConfigurationDriver, PeerDriver):
@@ -25,7 +34,8 @@ class Driver(ConfigurationDriver, PeerDriver):
         "interface", "tunnel", "tunnel", "link", "ack", "ack", "ack_all", "reject", "path", "path",
         "path", "withdraw", "elsewhere", "peer_down", "peer_up", "end_of_rib", "tick", "flush",
         "flush", "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename",
-        "replug", "move", "drop", "catch_up", "encapsulations",
+        "replug", "move", "drop", "catch_up", "encapsulations", "provide", "provide", "attachment",
+        "attachment",
     )  # fmt: skip
 
     def __init__(self, node: Node, conflicts: bool = True) -> None:
@@ -94,6 +104,16 @@ class Driver(ConfigurationDriver, PeerDriver):
                 self.node.connect(name, facts=replace(known.info.facts, encapsulations=names))
             else:
                 self.node.change_encapsulations(name, names[::-1] if c % 3 else names)
+
+    def attachment(self, a: int, b: int, c: int) -> None:
+        """It is attached to physical networks, or not; the patch ports are there, or not yet, or
+        are made anew."""
+        if name := self._connected(a):
+            self.node.change_facts(name, attachments=tuple(
+                Attachment(physical, f"br-{physical}", "", (-1, number, number + 2)[c % 3])
+                for number, physical in enumerate(PHYSICAL_NETWORKS, 900)
+                if b >> (number - 900) & 1
+            ))
 
     def forget(self, a: int, b: int, c: int) -> None:
         if b % 3 == 0:

@@ -116,6 +116,7 @@ def same(one: Node, other: Node) -> None:
     for node in (one, other):
         node.world.ports.tick(node.now)  # What the hosts are told waits for it.
         node.world.tunnels.tick(node.now + LONG_AFTER)  # No path is held for what it did.
+        no_segment_lingers(node)
         node.flush()
     for element, objects in left.desired.objects.items():
         assert_equal(of_switch(objects), of_switch(right.desired.objects[element]), element)
@@ -129,6 +130,13 @@ def same(one: Node, other: Node) -> None:
     )
     assert_equal(left_edges, right_edges, "edge")
     assert left.ports.active == right.ports.active
+
+
+def no_segment_lingers(node: Node) -> None:
+    """Those of networks that have become overlays go."""
+    node.world.segments.tick(node.now)
+    node.world.segments.tick(node.now + LONG_AFTER)
+    node.flush()
 
 
 def of_switch(objects: dict) -> dict:

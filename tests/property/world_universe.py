@@ -17,6 +17,7 @@ PEERS = ("p1", "p2")
 PORTS = tuple(f"port{n}" for n in range(7))
 INTERFACES = ("tap0", "tap1", "tap2", "tap3")
 ENCAPSULATIONS = ("vxlan", "mpls-in-gre", "geneve", "nvgre")
+PHYSICAL_NETWORKS = ("phys0", "phys1")
 FOREIGN_VTEPS = ("192.0.2.7", "192.0.2.8")
 
 NETWORKS = {"net0": (101, 1), "net1": (102, 2), "net2": (103, 3), "net3": (101, 1)}
