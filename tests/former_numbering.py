@@ -15,7 +15,9 @@ from vrouter_ovs.state import (
     RemoteMac,
     Route,
     Segment,
+    ServiceInstance,
     StateObject,
+    Steering,
     Tunnel,
 )
 from vrouter_ovs.wire import flows as wire
@@ -37,7 +39,7 @@ def single(obj: StateObject) -> StateObject:
 def was_there(obj: StateObject) -> bool:
     """Whether that version had such objects: no router had a way out, no network a physical
     segment."""
-    if type(obj) in (GatewayPort, NatRefusals, PhysicalNetwork, Segment):
+    if type(obj) in (GatewayPort, NatRefusals, PhysicalNetwork, Segment, ServiceInstance, Steering):
         return False
     if type(obj) in (Route, RemoteMac) and obj.watch:
         return False

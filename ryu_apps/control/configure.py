@@ -16,6 +16,7 @@ from ryu_apps.control.config.model import (
     means_the_same,
 )
 from ryu_apps.control.config.service_addresses import is_link_local
+from ryu_apps.control.config.service_chains.plan import chains_from, chains_of
 from ryu_apps.control.config.trunks import subports_of
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.policy.sets import Policies
@@ -69,6 +70,8 @@ class Configurer:
                     self._trunk(old, change.resource)
                 case "address_group":
                     self._policies.address_group_changed(change.id)
+                case "port_chain" | "port_pair_group" | "port_pair" | "flow_classifier":
+                    self._marks.chains.mark_all(chains_of(self._config, change.kind, change.id))
 
     def _claimed(self, port_ids: Iterable[str]) -> None:
         claims = self._elements.claims
@@ -87,6 +90,7 @@ class Configurer:
         if old is None or new is None or new.vni != old.vni:
             self._marks.subnets.mark_all(self._config.subnets_by_network.get(network.id, ()))
             self._policies.network_changed(network.id)
+            self._marks.chains.mark_all(self._config.port_chains)
         if new is not None:
             self._instances.configure(instance_spec(new, self._asn))
             self._marks.evi_settings.mark(new.vni)
@@ -143,6 +147,7 @@ class Configurer:
     def _port(self, old: Port | None, new: Port | None) -> None:
         port = new or old
         self._policies.port_changed(old, new)
+        self._marks.chains.mark_all(chains_from(self._config, port.id))
         self._learned.configured(old, new)
         if new is None or port.id in self._elements.claims:
             self._marks.claims.mark(port.id)

@@ -14,6 +14,7 @@ from typing import Any
 from ryu_apps.control import messages as msg
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.addresses.probes import Probes
+from ryu_apps.control.chains.chains import Chains
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.configure import Configurer
 from ryu_apps.control.dependents import Dependents
@@ -111,9 +112,10 @@ class World:
         self.ways_out = WaysOut(tables, marks("WaysOut"), locations, damping.is_held)
         self.presence = Presence(tables, marks("Presence"), services, gateways, self.ways_out)
         self.segments = Segments(tables, marks("Segments"))
+        self.chains = Chains(tables)
         self.resolver = Resolver(
             tables, graph.worklists["lookups"], locations, self.ports.relays, self.presence,
-            services, gateways, self.ways_out,
+            services, gateways, self.ways_out, marks("Resolver"), self.chains.watching,
         )
         self.publisher = Publisher(self.rib)
         self.dependents = Dependents(
@@ -191,6 +193,7 @@ class World:
             self.presence.enter_vrouters,
             services.resolve, self.segments.resolve,
             self.resolver.resolve_instance, self.resolver.resolve_lookup,
+            self.chains.resolve,
             self.policies.resolve_peer, self.policies.resolve_set,
             self.names.resolve_network, self.names.resolve_port,
             self.edges.resolve, self.edges.emit,

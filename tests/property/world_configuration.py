@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from typing import Any
 
+from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import (
     ROUTER_INTERFACE,
     AddressPair,
@@ -13,14 +14,20 @@ from ryu_apps.control.config.model import (
     DhcpOption,
     ExtraRoute,
     FixedIp,
+    FlowClassifier,
     HostRoute,
     Network,
     Port,
+    PortChain,
+    PortPair,
+    PortPairGroup,
     Router,
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
 )
+from ryu_apps.control.config.service_chains.overlaps import ambiguous
+from ryu_apps.control.config.service_chains.plan import steering_of
 
 from .world_node import Node
 from .world_universe import (
@@ -203,6 +210,38 @@ class ConfigurationDriver:
             remote_ip_prefix=("10.9.0.0/16", "fd09::/64")[c // 2 % 2] if remote == 2 else "",
         )
         self.node.set("security_group_rule", id, item if b else None)
+
+    def chain(self, a: int, b: int, c: int) -> None:
+        """A part of a service chain, as long as it is told what each port sends where."""
+        kind = ("port_pair", "port_pair_group", "flow_classifier", "port_chain")[a % 4]
+        id = f"{kind}{b // 2 % 2}"
+        item: Any = None
+        if kind == "port_pair":
+            item = PortPair(id, PORTS[c % 7], PORTS[(c + b) % 7], weight=b % 3)
+        elif kind == "port_pair_group":
+            pairs = ((), ("port_pair0",), ("port_pair1",), ("port_pair1", "port_pair0"))
+            item = PortPairGroup(id, 1 + b // 2 % 2, pairs[c % 4])
+        elif kind == "flow_classifier":
+            item = FlowClassifier(
+                id, PORTS[c % 7], PORTS[(c + 1 + b % 3) % 7],
+                ethertype=("IPv4", "IPv6")[c // 7 % 2], protocol=(-1, 6)[c // 14 % 2],
+            )
+        else:
+            groups = (("port_pair_group0",), ("port_pair_group1", "port_pair_group0"))
+            classifiers = (("flow_classifier0",), ("flow_classifier0", "flow_classifier1"))
+            item = PortChain(id, 1 + b // 2 % 2, groups[c % 2], classifiers[c // 2 % 2],
+                             symmetric=c % 3 == 2)
+        if b and self._is_told(Change(kind, id, item)):
+            self.node.set(kind, id, item)
+        elif not b:
+            self.node.set(kind, id, None)
+
+    def _is_told(self, change: Change) -> bool:
+        config = Config()
+        for (kind, id), item in self.node.inputs.config.items():
+            config.apply(Change(kind, id, item))
+        config.apply(change)
+        return not any(list(ambiguous(steering_of(config, port))) for port in PORTS)
 
     # -- one change of a port that exists, of one that is plugged where there is one
 

@@ -35,7 +35,7 @@ class Driver(ConfigurationDriver, PeerDriver):
         "path", "withdraw", "elsewhere", "peer_down", "peer_up", "end_of_rib", "tick", "flush",
         "flush", "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename",
         "replug", "move", "drop", "catch_up", "encapsulations", "provide", "provide", "attachment",
-        "attachment",
+        "attachment", "chain", "chain",
     )  # fmt: skip
 
     def __init__(self, node: Node, conflicts: bool = True) -> None:
@@ -58,6 +58,8 @@ class Driver(ConfigurationDriver, PeerDriver):
             self.attach(n * 2, 1 + n, 0)
         for n in range(6):
             self.port(n, 1, 0)
+        for n in range(4):
+            self.chain(n, 1, 5 + n)
         for n in range(3):
             self.connect(n, 0, 0)
             self.interface(n, 0, 1)

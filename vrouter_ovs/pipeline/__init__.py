@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vrouter_ovs.errors import PipelineError
+from vrouter_ovs.pipeline.chains import render_service_instance, render_steering
 from vrouter_ovs.pipeline.dns import render_dns_server
 from vrouter_ovs.pipeline.flood import render_flood, render_flood_remotes
 from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
@@ -51,7 +52,9 @@ from vrouter_ovs.state import (
     Route,
     Rule,
     Segment,
+    ServiceInstance,
     StateObject,
+    Steering,
     Trunks,
     Tunnel,
     Vrf,
@@ -85,6 +88,8 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     PeerAddress: render_peer_address,
     PhysicalNetwork: render_physical_network,
     Segment: render_segment,
+    Steering: render_steering,
+    ServiceInstance: render_service_instance,
 }
 
 

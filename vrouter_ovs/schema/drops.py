@@ -56,6 +56,7 @@ class DropReason(IntEnum):
     NOT_PUNTED = 26, (
         "the node answers only what a port of its own sent, through a meter of the switch"
     )
+    NO_SERVICE = 40, "it is for a service chain, and no instance of the service is there"
     STANDBY = 27, "the port is at another hypervisor, and has not come here yet"
     NAT_OWN_ADDRESS = 36, (
         "it is from or to the router's own address on its external network, inside of the router"

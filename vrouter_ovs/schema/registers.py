@@ -58,6 +58,10 @@ _MAP = (
     ),
     (_register("bucket", 5), "the ECMP bucket, or which flood list, and which part of a long one"),
     (
+        _register("instance", 5, 0, 10),
+        "on the way to a service of a chain, whose number is above it: which instance of it",
+    ),
+    (
         _register("policy", 6),
         "the policy set whose rules are asked, of the sender or of the receiver, and in the top bit"
         " the direction of the rules",

@@ -29,6 +29,7 @@ from vrouter_ovs.state.addresses import (
     Neighbor,
 )
 from vrouter_ovs.state.base import Key, StateBase
+from vrouter_ovs.state.chains import Classifier, ServiceInstance, Steered, Steering
 from vrouter_ovs.state.database import (
     ControllerTarget,
     InterfaceInstalled,
@@ -77,22 +78,22 @@ __all__ = [
     "KINDS", "LAST_NAT_ZONE", "MDNS_ANSWER", "MDNS_FLOOD", "MDNS_LOCAL", "MDNS_MODES",
     "METADATA_ADDRESSES", "METADATA_MAC", "METER", "OPENFLOW", "OVSDB", "OWNER_KNOWN",
     "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER", "SELECT", "STANDBY", "STANDBY_WATCHED",
-    "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket", "ControllerTarget",
-    "DnsServer", "Endpoint", "Evi", "Flood", "FloodParts", "FloodRemotes", "Gateway",
-    "GatewayPort", "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac", "LocalPort",
-    "Metadata", "MeterPool", "NatRefusals", "Neighbor", "OtherGateway", "OutsideHop",
+    "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket", "Classifier",
+    "ControllerTarget", "DnsServer", "Endpoint", "Evi", "Flood", "FloodParts", "FloodRemotes",
+    "Gateway", "GatewayPort", "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac",
+    "LocalPort", "Metadata", "MeterPool", "NatRefusals", "Neighbor", "OtherGateway", "OutsideHop",
     "PatchPort", "PeerAddress", "PhysicalNetwork", "Policy", "Punt", "RemoteHop",
-    "RemoteMac", "Route", "Rule", "Segment", "StateBase", "StateObject", "Trunks", "Tunnel",
-    "TunnelPort", "Vrf", "Vrouter", "flood_parts", "flood_parts_key", "tunnel_key",
-    "tunnel_port_key",
+    "RemoteMac", "Route", "Rule", "Segment", "ServiceInstance", "StateBase", "StateObject",
+    "Steered", "Steering", "Trunks", "Tunnel", "TunnelPort", "Vrf", "Vrouter", "flood_parts",
+    "flood_parts_key", "tunnel_key", "tunnel_port_key",
 ]
 
 StateObject = (
-    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer |
-    Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress |
-    Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort |
-    NatRefusals | PhysicalNetwork | Segment | PatchPort | Trunks |
-    FloodParts
+    Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer
+    | Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
+    | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort
+    | NatRefusals | PhysicalNetwork | Segment | PatchPort | Trunks | FloodParts | ServiceInstance
+    | Steering
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
 TARGET_OF: dict[str, str] = {kind: cls.target for kind, cls in KINDS.items()}

@@ -27,7 +27,9 @@ for _field in (*PACKET_FIELDS.values(), *REGISTERS.values()):
     for _header in (_field.header, _field.nicira_header):
         _HEADERS.setdefault(_header, _field)
         _SLICES[_header, _field.offset, _field.nbits] = _field.name
-_PORTS = frozenset(("tcp_dst", "udp_dst", "sctp_dst", "ct_tp_dst"))
+_PORTS = frozenset((
+    "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src", "sctp_dst", "ct_tp_dst",
+))
 _ETH_TYPES = {hex(ETH_IPV4): "ip", hex(ETH_ARP): "arp", hex(ETH_IPV6): "ipv6"}
 
 

@@ -57,6 +57,16 @@ from ryu_apps.control.config.resources.security_group_rule import (
     normalized,
 )
 from ryu_apps.control.config.resources.segment import SEGMENT, Segment
+from ryu_apps.control.config.resources.sfc import (
+    FLOW_CLASSIFIER,
+    PORT_CHAIN,
+    PORT_PAIR,
+    PORT_PAIR_GROUP,
+    FlowClassifier,
+    PortChain,
+    PortPair,
+    PortPairGroup,
+)
 from ryu_apps.control.config.resources.subnet import SUBNET, HostRoute, Pool, Subnet
 from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
 from ryu_apps.control.config.resources.trunk import SUBPORT, TRUNK, SubPort, Trunk
@@ -65,10 +75,10 @@ __all__ = [
     "ALL_KINDS", "FLOATING_IP", "KINDS", "ROUTER_GATEWAY", "ROUTER_INTERFACE", "SUBPORT",
     "SYSTEM_OWNERS", "AddressGroup", "AddressPair", "AddressScope", "Binding", "Change",
     "DefaultSecurityGroupRules", "DhcpOption", "ExternalGateway", "ExtraRoute", "FixedIp",
-    "FloatingIP", "HostRoute", "Kind", "Limit", "Network", "NetworkSegmentRange", "Pool", "Port",
-    "QosPolicy", "QosRule", "Quota", "RbacPolicy", "Resource", "Router", "SecurityGroup",
-    "SecurityGroupRule", "Segment", "SubPort", "Subnet", "SubnetPool", "TemplateRule", "Trunk",
-    "means_the_same", "normalized",
+    "FloatingIP", "FlowClassifier", "HostRoute", "Kind", "Limit", "Network", "NetworkSegmentRange",
+    "Pool", "Port", "PortChain", "PortPair", "PortPairGroup", "QosPolicy", "QosRule", "Quota",
+    "RbacPolicy", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Segment", "SubPort",
+    "Subnet", "SubnetPool", "TemplateRule", "Trunk", "means_the_same", "normalized",
 ]
 
 KINDS: dict[str, Kind] = {
@@ -77,7 +87,7 @@ KINDS: dict[str, Kind] = {
         NETWORK, SUBNET, PORT, ROUTER, SECURITY_GROUP, SECURITY_GROUP_RULE, ADDRESS_GROUP,
         ADDRESS_SCOPE, SUBNETPOOL, DEFAULT_SECURITY_GROUP_RULE, RBAC_POLICY, QUOTA,
         NETWORK_SEGMENT_RANGE, FLOATINGIP, QOS_POLICY, *RULE_KINDS,
-        TRUNK,
+        TRUNK, PORT_PAIR, PORT_PAIR_GROUP, FLOW_CLASSIFIER, PORT_CHAIN,
     )
 }
 """All kinds that are stored by name, in the order in which the API lists them."""

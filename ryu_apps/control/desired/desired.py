@@ -20,6 +20,7 @@ from vrouter_ovs.state import (
     RemoteHop,
     RemoteMac,
     Route,
+    ServiceInstance,
     StateObject,
 )
 
@@ -33,6 +34,7 @@ ENDPOINTS: dict[str, Callable[[StateObject], list[Endpoint]]] = {
     ],
     GatewayPort.kind: lambda item: [one.hop.endpoint for one in (*item.before, *item.after)],
     FloodRemotes.kind: lambda item: [hop.endpoint for hop in item.remotes],
+    ServiceInstance.kind: lambda item: [item.remote.endpoint] if item.remote else [],
 }
 """Kind of objects that send to other vrouters -> the endpoints that one sends to, one for each of
 its hops."""

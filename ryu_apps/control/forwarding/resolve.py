@@ -7,7 +7,7 @@ computing all of them from scratch gives the same objects.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import replace
 
 from ryu_apps.control import ids
@@ -20,6 +20,7 @@ from ryu_apps.control.forwarding.gateways import Gateways
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.services import Services
 from ryu_apps.control.forwarding.ways import Ways, flood_hops, hop_order, remote_hops, remote_mac
+from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.messages import SendGratuitousArp
 from ryu_apps.control.outside.ways_out import WaysOut
 from ryu_apps.control.ports.locations import Locations, lookups_of
@@ -49,9 +50,11 @@ MAX_HOPS = 32
 
 class Resolver:
     """Reads: routes, local ports, presence, gateways, service addresses, ways out.
-    Marks nothing.  Emits nothing: what it computes is desired state.
+    Marks: service chains that a MAC has to do with.
+    Emits nothing: what it computes is desired state.
 
-    ``pending``: the lookups that are to be computed everywhere anyhow."""
+    ``pending``: the lookups that are to be computed everywhere anyhow.  ``chains``: those that have
+    to do with a lookup."""
 
     def __init__(
         self,
@@ -63,7 +66,11 @@ class Resolver:
         services: Services,
         gateways: Gateways,
         ways_out: WaysOut,
+        marks: Marks,
+        chains: Callable[[Lookup], Iterable[str]],
     ) -> None:
+        self._marks = marks
+        self._chains = chains
         self._config = tables.config
         self._instances = tables.instances
         self._elements = tables.elements
@@ -170,6 +177,7 @@ class Resolver:
                 self._ways_out.place(lookup, elements)
             case "mac":
                 self._resolve_mac(lookup, instance, elements)
+                self._marks.chains.mark_all(self._chains(lookup))
             case "ip":
                 self._resolve_ip(lookup, instance, elements)
             case "prefix":

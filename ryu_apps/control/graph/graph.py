@@ -136,6 +136,10 @@ GRAPH = (
         "a gateway or a service address, or a next hop is out of reach or back.",
     ),
     Stage(
+        "chains", "port chain id", ("Configurer", "Resolver", "Tunnels"), "Chains.resolve",
+        "A service chain, a port of it, or the way to an instance of a service changed.",
+    ),
+    Stage(
         "policy_peers", "(group id, member)", ("Policies",), "Policies.resolve_peer",
         "An address joined a security group or left it.  First those who name the group by the "
         "rules so far: they also lose what has left it.",

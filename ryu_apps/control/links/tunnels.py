@@ -27,7 +27,8 @@ UP, UNKNOWN = "up", ""
 
 class Tunnels:
     """Reads: elements, their desired state, routes.
-    Marks: tunnels whose port or state changed, lookups that may be resolved otherwise.
+    Marks: tunnels whose port or state changed, lookups that may be resolved otherwise, and service
+    chains.
     Emits: Notice, appended to ``effects``.
 
     ``damping``: of (element, endpoint).  ``watching``: the lookups that are resolved otherwise
@@ -42,6 +43,7 @@ class Tunnels:
         watching: Callable[[str], Iterable[Lookup]],
         effects: list,
     ) -> None:
+        self._config = tables.config
         self._elements = tables.elements
         self._desired = tables.desired
         self._instances = tables.instances
@@ -162,6 +164,7 @@ class Tunnels:
         else:
             del element.unreachable[vtep]
         self._marks.lookups.mark_all(self._instances.choosing(vtep))
+        self._marks.chains.mark_all(self._config.port_chains)
         what = "out of reach, by every underlay path; its routes are used where there is no other"
         self._notice(
             element, "warning" if is_lost else "info",

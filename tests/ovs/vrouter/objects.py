@@ -19,6 +19,7 @@ from vrouter_ovs.state import (
     OWNER_NETWORK,
     OWNER_PORT,
     BridgedHop,
+    Classifier,
     DnsServer,
     Endpoint,
     Evi,
@@ -43,7 +44,10 @@ from vrouter_ovs.state import (
     Route,
     Rule,
     Segment,
+    ServiceInstance,
     StateObject,
+    Steered,
+    Steering,
     Trunks,
     Tunnel,
     Vrf,
@@ -151,6 +155,44 @@ neighbors = st.builds(
 )
 remote_macs = st.builds(RemoteMac, vnis, macs, one_hop)
 local_macs = st.builds(LocalMac, vnis, macs, ofports)
+
+
+@st.composite
+def classifiers(draw: st.DrawFn) -> Classifier:
+    version = draw(st.sampled_from((4, 6)))
+    of_version = st.one_of(
+        st.just(""), prefixes().filter(lambda found: (":" in found) == (version == 6))
+    )
+    protocol = draw(st.sampled_from((-1, 6, 17, 132, 1 if version == 4 else 58)))
+    ports = [-1, -1, -1, -1]
+    for side in (0, 2):
+        if protocol in (6, 17, 132) and draw(st.booleans()):
+            ports[side:side + 2] = sorted((draw(ports_of_rules), draw(ports_of_rules)))
+    return Classifier(version, protocol, draw(of_version), draw(of_version), *ports)
+
+
+services = st.one_of(st.integers(1, 8), st.integers(1, (1 << 22) - 1))
+
+
+@st.composite
+def steerings(draw: st.DrawFn) -> Steering:
+    """Whatever of the classifiers takes the same packets, it is for the same service."""
+    service, instances = draw(services), draw(st.integers(1, 1024))
+    entries = tuple(
+        Steered(service, instances, one)
+        for one in draw(st.lists(classifiers(), min_size=1, max_size=3))
+    )
+    return Steering(str(draw(st.uuids())), draw(ofports), entries)
+
+
+@st.composite
+def service_instances(draw: st.DrawFn) -> ServiceInstance:
+    where = draw(st.sampled_from(("here", "remote", "nowhere")))
+    return ServiceInstance(
+        draw(services), draw(st.integers(0, 1023)), "" if where == "nowhere" else draw(macs),
+        draw(ofports) if where == "here" else 0,
+        draw(bridged_hops) if where == "remote" else None,
+    )
 
 
 @st.composite
@@ -263,6 +305,8 @@ objects = st.one_of(
     st.builds(Policy, set_ids, st.booleans()),
     rules(),
     peer_addresses(),
+    steerings(),
+    service_instances(),
 )
 
 
@@ -288,6 +332,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         few_sets.map(lambda n: Policy(n, is_tracked(n))),
         rules(few_sets),
         peer_addresses(few_sets),
+        steerings(),
+        service_instances(),
         punts,
         st.builds(Neighbor, few_vnis, addresses, macs, st.booleans(), ofports, owners),
         st.builds(RemoteMac, few_vnis, macs, one_hop),
@@ -314,6 +360,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
                 claims.add(("vlan of a port", obj.parent, obj.vlan))
         elif type(obj) is Segment:
             claims.add(("vlan", obj.ofport, obj.vlan))
+        elif type(obj) is Steering:
+            claims |= {("ofport of steering", obj.ofport)}
         elif type(obj) is Punt:
             claims |= {("ofport of a punt", obj.ofport)}
         elif type(obj) is GatewayPort:

@@ -132,6 +132,7 @@ def populated() -> Node:
         {"floating_ip_address": "203.0.113.77", "dns_name": "www"}, {"project_id": "p"},
     ):
         node.make("floatingip", floating_network_id=outside, **fields)
+    _service_chains(node, networks[0])
     for kind, id, target in (
         ("network", networks[0], "x"), ("network", networks[2], "y"), ("network", networks[0], "y"),
         ("security_group", groups[0], "x"), ("address_scope", scopes[3], "x"),
@@ -160,3 +161,23 @@ def populated() -> Node:
         for rule in rules:
             _post(node, f"qos/policies/{policies[0]}/{path}s", path, **rule)
     return node
+
+
+def _service_chains(node: Node, network: str) -> None:
+    ports = [node.make("port", network_id=network)["id"] for _ in range(6)]
+    shown = ({"name": "a", "tags": ["a", "b"]}, {"description": "d"}, {"tags": ["b"]},
+             {"project_id": "p"}, {"name": "a"})
+    pairs = [
+        _post(node, "sfc/port_pairs", "port_pair", ingress=port, egress=port, **fields)["id"]
+        for port, fields in zip(ports, shown, strict=False)]
+    groups = [
+        _post(node, "sfc/port_pair_groups", "port_pair_group", port_pairs=[pair], **fields)["id"]
+        for pair, fields in zip(pairs, shown, strict=True)]
+    classifiers = [
+        _post(node, "sfc/flow_classifiers", "flow_classifier", protocol="tcp",
+              logical_source_port=ports[5], destination_port_range_min=80 + number,
+              destination_port_range_max=80 + number, **fields)["id"]
+        for number, fields in enumerate(shown)]
+    for group, classifier, fields in zip(groups, classifiers, shown, strict=True):
+        _post(node, "sfc/port_chains", "port_chain", port_pair_groups=[group],
+              flow_classifiers=[classifier], **fields)

@@ -36,6 +36,14 @@ def node():
         ("minimum_packet_rate_rule", {"min_kpps": 1}),
     ):
         node.call("POST", f"/v2.0/qos/policies/{policy}/{name}s", {name: rule})
+    port = node.make("port", network_id=network)["id"]
+    pair = node.call("POST", "/v2.0/sfc/port_pairs", {"port_pair": {
+        "ingress": port, "egress": port}})["port_pair"]["id"]
+    group = node.call("POST", "/v2.0/sfc/port_pair_groups", {"port_pair_group": {
+        "port_pairs": [pair]}})["port_pair_group"]["id"]
+    node.call("POST", "/v2.0/sfc/flow_classifiers", {"flow_classifier": {
+        "logical_source_port": node.make("port", network_id=network)["id"]}})
+    node.call("POST", "/v2.0/sfc/port_chains", {"port_chain": {"port_pair_groups": [group]}})
     yield node
     node.close()
 

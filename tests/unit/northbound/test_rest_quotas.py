@@ -15,6 +15,12 @@ from ryu_apps.store.memory import MemoryStore
 from tests.unit.northbound.api_client import Node, options
 
 MINE = {"X-Project-Id": "red"}
+PATHS = {
+    "rbac_policy": "rbac-policies",
+    **{kind: f"sfc/{kind}s" for kind in (
+        "port_pair", "port_pair_group", "flow_classifier", "port_chain")},
+}
+"""Of collections whose path does not follow from the kind."""
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def node() -> Iterator[Node]:
 def make(node: Node, kind: str, status: int = 201, number: int = 0, **fields):
     """One, or several at once, as a member of "red"."""
     body = {f"{kind}s": [fields] * number} if number else {kind: fields}
-    path = "rbac-policies" if kind == "rbac_policy" else f"{kind}s".replace("_", "-")
+    path = PATHS.get(kind) or f"{kind}s".replace("_", "-")
     return node.call("POST", f"/v2.0/{path}", body, status, headers=MINE)
 
 
@@ -112,7 +118,12 @@ def test_every_kind_has_one(node, kind):
     outside = node.make("network", **{"router:external": True})["id"]
     node.make("subnet", network_id=outside, cidr="203.0.113.0/24")
     port = make(node, "port", network_id=network)["port"]["id"]
+    other = make(node, "port", network_id=network)["port"]["id"]
+    services = make(node, "port_pair_group")["port_pair_group"]["id"]
     fields = {
+        "port_pair": {"ingress": port, "egress": port},
+        "flow_classifier": {"logical_source_port": other},
+        "port_chain": {"port_pair_groups": [services]},
         "floatingip": {"floating_network_id": outside},
         "trunk": {"port_id": port},
         "subnet": {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24"},

@@ -30,7 +30,7 @@ def lint(tree: Path) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("folder", [
-    "ryu_apps/analytics", "ryu_apps/control/chains", "ryu_apps/southbound/xmpp",
+    "ryu_apps/analytics", "ryu_apps/control/unplaced", "ryu_apps/southbound/xmpp",
     "ryu_apps/peering/monitoring", "vrouter_ovs/mirrors",
 ])
 def test_a_package_without_a_place(tree, folder):

@@ -23,10 +23,10 @@ IDS = {
     "classify": 0, "claim": 40, "guard": 45, "target": 50, "announce": 55, "proxy": 60,
     "answer": 65, "advertise": 70, "track": 75, "policy_out": 80, "permit_out": 85,
     "whole_out": 90, "bridge": 95, "inbound": 98, "untranslated": 99, "route": 100, "snat": 103,
-    "outside": 104, "gateway": 105, "nexthop": 110, "flood": 115, "part": 117, "encap": 120,
-    "segment": 122,
-    "send": 125, "path": 127, "arrive": 130, "deliver": 135, "receive": 140,
-    "policy_in": 145, "permit_in": 150, "midstream": 152, "whole_in": 155, "output": 160,
+    "outside": 104, "gateway": 105, "chain": 107, "nexthop": 110, "flood": 115, "part": 117,
+    "encap": 120, "segment": 122, "send": 125, "path": 127, "arrive": 130,
+    "deliver": 135, "receive": 140, "policy_in": 145, "permit_in": 150, "midstream": 152,
+    "whole_in": 155, "output": 160,
     "punt": 165, "connect": 170, "port": 175, "known": 180, "peer": 185, "policy": 190,
 }  # fmt: skip
 

@@ -173,7 +173,7 @@ def test_priorities_that_are_no_order_are_refused(priorities) -> None:
     "flow",
     [
         Flow("nowhere", "list", (), DROP, 0),
-        Flow("bridge", "port", (("ipv4_src", "10.0.0.1"),), TO_DELIVER, 0),
+        Flow("bridge", "port", (("arp_spa", "10.0.0.1"),), TO_DELIVER, 0),
         Flow("bridge", "port", (("evi", 1), ("evi", 2)), TO_DELIVER, 0),
         Flow("bridge", "port", (), (("set_field", "eth_src", MAC),), 0),
         Flow("bridge", "port", (), (("goto", "guard"),), 0),

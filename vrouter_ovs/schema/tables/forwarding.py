@@ -12,10 +12,15 @@ TABLES: tuple[Table, ...] = (
         "The MAC lookup of the EVI: a local port, a remote VTEP, the gateway (then the packet is"
         " routed), or the flood list for broadcast and multicast. Unknown unicast goes to the"
         " network's physical segment, and is dropped where there is none. Multicast DNS that the"
-        " network keeps local goes on as if it came from a tunnel.",
-        matches=names("evi eth_dst eth_type ipv4_dst ipv6_dst from_tunnel"),
+        " network keeps local goes on as if it came from a tunnel. What a port sends into a"
+        " service chain is taken out before.",
+        matches=names(
+            "evi eth_dst eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst from_tunnel in_port ip_proto"
+            " ip_frag tcp_src tcp_dst udp_src udp_dst sctp_src sctp_dst icmpv6_type"
+        ),
         miss=DropReason.UNKNOWN_MAC,
         priorities=(
+            Priority("steered", 600, "what a port sends into a service chain"),
             Priority(
                 "mdns", 500, "multicast DNS where it is not flooded", DropReason.MDNS_CONFINED
             ),
@@ -44,8 +49,12 @@ TABLES: tuple[Table, ...] = (
             Priority("group", 100, "broadcast and multicast"),
             Priority("segment", 50, "unknown unicast of such a network, likewise: to its segment"),
         ),
-        sets=names("vrf out_port tun_id vtep tun_ipv6_dst tunnel_type from_tunnel bucket"),
-        next=("inbound", "route", "nexthop", "flood", "encap", "segment", "send", "deliver"),
+        sets=names(
+            "vrf out_port tun_id vtep tun_ipv6_dst tunnel_type from_tunnel bucket instance"
+        ),
+        next=(
+            "inbound", "route", "chain", "nexthop", "flood", "encap", "segment", "send", "deliver",
+        ),
     ),
     Table(
         98,
@@ -190,6 +199,20 @@ TABLES: tuple[Table, ...] = (
         ),
         next=("output", "punt"),
         outputs=True,
+    ),
+    Table(
+        107,
+        "chain",
+        "The instances of the services of chains, one flow each: what is steered has the service"
+        " and the instance in a register, and becomes a frame to the instance's port.",
+        matches=names("bucket"),
+        miss=DropReason.NO_SERVICE,
+        priorities=(
+            Priority("instance", 110, "an instance, here or at another VTEP"),
+            Priority("none", 100, "one that nobody has", DropReason.NO_SERVICE),
+        ),
+        sets=names("eth_dst tun_id vtep tun_ipv6_dst tunnel_type out_port"),
+        next=("encap", "deliver"),
     ),
     Table(
         110,

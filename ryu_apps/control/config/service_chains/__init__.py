@@ -1,0 +1,1 @@
+"""What service chains are made of: services, what is steered into them, and what is ambiguous."""

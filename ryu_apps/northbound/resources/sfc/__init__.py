@@ -1,0 +1,1 @@
+"""``/v2.0/sfc``: service function chaining."""
