@@ -110,7 +110,7 @@ def test_few_flows_for_each_object(obj: StateObject) -> None:
     elif type(obj) in (Neighbor, RemoteMac) or (type(obj) is Route and len(obj.hops) < 2):
         assert count <= 1
     elif type(obj) is LocalPort and len(obj.allowed) == 1 and ":" not in obj.allowed[0][1]:
-        assert count <= 8 or not obj.allowed[0][1]
+        assert count <= 8 + 3 * bool(obj.parent) or not obj.allowed[0][1]
 
 
 @settings(max_examples=300, deadline=None)
