@@ -22,6 +22,7 @@ BENCHES = {
     "flood-passes": ("bench.flood_passes", "a frame for all of a network, by ports and VTEPs"),
     "logins": ("bench.logins", "what a client feels of others who guess passwords and tokens"),
     "dataplane": ("bench.dataplane", "CPU seconds per GB, passes, cold-cache RTT"),
+    "snat": ("bench.snat", "source translation on a gateway: connections, a full table"),
 }
 
 
