@@ -21,6 +21,7 @@ from ryu_apps.northbound.http.call import Call, Reply, Route, strict
 from ryu_apps.northbound.identity import operators_only
 from ryu_apps.northbound.identity_api import api as identity_api
 from ryu_apps.northbound.node.files import FilesApi
+from ryu_apps.northbound.node.gateways import GatewaysApi
 from ryu_apps.northbound.node.node import NodeApi
 from ryu_apps.northbound.node.others import Others, session
 from ryu_apps.northbound.node.policy import PolicyApi
@@ -64,7 +65,7 @@ def build(
     routes += DefaultSecurityGroupRulesApi(environment).routes()
     others = Others(node_view, session(settings.api))
     node = [
-        route for part in (NodeApi, PolicyApi, TopologyApi)
+        route for part in (NodeApi, PolicyApi, GatewaysApi, TopologyApi)
         for route in part(environment, others).routes()
     ]
     node += FilesApi(environment).routes()

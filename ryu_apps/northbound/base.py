@@ -127,6 +127,17 @@ class NodeView(abc.ABC):
         Raises KeyError for an unknown port, ExplainError."""
 
     @abc.abstractmethod
+    def way_out(self, router_id: str) -> dict[str, Any] | None:
+        """What a router sends outside, by which address, and ``order``: the system-ids of its
+        gateways; None where it has no way out."""
+
+    @abc.abstractmethod
+    def gateways(self, router_id: str) -> list[dict[str, Any]]:
+        """Those among *our* vrouters: ``{"element", "host", "before", "after", "next_routers",
+        "refused"}``, the last the packets that began a connection and found no port left;
+        ``error`` instead where a switch did not say."""
+
+    @abc.abstractmethod
     def rule_counters(self, rule_id: str) -> list[dict[str, Any]]:
         """What a security group rule allowed on *our* vrouters: ``{"element", "host", "packets",
         "bytes"}`` of each that has it; ``error`` instead of counts where a switch did not say."""

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from ryu_apps.control.elements.elements import record
-from ryu_apps.control.kinds import Facts, OvsFacts
+from ryu_apps.control.kinds import Facts, OvsFacts, is_gateway
 from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import Remote
@@ -44,7 +44,7 @@ def elements(world: World, names: Iterable[str]) -> list[dict[str, Any]]:
             continue
         one = {
             "id": name, **value, **owners.owner(world, name),
-            "mine": name in world.elements.accepted,
+            "mine": name in world.elements.accepted, "gateway": is_gateway(value),
             "connected": value["connected"]
             and (value["owner"] in world.peers.nodes or value["owner"] == world.settings.node),
         }

@@ -17,7 +17,7 @@ from ryu_apps.northbound.base import NodeView, PortState, Remote
 from ryu_apps.peering.base import Engine
 from ryu_apps.southbound.base import NotConnected, VrouterQueries
 from ryu_apps.store.base import Store
-from ryu_apps.views import elements, health, owners, rib, vpns, vrouters
+from ryu_apps.views import elements, health, owners, rib, vpns, vrouters, ways_out
 from ryu_apps.views.checks import CONTRIBUTORS
 from ryu_apps.views.peers import peers
 from ryu_apps.views.ports import holder, port_detail, port_list, port_state
@@ -192,6 +192,21 @@ class LiveView(NodeView):
                 observed=Forwarding(world), metadata=world.settings.metadata,
             )
         )
+
+    def way_out(self, router_id: str) -> dict[str, Any] | None:
+        return self._controller.query(lambda world: ways_out.way_out(world, router_id))
+
+    def gateways(self, router_id: str) -> list[dict[str, Any]]:
+        found = self._controller.query(lambda world: ways_out.gateways(world, router_id))
+        for one in found:
+            tag = one.pop("cookie")
+            try:
+                counts = self._southbound.counters(one["element"]) if tag else {}
+            except (KeyError, NotConnected, TimeoutError) as error:
+                one["error"] = str(error) or type(error).__name__
+            else:
+                one["refused"] = counts.get(tag, (0, 0))[0]
+        return found
 
     def rule_counters(self, rule_id: str) -> list[dict[str, Any]]:
         rule = self._controller.query(lambda world: vrouters.rule_cookies(world, rule_id))

@@ -24,6 +24,10 @@ SCHEMAS: dict[str, Any] = {
     "Counters": obj(
         ("rule", "packets", "bytes", "vrouters", "unanswered"), rule=STRING, packets=_INTEGER,
         bytes=_INTEGER, vrouters=RECORDS, unanswered=RECORDS),
+    "Gateways": obj(
+        ("router", "order", "gateways", "refused", "unanswered"), router=STRING,
+        order={"type": "array", "items": STRING}, gateways=RECORDS, refused=_INTEGER,
+        unanswered=RECORDS),
     "Topology": obj(("devices", "links"), devices=RECORDS, links=RECORDS, unanswered=RECORDS),
     "Document": OPEN,
     **{

@@ -21,6 +21,9 @@ from ryu_apps.control.config.model import (
 from ryu_apps.control.kinds import OvsFacts, is_gateway
 from ryu_apps.control.outside.order import in_order
 from ryu_apps.control.outside.way_out import way_out, zone_of
+from ryu_apps.views import elements as elements_view
+from ryu_apps.views import ways_out as ways_out_view
+from ryu_apps.views.checks import gateways as gateways_check
 from tests.hops import bridged, routed
 from tests.property.world_model import ASN, check_collisions, rebuild, same
 from tests.unit.control.explain_support import Site
@@ -249,3 +252,36 @@ def test_it_is_announced_in_the_record_of_the_hypervisor() -> None:
     assert is_gateway(facts.record()) and not is_gateway(replace(facts, gateway=False).record())
     site = outside("e2")
     assert way_out(site.world.config, "r").snat == ADDRESS
+
+
+# ---------------------------------------------------------------- what people are shown
+
+
+def test_it_is_shown_and_health_says_what_is_missing() -> None:
+    site = outside("e1", "e2", next_at="e0")
+    shown = ways_out_view.way_out(site.world, "r")
+    assert (shown["snat"], shown["order"]) == (ADDRESS, list(order_of(site)))
+    assert shown["next_hops"] == {"0.0.0.0/0": NEXT, "::/0": NEXT6}
+    one, other = ways_out_view.gateways(site.world, "r")
+    assert {one["element"], other["element"]} == {"e1", "e2"} and one["cookie"]
+    assert one["next_routers"] == {"0.0.0.0/0": NEXT_MAC, "::/0": NEXT_MAC}
+    assert not gateways_check.of(site.world).warning
+    assert {one["id"]: one["gateway"] for one in elements_view.elements(site.world, VTEP)} == {
+        "e0": False, "e1": True, "e2": True}
+    site.interface("e0", "tap9", None)
+    site.settle()
+    assert "next router" in gateways_check.of(site.world).detail
+    for name in ("e1", "e2"):
+        offer(site, name, False)
+    site.settle()
+    check = gateways_check.of(site.world)
+    assert check.ok and check.warning and "external_ids:vnc-gateway=true" in check.detail
+    assert ways_out_view.way_out(site.world, "r") is None
+    router = site.inputs.config["router", "r"]
+    site.set("router", "r", replace(router, rd_index=0x4000))
+    offer(site, "e2", True)
+    site.settle()
+    assert "no zone" in gateways_check.of(site.world).detail
+    site.set("router", "r", replace(router, gateways=()))
+    site.settle()
+    assert not gateways_check.of(site.world).warning

@@ -23,6 +23,8 @@ class DataView(NodeView):
         self.objects: dict[str, list[dict[str, Any]]] = {}
         self.flow_list: dict[str, list[dict[str, Any]]] = {}
         self.counters: dict[str, list[dict[str, Any]]] = {}
+        self.ways_out: dict[str, dict[str, Any]] = {}
+        self.router_gateways: dict[str, list[dict[str, Any]]] = {}
         self.node_list: list[dict[str, Any]] = [{"name": "node1", "self": True}]
         self.peer_list: list[dict[str, Any]] = []
         self.instances: dict[str, list[dict[str, Any]]] = {"evis": [{"vni": 1000}], "vrfs": []}
@@ -114,6 +116,12 @@ class DataView(NodeView):
 
     def explain(self, port_id: str, to: str, **packet: Any) -> dict[str, Any]:
         return explain(self.config, port_id, to, **packet)
+
+    def way_out(self, router_id: str) -> dict[str, Any] | None:
+        return copy.deepcopy(self.ways_out.get(router_id))
+
+    def gateways(self, router_id: str) -> list[dict[str, Any]]:
+        return copy.deepcopy(self.router_gateways.get(router_id, []))
 
     def rule_counters(self, rule_id: str) -> list[dict[str, Any]]:
         return copy.deepcopy(self.counters.get(rule_id, []))
