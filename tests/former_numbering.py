@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from unittest.mock import patch
 
 from vrouter_ovs.pipeline import render
+from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS
 from vrouter_ovs.state import (
     GatewayPort,
+    Limits,
     NatRefusals,
     OutsideHop,
     PhysicalNetwork,
@@ -31,6 +34,10 @@ FORMER = (
 )  # fmt: skip
 
 
+SINCE = {"mark": "bridge", "limited_in": "output"}
+"""Tables that came since, and where packets went before there were any."""
+
+
 def single(obj: StateObject) -> StateObject:
     """A tunnel without its further underlay paths."""
     return replace(obj, others=()) if type(obj) is Tunnel else obj
@@ -39,7 +46,8 @@ def single(obj: StateObject) -> StateObject:
 def was_there(obj: StateObject) -> bool:
     """Whether that version had such objects: no router had a way out, no network a physical
     segment."""
-    if type(obj) in (GatewayPort, NatRefusals, PhysicalNetwork, Segment, ServiceInstance, Steering):
+    since = (GatewayPort, Limits, NatRefusals, PhysicalNetwork, Segment, ServiceInstance, Steering)
+    if type(obj) in since:
         return False
     if type(obj) in (Route, RemoteMac) and obj.watch:
         return False
@@ -49,11 +57,36 @@ def was_there(obj: StateObject) -> bool:
 def encode_former(*objects: StateObject) -> list[Encoded]:
     """Their flows with the ids of that version; all else is as it was, byte for byte.  A tunnel was
     one port."""
-    ids = {name: place for place, name in enumerate(FORMER)}
-    tables = {name: replace(BY_NAME[name], id=place) for name, place in ids.items()}
+    return _encoded(objects, {name: place for place, name in enumerate(FORMER)})
+
+
+def encode_since(obj: StateObject) -> list[Encoded]:
+    """The same with today's ids: what a switch has that was taken over from that version, until the
+    tables that came since are led to."""
+    return _encoded((obj,), {name: TABLE_IDS[name] for name in FORMER})
+
+
+def _encoded(objects: Iterable[StateObject], ids: dict[str, int]) -> list[Encoded]:
+    tables = {
+        name: replace(BY_NAME[name], id=id, next=(*BY_NAME[name].next, *SINCE.values()))
+        for name, id in ids.items()
+    }
     wire.encode_action.cache_clear()
     try:
         with patch.dict(TABLE_IDS, ids), patch.dict(BY_NAME, tables):
-            return [wire.encode(flow) for obj in objects for flow in render(single(obj))]
+            return [
+                wire.encode(_as_then(flow))
+                for obj in objects for flow in render(single(obj)) if flow.table not in _NEW
+            ]
     finally:
         wire.encode_action.cache_clear()
+
+
+_NEW = frozenset(("mark", "bits_out", "packets_out", "limited_in", "bits_in", "packets_in"))
+
+
+def _as_then(flow: Flow) -> Flow:
+    return flow._replace(actions=tuple(
+        ("goto", SINCE.get(action[1], action[1])) if action[0] == "goto" else action
+        for action in flow.actions
+    ))

@@ -29,6 +29,7 @@ from vrouter_ovs.state import (
     FloodRemotes,
     Gateway,
     GatewayPort,
+    Limits,
     LocalHop,
     LocalMac,
     LocalPort,
@@ -54,6 +55,7 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
+from vrouter_ovs.state.meters import KILOBITS, PACKETS
 from vrouter_ovs.state.segments import ARP, ASK_DHCP4, DHCP4, DHCP6
 from vrouter_ovs.wire.describe import describe
 from vrouter_ovs.wire.flows import encode
@@ -78,6 +80,7 @@ EXAMPLES = (
     Gateway(100, 900, _GATEWAY, ("10.0.0.1",)),
     LocalPort("p1", 5, 100, _MAC, ((_MAC, "10.0.0.5"),)),
     Punt("p1", 5, True),
+    Limits("p1", 5, (KILOBITS, PACKETS), (KILOBITS,), 46),
     Arrived("p1", 5),
     Neighbor(100, "10.0.0.6", _FAR),
     DnsServer(100, "10.0.0.1"),

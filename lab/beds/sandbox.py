@@ -14,7 +14,7 @@ from pathlib import Path
 from lab.hosts.open_vswitch import schema_path
 from vrouter_ovs.schema.tables import TABLE_NAMES
 from vrouter_ovs.state import FLOWS, GROUP, StateObject
-from vrouter_ovs.state.meters import meter_pools, meters
+from vrouter_ovs.state.meters import MeterConfig, meter_pools, meters
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.buckets import encode_group
 from vrouter_ovs.wire.encode import Encoded
@@ -252,7 +252,7 @@ class OpenFlow:
         self.send(b"".join(data) + encode.barrier(xid))
         assert not self.until(21, xid)[1]
 
-    def read_meters(self) -> dict[int, tuple[int, int] | None]:
+    def read_meters(self) -> dict[int, MeterConfig | None]:
         xid = self.next_xid()
         self.send(encode.meter_config_request(xid))
         found: dict[int, tuple[int, int] | None] = {}

@@ -15,6 +15,7 @@ from ryu_apps.control.config.model import (
     Trunk,
     means_the_same,
 )
+from ryu_apps.control.config.qos import ports_with
 from ryu_apps.control.config.service_addresses import is_link_local
 from ryu_apps.control.config.service_chains.plan import chains_from, chains_of
 from ryu_apps.control.config.trunks import subports_of
@@ -68,6 +69,10 @@ class Configurer:
                             self._policies.group_changed(rule.security_group_id)
                 case "trunk":
                     self._trunk(old, change.resource)
+                case "bandwidth_limit_rule" | "packet_rate_limit_rule" | "dscp_marking_rule":
+                    for rule in (old, change.resource):
+                        if rule is not None:
+                            self._claimed(ports_with(self._config, rule.qos_policy_id))
                 case "address_group":
                     self._policies.address_group_changed(change.id)
                 case "port_chain" | "port_pair_group" | "port_pair" | "flow_classifier":

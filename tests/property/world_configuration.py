@@ -26,6 +26,11 @@ from ryu_apps.control.config.model import (
     SecurityGroupRule,
     Subnet,
 )
+from ryu_apps.control.config.resources.qos_rules import (
+    QosBandwidthLimitRule,
+    QosDscpMarkingRule,
+    QosPacketRateLimitRule,
+)
 from ryu_apps.control.config.service_chains.overlaps import ambiguous
 from ryu_apps.control.config.service_chains.plan import steering_of
 
@@ -42,6 +47,7 @@ from .world_universe import (
     target,
 )
 
+POLICIES = ("", "qos0", "qos1")
 OUTSIDE = ("192.0.2.1", "fe80::1")
 """Gateways that lie in none of the subnets."""
 MODES = ("", "slaac", "dhcpv6-stateful")
@@ -242,6 +248,26 @@ class ConfigurationDriver:
             config.apply(Change(kind, id, item))
         config.apply(change)
         return not any(list(ambiguous(steering_of(config, port))) for port in PORTS)
+
+    def limit(self, a: int, b: int, c: int) -> None:
+        """A rule of a QoS policy comes, changes or goes."""
+        cls = (QosBandwidthLimitRule, QosPacketRateLimitRule, QosDscpMarkingRule)[a % 3]
+        id, policy = f"limit{a % 6}", POLICIES[1 + b % 2]
+        item = cls(id, policy, 8 * (c % 3)) if cls is QosDscpMarkingRule else cls(
+            id, policy, c % 4, c % 3, ("egress", "ingress")[c // 4 % 2]
+        )
+        if (old := self._has(f"{cls.type}_rule", id)) is not None and old.qos_policy_id != policy:
+            return
+        self.node.set(f"{cls.type}_rule", id, item if b // 2 % 4 else None)
+
+    def limited(self, a: int, b: int, c: int) -> None:
+        """A port or a network gets a policy, or has it no more."""
+        policy = POLICIES[b % len(POLICIES)]
+        if c % 3:
+            if port := self._live(a):
+                self._replace(port, qos_policy_id=policy)
+        elif network := self._has("network", list(NETWORKS)[a % 4]):
+            self.node.set("network", network.id, replace(network, qos_policy_id=policy))
 
     # -- one change of a port that exists, of one that is plugged where there is one
 

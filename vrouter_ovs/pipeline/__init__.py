@@ -24,6 +24,7 @@ from vrouter_ovs.pipeline.outside import render_gateway_port, render_nat_refusal
 from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
 from vrouter_ovs.pipeline.ports.arrived import render_arrived
 from vrouter_ovs.pipeline.ports.connect import render_punt
+from vrouter_ovs.pipeline.ports.limits import render_limits
 from vrouter_ovs.pipeline.ports.port import render_port
 from vrouter_ovs.pipeline.ports.subport import render_trunks
 from vrouter_ovs.pipeline.route import render_route
@@ -39,6 +40,7 @@ from vrouter_ovs.state import (
     FloodRemotes,
     Gateway,
     GatewayPort,
+    Limits,
     LocalMac,
     LocalPort,
     Metadata,
@@ -73,6 +75,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     NatRefusals: render_nat_refusals,
     LocalPort: render_port,
     Trunks: render_trunks,
+    Limits: render_limits,
     Arrived: render_arrived,
     Metadata: render_metadata,
     Punt: render_punt,

@@ -31,12 +31,14 @@ from vrouter_ovs.pipeline.policy import (
 from vrouter_ovs.pipeline.ports.announce import announcement_flows
 from vrouter_ovs.pipeline.ports.connect import COUNTED
 from vrouter_ovs.pipeline.ports.guard import forbidden_flows
+from vrouter_ovs.pipeline.ports.limits import unlimited_flows
 from vrouter_ovs.pipeline.punt import punt_flows
 from vrouter_ovs.pipeline.ttl_and_mtu import ttl_and_mtu_flows
 from vrouter_ovs.pipeline.tunnel import mpls_flows
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Vrouter
 
+TO_PORT = ("output_reg", "out_port")
 UNTAG = (("pop_vlan",), ("resubmit", "classify"))
 VLAN_TAGS = (ETH_VLAN, ETH_PROVIDER_VLAN)
 NO_MAC = "00:00:00:00:00:00"
@@ -103,6 +105,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
         Flow("output", "rest", (), (("output_reg", "out_port"),), tag),
     ]
     flows += _policy(tag)
+    flows += unlimited_flows(tag)
     flows += [
         Flow("route", "never_routed", (("eth_type", ETH_IPV6), (field, *prefix)), DROP, tag)
         for field, *prefix in NEVER_ROUTED
@@ -156,9 +159,9 @@ def _claims(tag: int) -> list[Flow]:
 def _policy(tag: int) -> list[Flow]:
     """What all policy sets have in common; a set's own flows are in :mod:`.policy`."""
     flows = []
-    for table, then, zone, ask in (
-        ("track", ("goto", "bridge"), "in_port", "policy_out"),
-        ("receive", ("output_reg", "out_port"), "out_port", "policy_in"),
+    for table, then, passed, zone, ask in (
+        ("track", ("goto", "mark"), ("goto", "bridge"), "in_port", "policy_out"),
+        ("receive", TO_PORT, TO_PORT, "out_port", "policy_in"),
     ):
         flows.append(Flow(table, "rest", (), (then,), tag))
         flows.append(Flow(table, "no_set", (("policy", 0),), (then,), tag))
@@ -167,9 +170,9 @@ def _policy(tag: int) -> list[Flow]:
             Flow(table, "tracked", (("eth_type", eth_type),), (("ct", zone, ask),), tag)
             for eth_type in (ETH_IPV4, ETH_IPV6)
         ]
-        flows += (Flow(table, "discovery", match, (then,), tag) for match in discovery_matches())
-    flows += _ask_and_permit("policy_out", "permit_out", "whole_out", "in_port", "bridge", 0, tag)
-    flows += _ask_and_permit("policy_in", "permit_in", "whole_in", "out_port", "output", 1, tag)
+        flows += (Flow(table, "discovery", match, (passed,), tag) for match in discovery_matches())
+    flows += _ask_and_permit("policy_out", "permit_out", "whole_out", "in_port", "mark", 0, tag)
+    flows += _ask_and_permit("policy_in", "permit_in", "whole_in", "out_port", "limited_in", 1, tag)
     # Nothing reaches a port whose flow in the table port somebody deleted: it would look like one
     # without a policy set.  Where it is known the EVI is the port's own again.
     flows.append(Flow("receive", "unknown", (("evi", 0),), DROP, tag))

@@ -67,6 +67,7 @@ _DECLARED = (
     ("ipv6_src", 26, 16, "ipv6"),
     ("ipv6_dst", 27, 16, "ipv6"),
     ("ip_frag", -26, 1, "int"),
+    ("ip_dscp", 8, 1, "int"),
     ("ip_ttl", -29, 1, "int"),
     ("ip_proto", 10, 1, "int"),
     ("tcp_src", 13, 2, "int"),

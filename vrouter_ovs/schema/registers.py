@@ -43,6 +43,10 @@ _MAP = (
         "the flags of a TCP segment that reaches a port which has just come",
     ),
     (
+        _register("apart", 2, 30, 1),
+        "what the switch sets where it takes a copy on a way of its own; nobody reads it",
+    ),
+    (
         _register("from_outside", 2, 29, 1),
         "1: came from an external network by a gateway port of the VRF: it does not go out again",
     ),

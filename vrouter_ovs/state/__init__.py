@@ -49,6 +49,7 @@ from vrouter_ovs.state.forwarding import (
     Route,
 )
 from vrouter_ovs.state.groups import ALL, FAST_FAILOVER, GROUP_TYPES, SELECT, Bucket, Group
+from vrouter_ovs.state.limits import Limits
 from vrouter_ovs.state.meters import MeterPool
 from vrouter_ovs.state.outside import (
     FIRST_NAT_ZONE,
@@ -80,9 +81,9 @@ __all__ = [
     "OWNER_NETWORK", "OWNER_PORT", "OWNER_ROUTER", "SELECT", "STANDBY", "STANDBY_WATCHED",
     "TARGETS", "TARGET_OF", "VXLAN", "Arrived", "BridgedHop", "Bucket", "Classifier",
     "ControllerTarget", "DnsServer", "Endpoint", "Evi", "Flood", "FloodParts", "FloodRemotes",
-    "Gateway", "GatewayPort", "Group", "InterfaceInstalled", "Key", "LocalHop", "LocalMac",
-    "LocalPort", "Metadata", "MeterPool", "NatRefusals", "Neighbor", "OtherGateway", "OutsideHop",
-    "PatchPort", "PeerAddress", "PhysicalNetwork", "Policy", "Punt", "RemoteHop",
+    "Gateway", "GatewayPort", "Group", "InterfaceInstalled", "Key", "Limits", "LocalHop",
+    "LocalMac", "LocalPort", "Metadata", "MeterPool", "NatRefusals", "Neighbor", "OtherGateway",
+    "OutsideHop", "PatchPort", "PeerAddress", "PhysicalNetwork", "Policy", "Punt", "RemoteHop",
     "RemoteMac", "Route", "Rule", "Segment", "ServiceInstance", "StateBase", "StateObject",
     "Steered", "Steering", "Trunks", "Tunnel", "TunnelPort", "Vrf", "Vrouter", "flood_parts",
     "flood_parts_key", "tunnel_key", "tunnel_port_key",
@@ -91,7 +92,7 @@ __all__ = [
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer
     | Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
-    | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort
+    | Limits | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort
     | NatRefusals | PhysicalNetwork | Segment | PatchPort | Trunks | FloodParts | ServiceInstance
     | Steering
 )

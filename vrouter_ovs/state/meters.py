@@ -1,15 +1,15 @@
-"""Meters: how many packets a second the switch lets through, for each port.
+"""Meters: how much a second the switch lets through, for each port.
 
 A constant pool of meters is made once for a switch, so plugging a port never waits for a meter, and
-one object describes the whole pool.  Two pools exist: for what a port asks of the node, and for the
-connections that it begins.
+one object describes the whole pool.  Two such pools exist: for what a port asks of the node, and
+for the connections that it begins.  A limit of a port has meters of its own (:mod:`.limits`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from vrouter_ovs.state.base import Key, StateBase
 from vrouter_ovs.state.targets import METER
@@ -21,14 +21,23 @@ PUNT_RATE, PUNT_BURST = 50, 100
 and a few names a second later; an answer takes the node some 0.1 ms, so a port that does its worst
 costs it half a percent of a core."""
 BURST_SECONDS = 4
+PACKETS, KILOBITS = "packets", "kilobits"
+"""What a meter counts: OFPMF_PKTPS, OFPMF_KBPS; a kilobit has 1,000 bits."""
 UNLIMITED = 10_000_000
 """A rate that no switch reaches: the meters stay, so that nothing else changes."""
 
 
+class MeterConfig(NamedTuple):
+    """``rate`` of ``unit`` a second pass, and ``burst`` of it at once; all else is dropped."""
+
+    rate: int
+    burst: int
+    unit: str = PACKETS
+
+
 @dataclass(frozen=True, slots=True)
 class MeterPool(StateBase):
-    """``count`` meters with the ids from ``first`` on.  Of what is counted against one of them,
-    ``rate`` packets a second pass, and ``burst`` at once; beyond that they are dropped.
+    """``count`` meters with the ids from ``first`` on, each of them a :class:`MeterConfig`.
 
     Pools of one vrouter share no id.
     """
@@ -40,10 +49,16 @@ class MeterPool(StateBase):
     count: int
     rate: int
     burst: int
+    unit: str = PACKETS
 
     @property
     def key(self) -> Key:
         return ("meterpool", self.name)
+
+    @property
+    def config(self) -> MeterConfig:
+        """What each of its meters is."""
+        return MeterConfig(self.rate, self.burst, self.unit)
 
     @property
     def ids(self) -> range:
@@ -72,6 +87,6 @@ def meter_pools(new_connections: int) -> tuple[MeterPool, ...]:
     )
 
 
-def meters(pools: Iterable[MeterPool]) -> dict[int, tuple[int, int]]:
-    """All meters of these pools: id -> (packets a second, at once)."""
-    return {number: (pool.rate, pool.burst) for pool in pools for number in pool.ids}
+def meters(pools: Iterable[MeterPool]) -> dict[int, MeterConfig]:
+    """All meters of these pools, by id."""
+    return {number: pool.config for pool in pools for number in pool.ids}

@@ -5,25 +5,30 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from vrouter_ovs.state.meters import KILOBITS, PACKETS, MeterConfig
 from vrouter_ovs.wire.openflow import ANY, OFPT_MULTIPART_REQUEST, VERSION
 
 OFPT_METER_MOD, OFPMP_METER_CONFIG = 29, 10
 _METER_MOD = struct.Struct("!BBHIHHIHHII4x")
 _METER_CONFIG = struct.Struct("!HHI")
-METER_PACKETS_AND_BURST = 2 | 4  # OFPMF_PKTPS, OFPMF_BURST
+_BURST = 4  # OFPMF_BURST
+_FLAGS = {PACKETS: 2 | _BURST, KILOBITS: 1 | _BURST}  # OFPMF_PKTPS, OFPMF_KBPS
+_UNITS = {flags: unit for unit, flags in _FLAGS.items()}
 METER_ADD, METER_MODIFY, METER_DELETE = 0, 1, 2
 _METER_DROP = 1
 
 
-def meter_mod(command: int, meter: int, rate: int, burst: int, xid: int) -> bytes:
-    """METER_ADD or METER_MODIFY: beyond ``rate`` packets a second, and ``burst`` at once, drop.
+def meter_mod(
+    command: int, meter: int, rate: int, burst: int, unit: str, xid: int
+) -> bytes:
+    """METER_ADD or METER_MODIFY: beyond ``rate`` of ``unit`` a second, and ``burst`` at once, drop.
     METER_DELETE takes the flows along that name the meter."""
     if command == METER_DELETE:
         return struct.pack(
-            "!BBHIHHI", VERSION, OFPT_METER_MOD, 16, xid, command, METER_PACKETS_AND_BURST, meter
+            "!BBHIHHI", VERSION, OFPT_METER_MOD, 16, xid, command, _FLAGS[unit], meter
         )
     return _METER_MOD.pack(
-        VERSION, OFPT_METER_MOD, 32, xid, command, METER_PACKETS_AND_BURST, meter,
+        VERSION, OFPT_METER_MOD, 32, xid, command, _FLAGS[unit], meter,
         _METER_DROP, 16, rate, burst,
     )  # fmt: skip
 
@@ -40,9 +45,9 @@ def meter_config_request(xid: int) -> bytes:
     )
 
 
-def decode_meter_configs(payload: bytes) -> Iterator[tuple[int, tuple[int, int] | None]]:
-    """(meter id, (rate, burst)) of each meter of a multipart reply, from the bytes after its 16
-    bytes of headers; None in place of the pair for a meter that meter_mod() would not make.
+def decode_meter_configs(payload: bytes) -> Iterator[tuple[int, MeterConfig | None]]:
+    """Each meter of a multipart reply with its id, from the bytes after its 16 bytes of headers;
+    None for one that meter_mod() would not make.
 
     Raises ValueError where the lengths do not add up.
     """
@@ -54,9 +59,9 @@ def decode_meter_configs(payload: bytes) -> Iterator[tuple[int, tuple[int, int] 
         if size < 8 or start + size > end:
             raise ValueError("a meter configuration with a malformed length")
         found = None
-        if size == 24 and flags == METER_PACKETS_AND_BURST:
+        if size == 24 and flags in _UNITS:
             kind, length, rate, burst = struct.unpack_from("!HHII", payload, start + 8)
             if (kind, length) == (_METER_DROP, 16):
-                found = rate, burst
+                found = MeterConfig(rate, burst, _UNITS[flags])
         yield meter, found
         start += size

@@ -21,6 +21,7 @@ from ryu_apps.control.elements.elements import Claim
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies
+from ryu_apps.control.ports import limits
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.ports.interfaces import InterfaceReports
 from ryu_apps.control.ports.locations import Locations, lookups_of
@@ -169,6 +170,10 @@ class Ports:
             if (one.element, one.evi) not in wanted:
                 self._desired.delete(one.element, ("evi", one.evi), ("port", port_id))
                 self._desired.delete(one.element, ("evi", one.evi), ("punt", port_id))
+        present = {one.element for one in _places(new, prepared)}
+        for one in _places(old, was_prepared):
+            if one.element not in present:
+                limits.remove(self._desired, one.element, port_id)
         if new != old:
             self._move(port_id, old, new)
         if prepared != was_prepared:
@@ -190,6 +195,7 @@ class Ports:
         self._desired.put(place.element, ("evi", place.evi), item)
         punt = Punt(place.port_id, place.ofport, self.count_new)
         self._desired.put(place.element, ("evi", place.evi), punt)
+        limits.put(self._desired, place)
 
     def _move(self, port_id: str, old: BoundPort | None, new: BoundPort | None) -> None:
         if old is not None:

@@ -11,6 +11,7 @@ from ryu_apps.control.config.attachments import attachment, connected, static_ro
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network, Port, Router
 from ryu_apps.control.config.provider_networks import outward
+from ryu_apps.control.config.qos import NO_LIMITS, PortLimits, limits_of
 from ryu_apps.control.routes import Attributes, Imet, IpPrefix, MacIp, Path
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.encapsulation import VXLAN, carries_vni, in_order
@@ -87,6 +88,7 @@ class BoundPort(NamedTuple):
     parent: int = 0
     vlan: int = 0
     outward: tuple[str, ...] = ()
+    limits: PortLimits = NO_LIMITS
 
 
 class StandbyPort(NamedTuple):
@@ -185,6 +187,7 @@ def bound_port(
         if port.port_security_enabled
         else (),
         outward=outward(config, network),
+        limits=limits_of(config, port),
     )
 
 

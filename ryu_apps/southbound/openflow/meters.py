@@ -6,8 +6,8 @@ and a meter that is deleted takes its flows along.  One that is right is not tou
 would begin its bucket anew under a running node.
 
 What the switch has is read before each change rather than remembered: pools are constant, and there
-are thousands of meters on every switch.  A meter bears no mark of its owner, so only those are
-deleted that were an object's before: others' stay.
+are thousands of meters on every switch.  A meter bears no mark of its owner.  So those are deleted
+that were an object's before, and the limits', which are known by their ids; others' stay.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from vrouter_ovs.state import Key, MeterPool
+from vrouter_ovs.state.limits import is_limit_meter
+from vrouter_ovs.state.meters import PACKETS, MeterConfig
 from vrouter_ovs.wire.encode import METER_ADD, METER_DELETE, METER_MODIFY
 
-Config = tuple[int, int] | None
-"""(packets a second, at once); None: something that we never make."""
+Config = MeterConfig | None
+"""None: something that we never make."""
 
 
 class MeterChange(NamedTuple):
@@ -29,6 +31,7 @@ class MeterChange(NamedTuple):
     meter: int
     rate: int
     burst: int
+    unit: str
 
 
 class VrouterMeters:
@@ -78,10 +81,15 @@ class VrouterMeters:
             for key in self.pools:
                 self._refuse(key, refusal)
         self._changes = [
-            MeterChange(METER_MODIFY if meter in found else METER_ADD, meter, pool.rate, pool.burst)
+            MeterChange(METER_MODIFY if meter in found else METER_ADD, meter, *pool.config)
             for key, pool in self.pools.items() if key not in self.refused
-            for meter in pool.ids if found.get(meter) != (pool.rate, pool.burst)
+            for meter in pool.ids if found.get(meter) != pool.config
         ]
+        wanted = {meter for pool in self.pools.values() for meter in pool.ids}
+        # Limits that went while no node was there.
+        self._withdrawn |= {
+            meter: None for meter in found if is_limit_meter(meter) and meter not in wanted
+        }
         self._withdrawn = {meter: None for meter in self._withdrawn if meter in found}
 
     # ------------------------------------------------------------ output
@@ -101,7 +109,7 @@ class VrouterMeters:
         if self.deferred or self._unread:
             return []
         gone, self._withdrawn = self._withdrawn, {}
-        return [MeterChange(METER_DELETE, meter, 0, 0) for meter in gone]
+        return [MeterChange(METER_DELETE, meter, 0, 0, PACKETS) for meter in gone]
 
     # ------------------------------------------------------------ outcome
 

@@ -8,6 +8,7 @@ import pytest
 
 from lab.beds.sandbox import OpenFlow, Sandbox
 from vrouter_ovs.state import ALL, Bucket, Group
+from vrouter_ovs.state.meters import PACKETS
 from vrouter_ovs.wire import encode as wire
 from vrouter_ovs.wire.buckets import encode_group
 from vrouter_ovs.wire.flow_monitor import ADDED, decode_flow_updates, flow_monitor_request
@@ -99,7 +100,7 @@ def test_a_slave_is_refused_whatever_changes_the_switch(pair):
         wire.bundle_close(1, 104),
         wire.bundle_commit(1, 105),
         wire.packet_out(1, bytes(60), 106),
-        wire.meter_mod(wire.METER_ADD, 5, 10, 10, 107),
+        wire.meter_mod(wire.METER_ADD, 5, 10, 10, PACKETS, 107),
         group_mod(GROUP_ADD, encode_group(Group(1, ALL, (Bucket(1),))), 108),
     ]
     found = errors(one, *refused)
@@ -127,7 +128,7 @@ def test_a_slave_is_told_of_changes_of_groups_and_meters(sandbox, pair):
     group = encode_group(Group(2, ALL, (Bucket(1),)))
     data = group_mod(GROUP_ADD, group, 402)
     two.send(b"".join([
-        wire.meter_mod(wire.METER_ADD, 6, 10, 10, 401), wire.bundle_open(7, 400),
+        wire.meter_mod(wire.METER_ADD, 6, 10, 10, PACKETS, 401), wire.bundle_open(7, 400),
         wire.bundle_add(7, 402, data), wire.bundle_commit(7, 403),
     ]))
     told = [one.receive(), one.receive()]

@@ -27,6 +27,7 @@ from vrouter_ovs.state import (
     FloodRemotes,
     Gateway,
     GatewayPort,
+    Limits,
     LocalHop,
     LocalMac,
     LocalPort,
@@ -53,6 +54,8 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
+from vrouter_ovs.state.limits import NO_MARK
+from vrouter_ovs.state.meters import KILOBITS, PACKETS
 from vrouter_ovs.state.segments import OUTWARD, SERVERS
 
 vnis = st.integers(1, (1 << 24) - 1)
@@ -214,6 +217,11 @@ def local_ports(draw: st.DrawFn, in_evi: st.SearchStrategy[int] = vnis) -> Local
 
 ports = local_ports()
 punts = st.builds(Punt, st.uuids().map(str), ofports, st.booleans())
+units = st.sampled_from(((), (KILOBITS,), (PACKETS,), (KILOBITS, PACKETS)))
+limits = st.builds(
+    Limits, st.uuids().map(str), ofports, units, units,
+    st.one_of(st.just(NO_MARK), st.integers(0, 63)),
+)
 floods = st.builds(Flood, vnis, st.lists(ofports, max_size=20, unique=True).map(tuple))
 flood_remotes = st.builds(
     FloodRemotes,
@@ -293,6 +301,7 @@ objects = st.one_of(
     ports,
     st.just(Trunks()),
     punts,
+    limits,
     neighbors,
     remote_macs,
     local_macs,
@@ -335,6 +344,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         steerings(),
         service_instances(),
         punts,
+        limits,
         st.builds(Neighbor, few_vnis, addresses, macs, st.booleans(), ofports, owners),
         st.builds(RemoteMac, few_vnis, macs, one_hop),
         st.builds(Route, few_vnis, prefixes(), hops),
@@ -362,7 +372,7 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
             claims.add(("vlan", obj.ofport, obj.vlan))
         elif type(obj) is Steering:
             claims |= {("ofport of steering", obj.ofport)}
-        elif type(obj) is Punt:
+        elif type(obj) in (Punt, Limits):
             claims |= {("ofport of a punt", obj.ofport)}
         elif type(obj) is GatewayPort:
             # A router has one way out; its port's MAC is nobody else's.

@@ -25,7 +25,7 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
-from vrouter_ovs.state.meters import PUNT_BURST, PUNT_RATE, meter_pools, meters
+from vrouter_ovs.state.meters import PACKETS, PUNT_BURST, PUNT_RATE, meter_pools, meters
 from vrouter_ovs.wire import encode
 
 BROADCAST, ALL_ROUTERS = "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:02"
@@ -175,13 +175,15 @@ def test_meters_read_back(openflow: OpenFlow, sandbox: Sandbox) -> None:
     wanted = meters(meter_pools(0))
     assert openflow.read_meters() == wanted
     xid = openflow.next_xid()
-    openflow.send(encode.meter_mod(encode.METER_MODIFY, 7, 9, 9, xid) + encode.barrier(xid + 1))
+    change = encode.meter_mod(encode.METER_MODIFY, 7, 9, 9, PACKETS, xid)
+    openflow.send(change + encode.barrier(xid + 1))
     assert not openflow.until(21, xid + 1)[1]
-    assert openflow.read_meters() == wanted | {7: (9, 9)}
+    assert openflow.read_meters() == wanted | {7: (9, 9, PACKETS)}
     sandbox.ofctl("mod-meter", "meter=7,kbps,bands=type=drop,rate=4")
     assert openflow.read_meters() == wanted | {7: None}
     openflow.send(
-        encode.meter_mod(encode.METER_MODIFY, 7, PUNT_RATE, PUNT_BURST, 5) + encode.barrier(6)
+        encode.meter_mod(encode.METER_MODIFY, 7, PUNT_RATE, PUNT_BURST, PACKETS, 5)
+        + encode.barrier(6)
     )
     assert not openflow.until(21, 6)[1]
     assert openflow.read_meters() == wanted
@@ -194,7 +196,7 @@ def test_a_flow_whose_meter_is_missing_is_refused(openflow: OpenFlow, sandbox: S
     errors = openflow.flow_mods(encode.ADD, [flow])
     assert len(errors) == 1
     openflow.send(
-        encode.meter_mod(encode.METER_ADD, 9, PUNT_RATE, PUNT_BURST, 5) + encode.barrier(6)
+        encode.meter_mod(encode.METER_ADD, 9, PUNT_RATE, PUNT_BURST, PACKETS, 5) + encode.barrier(6)
     )
     openflow.until(21, 6)
     assert openflow.flow_mods(encode.ADD, [flow]) == []

@@ -10,23 +10,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
-from tests.former_numbering import FORMER, encode_former, single, was_there
+from tests.former_numbering import FORMER, encode_former, encode_since, single, was_there
 from tests.ovs.vrouter.objects import vrouters
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.declaration import MAX_TABLE_ID, check_order
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS, TABLES
 from vrouter_ovs.state import LocalPort, StateObject
-from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, Encoded, encode_object, renumbered
+from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, Encoded, renumbered
 from vrouter_ovs.wire.renumber import FIRST_ID
 
 IDS = {
     "classify": 0, "claim": 40, "guard": 45, "target": 50, "announce": 55, "proxy": 60,
     "answer": 65, "advertise": 70, "track": 75, "policy_out": 80, "permit_out": 85,
-    "whole_out": 90, "bridge": 95, "inbound": 98, "untranslated": 99, "route": 100, "snat": 103,
-    "outside": 104, "gateway": 105, "chain": 107, "nexthop": 110, "flood": 115, "part": 117,
-    "encap": 120, "segment": 122, "send": 125, "path": 127, "arrive": 130,
-    "deliver": 135, "receive": 140, "policy_in": 145, "permit_in": 150, "midstream": 152,
-    "whole_in": 155, "output": 160,
+    "whole_out": 90, "mark": 91, "bits_out": 92, "packets_out": 93, "bridge": 95,
+    "inbound": 98, "untranslated": 99, "route": 100, "snat": 103, "outside": 104, "gateway": 105,
+    "chain": 107, "nexthop": 110, "flood": 115, "part": 117, "encap": 120, "segment": 122,
+    "send": 125, "path": 127, "arrive": 130, "deliver": 135, "receive": 140,
+    "policy_in": 145, "permit_in": 150, "midstream": 152, "whole_in": 155, "limited_in": 156,
+    "bits_in": 157, "packets_in": 158, "output": 160,
     "punt": 165, "connect": 170, "port": 175, "known": 180, "peer": 185, "policy": 190,
 }  # fmt: skip
 
@@ -39,7 +40,10 @@ def test_ids_stay() -> None:
     assert TABLE_IDS == IDS
 
 
-FULL = frozenset(("untranslated", "route", "outside", "gateway"))
+FULL = frozenset((
+    "untranslated", "route", "outside", "gateway", "mark", "bits_out", "packets_out", "limited_in",
+    "bits_in", "packets_in",
+))
 """No id is left before these: a table on the way in or out goes before the whole of it."""
 
 
@@ -83,7 +87,7 @@ def test_the_numberings_share_the_first_table_alone() -> None:
 @given(whole_vrouters)
 def test_former_flows_become_those_of_today(objects: list[StateObject]) -> None:
     former = encode_former(*objects)
-    today = {flow.key: flow for obj in objects for flow in encode_object(obj)}
+    today = {flow.key: flow for obj in objects for flow in encode_since(obj)}
     moved = renumbered(former)
     kept = [flow for flow in former if flow.key in today and flow == today[flow.key]]
     assert {flow.key: flow for flow in (*moved, *kept)} == today
@@ -121,8 +125,8 @@ def test_a_switch_of_the_earlier_version_is_taken_over(objects, again, data) -> 
     """First all flows are there under today's ids, in one bundle; while the vrouter is held nothing
     is deleted, and the former ones go when it no longer is.  No port's connections end."""
     former = {flow.key: flow for flow in encode_former(*objects)}
-    today = {flow.key: flow for obj in objects for flow in encode_object(obj)}
-    switch, flows = dict(former), VrouterFlows()
+    today = {flow.key: flow for obj in objects for flow in encode_since(obj)}
+    switch, flows = dict(former), VrouterFlows(encode_since)
     flows.replace_installed(dict(switch))
     (bundle,) = rounds(flows, switch) or [[]]
     assert {operation.command for operation in bundle} <= {ADD}
@@ -131,7 +135,7 @@ def test_a_switch_of_the_earlier_version_is_taken_over(objects, again, data) -> 
     assert switch == today | leftovers
     if again:
         # The node restarts in between.
-        flows = VrouterFlows()
+        flows = VrouterFlows(encode_since)
         flows.replace_installed(dict(switch))
         assert not flows.renumbering
     known = data.draw(st.sets(st.sampled_from(objects))) if objects else set()

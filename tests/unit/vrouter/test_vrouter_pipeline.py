@@ -30,6 +30,7 @@ from vrouter_ovs.state import (
     Flood,
     FloodRemotes,
     Gateway,
+    Limits,
     LocalPort,
     Neighbor,
     RemoteHop,
@@ -39,6 +40,7 @@ from vrouter_ovs.state import (
     Vrf,
     Vrouter,
 )
+from vrouter_ovs.state.meters import KILOBITS, PACKETS
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.describe import describe
 from vrouter_ovs.wire.encode import Encoded
@@ -52,6 +54,7 @@ EXAMPLES = (
     Route(900, "10.7.0.0/16", ()),
     LocalPort("p", 1, 100, MAC, ((MAC, "fd00::1"),), shared=((MAC, "fd00::1"),)),
     LocalPort("s", 2, 100, MAC, ((MAC, "10.0.0.1"),), standby=STANDBY_WATCHED),
+    Limits("p", 1, (), (KILOBITS, PACKETS)),
     RemoteMac(100, MAC, (bridged("192.0.2.1", 100),), relay=True),
     Route(900, "10.7.0.1/32", (routed("192.0.2.1", 900, MAC),), relay=True),
 )

@@ -31,5 +31,5 @@ def render_arrived(arrived: Arrived) -> tuple[Flow, ...]:
             Flow("permit_in", "arrived", (port, ("eth_type", eth_type), *new_tcp), look, tag)
             for eth_type in (ETH_IPV4, ETH_IPV6)
         ),
-        Flow("midstream", "goes_on", goes_on, (("goto", "output"),), tag),
+        Flow("midstream", "goes_on", goes_on, (("goto", "limited_in"),), tag),
     )

@@ -26,11 +26,11 @@ from __future__ import annotations
 
 from vrouter_ovs.schema.declaration import Table, check_order, check_priorities
 from vrouter_ovs.schema.drops import DropReason
-from vrouter_ovs.schema.tables import answers, forwarding, ingress, policy
+from vrouter_ovs.schema.tables import answers, forwarding, ingress, limits, policy
 
 TABLES: tuple[Table, ...] = tuple(
     sorted(
-        (*ingress.TABLES, *answers.TABLES, *policy.TABLES, *forwarding.TABLES),
+        (*ingress.TABLES, *answers.TABLES, *policy.TABLES, *limits.TABLES, *forwarding.TABLES),
         key=lambda table: table.id,
     )
 )

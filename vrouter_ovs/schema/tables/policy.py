@@ -12,7 +12,7 @@ TABLES: tuple[Table, ...] = (
         "IP packets of a port with a stateful policy set are looked up in the port's zone of"
         " connections. Neighbor and multicast listener discovery are not subject to policy.",
         matches=names("policy eth_type ip_proto ip_ttl icmpv6_type"),
-        miss="bridge",
+        miss="mark",
         priorities=(
             Priority("discovery", 200, "neighbor discovery and listener reports of this link"),
             Priority("untracked", 100, "a policy set whose rules look at each packet alone"),
@@ -20,7 +20,7 @@ TABLES: tuple[Table, ...] = (
             Priority("tracked", 10, "IP with any other set"),
             Priority("rest", 0, "what is not IP"),
         ),
-        next=("policy_out", "bridge"),
+        next=("policy_out", "bridge", "mark"),
     ),
     Table(
         80,
@@ -54,7 +54,7 @@ TABLES: tuple[Table, ...] = (
             Priority("new", 200, "allowed: what begins a connection"),
             Priority("allowed", 100, "all else that is allowed"),
         ),
-        next=("whole_out", "bridge", "connect"),
+        next=("whole_out", "mark", "connect"),
     ),
     Table(
         90,
@@ -64,7 +64,7 @@ TABLES: tuple[Table, ...] = (
         matches=names("ct_state"),
         miss=DropReason.INCOMPLETE,
         priorities=(Priority("valid", 100, "what connection tracking put together"),),
-        next=("bridge",),
+        next=("mark",),
     ),
     Table(
         140,
@@ -84,13 +84,16 @@ TABLES: tuple[Table, ...] = (
             Priority("subport_discovery", 205, "the next to a subport"),
             Priority("discovery", 200, "neighbor discovery and listener reports of this link"),
             Priority("untracked", 100, "a policy set whose rules look at each packet alone"),
+            Priority("limited_arp", 66, "ARP to a port with a limit"),
+            Priority("limited", 65, "a port without a policy set, but with a limit"),
             Priority("subport_no_set", 60, "a subport without a policy set"),
             Priority("no_set", 50, "a port without a policy set"),
             Priority("tracked", 10, "IP with any other set"),
+            Priority("limited_rest", 7, "what is not IP to a port with a limit"),
             Priority("subport_rest", 5, "what is not IP, to a subport"),
             Priority("rest", 0, "what is not IP"),
         ),
-        next=("policy_in", "output"),
+        next=("policy_in", "limited_in", "output"),
         outputs=True,
     ),
     Table(
@@ -125,7 +128,7 @@ TABLES: tuple[Table, ...] = (
             Priority("arrived", 50, "TCP that a port which has just come may have brought along"),
         ),
         sets=names("seen_flags"),
-        next=("midstream", "whole_in", "output", "connect"),
+        next=("midstream", "whole_in", "limited_in", "connect"),
     ),
     Table(
         152,
@@ -136,7 +139,7 @@ TABLES: tuple[Table, ...] = (
         matches=names("out_port seen_flags"),
         miss=DropReason.NOT_ALLOWED_IN,
         priorities=(Priority("goes_on", 100, "no SYN, but an ACK"),),
-        next=("output",),
+        next=("limited_in",),
     ),
     Table(
         155,
@@ -145,7 +148,7 @@ TABLES: tuple[Table, ...] = (
         matches=names("ct_state"),
         miss=DropReason.INCOMPLETE,
         priorities=(Priority("valid", 100, "what connection tracking put together"),),
-        next=("output",),
+        next=("limited_in",),
     ),
     Table(
         170,
