@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any
 
 from ryu_apps.control.config.model import FlowClassifier
@@ -17,7 +18,6 @@ from ryu_apps.control.config.rules.draft import (
 )
 from ryu_apps.control.config.service_chains.overlaps import overlap
 from ryu_apps.control.config.service_chains.plan import FORWARD, classifier_of
-from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.numbers import PROTO_ICMP, PROTO_ICMPV6, PROTO_TCP, PROTO_UDP
 
 PROTOCOLS = {"tcp": PROTO_TCP, "udp": PROTO_UDP, "icmp": PROTO_ICMP}
@@ -97,7 +97,7 @@ def _prefix(name: str, value: str | None, version: int) -> str:
     if not value:
         return ""
     try:
-        net = ip_network(value, strict=False)
+        net = ipaddress.ip_network(value, strict=False)
     except ValueError as error:
         raise invalid(name, f"'{value}' is not a valid IP subnet: {error}") from error
     if net.version != version:
