@@ -15,6 +15,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.config.protocols import protocol_number
 from ryu_apps.control.config.service_addresses import is_resolver
+from ryu_apps.control.explain.chains import chain_stages
 from ryu_apps.control.explain.path import (
     DROP,
     PASS,
@@ -90,12 +91,14 @@ def explain(
         bridged = subnet is not None and contains(subnet.cidr, packet.destination)
         sender, receiver = (port, target) if bridged else (None, None)
         stages += _group_stage(config, port, EGRESS, packet, "egress rules", receiver)
+        stages += chain_stages(config, port, packet, "service chain", states)
         stages.append(path_stage)
         back = packet.reply()
         if target is not None:
             stages.append(_status(target, states))
             stages += _group_stage(config, target, INGRESS, packet, "ingress rules", sender)
             stages += _reply(config, target, EGRESS, back, "reply egress rules", sender)
+            stages += chain_stages(config, target, back, "reply service chain", states)
         if path_stage.verdict == PASS:
             stages += _reply(config, port, INGRESS, back, "reply ingress rules", receiver)
             if observed is not None:

@@ -19,6 +19,12 @@ from ryu_apps.control.config.rules.security import (
     security_group_rules,
     security_groups,
 )
+from ryu_apps.control.config.rules.sfc import (
+    flow_classifiers,
+    port_chains,
+    port_pair_groups,
+    port_pairs,
+)
 from ryu_apps.control.explain.explain import ExplainError, explain
 from ryu_apps.control.explain.rules import Packet, match
 from ryu_apps.control.policy.rules import WITH_PORTS, rules_of
@@ -333,3 +339,29 @@ def test_rules_match_as_rendered(config, source, what):
             continue
         expected.update(rule.rules)
     assert set(match(config, groups, "ingress", packet)[0]) == expected
+
+
+def test_the_services_of_a_chain_are_stages():
+    site = Site()
+    group = site.do(security_groups.create, name="open").id
+    site.do(security_group_rules.create, security_group_id=group, direction="ingress")
+    for name in ("web1", "web2"):
+        site.do(ports.update, site.ports[name], security_groups=[group])
+    firewall = site.do(ports.create, network_id=site.net["web"][0].id).id
+    pair = site.do(port_pairs.create, ingress=firewall, egress=firewall).id
+    services = site.do(port_pair_groups.create, name="fw", port_pairs=[pair]).id
+    classifier = site.do(
+        flow_classifiers.create, protocol="tcp", destination_port_range_min=80,
+        destination_port_range_max=80, logical_source_port=site.ports["web1"],
+        logical_destination_port=site.ports["web2"]).id
+    site.do(port_chains.create, name="c", port_pair_groups=[services],
+            flow_classifiers=[classifier], chain_parameters={"symmetric": True})
+    answer = site.ask("web1", "web2", "tcp", 80)
+    assert answer["verdict"] == "allowed"
+    for name in ("service chain", "reply service chain"):
+        assert firewall in stage(answer, name)["reason"]
+    for other in (("tcp", 81), ("udp", 80), ("icmp",)):
+        assert "service chain" not in str(site.ask("web1", "web2", *other)["stages"])
+    down = site.ask("web1", "web2", "tcp", 80, states=lambda port: (
+        "DOWN" if port == firewall else "ACTIVE", ""))
+    assert down["verdict"] == "unreachable" and "none of its instances" in down["reason"]
