@@ -81,7 +81,8 @@ def _of_kind(facts: Facts) -> dict[str, Any]:
 
     ``connections_per_port``: ``limit`` is how many connections the database lets a port have, 0:
     any number, None: it cannot say; ``reason``: why, and what helps.  ``uplinks``: its physical
-    ports; ``capabilities``: what its Open vSwitch can do.
+    ports; ``attachments``: its bridge mappings, with what is wrong with one; ``capabilities``: what
+    its Open vSwitch can do.
     """
     if not isinstance(facts, OvsFacts):
         return {}
@@ -91,6 +92,7 @@ def _of_kind(facts: Facts) -> dict[str, Any]:
     return {
         "connections_per_port": {"limit": limit, "reason": reason},
         "uplinks": [asdict(uplink) for uplink in facts.uplinks],
+        "attachments": [asdict(one) for one in facts.attachments],
         "capabilities": capabilities,
     }
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -181,6 +183,31 @@ def test_each_hears_a_broadcast_once(site: Site, kind: str) -> None:
         for ear in everybody:
             if ear is not source:
                 assert copies(ear.space, 3, sender(source)) == 3
+
+
+def test_trace_and_explain_follow_the_segment(site: Site) -> None:
+    """From one hypervisor to one of another node, and to a physical host."""
+    node = site.lab.nodes["node1"]
+    for network, where in ((site.flat, "untagged"), (site.vlan, f"VLAN {VID}")):
+        source, target = (network.vms[f"{network.name}{number}"] for number in "13")
+        host = network.host
+        for address in (target.ip, host.ip6) if network.vlan else (target.ip6, host.ip):
+            ping(source.space, address, 1)
+            why = node.client.get("/v1/explain", port=source.port.id, to=address)
+            assert where in str(why), why
+            done = subprocess.run(
+                [sys.executable, "-m", "ryu_apps.cli.vnctl", "trace", source.name, address],
+                capture_output=True, text=True, timeout=60, check=False,
+                env={**os.environ, "VNCTL_URL": node.url,
+                     "VNCTL_EXEC": f"{site.lab.exec_script} {{host}}"},
+            )
+            last = done.stdout.strip().rpartition("\n")[2]
+            if address in (target.ip, target.ip6):
+                assert why["verdict"] == "allowed", why
+                assert "DELIVERED" in last and "on hv3" in last, done.stderr[:600]
+            else:
+                assert f"LEFT THE SYSTEM: it leaves for physical network physnet1, {where}" in (
+                    last), done
 
 
 def test_a_hypervisor_that_is_not_attached_says_why_until_it_is(site: Site) -> None:

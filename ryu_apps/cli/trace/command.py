@@ -23,7 +23,7 @@ from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.encapsulation import ENCAPSULATIONS, SENDABLE, carries_vni
 from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.registers import REGISTERS, subfield
-from vrouter_ovs.schema.tables import TABLE_NAMES, drop_reason
+from vrouter_ovs.schema.tables import TABLE_IDS, TABLE_NAMES, drop_reason
 
 MAX_HOPS = 8
 
@@ -95,6 +95,17 @@ def _trace_hops(
         }
         hops.append(hop)
         packet = packet.after(trace.final)
+        if segment := _to_segment(topology, element, trace):
+            where = f"physical network {segment['physical_network']}"
+            where += f", VLAN {segment['vlan']}" if segment["vlan"] else ", untagged"
+            hop["outcome"] = where
+            behind = topology.behind_segment(packet.eth_dst, segment["evi"])
+            if behind is None or behind[0] == element:
+                return {"verdict": "left", "reason": f"it leaves for {where}"}
+            element, there = behind
+            in_port = there["ofport"]
+            packet = dataclasses.replace(packet, vlan=there["vlan"], tunnel=None)
+            continue
         verdict = _at_a_port(topology, element, trace, destination)
         if verdict is None and (onward := _onward(topology, record, trace)) is not None:
             vni, here, remote, encap = onward
@@ -133,7 +144,7 @@ def _trace_hops(
             in_port = number
             ovs = ENCAPSULATIONS[encap].ovs if encap in SENDABLE else None
             key = vni << ovs.key_shift if ovs is not None else vni
-            packet = dataclasses.replace(packet, tunnel=(key, here, remote))
+            packet = dataclasses.replace(packet, tunnel=(key, here, remote), vlan=0)
             continue
         verdict = verdict or _drop(element, trace)
         hop["outcome"] = verdict["verdict"]
@@ -175,6 +186,15 @@ def _at_a_port(
         "to": found[0],
         "reason": f"it came to {names}, which does not have the address {destination}",
     }
+
+
+def _to_segment(topology: Topology, element: str, trace: Trace) -> dict[str, Any] | None:
+    """The segment that the packet goes to, and nowhere else."""
+    table = TABLE_IDS["segment"]
+    if trace.tunnels or not trace.steps or trace.steps[-1].table != table:
+        return None
+    evi = int(trace.final.get(f"reg{REGISTERS['evi'].number}", "0"), 0)
+    return topology.segment(element, evi)
 
 
 def _onward(topology: Topology, record: Any, trace: Trace) -> tuple[int, str, str, str] | None:

@@ -23,7 +23,8 @@ TRACKED_ESTABLISHED = 0x22
 class Packet:
     """``protocol``: "icmp" (an echo request), "tcp" or "udp"; ``port``: destination port of those.
 
-    ``tunnel``: (VNI, outer source, outer destination) when it arrives through one.
+    ``tunnel``: (VNI, outer source, outer destination) when it arrives through one.  ``vlan``: the
+    VID when it arrives tagged, else 0.
     """
 
     eth_src: str
@@ -34,6 +35,7 @@ class Packet:
     port: int = 0
     ttl: int = 64
     tunnel: tuple[int, str, str] | None = None
+    vlan: int = 0
 
     @property
     def version(self) -> int:
@@ -47,12 +49,16 @@ class Packet:
             key, src, dst = self.tunnel
             v6 = "ipv6_" if ":" in dst else ""
             terms += [f"tun_id={key}", f"tun_{v6}src={src}", f"tun_{v6}dst={dst}"]
+        if self.vlan:
+            terms.append(f"vlan_tci={0x1000 | self.vlan:#x}")
         terms.append(self.protocol + ("6" if six else ""))
         terms += [f"dl_src={self.eth_src}", f"dl_dst={self.eth_dst}"]
         kind = "ipv6" if six else "nw"
         terms += [f"{kind}_src={self.ip_src}", f"{kind}_dst={self.ip_dst}", f"nw_ttl={self.ttl}"]
         if self.protocol == "icmp":
-            terms += [f"icmp_type={ECHO_REQUEST6 if six else ECHO_REQUEST}", "icmp_code=0"]
+            # ofproto/trace takes the names of IPv4 for IPv4 alone.
+            name, number = ("icmpv6", ECHO_REQUEST6) if six else ("icmp", ECHO_REQUEST)
+            terms += [f"{name}_type={number}", f"{name}_code=0"]
         else:
             terms += [f"{self.protocol}_src=40000", f"{self.protocol}_dst={self.port}"]
         return ",".join([*terms, *self._connection(kind)])

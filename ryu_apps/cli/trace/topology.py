@@ -12,6 +12,9 @@ from ryu_apps.cli.system import element_id, first
 from ryu_apps.cli.table import Record
 from vrouter_ovs.encapsulation import VXLAN
 
+SOMEBODY = "0a:00:00:00:00:01"
+"""A MAC that no port has."""
+
 
 def addresses(element: Record) -> list[str]:
     """The addresses of an element in the underlay, in the order of its paths."""
@@ -107,6 +110,32 @@ class Topology:
         ]
         return bool(states) and all(state == "down" for state in states)
 
+    # ---- physical segments
+
+    def segment(self, element: str, evi: object) -> dict[str, Any] | None:
+        """The segment of an EVI at an element, with the name of its physical network, where it
+        sends to one."""
+        for one in self.objects(element, "segment"):
+            if one.get("evi") == evi and one.get("sends"):
+                names = (
+                    physical["name"] for physical in self.objects(element, "physical")
+                    if physical.get("ofport") == one["ofport"]
+                )
+                return {**one, "physical_network": next(names, "")}
+        return None
+
+    def behind_segment(self, mac: str, evi: object) -> tuple[str, dict[str, Any]] | None:
+        """The element with the port that has a MAC, and its segment of the EVI; None where no
+        hypervisor has such a port."""
+        for port in self._client.networking("ports", mac_address=mac):
+            try:
+                element, _ = self.claim(port)
+            except CliError:
+                continue
+            if segment := self.segment(element, evi):
+                return element, segment
+        return None
+
     def port_at(self, element: str, ofport: int) -> dict[str, Any] | None:
         """The port behind an OpenFlow number: ``{"id", "name", "addresses"}``."""
         for one in self.objects(element, "port"):
@@ -150,7 +179,10 @@ class Topology:
         else:
             return "", f"the subnet {subnet['cidr']} has no gateway"
         network = self._client.get(f"/v2.0/networks/{quote(port['network_id'])}")["network"]
-        evi = network.get("provider:segmentation_id")
+        evi = next(
+            (one.get("evi") for one in self.objects(element, "port")
+             if one.get("port_id") == port["id"]), network.get("provider:segmentation_id"),
+        )
         refused = ""
         for kind in ("gateway", "neighbor"):
             for one in self.objects(element, kind):
@@ -160,10 +192,13 @@ class Topology:
                     if not one.get("refused"):
                         return one["mac"], role
                     refused = f"the switch refused the answer ({one['refused']})"
-        if network.get("vpn:flood_unknown"):
+        segment = self.segment(element, evi)
+        if network.get("vpn:flood_unknown") or segment:
             for other in self._client.networking("ports", network_id=port["network_id"]):
                 if any(fixed["ip_address"] == target for fixed in other.get("fixed_ips") or []):
                     return other["mac_address"], role
+        if segment:
+            return SOMEBODY, f"{role}, with a MAC that only the segment knows"
         what = "no router has an interface there" if target != address else (
             "nobody is known to have it")  # fmt: skip
         return "", f"nobody answers for the {role}: {refused or what}"

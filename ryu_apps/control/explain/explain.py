@@ -14,6 +14,7 @@ from typing import Any
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.config.protocols import protocol_number
+from ryu_apps.control.config.provider_networks import served_outside
 from ryu_apps.control.config.service_addresses import is_resolver
 from ryu_apps.control.explain.chains import chain_stages
 from ryu_apps.control.explain.path import (
@@ -42,6 +43,7 @@ from vrouter_ovs.numbers import (
     PROTO_UDP,
 )
 from vrouter_ovs.state import EGRESS, INGRESS, METADATA_ADDRESSES
+from vrouter_ovs.state.segments import DHCP4, DHCP6
 
 DHCP = {"255.255.255.255": PORT_DHCP_SERVER, "ff02::1:2": PORT_DHCPV6_SERVER}
 """Where clients ask for their configuration (RFC 2131 section 4.1, RFC 8415 section 7)."""
@@ -204,6 +206,10 @@ def _asks_the_network(
         key = ("dns", config.networks[port.network_id].vni, packet.destination)
     elif packet.protocol == PROTO_UDP and packet.first == DHCP.get(packet.destination):
         what, key = ("dhcp", "the node answers, and no rule is asked"), None
+        network = config.networks[port.network_id]
+        if (DHCP4 if packet.version == 4 else DHCP6) in served_outside(config, network):
+            why = f"servers on physical network {network.physical_network}, and no rule is asked"
+            return [Stage("dhcp", PASS, why, port.id)]
         if not any(
             subnet.enable_dhcp and subnet.ip_version == packet.version
             for fixed in port.fixed_ips if (subnet := config.subnets.get(fixed.subnet_id))

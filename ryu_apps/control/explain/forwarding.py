@@ -15,6 +15,7 @@ from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.desired.confirmations import PENDING, REFUSED
 from ryu_apps.control.explain.path import DROP, PASS, UNKNOWN, Stage
 from ryu_apps.control.explain.rules import Packet
+from ryu_apps.control.kinds import attachments_of
 from ryu_apps.control.links.paths import underlay_paths
 from ryu_apps.control.vpn.encapsulations import choose_encapsulation
 from ryu_apps.control.vpn.instance import Lookup
@@ -30,6 +31,7 @@ from vrouter_ovs.state import (
     LocalHop,
     RemoteHop,
     Route,
+    Segment,
     StateObject,
     Vrf,
     tunnel_key,
@@ -144,6 +146,10 @@ class Forwarding:
                 gateway = "gateway", bound.evi, attached.interface.mac_address
                 self._have(name, gateway, "no gateway")
                 return f"{self._host(name)} answers for the gateway"
+            if self._world.desired.get(name, ("neighbor", bound.evi, address)) is None and (
+                to_segment := self._segment(name, bound.evi)
+            ):
+                return f"{to_segment}, where {address} is asked for"
             neighbor = self._have(
                 name, ("neighbor", bound.evi, address),
                 f"nobody in EVI {bound.evi} is known to have {address}"
@@ -166,6 +172,10 @@ class Forwarding:
         port_id = world.ports.locations.local.get((name, ("mac", evi, mac)))
         if port_id is not None:
             return self._deliver(name, evi, mac, port_id, from_port)
+        if world.desired.get(name, ("mac", evi, mac)) is None and (
+            to_segment := self._segment(name, evi)
+        ):
+            return to_segment + self._behind_segment(evi, mac)
         remote = self._have(
             name, ("mac", evi, mac), f"nobody in EVI {evi} is known to have the MAC {mac}"
             + self._not_in_common(name, evi, (("mac", evi, mac),))
@@ -181,6 +191,37 @@ class Forwarding:
         if port_id is None:
             raise Stop(f"{self._host(far)}: no port there has the MAC {mac}")
         return f"{how}; {self._deliver(far, label, mac, port_id)}"
+
+    def _segment(self, name: str, evi: int) -> str:
+        """Where an element sends what is unknown in an EVI; "" where nowhere."""
+        world = self._world
+        segment = world.desired.get(name, ("segment", evi))
+        if not isinstance(segment, Segment) or not segment.sends:
+            return ""
+        self._have(name, ("segment", evi), "the segment is not there")
+        facts = world.elements.accepted[name].info.facts
+        physical = next(
+            (one.name for one in attachments_of(facts).values() if one.ofport == segment.ofport), ""
+        )
+        how = f"in VLAN {segment.vlan}" if segment.vlan else "untagged"
+        return f"{self._host(name)} sends it to physical network {physical}, {how}"
+
+    def _behind_segment(self, evi: int, mac: str) -> str:
+        """Who takes it from there, as far as is known here."""
+        world = self._world
+        instance = world.instances.by_vni.get(evi)
+        path = world.instances.best(instance.macs.get(mac, ())) if instance is not None else None
+        if path is None:
+            return ""
+        vtep = path.attrs.next_hop
+        far = world.elements.by_vtep.get(vtep, "")
+        if far not in world.elements.accepted:
+            return f", from where {self._called(vtep)} takes it"
+        self._have(far, ("segment", evi), "it takes nothing from the segment")
+        port_id = world.ports.locations.local.get((far, ("mac", evi, mac)))
+        if port_id is None:
+            raise Stop(f"{self._host(far)}: no port there has the MAC {mac}")
+        return f"; {self._deliver(far, evi, mac, port_id)}"
 
     def _deliver(self, name: str, evi: int, mac: str, port_id: str, from_port: int = 0) -> str:
         bound = self._world.ports.bound[port_id]

@@ -127,6 +127,11 @@ def _arrival(
     network = config.networks.get(subnet.network_id)
     if network is not None and routed(network.vni, address):
         return Stage("path", "pass", f"{how}, known by a route of another system"), None
+    if network is not None and network.physical_network:
+        return Stage(
+            "path", "pass", f"{how}: no port has the address {address}, so it is asked for on "
+            f"physical network {network.physical_network}"
+        ), None
     why = f"{how}: no port has the address {address}"
     if sharing:
         names = ", ".join(port_name(config.ports[id]) for id in sorted(sharing)[:NAMED])
