@@ -29,6 +29,7 @@ from vrouter_ovs.state import (
     Evi,
     Key,
     LocalHop,
+    OutsideHop,
     RemoteHop,
     Route,
     Segment,
@@ -254,6 +255,8 @@ class Forwarding:
                 f"{host}: VRF {vrf} {what} to {address}" + self.useless(vrf, address)
                 + self._not_in_common(name, vrf, covering)
             )
+        if route.watch:
+            return f"route {route.prefix}: {self._first(name, vrf, address, route)}"
         found, failed = [], []
         for hop in route.hops:
             try:
@@ -271,6 +274,30 @@ class Forwarding:
             name, vrf, route
         ) + self._stale(vrf, "prefix", route.prefix)
 
+    def _first(self, name: str, vrf: int, address: str, route: Route) -> str:
+        """The hop that is taken of those that take over from each other: the first that a tunnel
+        leads to which is up; what is outside of the VPN is always there."""
+        failed = None
+        for hop in route.hops:
+            try:
+                return self._hop(name, vrf, address, hop)
+            except Stop as stop:
+                failed = failed or stop
+        assert failed is not None, "there are hops to watch"
+        raise failed
+
+    def _leave(self, name: str, vrf: int, address: str, hop: OutsideHop) -> str:
+        """A gateway sends it outside."""
+        port = self._have(
+            name, ("gatewayport", hop.evi, hop.gateway_mac), f"no gateway of VRF {vrf}"
+        )
+        translated = port.snat and ":" not in address
+        source = f", with {port.snat} as source" if translated else ""
+        return (
+            f"{self._host(name)} is a gateway of the router: it sends it to the next router, "
+            f"{hop.mac} in EVI {hop.evi}{source}"
+        )
+
     def _left_out(self, name: str, vrf: int, route: Route) -> str:
         """The next hops of a prefix that are not used as they are out of reach, or ""; others' are
         no matter where the router has a route of its own."""
@@ -286,7 +313,11 @@ class Forwarding:
             for vtep in left[:NAMED]
         )
 
-    def _hop(self, name: str, vrf: int, address: str, hop: LocalHop | RemoteHop) -> str:
+    def _hop(
+        self, name: str, vrf: int, address: str, hop: LocalHop | RemoteHop | OutsideHop
+    ) -> str:
+        if type(hop) is OutsideHop:
+            return self._leave(name, vrf, address, hop)
         if type(hop) is LocalHop:
             # What is routed may go back to the port that it came from.
             port_id = self._world.ports.locations.local[name, ("mac", hop.evi, hop.mac)]
@@ -299,6 +330,9 @@ class Forwarding:
         self._have(far, ("vrf", vrf), f"VRF {vrf} is not there")
         route = self._lookup(far, vrf, address)
         local = next((one for one in route.hops if type(one) is LocalHop), None) if route else None
+        outside = route.hops[-1] if route and route.hops else None
+        if type(outside) is OutsideHop:
+            return f"{how}; {self._leave(far, vrf, address, outside)}"
         if local is None:
             raise Stop(f"{self._host(far)}: no port there has {address}")
         port_id = self._world.ports.locations.local[far, ("mac", local.evi, local.mac)]

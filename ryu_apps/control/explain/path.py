@@ -100,6 +100,11 @@ def path_of(
             "path", "pass", f"{via}, by its own route {prefix} to {' or '.join(hops)}; what the "
             "rules of the port there and the systems behind it do is not looked at"
         ), None
+    if prefix.endswith("/0") and router.gateways:
+        return Stage(
+            "path", "pass", f"{via}, by the route {prefix} of its external gateway; what is done "
+            "outside is not looked at"
+        ), None
     if prefix:
         return Stage("path", "pass", f"{via}, by the route {prefix} of another system"), None
     why = f"{via} has no route to {packet.destination}" + useless(router.vni, packet.destination)

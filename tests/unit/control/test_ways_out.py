@@ -285,3 +285,18 @@ def test_it_is_shown_and_health_says_what_is_missing() -> None:
     site.set("router", "r", replace(router, gateways=()))
     site.settle()
     assert not gateways_check.of(site.world).warning
+
+
+def test_explain_follows_it_to_the_next_router() -> None:
+    site = outside("e1", "e2", next_at="e2")
+    site.settle()
+    first = order_of(site)[0]
+    site.says("allowed", "0.0.0.0/0 of its external gateway", f"with {ADDRESS} as source", NEXT_MAC,
+              ask=("a1", "192.88.99.7"))
+    site.says("allowed", "::/0", NEXT_MAC, ask=("a1", "2001:db8:99::7"))
+    for name in VTEP:
+        if name != first:
+            bfd(site, name, first, "down")
+    site.settle()
+    second = order_of(site)[1]
+    site.says("allowed", f"host{second[1]} is a gateway", ask=("a1", "192.88.99.7"))
