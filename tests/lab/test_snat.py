@@ -6,6 +6,7 @@ the next router there and has addresses of its own behind it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -24,7 +25,8 @@ from lab.traffic.ping import PingStream, ping
 from lab.wait import wait_until
 
 GATEWAYS = ("hv2", "hv3")
-INTERNET, INTERNET6 = "192.88.99.7", "2001:db8:99::7"
+INTERNET, INTERNET6, BEHIND = "192.88.99.7", "2001:db8:99::7", "192.88.99.200"
+IP_MTU_DISCOVER, IP_PMTUDISC_DO, IP_MTU = 10, 2, 14  # ip(7)
 PORT = 8080
 SETTLED = 60.0
 pytestmark = pytest.mark.timeout(240)
@@ -113,6 +115,42 @@ def test_it_goes_out_with_the_address_of_the_router(outside: Outside) -> None:
     outside.host.space.batch([f"route replace 10.0.1.0/24 via {outside.address}"])
     assert ping(outside.host.space, outside.address, 3).ok
     assert not ping(outside.host.space, outside.vm.ip, 2).received
+
+
+def test_errors_of_icmp_reach_who_they_are_for(outside: Outside) -> None:
+    """They quote a packet as it went out, and come in with the address that it had inside."""
+    with open_socket(outside.vm.space, socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(10)
+        sender.connect((INTERNET, 9))
+        sender.send(b"nobody listens")
+        with pytest.raises(ConnectionRefusedError):
+            sender.recv(1)
+    # A link of smaller packets behind the next router.
+    outside.host.space.sysctl({"net.ipv4.ip_forward": 1})
+    outside.host.space.batch([
+        "link add narrow mtu 1000 type veth peer name far", "link set narrow up", "link set far up",
+        f"route add {BEHIND}/32 dev narrow",
+    ])
+    with open_socket(outside.vm.space, socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+        sender.connect((BEHIND, 9))
+
+        def told() -> bool:
+            with contextlib.suppress(OSError):
+                sender.send(bytes(1200))
+            return sender.getsockopt(socket.IPPROTO_IP, IP_MTU) == 1000
+
+        wait_until(told, "the MTU of the path", 15)
+
+
+def test_explain_and_the_api_say_which_way(outside: Outside) -> None:
+    client = outside.lab.nodes["node1"].client
+    shown = client.get(f"/v1/routers/{outside.tenant.router['id']}/gateways")
+    assert (shown["snat"], sorted(shown["order"])) == (outside.address, list(GATEWAYS))
+    assert [one["element"] for one in shown["gateways"]] == shown["order"]
+    assert shown["refused"] == 0 and not shown["unanswered"]
+    answer = client.get(f"/v1/explain?port={outside.vm.port.id}&to={INTERNET}&protocol=icmp")
+    assert answer["verdict"] == "allowed" and "external gateway" in str(answer["stages"]), answer
 
 
 def test_a_gateway_fails_and_returns(outside: Outside) -> None:
