@@ -25,6 +25,8 @@ from ryu_apps.control.config.model import (
     SecurityGroup,
     SecurityGroupRule,
     Subnet,
+    SubPort,
+    Trunk,
 )
 from ryu_apps.control.config.resources.qos_rules import (
     QosBandwidthLimitRule,
@@ -33,6 +35,7 @@ from ryu_apps.control.config.resources.qos_rules import (
 )
 from ryu_apps.control.config.service_chains.overlaps import ambiguous
 from ryu_apps.control.config.service_chains.plan import steering_of
+from vrouter_ovs.numbers import SUBPORT_NUMBERS
 
 from .world_node import Node
 from .world_universe import (
@@ -199,6 +202,21 @@ class ConfigurationDriver:
         )
         if self._free(item):
             self.node.set("port", id, item)
+
+    def trunk(self, a: int, b: int, c: int) -> None:
+        """A port carries up to three others; none is in two trunks."""
+        id = f"trunk{a % 2}"
+        others = {
+            port for trunk in self.node.inputs.by_kind("trunk") if trunk.id != id
+            for port in (trunk.port_id, *(one.port_id for one in trunk.sub_ports))
+        }
+        parent, *subs = [PORTS[(a + b + n * (1 + c % 3)) % len(PORTS)] for n in range(1 + c % 4)]
+        item = Trunk(id, parent, sub_ports=tuple(
+            SubPort(port, 1 + (n + c) % 5, SUBPORT_NUMBERS[0] + PORTS.index(port))
+            for n, port in enumerate(dict.fromkeys(subs)) if port != parent and port not in others
+        ))
+        if parent not in others:
+            self.node.set("trunk", id, item if b % 4 else None)
 
     # -- groups
 

@@ -35,7 +35,7 @@ class Driver(ConfigurationDriver, PeerDriver):
         "path", "withdraw", "elsewhere", "peer_down", "peer_up", "end_of_rib", "tick", "flush",
         "flush", "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename",
         "replug", "move", "drop", "catch_up", "encapsulations", "provide", "provide", "attachment",
-        "attachment", "chain", "chain", "limit", "limited", "limited",
+        "attachment", "chain", "chain", "limit", "limited", "limited", "trunk", "trunk",
     )  # fmt: skip
 
     def __init__(self, node: Node, conflicts: bool = True) -> None:

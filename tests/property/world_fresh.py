@@ -98,9 +98,11 @@ def rebuild(node: Node, seed: int = 0) -> Node:
 
     claimed = list(old.elements.claims.items())
     shuffled.shuffle(claimed)
-    for _, claims in claimed:
+    for port_id, claims in claimed:
         for claim, row in claims.items():
-            if claim.interface not in fresh.inputs.elements[claim.element].interfaces:
+            # A subport is claimed by the interface of its trunk's parent.
+            known = fresh.inputs.elements[claim.element].interfaces
+            if row.iface_id == port_id and claim.interface not in known:
                 fresh.interface(claim.element, claim.interface, row)
     for name, element in inputs.elements.items():
         if not element.connected:
@@ -159,7 +161,7 @@ def installed(node: Node, element: str) -> set[str]:
     }
     assert found == {
         bound.interface for bound in node.world.ports.bound.values()
-        if bound.element == element and bound.port_id in node.world.ports.active
+        if bound.element == element and bound.port_id in node.world.ports.active and not bound.vlan
     }
     return found
 
