@@ -24,10 +24,12 @@ from .world_model import DEEPER, STALE_TIME, Driver, Node, rebuild, same
 
 SITES: dict[str, tuple[object, str, Callable[..., object]]] = {
     "binding": (ports, "bound_port", lambda config, port, *_: port.id),
-    "edge": (edge, "edge_port", lambda config, bound: bound.port_id),
+    "edge": (edge, "edge_port", lambda config, bound, *_: bound.port_id),
     "port route": (local_paths, "port_paths", lambda config, asn, bound, *_: bound.port_id),
-    "evi route": (local_paths, "evi_paths", lambda spec, egress: (spec.vni, egress.vtep)),
-    "vrf routes": (local_paths, "vrf_paths", lambda config, spec, egress: (spec.vni, egress.vtep)),
+    "evi route": (local_paths, "evi_paths", lambda spec, egress, *_: (spec.vni, egress.vtep)),
+    "vrf routes": (
+        local_paths, "vrf_paths", lambda config, spec, egress, *_: (spec.vni, egress.vtep)
+    ),
     "lookup": (Resolver, "_resolve_lookup", lambda resolver, lookup, elements: lookup),
     "router": (presence, "router_networks", lambda config, router_id: router_id),
     "subnet": (services, "own_service_address", lambda config, subnet: subnet.id),
