@@ -171,6 +171,10 @@ class WaysOut:
                 if name in way.gateways:
                     yield from way.lookups()
 
+    def remaining(self) -> int:
+        """How much is kept of ways out; nothing where there is none."""
+        return sum(map(len, (self._at, self._of, self._behind, self._needed)))
+
     # ------------------------------------------------------------ what vrouters have
 
     def owns(self, lookup: Lookup) -> bool:
