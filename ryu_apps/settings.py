@@ -119,6 +119,11 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.IntOpt("new_connections", default=0, min=0, max=1_000_000, help="Tracked "
                    "connections that one port may begin in a second, and four times as many at "
                    "once; what is beyond is dropped. 0: no limit."),
+        cfg.BoolOpt("igmp_snooping_enable", default=False, help="New networks that do not say "
+                    "vpn:igmp_snooping send multicast to members of its group alone, as they "
+                    "report it by IGMP and MLD."),
+        cfg.BoolOpt("igmp_flood_unregistered", default=True, help="In a network that snoops, "
+                    "groups that have no member go to all ports; else to multicast routers alone."),
     ],
     BGP: [
         cfg.IntOpt("local_as", default=64512, min=1, max=4294967295),

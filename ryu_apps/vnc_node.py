@@ -47,7 +47,7 @@ from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 from ryu_apps.southbound.ovs import OvsSouthbound
 from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from ryu_apps.southbound.registry import Southbounds
-from ryu_apps.southbound.services import addresses, arrivals, icmp_errors
+from ryu_apps.southbound.services import addresses, arrivals, icmp_errors, listeners
 from ryu_apps.southbound.services.base import Send
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.metadata.service import MetadataService
@@ -91,6 +91,7 @@ class VncNode(app_manager.OSKenApp):
         if self.metadata is not None:
             self.punt.serve(self.metadata.services())
         self.punt.serve(addresses.services(post))
+        self.punt.serve(listeners.services(post))
         self.punt.witness(arrivals.services(post))
         self.openflow = OpenFlowChannels(
             post, punted=self.punt.punted, sources=expect,
@@ -111,6 +112,7 @@ class VncNode(app_manager.OSKenApp):
         self.api = ApiServer(self.configuration, self.view, conf, authenticator)
         parts: list[Part] = [
             self.southbounds, self.punt, self.dns, addresses.AddressSender(self.punt, send),
+            listeners.ListenerQuerier(self.punt, send),
             self.configuration, self.activations, Notices(), self,
             NodeProbe(self.store, self.node_name, socket.gethostname()),
         ]

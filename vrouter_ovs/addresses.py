@@ -83,5 +83,7 @@ def link_local(mac: str) -> str:
 
 
 def multicast_mac(group: bytes) -> bytes:
-    """The MAC of an IPv6 group, given as 16 bytes (RFC 2464 section 7)."""
+    """The MAC of a group, given as 4 or 16 bytes (RFC 1112 section 6.4, RFC 2464 section 7)."""
+    if len(group) == 4:
+        return bytes((1, 0, 0x5E, group[1] & 0x7F)) + group[2:]
     return b"\x33\x33" + group[12:]

@@ -34,6 +34,7 @@ from vrouter_ovs.state import (
     LocalMac,
     LocalPort,
     Metadata,
+    MulticastGroup,
     NatRefusals,
     Neighbor,
     OtherGateway,
@@ -48,6 +49,7 @@ from vrouter_ovs.state import (
     Rule,
     Segment,
     ServiceInstance,
+    Snooping,
     Steered,
     Steering,
     Trunks,
@@ -125,6 +127,9 @@ EXAMPLES = (
     ),
     Flood(100, (5, 6)),
     FloodRemotes(100, (BridgedHop(_FAR_VTEP, 100),)),
+    Snooping(100, (5,), flood_unregistered=False),
+    MulticastGroup(100, "239.1.2.3", (6,)),
+    MulticastGroup(100, "ff0e::1234", (5, 6)),
     LocalPort("p6", 6, 100, _FAR, ((_FAR, "10.0.0.6"), (_FAR, "fd00::6")), policy=0x2A),
     LocalPort(
         "p7", 7, 100, _MORE, ((_MORE, "10.0.0.7"), (_FAR, "10.8.0.0/16"), (_MORE, "fd08::/40"))

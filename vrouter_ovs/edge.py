@@ -24,7 +24,7 @@ class PuntReason(IntEnum):
     or neighbor advertisement from an address that more than one port may have; a copy.  TO_GATEWAY:
     for the gateway itself, and nothing that the switch answers.  ACTIVATION: the first frames of a
     guest that has come to a hypervisor where its port stood by.  METADATA: TCP to the service that
-    knows what an instance is to be.
+    knows what an instance is to be.  LISTENER: a report or a query of IGMP or MLD; a copy.
     """
 
     ASKED = 0
@@ -37,6 +37,7 @@ class PuntReason(IntEnum):
     TO_GATEWAY = 7
     ACTIVATION = 8
     METADATA = 9
+    LISTENER = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,9 @@ class Configurer:
         return instance_spec(old, self._asn) != instance_spec(new, self._asn)
 
     def _network(self, old: Network | None, new: Network | None) -> None:
+        for one in (old, new):
+            if one is not None:
+                self._marks.multicast.mark((one.vni, ""))
         if old is not None and (new is None or new.vni != old.vni):
             self._instances.remove(old.vni)
         network = new or old

@@ -20,7 +20,8 @@ class Settings:
     whether the connections of each port are to be limited where a hypervisor's database can say
     so.  ``path_hold``: seconds that an underlay path which failed has to be up before it carries
     traffic again.  ``weight``: of this node among the others, see
-    :mod:`~ryu_apps.control.ownership.plan`.  ``metadata``: whether instances are served theirs."""
+    :mod:`~ryu_apps.control.ownership.plan`.  ``metadata``: whether instances are served theirs.
+    ``igmp_flood_unregistered``: see :class:`~vrouter_ovs.state.Snooping`."""
 
     node: str
     local_as: int
@@ -39,3 +40,4 @@ class Settings:
     path_hold: float
     weight: int
     metadata: bool
+    igmp_flood_unregistered: bool

@@ -40,6 +40,7 @@ from ryu_apps.control.membership.convergence import Convergence
 from ryu_apps.control.membership.departures import Departures
 from ryu_apps.control.membership.interfaces import ElementInterfaces
 from ryu_apps.control.membership.membership import Membership
+from ryu_apps.control.multicast.snooping import MulticastSnooping
 from ryu_apps.control.outside.ways_out import WaysOut
 from ryu_apps.control.peers import PeerOptions, Peers
 from ryu_apps.control.policy.sets import Policies
@@ -106,6 +107,9 @@ class World:
         activations = Activations(tables, self.bindings.arrivals, self._effects)
         self.conflicts = ClaimRecords(tables, marks("ClaimRecords"), self._effects)
         self.probes = Probes(tables, self.learned, self._effects)
+        self.multicast = MulticastSnooping(
+            tables, marks("MulticastSnooping"), settings.igmp_flood_unregistered, self._effects
+        )
         services = Services(tables, marks("Services"), self.moves)
         gateways = Gateways(tables, marks("Gateways"), self.moves)
         damping = Damping(settings.path_hold)
@@ -138,7 +142,8 @@ class World:
         self.trust = Trust(self.config, self.elements, tables.active, settings.most_lost_ports)
         self._trust_sent = "", False
         self.convergence = Convergence(
-            self.elements, self.probes, self.peers, self.trust, settings.restart_deferral
+            self.elements, (self.probes, self.multicast), self.peers, self.trust,
+            settings.restart_deferral,
         )
         self.announced = AnnouncedAddresses(
             tables, marks("AnnouncedAddresses"), self.publisher, damping, self._effects
@@ -194,6 +199,7 @@ class World:
             services.resolve, self.segments.resolve,
             self.resolver.resolve_instance, self.resolver.resolve_lookup,
             self.chains.resolve,
+            self.multicast.resolve,
             self.policies.resolve_peer, self.policies.resolve_set,
             self.names.resolve_network, self.names.resolve_port,
             self.edges.resolve, self.edges.emit,
@@ -226,6 +232,8 @@ class World:
             msg.AddressSeen: lambda event, now: self.learned.seen(
                 event.element, event.port_id, event.mac, event.address, event.how, now
             ),
+            msg.GroupsReported: self.multicast.reported,
+            msg.QuerierSeen: self.multicast.querier_seen,
             msg.GuestSeen: lambda event, now: self.ports.seen(event.element, event.ofport),
             msg.PathsReceived: lambda event, now: self.peers.paths_received(event, now),
             msg.PeerUp: lambda event, now: self.peers.came_up(event, now),
@@ -275,6 +283,7 @@ class World:
         self.segments.tick(now)
         self.assignment.tick(now)
         self.probes.tick(now)
+        self.multicast.tick(now)
         self.ports.tick(now)
         self.peers.tick(now)
         self.local_paths.tick(now)

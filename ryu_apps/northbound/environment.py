@@ -33,6 +33,7 @@ def context_options(settings: Any) -> dict[str, Any]:
         "vni_range": ipam.parse_range(settings.vpn.vni_range), "mac_prefix": mac_prefix,
         "mtu": network_mtu(settings), "max_mtu": overlay_mtu(settings),
         "physical_mtus": physical_mtus(settings), "mdns": settings.dns.mdns,
+        "igmp_snooping": settings.openflow.igmp_snooping_enable,
         "quotas": {kind: settings.quotas[f"quota_{kind}"] for kind in COUNTED},
     }  # fmt: skip
 

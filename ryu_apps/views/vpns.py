@@ -32,6 +32,11 @@ def _instance(world: World, vni: int, instance: Instance) -> dict[str, Any]:
         one["vrouters"] = sorted(world.ports.locations.present.get(vni, ()))
         one |= {"macs": len(instance.macs), "addresses": len(instance.ips),
                 "flood": sorted(path.attrs.next_hop for path in instance.imets.values())}
+        if item is not None and item.igmp_snooping:
+            memberships, routers = world.multicast.memberships, world.multicast.routers
+            one["multicast"] = {group: sorted(memberships.members(vni, group))
+                                for group in sorted(memberships.groups(vni))}
+            one["multicast_routers"] = sorted(routers.get(vni, ()))
     else:
         one["vrouters"] = sorted(world.presence.vrfs.get(vni, ()))
         one["prefixes"] = len(instance.prefixes)

@@ -19,6 +19,7 @@ from vrouter_ovs.pipeline.l2 import (
     render_remote_mac,
 )
 from vrouter_ovs.pipeline.metadata import render_metadata
+from vrouter_ovs.pipeline.multicast import render_multicast_group, render_snooping
 from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.outside import render_gateway_port, render_nat_refusals
 from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
@@ -44,6 +45,7 @@ from vrouter_ovs.state import (
     LocalMac,
     LocalPort,
     Metadata,
+    MulticastGroup,
     NatRefusals,
     Neighbor,
     PeerAddress,
@@ -55,6 +57,7 @@ from vrouter_ovs.state import (
     Rule,
     Segment,
     ServiceInstance,
+    Snooping,
     StateObject,
     Steering,
     Trunks,
@@ -86,6 +89,8 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Route: render_route,
     Flood: render_flood,
     FloodRemotes: render_flood_remotes,
+    MulticastGroup: render_multicast_group,
+    Snooping: render_snooping,
     Policy: render_policy,
     Rule: render_rule,
     PeerAddress: render_peer_address,

@@ -28,8 +28,8 @@ def render_flood(flood: Flood) -> tuple[Flow, ...]:
     table send lets nothing into a tunnel again.  It ends with the remote VTEPs' list, which is
     another object's and may not be there.  One more for each part, and one that has them begin
     anew."""
-    parts = [_ports(part) for part in flood.parts]
-    actions = _replicate(flood) if parts else _ports(flood.ports)
+    parts = [port_actions(part) for part in flood.parts]
+    actions = _replicate(flood) if parts else port_actions(flood.ports)
     remotes = ("set_field", "bucket", REMOTES), ("resubmit", "flood")
     return _flows(flood, (*actions, *remotes), parts)
 
@@ -76,8 +76,8 @@ def _flows(
     )
 
 
-def _ports(ports: tuple[int, ...]) -> tuple[tuple, ...]:
-    # Each by the way of unicast, as its port may have a policy set.
+def port_actions(ports: tuple[int, ...]) -> tuple[tuple, ...]:
+    """A copy to each of these, by the way of unicast, as its port may have a policy set."""
     return tuple(
         step
         for port in ports

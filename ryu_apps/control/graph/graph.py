@@ -140,6 +140,12 @@ GRAPH = (
         "A service chain, a port of it, or the way to an instance of a service changed.",
     ),
     Stage(
+        "multicast", "(L2 VNI, group or \"\")", ("Configurer", "Locations", "MulticastSnooping"),
+        "MulticastSnooping.resolve",
+        "A group of a network that snoops has other members, or (\"\") all of its groups are to be "
+        "looked at: other ports or routers, or it snoops no more.",
+    ),
+    Stage(
         "policy_peers", "(group id, member)", ("Policies",), "Policies.resolve_peer",
         "An address joined a security group or left it.  First those who name the group by the "
         "rules so far: they also lose what has left it.",

@@ -25,6 +25,7 @@ from typing import NamedTuple
 from ryu_apps.control.addresses.probes import Probes
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.elements.trust import Trust
+from ryu_apps.control.multicast.snooping import MulticastSnooping
 from ryu_apps.control.peers import Peers
 
 EVIDENCE_TIME = 5.0
@@ -49,18 +50,18 @@ NOTHING = Step()
 
 
 class Convergence:
-    """Reads: elements and their records, probes, peers, trust.  Marks and emits nothing."""
+    """Reads: elements and their records, who asks ports, peers, trust.  Marks and emits nothing."""
 
     def __init__(
         self,
         elements: Elements,
-        probes: Probes,
+        asking: tuple[Probes | MulticastSnooping, ...],
         peers: Peers,
         trust: Trust,
         deferral: float,
     ) -> None:
         self._elements = elements
-        self._probes = probes
+        self._asking = asking
         self._trust = trust
         self._weighed = float("-inf")
         self._deferral = deferral
@@ -109,7 +110,7 @@ class Convergence:
         late = self._deadline is not None and now >= self._deadline
         send = False
         ready = (
-            not self.missing_elements() and self._probes.settled(now)
+            not self.missing_elements() and self._answered(now)
             and (self._trust.given or not self._trust.patient or self._deadline is None
                  or now - self._deadline + self._deferral >= EVIDENCE_TIME)
         )
@@ -130,11 +131,15 @@ class Convergence:
             if element is None:
                 del self._deferred[name]
             elif now - element.joined >= self._deferral or (
-                not peers and element.settled and self._probes.settled(now, name)
+                not peers and element.settled and self._answered(now, name)
             ):
                 del self._deferred[name]
                 element.deferred = False
                 yield name
+
+    def _answered(self, now: float, element: str = "") -> bool:
+        """Whether no answer of ports of an element, or of any, is waited for."""
+        return all(one.settled(now, element) for one in self._asking)
 
     def waiting_peers(self) -> list[str]:
         """The peers that have not told everything yet, and will."""

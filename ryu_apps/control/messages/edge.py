@@ -40,6 +40,36 @@ class GuestSeen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class GroupsReported(Event):
+    """A port says by IGMP or MLD which multicast groups it is a member of, or is one no more."""
+
+    element: str
+    port_id: str
+    joined: tuple[str, ...]
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class QuerierSeen(Event):
+    """A multicast router at a port asks who is a member: of all groups, or of ``group``."""
+
+    element: str
+    port_id: str
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryGroups(Effect):
+    """Ask the port at ``ofport`` which multicast groups it is a member of, or whether of ``group``;
+    it answers within ``response`` seconds, with GroupsReported."""
+
+    element: str
+    ofport: int
+    response: float
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ActivateBinding(Effect):
     """A port has moved to the host of an INACTIVE binding, which is the ACTIVE one from now on.
     ``hosts``: the names of that host."""

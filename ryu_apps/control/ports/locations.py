@@ -14,7 +14,7 @@ from vrouter_ovs.state import LocalHop
 
 class Locations:
     """Reads: how ports are bound.
-    Marks: the EVI of a port that comes or goes, and its lookups.
+    Marks: the EVI of a port that comes or goes, its lookups and multicast groups.
     Emits nothing."""
 
     def __init__(self, tables: Tables, marks: Marks) -> None:
@@ -31,6 +31,7 @@ class Locations:
         by_element = self.present.setdefault(bound.evi, {})
         by_element.setdefault(bound.element, {})[bound.port_id] = bound.ofport
         self._marks.evis.mark((bound.element, bound.evi))
+        self._marks.multicast.mark((bound.evi, ""))
         for lookup in lookups_of(bound):
             self.local[bound.element, lookup] = bound.port_id
             self._marks.lookups.mark(lookup)
@@ -45,6 +46,7 @@ class Locations:
             if not by_element:
                 del self.present[bound.evi]
         self._marks.evis.mark((bound.element, bound.evi))
+        self._marks.multicast.mark((bound.evi, ""))
         for lookup in lookups_of(bound):
             key = (bound.element, lookup)
             if self.local.get(key) == bound.port_id:

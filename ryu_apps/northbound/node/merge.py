@@ -40,7 +40,7 @@ def elements(ours: list[Record], others: Iterable[list[Record]]) -> list[Record]
     return [merged[id] for id in sorted(merged)] + refused
 
 
-_UNITED = ("vrouters", "flood")
+_UNITED = ("vrouters", "flood", "multicast_routers")
 _LARGEST = ("macs", "addresses", "prefixes")
 
 
@@ -57,6 +57,9 @@ def instances(ours: list[Record], others: Iterable[list[Record]]) -> list[Record
             for name in _UNITED:
                 if name in present:
                     present[name] = sorted({*present[name], *record.get(name, ())})
+            for group, members in record.get("multicast", {}).items():
+                known = present.setdefault("multicast", {})
+                known[group] = sorted({*known.get(group, ()), *members})
             for name in _LARGEST:
                 if name in present:
                     present[name] = max(present[name], record.get(name, 0))

@@ -44,6 +44,7 @@ class NetworkUpdate(standard.Described):
     dns_domain: Text = ""
     flood_unknown: bool = Field(False, alias="vpn:flood_unknown")
     mdns: Mdns = Field("", alias="vpn:mdns")
+    igmp_snooping: bool | None = Field(None, alias="vpn:igmp_snooping")
     vlan_transparent: only(False) = None
     vlan_qinq: only(False) = Field(None, alias="qinq")
     qos_policy_id: UuidOrNone = None
@@ -87,6 +88,7 @@ def view(item: Network, within: Within) -> View:
         "vpn:export_targets": list(item.export_targets),
         "vpn:flood_unknown": item.flood_unknown,
         "vpn:mdns": item.mdns,
+        "vpn:igmp_snooping": item.igmp_snooping,
         "dns_domain": item.dns_domain,
         "qos_policy_id": item.qos_policy_id or None,
         **standard.standard(item),
@@ -143,8 +145,8 @@ COLLECTION = Collection(
         "ipv4_address_scope": or_null("string"), "ipv6_address_scope": or_null("string"),
         "availability_zone_hints": list_of(), "availability_zones": list_of(),
         "vpn:rd_index": INTEGER, "vpn:import_targets": list_of(), "vpn:export_targets": list_of(),
-        "vpn:flood_unknown": BOOLEAN, "vpn:mdns": STRING, "dns_domain": STRING,
-        "qos_policy_id": or_null("string"),
+        "vpn:flood_unknown": BOOLEAN, "vpn:mdns": STRING, "vpn:igmp_snooping": BOOLEAN,
+        "dns_domain": STRING, "qos_policy_id": or_null("string"),
     },
     extensions={
         "external-net": ("Neutron external network", "Networks that routers have gateways on"),

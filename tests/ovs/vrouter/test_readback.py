@@ -13,7 +13,16 @@ from tests.hops import bridged
 from tests.ovs.vrouter.bundles import commit
 from tests.ovs.vrouter.objects import objects, vrouters
 from vrouter_ovs.document import EXAMPLES
-from vrouter_ovs.state import Endpoint, Flood, FloodRemotes, LocalHop, Route, StateObject, Tunnel
+from vrouter_ovs.state import (
+    Endpoint,
+    Flood,
+    FloodRemotes,
+    LocalHop,
+    Route,
+    StateObject,
+    Tunnel,
+    flood_parts,
+)
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.encode import ADD, DELETE_STRICT, MODIFY_STRICT
 
@@ -36,8 +45,9 @@ def test_long_lists_read_back(openflow: OpenFlow) -> None:
     ports = tuple(range(1, 5001))
     remotes = tuple(bridged(f"192.0.{n >> 8}.{n & 255}", 100 + n % 3) for n in range(2500))
     hop = tuple(LocalHop(n, 100, "52:54:00:00:00:01", "02:00:00:00:00:fe") for n in range(1, 257))
+    floods = Flood(100, ports), FloodRemotes(100, remotes)
     wanted = openflow.install(
-        [Flood(100, ports), FloodRemotes(100, remotes), Route(9, "10.0.0.0/8", hop)]
+        [*floods, *map(flood_parts, floods), Route(9, "10.0.0.0/8", hop)]
     )
     assert openflow.read_flows() == wanted
 

@@ -235,15 +235,22 @@ TABLES: tuple[Table, ...] = (
         115,
         "flood",
         "Replication to the local ports and to each remote VTEP (ingress replication). Split"
-        " horizon is that send takes nothing that came from a tunnel.",
-        matches=names("evi bucket"),
+        " horizon is that send takes nothing that came from a tunnel. In a network that snoops,"
+        " groups with members go to these and reports to routers; of reports the node gets a copy.",
+        matches=names(
+            "evi bucket from_tunnel punt_reason eth_type ipv4_dst ipv6_dst ip_proto icmpv6_type"
+        ),
         miss=DropReason.NO_FLOOD_LIST,
         priorities=(
+            Priority("query", 150, "a query of IGMP or MLD for all, where the network snoops"),
+            Priority("report", 140, "all else of IGMP and MLD there"),
+            Priority("group", 120, "a group with members that are known"),
+            Priority("unregistered", 110, "any other group, where it goes to routers alone"),
             Priority("list", 100, "a flood list"),
             Priority("parts", 90, "the parts of a long one, each of which begins anew"),
         ),
-        sets=names("tun_id vtep tun_ipv6_dst tunnel_type bucket out_port"),
-        next=("flood", "part", "send", "deliver"),
+        sets=names("tun_id vtep tun_ipv6_dst tunnel_type bucket out_port punt_reason"),
+        next=("flood", "part", "send", "deliver", "punt"),
         outputs=True,
     ),
     Table(

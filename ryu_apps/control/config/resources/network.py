@@ -24,6 +24,7 @@ VXLAN, FLAT, VLAN = NETWORK_TYPES = ("vxlan", "flat", "vlan")
 class Network(Resource):
     """A MAC-VRF.  ``flood_unknown``: what asks for an unknown address is flooded.  ``mdns``: what
     becomes of multicast DNS, one of the ``MDNS_`` values of :mod:`vrouter_ovs.state`.
+    ``igmp_snooping``: multicast goes to members of its group alone.
     ``segment_*``: of its :class:`~ryu_apps.control.config.resources.segment.Segment`.
     ``external``: it leads outside, and routers may have a gateway on it.
 
@@ -57,6 +58,7 @@ class Network(Resource):
     def segmentation_id(self) -> int | None:
         """The number by which it is told from others of its type; a flat network has none."""
         return {VXLAN: self.vni, VLAN: self.vlan_id}.get(self.network_type)
+    igmp_snooping: bool = False
 
 
 _SEGMENTS = uuid.UUID("5b2f4d0a-7d8e-5f8c-9c43-6d0f5f1f2a11")

@@ -46,8 +46,9 @@ class Context:
     """What a rule may know besides the configuration.
 
     ``now``: time of the request, "2026-01-31T12:00:00Z"; ``new_id``: makes identifiers; ``source``:
-    of randomness for MACs; ``mtu``, ``mdns``: of new networks; ``max_mtu``: what the overlay
-    carries; ``physical_mtus``: what physical networks carry, "" for those that are not named;
+    of randomness for MACs; ``mtu``, ``mdns``, ``igmp_snooping``: of new networks; ``max_mtu``:
+    what the overlay carries; ``physical_mtus``: what physical networks carry, "" for those that
+    are not named;
     ``quotas``: kind -> the most of it that a project may have where nobody said otherwise;
     ``project_id``: default project of what is created; ``if_match``: the revision_number that the
     client saw, or None; ``unattached``: names of the hypervisors with ports of the network that is
@@ -62,6 +63,7 @@ class Context:
     mtu: int
     max_mtu: int
     mdns: str
+    igmp_snooping: bool
     quotas: Mapping[str, int]
     project_id: str = ""
     if_match: int | None = None

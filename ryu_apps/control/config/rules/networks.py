@@ -54,6 +54,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             dns_domain=dns_domain(body.get("dns_domain")),
             flood_unknown=body.get("flood_unknown") or False,
             mdns=mdns(body.get("mdns"), context),
+            igmp_snooping=_igmp_snooping(body, context),
             availability_zone_hints=zone_hints(body.get("availability_zone_hints")),
             external=body.get("external") or False,
             qos_policy_id=qos.chosen(draft, "network", name, {"qos_policy_id": policy}),
@@ -82,6 +83,8 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
             fields[name] = targets(body[name])
     if "dns_domain" in body:
         fields["dns_domain"] = dns_domain(body["dns_domain"])
+    if body.get("igmp_snooping") is not None:
+        fields["igmp_snooping"] = body["igmp_snooping"]
     if "mdns" in body:
         fields["mdns"] = mdns(body["mdns"], context)
     if "qos_policy_id" in body:
@@ -94,6 +97,11 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Net
     elif old.external and not network.external:
         ways_out.close(draft, network)
     return network
+
+
+def _igmp_snooping(body: dict[str, Any], context: Context) -> bool:
+    said = body.get("igmp_snooping")
+    return context.igmp_snooping if said is None else said
 
 
 def delete(draft: Draft, id: str, context: Context) -> None:
