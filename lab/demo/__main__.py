@@ -15,6 +15,7 @@ from lab.__main__ import api_ports
 from lab.client import ApiError
 from lab.demo import (
     building,
+    chains,
     edge,
     encapsulations,
     inside,
@@ -97,6 +98,7 @@ def steps(lab: Lab, report: Report) -> None:
     inside.packet(lab, report, red)
     inside.trace(lab, report, red)
     encapsulations.mpls(lab, report, red)
+    chains.scaled(lab, report, red)
     policy.group(lab, report, red)
     spoofing.forged(report, red)
     inside.routes(lab, report)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from lab.hosts.vm import Vm
+from lab.service_chain import ServiceChain, received
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
 from lab.traffic.ping import PingStream, ping
@@ -19,54 +18,6 @@ LAYOUT = (
     ("web6", "hv2"),
 )  # fmt: skip
 SERVICES = ("web3", "web4", "web5", "web6")
-FORWARDING = {
-    "net.ipv4.ip_forward": 1, "net.ipv4.conf.all.send_redirects": 0,
-    "net.ipv4.conf.eth0.send_redirects": 0, "net.ipv4.conf.all.rp_filter": 0,
-    "net.ipv4.conf.eth0.rp_filter": 0, "net.ipv6.conf.all.forwarding": 1,
-}
-NO_REDIRECTS = {
-    "net.ipv4.conf.all.accept_redirects": 0, "net.ipv4.conf.eth0.accept_redirects": 0,
-    "net.ipv6.conf.eth0.accept_redirects": 0,
-}
-
-
-class Chain:
-    """A symmetric chain from web1 to web2 through one service, of all IPv4 and IPv6."""
-
-    def __init__(self, tenant: Tenant) -> None:
-        self.tenant = tenant
-        self._client = tenant.client
-        self.pairs = {name: self._make("port_pair", ingress=port, egress=port)
-                      for name in SERVICES if (port := tenant.vms[name].port.id)}
-        ends = {"logical_source_port": tenant.vms["web1"].port.id,
-                "logical_destination_port": tenant.vms["web2"].port.id}
-        classifiers = [
-            self._make("flow_classifier", ethertype=ethertype, **ends, **prefixes)
-            for ethertype, prefixes in (
-                ("IPv4", {"source_ip_prefix": f"{tenant.vms['web1'].ip}/32",
-                          "destination_ip_prefix": f"{tenant.vms['web2'].ip}/32"}),
-                ("IPv6", {"source_ip_prefix": f"{tenant.vms['web1'].ip6}/128",
-                          "destination_ip_prefix": f"{tenant.vms['web2'].ip6}/128"}))]
-        self.group = self._make("port_pair_group", port_pairs=[self.pairs["web3"]])
-        self.id = self._make("port_chain", port_pair_groups=[self.group],
-                             flow_classifiers=classifiers, chain_parameters={"symmetric": True})
-
-    def _make(self, kind: str, **fields: Any) -> str:
-        return self._client.post(f"/v2.0/sfc/{kind}s", {kind: fields})[kind]["id"]
-
-    def scale(self, *names: str) -> None:
-        self._client.put(f"/v2.0/sfc/port_pair_groups/{self.group}", {
-            "port_pair_group": {"port_pairs": [self.pairs[name] for name in names]}})
-
-    def delete(self) -> None:
-        self._client.delete(f"/v2.0/sfc/port_chains/{self.id}")
-
-
-def received(vm: Vm) -> int:
-    """Packets that have reached a VM."""
-    text = vm.space.run(["cat", "/proc/net/dev"]).stdout
-    line = next(line for line in text.splitlines() if line.strip().startswith("eth0:"))
-    return int(line.partition(":")[2].split()[1])
 
 
 def through(tenant: Tenant, name: str, address: str, count: int = 20) -> bool:
@@ -82,24 +33,17 @@ def tenant(lab: Lab) -> Iterator[Tenant]:
     made.create_vms(lab, LAYOUT)
     made.wait_active()
     made.wait_reachable()
-    for name in SERVICES:
-        vm = made.vms[name]
-        made.client.update("port", vm.port.id, port_security_enabled=False, security_groups=[])
-        vm.space.sysctl(FORWARDING)
-    for name in ("web1", "web2"):
-        made.vms[name].space.sysctl(NO_REDIRECTS)
-    made.wait_active()
     yield made
     for name in list(made.vms):
         made.remove_vm(lab, name)
 
 
 @pytest.fixture(scope="module")
-def chain(tenant: Tenant) -> Chain:
-    return Chain(tenant)
+def chain(tenant: Tenant) -> ServiceChain:
+    return ServiceChain(tenant, "web1", "web2", SERVICES)
 
 
-def test_both_directions_go_through_the_service(tenant: Tenant, chain: Chain) -> None:
+def test_both_directions_go_through_the_service(tenant: Tenant, chain: ServiceChain) -> None:
     server = tenant.vms["web2"]
     for address in (server.ip, server.ip6):
         wait_until(lambda address=address: through(tenant, "web3", address), "the chain", 30)
@@ -109,7 +53,9 @@ def test_both_directions_go_through_the_service(tenant: Tenant, chain: Chain) ->
     assert received(tenant.vms["web3"]) - before < 20
 
 
-def test_scaled_from_one_to_four_while_connections_go_on(tenant: Tenant, chain: Chain) -> None:
+def test_scaled_from_one_to_four_while_connections_go_on(
+    tenant: Tenant, chain: ServiceChain
+) -> None:
     client, server = tenant.vms["web1"], tenant.vms["web2"]
     streams = [TcpStream(client, server, address, 5000 + number, 0.02)
                for number, address in enumerate([server.ip] * 6 + [server.ip6] * 6)]
@@ -132,7 +78,7 @@ def test_scaled_from_one_to_four_while_connections_go_on(tenant: Tenant, chain: 
 
 
 def test_an_instance_that_goes_is_replaced_and_without_any_it_is_dropped(
-    lab: Lab, tenant: Tenant, chain: Chain
+    lab: Lab, tenant: Tenant, chain: ServiceChain
 ) -> None:
     client, server = tenant.vms["web1"], tenant.vms["web2"]
     chain.scale("web4", "web6")
