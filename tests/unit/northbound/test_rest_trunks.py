@@ -188,3 +188,20 @@ def test_the_state_is_that_of_its_ports(api):
         assert api.show(f"trunks/{trunk}")["status"] == wanted
         found = api.node.get(f"/v2.0/trunks?status={wanted}&id={trunk}")["trunks"]
         assert [item["id"] for item in found] == [trunk]
+
+
+def test_the_form_is_looked_at_before_the_ports(api):
+    nobody = "00000000-0000-0000-0000-000000000000"
+    for subs in ([{"port_id": nobody, "segmentation_type": "vlan"}], [sub(nobody, 1)] * 2):
+        body = {"trunk": {"port_id": nobody, "sub_ports": subs}}
+        api.node.call("POST", "/v2.0/trunks", body, 400)
+
+
+def test_one_inherits_the_vlan_of_its_network(api):
+    network = api.node.make("network", **{
+        "provider:network_type": "vlan", "provider:physical_network": "physnet1",
+        "provider:segmentation_id": 77})["id"]
+    port = api.port(network_id=network)
+    body = {"port_id": port, "segmentation_type": "inherit"}
+    made = api.trunk(api.port(network_id=network), body)
+    assert made["sub_ports"] == [sub(port, 77)]

@@ -27,6 +27,8 @@ MAX_SUBPORTS = len(VLANS)
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> Trunk:
     """Raises RuleError."""
+    asked = body.get("sub_ports") or []
+    _well_formed(asked)
     parent = _usable(draft, body["port_id"])
     if parent.is_system:
         raise _in_use(parent.id)
@@ -36,7 +38,6 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Trunk:
         port_id=parent.id, admin_state_up=body.get("admin_state_up", True), **fields
     )
     draft.put("trunk", trunk)
-    asked = body.get("sub_ports") or []
     return draft.put(
         "trunk", dataclasses.replace(trunk, sub_ports=_added(draft, trunk, asked, context))
     )
@@ -61,6 +62,7 @@ def delete(draft: Draft, id: str, context: Context) -> None:
 
 def add_subports(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Trunk:
     """All of the request, or none.  Raises RuleError."""
+    _well_formed(body["sub_ports"])
     old = draft.get("trunk", id)
     check_revision("trunk", old, context)
     _manageable(old)
@@ -131,9 +133,6 @@ def _added(
     draft: Draft, trunk: Trunk, asked: list[dict[str, Any]], context: Context
 ) -> tuple[SubPort, ...]:
     """The subports of a trunk with those that a request adds, which become its own."""
-    _distinct([one["port_id"] for one in asked], "port ID")
-    _distinct([one["segmentation_id"] for one in asked
-               if one.get("segmentation_id") is not None], "segmentation ID")
     parent = draft.config.ports[trunk.port_id]
     most = draft.config.networks[parent.network_id].mtu
     taken = {one.segmentation_id for one in trunk.sub_ports}
@@ -177,23 +176,35 @@ def _number(draft: Draft) -> int:
         raise conflict("NoSubPortAvailable", f"No subport can be made: {error}.") from error
 
 
+def _well_formed(asked: list[dict[str, Any]]) -> None:
+    """What a request says of subports, whatever ports they are.  Raises RuleError 400."""
+    _distinct([one["port_id"] for one in asked], "port ID")
+    _distinct([one["segmentation_id"] for one in asked
+               if one.get("segmentation_id") is not None], "segmentation ID")
+    for one in asked:
+        type, vlan = one.get("segmentation_type"), one.get("segmentation_id")
+        if type is None or (vlan is None and type != INHERIT):
+            raise bad_request(
+                f"Invalid subport details '{one['port_id']}': missing segmentation information. "
+                "Must specify both segmentation_id and segmentation_type", "InvalidInput",
+            )
+        if type not in (VLAN, INHERIT):
+            raise bad_request(f"Unknown segmentation_type '{type}'", "InvalidInput")
+        if vlan is not None and vlan not in VLANS:
+            raise bad_request(f"Segmentation ID '{vlan}' is not in range", "InvalidInput")
+
+
 def _vlan(draft: Draft, port: Port, asked: dict[str, Any]) -> int:
-    type, vlan = asked.get("segmentation_type"), asked.get("segmentation_id")
-    if type == INHERIT:
+    """Of a subport.  What inherits has that of its network."""
+    if asked["segmentation_type"] == VLAN:
+        return asked["segmentation_id"]
+    network = draft.config.networks[port.network_id]
+    if network.network_type != VLAN:
         raise bad_request(
             f"Cannot accept segmentation type {INHERIT} for subport {port.id}: its network "
             f"{port.network_id} has no VLAN. Give it {VLAN} and a segmentation_id.", "InvalidInput",
         )
-    if type is None or vlan is None:
-        raise bad_request(
-            f"Invalid subport details '{port.id}': missing segmentation information. Must specify "
-            "both segmentation_id and segmentation_type", "InvalidInput",
-        )
-    if type != VLAN:
-        raise bad_request(f"Unknown segmentation_type '{type}'", "InvalidInput")
-    if vlan not in VLANS:
-        raise bad_request(f"Segmentation ID '{vlan}' is not in range", "InvalidInput")
-    return vlan
+    return network.vlan_id
 
 
 def _distinct(values: list[Any], what: str) -> None:
