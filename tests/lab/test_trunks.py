@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -105,6 +107,24 @@ def test_containers_are_ports(site: Site) -> None:
     assert site.status() == "ACTIVE"
     port = site.client.show("port", db.port.id)
     assert (port["binding:host_id"], port["device_owner"]) == ("hv1", "trunk:subport")
+
+
+def test_trace_and_explain_follow_the_tag(site: Site) -> None:
+    """Out of a VLAN, into one, and from one to another."""
+    node, db, web = site.lab.nodes["node1"], site.containers[10], site.containers[20]
+    for one, other, where in ((db.port, site.tenant.vms["db3"].port, "hv3"),
+                              (site.tenant.vms["db4"].port, db.port, "hv1"),
+                              (db.port, web.port, "hv1")):
+        why = node.client.get("/v1/explain", port=one.id, to=other.ip)
+        assert why["verdict"] == "allowed", why
+        done = subprocess.run(
+            [sys.executable, "-m", "ryu_apps.cli.vnctl", "trace", one.id, other.ip],
+            capture_output=True, text=True, timeout=60, check=False, env={
+                **os.environ, "VNCTL_URL": node.url,
+                "VNCTL_EXEC": f"{site.lab.exec_script} {{host}}"},
+        )  # fmt: skip
+        last = done.stdout.strip().rpartition("\n")[2]
+        assert "DELIVERED" in last and f"on {where}" in last, done
 
 
 def test_each_has_its_own_security_groups(site: Site) -> None:

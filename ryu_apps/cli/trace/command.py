@@ -21,6 +21,7 @@ from ryu_apps.cli.trace.text import NOT_SENT, render
 from ryu_apps.cli.trace.topology import Topology
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.encapsulation import ENCAPSULATIONS, SENDABLE, carries_vni
+from vrouter_ovs.numbers import SUBPORT_NUMBERS
 from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.registers import REGISTERS, subfield
 from vrouter_ovs.schema.tables import TABLE_IDS, TABLE_NAMES, drop_reason
@@ -63,7 +64,9 @@ def run(client: Client, options: Any) -> Result:
         "hops": [],
     }
     if mac:
-        packet = Packet(port["mac_address"], mac, source, address, protocol, number)
+        in_port, vlan = topology.wire(element, in_port)
+        packet = Packet(
+            port["mac_address"], mac, source, address, protocol, number, vlan=vlan)
         data.update(_trace_hops(topology, options.template, packet, element, in_port, data["hops"]))
     else:
         data.update(verdict=NOT_SENT, reason=role)
@@ -173,8 +176,11 @@ def _at_a_port(
             "reason": "the switch answers it itself, back to where it came from",
         }
     found = []
+    # The port that a subport's frames leave by is its trunk's parent.
+    meant = int(trace.final.get(f"reg{REGISTERS['out_port'].number}", "0"), 0)
     for output in local:
-        port = topology.port_at(element, output.port)
+        number = meant if meant >= SUBPORT_NUMBERS[0] else output.port
+        port = topology.port_at(element, number)
         if port is not None and destination in port["addresses"]:
             return {"verdict": "delivered", "reason": "", "to": port}
         found.append(port or {"id": "", "name": f"OpenFlow port {output.port}", "addresses": []})

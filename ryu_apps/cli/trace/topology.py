@@ -11,6 +11,7 @@ from ryu_apps.cli.errors import CliError
 from ryu_apps.cli.system import element_id, first
 from ryu_apps.cli.table import Record
 from vrouter_ovs.encapsulation import VXLAN
+from vrouter_ovs.numbers import SUBPORT_NUMBERS
 
 SOMEBODY = "0a:00:00:00:00:01"
 """A MAC that no port has."""
@@ -135,6 +136,14 @@ class Topology:
             if segment := self.segment(element, evi):
                 return element, segment
         return None
+
+    def wire(self, element: str, ofport: int) -> tuple[int, int]:
+        """The OpenFlow port by which frames of a port come in, and their VLAN: of a subport those
+        of its trunk's parent."""
+        for one in self.objects(element, "port") if ofport >= SUBPORT_NUMBERS[0] else ():
+            if one.get("ofport") == ofport and one.get("vlan"):
+                return one["parent"], one["vlan"]
+        return ofport, 0
 
     def port_at(self, element: str, ofport: int) -> dict[str, Any] | None:
         """The port behind an OpenFlow number: ``{"id", "name", "addresses"}``."""

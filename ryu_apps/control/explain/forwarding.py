@@ -234,6 +234,12 @@ class Forwarding:
         self._have(name, ("port", port_id), "the port is not there")
         if mac != bound.mac:
             self._have(name, ("localmac", evi, mac), f"no port has the MAC {mac}")
+        if bound.vlan:
+            self._have(name, ("trunks",), "nothing puts tags on there")
+            return (
+                f"{self._host(name)} delivers it to OpenFlow port {bound.parent} in VLAN "
+                f"{bound.vlan}"
+            )
         return f"{self._host(name)} delivers it to OpenFlow port {bound.ofport}"
 
     def _lookup(self, name: str, vrf: int, address: str) -> Route | None:
