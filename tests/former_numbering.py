@@ -10,6 +10,9 @@ from vrouter_ovs.pipeline import render
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.schema.tables import BY_NAME, TABLE_IDS
 from vrouter_ovs.state import (
+    ExternalNeighbor,
+    FloatingErrors,
+    FloatingIp,
     GatewayPort,
     Limits,
     NatRefusals,
@@ -45,8 +48,11 @@ def single(obj: StateObject) -> StateObject:
 
 def was_there(obj: StateObject) -> bool:
     """Whether that version had such objects: no router had a way out, no network a physical
-    segment."""
-    since = (GatewayPort, Limits, NatRefusals, PhysicalNetwork, Segment, ServiceInstance, Steering)
+    segment, nothing a floating IP."""
+    since = (
+        GatewayPort, Limits, NatRefusals, PhysicalNetwork, Segment, ServiceInstance, Steering,
+        FloatingIp, FloatingErrors, ExternalNeighbor,
+    )
     if type(obj) in since:
         return False
     if type(obj) in (Route, RemoteMac) and obj.watch:

@@ -24,7 +24,9 @@ class PuntReason(IntEnum):
     or neighbor advertisement from an address that more than one port may have; a copy.  TO_GATEWAY:
     for the gateway itself, and nothing that the switch answers.  ACTIVATION: the first frames of a
     guest that has come to a hypervisor where its port stood by.  METADATA: TCP to the service that
-    knows what an instance is to be.  LISTENER: a report or a query of IGMP or MLD; a copy.
+    knows what an instance is to be.  LISTENER: a report or a query of IGMP or MLD; a copy.  TRANSLATED_ERROR:
+    an ICMP error from or to a floating IP, whose addresses are translated and what it quotes is
+    not.
     """
 
     ASKED = 0
@@ -38,6 +40,17 @@ class PuntReason(IntEnum):
     ACTIVATION = 8
     METADATA = 9
     LISTENER = 10
+    TRANSLATED_ERROR = 11
+
+
+@dataclass(frozen=True, slots=True)
+class FloatingAddress:
+    """``address``, a floating IP, stands for ``fixed``, an address of the port, in the VRF
+    ``vrf``."""
+
+    address: str
+    fixed: str
+    vrf: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,7 @@ class EdgePort:
     ``withdrawn``: what router advertisements have said to it that is no longer true.
     ``instance_id``, ``project_id``: who asks for metadata from it, the port's device and project;
     "" where nobody may, as there is no device, or no metadata service.
+    ``floating``: its floating IPs.
     """
 
     port_id: str
@@ -114,3 +128,4 @@ class EdgePort:
     withdrawn: tuple[Item, ...] = ()
     instance_id: str = ""
     project_id: str = ""
+    floating: tuple[FloatingAddress, ...] = ()

@@ -19,6 +19,9 @@ PROTO_ICMP, PROTO_IGMP, PROTO_TCP, PROTO_UDP, PROTO_DCCP = 1, 2, 6, 17, 33
 PROTO_IPV6, PROTO_ICMPV6, PROTO_SCTP, PROTO_UDPLITE = 41, 58, 132, 136
 
 ECHO_REPLY, ECHO_REQUEST = 0, 8
+TRANSLATED_ERRORS = UNREACHABLE, TIME_EXCEEDED, PARAMETER_PROBLEM = 3, 11, 12
+"""ICMP errors, which quote the packet that they are about (RFC 792); what else quotes one, source
+quench and redirects, no router sends or forwards (RFC 6633, RFC 1812 section 5.2.7.2)."""
 """Types of ICMP (RFC 792)."""
 ECHO_REQUEST6, ECHO_REPLY6 = 128, 129
 """Types of ICMPv6 (RFC 4443); those below 128 are errors."""

@@ -11,6 +11,11 @@ from collections.abc import Callable
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.chains import render_service_instance, render_steering
 from vrouter_ovs.pipeline.dns import render_dns_server
+from vrouter_ovs.pipeline.floating import (
+    render_external_neighbor,
+    render_floating_errors,
+    render_floating_ip,
+)
 from vrouter_ovs.pipeline.flood import render_flood, render_flood_remotes
 from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
 from vrouter_ovs.pipeline.l2 import (
@@ -37,6 +42,9 @@ from vrouter_ovs.state import (
     Arrived,
     DnsServer,
     Evi,
+    ExternalNeighbor,
+    FloatingErrors,
+    FloatingIp,
     Flood,
     FloodRemotes,
     Gateway,
@@ -76,6 +84,9 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Gateway: render_gateway,
     GatewayPort: render_gateway_port,
     NatRefusals: render_nat_refusals,
+    FloatingIp: render_floating_ip,
+    FloatingErrors: render_floating_errors,
+    ExternalNeighbor: render_external_neighbor,
     LocalPort: render_port,
     Trunks: render_trunks,
     Limits: render_limits,

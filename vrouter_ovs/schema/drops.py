@@ -58,6 +58,8 @@ class DropReason(IntEnum):
     )
     NO_SERVICE = 40, "it is for a service chain, and no instance of the service is there"
     STANDBY = 27, "the port is at another hypervisor, and has not come here yet"
+    NOT_FLOATING = 32, "to the MAC of a floating IP, and not for its address"
+    NO_NEIGHBOR = 33, "the MAC of the next hop on the external network is not known"
     NAT_OWN_ADDRESS = 36, (
         "it is from or to the router's own address on its external network, inside of the router"
     )

@@ -47,6 +47,11 @@ _MAP = (
         "what the switch sets where it takes a copy on a way of its own; nobody reads it",
     ),
     (
+        _register("translated", 2, 28, 1),
+        "1: its destination was a floating IP, or the node has put it back: addresses are"
+        " translated, also those that an ICMP error quotes",
+    ),
+    (
         _register("from_outside", 2, 29, 1),
         "1: came from an external network by a gateway port of the VRF: it does not go out again",
     ),

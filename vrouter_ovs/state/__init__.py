@@ -38,6 +38,7 @@ from vrouter_ovs.state.database import (
     tunnel_port_key,
 )
 from vrouter_ovs.state.endpoint import Endpoint
+from vrouter_ovs.state.floating import ExternalNeighbor, FloatingErrors, FloatingIp
 from vrouter_ovs.state.flood import Flood, FloodParts, FloodRemotes, flood_parts, flood_parts_key
 from vrouter_ovs.state.forwarding import (
     BridgedHop,
@@ -113,6 +114,9 @@ __all__ = [
     "DnsServer",
     "Endpoint",
     "Evi",
+    "ExternalNeighbor",
+    "FloatingErrors",
+    "FloatingIp",
     "Flood",
     "FloodParts",
     "FloodRemotes",
@@ -164,7 +168,7 @@ StateObject = (
     | Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
     | Limits | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort
     | NatRefusals | PhysicalNetwork | Segment | PatchPort | Trunks | FloodParts | ServiceInstance
-    | Steering | MulticastGroup | Snooping
+    | Steering | MulticastGroup | Snooping | FloatingIp | FloatingErrors | ExternalNeighbor
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
 TARGET_OF: dict[str, str] = {kind: cls.target for kind, cls in KINDS.items()}

@@ -23,6 +23,9 @@ from vrouter_ovs.state import (
     DnsServer,
     Endpoint,
     Evi,
+    ExternalNeighbor,
+    FloatingErrors,
+    FloatingIp,
     Flood,
     FloodRemotes,
     Gateway,
@@ -274,6 +277,34 @@ def gateway_ports(
     )
 
 
+ipv4 = st.ip_addresses(v=4).map(str)
+ipv4_prefixes = st.tuples(st.integers(0, (1 << 32) - 1), st.integers(0, 32)).map(
+    lambda one: str(ipaddress.ip_network(one, strict=False))
+)
+
+
+def floating_ips(of_vnis: st.SearchStrategy[int] = vnis) -> st.SearchStrategy[FloatingIp]:
+    onward = st.lists(
+        st.tuples(ipv4_prefixes, st.one_of(st.just(""), ipv4)), max_size=3,
+        unique_by=lambda one: one[0],
+    ).map(tuple)
+    return st.builds(
+        FloatingIp, of_vnis, macs, ipv4, of_vnis, ipv4, ofports, macs, macs, onward
+    )
+
+
+def external_neighbors(
+    of_vnis: st.SearchStrategy[int] = vnis,
+) -> st.SearchStrategy[ExternalNeighbor]:
+    return st.one_of(
+        st.builds(ExternalNeighbor, of_vnis, ipv4, macs, ofports),
+        st.builds(
+            lambda evi, address, mac, hop: ExternalNeighbor(evi, address, mac, hop=hop),
+            of_vnis, ipv4, macs, st.one_of(st.none(), bridged_hops),
+        ),
+    )
+
+
 @st.composite
 def watching(draw: st.DrawFn, of_vnis: st.SearchStrategy[int] = vnis) -> RemoteMac | Route:
     """Of which one hop takes over from another, or which leads outside."""
@@ -311,6 +342,9 @@ objects = st.one_of(
     gateway_ports(),
     st.builds(NatRefusals, vnis),
     watching(),
+    floating_ips(),
+    st.builds(FloatingErrors),
+    external_neighbors(),
     st.builds(Policy, set_ids, st.booleans()),
     rules(),
     peer_addresses(),
@@ -351,6 +385,9 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         gateway_ports(few_vnis),
         st.builds(NatRefusals, few_vnis),
         watching(few_vnis),
+        floating_ips(few_vnis),
+        st.builds(FloatingErrors),
+        external_neighbors(few_vnis),
         st.builds(PhysicalNetwork, st.sampled_from("ab"), st.just(0)),
         st.builds(Segment, few_vnis, st.sampled_from((1, 2)), vlans, served),
         st.builds(Flood, few_vnis, st.just((1, 2))),
@@ -374,6 +411,10 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
             claims |= {("ofport of steering", obj.ofport)}
         elif type(obj) in (Punt, Limits):
             claims |= {("ofport of a punt", obj.ofport)}
+        elif type(obj) is FloatingIp:
+            # An address of an external network stands for one of a port, and leads out once.
+            claims |= {("floating", obj.evi, obj.address), ("mac of a port", obj.evi, obj.mac)}
+            claims |= {("out", obj.vrf, obj.fixed, prefix) for prefix, _ in obj.onward}
         elif type(obj) is GatewayPort:
             # A router has one way out; its port's MAC is nobody else's.
             claims |= {("way out", obj.vrf), ("mac of a port", obj.evi, obj.mac)}

@@ -23,7 +23,8 @@ IDS = {
     "classify": 0, "claim": 40, "guard": 45, "target": 50, "announce": 55, "proxy": 60,
     "answer": 65, "advertise": 70, "track": 75, "policy_out": 80, "permit_out": 85,
     "whole_out": 90, "mark": 91, "bits_out": 92, "packets_out": 93, "bridge": 95,
-    "inbound": 98, "untranslated": 99, "route": 100, "snat": 103, "outside": 104, "gateway": 105,
+    "floating": 96, "inbound": 98, "untranslated": 99, "route": 100, "floating_out": 101,
+    "external": 102, "snat": 103, "outside": 104, "gateway": 105,
     "chain": 107, "nexthop": 110, "flood": 115, "part": 117, "encap": 120, "segment": 122,
     "send": 125, "path": 127, "arrive": 130, "deliver": 135, "receive": 140,
     "policy_in": 145, "permit_in": 150, "midstream": 152, "whole_in": 155, "limited_in": 156,
@@ -41,7 +42,8 @@ def test_ids_stay() -> None:
 
 
 FULL = frozenset((
-    "untranslated", "route", "outside", "gateway", "mark", "bits_out", "packets_out", "limited_in",
+    "untranslated", "route", "floating", "floating_out", "external", "snat", "outside",
+    "gateway", "mark", "bits_out", "packets_out", "limited_in",
     "bits_in", "packets_in",
 ))
 """No id is left before these: a table on the way in or out goes before the whole of it."""

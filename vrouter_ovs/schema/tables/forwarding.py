@@ -16,7 +16,7 @@ TABLES: tuple[Table, ...] = (
         " service chain is taken out before.",
         matches=names(
             "evi eth_dst eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst from_tunnel in_port ip_proto"
-            " ip_frag tcp_src tcp_dst udp_src udp_dst sctp_src sctp_dst icmpv6_type"
+            " ip_frag tcp_src tcp_dst udp_src udp_dst sctp_src sctp_dst icmpv6_type arp_op arp_tpa"
         ),
         miss=DropReason.UNKNOWN_MAC,
         priorities=(
@@ -34,6 +34,9 @@ TABLES: tuple[Table, ...] = (
                 " the frame is chosen by what is live",
             ),
             Priority("gateway", 400, "a gateway's MAC: routed"),
+            Priority(
+                "floating", 380, "a floating IP's MAC, and what asks for one that is here"
+            ),
             Priority("port", 300, "a port's own MAC"),
             Priority("shared_mac", 250, "a MAC that passes from one port to another"),
             Priority(
@@ -53,8 +56,28 @@ TABLES: tuple[Table, ...] = (
             "vrf out_port tun_id vtep tun_ipv6_dst tunnel_type from_tunnel bucket instance"
         ),
         next=(
-            "inbound", "route", "chain", "nexthop", "flood", "encap", "segment", "send", "deliver",
+            "floating", "inbound", "route", "chain", "nexthop", "flood", "encap", "segment", "send",
+            "deliver",
         ),
+    ),
+    Table(
+        96,
+        "floating",
+        "What comes for a floating IP of a port here: it gets the port's own address as"
+        " destination, and is delivered. ARP from outside of the vrouter is answered.",
+        matches=names("evi eth_type ipv4_dst arp_op arp_tpa from_segment"),
+        miss=DropReason.NOT_FLOATING,
+        priorities=(
+            Priority("address", 100, "a floating IP"),
+            Priority("segment_question", 95, "ARP for one, from a physical segment"),
+            Priority("question", 90, "ARP for one, out of a tunnel"),
+        ),
+        sets=names(
+            "eth_src eth_dst ipv4_dst out_port translated arp_op arp_sha arp_tha arp_spa arp_tpa"
+            " in_port"
+        ),
+        next=("segment", "arrive"),
+        outputs=True,
     ),
     Table(
         98,
@@ -95,7 +118,7 @@ TABLES: tuple[Table, ...] = (
         "route",
         "Longest prefix match in the VRF; the gateways' own addresses before it. To the node"
         " goes what a router answers with an error: a TTL that is used up, no route.",
-        matches=names("vrf evi from_tunnel eth_type ipv4_dst ipv6_src ipv6_dst ip_ttl"),
+        matches=names("vrf evi from_tunnel eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ip_ttl"),
         miss=DropReason.NO_ROUTE,
         priorities=(
             Priority("gateway", 1000, "a gateway's own address"),
@@ -110,7 +133,8 @@ TABLES: tuple[Table, ...] = (
             Priority(
                 "prefix",
                 100,
-                "a prefix, at 100 and twice its length; one more for what came from a tunnel",
+                "a prefix, at 100 and twice its length; one more for what came from a tunnel, or is"
+                " from an address with a floating IP",
                 DropReason.NO_HOLDER,
                 last=357,
             ),
@@ -118,9 +142,42 @@ TABLES: tuple[Table, ...] = (
         ),
         sets=names(
             "eth_src eth_dst tun_id vtep tun_ipv6_dst tunnel_type out_port bucket punt_reason"
-            " from_tunnel"
+            " from_tunnel ipv4_src evi claimed_ip3"
         ),
-        next=("snat", "gateway", "nexthop", "encap", "send", "arrive", "punt"),
+        next=(
+            "floating_out", "snat", "gateway", "nexthop", "encap", "send", "arrive", "punt"
+        ),
+    ),
+    Table(
+        101,
+        "floating_out",
+        "What leaves a router by a floating IP, which is its source by now. ICMP errors go to the"
+        " node, which translates what they quote.",
+        matches=names("eth_type ip_proto icmpv4_type translated"),
+        miss=DropReason.NOT_IP,
+        priorities=(
+            Priority("error", 100, "ICMP errors that the node has not seen"),
+            Priority("rest", 0, "all else"),
+        ),
+        sets=names("punt_reason"),
+        next=("external", "punt"),
+    ),
+    Table(
+        102,
+        "external",
+        "The next hop on the external network of what leaves by a floating IP: a port or another"
+        " floating IP of this bridge, a VTEP, or the network's physical segment.",
+        matches=names("evi eth_type claimed_ip3"),
+        miss=DropReason.NO_NEIGHBOR,
+        priorities=(
+            Priority("floating", 110, "another floating IP that is here"),
+            Priority("neighbor", 100, "any other address"),
+        ),
+        sets=names(
+            "eth_src eth_dst ipv4_dst out_port translated ip_ttl vrf tun_id vtep tun_ipv6_dst"
+            " tunnel_type"
+        ),
+        next=("arrive", "encap", "segment"),
     ),
     Table(
         103,
@@ -340,15 +397,18 @@ TABLES: tuple[Table, ...] = (
         "A routed packet is about to reach a local port. The two vrouters on its way are one"
         " router: what comes with an L3 VNI had its TTL decremented by the other one. It may go"
         " back to the port that it came from.",
-        matches=names("evi eth_type ip_ttl"),
+        matches=names("evi eth_type ip_ttl ip_proto icmpv4_type translated"),
         miss=DropReason.NOT_IP,
         priorities=(
+            Priority(
+                "translated_error", 200, "an ICMP error to a floating IP: the node translates it"
+            ),
             Priority("routed", 100, "its TTL was decremented where it was routed first"),
             Priority("used_up", 60, "a TTL that ends here", DropReason.TTL_USED_UP),
             Priority("first", 50, "routed here first"),
         ),
-        sets=names("ip_ttl in_port"),
-        next=("deliver",),
+        sets=names("ip_ttl in_port punt_reason"),
+        next=("deliver", "punt"),
     ),
     Table(
         135,
