@@ -24,9 +24,9 @@ class PuntReason(IntEnum):
     or neighbor advertisement from an address that more than one port may have; a copy.  TO_GATEWAY:
     for the gateway itself, and nothing that the switch answers.  ACTIVATION: the first frames of a
     guest that has come to a hypervisor where its port stood by.  METADATA: TCP to the service that
-    knows what an instance is to be.  LISTENER: a report or a query of IGMP or MLD; a copy.  TRANSLATED_ERROR:
-    an ICMP error from or to a floating IP, whose addresses are translated and what it quotes is
-    not.
+    knows what an instance is to be.  LISTENER: a report or a query of IGMP or MLD; a copy.
+    TRANSLATED_ERROR: an ICMP error from or to a floating IP, whose addresses are translated and
+    what it quotes is not.
     """
 
     ASKED = 0

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from ryu_apps.control.addresses.learned import Learned
 from ryu_apps.control.config.address_owners import own_addresses
 from ryu_apps.control.config.model import (
+    FLOATING_IP,
     Change,
+    FloatingIP,
     Network,
     Port,
     Router,
@@ -42,6 +44,7 @@ class Configurer:
         self._instances = tables.instances
         self._elements = tables.elements
         self._bound = tables.bound
+        self._floating = tables.floating
         self._marks = marks
         self._learned = learned
         self._policies = policies
@@ -73,6 +76,10 @@ class Configurer:
                     for rule in (old, change.resource):
                         if rule is not None:
                             self._claimed(ports_with(self._config, rule.qos_policy_id))
+                case "floatingip":
+                    for item in (old, change.resource):
+                        if item is not None:
+                            self._floatingip(item)
                 case "address_group":
                     self._policies.address_group_changed(change.id)
                 case "port_chain" | "port_pair_group" | "port_pair" | "flow_classifier":
@@ -103,10 +110,14 @@ class Configurer:
             self._instances.configure(instance_spec(new, self._asn))
             self._marks.evi_settings.mark(new.vni)
         self._marks.networks.mark(network.id)
+        for id in self._config.floatingips_by_network.get(network.id, ()):
+            self._floatingip(self._config.floatingips[id])
         port_ids = self._config.ports_by_network.get(network.id, ())
         self._claimed(port_ids)
         if self._differ(old, new):
             self._republish(port_ids)
+            floating = self._floating.get(network.vni, {})
+            self._republish(id for ports in floating.values() for id, _ in ports)
         for port_id in self._config.interfaces_by_network.get(network.id, ()):
             self._marks.routers.mark(self._config.ports[port_id].device_id)
         self._ways_out(network.id)
@@ -125,6 +136,9 @@ class Configurer:
                 self._marks.networks.mark(one.network_id)
                 self._served(one.network_id)
         self._ways_out(subnet.network_id)
+        for one in (old, new):
+            if one is not None:
+                self._beyond(self._config.floatingips_by_network.get(one.network_id, ()))
         if old is None or new is None or old.cidr != new.cidr:
             self._attachment(subnet.id)
             network = self._config.networks.get(subnet.network_id)
@@ -171,6 +185,11 @@ class Configurer:
                 self._service_addresses(one)
             if one.is_router_gateway:
                 self._marks.ways_out.mark(one.device_id)
+                self._beyond(self._config.floatingips_by_router.get(one.device_id, ()))
+            elif one.device_owner == FLOATING_IP:
+                item = self._config.floatingips.get(one.device_id)
+                if item is not None:
+                    self._floatingip(item)
             if one.is_router_interface:
                 self._marks.routers.mark(one.device_id)
                 # The link-local addresses of a router are those of all its interfaces.
@@ -188,6 +207,22 @@ class Configurer:
         for one in (old, new):
             if one is not None:
                 self._claimed(sub.port_id for sub in one.sub_ports)
+
+    def _floatingip(self, item: FloatingIP) -> None:
+        """It stands for an address of a port, which another port may have as well."""
+        port = self._config.ports.get(item.port_id)
+        network = self._config.networks.get(port.network_id) if port is not None else None
+        learned = self._learned.ports_in(network.vni) if network is not None else ()
+        self._claimed({item.port_id: None, **dict.fromkeys(learned)})
+
+    def _beyond(self, floating: Iterable[str]) -> None:
+        """What is reached by floating IPs may be another."""
+        for id in floating:
+            item = self._config.floatingips[id]
+            network = self._config.networks.get(item.floating_network_id)
+            port = self._config.ports.get(item.floating_port_id)
+            if network is not None and port is not None:
+                self._marks.lookups.mark(("mac", network.vni, port.mac_address))
 
     def _owner(self, port: Port) -> None:
         """Routes of other nodes may have come before the port that their addresses are of."""
@@ -215,6 +250,7 @@ class Configurer:
         router = new or old
         self._marks.routers.mark(router.id)
         self._marks.ways_out.mark(router.id)
+        self._beyond(self._config.floatingips_by_router.get(router.id, ()))
         for port_id in self._config.ports_by_device.get(router.id, ()):
             port = self._config.ports[port_id]
             if port.is_router_interface:

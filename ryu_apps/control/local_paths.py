@@ -85,6 +85,8 @@ class LocalPaths:
         bound = self._tables.bound.get(port_id)
         if bound is not None:
             self._marks.evi_routes.mark((bound.element, bound.evi))
+            for one in bound.floating:
+                self._marks.evi_routes.mark((bound.element, one.evi))
         paths: tuple[Path, ...] = ()
         if bound is not None and port_id in self._ports.moving:
             return  # Until the switch has it, what is sent to where it was finds a vrouter.
@@ -105,7 +107,11 @@ class LocalPaths:
         return (*tunnels, NATIVE) if element in self._tables.taking.get(vni, ()) else tunnels
 
     def _is_active(self, element: str, vni: int) -> bool:
-        ports = self._tables.present.get(vni, {}).get(element, ())
+        ports = (
+            *self._tables.present.get(vni, {}).get(element, ()),
+            *(id for id, may_come in self._tables.floating.get(vni, {}).get(element, ())
+              if not may_come),
+        )
         return any(port_id in self._tables.active for port_id in ports)
 
     def publish_evi(self, key: tuple[str, int]) -> None:

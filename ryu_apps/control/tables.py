@@ -36,6 +36,9 @@ class Tables:
     expected: dict[int, dict[str, dict[str, int]]] = field(default_factory=dict)
     """L2 VNI -> element -> port id -> OpenFlow port: where the prepared ones are.  Locations
     writes it."""
+    floating: dict[int, dict[str, dict[tuple[str, bool], None]]] = field(default_factory=dict)
+    """L2 VNI -> element -> (port id, whether it only may come there) of what has floating IPs of
+    the external network.  Locations writes it."""
     active: dict[str, None] = field(default_factory=dict)
     """Ports whose flows the switch has confirmed.  Ports writes it."""
     refused: dict[str, dict[Claim, ClaimRefusal]] = field(default_factory=dict)

@@ -8,12 +8,16 @@ from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import (
+    FLOATING_IP,
+    ROUTER_GATEWAY,
     ROUTER_INTERFACE,
     AddressPair,
     Change,
     DhcpOption,
+    ExternalGateway,
     ExtraRoute,
     FixedIp,
+    FloatingIP,
     FlowClassifier,
     HostRoute,
     Network,
@@ -63,6 +67,7 @@ ROUTES = (
 )
 """Next hops that may be there, one that never is, a destination that the router may be attached
 to."""
+EXTERNAL = ("net2", "net1")
 GROUPS = ("g0", "g1", "g2")
 GROUP_SETS = ((), ("g0",), ("g0", "g1"), ("g2",))
 
@@ -217,6 +222,56 @@ class ConfigurationDriver:
         ))
         if parent not in others:
             self.node.set("trunk", id, item if b % 4 else None)
+
+    # -- ways out
+
+    def gateway(self, a: int, b: int, c: int) -> None:
+        """A router gets a gateway on an external network, loses one or has others."""
+        router = self._has("router", list(ROUTERS)[a % 2])
+        if router is None:
+            return
+        gateways = []
+        for n, network in enumerate(EXTERNAL):
+            id = f"gw-{router.id}-{network}"
+            wanted = b >> n & 1
+            item = Port(
+                id, network, mac(network, 64 + a % 2), device_id=router.id,
+                fixed_ips=(FixedIp(f"{network}-a", host(f"{network}-a", 60 + a % 2)),),
+                device_owner=ROUTER_GATEWAY, port_security_enabled=False,
+                admin_state_up=c % 7 != 6,
+            )
+            if wanted and self._free(item):
+                gateways.append(ExternalGateway(id, c % 2 == 0))
+                self.node.set("port", id, item)
+            elif self._has("port", id) is not None:
+                self.node.set("port", id, None)
+        if c % 3 == 2:
+            gateways.reverse()
+        self.node.set("router", router.id, replace(router, gateways=tuple(gateways)))
+
+    def floating(self, a: int, b: int, c: int) -> None:
+        """A floating IP comes, goes, or stands for an address of another port."""
+        network = EXTERNAL[a % 2]
+        id, holder = f"fip{a % 4}", f"holder{a % 4}"
+        port = self._live(b)
+        if not c or port is None:
+            self.node.configure(Change("floatingip", id, None), Change("port", holder, None))
+            return
+        address = host(f"{network}-a", 80 + a % 4)
+        held = Port(
+            holder, network, mac(network, 80 + a % 4), device_owner=FLOATING_IP, device_id=id,
+            fixed_ips=(FixedIp(f"{network}-a", address),), port_security_enabled=False,
+        )
+        fixed = next((one.ip_address for one in port.fixed_ips if ":" not in one.ip_address), "")
+        if not self._free(held) or any(
+            (other.floating_network_id, other.port_id) == (network, port.id) and other.id != id
+            for other in self.node.inputs.by_kind("floatingip")
+        ):
+            return
+        self.node.configure(Change("port", holder, held), Change("floatingip", id, FloatingIP(
+            id, network, address, holder, port.id if fixed else "", fixed,
+            list(ROUTERS)[c % 2] if fixed else "",
+        )))
 
     # -- groups
 

@@ -36,6 +36,7 @@ class Driver(ConfigurationDriver, PeerDriver):
         "flush", "group", "rule", "rule", "remac", "readdress", "resubnet", "regroup", "rename",
         "replug", "move", "drop", "catch_up", "encapsulations", "provide", "provide", "attachment",
         "attachment", "chain", "chain", "limit", "limited", "limited", "trunk", "trunk",
+        "gateway", "floating", "floating",
     )  # fmt: skip
 
     def __init__(self, node: Node, conflicts: bool = True) -> None:
@@ -64,6 +65,8 @@ class Driver(ConfigurationDriver, PeerDriver):
             self.connect(n, 0, 0)
             self.interface(n, 0, 1)
             self.interface(n, 1, 1)
+        self.gateway(0, 3, 0)
+        self.floating(0, 0, 1)
 
     # -- hypervisors
 

@@ -63,6 +63,34 @@ def connected(config: Config, router_id: str) -> dict[str, None]:
     return prefixes
 
 
+def beyond(config: Config, router: Router, network_id: str) -> dict[str, str]:
+    """Prefix -> next hop of what a router reaches by its gateway on an external network, IPv4 as
+    floating IPs are; "": on that link itself.
+
+    The subnets there, what routes of the router lead to by them, and all else by the gateway of the
+    subnet that the router has its address on.
+    """
+    subnets = [config.subnets[id] for id in config.subnets_by_network.get(network_id, ())]
+    link = {subnet.cidr: "" for subnet in subnets if subnet.ip_version == 4}
+    own = [
+        subnet
+        for port in gateway_ports(config, router)
+        if port.network_id == network_id and port.admin_state_up
+        for fixed in port.fixed_ips
+        if (subnet := config.subnets.get(fixed.subnet_id)) is not None and subnet.ip_version == 4
+    ]
+    if not own:
+        return {}
+    found = {"0.0.0.0/0": own[0].gateway_ip} if own[0].gateway_ip else {}
+    nets = [ip_network(cidr) for cidr in link]
+    # Of several next hops it is the highest one.
+    for route in sorted(router.routes, key=lambda one: (one.destination, one.nexthop)):
+        address = ipaddress.ip_address(route.nexthop)
+        if any(address in net for net in nets):
+            found[route.destination] = route.nexthop
+    return found | link
+
+
 def static_routes(config: Config, router_id: str) -> dict[str, tuple[str, ...]]:
     """Destination -> next hops of a router's extra routes, as far as these are on subnets that it
     is attached to now."""

@@ -1,8 +1,8 @@
 """The desired state of every vrouter, with the changes since the last flush.
 
-Objects belong to a scope, ("element",), ("evi", VNI) or ("vrf", VNI), so that a scope can be
-dropped at once; and the endpoints that they send to are counted, which is the set of tunnels that
-a vrouter needs.
+Objects belong to a scope, ("element",), ("evi", VNI), ("vrf", VNI) or ("outside", VNI), so that a
+scope can be dropped at once; and the endpoints that they send to are counted, which is the set of
+tunnels that a vrouter needs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.messages import Program
 from vrouter_ovs.state import (
     Endpoint,
+    ExternalNeighbor,
     FloodRemotes,
     GatewayPort,
     Key,
@@ -35,6 +36,7 @@ ENDPOINTS: dict[str, Callable[[StateObject], list[Endpoint]]] = {
     GatewayPort.kind: lambda item: [one.hop.endpoint for one in (*item.before, *item.after)],
     FloodRemotes.kind: lambda item: [hop.endpoint for hop in item.remotes],
     ServiceInstance.kind: lambda item: [item.remote.endpoint] if item.remote else [],
+    ExternalNeighbor.kind: lambda item: [item.hop.endpoint] if item.hop is not None else [],
 }
 """Kind of objects that send to other vrouters -> the endpoints that one sends to, one for each of
 its hops."""

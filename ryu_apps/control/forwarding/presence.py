@@ -19,7 +19,10 @@ from ryu_apps.control.outside.ways_out import WaysOut
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Lookup
 from vrouter_ovs.encapsulation import carries_vni
-from vrouter_ovs.state import Evi, Vrf
+from vrouter_ovs.state import Evi, FloatingErrors, Vrf
+
+FLOATING = ("floating",)
+"""The scope of what all floating IPs of a vrouter share."""
 
 
 def _discard(present: dict[int, dict[str, None]], vni: int, element: str) -> None:
@@ -43,11 +46,14 @@ class Presence:
         self._desired = tables.desired
         self._present = tables.present
         self._expected = tables.expected
+        self._floating = tables.floating
         self._marks = marks
         self._services = services
         self._gateways = gateways
         self._ways_out = ways_out
         self._needed = tables.needed
+        self.outside: dict[int, dict[str, None]] = {}
+        """L2 VNI -> elements that have floating IPs of the external network."""
         self.evis = tables.evis
         self.vrfs = tables.vrfs
         self.connected: dict[int, dict[str, None]] = {}
@@ -64,6 +70,8 @@ class Presence:
         self._ways_out.remove_element(element)
         for vni in [vni for vni, elements in self.evis.items() if element in elements]:
             _discard(self.evis, vni, element)
+        for vni in [vni for vni, elements in self.outside.items() if element in elements]:
+            _discard(self.outside, vni, element)
         for vni in [vni for vni, elements in self.vrfs.items() if element in elements]:
             _discard(self.vrfs, vni, element)
             self._marks.vrf_routes.mark((element, vni))
@@ -76,8 +84,9 @@ class Presence:
         element, vni = key
         is_needed = element in self._present.get(vni, ()) or (
             element in self._expected.get(vni, ()) or element in self._needed.get(vni, ())
-        )
+        ) or element in self._floating.get(vni, ())
         self._marks.lookups.mark(("imet", vni, ""))
+        self._resolve_outside(element, vni)
         if is_needed == (element in self.evis.get(vni, ())):
             return
         if is_needed:
@@ -90,6 +99,21 @@ class Presence:
         if network_id is not None:
             for port_id in self._config.interfaces_by_network.get(network_id, ()):
                 self._marks.routers.mark(self._config.ports[port_id].device_id)
+
+    def _resolve_outside(self, element: str, vni: int) -> None:
+        """An EVI has floating IPs on a vrouter, or none any more: what they lead to follows."""
+        leads = element in self._floating.get(vni, ())
+        if leads == (element in self.outside.get(vni, ())):
+            return
+        if leads:
+            self.outside.setdefault(vni, {})[element] = None
+            self._desired.put(element, FLOATING, FloatingErrors())
+            self._marks.instances.mark((element, ("evi", vni)))
+        else:
+            _discard(self.outside, vni, element)
+            self._desired.drop_scope(element, ("outside", vni))
+            if all(element not in elements for elements in self.outside.values()):
+                self._desired.drop_scope(element, FLOATING)
 
     def describe_evi(self, vni: int) -> None:
         """Have an EVI be what its network says wherever it is."""

@@ -7,7 +7,7 @@ computing all of them from scratch gives the same objects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Collection, Container, Iterable, Iterator
 from dataclasses import replace
 
 from ryu_apps.control import ids
@@ -28,10 +28,13 @@ from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.routes import MacIp, Path
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Instance, Lookup
+from ryu_apps.control.vpn.translate import onward
 from vrouter_ovs.encapsulation import NATIVE
 from vrouter_ovs.state import (
     OWNER_NETWORK,
     BridgedHop,
+    ExternalNeighbor,
+    FloatingIp,
     Flood,
     FloodRemotes,
     LocalHop,
@@ -79,6 +82,7 @@ class Resolver:
         self._bound = tables.bound
         self._present = tables.present
         self._sending = tables.sending
+        self._floating = tables.floating
         self._locations = locations
         self._relays = relays
         self._presence = presence
@@ -121,6 +125,11 @@ class Resolver:
             prefixes = (*self._presence.connected.get(vni, ()), *self._presence.static.get(vni, ()))
             found.update((("prefix", vni, prefix), None) for prefix in prefixes)
         found.update(dict.fromkeys(self._ways_out.lookups_of(vni)))
+        if kind == "evi":
+            for port_id, may_come in self._floating.get(vni, {}).get(element, ()):
+                if not may_come:
+                    own = lookups_of(self._bound[port_id])
+                    found.update((one, None) for one in own if one[1] == vni)
         for network_vni in self._networks_of(scope):
             for port_id in self._present.get(network_vni, {}).get(element, ()):
                 for lookup in lookups_of(self._bound[port_id]):
@@ -196,7 +205,14 @@ class Resolver:
         remotes: dict[tuple[str, ...], tuple[Path | None, RemoteMac | None]] = {}
         for element in elements:
             port_id = self._locations.local.get((element, lookup))
-            if port_id is not None and free and mac != self._bound[port_id].mac:
+            floating = self._floating_ip(element, lookup) if free else None
+            if floating is not None:
+                self._desired.put(element, ("outside", vni), floating)
+            elif element in self._presence.outside.get(vni, ()):
+                self._desired.delete(element, ("outside", vni), ("floatingip", vni, mac))
+            if floating is None and port_id is not None and free and (
+                mac != self._bound[port_id].mac
+            ):
                 # A MAC that passes from port to port.
                 item = LocalMac(vni, mac, self._bound[port_id].ofport)
                 self._desired.put(element, scope, item)
@@ -243,11 +259,18 @@ class Resolver:
         paths = instance.ips.get(ip, ()) if instance and free else ()
         path = self._instances.best(paths)
         remote: Neighbor | None = None
+        outside = self._presence.outside.get(vni, {}) if ":" not in ip else {}
         for element in elements:
+            if element in outside:
+                self._resolve_neighbor(lookup, paths, element, free)
             port_id = self._locations.local.get((element, lookup)) if free else None
             if port_id is not None:
                 mac = self._locations.local_mac(element, lookup)
                 ofport = self._bound[port_id].ofport
+                floating = self._locations.floating(element, lookup)
+                if floating is not None:
+                    # It is no port's own: also its port is answered.
+                    mac, ofport = floating.mac, 0
                 owner = owner_of(self._config, vni, ip, mac)
                 item = Neighbor(vni, ip, mac, False, ofport, owner)
                 self._desired.put(element, scope, item)
@@ -262,6 +285,47 @@ class Resolver:
                     mac = path.nlri.mac
                     remote = Neighbor(vni, ip, mac, owner=owner_of(self._config, vni, ip, mac))
                 self._desired.put(element, scope, remote)
+
+    def _floating_ip(self, element: str, lookup: Lookup) -> FloatingIp | None:
+        """What has a MAC on this very vrouter, where that is a floating IP."""
+        floating = self._locations.floating(element, lookup)
+        if floating is None:
+            return None
+        bound = self._bound[self._locations.local[element, lookup]]
+        hop = self._locations.local_hop(
+            element, ("prefix", floating.vrf, ids.host_prefix(floating.fixed))
+        )
+        if hop is None:
+            return None
+        return FloatingIp(
+            floating.evi, floating.mac, floating.ip, floating.vrf, floating.fixed, hop.ofport,
+            hop.mac, hop.gateway_mac, onward(self._config, bound, floating),
+        )
+
+    def _resolve_neighbor(
+        self, lookup: Lookup, paths: Collection[Path], element: str, free: bool
+    ) -> None:
+        """Where an address of an external network is, for what leaves by floating IPs here."""
+        _, vni, ip = lookup
+        scope, key = ("outside", vni), ("externalneighbor", vni, ip)
+        here = self._elements.accepted[element]
+        port_id = self._locations.local.get((element, lookup)) if free else None
+        if port_id is not None:
+            if self._locations.floating(element, lookup) is None:
+                mac = self._locations.local_mac(element, lookup)
+                item = ExternalNeighbor(vni, ip, mac, self._bound[port_id].ofport)
+                self._desired.put(element, scope, item)
+            else:
+                self._desired.delete(element, scope, key)  # The floating IP itself leads there.
+            return
+        path = self._ways.best(paths, here.encapsulations) if paths else None
+        if path is not None and path.attrs.next_hop != here.vtep:
+            to = remote_mac(vni, path.nlri.mac, path, here.encapsulations)
+            if to is not None:
+                item = ExternalNeighbor(vni, ip, path.nlri.mac, hop=to.hops[0])
+                self._desired.put(element, scope, item)
+                return
+        self._desired.delete(element, scope, key)
 
     def _resolve_prefix(
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]

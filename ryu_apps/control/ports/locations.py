@@ -8,7 +8,7 @@ from ryu_apps.control import ids
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.instance import Lookup
-from ryu_apps.control.vpn.translate import BoundPort, StandbyPort
+from ryu_apps.control.vpn.translate import BoundPort, FloatingAddress, StandbyPort
 from vrouter_ovs.state import LocalHop
 
 
@@ -22,6 +22,7 @@ class Locations:
         self.present = tables.present
         self._prepared = tables.prepared
         self._expected = tables.expected
+        self._floating = tables.floating
         self._marks = marks
         self.local: dict[tuple[str, Lookup], str] = {}
         """(element, lookup) -> the port that stands there."""
@@ -32,6 +33,7 @@ class Locations:
         by_element.setdefault(bound.element, {})[bound.port_id] = bound.ofport
         self._marks.evis.mark((bound.element, bound.evi))
         self._marks.multicast.mark((bound.evi, ""))
+        self._float(bound, False)
         for lookup in lookups_of(bound):
             self.local[bound.element, lookup] = bound.port_id
             self._marks.lookups.mark(lookup)
@@ -47,15 +49,43 @@ class Locations:
                 del self.present[bound.evi]
         self._marks.evis.mark((bound.element, bound.evi))
         self._marks.multicast.mark((bound.evi, ""))
+        self._sink(bound, False)
         for lookup in lookups_of(bound):
             key = (bound.element, lookup)
             if self.local.get(key) == bound.port_id:
                 del self.local[key]
             self._marks.lookups.mark(lookup)
 
+    def _float(self, bound: BoundPort, may_come: bool) -> None:
+        """Where a port's floating IPs are, their networks are."""
+        for one in bound.floating:
+            by_element = self._floating.setdefault(one.evi, {})
+            by_element.setdefault(bound.element, {})[bound.port_id, may_come] = None
+            self._marks.evis.mark((bound.element, one.evi))
+
+    def _sink(self, bound: BoundPort, may_come: bool) -> None:
+        for evi in dict.fromkeys(one.evi for one in bound.floating):
+            by_element = self._floating[evi]
+            del by_element[bound.element][bound.port_id, may_come]
+            if not by_element[bound.element]:
+                del by_element[bound.element]
+                if not by_element:
+                    del self._floating[evi]
+            self._marks.evis.mark((bound.element, evi))
+
+    def floating(self, element: str, lookup: Lookup) -> FloatingAddress | None:
+        """The floating IP of a port on this very vrouter that has a MAC or an address."""
+        port_id = self.local.get((element, lookup))
+        kind, vni, value = lookup
+        for one in self._bound[port_id].floating if port_id is not None else ():
+            if one.evi == vni and value == (one.mac if kind == "mac" else one.ip):
+                return one
+        return None
+
     def expect(self, port_id: str, new: tuple[StandbyPort, ...]) -> None:
         """A port may come to these vrouters, and to no others."""
         for place, _ in self._prepared.get(port_id, ()):
+            self._sink(place, True)
             by_element = self._expected[place.evi]
             del by_element[place.element][port_id]
             if not by_element[place.element]:
@@ -66,6 +96,7 @@ class Locations:
         for place, _ in new:
             by_element = self._expected.setdefault(place.evi, {})
             by_element.setdefault(place.element, {})[port_id] = place.ofport
+            self._float(place, True)
             self._marks.evis.mark((place.element, place.evi))
         if new:
             self._prepared[port_id] = new
@@ -132,6 +163,9 @@ def lookups_of(bound: BoundPort) -> Iterator[Lookup]:
         yield "ip", bound.evi, address.ip
         if address.vrf:
             yield "prefix", address.vrf, ids.host_prefix(address.ip)
+    for floating in bound.floating:
+        yield "mac", floating.evi, floating.mac
+        yield "ip", floating.evi, floating.ip
     for address in bound.learned:
         if address.mac != bound.mac:
             yield "mac", bound.evi, address.mac

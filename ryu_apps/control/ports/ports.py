@@ -29,7 +29,12 @@ from ryu_apps.control.ports.newcomers import Newcomers
 from ryu_apps.control.ports.relays import Relays
 from ryu_apps.control.ports.tags import Tags
 from ryu_apps.control.tables import Tables
-from ryu_apps.control.vpn.translate import BoundPort, StandbyPort, bound_port
+from ryu_apps.control.vpn.translate import (
+    BoundPort,
+    StandbyPort,
+    bound_port,
+    floating_addresses,
+)
 from vrouter_ovs.state import STANDBY, STANDBY_WATCHED, Key, LocalPort, Punt
 
 
@@ -89,6 +94,8 @@ class Ports:
             new = self._at(port, verdict.claim)
             if learned := self._learned.review(new):
                 new = new._replace(learned=learned)
+            if floating := floating_addresses(self._config, new):
+                new = new._replace(floating=floating)
         else:
             self._learned.release(port_id)
         if old is not None and not old.vlan and any(
@@ -117,6 +124,7 @@ class Ports:
     def _standby(self, port_id: str, claim: Claim) -> StandbyPort:
         port = self._config.ports[port_id]
         place = self._at(port, claim)
+        place = place._replace(floating=floating_addresses(self._config, place))
         # What a subport's guest sends is the parent's too.
         watched = not place.vlan and self._bindings.arrivals.is_watched(port, claim.element)
         return StandbyPort(place, STANDBY_WATCHED if watched else STANDBY)
@@ -201,6 +209,7 @@ class Ports:
         if old is not None:
             self._unindex(old)
             self._marks.evi_routes.mark((old.element, old.evi))
+            self._marks.evi_routes.mark_all((old.element, one.evi) for one in old.floating)
             if new is None or new.element != old.element:
                 if new is not None and port_id in self.active:
                     self.moving[port_id] = None

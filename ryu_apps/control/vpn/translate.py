@@ -7,7 +7,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ryu_apps.control import ids
-from ryu_apps.control.config.attachments import attachment, connected, static_routes
+from ryu_apps.control.config.attachments import (
+    attachment,
+    beyond,
+    connected,
+    gateway_ports,
+    static_routes,
+)
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Network, Port, Router
 from ryu_apps.control.config.provider_networks import outward
@@ -64,12 +70,25 @@ class LearnedAddress(NamedTuple):
     sequence: int
 
 
+class FloatingAddress(NamedTuple):
+    """A floating IP of a bound port: ``ip`` with its own ``mac`` in the EVI of the external network
+    ``network_id`` stands for ``fixed`` in the VRF."""
+
+    evi: int
+    network_id: str
+    mac: str
+    ip: str
+    vrf: int
+    fixed: str
+
+
 class BoundPort(NamedTuple):
     """A port that a vrouter of ours holds: all that its objects and paths are made from.
 
     ``shared``: those of ``allowed`` that other ports may have too; ``learned``: the addresses of
     these that are at this port.  ``parent``, ``vlan``: of a trunk's subport, and ``outward``: see
-    :class:`~vrouter_ovs.state.LocalPort`.
+    :class:`~vrouter_ovs.state.LocalPort`.  ``floating``: the floating IPs of its own addresses and
+    of the learned ones.
     """
 
     port_id: str
@@ -89,6 +108,7 @@ class BoundPort(NamedTuple):
     vlan: int = 0
     outward: tuple[str, ...] = ()
     limits: PortLimits = NO_LIMITS
+    floating: tuple[FloatingAddress, ...] = ()
 
 
 class StandbyPort(NamedTuple):
@@ -147,6 +167,62 @@ def learned_address(
                     ip, router.vni, gateway.mac_address, router.id, mac, sequence
                 )
     return LearnedAddress(ip, 0, "", "", mac, sequence)
+
+
+def floating_addresses(config: Config, bound: BoundPort) -> tuple[FloatingAddress, ...]:
+    """The floating IPs of the addresses that a bound port has now.  Of an address that it shares,
+    they are those of the port that has it as a fixed one."""
+    if not config.floatingips:
+        return ()
+    found = []
+    for address in (*bound.addresses, *bound.learned):
+        if not address.vrf or ":" in address.ip:
+            continue
+        own = type(address) is BoundAddress
+        holders = (bound.port_id,) if own else tuple(
+            id for subnet_id in config.subnets_by_network.get(bound.network_id, ())
+            for id in config.ports_by_address.get((subnet_id, address.ip), ())
+        )
+        for id in (id for port in holders for id in config.floatingips_by_port.get(port, ())):
+            item = config.floatingips[id]
+            network = config.networks.get(item.floating_network_id)
+            port = config.ports.get(item.floating_port_id)
+            if item.fixed_ip_address == address.ip and item.router_id == address.router_id and (
+                network is not None and network.admin_state_up and port is not None
+            ):
+                found.append(FloatingAddress(
+                    network.vni, network.id, port.mac_address, item.floating_ip_address,
+                    address.vrf, address.ip,
+                ))
+    return tuple(sorted(found))
+
+
+def onward(
+    config: Config, bound: BoundPort, floating: FloatingAddress
+) -> tuple[tuple[str, str], ...]:
+    """(prefix, next hop) of what a port reaches by one of its floating IPs.  Where a fixed address
+    has several, of several external networks, each prefix is reached by the one whose gateway its
+    router has first."""
+    for address in (*bound.addresses, *bound.learned):
+        if (address.vrf, address.ip) == (floating.vrf, floating.fixed):
+            router = config.routers[address.router_id]
+            break
+    else:
+        return ()
+    taken: set[str] = set()
+    others = {
+        one.network_id for one in bound.floating
+        if (one.vrf, one.fixed) == (floating.vrf, floating.fixed)
+    }
+    for port in gateway_ports(config, router):
+        if port.network_id in others:
+            here = beyond(config, router, port.network_id)
+            if port.network_id == floating.network_id:
+                return tuple(sorted(
+                    (prefix, hop) for prefix, hop in here.items() if prefix not in taken
+                ))
+            taken |= here.keys()
+    return ()
 
 
 def bound_port(
@@ -268,7 +344,23 @@ def port_paths(
         attrs = _attributes(egress, evi.exports, "", mobility)
         paths.append(Path(MacIp(rd, 0, bound.mac, ""), attrs, (label,)))
     paths += [path(address.mac, address, address.sequence) for address in bound.learned]
+    paths += [
+        floating for address in bound.floating
+        if (floating := _floating_path(config, asn, address, egress, mobility)) is not None
+    ]
     return tuple(paths)
+
+
+def _floating_path(
+    config: Config, asn: int, address: FloatingAddress, egress: Egress, mobility: int
+) -> Path | None:
+    """The type 2 route of a floating IP: on its external network it is as a port there."""
+    evi = instance_spec(config.networks[address.network_id], asn)
+    label = egress.evi_label(evi)
+    if not label:
+        return None
+    attrs = _attributes(egress, evi.exports, "", mobility)
+    return Path(MacIp(egress.rd(evi), 0, address.mac, address.ip), attrs, (label,))
 
 
 def evi_paths(evi: VpnInstanceSpec, egress: Egress) -> tuple[Path, ...]:

@@ -1,4 +1,4 @@
-"""Floating IPs on the hypervisor of their ports: in, out, to one another, and what asks for them."""
+"""Floating IPs on the hypervisor of their ports: in, out, to one another, who asks for them."""
 
 from __future__ import annotations
 
