@@ -77,6 +77,8 @@ class WaysOut(Driver):
             self.outer(1, 0, 0)
             self.way_out(number, 1, 0)
             self.offer(number, 1, 0)
+        for number in range(len(ELEMENTS) ** 2):
+            self.life(number, number // len(ELEMENTS), 0)
 
 
 histories = st.lists(
