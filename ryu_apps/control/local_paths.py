@@ -6,19 +6,25 @@ from collections.abc import Callable
 
 from ryu_apps.control.elements.elements import Claim
 from ryu_apps.control.graph.graph import Marks
+from ryu_apps.control.outside.ways_out import WaysOut
 from ryu_apps.control.ports.ports import Ports
 from ryu_apps.control.routes import Path
 from ryu_apps.control.tables import Tables
 from ryu_apps.control.vpn.publish import Owner
 from ryu_apps.control.vpn.released import Released
 from ryu_apps.control.vpn.rib import BestChange
-from ryu_apps.control.vpn.translate import egresses, evi_paths, port_paths, vrf_paths
+from ryu_apps.control.vpn.translate import (
+    egresses,
+    evi_paths,
+    gateway_port_paths,
+    port_paths,
+    vrf_paths,
+)
 from vrouter_ovs.encapsulation import NATIVE
 
 
 class LocalPaths:
-    """``default_routes``: of an element and an L3 VNI, those that a gateway of it announces.
-    ``apply``: told of what changed in the RIB, after each owner: what it marks may decide the
+    """``apply``: told of what changed in the RIB, after each owner: what it marks may decide the
     paths of the next one.
 
     Reads: bound and active ports, where EVIs and VRFs are present.
@@ -33,7 +39,7 @@ class LocalPaths:
         local_as: int,
         ports: Ports,
         released: Released,
-        default_routes: Callable[[str, int], tuple[str, ...]],
+        ways_out: WaysOut,
         apply: Callable[[list[BestChange]], None],
     ) -> None:
         self._tables = tables
@@ -44,7 +50,7 @@ class LocalPaths:
         self._ports = ports
         self._publisher = released.publisher
         self._released = released
-        self._default_routes = default_routes
+        self._ways_out = ways_out
         self._apply = apply
 
     def release(self, element: str, now: float) -> None:
@@ -128,15 +134,24 @@ class LocalPaths:
         self._put(("evi", element, vni), paths)
 
     def publish_vrf(self, key: tuple[str, int]) -> None:
-        """The prefixes of the VRF ``(element, VNI)`` where it is present."""
+        """The prefixes of the VRF ``(element, VNI)`` where it is present, and its gateway port where
+        that vrouter takes its frames."""
         element, vni = key
         instance = self._tables.instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
         if instance is not None and element in self._tables.vrfs.get(vni, ()):
-            further = self._default_routes(element, vni)
+            further = self._ways_out.prefixes(element, vni)
+            outside = self._ways_out.takes(element, vni)
             here = self._elements.accepted[element]
             paths = tuple(
                 path for egress in egresses(here.vtep, here.encapsulations)
                 for path in vrf_paths(self._config, instance.spec, egress, further)
             )
+            if outside is not None and outside.evi in self._tables.instances.by_vni:
+                evi = self._tables.instances.by_vni[outside.evi].spec
+                paths += tuple(
+                    path for egress in egresses(here.vtep, here.encapsulations)
+                    for path in gateway_port_paths(
+                        evi, outside.mac, outside.addresses, egress, outside.mobility)
+                )
         self._put(("vrf", element, vni), paths)

@@ -134,7 +134,7 @@ class World:
         released = Released(self.rib, self.publisher, settings.restart_time, self.peers)
         self.local_paths = LocalPaths(
             tables, marks("LocalPaths"), settings.local_as, self.ports, released,
-            self.ways_out.prefixes, self.dependents.apply_best_changes,
+            self.ways_out, self.dependents.apply_best_changes,
         )
         self.configurer = Configurer(
             tables, marks("Configurer"), self.learned, self.policies, settings.local_as

@@ -9,6 +9,7 @@ that it is not up with, and those that have to wait after a failure, come behind
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from ryu_apps.control import ids
 from ryu_apps.control.elements.elements import MAX_VTEPS, Element
@@ -40,6 +41,16 @@ from vrouter_ovs.state import (
 ALL = ""
 """In place of a router's id: all that have a way out."""
 UP, UNKNOWN = "up", ""
+
+
+class Taken(NamedTuple):
+    """The gateway port of a VRF at the gateway that takes its frames.  ``mobility``: its sequence
+    number (RFC 7432 section 15)."""
+
+    evi: int
+    mac: str
+    addresses: tuple[str, ...]
+    mobility: int
 
 
 class WaysOut:
@@ -155,6 +166,18 @@ class WaysOut:
             return ()
         return tuple(prefix for prefix, _ in way.next_hops)
 
+    def takes(self, element: str, vrf: int) -> Taken | None:
+        """What a vrouter announces of a VRF's gateway port: where it sees no gateway alive that
+        comes before it.  One that takes over is believed before the one that it takes over from,
+        whose routes may be there still."""
+        way = self._at.get(("outside", vrf, ""))
+        if way is None or element not in way.gateways:
+            return None
+        before, _ = self._around(self._elements.accepted[element], way)
+        if before:
+            return None
+        return Taken(way.evi, way.mac, way.addresses, way.gateways.index(element))
+
     def lookups_of(self, vni: int) -> Iterable[Lookup]:
         """What is resolved here of an instance."""
         return self._of.get(vni, ())
@@ -204,6 +227,8 @@ class WaysOut:
                 self._desired.delete(element, scope, placed)
             if item is not None:
                 self._placed[element, vrf] = item.key
+                if self._desired.get(element, item.key) != item:
+                    self._marks.vrf_routes.mark((element, vrf))
                 self._desired.put(element, scope, item)
 
     def _gateway_port(self, here: Element, way: WayOut) -> GatewayPort:

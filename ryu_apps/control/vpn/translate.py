@@ -372,6 +372,19 @@ def evi_paths(evi: VpnInstanceSpec, egress: Egress) -> tuple[Path, ...]:
     return (Path(Imet(egress.rd(evi), 0, egress.vtep), attrs, (label,)),)
 
 
+def gateway_port_paths(
+    evi: VpnInstanceSpec, mac: str, addresses: tuple[str, ...], egress: Egress, mobility: int
+) -> tuple[Path, ...]:
+    """The type 2 routes of a router's port on an external network, at the gateway that takes its
+    frames."""
+    label = egress.evi_label(evi)
+    if not label:
+        return ()
+    attrs = _attributes(egress, evi.exports, "", mobility)
+    rd = egress.rd(evi)
+    return tuple(Path(MacIp(rd, 0, mac, address), attrs, (label,)) for address in addresses)
+
+
 def vrf_paths(
     config: Config, vrf: VpnInstanceSpec, egress: Egress, further: tuple[str, ...] = ()
 ) -> tuple[Path, ...]:

@@ -215,6 +215,27 @@ def test_two_gateways_take_over_from_each_other() -> None:
     check(site)
 
 
+def test_the_port_is_announced_from_where_its_frames_are_taken() -> None:
+    site = outside("e1", "e2", next_at="e0")
+    first, second = order_of(site)
+
+    def announced() -> dict[str, tuple[str, int]]:
+        return {path.nlri.ip: (path.attrs.next_hop, path.attrs.mobility)
+                for path in site.announced.values() if getattr(path.nlri, "mac", "") == MAC}
+
+    assert announced() == {ADDRESS: (VTEP[first], 0), ADDRESS6: (VTEP[first], 0)}
+    bfd(site, second, first, "down")
+    site.settle()
+    routes = [path for path in site.announced.values() if getattr(path.nlri, "mac", "") == MAC]
+    assert {(path.attrs.next_hop, path.attrs.mobility) for path in routes} == {
+        (VTEP[first], 0), (VTEP[second], 1)}
+    bfd(site, second, first, "up")
+    site.tick(1.5)
+    site.settle()
+    assert announced() == {ADDRESS: (VTEP[first], 0), ADDRESS6: (VTEP[first], 0)}
+    check(site)
+
+
 def test_without_translation_and_without_an_address() -> None:
     site = outside("e2", snat=False, next_at="e2")
     port = site.tables["e2"][PORT]
