@@ -134,8 +134,8 @@ class LocalPaths:
         self._put(("evi", element, vni), paths)
 
     def publish_vrf(self, key: tuple[str, int]) -> None:
-        """The prefixes of the VRF ``(element, VNI)`` where it is present, and its gateway port where
-        that vrouter takes its frames."""
+        """The prefixes of the VRF ``(element, VNI)`` where it is present.  Of its gateway port too,
+        where that vrouter takes its frames."""
         element, vni = key
         instance = self._tables.instances.by_vni.get(vni)
         paths: tuple[Path, ...] = ()
