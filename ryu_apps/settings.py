@@ -122,7 +122,7 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.BoolOpt("igmp_snooping_enable", default=False, help="New networks that do not say "
                     "vpn:igmp_snooping send multicast to members of its group alone, as they "
                     "report it by IGMP and MLD."),
-        cfg.BoolOpt("igmp_flood_unregistered", default=True, help="In a network that snoops, "
+        cfg.BoolOpt("igmp_flood_unregistered", default=False, help="In a network that snoops, "
                     "groups that have no member go to all ports; else to multicast routers alone."),
     ],
     BGP: [

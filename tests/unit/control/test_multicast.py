@@ -25,6 +25,7 @@ from vrouter_ovs.state import MulticastGroup, Snooping
 
 GROUP, GROUP6 = "239.1.2.3", "ff0e::1234"
 NETWORK = Network("net", 101, 1, igmp_snooping=True)
+SNOOPING = Snooping(101, flood_unregistered=False)
 PORTS = ((1, "e0"), (2, "e0"), (3, "e1"))
 
 
@@ -67,7 +68,7 @@ def asked(one: Node) -> list[tuple[str, int, str]]:
 
 def test_a_group_goes_to_its_members_wherever_the_network_is() -> None:
     one = node()
-    assert one.tables["e0"]["snooping", 101] == Snooping(101)
+    assert one.tables["e0"]["snooping", 101] == SNOOPING
     report(one, 1, GROUP, GROUP6)
     report(one, 3, GROUP)
     assert groups(one, "e0") == {GROUP: (1,), GROUP6: (1,)}
@@ -129,7 +130,7 @@ def test_routers_get_what_members_get_and_nobody_asks_beside_them() -> None:
     report(one, 1, GROUP)
     one.handle(msg.QuerierSeen("e0", "p2"))
     one.flush()
-    assert one.tables["e0"]["snooping", 101] == Snooping(101, (2,))
+    assert one.tables["e0"]["snooping", 101] == Snooping(101, (2,), False)
     assert groups(one, "e0") == {GROUP: (1, 2)} and groups(one, "e1") == {GROUP: ()}
     one.handle(msg.QuerierSeen("e0", "p2", GROUP))
     one.flush()
@@ -137,7 +138,7 @@ def test_routers_get_what_members_get_and_nobody_asks_beside_them() -> None:
     tick(one, QUERY_INTERVAL)
     assert {element for element, _, _ in asked(one)} == {"e1"}
     tick(one, QUERIER_TIME)
-    assert one.tables["e0"]["snooping", 101] == Snooping(101)
+    assert one.tables["e0"]["snooping", 101] == SNOOPING
 
 
 def test_a_port_is_asked_when_it_is_new_and_from_time_to_time() -> None:
@@ -241,7 +242,7 @@ def test_in_any_order_vrouters_have_what_the_members_say(history: list[tuple]) -
             }
             assert groups(one, element) == (wanted if here else {})
             there = one.tables.get(element, {}).get(("snooping", 101))
-            expected = Snooping(101, tuple(sorted(routers))) if here and snoops else None
+            expected = Snooping(101, tuple(sorted(routers)), False) if here and snoops else None
             assert there == expected
     if not snoops:
         assert not len(one.world.multicast.memberships) and not one.world.multicast.routers
