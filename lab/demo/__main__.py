@@ -26,6 +26,7 @@ from lab.demo import (
     reaching,
     spoofing,
     timing,
+    way_out,
 )
 from lab.demo.report import Report
 from lab.fabric.plan import Racks
@@ -99,6 +100,7 @@ def steps(lab: Lab, report: Report) -> None:
     inside.trace(lab, report, red)
     encapsulations.mpls(lab, report, red)
     chains.scaled(lab, report, red)
+    way_out.both(lab, report, red)
     policy.group(lab, report, red)
     spoofing.forged(report, red)
     inside.routes(lab, report)
