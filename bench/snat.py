@@ -222,7 +222,7 @@ def connections(one: Bed, options: argparse.Namespace, reset: bool) -> dict[str,
     }
 
 
-def udp_flows(one: Bed, flows: Iterable[tuple[str, int, int]], pause: float = 0.004) -> None:
+def udp_flows(one: Bed, flows: Iterable[tuple[str, int, int]], pause: float = 0.01) -> None:
     """A datagram to the outside for each (source address, port, port there); ``pause``: seconds
     behind each 200."""
     with link(one.client.space) as wire:
