@@ -24,6 +24,7 @@ from vrouter_ovs.pipeline.l2 import (
     render_remote_mac,
 )
 from vrouter_ovs.pipeline.metadata import render_metadata
+from vrouter_ovs.pipeline.mirrors import render_mirror, render_mirroring, render_tap
 from vrouter_ovs.pipeline.multicast import render_multicast_group, render_snooping
 from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.outside import render_gateway_port, render_nat_refusals
@@ -53,12 +54,14 @@ from vrouter_ovs.state import (
     LocalMac,
     LocalPort,
     Metadata,
+    Mirroring,
     MulticastGroup,
     NatRefusals,
     Neighbor,
     PeerAddress,
     PhysicalNetwork,
     Policy,
+    PortMirror,
     Punt,
     RemoteMac,
     Route,
@@ -68,6 +71,7 @@ from vrouter_ovs.state import (
     Snooping,
     StateObject,
     Steering,
+    TapPort,
     Trunks,
     Tunnel,
     Vrf,
@@ -92,6 +96,9 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     Limits: render_limits,
     Arrived: render_arrived,
     Metadata: render_metadata,
+    PortMirror: render_mirror,
+    Mirroring: render_mirroring,
+    TapPort: render_tap,
     Punt: render_punt,
     Neighbor: render_neighbor,
     DnsServer: render_dns_server,

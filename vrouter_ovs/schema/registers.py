@@ -33,6 +33,8 @@ _MAP = (
         "1: the port has no port security, it may send what it likes",
     ),
     (_register("too_big", 2, 3, 1), "1: larger than the tunnels carry"),
+    (_register("mirrored_out", 2, 6, 1), "1: what its port sends has been copied to its mirrors"),
+    (_register("mirrored_in", 2, 7, 1), "1: what reaches a port is mirrored"),
     (
         _register("tunnel_type", 2, 8, 8),
         "the encapsulation to send with: 0 for VXLAN, else its tunnel type (RFC 9012); set where"

@@ -52,6 +52,18 @@ from vrouter_ovs.state.forwarding import (
 from vrouter_ovs.state.groups import ALL, FAST_FAILOVER, GROUP_TYPES, SELECT, Bucket, Group
 from vrouter_ovs.state.limits import Limits
 from vrouter_ovs.state.meters import MeterPool
+from vrouter_ovs.state.mirrors import (
+    ERSPAN,
+    GRE,
+    MIRROR_TYPES,
+    MOST_SESSION,
+    Copy,
+    Mirroring,
+    PortMirror,
+    TapPort,
+    collector,
+    session_of,
+)
 from vrouter_ovs.state.multicast import MulticastGroup, Snooping
 from vrouter_ovs.state.outside import (
     FIRST_NAT_ZONE,
@@ -79,9 +91,11 @@ from vrouter_ovs.state.vrouter import (
 __all__ = [
     "ALL",
     "EGRESS",
+    "ERSPAN",
     "FAST_FAILOVER",
     "FIRST_NAT_ZONE",
     "FLOWS",
+    "GRE",
     "GROUP",
     "GROUP_TYPES",
     "INGRESS",
@@ -94,6 +108,8 @@ __all__ = [
     "METADATA_ADDRESSES",
     "METADATA_MAC",
     "METER",
+    "MIRROR_TYPES",
+    "MOST_SESSION",
     "OPENFLOW",
     "OVSDB",
     "OWNER_KNOWN",
@@ -111,6 +127,7 @@ __all__ = [
     "Bucket",
     "Classifier",
     "ControllerTarget",
+    "Copy",
     "DnsServer",
     "Endpoint",
     "Evi",
@@ -131,6 +148,7 @@ __all__ = [
     "LocalPort",
     "Metadata",
     "MeterPool",
+    "Mirroring",
     "MulticastGroup",
     "NatRefusals",
     "Neighbor",
@@ -140,6 +158,7 @@ __all__ = [
     "PeerAddress",
     "PhysicalNetwork",
     "Policy",
+    "PortMirror",
     "Punt",
     "RemoteHop",
     "RemoteMac",
@@ -152,13 +171,16 @@ __all__ = [
     "StateObject",
     "Steered",
     "Steering",
+    "TapPort",
     "Trunks",
     "Tunnel",
     "TunnelPort",
     "Vrf",
     "Vrouter",
+    "collector",
     "flood_parts",
     "flood_parts_key",
+    "session_of",
     "tunnel_key",
     "tunnel_port_key",
 ]
@@ -169,6 +191,7 @@ StateObject = (
     | Limits | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort
     | NatRefusals | PhysicalNetwork | Segment | PatchPort | Trunks | FloodParts | ServiceInstance
     | Steering | MulticastGroup | Snooping | FloatingIp | FloatingErrors | ExternalNeighbor
+    | PortMirror | Mirroring | TapPort
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
 TARGET_OF: dict[str, str] = {kind: cls.target for kind, cls in KINDS.items()}

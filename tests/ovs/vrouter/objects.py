@@ -20,6 +20,7 @@ from vrouter_ovs.state import (
     OWNER_PORT,
     BridgedHop,
     Classifier,
+    Copy,
     DnsServer,
     Endpoint,
     Evi,
@@ -35,6 +36,7 @@ from vrouter_ovs.state import (
     LocalMac,
     LocalPort,
     Metadata,
+    Mirroring,
     NatRefusals,
     Neighbor,
     OtherGateway,
@@ -42,6 +44,7 @@ from vrouter_ovs.state import (
     PeerAddress,
     PhysicalNetwork,
     Policy,
+    PortMirror,
     Punt,
     RemoteHop,
     RemoteMac,
@@ -52,6 +55,7 @@ from vrouter_ovs.state import (
     StateObject,
     Steered,
     Steering,
+    TapPort,
     Trunks,
     Tunnel,
     Vrf,
@@ -231,6 +235,10 @@ flood_remotes = st.builds(
     vnis,
     st.lists(bridged_hops, min_size=1, max_size=10, unique=True).map(tuple),
 )
+copies = st.lists(
+    st.builds(Copy, ofports, st.one_of(st.just(0), vnis)), max_size=3, unique=True
+).map(tuple)
+mirrors = st.builds(PortMirror, st.sampled_from("pq"), ofports, copies, copies)
 gateways = st.builds(
     Gateway, vnis, vnis, macs, st.lists(addresses, max_size=3, unique=True).map(tuple)
 )
@@ -327,6 +335,9 @@ objects = st.one_of(
     st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES), labels),
     st.builds(DnsServer, vnis, addresses),
     st.builds(Metadata),
+    mirrors,
+    st.builds(Mirroring),
+    st.builds(TapPort, vnis, ofports),
     st.builds(Vrf, vnis, macs, st.one_of(st.just(()), st.tuples(mpls_labels, mpls_labels))),
     gateways,
     ports,

@@ -414,10 +414,13 @@ TABLES: tuple[Table, ...] = (
         135,
         "deliver",
         "A frame is about to reach a local port: which policy set has it?",
-        matches=frozenset(),
+        matches=names("out_port"),
         miss="receive",
-        priorities=(Priority("rest", 0, "all frames"),),
-        sets=names("evi policy"),
+        priorities=(
+            Priority("mirrored", 100, "a port that has mirrors for what it receives"),
+            Priority("rest", 0, "all frames"),
+        ),
+        sets=names("evi policy mirrored_in"),
         next=("port", "receive"),
     ),
     Table(
@@ -432,9 +435,10 @@ TABLES: tuple[Table, ...] = (
                 "sender", 200, "a subport's frame that would go back to it", DropReason.SENDER
             ),
             Priority("subport", 100, "a subport, and its tag"),
+            Priority("mirrored", 90, "a port whose mirrors get a copy of what it receives"),
             Priority("rest", 0, "all frames"),
         ),
-        sets=names("in_port vlan_vid"),
+        sets=names("in_port vlan_vid tun_id"),
         outputs=True,
     ),
     Table(

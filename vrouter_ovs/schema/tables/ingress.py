@@ -15,10 +15,16 @@ TABLES: tuple[Table, ...] = (
         " off; frames of any other VLAN, malformed and link-local ones end here.",
         matches=names(
             "in_port from_tunnel from_segment tunnel_type tun_id mpls_label eth_src eth_dst"
-            " eth_type vlan_vid"
+            " eth_type vlan_vid mirrored_out"
         ),
         miss="claim",
         priorities=(
+            Priority(
+                "mirrored",
+                1220,
+                "a port whose mirrors get a copy of what it sends; then the frame is looked at"
+                " again",
+            ),
             Priority(
                 "watched",
                 1210,
@@ -64,6 +70,7 @@ TABLES: tuple[Table, ...] = (
                 DropReason.OTHER_VLAN,
             ),
             Priority("label", 115, "the MPLS label of an EVI, or of a VRF and an IP version"),
+            Priority("tapped", 112, "a copy for a port here, from a mirror at another vrouter"),
             Priority("vrf", 110, "an L3 VNI with this vrouter's Router's MAC"),
             Priority("evi", 100, "an L2 VNI"),
             Priority("rest", 0, "frames of local ports"),
@@ -71,9 +78,10 @@ TABLES: tuple[Table, ...] = (
         sets=names(
             "evi vrf from_tunnel from_segment tunnel_type in_port out_port vlan_vid punt_reason"
             " tun_label"
-            " tun_above_label"
+            " tun_above_label mirrored_out tun_id"
         ),
         next=("classify", "claim", "port", "bridge", "route", "punt"),
+        outputs=True,
     ),
     Table(
         40,

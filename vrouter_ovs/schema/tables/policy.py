@@ -74,6 +74,7 @@ TABLES: tuple[Table, ...] = (
         " has no set to pass leaves here: to flood a frame takes few tables for each port.",
         matches=names(
             "evi policy from_segment out_port eth_type ip_proto ip_ttl udp_src udp_dst icmpv6_type"
+            " mirrored_in"
         ),
         miss=TO_PORT,
         priorities=(
@@ -82,15 +83,18 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority("served", 210, "what DHCP servers of the network's physical segment answer"),
             Priority("subport_discovery", 205, "the next to a subport"),
+            Priority("mirrored_discovery", 202, "the next to a port that is mirrored"),
             Priority("discovery", 200, "neighbor discovery and listener reports of this link"),
             Priority("untracked", 100, "a policy set whose rules look at each packet alone"),
             Priority("limited_arp", 66, "ARP to a port with a limit"),
             Priority("limited", 65, "a port without a policy set, but with a limit"),
             Priority("subport_no_set", 60, "a subport without a policy set"),
+            Priority("mirrored_no_set", 55, "a port without a policy set that is mirrored"),
             Priority("no_set", 50, "a port without a policy set"),
             Priority("tracked", 10, "IP with any other set"),
             Priority("limited_rest", 7, "what is not IP to a port with a limit"),
             Priority("subport_rest", 5, "what is not IP, to a subport"),
+            Priority("mirrored_rest", 3, "what is not IP, to a port that is mirrored"),
             Priority("rest", 0, "what is not IP"),
         ),
         next=("policy_in", "limited_in", "output"),
