@@ -14,6 +14,9 @@ from ryu_apps.control.config.model import (
     Port,
     Router,
     Subnet,
+    TapFlow,
+    TapMirror,
+    TapService,
     Trunk,
     means_the_same,
 )
@@ -80,10 +83,23 @@ class Configurer:
                     for item in (old, change.resource):
                         if item is not None:
                             self._floatingip(item)
+                case "tap_mirror" | "tap_service" | "tap_flow":
+                    self._mirrors(old, change.resource)
                 case "address_group":
                     self._policies.address_group_changed(change.id)
                 case "port_chain" | "port_pair_group" | "port_pair" | "flow_classifier":
                     self._marks.chains.mark_all(chains_of(self._config, change.kind, change.id))
+
+    def _mirrors(self, *versions: TapMirror | TapService | TapFlow | None) -> None:
+        for one in versions:
+            if type(one) is TapFlow:
+                self._marks.mirrors.mark(one.source_port)
+            elif one is not None:
+                self._marks.mirrors.mark(one.port_id)
+                self._marks.mirrors.mark_all(
+                    self._config.tap_flows[flow_id].source_port
+                    for flow_id in self._config.tap_flows_by_service.get(one.id, ())
+                )
 
     def _claimed(self, port_ids: Iterable[str]) -> None:
         claims = self._elements.claims
@@ -168,6 +184,8 @@ class Configurer:
 
     def _port(self, old: Port | None, new: Port | None) -> None:
         port = new or old
+        if port.id in self._config.tap_services_by_port:
+            self._marks.mirrors.mark(port.id)
         self._policies.port_changed(old, new)
         self._marks.chains.mark_all(chains_from(self._config, port.id))
         self._learned.configured(old, new)

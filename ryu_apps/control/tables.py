@@ -12,6 +12,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.desired.desired import Desired
 from ryu_apps.control.elements.claims import ClaimRefusal
 from ryu_apps.control.elements.elements import Claim, Elements
+from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.instances import Instances
 from ryu_apps.control.vpn.origins import Origins
 from ryu_apps.control.vpn.rib import Rib
@@ -43,6 +44,10 @@ class Tables:
     """Ports whose flows the switch has confirmed.  Ports writes it."""
     refused: dict[str, dict[Claim, ClaimRefusal]] = field(default_factory=dict)
     """Port id -> claim -> why it does not have the port.  Ports writes it."""
+    mirrored: dict[str, dict[str, None]] = field(default_factory=dict)
+    """Element -> ports there that have mirrors.  Mirrors writes it."""
+    watched: dict[Lookup, dict[str, None]] = field(default_factory=dict)
+    """Lookup -> ports whose mirrors depend on it.  Mirrors writes it."""
     present: dict[int, dict[str, dict[str, int]]] = field(default_factory=dict)
     """L2 VNI -> element -> port id -> OpenFlow port: where the ports are.  Locations writes it."""
     evis: dict[int, dict[str, None]] = field(default_factory=dict)

@@ -19,6 +19,7 @@ from vrouter_ovs.state import (
     Metadata,
     MeterPool,
     Vrouter,
+    session_of,
 )
 
 CONTROLLERS = ("controllers",)
@@ -119,6 +120,7 @@ class Vrouters:
             self._desired.put(name, CONTROLLERS, item)
         self._marks.tunnels.mark_all(
             (name, endpoint._replace(path=0)) for endpoint in element.tunnels
+            if session_of(endpoint) is None
         )
 
     def program(self, name: str) -> None:

@@ -24,6 +24,7 @@ from ryu_apps.control.edge.names import Names
 from ryu_apps.control.elements.elements import Elements
 from ryu_apps.control.elements.trust import Trust
 from ryu_apps.control.forwarding.gateways import Gateways
+from ryu_apps.control.forwarding.mirrors import Mirrors
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.resolve import Resolver
 from ryu_apps.control.forwarding.segments import Segments
@@ -121,6 +122,7 @@ class World:
             tables, graph.worklists["lookups"], locations, self.ports.relays, self.presence,
             services, gateways, self.ways_out, marks("Resolver"), self.chains.watching,
         )
+        self.mirrors = Mirrors(tables, self._effects)
         self.publisher = Publisher(self.rib)
         self.dependents = Dependents(
             tables, marks("Dependents"), self.learned, self.bindings, self.moves, self.publisher
@@ -170,7 +172,7 @@ class World:
             self.assignment, self._effects,
         )
         departures = Departures(
-            tables, marks("Departures"), self.ports, self.presence, self.segments
+            tables, marks("Departures"), self.ports, self.presence, self.segments, self.mirrors
         )
         self._marks = marks("World")
         self.status = StatusRecords(
@@ -198,7 +200,7 @@ class World:
             self.presence.enter_vrouters,
             services.resolve, self.segments.resolve,
             self.resolver.resolve_instance, self.resolver.resolve_lookup,
-            self.chains.resolve,
+            self.chains.resolve, self.mirrors.resolve,
             self.multicast.resolve,
             self.policies.resolve_peer, self.policies.resolve_set,
             self.names.resolve_network, self.names.resolve_port,

@@ -30,6 +30,9 @@ from ryu_apps.control.config.model import (
     SecurityGroupRule,
     Subnet,
     SubPort,
+    TapFlow,
+    TapMirror,
+    TapService,
     Trunk,
 )
 from ryu_apps.control.config.resources.qos_rules import (
@@ -52,6 +55,7 @@ from .world_universe import (
     host,
     mac,
     target,
+    vteps,
 )
 
 POLICIES = ("", "qos0", "qos1")
@@ -68,6 +72,8 @@ ROUTES = (
 """Next hops that may be there, one that never is, a destination that the router may be attached
 to."""
 EXTERNAL = ("net2", "net1")
+COLLECTORS = ("198.51.100.9", vteps("e1")[0])
+"""The second is, or may become, a hypervisor."""
 GROUPS = ("g0", "g1", "g2")
 GROUP_SETS = ((), ("g0",), ("g0", "g1"), ("g2",))
 
@@ -341,6 +347,25 @@ class ConfigurationDriver:
                 self._replace(port, qos_policy_id=policy)
         elif network := self._has("network", list(NETWORKS)[a % 4]):
             self.node.set("network", network.id, replace(network, qos_policy_id=policy))
+
+    # -- mirrors
+
+    def mirror(self, a: int, b: int, c: int) -> None:
+        """One of two of a kind comes, changes or goes; what a flow names need not be there, and
+        what is copied to may be copied itself: the writers see to that."""
+        kind, number = ("tap_mirror", "tap_service", "tap_flow")[a % 3], a // 3 % 2
+        port = PORTS[b % len(PORTS)]
+        if kind == "tap_mirror":
+            item = TapMirror(
+                kind + str(number), port, COLLECTORS[c % 2], ("gre", "erspanv1")[b % 2],
+                session_in=(0, 7)[c // 2 % 2], session_out=7 + c // 4 % 2,
+            )
+        elif kind == "tap_service":
+            item = TapService(kind + str(number), port, 900 + number)
+        else:
+            item = TapFlow(kind + str(number), f"tap_service{b // 8 % 2}", port,
+                           ("IN", "OUT", "BOTH")[c % 3])
+        self.node.set(kind, item.id, item if c % 5 else None)
 
     # -- one change of a port that exists, of one that is plugged where there is one
 

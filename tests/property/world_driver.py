@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.kinds import Attachment
-from vrouter_ovs.state import Endpoint
+from vrouter_ovs.state import Endpoint, collector
 
-from .world_configuration import ConfigurationDriver
+from .world_configuration import COLLECTORS, ConfigurationDriver
 from .world_node import Node
 from .world_peers import PeerDriver
 from .world_universe import (
@@ -37,6 +37,7 @@ class Driver(ConfigurationDriver, PeerDriver):
         "replug", "move", "drop", "catch_up", "encapsulations", "provide", "provide", "attachment",
         "attachment", "chain", "chain", "limit", "limited", "limited", "trunk", "trunk",
         "gateway", "floating", "floating",
+        "mirror", "mirror", "collector",
     )  # fmt: skip
 
     def __init__(self, node: Node, conflicts: bool = True) -> None:
@@ -217,6 +218,14 @@ class Driver(ConfigurationDriver, PeerDriver):
         ofport = -1 if c % 4 == 3 else 100 + b % 8 + 10 * (c % 2)
         bfd = ("", "up", "down", "init")[c // 5 % 4]
         self.node.tunnel(name, far, msg.TunnelStatus(far, ofport, bfd) if c % 5 else None)
+
+    def collector(self, a: int, b: int, c: int) -> None:
+        """The tunnel port to one comes, gets another number or goes."""
+        if (name := self._connected(a)) is None:
+            return
+        far = collector(COLLECTORS[0], ("gre", "erspanv1")[b % 2], 7 + b // 2 % 2)
+        ofport = -1 if c % 4 == 3 else 300 + b % 4 + 10 * (c % 2)
+        self.node.tunnel(name, far, msg.TunnelStatus(far, ofport) if c % 5 else None)
 
     def link(self, a: int, b: int, c: int) -> None:
         """BFD of all tunnels of a path, or of one: a link that fails or comes back."""

@@ -23,7 +23,7 @@ from ryu_apps.control.settings import Settings
 from ryu_apps.control.vpn.rib import LOCAL, RELEASED
 from ryu_apps.control.world import World
 from vrouter_ovs.edge import EdgePort
-from vrouter_ovs.state import Endpoint, TunnelPort
+from vrouter_ovs.state import Endpoint, TunnelPort, collector
 from vrouter_ovs.state.meters import meter_pools
 
 from ..element_info import ovs_info, with_facts
@@ -202,6 +202,7 @@ class Node:
                     world.elements.addresses_of(far.vtep) or (far.vtep,),
                 )
             }
+            used |= collectors_of(world, name)
             assert ports_of(self.tables[name]) == used
             if name in self.held:
                 assert self.tunnels[name] >= used | element.tunnels.keys()
@@ -459,4 +460,18 @@ def used_endpoints(objects: dict) -> frozenset[Endpoint]:
             found.update(one.hop.endpoint for one in (*item.before, *item.after))
         elif item.kind == "floodremotes":
             found.update(hop.endpoint for hop in item.remotes)
+        elif item.kind == "mirror":
+            found.update(item.endpoints)
     return frozenset(found)
+
+
+def collectors_of(world: World, element: str) -> set[Endpoint]:
+    """Where the copies of tap mirrors of a vrouter's ports go, by the configuration."""
+    families = {":" in vtep for vtep in world.elements.accepted[element].info.vteps}
+    return {
+        collector(one.remote_ip, one.mirror_type, session)
+        for one in world.config.tap_mirrors.values()
+        if (bound := world.ports.bound.get(one.port_id)) is not None and bound.element == element
+        and one.remote_ip not in world.elements.by_vtep and (":" in one.remote_ip) in families
+        for session in (one.session_in, one.session_out) if session
+    }

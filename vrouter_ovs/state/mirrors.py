@@ -39,13 +39,16 @@ class Copy(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class PortMirror(StateBase):
     """What the local port at ``ofport`` sends, before it is looked at, is copied to ``sends``; what
-    reaches it, after all rules, to ``receives``."""
+    reaches it, after all rules, to ``receives``.  ``endpoints``: the tunnels that copies take to
+    other hypervisors, which have to be there for that."""
 
     kind: ClassVar[str] = "mirror"
+    depends_on_peers: ClassVar[bool] = True
     port_id: str
     ofport: int
     sends: tuple[Copy, ...] = ()
     receives: tuple[Copy, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
 
     @property
     def key(self) -> Key:

@@ -24,6 +24,9 @@ from ryu_apps.control.config.model import (
     SecurityGroupRule,
     Subnet,
     SubnetPool,
+    TapFlow,
+    TapMirror,
+    TapService,
     Trunk,
 )
 from ryu_apps.control.config.resources.default_security_group_rule import ONLY, PARENT
@@ -98,6 +101,11 @@ def _of_one(config: Config, kind: str, item: Resource) -> Iterator[str]:
         yield from _floatingip(config, item)
     elif isinstance(item, Trunk):
         yield from _trunk(config, item)
+    elif isinstance(item, (TapMirror, TapService)):
+        yield from _missing(config, "port", item.port_id)
+    elif isinstance(item, TapFlow):
+        yield from _missing(config, "port", item.source_port)
+        yield from _missing(config, "tap_service", item.tap_service_id)
     elif isinstance(item, SecurityGroupRule):
         yield from _missing(config, "security_group", item.remote_group_id)
         yield from _missing(config, "address_group", item.remote_address_group_id)

@@ -24,6 +24,7 @@ from ryu_apps.control.config.model import (
     Resource,
     Router,
     Subnet,
+    TapService,
     Trunk,
 )
 from vrouter_ovs.addresses import (
@@ -87,6 +88,8 @@ class AllocatingConfig(Config):
         ):
             for name, number in (("vni", old.vni), ("rd_index", old.rd_index)):
                 self._free(name, number)
+        elif type(old) is TapService and new is None:
+            self._free("vni", old.vni)
 
     def _free(self, name: str, number: int) -> None:
         known = self.numbers.get(name, {})
@@ -248,8 +251,8 @@ def parse_range(text: str) -> tuple[int, int]:
 
 
 def lowest_vni(config: Config, ranges: Iterable[tuple[int, int]]) -> int:
-    """The lowest VNI of the first of the ranges where there is one that no network and no router
-    has.  Raises Exhausted."""
+    """The lowest VNI of the first of the ranges where there is one that no network, router or tap
+    service has.  Raises Exhausted."""
     tried = []
     for limits in ranges:
         try:

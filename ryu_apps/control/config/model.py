@@ -69,6 +69,9 @@ from ryu_apps.control.config.resources.sfc import (
 )
 from ryu_apps.control.config.resources.subnet import SUBNET, HostRoute, Pool, Subnet
 from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
+from ryu_apps.control.config.resources.tap_flow import TAP_FLOW, TapFlow
+from ryu_apps.control.config.resources.tap_mirror import TAP_MIRROR, TapMirror
+from ryu_apps.control.config.resources.tap_service import TAP_SERVICE, TapService
 from ryu_apps.control.config.resources.trunk import SUBPORT, TRUNK, SubPort, Trunk
 
 __all__ = [
@@ -78,7 +81,8 @@ __all__ = [
     "FloatingIP", "FlowClassifier", "HostRoute", "Kind", "Limit", "Network", "NetworkSegmentRange",
     "Pool", "Port", "PortChain", "PortPair", "PortPairGroup", "QosPolicy", "QosRule", "Quota",
     "RbacPolicy", "Resource", "Router", "SecurityGroup", "SecurityGroupRule", "Segment", "SubPort",
-    "Subnet", "SubnetPool", "TemplateRule", "Trunk", "means_the_same", "normalized",
+    "Subnet", "SubnetPool", "TapFlow", "TapMirror", "TapService",
+    "TemplateRule", "Trunk", "means_the_same", "normalized",
 ]
 
 KINDS: dict[str, Kind] = {
@@ -88,6 +92,7 @@ KINDS: dict[str, Kind] = {
         ADDRESS_SCOPE, SUBNETPOOL, DEFAULT_SECURITY_GROUP_RULE, RBAC_POLICY, QUOTA,
         NETWORK_SEGMENT_RANGE, FLOATINGIP, QOS_POLICY, *RULE_KINDS,
         TRUNK, PORT_PAIR, PORT_PAIR_GROUP, FLOW_CLASSIFIER, PORT_CHAIN,
+        TAP_MIRROR, TAP_SERVICE, TAP_FLOW,
     )
 }
 """All kinds that are stored by name, in the order in which the API lists them."""

@@ -18,6 +18,7 @@ from vrouter_ovs.state import (
     GatewayPort,
     Key,
     OutsideHop,
+    PortMirror,
     RemoteHop,
     RemoteMac,
     Route,
@@ -37,6 +38,7 @@ ENDPOINTS: dict[str, Callable[[StateObject], list[Endpoint]]] = {
     FloodRemotes.kind: lambda item: [hop.endpoint for hop in item.remotes],
     ServiceInstance.kind: lambda item: [item.remote.endpoint] if item.remote else [],
     ExternalNeighbor.kind: lambda item: [item.hop.endpoint] if item.hop is not None else [],
+    PortMirror.kind: lambda item: list(item.endpoints),
 }
 """Kind of objects that send to other vrouters -> the endpoints that one sends to, one for each of
 its hops."""

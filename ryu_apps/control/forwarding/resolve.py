@@ -53,7 +53,7 @@ MAX_HOPS = 32
 
 class Resolver:
     """Reads: routes, local ports, presence, gateways, service addresses, ways out.
-    Marks: service chains that a MAC has to do with.
+    Marks: service chains that a MAC has to do with, ports whose mirrors depend on a lookup.
     Emits nothing: what it computes is desired state.
 
     ``pending``: the lookups that are to be computed everywhere anyhow.  ``chains``: those that have
@@ -75,6 +75,7 @@ class Resolver:
         self._marks = marks
         self._chains = chains
         self._config = tables.config
+        self._watched = tables.watched
         self._instances = tables.instances
         self._elements = tables.elements
         self._desired = tables.desired
@@ -103,6 +104,8 @@ class Resolver:
         """Bring the objects of a lookup in line wherever its instance is present, and those of the
         prefixes behind it."""
         self._resolve_lookup(lookup, self._where(lookup))
+        if lookup in self._watched:
+            self._marks.mirrors.mark_all(self._watched[lookup])
         if lookup[0] == "prefix":
             instance = self._instances.by_vni.get(lookup[1])
             behind = dict.fromkeys(instance.behind(lookup) if instance is not None else ())

@@ -146,6 +146,10 @@ GRAPH = (
         "looked at: other ports or routers, or it snoops no more.",
     ),
     Stage(
+        "mirrors", "port id", ("Configurer", "Ports", "Resolver", "Tunnels"), "Mirrors.resolve",
+        "A port may have other mirrors or be elsewhere, or copies get to where they go otherwise.",
+    ),
+    Stage(
         "policy_peers", "(group id, member)", ("Policies",), "Policies.resolve_peer",
         "An address joined a security group or left it.  First those who name the group by the "
         "rules so far: they also lose what has left it.",

@@ -17,6 +17,7 @@ from vrouter_ovs.state import (
     Endpoint,
     Tunnel,
     TunnelPort,
+    session_of,
     tunnel_key,
 )
 
@@ -27,8 +28,8 @@ UP, UNKNOWN = "up", ""
 
 class Tunnels:
     """Reads: elements, their desired state, routes.
-    Marks: tunnels whose port or state changed, lookups that may be resolved otherwise, and service
-    chains.
+    Marks: tunnels whose port or state changed, lookups that may be resolved otherwise, service
+    chains, and ports whose mirrors may take other tunnels.
     Emits: Notice, appended to ``effects``.
 
     ``damping``: of (element, endpoint).  ``watching``: the lookups that are resolved otherwise
@@ -48,6 +49,7 @@ class Tunnels:
         self._desired = tables.desired
         self._instances = tables.instances
         self._marks = marks
+        self._mirrored = tables.mirrored
         self._announced = announced
         self._watching = watching
         self._effects = effects
@@ -67,7 +69,12 @@ class Tunnels:
         """``changes``: endpoint -> what its tunnel's interface shows; None: there is no tunnel."""
         name = element.info.element
         for endpoint, status in changes.items():
+            self._marks.mirrors.mark_all(self._mirrored.get(name, ()))
             old = element.tunnels.pop(endpoint, None)
+            if session_of(endpoint) is not None:
+                if status is not None:
+                    element.tunnels[endpoint] = status
+                continue
             if status is None:
                 self.damping.forget((name, endpoint))
             else:
@@ -177,6 +184,7 @@ class Tunnels:
         element = self._elements.accepted.get(name)
         if element is None:
             return
+        self._marks.mirrors.mark_all(self._mirrored.get(name, ()))
         endpoints = set(self._desired.endpoints(name))
         for vtep in {one.vtep for one in endpoints} | self._elements.mesh(name):
             # The far end may send by another than we do.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ryu_apps.control.forwarding.mirrors import Mirrors
 from ryu_apps.control.forwarding.presence import Presence
 from ryu_apps.control.forwarding.segments import Segments
 from ryu_apps.control.graph.graph import Marks
@@ -21,6 +22,7 @@ class Departures:
         ports: Ports,
         presence: Presence,
         segments: Segments,
+        mirrors: Mirrors,
     ) -> None:
         self._elements = tables.elements
         self._desired = tables.desired
@@ -28,6 +30,7 @@ class Departures:
         self._ports = ports
         self._presence = presence
         self._segments = segments
+        self._mirrors = mirrors
 
     def depart(self, name: str) -> None:
         """Take everything from an element that was forgotten.  Where it has joined again meanwhile
@@ -36,6 +39,7 @@ class Departures:
         self._ports.remove_element(name)
         self._presence.remove_element(name)
         self._segments.remove_element(name)
+        self._mirrors.remove_element(name)
         self._desired.remove_element(name)
         if name in self._elements.accepted:
             self._marks.vrouters.mark(name)

@@ -83,6 +83,7 @@ class Ports:
     def resolve(self, port_id: str) -> None:
         """Decide which claim has a port, and bring objects and indexes in line."""
         self._marks.edges.mark(port_id)
+        self._marks.mirrors.mark(port_id)
         self._marks.activations.mark(port_id)
         old = self.bound.get(port_id)
         current = Claim(old.element, old.interface) if old is not None else None

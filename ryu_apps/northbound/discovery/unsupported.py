@@ -27,7 +27,6 @@ _EXTENSIONS = (
     ("l3_agent_scheduler", "routers/*/l3-agents agents/*/l3-routers"),
     ("security-groups-default-statefulness", "security-groups-default-statefulness"),
     ("sfc", "sfc"),
-    ("taas", "taas"),
     ("vpnaas", "vpn"),
 )
 _BY_PATH = {

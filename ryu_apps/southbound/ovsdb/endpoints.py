@@ -11,7 +11,7 @@ import hashlib
 import ipaddress
 
 from vrouter_ovs.encapsulation import ENCAPSULATIONS
-from vrouter_ovs.state import VXLAN, Endpoint
+from vrouter_ovs.state import VXLAN, Endpoint, session_of
 
 TUNNEL_MARK = "vnc-vtep"
 """The key of ``external_ids`` whose value is the endpoint: the VTEP alone where it is VXLAN on the
@@ -37,8 +37,13 @@ def tunnel_name(endpoint: Endpoint) -> str:
     node.  Its length says what it is made of: two letters of the encapsulation, the address (IPv4
     as it is, of IPv6 48 bits of a hash) and the number of the path where that is not 0.
 
+    That of the tunnel to a collector begins with "mr", with 48 bits of a hash of all that it is.
+
     Raises ValueError where no switch here sends the encapsulation, and for a bad address or path.
     """
+    if session_of(endpoint) is not None:
+        ipaddress.ip_address(endpoint.vtep)
+        return "mr" + hashlib.blake2b(tunnel_mark(endpoint).encode(), digest_size=6).hexdigest()
     row = ENCAPSULATIONS.get(endpoint.encap)
     if row is None or row.ovs is None:
         raise ValueError(f"no tunnel port sends {endpoint.encap!r}")

@@ -133,6 +133,37 @@ def populated() -> Node:
     ):
         node.make("floatingip", floating_network_id=outside, **fields)
     _service_chains(node, networks[0])
+    watched, watching = (
+        node.make("port", network_id=networks[3], project_id="p")["id"] for _ in "ab"
+    )
+    for number, fields in enumerate((
+        {"name": "m", "tags": ["a", "b"]}, {"name": "M", "description": "d"}, {"tags": ["b"]},
+        {"name": "m", "mirror_type": "gre"}, {"port_id": inside, "project_id": ""},
+    ), 1):
+        _post(node, "taas/tap_mirrors", "tap_mirror", **{
+            "port_id": watched, "project_id": "p", "mirror_type": "erspanv1",
+            "directions": {"IN": number, "OUT": number + 100},
+            "remote_ip": f"198.51.100.{number}", **fields,
+        })  # fmt: skip
+    other = node.make("port", network_id=networks[3])["id"]
+    services = [
+        _post(node, "taas/tap_services", "tap_service", **{
+            "port_id": watching, "project_id": "p", **fields,
+        })["id"]
+        for fields in (
+            {"name": "s", "tags": ["a", "b"]}, {"description": "d"}, {"name": "S"},
+            {"tags": ["b"]}, {"port_id": other, "project_id": ""},
+        )
+    ]  # fmt: skip
+    for direction, fields in (
+        ("IN", {"name": "f", "tags": ["a", "b"]}), ("OUT", {"description": "d"}), ("BOTH", {}),
+        ("IN", {"name": "F", "tap_service_id": services[1]}),
+        ("IN", {"tap_service_id": services[4], "source_port": inside, "project_id": ""}),
+    ):
+        _post(node, "taas/tap_flows", "tap_flow", **{
+            "source_port": watched, "project_id": "p", "tap_service_id": services[0],
+            "direction": direction, **fields,
+        })  # fmt: skip
     for kind, id, target in (
         ("network", networks[0], "x"), ("network", networks[2], "y"), ("network", networks[0], "y"),
         ("security_group", groups[0], "x"), ("address_scope", scopes[3], "x"),

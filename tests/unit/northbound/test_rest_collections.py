@@ -44,6 +44,14 @@ def node():
     node.call("POST", "/v2.0/sfc/flow_classifiers", {"flow_classifier": {
         "logical_source_port": node.make("port", network_id=network)["id"]}})
     node.call("POST", "/v2.0/sfc/port_chains", {"port_chain": {"port_pair_groups": [group]}})
+    watched, watching = (node.make("port", network_id=network)["id"] for _ in "ab")
+    node.call("POST", "/v2.0/taas/tap_mirrors", {"tap_mirror": {
+        "port_id": watched, "directions": {"IN": 7}, "remote_ip": "198.51.100.9",
+        "mirror_type": "gre"}})
+    service = node.call("POST", "/v2.0/taas/tap_services", {"tap_service": {"port_id": watching}})
+    node.call("POST", "/v2.0/taas/tap_flows", {"tap_flow": {
+        "tap_service_id": service["tap_service"]["id"], "source_port": watched,
+        "direction": "BOTH"}})
     yield node
     node.close()
 

@@ -158,7 +158,8 @@ def test_discovery(node):
             "networks", "subnets", "ports", "routers", "security_groups", "security_group_rules",
             "address_groups", "address_scopes", "subnetpools", "rbac_policies", "segments",
             "network_segment_ranges", "floatingips", "policies", "trunks", "port_pairs",
-            "port_pair_groups", "flow_classifiers", "port_chains"}
+            "port_pair_groups", "flow_classifiers", "port_chains", "tap_mirrors", "tap_services",
+            "tap_flows"}
     listed = [one["alias"] for one in node.get("/v2.0/extensions")["extensions"]]
     assert {"binding", "router", "provider", "standard-attr-tag"} <= set(listed)
     assert node.get("/v2.0/extensions/router")["extension"]["alias"] == "router"

@@ -19,6 +19,7 @@ PATHS = {
     "rbac_policy": "rbac-policies",
     **{kind: f"sfc/{kind}s" for kind in (
         "port_pair", "port_pair_group", "flow_classifier", "port_chain")},
+    **{kind: f"taas/{kind}s" for kind in ("tap_mirror", "tap_service", "tap_flow")},
 }
 """Of collections whose path does not follow from the kind."""
 
@@ -31,10 +32,12 @@ def node() -> Iterator[Node]:
 
 
 def make(node: Node, kind: str, status: int = 201, number: int = 0, **fields):
-    """One, or several at once, as a member of "red"."""
+    """One, or several at once, as a member of "red", or an administrator there where it takes
+    one."""
     body = {f"{kind}s": [fields] * number} if number else {kind: fields}
     path = PATHS.get(kind) or f"{kind}s".replace("_", "-")
-    return node.call("POST", f"/v2.0/{path}", body, status, headers=MINE)
+    roles = {"X-Roles": "admin,member,reader"} if kind == "tap_mirror" else {}
+    return node.call("POST", f"/v2.0/{path}", body, status, headers={**MINE, **roles})
 
 
 def limit(node: Node, project: str = "red", **limits: int) -> dict:
@@ -120,10 +123,16 @@ def test_every_kind_has_one(node, kind):
     port = make(node, "port", network_id=network)["port"]["id"]
     other = make(node, "port", network_id=network)["port"]["id"]
     services = make(node, "port_pair_group")["port_pair_group"]["id"]
+    watched, watching = (make(node, "port", network_id=network)["port"]["id"] for _ in "ab")
+    service = make(node, "tap_service", port_id=watching)["tap_service"]["id"]
     fields = {
         "port_pair": {"ingress": port, "egress": port},
         "flow_classifier": {"logical_source_port": other},
         "port_chain": {"port_pair_groups": [services]},
+        "tap_mirror": {"port_id": watched, "directions": {"IN": 7}, "remote_ip": "198.51.100.9",
+                       "mirror_type": "gre"},
+        "tap_service": {"port_id": watching},
+        "tap_flow": {"tap_service_id": service, "source_port": watched, "direction": "IN"},
         "floatingip": {"floating_network_id": outside},
         "trunk": {"port_id": port},
         "subnet": {"network_id": network, "ip_version": 4, "cidr": "10.0.0.0/24"},

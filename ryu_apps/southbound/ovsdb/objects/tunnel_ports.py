@@ -20,7 +20,10 @@ from ryu_apps.southbound.ovsdb.objects.context import Context
 from ryu_apps.southbound.ovsdb.protocol.replica import Replica, Row
 from ryu_apps.southbound.ovsdb.protocol.transaction import Transaction, json_map
 from vrouter_ovs.encapsulation import ENCAPSULATIONS, MPLS_GRE
-from vrouter_ovs.state import Key, TunnelPort
+from vrouter_ovs.state import ERSPAN, Key, TunnelPort, session_of
+
+NO_BFD = {"enable": "false"}
+"""A collector does not speak it."""
 
 
 def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
@@ -29,7 +32,7 @@ def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
         context.transaction, context.replica, context.view, context.spec
     )
     interval = str(spec.bfd_interval)
-    bfd = {
+    with_bfd = {
         "enable": "true", "min_rx": interval, "min_tx": interval,
         "mult": str(spec.bfd_multiplier),
     }  # fmt: skip
@@ -55,8 +58,13 @@ def tunnel_ports(context: Context, objects: Mapping[Key, TunnelPort]) -> None:
             present.add(uuid)
         if key in context.failing:
             continue
-        kind, options = _type_and_options(context.root, endpoint.encap, local, remote)
+        session = session_of(endpoint)
+        kind, options = (
+            _type_and_options(context.root, endpoint.encap, local, remote) if session is None
+            else _to_collector(*session, local, remote)
+        )
         mark = {TUNNEL_MARK: tunnel_mark(endpoint)}
+        bfd = with_bfd if session is None else NO_BFD
         with transaction.of(key):
             if uuid is None:
                 insertions.append(_insert_port(transaction, {
@@ -98,6 +106,17 @@ def _type_and_options(
         given = str(root["external_ids"].get(f"vnc-{encap}-port", ""))
         options["dst_port"] = str(port_number(given) or ovs.udp_port)
     return ovs.interface_type, options
+
+
+def _to_collector(
+    mirror_type: str, session: int, local: str, remote: str
+) -> tuple[str, dict[str, str]]:
+    """Likewise, for copies.  The session's number is the key of GRE; of ERSPAN the session id, and
+    the index, which the switch reads in hexadecimal."""
+    options = {"remote_ip": remote, "local_ip": local, "key": str(session)}
+    if mirror_type == ERSPAN:
+        return "erspan", {**options, "erspan_ver": "1", "erspan_idx": f"{session:x}"}
+    return "gre", options
 
 
 def _insert_port(transaction: Transaction, interface: Mapping[str, Any]) -> list:

@@ -18,6 +18,7 @@ from ryu_apps.control.config.rules.draft import (
     plain,
     profile,
 )
+from ryu_apps.control.config.rules.mirrors import ports as mirrored_ports
 from ryu_apps.control.config.rules.ports import (
     address_pairs,
     dhcp_options,
@@ -179,6 +180,7 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     trunks.untouched(draft, id)
     draft.delete("port", id)
     floatingips.port_changed(draft, old, None, context)
+    mirrored_ports.deleted(draft, id)
 
 
 def _owner_allowed(owner: str) -> None:

@@ -1,0 +1,1 @@
+"""What a request may do about copies of what ports send and receive."""
