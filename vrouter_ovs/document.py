@@ -159,7 +159,9 @@ EXAMPLES = (
     ),
     PhysicalNetwork("physnet1", 12),
     Segment(100, 12, 210, (DHCP4, DHCP6)),
-    Segment(101, 12),
+    Segment(101, 12, transparent=True),
+    Evi(104, transparent=True),
+    LocalPort("p11", 11, 104, _PLAIN, ((_PLAIN, "10.0.0.11"),), transparent=True),
     LocalPort("p10", 10, 100, _PLAIN, ((_PLAIN, "10.0.0.10"),), outward=(ARP, ASK_DHCP4)),
     Trunks(),
     LocalPort(

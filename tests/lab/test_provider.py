@@ -22,8 +22,10 @@ from lab.hosts.vm import PortSpec, Vm
 from lab.net import Namespace
 from lab.process import Daemon
 from lab.topology import Lab
+from lab.traffic import packets as p
 from lab.traffic.capture import Capture
 from lab.traffic.dhcp import Udhcpc
+from lab.traffic.frames import inject, udp4
 from lab.traffic.ipv6 import learned, link_local, listen
 from lab.traffic.ping import PingStream, ping, reach_all
 from lab.traffic.steady import Steady, plan
@@ -69,7 +71,7 @@ class Site:
             network.body = self.client.create(
                 "network", name=network.name, **{
                     "provider:network_type": "flat", "provider:physical_network": "physnet1",
-                    **(kind if network.vlan else {}),
+                    **(kind if network.vlan else {"vlan_transparent": True}),
                 },
             )
             fields = {"network_id": network.body["id"], "gateway_ip": None}
@@ -326,6 +328,45 @@ class DhcpServer:
 
     def stop(self) -> None:
         self._daemon.kill()
+
+
+def test_frames_of_a_guests_own_vlans(site: Site) -> None:
+    """On a flat network to and from the outside, in an overlay between hypervisors; a VLAN that is a
+    network's of its own stays that."""
+    flat, host = site.flat.vms, site.flat.host
+    overlay = Network("clear", 6)
+    overlay.body = site.client.create("network", name="clear", vlan_transparent=True)
+    assert overlay.body["vlan_transparent"] is True
+    overlay.subnet4 = site.client.create(
+        "subnet", cidr="10.6.0.0/24", ip_version=4, network_id=overlay.body["id"])
+    overlay.subnet6 = site.client.create(
+        "subnet", cidr="fd00:0:0:6::/64", ip_version=6, network_id=overlay.body["id"])
+    one, two = (site.add_vm(overlay, f"clear{number}", f"hv{number}") for number in (1, 3))
+    site.wait_active(one, two)
+    wait_until(lambda: ping(one.space, two.ip, 1).ok, "an answer", 10)
+    own = (p.DOT1Q, 5)
+
+    def datagram(source: Any, target: Any, mac: str, to: str) -> bytes:
+        return p.tagged(udp4((mac, to), (source.ip, target.ip), 7777), own)
+
+    for source, target, mac, to in (
+        (flat["flat1"], host, flat["flat1"].port.mac, host_mac(host)),
+        (host, flat["flat3"], host_mac(host), flat["flat3"].port.mac),
+        (flat["flat1"], flat["flat3"], flat["flat1"].port.mac, flat["flat3"].port.mac),
+        (one, two, one.port.mac, two.port.mac),
+    ):
+        with Capture(target.space, "eth0", "vlan 5 and udp port 7777") as heard:
+            wait_until(lambda source=source, target=target, mac=mac, to=to: (
+                inject(source, [datagram(source, target, mac, to)]) or heard.done
+            ), f"a frame of the VLAN at {target.name}", 10)
+    refused = {"provider:network_type": "vlan", "provider:physical_network": "physnet1",
+               "provider:segmentation_id": 99}
+    with pytest.raises(ApiError) as caught:
+        site.client.create("network", vlan_transparent=True, **refused)
+    assert caught.value.status == 400
+    for name in ("clear1", "clear3"):
+        site.remove_vm(overlay, name)
+    site.client.remove("network", overlay.body["id"])
 
 
 def test_it_goes_on_without_a_node(site: Site) -> None:

@@ -8,6 +8,7 @@ from vrouter_ovs.pipeline.dns import multicast_dns_flows
 from vrouter_ovs.pipeline.hops import ARRIVED, first_live, hop_actions, labelled, relay_actions
 from vrouter_ovs.pipeline.neighbor import flood_unknown_flows
 from vrouter_ovs.pipeline.terms import vni
+from vrouter_ovs.pipeline.transparent import transparent_flows
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Evi, LocalMac, RemoteMac
 
@@ -34,6 +35,8 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
             ),
             tag,
         ))
+    if evi.transparent:
+        flows += transparent_flows(evi.evi, tag)
     if evi.flood_unknown:
         flows += flood_unknown_flows(evi.evi, tag)
     return (*flows, *multicast_dns_flows(evi.evi, evi.mdns, tag))

@@ -27,6 +27,7 @@ from vrouter_ovs.numbers import (
 )
 from vrouter_ovs.pipeline.neighbor import MULTICAST
 from vrouter_ovs.pipeline.terms import vni
+from vrouter_ovs.pipeline.transparent import A_VLAN
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import LocalPort, PhysicalNetwork, Segment
 from vrouter_ovs.state.segments import ARP, ASK_DHCP4, ASK_DHCP6, ASK_ROUTER, DHCP4, DHCP6
@@ -51,8 +52,10 @@ def render_physical_network(physical: PhysicalNetwork) -> tuple[Flow, ...]:
 
 
 def render_segment(segment: Segment) -> tuple[Flow, ...]:
-    """Four flows, one where it does not send, and one for each kind of server.  Raises
-    PipelineError for what is no VID."""
+    """Four flows, one where it does not send, one where it is transparent, and one for each kind of
+    server.  Raises PipelineError for what is no VID, and for a VLAN that is to carry tags."""
+    if segment.vlan and segment.transparent:
+        raise PipelineError("a VLAN carries no second tag")
     if not 0 <= segment.vlan < 4095:
         raise PipelineError(f"no VID of a VLAN: {segment.vlan}")
     tag, evi = cookie(segment.key), ("evi", vni(segment.evi))
@@ -70,11 +73,14 @@ def render_segment(segment: Segment) -> tuple[Flow, ...]:
         *(
             Flow(
                 "receive", "served", (evi, ("from_segment", 1), *_ANSWERS[server]),
-                (("output_reg", "out_port"),), tag,
+                (("goto", "output"),), tag,
             )
             for server in segment.served
         ),
     )  # fmt: skip
+    if segment.transparent:
+        tags = (("in_port", segment.ofport), A_VLAN, ("from_segment", 0))
+        taken += (Flow("classify", "transparent", tags, (*enter[:-1], ("goto", "bridge")), tag),)
     if not segment.sends:
         return taken
     tagged = (("push_vlan",), ("set_field", "vlan_vid", vid)) if vid else ()

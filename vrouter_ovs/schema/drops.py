@@ -71,3 +71,4 @@ class DropReason(IntEnum):
     OTHER_VLAN = 40, "no network that is here has this VLAN of the physical network"
     NO_SEGMENT = 41, "the network has no physical segment here"
     SENDER = 60, "a bridged frame never goes back to the port that it came from"
+    TAGGED = 42, "a frame of a VLAN is bridged in its network, and never routed"

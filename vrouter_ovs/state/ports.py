@@ -27,6 +27,7 @@ class LocalPort(StateBase):
     nobody's own (see :class:`Neighbor`).
     ``outward``: of :data:`~vrouter_ovs.state.segments.OUTWARD`, where its network has a physical
     segment.
+    ``transparent``: as of its :class:`Evi`.
     ``standby``: "" where the port is; else :data:`STANDBY` or :data:`STANDBY_WATCHED`.
     ``parent``, ``vlan``: of a trunk's subport the OpenFlow port that carries it, and in which VLAN;
     its ``ofport`` is one of :data:`~vrouter_ovs.numbers.SUBPORT_NUMBERS`.
@@ -45,6 +46,7 @@ class LocalPort(StateBase):
     outward: tuple[str, ...] = ()
     parent: int = 0
     vlan: int = 0
+    transparent: bool = False
 
     @property
     def key(self) -> Key:

@@ -35,7 +35,8 @@ class Segment(StateBase):
 
     ``ofport``: as of the :class:`PhysicalNetwork`.  ``vlan``: the VID, or 0 for untagged frames.
     ``served``: of :data:`SERVERS`, which of them there are to answer VMs.  ``sends``: whether
-    anything goes to the segment; else frames of it are taken alone.
+    anything goes to the segment; else frames of it are taken alone.  ``transparent``: of untagged
+    frames, so are those of VLANs that no other segment has.
 
     What comes from the segment reaches local ports alone: no tunnel, and no segment again.  What a
     local port sends to all, or to a MAC that is not known, goes to the segment too.
@@ -47,6 +48,7 @@ class Segment(StateBase):
     vlan: int = 0
     served: tuple[str, ...] = ()
     sends: bool = True
+    transparent: bool = False
 
     @property
     def key(self) -> Key:

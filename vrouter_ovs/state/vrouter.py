@@ -38,6 +38,7 @@ class Evi(StateBase):
     ``mdns``: where multicast DNS goes (RFC 6762): :data:`MDNS_FLOOD`, as all multicast;
     :data:`MDNS_LOCAL`, to ports of this vrouter alone; :data:`MDNS_ANSWER`, to the node alone.
     ``label``: the MPLS label by which others send to it (RFC 7432 section 9.2.1); 0: none.
+    ``transparent``: frames of a VLAN are carried as they are, else they end.
     """
 
     kind: ClassVar[str] = "evi"
@@ -45,6 +46,7 @@ class Evi(StateBase):
     flood_unknown: bool = False
     mdns: str = MDNS_FLOOD
     label: int = 0
+    transparent: bool = False
 
     @property
     def key(self) -> Key:

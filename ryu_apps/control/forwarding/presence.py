@@ -151,7 +151,7 @@ class Presence:
         label = ids.evi_label(network.rd_index) if self._takes_mpls(element) else 0
         # Who is on a physical segment is known to nobody.
         floods = network.flood_unknown or bool(network.physical_network)
-        return Evi(vni, floods, network.mdns, label)
+        return Evi(vni, floods, network.mdns, label, network.vlan_transparent)
 
     def _vrf(self, element: str, vni: int) -> Vrf:
         labels: tuple[int, ...] = ()

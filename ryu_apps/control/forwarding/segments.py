@@ -92,7 +92,10 @@ class Segments:
             if attachment.ofport > 0:
                 self._end_others(key, attachment.name, network.vlan_id)
                 served = served_outside(self._config, network)
-                wanted = Segment(vni, attachment.ofport, network.vlan_id, served)
+                wanted = Segment(
+                    vni, attachment.ofport, network.vlan_id, served,
+                    transparent=network.vlan_transparent,
+                )
         elif network is not None and not physical:
             wanted = self._linger(key)
         if wanted is None and attachment is None:

@@ -199,7 +199,7 @@ class Ports:
         item = LocalPort(
             place.port_id, place.ofport, place.evi, place.mac, place.allowed, place.port_security,
             place.policy, place.shared, standby, parent=place.parent, vlan=place.vlan,
-            outward=place.outward,
+            outward=place.outward, transparent=place.transparent,
         )
         self._desired.put(place.element, ("evi", place.evi), item)
         punt = Punt(place.port_id, place.ofport, self.count_new)

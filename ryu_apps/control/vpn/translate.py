@@ -107,6 +107,7 @@ class BoundPort(NamedTuple):
     parent: int = 0
     vlan: int = 0
     outward: tuple[str, ...] = ()
+    transparent: bool = False
     limits: PortLimits = NO_LIMITS
     floating: tuple[FloatingAddress, ...] = ()
 
@@ -263,6 +264,7 @@ def bound_port(
         if port.port_security_enabled
         else (),
         outward=outward(config, network),
+        transparent=network.vlan_transparent,
         limits=limits_of(config, port),
     )
 

@@ -45,7 +45,6 @@ class NetworkUpdate(standard.Described):
     flood_unknown: bool = Field(False, alias="vpn:flood_unknown")
     mdns: Mdns = Field("", alias="vpn:mdns")
     igmp_snooping: bool | None = Field(None, alias="vpn:igmp_snooping")
-    vlan_transparent: only(False) = None
     vlan_qinq: only(False) = Field(None, alias="qinq")
     qos_policy_id: UuidOrNone = None
     segments: only([]) = None
@@ -54,6 +53,7 @@ class NetworkUpdate(standard.Described):
 
 class NetworkCreate(NetworkUpdate, standard.Owned):
     availability_zone_hints: Names = []
+    vlan_transparent: bool = False
 
 
 class Within(NamedTuple):
@@ -89,6 +89,7 @@ def view(item: Network, within: Within) -> View:
         "vpn:flood_unknown": item.flood_unknown,
         "vpn:mdns": item.mdns,
         "vpn:igmp_snooping": item.igmp_snooping,
+        "vlan_transparent": item.vlan_transparent,
         "dns_domain": item.dns_domain,
         "qos_policy_id": item.qos_policy_id or None,
         **standard.standard(item),
@@ -146,13 +147,15 @@ COLLECTION = Collection(
         "availability_zone_hints": list_of(), "availability_zones": list_of(),
         "vpn:rd_index": INTEGER, "vpn:import_targets": list_of(), "vpn:export_targets": list_of(),
         "vpn:flood_unknown": BOOLEAN, "vpn:mdns": STRING, "vpn:igmp_snooping": BOOLEAN,
-        "dns_domain": STRING, "qos_policy_id": or_null("string"),
+        "dns_domain": STRING, "vlan_transparent": BOOLEAN, "qos_policy_id": or_null("string"),
     },
     extensions={
         "external-net": ("Neutron external network", "Networks that routers have gateways on"),
         "net-mtu": ("Network MTU", "The MTU of a network"),
         "net-mtu-writable": ("Network MTU (writable)", "The MTU of a network can be set"),
         "provider": ("Provider Network", "Type, physical network and VNI or VLAN of a network"),
+        "vlan-transparent": (
+            "Vlantransparent", "Networks that carry frames of VLANs of their guests' own"),
         "vpn": ("VPN attributes", "RD index, VNI and route targets of networks and routers"),
     },
 )

@@ -212,6 +212,7 @@ def local_ports(draw: st.DrawFn, in_evi: st.SearchStrategy[int] = vnis) -> Local
     port = LocalPort(
         str(draw(st.uuids())), draw(ofports), draw(in_evi), draw(macs), allowed,
         draw(st.booleans()), draw(policies), shared,
+        transparent=draw(st.booleans()),
         outward=draw(st.one_of(st.just(()), st.sets(st.sampled_from(OUTWARD)).map(tuple))),
     )  # fmt: skip
     if draw(st.integers(0, 3)):
@@ -330,9 +331,12 @@ def watching(draw: st.DrawFn, of_vnis: st.SearchStrategy[int] = vnis) -> RemoteM
 objects = st.one_of(
     st.builds(PhysicalNetwork, st.text("abc", min_size=1), ofports),
     st.builds(Segment, vnis, ofports, vlans, served, st.booleans()),
+    st.builds(Segment, vnis, ofports, st.just(0), served, st.booleans(), st.just(True)),
     st.builds(Vrouter, macs, st.integers(1280, 65485).map(lambda mtu: ((VXLAN, mtu),))),
     tunnels,
-    st.builds(Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES), labels),
+    st.builds(
+        Evi, vnis, st.booleans(), st.sampled_from(MDNS_MODES), labels, st.booleans(),
+    ),
     st.builds(DnsServer, vnis, addresses),
     st.builds(Metadata),
     mirrors,
@@ -373,7 +377,9 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
     few_vnis = st.sampled_from(draw(st.lists(vnis, min_size=1, max_size=3, unique=True)))
     kinds = st.one_of(
         tunnels,
-        st.builds(Evi, few_vnis, st.booleans(), st.sampled_from(MDNS_MODES)),
+        st.builds(
+            Evi, few_vnis, st.booleans(), st.sampled_from(MDNS_MODES), st.just(0), st.booleans(),
+        ),
         st.builds(DnsServer, few_vnis, addresses),
         st.builds(Metadata),
         st.builds(Vrf, few_vnis, macs),

@@ -17,12 +17,15 @@ from vrouter_ovs.state import (
     Evi,
     Flood,
     FloodRemotes,
+    Gateway,
     LocalPort,
     Neighbor,
     PhysicalNetwork,
     Policy,
+    RemoteMac,
     Segment,
     Tunnel,
+    Vrf,
     Vrouter,
 )
 from vrouter_ovs.state.segments import OUTWARD, SERVERS
@@ -141,3 +144,75 @@ def test_servers_of_the_segment_answer(send: Send) -> None:
     assert other.sent == [] and other.tracked, "all else is the security groups' to judge"
     flat = answer.replace(mac(1), mac(3))
     assert send("p9", f"{flat},udp_src=67,udp_dst=68").sent == [], "nobody is asked there"
+
+
+@pytest.fixture(scope="module")
+def transparent(sandbox) -> Iterator[Send]:
+    """VMs 1 and 2 of an overlay and 3 of the untagged frames, networks that carry tags; 2 has no
+    port security.  VLAN 210 of the physical network is that of another network, with VM 4."""
+    sandbox.add_ports(4)
+    openflow = sandbox.connect()
+    openflow.clear()
+
+    def port(n: int, evi: int, secure: bool = True) -> LocalPort:
+        pair = (mac(n), ip4(n))
+        return LocalPort(f"p{n}", n, evi, mac(n), (pair,), secure, transparent=evi != 102)
+
+    far = BridgedHop(Endpoint("192.0.2.2"), VLAN_EVI)
+    openflow.install([
+        Vrouter("02:00:00:00:00:01"), Tunnel(Endpoint("192.0.2.2"), 22),
+        Evi(VLAN_EVI, transparent=True), Evi(FLAT_EVI, flood_unknown=True, transparent=True),
+        Evi(102, flood_unknown=True), Flood(VLAN_EVI, (1, 2)), Flood(FLAT_EVI, (3,)),
+        Flood(102, (4,)), FloodRemotes(VLAN_EVI, (far,)), Gateway(VLAN_EVI, 900, GATEWAY, ()),
+        Vrf(900, "02:00:00:00:00:01"), Neighbor(VLAN_EVI, ip4(2), mac(2), ofport=2),
+        RemoteMac(VLAN_EVI, mac(0x70), (far,)),
+        port(1, VLAN_EVI), port(2, VLAN_EVI, False), port(3, FLAT_EVI), port(4, 102),
+        PhysicalNetwork("physnet1", 9), Segment(FLAT_EVI, 9, transparent=True),
+        Segment(102, 9, VID),
+    ])  # fmt: skip
+    yield lambda port, packet: trace(sandbox, f"in_port={port},{packet}")
+    openflow.close()
+
+
+GATEWAY = "02:00:00:00:00:fe"
+OWN_TAG = "vlan_tci=0x1005"
+
+
+def test_frames_of_a_vlan_are_carried_as_they_are(send: Send, transparent: Send) -> None:
+    ip = f"ip,dl_src={mac(1)},nw_src={ip4(1)},nw_dst={ip4(2)},{OWN_TAG}"
+    found = transparent("p1", f"{ip},dl_dst={mac(2)}")
+    assert found.sent == ["p2"] and "pop_vlan" not in found.actions
+    assert transparent("p1", f"{ip},dl_dst={mac(0x70)}").sent == [("192.0.2.2", VLAN_EVI)]
+    group = transparent("p1", f"{ip},dl_dst={BROADCAST}").sent
+    assert set(group) == {"p2", ("192.0.2.2", VLAN_EVI)}
+    ask = arp(1, 2).replace(f"dl_src={mac(1)}", f"dl_src={mac(1)},{OWN_TAG}")
+    assert "p2" in transparent("p1", ask).sent, "nobody answers for another in a VLAN"
+    arrived = f"tun_id={VLAN_EVI},tun_src=192.0.2.2,dl_src={mac(0x70)},{OWN_TAG}"
+    assert transparent("t22", f"{arrived},dl_dst={mac(1)},dl_type=0x800").sent == ["p1"]
+
+
+def test_a_vlan_hides_nothing_and_leads_nowhere_else(send: Send, transparent: Send) -> None:
+    forged = f"ip,dl_src={mac(1)},nw_src={ip4(7)},nw_dst={ip4(2)},{OWN_TAG},dl_dst={mac(2)}"
+    assert transparent("p1", forged).sent == []
+    assert transparent("p2", forged.replace(mac(1), mac(7)).replace(mac(2), mac(1))).sent == ["p1"]
+    routed = f"ip,dl_src={mac(1)},nw_src={ip4(1)},nw_dst=10.9.0.1,{OWN_TAG},dl_dst={GATEWAY}"
+    found = transparent("p1", routed)
+    assert found.sent == [] and "controller" not in found.actions
+    dhcp = f"{DHCP.replace(mac(1), mac(2))},udp_src=68,udp_dst=67,{OWN_TAG}"
+    assert "p1" in transparent("p2", dhcp).sent and "controller" not in (
+        transparent("p2", dhcp).actions), "it is for a server in that VLAN"
+    asked = transparent("p1", f"{DHCP},udp_src=68,udp_dst=67,{OWN_TAG}")
+    assert asked.sent == [] and "controller" not in asked.actions
+
+
+def test_untagged_and_other_vlans_of_a_physical_network(send: Send, transparent: Send) -> None:
+    ip = f"ip,dl_src={mac(3)},nw_src={ip4(3)},nw_dst={ip4(99)},dl_dst={OUTSIDE},{OWN_TAG}"
+    found = transparent("p3", ip)
+    assert found.sent == ["p9"] and "vlan" not in found.actions
+    back = f"dl_src={OUTSIDE},dl_dst={mac(3)},dl_type=0x88b5"
+    assert transparent("p9", f"{back},{OWN_TAG}").sent == ["p3"]
+    assert transparent("p9", back).sent == ["p3"]
+    assert transparent("p9", f"{back},{TAG}").sent == [], "that VLAN is another network's"
+    assert transparent("p9", f"{back.replace(mac(3), mac(4))},{TAG}").sent == ["p4"]
+    other = f"ip,dl_src={mac(4)},nw_src={ip4(4)},nw_dst={ip4(99)},dl_dst={OUTSIDE}"
+    assert transparent("p4", f"{other},{OWN_TAG}").sent == []

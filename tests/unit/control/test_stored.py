@@ -36,8 +36,8 @@ KEYS = {
         "id", "vni", "rd_index", *HEAD, "admin_state_up", "shared", "mtu", "port_security_enabled",
         "import_targets", "export_targets", "dns_domain", "flood_unknown", "mdns",
         "availability_zone_hints", "segment_name", "segment_description", "segment_tags",
-        "external", "network_type", "physical_network", "vlan_id", "qos_policy_id",
-        "igmp_snooping", *TAIL,
+        "external", "network_type", "physical_network", "vlan_id", "vlan_transparent",
+        "qos_policy_id", "igmp_snooping", *TAIL,
     ),
     "subnet": (
         "id", "network_id", "cidr", *HEAD, "gateway_ip", "enable_dhcp", "allocation_pools",

@@ -32,7 +32,7 @@ NOTHING = "00000000-0000-4000-8000-000000000000"
     (b'{"network": {"mtu": -1}}', "mtu"), (b'{"network": {"mtu": NaN}}', "NaN"),
     (b'{"network": {"admin_state_up": "maybe"}}', "admin_state_up"),
     (b'{"network": {"router:external": "outside"}}', "router:external"),
-    (b'{"network": {"vlan_transparent": true}}', "not supported"),
+    (b'{"network": {"qinq": true}}', "not supported"),
     (b'{"network": {"name": "\\ud800"}}', "surrogate"),
     (b"[" * 50_000, "not valid JSON"),
     (b'{"network": {' + b",".join(b'"k%d": 1' % i for i in range(9000)) + b"}}", "'k0, k1, k2, k"),

@@ -29,6 +29,7 @@ from vrouter_ovs.pipeline.ports.subport import subport_flows
 from vrouter_ovs.pipeline.punt import to_node
 from vrouter_ovs.pipeline.segment import outward_flows
 from vrouter_ovs.pipeline.terms import claimed_terms, prefix_term, vni
+from vrouter_ovs.pipeline.transparent import tagged_flow
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import STANDBY_WATCHED, LocalPort
 
@@ -71,6 +72,7 @@ def render_port(port: LocalPort) -> tuple[Flow, ...]:
         *guard.values(),
         *outward_flows(port, tag),
         *(subport_flows(port, tag) if port.vlan else ()),
+        *([tagged_flow(port.ofport, tag)] if port.transparent else ()),
     )
 
 

@@ -15,10 +15,11 @@ TABLES: tuple[Table, ...] = (
         " answers it, are punted before policy is asked, as DHCP is.",
         matches=names(
             "evi eth_dst eth_type arp_op ipv4_dst ipv6_src ipv6_dst ip_proto udp_dst tcp_dst"
-            " icmpv6_type"
+            " icmpv6_type vlan_vid"
         ),
         miss="track",
         priorities=(
+            Priority("tagged", 400, "frames of a VLAN, in a network that carries them"),
             Priority(
                 "punt", 350, "DNS, metadata, and multicast DNS where the node answers it"
             ),

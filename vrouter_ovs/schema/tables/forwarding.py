@@ -118,9 +118,15 @@ TABLES: tuple[Table, ...] = (
         "route",
         "Longest prefix match in the VRF; the gateways' own addresses before it. To the node"
         " goes what a router answers with an error: a TTL that is used up, no route.",
-        matches=names("vrf evi from_tunnel eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ip_ttl"),
+        matches=names(
+            "vrf evi vlan_vid from_tunnel eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ip_ttl"
+        ),
         miss=DropReason.NO_ROUTE,
         priorities=(
+            Priority(
+                "tagged", 1010, "frames of a VLAN, in a network that carries them",
+                DropReason.TAGGED,
+            ),
             Priority("gateway", 1000, "a gateway's own address"),
             Priority(
                 "never_routed",

@@ -51,6 +51,11 @@ TABLES: tuple[Table, ...] = (
                 " the frame looked at again",
             ),
             Priority(
+                "transparent",
+                1040,
+                "frames of a VLAN in a network that carries them as they are",
+            ),
+            Priority(
                 "never_forwarded",
                 1000,
                 "frames of a VLAN, of the link alone, or from a group",
@@ -123,11 +128,23 @@ TABLES: tuple[Table, ...] = (
         " announce. Nobody is a router or a DHCP server, also not behind IPv6 extension headers"
         " or in fragments; what the switch cannot read to its end is dropped.",
         matches=names(
-            "in_port unsecured eth_src eth_type ipv4_src ipv6_src ip_frag ip_proto udp_src udp_dst"
-            " arp_op arp_spa arp_tpa arp_sha icmpv6_type nd_target nd_sll claimed_mac claimed_ip3"
+            "evi vlan_vid in_port unsecured eth_src eth_type ipv4_src ipv6_src ip_frag ip_proto"
+            " udp_src udp_dst arp_op arp_spa arp_tpa arp_sha icmpv6_type nd_target nd_sll"
+            " claimed_mac claimed_ip3"
         ),
         miss=DropReason.SPOOFED,
         priorities=(
+            Priority(
+                "tagged_unsecured",
+                330,
+                "frames of a VLAN, of a port without port security, in a network that carries them",
+            ),
+            Priority(
+                "tagged",
+                325,
+                "what asks DHCP servers or routers in a VLAN, of a port with port security",
+                DropReason.SPOOFED,
+            ),
             Priority(
                 "outward",
                 310,
@@ -155,7 +172,7 @@ TABLES: tuple[Table, ...] = (
             Priority("pair", 95, "ARP of what an allowed address pair adds"),
         ),
         sets=names("notify"),
-        next=("target", "announce", "proxy", "bridge", "punt", "known"),
+        next=("target", "announce", "proxy", "track", "bridge", "punt", "known"),
     ),
     Table(
         50,

@@ -73,7 +73,7 @@ def local_port() -> Callable[[LocalPort], tuple[Encoded, ...]]:
 
     def fill(obj: LocalPort) -> tuple[Encoded, ...]:
         policy, number = obj.policy, obj.evi
-        if obj.shared or obj.standby or obj.outward or obj.vlan:
+        if obj.shared or obj.standby or obj.outward or obj.vlan or obj.transparent:
             return encode_rendered(obj)
         if not (0 < number < 1 << 24 and 0 <= policy < INBOUND):
             return encode_rendered(obj)

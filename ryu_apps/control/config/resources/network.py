@@ -30,7 +30,8 @@ class Network(Resource):
 
     ``network_type``: :data:`VXLAN`, or :data:`FLAT` and :data:`VLAN` where it is one segment with
     what is on ``physical_network``; ``vlan_id``: of a VLAN.  It has its VNI all the same: by it the
-    system's nodes know it, and it may become an overlay."""
+    system's nodes know it, and it may become an overlay.  ``vlan_transparent``: frames of VLANs of
+    its guests' own are carried as they are."""
 
     vni: int
     rd_index: int
@@ -52,6 +53,7 @@ class Network(Resource):
     network_type: str = "vxlan"
     physical_network: str = ""
     vlan_id: int = 0
+    vlan_transparent: bool = False
     qos_policy_id: str = ""
 
     @property

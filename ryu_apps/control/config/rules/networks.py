@@ -57,6 +57,7 @@ def create(draft: Draft, body: dict[str, Any], context: Context) -> Network:
             igmp_snooping=_igmp_snooping(body, context),
             availability_zone_hints=zone_hints(body.get("availability_zone_hints")),
             external=body.get("external") or False,
+            vlan_transparent=provider.transparent(body, provided),
             qos_policy_id=qos.chosen(draft, "network", name, {"qos_policy_id": policy}),
             **common(body, context),
         ),

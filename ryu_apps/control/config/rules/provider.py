@@ -72,6 +72,17 @@ def requested(draft: Draft, body: dict[str, Any], project_id: str, than: str = "
     return Provided(VLAN, physical, vlan)
 
 
+def transparent(body: dict[str, Any], provided: Provided) -> bool:
+    """Whether a network is to carry frames of VLANs of its guests' own.  Raises RuleError 400 where
+    it is one of VLANs itself: a frame has one tag."""
+    if body.get("vlan_transparent") and provided.network_type == VLAN:
+        raise bad_request(
+            "Backend does not support VLAN Transparency of a vlan network: its frames have a tag "
+            "already. vxlan and flat networks can have it.", "VlanTransparencyDriverError",
+        )
+    return body.get("vlan_transparent") or False
+
+
 def check_physical_network(name: str) -> None:
     """Raises RuleError 400 for what no hypervisor can be attached to."""
     if not is_physical_network(name):
@@ -114,6 +125,7 @@ def changed(draft: Draft, old: Network, body: dict[str, Any], context: Context) 
             "before.", "InvalidInput",
         )
     made = requested(draft, {**body, "network_type": kind}, old.project_id, old.id)
+    transparent({"vlan_transparent": old.vlan_transparent}, made)
     interfaces = draft.config.interfaces_by_network.get(old.id)
     if interfaces:
         raise no_router(old.id, made.physical_network)
