@@ -331,8 +331,7 @@ class DhcpServer:
 
 
 def test_frames_of_a_guests_own_vlans(site: Site) -> None:
-    """On a flat network to and from the outside, in an overlay between hypervisors; a VLAN that is a
-    network's of its own stays that."""
+    """On a flat network to and from the outside, and in an overlay between hypervisors."""
     flat, host = site.flat.vms, site.flat.host
     overlay = Network("clear", 6)
     overlay.body = site.client.create("network", name="clear", vlan_transparent=True)
