@@ -17,6 +17,7 @@ from ryu_apps.control.config.protocols import protocol_number
 from ryu_apps.control.config.provider_networks import served_outside
 from ryu_apps.control.config.service_addresses import is_resolver
 from ryu_apps.control.explain.chains import chain_stages
+from ryu_apps.control.explain.limits import limit_stages
 from ryu_apps.control.explain.path import (
     DROP,
     PASS,
@@ -93,12 +94,14 @@ def explain(
         bridged = subnet is not None and contains(subnet.cidr, packet.destination)
         sender, receiver = (port, target) if bridged else (None, None)
         stages += _group_stage(config, port, EGRESS, packet, "egress rules", receiver)
+        stages += limit_stages(config, port, EGRESS, observed)
         stages += chain_stages(config, port, packet, "service chain", states)
         stages.append(path_stage)
         back = packet.reply()
         if target is not None:
             stages.append(_status(target, states))
             stages += _group_stage(config, target, INGRESS, packet, "ingress rules", sender)
+            stages += limit_stages(config, target, INGRESS, observed)
             stages += _reply(config, target, EGRESS, back, "reply egress rules", sender)
             stages += chain_stages(config, target, back, "reply service chain", states)
         if path_stage.verdict == PASS:

@@ -17,6 +17,7 @@ from ryu_apps.control.explain.path import DROP, PASS, UNKNOWN, Stage
 from ryu_apps.control.explain.rules import Packet
 from ryu_apps.control.kinds import attachments_of
 from ryu_apps.control.links.paths import underlay_paths
+from ryu_apps.control.ports.limits import objects_of as limit_objects
 from ryu_apps.control.vpn.encapsulations import choose_encapsulation
 from ryu_apps.control.vpn.instance import Lookup
 from ryu_apps.control.vpn.translate import BoundPort
@@ -94,6 +95,18 @@ class Forwarding:
         except Stop as stop:
             return Stage(STAGE, *stop.stage, port.id)
         return None
+
+    def limits(self, port: Port) -> str:
+        """Why a port is not held to its limits; "": it is, or another node knows."""
+        bound = self._world.ports.bound.get(port.id)
+        if bound is None:
+            return ""
+        try:
+            for one in limit_objects(bound):
+                self._have(bound.element, one.key, "is not told of them")
+        except Stop as stop:
+            return stop.stage[1]
+        return ""
 
     # ------------------------------------------------------------ objects
 

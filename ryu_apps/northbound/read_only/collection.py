@@ -22,8 +22,10 @@ class ReadOnly:
 
     ``items(environment, call, filters)``: all that this client sees; it takes out of ``filters``
     what it heeds itself.  ``attributes``: all that each has, with their types; ``filter_only``:
-    what lists can be filtered by besides.  ``key``: the attribute by which one is asked for; "" for
-    none.  ``title``: as it stands in errors.  ``words``: of several, for the OpenAPI document.
+    what lists can be filtered by besides.  ``details``: what only one by itself shows, to whom the
+    rule ``detail_rule`` lets see it, if there is one; others are refused.  ``key``: the attribute
+    by which one is asked for; "" for none.  ``title``: as it stands in errors.  ``words``: of
+    several, for the OpenAPI document.
     """
 
     path: str
@@ -35,6 +37,8 @@ class ReadOnly:
     attributes: Attributes
     key: str = "id"
     filter_only: frozenset[str] = frozenset()
+    details: frozenset[str] = frozenset()
+    detail_rule: str = ""
     extensions: Extensions = field(default_factory=dict)
 
     def routes(self, environment: Environment) -> list[Route]:
@@ -73,13 +77,18 @@ class ReadOnly:
             return {**item, "id": item[self.key]}
         return {**item, "id": " ".join(map(str, item.values()))}
 
-    def _select(self, item: View, fields: set[str]) -> View:
+    def _select(self, item: View, fields: set[str], whole: bool = False) -> View:
         hidden = item.keys() - self.attributes.keys() | self.filter_only
-        return listing.select(item, fields, hidden)
+        return listing.select(item, fields, hidden if whole else hidden | self.details)
 
     def _show(self, environment: Environment, call: Call, id: str) -> Reply:
+        if self.detail_rule and not call.authority.regardless(self.detail_rule):
+            raise ApiError(
+                403, "PolicyNotAuthorized",
+                f"rule:{self.detail_rule} is disallowed by policy: it is not yours to see.",
+            )
         fields = {part for text in call.query.getall("fields") for part in text.split(",")}
         for item in self.items(environment, call, {self.key: {id}}):
             if item[self.key] == id:
-                return Reply(200, {self.name: self._select(item, fields - {""})})
+                return Reply(200, {self.name: self._select(item, fields - {""}, whole=True)})
         raise ApiError(404, f"{self.title}NotFound", f"{self.title} {id} could not be found.")

@@ -60,12 +60,8 @@ def _items(environment: Environment, call: Call, filters: dict[str, set[str]]) -
     for type, supported in _ALL.items():
         if not (supported or every):
             continue
-        view: View = {"type": type}
-        if call.authority.regardless(QOS_RULE_TYPE_DETAILS):
-            view["drivers"] = [
-                {"name": DRIVER, "supported_parameters": _PARAMETERS[type]}
-            ] if supported else []
-        found.append(view)
+        drivers = [{"name": DRIVER, "supported_parameters": _PARAMETERS[type]}] if supported else []
+        found.append({"type": type, "drivers": drivers})
     return found
 
 
@@ -82,6 +78,8 @@ QOS_RULE_TYPES = ReadOnly(
     },
     key="type",
     filter_only=frozenset({"all_supported", "all_rules"}),
+    details=frozenset({"drivers"}),
+    detail_rule=QOS_RULE_TYPE_DETAILS,
     extensions={
         "qos-rule-type-details": (
             "Details of QoS rule types", "What the rules of a type can say here"),

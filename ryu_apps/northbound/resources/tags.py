@@ -33,7 +33,12 @@ class Tags:
         self._env = environment
 
     def routes(self) -> list[Route]:
-        root = f"{self._handlers.collection.root}/{{id}}/tags"
+        collection = self._handlers.collection
+        # Neutron has those of QoS policies at /v2.0/policies, without the first part.
+        roots = dict.fromkeys((collection.root, f"/v2.0/{collection.path.rpartition('/')[2]}"))
+        return [route for root in roots for route in self._below(f"{root}/{{id}}/tags")]
+
+    def _below(self, root: str) -> list[Route]:
         tag = self._handlers.tag
         one = f"{root}/{{tag}}"
         return [

@@ -27,7 +27,10 @@ from ryu_apps.control.config.resources.qos_rules import (
     QosMinimumBandwidthRule,
     QosPacketRateLimitRule,
 )
-from tests.unit.control.ports_support import node
+from ryu_apps.control.explain.explain import explain
+from ryu_apps.control.explain.forwarding import Forwarding
+from ryu_apps.views.checks.limits import of
+from tests.unit.control.ports_support import node, port
 from vrouter_ovs.state import Limits, MeterPool
 from vrouter_ovs.state.limits import RECEIVED, SENT, is_limit_meter, limit_meter
 from vrouter_ovs.state.meters import KILOBITS, PACKETS, meter_pools, meters
@@ -85,11 +88,11 @@ def test_the_order_of_rules_does_not_matter(rules):
     ("", "gold"), ("", "slow"), ("compute:nova", "network:dhcp"),
 ))  # fmt: skip
 def test_a_port_is_held_to_its_own_policy_or_its_networks(own, network, owner):
-    port = Port("p", "n", "fa:16:3e:00:00:01", device_owner=owner, qos_policy_id=own)
-    made = config(("network", Network("n", 1, 1, qos_policy_id=network)), ("port", port))
+    held = Port("p", "n", "fa:16:3e:00:00:01", device_owner=owner, qos_policy_id=own)
+    made = config(("network", Network("n", 1, 1, qos_policy_id=network)), ("port", held))
     wanted = own or ("" if owner.startswith("network:") else network)
-    assert policy_of(made, port) == wanted
-    assert limits_of(made, port) == (policy_limits(made, wanted) if wanted else NO_LIMITS)
+    assert policy_of(made, held) == wanted
+    assert limits_of(made, held) == (policy_limits(made, wanted) if wanted else NO_LIMITS)
     if not owner.startswith("network:"):
         for policy in ("gold", "slow"):
             assert list(ports_with(made, policy)) == (["p"] if policy == wanted else [])
@@ -120,8 +123,8 @@ def test_a_vrouter_has_the_limits_of_its_ports_and_follows_their_changes():
     assert of_limits(one) == {}
     for rule in RULES:
         one.set(kind_of(rule), rule.id, rule)
-    port = one.inputs.config["port", "vm"]
-    one.set("port", "vm", replace(port, qos_policy_id="gold"))
+    vm = one.inputs.config["port", "vm"]
+    one.set("port", "vm", replace(vm, qos_policy_id="gold"))
     one.flush()
     found = of_limits(one)
     assert found["limits", "vm"] == Limits("vm", 5, (KILOBITS, PACKETS), (KILOBITS,), 46)
@@ -141,7 +144,7 @@ def test_a_vrouter_has_the_limits_of_its_ports_and_follows_their_changes():
     one.set("bandwidth_limit_rule", "r2", None)
     one.flush()
     assert of_limits(one)["limits", "vm"] == Limits("vm", 5, (KILOBITS, PACKETS), (), 46)
-    one.set("port", "vm", port)
+    one.set("port", "vm", vm)
     one.flush()
     assert of_limits(one) == {}
 
@@ -163,3 +166,35 @@ def test_a_networks_policy_is_that_of_its_ports_which_take_it_along():
     one.set("port", "vm", None)
     one.flush()
     assert of_limits(one) == {}
+
+
+def test_explain_names_the_limits_on_the_way_and_what_the_switch_says():
+    one = node()
+    one.bind("e0", "tap0", "vm", 5)
+    one.set("port", "other", port("other"))
+    one.bind("e0", "tap1", "other", 6)
+    for rule in RULES:
+        one.set(kind_of(rule), rule.id, rule)
+    for id, policy in (("vm", "gold"), ("other", "gold")):
+        one.set("port", id, replace(port(id), qos_policy_id=policy))
+    one.flush()
+    one.ack("e0")
+    one.flush()
+    world = one.world
+
+    def stages() -> dict[str, str]:
+        found = explain(world.config, "vm", "other", observed=Forwarding(world))
+        return {stage["stage"]: stage["reason"] for stage in found["stages"]}
+
+    found = stages()
+    assert found["egress limits"].startswith(
+        "at most 1000 kbit/s, 800 kbit at once, at most 2000 packets/s, 1600 packets at once, "
+        "marked with the DSCP 46: its QoS policy")
+    assert "at most 5000 kbit/s" in found["ingress limits"]
+    assert "not so now" not in found["egress limits"]
+    assert of(world).ok
+    one.refuse("e0", ("meterpool", "vm sent kilobits"))
+    one.settle()
+    assert "refused" in stages()["egress limits"]
+    check = of(world)
+    assert not check.ok and "port vm at" in check.detail

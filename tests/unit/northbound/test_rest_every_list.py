@@ -41,7 +41,7 @@ EVERY = [
              parent=one.parent)
       for one in COLLECTIONS),
     *(Listed(f"/v2.0/{one.path}", one.plural, one.attributes,
-             frozenset(one.attributes) - one.filter_only, False, one.key)
+             frozenset(one.attributes) - one.filter_only - one.details, False, one.key)
       for one in READ_ONLY),
 ]
 
@@ -178,7 +178,7 @@ def test_only_what_is_asked_for_is_shown(node, listed):
     for name in sorted(listed.shown):
         for one in items(node, listed, ("fields", name)):
             assert set(one) == {name}
-    if every and listed.key:
+    if every and listed.key and len(listed.shown) > 1:
         first, second = sorted(listed.shown)[:2]
         for query in ([("fields", first), ("fields", second)], [("fields", f"{first},{second}")]):
             assert all(set(one) == {first, second} for one in items(node, listed, *query))

@@ -198,11 +198,29 @@ def test_who_is_limited_does_not_lift_the_limit(node):
     node.refused("PUT", f"/v2.0/ports/{port}", body, 404, "QosPolicyNotFound", headers=RED)
 
 
+def test_tags_are_where_clients_look_for_them(node):
+    one = policy(node)
+    for path in (f"/v2.0/policies/{one}", f"/v2.0/qos/policies/{one}"):
+        node.call("PUT", f"{path}/tags", {"tags": ["a"]})
+        assert node.get(f"/v2.0/policies/{one}/tags") == {"tags": ["a"]}
+        node.call("DELETE", f"{path}/tags")
+    assert node.get(f"/v2.0/qos/policies/{one}")["policy"]["tags"] == []
+
+
+def test_what_everyone_has_stays_so_while_it_is_used(node):
+    one = policy(node, shared=True)
+    network = node.make("network", qos_policy_id=one)["id"]
+    path = f"/v2.0/qos/policies/{one}"
+    node.refused("PUT", path, {"policy": {"shared": False}}, 409, "QosPolicyInUse")
+    node.call("DELETE", f"/v2.0/networks/{network}")
+    node.call("PUT", path, {"policy": {"shared": False}})
+
+
 def test_what_the_switches_carry_out_is_told_in_detail(node):
     found = node.get("/v2.0/qos/rule-types/dscp_marking")["rule_type"]
     (driver,) = found["drivers"]
     (parameter,) = driver["supported_parameters"]
     assert parameter["parameter_name"] == "dscp_mark" and 46 in parameter["parameter_values"]
-    assert "drivers" not in node.call(
-        "GET", "/v2.0/qos/rule-types/dscp_marking", headers=RED)["rule_type"]
+    node.refused("GET", "/v2.0/qos/rule-types/dscp_marking", None, 403, "PolicyNotAuthorized",
+                 headers=RED)
     node.call("GET", "/v2.0/qos/rule-types/minimum_bandwidth", status=404)

@@ -18,6 +18,10 @@ from ryu_apps.control.config.rules.draft import (
     standard,
 )
 
+NOT_NARROWED = ("qos_policy",)
+"""Kinds of which what everyone has goes to no single project while another one uses it, as Neutron
+has it."""
+
 
 def create(draft: Draft, body: dict[str, Any], context: Context) -> RbacPolicy:
     """Only who has the object shares it, and only administrators with everyone."""
@@ -59,6 +63,11 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Rba
     item = draft.config.tables[old.object_type][old.object_id]
     _scope_is_seen(draft, old.object_type, item, target)
     _is_new(draft, old.object_type, old.object_id, target, old.action)
+    if old.object_type in NOT_NARROWED and old.target_tenant == EVERYONE and any(
+        user.project_id != item.project_id
+        for user in sharing.USES[old.object_type](draft.config, item.id)
+    ):
+        raise _in_use(old)
     new = draft.replace("rbac_policy", old, context, target_tenant=target)
     if old.action == SHARED and EVERYONE in (target, old.target_tenant):
         sharing.set_shared(draft, old.object_type, old.object_id, context)
@@ -109,9 +118,13 @@ def _unused(draft: Draft, gone: RbacPolicy) -> None:
     if gone.action == EXTERNAL:
         ways_out.closed(draft, item, gone)
     elif sharing.is_stranded(draft.config, gone.object_type, item):
-        raise conflict(
-            "RbacPolicyInUse",
-            f"RBAC policy on object {gone.object_id} cannot be removed because other objects "
-            f"depend on it. Details: {gone.object_type.replace('_', ' ')} {gone.object_id} is in "
-            f"use by {'other projects' if gone.target_tenant == EVERYONE else gone.target_tenant}.",
-        )
+        raise _in_use(gone)
+
+
+def _in_use(gone: RbacPolicy) -> Exception:
+    return conflict(
+        "RbacPolicyInUse",
+        f"RBAC policy on object {gone.object_id} cannot be removed because other objects "
+        f"depend on it. Details: {gone.object_type.replace('_', ' ')} {gone.object_id} is in "
+        f"use by {'other projects' if gone.target_tenant == EVERYONE else gone.target_tenant}.",
+    )

@@ -6,7 +6,6 @@ from typing import Any
 
 from ryu_apps.control.config.model import QosPolicy
 from ryu_apps.control.config.qos import rules_of
-from ryu_apps.control.config.rules.access import sharing
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,
@@ -35,10 +34,12 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Qos
     new = draft.replace("qos_policy", old, context, **plain(
         body, "name", "description", "shared", "is_default"
     ))
-    if old.shared and not new.shared and sharing.is_stranded(draft.config, "qos_policy", new):
+    user = in_use(draft, id)
+    if old.shared and not new.shared and user is not None:
         raise conflict(
             "QosPolicyInUse",
-            f"QoS policy {id} cannot be unshared: other projects use it.",
+            f"QoS policy {id} cannot be unshared: {user[0]} {draft.names(user[0], [user[1]])} "
+            "has it.",
         )
     return new
 
