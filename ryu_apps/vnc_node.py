@@ -47,7 +47,7 @@ from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 from ryu_apps.southbound.ovs import OvsSouthbound
 from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from ryu_apps.southbound.registry import Southbounds
-from ryu_apps.southbound.services import addresses, arrivals, icmp_errors, listeners
+from ryu_apps.southbound.services import addresses, arrivals, floating_ips, icmp_errors, listeners
 from ryu_apps.southbound.services.base import Send
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.metadata.service import MetadataService
@@ -87,6 +87,7 @@ class VncNode(app_manager.OSKenApp):
         self.dns = _dns_service(conf, send, self.punt)
         self.punt.serve(icmp_errors.services(options.overlay_mtu(conf)))
         self.punt.serve(self.dns.services())
+        self.punt.serve(floating_ips.services(self.southbounds.inject, self.punt.count))
         self.metadata = _metadata_service(conf, send, self.punt)
         if self.metadata is not None:
             self.punt.serve(self.metadata.services())

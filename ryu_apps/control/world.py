@@ -92,6 +92,7 @@ class World:
         )
         self.duplicates = Duplicates(self._effects)
         self.learned = Learned(tables, marks("Learned"))
+        self.floating = tables.floating
         self.moves = MoveNotifier(self.instances)
         self.bindings = Bindings(tables, self.learned, self.duplicates)
         self.policies = Policies(tables, marks("Policies"))

@@ -40,6 +40,11 @@ class NodeView(abc.ABC):
     def port_states(self, port_ids: Iterable[str]) -> dict[str, PortState]: ...
 
     @abc.abstractmethod
+    def floating_ips(self, ids: Iterable[str]) -> set[str]:
+        """Those of the floating IPs that are carried: the switch has confirmed one, or another node
+        announces it."""
+
+    @abc.abstractmethod
     def port_detail(self, port_id: str) -> dict[str, Any]:
         """``{"state", "claims": [{"element", "host", "interface", "ofport", "holds", "reason"}],
         "duplicate": None | {"vtep", "mac", "address", "sequence", "kind", "frozen_for", "reason"},

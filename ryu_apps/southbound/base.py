@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 from ryu_apps.control import messages as msg
@@ -117,3 +118,11 @@ class Southbound(VrouterQueries, ABC):
     @abstractmethod
     def packet_out(self, element: str, port: int, frame: bytes) -> bool:
         """Send a frame out of a port of the element; never waits.  False: it was not sent."""
+
+    def inject(
+        self, element: str, in_port: int, table: str, registers: Mapping[str, int], frame: bytes
+    ) -> bool:
+        """Have the element's switch go on with a frame in a table of the pipeline, with these
+        registers, as if it came in by ``in_port``, 0: by none; never waits.  False: it was not
+        sent, also where elements of this kind have no such thing."""
+        return False

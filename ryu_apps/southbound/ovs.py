@@ -3,6 +3,7 @@ that forwards (OpenFlow 1.4), behind one contract."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ryu_apps.control import messages as msg
@@ -89,6 +90,11 @@ class OvsSouthbound(Southbound):
 
     def packet_out(self, element: str, port: int, frame: bytes) -> bool:
         return self._openflow.packet_out(element, port, frame)
+
+    def inject(
+        self, element: str, in_port: int, table: str, registers: Mapping[str, int], frame: bytes
+    ) -> bool:
+        return self._openflow.inject(element, in_port, table, registers, frame)
 
     def status(self, element: str) -> dict[str, Any]:
         return self._openflow.status(element)

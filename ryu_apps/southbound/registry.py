@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ryu_apps.control import messages as msg
@@ -72,6 +73,15 @@ class Southbounds(VrouterQueries):
         """Send a frame out of a port; never waits.  False: it was not sent."""
         southbound = self._by_element.get(element)
         return southbound is not None and southbound.packet_out(element, port, frame)
+
+    def inject(
+        self, element: str, in_port: int, table: str, registers: Mapping[str, int], frame: bytes
+    ) -> bool:
+        """Have a switch go on with a frame; see :meth:`Southbound.inject`."""
+        southbound = self._by_element.get(element)
+        return southbound is not None and southbound.inject(
+            element, in_port, table, registers, frame
+        )
 
     def status(self, element: str) -> dict[str, Any]:
         return self._of(element).status(element)

@@ -19,6 +19,7 @@ from ryu_apps.southbound.base import NotConnected, VrouterQueries
 from ryu_apps.store.base import Store
 from ryu_apps.views import elements, health, owners, rib, vpns, vrouters, ways_out
 from ryu_apps.views.checks import CONTRIBUTORS
+from ryu_apps.views.floating_ips import carried
 from ryu_apps.views.peers import peers
 from ryu_apps.views.ports import holder, port_detail, port_list, port_state
 
@@ -75,6 +76,11 @@ class LiveView(NodeView):
         ids = list(port_ids)
         states = self._in_slices(ids, lambda world, some: [port_state(world, id) for id in some])
         return dict(zip(ids, states, strict=True))
+
+    def floating_ips(self, ids: Iterable[str]) -> set[str]:
+        known = list(ids)
+        found = self._in_slices(known, carried)
+        return {id for id, is_carried in zip(known, found, strict=True) if is_carried}
 
     def port_list(self, port_ids: Iterable[str]) -> list[dict[str, Any]]:
         return self._in_slices(list(port_ids), port_list)

@@ -38,6 +38,7 @@ from vrouter_ovs.wire.openflow import (
 from vrouter_ovs.wire.packets import (
     decode_packet_in,
     packet_in_cookie,
+    packet_into,
     packet_out,
 )
 from vrouter_ovs.wire.renumber import renumbered
@@ -76,6 +77,7 @@ __all__ = [
     "meter_config_request",
     "meter_mod",
     "packet_in_cookie",
+    "packet_into",
     "packet_out",
     "port_given",
     "renumbered",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 
 from vrouter_ovs.numbers import SUBPORT_NUMBERS
 from vrouter_ovs.schema.flow import CONTROLLER
@@ -14,6 +15,7 @@ OFPT_PACKET_OUT = 13
 _PACKET_OUT = struct.Struct("!BBHIIIH6xHHIH6x")
 _PACKET_OUT_TO = struct.Struct("!BBHIIIH6x")
 _TO_OUTPUT = encode_action(("resubmit", "output"))
+_INTO = struct.Struct("!BBHIIIH6x")
 _IN_PORT_OXM = b"\x80\0\0\4"
 _REASON_OXM = REGISTERS["punt_reason"].header.to_bytes(4, "big")
 
@@ -37,6 +39,22 @@ def packet_out(ofport: int, frame: bytes, xid: int) -> bytes:
         )
         + frame
     )  # fmt: skip
+
+
+def packet_into(
+    table: str, registers: Mapping[str, int], in_port: int, frame: bytes, xid: int
+) -> bytes:
+    """Have the switch go on with ``frame`` in a table, with these registers set, as if it came in
+    by the port ``in_port``; 0: by none."""
+    actions = b"".join((
+        *(encode_action(("load", name, value)) for name, value in registers.items()),
+        encode_action(("resubmit", table)),
+    ))
+    size = _INTO.size + len(actions) + len(frame)
+    return (
+        _INTO.pack(VERSION, OFPT_PACKET_OUT, size, xid, ANY, in_port or CONTROLLER, len(actions))
+        + actions + frame
+    )
 
 
 def packet_in_cookie(message: bytes) -> int:

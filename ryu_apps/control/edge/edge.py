@@ -19,7 +19,7 @@ from ryu_apps.control.edge.advertised import Advertised
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.messages import EdgeChanged
 from ryu_apps.control.vpn.translate import BoundPort
-from vrouter_ovs.edge import EdgePort, Lease4, Lease6
+from vrouter_ovs.edge import EdgePort, FloatingAddress, Lease4, Lease6
 
 
 def _resolvers(config: Config, subnet: Subnet) -> tuple[str, ...]:
@@ -82,6 +82,7 @@ def edge_port(config: Config, bound: BoundPort, metadata: bool = False) -> EdgeP
         port.extra_dhcp_opts,
         instance_id=port.device_id if metadata else "",
         project_id=port.project_id if metadata else "",
+        floating=tuple(FloatingAddress(one.ip, one.fixed, one.vrf) for one in bound.floating),
     )
 
 

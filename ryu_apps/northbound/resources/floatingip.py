@@ -66,12 +66,14 @@ def _details(port: Port | None) -> View | None:
 
 
 def _add_states(node_view: NodeView, found: list[View], new: bool) -> None:
-    """What is true now of the port that each stands for."""
+    """What is true now: a floating IP is ACTIVE once the switch of its port has confirmed it."""
+    active = set() if new else node_view.floating_ips([one["id"] for one in found])
     named = [one["port_id"] for one in found if one["port_id"]]
     states = node_view.port_states(named) if named else {}
     for one in found:
         if one["port_id"]:
             status = states.get(one["port_id"], DOWN).status
+            one["status"] = "ACTIVE" if one["id"] in active else "DOWN"
             if one["port_details"] is not None:
                 one["port_details"]["status"] = status
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -121,6 +121,15 @@ class VrouterChannel:
         session = self._session
         return session is not None and session.may_answer and session.datapath.send(
             wire.packet_out(ofport, frame, OUR_XIDS), wait=False
+        )
+
+    def inject(
+        self, in_port: int, table: str, registers: Mapping[str, int], frame: bytes
+    ) -> bool:
+        """Have the switch go on with a frame in a table; as :meth:`packet_out`."""
+        session = self._session
+        return session is not None and session.may_answer and session.datapath.send(
+            wire.packet_into(table, registers, in_port, frame, OUR_XIDS), wait=False
         )
 
     def stop(self, close: str = "") -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ryu_apps.control.messages import Program
@@ -187,6 +187,14 @@ class OpenFlowChannels:
         with self._lock:
             channel = self._channels.get(element)
         return channel is not None and channel.packet_out(ofport, frame)
+
+    def inject(
+        self, element: str, in_port: int, table: str, registers: Mapping[str, int], frame: bytes
+    ) -> bool:
+        """Have the switch go on with a frame in a table; as :meth:`packet_out`."""
+        with self._lock:
+            channel = self._channels.get(element)
+        return channel is not None and channel.inject(in_port, table, registers, frame)
 
     def status(self, element: str) -> dict[str, Any]:
         """Connected, revisions, counters, refused objects.  KeyError for an unknown element."""

@@ -29,10 +29,14 @@ class DataView(NodeView):
         self.peer_list: list[dict[str, Any]] = []
         self.instances: dict[str, list[dict[str, Any]]] = {"evis": [{"vni": 1000}], "vrfs": []}
         self.config: Any = None
+        self.carried: set[str] = set()
         self.ok = True
 
     def port_states(self, port_ids: Iterable[str]) -> dict[str, PortState]:
         return {id: self.states.get(id, DOWN) for id in port_ids}
+
+    def floating_ips(self, ids: Iterable[str]) -> set[str]:
+        return {id for id in ids if id in self.carried}
 
     def port_detail(self, port_id: str) -> dict[str, Any]:
         state = self.states.get(port_id, DOWN)._asdict()
