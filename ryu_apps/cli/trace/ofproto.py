@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ryu_apps.cli.trace.copies import BEFORE, BEHIND, Copies
 from vrouter_ovs.encapsulation import (
     ENCAPSULATIONS,
     MPLS_GRE,
@@ -66,6 +67,8 @@ class TunnelHeader(NamedTuple):
 class Trace:
     """``steps`` and ``outputs`` of the traced bridge; ``final``: the packet's fields at the end.
 
+    What mirrors copy is left out of all but ``datapath``.
+
     A trace has no packet, hence no size: the switch follows both ways where it would look at one
     (check_pkt_larger, ovs-actions(7)).  Here the packet is one that fits.
     """
@@ -84,7 +87,8 @@ def parse(text: str, bridge: str) -> Trace:
     start: dict[str, str] = {}
     final: dict[str, str] = {}
     datapath: list[str] = []
-    for line in _fitting(text.splitlines()):
+    copies = Copies()
+    for line in copies.without(_fitting(text.splitlines())):
         section = _BRIDGE.match(line)
         if section:
             here = section[1] == bridge
@@ -101,7 +105,14 @@ def parse(text: str, bridge: str) -> Trace:
     if not datapath or not start:
         raise ValueError(f"this is no trace: {text.strip()[:200]!r}")
     actions = ",".join(datapath)
-    return Trace(steps, _outputs(steps), _tunnels(actions, _marked(final)), final, actions)
+    outputs = _outputs(steps)
+    real = sum(one.tunnel and not one.problem for one in outputs)
+    tunnels = _tunnels(actions, _marked(final))
+    if copies.tunnels[BEHIND]:
+        tunnels = tunnels[copies.tunnels[BEFORE]:][:real]
+    elif copies.tunnels[BEFORE]:
+        tunnels = tunnels[len(tunnels) - real:]
+    return Trace(steps, outputs, tunnels, final, actions)
 
 
 def _fitting(lines: list[str]) -> Iterator[str]:
