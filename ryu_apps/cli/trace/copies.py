@@ -36,7 +36,8 @@ class Copies:
         for line in lines:
             indent, text = len(line) - len(line.lstrip(" ")), line.strip()
             if column >= 0 and (
-                left > 0 or not text or indent > column or text.startswith(_ELSEWHERE)
+                left > 0 or not text or indent > column
+                or (indent == column and text.startswith(_ELSEWHERE))
             ):
                 if "tunnel" in text and text.startswith("->") and not tunnelled:
                     self.tunnels[table] += 1
