@@ -39,6 +39,7 @@ def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
         path_hold=conf.ovsdb.bfd_interval * conf.ovsdb.path_hold / 1000,
         weight=conf.node.weight,
         metadata=bool(conf.metadata.url),
+        storm_rate=conf.openflow.storm_rate,
         igmp_flood_unregistered=conf.openflow.igmp_flood_unregistered,
     )
 

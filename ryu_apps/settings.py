@@ -119,6 +119,9 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.IntOpt("new_connections", default=0, min=0, max=1_000_000, help="Tracked "
                    "connections that one port may begin in a second, and four times as many at "
                    "once; what is beyond is dropped. 0: no limit."),
+        cfg.IntOpt("storm_rate", default=0, min=0, max=1_000_000, help="Storm control: frames to "
+                   "broadcast and multicast addresses that one port may send in a second, and as "
+                   "many at once; what is beyond is dropped. 0: no limit."),
         cfg.BoolOpt("igmp_snooping_enable", default=False, help="New networks that do not say "
                     "vpn:igmp_snooping send multicast to members of its group alone, as they "
                     "report it by IGMP and MLD."),

@@ -21,7 +21,8 @@ class Settings:
     so.  ``path_hold``: seconds that an underlay path which failed has to be up before it carries
     traffic again.  ``weight``: of this node among the others, see
     :mod:`~ryu_apps.control.ownership.plan`.  ``metadata``: whether instances are served theirs.
-    ``igmp_flood_unregistered``: see :class:`~vrouter_ovs.state.Snooping`."""
+    ``igmp_flood_unregistered``: see :class:`~vrouter_ovs.state.Snooping`.  ``storm_rate``: frames
+    to groups that a port may send in a second, 0: any number."""
 
     node: str
     local_as: int
@@ -41,3 +42,4 @@ class Settings:
     weight: int
     metadata: bool
     igmp_flood_unregistered: bool
+    storm_rate: int

@@ -65,7 +65,7 @@ from ryu_apps.control.vpn.rib import Rib
 from ryu_apps.control.vpn.translate import shared_keys
 from ryu_apps.control.vpn.underlay import Underlay
 from ryu_apps.control.vrouters import Vrouters
-from vrouter_ovs.state import Metadata
+from vrouter_ovs.state import Metadata, StormControl
 from vrouter_ovs.state.meters import meter_pools
 
 
@@ -106,6 +106,7 @@ class World:
             Relays(marks("Relays")), locations, InterfaceReports(tables, marks("InterfaceReports")),
         )
         self.ports.count_new = settings.new_connections > 0
+        self.ports.storm_control = settings.storm_rate > 0
         activations = Activations(tables, self.bindings.arrivals, self._effects)
         self.conflicts = ClaimRecords(tables, marks("ClaimRecords"), self._effects)
         self.probes = Probes(tables, self.learned, self._effects)
@@ -160,7 +161,11 @@ class World:
         )
         self.vrouters = Vrouters(
             tables, marks("Vrouters"), self.ports, self.segments, settings.overlay_mtus,
-            (*meter_pools(settings.new_connections), *([Metadata()] if settings.metadata else [])),
+            (
+                *meter_pools(settings.new_connections, settings.storm_rate),
+                *([Metadata()] if settings.metadata else []),
+                *([StormControl()] if settings.storm_rate else []),
+            ),
             self.assignment.standby_targets, self._effects,
         )
         interfaces = ElementInterfaces(tables, marks("ElementInterfaces"), self._effects)

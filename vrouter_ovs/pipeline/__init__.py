@@ -33,6 +33,7 @@ from vrouter_ovs.pipeline.ports.arrived import render_arrived
 from vrouter_ovs.pipeline.ports.connect import render_punt
 from vrouter_ovs.pipeline.ports.limits import render_limits
 from vrouter_ovs.pipeline.ports.port import render_port
+from vrouter_ovs.pipeline.ports.storm import render_storm_control
 from vrouter_ovs.pipeline.ports.subport import render_trunks
 from vrouter_ovs.pipeline.route import render_route
 from vrouter_ovs.pipeline.segment import render_physical_network, render_segment
@@ -71,6 +72,7 @@ from vrouter_ovs.state import (
     Snooping,
     StateObject,
     Steering,
+    StormControl,
     TapPort,
     Trunks,
     Tunnel,
@@ -109,6 +111,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     FloodRemotes: render_flood_remotes,
     MulticastGroup: render_multicast_group,
     Snooping: render_snooping,
+    StormControl: render_storm_control,
     Policy: render_policy,
     Rule: render_rule,
     PeerAddress: render_peer_address,

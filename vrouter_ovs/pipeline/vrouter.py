@@ -32,6 +32,7 @@ from vrouter_ovs.pipeline.ports.announce import announcement_flows
 from vrouter_ovs.pipeline.ports.connect import COUNTED
 from vrouter_ovs.pipeline.ports.guard import forbidden_flows
 from vrouter_ovs.pipeline.ports.limits import unlimited_flows
+from vrouter_ovs.pipeline.ports.storm import OF_PORT
 from vrouter_ovs.pipeline.punt import punt_flows
 from vrouter_ovs.pipeline.ttl_and_mtu import ttl_and_mtu_flows
 from vrouter_ovs.pipeline.tunnel import mpls_flows
@@ -78,7 +79,7 @@ def render_vrouter(vrouter: Vrouter) -> tuple[Flow, ...]:
             "classify",
             "rest",
             (),
-            (("move", "in_port", "out_port"), ("resubmit", "port"), ("goto", "claim")),
+            OF_PORT,
             tag,
         ),
         *_claims(tag),

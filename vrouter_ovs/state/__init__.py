@@ -75,6 +75,7 @@ from vrouter_ovs.state.outside import (
 from vrouter_ovs.state.policy import EGRESS, INGRESS, PeerAddress, Policy, Rule
 from vrouter_ovs.state.ports import STANDBY, STANDBY_WATCHED, Arrived, LocalPort, Punt, Trunks
 from vrouter_ovs.state.segments import PhysicalNetwork, Segment
+from vrouter_ovs.state.storm import StormControl
 from vrouter_ovs.state.targets import FLOWS, GROUP, METER, OPENFLOW, OVSDB, TARGETS
 from vrouter_ovs.state.tunnels import Tunnel, tunnel_key
 from vrouter_ovs.state.vrouter import (
@@ -171,6 +172,7 @@ __all__ = [
     "StateObject",
     "Steered",
     "Steering",
+    "StormControl",
     "TapPort",
     "Trunks",
     "Tunnel",
@@ -192,6 +194,7 @@ StateObject = (
     | NatRefusals | PhysicalNetwork | Segment | PatchPort | Trunks | FloodParts | ServiceInstance
     | Steering | MulticastGroup | Snooping | FloatingIp | FloatingErrors | ExternalNeighbor
     | PortMirror | Mirroring | TapPort
+    | StormControl
 )
 KINDS: dict[str, type] = {cls.kind: cls for cls in StateObject.__args__}
 TARGET_OF: dict[str, str] = {kind: cls.target for kind, cls in KINDS.items()}

@@ -1,8 +1,9 @@
 """Meters: how much a second the switch lets through, for each port.
 
 A constant pool of meters is made once for a switch, so plugging a port never waits for a meter, and
-one object describes the whole pool.  Two such pools exist: for what a port asks of the node, and
-for the connections that it begins.  A limit of a port has meters of its own (:mod:`.limits`).
+one object describes the whole pool.  Such pools exist for what a port asks of the node, for the
+connections that it begins, and, where that is limited, for what it sends to groups.  A limit of a
+port has meters of its own (:mod:`.limits`).
 """
 
 from __future__ import annotations
@@ -77,11 +78,18 @@ def connect_meter(ofport: int) -> int:
     return METERS + 1 + ofport % METERS
 
 
-def meter_pools(new_connections: int) -> tuple[MeterPool, ...]:
+def storm_meter(ofport: int) -> int:
+    """The meter of a port for what it sends to groups, likewise."""
+    return 2 * METERS + 1 + ofport % METERS
+
+
+def meter_pools(new_connections: int, storm: int = 0) -> tuple[MeterPool, ...]:
     """The pools of every vrouter.  ``new_connections``: how many a port may begin a second; 0 is no
-    limit."""
+    limit.  ``storm``: how many frames to groups it may send; with 0 there is no such pool."""
     rate = new_connections or UNLIMITED
+    storms = (MeterPool("storm", storm_meter(0), METERS, storm, storm),) if storm else ()
     return (
+        *storms,
         MeterPool("punt", meter_id(0), METERS, PUNT_RATE, PUNT_BURST),
         MeterPool("connect", connect_meter(0), METERS, rate, min(BURST_SECONDS * rate, UNLIMITED)),
     )

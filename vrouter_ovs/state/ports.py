@@ -82,7 +82,8 @@ class Arrived(StateBase):
 class Punt(StateBase):
     """What a port asks of the network itself (DHCP, router solicitations, DNS), and what a router
     has to answer with an error, reaches the node.  ``counted``: what begins a connection
-    of the port passes a meter as well.
+    of the port passes a meter as well.  ``storm``: so does what it sends to broadcast and multicast
+    addresses.
 
     An object of its own: a switch that has no meters refuses this, and the port works without.
     """
@@ -91,6 +92,7 @@ class Punt(StateBase):
     port_id: str
     ofport: int
     counted: bool = False
+    storm: bool = False
 
     @property
     def key(self) -> Key:

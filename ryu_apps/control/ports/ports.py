@@ -69,6 +69,7 @@ class Ports:
         self.newcomers = Newcomers(tables.desired)
         self._tags = Tags(tables.desired)
         self.count_new = False
+        self.storm_control = False
         """Whether what ports begin is counted by a meter."""
         self.bound = tables.bound
         self.refused = tables.refused
@@ -202,7 +203,7 @@ class Ports:
             outward=place.outward, transparent=place.transparent,
         )
         self._desired.put(place.element, ("evi", place.evi), item)
-        punt = Punt(place.port_id, place.ofport, self.count_new)
+        punt = Punt(place.port_id, place.ofport, self.count_new, self.storm_control)
         self._desired.put(place.element, ("evi", place.evi), punt)
         limits.put(self._desired, place)
 

@@ -7,17 +7,26 @@ from dataclasses import replace
 from lab.beds.option_values import world_settings
 from ryu_apps.control import ids
 from ryu_apps.control import messages as msg
-from ryu_apps.control.config.model import Port
+from ryu_apps.control.config.model import Network, Port, Subnet
 from ryu_apps.control.elements.elements import MESH, RECORDS, record
 from ryu_apps.control.elements.unknown_ports import GRACE, LINES
 from ryu_apps.control.ownership.records import NODES
 from ryu_apps.views.checks import hypervisors, tunnels
 from ryu_apps.views.elements import elements, refused
-from tests.property.world_model import NODE, Node, element_info
+from tests.property.world_model import ASN, NODE, Node, element_info
 from tests.property.world_node import BARE
 from tests.unit.control.elements_support import node
+from tests.unit.control.ports_support import port
 from vrouter_ovs.encapsulation import VXLAN
-from vrouter_ovs.state import OVSDB, Endpoint, Tunnel, Vrouter, tunnel_port_key
+from vrouter_ovs.state import (
+    OVSDB,
+    Endpoint,
+    Punt,
+    StormControl,
+    Tunnel,
+    Vrouter,
+    tunnel_port_key,
+)
 from vrouter_ovs.state.meters import meter_pools
 
 
@@ -331,3 +340,16 @@ def test_health_says_who_refused_how_many_objects():
     )
     one.handle(msg.VrouterAcked("e0", one.revisions["e0"], (OVSDB,), (port,)))
     assert hypervisors.refused_objects(one.world) == "the switches refused 2 objects"
+
+
+def test_storm_control_is_there_where_it_is_asked_for():
+    one = Node(world_settings("n1", ASN, storm_rate=100))
+    one.set("network", "net", Network("net", 101, 1))
+    one.set("subnet", "a", Subnet("a", "net", "10.0.0.0/24"))
+    one.set("port", "vm", port("vm"))
+    one.connect("e0")
+    one.bind("e0", "tap0", "vm", 5)
+    one.settle()
+    assert one.tables["e0"]["stormcontrol",] == StormControl()
+    assert one.tables["e0"]["meterpool", "storm"].rate == 100
+    assert one.tables["e0"]["punt", "vm"] == Punt("vm", 5, storm=True)

@@ -12,6 +12,7 @@ A stream in one direction is new until it is answered, so that every packet of i
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.pipeline.ports.storm import storm_flow
 from vrouter_ovs.pipeline.punt import punt_flow
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Punt
@@ -28,7 +29,11 @@ def counting_flow(ofport: int, tag: int) -> Flow:
 
 
 def render_punt(punt: Punt) -> tuple[Flow, ...]:
-    """One flow, two where connections are counted."""
+    """One flow, another where connections are counted, and where storms are."""
     tag = cookie(punt.key)
-    flows = (punt_flow(punt.ofport, tag),)
-    return (*flows, counting_flow(punt.ofport, tag)) if punt.counted else flows
+    flows = [punt_flow(punt.ofport, tag)]
+    if punt.counted:
+        flows.append(counting_flow(punt.ofport, tag))
+    if punt.storm:
+        flows.append(storm_flow(punt.ofport, tag))
+    return tuple(flows)

@@ -295,6 +295,16 @@ TABLES: tuple[Table, ...] = (
         next=("encap", "arrive"),
     ),
     Table(
+        112,
+        "storm",
+        "What a port sends to broadcast and multicast addresses passes a meter of the port, where"
+        " that is limited.",
+        matches=names("in_port"),
+        miss=TO_CALLER,
+        priorities=(Priority("port", 100, "a port and its meter"),),
+        meters=True,
+    ),
+    Table(
         115,
         "flood",
         "Replication to the local ports and to each remote VTEP (ingress replication). Split"

@@ -78,6 +78,7 @@ TABLES: tuple[Table, ...] = (
             Priority("tapped", 112, "a copy for a port here, from a mirror at another vrouter"),
             Priority("vrf", 110, "an L3 VNI with this vrouter's Router's MAC"),
             Priority("evi", 100, "an L2 VNI"),
+            Priority("group_sent", 50, "what local ports send to groups, where that is limited"),
             Priority("rest", 0, "frames of local ports"),
         ),
         sets=names(
@@ -85,7 +86,7 @@ TABLES: tuple[Table, ...] = (
             " tun_label"
             " tun_above_label mirrored_out tun_id"
         ),
-        next=("classify", "claim", "port", "bridge", "route", "punt"),
+        next=("classify", "claim", "storm", "port", "bridge", "route", "punt"),
         outputs=True,
     ),
     Table(

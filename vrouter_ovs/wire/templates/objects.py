@@ -98,6 +98,8 @@ def _punt() -> Callable[[Punt], tuple[Encoded, ...]]:
     d0, d1 = cut(counted.body, connect_meter(_PORT).to_bytes(4, "big"))
 
     def fill(obj: Punt) -> tuple[Encoded, ...]:
+        if obj.storm:
+            return encode_rendered(obj)
         ofport = obj.ofport
         port, tag = ofport.to_bytes(4, "big"), cookie(("punt", obj.port_id))
         meters = meter_id(ofport).to_bytes(4, "big"), connect_meter(ofport).to_bytes(4, "big")
