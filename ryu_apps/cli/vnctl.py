@@ -9,7 +9,17 @@ import time
 from collections.abc import Sequence
 
 from ryu_apps import __version__
-from ryu_apps.cli import completion, explain, networks, output, ports, system, topology, vpn
+from ryu_apps.cli import (
+    completion,
+    explain,
+    floating_ips,
+    networks,
+    output,
+    ports,
+    system,
+    topology,
+    vpn,
+)
 from ryu_apps.cli.config import command as configuration
 from ryu_apps.cli.identity import command as identity
 from ryu_apps.cli.pki import command as pki
@@ -48,7 +58,8 @@ EVERY = 2.0
 """Seconds between two answers of --watch."""
 
 COMMANDS: list[Command] = [
-    *system.COMMANDS, *topology.COMMANDS, *networks.COMMANDS, *ports.COMMANDS, *vpn.COMMANDS,
+    *system.COMMANDS, *topology.COMMANDS, *networks.COMMANDS, *floating_ips.COMMANDS,
+    *ports.COMMANDS, *vpn.COMMANDS,
     *trace.COMMANDS, *explain.COMMANDS, *configuration.COMMANDS, *identity.COMMANDS,
     *plug.COMMANDS,
     *pki.COMMANDS, *completion.COMMANDS,

@@ -95,6 +95,17 @@ def test_in_and_out(site: Site) -> None:
     assert {one["status"] for one in shown} == {"ACTIVE"}
 
 
+def test_explain_says_what_is_translated(site: Site) -> None:
+    client = site.tenant.client
+    for source, target in (("web1", INTERNET), ("web1", site.floating["db1"])):
+        answer = client.get(f"/v1/explain?port={site.vm(source).port.id}&to={target}&protocol=icmp")
+        assert answer["verdict"] == "allowed", answer
+        said = [one["reason"] for one in answer["stages"] if one["stage"] == "floating IP"]
+        assert any(site.floating[source] in one for one in said), answer
+        (way,) = (one for one in answer["stages"] if one["stage"] == "forwarding")
+        assert f"as {site.floating[source]}" in way["reason"], answer
+
+
 def test_from_one_floating_ip_to_another(site: Site) -> None:
     """At one hypervisor, at two, and to its own."""
     for source, target in (("web1", "db1"), ("db1", "web1"), ("web1", "web1")):

@@ -16,6 +16,7 @@ from ryu_apps.control.config.model import Port, Subnet
 from ryu_apps.control.config.protocols import protocol_number
 from ryu_apps.control.config.provider_networks import served_outside
 from ryu_apps.control.config.service_addresses import is_resolver
+from ryu_apps.control.explain import floating
 from ryu_apps.control.explain.chains import chain_stages
 from ryu_apps.control.explain.limits import limit_stages
 from ryu_apps.control.explain.path import (
@@ -97,13 +98,17 @@ def explain(
         stages += limit_stages(config, port, EGRESS, observed)
         stages += chain_stages(config, port, packet, "service chain", states)
         stages.append(path_stage)
+        outside = floating.translated(config, port, packet, path_stage, target)
+        stages += outside.stages
+        target, inward = outside.target, outside.packet
         back = packet.reply()
         if target is not None:
             stages.append(_status(target, states))
-            stages += _group_stage(config, target, INGRESS, packet, "ingress rules", sender)
+            stages += _group_stage(config, target, INGRESS, inward, "ingress rules", sender)
             stages += limit_stages(config, target, INGRESS, observed)
-            stages += _reply(config, target, EGRESS, back, "reply egress rules", sender)
-            stages += chain_stages(config, target, back, "reply service chain", states)
+            inner = inward.reply()
+            stages += _reply(config, target, EGRESS, inner, "reply egress rules", sender)
+            stages += chain_stages(config, target, inner, "reply service chain", states)
         if path_stage.verdict == PASS:
             stages += _reply(config, port, INGRESS, back, "reply ingress rules", receiver)
             if observed is not None:

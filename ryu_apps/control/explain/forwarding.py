@@ -62,7 +62,7 @@ class Forwarding:
         """From a port to the address that the packet is for.  ``subnet``: the one that the sender's
         address is of."""
         try:
-            verdict, reason = PASS, self._from(port, subnet, packet.destination)
+            verdict, reason = PASS, self._from(port, subnet, packet.source, packet.destination)
         except Stop as stop:
             verdict, reason = stop.stage
         return Stage(name, verdict, reason, port.id)
@@ -150,7 +150,7 @@ class Forwarding:
 
     # ------------------------------------------------------------ the way
 
-    def _from(self, port: Port, subnet: Subnet, address: str) -> str:
+    def _from(self, port: Port, subnet: Subnet, source: str, address: str) -> str:
         world, bound = self._world, self._bound(port)
         name = bound.element
         self._have(name, ("port", port.id), "the port is not there")
@@ -173,6 +173,8 @@ class Forwarding:
         if attached is None:
             raise Stop(f"no router has an interface in {subnet.cidr}")
         self._have(name, ("gateway", bound.evi, attached.interface.mac_address), "no gateway")
+        if out := self._by_floating_ip(bound, source, address):
+            return out
         vrf = attached.router.vni
         self._have(name, ("vrf", vrf), f"VRF {vrf} is not there")
         for key in world.desired.keys(name, ("vrf", vrf)):
@@ -254,6 +256,40 @@ class Forwarding:
                 f"{bound.vlan}"
             )
         return f"{self._host(name)} delivers it to OpenFlow port {bound.ofport}"
+
+    def _by_floating_ip(self, bound: BoundPort, source: str, address: str) -> str:
+        """How what a port sends leaves by one of its floating IPs; "": it does not."""
+        name = bound.element
+        for one in bound.floating:
+            item = self._world.desired.get(name, ("floatingip", one.evi, one.mac))
+            known = [prefix for prefix in _prefixes(address) if (
+                self._world.desired.get(name, ("route", one.vrf, prefix)) is not None
+                or prefix in dict(item.onward if item is not None else ())
+            )]
+            if one.fixed != source or item is None or not known or (
+                known[0] not in dict(item.onward)
+            ):
+                continue
+            self._have(name, item.key, "")
+            next_hop = dict(item.onward)[known[0]] or address
+            out = f"{self._host(name)} sends it as {one.ip}"
+            here = self._world.ports.locations.local.get((name, ("ip", one.evi, next_hop)))
+            if here is not None and self._world.desired.get(
+                name, ("externalneighbor", one.evi, next_hop)
+            ) is None:
+                there = self._world.ports.bound[here]
+                return f"{out}; {self._deliver(name, there.evi, there.mac, here)}"
+            neighbor = self._have(
+                name, ("externalneighbor", one.evi, next_hop),
+                f"nobody in EVI {one.evi} is known to have {next_hop}"
+                + self.useless(one.evi, next_hop),
+            )
+            if neighbor.hop is None:
+                return f"{out} to {neighbor.mac} in EVI {one.evi}"
+            self._tunnel(name, neighbor.hop.endpoint)
+            far = self._called(neighbor.hop.endpoint.vtep)
+            return f"{out} to {_to(far, neighbor.hop)}"
+        return ""
 
     def _lookup(self, name: str, vrf: int, address: str) -> Route | None:
         """The longest prefix that the switch has a route of."""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ryu_apps.control.config.attachments import static_routes
+from ryu_apps.control.config.attachments import beyond, static_routes
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import Port, Subnet
+from ryu_apps.control.config.model import FloatingIP, Port, Subnet
 from ryu_apps.control.explain.rules import Packet, contains
 
 Exists = Callable[[int, str], str]
@@ -97,6 +97,14 @@ def path_of(
         how = f"{via}, {best.cidr}"
         return _arrival(config, best, packet.destination, how, routed, holder, useless)
     prefix = routed(router.vni, packet.destination)
+    if (item := leaves_by(config, port, packet, None)) is not None and (
+        not prefix or prefix.endswith("/0")
+    ):
+        return Stage(
+            "path", "pass",
+            f"{via}, by its external gateway; what is done outside is not looked at",
+            item.floating_port_id,
+        ), None
     if hops := routes.get(prefix):
         return Stage(
             "path", "pass", f"{via}, by its own route {prefix} to {' or '.join(hops)}; what the "
@@ -111,6 +119,23 @@ def path_of(
         return Stage("path", "pass", f"{via}, by the route {prefix} of another system"), None
     why = f"{via} has no route to {packet.destination}" + useless(router.vni, packet.destination)
     return Stage("path", "drop", why), None
+
+
+def leaves_by(
+    config: Config, port: Port, packet: Packet, target: Port | None
+) -> FloatingIP | None:
+    """The floating IP that a port's packet leaves by, or None: it does not, or has none."""
+    for id in config.floatingips_by_port.get(port.id, ()):
+        item = config.floatingips[id]
+        router = config.routers.get(item.router_id)
+        if item.fixed_ip_address != packet.source or router is None:
+            continue
+        if target is not None and target.network_id != item.floating_network_id:
+            continue
+        if any(contains(prefix, packet.destination)
+               for prefix in beyond(config, router, item.floating_network_id)):
+            return item
+    return None
 
 
 def _arrival(

@@ -89,6 +89,7 @@ def test_every_listing(run, node):
         (["subnets", "--network", "web"], ["10.0.1.0/24"]),
         (["routers"], ["edge", "10.0.1.1"]),
         (["security-groups"], ["default"]),
+        (["floating-ips"], ["ADDRESS"]),
         (["objects", "hv1"], ["tunnel", "192.0.2.2", "2 objects"]),
         (["objects", "hv1", "--kind", "port"], ["1 objects"]),
         (["dns"], ["networks"]),
