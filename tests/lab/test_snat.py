@@ -39,6 +39,7 @@ class Outside:
     lab: Lab
     tenant: Tenant
     address: str
+    network: str
     host: Vm
 
     @property
@@ -96,7 +97,7 @@ def outside(snat_lab: Lab) -> Outside:
     ])
     tenant.create_vms(snat_lab, (("web1", "hv1"), ("web2", "hv2"), ("db1", "hv1")))
     tenant.wait_active()
-    made = Outside(snat_lab, tenant, address, host)
+    made = Outside(snat_lab, tenant, address, network["id"], host)
     wait_until(lambda: ping(made.vm.space, INTERNET, 1).ok, "a first answer from outside", SETTLED)
     return made
 
@@ -115,6 +116,26 @@ def test_it_goes_out_with_the_address_of_the_router(outside: Outside) -> None:
     outside.host.space.batch([f"route replace 10.0.1.0/24 via {outside.address}"])
     assert ping(outside.host.space, outside.address, 3).ok
     assert not ping(outside.host.space, outside.vm.ip, 2).received
+
+
+@pytest.mark.parametrize("name", ["db1", "web2"])
+def test_a_floating_ip_comes_first(outside: Outside, name: str) -> None:
+    """Also of a VM on a gateway; when it goes the router's address is used again."""
+    client, vm = outside.lab.nodes["node1"].client, outside.tenant.vms[name]
+    made = client.create("floatingip", floating_network_id=outside.network, port_id=vm.port.id)
+    wait_until(lambda: source(outside, vm) == made["floating_ip_address"], "the floating IP", 20)
+    assert source(outside, outside.vm) == outside.address
+    client.remove("floatingip", made["id"])
+    wait_until(lambda: source(outside, vm) == outside.address, "the router's address", 20)
+
+
+def source(outside: Outside, vm: Vm) -> str:
+    """The address that the host outside sees a VM's pings come from, or ""."""
+    with Capture(outside.host.space, "eth0", f"icmp and dst host {INTERNET}") as capture:
+        if not ping(vm.space, INTERNET, 2).received:
+            return ""
+        capture.wait()
+        return capture.text().split(f" > {INTERNET}")[0].split()[-1]
 
 
 def test_errors_of_icmp_reach_who_they_are_for(outside: Outside) -> None:
