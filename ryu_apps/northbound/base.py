@@ -17,12 +17,14 @@ class PortState(NamedTuple):
     ``status``: "ACTIVE" once the owning switch confirmed its flows; "BUILD" when it is claimed but
     not confirmed; "DOWN" when nothing claims it or it is administratively down; "ERROR" when the
     switch refused it.  ``host``: host name of the hypervisor that holds it, or "".
+    ``binding_failed``: it is plugged where it cannot be bound, as its network is not there.
     """
 
     status: str
     host: str
     element: str = ""
     reason: str = ""
+    binding_failed: bool = False
 
 
 DOWN = PortState("DOWN", "")

@@ -7,6 +7,7 @@ from typing import Any
 
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.desired.confirmations import DONE, REFUSED
+from ryu_apps.control.elements.claims import RefusalKind
 from ryu_apps.control.routes import Path
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import DOWN, PortState
@@ -37,13 +38,14 @@ def port_state(world: World, port_id: str) -> PortState:
     if path is not None and world.is_node(path):
         element = world.elements.by_vtep[path.attrs.next_hop]
         return PortState("ACTIVE", world.elements.records[element]["hostname"], element)
-    refused = world.ports.refused.get(port_id, {}).values()
+    refused = tuple(world.ports.refused.get(port_id, {}).values())
     reasons = list(dict.fromkeys(one.text for one in refused))
     if path is not None:
         reasons.append(
             f"VTEP {path.attrs.next_hop}, which is no hypervisor of this system, announces its MAC"
         )
-    return PortState("DOWN", "", reason="; ".join(reasons))
+    failed = any(one.kind == RefusalKind.NOT_ATTACHED for one in refused)
+    return PortState("DOWN", "", reason="; ".join(reasons), binding_failed=failed)
 
 
 def holder(world: World, sharing: list[str], address: str) -> str:

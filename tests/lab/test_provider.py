@@ -217,7 +217,8 @@ def test_a_hypervisor_that_is_not_attached_says_why_until_it_is(site: Site) -> N
     reason = "not attached to physical network physnet1"
     detail = f"/v1/ports/{vm.port.id}"
     wait_until(lambda: reason in str(site.client.get(detail)), "the reason", 10)
-    assert site.client.show("port", vm.port.id)["status"] == "DOWN"
+    shown = site.client.show("port", vm.port.id)
+    assert (shown["status"], shown["binding:vif_type"]) == ("DOWN", "binding_failed")
     hypervisor = site.lab.hypervisors["hv2"]
     hypervisor.vsctl("set", "Open_vSwitch", ".",
                      "external_ids:vnc-bridge-mappings=physnet1:br-none,nonsense")

@@ -186,6 +186,8 @@ def _add_states(node_view: NodeView, found: list[View], new: bool) -> None:
         if state.host:
             one["binding:host_id"] = state.host
             one["binding:vif_type"] = "ovs"
+        elif state.binding_failed:
+            one["binding:vif_type"] = "binding_failed"
 
 
 COLLECTION = Collection(
