@@ -11,6 +11,7 @@ import sys
 
 BENCHES = {
     "core": ("bench.core_rate", "the control core alone: events and objects a second"),
+    "group-flows": ("bench.group_flows", "flows of security groups in combinations: counts"),
     "openflow": ("bench.openflow_rate", "flow-mods into one ovs-vswitchd, beside ovs-ofctl"),
     "bgp": ("bench.bgp_routes", "routes from engine to engine and through FRR"),
     "first-ping": ("bench.first_ping", "API call to first ping"),

@@ -179,7 +179,7 @@ class Vnc(System):
         """Seconds in which the switches take what a rule in every group is to them."""
         return take_flows(self.hypervisors, [
             Rule(UNUSED_SETS + tenant, INGRESS, 4, TCP, 10000 + number, 10000 + number,
-                 peer=UNUSED_SETS + tenant)
+                 group="group", page=1 + tenant, bit=0)
             for tenant in range(self.tenants)
         ])
 

@@ -62,14 +62,15 @@ def was_there(obj: StateObject) -> bool:
 
 def encode_former(*objects: StateObject) -> list[Encoded]:
     """Their flows with the ids of that version; all else is as it was, byte for byte.  A tunnel was
-    one port."""
-    return _encoded(objects, {name: place for place, name in enumerate(FORMER)})
+    one port, and tables that there are since are left out."""
+    ids = {name: place for place, name in enumerate(FORMER) if name in TABLE_IDS}
+    return _encoded(objects, ids)
 
 
 def encode_since(obj: StateObject) -> list[Encoded]:
     """The same with today's ids: what a switch has that was taken over from that version, until the
     tables that came since are led to."""
-    return _encoded((obj,), {name: TABLE_IDS[name] for name in FORMER})
+    return _encoded((obj,), {name: TABLE_IDS[name] for name in FORMER if name in TABLE_IDS})
 
 
 def _encoded(objects: Iterable[StateObject], ids: dict[str, int]) -> list[Encoded]:
@@ -88,7 +89,10 @@ def _encoded(objects: Iterable[StateObject], ids: dict[str, int]) -> list[Encode
         wire.encode_action.cache_clear()
 
 
-_NEW = frozenset(("mark", "bits_out", "packets_out", "limited_in", "bits_in", "packets_in"))
+_NEW = frozenset((
+    "mark", "bits_out", "packets_out", "limited_in", "bits_in", "packets_in", "membership",
+    "peer_prefix", "peer_address", "peer_mac",
+))
 
 
 def _as_then(flow: Flow) -> Flow:

@@ -10,7 +10,7 @@ import sys
 from inspect import cleandoc
 from pathlib import Path
 
-from vrouter_ovs.pipeline import policy, render
+from vrouter_ovs.pipeline import peers, policy, render
 from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, subfield
 from vrouter_ovs.schema.tables import TABLES
@@ -37,6 +37,7 @@ from vrouter_ovs.state import (
     LocalHop,
     LocalMac,
     LocalPort,
+    Membership,
     Metadata,
     Mirroring,
     MulticastGroup,
@@ -44,6 +45,7 @@ from vrouter_ovs.state import (
     Neighbor,
     OtherGateway,
     OutsideHop,
+    Page,
     PeerAddress,
     PhysicalNetwork,
     Policy,
@@ -175,10 +177,14 @@ EXAMPLES = (
     ServiceInstance(1 << 6, 1, _FAR, remote=BridgedHop(_FAR_VTEP, 100)),
     ServiceInstance(2 << 6, 0),
     Policy(0x2A),
-    Rule(0x2A, INGRESS, 4, 6, 22, 25, peer=0x2A),
+    Membership(0x2A, INGRESS, (Page(0x7A),)),
+    Rule(0x2A, INGRESS, 4, 6, 22, 25, group="web", page=0x7A, bit=9),
     Rule(0x2A, INGRESS, 4, 1, 8, 0, "192.0.2.0/24"),
     Rule(0x2A, EGRESS, 6),
-    PeerAddress(0x2A, INGRESS, "10.0.0.5", 0x2A),
+    PeerAddress(0x7A, INGRESS, "10.0.0.5", (3, 9)),
+    PeerAddress(0x7A, INGRESS, "192.0.2.0/24", (3, 40)),
+    PeerAddress(0x7A, INGRESS, "::/0", (9,), mac=_FAR, evi=100),
+    Membership(0x2A, EGRESS, (Page(0x7A), Page(0x7B, prefixes=True, macs=True))),
     Policy(0x2B, stateful=False),
     Rule(0x2B, EGRESS, 4, 17, 53, 53, stateful=False),
 )
@@ -230,6 +236,7 @@ def page() -> str:
     for name, doc in REGISTER_DOCS.items():
         lines.append(f"| {name} | {subfield(REGISTERS[name])} | {doc} |")
     lines += ["", "## Policy sets", "", cleandoc(policy.__doc__)]
+    lines += ["", "## Groups that rules name", "", cleandoc(peers.__doc__)]
     lines += [
         "",
         "## Flows of each object",

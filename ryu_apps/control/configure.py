@@ -72,7 +72,7 @@ class Configurer:
                 case "security_group_rule":
                     for rule in (old, change.resource):
                         if rule is not None:
-                            self._policies.group_changed(rule.security_group_id)
+                            self._policies.rule_changed(rule)
                 case "trunk":
                     self._trunk(old, change.resource)
                 case "bandwidth_limit_rule" | "packet_rate_limit_rule" | "dscp_marking_rule":

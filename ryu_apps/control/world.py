@@ -44,6 +44,7 @@ from ryu_apps.control.membership.membership import Membership
 from ryu_apps.control.multicast.snooping import MulticastSnooping
 from ryu_apps.control.outside.ways_out import WaysOut
 from ryu_apps.control.peers import PeerOptions, Peers
+from ryu_apps.control.policy.memberships import Memberships
 from ryu_apps.control.policy.sets import Policies
 from ryu_apps.control.ports.activations import Activations
 from ryu_apps.control.ports.bindings import Bindings
@@ -95,7 +96,8 @@ class World:
         self.floating = tables.floating
         self.moves = MoveNotifier(self.instances)
         self.bindings = Bindings(tables, self.learned, self.duplicates)
-        self.policies = Policies(tables, marks("Policies"))
+        memberships = Memberships(tables, marks("Memberships"))
+        self.policies = Policies(tables, marks("Policies"), memberships)
         self.names = Names(self.config, marks("Names"), self._effects, settings.dns_ttl)
         self.edges = Edges(
             self.config, tables.bound, marks("Edges"), self._effects, settings.metadata
@@ -192,6 +194,7 @@ class World:
         self, departures: Departures, services: Services, activations: Activations, offers: Offers
     ) -> None:
         """Bind the methods that the graph names."""
+        memberships = self.policies.memberships
         self.graph.connect(
             departures.depart,
             self.vrouters.describe, self.vrouters.program,
@@ -208,7 +211,8 @@ class World:
             self.resolver.resolve_instance, self.resolver.resolve_lookup,
             self.chains.resolve, self.mirrors.resolve,
             self.multicast.resolve,
-            self.policies.resolve_peer, self.policies.resolve_set,
+            self.policies.resolve_set, memberships.resolve_pages, memberships.resolve_peer,
+            memberships.resolve_members,
             self.names.resolve_network, self.names.resolve_port,
             self.edges.resolve, self.edges.emit,
             self.probes.confirmed, self.probes.search,

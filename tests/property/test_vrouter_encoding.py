@@ -49,8 +49,9 @@ OSKEN_NAMES = {
     "ipv6_nd_target", "nd_sll": "ipv6_nd_sll", "nd_tll": "ipv6_nd_tll", "evi": "reg0",
     "vrf": "reg1", "from_tunnel": "reg2", "from_segment": "reg2", "too_big": "reg2",
     "vtep": "reg3", "out_port": "reg4",
-    "bucket": "reg5", "unsecured": "reg2", "policy": "reg6", "peer": "reg7", "permit": "reg8",
+    "bucket": "reg5", "unsecured": "reg2", "policy": "reg6", "page": "reg7", "permit": "reg8",
     "claimed_ip0": "reg12", "claimed_ip1": "reg13", "claimed_ip2": "reg14", "claimed_ip3": "reg15",
+    "member_of0": "reg12", "member_of1": "reg13", "member_of2": "reg14", "member_of3": "reg15",
     "notify": "reg2", "tunnel_type": "reg2", "from_outside": "reg2", "translated": "reg2",
     "owner": "reg10", "holder": "reg11",
     # Those that os-ken knows by class and number alone.
@@ -146,6 +147,9 @@ def test_osken_reads_and_writes_the_same_bytes(obj: StateObject, command: int, x
                 assert pack_value(field(name), one) == pack_value(field(name), other)
         if command == DELETE_STRICT:
             assert message.instructions == []
+        if any(action[0] == "set_bits" for action in flow.actions):
+            # It does not write a value of 128 bits with a mask.
+            continue
         message.buf = None
         message.serialize()
         assert bytes(message.buf) == raw
@@ -237,7 +241,10 @@ def test_everything_we_emit_is_described(obj: StateObject) -> None:
         assert (said["table"], said["priority"]) == (
             flow.table, BY_NAME[flow.table].number_of(flow.priority),
         )
-        assert set(said["match"]) == {term[0] for term in flow.match}
+        # The parts of what groups somebody is a member of are shown as one.
+        terms = {term[0] for term in flow.match}
+        parts = {name for name in terms if name.startswith("member_of")}
+        assert set(said["match"]) == terms - parts | ({"member_of"} if parts else set())
         assert set(said["match"]) <= set(PACKET_FIELDS) | set(REGISTERS)
         assert len(said["actions"]) == max(1, len(flow.actions))
         assert not any(word.startswith(("action", "instruction")) for word in said["actions"])

@@ -16,7 +16,7 @@ from ryu_apps.control.edge import edge, names
 from ryu_apps.control.forwarding import presence, services
 from ryu_apps.control.forwarding.resolve import Resolver
 from ryu_apps.control.graph.graph import RARELY
-from ryu_apps.control.policy import sets
+from ryu_apps.control.policy import memberships, sets
 from ryu_apps.control.ports import ports
 
 from .operations import operations
@@ -33,10 +33,9 @@ SITES: dict[str, tuple[object, str, Callable[..., object]]] = {
     "lookup": (Resolver, "_resolve_lookup", lambda resolver, lookup, elements: lookup),
     "router": (presence, "router_networks", lambda config, router_id: router_id),
     "subnet": (services, "own_service_address", lambda config, subnet: subnet.id),
-    "policy": (sets, "rules_of", lambda config, policy, groups, peers: groups),
-    "policy peer": (
-        sets.Policies, "_peer", lambda policies, policy, groups, direction, member: member
-    ),
+    "policy": (sets, "rules_of", lambda config, policy, groups, bits: groups),
+    "policy pages": (memberships, "places", lambda project, groups: project),
+    "policy peer": (memberships, "_peer_address", lambda view, page, member, mask: member),
     "names": (names, "assignments", lambda port, domain: port.id),
 }
 """Where the core computes -> what is replaced there, and what it works at, from its arguments."""

@@ -28,7 +28,8 @@ from vrouter_ovs.pipeline.mirrors import render_mirror, render_mirroring, render
 from vrouter_ovs.pipeline.multicast import render_multicast_group, render_snooping
 from vrouter_ovs.pipeline.neighbor import render_neighbor
 from vrouter_ovs.pipeline.outside import render_gateway_port, render_nat_refusals
-from vrouter_ovs.pipeline.policy import render_peer_address, render_policy, render_rule
+from vrouter_ovs.pipeline.peers import render_membership, render_peer_address
+from vrouter_ovs.pipeline.policy import render_policy, render_rule
 from vrouter_ovs.pipeline.ports.arrived import render_arrived
 from vrouter_ovs.pipeline.ports.connect import render_punt
 from vrouter_ovs.pipeline.ports.limits import render_limits
@@ -54,6 +55,7 @@ from vrouter_ovs.state import (
     Limits,
     LocalMac,
     LocalPort,
+    Membership,
     Metadata,
     Mirroring,
     MulticastGroup,
@@ -114,6 +116,7 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     StormControl: render_storm_control,
     Policy: render_policy,
     Rule: render_rule,
+    Membership: render_membership,
     PeerAddress: render_peer_address,
     PhysicalNetwork: render_physical_network,
     Segment: render_segment,

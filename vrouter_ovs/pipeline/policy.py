@@ -1,4 +1,4 @@
-"""Policy sets: tracking, the rules of a set, and which set the other side's address is in.
+"""Policy sets: tracking, and the rules of a set.
 
 A rule is not held against a packet but against the *connection* of the packet: conntrack keeps the
 addresses, protocol and ports of the first packet's direction, and those are matched in whichever
@@ -38,11 +38,11 @@ from vrouter_ovs.numbers import (
     ROUTER_SOLICIT,
 )
 from vrouter_ovs.pipeline.port_blocks import blocks
-from vrouter_ovs.pipeline.terms import prefix_term, vni
+from vrouter_ovs.pipeline.terms import bit_term, page_value, prefix_term
 from vrouter_ovs.schema.fields import CT_STATES
 from vrouter_ovs.schema.flow import RETURN, Flow
 from vrouter_ovs.schema.registers import INBOUND
-from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Policy, Rule
+from vrouter_ovs.state import EGRESS, INGRESS, Policy, Rule
 
 NEW, REPLY, INVALID, TRACKED = (CT_STATES[name] for name in ("new", "rpl", "inv", "trk"))
 VALID = ("ct_state", TRACKED, TRACKED | INVALID)
@@ -50,7 +50,7 @@ VALID = ("ct_state", TRACKED, TRACKED | INVALID)
 ANY_FRAGMENT, LATER_FRAGMENT = 1, 2
 MAX_POLICY = INBOUND - 1
 _DIRECTIONS = {EGRESS: 0, INGRESS: INBOUND}
-_ETH_TYPES = {4: ETH_IPV4, 6: ETH_IPV6}
+ETH_TYPES = {4: ETH_IPV4, 6: ETH_IPV6}
 PORT_FIELDS = {PROTO_TCP: "tcp_dst", PROTO_UDP: "udp_dst", PROTO_SCTP: "sctp_dst"}
 _ICMP = {4: (PROTO_ICMP, "icmpv4"), 6: (PROTO_ICMPV6, "icmpv6")}
 _PERMIT = (("set_field", "permit", 1),)
@@ -109,11 +109,11 @@ def render_rule(rule: Rule) -> tuple[Flow, ...]:
     All rules of a set allow, so which of several that match counts the packet does not matter to
     the verdict; one with a prefix of the other side stands above one without.
     """
-    if rule.version not in _ETH_TYPES:
+    if rule.version not in ETH_TYPES:
         raise PipelineError(f"not an IP version: {rule.version}")
     match = [
         ("policy", ruleset(rule.policy, rule.direction)),
-        ("eth_type", _ETH_TYPES[rule.version]),
+        ("eth_type", ETH_TYPES[rule.version]),
     ]
     if not rule.protocol:
         # Open vSwitch 3.1 takes ct_nw_proto=0, but does not show it again: such a flow looks like
@@ -122,10 +122,13 @@ def render_rule(rule: Rule) -> tuple[Flow, ...]:
     priority = "rule_with_prefix" if rule.remote else "rule"
     if rule.stateful:
         match.append(VALID)
-    if rule.peer:
-        match.append(("peer", policy_id(rule.peer)))
+    if rule.page:
+        page = page_value(rule.page, rule.direction, rule.stateful)
+        match += [("page", page), bit_term(rule.bit)]
+    elif rule.group or rule.address_group:
+        raise PipelineError(f"a group without a page: {rule}")
     if rule.remote:
-        match += _remote(rule.remote, rule.direction, rule.stateful, rule.version)
+        match += remote_terms(rule.remote, rule.direction, rule.stateful, rule.version)
     if rule.protocol != -1:
         match.append(("ct_nw_proto" if rule.stateful else "ip_proto", rule.protocol))
     tag = cookie(rule.key)
@@ -134,39 +137,8 @@ def render_rule(rule: Rule) -> tuple[Flow, ...]:
     )
 
 
-def render_peer_address(peer: PeerAddress) -> tuple[Flow, ...]:
-    """One flow, two for a MAC of a tracked set; of a prefix and an address within it the longer one
-    counts."""
-    net = ip_network(peer.address)
-    match = (
-        ("policy", ruleset(peer.policy, peer.direction)),
-        ("eth_type", _ETH_TYPES[net.version]),
-        *_remote(peer.address, peer.direction, peer.stateful, net.version),
-    )
-    found = (("set_field", "peer", policy_id(peer.peer)), ("goto", "policy"))
-    return tuple(
-        Flow("peer", ("prefix", net.prefixlen), (*match, *other), found, cookie(peer.key))
-        for other in _other_side(peer)
-    )
-
-
-def _other_side(peer: PeerAddress) -> list[tuple[tuple, ...]]:
-    """The MAC of the other side is where a packet comes from or goes to, as it goes the way of the
-    connection's first or is a reply."""
-    if not peer.mac:
-        return [(VALID,) if peer.stateful else ()]
-    first, back = ("eth_src", "eth_dst") if peer.direction == INGRESS else ("eth_dst", "eth_src")
-    evi_match = ("evi", vni(peer.evi))
-    if not peer.stateful:
-        return [(evi_match, (first, peer.mac))]
-    state_mask = TRACKED | INVALID | REPLY
-    return [
-        (evi_match, (first, peer.mac), ("ct_state", TRACKED, state_mask)),
-        (evi_match, (back, peer.mac), ("ct_state", TRACKED | REPLY, state_mask)),
-    ]
-
-
-def _remote(prefix: str, direction: str, stateful: bool, version: int) -> tuple[tuple, ...]:
+def remote_terms(prefix: str, direction: str, stateful: bool, version: int) -> tuple[tuple, ...]:
+    """The match terms for "the other side is in ``prefix``"."""
     net = ip_network(prefix)
     if net.version != version:
         raise PipelineError(f"{prefix} is not of IPv{version}")

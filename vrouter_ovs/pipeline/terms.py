@@ -5,6 +5,7 @@ from __future__ import annotations
 from vrouter_ovs.addresses import Network, ip_network, ipv4_bytes, ipv6_bytes
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
+from vrouter_ovs.state import BITS, EGRESS, INGRESS, MAX_PAGE
 
 ALL_ONES = (1 << 32) - 1
 
@@ -60,3 +61,30 @@ def vni(value: int) -> int:
     if not 0 < value < 1 << 24:
         raise PipelineError(f"not a VNI: {value}")
     return value
+
+
+def page_value(page: int, direction: str, stateful: bool) -> int:
+    """The value of the register ``page`` with which the members of a page are looked up: each
+    direction, and sets without tracking, look at other fields of a packet."""
+    if not 0 < page <= MAX_PAGE:
+        raise PipelineError(f"not a page: {page}")
+    if direction not in (EGRESS, INGRESS):
+        raise PipelineError(f"not a direction: {direction!r}")
+    return page << 2 | (direction == INGRESS) << 1 | (not stateful)
+
+
+def bit_mask(bits: tuple[int, ...]) -> int:
+    """The value of the register ``member_of`` with these bits set."""
+    found = 0
+    for bit in bits:
+        if not 0 <= bit < BITS:
+            raise PipelineError(f"not a bit of a page: {bit}")
+        found |= 1 << bit
+    return found
+
+
+def bit_term(bit: int) -> tuple:
+    """The match term for "this bit of ``member_of`` is set", in the part of the register that has
+    it."""
+    part = bit_mask((bit,)) >> bit // 32 * 32
+    return (f"member_of{3 - bit // 32}", part, part)

@@ -36,7 +36,7 @@ from vrouter_ovs.pipeline.ports.storm import OF_PORT
 from vrouter_ovs.pipeline.punt import punt_flows
 from vrouter_ovs.pipeline.ttl_and_mtu import ttl_and_mtu_flows
 from vrouter_ovs.pipeline.tunnel import mpls_flows
-from vrouter_ovs.schema.flow import DROP, Flow
+from vrouter_ovs.schema.flow import DROP, RETURN, Flow
 from vrouter_ovs.state import Vrouter
 
 TO_PORT = ("output_reg", "out_port")
@@ -183,7 +183,9 @@ def _policy(tag: int) -> list[Flow]:
         ("goto", "receive"),
     )  # fmt: skip
     flows.append(Flow("deliver", "rest", (), asked, tag))
-    flows.append(Flow("peer", "rest", (), (("set_field", "peer", 0), ("goto", "policy")), tag))
+    no_page = (("set_field", "page", 0), ("goto", "policy"))
+    flows.append(Flow("membership", "rest", (), no_page, tag))
+    flows.append(Flow("policy", "permitted", (("permit", 1),), RETURN, tag))
     return flows
 
 
@@ -209,7 +211,7 @@ def _ask_and_permit(
         rules = (
             ("set_field", "permit", 0),
             ("load", "inbound", direction),
-            ("resubmit", "peer"),
+            ("resubmit", "membership"),
             ("goto", permit),
         )
         flows.append(Flow(ask, priority, match, rules, tag))

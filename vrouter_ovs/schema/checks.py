@@ -17,7 +17,7 @@ _HARMLESS = frozenset(
 )
 """Actions that need no declaration."""
 _SETTING = frozenset(
-    ("set_field", "load", "pop", "multipath", "bundle", "first_live", "check_larger")
+    ("set_field", "load", "set_bits", "pop", "multipath", "bundle", "first_live", "check_larger")
 )
 """Those that write the field that they name."""
 
@@ -59,7 +59,7 @@ def _action_shape(action: tuple) -> tuple:
         return (kind, *action[2:])
     if kind in ("ct_nat", "ct_snat"):
         return (kind, action[-1])
-    if kind in ("set_field", "load"):
+    if kind in ("set_field", "load", "set_bits"):
         return action[:2]
     return action
 

@@ -15,6 +15,7 @@ one that is a range (:class:`vrouter_ovs.schema.declaration.Priority`).
 ``("group", number)``          to the port that a group of :class:`~vrouter_ovs.state.Group` chooses
 ``("set_field", field, v)``    the whole field becomes v
 ``("load", field, v)``         a slice of a register becomes v
+``("set_bits", field, bits)``  these bits of the whole field become 1, the others stay
 ``("move", source, target)``   copy a field or slice to another of the same width
 ``("push", f)``, ``("pop", f)``  through the switch's stack
 ``("recirculate",)``           have the switch begin anew, with registers kept, what it may do with

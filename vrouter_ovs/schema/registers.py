@@ -81,7 +81,11 @@ _MAP = (
         _register("inbound", 6, 31, 1),
         "1: the rules for what reaches the port (ingress); 0: for what it sends (egress)",
     ),
-    (_register("peer", 7), "the policy set of the other side's address; 0 where none is known"),
+    (
+        _register("page", 7),
+        "the page of groups that the other side is looked up in; in the low bits 2 for the rules"
+        " of ingress and 1 for sets without tracking; 0 where no group is asked for",
+    ),
     (_register("permit", 8), "1: a rule of the policy set allows the packet's connection"),
     (
         _register("notify", 2, 4, 2),
@@ -108,6 +112,19 @@ _MAP = (
     (
         Field("claimed_ip", NXM_1, XXREG0 + 3, 16, REGISTER_ORDER + 12, "ipv6"),
         "the same in one piece; a flow matches its parts",
+    ),
+    *(
+        (
+            _register(f"member_of{number}", 12 + number),
+            "in the place of the claimed address, while rules are asked:"
+            f" bits {96 - 32 * number} to {127 - 32 * number} of member_of",
+        )
+        for number in range(4)
+    ),
+    (
+        Field("member_of", NXM_1, XXREG0 + 3, 16, REGISTER_ORDER + 12),
+        "the groups of the page that the other side is a member of, a bit each; a flow matches its"
+        " parts",
     ),
     (
         Field("claimed_mac", OPENFLOW_BASIC, 2, 8, METADATA_ORDER, "int", 16, 48),

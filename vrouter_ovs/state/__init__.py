@@ -72,7 +72,17 @@ from vrouter_ovs.state.outside import (
     NatRefusals,
     OtherGateway,
 )
-from vrouter_ovs.state.policy import EGRESS, INGRESS, PeerAddress, Policy, Rule
+from vrouter_ovs.state.policy import (
+    BITS,
+    EGRESS,
+    INGRESS,
+    MAX_PAGE,
+    Membership,
+    Page,
+    PeerAddress,
+    Policy,
+    Rule,
+)
 from vrouter_ovs.state.ports import STANDBY, STANDBY_WATCHED, Arrived, LocalPort, Punt, Trunks
 from vrouter_ovs.state.segments import PhysicalNetwork, Segment
 from vrouter_ovs.state.storm import StormControl
@@ -91,6 +101,7 @@ from vrouter_ovs.state.vrouter import (
 
 __all__ = [
     "ALL",
+    "BITS",
     "EGRESS",
     "ERSPAN",
     "FAST_FAILOVER",
@@ -102,6 +113,7 @@ __all__ = [
     "INGRESS",
     "KINDS",
     "LAST_NAT_ZONE",
+    "MAX_PAGE",
     "MDNS_ANSWER",
     "MDNS_FLOOD",
     "MDNS_LOCAL",
@@ -147,6 +159,7 @@ __all__ = [
     "LocalHop",
     "LocalMac",
     "LocalPort",
+    "Membership",
     "Metadata",
     "MeterPool",
     "Mirroring",
@@ -155,6 +168,7 @@ __all__ = [
     "Neighbor",
     "OtherGateway",
     "OutsideHop",
+    "Page",
     "PatchPort",
     "PeerAddress",
     "PhysicalNetwork",
@@ -190,6 +204,7 @@ __all__ = [
 StateObject = (
     Vrouter | Tunnel | Evi | Vrf | Gateway | LocalPort | Arrived | Punt | Neighbor | DnsServer
     | Metadata | RemoteMac | LocalMac | Route | Flood | FloodRemotes | Policy | Rule | PeerAddress
+    | Membership
     | Limits | Group | MeterPool | TunnelPort | ControllerTarget | InterfaceInstalled | GatewayPort
     | NatRefusals | PhysicalNetwork | Segment | PatchPort | Trunks | FloodParts | ServiceInstance
     | Steering | MulticastGroup | Snooping | FloatingIp | FloatingErrors | ExternalNeighbor

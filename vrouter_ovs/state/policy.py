@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from vrouter_ovs.state.base import Key, StateBase
 
@@ -36,11 +36,13 @@ class Rule(StateBase):
 
     ``version``: 4 or 6.  ``protocol``: 1 to 255, or -1 for any.  ``first``, ``last``: destination
     ports of TCP, UDP, SCTP; for ICMP the type and the code; -1 for any.  ``remote``:
-    a prefix of the other side, or "".  ``peer``: the other side's policy set as found by a
-    :class:`PeerAddress`, or 0 for any.  Rules of a set never overlap in ports when all else is
-    equal.  ``rules``: ids of the configured rules that this comes from; not part of the key.
+    a prefix of the other side, or "".  ``group``, ``address_group``: id of the security group or
+    the address group that the other side must be in, or ""; it is the bit ``bit`` of the page
+    ``page``, which a :class:`Membership` of the set looks up.  Rules of a set never overlap in
+    ports when all else is equal.  ``rules``: ids of the configured rules that this comes from.
     ``stateful``: as the set is; a rule of a tracked set is held against the connection's first
-    packet, one of an untracked set against each packet alone.
+    packet, one of an untracked set against each packet alone.  The key does not say where a group
+    has its bit, nor what the rule comes from.
     """
 
     kind: ClassVar[str] = "rule"
@@ -51,36 +53,72 @@ class Rule(StateBase):
     first: int = -1
     last: int = -1
     remote: str = ""
-    peer: int = 0
+    group: str = ""
     rules: tuple[str, ...] = ()
+    stateful: bool = True
+    address_group: str = ""
+    page: int = 0
+    bit: int = 0
+
+    @property
+    def key(self) -> Key:
+        known = (
+            "rule", self.policy, self.direction, self.version, self.protocol, self.first,
+            self.last, self.remote, self.group or 0,
+        )  # fmt: skip
+        return (*known, self.address_group) if self.address_group else known
+
+
+class Page(NamedTuple):
+    """Up to :data:`BITS` groups with a bit each, whose members are looked up together.  ``page``:
+    1 to :data:`MAX_PAGE`.  ``prefixes``, ``macs``: whether members with prefixes, or with MACs of
+    their own, are to be asked for as well."""
+
+    page: int
+    prefixes: bool = False
+    macs: bool = False
+
+
+BITS = 128
+MAX_PAGE = (1 << 30) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Membership(StateBase):
+    """The groups of the other side that rules of a policy set ask for, in one direction, are in
+    these pages.  Each is looked up in turn, and the rules asked, until one allows the packet."""
+
+    kind: ClassVar[str] = "membership"
+    policy: int
+    direction: str
+    pages: tuple[Page, ...]
     stateful: bool = True
 
     @property
     def key(self) -> Key:
-        return (
-            "rule", self.policy, self.direction, self.version, self.protocol, self.first,
-            self.last, self.remote, self.peer,
-        )
+        return ("membership", self.policy, self.direction)
 
 
 @dataclass(frozen=True, slots=True)
 class PeerAddress(StateBase):
-    """For ports of set ``policy``: the other side's ``address`` (or prefix) is of set ``peer``.
+    """An address or a prefix of the other side is a member of these groups of a page.
 
-    ``stateful``: as the set ``policy`` is.  With a ``mac``: only where the other side is this MAC
-    in the EVI ``evi``, so that a prefix which covers much says nothing of others' packets.
+    ``direction``, ``stateful``: of the sets that ask.  ``bits``: those of the groups, rising; of a
+    prefix also those of all prefixes that cover it.  With a ``mac``: only where the other side is
+    this MAC in the EVI ``evi``, so that a prefix which covers much says nothing of others' packets.
+    What an address, a prefix and a MAC say of one packet adds up.
     """
 
     kind: ClassVar[str] = "peer"
-    policy: int
+    page: int
     direction: str
     address: str
-    peer: int
+    bits: tuple[int, ...]
     stateful: bool = True
     mac: str = ""
     evi: int = 0
 
     @property
     def key(self) -> Key:
-        selector = (self.policy, self.direction, self.address)
+        selector = (self.page, self.direction, int(self.stateful), self.address)
         return ("peer", *selector, self.evi, self.mac) if self.mac else ("peer", *selector)

@@ -27,6 +27,14 @@ for _field in (*PACKET_FIELDS.values(), *REGISTERS.values()):
     for _header in (_field.header, _field.nicira_header):
         _HEADERS.setdefault(_header, _field)
         _SLICES[_header, _field.offset, _field.nbits] = _field.name
+_MEMBER_OF = {
+    (one.oxm_class, one.number): 96 - 32 * part
+    for part in range(4) for one in (REGISTERS[f"member_of{part}"],)
+}
+"""OXM class and number of a register -> the first bit of ``member_of`` in it."""
+_MORE_GROUPS = (REGISTERS["member_of"].header + 16 | 0x100).to_bytes(4, "big")
+_IN_POLICY = frozenset(("membership", "peer_prefix", "peer_address", "peer_mac", "policy"))
+"""Where these registers hold groups and not a claimed address."""
 _PORTS = frozenset((
     "tcp_src", "tcp_dst", "udp_src", "udp_dst", "sctp_src", "sctp_dst", "ct_tp_dst",
 ))
@@ -50,18 +58,22 @@ def describe(encoded: wire.Encoded) -> dict[str, Any]:
         "table_id": key[0],
         "priority": int.from_bytes(key[1:3], "big"),
         "cookie": f"{encoded.cookie:#x}",
-        "match": _match(key[3:]),
+        "match": _match(key[3:], TABLE_NAMES.get(key[0], "") in _IN_POLICY),
         "actions": list(_instructions(encoded.body)) or ["drop"],
     }
 
 
-def _match(raw: bytes) -> dict[str, str]:
+def _match(raw: bytes, in_policy: bool) -> dict[str, str]:
     terms: dict[str, str] = {}
     while len(raw) >= 4:
         header = int.from_bytes(raw[:4], "big")
         size = 4 + (header & 0xFF)
         where = _WHOLE.get((header >> 16, header >> 9 & 0x7F))
-        if where is None or size > len(raw):
+        if in_policy and where is not None and (where.oxm_class, where.number) in _MEMBER_OF:
+            mask = raw[4 + where.width : size] if header & 0x100 else raw[4:size]
+            first = _MEMBER_OF[where.oxm_class, where.number]
+            terms["member_of"] = _bits(int.from_bytes(mask, "big") << first)
+        elif where is None or size > len(raw):
             terms[f"oxm {raw[:4].hex()}"] = raw[4:size].hex()
         elif not header & 0x100 and header & 0xFF == where.width:
             terms[where.name] = _value(where, raw[4:size])
@@ -75,6 +87,16 @@ def _match(raw: bytes) -> dict[str, str]:
     if raw:
         terms["trailing"] = raw.hex()
     return terms
+
+
+def _bits(value: int) -> str:
+    """The numbers of the bits that are set."""
+    return "+".join(str(bit) for bit in range(value.bit_length()) if value >> bit & 1)
+
+
+def _page(value: int) -> str:
+    text = f"{value >> 2:#x}{' ingress' if value & 2 else ''}{' untracked' if value & 1 else ''}"
+    return text if value else "0"
 
 
 def _part_of(where: Field, mask: int) -> Field | None:
@@ -91,6 +113,8 @@ def _value(where: Field, raw: bytes) -> str:
         return ".".join(map(str, raw))
     if where.name == "claimed_mac":
         return raw[:6].hex(":")
+    if where.name == "page":
+        return _page(int.from_bytes(raw, "big"))
     if where.name == "policy":
         number = int.from_bytes(raw, "big")
         return f"{number & INBOUND - 1:#x}{' ingress' if number & INBOUND else ''}"
@@ -179,6 +203,9 @@ def _action(raw: bytes) -> str | None:
         where = _HEADERS.get(int.from_bytes(raw[4:8], "big"))
         if where is None or not where.whole or len(raw) < 8 + where.width:
             return None
+        if where.name == "claimed_ip":
+            # A whole one is moved there, never set.
+            return f"set member_of={_bits(int.from_bytes(raw[8:24], 'big')) or 0}"
         return f"set {where.name}={_value(where, raw[8 : 8 + where.width])}"
     if kind == wire.OFPAT_EXPERIMENTER and raw[4:8] == wire.NICIRA.to_bytes(4, "big"):
         return _nicira(raw)
@@ -200,6 +227,8 @@ def _nicira(raw: bytes) -> str | None:
         return _ENCAPS[raw]
     if subtype == wire.CLONE and len(raw) >= 16:
         return f"to a copy: {', '.join(_actions(raw[16:]))}"
+    if subtype == wire.REG_LOAD2 and raw[10:14] == _MORE_GROUPS:
+        return f"add {_bits(int.from_bytes(raw[30:46], 'big'))} to member_of"
     if subtype == wire.RESUBMIT_TABLE and len(raw) == 16:
         return f"resubmit {_table(raw[12])}"
     if subtype == wire.REG_LOAD and len(raw) == 24:

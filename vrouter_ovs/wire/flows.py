@@ -28,6 +28,7 @@ RESUBMIT_TABLE, REG_LOAD, REG_MOVE, MULTIPATH, OUTPUT_REG = 14, 7, 6, 10, 15
 BUNDLE_LOAD = 13
 STACK_PUSH, STACK_POP = 27, 28
 CHECK_LARGER = 49
+REG_LOAD2 = 33
 CONNTRACK, CT_COMMIT, CT_NO_TABLE = 35, 1, 0xFF
 NAT, NAT_SOURCE, NAT_IPV4_MIN = 36, 1, 1
 ZONE_BITS = 16
@@ -104,6 +105,18 @@ def _set_field(action: tuple) -> bytes:
     return struct.pack("!HH", OFPAT_SET_FIELD, size + padding) + oxm + bytes(padding)
 
 
+def _set_bits(action: tuple) -> bytes:
+    """Nicira's set_field with a mask, which OpenFlow has from 1.5 on."""
+    where = field(action[1])
+    bits = pack_value(where, action[2])
+    if not any(bits):
+        raise PipelineError(f"{action}: sets no bit")
+    if bits == b"\xff" * where.width:
+        return _set_field(("set_field", *action[1:]))
+    oxm = struct.pack("!I", where.header + where.width | 0x100) + bits + bits
+    return _nicira(REG_LOAD2, f"{len(oxm)}s{-(10 + len(oxm)) % 8}x", oxm)
+
+
 def _bundle(action: tuple) -> bytes:
     kind, ports, register = action
     where = field(register)
@@ -155,6 +168,8 @@ def encode_action(action: tuple) -> bytes:
         return struct.pack("!HHI", OFPAT_GROUP, 8, group_id(action[1]))
     if kind == "set_field":
         return _set_field(action)
+    if kind == "set_bits":
+        return _set_bits(action)
     if kind == "load":
         where, value = field(action[1]), action[2]
         pack_value(where, value)

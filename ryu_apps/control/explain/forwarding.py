@@ -88,10 +88,11 @@ class Forwarding:
         if bound is None or not bound.policy:
             return None
         try:
-            for key in world.desired.keys(bound.element, ("policy", bound.policy)):
-                item = world.desired.get(bound.element, key)
-                if key[0] != "rule" or not set(rules).isdisjoint(item.rules):
-                    self._have(bound.element, key, "is not there")
+            for scope in world.policies.scopes(bound.element, bound.policy):
+                for key in world.desired.keys(bound.element, scope):
+                    item = world.desired.get(bound.element, key)
+                    if key[0] != "rule" or not set(rules).isdisjoint(item.rules):
+                        self._have(bound.element, key, "is not there")
         except Stop as stop:
             return Stage(STAGE, *stop.stage, port.id)
         return None

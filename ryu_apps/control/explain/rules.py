@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import heapq
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, SecurityGroupRule
 from ryu_apps.control.config.protocols import protocol_number
+from ryu_apps.control.policy.pages import SECURITY_GROUP
 from ryu_apps.control.policy.rules import (
     Groups,
     addresses_of,
     groups_of,
-    remote_groups,
+    named_groups,
     remote_prefix,
 )
 from vrouter_ovs.addresses import ip_network
@@ -120,25 +121,22 @@ def nearest(config: Config, misses: Iterable[Miss], count: int) -> list[dict[str
 
 def _member_groups(
     config: Config, groups: Groups, direction: str, address: str, beside: Port | None
-) -> Groups:
-    """The groups of the port that the set's remote groups know by an address.
-
-    As the switches have it: the longest prefix counts, and of several members with the same one
-    the port with the lowest id; one that covers much for its own port's packets alone.
-    """
-    best: tuple[int, str] | None = None
-    for group in remote_groups(config, groups)[direction]:
+) -> set[str]:
+    """The groups that rules of the set name and that an address is a member of: by any of its
+    ports, and by prefixes of theirs; one that covers much is for its own port's packets alone."""
+    found = set()
+    for kind, group in named_groups(config, groups)[direction]:
+        if kind != SECURITY_GROUP:
+            continue
         for id in config.ports_by_group.get(group, ()):
             member = config.ports[id]
-            for known, mac, _ in addresses_of(config, member):
-                if mac and (beside is None or beside.id != id):
-                    continue
-                hit = known == address or ("/" in known and contains(known, address))
-                if hit and groups_of(member):
-                    length = ip_network(known).prefixlen
-                    if best is None or (-length, id) < best:
-                        best = (-length, id)
-    return groups_of(config.ports[best[1]]) if best else ()
+            if groups_of(member) and any(
+                (not mac or (beside is not None and beside.id == id)) and contains(known, address)
+                for known, mac, _ in addresses_of(config, member)
+            ):
+                found.add(group)
+                break
+    return found
 
 
 def _same_protocol(rule: SecurityGroupRule, packet: Packet) -> bool:
@@ -146,7 +144,7 @@ def _same_protocol(rule: SecurityGroupRule, packet: Packet) -> bool:
 
 
 def _problems(
-    config: Config, rule: SecurityGroupRule, packet: Packet, other: str, members: Groups
+    config: Config, rule: SecurityGroupRule, packet: Packet, other: str, members: Collection[str]
 ) -> Iterable[str]:
     number = protocol_number(rule.protocol, packet.version)
     if not _same_protocol(rule, packet):

@@ -58,6 +58,11 @@ GRAPH = (
         "An element is attached to other physical networks, or by another port.",
     ),
     Stage(
+        "policy_pages", "project id", ("Memberships",), "Memberships.resolve_pages",
+        "Rules name other groups of a project: each gets the bit by which it is looked up, before "
+        "any port needs its rules.",
+    ),
+    Stage(
         "claims", "port id",
         (
             "Acceptance", "Configurer", "Dependents", "ElementInterfaces", "Learned", "Ports",
@@ -150,13 +155,17 @@ GRAPH = (
         "A port may have other mirrors or be elsewhere, or copies get to where they go otherwise.",
     ),
     Stage(
-        "policy_peers", "(group id, member)", ("Policies",), "Policies.resolve_peer",
-        "An address joined a security group or left it.  First those who name the group by the "
-        "rules so far: they also lose what has left it.",
+        "policy_sets", "policy set", ("Memberships", "Policies"), "Policies.resolve_set",
+        "A rule, or a group that rules name, changed.",
     ),
     Stage(
-        "policy_sets", "policy set", ("Policies",), "Policies.resolve_set",
-        "A rule, or a group that rules name, changed.",
+        "policy_peers", "(page, member)", ("Memberships",), "Memberships.resolve_peer",
+        "An address became a member of a group that rules name, or ceased to be.",
+    ),
+    Stage(
+        "policy_members", "(element, page as it is asked for)", ("Memberships",),
+        "Memberships.resolve_members",
+        "The sets on a vrouter ask for other groups of a page, or its groups have other bits.",
     ),
     Stage(
         "interfaces", "(element, interface)", ("ElementInterfaces", "InterfaceReports"),

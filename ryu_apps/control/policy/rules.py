@@ -1,20 +1,23 @@
 """From security groups to the rules of a policy set.  Pure functions.
 
 A *policy set* is the set of groups that a port carries.  Ports with the same groups share one, with
-all its rules; a rule that names a remote group is one rule for each policy set that contains that
-group, so neither depends on how many ports there are.
+all its rules; a rule that names a group asks for the bit of that group
+(:mod:`ryu_apps.control.policy.pages`), so none depends on how many ports there are, nor on what the
+group is combined with.
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, SecurityGroupRule, normalized
 from ryu_apps.control.config.protocols import protocol_number
+from ryu_apps.control.policy.pages import ADDRESS_GROUP, SECURITY_GROUP, Named
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.numbers import PROTO_DCCP, PROTO_SCTP, PROTO_TCP, PROTO_UDP, PROTO_UDPLITE
 from vrouter_ovs.state import EGRESS, INGRESS, Rule
@@ -57,54 +60,58 @@ class _Shape(NamedTuple):
     version: int
     protocol: int
     remote: str
-    peer: int
+    named: Named | None
 
 
-def rules_of(
-    config: Config, policy: int, groups: Groups, peers: dict[str, Iterable[int]]
-) -> dict[tuple, Rule]:
-    """All rules of a policy set, by key.  ``peers``: group id -> numbers of the sets in use that
-    contain it.  Rules that repeat one another come out as one that names both; overlapping port
-    ranges are cut where they overlap, so that no packet matches two of the same shape."""
+Bits = Mapping[Named, tuple[int, int]]
+"""Group that rules name -> (number of its page in flows, its bit)."""
+
+
+def rules_of(config: Config, policy: int, groups: Groups, bits: Bits) -> dict[tuple, Rule]:
+    """All rules of a policy set, by key.  A rule that names a group without a bit allows nothing
+    and is left out.  Rules that repeat one another come out as one that names both; overlapping
+    port ranges are cut where they overlap, so that no packet matches two of the same shape."""
     shapes: dict[_Shape, list[tuple[int, int, str]]] = {}
     for group in groups:
         for rule_id in config.rules_by_group.get(group, ()):
             rule = config.security_group_rules[rule_id]
-            for shape, first, last in _shapes(config, rule, peers):
+            shape, first, last = _shape(rule)
+            if shape.named is None or shape.named in bits:
                 shapes.setdefault(shape, []).append((first, last, rule_id))
     found = {}
     stateful = is_tracked(config, groups)
     for shape, ranges in shapes.items():
         cut = _elementary if shape.protocol in WITH_PORTS else _same
+        kind, named = shape.named or ("", "")
+        page, bit = bits[shape.named] if shape.named is not None else (0, 0)
         for first, last, ids in cut(ranges):
             rule = Rule(
                 policy, shape.direction, shape.version, shape.protocol, first, last,
-                shape.remote, shape.peer, ids, stateful,
-            )
+                shape.remote, named if kind == SECURITY_GROUP else "", ids, stateful,
+                named if kind == ADDRESS_GROUP else "", page, bit,
+            )  # fmt: skip
             found[rule.key] = rule
     return found
 
 
-def _shapes(config: Config, rule: SecurityGroupRule, peers: dict[str, Iterable[int]]):
+def _shape(rule: SecurityGroupRule) -> tuple[_Shape, int, int]:
     version = 6 if rule.ethertype == "IPv6" else 4
     protocol = protocol_number(rule.protocol, version)
     first, last = rule.port_range_min, rule.port_range_max
     if protocol in WITH_PORTS and first <= 0 and last >= 65535:
         first = last = -1
+    named = named_by(rule)
+    remote = "" if named is not None else remote_prefix(rule)
+    return _Shape(rule.direction, version, protocol, remote, named), first, last
 
-    def shape(remote: str = "", peer: int = 0):
-        return _Shape(rule.direction, version, protocol, remote, peer), first, last
 
+def named_by(rule: SecurityGroupRule) -> Named | None:
+    """The group that a rule names as its other side."""
     if rule.remote_group_id:
-        for peer in peers.get(rule.remote_group_id, ()):
-            yield shape(peer=peer)
-    elif rule.remote_address_group_id:
-        group = config.address_groups.get(rule.remote_address_group_id)
-        for prefix in group.addresses if group is not None else ():
-            if (":" in prefix) == (version == 6):
-                yield shape(prefix)
-    else:
-        yield shape(remote_prefix(rule))
+        return Named(SECURITY_GROUP, rule.remote_group_id)
+    if rule.remote_address_group_id:
+        return Named(ADDRESS_GROUP, rule.remote_address_group_id)
+    return None
 
 
 def remote_prefix(rule: SecurityGroupRule) -> str:
@@ -141,14 +148,14 @@ def _elementary(ranges: list[tuple[int, int, str]]):
             yield low, high - 1, tuple(sorted(covering))
 
 
-def remote_groups(config: Config, groups: Groups) -> dict[str, dict[str, None]]:
-    """Direction -> the groups that rules of a policy set name as remote."""
-    found: dict[str, dict[str, None]] = {INGRESS: {}, EGRESS: {}}
+def named_groups(config: Config, groups: Groups) -> dict[str, dict[Named, None]]:
+    """Direction -> the groups that rules of a policy set name."""
+    found: dict[str, dict[Named, None]] = {INGRESS: {}, EGRESS: {}}
     for group in groups:
         for rule_id in config.rules_by_group.get(group, ()):
             rule = config.security_group_rules[rule_id]
-            if rule.remote_group_id:
-                found[rule.direction][rule.remote_group_id] = None
+            if (named := named_by(rule)) is not None:
+                found[rule.direction][named] = None
     return found
 
 
@@ -165,10 +172,24 @@ class Member(NamedTuple):
     mac: str = ""
     evi: int = 0
 
+    @property
+    def is_prefix(self) -> bool:
+        """Whether it is more than one address."""
+        return "/" in self.address
+
 
 def is_wide(prefix: str) -> bool:
     net = ip_network(prefix)
     return net.prefixlen < WIDE[net.version]
+
+
+@lru_cache(maxsize=65536)
+def canonical(prefix: str) -> str:
+    """An address or a prefix in the one way to write it: host bits cleared, an address without its
+    length."""
+    net = ip_network(prefix)
+    host = net.prefixlen == net.max_prefixlen
+    return str(net.network_address if host else net)
 
 
 def addresses_of(config: Config, port: Port) -> dict[Member, None]:
@@ -180,8 +201,8 @@ def addresses_of(config: Config, port: Port) -> dict[Member, None]:
     found = {Member(fixed.ip_address): None for fixed in port.fixed_ips}
     for pair in port.allowed_address_pairs:
         if not is_wide(pair.ip_address):
-            found[Member(pair.ip_address)] = None
+            found[Member(canonical(pair.ip_address))] = None
         elif (network := config.networks.get(port.network_id)) is not None:
             mac = pair.mac_address or port.mac_address
-            found[Member(pair.ip_address, mac, network.vni)] = None
+            found[Member(canonical(pair.ip_address), mac, network.vni)] = None
     return found

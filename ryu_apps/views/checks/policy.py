@@ -9,7 +9,7 @@ from ryu_apps.views.health import Check, Sources
 
 MANY = 50_000
 """Rules and members on one hypervisor from which on somebody should look: ports with ever other
-combinations of groups that name one another have rules for each pair of combinations."""
+combinations of groups have the rules of these groups for each combination."""
 NAMED = 3
 """So many hypervisors are named."""
 
@@ -25,15 +25,16 @@ def of(world: World) -> Check:
         for element in places:
             count = world.desired.count(element, ("policy", policy))
             sizes.setdefault(element, {})[policy] = count
+    members = world.policies.memberships.counts()
     texts = []
     for element, sets in sizes.items():
-        total = sum(sets.values())
+        total = sum(sets.values()) + members.get(element, 0)
         if total > MANY:
             largest = max(sets, key=lambda policy: (sets[policy], policy))
             port = min(world.policies.present[largest][element])
             texts.append(
                 f"{element} has {total} rules and members of {len(sets)} combinations of security "
-                f"groups, {sets[largest]} of them for that of port {port}"
+                f"groups, {sets[largest]} rules of them for that of port {port}"
             )
     text = "; ".join(sorted(texts)[:NAMED]) + ("; and more" if len(texts) > NAMED else "")
     return Check("policy", True, text or "no hypervisor has too many rules", bool(texts))

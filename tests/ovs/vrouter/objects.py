@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from vrouter_ovs.encapsulation import VXLAN
 from vrouter_ovs.numbers import SUBPORT_NUMBERS
 from vrouter_ovs.state import (
+    BITS,
     EGRESS,
     FIRST_NAT_ZONE,
     INGRESS,
     LAST_NAT_ZONE,
+    MAX_PAGE,
     MDNS_MODES,
     OWNER_KNOWN,
     OWNER_NETWORK,
@@ -35,12 +37,14 @@ from vrouter_ovs.state import (
     LocalHop,
     LocalMac,
     LocalPort,
+    Membership,
     Metadata,
     Mirroring,
     NatRefusals,
     Neighbor,
     OtherGateway,
     OutsideHop,
+    Page,
     PeerAddress,
     PhysicalNetwork,
     Policy,
@@ -92,6 +96,8 @@ def prefixes(draw: st.DrawFn) -> str:
 
 set_ids = st.one_of(st.integers(1, 8), st.integers(1, (1 << 31) - 1))
 policies = st.one_of(st.just(0), set_ids)
+pages = st.one_of(st.integers(1, 3), st.integers(1, MAX_PAGE))
+bits = st.integers(0, BITS - 1)
 ports_of_rules = st.one_of(st.integers(0, 16), st.integers(0, 65535))
 
 
@@ -127,20 +133,36 @@ def rules(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> Rule:
     policy = draw(sets)
     stateful = draw(st.booleans()) if sets is set_ids else is_tracked(policy)
     direction = draw(st.sampled_from((EGRESS, INGRESS)))
+    group, address_group, page, bit = draw(st.one_of(
+        st.just(("", "", 0, 0)),
+        st.tuples(st.sampled_from("ab"), st.just(""), pages, bits),
+        st.tuples(st.just(""), st.sampled_from("ab"), pages, bits),
+    ))  # fmt: skip
     return Rule(
-        policy, direction, version, protocol, first, last, remote, draw(policies), ("rule",),
-        stateful,
+        policy, direction, version, protocol, first, last, "" if page else remote, group, ("rule",),
+        stateful, address_group, page, bit,
     )  # fmt: skip
 
 
 @st.composite
-def peer_addresses(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> PeerAddress:
+def memberships(draw: st.DrawFn, sets: st.SearchStrategy[int] = set_ids) -> Membership:
     policy = draw(sets)
-    stateful = draw(st.booleans()) if sets is set_ids else is_tracked(policy)
+    asked = draw(st.lists(
+        st.builds(Page, pages, st.booleans(), st.booleans()), min_size=1, max_size=4,
+        unique_by=lambda page: page.page,
+    ))  # fmt: skip
+    return Membership(
+        policy, draw(st.sampled_from((EGRESS, INGRESS))), tuple(sorted(asked)), is_tracked(policy)
+    )
+
+
+@st.composite
+def peer_addresses(draw: st.DrawFn) -> PeerAddress:
     mac, evi = draw(st.one_of(st.just(("", 0)), st.tuples(macs, vnis)))
     return PeerAddress(
-        policy, draw(st.sampled_from((EGRESS, INGRESS))), draw(st.one_of(addresses, prefixes())),
-        draw(set_ids), stateful, mac, evi,
+        draw(pages), draw(st.sampled_from((EGRESS, INGRESS))),
+        draw(st.one_of(addresses, prefixes())), tuple(sorted(draw(st.sets(bits, min_size=1)))),
+        draw(st.booleans()), mac, evi,
     )  # fmt: skip
 
 
@@ -362,6 +384,7 @@ objects = st.one_of(
     external_neighbors(),
     st.builds(Policy, set_ids, st.booleans()),
     rules(),
+    memberships(),
     peer_addresses(),
     steerings(),
     service_instances(),
@@ -372,7 +395,8 @@ objects = st.one_of(
 def vrouters(draw: st.DrawFn) -> list[StateObject]:
     """What one vrouter may hold at a time: keys differ, a port number belongs to one port, a MAC
     of an EVI to one local port, a gateway's address to one gateway of its VRF and EVI, a peer's
-    address to one peer; a set is tracked or not, and its rules do not overlap in ports."""
+    address to one peer; a set is tracked or not, its rules do not overlap in ports, and a bit is
+    one group's."""
     few_sets = st.sampled_from(draw(st.lists(set_ids, min_size=1, max_size=2, unique=True)))
     few_vnis = st.sampled_from(draw(st.lists(vnis, min_size=1, max_size=3, unique=True)))
     kinds = st.one_of(
@@ -391,7 +415,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         st.builds(LocalMac, few_vnis, macs, ofports),
         few_sets.map(lambda n: Policy(n, is_tracked(n))),
         rules(few_sets),
-        peer_addresses(few_sets),
+        memberships(few_sets),
+        peer_addresses(),
         steerings(),
         service_instances(),
         punts,
@@ -442,8 +467,13 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
                 claims |= {("in vrf", obj.vrf, address), ("in evi", obj.evi, address)}
         elif type(obj) is PeerAddress:
             net = ipaddress.ip_network(obj.address)
-            claims.add(("peer at", obj.policy, obj.direction, net, obj.mac, obj.evi))
+            claims.add((
+                "peer at", obj.page, obj.direction, obj.stateful, net, obj.mac, obj.evi
+            ))  # fmt: skip
         elif type(obj) is Rule:
+            if obj.page:
+                # As if all groups were on pages of their own.
+                claims.add(("bit", obj.policy, obj.page, obj.bit))
             alike = replace(obj, first=-1, last=-1)
             if any(overlap(obj, other) for other in ranges.get(alike, ())):
                 continue

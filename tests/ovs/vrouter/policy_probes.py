@@ -6,16 +6,33 @@ import socket
 import struct
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 from tests.ovs.vrouter.policy_bed import Bed, ip4, ip6
-from vrouter_ovs.state import EGRESS, Policy, Rule, StateObject
+from vrouter_ovs.state import EGRESS, Membership, Page, Policy, Rule, StateObject
 from vrouter_ovs.wire import encode
 
 TCP, UDP, ICMP, ICMPV6 = 6, 17, 1, 58
 CLIENT, SERVER, BARE, LAST = 0x11, 0x22, 0x33, 0x7FFFFFFF
+PAGE, BIT, OTHER_BIT = 0x2AAAAAAA, 37, 101
+"""Where two groups are that rules name."""
 WAIT = 0.3
 """Seconds after which what did not arrive was dropped."""
 ALL_OUT = [Policy(CLIENT), Rule(CLIENT, EGRESS, 4), Rule(CLIENT, EGRESS, 6)]
+
+
+def asks(policy: int, direction: str, stateful: bool = True) -> Membership:
+    """What a set needs whose rules name a group."""
+    return Membership(policy, direction, (Page(PAGE),), stateful)
+
+
+def of_group(
+    policy: int, direction: str, version: int, *upper: int, stateful: bool = True
+) -> Rule:
+    """A rule that names the group with the bit BIT."""
+    return replace(
+        Rule(policy, direction, version, *upper, stateful=stateful), group="g", page=PAGE, bit=BIT
+    )
 
 
 def running_bed() -> Iterator[Bed]:

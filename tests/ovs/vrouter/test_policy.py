@@ -5,29 +5,42 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
-from tests.ovs.vrouter.policy_bed import Bed, ip4
+from tests.ovs.vrouter.policy_bed import EVI, Bed, ip4, mac
 from tests.ovs.vrouter.policy_probes import (
     BARE,
-    CLIENT,
+    BIT,
     ICMP,
     ICMPV6,
-    LAST,
+    OTHER_BIT,
+    PAGE,
     SERVER,
     TCP,
     UDP,
     WAIT,
     address,
+    asks,
     datagram,
     emptied,
+    hits,
+    of_group,
     ping,
     program,
     reaches,
     running_bed,
 )
-from vrouter_ovs.state import EGRESS, INGRESS, PeerAddress, Rule
+from vrouter_ovs.state import (
+    EGRESS,
+    INGRESS,
+    Membership,
+    Page,
+    PeerAddress,
+    Policy,
+    Rule,
+)
 
 
 @pytest.fixture(scope="module")
@@ -133,44 +146,74 @@ def test_remote_prefix(bed: Bed, version: int) -> None:
 
 @pytest.mark.parametrize("version", [4, 6])
 def test_remote_group(bed: Bed, version: int) -> None:
-    peer = PeerAddress(SERVER, INGRESS, address(1, version), LAST)
-    other = PeerAddress(SERVER, INGRESS, address(4, version), CLIENT)
-    rule = Rule(SERVER, INGRESS, version, TCP, 22, 22, peer=LAST)
-    program(bed, rule, peer, other)
+    peer = PeerAddress(PAGE, INGRESS, address(1, version), (BIT,))
+    other = PeerAddress(PAGE, INGRESS, address(4, version), (OTHER_BIT,))
+    rule, asked = of_group(SERVER, INGRESS, version, TCP, 22, 22), asks(SERVER, INGRESS)
+    program(bed, asked, rule, peer, other)
     assert reaches(bed, 1, 2, 22, version)
     assert not reaches(bed, 3, 2, 22, version, wait=WAIT)
     assert not reaches(bed, 4, 2, 22, version, wait=WAIT)
     # Rules for any address hold for members of groups as well.
-    program(bed, rule, peer, Rule(SERVER, INGRESS, version, TCP, 23, 23))
+    program(bed, asked, rule, peer, Rule(SERVER, INGRESS, version, TCP, 23, 23))
     assert reaches(bed, 1, 2, 23, version) and reaches(bed, 3, 2, 23, version)
-    program(bed, rule, other)
+    program(bed, asked, rule, other)
     assert not reaches(bed, 1, 2, 22, version, wait=WAIT)
     # And towards a group.
     program(
         bed,
-        Rule(SERVER, EGRESS, version, peer=LAST),
-        PeerAddress(SERVER, EGRESS, address(3, version), LAST),
+        of_group(SERVER, EGRESS, version),
+        asks(SERVER, EGRESS),
+        PeerAddress(PAGE, EGRESS, address(3, version), (BIT, OTHER_BIT)),
     )
     assert reaches(bed, 2, 3, 5000, version) and not reaches(bed, 2, 4, 5000, version, wait=WAIT)
 
 
-def test_a_longer_prefix_of_a_peer_counts(bed: Bed) -> None:
+def test_an_address_and_a_prefix_add_up(bed: Bed) -> None:
+    """VM 3 is of another group by its address, and of the rule's by a prefix; VM 4 by its MAC."""
     program(
         bed,
-        Rule(SERVER, INGRESS, 4, TCP, 22, 22, peer=5),
-        PeerAddress(SERVER, INGRESS, f"{ip4(0)}/24", 5),
-        PeerAddress(SERVER, INGRESS, ip4(3), 6),
+        Membership(SERVER, INGRESS, (Page(PAGE, prefixes=True, macs=True),)),
+        of_group(SERVER, INGRESS, 4, TCP, 22, 22),
+        PeerAddress(PAGE, INGRESS, f"{ip4(0)}/30", (BIT,)),
+        PeerAddress(PAGE, INGRESS, ip4(3), (OTHER_BIT,)),
     )
-    assert reaches(bed, 1, 2, 22) and reaches(bed, 4, 2, 22)
-    assert not reaches(bed, 3, 2, 22, wait=WAIT)
+    assert reaches(bed, 1, 2, 22) and reaches(bed, 3, 2, 22)
+    assert not reaches(bed, 4, 2, 22, wait=WAIT)
+    program(
+        bed,
+        Membership(SERVER, INGRESS, (Page(PAGE, prefixes=True, macs=True),)),
+        of_group(SERVER, INGRESS, 4, TCP, 22, 22),
+        PeerAddress(PAGE, INGRESS, "0.0.0.0/0", (BIT,), mac=mac(4), evi=EVI),
+        PeerAddress(PAGE, INGRESS, ip4(4), (OTHER_BIT,)),
+    )
+    assert reaches(bed, 4, 2, 22) and not reaches(bed, 1, 2, 22, wait=WAIT)
+
+
+def test_a_group_of_another_page(bed: Bed) -> None:
+    """Each page is asked for; what is denied is counted once, and what is allowed not as that.  The
+    answer is counted by the rule that allowed the question."""
+    policy, second = Policy(SERVER), PAGE + 1
+    rule = replace(of_group(SERVER, INGRESS, 4, UDP, 53, 53), page=second)
+    program(
+        bed,
+        Membership(SERVER, INGRESS, (Page(PAGE), Page(second), Page(second + 1))),
+        rule,
+        PeerAddress(second, INGRESS, ip4(1), (BIT,)),
+        PeerAddress(PAGE, INGRESS, ip4(3), (BIT,)),
+        PeerAddress(second + 1, INGRESS, ip4(3), (BIT,)),
+    )
+    assert datagram(bed, 1, 2, 53)
+    assert (hits(bed, rule), hits(bed, policy)) == (2, 0)
+    assert not datagram(bed, 3, 2, 53, wait=WAIT)
+    assert (hits(bed, rule), hits(bed, policy)) == (2, 1)
 
 
 def test_two_ports_of_one_set(bed: Bed) -> None:
     """Each has a zone of its own, though the rules are shared."""
-    members = [PeerAddress(SERVER, INGRESS, ip4(n), SERVER) for n in (2, 3)]
+    members = [PeerAddress(PAGE, INGRESS, ip4(n), (BIT,)) for n in (2, 3)]
     program(
-        bed, Rule(SERVER, EGRESS, 4), Rule(SERVER, INGRESS, 4, TCP, 22, 22, peer=SERVER), *members,
-        policies={2: SERVER, 3: SERVER},
+        bed, Rule(SERVER, EGRESS, 4), of_group(SERVER, INGRESS, 4, TCP, 22, 22),
+        asks(SERVER, INGRESS), *members, policies={2: SERVER, 3: SERVER},
     )  # fmt: skip
     assert reaches(bed, 2, 3, 22) and reaches(bed, 3, 2, 22)
     assert not reaches(bed, 1, 3, 22, wait=WAIT) and not reaches(bed, 2, 3, 23, wait=WAIT)

@@ -14,18 +14,22 @@ import pytest
 from tests.ovs.vrouter.policy_bed import Bed, ip4
 from tests.ovs.vrouter.policy_probes import (
     BARE,
+    BIT,
     CLIENT,
+    PAGE,
     SERVER,
     TCP,
     UDP,
     WAIT,
     address,
+    asks,
     checksum,
     connect,
     datagram,
     emptied,
     hits,
     listener,
+    of_group,
     program,
     running_bed,
 )
@@ -89,23 +93,23 @@ def test_answers_alone_end_with_the_rule(bed: Bed) -> None:
 
 
 def test_a_connection_ends_with_the_membership_and_with_the_senders_rule(bed: Bed) -> None:
-    peer = PeerAddress(SERVER, INGRESS, ip4(1), CLIENT)
-    rule = Rule(SERVER, INGRESS, 4, TCP, 22, 22, peer=CLIENT)
-    program(bed, rule, peer)
+    peer = PeerAddress(PAGE, INGRESS, ip4(1), (BIT,))
+    rule, asked = of_group(SERVER, INGRESS, 4, TCP, 22, 22), asks(SERVER, INGRESS)
+    program(bed, asked, rule, peer)
     ends = connect(bed, 1, 2, 22)
     assert ends is not None
     client, server = ends
     for policies, objects in (
-        ({1: CLIENT, 2: SERVER}, [rule]),  # no member any more
-        ({1: BARE, 2: SERVER}, [rule, peer, Policy(BARE)]),  # a set that may send nothing
-        ({1: CLIENT, 2: BARE}, [rule, peer, Policy(BARE)]),  # the server's set changed
+        ({1: CLIENT, 2: SERVER}, [asked, rule]),  # no member any more
+        ({1: BARE, 2: SERVER}, [asked, rule, peer, Policy(BARE)]),  # a set that may send nothing
+        ({1: CLIENT, 2: BARE}, [asked, rule, peer, Policy(BARE)]),  # the server's set changed
     ):
         program(bed, *objects, policies=policies)
         client.settimeout(WAIT)
         server.sendall(b"x")
         with pytest.raises(TimeoutError):
             client.recv(1)
-        program(bed, rule, peer)
+        program(bed, asked, rule, peer)
         client.settimeout(20)
         assert client.recv(1) == b"x"
     client.close()

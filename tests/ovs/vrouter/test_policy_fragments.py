@@ -12,16 +12,20 @@ import pytest
 from tests.ovs.vrouter.policy_bed import Bed, ip4, mac
 from tests.ovs.vrouter.policy_probes import (
     BARE,
+    BIT,
     CLIENT,
     ICMP,
     ICMPV6,
+    PAGE,
     SERVER,
     UDP,
     WAIT,
     address,
+    asks,
     checksum,
     datagram,
     emptied,
+    of_group,
     ping,
     program,
     running_bed,
@@ -97,8 +101,9 @@ def test_a_stateless_set_judges_each_packet(bed: Bed, version: int) -> None:
     assert bed.appctl("dpctl/dump-conntrack").strip() == ""
     # Groups and prefixes by the packet's own addresses.
     peers = (
-        PeerAddress(BARE, INGRESS, address(1, version), 9, stateful=False),
-        Rule(BARE, INGRESS, version, UDP, 53, 53, peer=9, stateful=False),
+        asks(BARE, INGRESS, stateful=False),
+        PeerAddress(PAGE, INGRESS, address(1, version), (BIT,), stateful=False),
+        of_group(BARE, INGRESS, version, UDP, 53, 53, stateful=False),
         Rule(BARE, EGRESS, version, UDP, -1, -1, f"{address(1, version)}/"
              f"{32 if version == 4 else 128}", stateful=False),
     )  # fmt: skip

@@ -19,7 +19,9 @@ from vrouter_ovs.state import (
     Gateway,
     LocalHop,
     LocalPort,
+    Membership,
     Neighbor,
+    Page,
     PeerAddress,
     Policy,
     RemoteMac,
@@ -32,7 +34,7 @@ from vrouter_ovs.state import (
 )
 
 VTEP, OWN, GATEWAY = "192.0.2.2", "02:00:00:00:00:01", "02:aa:00:00:00:01"
-WEB, CLIENTS, FREE = 0x10, 0x20, 0x30
+WEB, CLIENTS, FREE, MANY = 0x10, 0x20, 0x30, 0x40
 NEW, ESTABLISHED, REPLY, INVALID = "trk,new", "trk,est", "trk,est,rpl", "trk,inv"
 RELATED = "trk,rel,rpl"
 
@@ -47,8 +49,8 @@ def port(number: int, policy: int = 0, evi: int = 100) -> LocalPort:
     return LocalPort(f"p{number}", number, evi, own, pairs, policy=policy)
 
 
-# p1: web server, p2 and p5: clients, p3: no set, p4: stateless, p6: a set that is not there; p5 is
-# in another network.
+# p1: web server, p2 and p5: clients, p3: no set, p4: stateless, p6: a set that is not there, p7: a
+# set whose rules name groups of several pages; p5 is in another network.
 OBJECTS: tuple[StateObject, ...] = (
     Vrouter(OWN),
     Tunnel(Endpoint(VTEP), 22),
@@ -63,18 +65,29 @@ OBJECTS: tuple[StateObject, ...] = (
     port(4, FREE),
     port(5, CLIENTS, 101),
     port(6, 0x6666),
+    port(7, MANY),
     RemoteMac(100, mac(9), (bridged(VTEP, 100),)),
     Neighbor(100, "fd01::1", mac(1)),
     Route(900, "10.1.0.1/32", (LocalHop(1, 100, mac(1), GATEWAY),)),
-    Flood(100, (1, 2, 3, 4)), FloodRemotes(100, (bridged(VTEP, 100),)),
+    Flood(100, (1, 2, 3, 4, 7)), FloodRemotes(100, (bridged(VTEP, 100),)),
     Policy(WEB),
     Policy(CLIENTS),
     Policy(FREE, stateful=False),
-    Rule(WEB, INGRESS, 4, 6, 80, 83, peer=CLIENTS),
+    Membership(WEB, INGRESS, (Page(7),)),
+    Rule(WEB, INGRESS, 4, 6, 80, 83, group="clients", page=7, bit=3),
     Rule(WEB, INGRESS, 4, 6, 443, 443),
     Rule(WEB, INGRESS, 4, 1, 8, 0),
-    PeerAddress(WEB, INGRESS, "10.1.0.2", CLIENTS),
-    PeerAddress(WEB, INGRESS, "10.2.0.5", CLIENTS),
+    PeerAddress(7, INGRESS, "10.1.0.2", (3, 40, 127)),
+    PeerAddress(7, INGRESS, "10.2.0.5", (3,)),
+    # Its groups are on two pages, which use the same bits.
+    Policy(MANY),
+    Membership(MANY, INGRESS, (Page(7), Page(9, prefixes=True, macs=True))),
+    Rule(MANY, INGRESS, 4, 17, 1, 1, group="clients", page=7, bit=3),
+    Rule(MANY, INGRESS, 4, 17, 5353, 5353, group="by prefix", page=9, bit=70),
+    Rule(MANY, INGRESS, 4, 17, 7000, 7000, group="by MAC", page=9, bit=3),
+    PeerAddress(9, INGRESS, "10.1.0.0/29", (70,)),
+    PeerAddress(9, INGRESS, "10.1.0.3", (4,)),
+    PeerAddress(9, INGRESS, "0.0.0.0/0", (3,), mac=mac(3), evi=100),
     Rule(CLIENTS, EGRESS, 4, 6),
     Rule(FREE, EGRESS, 4, 17, 53, 53, stateful=False),
     Rule(FREE, INGRESS, 4, 17, 1024, 65535, stateful=False),
@@ -83,7 +96,7 @@ OBJECTS: tuple[StateObject, ...] = (
 
 @pytest.fixture(scope="module")
 def vrouter(sandbox: Sandbox) -> Iterator[Sandbox]:
-    sandbox.add_ports(*range(1, 7))
+    sandbox.add_ports(*range(1, 8))
     sandbox.add_underlay()
     sandbox.add_tunnel(22, VTEP)
     client = sandbox.connect()
@@ -193,12 +206,30 @@ def test_stateless(vrouter: Sandbox) -> None:
     assert send(vrouter, "p3", udp(3, 4, 0, "nw_frag=later")).sent == []
 
 
+def from_peer(source: int, dst_port: int) -> str:
+    """UDP to p7, and the connection it is of."""
+    return (
+        f"{udp(source, 7, dst_port)},udp_src=40000,ct_state=trk|est,ct_nw_proto=17,"
+        f"ct_nw_src=10.1.0.{source},ct_nw_dst=10.1.0.7,ct_tp_src=40000,ct_tp_dst={dst_port}"
+    )
+
+
 def test_flooded_for_each_receiver(vrouter: Sandbox) -> None:
     packet = udp(3, 9, 5353).replace(mac(9), "ff:ff:ff:ff:ff:ff")
-    outcome = send(vrouter, "p3", packet, *[NEW] * 2)
+    outcome = send(vrouter, "p3", packet, *[NEW] * 3)
     assert (VTEP, 100) in outcome.sent
-    assert outcome.tracked == ["zone=1", "zone=2"]
-    assert "p4" in outcome.sent and "p1" not in outcome.sent
+    assert outcome.tracked == ["zone=1", "zone=2", "zone=7"]
+    assert "p4" in outcome.sent and not {"p1", "p7"} & set(outcome.sent)
+
+
+def test_groups_of_several_pages(vrouter: Sandbox) -> None:
+    """An address, a prefix and a MAC add up, page by page; a bit says nothing on another page."""
+    # A client, by a prefix, and by a prefix and a MAC; the client's bit 3 is not that of the MAC.
+    for source, ports in ((2, {1, 5353}), (6, {5353}), (3, {5353, 7000}), (9, set())):
+        for port in (1, 5353, 7000):
+            packet = from_tunnel(from_peer(source, port))
+            sent = send(vrouter, "t22", packet, NEW).sent
+            assert sent == (["p7"] if port in ports else []), (source, port)
 
 
 ND = "icmp6,dl_src={},dl_dst={},ipv6_src={},ipv6_dst={},nw_ttl={},icmpv6_type={},icmpv6_code=0"

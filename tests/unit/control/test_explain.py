@@ -27,6 +27,7 @@ from ryu_apps.control.config.rules.sfc import (
 )
 from ryu_apps.control.explain.explain import ExplainError, explain
 from ryu_apps.control.explain.rules import Packet, match
+from ryu_apps.control.policy.pages import SECURITY_GROUP, Named
 from ryu_apps.control.policy.rules import WITH_PORTS, rules_of
 from tests.unit.control.rules_support import Bench
 
@@ -323,15 +324,17 @@ def test_rules_match_as_rendered(config, source, what):
     groups = tuple(sorted(config.ports["p0"].security_groups))
     number, port = what
     packet = Packet(4, source, "10.0.0.1", number, port, port if number != 1 else 0)
-    sets = sorted({tuple(sorted(one.security_groups)) for one in config.ports.values()})
-    peers = {group: [1 + sets.index(one) for one in sets if group in one] for group in GROUPS}
+    bits = {Named(SECURITY_GROUP, group): (1, bit) for bit, group in enumerate(GROUPS)}
     sender = next(one for one in config.ports.values() if one.fixed_ips[0].ip_address == source)
-    peer = 1 + sets.index(tuple(sorted(sender.security_groups)))
     expected = set()
-    for rule in rules_of(config, 9, groups, peers).values():
+    for rule in rules_of(config, 9, groups, bits).values():
         if rule.direction != "ingress" or rule.version != 4:
             continue
-        if rule.protocol not in (-1, number) or (rule.peer and rule.peer != peer):
+        if rule.group and rule.group not in sender.security_groups:
+            continue
+        if rule.group:
+            assert (rule.page, rule.bit) == bits[Named(SECURITY_GROUP, rule.group)]
+        if rule.protocol not in (-1, number):
             continue
         if rule.remote and not source.startswith("10.0."):
             continue

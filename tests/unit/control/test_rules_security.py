@@ -18,6 +18,7 @@ from ryu_apps.control.config.rules.routing import routers
 from ryu_apps.control.config.rules.security import address_groups
 from ryu_apps.control.config.rules.security import security_group_rules as rules
 from ryu_apps.control.config.rules.security import security_groups as groups
+from ryu_apps.control.policy.pages import ADDRESS_GROUP, Named
 from ryu_apps.control.policy.rules import NO_GROUPS, groups_of, rules_of
 from tests.unit.control.rules_support import Bench
 
@@ -289,8 +290,12 @@ def test_address_groups(bench, group):
     assert less.addresses == ("10.1.0.0/16", "10.2.0.0/16")
     rule = bench.do(rules.create, security_group_id=group, direction="ingress",
                     remote_address_group_id=made.id)
-    assert {one.remote for one in rules_of(bench.config, 1, (group,), {}).values()
-            if rule.id in one.rules} == set(less.addresses)
+    named = Named(ADDRESS_GROUP, made.id)
+    assert [
+        (one.address_group, one.page, one.bit)
+        for one in rules_of(bench.config, 1, (group,), {named: (7, 3)}).values()
+        if rule.id in one.rules
+    ] == [(made.id, 7, 3)]
     bench.refused_drop("AddressGroupInUse", address_groups.delete, made.id)
     bench.drop(rules.delete, rule.id)
     bench.drop(address_groups.delete, made.id)
@@ -335,30 +340,33 @@ def test_a_port_of_before_is_filtered_once_it_is_told_its_groups(bench):
     assert groups_of(bench.do(ports.update, "c", port_security_enabled=True)) == NO_GROUPS
 
 
-def test_ranges_of_ports_times_addresses_are_bounded(bench):
-    """They multiply, and every hypervisor holds them: refused before they fill a switch."""
-    many = bench.do(address_groups.create, addresses=[
-        f"10.{n >> 8}.{n & 255}.0/24" for n in range(4096)])
+def test_addresses_and_ranges_of_ports_are_bounded(bench):
+    """They add up, and every hypervisor holds them: refused before they fill a switch."""
+    large = [
+        bench.do(address_groups.create, addresses=[
+            f"10.{n >> 8}.{n & 255}.{of * 16}/28" for n in range(4096)
+        ])
+        for of in range(8)
+    ]  # fmt: skip
     group = bench.do(groups.create, name="g").id
 
     def allow(first, last, **more):
         return bench.do(rules.create, **{
             "security_group_id": group, "direction": "ingress", "protocol": "tcp",
-            "port_range_min": first, "port_range_max": last,
-            "remote_address_group_id": many.id, **more})
+            "port_range_min": first, "port_range_max": last, **more})
 
-    allow(1024, 2047)
-    allow(22, 22)
+    for one in large[:7]:
+        allow(1024, 2047, remote_address_group_id=one.id)
+    # They are there once for each direction, whatever is asked of them.
+    allow(1, 65534, remote_address_group_id=large[0].id)
     with pytest.raises(RuleError) as refused:
-        allow(1001, 1999)
+        allow(22, 22, remote_address_group_id=large[7].id)
     assert refused.value.status == 409 and group in refused.value.message
-    allow(1, 65534, remote_address_group_id=None)
-    assert len(bench.config.rules_by_group[group]) == 2 + 1 + 2  # Two are a group's from the start.
-    other = bench.do(groups.create, name="h").id
+    allow(1, 65534)
     few = bench.do(address_groups.create, addresses=["10.0.0.0/24"])
-    allow(1001, 1999, security_group_id=other, remote_address_group_id=few.id)
+    allow(1001, 1999, remote_address_group_id=few.id)
     with pytest.raises(RuleError) as refused:
         bench.do(address_groups.add, few.id, addresses=[f"10.99.{n >> 8}.{n & 255}/32"
-                                                        for n in range(4000)])
-    assert refused.value.status == 409 and other in refused.value.message
+                                                        for n in range(4095)])
+    assert refused.value.status == 409 and group in refused.value.message
     assert bench.config.address_groups[few.id].addresses == ("10.0.0.0/24",)

@@ -8,7 +8,17 @@ from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline import render
 from vrouter_ovs.pipeline.port_blocks import blocks
 from vrouter_ovs.schema.flow import Flow
-from vrouter_ovs.state import EGRESS, INGRESS, LocalPort, PeerAddress, Policy, Rule, Vrouter
+from vrouter_ovs.state import (
+    EGRESS,
+    INGRESS,
+    LocalPort,
+    Membership,
+    Page,
+    PeerAddress,
+    Policy,
+    Rule,
+    Vrouter,
+)
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.describe import describe
 
@@ -29,7 +39,10 @@ def test_how_many_flows() -> None:
     filtered = LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),), policy=5)
     assert (len(render(plain)), len(render(filtered))) == (4, 4)
     assert (len(render(Policy(5))), len(render(Policy(5, stateful=False)))) == (2, 6)
-    assert len(render(PeerAddress(5, INGRESS, "10.0.0.9", 6))) == 1
+    assert len(render(PeerAddress(5, INGRESS, "10.0.0.9", (6, 99)))) == 1
+    assert len(render(Membership(5, INGRESS, (Page(7, True, True),)))) == 1
+    # Each page but the last has one that keeps what it does not allow from being counted.
+    assert len(render(Membership(5, INGRESS, (Page(7), Page(8), Page(9))))) == 3
     assert len(render(Rule(5, INGRESS, 4))) == 1
     assert len(render(Rule(5, INGRESS, 4, 6, 22, 22))) == 1
     assert len(render(Rule(5, INGRESS, 4, 6, 0, 65535))) == 1
@@ -50,9 +63,13 @@ def test_a_port_names_its_set_on_both_ways() -> None:
 
 
 def test_rules_in_words() -> None:
-    assert texts(Rule(0x2A, INGRESS, 4, 6, 22, 23, "10.0.0.0/8", 0x2B)) == [
-        "policy 101: eth_type=ip, policy=0x2a ingress, peer=43, ct_state=-inv+trk, "
+    assert texts(Rule(0x2A, INGRESS, 4, 6, 22, 23, "10.0.0.0/8")) == [
+        "policy 101: eth_type=ip, policy=0x2a ingress, ct_state=-inv+trk, "
         "ct_nw_src=10.0.0.0/8, ct_nw_proto=6, ct_tp_dst=22-23 -> set permit=1"
+    ]
+    assert texts(Rule(0x2A, INGRESS, 4, 6, 22, 23, group="g", page=0x2B, bit=70)) == [
+        "policy 100: eth_type=ip, policy=0x2a ingress, page=0x2b ingress, member_of=70, "
+        "ct_state=-inv+trk, ct_nw_proto=6, ct_tp_dst=22-23 -> set permit=1"
     ]
     assert texts(Rule(0x2A, EGRESS, 6, 58, 128, 0)) == [
         "policy 100: eth_type=ipv6, policy=0x2a, ct_state=-inv+trk, ct_nw_proto=58, "
@@ -66,9 +83,23 @@ def test_rules_in_words() -> None:
         "policy 100: eth_type=ip, ip_frag=0/2, ip_proto=1, icmpv4_type=3, policy=0x2a ingress"
         " -> set permit=1"
     ]
-    assert texts(PeerAddress(0x2A, EGRESS, "fd00::/64", 0x2B)) == [
-        "peer 164: eth_type=ipv6, policy=0x2a, ct_state=-inv+trk, ct_ipv6_dst=fd00::/64"
-        " -> set peer=43; goto policy"
+    assert texts(PeerAddress(0x2A, EGRESS, "fd00::/64", (3, 64, 127))) == [
+        "peer_prefix 164: eth_type=ipv6, page=0x2a, ct_state=-inv+trk, ct_ipv6_dst=fd00::/64"
+        " -> add 3+64+127 to member_of"
+    ]
+    assert texts(PeerAddress(0x2A, INGRESS, "10.0.0.9", (0,), stateful=False)) == [
+        "peer_address 100: eth_type=ip, ipv4_src=10.0.0.9, page=0x2a ingress untracked"
+        " -> add 0 to member_of"
+    ]
+    everything = tuple(range(128))
+    assert texts(PeerAddress(0x2A, INGRESS, "10.0.0.9", everything, False))[0].endswith(
+        f"set member_of={'+'.join(map(str, everything))}"
+    )
+    assert texts(Membership(0x2A, EGRESS, (Page(7), Page(8, True, True)))) == [
+        "membership 100: policy=0x2a -> set page=0x7; set member_of=0; resubmit peer_address; "
+        "resubmit policy; set page=0x8; set member_of=0; resubmit peer_prefix; "
+        "resubmit peer_address; resubmit peer_mac; resubmit policy; set page=0; set member_of=0",
+        "policy 2: policy=0x2a, page=0x7 -> drop",
     ]
 
 
@@ -96,7 +127,7 @@ def test_what_has_no_set_yet_is_denied() -> None:
         assert found == {
             (("eth_type", eth_type),): (("ct", zone, asked),) for eth_type in (0x800, 0x86DD)
         }
-    assert not [flow for flow in flows if flow.table == "policy"]
+    assert [flow.match for flow in flows if flow.table == "policy"] == [(("permit", 1),)]
 
 
 @pytest.mark.parametrize(
@@ -124,16 +155,27 @@ def test_what_has_no_set_yet_is_denied() -> None:
         Rule(1, INGRESS, 4, remote="fd00::/8"),
         Rule(1, INGRESS, 6, remote="10.0.0.0/8"),
         Rule(1, INGRESS, 4, remote="everywhere"),
-        Rule(1, INGRESS, 4, peer=1 << 31),
-        Rule(1, INGRESS, 4, peer=-1),
-        PeerAddress(0, INGRESS, "10.0.0.1", 1),
-        PeerAddress(1, "sideways", "10.0.0.1", 1),
+        Rule(1, INGRESS, 4, group="g", page=1 << 30, bit=1),
+        Rule(1, INGRESS, 4, group="g", page=-1, bit=1),
+        Rule(1, INGRESS, 4, group="g", page=1, bit=128),
+        Rule(1, INGRESS, 4, group="g", page=1, bit=-1),
+        Rule(1, INGRESS, 4, group="g"),
+        Rule(1, INGRESS, 4, address_group="g"),
+        PeerAddress(0, INGRESS, "10.0.0.1", (1,)),
+        PeerAddress(1, "sideways", "10.0.0.1", (1,)),
         Rule(1, INGRESS, 4, 0),
         Rule(1, INGRESS, 6, 0, stateful=False),
-        PeerAddress(1, INGRESS, "10.0.0.1", 0),
-        PeerAddress(1, INGRESS, "10.0.0.1", 1 << 31),
-        PeerAddress(1, INGRESS, "10.0.0.256", 1),
-        PeerAddress(1, INGRESS, "", 1),
+        PeerAddress(1, INGRESS, "10.0.0.1", ()),
+        PeerAddress(1, INGRESS, "10.0.0.1", (128,)),
+        PeerAddress(1, INGRESS, "10.0.0.1", (-1,)),
+        PeerAddress(1 << 30, INGRESS, "10.0.0.1", (1,)),
+        PeerAddress(1, INGRESS, "10.0.0.256", (1,)),
+        PeerAddress(1, INGRESS, "", (1,)),
+        Membership(0, INGRESS, (Page(1),)),
+        Membership(1, INGRESS, ()),
+        Membership(1, INGRESS, (Page(0),)),
+        Membership(1, INGRESS, (Page(1 << 30),)),
+        Membership(1, "sideways", (Page(1),)),
         LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),), policy=-1),
         LocalPort("p", 1, 100, MAC, ((MAC, "10.0.0.1"),), policy=1 << 31),
         LocalPort("p", 1, 0, MAC, ((MAC, "10.0.0.1"),), policy=1),

@@ -5,6 +5,12 @@ from __future__ import annotations
 from vrouter_ovs.schema.declaration import TO_CALLER, TO_PORT, Priority, Table, names
 from vrouter_ovs.schema.drops import DropReason
 
+_PEER = names(
+    "page eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ct_state ct_nw_src ct_nw_dst ct_ipv6_src"
+    " ct_ipv6_dst"
+)
+_PREFIX = Priority("prefix", 100, "the other side's prefix, at 100 and its length", last=228)
+
 TABLES: tuple[Table, ...] = (
     Table(
         75,
@@ -39,7 +45,7 @@ TABLES: tuple[Table, ...] = (
             Priority("rest", 0, "packets in that direction"),
         ),
         sets=names("permit inbound"),
-        next=("permit_out", "whole_out", "peer"),
+        next=("permit_out", "whole_out", "membership"),
     ),
     Table(
         85,
@@ -115,7 +121,7 @@ TABLES: tuple[Table, ...] = (
             Priority("rest", 0, "packets in that direction"),
         ),
         sets=names("permit inbound"),
-        next=("permit_in", "whole_in", "peer"),
+        next=("permit_in", "whole_in", "membership"),
     ),
     Table(
         150,
@@ -164,26 +170,48 @@ TABLES: tuple[Table, ...] = (
         meters=True,
     ),
     Table(
-        185,
-        "peer",
-        "The policy set of the other side, by the address it has in the connection; with a"
-        " prefix that covers much by its MAC as well.",
-        matches=names(
-            "policy evi eth_src eth_dst eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ct_state"
-            " ct_nw_src ct_nw_dst ct_ipv6_src ct_ipv6_dst"
-        ),
+        182,
+        "membership",
+        "The pages of groups that a policy set's rules ask for: for each in turn the other side is"
+        " looked up and the rules are asked. A set whose rules name no group goes on at once.",
+        matches=names("policy"),
         miss="policy",
         priorities=(
-            Priority(
-                "prefix",
-                100,
-                "the other side's address or prefix, at 100 and its length",
-                last=228,
-            ),
-            Priority("rest", 0, "no set is known"),
+            Priority("set", 100, "a policy set and a direction with rules that name groups"),
+            Priority("rest", 0, "no group is asked for"),
         ),
-        sets=names("peer"),
-        next=("policy",),
+        sets=names("page member_of"),
+        next=("peer_prefix", "peer_address", "peer_mac", "policy"),
+    ),
+    Table(
+        184,
+        "peer_prefix",
+        "The groups of a page that a prefix of the other side is a member of.",
+        matches=_PEER,
+        miss=TO_CALLER,
+        priorities=(_PREFIX,),
+        sets=names("member_of"),
+    ),
+    # 185 was the table peer of an earlier version, whose flows may still stand there.
+    Table(
+        186,
+        "peer_address",
+        "The groups of a page that the other side is a member of, by the address that it has in"
+        " the connection.",
+        matches=_PEER,
+        miss=TO_CALLER,
+        priorities=(Priority("address", 100, "the other side's address"),),
+        sets=names("member_of"),
+    ),
+    Table(
+        188,
+        "peer_mac",
+        "The groups of a page that the other side is a member of, by a prefix that covers much and"
+        " the MAC that sends in its name.",
+        matches=_PEER | names("evi eth_src eth_dst"),
+        miss=TO_CALLER,
+        priorities=(_PREFIX,),
+        sets=names("member_of"),
     ),
     Table(
         190,
@@ -191,14 +219,17 @@ TABLES: tuple[Table, ...] = (
         "The rules of all policy sets, shared by the ports that have the set and by both sides"
         " of a packet's way. A rule says yes; the last flow of a set counts what none allowed.",
         matches=names(
-            "policy peer eth_type ipv4_src ipv4_dst ipv6_src ipv6_dst ip_frag ip_proto tcp_dst"
-            " udp_dst sctp_dst icmpv4_type icmpv4_code icmpv6_type icmpv6_code ct_state ct_nw_src"
-            " ct_nw_dst ct_ipv6_src ct_ipv6_dst ct_nw_proto ct_tp_src ct_tp_dst"
+            "policy page member_of0 member_of1 member_of2 member_of3 permit eth_type ipv4_src"
+            " ipv4_dst ipv6_src ipv6_dst ip_frag ip_proto tcp_dst udp_dst sctp_dst icmpv4_type"
+            " icmpv4_code icmpv6_type icmpv6_code ct_state ct_nw_src ct_nw_dst ct_ipv6_src"
+            " ct_ipv6_dst ct_nw_proto ct_tp_src ct_tp_dst"
         ),
         miss=TO_CALLER,
         priorities=(
+            Priority("permitted", 200, "allowed already, by the groups of a page before"),
             Priority("rule_with_prefix", 101, "a rule with a prefix of the other side"),
             Priority("rule", 100, "any other rule"),
+            Priority("other_page", 2, "there is another page to ask for before it is denied"),
             Priority(
                 "deny",
                 1,
