@@ -39,6 +39,10 @@ PAIRS = st.builds(
     ]),
     st.sampled_from(["", "00:00:5e:00:01:0a"]),
 )
+PREFIXES = st.sampled_from([
+    "10.1.0.0/16", "10.0.0.0/8", "10.0.0.0/30", "10.0.0.2/32", "10.4.0.0/16", "fd00::/64",
+    "fd00::/16",
+])  # fmt: skip
 BASE = [
     Change("network", "n", Network("n", 1000, 1)),
     Change("subnet", "s", Subnet("s", "n", "10.0.0.0/24")),
@@ -87,10 +91,8 @@ def changes(draw):
                                  project_id=st.sampled_from(PROJECTS)))))
     name = draw(st.sampled_from(ADDRESS_GROUPS))
     return Change("address_group", name, draw(st.one_of(st.none(), st.builds(
-        AddressGroup, st.just(name), addresses=st.lists(
-            st.sampled_from(["10.1.0.0/16", "10.0.0.0/8", "10.0.0.0/30", "10.0.0.2/32",
-                             "10.4.0.0/16", "fd00::/64", "fd00::/16"]), unique=True,
-        ).map(tuple), project_id=st.sampled_from(PROJECTS),
+        AddressGroup, st.just(name), addresses=st.lists(PREFIXES, unique=True).map(tuple),
+        project_id=st.sampled_from(PROJECTS),
     ))))
 
 

@@ -17,7 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.control.config.config import Config
-from ryu_apps.control.config.model import Port, SecurityGroupRule
+from ryu_apps.control.config.model import (
+    AddressGroup,
+    Change,
+    FixedIp,
+    Port,
+    SecurityGroup,
+    SecurityGroupRule,
+)
 from ryu_apps.control.world import World
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PROTO_TCP, PROTO_UDP
 from vrouter_ovs.pipeline import render
@@ -28,7 +35,17 @@ from vrouter_ovs.schema.tables import BY_NAME
 from vrouter_ovs.state import StateObject, Vrouter
 from vrouter_ovs.wire.flows import field
 
-from .test_policies import histories, run
+from .test_policies import (
+    ADDRESS_GROUPS,
+    GROUPS,
+    PAIRS,
+    PORTS,
+    PREFIXES,
+    PROJECTS,
+    changes,
+    histories,
+    run,
+)
 
 ELEMENTS = ("hv1", "hv2")
 ADDRESSES = (
@@ -230,3 +247,51 @@ def check(world: World, sent: list[Packet]) -> None:
 @given(histories, st.integers(0, 12), st.lists(packets, min_size=1, max_size=12))
 def test_flows_allow_what_is_configured(steps, plugged_at, sent):
     check(run(steps, plugged_at), sent)
+
+
+@st.composite
+def dense(draw: st.DrawFn) -> list[list[Change]]:
+    """Ports that all have groups, pairs and addresses, and rules that all name groups; then a few
+    changes."""
+    members = st.sets(st.sampled_from(GROUPS), min_size=1, max_size=2).map(tuple)
+    first = [
+        Change("security_group", name, SecurityGroup(
+            name, stateful=draw(st.integers(0, 2)) > 0, project_id=draw(st.sampled_from(PROJECTS))
+        ))
+        for name in GROUPS
+    ]  # fmt: skip
+    for number, name in enumerate(PORTS):
+        first.append(Change("port", name, Port(
+            name, "n", f"fa:16:3e:00:00:{number:02x}",
+            fixed_ips=(FixedIp("s", f"10.0.0.{number}"),), security_groups=draw(members),
+            allowed_address_pairs=tuple(draw(st.lists(PAIRS, max_size=2, unique=True))),
+        )))  # fmt: skip
+    for name in ADDRESS_GROUPS:
+        first.append(Change("address_group", name, AddressGroup(
+            name, addresses=draw(st.lists(PREFIXES, max_size=3, unique=True).map(tuple)),
+            project_id=draw(st.sampled_from(PROJECTS)),
+        )))  # fmt: skip
+    for number in range(draw(st.integers(2, 5))):
+        is_group = draw(st.booleans())
+        remote = draw(st.sampled_from(GROUPS if is_group else ADDRESS_GROUPS))
+        first.append(Change("security_group_rule", f"r{number}", SecurityGroupRule(
+            f"r{number}", draw(st.sampled_from(GROUPS)),
+            draw(st.sampled_from(["ingress", "ingress", "egress"])),
+            "IPv6" if draw(st.integers(0, 4)) == 0 else "IPv4",
+            remote_group_id=remote if is_group else "",
+            remote_address_group_id="" if is_group else remote,
+        )))  # fmt: skip
+    return [first, *draw(st.lists(st.lists(changes(), max_size=2), max_size=4))]
+
+
+every_other_side = [
+    Packet(direction, other, mac, 1000, PROTO_TCP, 22, reply)
+    for direction in ("ingress", "egress") for other in ADDRESSES for mac in MACS
+    for reply in (False, True)
+]  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(dense(), st.integers(0, 2))
+def test_each_other_side_is_what_it_is_configured_to_be(steps, plugged_at):
+    check(run(steps, plugged_at), every_other_side)
