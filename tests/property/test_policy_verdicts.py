@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
+from unittest import mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ from ryu_apps.control.config.model import (
     SecurityGroup,
     SecurityGroupRule,
 )
+from ryu_apps.control.policy import pages
 from ryu_apps.control.world import World
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PROTO_TCP, PROTO_UDP
 from vrouter_ovs.pipeline import render
@@ -251,8 +253,8 @@ def test_flows_allow_what_is_configured(steps, plugged_at, sent):
 
 @st.composite
 def dense(draw: st.DrawFn) -> list[list[Change]]:
-    """Ports that all have groups, pairs and addresses, and rules that all name groups; then a few
-    changes."""
+    """Ports that all have groups, pairs and addresses, and rules that all name groups; then changes
+    of who is named, and of whom the address groups are."""
     members = st.sets(st.sampled_from(GROUPS), min_size=1, max_size=2).map(tuple)
     first = [
         Change("security_group", name, SecurityGroup(
@@ -266,22 +268,37 @@ def dense(draw: st.DrawFn) -> list[list[Change]]:
             fixed_ips=(FixedIp("s", f"10.0.0.{number}"),), security_groups=draw(members),
             allowed_address_pairs=tuple(draw(st.lists(PAIRS, max_size=2, unique=True))),
         )))  # fmt: skip
-    for name in ADDRESS_GROUPS:
-        first.append(Change("address_group", name, AddressGroup(
+
+    def addresses(name: str) -> Change:
+        return Change("address_group", name, AddressGroup(
             name, addresses=draw(st.lists(PREFIXES, max_size=3, unique=True).map(tuple)),
-            project_id=draw(st.sampled_from(PROJECTS)),
-        )))  # fmt: skip
-    for number in range(draw(st.integers(2, 5))):
+            project_id="red",
+        ))  # fmt: skip
+
+    def rule(number: int) -> Change:
         is_group = draw(st.booleans())
         remote = draw(st.sampled_from(GROUPS if is_group else ADDRESS_GROUPS))
-        first.append(Change("security_group_rule", f"r{number}", SecurityGroupRule(
+        return Change("security_group_rule", f"r{number}", SecurityGroupRule(
             f"r{number}", draw(st.sampled_from(GROUPS)),
             draw(st.sampled_from(["ingress", "ingress", "egress"])),
             "IPv6" if draw(st.integers(0, 4)) == 0 else "IPv4",
             remote_group_id=remote if is_group else "",
             remote_address_group_id="" if is_group else remote,
-        )))  # fmt: skip
-    return [first, *draw(st.lists(st.lists(changes(), max_size=2), max_size=4))]
+        ))  # fmt: skip
+
+    first += [*map(addresses, ADDRESS_GROUPS), *map(rule, range(draw(st.integers(2, 6))))]
+    history = [first]
+    for _ in range(draw(st.integers(0, 6))):
+        kind = draw(st.sampled_from(["rule", "rule", "no rule", "addresses", "any"]))
+        if kind == "rule":
+            history.append([rule(draw(st.integers(0, 9)))])
+        elif kind == "no rule":
+            history.append([Change("security_group_rule", f"r{draw(st.integers(0, 6))}", None)])
+        elif kind == "addresses":
+            history.append([addresses(draw(st.sampled_from(ADDRESS_GROUPS)))])
+        else:
+            history.append([draw(changes())])
+    return history
 
 
 every_other_side = [
@@ -291,7 +308,9 @@ every_other_side = [
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
-@given(dense(), st.integers(0, 2))
-def test_each_other_side_is_what_it_is_configured_to_be(steps, plugged_at):
-    check(run(steps, plugged_at), every_other_side)
+@settings(max_examples=250, deadline=None)
+@given(dense(), st.integers(0, 2), st.sampled_from([1, 2, pages.FEWEST]))
+def test_each_other_side_is_what_it_is_configured_to_be(steps, plugged_at, fewest):
+    """Also where there are hardly more bits than groups, so that they move."""
+    with mock.patch.object(pages, "FEWEST", fewest):
+        check(run(steps, plugged_at), every_other_side)
