@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Subnet
@@ -64,11 +64,25 @@ class SubnetUpdate(Body):
     dns_publish_fixed_ip: only(False) = False
 
 
+def _no_delegation(value: Any) -> Any:
+    if value == PREFIX_DELEGATION:
+        raise ValueError(
+            "prefixes are not asked of another router (IPv6 prefix delegation) in this version; "
+            "name a subnet pool or a cidr"
+        )
+    return value
+
+
+PREFIX_DELEGATION = "prefix_delegation"
+"""What stands for the pool of who delegates prefixes, in the Networking API."""
+PoolId = Annotated[UuidOrNone, BeforeValidator(_no_delegation)]
+
+
 class SubnetCreate(SubnetUpdate, standard.Owned):
     network_id: Uuid
     cidr: Prefix | None = None
     ip_version: IpVersion | None = None
-    subnetpool_id: UuidOrNone = None
+    subnetpool_id: PoolId = None
     use_default_subnetpool: bool | None = None
     prefixlen: integer(128) | None = None
     ipv6_address_mode: Mode = ""

@@ -156,3 +156,11 @@ def test_a_subnet_that_an_older_version_stored_is_of_no_pool(node):
     old = stored.plain(Subnet("s", "n", "10.0.0.0/24"))
     del old["subnetpool_id"]
     assert stored.read("subnet", old).subnetpool_id == ""
+
+
+def test_no_prefix_is_asked_of_another_router(node):
+    network = node.make("network")["id"]
+    text = node.refused("POST", "/v2.0/subnets", {"subnet": {
+        "network_id": network, "ip_version": 6, "subnetpool_id": "prefix_delegation"}}, 400,
+        "HTTPBadRequest")
+    assert "prefix delegation" in text
