@@ -44,7 +44,7 @@ def new_session() -> int:
 
 class VrouterQueries(Protocol):
     """What any thread may ask about vrouters.  Each call may raise KeyError for an element that is
-    neither accepted here nor known warm; the last two NotConnected, and TimeoutError after
+    neither accepted here nor known warm; all but the first NotConnected, and TimeoutError after
     ``timeout`` seconds."""
 
     @abstractmethod
@@ -58,6 +58,10 @@ class VrouterQueries(Protocol):
     @abstractmethod
     def counters(self, element: str, timeout: float = 20.0) -> dict[int, tuple[int, int]]:
         """Cookie of a state object -> (packets, bytes) that it matched."""
+
+    @abstractmethod
+    def dropped(self, element: str, timeout: float = 20.0) -> dict[int, int]:
+        """Meter -> packets that it dropped."""
 
 
 class Southbound(VrouterQueries, ABC):

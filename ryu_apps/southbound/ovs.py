@@ -104,3 +104,6 @@ class OvsSouthbound(Southbound):
 
     def counters(self, element: str, timeout: float = 20.0) -> dict[int, tuple[int, int]]:
         return self._openflow.counters(element, timeout)
+
+    def dropped(self, element: str, timeout: float = 20.0) -> dict[int, int]:
+        return self._openflow.dropped(element, timeout)

@@ -91,3 +91,6 @@ class Southbounds(VrouterQueries):
 
     def counters(self, element: str, timeout: float = 20.0) -> dict[int, tuple[int, int]]:
         return self._of(element).counters(element, timeout)
+
+    def dropped(self, element: str, timeout: float = 20.0) -> dict[int, int]:
+        return self._of(element).dropped(element, timeout)

@@ -86,7 +86,20 @@ class LiveView(NodeView):
         return self._in_slices(list(port_ids), port_list)
 
     def port_detail(self, port_id: str) -> dict[str, Any]:
-        return self._controller.query(lambda world: port_detail(world, port_id))
+        found = self._controller.query(lambda world: port_detail(world, port_id))
+        dropped: dict[int, int] = {}
+        error = ""
+        if found["limits"]:
+            try:
+                dropped = self._southbound.dropped(found["limits"][0]["element"])
+            except (KeyError, NotConnected, TimeoutError) as fault:
+                error = str(fault) or type(fault).__name__
+        for one in found["limits"]:
+            del one["element"]
+            one["dropped"] = dropped.get(one["meter"])
+            if error:
+                one["error"] = error
+        return found
 
     def clear_duplicate(self, port_id: str) -> None:
         self._controller.post(ClearDuplicate(port_id))

@@ -9,9 +9,11 @@ from ryu_apps.control.config.model import Port
 from ryu_apps.control.desired.confirmations import DONE, REFUSED
 from ryu_apps.control.elements.claims import RefusalKind
 from ryu_apps.control.routes import Path
+from ryu_apps.control.vpn.translate import BoundPort
 from ryu_apps.control.world import World
 from ryu_apps.northbound.base import DOWN, PortState
 from ryu_apps.views.addresses import location, shared_addresses
+from vrouter_ovs.state.limits import RECEIVED, SENT, limit_meter
 
 
 def port_state(world: World, port_id: str) -> PortState:
@@ -115,7 +117,20 @@ def port_detail(world: World, port_id: str) -> dict[str, Any]:
         "id": port_id, "state": state._asdict(), "claims": claims,
         "duplicate": _duplicate(world, port_id),
         "shared_addresses": shared_addresses(world, port_id),
+        "limits": [] if bound is None else _limits(bound),
     }
+
+
+def _limits(bound: BoundPort) -> list[dict[str, Any]]:
+    """What a port is held to, with the meter of each limit."""
+    return [
+        {
+            "element": bound.element, "meter": limit_meter(bound.ofport, direction, one.unit),
+            "direction": direction, **one._asdict(),
+        }
+        for direction, of in ((SENT, bound.limits.sent), (RECEIVED, bound.limits.received))
+        for one in of
+    ]
 
 
 def _duplicate(world: World, port_id: str) -> dict[str, Any] | None:

@@ -131,6 +131,9 @@ def test_a_limit_holds_on_every_way(lab: Lab, tenant: Tenant, client: Client) ->
     client.update("port", web1.port.id, qos_policy_id=out)
     limited(lab, 1)
     holds(web1, web2)
+    (told,) = client.v1(f"ports/{web1.port.id}")["limits"]
+    assert (told["direction"], told["unit"], told["rate"]) == ("sent", "kilobits", KBPS)
+    assert told["dropped"] > 100
     holds(web1, db3, 6)
     # What others send is none of it.
     assert passed(web2, web3) > KBPS * 1000 * 2

@@ -14,9 +14,11 @@ from vrouter_ovs.wire.meters import (
     METER_DELETE,
     METER_MODIFY,
     decode_meter_configs,
+    decode_meter_stats,
     failed_meter,
     meter_config_request,
     meter_mod,
+    meter_stats_request,
 )
 from vrouter_ovs.wire.openflow import (
     ADD,
@@ -66,6 +68,7 @@ __all__ = [
     "decode_error",
     "decode_flow_stats",
     "decode_meter_configs",
+    "decode_meter_stats",
     "decode_packet_in",
     "encode",
     "encode_object",
@@ -76,6 +79,7 @@ __all__ = [
     "is_ours",
     "meter_config_request",
     "meter_mod",
+    "meter_stats_request",
     "packet_in_cookie",
     "packet_into",
     "packet_out",

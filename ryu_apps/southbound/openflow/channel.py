@@ -140,10 +140,11 @@ class VrouterChannel:
         """Wait for the worker's end, at most so long."""
         self._thread.join(seconds)
 
-    def dump(self) -> Future:
-        """A Future of the payloads of a flow dump of ours; NotConnected is its exception."""
+    def dump(self, purpose: Purpose = Purpose.SHOW) -> Future:
+        """A Future of the payloads of a flow dump of ours, or of what meters dropped; NotConnected
+        is its exception."""
         result: Future = Future()
-        self._inbox.put((self._on_show, result))
+        self._inbox.put((self._on_show, result, purpose))
         return result
 
     def status(self) -> dict[str, Any]:
@@ -314,12 +315,12 @@ class VrouterChannel:
         self._session = None
         session.end()
 
-    def _on_show(self, result: Future) -> None:
+    def _on_show(self, result: Future, purpose: Purpose) -> None:
         session = self._session
         if session is None or not session.ready:
             result.set_exception(NotConnected(self.element))
         else:
-            session.readback.show(result)
+            session.readback.show(result, purpose)
 
     def _on_reply(self, session: OpenFlowSession, kind: int, xid: int, message: bytes) -> None:
         if session is self._session:

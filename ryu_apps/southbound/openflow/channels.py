@@ -14,10 +14,11 @@ from typing import Any
 
 from ryu_apps.control.messages import Program
 from ryu_apps.southbound.openflow.channel import Confirm, VrouterChannel
+from ryu_apps.southbound.openflow.readback import Purpose
 from ryu_apps.southbound.openflow.switches import ConnectionChange, Switches
 from vrouter_ovs.wire.counters import totals
 from vrouter_ovs.wire.describe import describe
-from vrouter_ovs.wire.encode import decode_flow_stats
+from vrouter_ovs.wire.encode import decode_flow_stats, decode_meter_stats
 
 OPENFLOW_14 = 0x05
 RELEASED = 5.0
@@ -217,3 +218,10 @@ class OpenFlowChannels:
         with self._lock:
             channel = self._channels[element]
         return totals(channel.dump().result(timeout))
+
+    def dropped(self, element: str, timeout: float = 20.0) -> dict[int, int]:
+        """Meter -> packets that it dropped.  Raises as :meth:`flows`."""
+        with self._lock:
+            channel = self._channels[element]
+        payloads = channel.dump(Purpose.DROPPED).result(timeout)
+        return dict(one for payload in payloads for one in decode_meter_stats(payload))

@@ -50,8 +50,10 @@ class Purpose(Enum):
     AUDIT = "all flows, to see whether somebody else changed them"
     COUNT = "the number of its flows; an audit follows where it is wrong"
     SHOW = "its flows with their counters, for people"
+    DROPPED = "what its meters dropped, for people"
 
 
+FOR_PEOPLE = (Purpose.SHOW, Purpose.DROPPED)
 NAMED_BY_FLOWS = (Purpose.METERS, Purpose.GROUPS)
 """What is read before flows: one that somebody deleted took its flows along."""
 
@@ -149,7 +151,7 @@ class Readback:
     def deciding(self) -> bool:
         """What is being read decides which changes the switch needs."""
         reading = self._reading
-        return reading is not None and reading.purpose not in (Purpose.COUNT, Purpose.SHOW)
+        return reading is not None and reading.purpose not in (Purpose.COUNT, *FOR_PEOPLE)
 
     def ask(self, *purposes: Purpose) -> None:
         """Read these after all that was asked for before; for SHOW, see :meth:`show`."""
@@ -160,9 +162,10 @@ class Readback:
         if not {read.purpose for read in self._waiting}.issuperset(purposes):
             self.ask(*purposes)
 
-    def show(self, result: Future) -> None:
-        """Read the flows; ``result`` gets the list of the replies' bodies, or NotConnected."""
-        self._waiting.append(_Read(Purpose.SHOW, result))
+    def show(self, result: Future, purpose: Purpose = Purpose.SHOW) -> None:
+        """Read the flows, or what meters dropped; ``result`` gets the list of the replies' bodies,
+        or NotConnected."""
+        self._waiting.append(_Read(purpose, result))
 
     def start(self, expected: int, configure: bool = True) -> None:
         """Send the next request, if one waits and none is under way.  ``expected``: how many flows
@@ -180,6 +183,9 @@ class Readback:
             connection.send(wire.set_config(OUR_XIDS))
         if read.purpose is Purpose.METERS:
             connection.send(wire.meter_config_request(read.xid))
+            return
+        if read.purpose is Purpose.DROPPED:
+            connection.send(wire.meter_stats_request(read.xid))
             return
         if read.purpose is Purpose.GROUPS:
             connection.send(group_desc_request(read.xid))
@@ -236,7 +242,7 @@ class Readback:
         if read.purpose is Purpose.COUNT:
             self._count_reply(read, message)
             return None
-        if read.purpose is Purpose.SHOW:
+        if read.purpose in FOR_PEOPLE:
             read.parts.append(message[16:])
         elif read.purpose is Purpose.METERS:
             read.meters.update(wire.decode_meter_configs(message[16:]))
@@ -263,8 +269,12 @@ class Readback:
             return GroupsRead(read.groups)
         return FlowsRead(read.purpose, read.flows, read.foreign)
 
-    def _refused(self, read: _Read, reason: str) -> GroupsRead | MetersRead:
+    def _refused(self, read: _Read, reason: str) -> GroupsRead | MetersRead | None:
         """A switch need have neither meters nor groups."""
+        if read.purpose is Purpose.DROPPED and read.result is not None:
+            self._reading = None
+            read.result.set_result([])
+            return None
         if read.purpose not in NAMED_BY_FLOWS:
             raise ValueError(f"flow dump refused: {reason}")
         self._reading = None

@@ -127,3 +127,7 @@ class LoopSouthbound(Southbound):
 
     def counters(self, element: str, timeout: float = 20.0) -> dict[int, tuple[int, int]]:
         return {flow["cookie"]: (1, 60) for flow in self.flows(element)}
+
+    def dropped(self, element: str, timeout: float = 20.0) -> dict[int, int]:
+        self.flows(element)
+        return {}
