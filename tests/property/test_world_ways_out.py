@@ -20,10 +20,12 @@ OUTER = "net2"
 
 
 class WaysOut(Driver):
-    """The network OUTER leads outside, and two routers have gateways there."""
+    """The network OUTER leads outside, and two routers have gateways there.  No hypervisor goes to
+    another node: its record stays, and a fresh world is told nothing of it."""
 
     OPERATIONS = (
-        *Driver.OPERATIONS, *("way_out", "way_out", "outer", "outer", "offer", "offer", "life") * 3,
+        *(name for name in Driver.OPERATIONS if name != "lose"),
+        *("way_out", "way_out", "outer", "outer", "offer", "offer", "life") * 3,
     )
 
     def outer(self, a: int, b: int, c: int) -> None:

@@ -251,15 +251,10 @@ class Resolver:
         _, vni, ip = lookup
         scope = ("evi", vni)
         free = lookup not in self._gateways.taken
-        if free and self._ways_out.owns(lookup):
-            for element in elements:
-                item = self._ways_out.neighbor(element, lookup)
-                if item is not None:
-                    self._desired.put(element, scope, item)
-                else:
-                    self._desired.delete(element, scope, ("neighbor", vni, ip))
-            return
         paths = instance.ips.get(ip, ()) if instance and free else ()
+        if free and self._ways_out.owns(lookup):
+            self._resolve_own(lookup, paths, elements)
+            return
         path = self._instances.best(paths)
         remote: Neighbor | None = None
         outside = self._presence.outside.get(vni, {}) if ":" not in ip else {}
@@ -329,6 +324,21 @@ class Resolver:
                 self._desired.put(element, scope, item)
                 return
         self._desired.delete(element, scope, key)
+
+    def _resolve_own(
+        self, lookup: Lookup, paths: Collection[Path], elements: Iterable[str]
+    ) -> None:
+        """An address of a router on an external network."""
+        _, vni, ip = lookup
+        outside = self._presence.outside.get(vni, {}) if ":" not in ip else {}
+        for element in elements:
+            if element in outside:
+                self._resolve_neighbor(lookup, paths, element, True)
+            item = self._ways_out.neighbor(element, lookup)
+            if item is not None:
+                self._desired.put(element, ("evi", vni), item)
+            else:
+                self._desired.delete(element, ("evi", vni), ("neighbor", vni, ip))
 
     def _resolve_prefix(
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
