@@ -1,7 +1,7 @@
 """Mutated IGMP and MLD through a real switch.
 
-The product does nothing with either: reports and queries are multicast, flooded like any other,
-and never punted.  Hence they must cost their neighbours no packet, and node and switch no memory.
+In a network that does not snoop, reports and queries are multicast, flooded like any other, and
+never punted.  Hence they must cost their neighbours no packet, and node and switch no memory.
 """
 
 from __future__ import annotations

@@ -171,6 +171,8 @@ class MulticastSnooping:
             for port_id in ports:
                 self._asked.pop(port_id, None)
                 self._ask.pop(port_id, None)
+        if not self._snooping:  # Of ports that left meanwhile too.
+            self._asked, self._ask, self._round, self._until = {}, {}, [], {}
 
     # ------------------------------------------------------------ asking
 
