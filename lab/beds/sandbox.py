@@ -28,6 +28,7 @@ from vrouter_ovs.wire.groups import (
 )
 
 BRIDGE = "br-int"
+STORM_RATE = 1000
 OFPG_ALL = 0xFFFF_FFFC
 
 
@@ -243,10 +244,10 @@ class OpenFlow:
                 return found
 
     def make_meters(self, new_connections: int = 0) -> None:
-        """The pool of meters, which the flows of a Punt need."""
+        """The pools of meters, which the flows of a Punt need."""
         data = [
             encode.meter_mod(encode.METER_ADD, meter, *wanted, self.next_xid())
-            for meter, wanted in meters(meter_pools(new_connections)).items()
+            for meter, wanted in meters(meter_pools(new_connections, STORM_RATE)).items()
         ]
         xid = self.next_xid()
         self.send(b"".join(data) + encode.barrier(xid))

@@ -40,6 +40,7 @@ from vrouter_ovs.state import (
     Membership,
     Metadata,
     Mirroring,
+    MulticastGroup,
     NatRefusals,
     Neighbor,
     OtherGateway,
@@ -56,9 +57,11 @@ from vrouter_ovs.state import (
     Rule,
     Segment,
     ServiceInstance,
+    Snooping,
     StateObject,
     Steered,
     Steering,
+    StormControl,
     TapPort,
     Trunks,
     Tunnel,
@@ -246,13 +249,18 @@ def local_ports(draw: st.DrawFn, in_evi: st.SearchStrategy[int] = vnis) -> Local
 
 
 ports = local_ports()
-punts = st.builds(Punt, st.uuids().map(str), ofports, st.booleans())
+punts = st.builds(Punt, st.uuids().map(str), ofports, st.booleans(), st.booleans())
 units = st.sampled_from(((), (KILOBITS,), (PACKETS,), (KILOBITS, PACKETS)))
 limits = st.builds(
     Limits, st.uuids().map(str), ofports, units, units,
     st.one_of(st.just(NO_MARK), st.integers(0, 63)),
 )
 floods = st.builds(Flood, vnis, st.lists(ofports, max_size=20, unique=True).map(tuple))
+multicast_groups = st.one_of(
+    st.integers(0xE0000100, 0xEFFFFFFF).map(lambda n: str(ipaddress.IPv4Address(n))),
+    st.integers(1, 1 << 112).map(lambda n: str(ipaddress.IPv6Address(0xFF0E << 112 | n - 1))),
+)
+some_ports = st.lists(ofports, max_size=5, unique=True).map(lambda found: tuple(sorted(found)))
 flood_remotes = st.builds(
     FloodRemotes,
     vnis,
@@ -375,6 +383,9 @@ objects = st.one_of(
     local_macs,
     routes,
     floods,
+    st.builds(Snooping, vnis, some_ports, st.booleans()),
+    st.builds(MulticastGroup, vnis, multicast_groups, some_ports),
+    st.just(StormControl()),
     flood_remotes,
     gateway_ports(),
     st.builds(NatRefusals, vnis),
@@ -433,6 +444,9 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         st.builds(PhysicalNetwork, st.sampled_from("ab"), st.just(0)),
         st.builds(Segment, few_vnis, st.sampled_from((1, 2)), vlans, served),
         st.builds(Flood, few_vnis, st.just((1, 2))),
+        st.builds(Snooping, few_vnis, some_ports, st.booleans()),
+        st.builds(MulticastGroup, few_vnis, multicast_groups, some_ports),
+        st.just(StormControl()),
         st.builds(FloodRemotes, few_vnis, st.just((BridgedHop(Endpoint("192.0.2.9"), 7),))),
     )
     seen: set = set()

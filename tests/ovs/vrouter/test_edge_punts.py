@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.beds.sandbox import OpenFlow, Sandbox
+from lab.beds.sandbox import STORM_RATE, OpenFlow, Sandbox
 from tests.hops import bridged
 from tests.ovs.vrouter.edge_support import GATEWAY, OWN, VTEP, mac, punted, send
 from tests.ovs.vrouter.tracing import trace
@@ -172,7 +172,7 @@ def test_other_traffic_passes_as_before(vrouter: Sandbox) -> None:
 
 
 def test_meters_read_back(openflow: OpenFlow, sandbox: Sandbox) -> None:
-    wanted = meters(meter_pools(0))
+    wanted = meters(meter_pools(0, STORM_RATE))
     assert openflow.read_meters() == wanted
     xid = openflow.next_xid()
     change = encode.meter_mod(encode.METER_MODIFY, 7, 9, 9, PACKETS, xid)
