@@ -15,7 +15,7 @@ from .table import Column, Record, all_facts, table
 NETWORKS: list[Column] = [
     ("NAME", "name"),
     ("ID", "id"),
-    ("VNI", "provider:segmentation_id"),
+    ("SEGMENT", lambda one: segment(one)),
     ("SUBNETS", "cidrs"),
     ("MTU", "mtu"),
 ]
@@ -74,6 +74,15 @@ RULES: list[Column] = [
     ("PORTS", lambda rule: ports_of(rule)),
     ("REMOTE", "remote"),
 ]
+
+
+def segment(network: Record) -> str:
+    """What a network is on the wire: "1000" is the VNI of an overlay."""
+    kind, physical = network.get("provider:network_type"), network.get("provider:physical_network")
+    number = network.get("provider:segmentation_id")
+    if not physical:
+        return "" if number is None else str(number)
+    return f"vlan {number} on {physical}" if kind == "vlan" else f"{kind} on {physical}"
 
 
 def addresses(port: Record) -> list[str]:

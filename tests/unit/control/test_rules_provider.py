@@ -8,6 +8,8 @@ import pytest
 from ryu_apps.control.config import consistency
 from ryu_apps.control.config.model import Change, Network
 from ryu_apps.control.config.rules import networks, segment_ranges
+from ryu_apps.control.config.rules.addressing import subnets
+from ryu_apps.control.config.rules.routing import routers
 from tests.unit.control.rules_support import Bench
 
 VLAN = {"network_type": "vlan", "physical_network": "physnet1"}
@@ -110,3 +112,60 @@ def test_the_mtu_is_the_physical_networks():
 def test_faults_of_a_configuration(bench, network):
     bench.config.apply(Change("network", "n", network))
     assert len(list(consistency.faults(bench.config))) == 1
+
+
+def test_an_overlay_becomes_a_segment_and_an_overlay_again(bench):
+    net = bench.do(networks.create)
+    made = bench.do(networks.update, net.id, **VLAN, segmentation_id=7)
+    assert (made.network_type, made.physical_network, made.vlan_id) == ("vlan", "physnet1", 7)
+    assert (made.vni, made.rd_index) == (net.vni, net.rd_index)
+    assert bench.do(networks.update, net.id, name="x").vlan_id == 7, "it stays what it is"
+    assert bench.do(networks.update, net.id, **VLAN, segmentation_id=7) == bench.config.networks[
+        net.id]
+    back = bench.do(networks.update, net.id, network_type="vxlan")
+    assert (back.network_type, back.physical_network, back.vlan_id) == ("vxlan", "", 0)
+    bench.do(networks.create, **VLAN, segmentation_id=7)
+    bench.refused("VlanIdInUse", 409, networks.update, net.id, **VLAN, segmentation_id=7)
+
+
+def test_what_a_network_cannot_become(bench):
+    net = bench.do(networks.create, **VLAN, segmentation_id=7)
+    for body in (
+        {"segmentation_id": 8}, {"physical_network": "physnet2"}, FLAT,
+        {"network_type": "vxlan", "segmentation_id": net.vni + 1}, {"network_type": "gre"},
+    ):
+        bench.refused("InvalidInput", 400, networks.update, net.id, **body)
+    text = bench.refused("NetworkInUse", 409, networks.update, net.id, network_type="vxlan")
+    assert "1500" in text, "its guests send more than the overlay carries"
+    bench.do(networks.update, net.id, mtu=1400)
+    assert bench.do(networks.update, net.id, network_type="vxlan").vlan_id == 0
+
+
+def test_a_network_with_ports_elsewhere_stays_an_overlay():
+    bench = Bench(unattached=lambda physical: ["hv7"] if physical == "physnet1" else [])
+    net = bench.do(networks.create)
+    assert "hv7" in bench.refused("NetworkInUse", 409, networks.update, net.id, **FLAT)
+    other = {"network_type": "flat", "physical_network": "physnet2"}
+    assert bench.do(networks.update, net.id, **other).network_type == "flat"
+
+
+def test_a_segment_has_no_router(bench):
+    net = bench.do(networks.create, **FLAT)
+    subnet = bench.do(subnets.create, network_id=net.id, cidr="10.0.0.0/24", ip_version=4)
+    router = bench.do(routers.create)
+    bench.refused("NotImplemented", 501, routers.add_interface, router.id, subnet_id=subnet.id)
+    overlay = bench.do(networks.create)
+    inside = bench.do(subnets.create, network_id=overlay.id, cidr="10.1.0.0/24", ip_version=4)
+    bench.do(routers.add_interface, router.id, subnet_id=inside.id)
+    bench.refused("NotImplemented", 501, networks.update, overlay.id, **VLAN, segmentation_id=9)
+
+
+def test_frames_have_one_tag(bench):
+    assert bench.do(networks.create, vlan_transparent=True).vlan_transparent
+    flat = bench.do(networks.create, **FLAT, vlan_transparent=True)
+    assert flat.vlan_transparent
+    bench.refused("VlanTransparencyDriverError", 400, networks.create, **VLAN, segmentation_id=5,
+                  vlan_transparent=True)
+    overlay = bench.do(networks.create, vlan_transparent=True)
+    bench.refused("VlanTransparencyDriverError", 400, networks.update, overlay.id, **VLAN,
+                  segmentation_id=5)
