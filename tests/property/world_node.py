@@ -466,12 +466,14 @@ def used_endpoints(objects: dict) -> frozenset[Endpoint]:
 
 
 def collectors_of(world: World, element: str) -> set[Endpoint]:
-    """Where the copies of tap mirrors of a vrouter's ports go, by the configuration."""
+    """Where the copies of tap mirrors of a vrouter's ports go, by the configuration; those of a
+    trunk's subports go nowhere."""
     families = {":" in vtep for vtep in world.elements.accepted[element].info.vteps}
     return {
         collector(one.remote_ip, one.mirror_type, session)
         for one in world.config.tap_mirrors.values()
         if (bound := world.ports.bound.get(one.port_id)) is not None and bound.element == element
+        and not bound.vlan
         and one.remote_ip not in world.elements.by_vtep and (":" in one.remote_ip) in families
         for session in (one.session_in, one.session_out) if session
     }
