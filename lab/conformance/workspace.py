@@ -10,6 +10,7 @@ from lab.conformance.site import Site, environment
 from lab.conformance.stestr import Runner
 from lab.keystone.server import ADMIN, PASSWORD, REGION
 
+OUTSIDE = "public"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 
@@ -25,7 +26,8 @@ class Workspace:
             "tempest", "init", "--workspace-path", str(directory / "workspaces.yaml"), str(where),
             check=True)
         (where / "etc" / "tempest.conf").write_text(
-            _configuration(site.keystone.url, site.extensions(), directory / "locks"))
+            _configuration(
+                site.keystone.url, site.extensions(), directory / "locks", _outside(site)))
         self._runner = Runner(python, where, environment())
 
     def run(self, regex: str, workers: int) -> Outcome:
@@ -34,7 +36,17 @@ class Workspace:
             "tempest", "run", "--regex", regex, "--concurrency", str(workers))
 
 
-def _configuration(keystone: str, extensions: list[str], locks: Path) -> str:
+def _outside(site: Site) -> str:
+    """The id of an external network."""
+    client = site.node.client
+    network = client.create("network", **{"name": OUTSIDE, "router:external": True})["id"]
+    for version, cidr in ((4, "203.0.113.0/24"), (6, "2001:db8:ff::/64")):
+        client.create("subnet", network_id=network, ip_version=version, cidr=cidr,
+                      enable_dhcp=False)
+    return network
+
+
+def _configuration(keystone: str, extensions: list[str], locks: Path, outside: str) -> str:
     return "\n".join([
         "[DEFAULT]", "log_file = tempest.log", "debug = false",
         "[auth]", "use_dynamic_credentials = true", f"admin_username = {ADMIN}",
@@ -48,10 +60,11 @@ def _configuration(keystone: str, extensions: list[str], locks: Path) -> str:
         *(f"{name} = false" for name in ("nova", "glance", "cinder", "swift", "horizon")),
         "[network]", "project_network_cidr = 10.100.0.0/16", "project_network_mask_bits = 28",
         "project_network_v6_cidr = 2001:db8:100::/48", "project_network_v6_mask_bits = 64",
+        f"public_network_id = {outside}", f"floating_network_name = {OUTSIDE}",
         "default_network = 10.100.0.0/16", "build_timeout = 60", "build_interval = 1",
         "[network-feature-enabled]", "ipv6 = true", f"api_extensions = {','.join(extensions)}",
         "ipv6_subnet_attributes = true", "port_admin_state_change = true", "port_security = true",
-        "floating_ips = false", "available_features =",
+        "floating_ips = true", "available_features =",
         "[enforce_scope]", "neutron = false",
         "[neutron_plugin_options]", "provider_vlans =", "available_type_drivers = vxlan",
         "create_shared_resources = true",

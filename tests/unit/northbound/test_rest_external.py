@@ -117,10 +117,25 @@ def test_a_network_in_use_stays_external(site):
     one = floating(site)
     router_put(site, external_gateway_info={})
     site.node.refused("PUT", path, internal, 409, "ExternalNetworkInUse")
+    vm = site.node.make("port", network_id=site.outside)["id"]
     site.node.refused("DELETE", path, None, 409, "NetworkInUse")
+    site.node.call("DELETE", f"/v2.0/ports/{vm}")
     site.node.call("DELETE", f"/v2.0/floatingips/{one['id']}", headers=RED)
     assert not site.node.call("PUT", path, internal)["network"]["router:external"]
     assert not site.node.get(f"/v2.0/rbac-policies?object_id={site.outside}")["rbac_policies"]
+
+
+def test_floating_ips_that_stand_for_nothing_go_with_their_network(site):
+    path = f"/v2.0/networks/{site.outside}"
+    one, other = floating(site, port_id=site.port["id"]), floating(site)
+    site.node.refused("DELETE", path, None, 409, "NetworkInUse")
+    assert len(site.node.get("/v2.0/floatingips")["floatingips"]) == 2
+    site.node.call("DELETE", f"/v2.0/ports/{site.port['id']}", headers=RED)
+    router_put(site, external_gateway_info={})
+    site.node.call("DELETE", path)
+    for gone in (one, other):
+        site.node.call("GET", f"/v2.0/floatingips/{gone['id']}", status=404)
+    assert not site.node.get(f"/v2.0/ports?network_id={site.outside}")["ports"]
 
 
 # ---------------------------------------------------------------- gateways

@@ -106,9 +106,14 @@ def _igmp_snooping(body: dict[str, Any], context: Context) -> bool:
 
 
 def delete(draft: Draft, id: str, context: Context) -> None:
-    """Its subnets go with it; ports must be gone before."""
+    """Its subnets and floating IPs that stand for nothing go with it; ports must be gone before."""
     old = draft.get("network", id)
     check_revision("network", old, context)
+    for floating in list(draft.config.floatingips_by_network.get(id, ())):
+        item = draft.config.floatingips[floating]
+        if not item.port_id:
+            draft.delete("floatingip", item.id)
+            draft.delete("port", item.floating_port_id)
     ports = draft.config.ports_by_network.get(id)
     if ports:
         raise conflict(

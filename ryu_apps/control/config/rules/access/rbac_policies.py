@@ -71,7 +71,7 @@ def update(draft: Draft, id: str, body: dict[str, Any], context: Context) -> Rba
     new = draft.replace("rbac_policy", old, context, target_tenant=target)
     if old.action == SHARED and EVERYONE in (target, old.target_tenant):
         sharing.set_shared(draft, old.object_type, old.object_id, context)
-    _unused(draft, old)
+    _unused(draft, old, context)
     return new
 
 
@@ -81,7 +81,7 @@ def delete(draft: Draft, id: str, context: Context) -> None:
     draft.delete("rbac_policy", id)
     if old.action == SHARED and old.target_tenant == EVERYONE:
         sharing.set_shared(draft, old.object_type, old.object_id, context)
-    _unused(draft, old)
+    _unused(draft, old, context)
 
 
 def _not_everyone(draft: Draft, action: str, target: str) -> None:
@@ -112,11 +112,11 @@ def _is_new(draft: Draft, kind: str, id: str, target: str, action: str) -> None:
         raise conflict("DuplicateRbacPolicy", "An RBAC policy already exists with those values.")
 
 
-def _unused(draft: Draft, gone: RbacPolicy) -> None:
+def _unused(draft: Draft, gone: RbacPolicy, context: Context) -> None:
     """Raises RuleError 409 where somebody uses what it had by the policy alone that is gone now."""
     item = draft.config.tables[gone.object_type][gone.object_id]
     if gone.action == EXTERNAL:
-        ways_out.closed(draft, item, gone)
+        ways_out.closed(draft, item, gone, context)
     elif sharing.is_stranded(draft.config, gone.object_type, item):
         raise _in_use(gone)
 

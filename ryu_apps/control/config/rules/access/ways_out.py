@@ -51,8 +51,9 @@ def opened(draft: Draft, network: Network, context: Context) -> None:
             updated_at=context.now))
 
 
-def closed(draft: Draft, network: Network, gone: RbacPolicy) -> None:
-    """Raises RuleError 409 where a router has its gateway by the policy alone that is gone."""
+def closed(draft: Draft, network: Network, gone: RbacPolicy, context: Context) -> None:
+    """A policy is gone, or for another project now: without any the network is internal.  Raises
+    RuleError 409 where a router has its gateway by that policy alone."""
     config = draft.config
     for port_id in config.gateways_by_network.get(network.id, ()):
         router = config.routers.get(config.ports[port_id].device_id)
@@ -65,6 +66,12 @@ def closed(draft: Draft, network: Network, gone: RbacPolicy) -> None:
                 "depend on it. Details: There are routers attached to this network that depend on "
                 f"this policy for access ({gone.target_tenant}).",
             )
+    if not _policies(draft, network) and not config.gateways_by_network.get(network.id) and (
+        not config.floatingips_by_network.get(network.id)
+    ):
+        draft.put("network", dataclasses.replace(
+            network, external=False, revision_number=network.revision_number + 1,
+            updated_at=context.now))
 
 
 def _policies(draft: Draft, network: Network) -> list[str]:
