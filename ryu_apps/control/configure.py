@@ -248,7 +248,7 @@ class Configurer:
         instance = self._instances.by_vni.get(network.vni) if network is not None else None
         if instance is not None:
             for address in own_addresses(port):
-                if address in instance.ips:
+                if address in instance.ips or network.vni in self._floating:
                     self._marks.lookups.mark(("ip", network.vni, address))
 
     def _service_addresses(self, port: Port) -> None:

@@ -133,6 +133,8 @@ class Resolver:
                 if not may_come:
                     own = lookups_of(self._bound[port_id])
                     found.update((one, None) for one in own if one[1] == vni)
+            if element in self._presence.outside.get(vni, ()):
+                found.update((("ip", vni, address), None) for address in self._on_segment(vni))
         for network_vni in self._networks_of(scope):
             for port_id in self._present.get(network_vni, {}).get(element, ()):
                 for lookup in lookups_of(self._bound[port_id]):
@@ -323,6 +325,9 @@ class Resolver:
                 item = ExternalNeighbor(vni, ip, path.nlri.mac, hop=to.hops[0])
                 self._desired.put(element, scope, item)
                 return
+        elif path is None and (mac := self._beside(vni, ip)):
+            self._desired.put(element, scope, ExternalNeighbor(vni, ip, mac))
+            return
         self._desired.delete(element, scope, key)
 
     def _resolve_own(
@@ -339,6 +344,25 @@ class Resolver:
                 self._desired.put(element, ("evi", vni), item)
             else:
                 self._desired.delete(element, ("evi", vni), ("neighbor", vni, ip))
+
+    def _on_segment(self, vni: int) -> Iterator[str]:
+        """The addresses that ports of a network with a physical segment have."""
+        for kind, id in self._config.by_vni.get(vni, ()):
+            if kind == "network" and self._config.networks[id].physical_network:
+                for port_id in self._config.ports_by_network.get(id, ()):
+                    yield from (one.ip_address for one in self._config.ports[port_id].fixed_ips)
+
+    def _beside(self, vni: int, address: str) -> str:
+        """The MAC of a host on the physical segment of a network, as a port says that is plugged in
+        nowhere: the next router there, or a machine; "" where none has the address."""
+        for kind, id in self._config.by_vni.get(vni, ()):
+            if kind == "network" and self._config.networks[id].physical_network:
+                for subnet_id in self._config.subnets_by_network.get(id, ()):
+                    for port_id in self._config.ports_by_address.get((subnet_id, address), ()):
+                        port = self._config.ports[port_id]
+                        if not port.is_system:
+                            return port.mac_address
+        return ""
 
     def _resolve_prefix(
         self, lookup: Lookup, instance: Instance | None, elements: Iterable[str]
