@@ -41,6 +41,8 @@ def world_settings(conf: Any, node_name: str, speaker: Speaker) -> Settings:
         metadata=bool(conf.metadata.url),
         storm_rate=conf.openflow.storm_rate,
         igmp_flood_unregistered=conf.openflow.igmp_flood_unregistered,
+        mac_limit=conf.openflow.mac_limit,
+        mac_ageing=conf.openflow.mac_ageing,
     )
 
 

@@ -122,6 +122,10 @@ OPTIONS: dict[cfg.OptGroup, list[cfg.Opt]] = {
         cfg.IntOpt("storm_rate", default=0, min=0, max=1_000_000, help="Storm control: frames to "
                    "broadcast and multicast addresses that one port may send in a second, and as "
                    "many at once; what is beyond is dropped. 0: no limit."),
+        cfg.IntOpt("mac_limit", default=64, min=0, max=65535, help="MACs besides its own that are "
+                   "learned of a port without port security."),
+        cfg.IntOpt("mac_ageing", default=300, min=2, max=86400, help="Seconds after which a MAC "
+                   "from which nothing comes is forgotten."),
         cfg.BoolOpt("igmp_snooping_enable", default=False, help="New networks that do not say "
                     "vpn:igmp_snooping send multicast to members of its group alone, as they "
                     "report it by IGMP and MLD."),

@@ -47,7 +47,14 @@ from ryu_apps.southbound.openflow.channels import OpenFlowChannels
 from ryu_apps.southbound.ovs import OvsSouthbound
 from ryu_apps.southbound.ovsdb.sessions import OvsdbSessions
 from ryu_apps.southbound.registry import Southbounds
-from ryu_apps.southbound.services import addresses, arrivals, floating_ips, icmp_errors, listeners
+from ryu_apps.southbound.services import (
+    addresses,
+    arrivals,
+    floating_ips,
+    icmp_errors,
+    listeners,
+    sources,
+)
 from ryu_apps.southbound.services.base import Send
 from ryu_apps.southbound.services.dns.service import DnsService
 from ryu_apps.southbound.services.metadata.service import MetadataService
@@ -93,6 +100,7 @@ class VncNode(app_manager.OSKenApp):
             self.punt.serve(self.metadata.services())
         self.punt.serve(addresses.services(post))
         self.punt.serve(listeners.services(post))
+        self.punt.serve(sources.services(post))
         self.punt.witness(arrivals.services(post))
         self.openflow = OpenFlowChannels(
             post, punted=self.punt.punted, sources=expect,

@@ -33,6 +33,8 @@ from vrouter_ovs.state import (
     FloodRemotes,
     Gateway,
     GatewayPort,
+    KnownSource,
+    LearningPort,
     Limits,
     LocalHop,
     LocalMac,
@@ -168,6 +170,9 @@ EXAMPLES = (
     Evi(104, transparent=True),
     LocalPort("p11", 11, 104, _PLAIN, ((_PLAIN, "10.0.0.11"),), transparent=True),
     LocalPort("p10", 10, 100, _PLAIN, ((_PLAIN, "10.0.0.10"),), outward=(ARP, ASK_DHCP4)),
+    LearningPort("p8", 8, _OPEN),
+    KnownSource("p8", 8, _FAR),
+    Evi(103, flood_unknown=True, flood_macs=True),
     Trunks(),
     LocalPort(
         "p11", 0xC000, 100, _MORE, ((_MORE, "10.0.0.11"),), parent=5, vlan=101,

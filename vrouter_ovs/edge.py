@@ -27,6 +27,7 @@ class PuntReason(IntEnum):
     knows what an instance is to be.  LISTENER: a report or a query of IGMP or MLD; a copy.
     TRANSLATED_ERROR: an ICMP error from or to a floating IP, whose addresses are translated and
     what it quotes is not.
+    SOURCE: a frame from a MAC that is not known yet, of a port that may have any; a copy.
     """
 
     ASKED = 0
@@ -41,6 +42,7 @@ class PuntReason(IntEnum):
     METADATA = 9
     LISTENER = 10
     TRANSLATED_ERROR = 11
+    SOURCE = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ryu_apps.control.addresses.learned import Learned
+from ryu_apps.control.addresses.macs import LearnedMacs
 from ryu_apps.control.config.address_owners import own_addresses
 from ryu_apps.control.config.model import (
     FLOATING_IP,
@@ -41,7 +42,8 @@ class Configurer:
     """
 
     def __init__(
-        self, tables: Tables, marks: Marks, learned: Learned, policies: Policies, asn: int
+        self, tables: Tables, marks: Marks, learned: Learned, macs: LearnedMacs, policies: Policies,
+        asn: int,
     ) -> None:
         self._config = tables.config
         self._instances = tables.instances
@@ -50,6 +52,7 @@ class Configurer:
         self._floating = tables.floating
         self._marks = marks
         self._learned = learned
+        self._macs = macs
         self._policies = policies
         self._asn = asn
 
@@ -198,6 +201,11 @@ class Configurer:
             if one is None:
                 continue
             self._marks.names.mark((one.network_id, port.id))
+            network = self._config.networks.get(one.network_id)
+            if network is not None and not one.port_security_enabled:
+                self._marks.evi_settings.mark(network.vni)
+            if network is not None:
+                self._macs.configured(network.vni, one.mac_address)
             self._owner(one)
             if old is None or new is None or _addresses(old) != _addresses(new):
                 self._service_addresses(one)

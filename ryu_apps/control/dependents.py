@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from ryu_apps.control.addresses.learned import Learned
+from ryu_apps.control.addresses.macs import LearnedMacs
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.routes import MacIp, Nlri
@@ -26,6 +27,7 @@ class Dependents:
         tables: Tables,
         marks: Marks,
         learned: Learned,
+        macs: LearnedMacs,
         bindings: Bindings,
         moves: MoveNotifier,
         publisher: Publisher,
@@ -40,6 +42,7 @@ class Dependents:
         self._refused = tables.refused
         self._marks = marks
         self._learned = learned
+        self._macs = macs
         self._bindings = bindings
         self._moves = moves
         self._origins = tables.origins
@@ -64,6 +67,7 @@ class Dependents:
                 if instance.spec.kind != "evi":
                     continue
                 ip = change.nlri.ip
+                self._macs.changed(vni, change.nlri.mac)
                 if self._learned.holders:
                     self._learned.changed(vni, ip, change.nlri.mac)
                 key = vni, ip

@@ -22,7 +22,8 @@ class Settings:
     traffic again.  ``weight``: of this node among the others, see
     :mod:`~ryu_apps.control.ownership.plan`.  ``metadata``: whether instances are served theirs.
     ``igmp_flood_unregistered``: see :class:`~vrouter_ovs.state.Snooping`.  ``storm_rate``: frames
-    to groups that a port may send in a second, 0: any number."""
+    to groups that a port may send in a second, 0: any number.  ``mac_limit``, ``mac_ageing``: see
+    :mod:`~ryu_apps.control.addresses.macs`."""
 
     node: str
     local_as: int
@@ -43,3 +44,5 @@ class Settings:
     metadata: bool
     igmp_flood_unregistered: bool
     storm_rate: int
+    mac_limit: int
+    mac_ageing: float

@@ -13,6 +13,7 @@ from typing import Any
 
 from ryu_apps.control import messages as msg
 from ryu_apps.control.addresses.learned import Learned
+from ryu_apps.control.addresses.macs import LearnedMacs
 from ryu_apps.control.addresses.probes import Probes
 from ryu_apps.control.chains.chains import Chains
 from ryu_apps.control.config.config import Config
@@ -94,6 +95,9 @@ class World:
         self.duplicates = Duplicates(self._effects)
         self.learned = Learned(tables, marks("Learned"))
         self.floating = tables.floating
+        self.macs = LearnedMacs(
+            tables, marks("LearnedMacs"), settings.mac_limit, settings.mac_ageing, self._effects
+        )
         self.moves = MoveNotifier(self.instances)
         self.bindings = Bindings(tables, self.learned, self.duplicates)
         memberships = Memberships(tables, marks("Memberships"))
@@ -104,7 +108,8 @@ class World:
         )
         locations = Locations(tables, marks("Locations"))
         self.ports = Ports(
-            tables, marks("Ports"), self.bindings, self.policies, self.learned, self.names,
+            tables, marks("Ports"), self.bindings, self.policies, self.learned, self.macs,
+            self.names,
             Relays(marks("Relays")), locations, InterfaceReports(tables, marks("InterfaceReports")),
         )
         self.ports.count_new = settings.new_connections > 0
@@ -129,7 +134,8 @@ class World:
         self.mirrors = Mirrors(tables, self._effects)
         self.publisher = Publisher(self.rib)
         self.dependents = Dependents(
-            tables, marks("Dependents"), self.learned, self.bindings, self.moves, self.publisher
+            tables, marks("Dependents"), self.learned, self.macs, self.bindings, self.moves,
+            self.publisher,
         )
         options = PeerOptions(
             settings.peer_kinds, settings.peers, settings.stale_time, settings.restart_time,
@@ -143,7 +149,8 @@ class World:
             self.ways_out, self.dependents.apply_best_changes,
         )
         self.configurer = Configurer(
-            tables, marks("Configurer"), self.learned, self.policies, settings.local_as
+            tables, marks("Configurer"), self.learned, self.macs, self.policies,
+            settings.local_as,
         )
         self.trust = Trust(self.config, self.elements, tables.active, settings.most_lost_ports)
         self._trust_sent = "", False
@@ -244,6 +251,9 @@ class World:
             msg.AddressSeen: lambda event, now: self.learned.seen(
                 event.element, event.port_id, event.mac, event.address, event.how, now
             ),
+            msg.MacSeen: lambda event, now: self.macs.seen(
+                event.element, event.port_id, event.mac, now
+            ),
             msg.GroupsReported: self.multicast.reported,
             msg.QuerierSeen: self.multicast.querier_seen,
             msg.GuestSeen: lambda event, now: self.ports.seen(event.element, event.ofport),
@@ -288,6 +298,7 @@ class World:
         if self.convergence.loaded:
             self.trust.weigh()
         self.learned.tick(now)
+        self.macs.tick(now)
         for port_id in self.duplicates.expired():
             self._announce_again(port_id)
         self.membership.tick(now)

@@ -32,6 +32,7 @@ from vrouter_ovs.pipeline.peers import render_membership, render_peer_address
 from vrouter_ovs.pipeline.policy import render_policy, render_rule
 from vrouter_ovs.pipeline.ports.arrived import render_arrived
 from vrouter_ovs.pipeline.ports.connect import render_punt
+from vrouter_ovs.pipeline.ports.learning import render_known_source, render_learning_port
 from vrouter_ovs.pipeline.ports.limits import render_limits
 from vrouter_ovs.pipeline.ports.port import render_port
 from vrouter_ovs.pipeline.ports.storm import render_storm_control
@@ -52,6 +53,8 @@ from vrouter_ovs.state import (
     FloodRemotes,
     Gateway,
     GatewayPort,
+    KnownSource,
+    LearningPort,
     Limits,
     LocalMac,
     LocalPort,
@@ -97,6 +100,8 @@ RENDERERS: dict[type, Callable[..., tuple[Flow, ...]]] = {
     ExternalNeighbor: render_external_neighbor,
     LocalPort: render_port,
     Trunks: render_trunks,
+    LearningPort: render_learning_port,
+    KnownSource: render_known_source,
     Limits: render_limits,
     Arrived: render_arrived,
     Metadata: render_metadata,

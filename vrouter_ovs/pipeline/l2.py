@@ -6,11 +6,13 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.dns import multicast_dns_flows
 from vrouter_ovs.pipeline.hops import ARRIVED, first_live, hop_actions, labelled, relay_actions
-from vrouter_ovs.pipeline.neighbor import flood_unknown_flows
+from vrouter_ovs.pipeline.neighbor import MULTICAST, flood_unknown_flows
 from vrouter_ovs.pipeline.terms import vni
 from vrouter_ovs.pipeline.transparent import transparent_flows
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Evi, LocalMac, RemoteMac
+
+NO_MAC = "00:00:00:00:00:00"
 
 
 def render_evi(evi: Evi) -> tuple[Flow, ...]:
@@ -37,6 +39,9 @@ def render_evi(evi: Evi) -> tuple[Flow, ...]:
         ))
     if evi.transparent:
         flows += transparent_flows(evi.evi, tag)
+    if evi.flood_macs:
+        unknown = (("evi", evi.evi), ("eth_dst", NO_MAC, MULTICAST))
+        flows.append(Flow("bridge", "unknown", unknown, (("goto", "flood"),), tag))
     if evi.flood_unknown:
         flows += flood_unknown_flows(evi.evi, tag)
     return (*flows, *multicast_dns_flows(evi.evi, evi.mdns, tag))

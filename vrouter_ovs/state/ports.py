@@ -65,6 +65,35 @@ class Trunks(StateBase):
 
 
 @dataclass(frozen=True, slots=True)
+class LearningPort(StateBase):
+    """A port that may have any MAC behind it: the node hears of each that is not its own and no
+    :class:`KnownSource`."""
+
+    kind: ClassVar[str] = "learningport"
+    port_id: str
+    ofport: int
+    mac: str
+
+    @property
+    def key(self) -> Key:
+        return ("learningport", self.port_id)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownSource(StateBase):
+    """A MAC behind such a port that the node need not hear of for now."""
+
+    kind: ClassVar[str] = "source"
+    port_id: str
+    ofport: int
+    mac: str
+
+    @property
+    def key(self) -> Key:
+        return ("source", self.port_id, self.mac)
+
+
+@dataclass(frozen=True, slots=True)
 class Arrived(StateBase):
     """A port has come here from another vrouter a while ago: TCP segments that begin nothing reach
     it, so that what it brought along goes on."""

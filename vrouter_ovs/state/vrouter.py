@@ -39,6 +39,7 @@ class Evi(StateBase):
     :data:`MDNS_LOCAL`, to ports of this vrouter alone; :data:`MDNS_ANSWER`, to the node alone.
     ``label``: the MPLS label by which others send to it (RFC 7432 section 9.2.1); 0: none.
     ``transparent``: frames of a VLAN are carried as they are, else they end.
+    ``flood_macs``: what is for a MAC that nobody is known to have goes to everyone.
     """
 
     kind: ClassVar[str] = "evi"
@@ -47,6 +48,7 @@ class Evi(StateBase):
     mdns: str = MDNS_FLOOD
     label: int = 0
     transparent: bool = False
+    flood_macs: bool = False
 
     @property
     def key(self) -> Key:

@@ -65,8 +65,8 @@ GRAPH = (
     Stage(
         "claims", "port id",
         (
-            "Acceptance", "Configurer", "Dependents", "ElementInterfaces", "Learned", "Ports",
-            "Segments",
+            "Acceptance", "Configurer", "Dependents", "ElementInterfaces", "Learned",
+            "LearnedMacs", "Ports", "Segments",
         ),
         "Ports.resolve",
         "Something changed that decides which interface has a port, or how it is bound.",

@@ -40,6 +40,15 @@ class GuestSeen(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MacSeen(Event):
+    """A port without port security sends from a MAC that its switch was to tell of."""
+
+    element: str
+    port_id: str
+    mac: str
+
+
+@dataclass(frozen=True, slots=True)
 class GroupsReported(Event):
     """A port says by IGMP or MLD which multicast groups it is a member of, or is one no more."""
 

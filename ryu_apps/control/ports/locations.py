@@ -166,6 +166,8 @@ def lookups_of(bound: BoundPort) -> Iterator[Lookup]:
     for floating in bound.floating:
         yield "mac", floating.evi, floating.mac
         yield "ip", floating.evi, floating.ip
+    for one in bound.macs:
+        yield "mac", bound.evi, one.mac
     for address in bound.learned:
         if address.mac != bound.mac:
             yield "mac", bound.evi, address.mac

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from ryu_apps.control.addresses.learned import Learned
+from ryu_apps.control.addresses.macs import LearnedMacs
 from ryu_apps.control.config.model import Port
 from ryu_apps.control.config.trunks import vlan_of
 from ryu_apps.control.desired.confirmations import PENDING, Status
@@ -21,7 +22,7 @@ from ryu_apps.control.elements.elements import Claim
 from ryu_apps.control.graph.graph import Marks
 from ryu_apps.control.policy.rules import groups_of
 from ryu_apps.control.policy.sets import Policies
-from ryu_apps.control.ports import limits
+from ryu_apps.control.ports import limits, sources
 from ryu_apps.control.ports.bindings import Bindings
 from ryu_apps.control.ports.interfaces import InterfaceReports
 from ryu_apps.control.ports.locations import Locations, lookups_of
@@ -50,6 +51,7 @@ class Ports:
         bindings: Bindings,
         policies: Policies,
         learned: Learned,
+        macs: LearnedMacs,
         names: Names,
         relays: Relays,
         locations: Locations,
@@ -62,6 +64,7 @@ class Ports:
         self._bindings = bindings
         self._policies = policies
         self._learned = learned
+        self._macs = macs
         self._names = names
         self.relays = relays
         self.locations = locations
@@ -98,8 +101,11 @@ class Ports:
                 new = new._replace(learned=learned)
             if floating := floating_addresses(self._config, new):
                 new = new._replace(floating=floating)
+            if macs := self._macs.review(new):
+                new = new._replace(macs=macs)
         else:
             self._learned.release(port_id)
+            self._macs.release(port_id)
         if old is not None and not old.vlan and any(
             claim.element == old.element for claim in verdict.prepared
         ):
@@ -144,6 +150,7 @@ class Ports:
             claims = self._elements.claims.get(port_id, ())
             if all(claim.element == element for claim in claims):
                 self._learned.release(port_id)
+            self._macs.release(port_id)
             self._place(port_id, None, self.prepared.get(port_id, ()))
             self._marks.claims.mark(port_id)
         for port_id in self.locations.expected_at(element):
@@ -185,6 +192,7 @@ class Ports:
             if one.element not in present:
                 limits.remove(self._desired, one.element, port_id)
         if new != old:
+            sources.replace(self._desired, old, new)
             self._move(port_id, old, new)
         if prepared != was_prepared:
             self.locations.expect(port_id, prepared)
@@ -246,7 +254,7 @@ class Ports:
         last = self._bindings.mobility.get(port_id)
         if last is not None:
             # Shared addresses have sequence numbers of their own.
-            own = lookups_of(old._replace(learned=()))
+            own = lookups_of(old._replace(learned=(), macs=()))
             self.relays.begin(old.element, port_id, own, last.sequence)
 
     def _index(self, bound: BoundPort) -> None:

@@ -82,13 +82,22 @@ class FloatingAddress(NamedTuple):
     fixed: str
 
 
+class LearnedMac(NamedTuple):
+    """A MAC behind a port without port security, and how it is announced.  ``fresh``: the switch
+    need not tell of it for now."""
+
+    mac: str
+    sequence: int
+    fresh: bool
+
+
 class BoundPort(NamedTuple):
     """A port that a vrouter of ours holds: all that its objects and paths are made from.
 
     ``shared``: those of ``allowed`` that other ports may have too; ``learned``: the addresses of
-    these that are at this port.  ``parent``, ``vlan``: of a trunk's subport, and ``outward``: see
-    :class:`~vrouter_ovs.state.LocalPort`.  ``floating``: the floating IPs of its own addresses and
-    of the learned ones.
+    these that are at this port; ``macs``: those behind it.  ``parent``, ``vlan``: of a trunk's
+    subport, and ``outward``: see :class:`~vrouter_ovs.state.LocalPort`.  ``floating``: the floating
+    IPs of its own addresses and of the learned ones.
     """
 
     port_id: str
@@ -106,6 +115,7 @@ class BoundPort(NamedTuple):
     learned: tuple[LearnedAddress, ...] = ()
     parent: int = 0
     vlan: int = 0
+    macs: tuple[LearnedMac, ...] = ()
     outward: tuple[str, ...] = ()
     transparent: bool = False
     limits: PortLimits = NO_LIMITS
@@ -350,6 +360,9 @@ def port_paths(
         floating for address in bound.floating
         if (floating := _floating_path(config, asn, address, egress, mobility)) is not None
     ]
+    for one in bound.macs:
+        attrs = _attributes(egress, evi.exports, "", one.sequence)
+        paths.append(Path(MacIp(rd, 0, one.mac, ""), attrs, (label,)))
     return tuple(paths)
 
 

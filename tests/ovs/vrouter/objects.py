@@ -33,6 +33,8 @@ from vrouter_ovs.state import (
     FloodRemotes,
     Gateway,
     GatewayPort,
+    KnownSource,
+    LearningPort,
     Limits,
     LocalHop,
     LocalMac,
@@ -249,6 +251,8 @@ def local_ports(draw: st.DrawFn, in_evi: st.SearchStrategy[int] = vnis) -> Local
 
 
 ports = local_ports()
+learning_ports = st.builds(LearningPort, st.uuids().map(str), ofports, macs)
+known_sources = st.builds(KnownSource, st.uuids().map(str), ofports, macs)
 punts = st.builds(Punt, st.uuids().map(str), ofports, st.booleans(), st.booleans())
 units = st.sampled_from(((), (KILOBITS,), (PACKETS,), (KILOBITS, PACKETS)))
 limits = st.builds(
@@ -376,6 +380,8 @@ objects = st.one_of(
     gateways,
     ports,
     st.just(Trunks()),
+    learning_ports,
+    known_sources,
     punts,
     limits,
     neighbors,
@@ -423,6 +429,8 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
         ),
         local_ports(few_vnis),
         st.just(Trunks()),
+        learning_ports,
+        known_sources,
         st.builds(LocalMac, few_vnis, macs, ofports),
         few_sets.map(lambda n: Policy(n, is_tracked(n))),
         rules(few_sets),
@@ -461,6 +469,10 @@ def vrouters(draw: st.DrawFn) -> list[StateObject]:
             claims |= {("ofport", obj.ofport), ("mac of a port", obj.evi, obj.mac)}
             if obj.vlan:
                 claims.add(("vlan of a port", obj.parent, obj.vlan))
+        elif type(obj) is LearningPort:
+            claims |= {("learning", obj.ofport), ("source", obj.ofport, obj.mac)}
+        elif type(obj) is KnownSource:
+            claims.add(("source", obj.ofport, obj.mac))
         elif type(obj) is Segment:
             claims.add(("vlan", obj.ofport, obj.vlan))
         elif type(obj) is Steering:

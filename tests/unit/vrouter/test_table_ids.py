@@ -29,7 +29,7 @@ IDS = {
     "encap": 120, "segment": 122,
     "send": 125, "path": 127, "arrive": 130, "deliver": 135, "receive": 140,
     "policy_in": 145, "permit_in": 150, "midstream": 152, "whole_in": 155, "limited_in": 156,
-    "bits_in": 157, "packets_in": 158, "output": 160,
+    "bits_in": 157, "packets_in": 158, "output": 160, "sources": 162,
     "punt": 165, "connect": 170, "port": 175, "known": 180, "membership": 182,
     "peer_prefix": 184, "peer_address": 186, "peer_mac": 188, "policy": 190,
 }  # fmt: skip

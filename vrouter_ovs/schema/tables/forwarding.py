@@ -51,6 +51,9 @@ TABLES: tuple[Table, ...] = (
             ),
             Priority("group", 100, "broadcast and multicast"),
             Priority("segment", 50, "unknown unicast of such a network, likewise: to its segment"),
+            Priority(
+                "unknown", 20, "any other MAC, where ports may have any behind them: flooded"
+            ),
         ),
         sets=names(
             "vrf out_port tun_id vtep tun_ipv6_dst tunnel_type from_tunnel bucket instance"
@@ -456,6 +459,20 @@ TABLES: tuple[Table, ...] = (
         ),
         sets=names("in_port vlan_vid tun_id"),
         outputs=True,
+    ),
+    Table(
+        162,
+        "sources",
+        "The MACs behind ports that may have any: the node gets a copy of what comes from one that"
+        " it does not know.",
+        matches=names("in_port eth_src"),
+        miss=TO_CALLER,
+        priorities=(
+            Priority("known", 100, "a MAC that is known"),
+            Priority("unknown", 50, "any other of such a port"),
+        ),
+        sets=names("punt_reason"),
+        next=("punt",),
     ),
     Table(
         165,

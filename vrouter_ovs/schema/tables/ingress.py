@@ -79,6 +79,7 @@ TABLES: tuple[Table, ...] = (
             Priority("vrf", 110, "an L3 VNI with this vrouter's Router's MAC"),
             Priority("evi", 100, "an L2 VNI"),
             Priority("group_sent", 50, "what local ports send to groups, where that is limited"),
+            Priority("learning", 10, "frames of a port that may have any MAC behind it"),
             Priority("rest", 0, "frames of local ports"),
         ),
         sets=names(
@@ -86,7 +87,7 @@ TABLES: tuple[Table, ...] = (
             " tun_label"
             " tun_above_label mirrored_out tun_id"
         ),
-        next=("classify", "claim", "storm", "port", "bridge", "route", "punt"),
+        next=("classify", "claim", "storm", "port", "bridge", "route", "punt", "sources"),
         outputs=True,
     ),
     Table(

@@ -177,6 +177,9 @@ PORT = Kind(
         Index("ports_by_address", lambda port: map(_address_of, port.fixed_ips)),
         # (network id, address) -> ports with an allowed address pair of just this address.
         Index("pairs_by_address", _single_pairs),
+        Index("open_ports_by_network", lambda port: (
+            "" if port.port_security_enabled or port.is_system else port.network_id
+        )),
         Index("interfaces_by_network", lambda port: (
             port.network_id if port.device_owner == ROUTER_INTERFACE else ""
         )),
