@@ -462,6 +462,10 @@ def used_endpoints(objects: dict) -> frozenset[Endpoint]:
             found.update(hop.endpoint for hop in item.remotes)
         elif item.kind == "mirror":
             found.update(item.endpoints)
+        elif item.kind == "externalneighbor" and item.hop is not None:
+            found.add(item.hop.endpoint)
+        elif item.kind == "service" and item.remote is not None:
+            found.add(item.remote.endpoint)
     return frozenset(found)
 
 
