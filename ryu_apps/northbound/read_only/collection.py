@@ -55,7 +55,8 @@ class ReadOnly:
         if self.key:
             found.append(Route("GET", f"{root}/{{id}}", show, f"Show one of the {self.words}",
                                self.path, None, f"{self.title}Part",
-                               query=(parameters.FIELDS,)))
+                               query=(parameters.FIELDS,),
+                               refusals=(403,) if self.detail_rule else ()))
         return found
 
     def _index(self, environment: Environment, call: Call, root: str) -> Reply:
