@@ -37,6 +37,9 @@ FORMER = (
 )  # fmt: skip
 
 
+RETIRED = {"peer": 185}
+_NOW = {"peer": "membership"}
+"""A table that was led to from where another is today, and from there to the rules."""
 SINCE = {"mark": "bridge", "limited_in": "output"}
 """Tables that came since, and where packets went before there were any."""
 
@@ -63,14 +66,15 @@ def was_there(obj: StateObject) -> bool:
 def encode_former(*objects: StateObject) -> list[Encoded]:
     """Their flows with the ids of that version; all else is as it was, byte for byte.  A tunnel was
     one port, and tables that there are since are left out."""
-    ids = {name: place for place, name in enumerate(FORMER) if name in TABLE_IDS}
+    ids = {_NOW.get(name, name): place for place, name in enumerate(FORMER)}
     return _encoded(objects, ids)
 
 
 def encode_since(obj: StateObject) -> list[Encoded]:
     """The same with today's ids: what a switch has that was taken over from that version, until the
     tables that came since are led to."""
-    return _encoded((obj,), {name: TABLE_IDS[name] for name in FORMER if name in TABLE_IDS})
+    ids = {_NOW.get(name, name): RETIRED.get(name) or TABLE_IDS[name] for name in FORMER}
+    return _encoded((obj,), ids)
 
 
 def _encoded(objects: Iterable[StateObject], ids: dict[str, int]) -> list[Encoded]:
@@ -83,16 +87,10 @@ def _encoded(objects: Iterable[StateObject], ids: dict[str, int]) -> list[Encode
         with patch.dict(TABLE_IDS, ids), patch.dict(BY_NAME, tables):
             return [
                 wire.encode(_as_then(flow))
-                for obj in objects for flow in render(single(obj)) if flow.table not in _NEW
+                for obj in objects for flow in render(single(obj)) if flow.table in ids
             ]
     finally:
         wire.encode_action.cache_clear()
-
-
-_NEW = frozenset((
-    "mark", "bits_out", "packets_out", "limited_in", "bits_in", "packets_in", "membership",
-    "peer_prefix", "peer_address", "peer_mac",
-))
 
 
 def _as_then(flow: Flow) -> Flow:

@@ -10,7 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ryu_apps.southbound.openflow.reconcile import VrouterFlows
-from tests.former_numbering import FORMER, encode_former, encode_since, single, was_there
+from tests.former_numbering import (
+    FORMER,
+    RETIRED,
+    encode_former,
+    encode_since,
+    single,
+    was_there,
+)
 from tests.ovs.vrouter.objects import vrouters
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.schema.declaration import MAX_TABLE_ID, check_order
@@ -89,7 +96,7 @@ def test_the_numberings_share_the_first_table_alone() -> None:
 
 def of_then(flows: dict[bytes, Encoded]) -> dict[bytes, Encoded]:
     """Those in tables that there were."""
-    ids = {TABLE_IDS[name] for name in FORMER if name in TABLE_IDS}
+    ids = {RETIRED.get(name) or TABLE_IDS[name] for name in FORMER}
     return {key: flow for key, flow in flows.items() if key[0] in ids}
 
 
