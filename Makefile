@@ -10,8 +10,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LAB ?= vnc
 PYTEST ?= $(BIN)/python -m pytest
-# What waits for no switch and measures no traffic runs on all processors, the rest one by one.
+# What measures no traffic runs on all processors, the rest one by one.  A module of tests/ovs has a
+# switch of its own.
 WITHOUT_LAB = -n logical --maxprocesses 8 --dist worksteal tests/unit tests/property
+SWITCHES = -n logical --maxprocesses 4 --dist loadfile tests/ovs
 export LAB KEEP STATIC API_PORTS PYTHON
 
 .PHONY: help
@@ -63,7 +65,8 @@ lint: venv ## ruff, import rules, generated documentation
 test: root deps lint ## Everything: lint and all tests
 	@cd "$(ROOT)"; export PATH="$(BIN):$$PATH"; failed=0; \
 	$(PYTEST) $(WITHOUT_LAB) || failed=1; \
-	$(PYTEST) --ignore=tests/unit --ignore=tests/property tests || failed=1; \
+	$(PYTEST) $(SWITCHES) || failed=1; \
+	$(PYTEST) --ignore=tests/unit --ignore=tests/property --ignore=tests/ovs tests || failed=1; \
 	exit $$failed
 
 .PHONY: test-unit
