@@ -9,11 +9,13 @@ import struct
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab.hosts.open_vswitch import schema_path
 from vrouter_ovs.schema.tables import TABLE_NAMES
-from vrouter_ovs.state import FLOWS, GROUP, StateObject
+from vrouter_ovs.state import FLOWS, GROUP, Limits, MeterPool, StateObject
+from vrouter_ovs.state.limits import RECEIVED, SENT, limit_meter
 from vrouter_ovs.state.meters import MeterConfig, meter_pools, meters
 from vrouter_ovs.wire import encode
 from vrouter_ovs.wire.buckets import encode_group
@@ -174,6 +176,8 @@ class OpenFlow:
         self.socket.settimeout(timeout)
         self.socket.connect(path)
         self.xid = 0
+        self._limits: set[int] = set()
+        """The meters of limits that are there."""
         self.socket.sendall(struct.pack("!BBHI", 5, 0, 8, 0))
         self.receive()
 
@@ -253,6 +257,24 @@ class OpenFlow:
         self.send(b"".join(data) + encode.barrier(xid))
         assert not self.until(21, xid)[1]
 
+    def make_limit_meters(self, objects: Iterable[StateObject]) -> None:
+        """The meters that the flows of Limits need, of any rate."""
+        wanted = {
+            limit_meter(one.ofport, direction, unit)
+            for one in objects if type(one) is Limits
+            for direction, units in ((SENT, one.sent), (RECEIVED, one.received))
+            for unit in units
+        } - self._limits
+        data = [
+            encode.meter_mod(encode.METER_ADD, number, *MeterPool("", number, 1, 1, 1).config,
+                             self.next_xid())
+            for number in sorted(wanted)
+        ]
+        self._limits |= wanted
+        xid = self.next_xid()
+        self.send(b"".join(data) + encode.barrier(xid))
+        assert not self.until(21, xid)[1]
+
     def read_meters(self) -> dict[int, MeterConfig | None]:
         xid = self.next_xid()
         self.send(encode.meter_config_request(xid))
@@ -271,6 +293,7 @@ class OpenFlow:
         self.send(group_mod(GROUP_DELETE, every, self.next_xid()))
 
     def install(self, objects: list[StateObject]) -> dict[bytes, Encoded]:
+        self.make_limit_meters(objects)
         groups = [encode_group(obj) for obj in objects if obj.target == GROUP]
         self.send(b"".join(group_mod(GROUP_ADD, group, self.next_xid()) for group in groups))
         flows = [

@@ -53,7 +53,7 @@ OSKEN_NAMES = {
     "claimed_ip0": "reg12", "claimed_ip1": "reg13", "claimed_ip2": "reg14", "claimed_ip3": "reg15",
     "member_of0": "reg12", "member_of1": "reg13", "member_of2": "reg14", "member_of3": "reg15",
     "notify": "reg2", "tunnel_type": "reg2", "from_outside": "reg2", "translated": "reg2",
-    "mirrored_out": "reg2", "mirrored_in": "reg2",
+    "punt_reason": "reg9", "mirrored_out": "reg2", "mirrored_in": "reg2",
     "owner": "reg10", "holder": "reg11",
     # Those that os-ken knows by class and number alone.
     "ct_nw_proto": "field_247", "ct_nw_src": "field_248", "ct_nw_dst": "field_249",

@@ -130,7 +130,8 @@ def check(node: Node) -> None:
                 assert item.mac in {path.nlri.mac for path in paths}
             if item.kind == "evi":
                 networks = [n for n in world.config.networks.values() if n.vni == item.evi]
-                assert item.flood_unknown == (bool(networks) and networks[0].flood_unknown)
+                assert item.flood_unknown == (item.flood_macs or (bool(networks) and (
+                    networks[0].flood_unknown or bool(networks[0].physical_network))))
             if item.kind == "route":
                 assert not item.prefix.startswith("fe80:")
     for path in node.announced.values():

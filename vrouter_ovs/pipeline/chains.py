@@ -45,7 +45,7 @@ _IPV6_PROTOCOLS = (PROTO_TCP, PROTO_UDP, PROTO_SCTP, 4, 41, 47, 50, 51, 136, PRO
 """What any protocol of IPv6 is: a switch cannot match all but neighbor discovery.  Beside TCP, UDP,
 SCTP and ICMPv6: tunnels of IPv4, IPv6 and GRE, ESP, AH, UDP-Lite."""
 _LATER = 2
-_ANY_LATER = 3
+"""The bit of later fragments (ovs-fields(7), ip_frag)."""
 
 
 def render_steering(steering: Steering) -> tuple[Flow, ...]:
@@ -135,7 +135,7 @@ def _upper(classifier: Classifier, protocol: int) -> Iterator[tuple[tuple, ...]]
             yield (("ip_frag", 0, _LATER), *source, *destination)
         # Later fragments have no ports: a service that lets pass what others answer for sees them
         # all, rather than some of them no service.
-        yield (("ip_frag", _ANY_LATER, _ANY_LATER),)
+        yield (("ip_frag", _LATER, _LATER),)
 
 
 def _block(field: str, value: int, mask: int) -> tuple[tuple, ...]:

@@ -79,6 +79,7 @@ def test_the_operations_lead_from_one_vrouter_to_another(
     flows.defer(False)
     flows.replace_installed(openflow.read_flows())
     flows.change([(obj.key, obj) for obj in after])
+    openflow.make_limit_meters(after)
     operations = [operation for batch in flows.operations() for operation in batch]
     assert not commit(openflow, [operation[:2] for operation in operations])
     held = openflow.read_flows()
