@@ -31,9 +31,11 @@ from ryu_apps.northbound.read_only.auto_topology import AutoTopology
 from ryu_apps.northbound.read_only.declared import READ_ONLY
 from ryu_apps.northbound.resources.collection import Collection
 from ryu_apps.northbound.resources.declared import COLLECTIONS
-from ryu_apps.northbound.resources.default_security_group_rules import DefaultSecurityGroupRulesApi
 from ryu_apps.northbound.resources.handlers import Handlers
 from ryu_apps.northbound.resources.quotas import Quotas
+from ryu_apps.northbound.resources.security.default_security_group_rules import (
+    DefaultSecurityGroupRulesApi,
+)
 from ryu_apps.northbound.resources.tags import Tags
 
 LOG = logging.getLogger(__name__)

@@ -35,7 +35,7 @@ from ryu_apps.control.config.model import (
     TapService,
     Trunk,
 )
-from ryu_apps.control.config.resources.qos_rules import (
+from ryu_apps.control.config.resources.qos.qos_rules import (
     QosBandwidthLimitRule,
     QosDscpMarkingRule,
     QosPacketRateLimitRule,

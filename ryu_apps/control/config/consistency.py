@@ -29,8 +29,8 @@ from ryu_apps.control.config.model import (
     TapService,
     Trunk,
 )
-from ryu_apps.control.config.resources.default_security_group_rule import ONLY, PARENT
 from ryu_apps.control.config.resources.network import NETWORK_TYPES, VLAN, VXLAN, segment_id
+from ryu_apps.control.config.resources.security.default_security_group_rule import ONLY, PARENT
 from ryu_apps.control.kinds import is_physical_network
 from vrouter_ovs.numbers import SUBPORT_NUMBERS
 

@@ -13,21 +13,19 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
-from ryu_apps.control.config.resources.address_group import ADDRESS_GROUP, AddressGroup
-from ryu_apps.control.config.resources.address_scope import ADDRESS_SCOPE, AddressScope
-from ryu_apps.control.config.resources.default_security_group_rule import (
-    DEFAULT_SECURITY_GROUP_RULE,
-    DefaultSecurityGroupRules,
-    TemplateRule,
-)
-from ryu_apps.control.config.resources.floatingip import FLOATINGIP, FloatingIP
+from ryu_apps.control.config.resources.addressing.address_scope import ADDRESS_SCOPE, AddressScope
+from ryu_apps.control.config.resources.addressing.subnet import SUBNET, HostRoute, Pool, Subnet
+from ryu_apps.control.config.resources.addressing.subnetpool import SUBNETPOOL, SubnetPool
 from ryu_apps.control.config.resources.kind import Kind
+from ryu_apps.control.config.resources.mirrors.tap_flow import TAP_FLOW, TapFlow
+from ryu_apps.control.config.resources.mirrors.tap_mirror import TAP_MIRROR, TapMirror
+from ryu_apps.control.config.resources.mirrors.tap_service import TAP_SERVICE, TapService
 from ryu_apps.control.config.resources.network import NETWORK, Network
 from ryu_apps.control.config.resources.network_segment_range import (
     NETWORK_SEGMENT_RANGE,
     NetworkSegmentRange,
 )
-from ryu_apps.control.config.resources.port import (
+from ryu_apps.control.config.resources.ports.port import (
     FLOATING_IP,
     PORT,
     ROUTER_GATEWAY,
@@ -39,19 +37,27 @@ from ryu_apps.control.config.resources.port import (
     FixedIp,
     Port,
 )
-from ryu_apps.control.config.resources.qos_policy import QOS_POLICY, QosPolicy
-from ryu_apps.control.config.resources.qos_rules import RULE_KINDS, QosRule
+from ryu_apps.control.config.resources.ports.trunk import SUBPORT, TRUNK, SubPort, Trunk
+from ryu_apps.control.config.resources.qos.qos_policy import QOS_POLICY, QosPolicy
+from ryu_apps.control.config.resources.qos.qos_rules import RULE_KINDS, QosRule
 from ryu_apps.control.config.resources.quota import QUOTA, Limit, Quota
 from ryu_apps.control.config.resources.rbac_policy import RBAC_POLICY, RbacPolicy
 from ryu_apps.control.config.resources.resource import Resource
-from ryu_apps.control.config.resources.router import (
+from ryu_apps.control.config.resources.routing.floatingip import FLOATINGIP, FloatingIP
+from ryu_apps.control.config.resources.routing.router import (
     ROUTER,
     ExternalGateway,
     ExtraRoute,
     Router,
 )
-from ryu_apps.control.config.resources.security_group import SECURITY_GROUP, SecurityGroup
-from ryu_apps.control.config.resources.security_group_rule import (
+from ryu_apps.control.config.resources.security.address_group import ADDRESS_GROUP, AddressGroup
+from ryu_apps.control.config.resources.security.default_security_group_rule import (
+    DEFAULT_SECURITY_GROUP_RULE,
+    DefaultSecurityGroupRules,
+    TemplateRule,
+)
+from ryu_apps.control.config.resources.security.security_group import SECURITY_GROUP, SecurityGroup
+from ryu_apps.control.config.resources.security.security_group_rule import (
     SECURITY_GROUP_RULE,
     SecurityGroupRule,
     normalized,
@@ -67,12 +73,6 @@ from ryu_apps.control.config.resources.sfc import (
     PortPair,
     PortPairGroup,
 )
-from ryu_apps.control.config.resources.subnet import SUBNET, HostRoute, Pool, Subnet
-from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, SubnetPool
-from ryu_apps.control.config.resources.tap_flow import TAP_FLOW, TapFlow
-from ryu_apps.control.config.resources.tap_mirror import TAP_MIRROR, TapMirror
-from ryu_apps.control.config.resources.tap_service import TAP_SERVICE, TapService
-from ryu_apps.control.config.resources.trunk import SUBPORT, TRUNK, SubPort, Trunk
 
 __all__ = [
     "ALL_KINDS", "FLOATING_IP", "KINDS", "ROUTER_GATEWAY", "ROUTER_INTERFACE", "SUBPORT",

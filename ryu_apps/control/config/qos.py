@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, QosRule
-from ryu_apps.control.config.resources.qos_rules import (
+from ryu_apps.control.config.resources.qos.qos_rules import (
     EGRESS,
     INGRESS,
     RULE_KINDS,

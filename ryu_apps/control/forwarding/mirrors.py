@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from ryu_apps.control.config.model import TapMirror, TapService
-from ryu_apps.control.config.resources.tap_flow import IN, OUT
+from ryu_apps.control.config.resources.mirrors.tap_flow import IN, OUT
 from ryu_apps.control.elements.elements import MAX_VTEPS, Element
 from ryu_apps.control.messages import Notice
 from ryu_apps.control.tables import Tables

@@ -24,14 +24,11 @@ from ryu_apps.northbound.bodies.schemas import (
 from ryu_apps.northbound.listing.attributes import Attributes
 from ryu_apps.northbound.node import schemas as node
 from ryu_apps.northbound.read_only.declared import READ_ONLY
-from ryu_apps.northbound.resources import (
-    default_security_group_rules,
-    port_bindings,
-    qos_rules,
-    quotas,
-    trunk,
-)
+from ryu_apps.northbound.resources import quotas
 from ryu_apps.northbound.resources.collection import Collection
+from ryu_apps.northbound.resources.ports import port_bindings, trunk
+from ryu_apps.northbound.resources.qos import qos_rules
+from ryu_apps.northbound.resources.security import default_security_group_rules
 from ryu_apps.northbound.resources.tags import TagsBody
 
 _DEFAULT_RULES = default_security_group_rules

@@ -9,8 +9,9 @@ from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.http.errors import ApiError
 from ryu_apps.northbound.listing import listing
 from ryu_apps.northbound.read_only.declared import READ_ONLY
-from ryu_apps.northbound.resources import default_security_group_rules, quotas, standard, tags
+from ryu_apps.northbound.resources import quotas, standard, tags
 from ryu_apps.northbound.resources.collection import Collection
+from ryu_apps.northbound.resources.security import default_security_group_rules
 
 _UPDATED = "2026-01-01T00:00:00-00:00"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ryu_apps.control.config.resources.qos_rules import MARKS, RULE_KINDS
+from ryu_apps.control.config.resources.qos.qos_rules import MARKS, RULE_KINDS
 from ryu_apps.control.config.rules.qos.use import NOT_CARRIED_OUT
 from ryu_apps.identity.defaults import QOS_RULE_TYPE, QOS_RULE_TYPE_DETAILS
 from ryu_apps.northbound.environment import Environment

@@ -21,7 +21,7 @@ from ryu_apps.control.config.qos import (
     policy_of,
     ports_with,
 )
-from ryu_apps.control.config.resources.qos_rules import (
+from ryu_apps.control.config.resources.qos.qos_rules import (
     QosBandwidthLimitRule,
     QosDscpMarkingRule,
     QosMinimumBandwidthRule,

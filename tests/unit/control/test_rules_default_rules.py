@@ -6,7 +6,11 @@ import pytest
 
 from ryu_apps.control.config import consistency
 from ryu_apps.control.config.model import Change, DefaultSecurityGroupRules, TemplateRule
-from ryu_apps.control.config.resources.default_security_group_rule import BUILT_IN, ONLY, PARENT
+from ryu_apps.control.config.resources.security.default_security_group_rule import (
+    BUILT_IN,
+    ONLY,
+    PARENT,
+)
 from ryu_apps.control.config.rules.security import (
     address_groups,
     security_group_rules,

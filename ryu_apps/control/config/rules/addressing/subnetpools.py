@@ -9,7 +9,7 @@ from typing import Any
 
 from ryu_apps.control.config import prefix_space
 from ryu_apps.control.config.model import SubnetPool
-from ryu_apps.control.config.resources.subnetpool import UNLIMITED
+from ryu_apps.control.config.resources.addressing.subnetpool import UNLIMITED
 from ryu_apps.control.config.rules.addresses import invalid, not_a_host
 from ryu_apps.control.config.rules.addressing import address_scopes
 from ryu_apps.control.config.rules.draft import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.config.model import TapFlow
-from ryu_apps.control.config.resources.tap_flow import DIRECTIONS
+from ryu_apps.control.config.resources.mirrors.tap_flow import DIRECTIONS
 from ryu_apps.control.config.rules.addresses import invalid
 from ryu_apps.control.config.rules.draft import (
     Context,

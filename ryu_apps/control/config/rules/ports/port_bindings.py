@@ -12,7 +12,7 @@ from collections.abc import Container
 from typing import Any
 
 from ryu_apps.control.config.model import Binding, Port
-from ryu_apps.control.config.resources.port import MIGRATING_TO
+from ryu_apps.control.config.resources.ports.port import MIGRATING_TO
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,

@@ -8,7 +8,7 @@ from typing import Any
 
 from ryu_apps.control.config import ipam
 from ryu_apps.control.config.model import SUBPORT, Port, SubPort, Trunk
-from ryu_apps.control.config.resources.trunk import INHERIT, VLAN
+from ryu_apps.control.config.resources.ports.trunk import INHERIT, VLAN
 from ryu_apps.control.config.rules.access.authority import may
 from ryu_apps.control.config.rules.draft import (
     Context,

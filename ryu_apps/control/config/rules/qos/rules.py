@@ -8,7 +8,7 @@ from typing import Any
 from ryu_apps.control.config.model import QosRule
 from ryu_apps.control.config.qos import rules_of
 from ryu_apps.control.config.resources.kind import Kind
-from ryu_apps.control.config.resources.qos_rules import ANY, direction_of
+from ryu_apps.control.config.resources.qos.qos_rules import ANY, direction_of
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.config.qos import rules_of
-from ryu_apps.control.config.resources.qos_rules import (
+from ryu_apps.control.config.resources.qos.qos_rules import (
     QosMinimumBandwidthRule,
     QosMinimumPacketRateRule,
     QosRule,

@@ -12,8 +12,12 @@ from ryu_apps.control.config.model import (
     SecurityGroupRule,
     TemplateRule,
 )
-from ryu_apps.control.config.resources.default_security_group_rule import BUILT_IN, ONLY, PARENT
-from ryu_apps.control.config.resources.security_group_rule import likeness
+from ryu_apps.control.config.resources.security.default_security_group_rule import (
+    BUILT_IN,
+    ONLY,
+    PARENT,
+)
+from ryu_apps.control.config.resources.security.security_group_rule import likeness
 from ryu_apps.control.config.rules.draft import Context, Draft, RuleError, conflict
 from ryu_apps.control.config.rules.security import rule_fields
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroupRule
-from ryu_apps.control.config.resources.security_group_rule import likeness
+from ryu_apps.control.config.resources.security.security_group_rule import likeness
 from ryu_apps.control.config.rules.draft import (
     Context,
     Draft,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.config.model import AddressGroup
-from ryu_apps.control.config.resources.address_group import ADDRESS_GROUP
+from ryu_apps.control.config.resources.security.address_group import ADDRESS_GROUP
 from ryu_apps.control.config.rules.security import address_groups
 from ryu_apps.northbound.bodies.fields import Addresses, Body, Name, Text
 from ryu_apps.northbound.listing.attributes import BOOLEAN, STRING, as_prefix, list_of

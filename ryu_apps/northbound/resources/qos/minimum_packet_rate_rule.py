@@ -6,8 +6,8 @@ from typing import Literal
 
 from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.listing.attributes import INTEGER, one_of
-from ryu_apps.northbound.resources.qos_policy import COLLECTION as POLICIES
-from ryu_apps.northbound.resources.qos_rules import Amount, collection
+from ryu_apps.northbound.resources.qos.qos_policy import COLLECTION as POLICIES
+from ryu_apps.northbound.resources.qos.qos_rules import Amount, collection
 
 
 class MinimumPacketRateRuleUpdate(Body):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from ryu_apps.control.config.model import SubnetPool
-from ryu_apps.control.config.resources.subnetpool import SUBNETPOOL, UNLIMITED
+from ryu_apps.control.config.resources.addressing.subnetpool import SUBNETPOOL, UNLIMITED
 from ryu_apps.control.config.rules.addressing import onboarding, subnetpools
 from ryu_apps.northbound.bodies.fields import (
     MAX_LIST,

@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Subnet
-from ryu_apps.control.config.resources.subnet import SUBNET
+from ryu_apps.control.config.resources.addressing.subnet import SUBNET
 from ryu_apps.control.config.rules.addressing import ipv6_modes, subnets
 from ryu_apps.northbound.bodies.fields import (
     MAX_LIST,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.config.model import AddressScope
-from ryu_apps.control.config.resources.address_scope import ADDRESS_SCOPE
+from ryu_apps.control.config.resources.addressing.address_scope import ADDRESS_SCOPE
 from ryu_apps.control.config.rules.addressing import address_scopes
 from ryu_apps.northbound.bodies.fields import Body, IpVersion, Name, Text
 from ryu_apps.northbound.listing.attributes import BOOLEAN, INTEGER, STRING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import FloatingIP, Port
-from ryu_apps.control.config.resources.floatingip import FLOATINGIP
+from ryu_apps.control.config.resources.routing.floatingip import FLOATINGIP
 from ryu_apps.control.config.rules.routing import floatingips
 from ryu_apps.northbound.base import DOWN, NodeView
 from ryu_apps.northbound.bodies.fields import Address, Body, Text, Uuid, UuidOrNone, only

@@ -11,7 +11,7 @@ from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.dns_names import assignments
 from ryu_apps.control.config.model import FLOATING_IP, SYSTEM_OWNERS, Port
 from ryu_apps.control.config.qos import network_policy
-from ryu_apps.control.config.resources.port import PORT
+from ryu_apps.control.config.resources.ports.port import PORT
 from ryu_apps.control.config.rules.ports import ports
 from ryu_apps.northbound.base import DOWN, NodeView
 from ryu_apps.northbound.bodies.fields import (
@@ -44,8 +44,8 @@ from ryu_apps.northbound.listing.attributes import (
 )
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, State, View
-from ryu_apps.northbound.resources.port_bindings import PortBindings
-from ryu_apps.northbound.resources.trunk import sub_ports
+from ryu_apps.northbound.resources.ports.port_bindings import PortBindings
+from ryu_apps.northbound.resources.ports.trunk import sub_ports
 
 
 class FixedIpBody(Body):

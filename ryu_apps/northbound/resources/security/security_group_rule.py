@@ -9,7 +9,7 @@ from pydantic import Field, WithJsonSchema
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroupRule, TemplateRule, normalized
 from ryu_apps.control.config.protocols import PROTOCOLS
-from ryu_apps.control.config.resources.security_group_rule import SECURITY_GROUP_RULE
+from ryu_apps.control.config.resources.security.security_group_rule import SECURITY_GROUP_RULE
 from ryu_apps.control.config.rules.security import rule_fields, security_group_rules
 from ryu_apps.control.config.rules.security.security_groups import DEFAULT
 from ryu_apps.northbound.bodies.fields import (

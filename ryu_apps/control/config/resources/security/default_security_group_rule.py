@@ -17,7 +17,7 @@ ONLY = "default"
 @dataclass(frozen=True, slots=True)
 class TemplateRule:
     """A rule that new groups get; its fields are those of
-    :class:`~ryu_apps.control.config.resources.security_group_rule.SecurityGroupRule`.
+    :class:`~ryu_apps.control.config.resources.security.security_group_rule.SecurityGroupRule`.
 
     ``used_in_default_sg``: the groups named "default" get it; ``used_in_non_default_sg``: all
     others do.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.config.model import TapService
-from ryu_apps.control.config.resources.tap_service import TAP_SERVICE
+from ryu_apps.control.config.resources.mirrors.tap_service import TAP_SERVICE
 from ryu_apps.control.config.rules.mirrors import tap_services
 from ryu_apps.northbound.base import DOWN, NodeView
 from ryu_apps.northbound.bodies.fields import Body, Name, Text, Uuid

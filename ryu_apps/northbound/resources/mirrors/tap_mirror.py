@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ryu_apps.control.config.model import TapMirror
-from ryu_apps.control.config.resources.tap_mirror import TAP_MIRROR
+from ryu_apps.control.config.resources.mirrors.tap_mirror import TAP_MIRROR
 from ryu_apps.control.config.rules.mirrors import tap_mirrors
 from ryu_apps.northbound.bodies.fields import Address, Body, IntegerOrNone, Name, Text, Uuid
 from ryu_apps.northbound.listing.attributes import OBJECT, STRING, Type, as_address

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from ryu_apps.control.config.model import Trunk
-from ryu_apps.control.config.resources.trunk import TRUNK, VLAN
+from ryu_apps.control.config.resources.ports.trunk import TRUNK, VLAN
 from ryu_apps.control.config.rules.ports import trunks
 from ryu_apps.northbound.base import DOWN, NodeView
 from ryu_apps.northbound.bodies.fields import Body, IntegerOrNone, Uuid

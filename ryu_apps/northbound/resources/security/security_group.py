@@ -7,7 +7,7 @@ import logging
 
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import SecurityGroup, SecurityGroupRule
-from ryu_apps.control.config.resources.security_group import SECURITY_GROUP
+from ryu_apps.control.config.resources.security.security_group import SECURITY_GROUP
 from ryu_apps.control.config.rules import Draft
 from ryu_apps.control.config.rules.security import security_groups
 from ryu_apps.northbound.bodies.fields import Body, Name, Text
@@ -22,8 +22,9 @@ from ryu_apps.northbound.listing.attributes import (
     as_text,
     objects,
 )
-from ryu_apps.northbound.resources import security_group_rule, standard
+from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, View
+from ryu_apps.northbound.resources.security import security_group_rule
 from ryu_apps.store.base import StoreError
 
 LOG = logging.getLogger(__name__)

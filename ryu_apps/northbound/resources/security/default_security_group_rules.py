@@ -14,7 +14,7 @@ from ryu_apps.northbound.environment import Environment
 from ryu_apps.northbound.http.call import Call, Reply, Route
 from ryu_apps.northbound.listing.attributes import BOOLEAN, STRING
 from ryu_apps.northbound.read_only.collection import ReadOnly, View
-from ryu_apps.northbound.resources.security_group_rule import SAID, RuleBody, said
+from ryu_apps.northbound.resources.security.security_group_rule import SAID, RuleBody, said
 
 NAME, PLURAL = rules.KIND, f"{rules.KIND}s"
 EXTENSIONS = {

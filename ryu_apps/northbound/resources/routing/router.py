@@ -9,7 +9,7 @@ from pydantic import Field
 from ryu_apps.control.config.attachments import gateway_ports
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import Port, Router
-from ryu_apps.control.config.resources.router import ROUTER
+from ryu_apps.control.config.resources.routing.router import ROUTER
 from ryu_apps.control.config.rules.routing import extra_routes, routers
 from ryu_apps.control.config.zones import ZONE
 from ryu_apps.northbound.bodies.fields import (

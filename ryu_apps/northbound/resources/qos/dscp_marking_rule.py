@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, WithJsonSchema
 
-from ryu_apps.control.config.resources.qos_rules import MARKS
+from ryu_apps.control.config.resources.qos.qos_rules import MARKS
 from ryu_apps.northbound.bodies.fields import Body, Integer
 from ryu_apps.northbound.listing.attributes import INTEGER
-from ryu_apps.northbound.resources.qos_policy import COLLECTION as POLICIES
-from ryu_apps.northbound.resources.qos_rules import collection
+from ryu_apps.northbound.resources.qos.qos_policy import COLLECTION as POLICIES
+from ryu_apps.northbound.resources.qos.qos_rules import collection
 
 
 def _mark(value: int) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ryu_apps.control.config.config import Config
 from ryu_apps.control.config.model import QosPolicy
 from ryu_apps.control.config.qos import rules_of
-from ryu_apps.control.config.resources.qos_policy import QOS_POLICY
+from ryu_apps.control.config.resources.qos.qos_policy import QOS_POLICY
 from ryu_apps.control.config.rules.qos import policies
 from ryu_apps.northbound.bodies.fields import Body, Name, Text
 from ryu_apps.northbound.listing.attributes import BOOLEAN, STRING, as_text, objects
 from ryu_apps.northbound.resources import standard
 from ryu_apps.northbound.resources.collection import Collection, View
-from ryu_apps.northbound.resources.qos_rules import said
+from ryu_apps.northbound.resources.qos.qos_rules import said
 
 
 class QosPolicyUpdate(Body):

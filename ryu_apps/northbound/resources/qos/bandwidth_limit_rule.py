@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ryu_apps.northbound.bodies.fields import Body
 from ryu_apps.northbound.listing.attributes import INTEGER
-from ryu_apps.northbound.resources.qos_policy import COLLECTION as POLICIES
-from ryu_apps.northbound.resources.qos_rules import DIRECTION, Amount, Direction, collection
+from ryu_apps.northbound.resources.qos.qos_policy import COLLECTION as POLICIES
+from ryu_apps.northbound.resources.qos.qos_rules import DIRECTION, Amount, Direction, collection
 
 
 class BandwidthLimitRuleUpdate(Body):

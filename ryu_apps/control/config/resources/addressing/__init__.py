@@ -1,0 +1,1 @@
+"""Subnets, their pools, and the scopes of addresses."""

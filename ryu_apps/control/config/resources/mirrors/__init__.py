@@ -1,0 +1,1 @@
+"""Mirrors: copies of what ports send and receive."""

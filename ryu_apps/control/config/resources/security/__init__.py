@@ -1,0 +1,1 @@
+"""Security groups, and the groups of addresses that rules name."""

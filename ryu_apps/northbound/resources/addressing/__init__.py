@@ -1,0 +1,1 @@
+"""``/v2.0`` of subnets, their pools, and the scopes of addresses."""

@@ -1,0 +1,1 @@
+"""``/v2.0`` of ports, their bindings and trunks."""

@@ -1,0 +1,1 @@
+"""``/v2.0/qos``: policies and their rules."""

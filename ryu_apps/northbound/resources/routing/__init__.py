@@ -1,0 +1,1 @@
+"""``/v2.0`` of routers and floating IPs."""
