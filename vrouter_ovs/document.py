@@ -10,7 +10,8 @@ import sys
 from inspect import cleandoc
 from pathlib import Path
 
-from vrouter_ovs.pipeline import peers, policy, render
+from vrouter_ovs.pipeline import render
+from vrouter_ovs.pipeline.security import peers, policy
 from vrouter_ovs.schema.drops import DropReason
 from vrouter_ovs.schema.registers import REGISTER_DOCS, REGISTERS, subfield
 from vrouter_ovs.schema.tables import TABLES

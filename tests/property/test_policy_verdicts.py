@@ -30,7 +30,7 @@ from ryu_apps.control.policy import pages
 from ryu_apps.control.world import World
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PROTO_TCP, PROTO_UDP
 from vrouter_ovs.pipeline import render
-from vrouter_ovs.pipeline.policy import REPLY, TRACKED, ruleset
+from vrouter_ovs.pipeline.security.policy import REPLY, TRACKED, ruleset
 from vrouter_ovs.schema.fields import pack_value
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.schema.tables import BY_NAME

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tests.ovs.vrouter.objects import is_tracked, overlap, peer_addresses, rules
 from vrouter_ovs.pipeline import render
-from vrouter_ovs.pipeline.port_blocks import blocks
+from vrouter_ovs.pipeline.security.port_blocks import blocks
 from vrouter_ovs.state import PeerAddress, Rule
 from vrouter_ovs.wire import encode
 

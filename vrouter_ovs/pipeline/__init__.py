@@ -10,12 +10,16 @@ from collections.abc import Callable
 
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline.chains import render_service_instance, render_steering
-from vrouter_ovs.pipeline.dns import render_dns_server
-from vrouter_ovs.pipeline.floating import (
+from vrouter_ovs.pipeline.edge.dns import render_dns_server
+from vrouter_ovs.pipeline.edge.metadata import render_metadata
+from vrouter_ovs.pipeline.edge.neighbor import render_neighbor
+from vrouter_ovs.pipeline.external.floating import (
     render_external_neighbor,
     render_floating_errors,
     render_floating_ip,
 )
+from vrouter_ovs.pipeline.external.outside import render_gateway_port, render_nat_refusals
+from vrouter_ovs.pipeline.external.segment import render_physical_network, render_segment
 from vrouter_ovs.pipeline.flood import render_flood, render_flood_remotes
 from vrouter_ovs.pipeline.gateway import render_gateway, render_vrf
 from vrouter_ovs.pipeline.l2 import (
@@ -23,13 +27,8 @@ from vrouter_ovs.pipeline.l2 import (
     render_local_mac,
     render_remote_mac,
 )
-from vrouter_ovs.pipeline.metadata import render_metadata
 from vrouter_ovs.pipeline.mirrors import render_mirror, render_mirroring, render_tap
 from vrouter_ovs.pipeline.multicast import render_multicast_group, render_snooping
-from vrouter_ovs.pipeline.neighbor import render_neighbor
-from vrouter_ovs.pipeline.outside import render_gateway_port, render_nat_refusals
-from vrouter_ovs.pipeline.peers import render_membership, render_peer_address
-from vrouter_ovs.pipeline.policy import render_policy, render_rule
 from vrouter_ovs.pipeline.ports.arrived import render_arrived
 from vrouter_ovs.pipeline.ports.connect import render_punt
 from vrouter_ovs.pipeline.ports.learning import render_known_source, render_learning_port
@@ -38,7 +37,8 @@ from vrouter_ovs.pipeline.ports.port import render_port
 from vrouter_ovs.pipeline.ports.storm import render_storm_control
 from vrouter_ovs.pipeline.ports.subport import render_trunks
 from vrouter_ovs.pipeline.route import render_route
-from vrouter_ovs.pipeline.segment import render_physical_network, render_segment
+from vrouter_ovs.pipeline.security.peers import render_membership, render_peer_address
+from vrouter_ovs.pipeline.security.policy import render_policy, render_rule
 from vrouter_ovs.pipeline.tunnel import render_tunnel
 from vrouter_ovs.pipeline.vrouter import render_vrouter
 from vrouter_ovs.schema.flow import Flow

@@ -25,7 +25,7 @@ from vrouter_ovs.numbers import (
     PROTO_UDP,
 )
 from vrouter_ovs.pipeline.hops import tunnel_actions
-from vrouter_ovs.pipeline.port_blocks import blocks
+from vrouter_ovs.pipeline.security.port_blocks import blocks
 from vrouter_ovs.pipeline.terms import prefix_term
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Classifier, ServiceInstance, Steering

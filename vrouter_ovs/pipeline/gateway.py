@@ -5,8 +5,8 @@ from __future__ import annotations
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
+from vrouter_ovs.pipeline.edge.neighbor import known
 from vrouter_ovs.pipeline.hops import ARRIVED, labelled
-from vrouter_ovs.pipeline.neighbor import known
 from vrouter_ovs.pipeline.terms import ip_match, vni
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import OWNER_ROUTER, Gateway, Vrf

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.dns import multicast_dns_flows
+from vrouter_ovs.pipeline.edge.dns import multicast_dns_flows
+from vrouter_ovs.pipeline.edge.neighbor import MULTICAST, flood_unknown_flows
+from vrouter_ovs.pipeline.external.transparent import transparent_flows
 from vrouter_ovs.pipeline.hops import ARRIVED, first_live, hop_actions, labelled, relay_actions
-from vrouter_ovs.pipeline.neighbor import MULTICAST, flood_unknown_flows
 from vrouter_ovs.pipeline.terms import vni
-from vrouter_ovs.pipeline.transparent import transparent_flows
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Evi, LocalMac, RemoteMac
 

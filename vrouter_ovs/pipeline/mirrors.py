@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.policy import discovery_matches
+from vrouter_ovs.pipeline.security.policy import discovery_matches
 from vrouter_ovs.pipeline.terms import vni
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Copy, Mirroring, PortMirror, TapPort

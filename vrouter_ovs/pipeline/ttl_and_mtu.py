@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6
+from vrouter_ovs.pipeline.edge.punt import to_node
 from vrouter_ovs.pipeline.hops import type_match
-from vrouter_ovs.pipeline.punt import to_node
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import Vrouter
 

@@ -16,9 +16,15 @@ from vrouter_ovs.numbers import (
     NEIGHBOR_SOLICIT,
     PROTO_ICMPV6,
 )
-from vrouter_ovs.pipeline.echo import echo_flows
-from vrouter_ovs.pipeline.neighbor import MULTICAST, SOLICITATION, answer_flows
-from vrouter_ovs.pipeline.policy import (
+from vrouter_ovs.pipeline.edge.echo import echo_flows
+from vrouter_ovs.pipeline.edge.neighbor import MULTICAST, SOLICITATION, answer_flows
+from vrouter_ovs.pipeline.edge.punt import punt_flows
+from vrouter_ovs.pipeline.ports.announce import announcement_flows
+from vrouter_ovs.pipeline.ports.connect import COUNTED
+from vrouter_ovs.pipeline.ports.guard import forbidden_flows
+from vrouter_ovs.pipeline.ports.limits import unlimited_flows
+from vrouter_ovs.pipeline.ports.storm import OF_PORT
+from vrouter_ovs.pipeline.security.policy import (
     ANY_FRAGMENT,
     INVALID,
     LATER_FRAGMENT,
@@ -28,12 +34,6 @@ from vrouter_ovs.pipeline.policy import (
     VALID,
     discovery_matches,
 )
-from vrouter_ovs.pipeline.ports.announce import announcement_flows
-from vrouter_ovs.pipeline.ports.connect import COUNTED
-from vrouter_ovs.pipeline.ports.guard import forbidden_flows
-from vrouter_ovs.pipeline.ports.limits import unlimited_flows
-from vrouter_ovs.pipeline.ports.storm import OF_PORT
-from vrouter_ovs.pipeline.punt import punt_flows
 from vrouter_ovs.pipeline.ttl_and_mtu import ttl_and_mtu_flows
 from vrouter_ovs.pipeline.tunnel import mpls_flows
 from vrouter_ovs.schema.flow import DROP, RETURN, Flow

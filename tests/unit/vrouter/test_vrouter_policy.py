@@ -6,7 +6,7 @@ import pytest
 
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.pipeline import render
-from vrouter_ovs.pipeline.port_blocks import blocks
+from vrouter_ovs.pipeline.security.port_blocks import blocks
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import (
     EGRESS,

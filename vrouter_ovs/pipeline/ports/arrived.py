@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PROTO_TCP
-from vrouter_ovs.pipeline.policy import NEW
+from vrouter_ovs.pipeline.security.policy import NEW
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Arrived
 

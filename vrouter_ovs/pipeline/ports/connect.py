@@ -12,8 +12,8 @@ A stream in one direction is new until it is answered, so that every packet of i
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
+from vrouter_ovs.pipeline.edge.punt import punt_flow
 from vrouter_ovs.pipeline.ports.storm import storm_flow
-from vrouter_ovs.pipeline.punt import punt_flow
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import Punt
 from vrouter_ovs.state.meters import connect_meter

@@ -16,7 +16,7 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ETH_ARP, ETH_IPV4, ETH_IPV6
-from vrouter_ovs.pipeline.neighbor import MULTICAST
+from vrouter_ovs.pipeline.edge.neighbor import MULTICAST
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state.limits import NO_MARK, RECEIVED, SENT, Limits, limit_meter
 from vrouter_ovs.state.meters import KILOBITS, PACKETS

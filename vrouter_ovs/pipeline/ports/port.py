@@ -23,13 +23,13 @@ from vrouter_ovs.numbers import (
     NEIGHBOR_ADVERT,
     PROTO_ICMPV6,
 )
-from vrouter_ovs.pipeline.policy import policy_id
+from vrouter_ovs.pipeline.edge.punt import to_node
+from vrouter_ovs.pipeline.external.segment import outward_flows
+from vrouter_ovs.pipeline.external.transparent import tagged_flow
 from vrouter_ovs.pipeline.ports.announce import NOTIFY_ALL, NOTIFY_NODE, check_owner
 from vrouter_ovs.pipeline.ports.subport import subport_flows
-from vrouter_ovs.pipeline.punt import to_node
-from vrouter_ovs.pipeline.segment import outward_flows
+from vrouter_ovs.pipeline.security.policy import policy_id
 from vrouter_ovs.pipeline.terms import claimed_terms, prefix_term, vni
-from vrouter_ovs.pipeline.transparent import tagged_flow
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import STANDBY_WATCHED, LocalPort
 

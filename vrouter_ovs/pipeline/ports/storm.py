@@ -9,7 +9,7 @@ it is never flooded.
 from __future__ import annotations
 
 from vrouter_ovs.cookies import cookie
-from vrouter_ovs.pipeline.neighbor import MULTICAST
+from vrouter_ovs.pipeline.edge.neighbor import MULTICAST
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import StormControl
 from vrouter_ovs.state.meters import storm_meter

@@ -17,9 +17,9 @@ from __future__ import annotations
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ETH_ARP, SUBPORT_NUMBERS
-from vrouter_ovs.pipeline.echo import echo_replies
-from vrouter_ovs.pipeline.neighbor import ADVERTISED, ANSWERED, ARP_ANSWER, TO_HOLDER
-from vrouter_ovs.pipeline.policy import discovery_matches
+from vrouter_ovs.pipeline.edge.echo import echo_replies
+from vrouter_ovs.pipeline.edge.neighbor import ADVERTISED, ANSWERED, ARP_ANSWER, TO_HOLDER
+from vrouter_ovs.pipeline.security.policy import discovery_matches
 from vrouter_ovs.pipeline.ttl_and_mtu import BACK
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import LocalPort, Trunks

@@ -8,8 +8,8 @@ from functools import lru_cache
 from vrouter_ovs.addresses import ip_network, ipv4_bytes, ipv6_bytes
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.policy import PORT_FIELDS
-from vrouter_ovs.pipeline.port_blocks import blocks
+from vrouter_ovs.pipeline.security.policy import PORT_FIELDS
+from vrouter_ovs.pipeline.security.port_blocks import blocks
 from vrouter_ovs.pipeline.terms import bit_mask, page_value
 from vrouter_ovs.schema.registers import INBOUND
 from vrouter_ovs.state import BITS, EGRESS, INGRESS, MAX_PAGE, PeerAddress, Rule

@@ -14,7 +14,7 @@ from ryu_apps.control.config.model import SecurityGroupRule
 from ryu_apps.control.config.protocols import protocol_number
 from ryu_apps.control.config.rules.draft import Draft, conflict
 from vrouter_ovs.numbers import PROTO_SCTP, PROTO_TCP, PROTO_UDP
-from vrouter_ovs.pipeline.port_blocks import blocks
+from vrouter_ovs.pipeline.security.port_blocks import blocks
 
 MATCHED = frozenset((PROTO_TCP, PROTO_UDP, PROTO_SCTP))
 """The protocols whose ports a switch can match (ovs-fields(7))."""

@@ -12,7 +12,7 @@ from vrouter_ovs.cookies import cookie
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ETH_IPV4, ETH_IPV6, PORT_DNS, PORT_MDNS, PROTO_TCP, PROTO_UDP
-from vrouter_ovs.pipeline.punt import to_node
+from vrouter_ovs.pipeline.edge.punt import to_node
 from vrouter_ovs.pipeline.terms import ip_match, vni
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import MDNS_ANSWER, MDNS_FLOOD, MDNS_LOCAL, DnsServer

@@ -13,7 +13,7 @@ from __future__ import annotations
 from vrouter_ovs.addresses import ip_network
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
-from vrouter_ovs.pipeline.policy import (
+from vrouter_ovs.pipeline.security.policy import (
     ETH_TYPES,
     INVALID,
     REPLY,

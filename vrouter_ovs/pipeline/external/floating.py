@@ -23,8 +23,8 @@ from vrouter_ovs.numbers import (
     PROTO_ICMP,
     TRANSLATED_ERRORS,
 )
+from vrouter_ovs.pipeline.edge.punt import to_node
 from vrouter_ovs.pipeline.hops import tunnel_actions
-from vrouter_ovs.pipeline.punt import to_node
 from vrouter_ovs.pipeline.route import priority
 from vrouter_ovs.pipeline.terms import claimed_terms, ip_match, vni
 from vrouter_ovs.schema.flow import IN_PORT, Flow

@@ -22,7 +22,7 @@ from vrouter_ovs.numbers import (
     PROTO_ICMP,
     PROTO_ICMPV6,
 )
-from vrouter_ovs.pipeline.punt import to_node
+from vrouter_ovs.pipeline.edge.punt import to_node
 from vrouter_ovs.schema.flow import IN_PORT, Flow
 
 LATER = ("ip_frag", 2, 2)

@@ -12,7 +12,7 @@ from vrouter_ovs.addresses import ip_network, mac_int
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.edge import PuntReason
 from vrouter_ovs.numbers import ETH_ARP, ETH_IPV6, PORT_HTTP, PROTO_TCP
-from vrouter_ovs.pipeline.punt import to_node
+from vrouter_ovs.pipeline.edge.punt import to_node
 from vrouter_ovs.pipeline.terms import claimed_terms, ip_match
 from vrouter_ovs.schema.flow import Flow
 from vrouter_ovs.state import METADATA_ADDRESSES, METADATA_MAC, OWNER_NETWORK, Metadata

@@ -24,9 +24,9 @@ from vrouter_ovs.addresses import mac_int
 from vrouter_ovs.cookies import cookie
 from vrouter_ovs.errors import PipelineError
 from vrouter_ovs.numbers import ECHO_REQUEST, ETH_IPV4, ETH_IPV6, PROTO_ICMP
+from vrouter_ovs.pipeline.edge.neighbor import known
 from vrouter_ovs.pipeline.hops import first_live, hop_actions, tunnel_actions
-from vrouter_ovs.pipeline.neighbor import known
-from vrouter_ovs.pipeline.policy import NEW, TRACKED
+from vrouter_ovs.pipeline.security.policy import NEW, TRACKED
 from vrouter_ovs.pipeline.terms import ip_match, vni
 from vrouter_ovs.schema.fields import CT_STATES
 from vrouter_ovs.schema.flow import DROP, NO_PORT, Flow

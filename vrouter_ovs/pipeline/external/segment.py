@@ -25,9 +25,9 @@ from vrouter_ovs.numbers import (
     PROTO_UDP,
     ROUTER_SOLICIT,
 )
-from vrouter_ovs.pipeline.neighbor import MULTICAST
+from vrouter_ovs.pipeline.edge.neighbor import MULTICAST
+from vrouter_ovs.pipeline.external.transparent import A_VLAN
 from vrouter_ovs.pipeline.terms import vni
-from vrouter_ovs.pipeline.transparent import A_VLAN
 from vrouter_ovs.schema.flow import DROP, Flow
 from vrouter_ovs.state import LocalPort, PhysicalNetwork, Segment
 from vrouter_ovs.state.segments import ARP, ASK_DHCP4, ASK_DHCP6, ASK_ROUTER, DHCP4, DHCP6

@@ -37,7 +37,7 @@ from vrouter_ovs.numbers import (
     ROUTER_ADVERT,
     ROUTER_SOLICIT,
 )
-from vrouter_ovs.pipeline.port_blocks import blocks
+from vrouter_ovs.pipeline.security.port_blocks import blocks
 from vrouter_ovs.pipeline.terms import bit_term, page_value, prefix_term
 from vrouter_ovs.schema.fields import CT_STATES
 from vrouter_ovs.schema.flow import RETURN, Flow

@@ -1,0 +1,1 @@
+"""Where frames leave the overlay: physical segments, gateway ports, floating IPs."""
