@@ -176,8 +176,8 @@ class OpenFlow:
         self.socket.settimeout(timeout)
         self.socket.connect(path)
         self.xid = 0
-        self._limits: set[int] = set()
-        """The meters of limits that are there."""
+        self._limits: set[int] | None = None
+        """The meters that are there, once it matters."""
         self.socket.sendall(struct.pack("!BBHI", 5, 0, 8, 0))
         self.receive()
 
@@ -264,11 +264,15 @@ class OpenFlow:
             for one in objects if type(one) is Limits
             for direction, units in ((SENT, one.sent), (RECEIVED, one.received))
             for unit in units
-        } - self._limits
+        }
+        if not wanted:
+            return
+        if self._limits is None:
+            self._limits = set(self.read_meters())
         data = [
             encode.meter_mod(encode.METER_ADD, number, *MeterPool("", number, 1, 1, 1).config,
                              self.next_xid())
-            for number in sorted(wanted)
+            for number in sorted(wanted - self._limits)
         ]
         self._limits |= wanted
         xid = self.next_xid()
