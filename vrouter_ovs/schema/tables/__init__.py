@@ -26,11 +26,22 @@ from __future__ import annotations
 
 from vrouter_ovs.schema.declaration import Table, check_order, check_priorities
 from vrouter_ovs.schema.drops import DropReason
-from vrouter_ovs.schema.tables import answers, forwarding, ingress, limits, policy
+from vrouter_ovs.schema.tables import (
+    answers,
+    delivery,
+    external,
+    forwarding,
+    ingress,
+    limits,
+    policy,
+)
 
 TABLES: tuple[Table, ...] = tuple(
     sorted(
-        (*ingress.TABLES, *answers.TABLES, *policy.TABLES, *limits.TABLES, *forwarding.TABLES),
+        (
+            *ingress.TABLES, *answers.TABLES, *policy.TABLES, *limits.TABLES, *forwarding.TABLES,
+            *external.TABLES, *delivery.TABLES,
+        ),
         key=lambda table: table.id,
     )
 )
