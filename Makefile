@@ -10,10 +10,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 LAB ?= vnc
 PYTEST ?= $(BIN)/python -m pytest
-# What measures no traffic runs on all processors, the rest one by one.  A module of tests/ovs has a
-# switch of its own.
+# What measures no traffic and listens on no port runs on all processors, the rest one by one.  A
+# module of tests/ovs/vrouter has a switch of its own.
 WITHOUT_LAB = -n logical --maxprocesses 8 --dist worksteal tests/unit tests/property
-SWITCHES = -n logical --maxprocesses 4 --dist loadfile tests/ovs
+SWITCHES = -n logical --maxprocesses 4 --dist loadfile tests/ovs/vrouter
 export LAB KEEP STATIC API_PORTS PYTHON
 
 .PHONY: help
@@ -66,7 +66,7 @@ test: root deps lint ## Everything: lint and all tests
 	@cd "$(ROOT)"; export PATH="$(BIN):$$PATH"; failed=0; \
 	$(PYTEST) $(WITHOUT_LAB) || failed=1; \
 	$(PYTEST) $(SWITCHES) || failed=1; \
-	$(PYTEST) --ignore=tests/unit --ignore=tests/property --ignore=tests/ovs tests || failed=1; \
+	$(PYTEST) --ignore=tests/unit --ignore=tests/property --ignore=tests/ovs/vrouter tests || failed=1; \
 	exit $$failed
 
 .PHONY: test-unit

@@ -24,6 +24,7 @@ from vrouter_ovs.state import (
     Tunnel,
     Vrf,
     Vrouter,
+    flood_parts,
 )
 
 SIX, SEVEN, FOUR = "fd00:16::2", "fd00:16::3", "192.0.2.2"
@@ -90,11 +91,13 @@ def test_copies_to_both_families(vrouter: Sandbox) -> None:
 
 
 def test_all_of_it_reads_back(openflow: OpenFlow) -> None:
+    remotes = FloodRemotes(
+        7, tuple(BridgedHop(Endpoint(f"fd00:16::{n:x}"), 7) for n in range(2, 2000)))
     wanted = openflow.install([
         Vrouter(OWN), Tunnel(Endpoint(SIX), 22), Tunnel(Endpoint(SIX, "mpls-in-gre"), 23, (24,)),
         RemoteMac(7, mac(9), (BridgedHop(Endpoint(SIX), 70000),)),
         Route(8, "10.9.0.0/16", tuple(RemoteHop(Endpoint(vtep, "geneve"), 8, THEIRS)
                                       for vtep in (SIX, SEVEN))),
-        FloodRemotes(7, tuple(BridgedHop(Endpoint(f"fd00:16::{n:x}"), 7) for n in range(2, 2000))),
+        remotes, flood_parts(remotes),
     ])
     assert openflow.read_flows() == wanted
