@@ -98,8 +98,10 @@ def test_in_and_out(site: Site) -> None:
 def test_explain_says_what_is_translated(site: Site) -> None:
     client = site.tenant.client
     for source, target in (("web1", INTERNET), ("web1", site.floating["db1"])):
-        answer = client.get(f"/v1/explain?port={site.vm(source).port.id}&to={target}&protocol=icmp")
-        assert answer["verdict"] == "allowed", answer
+        path = f"/v1/explain?port={site.vm(source).port.id}&to={target}&protocol=icmp"
+        # Packets pass before BFD is up.
+        wait_until(lambda path=path: client.get(path)["verdict"] == "allowed", path, SETTLED)
+        answer = client.get(path)
         said = [one["reason"] for one in answer["stages"] if one["stage"] == "floating IP"]
         assert any(site.floating[source] in one for one in said), answer
         (way,) = (one for one in answer["stages"] if one["stage"] == "forwarding")

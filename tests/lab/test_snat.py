@@ -170,8 +170,10 @@ def test_explain_and_the_api_say_which_way(outside: Outside) -> None:
     assert (shown["snat"], sorted(shown["order"])) == (outside.address, list(GATEWAYS))
     assert [one["element"] for one in shown["gateways"]] == shown["order"]
     assert shown["refused"] == 0 and not shown["unanswered"]
-    answer = client.get(f"/v1/explain?port={outside.vm.port.id}&to={INTERNET}&protocol=icmp")
-    assert answer["verdict"] == "allowed" and "external gateway" in str(answer["stages"]), answer
+    path = f"/v1/explain?port={outside.vm.port.id}&to={INTERNET}&protocol=icmp"
+    wait_until(lambda: client.get(path)["verdict"] == "allowed", "BFD on the tunnels", SETTLED)
+    answer = client.get(path)
+    assert "external gateway" in str(answer["stages"]), answer
 
 
 def test_a_gateway_fails_and_returns(outside: Outside) -> None:

@@ -115,8 +115,8 @@ def test_trace_and_explain_follow_the_tag(site: Site) -> None:
     for one, other, where in ((db.port, site.tenant.vms["db3"].port, "hv3"),
                               (site.tenant.vms["db4"].port, db.port, "hv1"),
                               (db.port, web.port, "hv1")):
-        why = node.client.get("/v1/explain", port=one.id, to=other.ip)
-        assert why["verdict"] == "allowed", why
+        wait_until(lambda one=one, other=other: node.client.get(
+            "/v1/explain", port=one.id, to=other.ip)["verdict"] == "allowed", where, 30)
         done = subprocess.run(
             [sys.executable, "-m", "ryu_apps.cli.vnctl", "trace", one.id, other.ip],
             capture_output=True, text=True, timeout=60, check=False, env={
