@@ -86,7 +86,7 @@ def copy_of(frame: bytes) -> tuple[str, int, tuple[str, str, int]] | None:
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with Lab(f"vnct{os.getpid()}", {"node1": ("hv1",), "node2": ("hv2",)}) as made:
+    with Lab(f"vncmir{os.getpid()}", {"node1": ("hv1",), "node2": ("hv2",)}) as made:
         made.wait_converged()
         yield made
 

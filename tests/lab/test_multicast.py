@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from lab.client import ApiError
 from lab.hosts.vm import Vm
 from lab.tenants import Tenant, new_tenant
 from lab.topology import Lab
@@ -69,7 +70,14 @@ def wait_known(lab: Lab, tenant: Tenant, **members: tuple[str, ...]) -> None:
         name: {group: list(there) for group in GROUPS} if there else {}
         for name, there in members.items()
     }
-    wait_until(lambda: known(lab, tenant) == wanted, lambda: (known(lab, tenant), wanted), 30)
+
+    def settled() -> bool:
+        try:
+            return known(lab, tenant) == wanted
+        except ApiError:  # A node that has just started does not know its hypervisors yet.
+            return False
+
+    wait_until(settled, f"{wanted} to be known", 60)
 
 
 class Wires:
