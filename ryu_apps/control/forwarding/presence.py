@@ -149,11 +149,10 @@ class Presence:
         if network is None:
             return Evi(vni)
         label = ids.evi_label(network.rd_index) if self._takes_mpls(element) else 0
-        # Who is on a physical segment is known to nobody.
-        # Nor is it who is behind a port that may have any MAC.
-        open = network.id in self._config.open_ports_by_network
-        floods = network.flood_unknown or bool(network.physical_network) or open
-        return Evi(vni, floods, network.mdns, label, network.vlan_transparent, open)
+        # Nobody knows who is on a physical segment, or behind a port that may have any MAC.
+        unsecured = network.id in self._config.open_ports_by_network
+        floods = network.flood_unknown or bool(network.physical_network) or unsecured
+        return Evi(vni, floods, network.mdns, label, network.vlan_transparent, unsecured)
 
     def _vrf(self, element: str, vni: int) -> Vrf:
         labels: tuple[int, ...] = ()
